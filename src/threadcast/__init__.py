@@ -1,0 +1,1 @@
+"""Threadcast: the real-time backbone for multi-user AI agents."""

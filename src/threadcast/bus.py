@@ -1,0 +1,97 @@
+"""The seam by which nodes hint each other, and its in-process version.
+
+A hint is never the truth: losing all of them costs latency, never an event. A receiver delivers
+what continues its cursor, ignores what it has, and reads the journal where there is a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .events import JournalEvent
+
+
+@dataclass(frozen=True, slots=True)
+class JournalGrew:
+    """A user's journal grew by these events, dense and in seq order, all committed."""
+
+    user_id: str
+    events: Sequence[JournalEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class RunsWaiting:
+    """At least one run waits to be claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSignal:
+    """Something happened to a run that its owner should look at now: a cancel or an answer."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsRevoked:
+    """Credentials of this user issued before a time, or one token, are void."""
+
+    user_id: str
+
+
+Hint = JournalGrew | RunsWaiting | RunSignal | SessionsRevoked
+Receiver = Callable[[Hint], None]
+
+
+class Bus(Protocol):
+    """Carries hints to every node that listens, at most once, in no promised order across nodes.
+
+    `publish` never blocks and never fails: a hint that cannot be sent is dropped and counted.
+    Receivers are called on the event loop and must not raise.
+    """
+
+    def publish(self, hint: Hint) -> None:
+        """Tell every node, this one included."""
+        ...
+
+    def listen(self, receiver: Receiver) -> Callable[[], None]:
+        """Call `receiver` for hints that matter to this node; returns what ends it."""
+        ...
+
+    async def open(self) -> None:
+        """Connect; a bus that cannot connect starts degraded and goes on trying."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
+class LocalBus:
+    """The bus of one process: a hint is a call."""
+
+    def __init__(self) -> None:
+        self._receivers: list[Receiver] = []
+
+    def publish(self, hint: Hint) -> None:
+        """Call every receiver now, in the order in which they began to listen."""
+        for receiver in tuple(self._receivers):
+            receiver(hint)
+
+    def listen(self, receiver: Receiver) -> Callable[[], None]:
+        """Begin to call `receiver`; the returned function ends that and may be called twice."""
+        self._receivers.append(receiver)
+
+        def stop() -> None:
+            if receiver in self._receivers:
+                self._receivers.remove(receiver)
+
+        return stop
+
+    async def open(self) -> None:
+        """Nothing to connect to."""
+
+    async def close(self) -> None:
+        """Forget every receiver."""
+        self._receivers.clear()

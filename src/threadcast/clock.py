@@ -1,0 +1,33 @@
+"""Time, as something that is handed in: wall time for people, monotonic time for waiting.
+
+Rules and delivery never read a clock of their own, so that a test can move time by hand.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What may be asked about time."""
+
+    def now(self) -> float:
+        """Wall time, seconds since the epoch; it can step backwards."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; it never goes backwards."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> float:
+        """Wall time, seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()

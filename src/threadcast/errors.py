@@ -1,0 +1,160 @@
+"""Every error that a client, a caller or an operator can meet, in one table.
+
+A code is stable: it is what programs compare. The text is for people and is fixed ASCII; what was
+expected and what came goes into the error's own message. This module may not import any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One row of the table: what a code means on every entrance.
+
+    Attributes:
+        code: the stable name, lower snake case.
+        text: one ASCII sentence that carries no user text.
+        status: the HTTP status (RFC 9110) of the problem document.
+        close: the WebSocket close code when the error ends the connection, else None.
+        retryable: whether the same request can succeed later without a change.
+    """
+
+    code: str
+    text: str
+    status: int
+    close: int | None = None
+    retryable: bool = False
+
+
+_TABLE = (
+    # the request itself
+    ErrorKind("bad_json", "The text is not valid JSON.", 400),
+    ErrorKind("too_deep", "The JSON is nested too deeply.", 400),
+    ErrorKind("bad_message", "A JSON object was expected.", 400),
+    ErrorKind("bad_field", "A field has the wrong type or value.", 400),
+    ErrorKind("bad_string", "A string contains characters that cannot be stored.", 400),
+    ErrorKind("bad_metadata", "The metadata is not acceptable.", 400),
+    ErrorKind("bad_id", "The id is not valid here.", 400),
+    ErrorKind("bad_cursor", "The cursor is not valid.", 400),
+    ErrorKind("bad_limit", "The page size is not valid.", 400),
+    ErrorKind("bad_page_token", "The page token is not valid.", 400),
+    ErrorKind("bad_query", "The query string is not acceptable.", 400),
+    ErrorKind("bad_host", "The Host header is not valid.", 400),
+    ErrorKind("bad_request", "The request is not valid HTTP.", 400),
+    ErrorKind("bad_ws_key", "The Sec-WebSocket-Key header is not valid.", 400),
+    ErrorKind("bad_subprotocol", "The Sec-WebSocket-Protocol header is not valid.", 400),
+    ErrorKind("bad_idempotency_key", "The idempotency key is not valid.", 400),
+    ErrorKind("empty", "The text is empty.", 400),
+    ErrorKind("too_long", "The text is too long.", 400),
+    ErrorKind("unknown_command", "The command is not known.", 400),
+    ErrorKind("unknown_agent", "No agent has this name.", 400),
+    ErrorKind("duplicate_id", "A command with this id has not been answered yet.", 409),
+    ErrorKind("unsupported_version", "The protocol version is not supported.", 400, 4400),
+    ErrorKind("upgrade_required", "A WebSocket upgrade is required here.", 426),
+    ErrorKind("method_not_allowed", "The method is not allowed here.", 405),
+    ErrorKind("unsupported_media_type", "The body must be application/json.", 415),
+    ErrorKind("content_encoding_not_supported", "The body must not be encoded.", 415),
+    ErrorKind("body_too_large", "The body is too large.", 413),
+    ErrorKind("headers_too_large", "The request headers are too large.", 431),
+    ErrorKind("uri_too_long", "The request line is too long.", 414),
+    ErrorKind("request_timeout", "The request took too long to arrive.", 408, 4408),
+    # who is asking
+    ErrorKind("not_authenticated", "A credential is required.", 401, 4401),
+    ErrorKind("token_invalid", "The token is not valid.", 401, 4401),
+    ErrorKind("token_expired", "The token has expired.", 401, 4401),
+    ErrorKind("token_not_yet_valid", "The token is not valid yet.", 401, 4401),
+    ErrorKind("token_too_large", "The token is too large.", 401, 4401),
+    ErrorKind("token_in_url", "A token must not be sent in the URL.", 400, 4400),
+    ErrorKind("revoked", "The session was signed out.", 401, 4401),
+    ErrorKind("keys_unavailable", "The signing keys cannot be read now.", 503, 1013, True),
+    ErrorKind("identity_change", "A connection cannot change its user.", 403, 4403),
+    ErrorKind("origin_not_allowed", "The origin is not allowed.", 403, 4403),
+    ErrorKind("host_not_allowed", "The host is not allowed.", 421),
+    ErrorKind("forbidden", "The credential does not allow this.", 403, 4403),
+    ErrorKind("authentication_timeout", "No credential came in time.", 408, 4408),
+    # how much is asked
+    ErrorKind("rate_limited", "Too many requests.", 429, 4429, True),
+    ErrorKind("too_many_errors", "Too many bad messages.", 429, 4429),
+    ErrorKind("too_many_connections", "The user has too many connections.", 429, 4429, True),
+    ErrorKind("too_many_runs", "The user has too many runs under way.", 429, None, True),
+    ErrorKind("evicted", "A newer connection took this place.", 429, 4429),
+    ErrorKind("stalled", "The connection did not read for too long.", 408, 4408, True),
+    ErrorKind("overloaded", "The server is overloaded.", 503, 1013, True),
+    ErrorKind("shutting_down", "The server is restarting.", 503, 1012, True),
+    # what is asked for
+    ErrorKind("not_found", "There is no such thing.", 404),
+    ErrorKind("legacy_id", "The id comes from an older system and is not migrated.", 404),
+    ErrorKind("run_active", "A run is under way in this thread.", 409, None, True),
+    ErrorKind("run_finished", "The run has already ended.", 409),
+    ErrorKind("fenced", "Another worker owns this run now.", 403),
+    ErrorKind("already_answered", "The question was already answered.", 409),
+    ErrorKind("expired", "The question was not answered in time.", 410),
+    ErrorKind("idempotency_conflict", "The key was used with another body.", 409),
+    ErrorKind("in_progress", "The first request with this key is under way.", 409, None, True),
+    # how a run ends badly
+    ErrorKind("agent_error", "The agent failed.", 500, None, True),
+    ErrorKind("bad_agent_output", "The agent emitted something unusable.", 500),
+    ErrorKind("timed_out", "The run took too long.", 504, None, True),
+    ErrorKind("node_lost", "The node that ran the agent was lost.", 503, None, True),
+    ErrorKind("model_error", "The model endpoint failed.", 502, None, True),
+    # what the server cannot do now
+    ErrorKind("unavailable", "The store cannot be reached now.", 503, 1013, True),
+    ErrorKind("storage_full", "The store is full.", 507, None, True),
+    ErrorKind("unknown_outcome", "Whether it was committed is unknown.", 503, None, True),
+    ErrorKind("internal", "Something went wrong inside the server.", 500, 1011, True),
+)
+
+ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _TABLE}
+
+
+class ThreadcastError(Exception):
+    """An error with a row in the table.
+
+    Args:
+        code: a key of `ERRORS`.
+        message: what was expected and what came; the row's text when not given. It may reach the
+            client, so it must carry no secret and no stack trace.
+        retry_after_ms: for retryable errors, how long to wait, in milliseconds.
+
+    Raises:
+        KeyError: the code has no row.
+    """
+
+    def __init__(
+        self, code: str, message: str | None = None, *, retry_after_ms: int | None = None
+    ) -> None:
+        self.kind = ERRORS[code]
+        self.message = message or self.kind.text
+        self.retry_after_ms = retry_after_ms
+        super().__init__(f"{code}: {self.message}")
+
+    @property
+    def code(self) -> str:
+        """The stable code."""
+        return self.kind.code
+
+
+class ConfigurationError(Exception):
+    """A setting is unusable; the message is the one line that an operator needs (exit 78).
+
+    Args:
+        message: one line with the key, what came and what is allowed; never a secret.
+        keys: the settings at fault, so that whoever read them can say where they were written.
+    """
+
+    def __init__(self, message: str, *, keys: tuple[str, ...] = ()) -> None:
+        self.keys = keys
+        super().__init__(message)
+
+
+class InvalidContextError(ValueError):
+    """A context mixes ids that do not belong together; the message names each mismatch."""
+
+
+class OutcomeUnknown(ThreadcastError):
+    """A commit may or may not have happened; never reported as either."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__("unknown_outcome", message)

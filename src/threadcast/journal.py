@@ -1,0 +1,182 @@
+"""The journal service: the only writer of events, by group commit.
+
+Appends of all runs and commands of this node go through one queue. One task takes what has
+gathered, has the store commit it in one transaction, answers the callers and announces the events.
+While a commit is under way the next batch gathers, so no timer is needed, and load makes each event
+cheaper. Nothing is announced that is not committed. An append ends in one of three ways: committed,
+rejected, or unknown; when this service dies, what it had taken is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from .bus import Bus, JournalGrew
+from .clock import Clock
+from .errors import OutcomeUnknown, ThreadcastError
+from .events import JournalEvent
+from .metrics import Metrics
+from .store import AppendToRun, Committed, Outcome, Rejected, Store, Unit
+
+T = TypeVar("T")
+Done = Callable[[Outcome], None]
+
+
+class Journal:
+    """Takes units and has them committed in batches.
+
+    Args:
+        store: commits.
+        bus: hears what was committed.
+        clock: wall time for the events.
+        metrics: is told of every commit.
+        batch_max_events: about so many events go into one commit, at most.
+        queue_max_units: so many appends may wait; further ones are rejected as `overloaded`.
+
+    The caller runs `run()` in a task that lives as long as the journal is used.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        batch_max_events: int,
+        queue_max_units: int,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._metrics = metrics
+        self._batch_max_events = batch_max_events
+        self._queue_max_units = queue_max_units
+        self._queue: deque[tuple[Unit[Any], Done]] = deque()
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
+
+    def submit(self, unit: Unit[Any], done: Done) -> None:
+        """Queue a unit; `done` is called on the loop with its outcome, exactly once.
+
+        `done` must not raise. Units of one caller are committed in the order of submission.
+        """
+        if self._closed:
+            done(Rejected(ThreadcastError("shutting_down", retry_after_ms=2_000)))
+        elif len(self._queue) >= self._queue_max_units:
+            done(Rejected(ThreadcastError("overloaded", retry_after_ms=1_000)))
+        else:
+            self._queue.append((unit, done))
+            self._work.set()
+            self._idle.clear()
+
+    async def append(self, unit: Unit[T]) -> T:
+        """Commit a unit and return its result.
+
+        Cancelling the caller does not withdraw the unit.
+
+        Raises:
+            ThreadcastError: rejected; nothing of it is stored.
+            OutcomeUnknown: whether it is stored cannot be known.
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self.submit(unit, done)
+        outcome = await future
+        if isinstance(outcome, Rejected):
+            raise outcome.error
+        return cast("T", outcome.result)
+
+    async def run(self) -> None:
+        """Commit batches until cancelled; what was taken and not answered becomes unknown."""
+        try:
+            while True:
+                await self._work.wait()
+                await self._step()
+        finally:
+            self._closed = True
+            self._fail_waiting()
+
+    async def drained(self) -> None:
+        """Wait until everything that was submitted is answered."""
+        await self._idle.wait()
+
+    async def _step(self) -> None:
+        batch = self._take()
+        started = self._clock.monotonic()
+        outcomes = await self._commit(batch)
+        finished = self._clock.monotonic()
+        self._metrics.commit_seconds.observe(finished - started)
+        self._answer(batch, outcomes)
+        self._announce(outcomes)
+        self._metrics.commit_to_send_seconds.observe(self._clock.monotonic() - finished)
+        if self._queue:
+            await asyncio.sleep(0)
+        else:
+            self._work.clear()
+            self._idle.set()
+
+    def _take(self) -> list[tuple[Unit[Any], Done]]:
+        batch: list[tuple[Unit[Any], Done]] = []
+        events = 0
+        while self._queue and events < self._batch_max_events:
+            entry = self._queue.popleft()
+            unit = entry[0]
+            if isinstance(unit, AppendToRun):
+                unit.taken = True
+                events += len(unit.drafts)
+            else:
+                events += 1
+            batch.append(entry)
+        self._metrics.queued_units.set(len(self._queue))
+        return batch
+
+    async def _commit(self, batch: Sequence[tuple[Unit[Any], Done]]) -> Sequence[Outcome]:
+        units = [unit for unit, _ in batch]
+        try:
+            return await self._store.commit(units, now=self._clock.now())
+        except ThreadcastError as error:
+            self._metrics.commit_failures.labels(error.code).inc()
+            return [Rejected(error)] * len(units)
+        except BaseException:
+            lost = Rejected(OutcomeUnknown("the server stopped during the commit"))
+            self._answer(batch, [lost] * len(batch))
+            raise
+
+    def _answer(
+        self, batch: Sequence[tuple[Unit[Any], Done]], outcomes: Sequence[Outcome]
+    ) -> None:
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            done(outcome)
+
+    def _announce(self, outcomes: Sequence[Outcome]) -> None:
+        grown: dict[str, list[JournalEvent]] = {}
+        count = 0
+        for outcome in outcomes:
+            if isinstance(outcome, Committed):
+                for event in outcome.events:
+                    grown.setdefault(event.address.user_id, []).append(event)
+                    count += 1
+        for user_id, events in grown.items():
+            self._bus.publish(JournalGrew(user_id, events))
+        for outcome in outcomes:
+            if isinstance(outcome, Committed):
+                for hint in outcome.hints:
+                    self._bus.publish(hint)
+        self._metrics.events.inc(count)
+        self._metrics.commit_events.observe(count)
+
+    def _fail_waiting(self) -> None:
+        stopped = Rejected(ThreadcastError("shutting_down", retry_after_ms=2_000))
+        while self._queue:
+            self._queue.popleft()[1](stopped)
+        self._idle.set()

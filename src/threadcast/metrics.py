@@ -1,0 +1,107 @@
+"""What the server counts and times, as Prometheus metrics in a registry of its own.
+
+One `Metrics` is made by the composition root and handed down; labels are from closed sets, so that
+no user's data becomes a label.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY_BUCKETS_S = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+)  # fmt: skip
+_BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class Metrics:
+    """All metrics of one server."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._connections()
+        self._journal()
+        self._runs()
+
+    def _connections(self) -> None:
+        self.connections = Gauge(
+            "threadcast_connections", "Live connections.", registry=self.registry
+        )
+        self.connects = Counter(
+            "threadcast_connects", "Connection attempts by outcome.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.resumes = Counter(
+            "threadcast_resumes", "Attaches with a cursor, by outcome.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.refusals = Counter(
+            "threadcast_refusals", "Refused requests and commands by code.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.lagging = Gauge(
+            "threadcast_lagging_readers", "Readers that are behind their journal's head.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.lags = Counter(
+            "threadcast_lags", "Times a reader became too slow to be pushed to.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.foreign_deliveries = Counter(
+            "threadcast_foreign_deliveries", "Events stopped before another user's connection.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.thread_lookups_failed = Counter(
+            "threadcast_thread_lookups_failed", "Thread lookups that failed, by reason.",
+            ["reason"], registry=self.registry,
+        )  # fmt: skip
+
+    def _journal(self) -> None:
+        self.events = Counter(
+            "threadcast_events", "Events committed by this node.", registry=self.registry
+        )
+        self.deliveries = Counter(
+            "threadcast_deliveries", "Events handed to connections.", registry=self.registry
+        )
+        self.commit_events = Histogram(
+            "threadcast_commit_events", "Events per commit.", buckets=_BATCH_BUCKETS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.commit_seconds = Histogram(
+            "threadcast_commit_seconds", "Time of a commit.", buckets=_LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )  # fmt: skip
+        self.commit_to_send_seconds = Histogram(
+            "threadcast_commit_to_send_seconds",
+            "From the end of a commit to the last live socket write of its events.",
+            buckets=_LATENCY_BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
+        self.commit_failures = Counter(
+            "threadcast_commit_failures", "Commits that failed, by code.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.queued_units = Gauge(
+            "threadcast_append_queue_units", "Appends that wait for a commit.",
+            registry=self.registry,
+        )  # fmt: skip
+
+    def _runs(self) -> None:
+        self.runs_active = Gauge(
+            "threadcast_runs_active", "Runs that this node executes now.", registry=self.registry
+        )
+        self.runs = Counter(
+            "threadcast_runs", "Runs that ended here, by outcome.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.take_overs = Counter(
+            "threadcast_take_overs", "Runs taken over from a lost node, by what became of them.",
+            ["outcome"], registry=self.registry,
+        )  # fmt: skip
+        self.loop_blocked_seconds = Histogram(
+            "threadcast_loop_blocked_seconds", "Times for which the event loop was held.",
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
+        )  # fmt: skip
+
+    def exposition(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self.registry)

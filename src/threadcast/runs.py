@@ -1,0 +1,110 @@
+"""The rules of runs: which status may follow which, and what a new message does to a busy thread.
+
+Pure: no I/O, no clock, no loop. Stores apply these rules inside the transaction that commits them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from .errors import ThreadcastError
+from .events import EventType
+
+OnBusy = Literal["queue", "reject", "interrupt"]
+OnDisconnect = Literal["continue", "cancel"]
+
+
+class RunStatus(StrEnum):
+    """Where a run is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
+OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
+ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+
+TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.RUNNING: frozenset({RunStatus.WAITING, RunStatus.QUEUED}) | ENDED,
+    RunStatus.WAITING: frozenset({RunStatus.RUNNING, RunStatus.QUEUED}) | ENDED,
+    RunStatus.COMPLETED: frozenset(),
+    RunStatus.FAILED: frozenset(),
+    RunStatus.CANCELLED: frozenset(),
+}
+
+TERMINAL_STATUS: dict[EventType, RunStatus] = {
+    EventType.AGENT_COMPLETED: RunStatus.COMPLETED,
+    EventType.AGENT_FAILED: RunStatus.FAILED,
+    EventType.AGENT_CANCELLED: RunStatus.CANCELLED,
+}
+
+_STATUS_AFTER: dict[EventType, RunStatus] = {
+    **TERMINAL_STATUS,
+    EventType.INPUT_REQUESTED: RunStatus.WAITING,
+}
+
+
+def status_after(status: RunStatus, event_type: EventType) -> RunStatus:
+    """The status of a run once its owner has appended an event of this type.
+
+    Raises:
+        ThreadcastError: `run_finished` when the run has ended.
+    """
+    if status in ENDED:
+        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
+    following = _STATUS_AFTER.get(event_type, RunStatus.RUNNING)
+    if following is not status and following not in TRANSITIONS[status]:
+        raise AssertionError(f"{status.value} to {following.value} by {event_type.value}")
+    return following
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a new message does.
+
+    Attributes:
+        position: how many runs of the thread stay ahead of the new one; 0 starts at once.
+        interrupt: whether every live run of the thread is to be cancelled first.
+    """
+
+    position: int
+    interrupt: bool
+
+
+def admit(
+    live: Sequence[RunStatus], on_busy: OnBusy, *, user_live: int, user_live_max: int
+) -> Admission:
+    """Decide what a new message does to its thread.
+
+    Args:
+        live: the statuses of the thread's runs that have not ended.
+        on_busy: the sender's policy.
+        user_live: how many runs of the user have not ended, in all threads.
+        user_live_max: how many there may be.
+
+    Raises:
+        ThreadcastError: `run_active` when the policy is to reject; `too_many_runs`.
+    """
+    if live and on_busy == "reject":
+        raise ThreadcastError("run_active", f"{len(live)} run(s) of this thread have not ended")
+    if user_live >= user_live_max:
+        raise ThreadcastError(
+            "too_many_runs", f"at most {user_live_max} runs at once, {user_live} have not ended"
+        )
+    if live and on_busy == "interrupt":
+        return Admission(position=len(live), interrupt=True)
+    return Admission(position=len(live), interrupt=False)
+
+
+def may_retry(*, on_crash: Literal["retry", "fail"], attempt: int, attempts_max: int) -> bool:
+    """Whether a run whose owner was lost may be attempted again."""
+    return on_crash == "retry" and attempt < attempts_max
