@@ -80,6 +80,7 @@ _TABLE = (
     ErrorKind("too_many_connections", "The user has too many connections.", 429, 4429, True),
     ErrorKind("too_many_runs", "The user has too many runs under way.", 429, None, True),
     ErrorKind("evicted", "A newer connection took this place.", 429, 4429),
+    ErrorKind("forced_close", "The connection was closed by its user or an operator.", 403, 4403),
     ErrorKind("stalled", "The connection did not read for too long.", 408, 4408, True),
     ErrorKind("overloaded", "The server is overloaded.", 503, 1013, True),
     ErrorKind("shutting_down", "The server is restarting.", 503, 1012, True),

@@ -1,0 +1,77 @@
+"""`threadcast config`: what the settings are here and now, and who set each. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from ..settings import SETTINGS
+from ..settings_forms import masked_url
+from ..settings_notes import Setting
+from ..settings_sources import LoadedSettings, load_settings
+from .groups import LazyCommand, LazyGroup
+from .options import config_option
+from .printing import table, width_columns
+
+MASK = "********"
+
+command = LazyGroup(
+    "config",
+    {"show": LazyCommand("threadcast.cli.config:show", "Print every setting and its source.")},
+    help="Show the settings and their sources.",
+)
+
+
+@click.command("show")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(config_path: Path | None, *, as_json: bool) -> None:
+    """Print every setting, its value (secrets masked) and who set it."""
+    loaded = load_settings({}, os.environ, config_path)
+    click.echo(as_json_text(loaded) if as_json else as_table(loaded, width_columns()))
+
+
+def as_table(loaded: LoadedSettings, width: int | None) -> str:
+    """One line per setting: key, value, source; stacked where `width` columns are too few."""
+    rows = [(row.key, _text(_shown(loaded, row)), loaded.sources[row.key]) for row in SETTINGS]
+    return table([("key", "value", "source"), *rows], width)
+
+
+def as_json_text(loaded: LoadedSettings) -> str:
+    """One JSON object: by key, `value` and `source`."""
+    document = {
+        row.key: {"value": _shown(loaded, row), "source": loaded.sources[row.key]}
+        for row in SETTINGS
+    }
+    return json.dumps(document, indent=2)
+
+
+def _shown(loaded: LoadedSettings, row: Setting) -> object:
+    """The value as anybody may see it."""
+    value = getattr(loaded.settings, row.key)
+    if value is None:
+        return None
+    if row.note.secret:
+        return MASK
+    if row.note.multiline:
+        return f"(PEM, {len(value)} characters)"
+    return masked_url(value) if row.key.endswith("_url") else value
+
+
+def _text(value: object) -> str:
+    if value is None or value in ((), {}):
+        return "-"
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return ",".join(value)
+        case dict():
+            return ",".join(f"{name}={limit}" for name, limit in value.items())
+        case float():
+            return f"{value:.15g}"
+        case _:
+            return str(value)
