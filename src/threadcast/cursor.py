@@ -1,0 +1,304 @@
+"""A reader's place in one user's journal, and how it gets from there to the head and stays there.
+
+A cursor is either live (it has everything and is pushed to) or behind (it reads the journal, page
+by page, at the pace of its reader). It is behind after an attach, when the reader is too slow, and
+when a hint was lost. The step from behind to live happens between two turns of the event loop, so
+nothing is lost or doubled at the join. It knows nothing of sockets or commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .events import JournalEvent, highest_seq, merge_deltas
+from .metrics import Metrics
+from .outbound import Outbound
+from .session import RequestScopedSessionFactory
+from .store import JournalHead
+from .tasks import OwnedTasks
+
+log = logging.getLogger(__name__)
+
+_RETRY_FIRST_S, _RETRY_MAX_S = 0.25, 5.0
+_PAGE_MAX_EVENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reader says that it is.
+
+    Attributes:
+        after: the last seq that it has; None means the head.
+        feed: the feed id under which it got there, if it knows.
+        at: the timestamp text of the event at `after`, if it knows.
+        thread_id: deliver only this thread's events; None means all.
+    """
+
+    after: int | None = None
+    feed: str | None = None
+    at: bytes | None = None
+    thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Where events now start, and why it is not where the reader was (`reason`), if so."""
+
+    after: int
+    head: int
+    feed: str | None
+    reason: str | None
+
+    @property
+    def reset(self) -> bool:
+        """Whether the reader must read its snapshots again."""
+        return self.reason is not None
+
+
+class CatchUps:
+    """Owns the tasks that read journals for cursors that are behind; so many at once.
+
+    Args:
+        sessions: opens sessions for the cursors' contexts.
+        metrics: counts lagging readers.
+        concurrency: so many pages are read at the same time, at most.
+        page_bytes: a page holds about so many bytes of event data.
+    """
+
+    def __init__(
+        self,
+        sessions: RequestScopedSessionFactory,
+        metrics: Metrics,
+        *,
+        concurrency: int,
+        page_bytes: int,
+    ) -> None:
+        self.sessions = sessions
+        self.metrics = metrics
+        self.page_bytes = page_bytes
+        self._slots = asyncio.Semaphore(concurrency)
+        self._tasks = OwnedTasks("catch-up")
+
+    def start(self, cursor: Cursor) -> asyncio.Task[None]:
+        """Begin to bring a cursor to the head; its task ends when it is live or congested."""
+        return self._tasks.start(cursor.catch_up(self._slots))
+
+    async def close(self) -> None:
+        """Cancel what is under way and wait for it."""
+        await self._tasks.close()
+
+
+class Cursor:
+    """One reader's cursor on its context's user's journal.
+
+    Args:
+        context: whose journal.
+        outbound: where events go.
+        catch_ups: reads pages when the cursor is behind.
+        on_live: called each time the cursor has reached the head, with its position.
+        on_behind: called each time it falls behind after having been live.
+    """
+
+    __slots__ = (
+        "_catch_ups", "_context", "_head", "_known_head", "_lagging", "_on_behind", "_on_live",
+        "_outbound", "_started", "_task", "_thread_id", "live", "position",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: UserExecutionContext,
+        outbound: Outbound,
+        catch_ups: CatchUps,
+        *,
+        on_live: Callable[[int], None],
+        on_behind: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._outbound = outbound
+        self._catch_ups = catch_ups
+        self._on_live = on_live
+        self._on_behind = on_behind
+        self._head: JournalHead | None = None
+        self._known_head = 0
+        self._lagging = False
+        self._thread_id: str | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._started = False
+        self.live = False
+        self.position = 0
+        outbound.on_drain = self._drained
+
+    def know(self, head: JournalHead) -> None:
+        """Take the journal's head, read after this cursor began to be offered events."""
+        self._head = head
+        self._known_head = max(self._known_head, head.head)
+
+    async def attach(self, wanted: Position) -> Attached:
+        """Set the cursor; events flow only after `start()`.
+
+        Raises:
+            ThreadcastError: the store cannot be read now.
+        """
+        self.stop()
+        attached = self._judge_by_what_is_known(wanted) or await self._judge_by_reading(wanted)
+        self.position = attached.after
+        self._thread_id = wanted.thread_id
+        return attached
+
+    def _judge_by_what_is_known(self, wanted: Position) -> Attached | None:
+        """Attaching at the head needs no read: events after it were offered or will be read."""
+        if self._head is None or wanted.at is not None:
+            return None
+        head = replace(self._head, head=self._known_head)
+        return judge(wanted, head, None) if wanted.after in (None, head.head) else None
+
+    async def _judge_by_reading(self, wanted: Position) -> Attached:
+        stamp = None
+        async with self._catch_ups.sessions.open(self._context) as session:
+            head = await session.journal.head()
+            if wanted.at is not None and wanted.after:
+                stamp = await session.journal.timestamp(wanted.after)
+        self.know(head)
+        return judge(wanted, head, stamp)
+
+    def start(self) -> None:
+        """Let events flow from the position on."""
+        self._started = True
+        if self.position >= self._known_head:
+            self._become_live()
+        else:
+            self._begin()
+
+    def offer(self, events: Sequence[JournalEvent]) -> int:
+        """Take committed events if they continue the cursor; returns how many were written.
+
+        What the cursor has is ignored; after a hole the journal is read.
+        """
+        last_seq = highest_seq(events)
+        self._known_head = max(self._known_head, last_seq)
+        if not self.live or last_seq <= self.position:
+            return 0
+        if self._outbound.congested:
+            self._catch_ups.metrics.lags.inc()
+            self._fall_behind()
+            return 0
+        if events[0].seq != self.position + 1:
+            events = [event for event in events if event.seq > self.position]
+            if events[0].seq != self.position + 1:
+                self._fall_behind()
+                self._begin()
+                return 0
+        self.position = last_seq
+        return self._write(events)
+
+    def notice(self, head: int) -> None:
+        """Take the head that a poll saw a moment ago; reads the journal if a hint was lost."""
+        if head > self.position and self.live:
+            self._known_head = max(self._known_head, head)
+            self._fall_behind()
+            self._begin()
+
+    def stop(self) -> None:
+        """Let no more events flow."""
+        self._started = False
+        self.live = False
+        self._set_lagging(lagging=False)
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def catch_up(self, slots: asyncio.Semaphore) -> None:
+        """Read and write pages until the cursor is live or its reader is congested."""
+        retry_s = _RETRY_FIRST_S
+        while not self._outbound.congested:
+            known_head = self._known_head
+            try:
+                async with slots:
+                    at_head = await self._page()
+            except ThreadcastError as error:
+                log.warning("catch-up waits for the store: %s", error.code)
+                await asyncio.sleep(retry_s)
+                retry_s = min(_RETRY_MAX_S, retry_s * 2)
+                continue
+            if at_head and (self.position >= self._known_head or self._known_head == known_head):
+                self._become_live()  # what was announced before the read is in it, or was not true
+                return
+
+    async def _page(self) -> bool:
+        page_bytes = self._catch_ups.page_bytes
+        async with self._catch_ups.sessions.open(self._context) as session:
+            events = await session.journal.events(
+                self.position,
+                limit=_PAGE_MAX_EVENTS,
+                max_bytes=page_bytes,
+                thread_id=self._thread_id,
+            )
+            head = None if events else await session.journal.head()
+        if head is not None:
+            self.position = max(self.position, head.head)
+            return True
+        self.position = highest_seq(events)
+        self._catch_ups.metrics.deliveries.inc(len(events))
+        self._outbound.deliver(merge_deltas(events))
+        return False
+
+    def _write(self, events: Sequence[JournalEvent]) -> int:
+        if self._thread_id is not None:
+            events = [event for event in events if event.address.thread_id == self._thread_id]
+        if events:
+            self._outbound.deliver(events)
+        return len(events)
+
+    def _become_live(self) -> None:
+        self._known_head = self.position
+        self.live = True
+        self._set_lagging(lagging=False)
+        self._on_live(self.position)
+
+    def _fall_behind(self) -> None:
+        self.live = False
+        self._set_lagging(lagging=True)
+        self._on_behind()
+
+    def _begin(self) -> None:
+        if self._started and (self._task is None or self._task.done()):
+            self._task = self._catch_ups.start(self)
+
+    def _drained(self) -> None:
+        if not self.live:
+            self._begin()
+
+    def _set_lagging(self, *, lagging: bool) -> None:
+        if lagging is not self._lagging:
+            self._lagging = lagging
+            self._catch_ups.metrics.lagging.inc(1 if lagging else -1)
+
+
+def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Attached:
+    """Decide where a reader's events start. Pure.
+
+    Args:
+        wanted: where the reader says that it is.
+        head: the journal now.
+        stamp: the timestamp text of the event at `wanted.after`; None when it is not there.
+    """
+    reason = None
+    after = wanted.after
+    if wanted.feed is not None and wanted.feed != head.feed:
+        reason = "new_feed"
+    elif after is None:
+        return Attached(head.head, head.head, head.feed, None)
+    elif after > head.head:
+        reason = "cursor_ahead"
+    elif after < head.trimmed:
+        return Attached(head.trimmed, head.head, head.feed, "trimmed")
+    elif wanted.at is not None and stamp is not None and stamp != wanted.at:
+        reason = "diverged"
+    if reason is not None or after is None:
+        return Attached(head.head, head.head, head.feed, reason)
+    return Attached(after, head.head, head.feed, None)

@@ -1,0 +1,102 @@
+"""From what a client asks for to what the journal commits: limits, defaults, agents, digests.
+
+The WebSocket and the HTTP entrance both come through here, so that a message means the same
+wherever it enters. It checks what needs no store; the rest is decided inside the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from .agent import Agent
+from .auth import Identity
+from .clock import Clock
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .events import encode_json
+from .rates import BucketPerKey
+from .runs import OnBusy, OnDisconnect
+from .settings import Settings
+from .store import SendMessage
+
+
+class Intake:
+    """Makes units of what clients ask for.
+
+    Args:
+        agents: by name; the first one answers where no agent is named.
+        settings: limits per user and plan.
+        clock: for the rate of run starts.
+    """
+
+    def __init__(self, agents: Mapping[str, Agent], settings: Settings, clock: Clock) -> None:
+        self._agents = agents
+        self._settings = settings
+        self._clock = clock
+        self._starts = BucketPerKey(settings.run_starts_per_s, settings.run_starts_burst)
+
+    def connection_limit(self, identity: Identity) -> int:
+        """How many connections this user may have at once."""
+        settings = self._settings
+        return settings.max_connections_per_plan.get(
+            identity.plan or "", settings.max_connections_per_user
+        )
+
+    def message(
+        self,
+        identity: Identity,
+        *,
+        content: str,
+        client_message_id: str,
+        thread_id: str | None = None,
+        agent: str | None = None,
+        on_busy: OnBusy = "queue",
+        on_disconnect: OnDisconnect = "continue",
+        connection_id: str | None = None,
+    ) -> SendMessage:
+        """The unit that stores a message and its run. All fields are already well-formed.
+
+        Raises:
+            ThreadcastError: `unknown_agent`, or `rate_limited` with the time to wait.
+        """
+        chosen = self._agent(agent)
+        self._admit_start(identity.user_id)
+        limit = self._settings.max_runs_per_plan.get(
+            identity.plan or "", self._settings.max_runs_per_user
+        )
+        return SendMessage(
+            context=UserExecutionContext.create(
+                identity.user_id, "chat", thread_id=thread_id, connection_id=connection_id
+            ),
+            new_thread=thread_id is None,
+            content=content,
+            client_message_id=client_message_id,
+            digest=_digest(content, thread_id, agent),
+            agent=chosen.name,
+            on_crash=chosen.on_crash,
+            on_busy=on_busy,
+            on_disconnect=on_disconnect,
+            user_runs_max=limit,
+        )
+
+    def _agent(self, name: str | None) -> Agent:
+        if name is None:
+            return next(iter(self._agents.values()))
+        if name not in self._agents:
+            known = ", ".join(sorted(self._agents))
+            raise ThreadcastError("unknown_agent", f"expected one of: {known}")
+        return self._agents[name]
+
+    def _admit_start(self, user_id: str) -> None:
+        wait_s = self._starts.take(user_id, self._clock.monotonic())
+        if wait_s:
+            raise ThreadcastError(
+                "rate_limited",
+                f"at most {self._settings.run_starts_per_s:g} messages a second",
+                retry_after_ms=int(wait_s * 1000) + 1,
+            )
+
+
+def _digest(content: str, thread_id: str | None, agent: str | None) -> bytes:
+    return blake2b(encode_json([content, thread_id, agent]), digest_size=16).digest()

@@ -1,0 +1,119 @@
+"""Which web pages may talk to this server: the origin and host rules, exact and pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from .errors import ThreadcastError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_WEB_SCHEME = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+Origin = tuple[str, str, int]
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Scheme, lower-case host and port of an `Origin` header, or None when it is not one.
+
+    `null`, a trailing dot, a path, user information and anything else that a browser would not
+    send as the origin of a page are not origins.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        return None
+    if parts.hostname.endswith(".") or not parts.hostname.isascii():
+        return None
+    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+
+
+def parse_host(text: str) -> tuple[str, int | None] | None:
+    """Lower-case host and port of a `Host` header, or None when it is not one."""
+    if not text or any(mark in text for mark in "/?#@ \t\\,;"):
+        return None
+    try:
+        parts = urlsplit(f"//{text}")
+        port = parts.port
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname else None
+
+
+class OriginRule:
+    """Decides whether a page of some origin may open a connection or read an answer.
+
+    Args:
+        allowed: further origins, such as `https://app.example`; the server's own is always allowed.
+        allow_any: every origin may; an operator asked for it.
+        require: a request without an `Origin` is refused too, unless it carries a credential.
+    """
+
+    def __init__(self, allowed: tuple[str, ...], *, allow_any: bool, require: bool) -> None:
+        self._allowed = frozenset(
+            origin for text in allowed if (origin := parse_origin(text)) is not None
+        )
+        self._allow_any = allow_any
+        self._require = require
+
+    def check(self, origin: str | None, *, scheme: str, host: str, credential: bool) -> None:
+        """Refuse an origin that is not allowed.
+
+        Args:
+            origin: the `Origin` header, or None.
+            scheme: the request's own scheme: http, https, ws or wss.
+            host: the `Host` header.
+            credential: whether the request carries one in a header of its own.
+
+        Raises:
+            ThreadcastError: `origin_not_allowed`.
+        """
+        if origin is None:
+            if self._require and not credential:
+                raise ThreadcastError("origin_not_allowed", "an Origin header is required")
+            return
+        if self._allow_any:
+            return
+        came = parse_origin(origin)
+        if came is None or (came not in self._allowed and came != _own(scheme, host)):
+            raise ThreadcastError("origin_not_allowed")
+
+
+def _own(scheme: str, host: str) -> Origin | None:
+    parsed = parse_host(host)
+    if parsed is None or scheme not in _WEB_SCHEME:
+        return None
+    web = _WEB_SCHEME[scheme]
+    return web, parsed[0], parsed[1] or _DEFAULT_PORTS[web]
+
+
+class HostRule:
+    """Decides whether a request's `Host` names this server (against DNS rebinding).
+
+    Args:
+        allowed: host names without port; empty means: loopback names when the server listens on
+            loopback, else any.
+        listens_on: the address that the server is bound to.
+    """
+
+    def __init__(self, allowed: tuple[str, ...], *, listens_on: str) -> None:
+        self._allowed = frozenset(name.lower() for name in allowed)
+        if not self._allowed and (listens_on in _LOOPBACK_NAMES or listens_on.startswith("127.")):
+            self._allowed = _LOOPBACK_NAMES | {listens_on}
+
+    def check(self, host: str | None) -> None:
+        """Refuse a host that is not a host, or is not ours.
+
+        Raises:
+            ThreadcastError: `bad_host` or `host_not_allowed`.
+        """
+        parsed = None if host is None else parse_host(host)
+        if parsed is None:
+            raise ThreadcastError("bad_host")
+        if self._allowed and parsed[0] not in self._allowed:
+            raise ThreadcastError("host_not_allowed")

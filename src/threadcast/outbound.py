@@ -1,0 +1,171 @@
+"""The way out to one reader: what is written, in which framing, and whether the reader keeps up.
+
+Writing never waits. A reader that does not keep up is `congested`; whoever pushes events stops
+then, and begins again from the journal when `on_drain` is called. So the bytes held for a reader
+are bounded by one push beyond the limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from .edge import FrameWriter, text_frame
+from .events import JournalEvent
+
+
+class Outbound(Protocol):
+    """Where a connection writes. Only the connection that owns it may call it."""
+
+    on_drain: Callable[[], None] | None
+
+    @property
+    def congested(self) -> bool:
+        """Whether more bytes wait than the limit; events must not be pushed then."""
+        ...
+
+    def deliver(self, events: Sequence[JournalEvent]) -> None:
+        """Write journal events, in order, in one go."""
+        ...
+
+    def say(self, payload: bytes) -> None:
+        """Write one connection event."""
+        ...
+
+
+class FrameOutbound:
+    """Writes prepared WebSocket frames straight to the transport: one write per call.
+
+    Args:
+        writer: the server's frame writer of this connection.
+        lines: whether several events may share a frame, one per line.
+    """
+
+    __slots__ = ("_lines", "_writer", "on_drain")
+
+    def __init__(self, writer: FrameWriter, *, lines: bool) -> None:
+        self._writer = writer
+        self._lines = lines
+        self.on_drain: Callable[[], None] | None = None
+        writer.on_drain = self._drained
+
+    @property
+    def congested(self) -> bool:
+        """Whether the transport asked to stop writing."""
+        return self._writer.congested
+
+    def deliver(self, events: Sequence[JournalEvent]) -> None:
+        """Write journal events; their frames are built once and shared by all readers."""
+        if self._lines:
+            self._writer.write(text_frame(b"\n".join([event.payload for event in events])))
+        elif len(events) == 1:
+            self._writer.write(_frame(events[0]))
+        else:
+            self._writer.write(b"".join([_frame(event) for event in events]))
+
+    def say(self, payload: bytes) -> None:
+        """Write one connection event."""
+        self._writer.write(text_frame(payload))
+
+    def _drained(self) -> None:
+        if self.on_drain is not None:
+            self.on_drain()
+
+
+def _frame(event: JournalEvent) -> bytes:
+    frame = event.frame
+    if frame is None:
+        frame = event.frame = text_frame(event.payload)
+    return frame
+
+
+class QueuedOutbound:
+    """Hands chunks to an awaited `send`, one task at a time, for any ASGI server and for SSE.
+
+    Args:
+        send: awaited with each chunk; it waits while the peer does not read.
+        form_events: makes chunks of journal events.
+        form_said: makes a chunk of a connection event, or None to leave it out.
+        limit_bytes: more waiting bytes than this is congestion.
+
+    The owner must `await close()`.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], Awaitable[None]],
+        *,
+        form_events: Callable[[Sequence[JournalEvent]], list[bytes]],
+        form_said: Callable[[bytes], bytes | None],
+        limit_bytes: int,
+    ) -> None:
+        self._send = send
+        self._form_events = form_events
+        self._form_said = form_said
+        self._limit_bytes = limit_bytes
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._was_congested = False
+        self._gone = False
+        self._task: asyncio.Task[None] | None = None
+        self.on_drain: Callable[[], None] | None = None
+
+    @property
+    def congested(self) -> bool:
+        """Whether more bytes wait than the limit."""
+        return self._waiting_bytes > self._limit_bytes
+
+    def deliver(self, events: Sequence[JournalEvent]) -> None:
+        """Queue journal events."""
+        self._put(self._form_events(events))
+
+    def say(self, payload: bytes) -> None:
+        """Queue one connection event."""
+        chunk = self._form_said(payload)
+        if chunk is not None:
+            self._put([chunk])
+
+    async def flushed(self) -> None:
+        """Wait until nothing waits to be sent."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def close(self) -> None:
+        """Drop what still waits."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _put(self, chunks: list[bytes]) -> None:
+        if self._gone:
+            return
+        self._waiting += chunks
+        self._waiting_bytes += sum(map(len, chunks))
+        self._was_congested = self._was_congested or self.congested
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        while self._waiting and not self._gone:
+            chunks, self._waiting = self._waiting, []
+            try:
+                for chunk in chunks:
+                    await self._send(chunk)
+                    self._waiting_bytes -= len(chunk)
+            except OSError:  # the ASGI word for a peer that has gone
+                self._gone = True
+            if self._was_congested and not self.congested and not self._gone:
+                self._was_congested = False
+                if self.on_drain is not None:
+                    self.on_drain()
+
+
+def frames_of_text(events: Sequence[JournalEvent]) -> list[bytes]:
+    """One chunk per event: the `threadcast.v1` framing through plain ASGI."""
+    return [event.payload for event in events]
+
+
+def frames_of_lines(events: Sequence[JournalEvent]) -> list[bytes]:
+    """One chunk for all events: the `threadcast.v1.lines` framing through plain ASGI."""
+    return [b"\n".join([event.payload for event in events])]

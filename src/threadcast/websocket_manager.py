@@ -1,0 +1,214 @@
+"""The one connection manager: which connections are live, by user, and who hears what.
+
+Adding, removing and looking up are by identity, so nothing can be "not found" at cleanup. It hands
+what the bus says to the connections that it concerns, and asks the store once in a while whether a
+hint was lost. It knows nothing of sockets: a connection is whatever keeps `LiveConnection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Protocol
+
+from .bus import Hint, JournalGrew, SessionsRevoked
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .events import JournalEvent
+from .metrics import Metrics
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+_HINT_GRACE_S = 0.1  # a hint that is under way arrives within this; what is missing then was lost
+_HEADS_PER_QUERY = 500
+
+
+class LiveConnection(Protocol):
+    """What the manager needs of a WebSocket or SSE reader."""
+
+    @property
+    def context(self) -> UserExecutionContext:
+        """Whose connection it is; `connection_id` is set."""
+        ...
+
+    @property
+    def kind(self) -> Literal["websocket", "sse"]:
+        """How it is attached."""
+        ...
+
+    @property
+    def opened_at(self) -> float:
+        """When it was authenticated, seconds since the epoch."""
+        ...
+
+    def offer(self, events: Sequence[JournalEvent]) -> int:
+        """Take committed events of its user; returns how many were written."""
+        ...
+
+    def notice(self, head: int) -> None:
+        """Take its journal's head as a poll saw it."""
+        ...
+
+    def recheck(self) -> None:
+        """Credentials of its user were revoked: find out whether its own is."""
+        ...
+
+    def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
+        """Begin to end, with the close code of this error code; idempotent."""
+        ...
+
+
+class WebSocketManager:
+    """Knows every live connection of this node.
+
+    Args:
+        store: for the head poll.
+        metrics: is told of connections and deliveries.
+        policy: what happens to a connection beyond its user's limit.
+        max_connections: for the whole node.
+        disconnect_grace_s: how long after a user's last connection went `on_user_left` is called.
+        on_user_left: called with the user id; must not raise.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        *,
+        policy: Literal["reject", "evict_oldest"],
+        max_connections: int,
+        disconnect_grace_s: float,
+        on_user_left: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._policy = policy
+        self._max_connections = max_connections
+        self._disconnect_grace_s = disconnect_grace_s
+        self._on_user_left = on_user_left
+        self._by_user: dict[str, dict[LiveConnection, None]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[LiveConnection]:
+        for connections in tuple(self._by_user.values()):
+            yield from tuple(connections)
+
+    @property
+    def full(self) -> bool:
+        """Whether the node takes no further connection."""
+        return self._count >= self._max_connections
+
+    def add(self, connection: LiveConnection, *, limit: int) -> None:
+        """Take a connection in; the caller must `remove` it on every path out.
+
+        Args:
+            connection: not yet added.
+            limit: how many its user may have.
+
+        Raises:
+            ThreadcastError: `too_many_connections`, or `overloaded` when the node is full.
+        """
+        if self.full:
+            raise ThreadcastError("overloaded", retry_after_ms=1_000)
+        connections = self._by_user.get(connection.context.user_id, {})
+        if len(connections) >= limit:
+            if self._policy == "reject" or limit < 1:
+                raise ThreadcastError(
+                    "too_many_connections", f"at most {limit} connections at once"
+                )
+            oldest = next(iter(connections))
+            self.remove(oldest)
+            oldest.end("evicted")
+        self._by_user.setdefault(connection.context.user_id, {})[connection] = None
+        self._count += 1
+        self._metrics.connections.set(self._count)
+
+    def remove(self, connection: LiveConnection) -> None:
+        """Let a connection go; idempotent."""
+        user_id = connection.context.user_id
+        connections = self._by_user.get(user_id)
+        if connections is None or connection not in connections:
+            return
+        del connections[connection]
+        self._count -= 1
+        self._metrics.connections.set(self._count)
+        if not connections:
+            del self._by_user[user_id]
+            asyncio.get_running_loop().call_later(
+                self._disconnect_grace_s, self._tell_user_left, user_id
+            )
+
+    def connections_of(self, context: UserExecutionContext) -> list[LiveConnection]:
+        """The context's user's connections, oldest first."""
+        return list(self._by_user.get(context.user_id, ()))
+
+    def present(self, user_id: str) -> bool:
+        """Whether this user has a connection here."""
+        return user_id in self._by_user
+
+    def force_close(self, context: UserExecutionContext, connection_id: str) -> bool:
+        """End one connection of the context's user at once; whether there was one. Audited."""
+        for connection in self.connections_of(context):
+            if connection.context.connection_id == connection_id:
+                log.warning("connection %s was closed by force", connection_id)
+                connection.end("forced_close")
+                return True
+        return False
+
+    def end_all(self, code: str, *, retry_after_ms: Callable[[], int]) -> None:
+        """Begin to end every connection, each with its own `retry_after_ms`."""
+        for connection in self:
+            connection.end(code, retry_after_ms=retry_after_ms())
+
+    def receive(self, hint: Hint) -> None:
+        """Take a hint from the bus."""
+        if isinstance(hint, JournalGrew):
+            connections = self._by_user.get(hint.user_id)
+            if connections is not None:
+                self._deliver(connections, hint.events)
+        elif isinstance(hint, SessionsRevoked):
+            for connection in tuple(self._by_user.get(hint.user_id, ())):
+                connection.recheck()
+
+    def _deliver(
+        self, connections: dict[LiveConnection, None], events: Sequence[JournalEvent]
+    ) -> None:
+        user_id = events[0].address.user_id
+        written = 0
+        for connection in tuple(connections):
+            if connection.context.user_id != user_id:
+                self._metrics.foreign_deliveries.inc()
+                log.critical("events of another user were stopped before a connection")
+                connection.end("internal")
+                continue
+            written += connection.offer(events)
+        self._metrics.deliveries.inc(written)
+
+    async def poll_heads(self, poll_s: float) -> None:
+        """Ask for the heads of all attached users every `poll_s` seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(poll_s)
+            try:
+                await self.poll_once()
+            except ThreadcastError as error:
+                log.warning("the head poll waits for the store: %s", error.code)
+
+    async def poll_once(self) -> None:
+        """Ask once, give hints that are under way time to arrive, and tell who missed one."""
+        heads: dict[str, int] = {}
+        users = tuple(self._by_user)
+        for start in range(0, len(users), _HEADS_PER_QUERY):
+            heads |= await self._store.heads(users[start : start + _HEADS_PER_QUERY])
+        await asyncio.sleep(_HINT_GRACE_S)
+        for user_id, head in heads.items():
+            for connection in tuple(self._by_user.get(user_id, ())):
+                connection.notice(head)
+
+    def _tell_user_left(self, user_id: str) -> None:
+        if user_id not in self._by_user:
+            self._on_user_left(user_id)
