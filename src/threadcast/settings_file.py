@@ -10,7 +10,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
 
@@ -19,7 +19,7 @@ FILE_MAX_BYTES = 1_048_576
 _TOKENS = re.compile(
     r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.S
 )
-_KEY = re.compile(r"""[ ]*(\[?)[ ]*["']?([A-Za-z0-9_-]+)["']?[ ]*[.=\]]""")
+_KEY = re.compile(r"""[ ]*(\[?)[ ]*["']?([A-Za-z0-9_-]+)["']?[ ]*(?:[=\]]|\.([^=\]]*))""")
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -38,6 +38,14 @@ class FileEntry:
     source: str
 
 
+class _KeyLine(NamedTuple):
+    """A key or a header at the beginning of a line; `rest` is what a dotted key goes on with."""
+
+    key: str
+    rest: str
+    line: int
+
+
 def read_settings_file(path: Path) -> list[FileEntry]:
     """Read the file whole.
 
@@ -50,7 +58,7 @@ def read_settings_file(path: Path) -> list[FileEntry]:
     lines = _key_lines(text)
     table = _decoded(path, text, lines)
     first: dict[str, int] = {}
-    for key, line in lines:
+    for key, _, line in lines:
         first.setdefault(key, line)
     return [FileEntry(key, value, f"{path}:{first.get(key, 1)}") for key, value in table.items()]
 
@@ -77,7 +85,7 @@ def _text(path: Path) -> str:
     return text
 
 
-def _decoded(path: Path, text: str, lines: list[tuple[str, int]]) -> dict[str, Any]:
+def _decoded(path: Path, text: str, lines: list[_KeyLine]) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -94,23 +102,23 @@ def _decoded(path: Path, text: str, lines: list[tuple[str, int]]) -> dict[str, A
     raise ConfigurationError(f"{path}:{line}: got text that is not TOML ({reason}), expected TOML")
 
 
-def _refuse_repeated(path: Path, lines: list[tuple[str, int]]) -> None:
-    seen: dict[str, int] = {}
-    for key, line in lines:
-        if key in seen:
-            got = f"got it again after line {seen[key]}, expected each key once"
+def _refuse_repeated(path: Path, lines: list[_KeyLine]) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for key, rest, line in lines:
+        if (key, rest) in seen:
+            got = f"got it again after line {seen[key, rest]}, expected each key once"
             raise ConfigurationError(f"{path}:{line}: {key}: {got}")
-        seen[key] = line
+        seen[key, rest] = line
 
 
-def _key_lines(text: str) -> list[tuple[str, int]]:
+def _key_lines(text: str) -> list[_KeyLine]:
     """The keys and headers at the beginning of lines, those inside long texts left out."""
     without = _TOKENS.sub(lambda found: "\n" * found[0].count("\n") or found[0], text)
-    keys: list[tuple[str, int]] = []
+    keys: list[_KeyLine] = []
     in_table = False
     for line, content in enumerate(without.split("\n"), 1):
         found = _KEY.match(content)
         if found and (found[1] or not in_table):
-            keys.append((found[2], line))
+            keys.append(_KeyLine(found[2], (found[3] or "").strip(), line))
         in_table = in_table or bool(found and found[1])
     return keys

@@ -43,9 +43,12 @@ def refusal(setting: Setting, got: str, expected: str | None = None) -> Configur
 def described(setting: Setting, value: object) -> str:
     """What came, for a message: the value where it may be shown, else its kind."""
     match value:
+        case str() if setting.note.form is not None:
+            return f"text of {len(value)} characters"
         case str():
-            hidden = setting.note.secret or setting.note.form is not None
-            return f"text of {len(value)} characters" if hidden else f"text {quoted(value)}"
+            return f"text {quoted(value)}"
+        case bool() | int() | float() if setting.note.secret:
+            return "no text"
         case bool():
             return "true" if value else "false"
         case int() | float():

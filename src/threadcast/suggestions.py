@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _NAME_MAX_CHARACTERS = 64
-_LIKENESS_LEAST = 0.45
+_LIKENESS_LEAST = 0.52
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,296 @@
+"""Bounds and contradictions of settings; rows C2 to C7 and C11 of the table of bad input."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from threadcast.errors import ConfigurationError
+from threadcast.settings import SETTINGS, Settings, risks, sqlite_path
+from threadcast.settings_notes import Kind
+
+SECRET = "0123456789abcdef0123456789abcdef"
+PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"
+JWKS: dict[str, Any] = {
+    "jwt_jwks_url": "https://id.example.com/keys",
+    "jwt_audience": "chat",
+    "jwt_issuer": "https://id.example.com/",
+}
+
+
+def refused(**values: Any) -> str:
+    """The line that refuses the values, which names one of them first."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**values)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.partition(":")[0] == caught.value.keys[0]
+    assert "got " in line
+    assert "expected " in line
+    return line
+
+
+def test_the_defaults_are_allowed() -> None:
+    assert Settings().port == 8080
+
+
+def test_a_secret_is_not_in_the_representation() -> None:
+    assert SECRET not in repr(Settings(jwt_secret=SECRET))
+
+
+def test_every_setting_has_help_and_a_default_within_its_bounds() -> None:
+    assert [setting.key for setting in SETTINGS] == [
+        entry.name for entry in dataclasses.fields(Settings)
+    ]
+    for setting in SETTINGS:
+        assert setting.note.help.endswith(".")
+        if setting.kind in (Kind.WHOLE, Kind.NUMBER, Kind.LIMITS):
+            assert setting.note.least is not None
+            assert setting.note.most is not None
+
+
+def test_units_are_read_from_names() -> None:
+    units = {setting.key: setting.unit for setting in SETTINGS}
+    assert units["lease_s"] == "s"
+    assert units["event_max_bytes"] == "bytes"
+    assert units["commands_per_s"] is None
+    assert units["port"] is None
+
+
+NUMERIC = [setting for setting in SETTINGS if setting.kind in (Kind.WHOLE, Kind.NUMBER)]
+
+
+@pytest.mark.parametrize("setting", NUMERIC, ids=lambda setting: setting.key)
+@pytest.mark.parametrize("value", [-1, 2**70, float("nan"), float("inf"), True, "10"])
+def test_c2_no_number_is_negative_huge_or_of_another_type(setting: Any, value: object) -> None:
+    assert refused(**{setting.key: value}).startswith(setting.key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("max_connections_per_user", 0),
+        ("lease_s", 0),
+        ("message_max_bytes", 0),
+        ("message_max_bytes", 1.5),
+        ("dev", 1),
+        ("host", 5),
+        ("host", ""),
+        ("host", "[::1]"),
+        ("host", "127.0.0.1:80"),
+        ("host", "300.1.1.1"),
+        ("log_level", "loud"),
+        ("id_validation", False),
+        ("agents", "my_app:agent"),
+        ("agents", ("",)),
+        ("agents", (5,)),
+        ("allowed_hosts", ("a/../admin",)),
+        ("jwt_audience", "a\nb"),
+        ("jwt_secret", 12345),
+        ("max_runs_per_plan", {"premium": 0}),
+        ("max_runs_per_plan", {"premium": "3"}),
+        ("max_runs_per_plan", {"": 3}),
+        ("max_runs_per_plan", ["premium"]),
+    ],
+)
+def test_c2_wrong_kinds_are_refused(key: str, value: object) -> None:
+    assert refused(**{key: value}).startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "x" * 31,
+        "a-string-secret-at-least-256-bits-long",
+        "change-me-change-me-change-me-change-me",
+    ],
+)
+def test_c3_short_and_example_secrets_are_refused_and_not_shown(secret: str) -> None:
+    assert secret not in refused(jwt_secret=secret)
+
+
+def test_c3_a_secret_is_measured_in_bytes() -> None:
+    assert Settings(jwt_secret="é" * 16).jwt_secret
+
+
+def test_c2_a_secret_that_is_a_number_is_not_shown() -> None:
+    assert "987654321" not in refused(jwt_secret=987654321)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"jwt_secret": SECRET, "jwt_algorithms": ("HS256", "RS256")},
+        {"jwt_secret": SECRET, "jwt_algorithms": ("none",)},
+        {"jwt_secret": SECRET, "jwt_algorithms": ("hs256",)},
+        {"jwt_secret": SECRET, "jwt_algorithms": ("RS256",)},
+        {"jwt_public_key": PUBLIC_KEY, "jwt_algorithms": ("HS256",)},
+        {**JWKS, "jwt_algorithms": ("HS256",)},
+        {"jwt_public_key": PUBLIC_KEY, "jwt_secret": SECRET},
+        {**JWKS, "jwt_secret": SECRET},
+        {**JWKS, "jwt_public_key": PUBLIC_KEY},
+        {"dev": True, "jwt_public_key": PUBLIC_KEY},
+        {"dev": True, "jwt_algorithms": ("EdDSA",)},
+        {"jwt_public_key": "-----BEGIN PRIVATE KEY-----\nMC4\n-----END PRIVATE KEY-----"},
+        {"jwt_public_key": "no key"},
+    ],
+)
+def test_c4_one_issuer_has_one_kind_of_key(values: dict[str, Any]) -> None:
+    assert SECRET not in refused(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"jwt_secret": SECRET, "jwt_algorithms": ("HS256",)},
+        {"jwt_secret": SECRET, "dev": True},
+        {"jwt_public_key": PUBLIC_KEY, "jwt_algorithms": ("EdDSA",)},
+        {**JWKS, "jwt_algorithms": ("RS256", "ES256")},
+    ],
+)
+def test_c4_what_fits_together_is_allowed(values: dict[str, Any]) -> None:
+    assert Settings(**values)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://id.example.com/keys",
+        "https://user:hunter2@id.example.com/keys",
+        "https://10.0.0.8/keys",
+        "https://[::1]/keys",
+        "https://[::ffff:10.0.0.8]/keys",
+        "https://169.254.169.254/keys",
+        "https://localhost/keys",
+        "https://keycloak:8443/keys",
+        "https://id.internal/keys",
+        "file:///etc/passwd",
+        "https:///keys",
+        "https://id.example.com:port/keys",
+        "https://id.example.com/a b",
+        "id.example.com/keys",
+    ],
+)
+def test_c5_a_key_set_comes_over_https_from_a_public_host(url: str) -> None:
+    line = refused(**{**JWKS, "jwt_jwks_url": url})
+    assert line.startswith("jwt_jwks_url: ")
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9000/keys", "https://keycloak/keys"])
+def test_c5_a_private_host_can_be_opted_in(url: str) -> None:
+    settings = Settings(**{**JWKS, "jwt_jwks_url": url, "insecure_allow_private_jwks": True})
+    assert any("insecure_allow_private_jwks" in line for line in risks(settings))
+
+
+def test_c5_the_opt_in_does_not_allow_http_to_a_public_host() -> None:
+    url = "http://id.example.com/keys"
+    refused(**{**JWKS, "jwt_jwks_url": url, "insecure_allow_private_jwks": True})
+
+
+@pytest.mark.parametrize("key", ["jwt_audience", "jwt_issuer"])
+def test_c5_a_key_set_needs_audience_and_issuer(key: str) -> None:
+    assert refused(**{**JWKS, key: None}).startswith(key)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "chat.example.com", "https://chat.example.com/", "ftp://a", "https://u@a", "a b"],
+)
+def test_c6_only_origins_are_origins(origin: str) -> None:
+    assert refused(allowed_origins=(origin,)).startswith("allowed_origins: ")
+
+
+def test_c6_any_origin_is_an_opt_in_with_a_warning() -> None:
+    settings = Settings(allowed_origins=("*",), insecure_allow_any_origin=True, dev=True)
+    assert any(line.startswith("allowed_origins: ") for line in risks(settings))
+
+
+@pytest.mark.parametrize("origin", ["https://chat.example.com", "http://LOCALHOST:5173"])
+def test_c6_origins_are_allowed(origin: str) -> None:
+    assert Settings(allowed_origins=(origin,))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "chat.example.com"])
+@pytest.mark.parametrize("dev", [False, True])
+def test_c7_strangers_need_a_credential_and_never_meet_dev(host: str, dev: bool) -> None:
+    assert refused(host=host, dev=dev).startswith("host: ")
+    assert Settings(host=host, jwt_secret=SECRET)
+
+
+def test_c7_a_credential_does_not_open_dev_to_strangers() -> None:
+    assert refused(host="0.0.0.0", dev=True, jwt_secret=SECRET).startswith("host: ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost"])
+def test_c7_dev_listens_on_loopback(host: str) -> None:
+    assert Settings(host=host, dev=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "blamed"),
+    [
+        ({"message_max_bytes": 1_048_576}, "message_max_bytes"),
+        ({"body_max_bytes": 65_536}, "message_max_bytes"),
+        ({"event_max_bytes": 131_072}, "message_max_bytes"),
+        ({"send_buffer_max_bytes": 65_536}, "event_max_bytes"),
+        ({"catch_up_page_bytes": 262_144}, "catch_up_page_bytes"),
+        ({"message_before_authentication_max_bytes": 524_288}, "message_before_authentication"),
+        ({"lease_s": 2.0}, "head_poll_s"),
+        ({"stall_max_s": 10.0}, "heartbeat_s"),
+        ({"jwt_lifetime_max_s": 5.0}, "jwt_leeway_s"),
+        ({"retention_s": 60.0}, "run_timeout_s"),
+        ({"retention_s": 700.0}, "compact_after_s"),
+        ({"heartbeat_s": 90.0}, "heartbeat_s"),
+    ],
+)
+def test_c11_limits_do_not_contradict(values: dict[str, Any], blamed: str) -> None:
+    assert refused(**values).startswith(blamed)
+
+
+def test_c11_limits_may_be_moved_together() -> None:
+    settings = Settings(
+        message_before_authentication_max_bytes=1_024,
+        message_max_bytes=2_048,
+        event_max_bytes=2_048,
+        send_buffer_max_bytes=1_024,
+        catch_up_page_bytes=1_024,
+    )
+    assert settings.message_max_bytes == 2_048
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "threadcast.db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///a.db?mode=ro",
+        "mysql://user:hunter2@host/base",
+    ],
+)
+def test_a_database_is_a_file(url: str) -> None:
+    assert "hunter2" not in refused(database_url=url)
+
+
+def test_postgresql_is_named_as_not_known_yet() -> None:
+    line = refused(database_url="postgresql://user:hunter2@host/base")
+    assert "this version knows sqlite only" in line
+    assert "hunter2" not in line
+
+
+def test_a_database_path_is_relative_or_absolute() -> None:
+    assert sqlite_path("sqlite:///threadcast.db") == Path("threadcast.db")
+    assert sqlite_path("sqlite:////var/lib/threadcast.db") == Path("/var/lib/threadcast.db")
+
+
+def test_a_server_that_nobody_can_use_is_a_risk_and_a_normal_one_is_none() -> None:
+    assert any("nobody can sign in" in line for line in risks(Settings()))
+    assert any(line.startswith("dev: ") for line in risks(Settings(dev=True)))
+    assert any(line.startswith("id_") for line in risks(Settings(id_validation="warn")))
+    assert risks(Settings(jwt_secret=SECRET)) == ()
