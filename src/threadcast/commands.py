@@ -37,15 +37,15 @@ from .json_problems import check_fields, describe, explain_field, plain_value
 
 __all__ = [
     "COMMANDS",
-    "AttachCommand",
-    "AuthenticateCommand",
-    "CancelRunCommand",
+    "Attach",
+    "Authenticate",
+    "CancelRun",
     "Command",
     "CommandRejected",
-    "CreateThreadCommand",
-    "PingCommand",
-    "RespondCommand",
-    "SendMessageCommand",
+    "CreateThread",
+    "Ping",
+    "Respond",
+    "SendMessage",
     "decode_command",
 ]
 
@@ -60,17 +60,17 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
         return str(self.__struct_config__.tag)
 
 
-class AuthenticateCommand(_Command, frozen=True, kw_only=True, tag="authenticate"):
+class Authenticate(_Command, frozen=True, kw_only=True, tag="authenticate"):
     """Present a credential, first or again; the user stays the same."""
 
     token: Token
 
     def __repr__(self) -> str:
         """Without the token, so that no log can have it."""
-        return f"AuthenticateCommand(id={self.id!r}, token=...)"
+        return f"Authenticate(id={self.id!r}, token=...)"
 
 
-class AttachCommand(_Command, frozen=True, kw_only=True, tag="attach"):
+class Attach(_Command, frozen=True, kw_only=True, tag="attach"):
     """Put the connection's cursor somewhere and receive events from there on.
 
     Attributes:
@@ -86,14 +86,14 @@ class AttachCommand(_Command, frozen=True, kw_only=True, tag="attach"):
     thread_id: ThreadId | None = None
 
 
-class CreateThreadCommand(_Command, frozen=True, kw_only=True, tag="create_thread"):
+class CreateThread(_Command, frozen=True, kw_only=True, tag="create_thread"):
     """Create an empty thread."""
 
     title: Title | None = None
     metadata: Metadata = {}
 
 
-class SendMessageCommand(_Command, frozen=True, kw_only=True, tag="send_message"):
+class SendMessage(_Command, frozen=True, kw_only=True, tag="send_message"):
     """Store a message and start a run that answers it; without a thread, in a new one."""
 
     content: Content
@@ -104,13 +104,13 @@ class SendMessageCommand(_Command, frozen=True, kw_only=True, tag="send_message"
     on_disconnect: OnDisconnect = "continue"
 
 
-class CancelRunCommand(_Command, frozen=True, kw_only=True, tag="cancel_run"):
+class CancelRun(_Command, frozen=True, kw_only=True, tag="cancel_run"):
     """Ask for the end of a run."""
 
     run_id: RunId
 
 
-class RespondCommand(_Command, frozen=True, kw_only=True, tag="respond"):
+class Respond(_Command, frozen=True, kw_only=True, tag="respond"):
     """Answer a run's question."""
 
     run_id: RunId
@@ -118,28 +118,20 @@ class RespondCommand(_Command, frozen=True, kw_only=True, tag="respond"):
     value: JsonValue
 
 
-class PingCommand(_Command, frozen=True, kw_only=True, tag="ping"):
+class Ping(_Command, frozen=True, kw_only=True, tag="ping"):
     """Ask for the server's time."""
 
 
-Command = (
-    AuthenticateCommand
-    | AttachCommand
-    | CreateThreadCommand
-    | SendMessageCommand
-    | CancelRunCommand
-    | RespondCommand
-    | PingCommand
-)
+Command = Authenticate | Attach | CreateThread | SendMessage | CancelRun | Respond | Ping
 
 COMMANDS: Mapping[str, type[Command]] = {
-    "authenticate": AuthenticateCommand,
-    "attach": AttachCommand,
-    "create_thread": CreateThreadCommand,
-    "send_message": SendMessageCommand,
-    "cancel_run": CancelRunCommand,
-    "respond": RespondCommand,
-    "ping": PingCommand,
+    "authenticate": Authenticate,
+    "attach": Attach,
+    "create_thread": CreateThread,
+    "send_message": SendMessage,
+    "cancel_run": CancelRun,
+    "respond": Respond,
+    "ping": Ping,
 }
 
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

@@ -22,6 +22,7 @@ __all__ = [
     "COMMAND_ID_MAX_CHARACTERS",
     "METADATA_MAX_BYTES",
     "SEQ_MAX",
+    "TIMESTAMP_MAX_S",
     "VALUE_MAX_BYTES",
     "AgentName",
     "ClientMessageId",
@@ -47,6 +48,8 @@ __all__ = [
 COMMAND_ID_MAX_CHARACTERS = 64
 SEQ_MAX = 2**53 - 1
 """The greatest integer that every JSON reader keeps exactly."""
+TIMESTAMP_MAX_S = 253_402_300_799
+"""The last second of the year 9999."""
 METADATA_MAX_BYTES = 16_384
 VALUE_MAX_BYTES = 65_536
 
@@ -84,7 +87,7 @@ Token = Annotated[
 ]
 
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX, description="A place in the user's journal.")]
-Timestamp = Annotated[float, Meta(ge=0, description="Seconds since the epoch.")]
+Timestamp = Annotated[float, Meta(ge=0, le=TIMESTAMP_MAX_S, description="Seconds since the epoch.")]
 Cursor = Annotated[
     int,
     Meta(
@@ -98,6 +101,7 @@ CursorTimestamp = Annotated[
     float,
     Meta(
         ge=0,
+        le=TIMESTAMP_MAX_S,
         description="The timestamp of the event at the cursor, in seconds since the epoch.",
         extra={"code": "bad_cursor"},
     ),

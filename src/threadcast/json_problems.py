@@ -184,8 +184,8 @@ def _expectation(rule: inspect.Type) -> str:
             return f"text of {bounds}{' printable' if pattern else ''} characters"
         case inspect.IntType(ge=least, le=most):
             return f"an integer in {least}..{most}"
-        case inspect.FloatType(ge=least):
-            return "a number" if least is None else f"a number of at least {least}"
+        case inspect.FloatType(ge=least, le=most):
+            return f"a number in {least}..{most}"
         case inspect.LiteralType(values=values):
             return " or ".join(str(value) for value in values)
         case inspect.DictType(max_length=most):
