@@ -1,0 +1,85 @@
+"""The agents that ship, and how an agent is found by the name that an operator gives.
+
+`default_agents` decides which agent answers when none is configured. This module knows every agent
+here, and none of them knows it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import ModuleType
+
+from ..agent import Agent
+from ..errors import ConfigurationError
+from .demo import demo_agent
+
+__all__ = ["default_agents", "load_agent"]
+
+_MODEL_KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+
+
+def default_agents(environ: Mapping[str, str]) -> list[Agent]:
+    """The agent that answers when none is configured.
+
+    Args:
+        environ: the environment; with OPENAI_API_KEY or OPENAI_BASE_URL it is `assistant`, which
+            asks that model endpoint, else `demo`, which needs nothing.
+
+    Raises:
+        ConfigurationError: a model is configured and its package is missing, or one of the
+            model's settings is unusable.
+    """
+    configured = [key for key in _MODEL_KEYS if environ.get(key, "").strip()]
+    if not configured:
+        return [demo_agent()]
+    try:
+        from . import assistant
+    except ModuleNotFoundError as error:
+        if error.name != "openai":
+            raise
+        raise ConfigurationError(
+            f"{configured[0]} is set, and the openai package that it needs is not installed: "
+            "pip install threadcast[assistant]"
+        ) from error
+    return [assistant.assistant_agent(assistant.AssistantSettings.from_environ(environ))]
+
+
+def load_agent(path: str) -> Agent:
+    """Import an agent by `module:name`, for example `shop.agents:support`.
+
+    The caller sees to it that the module can be imported (`sys.path`). An error that the module
+    raises while it is imported passes through, unless it is an import or syntax error.
+
+    Raises:
+        ConfigurationError: the path is not of this form, or leads to no `Agent`.
+    """
+    module_name, colon, name = path.partition(":")
+    parts = [*module_name.split("."), *name.split(".")]
+    if not colon or not all(part.isidentifier() for part in parts):
+        raise ConfigurationError(f"agent {path!r}: expected 'module:name', like 'shop.bots:helper'")
+    found: object = _imported(path, module_name)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ConfigurationError(f"agent {path!r}: {module_name} has no {name!r}")
+        found = getattr(found, part)
+    if not isinstance(found, Agent):
+        raise ConfigurationError(
+            f"agent {path!r}: expected an Agent (put @agent('a-name') above the function), "
+            f"got a {type(found).__name__}"
+        )
+    return found
+
+
+def _imported(path: str, module_name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if module_name == missing or module_name.startswith(f"{missing}."):
+            raise ConfigurationError(f"agent {path!r}: there is no module {missing!r}") from error
+        raise ConfigurationError(
+            f"agent {path!r}: {module_name} needs the module {missing!r}, which is not installed"
+        ) from error
+    except (ImportError, SyntaxError) as error:
+        raise ConfigurationError(f"agent {path!r}: cannot be imported: {error}") from error

@@ -1,0 +1,97 @@
+"""Which IANA time zone a person means: `Europe/Paris`, `europe/paris`, `Paris`, `in New York`.
+
+The names come from the time zone database of the machine (or the `tzdata` package). This module
+may not know agents or what time it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from zoneinfo import available_timezones
+
+__all__ = ["ZoneNames"]
+
+NAME_MAX_CHARACTERS = 64
+_PLACE_AREAS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
+# Zones that are named like plain words; a sentence that holds the word does not mean the place.
+_PLAIN_WORDS = frozenset(
+    {
+        "center",
+        "currie",
+        "davis",
+        "easter",
+        "mayo",
+        "north",
+        "south",
+        "west",
+        "wake",
+        "yap",
+        "act",
+        "reunion",
+    }
+)
+_NAME = re.compile(r"\b[A-Za-z]+(?:/[A-Za-z_+\-0-9]+)+|\b(?:UTC|GMT)\b")
+_WORD = re.compile(r"[^\W_]+(?:[-'.’][^\W_]+)*\.?")
+
+
+class ZoneNames:
+    """The names of all zones, read once when first asked for.
+
+    Args:
+        names: the IANA names; None reads the machine's database, which touches many small files:
+            call `load` from a worker thread before the first use.
+    """
+
+    def __init__(self, names: Iterable[str] | None = None) -> None:
+        self._given = None if names is None else frozenset(names)
+
+    def load(self) -> None:
+        """Read the database now; cheap from then on."""
+        len(self._by_place)
+
+    def named(self, name: str) -> str | None:
+        """The zone of this name or city, whatever its case; None when there is none."""
+        if not 1 <= len(name) <= NAME_MAX_CHARACTERS:
+            return None
+        wanted = name.strip().replace(" ", "_").casefold()
+        return self._by_name.get(wanted) or self._by_place.get(_plain(name))
+
+    def mentioned(self, text: str) -> str | None:
+        """The zone that a sentence names, by its IANA name or its city; the longest name wins."""
+        for candidate in _NAME.findall(text):
+            if zone := self._by_name.get(candidate.casefold()):
+                return zone
+        words = [word.rstrip(".") for word in _WORD.findall(text)]
+        for length in (4, 3, 2, 1):
+            for start in range(len(words) - length + 1):
+                place = _plain(" ".join(words[start : start + length]))
+                if place not in _PLAIN_WORDS and place in self._by_place:
+                    return self._by_place[place]
+        return None
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        names = available_timezones() if self._given is None else self._given
+        return {name.casefold(): name for name in sorted(names)} | {"utc": "UTC", "gmt": "GMT"}
+
+    @cached_property
+    def _by_place(self) -> dict[str, str]:
+        # Sorted, so that where two zones have one city the same one wins everywhere.
+        places = (name for name in self._by_name.values() if name.startswith(_PLACE_AREAS))
+        return {_plain(name.rpartition("/")[2]): name for name in sorted(places, reverse=True)}
+
+
+def _plain(place: str) -> str:
+    return re.sub(r"[\s_]+", " ", place.replace(".", "")).strip().casefold()

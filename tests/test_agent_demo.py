@@ -1,0 +1,190 @@
+"""The demonstration agent: it works on the words that were typed, and says what it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from run_recorder import RunRecorder
+from threadcast.agent import Agent, Run, SearchHit
+from threadcast.agents.demo import demo_agent
+from threadcast.agents.demo_reading import find_expression, read_message
+
+NOON = 1_763_640_000.0  # 2025-11-20 12:00 UTC, a Thursday
+
+
+class FixedClock:
+    """A clock that stands at noon."""
+
+    def now(self) -> float:
+        """Wall time, seconds since the epoch."""
+        return NOON
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return 0.0
+
+
+async def run_demo(message: str, **given: Any) -> RunRecorder:
+    run = RunRecorder(message, **given)
+    await answer(demo_agent(pace_s=0, clock=FixedClock()), run)
+    return run
+
+
+async def answer(agent: Agent, run: Run) -> None:
+    outcome = agent.function(run)
+    assert not hasattr(outcome, "__aiter__")
+    assert await outcome is None
+
+
+@pytest.mark.parametrize(
+    "message", ["hello", "?", "你好", "what is 1+1", "🙂", "   ", "a" * 65_536, "1 + " * 16_000]
+)
+async def test_every_message_shows_the_golden_path(message: str) -> None:
+    began = time.process_time()
+    run = await run_demo(message)
+    assert run.kinds[:3] == ["agent_thinking", "tool_executing", "tool_completed"]
+    assert run.kinds[-1] == "agent_delta"
+    assert "no language model" in run.text
+    assert time.process_time() - began < 2
+
+
+async def test_arithmetic_is_calculated() -> None:
+    run = await run_demo("Hi! What is 12 * (3 + 4), please?")
+    assert run.of("tool_executing") == [
+        {"tool": "calculate", "arguments": {"expression": "12 * (3 + 4)"}}
+    ]
+    assert run.of("tool_completed")[0]["result"]["value"] == "84"
+    assert "**84**" in run.text
+
+
+async def test_impossible_arithmetic_is_an_error_of_the_tool_and_said() -> None:
+    run = await run_demo("what is 10/0")
+    assert run.of("tool_completed")[0]["is_error"] is True
+    assert "division by zero" in run.text
+
+
+async def test_time_is_told_where_it_is_asked_for() -> None:
+    run = await run_demo("What time is it in New York?")
+    assert run.of("tool_executing") == [
+        {"tool": "current_time", "arguments": {"zone": "America/New_York"}}
+    ]
+    assert "**07:00** on Thursday 20 November 2025" in run.text
+    elsewhere = await run_demo("today's date")
+    assert "In **UTC** it is **12:00**" in elsewhere.text
+
+
+async def test_earlier_messages_are_searched() -> None:
+    hits = [
+        SearchHit("thread_a", "I love `pancakes` with maple\nsyrup", NOON - 86_400),
+        SearchHit("thread_b", "Nothing of the kind", NOON),
+    ]
+    run = await run_demo("do you remember what I said about pancakes and syrup?", hits=hits)
+    assert run.of("tool_executing")[0]["arguments"] == {"text": "pancakes syrup"}
+    assert "2025-11-19: `I love 'pancakes' with maple syrup`" in run.text
+    nothing = await run_demo("Marmalade")
+    assert nothing.of("tool_executing")[0]["arguments"] == {"text": "Marmalade"}
+    assert "nothing yet" in nothing.text
+
+
+async def test_several_wishes_use_several_tools() -> None:
+    run = await run_demo("find berlin, tell me 2+2 and the time in Tokyo")
+    assert [call["tool"] for call in run.of("tool_completed")] == [
+        "calculate",
+        "current_time",
+        "search_history",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "value", "said"),
+    [
+        ("ask me about my favourite colour", "string", "dark `green`", "`dark 'green'`"),
+        ("ask me for a number", "number", 7, "`7`"),
+        ("ask me if I want tea, yes or no", "boolean", True, "**yes**"),
+    ],
+)
+async def test_it_asks_when_it_is_told_to(
+    message: str, kind: str, value: object, said: str
+) -> None:
+    run = await run_demo(message, answers=[value])
+    asked = run.of("input_requested")[0]
+    assert asked["schema"]["type"] == kind
+    assert said in run.text
+    assert "tool_completed" in run.kinds
+
+
+async def test_nobody_answers() -> None:
+    run = await run_demo("ask me something")
+    assert "nobody answered" in run.text
+
+
+async def test_it_counts_and_says_where_it_stops() -> None:
+    run = await run_demo("please count to 30")
+    assert " 29 30." in run.text
+    far = await run_demo("count to 999999999")
+    assert "at most" in far.text
+    assert " 999 1000." in far.text
+
+
+@pytest.mark.parametrize("message", ["write something long", "an essay, please"])
+async def test_a_long_answer_is_long_and_true(message: str) -> None:
+    run = await run_demo(message)
+    assert len(run.of("agent_delta")) > 500
+    assert "**84** = 2 × 2 × 3 × 7" in run.text
+    assert "**97** is prime" in run.text
+
+
+async def test_it_streams_words() -> None:
+    run = await run_demo("hello")
+    assert len(run.of("agent_delta")) > 20
+    assert max(len(piece) for piece in run.of("agent_delta")) < 60
+
+
+async def test_a_second_attempt_says_so() -> None:
+    run = await run_demo("hello", attempt=2)
+    assert "attempt 2" in run.of("agent_thinking")[0]
+
+
+@pytest.mark.parametrize("pace_s", [-1, float("nan"), float("inf"), 11])
+def test_the_pace_has_bounds(pace_s: float) -> None:
+    with pytest.raises(ValueError, match="pace_s"):
+        demo_agent(pace_s=pace_s)
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("what is 15% of 240?", "15% of 240"),
+        ("(see 3+4)", "3+4"),
+        ("sqrt(2) is what?", "sqrt(2)"),
+        ("area of 2 * pi * 3", "2 * pi * 3"),
+        ("12 x 7 =", "12 x 7"),
+        ("it is 5 + 3.", "5 + 3"),
+        ("-2^2?", "-2^2"),
+        ("meet on 2025-11-20 at 12:30", None),
+        ("born 1/2/1990", None),
+        ("python 3.11.7", None),
+        ("I have 3 cats", None),
+        ("- a list", None),
+        ("and/or", None),
+        ("C++ (really)", None),
+        ("max is here", None),
+    ],
+)
+def test_arithmetic_is_found_in_prose(text: str, expression: str | None) -> None:
+    assert find_expression(text) == expression
+
+
+@pytest.mark.parametrize(
+    ("text", "is_long"),
+    [("long", True), ("how long is it?", False), ("a long time ago", False), ("longer!", True)],
+)
+def test_long_is_a_wish_only_where_it_is_one(text: str, is_long: bool) -> None:
+    assert read_message(text).wants_long is is_long
+
+
+def test_a_quoted_phrase_is_searched_as_it_stands() -> None:
+    assert read_message('search for "red shoes"').search_text == "red shoes"
