@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import RSAAlgorithm
 
 from threadcast.auth import TokenPolicy
 from threadcast.authenticator import Authenticator, StaticKey
@@ -201,6 +202,14 @@ async def test_key_of_one_algorithm_does_not_verify_another() -> None:
         for other, other_key in KEYS.items():
             expected = "ok" if algorithm == other else "token_invalid"
             assert await judge(with_public(key), token_by(other_key, alg=other)) == expected
+
+
+async def test_header_must_name_the_key_s_own_algorithm() -> None:
+    """The signature is right, but the header promises another way of checking it."""
+    signing_input = f"{part(header(alg='ES256'))}.{PAYLOAD}"
+    signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signing_input.encode(), rsa_key())
+    text = f"{signing_input}.{part(signature)}"
+    assert await judge(with_public(rsa_key()), text) == "token_invalid"
 
 
 async def test_key_id_chooses_the_key() -> None:

@@ -33,6 +33,7 @@ class Issuer:
         self.status = "200 OK"
         self.headers = ""
         self.body = RSA_ONLY
+        self.drips = False
         self.requests: list[bytes] = []
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
@@ -46,6 +47,10 @@ class Issuer:
             head = f"HTTP/1.1 {self.status}\r\nConnection: close\r\n{self.headers}\r\n"
             writer.write(head.encode() + self.body)
             await writer.drain()
+            while self.drips:
+                await asyncio.sleep(0.05)
+                writer.write(b" ")
+                await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client gave up, which some tests want
         finally:
@@ -62,6 +67,7 @@ async def listening(
         yield f"{'https' if ssl_context else 'http'}://localhost:{port}/keys.json"
     finally:
         issuer.may_answer.set()
+        issuer.drips = False
         server.close()
 
 
@@ -171,6 +177,8 @@ def answer_nothing_good(issuer: Issuer, row: str) -> None:
         issuer.status = "500 Internal Server Error"
     elif row == "slow":
         issuer.may_answer.clear()
+    elif row == "drip":
+        issuer.drips = True
     elif row == "huge":
         issuer.body = b" " * (BODY_MAX_BYTES + 1) + RSA_ONLY
     elif row == "redirect":
@@ -189,7 +197,18 @@ def answer_nothing_good(issuer: Issuer, row: str) -> None:
         issuer.status = "\x00\x01\x02"
 
 
-ROWS = ["500", "slow", "huge", "redirect", "redirect-home", "not-json", "gzip", "cut", "no-http"]
+ROWS = [
+    "500",
+    "slow",
+    "drip",
+    "huge",
+    "redirect",
+    "redirect-home",
+    "not-json",
+    "gzip",
+    "cut",
+    "no-http",
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"A21-{row}")
@@ -203,7 +222,9 @@ async def test_a21_known_keys_outlive_the_endpoint(
     clock.elapsed_s += 31
     with caplog.at_level(logging.WARNING, logger="threadcast.jwks"):
         with pytest.raises(ThreadcastError, match="keys_unavailable") as caught:
-            await cache.find("b", "ES256")
+            async with asyncio.timeout(2):
+                await cache.find("b", "ES256")
+        assert len(issuer.requests) == 2, "no redirect is followed, nothing is tried again"
         assert cache.degraded
         assert caught.value.kind.status == 503
         assert caught.value.retry_after_ms is not None
@@ -295,13 +316,16 @@ async def test_request_carries_nothing_of_ours(cache: JwksCache, issuer: Issuer)
     assert b"cookie" not in request
 
 
-async def test_closing_stops_a_fetch_under_way(cache: JwksCache, issuer: Issuer) -> None:
+async def test_closing_stops_a_fetch_under_way(
+    cache: JwksCache, issuer: Issuer, clock: ManualClock
+) -> None:
     issuer.may_answer.clear()
     caller = asyncio.create_task(cache.start())
     await issuer.asked.wait()
     await cache.aclose()
     with pytest.raises(asyncio.CancelledError):
         await caller
+    clock.elapsed_s += 60
     await cache.start()
     assert len(issuer.requests) == 1
 
