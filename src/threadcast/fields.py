@@ -30,6 +30,7 @@ __all__ = [
     "Content",
     "Cursor",
     "CursorTimestamp",
+    "ErrorCode",
     "FeedId",
     "InputId",
     "JsonValue",
@@ -86,6 +87,7 @@ Token = Annotated[
     ),
 ]
 
+ErrorCode = Annotated[str, Meta(extra_json_schema={"$ref": "#/components/schemas/ErrorCode"})]
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX, description="A place in the user's journal.")]
 Timestamp = Annotated[float, Meta(ge=0, le=TIMESTAMP_MAX_S, description="Seconds since the epoch.")]
 Cursor = Annotated[

@@ -1,0 +1,322 @@
+"""The HTTP surface as a table: what each operation takes, answers and can be refused with.
+
+Routes are written against this table and a document is drawn from it. This module may not know how
+either is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from ..fields import ClientMessageId, Cursor, RunId, ThreadId
+from ..http_models import (
+    PAGE_LIMIT_DEFAULT,
+    ConnectionList,
+    CreateThreadBody,
+    EventPage,
+    Health,
+    MessageAcceptedAnswer,
+    MessagePage,
+    PageLimit,
+    PageToken,
+    Readiness,
+    RespondBody,
+    RevokeSessionsBody,
+    RunAnswer,
+    RunSnapshot,
+    SendMessageBody,
+    ThreadAnswer,
+    ThreadPage,
+    ThreadSnapshot,
+    UpdateThreadBody,
+)
+
+__all__ = ["ANYWHERE", "OPERATIONS", "PARAMETERS", "SECURED", "Operation", "Parameter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter beside the body; `default` is what its absence means."""
+
+    name: str
+    place: Literal["path", "query", "header"]
+    type: Any
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        method, path: as in HTTP; parameters in braces.
+        operation_id: its name for programs, `[a-z_]+`.
+        summary: one sentence.
+        parameters: names in `PARAMETERS`, those of the path too.
+        body: the struct of the request's body; None for no body.
+        answer: the struct of the answer; None for an empty one, a media type for one that is text.
+        status: of the answer.
+        also: statuses that come with the same answer, or with a problem.
+        errors: codes beside those of `SECURED` (if `security` is `required`) and `ANYWHERE`.
+        security: whether a credential is needed.
+    """
+
+    method: Literal["get", "post", "patch", "delete"]
+    path: str
+    operation_id: str
+    summary: str
+    parameters: tuple[str, ...] = ()
+    body: type | None = None
+    answer: type | str | None = None
+    status: int = 200
+    also: tuple[int, ...] = ()
+    errors: tuple[str, ...] = ()
+    security: Literal["required", "optional", "none"] = "required"
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "thread_id": Parameter("thread_id", "path", ThreadId),
+    "run_id": Parameter("run_id", "path", RunId),
+    "connection_id": Parameter(
+        "connection_id",
+        "path",
+        Annotated[str, Meta(description="A connection id, `ws_conn_<ms>_<counter>_<hex8>`.")],
+    ),
+    "limit": Parameter("limit", "query", PageLimit, PAGE_LIMIT_DEFAULT),
+    "before": Parameter("before", "query", PageToken),
+    "after": Parameter("after", "query", Cursor, 0),
+    "idempotency_key": Parameter("Idempotency-Key", "header", ClientMessageId),
+    "last_event_id": Parameter(
+        "Last-Event-ID",
+        "header",
+        Annotated[
+            str,
+            Meta(
+                description="The cursor `<feed>:<seq>` of the last event that the reader has;"
+                " without it, events start at the head."
+            ),
+        ],
+    ),
+}
+
+ANYWHERE = ("bad_host", "host_not_allowed", "bad_query", "overloaded", "internal")
+SECURED = (
+    "not_authenticated",
+    "token_invalid",
+    "token_expired",
+    "token_not_yet_valid",
+    "token_too_large",
+    "token_in_url",
+    "revoked",
+    "keys_unavailable",
+    "origin_not_allowed",
+    "forbidden",
+    "rate_limited",
+    "unavailable",
+    "shutting_down",
+)
+_BODY = (
+    "bad_json",
+    "too_deep",
+    "bad_message",
+    "bad_field",
+    "bad_string",
+    "unsupported_media_type",
+    "content_encoding_not_supported",
+    "body_too_large",
+    "request_timeout",
+)
+_LOOK_UP = ("bad_id", "legacy_id", "not_found")
+_PAGE = ("bad_limit", "bad_page_token")
+_WRITE = ("storage_full", "unknown_outcome")
+_THREAD_FIELDS = ("too_long", "bad_metadata")
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        method="post",
+        path="/v1/threads",
+        operation_id="create_thread",
+        summary="Create an empty thread.",
+        body=CreateThreadBody,
+        answer=ThreadAnswer,
+        status=201,
+        errors=(*_BODY, *_THREAD_FIELDS, *_WRITE),
+    ),
+    Operation(
+        method="get",
+        path="/v1/threads",
+        operation_id="list_threads",
+        summary="List threads, the one with the latest event first.",
+        parameters=("limit", "before"),
+        answer=ThreadPage,
+        errors=_PAGE,
+    ),
+    Operation(
+        method="get",
+        path="/v1/threads/{thread_id}",
+        operation_id="get_thread",
+        summary="Read one thread.",
+        parameters=("thread_id",),
+        answer=ThreadSnapshot,
+        errors=_LOOK_UP,
+    ),
+    Operation(
+        method="patch",
+        path="/v1/threads/{thread_id}",
+        operation_id="update_thread",
+        summary="Change a thread's title or metadata.",
+        parameters=("thread_id",),
+        body=UpdateThreadBody,
+        answer=ThreadAnswer,
+        errors=(*_LOOK_UP, *_BODY, *_THREAD_FIELDS, *_WRITE),
+    ),
+    Operation(
+        method="delete",
+        path="/v1/threads/{thread_id}",
+        operation_id="delete_thread",
+        summary="Delete a thread; its runs are cancelled first.",
+        parameters=("thread_id",),
+        answer=ThreadAnswer,
+        errors=(*_LOOK_UP, *_WRITE),
+    ),
+    Operation(
+        method="get",
+        path="/v1/threads/{thread_id}/messages",
+        operation_id="list_messages",
+        summary="Read a thread's latest messages and answers.",
+        parameters=("thread_id", "limit", "before"),
+        answer=MessagePage,
+        errors=(*_LOOK_UP, *_PAGE),
+    ),
+    Operation(
+        method="post",
+        path="/v1/threads/{thread_id}/messages",
+        operation_id="send_message",
+        summary="Store a message and start a run that answers it.",
+        parameters=("thread_id", "idempotency_key"),
+        body=SendMessageBody,
+        answer=MessageAcceptedAnswer,
+        status=202,
+        errors=(
+            *_LOOK_UP,
+            *_BODY,
+            *_WRITE,
+            "empty",
+            "too_long",
+            "unknown_agent",
+            "bad_idempotency_key",
+            "idempotency_conflict",
+            "in_progress",
+            "run_active",
+            "too_many_runs",
+        ),
+    ),
+    Operation(
+        method="get",
+        path="/v1/threads/{thread_id}/events",
+        operation_id="list_events",
+        summary="Read a thread's events after a cursor.",
+        parameters=("thread_id", "after", "limit"),
+        answer=EventPage,
+        errors=(*_LOOK_UP, "bad_cursor", "bad_limit"),
+    ),
+    Operation(
+        method="get",
+        path="/v1/runs/{run_id}",
+        operation_id="get_run",
+        summary="Read one run and its questions.",
+        parameters=("run_id",),
+        answer=RunSnapshot,
+        errors=_LOOK_UP,
+    ),
+    Operation(
+        method="post",
+        path="/v1/runs/{run_id}/cancel",
+        operation_id="cancel_run",
+        summary="Ask for the end of a run; safe to repeat.",
+        parameters=("run_id",),
+        answer=RunAnswer,
+        errors=(*_LOOK_UP, *_WRITE),
+    ),
+    Operation(
+        method="post",
+        path="/v1/runs/{run_id}/respond",
+        operation_id="respond",
+        summary="Answer a run's question.",
+        parameters=("run_id",),
+        body=RespondBody,
+        answer=RunAnswer,
+        errors=(
+            *_LOOK_UP,
+            *_BODY,
+            *_WRITE,
+            "too_long",
+            "already_answered",
+            "expired",
+            "run_finished",
+        ),
+    ),
+    Operation(
+        method="get",
+        path="/v1/events",
+        operation_id="stream_events",
+        summary="Receive events as Server-Sent Events; `id:` is the cursor `<feed>:<seq>`.",
+        parameters=("last_event_id",),
+        answer="text/event-stream",
+        errors=("bad_cursor", "too_many_connections"),
+    ),
+    Operation(
+        method="get",
+        path="/v1/connections",
+        operation_id="list_connections",
+        summary="List the user's live connections.",
+        answer=ConnectionList,
+    ),
+    Operation(
+        method="delete",
+        path="/v1/connections/{connection_id}",
+        operation_id="close_connection",
+        summary="Close one of the user's connections.",
+        parameters=("connection_id",),
+        status=204,
+        errors=("bad_id", "not_found"),
+    ),
+    Operation(
+        method="post",
+        path="/v1/sessions/revoke",
+        operation_id="revoke_sessions",
+        summary="Sign out: one token, or everywhere.",
+        body=RevokeSessionsBody,
+        status=204,
+        errors=(*_BODY, "empty", "too_long", *_WRITE),
+    ),
+    Operation(
+        method="get",
+        path="/healthz",
+        operation_id="health",
+        summary="Whether the process lives.",
+        answer=Health,
+        security="none",
+    ),
+    Operation(
+        method="get",
+        path="/readyz",
+        operation_id="readiness",
+        summary="Whether work can be taken; 503 with the same body when it cannot.",
+        answer=Readiness,
+        also=(503,),
+        security="none",
+    ),
+    Operation(
+        method="get",
+        path="/metrics",
+        operation_id="metrics",
+        summary="Metrics for Prometheus; from elsewhere than this machine with a credential.",
+        answer="text/plain",
+        errors=("not_authenticated", "token_invalid", "forbidden"),
+        security="optional",
+    ),
+)
