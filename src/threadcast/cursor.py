@@ -102,6 +102,8 @@ class Cursor:
         catch_ups: reads pages when the cursor is behind.
         on_live: called each time the cursor has reached the head, with its position.
         on_behind: called each time it falls behind after having been live.
+
+    The owner calls `drained` when its outbound is no longer congested.
     """
 
     __slots__ = (
@@ -131,7 +133,6 @@ class Cursor:
         self._started = False
         self.live = False
         self.position = 0
-        outbound.on_drain = self._drained
 
     def know(self, head: JournalHead) -> None:
         """Take the journal's head, read after this cursor began to be offered events."""
@@ -203,6 +204,11 @@ class Cursor:
             self._fall_behind()
             self._begin()
 
+    def drained(self) -> None:
+        """The reader reads again: go on from the journal if the cursor fell behind."""
+        if not self.live:
+            self._begin()
+
     def stop(self) -> None:
         """Let no more events flow."""
         self._started = False
@@ -268,10 +274,6 @@ class Cursor:
     def _begin(self) -> None:
         if self._started and (self._task is None or self._task.done()):
             self._task = self._catch_ups.start(self)
-
-    def _drained(self) -> None:
-        if not self.live:
-            self._begin()
 
     def _set_lagging(self, *, lagging: bool) -> None:
         if lagging is not self._lagging:

@@ -44,7 +44,10 @@ class JournalHead:
 
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
-    """A thread as its owner sees it. Times are seconds since the epoch."""
+    """A thread as its owner sees it. Times are seconds since the epoch.
+
+    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`.
+    """
 
     thread_id: str
     title: str | None
@@ -99,6 +102,13 @@ class Unit(Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenJournal(Unit[JournalHead]):
+    """Make sure that the context's user has a journal, and so a feed id; idempotent."""
+
+    context: UserExecutionContext
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadChanged:
     """A thread was created, updated or deleted; `seq` is that event's."""
 
@@ -129,6 +139,17 @@ class DeleteThread(Unit[ThreadChanged]):
     """Delete the context's thread: its live runs are cancelled first. Rejected: `not_found`."""
 
     context: UserExecutionContext
+
+
+@dataclass(frozen=True, slots=True)
+class AliasThread(Unit[None]):
+    """Let an id that an older system gave to the context's thread resolve, for its owner only.
+
+    Idempotent. Rejected: `not_found`, `bad_id` (it already names another thread of this user).
+    """
+
+    context: UserExecutionContext
+    legacy_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +365,9 @@ class RevokeSessions(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Unit[int]):
-    """One bounded step of maintenance; the result counts the rows that went.
+    """One bounded step of maintenance; the result counts the rows that it worked on.
+
+    A result below `limit` means that nothing is left to do for now.
 
     Attributes:
         what: `compact` removes deltas of runs that ended before `before`; `trim` removes events
@@ -413,7 +436,10 @@ class StoreSession(Protocol):
         ...
 
     async def thread(self, thread_id: str) -> ThreadRow | None:
-        """One thread; None when it is not this user's, was deleted or never existed."""
+        """One thread; None when it is not this user's, was deleted or never existed.
+
+        An older id resolves when the user has it as an alias (`AliasThread`).
+        """
         ...
 
     async def threads(self, *, limit: int, before: int | None) -> list[ThreadRow]:
@@ -433,7 +459,10 @@ class StoreSession(Protocol):
         ...
 
     async def search(self, text: str, *, limit: int) -> list[SearchHit]:
-        """The user's own messages that hold all words of `text`, taken literally, best first."""
+        """The user's own messages that hold all words of `text`, taken literally, latest first.
+
+        Letters match whatever their case and accents. What other users wrote has no influence.
+        """
         ...
 
     async def token_revoked(self, token_id: str) -> bool:

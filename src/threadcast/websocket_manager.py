@@ -90,6 +90,8 @@ class WebSocketManager:
         self._on_user_left = on_user_left
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._count = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     def __len__(self) -> int:
         return self._count
@@ -126,6 +128,7 @@ class WebSocketManager:
             oldest.end("evicted")
         self._by_user.setdefault(connection.context.user_id, {})[connection] = None
         self._count += 1
+        self._empty.clear()
         self._metrics.connections.set(self._count)
 
     def remove(self, connection: LiveConnection) -> None:
@@ -136,6 +139,8 @@ class WebSocketManager:
             return
         del connections[connection]
         self._count -= 1
+        if not self._count:
+            self._empty.set()
         self._metrics.connections.set(self._count)
         if not connections:
             del self._by_user[user_id]
@@ -164,6 +169,10 @@ class WebSocketManager:
         """Begin to end every connection, each with its own `retry_after_ms`."""
         for connection in self:
             connection.end(code, retry_after_ms=retry_after_ms())
+
+    async def emptied(self) -> None:
+        """Wait until no connection is left."""
+        await self._empty.wait()
 
     def receive(self, hint: Hint) -> None:
         """Take a hint from the bus."""

@@ -1,0 +1,115 @@
+"""What a program imports: a Threadcast server as an ASGI application, mountable anywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .agent import Agent
+from .agents import default_agents, load_agent
+from .bus import Bus
+from .clock import Clock
+from .http import http_routes
+from .node import Node
+from .page import page_routes
+from .settings import Settings
+from .store import Store
+
+WEBSOCKET_PATH = "/v1/ws"
+
+
+class Threadcast:
+    """A Threadcast server.
+
+    To mount it in another application, hand that application its lifespan:
+
+        threadcast = Threadcast(Settings(jwt_secret=...), agents=[my_agent])
+        app = FastAPI(lifespan=threadcast.lifespan)
+        app.mount("/chat", threadcast.asgi())
+
+    Args:
+        settings: where, who and how much; the defaults when not given.
+        agents: what answers messages, the first by default. Without any, the settings' `agents`
+            (`module:name`) are loaded; without those, the agents that ship are taken.
+        listens_on: the address that the server is bound to, where it is known.
+        clock, store, bus: others than the settings ask for, for tests.
+
+    Raises:
+        ConfigurationError: the settings or an agent cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        agents: Sequence[Agent] = (),
+        *,
+        listens_on: str = "",
+        clock: Clock | None = None,
+        store: Store | None = None,
+        bus: Bus | None = None,
+    ) -> None:
+        settings = settings or Settings()
+        chosen = list(agents) or [load_agent(name) for name in settings.agents]
+        self.node = Node(
+            settings,
+            chosen or default_agents(os.environ),
+            listens_on=listens_on,
+            clock=clock,
+            store=store,
+            bus=bus,
+        )
+        self._running = False
+
+    def asgi(self) -> ASGIApp:
+        """The application: API, sockets and pages. It serves only while `lifespan` runs."""
+        site = Starlette(
+            routes=[*http_routes(self.node), *page_routes(dev=self.node.settings.dev)],
+            lifespan=self.lifespan,
+        )
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "lifespan":
+                await site(scope, receive, send)
+                return
+            self._require_running()
+            if scope["type"] == "websocket" and _path(scope) == WEBSOCKET_PATH:
+                await self.node.gateway(scope, receive, send)
+            else:
+                await site(scope, receive, send)
+
+        return application
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
+        """Run the server; to be given to the ASGI application that serves or mounts it.
+
+        Raises:
+            ConfigurationError: the store cannot be used as configured.
+            RuntimeError: it runs already.
+        """
+        if self._running:
+            raise RuntimeError("this Threadcast runs already; a second server needs its own")
+        self._running = True
+        try:
+            await self.node.start()
+            yield
+        finally:
+            await self.node.stop()
+            self._running = False
+
+    def _require_running(self) -> None:
+        if not self._running:
+            raise RuntimeError(
+                "Threadcast's lifespan was never started: pass lifespan=threadcast.lifespan to "
+                "the application that mounts it"
+            )
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -1,0 +1,112 @@
+"""`threadcast doctor`: what an operator should know before trusting a machine with a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import apsw
+import click
+
+from ..clock import SystemClock
+from ..errors import ConfigurationError
+from ..settings import Settings, risks, sqlite_path
+from ..settings_sources import load_settings
+from ..store_sqlite import SqliteStore
+from . import exits
+from .options import settings_options
+from .printing import printable, table, width_columns
+
+_SQLITE_FIRST_GOOD = (3, 51, 3)
+_SYNCS = 50
+_SYNC_SLOW_MS = 20.0
+
+
+@click.command("doctor")
+@settings_options
+def command(overrides: dict[str, object], config_path: Path | None) -> None:
+    """Check this machine, the settings and the database; exit 1 when something is wrong."""
+    settings = load_settings(overrides, os.environ, config_path).settings
+    facts, problems = _sqlite_version()
+    path = Path(sqlite_path(settings.database_url))
+    for more_facts, more_problems in (_sync_speed(path), _database(path), _clock()):
+        facts |= more_facts
+        problems += more_problems
+    facts |= _limits(settings)
+    problems += risks(settings)
+    click.echo(table([("what", "found"), *facts.items()], width_columns()))
+    for problem in problems:
+        click.echo(f"problem: {printable(problem)}", err=True)
+    if problems:
+        raise exits.CommandFailed(f"{len(problems)} problem(s) found", 1)
+    click.echo("No problem found.")
+
+
+def _sqlite_version() -> tuple[dict[str, str], list[str]]:
+    version = apsw.sqlite_lib_version()
+    if tuple(int(part) for part in version.split(".")) >= _SQLITE_FIRST_GOOD:
+        return {"SQLite": version}, []
+    needed = ".".join(map(str, _SQLITE_FIRST_GOOD))
+    return {"SQLite": version}, [
+        f"SQLite {version} can corrupt a database in WAL mode; {needed} or later is needed: "
+        "upgrade apsw"
+    ]
+
+
+def _sync_speed(database: Path) -> tuple[dict[str, str], list[str]]:
+    folder = database.parent
+    if not folder.is_dir():
+        return {}, [f"{folder} is not a folder; it must exist before the server starts"]
+    times_ms = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(_SYNCS):
+            file.write(b"x" * 4096)
+            file.flush()
+            started = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times_ms.append((time.perf_counter() - started) * 1000)
+    typical_ms = median(times_ms)
+    facts = {"fdatasync": f"{typical_ms:.2f} ms (median of {_SYNCS}), {max(times_ms):.2f} ms worst"}
+    if typical_ms > _SYNC_SLOW_MS:
+        return facts, [f"a commit will take about {typical_ms:.0f} ms: use a faster disk"]
+    return facts, []
+
+
+def _database(path: Path) -> tuple[dict[str, str], list[str]]:
+    if not path.exists():
+        return {"database": f"{path} (will be made)"}, []
+    try:
+        facts = asyncio.run(_store_facts(path))
+    except ConfigurationError as error:
+        return {"database": str(path)}, [str(error)]
+    return {"database": str(path)} | facts, []
+
+
+async def _store_facts(path: Path) -> dict[str, str]:
+    store = SqliteStore(str(path), clock=SystemClock())
+    await store.open()
+    try:
+        return await store.facts()
+    finally:
+        await store.close()
+
+
+def _clock() -> tuple[dict[str, str], list[str]]:
+    year = time.gmtime().tm_year
+    facts = {"clock": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    return facts, [] if year >= 2026 else [f"the clock says {year}: tokens will be refused"]
+
+
+def _limits(settings: Settings) -> dict[str, str]:
+    names = (
+        "max_connections", "max_connections_per_user", "message_max_bytes", "max_runs",
+        "max_runs_per_user", "lease_s", "run_timeout_s", "send_buffer_max_bytes",
+    )  # fmt: skip
+    files = os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else "unknown"
+    return {"open files allowed": str(files)} | {
+        name: str(getattr(settings, name)) for name in names
+    }

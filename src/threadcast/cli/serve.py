@@ -1,0 +1,142 @@
+"""`threadcast serve`: one server process, from its settings to its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ..app import WEBSOCKET_PATH, Threadcast
+from ..dev_tokens import load_or_make_secret
+from ..edge import (
+    EdgeLimits,
+    EdgeServer,
+    EffectiveLimitError,
+    ServeOptions,
+    build_server,
+    check_effective_limits,
+)
+from ..errors import ConfigurationError
+from ..settings import Settings, risks, sqlite_path
+from ..settings_sources import load_settings
+from . import exits
+from .logs import configure_logging
+from .options import settings_options
+
+_SETTLE_S = 3.0
+_GRACE_S = 3
+
+
+@click.command("serve")
+@settings_options
+def command(overrides: dict[str, object], config_path: Path | None) -> None:
+    """Run a server until SIGTERM or Ctrl-C."""
+    settings = with_credential(load_settings(overrides, os.environ, config_path).settings)
+    configure_logging(settings.log_level)
+    for risk in risks(settings):
+        click.echo(f"warning: {risk}", err=True)
+    threadcast = Threadcast(settings, listens_on=settings.host)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(threadcast, settings))
+
+
+def with_credential(settings: Settings) -> Settings:
+    """The settings with a development secret where that was asked for.
+
+    Raises:
+        ConfigurationError: there is no way to tell users apart, or the secret cannot be kept.
+    """
+    if settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url:
+        return settings
+    if settings.dev:
+        return replace(settings, jwt_secret=load_or_make_secret(dev_secret_path(settings)))
+    raise ConfigurationError(
+        "no credential is configured: set THREADCAST_JWT_SECRET (32 bytes or more), "
+        "THREADCAST_JWT_PUBLIC_KEY or THREADCAST_JWT_JWKS_URL, or use --dev on your own machine"
+    )
+
+
+def dev_secret_path(settings: Settings) -> Path:
+    """Where the development secret is kept: beside the database."""
+    database = Path(sqlite_path(settings.database_url))
+    return database.with_name(database.name + ".dev-secret")
+
+
+def edge_limits(settings: Settings) -> EdgeLimits:
+    """The edge's bounds, as the settings have them."""
+    return EdgeLimits(
+        header_timeout_s=settings.header_timeout_s,
+        header_max_bytes=settings.header_max_bytes,
+        message_before_authentication_max_bytes=settings.message_before_authentication_max_bytes,
+        message_max_bytes=settings.message_max_bytes,
+        fragments_max=settings.fragments_max,
+        receive_queue_max_messages=settings.commands_in_flight_max,
+        heartbeat_s=settings.heartbeat_s,
+        partial_message_timeout_s=settings.partial_message_timeout_s,
+        stall_max_s=settings.stall_max_s,
+        send_buffer_max_bytes=settings.send_buffer_max_bytes,
+        drain_max_s=settings.drain_s + 2 * _SETTLE_S,
+        shutdown_grace_s=_GRACE_S,
+    )
+
+
+async def _serve(threadcast: Threadcast, settings: Settings) -> None:
+    limits = edge_limits(settings)
+    node = threadcast.node
+    server = build_server(
+        threadcast.asgi(),
+        host=settings.host,
+        port=settings.port,
+        limits=limits,
+        before_shutdown=node.drain,
+        options=ServeOptions(websocket_paths=(WEBSOCKET_PATH,), lifespan="off"),
+    )
+    async with threadcast.lifespan():
+        watch = asyncio.ensure_future(_watch(server, node.failed))
+        announce = asyncio.ensure_future(_announce(server, settings, limits))
+        try:
+            await server.serve()
+            if announce.done():
+                announce.result()
+        finally:
+            watch.cancel()
+            announce.cancel()
+            await asyncio.gather(watch, announce, return_exceptions=True)
+    if node.failed.is_set():
+        raise exits.CommandFailed("a part of the server has ended; see the log", exits.SOFTWARE)
+
+
+async def _watch(server: EdgeServer, failed: asyncio.Event) -> None:
+    await failed.wait()
+    server.stop()
+
+
+async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) -> None:
+    await server.wait_ready()
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        await check_effective_limits(server.bound_port, limits, host=settings.host)
+    except EffectiveLimitError as error:
+        server.stop()
+        raise exits.CommandFailed(str(error), exits.SOFTWARE) from error
+    click.echo(f"Threadcast is listening. Open http://{shown}:{server.bound_port}/")
+    if settings.dev:
+        click.echo(
+            "DEVELOPMENT MODE: whoever can reach this address can sign in under any name. "
+            "Never use it for other people's data.",
+            err=True,
+        )
+    sys.stdout.flush()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

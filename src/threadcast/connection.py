@@ -1,0 +1,291 @@
+"""One authenticated WebSocket: its state, its cursor, its timers, and how it ends.
+
+It writes only through its outbound, which never waits, and only where its state machine allows. It
+knows nothing of ASGI: the gateway hands in what the client sent and a way to close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .auth import Identity
+from .authenticator import Authenticator
+from .clock import Clock
+from .connection_state import AsyncConnectionStateManager, ConnectionState
+from .context import UserExecutionContext
+from .cursor import CatchUps, Cursor, Position
+from .errors import ThreadcastError
+from .events import ConnectionEventType, JournalEvent, connection_event, timestamp_text
+from .ids import UnifiedIdGenerator
+from .intake import Intake
+from .journal import Journal
+from .metrics import Metrics
+from .outbound import Outbound
+from .session import RequestScopedSessionFactory
+from .settings import Settings
+from .store import JournalHead, OpenJournal
+from .tasks import OwnedTasks
+
+_TIMER_MAX_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionServices:
+    """What every connection of a server shares."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    authenticator: Authenticator
+    sessions: RequestScopedSessionFactory
+    journal: Journal
+    intake: Intake
+    catch_ups: CatchUps
+    tasks: OwnedTasks
+    server: dict[str, str]
+    draining: Callable[[], bool]
+
+
+class Connection:
+    """One live WebSocket of one user; it keeps `LiveConnection`.
+
+    Args:
+        services: what is shared.
+        identity: whose it is; can be renewed for the same user only.
+        state: the machine that has reached `authenticating`.
+        outbound: where it writes.
+        close: begins the closing handshake with a code and a fixed reason.
+    """
+
+    kind: Literal["websocket"] = "websocket"
+
+    __slots__ = (
+        "_close", "_cursor", "_expiry", "_room", "_stall", "context", "identity", "opened_at",
+        "outbound", "services", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        services: ConnectionServices,
+        identity: Identity,
+        state: AsyncConnectionStateManager,
+        outbound: Outbound,
+        close: Callable[[int, str], None],
+    ) -> None:
+        self.services = services
+        self.identity = identity
+        self.state = state
+        self.outbound = outbound
+        self._close = close
+        self.opened_at = services.clock.now()
+        self.context = UserExecutionContext.create(
+            identity.user_id,
+            "connect",
+            connection_id=UnifiedIdGenerator.generate_base_id("ws_conn"),
+        )
+        self._cursor = Cursor(
+            self.context,
+            outbound,
+            services.catch_ups,
+            on_live=self._became_live,
+            on_behind=self._fell_behind,
+        )
+        outbound.on_drain = self._drained
+        self._room: asyncio.Future[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Check that the credential is not revoked and greet the client.
+
+        Must be called after the manager took the connection in, so that no event is missed.
+
+        Raises:
+            ThreadcastError: `revoked`, or the store cannot be read.
+        """
+        head = await self._admitted()
+        self._cursor.know(head)
+        self.state.move(ConnectionState.ATTACHING)
+        self.say(ConnectionEventType.CONNECTION_READY, self._greeting(head))
+        self._watch_expiry()
+        self._watch_stall()
+
+    async def attach(self, wanted: Position) -> dict[str, Any]:
+        """Move the cursor; returns what `attached` says. The caller then calls `flow`.
+
+        Raises:
+            ThreadcastError: the store cannot be read now.
+        """
+        if self.state.state is ConnectionState.LIVE:
+            self.state.move(ConnectionState.ATTACHING)
+        attached = await self._cursor.attach(wanted)
+        if wanted.after is not None:
+            outcome = attached.reason or "continued"
+            self.services.metrics.resumes.labels(outcome).inc()
+        data: dict[str, Any] = {
+            "after": attached.after,
+            "head": attached.head,
+            "reset": attached.reset,
+            "feed": attached.feed,
+        }
+        return data | ({"reason": attached.reason} if attached.reset else {})
+
+    def flow(self) -> None:
+        """Let events flow from the cursor on."""
+        if self.state.may_deliver:
+            self._cursor.start()
+
+    def renew(self, identity: Identity) -> None:
+        """Take a later credential of the same user."""
+        self.identity = identity
+        self._watch_expiry()
+
+    def offer(self, events: Sequence[JournalEvent]) -> int:
+        """Take committed events of its user; returns how many were written."""
+        return self._cursor.offer(events)
+
+    def notice(self, head: int) -> None:
+        """Take its journal's head as a poll saw it."""
+        self._cursor.notice(head)
+
+    def recheck(self) -> None:
+        """Find out whether its own credential was revoked."""
+        if not self.state.ended:
+            self.services.tasks.start(self._recheck())
+
+    def say(self, event_type: ConnectionEventType, data: dict[str, Any]) -> None:
+        """Send a connection event, if the state allows."""
+        if self.state.may_answer:
+            self.outbound.say(
+                connection_event(
+                    event_type,
+                    now=self.services.clock.now(),
+                    user_id=self.identity.user_id,
+                    data=data,
+                )
+            )
+
+    def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
+        """Announce the end and close, with what the table says of `code`; idempotent."""
+        if self.state.ended:
+            return
+        kind = ThreadcastError(code).kind
+        self.services.metrics.refusals.labels(code).inc()
+        self.say(ConnectionEventType.CONNECTION_CLOSING, closing_data(code, retry_after_ms))
+        self.state.move(ConnectionState.DRAINING)
+        self._cursor.stop()
+        self._make_room()
+        self._close(kind.close or 1011, kind.text)
+
+    def release(self) -> None:
+        """Stop the cursor and the timers; idempotent. The owner calls it on every path out."""
+        self._cursor.stop()
+        for timer in (self._expiry, self._stall):
+            if timer is not None:
+                timer.cancel()
+
+    async def room(self) -> None:
+        """Wait until the client reads what was written: answers are bounded like events."""
+        while self.outbound.congested and not self.state.ended:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def _drained(self) -> None:
+        self._make_room()
+        self._cursor.drained()
+
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def _admitted(self) -> JournalHead:
+        async with self.services.sessions.open(self.context) as session:
+            head = await session.journal.head()
+            token_id = self.identity.token_id
+            revoked = token_id is not None and await session.journal.token_revoked(token_id)
+        issued_at = self.identity.issued_at
+        if revoked or (head.revoked_before and (issued_at or 0.0) < head.revoked_before):
+            raise ThreadcastError("revoked")
+        if head.feed is None:
+            return await self.services.journal.append(OpenJournal(self.context))
+        return head
+
+    async def _recheck(self) -> None:
+        try:
+            await self._admitted()
+        except ThreadcastError as error:
+            self.end(error.code)
+
+    def _greeting(self, head: JournalHead) -> dict[str, Any]:
+        settings = self.services.settings
+        return {
+            "connection_id": self.context.connection_id,
+            "feed": head.feed,
+            "head": head.head,
+            "heartbeat_s": settings.heartbeat_s,
+            "expires_at": self.identity.expires_at,
+            "limits": {
+                "message_max_bytes": settings.message_max_bytes,
+                "commands_per_s": settings.commands_per_s,
+                "commands_burst": settings.commands_burst,
+                "commands_in_flight_max": settings.commands_in_flight_max,
+                "max_connections": self.services.intake.connection_limit(self.identity),
+            },
+            "server": self.services.server,
+        }
+
+    def _became_live(self, seq: int) -> None:
+        if self.state.state is ConnectionState.ATTACHING:
+            self.state.move(ConnectionState.LIVE)
+            self.say(ConnectionEventType.CAUGHT_UP, {"seq": seq})
+
+    def _fell_behind(self) -> None:
+        if self.state.state is ConnectionState.LIVE:
+            self.state.move(ConnectionState.ATTACHING)
+
+    def _watch_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        settings = self.services.settings
+        ends_in_s = self.identity.expires_at + settings.jwt_leeway_s - self.services.clock.now()
+        if ends_in_s <= 0:
+            self.end("token_expired")
+            return
+        self._expiry = asyncio.get_running_loop().call_later(
+            min(ends_in_s, _TIMER_MAX_S), self._watch_expiry
+        )
+
+    def _watch_stall(self, stalled_since: float | None = None) -> None:
+        """End a reader that has been congested through a whole `stall_max_s`."""
+        stall_max_s = self.services.settings.stall_max_s
+        now = self.services.clock.monotonic()
+        since = (stalled_since or now) if self.outbound.congested else None
+        if since is not None and now - since >= stall_max_s:
+            self.end("stalled")
+            return
+        self._stall = asyncio.get_running_loop().call_later(
+            min(10.0, stall_max_s / 4), self._watch_stall, since
+        )
+
+
+def position_of(
+    *, after: int | None, feed: str | None, at: float | None, thread_id: str | None
+) -> Position:
+    """The cursor position that an `attach` names; `at` is in seconds since the epoch."""
+    stamp = None if at is None else timestamp_text(round(at * 1_000_000))
+    return Position(after=after, feed=feed, at=stamp, thread_id=thread_id)
+
+
+def closing_data(code: str, retry_after_ms: int | None) -> dict[str, Any]:
+    """What `connection_closing` says for an error code."""
+    kind = ThreadcastError(code).kind
+    data: dict[str, Any] = {
+        "code": kind.close or 1011,
+        "reason": kind.text,
+        "error": code,
+        "reconnect": kind.retryable,
+    }
+    return data if retry_after_ms is None else data | {"retry_after_ms": retry_after_ms}

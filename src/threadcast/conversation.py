@@ -1,0 +1,264 @@
+"""What one connection does with the commands of its client: decode, limit, carry out, answer.
+
+Commands that change something are submitted to the journal in the order in which they came, without
+waiting for each other, and each is answered once what it did is committed. It knows the connection
+but nothing of ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from . import commands
+from .auth import accept_renewal
+from .connection import Connection, position_of
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .events import ConnectionEventType
+from .rates import TokenBucket, WindowCounter
+from .store import (
+    AnswerInput,
+    CancelRun,
+    CreateThread,
+    MessageAccepted,
+    Outcome,
+    Rejected,
+    RunState,
+    ThreadChanged,
+    Unit,
+)
+
+_ERROR_WINDOW_S = 60.0
+_Describe = Callable[[Any], dict[str, Any]]
+
+
+class Conversation:
+    """The commands of one connection.
+
+    Args:
+        connection: an opened connection; the gateway hands each text message to `hear`.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        settings = connection.services.settings
+        self._connection = connection
+        self._services = connection.services
+        self._rate = TokenBucket(
+            settings.commands_per_s,
+            settings.commands_burst,
+            now=self._services.clock.monotonic(),
+        )
+        self._errors = WindowCounter(settings.errors_per_minute_max, _ERROR_WINDOW_S)
+        self._floods = WindowCounter(settings.commands_burst, _ERROR_WINDOW_S)
+        self._in_flight: set[str] = set()
+        self._answered: asyncio.Future[None] | None = None
+
+    async def ready(self) -> None:
+        """Wait until one more command may be read: few are unanswered, and answers are read."""
+        await self._connection.room()
+        while len(self._in_flight) >= self._services.settings.commands_in_flight_max:
+            self._answered = asyncio.get_running_loop().create_future()
+            await self._answered
+
+    async def hear(self, text: str) -> None:
+        """Carry out one message of the client; every error becomes an answer or the end."""
+        command_id: str | None = None
+        try:
+            command = commands.decode_command(text)
+            command_id = command.id
+            self._admit(command.id)
+            await self._carry_out(command)
+        except commands.CommandRejected as error:
+            self._reject(error.command_id, error)
+        except ThreadcastError as error:
+            self._reject(command_id, error)
+
+    def _admit(self, command_id: str) -> None:
+        wait_s = self._rate.take(self._services.clock.monotonic())
+        if wait_s:
+            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)
+        if command_id in self._in_flight:
+            raise ThreadcastError("duplicate_id")
+
+    def _admit_work(self) -> None:
+        if self._services.draining():
+            raise ThreadcastError("shutting_down", retry_after_ms=2_000)
+
+    async def _carry_out(self, command: commands.Command) -> None:
+        match command:
+            case commands.Ping():
+                now = self._services.clock.now()
+                self._accept(command.id, "ping", {"timestamp": round(now, 6)})
+            case commands.SendMessage():
+                self._send_message(command)
+            case commands.CreateThread():
+                self._create_thread(command)
+            case commands.CancelRun():
+                self._spawn(command.id, self._cancel_run(command))
+            case commands.Respond():
+                self._spawn(command.id, self._respond(command))
+            case commands.Attach():
+                await self._attach(command)
+            case commands.Authenticate():
+                await self._authenticate(command)
+
+    async def _attach(self, command: commands.Attach) -> None:
+        if command.thread_id is not None:
+            async with self._services.sessions.open(self._connection.context) as session:
+                await session.threads.get_by_id(command.thread_id)
+        wanted = position_of(
+            after=command.after,
+            feed=command.feed,
+            at=command.at,
+            thread_id=command.thread_id,
+        )
+        data = await self._connection.attach(wanted)
+        self._accept(command.id, "attach", {})
+        self._connection.say(ConnectionEventType.ATTACHED, data)
+        self._connection.flow()
+
+    async def _authenticate(self, command: commands.Authenticate) -> None:
+        connection = self._connection
+        offered = await self._services.authenticator.verify(
+            command.token, now=self._services.clock.now()
+        )
+        connection.renew(accept_renewal(connection.identity, offered))
+        self._accept(command.id, "authenticate", identity_data(connection))
+
+    def _send_message(self, command: commands.SendMessage) -> None:
+        self._admit_work()
+        unit = self._services.intake.message(
+            self._connection.identity,
+            content=command.content,
+            client_message_id=command.client_message_id,
+            thread_id=command.thread_id,
+            agent=command.agent,
+            on_busy=command.on_busy,
+            on_disconnect=command.on_disconnect,
+            connection_id=self._connection.context.connection_id,
+        )
+        self._submit(command.id, "send_message", unit, message_data)
+
+    def _create_thread(self, command: commands.CreateThread) -> None:
+        self._admit_work()
+        context = UserExecutionContext.create(
+            self._connection.identity.user_id,
+            "thread",
+            connection_id=self._connection.context.connection_id,
+        )
+        unit = CreateThread(context, command.title, command.metadata)
+        self._submit(command.id, "create_thread", unit, thread_data)
+
+    async def _cancel_run(self, command: commands.CancelRun) -> None:
+        context = await self._run_context(command.run_id)
+        unit = CancelRun(context, "cancelled by the user")
+        self._submit(command.id, "cancel_run", unit, run_data)
+
+    async def _respond(self, command: commands.Respond) -> None:
+        context = await self._run_context(command.run_id)
+        unit = AnswerInput(context, command.input_id, command.value)
+        self._submit(command.id, "respond", unit, answer_data)
+
+    async def _run_context(self, run_id: str) -> UserExecutionContext:
+        context = self._connection.context
+        async with self._services.sessions.open(context) as session:
+            run = await session.runs.get_by_id(run_id)
+        return UserExecutionContext.for_run(
+            context.user_id, run.thread_id, run_id, connection_id=context.connection_id
+        )
+
+    def _spawn(self, command_id: str, work: Coroutine[Any, Any, None]) -> None:
+        self._in_flight.add(command_id)
+
+        async def guarded() -> None:
+            try:
+                await work
+            except ThreadcastError as error:
+                self._settle(command_id)
+                self._reject(command_id, error)
+
+        self._services.tasks.start(guarded())
+
+    def _submit(self, command_id: str, name: str, unit: Unit[Any], describe: _Describe) -> None:
+        self._in_flight.add(command_id)
+
+        def done(outcome: Outcome) -> None:
+            self._settle(command_id)
+            if isinstance(outcome, Rejected):
+                self._reject(command_id, outcome.error)
+            else:
+                self._accept(command_id, name, describe(outcome.result))
+
+        self._services.journal.submit(unit, done)
+
+    def _settle(self, command_id: str) -> None:
+        self._in_flight.discard(command_id)
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
+
+    def _accept(self, command_id: str, name: str, data: dict[str, Any]) -> None:
+        self._connection.say(
+            ConnectionEventType.COMMAND_ACCEPTED, {"id": command_id, "command": name, **data}
+        )
+
+    def _reject(self, command_id: str | None, error: ThreadcastError) -> None:
+        self._services.metrics.refusals.labels(error.code).inc()
+        self._connection.say(
+            ConnectionEventType.COMMAND_REJECTED, rejection_data(command_id, error)
+        )
+        if error.code in ("unsupported_version", "identity_change"):
+            self._connection.end(error.code)
+        elif error.code == "rate_limited":
+            self._end_if(self._floods, "rate_limited")
+        elif error.kind.status == 400:
+            self._end_if(self._errors, "too_many_errors")
+
+    def _end_if(self, counter: WindowCounter, code: str) -> None:
+        if counter.exceeded(self._services.clock.monotonic()):
+            self._connection.end(code)
+
+
+def rejection_data(command_id: str | None, error: ThreadcastError) -> dict[str, Any]:
+    """What `command_rejected` says."""
+    data: dict[str, Any] = {
+        "id": command_id,
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.kind.retryable,
+    }
+    if error.retry_after_ms is not None:
+        data["retry_after_ms"] = error.retry_after_ms
+    return data
+
+
+def identity_data(connection: Connection) -> dict[str, Any]:
+    """What `authenticate` is answered with."""
+    identity = connection.identity
+    return {"user_id": identity.user_id, "expires_at": identity.expires_at}
+
+
+def message_data(result: MessageAccepted) -> dict[str, Any]:
+    """What `send_message` is answered with."""
+    return {
+        "thread_id": result.thread_id,
+        "run_id": result.run_id,
+        "seq": result.seq,
+        "duplicate": result.duplicate,
+    }
+
+
+def thread_data(result: ThreadChanged) -> dict[str, Any]:
+    """What `create_thread` is answered with."""
+    return {"thread_id": result.thread_id, "seq": result.seq}
+
+
+def run_data(result: RunState) -> dict[str, Any]:
+    """What `cancel_run` is answered with."""
+    return {"run_id": result.run_id, "status": result.status.value}
+
+
+def answer_data(result: RunState) -> dict[str, Any]:
+    """What `respond` is answered with."""
+    return {"run_id": result.run_id, "seq": result.seq}

@@ -1,0 +1,334 @@
+"""The WebSocket entrance: from an ASGI scope to a connection, and to its end.
+
+It is the connection edge: whatever happens inside, the socket is closed, the place is free again,
+and the error is logged once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from . import commands
+from .auth import Identity
+from .connection import Connection, ConnectionServices, closing_data
+from .connection_state import AsyncConnectionStateManager, ConnectionState
+from .conversation import Conversation, rejection_data
+from .credentials import PROTOCOL_LINES, Offer, bearer_token, read_offer, refuse_token_in_url
+from .edge import FRAMES_EXTENSION, problem_document
+from .errors import ThreadcastError
+from .events import ConnectionEventType, connection_event
+from .origins import HostRule, OriginRule
+from .outbound import (
+    FrameOutbound,
+    Outbound,
+    QueuedOutbound,
+    frames_of_lines,
+    frames_of_text,
+)
+from .rates import BucketPerKey
+from .websocket_manager import WebSocketManager
+
+log = logging.getLogger(__name__)
+
+_CLOSE_TIMEOUT_S = 10.0
+_RETRY_AFTER_S = 2
+
+Message = MutableMapping[str, Any]
+
+
+class ClientGone(Exception):
+    """The client closed, or the connection was closed under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What the upgrade request says, once it is found acceptable."""
+
+    offer: Offer
+    token: str | None
+    address: str
+
+
+class Gateway:
+    """The ASGI application of `GET /v1/ws`.
+
+    Args:
+        services: what connections share.
+        manager: knows the live ones.
+        hosts: which `Host` names are ours.
+        origins: which pages may connect.
+    """
+
+    def __init__(
+        self,
+        services: ConnectionServices,
+        manager: WebSocketManager,
+        hosts: HostRule,
+        origins: OriginRule,
+    ) -> None:
+        self._services = services
+        self._manager = manager
+        self._hosts = hosts
+        self._origins = origins
+        settings = services.settings
+        self._strangers = BucketPerKey(
+            settings.unauthenticated_per_address / settings.unauthenticated_window_s,
+            settings.unauthenticated_per_address,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket scope."""
+        await receive()  # websocket.connect
+        try:
+            handshake = self._judge(scope)
+        except ThreadcastError as error:
+            self._services.metrics.refusals.labels(error.code).inc()
+            self._services.metrics.connects.labels("refused").inc()
+            await _refuse(send, error)
+            return
+        await _Visit(self._services, self._manager, self._strangers, handshake).serve(
+            scope, receive, send
+        )
+
+    def _judge(self, scope: Scope) -> Handshake:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        host = _header(headers, b"host") or ""
+        self._hosts.check(host)
+        refuse_token_in_url(scope["query_string"])
+        offer = read_offer(scope["subprotocols"])
+        token = bearer_token(headers) or offer.token
+        self._origins.check(
+            _header(headers, b"origin"),
+            scheme=scope["scheme"],
+            host=host,
+            credential=token is not None,
+        )
+        if self._services.draining():
+            raise ThreadcastError("shutting_down", retry_after_ms=_RETRY_AFTER_S * 1000)
+        if self._manager.full:
+            raise ThreadcastError("overloaded", retry_after_ms=_RETRY_AFTER_S * 1000)
+        client = scope.get("client")
+        address = client[0] if client else ""
+        if token is None:
+            self._admit_stranger(address)
+        return Handshake(offer, token, address)
+
+    def _admit_stranger(self, address: str) -> None:
+        wait_s = self._strangers.take(address, self._services.clock.monotonic())
+        if wait_s:
+            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)
+
+
+class _Visit:
+    """One accepted WebSocket from here to its end."""
+
+    def __init__(
+        self,
+        services: ConnectionServices,
+        manager: WebSocketManager,
+        strangers: BucketPerKey,
+        handshake: Handshake,
+    ) -> None:
+        self._services = services
+        self._manager = manager
+        self._strangers = strangers
+        self._handshake = handshake
+        self._state = AsyncConnectionStateManager()
+        self._task = asyncio.current_task()
+        self._aborted = False
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        lines = self._handshake.offer.chosen == PROTOCOL_LINES
+        writer = scope["extensions"].get(FRAMES_EXTENSION) if "extensions" in scope else None
+        await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
+        self._state.move(ConnectionState.AUTHENTICATING)
+        outbound: Outbound
+        queued: QueuedOutbound | None = None
+        if writer is not None:
+            writer.set_write_limits(high_bytes=self._services.settings.send_buffer_max_bytes)
+            outbound, close = FrameOutbound(writer, lines=lines), writer.close
+        else:
+            queued = _queued(send, lines=lines, settings=self._services.settings)
+            outbound, close = queued, self._closer(queued, send)
+        try:
+            await self._talk(receive, outbound, close, writer)
+        except ClientGone:
+            if queued is not None:
+                await queued.close()
+        except asyncio.CancelledError:
+            if not self._aborted:
+                raise
+        except ThreadcastError as error:
+            self._services.metrics.connects.labels("refused").inc()
+            self._say_closing(outbound, error)
+            close(error.kind.close or 1011, error.kind.text)
+        except Exception:  # the connection edge: log, count, close
+            log.exception("a connection failed")
+            self._services.metrics.refusals.labels("internal").inc()
+            close(1011, "Something went wrong inside the server.")
+        finally:
+            self._state.move(ConnectionState.CLOSED)
+
+    async def _talk(
+        self,
+        receive: Receive,
+        outbound: Outbound,
+        close: Callable[[int, str], None],
+        writer: Any,
+    ) -> None:
+        identity = await self._authenticated(receive, outbound)
+        if writer is not None:
+            writer.message_max_bytes = self._services.settings.message_max_bytes
+        connection = Connection(self._services, identity, self._state, outbound, close)
+        limit = self._services.intake.connection_limit(identity)
+        self._manager.add(connection, limit=limit)
+        try:
+            await connection.open()
+            self._services.metrics.connects.labels("accepted").inc()
+            await _listen(Conversation(connection), receive)
+        finally:
+            self._manager.remove(connection)
+            connection.release()
+
+    async def _authenticated(self, receive: Receive, outbound: Outbound) -> Identity:
+        if self._handshake.offer.unsupported:
+            raise ThreadcastError("unsupported_version", "expected the subprotocol threadcast.v1")
+        token = self._handshake.token
+        if token is not None:
+            return await self._verified(token)
+        try:
+            async with asyncio.timeout(self._services.settings.authentication_timeout_s):
+                return await self._first_command(receive, outbound)
+        except TimeoutError:
+            raise ThreadcastError("authentication_timeout") from None
+
+    async def _first_command(self, receive: Receive, outbound: Outbound) -> Identity:
+        try:
+            command = commands.decode_command(await _next_text(receive))
+        except commands.CommandRejected as error:
+            self._reject(outbound, error.command_id, error)
+            raise
+        if not isinstance(command, commands.Authenticate):
+            refusal = ThreadcastError("not_authenticated", "expected authenticate first")
+            self._reject(outbound, command.id, refusal)
+            raise refusal
+        try:
+            identity = await self._verified(command.token)
+        except ThreadcastError as error:
+            self._reject(outbound, command.id, error)
+            raise
+        data = {
+            "id": command.id,
+            "command": "authenticate",
+            "user_id": identity.user_id,
+            "expires_at": identity.expires_at,
+        }
+        self._say(outbound, ConnectionEventType.COMMAND_ACCEPTED, data, identity.user_id)
+        return identity
+
+    async def _verified(self, token: str) -> Identity:
+        try:
+            return await self._services.authenticator.verify(token, now=self._services.clock.now())
+        except ThreadcastError:
+            if self._strangers.take(self._handshake.address, self._services.clock.monotonic()):
+                raise ThreadcastError("rate_limited", retry_after_ms=1_000) from None
+            raise
+
+    def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
+        self._services.metrics.refusals.labels(error.code).inc()
+        self._say(outbound, ConnectionEventType.COMMAND_REJECTED, rejection_data(command_id, error))
+
+    def _say_closing(self, outbound: Outbound, error: ThreadcastError) -> None:
+        if self._state.may_answer:
+            data = closing_data(error.code, error.retry_after_ms)
+            self._say(outbound, ConnectionEventType.CONNECTION_CLOSING, data)
+
+    def _say(
+        self,
+        outbound: Outbound,
+        event_type: ConnectionEventType,
+        data: dict[str, Any],
+        user_id: str = "",
+    ) -> None:
+        now = self._services.clock.now()
+        outbound.say(connection_event(event_type, now=now, user_id=user_id, data=data))
+
+    def _closer(self, queued: QueuedOutbound, send: Send) -> Callable[[int, str], None]:
+        async def say_close(code: int, reason: str) -> None:
+            try:
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await queued.flushed()
+                    await send({"type": "websocket.close", "code": code, "reason": reason})
+            except (TimeoutError, OSError):
+                self._abort()
+            finally:
+                await queued.close()
+
+        def close(code: int, reason: str) -> None:
+            self._services.tasks.start(say_close(code, reason))
+
+        return close
+
+    def _abort(self) -> None:
+        """The peer does not even take a close frame: end the application's side of it."""
+        if self._task is not None and not self._task.done():
+            self._aborted = True
+            self._task.cancel()
+
+
+async def _listen(conversation: Conversation, receive: Receive) -> None:
+    while True:
+        await conversation.hear(await _next_text(receive))
+        await conversation.ready()
+
+
+async def _next_text(receive: Receive) -> str:
+    message = await receive()
+    if message["type"] == "websocket.disconnect":
+        raise ClientGone
+    text = message.get("text")
+    if text is None:
+        raise ThreadcastError("bad_message", "expected a text frame, got a binary one")
+    return str(text)
+
+
+def _queued(send: Send, *, lines: bool, settings: Any) -> QueuedOutbound:
+    def send_text(chunk: bytes) -> Awaitable[None]:
+        return send({"type": "websocket.send", "text": chunk.decode()})
+
+    return QueuedOutbound(
+        send_text,
+        form_events=frames_of_lines if lines else frames_of_text,
+        form_said=lambda payload: payload,
+        limit_bytes=settings.send_buffer_max_bytes,
+    )
+
+
+async def _refuse(send: Send, error: ThreadcastError) -> None:
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if error.retry_after_ms is not None:
+        headers.append((b"retry-after", b"%d" % max(1, -(-error.retry_after_ms // 1000))))
+    if error.kind.status == 401:
+        headers.append((b"www-authenticate", b'Bearer error="invalid_token"'))
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": error.kind.status,
+            "headers": headers,
+        }
+    )
+    body = problem_document(error.code, error.message)
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None

@@ -1,0 +1,236 @@
+"""The composition root: every part of one running server, made here, joined here, ended here.
+
+The parts do not know each other beyond what is handed to them below. A node is started once and
+stopped once; stopping drains first: no new work, runs finish or are handed over, clients are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from .agent import Agent
+from .authenticator import Authenticator
+from .bus import Bus, LocalBus
+from .clock import Clock, SystemClock
+from .connection import ConnectionServices
+from .cursor import CatchUps
+from .gateway import Gateway
+from .ids import UnifiedIdGenerator
+from .intake import Intake
+from .journal import Journal
+from .metrics import Metrics
+from .origins import HostRule, OriginRule
+from .runner import Runner
+from .session import RequestScopedSessionFactory
+from .settings import Settings, sqlite_path
+from .store import Store
+from .store_sqlite import SqliteStore
+from .sweeper import Sweeper
+from .tasks import OwnedTasks
+from .watchdog import Watchdog
+from .websocket_manager import WebSocketManager
+
+log = logging.getLogger(__name__)
+
+_FLUSH_MAX_S = 2.0
+_GOODBYE_MAX_S = 2.0
+_RECONNECT_SPREAD_MS = 2_000
+
+
+class Node:
+    """One server's parts.
+
+    Args:
+        settings: complete and checked.
+        agents: at least one; the first answers where none is named.
+        listens_on: the address that the server is bound to, where it is known.
+        clock, store, bus: others than the settings ask for, for tests and for embedding.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        agents: Sequence[Agent],
+        *,
+        listens_on: str = "",
+        clock: Clock | None = None,
+        store: Store | None = None,
+        bus: Bus | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.agents = {agent.name: agent for agent in agents}
+        self.node_id = UnifiedIdGenerator.generate_base_id("node")
+        self.store = store or SqliteStore(sqlite_path(settings.database_url), clock=self.clock)
+        self.bus = bus or LocalBus()
+        self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
+        self.draining = False
+        self.failed = asyncio.Event()
+        self._pillars: list[asyncio.Task[None]] = []
+        self._join_delivery()
+        self._join_work()
+        self._join_entrance(listens_on)
+
+    def _join_delivery(self) -> None:
+        settings = self.settings
+        self.journal = Journal(
+            self.store,
+            self.bus,
+            self.clock,
+            self.metrics,
+            batch_max_events=settings.batch_max_events,
+            queue_max_units=settings.append_queue_max_events,
+        )
+        self.sessions = RequestScopedSessionFactory(
+            self.store,
+            id_validation=settings.id_validation,
+            on_lookup_failed=self._count_failed_lookup,
+        )
+        self.catch_ups = CatchUps(
+            self.sessions,
+            self.metrics,
+            concurrency=settings.catch_up_concurrency,
+            page_bytes=settings.catch_up_page_bytes,
+        )
+        self.manager = WebSocketManager(
+            self.store,
+            self.metrics,
+            policy=settings.connection_limit_policy,
+            max_connections=settings.max_connections,
+            disconnect_grace_s=settings.disconnect_grace_s,
+            on_user_left=self._user_left,
+        )
+
+    def _join_work(self) -> None:
+        self.runner = Runner.from_settings(
+            self.settings,
+            agents=self.agents,
+            owner=self.node_id,
+            journal=self.journal,
+            sessions=self.sessions,
+            bus=self.bus,
+            clock=self.clock,
+            metrics=self.metrics,
+            is_present=self.manager.present,
+        )
+        self.sweeper = Sweeper.from_settings(
+            self.settings, journal=self.journal, clock=self.clock, metrics=self.metrics
+        )
+        self.watchdog = Watchdog(self.metrics)
+
+    def _join_entrance(self, listens_on: str) -> None:
+        settings = self.settings
+        self.tasks = OwnedTasks("connection's work")
+        self.intake = Intake(self.agents, settings, self.clock)
+        self.hosts = HostRule(settings.allowed_hosts, listens_on=listens_on)
+        self.origins = OriginRule(
+            settings.allowed_origins,
+            allow_any=settings.insecure_allow_any_origin and "*" in settings.allowed_origins,
+            require=settings.require_origin,
+        )
+        self.services = ConnectionServices(
+            settings=settings,
+            clock=self.clock,
+            metrics=self.metrics,
+            authenticator=self.authenticator,
+            sessions=self.sessions,
+            journal=self.journal,
+            intake=self.intake,
+            catch_ups=self.catch_ups,
+            tasks=self.tasks,
+            server={"name": "threadcast", "version": version("threadcast"), "node": self.node_id},
+            draining=lambda: self.draining,
+        )
+        self.gateway = Gateway(self.services, self.manager, self.hosts, self.origins)
+
+    async def start(self) -> None:
+        """Open what is outside and begin to work.
+
+        Raises:
+            ConfigurationError: the store cannot be used as configured.
+        """
+        await self.store.open()
+        await self.bus.open()
+        await self.authenticator.start()
+        self.bus.listen(self.manager.receive)
+        self.bus.listen(self.runner.receive)
+        for name, work in (
+            ("journal", self.journal.run()),
+            ("runner", self.runner.run()),
+            ("sweeper", self.sweeper.run()),
+            ("head poll", self.manager.poll_heads(self.settings.head_poll_s)),
+        ):
+            task = asyncio.get_running_loop().create_task(work, name=name)
+            task.add_done_callback(self._pillar_ended)
+            self._pillars.append(task)
+        self.watchdog.start()
+
+    async def drain(self) -> None:
+        """Take no new work, let runs finish or hand them over, and send the clients away.
+
+        Returns within `drain_s` and a few seconds; idempotent.
+        """
+        if self.draining:
+            return
+        self.draining = True
+        await self.runner.drain(self.settings.drain_s)
+        try:
+            async with asyncio.timeout(_FLUSH_MAX_S):
+                await self.journal.drained()
+        except TimeoutError:
+            log.error("appends were still waiting when the server stopped")
+        self.manager.end_all("shutting_down", retry_after_ms=_spread_ms)
+        try:
+            async with asyncio.timeout(_GOODBYE_MAX_S):
+                await self.manager.emptied()
+        except TimeoutError:
+            log.warning("%d connections did not close in time", len(self.manager))
+
+    async def stop(self) -> None:
+        """Drain, end every task and close the store; idempotent."""
+        await self.drain()
+        self.watchdog.stop()
+        await self.tasks.close()
+        await self.catch_ups.close()
+        for task in reversed(self._pillars):
+            task.cancel()
+        await asyncio.gather(*self._pillars, return_exceptions=True)
+        self._pillars.clear()
+        await self.authenticator.aclose()
+        await self.bus.close()
+        await self.store.close()
+
+    def problems(self) -> list[str]:
+        """Why this node is not ready, in words for an operator; empty when it is."""
+        found = []
+        if self.draining:
+            found.append("draining")
+        if self.failed.is_set():
+            found.append("a part of the server has ended")
+        if not self.store.healthy:
+            found.append("the store cannot be used")
+        if self.authenticator.degraded:
+            found.append("signing keys cannot be fetched")
+        return found
+
+    def _count_failed_lookup(self, reason: str) -> None:
+        self.metrics.thread_lookups_failed.labels(reason).inc()
+
+    def _user_left(self, user_id: str) -> None:
+        self.runner.user_left(user_id)
+
+    def _pillar_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical(
+                "the %s ended; this node stops", task.get_name(), exc_info=task.exception()
+            )
+            self.failed.set()
+
+
+def _spread_ms() -> int:
+    return random.randrange(_RECONNECT_SPREAD_MS)  # noqa: S311 - spreads reconnects, no secret
