@@ -12,6 +12,7 @@ from types import ModuleType
 
 from ..agent import Agent
 from ..errors import ConfigurationError
+from .assistant_settings import AssistantSettings
 from .demo import demo_agent
 
 __all__ = ["default_agents", "load_agent"]
@@ -34,15 +35,15 @@ def default_agents(environ: Mapping[str, str]) -> list[Agent]:
     if not configured:
         return [demo_agent()]
     try:
-        from . import assistant
+        from .assistant import assistant_agent
     except ModuleNotFoundError as error:
-        if error.name != "openai":
+        if (error.name or "").partition(".")[0] != "openai":
             raise
         raise ConfigurationError(
             f"{configured[0]} is set, and the openai package that it needs is not installed: "
             "pip install threadcast[assistant]"
         ) from error
-    return [assistant.assistant_agent(assistant.AssistantSettings.from_environ(environ))]
+    return [assistant_agent(AssistantSettings.from_environ(environ))]
 
 
 def load_agent(path: str) -> Agent:
