@@ -1,7 +1,7 @@
 """A run without a server: keeps what an agent emits, in order, and answers from memory.
 
 It follows the `Run` contract: one order for everything, empty deltas ignored, a failing tool
-recorded as an error and raised on.
+recorded as an error and raised on, and output that no event can carry refused.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from threadcast.agent import Message, SearchHit
 from threadcast.context import UserExecutionContext
+from threadcast.errors import ThreadcastError
+from threadcast.run_output import checked_json
+
+EVENT_MAX_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class RunRecorder:
         try:
             yield call
             is_error = False
-        except ValueError as error:
-            call.value = str(error)
+        except ThreadcastError as error:
+            call.value = error.message
             raise
         finally:
             ended = {"tool": name, "result": call.value, "is_error": is_error}
@@ -116,7 +118,7 @@ class RunRecorder:
         self.usage_reported = usage
 
     def _emit(self, kind: str, data: Any) -> None:
-        msgspec.json.encode(data)  # what JSON cannot carry is the agent's error
+        checked_json(data, max_bytes=EVENT_MAX_BYTES)
         self.emissions.append(Emission(kind, data))
 
     def of(self, kind: str) -> list[Any]:

@@ -119,9 +119,9 @@ async def test_a_cut_answer_says_so() -> None:
 
 
 async def test_text_that_no_journal_can_hold_is_replaced() -> None:
-    async with openai_server(Answer(texts("a\x00b\ud800c"))) as server:
+    async with openai_server(Answer(texts("a\x00b\ud800c\ufffe"))) as server:
         run = await ask(server, RunRecorder("hi"))
-    assert run.text == "a\ufffdb\ufffdc"
+    assert run.text == "a\ufffdb\ufffdc\ufffd"
 
 
 # --- tools -------------------------------------------------------------------------------------
@@ -162,9 +162,12 @@ async def test_tools_are_called_from_fragments_and_answered() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
-        ("calculate", '{"expression": "1', "not a JSON object"),
-        ("calculate", "[1]", "not a JSON object"),
-        ("calculate", "[" * 30_000, "not a JSON object"),
+        ("calculate", '{"expression": "1', "not a usable JSON object"),
+        ("calculate", "[1]", "not a usable JSON object"),
+        ("calculate", "[" * 30_000, "not a usable JSON object"),
+        ("calculate", '{"expression": "1\\u0000"}', "not a usable JSON object"),
+        ("calculate", '{"a": ' + "[" * 99 + "]" * 99 + "}", "not a usable JSON object"),
+        ("calculate", "\x00\ud800\ufffe", "not a usable JSON object"),
         ("calculate", '{"expression": 7}', "expected a text"),
         ("calculate", "", "expected a text"),
         ("calculate", '{"expression": "1/0"}', "division by zero"),

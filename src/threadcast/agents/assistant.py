@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMes
 from ..agent import Agent, Run
 from ..clock import Clock, SystemClock
 from ..errors import ThreadcastError
+from ..run_output import checked_json
 from .assistant_settings import AssistantSettings
 from .model_endpoint import ModelEndpoint, ModelSession, Sleep
 from .model_reply import ModelCall, ModelReply, Piece, ThinkingBuffer
@@ -25,6 +26,7 @@ from .tools import Tool, ToolError, default_tools, use_tool
 __all__ = ["assistant_agent"]
 
 THINKING_MAX_CHARACTERS = 4_096
+ARGUMENTS_MAX_BYTES = 131_072
 TOOL_RESULT_MAX_CHARACTERS = 16_384
 _ARGUMENTS_SHOWN_MAX_CHARACTERS = 500
 
@@ -98,7 +100,7 @@ class _Assistant:
         arguments = _arguments(call)
         if arguments is None:
             shown = {"text": call.arguments[:_ARGUMENTS_SHOWN_MAX_CHARACTERS]}
-            tool = _unusable(call.name, "the arguments are not a JSON object")
+            tool = _unusable(call.name, "the arguments are not a usable JSON object")
         elif call.name not in self._tools:
             known = ", ".join(self._tools) or "none"
             shown, tool = arguments, _unusable(call.name, f"no such tool; known: {known}")
@@ -107,7 +109,7 @@ class _Assistant:
         try:
             result = await use_tool(run, tool, shown)
         except ToolError as error:
-            result = {"error": str(error)}
+            result = {"error": error.message}
         content = msgspec.json.encode(result).decode()[:TOOL_RESULT_MAX_CHARACTERS]
         return {"role": "tool", "tool_call_id": call.id, "content": content}
 
@@ -224,10 +226,11 @@ def _as_message(reply: ModelReply) -> ChatCompletionMessageParam:
 
 
 def _arguments(call: ModelCall) -> dict[str, Any] | None:
-    """The arguments of a call, or None when they are not a JSON object."""
+    """The arguments of a call, or None when they are not a JSON object that events can carry."""
     try:
         value = msgspec.json.decode(call.arguments.strip() or "{}")
-    except (ValueError, RecursionError):
+        checked_json(value, max_bytes=ARGUMENTS_MAX_BYTES)
+    except (ValueError, RecursionError, ThreadcastError):
         return None
     return value if isinstance(value, dict) else None
 

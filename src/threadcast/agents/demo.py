@@ -82,7 +82,7 @@ class _Demo:
             result = await use_tool(run, tool, arguments)
         except ToolError as error:
             given = _code(str(next(iter(arguments.values()))))
-            return f"- `{name}` could not work with {given}: {error}."
+            return f"- `{name}` could not work with {given}: {error.message}."
         return _SENTENCES[name](result)
 
     async def _stream(self, run: Run, text: str) -> None:
@@ -135,7 +135,7 @@ def _calculated(result: Mapping[str, str]) -> str:
 def _told_time(result: Mapping[str, str]) -> str:
     moment = datetime.fromisoformat(result["time"])
     day = f"{result['weekday']} {moment.day} {moment:%B %Y}"
-    return f"- In **{result['zone']}** it is **{moment:%H:%M}** on {day} (UTC{moment:%z})"
+    return f"- In **{result['zone']}** it is **{moment:%H:%M}** on {day} (UTC{result['time'][-6:]})"
 
 
 def _searched(result: Mapping[str, Any]) -> str:
@@ -143,7 +143,7 @@ def _searched(result: Mapping[str, Any]) -> str:
     if not found:
         return f"- Looked for {sought} in your earlier messages: nothing yet."
     noun = "message" if len(found) == 1 else "messages"
-    lines = [f"- Looked for {sought}: {len(found)} of your earlier {noun}"]
+    lines = [f"- Looked for {sought} and found {len(found)} earlier {noun}:"]
     lines += [f"  - {hit['time'][:10]}: {_code(hit['content'])}" for hit in found]
     return "\n".join(lines)
 

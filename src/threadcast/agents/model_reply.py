@@ -25,7 +25,7 @@ NAME_MAX_CHARACTERS = 64
 PIECE_MIN_CHARACTERS = 80
 PIECE_MAX_CHARACTERS = 400
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff\ufffe]")
 _SENTENCE_END = re.compile(r"(?:[.!?:;]\s+|\n+)(?!.*(?:[.!?:;]\s+|\n+))", re.DOTALL)
 
 
@@ -146,7 +146,7 @@ class ModelReply:
         call = self._call_of(delta)
         if delta.function is not None:
             call.name += _storable(delta.function.name or "")
-            call.arguments += delta.function.arguments or ""
+            call.arguments += _storable(delta.function.arguments or "")
         if len(call.arguments) > CALL_MAX_CHARACTERS or len(call.name) > NAME_MAX_CHARACTERS:
             raise MalformedReply(f"a tool call exceeds {CALL_MAX_CHARACTERS:,} characters")
 
@@ -186,5 +186,5 @@ class ThinkingBuffer:
 
 
 def _storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which no journal can hold."""
+    """The text without U+0000, U+FFFE and lone surrogates, which no journal can hold."""
     return _UNSTORABLE.sub("\ufffd", text)

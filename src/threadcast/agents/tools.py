@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..agent import Run
 from ..clock import Clock
+from ..errors import ThreadcastError
 from .arithmetic_text import CalculationError
 from .calculator import EXPRESSION_MAX_CHARACTERS, calculate, format_number
 from .zones import ZoneNames
@@ -29,8 +30,14 @@ EXCERPT_MAX_CHARACTERS = 300
 Arguments = Mapping[str, Any]
 
 
-class ToolError(ValueError):
-    """A tool could not do what it was asked; the message is for the person and for the model."""
+class ToolError(ThreadcastError):
+    """A tool could not do what it was asked; the message is for the person and for the model.
+
+    An agent that does not catch it has failed, as `agent_error`.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("agent_error", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +114,19 @@ async def _search_history(run: Run, arguments: Arguments) -> dict[str, Any]:
     limit = arguments.get("limit", SEARCH_LIMIT)
     if type(limit) is not int or not 1 <= limit <= SEARCH_LIMIT_MAX:
         raise ToolError(f"limit: expected a whole number from 1 to {SEARCH_LIMIT_MAX}")
+    hits = await run.search(text, limit + 1)
+    # The message that is being answered is no earlier one, though it holds the words.
+    own = (run.context.thread_id, run.message)
     found = [
         {
             "thread_id": hit.thread_id,
             "content": _excerpt(hit.content),
             "time": datetime.fromtimestamp(hit.timestamp, UTC).isoformat(timespec="seconds"),
         }
-        for hit in await run.search(text, limit)
+        for hit in hits
+        if (hit.thread_id, hit.content) != own
     ]
-    return {"text": text, "found": found}
+    return {"text": text, "found": found[:limit]}
 
 
 def _time_in(names: ZoneNames, wanted: str, now: float) -> dict[str, str]:

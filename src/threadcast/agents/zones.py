@@ -1,4 +1,4 @@
-"""Which IANA time zone a person means: `Europe/Paris`, `europe/paris`, `Paris`, `in New York`.
+"""Which IANA time zone a person means: `Europe/Paris`, `europe/paris`, `Paris`, `in São Paulo`.
 
 The names come from the time zone database of the machine (or the `tzdata` package). This module
 may not know agents or what time it is.
@@ -7,6 +7,7 @@ may not know agents or what time it is.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
 from zoneinfo import available_timezones
@@ -42,6 +43,31 @@ _PLAIN_WORDS = frozenset(
         "reunion",
     }
 )
+# Places that many people ask for and that give no zone its name.
+_FURTHER_PLACES = {
+    "america/los_angeles": (
+        "california",
+        "san diego",
+        "san francisco",
+        "seattle",
+        "silicon valley",
+    ),
+    "america/new_york": ("atlanta", "boston", "miami", "nyc", "philadelphia", "washington"),
+    "america/chicago": ("austin", "dallas", "houston", "texas"),
+    "america/sao_paulo": ("rio de janeiro",),
+    "america/toronto": ("montreal", "ottawa"),
+    "asia/dubai": ("abu dhabi",),
+    "asia/kolkata": ("bangalore", "bengaluru", "chennai", "delhi", "india", "mumbai", "new delhi"),
+    "asia/shanghai": ("beijing", "china", "shenzhen"),
+    "asia/tokyo": ("japan", "kyoto", "osaka"),
+    "europe/berlin": ("cologne", "frankfurt", "germany", "hamburg", "munich"),
+    "europe/istanbul": ("ankara", "turkey"),
+    "europe/london": ("edinburgh", "england", "manchester", "uk"),
+    "europe/madrid": ("barcelona", "spain"),
+    "europe/paris": ("france", "lyon", "marseille"),
+    "europe/rome": ("italy", "milan"),
+    "europe/zurich": ("bern", "geneva", "switzerland"),
+}
 _NAME = re.compile(r"\b[A-Za-z]+(?:/[A-Za-z_+\-0-9]+)+|\b(?:UTC|GMT)\b")
 _WORD = re.compile(r"[^\W_]+(?:[-'.’][^\W_]+)*\.?")
 
@@ -90,8 +116,18 @@ class ZoneNames:
     def _by_place(self) -> dict[str, str]:
         # Sorted, so that where two zones have one city the same one wins everywhere.
         places = (name for name in self._by_name.values() if name.startswith(_PLACE_AREAS))
-        return {_plain(name.rpartition("/")[2]): name for name in sorted(places, reverse=True)}
+        cities = {_plain(name.rpartition("/")[2]): name for name in sorted(places, reverse=True)}
+        further = {
+            place: self._by_name[key]
+            for key, more_places in _FURTHER_PLACES.items()
+            for place in more_places
+            if key in self._by_name
+        }
+        return further | cities
 
 
 def _plain(place: str) -> str:
-    return re.sub(r"[\s_]+", " ", place.replace(".", "")).strip().casefold()
+    """One spelling for all: no case, no accents, no dots, single spaces."""
+    letters = unicodedata.normalize("NFKD", place.replace(".", "").replace("_", " "))
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(bare.split()).casefold()
