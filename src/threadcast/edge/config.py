@@ -1,0 +1,77 @@
+"""uvicorn's configuration together with what the edge needs: one value that each protocol is given.
+
+May not know the application beyond its ASGI callable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from .limits import EdgeLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How a server serves, beside its address and its limits.
+
+    Attributes:
+        websocket_paths: raw paths that only speak WebSocket; other requests get 426 or 405.
+        trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
+        certificate_file: PEM file with the certificate chain; TLS when given.
+        key_file: PEM file with the private key.
+        log_level: of the server library's own messages.
+    """
+
+    websocket_paths: tuple[str, ...] = ("/v1/ws",)
+    trusted_proxies: tuple[str, ...] = ()
+    certificate_file: str | None = None
+    key_file: str | None = None
+    log_level: str = "warning"
+
+
+class EdgeConfig(uvicorn.Config):
+    """uvicorn's settings, with everything off that the edge does itself.
+
+    Attributes:
+        limits: the bounds that the protocols keep.
+        websocket_paths: raw paths that only speak WebSocket.
+        draining: set when shutdown begins; upgrades are refused from then on.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        limits: EdgeLimits,
+        options: ServeOptions,
+        http: type[asyncio.Protocol],
+        ws: type[asyncio.Protocol],
+    ) -> None:
+        self.limits = limits
+        self.websocket_paths = frozenset(path.encode("ascii") for path in options.websocket_paths)
+        self.draining = False
+        super().__init__(
+            app,
+            host=host,
+            port=port,
+            http=http,
+            ws=ws,
+            ws_max_size=limits.message_max_bytes,
+            ws_per_message_deflate=False,
+            interface="asgi3",
+            log_config=None,
+            log_level=options.log_level,
+            access_log=False,
+            proxy_headers=bool(options.trusted_proxies),
+            forwarded_allow_ips=list(options.trusted_proxies),
+            server_header=False,
+            ssl_certfile=options.certificate_file,
+            ssl_keyfile=options.key_file,
+            timeout_graceful_shutdown=limits.shutdown_grace_s,
+        )

@@ -1,0 +1,60 @@
+"""What happens while a client does not read: writers wait, and the wait is bounded.
+
+May not know frames or the connection's phases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Congestion:
+    """Whether one connection's write buffer is full, who waits for that, and since when.
+
+    Args:
+        loop: where waiters wait.
+        stall_max_s: how long it may last.
+        on_stall: called once when it lasted longer.
+    """
+
+    __slots__ = ("_loop", "_on_stall", "_stall_max_s", "_timer", "_waiters", "now")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        stall_max_s: float,
+        on_stall: Callable[[], None],
+    ) -> None:
+        self.now = False
+        self._loop = loop
+        self._stall_max_s = stall_max_s
+        self._on_stall = on_stall
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+
+    def begin(self) -> None:
+        """The buffer passed its high mark."""
+        self.now = True
+        self._timer = self._loop.call_later(self._stall_max_s, self._on_stall)
+
+    def end(self) -> None:
+        """The buffer drained, or the connection ended: everybody who waits goes on."""
+        self.now = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiters, self._waiters = self._waiters or [], None
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait_end(self) -> None:
+        """Return when it is over; at once when there is none."""
+        while self.now:
+            waiter = self._loop.create_future()
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+            await waiter

@@ -1,0 +1,281 @@
+"""One HTTP connection: uvicorn's httptools protocol with the bounds that it lacks.
+
+Adds an absolute time for a request's headers, limits on their size and number, a strict `Host`,
+the whole judgement of WebSocket upgrades, and problem documents for everything that is refused
+here. It may not know routes, users or credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from .config import EdgeConfig
+from .handshake import (
+    UpgradeRequest,
+    check_host,
+    check_upgrade,
+    has_body,
+    refuse_during_shutdown,
+    refuse_plain_request,
+    wants_websocket,
+)
+from .problem import Refusal, refusal_response
+from .websocket import EdgeWebSocketProtocol
+
+logger = logging.getLogger("threadcast.edge")
+
+_TLS_HANDSHAKE = b"\x16\x03"
+_DISCARD_MAX_BYTES = 1_048_576
+_LINE_OVERHEAD_BYTES = 4  # ": " and CRLF
+_PIPELINED_MAX = 16
+
+
+class _RefusedError(Exception):
+    """Leaves the parser; the reason is in the protocol's `_refusal`."""
+
+
+class EdgeHttpProtocol(HttpToolsProtocol):
+    """The transport's protocol from the first byte on, until it is closed or upgraded."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        if not isinstance(config, EdgeConfig):
+            raise TypeError("EdgeHttpProtocol needs an EdgeConfig")
+        self._edge = config
+        self._limits = config.limits
+        self._refusal: Refusal | None = None
+        self._upgrade: UpgradeRequest | None = None
+        self._closed_to_input = False
+        self._discarded_bytes = 0
+        self._received_any = False
+        self._in_head = True
+        self._head_bytes = 0
+        self._unparsed_bytes = 0
+        self._line_is_whole = False
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._end_timer: asyncio.TimerHandle | None = None
+        self.url = b""
+
+    # The transport's calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called by the transport."""
+        super().connection_made(transport)
+        self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the transport."""
+        self._stop_head_timer()
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the transport."""
+        self._unset_keepalive_if_required()
+        if self._closed_to_input:
+            self._discard(data)
+        elif not self._received_any and data.startswith(_TLS_HANDSHAKE):
+            self._close_tls_on_plain_port()
+        else:
+            self._received_any = True
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        if self._in_head:
+            self._start_head_timer()
+        fresh = self._head_bytes == 0
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as switch:
+            self._switch(data[switch.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or Refusal("bad_request", "HTTP/1.1 was expected."))
+        else:
+            if self._in_head:
+                self._count_unparsed(data, fresh=fresh)
+
+    def _count_unparsed(self, data: bytes, *, fresh: bool) -> None:
+        """Bound what the parser holds of a header that is not whole yet."""
+        text = data.lstrip(b"\r\n") if fresh else data
+        self._line_is_whole = self._line_is_whole or (bool(self.url) and b"\n" in text)
+        self._unparsed_bytes += len(data)
+        if self._unparsed_bytes > self._limits.header_max_bytes:
+            self._refuse(_headers_too_large(self._limits.header_max_bytes))
+
+    # The parser's calls
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        if len(self.pipeline) >= _PIPELINED_MAX:
+            self._stop(Refusal("bad_request", "Too many requests in advance."))
+        self._in_head = True
+        self._head_bytes = 0
+        self._line_is_whole = False
+        self._start_head_timer()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request target."""
+        super().on_url(url)
+        if len(self.url) > self._limits.header_line_max_bytes:
+            limit = self._limits.header_line_max_bytes
+            self._stop(Refusal("uri_too_long", f"At most {limit} bytes were expected."))
+        self._head_bytes = len(self.url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A whole header, or a trailer behind a chunked body (which is counted and dropped)."""
+        limits = self._limits
+        size = len(name) + len(value) + _LINE_OVERHEAD_BYTES
+        self._head_bytes += size
+        if size > limits.header_line_max_bytes:
+            self._stop(_headers_too_large(limits.header_line_max_bytes))
+        if self._head_bytes > limits.header_max_bytes:
+            self._stop(_headers_too_large(limits.header_max_bytes))
+        if len(self.headers) >= limits.headers_max:
+            self._stop(
+                Refusal("headers_too_large", f"At most {limits.headers_max} headers expected.")
+            )
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The request's head is whole: judge it, then start the application."""
+        self._in_head = False
+        self._stop_head_timer()
+        refusal = self._judge_head()
+        if refusal is not None:
+            self._stop(refusal)
+        super().on_headers_complete()
+        if self._upgrade is None and self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """The request is whole; another one may begin."""
+        super().on_message_complete()
+        self._in_head = True
+        self._head_bytes = 0
+        self._unparsed_bytes = 0
+
+    # Judgement
+
+    def _judge_head(self) -> Refusal | None:
+        version = self.parser.get_http_version()
+        method = self.parser.get_method().decode("ascii")
+        refusal = check_host(version, self.headers)
+        if refusal is not None:
+            return refusal
+        if wants_websocket(self.headers):
+            return self._judge_upgrade(method, version)
+        if self.parser.should_upgrade() and has_body(self.headers):
+            return Refusal("bad_request", "An upgrade must not have a body.")
+        if self.url.partition(b"?")[0] in self._edge.websocket_paths:
+            return refuse_plain_request(method)
+        return None
+
+    def _judge_upgrade(self, method: str, version: str) -> Refusal | None:
+        if self._edge.draining:
+            return refuse_during_shutdown()
+        verdict = check_upgrade(
+            method=method,
+            version=version,
+            target=self.url,
+            headers=self.headers,
+            limits=self._limits,
+        )
+        if isinstance(verdict, Refusal):
+            return verdict
+        self._upgrade = verdict
+        return None
+
+    def _should_upgrade(self) -> bool:
+        return self._upgrade is not None
+
+    def _switch(self, early: bytes) -> None:
+        if self._upgrade is None:
+            self._closed_to_input = True
+            return
+        self.connections.discard(self)
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does: breaks a cycle
+        protocol = EdgeWebSocketProtocol(self._edge, self.server_state, self.loop)
+        state = self.app_state.copy()
+        protocol.begin(self.transport, self._upgrade, early=early, state=state)
+
+    # Refusing
+
+    def _stop(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+        raise _RefusedError
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer and end the connection; an answer under way is finished first and stays whole."""
+        self._stop_head_timer()
+        self._closed_to_input = True
+        logger.info("refused a request: %s", refusal.code)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            self.pipeline.clear()
+            return
+        self.transport.write(refusal_response(refusal))
+        self._end()
+
+    def _end(self) -> None:
+        """End our side; read and discard what the client still sends, so that it gets the answer.
+
+        (Closing a socket that holds unread bytes resets it, and a reset can overtake the answer.)
+        """
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._end_timer = self.loop.call_later(
+                min(1.0, self._limits.close_timeout_s), self.transport.abort
+            )
+        else:
+            self.transport.close()
+
+    def _discard(self, data: bytes) -> None:
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > _DISCARD_MAX_BYTES:
+            self.transport.abort()
+
+    def _close_tls_on_plain_port(self) -> None:
+        logger.warning("TLS on a plain port: closed; use http:// or configure a certificate")
+        self._stop_head_timer()
+        self._closed_to_input = True
+        self.transport.close()
+
+    # Time
+
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(
+                self._limits.header_timeout_s, self._head_timed_out
+            )
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_timed_out(self) -> None:
+        self._head_timer = None
+        if self._line_is_whole:
+            self._refuse(Refusal("request_timeout", "The headers took too long."))
+        else:
+            self.transport.close()
+
+
+def _headers_too_large(limit_bytes: int) -> Refusal:
+    return Refusal("headers_too_large", f"At most {limit_bytes} bytes were expected.")

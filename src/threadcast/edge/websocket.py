@@ -1,0 +1,460 @@
+"""One WebSocket connection: from a checked upgrade request to the end of its TCP connection.
+
+Speaks ASGI upwards and bytes downwards, and keeps every bound of `EdgeLimits` for this connection.
+It may not know users, credentials, origins, commands or events. Failure behaviour: whatever the
+client does, the application gets `websocket.disconnect` at once, and the TCP connection is gone
+`close_timeout_s` later at the latest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from enum import Enum, auto
+
+from starlette.types import Message
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.server import ServerState
+
+from . import frames
+from .config import EdgeConfig
+from .congestion import Congestion
+from .handshake import UpgradeRequest, refuse_during_shutdown, switching_response
+from .inbox import Inbox
+from .intake import Flow, Intake
+from .problem import Refusal, refusal_response
+from .rejection import Rejection
+from .scope import websocket_scope
+
+logger = logging.getLogger("threadcast.edge")
+
+_DISCARD_MAX_BYTES = 1_048_576
+_STALLED = 4408
+_INTERNAL_ERROR = 1011
+_RESTART = 1012
+
+
+class Phase(Enum):
+    """How far a connection has come; it only moves downwards."""
+
+    OPENING = auto()  # the application has not answered the upgrade yet
+    OPEN = auto()
+    CLOSING = auto()  # our close frame is out, the client's is awaited
+    ENDED = auto()  # nothing more is said; the TCP connection is ending or gone
+
+
+class EdgeWebSocketProtocol(asyncio.Protocol):
+    """The transport's protocol after an upgrade; also the connection's `FrameWriter`.
+
+    Made by `EdgeHttpProtocol` only, which hands over transport and request by `begin`.
+    """
+
+    __slots__ = (
+        "_accept_token",
+        "_config",
+        "_congestion",
+        "_discarded_bytes",
+        "_early",
+        "_end_timer",
+        "_heard_at",
+        "_heartbeat_timer",
+        "_intake",
+        "_loop",
+        "_partial_of",
+        "_partial_timer",
+        "_phase",
+        "_pinged_at",
+        "_reading_paused",
+        "_rejection",
+        "_server_state",
+        "closing_frame",
+        "on_drain",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self, config: EdgeConfig, server_state: ServerState, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        limits = config.limits
+        self._config = config
+        self._server_state = server_state
+        self._loop = loop
+        self._phase = Phase.OPENING
+        self._accept_token = b""
+        self._early = b""
+        self._rejection: Rejection | None = None
+        inbox = Inbox(
+            loop,
+            messages_max=limits.receive_queue_max_messages,
+            bytes_max=limits.message_max_bytes,
+        )
+        self._intake = Intake(inbox, limits)
+        self._congestion = Congestion(loop, stall_max_s=limits.stall_max_s, on_stall=self._stalled)
+        self._reading_paused = False
+        self._heard_at = 0.0
+        self._pinged_at = 0.0
+        self._partial_of = 0
+        self._discarded_bytes = 0
+        self._heartbeat_timer: asyncio.TimerHandle | None = None
+        self._partial_timer: asyncio.TimerHandle | None = None
+        self._end_timer: asyncio.TimerHandle | None = None
+        self.on_drain: Callable[[], None] | None = None
+        self.closing_frame: Callable[[int, str], bytes] | None = None
+
+    def begin(
+        self,
+        transport: asyncio.Transport,
+        request: UpgradeRequest,
+        *,
+        early: bytes,
+        state: dict[str, object],
+    ) -> None:
+        """Take over a transport and start the application.
+
+        Args:
+            transport: of the connection, not paused.
+            request: the checked upgrade request.
+            early: what the client sent behind its request already.
+            state: the application's lifespan state, a copy.
+        """
+        self.transport = transport
+        transport.set_protocol(self)
+        transport.set_write_buffer_limits(high=self._config.limits.send_buffer_max_bytes)
+        self._server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn's own only
+        self._accept_token = request.accept_token
+        self._intake.inbox.put({"type": "websocket.connect"})
+        self._hold(early)
+        scope = websocket_scope(self._config, transport, request, state=state, writer=self)
+        task = asyncio.ensure_future(
+            self._config.loaded_app(scope, self.receive, self.send), loop=self._loop
+        )
+        task.add_done_callback(self._application_ended)
+        self._server_state.tasks.add(task)
+
+    # ASGI, for the application
+
+    async def receive(self) -> Message:
+        """The next ASGI message; reading goes on where it was paused for lack of room."""
+        message = await self._intake.inbox.get()
+        if self._reading_paused and self._phase in (Phase.OPEN, Phase.CLOSING):
+            self._pump()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Do what an ASGI message asks for.
+
+        Raises:
+            ClientDisconnected: (an OSError) the connection takes nothing any more.
+            RuntimeError: the message is not allowed in this phase.
+            ValueError: a header, close code or reason cannot be sent.
+        """
+        await self._congestion.wait_end()
+        if self._phase is Phase.OPEN:
+            self._send_open(message)
+        elif self._phase is Phase.OPENING:
+            self._send_opening(message)
+        else:
+            raise ClientDisconnected
+
+    def _send_opening(self, message: Message) -> None:
+        kind = message["type"]
+        if self._rejection is not None or kind == "websocket.http.response.start":
+            self._reject(message)
+        elif kind == "websocket.accept":
+            self._accept(message)
+        elif kind == "websocket.close":
+            self._refuse(Refusal("forbidden"))
+        else:
+            raise RuntimeError(f"websocket.accept or websocket.close was expected, got {kind}")
+
+    def _send_open(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.send":
+            text, data = message.get("text"), message.get("bytes")
+            if text is not None:
+                self.transport.write(frames.text_frame(text.encode()))
+            elif data is not None:
+                self.transport.write(frames.binary_frame(data))
+        elif kind == "websocket.close":
+            self.close(message.get("code", 1000), message.get("reason") or "")
+        else:
+            raise RuntimeError(f"websocket.send or websocket.close was expected, got {kind}")
+
+    def _accept(self, message: Message) -> None:
+        headers = [*self._server_state.default_headers, *message.get("headers", ())]
+        response = switching_response(self._accept_token, message.get("subprotocol"), headers)
+        self.transport.write(response)
+        self._accept_token = b""
+        self._phase = Phase.OPEN
+        self._heard_at = self._loop.time()
+        self._heartbeat_timer = self._loop.call_later(self._config.limits.heartbeat_s, self._beat)
+        if self._early:
+            self._intake.feed(self._early)
+            self._early = b""
+            self._pump()
+
+    def _reject(self, message: Message) -> None:
+        if self._rejection is None:
+            self._rejection = Rejection(message)
+        elif self._rejection.add(message):
+            self._end_opening(self._rejection.response(self._server_state.default_headers))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._end_opening(refusal_response(refusal))
+
+    def _end_opening(self, response: bytes) -> None:
+        self.transport.write(response)
+        self._end(frames.ABNORMAL)
+
+    def _application_ended(self, task: asyncio.Future[None]) -> None:
+        self._server_state.tasks.discard(task)
+        failure = None if task.cancelled() else task.exception()
+        failed = failure is not None and not isinstance(failure, ClientDisconnected)
+        if failed:
+            logger.error("the application failed on a WebSocket", exc_info=failure)
+        if self._phase is Phase.OPENING:
+            self._refuse(Refusal("internal"))
+        elif task.cancelled():
+            self.close(_RESTART, "restart")
+        else:
+            self.close(_INTERNAL_ERROR, "internal error") if failed else self.close(1000)
+
+    # FrameWriter, for the application's fast path
+
+    def write(self, data: bytes) -> bool:
+        """See `FrameWriter.write`."""
+        if self._phase is not Phase.OPEN:
+            return False
+        self.transport.write(data)
+        return True
+
+    @property
+    def buffered_bytes(self) -> int:
+        """See `FrameWriter.buffered_bytes`."""
+        return 0 if self._phase is Phase.ENDED else self.transport.get_write_buffer_size()
+
+    @property
+    def congested(self) -> bool:
+        """See `FrameWriter.congested`."""
+        return self._congestion.now
+
+    def set_write_limits(self, *, high_bytes: int) -> None:
+        """See `FrameWriter.set_write_limits`."""
+        if self._phase is not Phase.ENDED:
+            self.transport.set_write_buffer_limits(high=high_bytes)
+
+    @property
+    def message_max_bytes(self) -> int:
+        """See `FrameWriter.message_max_bytes`."""
+        return self._intake.message_max_bytes
+
+    @message_max_bytes.setter
+    def message_max_bytes(self, value: int) -> None:
+        limit = self._config.limits.message_max_bytes
+        if not 0 < value <= limit:
+            raise ValueError(f"message_max_bytes must be 1..{limit}, got {value}")
+        self._intake.message_max_bytes = value
+
+    def close(self, code: int, reason: str = "") -> None:
+        """See `FrameWriter.close`."""
+        if self._phase is Phase.OPEN:
+            self._say_close(code, reason)
+            self._phase = Phase.CLOSING
+            self._leave_open(code, reason)
+            if self._reading_paused:
+                self._pump()
+
+    # Bytes from the client
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the transport."""
+        self._heard_at = self._loop.time()
+        if self._phase is Phase.OPENING:
+            self._hold(data)
+        elif self._phase is Phase.ENDED:
+            self._discard(data)
+        else:
+            self._intake.feed(data)
+            self._pump()
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what a hasty client sends before the upgrade is answered."""
+        self._early += data
+        if len(self._early) > self._config.limits.header_max_bytes:
+            self._pause_reading()
+
+    def _discard(self, data: bytes) -> None:
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > _DISCARD_MAX_BYTES:
+            self.transport.abort()
+
+    def _pump(self) -> None:
+        """Do what the intake needs."""
+        if self._phase is Phase.ENDED:
+            return
+        match self._intake.take(self._loop.time()):
+            case Flow.MORE_BYTES:
+                self._resume_reading()
+            case Flow.ROOM:
+                self._pause_reading()
+            case Flow.ANOTHER_TURN:
+                self._pause_reading()
+                self._loop.call_soon(self._pump)
+            case frames.Close() as event:
+                self._answer_close(event)
+            case frames.Violation(code, reason):
+                self._fail(code, reason)
+        self._pay_pong()
+        self._watch_partial_message()
+
+    def _pay_pong(self) -> None:
+        payload = self._intake.pong_due
+        if payload is not None and self._phase is Phase.OPEN and not self._congestion.now:
+            self.transport.write(frames.pong_frame(payload))
+            self._intake.pong_due = None
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            self._heard_at = self._loop.time()
+            self.transport.resume_reading()
+
+    # Time
+
+    def _watch_partial_message(self) -> None:
+        """Start, keep or stop the clock on a message that is not whole."""
+        if self._partial_of != self._intake.messages:
+            self._partial_of = self._intake.messages
+            self._stop_partial_timer()
+        waits_for_client = self._intake.partial and not self._reading_paused
+        if not waits_for_client or self._phase is not Phase.OPEN:
+            self._stop_partial_timer()
+        elif self._partial_timer is None:
+            self._partial_timer = self._loop.call_later(
+                self._config.limits.partial_message_timeout_s,
+                self._fail,
+                _STALLED,
+                "message too slow",
+            )
+
+    def _stop_partial_timer(self) -> None:
+        if self._partial_timer is not None:
+            self._partial_timer.cancel()
+            self._partial_timer = None
+
+    def _beat(self) -> None:
+        """Ping; or, when not one byte came since the last ping, end.
+
+        While we do not read, or the client does not, silence says nothing: the first is ours to
+        end, the second has its own limit (`stall_max_s`).
+        """
+        listening = not self._reading_paused and not self._congestion.now
+        if listening and self._heard_at < self._pinged_at:
+            self._fail(_INTERNAL_ERROR, "no sign of life")
+            return
+        self._pinged_at = self._loop.time() if listening else 0.0
+        if listening:
+            self.transport.write(frames.PING_FRAME)
+        self._heartbeat_timer = self._loop.call_later(self._config.limits.heartbeat_s, self._beat)
+
+    # Bytes to the client
+
+    def pause_writing(self) -> None:
+        """Called by the transport: the buffer passed its high mark."""
+        self._congestion.begin()
+
+    def resume_writing(self) -> None:
+        """Called by the transport: the buffer drained below its low mark."""
+        self._congestion.end()
+        self._pinged_at = 0.0
+        if self._phase is Phase.OPEN:
+            self._pay_pong()
+            if self.on_drain is not None:
+                self.on_drain()
+
+    def _stalled(self) -> None:
+        logger.info("cut %d: the client did not read", _STALLED)
+        self._phase = Phase.ENDED
+        self._leave_open(_STALLED, "the client did not read")
+        self.transport.abort()
+
+    # The connection's end
+
+    def shutdown(self) -> None:
+        """Called by the server when it stops."""
+        if self._phase is Phase.OPENING:
+            self._refuse(refuse_during_shutdown())
+        else:
+            self.close(_RESTART, "restart")
+
+    def eof_received(self) -> bool:
+        """Called by the transport: the client will send nothing more."""
+        if self._phase in (Phase.OPENING, Phase.OPEN):
+            self._phase = Phase.ENDED
+            self._leave_open(frames.ABNORMAL)
+        self.transport.close()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - its signature
+        """Called by the transport: nothing is left of the connection."""
+        self._phase = Phase.ENDED
+        self._leave_open(frames.ABNORMAL)
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+        self._server_state.connections.discard(self)
+        self.on_drain = self.closing_frame = None
+
+    def _answer_close(self, event: frames.Close) -> None:
+        if self._phase is Phase.OPEN:
+            self.transport.write(frames.echo_frame(event.payload))
+        self._end(event.code, event.reason)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close for a fault of the client's; nothing that it sends is read any more."""
+        if self._phase is Phase.OPEN:
+            logger.info("closed %d: %s", code, reason)
+            self._say_close(code, reason)
+        self._end(code, reason)
+
+    def _say_close(self, code: int, reason: str) -> None:
+        frame = frames.close_frame(code, reason)
+        if code >= 4000 and self.closing_frame is not None:
+            frame = self.closing_frame(code, reason) + frame
+        self.transport.write(frame)
+
+    def _end(self, code: int, reason: str = "") -> None:
+        """Say nothing more, and let what was said reach the client before TCP ends.
+
+        Closing a socket that holds unread bytes resets it, and a reset can overtake the close
+        frame. So: end our side, read on and discard until the client ends its own.
+        """
+        self._phase = Phase.ENDED
+        self._leave_open(code, reason)
+        self._resume_reading()
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _leave_open(self, code: int, reason: str = "") -> None:
+        """Whatever ends a connection: tell the application, stop the clocks, bound the rest."""
+        self._intake.inbox.end(code, reason)
+        self._stop_partial_timer()
+        if self._heartbeat_timer is not None:
+            self._heartbeat_timer.cancel()
+        self._congestion.end()
+        if self._phase is Phase.ENDED:
+            self._intake.drop()
+            self._early = b""
+        if self._end_timer is None:
+            self._end_timer = self._loop.call_later(
+                self._config.limits.close_timeout_s, self.transport.abort
+            )
