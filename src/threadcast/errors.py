@@ -150,6 +150,10 @@ class ConfigurationError(Exception):
         super().__init__(message)
 
 
+class StoreInUse(ConfigurationError):
+    """Another process holds the database; the message says which and since when (exit 73)."""
+
+
 class InvalidContextError(ValueError):
     """A context mixes ids that do not belong together; the message names each mismatch."""
 

@@ -1,0 +1,203 @@
+"""The embedded store: one SQLite file, one writing connection, a few that read.
+
+It may not know HTTP, connections of clients or agents. See `store` for what it promises, and
+`migrations/sqlite` for the tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from ..clock import Clock
+from ..context import UserExecutionContext
+from ..errors import ConfigurationError, ThreadcastError
+from ..store import Outcome, Unit
+from . import statements
+from .connections import (
+    check_header,
+    damaged,
+    is_damage,
+    open_reader,
+    open_writer,
+    prepare_file,
+    quick_check,
+)
+from .file_watch import FileWatch
+from .keys import KnownKeys
+from .lockfile import LockFile
+from .readers import ReaderPool
+from .schema import load_migrations, migrate
+from .sessions import SqliteSession
+from .writer import Writer
+
+__all__ = ["SqliteStore"]
+
+
+class SqliteStore:
+    """A `Store` in one file. It must be opened and closed on the same event loop.
+
+    Args:
+        path: the database file; beside it lie `-wal`, `-shm` and `.lock`.
+        clock: the store's own time, for leases.
+        vfs: the name of a registered SQLite VFS, for tests of power cuts; None for the system's.
+        create: whether to make the file when it is missing.
+        reader_count: at most so many sessions read at once, >= 1.
+        reader_wait_max_s: how long a session waits for a reader, in seconds.
+        known_users_max: how many users' rows the writer remembers by name, >= 1.
+        known_runs_max: how many runs' rows the writer remembers by name, >= 1.
+    """
+
+    # Every commit is on the disk before it is answered. Not a setting: see promise P1's test.
+    SYNCHRONOUS = "FULL"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Clock,
+        vfs: str | None = None,
+        create: bool = True,
+        reader_count: int = 4,
+        reader_wait_max_s: float = 5.0,
+        known_users_max: int = 20_000,
+        known_runs_max: int = 20_000,
+    ) -> None:
+        self._path = Path(path)
+        self._clock = clock
+        self._vfs = vfs
+        self._create = create
+        self._lock = LockFile(self._path)
+        self._known = KnownKeys(known_users_max, known_runs_max)
+        self._readers = ReaderPool(
+            self._connect_reader, count=reader_count, wait_max_s=reader_wait_max_s
+        )
+        self._thread: ThreadPoolExecutor | None = None
+        self._writer: Writer | None = None
+
+    async def open(self) -> None:
+        """See `Store.open`.
+
+        Raises:
+            StoreInUse: another process has the file.
+            ConfigurationError: the file cannot be used.
+        """
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="threadcast-writer")
+        try:
+            self._writer = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._open
+            )
+        finally:
+            if self._writer is None:
+                self._thread.shutdown(wait=False)
+                self._thread = None
+
+    def _open(self) -> Writer:
+        try:
+            return self._open_checked()
+        except apsw.Error as error:
+            if is_damage(error):
+                raise damaged(self._path, str(error)) from error
+            raise ConfigurationError(f"cannot open {self._path}: {error}") from error
+
+    def _open_checked(self) -> Writer:
+        with ExitStack() as undo:
+            prepare_file(self._path, create=self._create)
+            self._lock.acquire(now=self._clock.now())
+            undo.callback(self._lock.release)
+            check_header(self._path)
+            connection = self._connect_writer()
+            undo.callback(connection.close)
+            quick_check(connection, self._path)
+            migrate(connection, load_migrations())
+            writer = Writer(
+                connection,
+                reopen=self._connect_writer,
+                watch=FileWatch(self._path, self._clock),
+                clock=self._clock,
+                known=self._known,
+            )
+            undo.pop_all()
+            return writer
+
+    def _connect_writer(self) -> apsw.Connection:
+        return open_writer(self._path, vfs=self._vfs, synchronous=self.SYNCHRONOUS)
+
+    def _connect_reader(self) -> apsw.Connection:
+        return open_reader(self._path, vfs=self._vfs)
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        writer, self._writer = self._writer, None
+        thread, self._thread = self._thread, None
+        await self._readers.close()
+        if writer is None or thread is None:
+            return
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, writer.close))
+        thread.shutdown(wait=False)
+        self._lock.release()
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        """See `Store.commit`. Cancelling the caller does not stop the commit."""
+        writer, thread = self._writer, self._thread
+        if writer is None or thread is None:
+            raise ThreadcastError("unavailable", "the store is not open")
+        answer = asyncio.get_running_loop().run_in_executor(
+            thread, lambda: writer.commit(units, now=now)
+        )
+        thread.submit(writer.maintain)
+        return await answer
+
+    def session(self, context: UserExecutionContext) -> SqliteSession:
+        """See `Store.session`."""
+        return SqliteSession(self._readers, context.user_id)
+
+    async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
+        """See `Store.heads`."""
+        if not user_ids:
+            return {}
+        names = tuple(user_ids)
+
+        def query(connection: apsw.Connection) -> str:
+            return str(connection.execute(statements.HEADS, (apsw.carray(names),)).get)
+
+        reader = await self._readers.acquire()
+        try:
+            return msgspec.json.decode(await reader.read(query), type=dict[str, int])
+        finally:
+            self._readers.release(reader)
+
+    async def facts(self) -> dict[str, str]:
+        """See `Store.facts`."""
+        reader = await self._readers.acquire()
+        try:
+            schema = await reader.read(lambda connection: connection.pragma("user_version"))
+        finally:
+            self._readers.release(reader)
+        return {
+            "store": "sqlite",
+            "sqlite": apsw.sqlite_lib_version(),
+            "apsw": apsw.apsw_version(),
+            "path": str(self._path),
+            "schema": str(schema),
+            "journal_mode": "wal",
+            "synchronous": self.SYNCHRONOUS.lower(),
+            "database_bytes": str(_size_of(self._path)),
+            "log_bytes": str(_size_of(self._path.with_name(self._path.name + "-wal"))),
+        }
+
+    @property
+    def healthy(self) -> bool:
+        """See `Store.healthy`."""
+        return self._writer is not None and self._writer.healthy
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

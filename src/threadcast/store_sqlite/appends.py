@@ -1,0 +1,109 @@
+"""Appending to a run under its lease: the unit that decides how fast the whole product is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..bus import Hint
+from ..errors import ThreadcastError
+from ..events import EventType, JournalEvent
+from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
+from ..store import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from .batch import Batch
+from .keys import RUNNING, STATUS_OF_CODE, Place
+from .records import mark_ended, read_run, set_status
+
+# Types after which a running run is still running; all others take the long way.
+_PLAIN = frozenset(
+    kind
+    for kind in EventType
+    if kind not in TERMINAL_STATUS and status_after(RunStatus.RUNNING, kind) is RunStatus.RUNNING
+)
+
+
+def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
+    """Apply one `AppendToRun`."""
+    lease = unit.lease
+    address = lease.address
+    place = _leased_place(batch, lease)
+    word = None if place is None or place.run is None else batch.words.get(place.run)
+    if place is None or word is None:
+        return Rejected(ThreadcastError("not_found"))
+    if word != lease.fence * 8 + RUNNING:
+        _check(lease, word)
+    elif unit.state is None and unit.question is None:
+        for draft in unit.drafts:
+            if draft.event_type not in _PLAIN:
+                break
+        else:
+            events = batch.append_all(place, address, unit.drafts)
+            return Committed(_last(events, batch, place), events)
+    return _append_with_changes(batch, unit, place)
+
+
+def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
+    return events[-1].seq if events else batch.head(place.user)
+
+
+def _leased_place(batch: Batch, lease: Lease) -> Place | None:
+    """The rows of a leased run, and its word in `batch.words`."""
+    key = (lease.address.user_id, lease.run_id)
+    place = batch.known.runs.get(key)
+    if place is None:
+        user = batch.user(lease.address.user_id)
+        row = batch.one(
+            "SELECT user, thread, run FROM runs WHERE user = ? AND run_id = ?", user, lease.run_id
+        )
+        if row is None:
+            return None
+        place = Place(*row)
+        batch.known.runs.put(key, place)
+    if place.run is not None and place.run not in batch.words:
+        batch.load_words((place.run,))
+    return place
+
+
+def _check(lease: Lease, word: int) -> None:
+    if word >> 3 != lease.fence:
+        raise ThreadcastError("fenced")
+    status = STATUS_OF_CODE[word & 7]
+    if status in ENDED:
+        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
+
+
+def _append_with_changes(batch: Batch, unit: AppendToRun, place: Place) -> Outcome:
+    """Append what changes the run's status, its questions or its checkpoint."""
+    if place.run is None:
+        raise AssertionError("a lease without a run")
+    record = read_run(batch, place.run)
+    status = record.status
+    for draft in unit.drafts:
+        status = status_after(status, draft.event_type)
+    events = batch.append_all(place, unit.lease.address, unit.drafts)
+    if unit.state is not None:
+        batch.run("REPLACE INTO checkpoints (run, state) VALUES (?, ?)", record.run, unit.state)
+    if unit.question is not None:
+        _store_question(batch, record.run, unit.question)
+    hints: list[Hint] = []
+    if status in ENDED:
+        hints = mark_ended(batch, record, status, events[-1].seq)
+    elif status is not record.status:
+        set_status(batch, record, status)
+    return Committed(_last(events, batch, place), events, hints)
+
+
+def _store_question(batch: Batch, run: int, question: Question) -> None:
+    """Store a question; one that was asked again by a later attempt keeps its answer."""
+    values: tuple[Any, ...] = (
+        run,
+        question.ordinal,
+        question.input_id,
+        question.prompt,
+        question.expires_at,
+    )
+    batch.run(
+        "INSERT INTO inputs (run, ordinal, input_id, prompt, expires_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (run, ordinal) DO UPDATE SET input_id = excluded.input_id,"
+        " prompt = excluded.prompt, expires_at = excluded.expires_at WHERE value IS NULL",
+        *values,
+    )

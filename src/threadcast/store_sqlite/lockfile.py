@@ -1,0 +1,60 @@
+"""One server per database file: a lock beside it that says who holds it.
+
+The operating system holds the lock, so it ends with its process however that ends; the text in the
+file is only for people. This module knows nothing of databases.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import ConfigurationError, StoreInUse
+
+_DATA_FILE_MODE = 0o600
+
+
+class LockFile:
+    """The lock of one database file.
+
+    Args:
+        database: the database file; the lock is `<database>.lock` and stays there when released,
+            because removing it would let two holders lock two different files.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._descriptor: int | None = None
+
+    def acquire(self, *, now: float) -> None:
+        """Take the lock and write down who has it.
+
+        Args:
+            now: wall time, seconds since the epoch.
+
+        Raises:
+            StoreInUse: another holder has it; the message says which process and since when.
+            ConfigurationError: the lock file cannot be made.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _DATA_FILE_MODE)
+        except OSError as error:
+            raise ConfigurationError(f"cannot open {self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 256, 0).decode("utf-8", "replace").strip()
+            os.close(descriptor)
+            raise StoreInUse(f"{self._path}: in use by {holder or 'another process'}") from error
+        since = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock up; idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

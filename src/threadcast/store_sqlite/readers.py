@@ -1,0 +1,144 @@
+"""A bounded number of connections that read, each on a thread of its own.
+
+A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import apsw
+
+from ..errors import ThreadcastError
+
+T = TypeVar("T")
+
+
+class Reader:
+    """One connection that reads; at most one session uses it at a time.
+
+    Args:
+        connect: opens the connection; called on the reader's thread, at the first read.
+    """
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        self._connect = connect
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="threadcast-reader")
+        self._connection: apsw.Connection | None = None
+        self._broken = False
+
+    @property
+    def broken(self) -> bool:
+        """Whether it must not be used again."""
+        return self._broken
+
+    async def read(self, query: Callable[[apsw.Connection], T]) -> T:
+        """Run a query in this reader's snapshot, which begins with the first one.
+
+        Raises:
+            ThreadcastError: `unavailable`; the reader is broken.
+            asyncio.CancelledError: the query was interrupted; the reader is broken.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._run, query)
+        except asyncio.CancelledError:
+            self._interrupt()
+            raise
+        except apsw.Error as error:
+            self._broken = True
+            raise ThreadcastError("unavailable", retry_after_ms=1_000) from error
+
+    def end_snapshot(self) -> None:
+        """Let the snapshot go; what is read after this is newer. Does not wait."""
+        self._thread.submit(self._end)
+
+    async def close(self) -> None:
+        """Close the connection and end the thread."""
+        self._broken = True
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._close))
+        self._thread.shutdown(wait=False)
+
+    def discard(self) -> None:
+        """Close the connection and end the thread, without waiting."""
+        self._broken = True
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+
+    def _run(self, query: Callable[[apsw.Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = self._connect()
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
+        return query(self._connection)
+
+    def _end(self) -> None:
+        try:
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except apsw.Error:
+            self._broken = True
+
+    def _interrupt(self) -> None:
+        self._broken = True
+        if self._connection is not None:
+            self._connection.interrupt()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class ReaderPool:
+    """Lends readers to sessions.
+
+    Args:
+        connect: opens a connection.
+        count: at most so many readers at once, >= 1.
+        wait_max_s: how long a session may wait for one, in seconds.
+    """
+
+    def __init__(
+        self, connect: Callable[[], apsw.Connection], *, count: int, wait_max_s: float
+    ) -> None:
+        self._connect = connect
+        self._wait_max_s = wait_max_s
+        self._free = asyncio.Semaphore(count)
+        self._idle: list[Reader] = []
+        self._closed = False
+
+    async def acquire(self) -> Reader:
+        """A reader without a snapshot; the caller must release it.
+
+        Raises:
+            ThreadcastError: `unavailable`, none was free in time or the pool is closed.
+        """
+        try:
+            async with asyncio.timeout(self._wait_max_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            message = f"no reader was free within {self._wait_max_s} s"
+            raise ThreadcastError("unavailable", message, retry_after_ms=1_000) from error
+        if self._closed:
+            self._free.release()
+            raise ThreadcastError("unavailable", "the store is closed")
+        return self._idle.pop() if self._idle else Reader(self._connect)
+
+    def release(self, reader: Reader) -> None:
+        """Take a reader back and end its snapshot; a broken one is not kept."""
+        if reader.broken or self._closed:
+            reader.discard()
+        else:
+            reader.end_snapshot()
+            self._idle.append(reader)
+        self._free.release()
+
+    async def close(self) -> None:
+        """Close the readers that nobody uses; the others close when they are released."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()

@@ -1,0 +1,216 @@
+"""Reads of one user's rows, all from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+import apsw
+import msgspec
+
+from ..agent import Message, SearchHit
+from ..errors import ThreadcastError
+from ..events import (
+    EVENT_OF_CODE,
+    Address,
+    AgentCompleted,
+    EventType,
+    JournalEvent,
+    MessageCreated,
+    encode_json,
+    timestamp_text,
+)
+from ..store import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from . import statements
+from .keys import STATUS_OF_CODE
+from .readers import Reader, ReaderPool
+from .search import search_of
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+_SEQ_MAX = 2**63 - 1
+_MICROSECONDS = 1_000_000
+
+_decode_meta = msgspec.json.Decoder(list[tuple[int, int, int, str | None, str | None, int]]).decode
+_decode_threads = msgspec.json.Decoder(
+    list[tuple[str, str | None, dict[str, Any], int, int, int]]
+).decode
+_decode_inputs = msgspec.json.Decoder(list[tuple[str, int, str, float, str | None]]).decode
+_decode_message = msgspec.json.Decoder(MessageCreated).decode
+_decode_answer = msgspec.json.Decoder(AgentCompleted).decode
+
+
+class SqliteSession:
+    """See `StoreSession`.
+
+    Args:
+        pool: lends the reader, from the first read to `close`.
+        user_id: whose rows; nothing else can be read.
+    """
+
+    def __init__(self, pool: ReaderPool, user_id: str) -> None:
+        self._pool = pool
+        self._user_id = user_id
+        self._reader: Reader | None = None
+        self._closed = False
+
+    async def journal(self) -> JournalHead:
+        """See `StoreSession.journal`."""
+        row = await self._row(statements.JOURNAL)
+        return JournalHead(None) if row is None else JournalHead(*row)
+
+    async def events(
+        self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
+    ) -> list[JournalEvent]:
+        """See `StoreSession.events`."""
+        arguments = (after, limit, max(max_bytes, 1), thread_id)
+        return await self._page(statements.EVENTS, *arguments)
+
+    async def timestamp(self, seq: int) -> bytes | None:
+        """See `StoreSession.timestamp`."""
+        row = await self._row(statements.TIMESTAMP, seq)
+        return None if row is None else timestamp_text(row[0])
+
+    async def thread(self, thread_id: str) -> ThreadRow | None:
+        """See `StoreSession.thread`."""
+        found = await self._threads(statements.THREAD, thread_id)
+        if not found:
+            found = await self._threads(statements.ALIASED_THREAD, thread_id)
+        return found[0] if found else None
+
+    async def threads(self, *, limit: int, before: int | None) -> list[ThreadRow]:
+        """See `StoreSession.threads`."""
+        last = _SEQ_MAX if before is None else before
+        return await self._threads(statements.THREADS, last, limit)
+
+    async def messages(self, thread_id: str, *, limit: int, before: int | None) -> list[MessageRow]:
+        """See `StoreSession.messages`."""
+        last = _SEQ_MAX if before is None else before
+        events = await self._page(statements.HISTORY, thread_id, last, limit)
+        return [MessageRow(event.seq, _message(event)) for event in reversed(events)]
+
+    async def run(self, run_id: str) -> RunRow | None:
+        """See `StoreSession.run`."""
+        row = await self._row(statements.RUN, run_id)
+        if row is None:
+            return None
+        run_id, thread_id, agent, status, attempt, message_seq, created, started, ended = row
+        return RunRow(
+            *(run_id, thread_id, agent, STATUS_OF_CODE[status], attempt, message_seq),
+            created_at=created / _MICROSECONDS,
+            started_at=None if started is None else started / _MICROSECONDS,
+            ended_at=None if ended is None else ended / _MICROSECONDS,
+        )
+
+    async def inputs(self, run_id: str) -> list[InputRow]:
+        """See `StoreSession.inputs`."""
+        row = await self._row(statements.INPUTS, run_id)
+        return [
+            InputRow(
+                *(input_id, ordinal, prompt, expires_at),
+                answered=value is not None,
+                value=None if value is None else msgspec.json.decode(value),
+            )
+            for input_id, ordinal, prompt, expires_at, value in _decode_inputs(_first(row))
+        ]
+
+    async def search(self, text: str, *, limit: int) -> list[SearchHit]:
+        """See `StoreSession.search`."""
+        user = await self._row(statements.USER)
+        search = None if user is None else search_of(user[0], text)
+        if search is None:
+            return []
+        literal = encode_json(search.literal).decode()
+        hits = await self._page(statements.SEARCH, search.match, literal, limit)
+        found = []
+        for event in hits:
+            message = _message(event)
+            thread_id = event.address.thread_id or ""
+            found.append(SearchHit(thread_id, message.content, message.timestamp))
+        return found
+
+    async def token_revoked(self, token_id: str) -> bool:
+        """See `StoreSession.token_revoked`."""
+        return await self._row(statements.TOKEN_REVOKED, token_id) is not None
+
+    async def close(self) -> None:
+        """See `StoreSession.close`."""
+        self._closed = True
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            self._pool.release(reader)
+
+    # --- how it is read -------------------------------------------------------------------
+
+    async def _row(self, sql: str, *arguments: object) -> Row | None:
+        return await self._read(lambda connection: _only(connection, sql, self._bind(arguments)))
+
+    async def _threads(self, sql: str, *arguments: object) -> list[ThreadRow]:
+        row = await self._row(sql, *arguments)
+        return [
+            ThreadRow(
+                *(thread_id, title, metadata),
+                created_at=created / _MICROSECONDS,
+                updated_at=updated / _MICROSECONDS,
+                last_seq=last_seq,
+            )
+            for thread_id, title, metadata, created, updated, last_seq in _decode_threads(
+                _first(row)
+            )
+        ]
+
+    async def _page(self, sql: str, *arguments: object) -> list[JournalEvent]:
+        def query(connection: apsw.Connection) -> list[JournalEvent]:
+            row = _only(connection, sql, self._bind(arguments))
+            return [] if row is None or row[1] is None else _events(self._user_id, row[0], row[1])
+
+        return await self._read(query)
+
+    def _bind(self, arguments: Sequence[object]) -> tuple[Any, ...]:
+        return (self._user_id, *arguments)
+
+    async def _read(self, query: Callable[[apsw.Connection], T]) -> T:
+        if self._closed:
+            raise ThreadcastError("internal", "the session is closed")
+        if self._reader is None:
+            self._reader = await self._pool.acquire()
+        return await self._reader.read(query)
+
+
+def _only(connection: apsw.Connection, sql: str, bindings: tuple[Any, ...]) -> Row | None:
+    return next(iter(connection.execute(sql, bindings).fetchall()), None)
+
+
+def _first(row: Row | None) -> str:
+    if row is None:
+        raise AssertionError("a list query without a row")
+    return str(row[0])
+
+
+def _events(user_id: str, meta: str, data: bytes) -> list[JournalEvent]:
+    """Build events out of a page; those of one run share their address, and one time its text."""
+    addresses: dict[tuple[str | None, str | None], Address] = {}
+    stamps: dict[int, bytes] = {}
+    events = []
+    start = 0
+    for seq, code, at_us, thread_id, run_id, size in _decode_meta(meta):
+        address = addresses.get((thread_id, run_id))
+        if address is None:
+            address = addresses[thread_id, run_id] = Address(user_id, thread_id, run_id)
+        stamp = stamps.get(at_us)
+        if stamp is None:
+            stamp = stamps[at_us] = timestamp_text(at_us)
+        end = start + size
+        events.append(JournalEvent(EVENT_OF_CODE[code], stamp, address, seq, data[start:end]))
+        start = end
+    return events
+
+
+def _message(event: JournalEvent) -> Message:
+    role: Literal["user", "assistant"]
+    if event.event_type is EventType.MESSAGE_CREATED:
+        role, content = "user", _decode_message(event.data).content
+    else:
+        role, content = "assistant", _decode_answer(event.data).content
+    return Message(role, content, event.address.run_id or "", float(event.stamp))

@@ -1,0 +1,115 @@
+"""The statements of sessions. Every one names its user, and gives its whole answer as one row.
+
+One row, because each row that is fetched needs the interpreter lock again, which beside a busy
+event loop can cost milliseconds. Lists come as JSON made by SQLite, events' data as one blob that
+is cut by lengths. `?1` is the user's id in every statement.
+"""
+# ruff: noqa: S608 - these are joined from constants of this module only
+
+from __future__ import annotations
+
+_ME = "(SELECT user FROM users WHERE user_id = ?1)"
+
+# Type 3 is `thread_deleted`: all that is left to say about a deleted thread.
+_VISIBLE = "(e.thread IS NULL OR e.type = 3 OR t.state = 0)"
+_IN_FILTER = "(?5 IS NULL OR t.thread_id = ?5)"
+_EVENT_COLUMNS = "e.seq, e.type, e.at_us, t.thread_id, r.run_id, e.data"
+_PAGE = """
+json_group_array(json_array(seq, type, at_us, thread_id, run_id, length(data))),
+CAST(group_concat(data, '') AS BLOB)
+"""
+
+JOURNAL = "SELECT feed, head, trimmed, revoked_before FROM users WHERE user_id = ?1"
+
+# Events after ?2, at most ?3, until their data reaches ?4 bytes, of the thread ?5 if given.
+EVENTS = f"""
+WITH sized AS (
+    SELECT e.seq AS seq, length(e.data) AS size
+    FROM events AS e LEFT JOIN threads AS t ON t.thread = e.thread
+    WHERE e.user = {_ME} AND e.seq > ?2 AND {_VISIBLE} AND {_IN_FILTER}
+    ORDER BY e.seq LIMIT ?3
+), summed AS (
+    SELECT seq, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - size AS before FROM sized
+)
+SELECT {_PAGE} FROM (
+    SELECT {_EVENT_COLUMNS} FROM events AS e
+    LEFT JOIN threads AS t ON t.thread = e.thread LEFT JOIN runs AS r ON r.run = e.run
+    WHERE e.user = {_ME} AND e.seq > ?2
+    AND e.seq <= (SELECT max(seq) FROM summed WHERE before < ?4)
+    AND {_VISIBLE} AND {_IN_FILTER}
+    ORDER BY e.seq LIMIT ?3
+)
+"""
+
+TIMESTAMP = f"SELECT at_us FROM events WHERE user = {_ME} AND seq = ?2"
+
+# Messages and answers of the thread ?2 before the seq ?3, latest first, at most ?4.
+HISTORY = f"""
+SELECT {_PAGE} FROM (
+    SELECT {_EVENT_COLUMNS}
+    FROM threads AS t
+    CROSS JOIN events AS e INDEXED BY events_of_history ON e.thread = t.thread
+    LEFT JOIN runs AS r ON r.run = e.run
+    WHERE t.user = {_ME} AND t.thread_id = ?2 AND t.state = 0
+    AND e.type IN (4, 13) AND e.seq < ?3
+    ORDER BY e.seq DESC LIMIT ?4
+)
+"""
+
+_THREADS = """
+SELECT json_group_array(
+    json_array(thread_id, title, json(metadata), created_us, updated_us, last_seq)
+) FROM
+"""
+THREAD = f"{_THREADS} threads WHERE user = {_ME} AND thread_id = ?2 AND state = 0"
+ALIASED_THREAD = f"""
+{_THREADS} threads WHERE user = {_ME} AND state = 0
+AND thread = (SELECT thread FROM thread_aliases WHERE user = {_ME} AND legacy_id = ?2)
+"""
+# Threads with `last_seq` before ?2, latest first, at most ?3.
+THREADS = f"""
+{_THREADS} (
+    SELECT * FROM threads WHERE user = {_ME} AND state = 0 AND last_seq < ?2
+    ORDER BY last_seq DESC LIMIT ?3
+)
+"""
+
+RUN = f"""
+SELECT r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
+r.created_us, r.started_us, r.ended_us
+FROM runs AS r JOIN threads AS t ON t.thread = r.thread
+WHERE r.user = {_ME} AND r.run_id = ?2 AND t.state = 0
+"""
+INPUTS = f"""
+SELECT json_group_array(json_array(input_id, ordinal, prompt, expires_at, value)) FROM (
+    SELECT i.* FROM runs AS r JOIN inputs AS i ON i.run = r.run
+    WHERE r.user = {_ME} AND r.run_id = ?2 ORDER BY i.ordinal
+)
+"""
+
+USER = "SELECT user FROM users WHERE user_id = ?1"
+# The user's messages that the index query ?2 finds and that hold every word of the JSON list ?3,
+# latest first, at most ?4. The index is cut down to the user by ?2, and the rows are once more.
+SEARCH = f"""
+SELECT {_PAGE} FROM (
+    SELECT {_EVENT_COLUMNS}
+    FROM message_words AS w
+    CROSS JOIN runs AS r ON r.run = w.rowid
+    CROSS JOIN threads AS t ON t.thread = r.thread
+    CROSS JOIN events AS e ON e.user = r.user AND e.seq = r.message_seq
+    WHERE message_words MATCH ?2 AND r.user = {_ME} AND t.state = 0
+    AND NOT EXISTS (
+        SELECT 1 FROM json_each(?3) AS j
+        WHERE instr(lower(CAST(e.data AS TEXT) ->> '$.content'), j.value) = 0
+    )
+    ORDER BY w.rowid DESC LIMIT ?4
+)
+"""
+
+TOKEN_REVOKED = f"SELECT 1 FROM revoked_tokens WHERE user = {_ME} AND token_id = ?2"
+
+# Not of one user: the head poll of all users that are attached here.
+HEADS = """
+SELECT json_group_object(u.user_id, u.head)
+FROM carray(?1) AS c CROSS JOIN users AS u ON u.user_id = c.value
+"""

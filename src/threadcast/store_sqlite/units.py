@@ -1,0 +1,123 @@
+"""Which function applies which unit, and how a batch of units is applied.
+
+Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apsw
+
+from ..errors import ThreadcastError
+from ..store import (
+    AliasThread,
+    AnswerInput,
+    AppendToRun,
+    CancelRun,
+    ClaimRuns,
+    CreateThread,
+    DeleteThread,
+    OpenJournal,
+    Outcome,
+    Rejected,
+    RenewLeases,
+    RevokeSessions,
+    SendMessage,
+    Sweep,
+    TakeOverRuns,
+    Unit,
+    UpdateThread,
+)
+from .appends import append_to_run
+from .batch import Batch
+from .leases import claim_runs, renew_leases, take_over_runs
+from .runs import answer_input, cancel_run
+from .sends import send_message
+from .sweeps import sweep
+from .threads import alias_thread, create_thread, delete_thread, update_thread
+from .users import open_journal, revoke_sessions
+
+_APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
+    AliasThread: alias_thread,
+    AnswerInput: answer_input,
+    AppendToRun: append_to_run,
+    CancelRun: cancel_run,
+    ClaimRuns: claim_runs,
+    CreateThread: create_thread,
+    DeleteThread: delete_thread,
+    OpenJournal: open_journal,
+    RenewLeases: renew_leases,
+    RevokeSessions: revoke_sessions,
+    SendMessage: send_message,
+    Sweep: sweep,
+    TakeOverRuns: take_over_runs,
+    UpdateThread: update_thread,
+}
+
+# What a unit can raise by its own fault: the others of its batch must not suffer.
+UNIT_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.RangeError,
+    apsw.SQLError,
+    apsw.TooBigError,
+)
+
+_logger = logging.getLogger("threadcast.store")
+
+
+def apply_all(batch: Batch, units: Sequence[Unit[Any]]) -> list[Outcome]:
+    """Apply units in order and store their events.
+
+    Raises:
+        UNIT_FAULTS: one of the units is at fault; the transaction must be rolled back.
+        apsw.Error: the database failed; the transaction must be rolled back.
+    """
+    batch.preload(units)
+    outcomes = [_apply(batch, unit) for unit in units]
+    batch.flush()
+    return outcomes
+
+
+def apply_each(new_batch: Callable[[], Batch], units: Sequence[Unit[Any]]) -> list[Outcome]:
+    """Apply units one by one, so that only one that is at fault fails, as `internal`.
+
+    Args:
+        new_batch: makes an empty batch in the transaction that is open.
+        units: at least one.
+
+    Raises:
+        apsw.Error: the database failed; the transaction must be rolled back.
+    """
+    return [_apply_alone(new_batch(), unit) for unit in units]
+
+
+def _apply(batch: Batch, unit: Unit[Any]) -> Outcome:
+    try:
+        return _APPLY[type(unit)](batch, unit)
+    except ThreadcastError as error:
+        return Rejected(error)
+
+
+def _apply_alone(batch: Batch, unit: Unit[Any]) -> Outcome:
+    connection = batch.connection
+    connection.execute("SAVEPOINT unit")
+    try:
+        outcome = _apply(batch, unit)
+        batch.flush()
+    except UNIT_FAULTS:
+        _logger.exception("a %s could not be applied", type(unit).__name__)
+        connection.execute("ROLLBACK TO unit")
+        batch.known.clear()
+        outcome = Rejected(ThreadcastError("internal"))
+    connection.execute("RELEASE unit")
+    return outcome
