@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from .errors import ThreadcastError
-from .json_problems import check_fields, explain_fields
+from .json_problems import check_fields, check_raw_sizes, explain_fields
 
 __all__ = [
     "DEPTH_MAX",
@@ -39,6 +39,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 DEPTH_MAX = 64
 _DEPTH_PREFIX_CHARACTERS = 4_096
+_LARGE_CHARACTERS = 262_144
 _UNKNOWN_NAMES_MAX = 10
 _UNKNOWN_NAME_MAX_CHARACTERS = 64
 
@@ -63,6 +64,8 @@ def decode_object(text: str | bytes, expected: type[T]) -> T:
             with a field (see `json_problems`).
     """
     text = strict_text(text)
+    if len(text) > _LARGE_CHARACTERS:
+        check_raw_sizes(decode_fields(text), expected)
     try:
         decoded = msgspec.json.decode(text, type=expected)
     except (ValueError, RecursionError):

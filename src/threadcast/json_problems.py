@@ -21,10 +21,19 @@ from .errors import ThreadcastError
 from .ids import id_problem
 from .legacy_ids import legacy_kind
 
-__all__ = ["check_fields", "check_id", "describe", "explain_field", "explain_fields", "plain_value"]
+__all__ = [
+    "check_fields",
+    "check_id",
+    "check_raw_sizes",
+    "describe",
+    "explain_field",
+    "explain_fields",
+    "plain_value",
+]
 
 _KINDS_WITH_LEGACY = frozenset({"thread", "run"})
 _FORBIDDEN_KEY = b'"__proto__":'
+_RAW_FACTOR = 4
 _LONG_INTEGER = 10**30
 
 
@@ -81,16 +90,30 @@ def check_id(name: str, text: str, kind: str) -> None:
 
 def _check_size(name: str, value: Any, extra: dict[str, Any]) -> None:
     max_bytes = extra["json_max_bytes"]
-    try:
-        encoded = msgspec.json.encode(value)
-    except OverflowError:
-        problem = f"{name}: expected integers of at most 64 bits, got a longer one"
-        raise ThreadcastError(extra.get("code", "bad_field"), problem) from None
+    encoded = msgspec.json.encode(value)
     if len(encoded) > max_bytes:
         problem = f"{name}: expected at most {max_bytes} bytes as JSON, got {len(encoded)}"
         raise ThreadcastError(extra.get("code", "too_long"), problem)
     if extra.get("code") == "bad_metadata" and _FORBIDDEN_KEY in encoded:
         raise ThreadcastError("bad_metadata", f"{name}: expected no key __proto__, got one")
+
+
+def check_raw_sizes(fields: Mapping[str, msgspec.Raw], expected: type[msgspec.Struct]) -> None:
+    """Refuse values far beyond their size before they are decoded, which would hold the loop.
+
+    Args:
+        fields: all that came, each as JSON still, with the sender's spaces and escapes.
+        expected: the definition.
+
+    Raises:
+        ThreadcastError: as for a value that is too large.
+    """
+    for name, extra in _checked_fields(expected):
+        size_bytes = memoryview(fields[name]).nbytes if name in fields else 0
+        max_bytes = extra.get("json_max_bytes", size_bytes)
+        if size_bytes > max_bytes * _RAW_FACTOR:
+            problem = f"{name}: expected at most {max_bytes} bytes as JSON, got {size_bytes}"
+            raise ThreadcastError(extra.get("code", "too_long"), problem)
 
 
 # --- reasons after a failed decode ----------------------------------------------------------------
@@ -200,7 +223,7 @@ def describe(value: object) -> str:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[value]
         case int():
-            return "an integer of more than 64 bits" if abs(value) >= 2**64 else str(value)
+            return "an integer of too many digits" if abs(value) >= 2**64 else str(value)
         case float():
             return "a number with a fraction or an exponent"
         case str():
