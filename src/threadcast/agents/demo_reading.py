@@ -64,7 +64,8 @@ def read_message(text: str) -> Reading:
     text = text[:READ_MAX_CHARACTERS]
     expression = find_expression(text)
     wants_time = _TIME.search(text) is not None
-    search_text = _search_text(text)
+    # What is calculated is not searched for as well.
+    search_text = _search_text(text.replace(expression, " ") if expression else text)
     if search_text is None and expression is None and not wants_time:
         search_text = _salient_word(text)
     return Reading(
@@ -158,7 +159,8 @@ def _search_text(text: str) -> str | None:
         return None
     if quoted := _QUOTED.search(text):
         return quoted[1].strip() or None
-    words = _salient_words(text[asked.end() :]) or _salient_words(text[: asked.start()])
+    topic = re.split(r"[,.;:!?\n]", text[asked.end() :].lstrip(" ,.;:!?\n"), maxsplit=1)[0]
+    words = _salient_words(topic) or _salient_words(text[: asked.start()])
     return " ".join(words[:_SEARCH_WORDS_MAX])[:TOPIC_MAX_CHARACTERS] or _salient_word(text)
 
 
