@@ -1,0 +1,43 @@
+"""A client that loses nothing and doubles nothing across reconnects, restarts and slow networks.
+
+async with connect("http://127.0.0.1:8080", token) as client:
+    sent = await client.send_message("Hello")
+    async for item in client:
+        ...
+"""
+
+from ..events import Event
+from .client import Client, Sent, connect
+from .endpoint import UnusableUrl
+from .snapshots import Snapshots
+from .wire import typed
+from .words import (
+    ClientClosed,
+    ClientState,
+    CommandRejected,
+    ConnectionRefused,
+    Cursor,
+    Phase,
+    ProtocolViolation,
+    Reset,
+    ServerUnreachable,
+)
+
+__all__ = [
+    "Client",
+    "ClientClosed",
+    "ClientState",
+    "CommandRejected",
+    "ConnectionRefused",
+    "Cursor",
+    "Event",
+    "Phase",
+    "ProtocolViolation",
+    "Reset",
+    "Sent",
+    "ServerUnreachable",
+    "Snapshots",
+    "UnusableUrl",
+    "connect",
+    "typed",
+]

@@ -1,0 +1,381 @@
+"""The client as a program uses it: typed commands, and one iterator over everything that happens.
+
+How connections come and go is not known here; see `session`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Literal
+
+import msgspec
+
+from ..clock import Clock, SystemClock
+from ..commands import CancelRun, Command, CreateThread, Ping, Respond, SendMessage
+from ..errors import OutcomeUnknown, ThreadcastError
+from ..events import Event
+from ..ids import UnifiedIdGenerator
+from .backoff import Backoff
+from .buffer import HandOver
+from .endpoint import endpoint_of
+from .session import Session
+from .session_rules import SessionRules
+from .token_source import TokenCall, TokenSource
+from .wire import read_answer
+from .words import ClientClosed, ClientState, CommandRejected, Cursor, Reset
+
+_REJECTIONS_MAX = 8
+_PASSING_CODES = frozenset(
+    {"unknown_outcome", "unavailable", "overloaded", "shutting_down", "rate_limited"}
+)
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A message was stored.
+
+    Attributes:
+        thread_id: the thread it is in.
+        run_id: the run that answers it.
+        seq: of its `message_created` event.
+        duplicate: whether a message with this `client_message_id` had been there before; also
+            true when this client itself had to repeat the command.
+        client_message_id: the name under which it was sent.
+    """
+
+    thread_id: str
+    run_id: str
+    seq: int
+    duplicate: bool
+    client_message_id: str = ""
+
+
+class _ThreadMade(msgspec.Struct):
+    thread_id: str
+
+
+class _RunCancelled(msgspec.Struct):
+    status: str
+
+
+class _InputTaken(msgspec.Struct):
+    seq: int
+
+
+class _Pong(msgspec.Struct):
+    timestamp: float
+
+
+def ignore_state(_state: ClientState) -> None:
+    """For clients that nobody looks at."""
+
+
+class Client:
+    """A resuming reader of one user's events, and the way to send commands. See `connect`."""
+
+    def __init__(
+        self,
+        session: Callable[[HandOver[Event | Reset]], Session],
+        cursor: Cursor,
+        *,
+        buffer_max_events: int,
+        buffer_max_bytes: int,
+        backoff: Callable[[], Backoff],
+        command_max_s: float,
+    ) -> None:
+        self._buffer: HandOver[Event | Reset] = HandOver(
+            max_items=buffer_max_events, max_bytes=buffer_max_bytes
+        )
+        self._session = session(self._buffer)
+        self._cursor = cursor
+        self._backoff = backoff
+        self._command_max_s = command_max_s
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> ClientState:
+        """Where the client is in its life."""
+        return self._session.state
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the reader is: pass its parts to `connect` later to go on from there."""
+        return self._cursor
+
+    async def __aenter__(self) -> Client:
+        """Connect, and return once the cursor is attached.
+
+        Raises:
+            ServerUnreachable: not within `first_attempts`.
+            ConnectionRefused: the server does not want this client.
+        """
+        if self._task is not None:
+            raise RuntimeError("a client is opened once; make another with connect()")
+        self._task = asyncio.create_task(self._session.run())
+        self._task.add_done_callback(self._ended)
+        try:
+            await self._session.attached.wait()
+        except BaseException:
+            await self.close(goodbye=False)
+            raise
+        if self._task.done() and not self._task.cancelled():
+            self._task.result()
+        self._cursor = self._session.start or self._cursor
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; at once when the task was cancelled or interrupted."""
+        await self.close(goodbye=kind is None or issubclass(kind, Exception))
+
+    async def close(self, *, goodbye: bool = True) -> None:
+        """End; what was received can still be read, then the iterator stops. Idempotent.
+
+        Args:
+            goodbye: close the connection in order, which takes up to 2 s with a silent server.
+        """
+        if self._task is None:
+            return
+        if goodbye:
+            await self._session.say_goodbye()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def __aiter__(self) -> AsyncIterator[Event | Reset]:
+        """Every event after the cursor, in order, each exactly once; and every `Reset`."""
+        return self
+
+    async def __anext__(self) -> Event | Reset:
+        """The next item; one task at a time may wait for it.
+
+        Raises:
+            StopAsyncIteration: the client was closed.
+            ThreadcastError: what ended the client.
+        """
+        item = await self._buffer.pull()
+        self._session.drained()
+        if isinstance(item, Reset):
+            self._cursor = Cursor(item.after, item.feed)
+        elif item.seq is not None:
+            self._cursor = replace(self._cursor, after=item.seq, at=item.timestamp)
+        return item
+
+    async def send_message(
+        self,
+        content: str,
+        thread_id: str | None = None,
+        *,
+        client_message_id: str | None = None,
+        agent: str | None = None,
+        on_busy: Literal["queue", "reject", "interrupt"] = "queue",
+        on_disconnect: Literal["continue", "cancel"] = "continue",
+    ) -> Sent:
+        """Store a message and start a run that answers it, exactly once.
+
+        A connection that ends before the answer makes no difference: the command is repeated
+        under the same `client_message_id`.
+
+        Args:
+            content: 1..65,536 characters.
+            thread_id: where; None makes a new thread.
+            client_message_id: the message's own name, 1..128 characters, to make a repetition by
+                the caller safe too; None makes one.
+            agent: who answers; None is the default agent.
+            on_busy: what to do when a run of the thread has not ended.
+            on_disconnect: what becomes of the run when the user's last connection ends.
+
+        Raises:
+            CommandRejected: the server refused it.
+            OutcomeUnknown: no answer within `command_max_s`; its message has the
+                `client_message_id` with which to call again.
+        """
+        name = client_message_id or UnifiedIdGenerator.generate_base_id("message")
+
+        def command(command_id: str) -> Command:
+            return SendMessage(
+                id=command_id,
+                content=content,
+                client_message_id=name,
+                thread_id=thread_id,
+                agent=agent,
+                on_busy=on_busy,
+                on_disconnect=on_disconnect,
+            )
+
+        data = await self._ask(command, repeatable=True, hint=f"client_message_id {name}")
+        return msgspec.structs.replace(read_answer(data, Sent), client_message_id=name)
+
+    async def create_thread(
+        self, title: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> str:
+        """Create an empty thread and return its id.
+
+        Raises:
+            CommandRejected: the server refused it.
+            OutcomeUnknown: the answer was lost. It is not repeated, since that could make two;
+                a `thread_created` event tells whether it was made.
+        """
+        data = await self._ask(
+            lambda command_id: CreateThread(id=command_id, title=title, metadata=metadata or {}),
+            repeatable=False,
+            hint="a thread_created event tells whether it was made",
+        )
+        return read_answer(data, _ThreadMade).thread_id
+
+    async def cancel_run(self, run_id: str) -> str:
+        """Ask for the end of a run and return its status; repeating it changes nothing.
+
+        Raises:
+            CommandRejected: the server refused it.
+            OutcomeUnknown: no answer within `command_max_s`.
+        """
+        data = await self._ask(
+            lambda command_id: CancelRun(id=command_id, run_id=run_id), repeatable=True
+        )
+        return read_answer(data, _RunCancelled).status
+
+    async def respond(self, run_id: str, input_id: str, value: Any) -> int:
+        """Answer a run's question; return the seq of the `input_received` event.
+
+        Raises:
+            CommandRejected: `already_answered`, `expired` and others.
+            OutcomeUnknown: the answer was lost. It is not repeated, since `already_answered` would
+                not tell whose answer it was; the `input_received` event does.
+        """
+        data = await self._ask(
+            lambda command_id: Respond(
+                id=command_id, run_id=run_id, input_id=input_id, value=value
+            ),
+            repeatable=False,
+            hint="an input_received event tells whether it was taken",
+        )
+        return read_answer(data, _InputTaken).seq
+
+    async def ping(self) -> float:
+        """The server's wall time, in seconds since the epoch."""
+        data = await self._ask(lambda command_id: Ping(id=command_id), repeatable=True)
+        return read_answer(data, _Pong).timestamp
+
+    async def _ask(
+        self, command: Callable[[str], Command], *, repeatable: bool, hint: str = ""
+    ) -> dict[str, Any]:
+        if self._task is None:
+            raise ClientClosed("the client is not open; use it in `async with connect(...)`")
+        try:
+            async with asyncio.timeout(self._command_max_s):
+                return await self._ask_until_settled(command, repeatable=repeatable)
+        except TimeoutError:
+            text = f"no answer within {self._command_max_s:g} s"
+        except OutcomeUnknown as error:
+            text = error.message
+        raise OutcomeUnknown(f"{text}; {hint}" if hint else text)
+
+    async def _ask_until_settled(
+        self, command: Callable[[str], Command], *, repeatable: bool
+    ) -> dict[str, Any]:
+        backoff = self._backoff()
+        while True:
+            command_id = UnifiedIdGenerator.generate_base_id("command")
+            try:
+                return await self._session.ask(command(command_id), repeatable=repeatable)
+            except CommandRejected as rejected:
+                if not _passes(rejected, repeatable) or backoff.attempts >= _REJECTIONS_MAX:
+                    raise _honest(rejected) from None
+                wait_ms = rejected.retry_after_ms
+            await asyncio.sleep(backoff.next_s(None if wait_ms is None else wait_ms / 1000))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._session.end(None if task.cancelled() else task.exception())
+
+
+def _passes(rejected: CommandRejected, repeatable: bool) -> bool:
+    """Whether the same command, again after a while, is safe and can go better."""
+    known = rejected.server_code
+    return (
+        rejected.retryable
+        and known in _PASSING_CODES
+        and (repeatable or known != "unknown_outcome")
+    )
+
+
+def _honest(rejected: CommandRejected) -> ThreadcastError:
+    if rejected.server_code == "unknown_outcome":
+        return OutcomeUnknown(rejected.message)
+    return rejected
+
+
+def connect(
+    url: str,
+    token: str | TokenCall,
+    *,
+    after: int | None = None,
+    feed: str | None = None,
+    at: float | None = None,
+    thread_id: str | None = None,
+    on_state: Callable[[ClientState], None] = ignore_state,
+    first_attempts: int | None = 1,
+    retry_first_s: float = 0.5,
+    retry_max_s: float = 30.0,
+    command_max_s: float = 60.0,
+    buffer_max_events: int = 1_000,
+    buffer_max_bytes: int = 4_194_304,
+    clock: Clock | None = None,
+) -> Client:
+    """A client for one user, to be used as `async with connect(url, token) as client`.
+
+    It stays connected until it is closed, and reads on exactly where it was. A caller that does not
+    read stops the client from reading, so that memory stays bounded; the journal keeps the rest.
+
+    Args:
+        url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
+        token: the credential, or a callable, sync or async, that gives a fresh one at each call;
+            only with a callable can the client outlive the token. An `OSError` of the callable
+            counts as a connection that failed.
+        after: the last seq that the reader has; None starts at the head, 0 at the beginning.
+        feed, at: the other parts of an earlier `Client.cursor`.
+        thread_id: only this thread's events; None means all.
+        on_state: called at every change of `Client.state`, on the event loop; must not block.
+        first_attempts: give up after so many failed attempts to get the first connection; None
+            means never.
+        retry_first_s, retry_max_s: bounds of the first and of every wait between attempts, seconds.
+        command_max_s: a command may take so long, with repetitions, seconds.
+        buffer_max_events, buffer_max_bytes: so much is held for a reader that does not read.
+        clock: says when to renew a token; None is the machine's.
+
+    Raises:
+        UnusableUrl: the URL names no server.
+        ValueError: a bound makes no sense.
+    """
+    cursor = Cursor(after, feed, at)
+    endpoint = endpoint_of(url)
+    tokens = TokenSource(token)
+    jitter = random.random  # spreads reconnects in time; nothing secret, no id
+
+    def backoff() -> Backoff:
+        return Backoff(first_s=retry_first_s, max_s=retry_max_s, jitter=jitter)
+
+    rules = SessionRules(
+        cursor,
+        thread_id=thread_id,
+        backoff=backoff(),
+        first_attempts=first_attempts,
+        renewable=tokens.renewable,
+        make_id=lambda: UnifiedIdGenerator.generate_base_id("attach"),
+    )
+    return Client(
+        lambda buffer: Session(
+            endpoint, tokens, rules, buffer, clock=clock or SystemClock(), on_state=on_state
+        ),
+        cursor,
+        buffer_max_events=buffer_max_events,
+        buffer_max_bytes=buffer_max_bytes,
+        backoff=backoff,
+        command_max_s=command_max_s,
+    )

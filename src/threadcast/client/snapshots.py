@@ -1,0 +1,180 @@
+"""What a client reads over HTTP: the snapshots after a `Reset`, and tokens of a development server.
+
+Each snapshot carries the `seq` at which it is true; events up to that seq are in it.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TypeVar
+
+import httpx2
+import msgspec
+
+from ..errors import ERRORS, ThreadcastError
+from ..http_models import MessagePage, RunSnapshot, ThreadPage
+from .endpoint import Endpoint, endpoint_of
+from .token_source import TokenCall, TokenSource
+from .words import CommandRejected, ConnectionRefused, ProtocolViolation, ServerUnreachable
+
+ANSWER_MAX_BYTES = 67_108_864
+_TIMEOUT_S = 10.0
+
+Snapshot = TypeVar("Snapshot", bound=msgspec.Struct)
+
+
+class Snapshots:
+    """Reads one user's snapshots; use it as `async with Snapshots(url, token) as snapshots`.
+
+    Args:
+        url: as for `connect`.
+        token: as for `connect`; a callable is asked before every request.
+
+    Every method raises:
+        ConnectionRefused: the credential was not accepted.
+        CommandRejected: the server refused the request, `not_found` among others.
+        ServerUnreachable: there was no answer.
+        ProtocolViolation: the answer is unreadable or longer than 64 MiB.
+    """
+
+    def __init__(self, url: str, token: str | TokenCall) -> None:
+        endpoint = endpoint_of(url)
+        self._tokens = TokenSource(token)
+        self._http = _http_client(endpoint)
+
+    async def __aenter__(self) -> Snapshots:
+        """Nothing is opened before the first request."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the HTTP connections."""
+        await self._http.aclose()
+
+    async def threads(self, *, limit: int = 50, before: str | None = None) -> ThreadPage:
+        """The user's threads, the one with the latest event first.
+
+        Args:
+            limit: so many at most, 1..200.
+            before: `next` of the page before.
+        """
+        return await self._get("/v1/threads", ThreadPage, _page(limit, before))
+
+    async def messages(
+        self, thread_id: str, *, limit: int = 50, before: str | None = None
+    ) -> MessagePage:
+        """A thread's latest messages and answers, oldest first.
+
+        Args:
+            thread_id: the thread.
+            limit: so many at most, 1..200.
+            before: `next` of the page before.
+        """
+        path = f"/v1/threads/{_segment(thread_id)}/messages"
+        return await self._get(path, MessagePage, _page(limit, before))
+
+    async def run(self, run_id: str) -> RunSnapshot:
+        """One run and its questions."""
+        return await self._get(f"/v1/runs/{_segment(run_id)}", RunSnapshot, {})
+
+    async def _get(self, path: str, kind: type[Snapshot], query: dict[str, str | int]) -> Snapshot:
+        token = await self._tokens.get()
+        body = await _exchange(
+            self._http, "GET", path, params=query, headers={"Authorization": f"Bearer {token}"}
+        )
+        return _read(body, kind)
+
+
+class _MintedToken(msgspec.Struct):
+    token: str
+
+
+async def development_token(url: str, user_id: str) -> str:
+    """Ask a server in development mode, on this machine, for a token for `user_id`.
+
+    Raises:
+        CommandRejected: `not_found` from a server that is not in development mode.
+        ServerUnreachable: there was no answer.
+        UnusableUrl: the URL names no server.
+    """
+    endpoint = endpoint_of(url)
+    async with _http_client(endpoint) as http:
+        body = await _exchange(http, "POST", "/dev/token", json={"user": user_id})
+    return _read(body, _MintedToken).token
+
+
+def _http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        base_url=endpoint.http_url, timeout=_TIMEOUT_S, trust_env=not endpoint.loopback
+    )
+
+
+async def _exchange(
+    http: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    params: dict[str, str | int] | None = None,
+    headers: dict[str, str] | None = None,
+    json: dict[str, str] | None = None,
+) -> bytes:
+    body = bytearray()
+    try:
+        async with http.stream(method, path, params=params, headers=headers, json=json) as answer:
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > ANSWER_MAX_BYTES:
+                    raise ProtocolViolation(f"an answer has more than {ANSWER_MAX_BYTES} bytes")
+    except httpx2.HTTPError as error:
+        text = str(error) or type(error).__name__
+        raise ServerUnreachable("unavailable", f"cannot reach the server: {text}") from error
+    if answer.status_code != 200:
+        raise _refusal(answer.status_code, bytes(body))
+    return bytes(body)
+
+
+class _Problem(msgspec.Struct):
+    code: str = "internal"
+    detail: str = ""
+    retryable: bool = False
+    retry_after_ms: int | None = None
+
+
+def _refusal(status: int, body: bytes) -> ThreadcastError:
+    try:
+        problem = msgspec.json.decode(body, type=_Problem)
+    except (ValueError, RecursionError):
+        problem = _Problem("not_found" if status == 404 else "internal")
+    text = problem.detail or f"the server answered with HTTP status {status}"
+    if status in (401, 403):
+        code = problem.code if problem.code in ERRORS else "forbidden"
+        return ConnectionRefused(code, text)
+    return CommandRejected(
+        problem.code, text, retryable=problem.retryable, retry_after_ms=problem.retry_after_ms
+    )
+
+
+def _read(body: bytes, kind: type[Snapshot]) -> Snapshot:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolViolation(f"an answer is unreadable ({error})") from None
+
+
+def _page(limit: int, before: str | None) -> dict[str, str | int]:
+    return {"limit": limit} if before is None else {"limit": limit, "before": before}
+
+
+def _segment(text: str) -> str:
+    """An id as one part of a path; ids have no other characters than these.
+
+    Raises:
+        ThreadcastError: `bad_id`.
+    """
+    if not text or not text.isascii() or not text.replace("_", "").isalnum():
+        raise ThreadcastError("bad_id", "expected an id of letters, digits and underscores")
+    return text
