@@ -26,6 +26,7 @@ from .metrics import Metrics
 from .outbound import Outbound
 from .session import RequestScopedSessionFactory
 from .settings import Settings
+from .sign_in import unrevoked_head
 from .store import JournalHead, OpenJournal
 from .tasks import OwnedTasks
 
@@ -60,7 +61,7 @@ class Connection:
         close: begins the closing handshake with a code and a fixed reason.
     """
 
-    kind: Literal["websocket"] = "websocket"
+    kind: Literal["websocket", "sse"] = "websocket"
 
     __slots__ = (
         "_close", "_cursor", "_expiry", "_room", "_stall", "context", "identity", "opened_at",
@@ -107,6 +108,8 @@ class Connection:
             ThreadcastError: `revoked`, or the store cannot be read.
         """
         head = await self._admitted()
+        if self.state.ended:
+            return  # evicted, closed or sent away while the store was asked
         self._cursor.know(head)
         self.state.move(ConnectionState.ATTACHING)
         self.say(ConnectionEventType.CONNECTION_READY, self._greeting(head))
@@ -203,12 +206,7 @@ class Connection:
 
     async def _admitted(self) -> JournalHead:
         async with self.services.sessions.open(self.context) as session:
-            head = await session.journal.head()
-            token_id = self.identity.token_id
-            revoked = token_id is not None and await session.journal.token_revoked(token_id)
-        issued_at = self.identity.issued_at
-        if revoked or (head.revoked_before and (issued_at or 0.0) < head.revoked_before):
-            raise ThreadcastError("revoked")
+            head = await unrevoked_head(session, self.identity)
         if head.feed is None:
             return await self.services.journal.append(OpenJournal(self.context))
         return head

@@ -38,6 +38,7 @@ _TABLE = (
     ErrorKind("bad_metadata", "The metadata is not acceptable.", 400),
     ErrorKind("bad_id", "The id is not valid here.", 400),
     ErrorKind("bad_cursor", "The cursor is not valid.", 400),
+    ErrorKind("trimmed", "The cursor is older than what is kept.", 410),
     ErrorKind("bad_limit", "The page size is not valid.", 400),
     ErrorKind("bad_page_token", "The page token is not valid.", 400),
     ErrorKind("bad_query", "The query string is not acceptable.", 400),

@@ -31,7 +31,7 @@ from .outbound import (
     frames_of_lines,
     frames_of_text,
 )
-from .rates import BucketPerKey
+from .sign_in import SignIn
 from .websocket_manager import WebSocketManager
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,9 @@ class Gateway:
         manager: knows the live ones.
         hosts: which `Host` names are ours.
         origins: which pages may connect.
+
+    Attributes:
+        sign_in: lets users in; the HTTP entrance shares it, and so its bound on strangers.
     """
 
     def __init__(
@@ -76,11 +79,7 @@ class Gateway:
         self._manager = manager
         self._hosts = hosts
         self._origins = origins
-        settings = services.settings
-        self._strangers = BucketPerKey(
-            settings.unauthenticated_per_address / settings.unauthenticated_window_s,
-            settings.unauthenticated_per_address,
-        )
+        self.sign_in = SignIn(services.authenticator, services.settings, services.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket scope."""
@@ -92,7 +91,7 @@ class Gateway:
             self._services.metrics.connects.labels("refused").inc()
             await _refuse(send, error)
             return
-        await _Visit(self._services, self._manager, self._strangers, handshake).serve(
+        await _Visit(self._services, self._manager, self.sign_in, handshake).serve(
             scope, receive, send
         )
 
@@ -116,13 +115,8 @@ class Gateway:
         client = scope.get("client")
         address = client[0] if client else ""
         if token is None:
-            self._admit_stranger(address)
+            self.sign_in.admit_stranger(address)
         return Handshake(offer, token, address)
-
-    def _admit_stranger(self, address: str) -> None:
-        wait_s = self._strangers.take(address, self._services.clock.monotonic())
-        if wait_s:
-            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)
 
 
 class _Visit:
@@ -132,12 +126,12 @@ class _Visit:
         self,
         services: ConnectionServices,
         manager: WebSocketManager,
-        strangers: BucketPerKey,
+        sign_in: SignIn,
         handshake: Handshake,
     ) -> None:
         self._services = services
         self._manager = manager
-        self._strangers = strangers
+        self._sign_in = sign_in
         self._handshake = handshake
         self._state = AsyncConnectionStateManager()
         self._task = asyncio.current_task()
@@ -233,12 +227,7 @@ class _Visit:
         return identity
 
     async def _verified(self, token: str) -> Identity:
-        try:
-            return await self._services.authenticator.verify(token, now=self._services.clock.now())
-        except ThreadcastError:
-            if self._strangers.take(self._handshake.address, self._services.clock.monotonic()):
-                raise ThreadcastError("rate_limited", retry_after_ms=1_000) from None
-            raise
+        return await self._sign_in.verify(token, self._handshake.address)
 
     def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()

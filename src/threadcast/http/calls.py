@@ -1,0 +1,100 @@
+"""What a handler is given: the request, the server's parts, and, once known, whose request it is.
+
+Handlers below take a `UserCall` and reach rows only through its session, so that they cannot name
+another user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from ..auth import Identity
+from ..context import UserExecutionContext
+from ..ids import UnifiedIdGenerator
+from ..node import Node
+from ..session import RequestScopedSession
+from ..store import RunRow
+from .paging import PageTokens
+from .requests import read_object, read_optional_object
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        request: as it came, its body not read yet.
+        node: the server's parts.
+        pages: makes and reads page tokens.
+        identify: finds out whose request it is; takes a name for what is done, and raises what
+            refuses a stranger.
+    """
+
+    request: Request
+    node: Node
+    pages: PageTokens
+    identify: Callable[[str], Awaitable[UserCall]]
+
+    async def body(self, expected: type[T]) -> T:
+        """The body as this struct; see `read_object`."""
+        limit = self.node.settings.body_max_bytes
+        return await read_object(self.request, expected, max_bytes=limit)
+
+    async def optional_body(self, expected: type[T]) -> T:
+        """The body as this struct, where no body counts as an empty object."""
+        limit = self.node.settings.body_max_bytes
+        return await read_optional_object(self.request, expected, max_bytes=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class UserCall(Call):
+    """One request of a known user.
+
+    Attributes:
+        identity: whose.
+        context: the request's own; its ids are fresh.
+    """
+
+    identity: Identity
+    context: UserExecutionContext
+
+    def session(self) -> AbstractAsyncContextManager[RequestScopedSession]:
+        """A session for what this user may read."""
+        return self.node.sessions.open(self.context)
+
+    def in_thread(self, thread_id: str) -> UserExecutionContext:
+        """The context for a fresh run, or an act, in a thread that the store has."""
+        return replace(self.context, thread_id=thread_id, thread_origin="stored")
+
+    def on_run(self, run: RunRow) -> UserExecutionContext:
+        """The context for an act on a run that was read for this user."""
+        return replace(
+            self.context, thread_id=run.thread_id, run_id=run.run_id, thread_origin="stored"
+        )
+
+    async def thread_id(self) -> str:
+        """The thread that the path names, by its present id.
+
+        Whether a present id exists is left to whoever reads or writes it.
+
+        Raises:
+            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for an older id that is no alias.
+        """
+        named: str = self.request.path_params["thread_id"]
+        if UnifiedIdGenerator.is_valid_id(named, "thread"):
+            return named
+        async with self.session() as session:
+            return (await session.threads.get_by_id(named)).thread_id
+
+
+OpenHandler = Callable[[Call], Awaitable[ASGIApp]]
+UserHandler = Callable[[UserCall], Awaitable[ASGIApp]]

@@ -1,0 +1,204 @@
+"""The HTTP edge: what happens to every request before its handler and after it.
+
+Host, origin, URL, method, credential, revocation and rate are judged here, in this order and in one
+place. Whatever happens inside, the client gets one answer and no stack trace, and an error of ours
+is logged once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..context import UserExecutionContext
+from ..credentials import bearer_token, refuse_token_in_url
+from ..errors import ThreadcastError
+from ..ids import UnifiedIdGenerator
+from ..node import Node
+from ..rates import BucketPerKey
+from ..sign_in import unrevoked_head
+from .answers import SECURITY_HEADERS, problem_answer
+from .calls import Call, OpenHandler, UserCall, UserHandler
+from .paging import PageTokens
+from .requests import address_of, header
+
+log = logging.getLogger(__name__)
+
+_PREFLIGHT_MAX_AGE_S = 600
+_REQUEST_HEADERS = "authorization, content-type, idempotency-key, last-event-id"
+_ANSWER_HEADERS = b"location, retry-after, www-authenticate, x-request-id"
+
+
+@dataclass(frozen=True, slots=True)
+class ForAnyone:
+    """A handler that needs no credential."""
+
+    handler: OpenHandler
+
+    async def run(self, call: Call) -> ASGIApp:
+        """Answer."""
+        return await self.handler(call)
+
+
+@dataclass(frozen=True, slots=True)
+class ForUser:
+    """A handler for known users; `operation` becomes a part of the ids that the request makes."""
+
+    operation: str
+    handler: UserHandler
+
+    async def run(self, call: Call) -> ASGIApp:
+        """Find out whose request it is, and answer."""
+        return await self.handler(await call.identify(self.operation))
+
+
+Methods = Mapping[str, ForAnyone | ForUser]
+
+
+class Entrance:
+    """What all resources of one server share.
+
+    Args:
+        node: the server's parts.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.pages = PageTokens(node.settings.jwt_secret)
+        self.rates = BucketPerKey(node.settings.commands_per_s, node.settings.commands_burst)
+
+
+class Resource:
+    """The ASGI application of one path.
+
+    Args:
+        entrance: what is shared.
+        methods: by upper-case name; HEAD comes with GET, OPTIONS by itself.
+    """
+
+    def __init__(self, entrance: Entrance, methods: Methods) -> None:
+        self._entrance = entrance
+        self._methods = methods
+        names = {*methods, "OPTIONS", *(("HEAD",) if "GET" in methods else ())}
+        self._allow = ", ".join(sorted(names))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP scope."""
+        await _Visit(self._entrance, self._methods, self._allow, Request(scope, receive)).serve(
+            scope, receive, send
+        )
+
+
+class _Visit:
+    """One request from here to its answer."""
+
+    def __init__(self, entrance: Entrance, methods: Methods, allow: str, request: Request) -> None:
+        self._entrance = entrance
+        self._node = entrance.node
+        self._methods = methods
+        self._allow = allow
+        self._request = request
+        self._request_id = UnifiedIdGenerator.generate_base_id("req_http")
+        self._headers = list(SECURITY_HEADERS)
+        self._started = False
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_marked(message: Message) -> None:
+            await send(self._marked(message))
+
+        try:
+            answer = await self._answer()
+            await answer(scope, receive, send_marked)
+        except ClientDisconnect:
+            return  # nobody waits for an answer
+        except ThreadcastError as error:
+            await self._refuse(error, scope, receive, send_marked)
+        except Exception:  # the HTTP edge: log, count, answer
+            log.exception("request %s failed", self._request_id)
+            await self._refuse(ThreadcastError("internal"), scope, receive, send_marked)
+
+    def _marked(self, message: Message) -> Message:
+        if message["type"] != "http.response.start":
+            return message
+        self._started = True
+        own = [*self._headers, (b"x-request-id", self._request_id.encode())]
+        return {**message, "headers": [*message.get("headers", ()), *own]}
+
+    async def _refuse(
+        self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._node.metrics.refusals.labels(error.code).inc()
+        if not self._started:
+            await problem_answer(error)(scope, receive, send)
+
+    async def _answer(self) -> ASGIApp:
+        request = self._request
+        host = header(request, b"host", "bad_host")
+        self._node.hosts.check(host)
+        self._check_origin(host or "")
+        refuse_token_in_url(request.scope["query_string"])
+        if request.method == "OPTIONS" and self._methods:
+            return self._preflight()
+        method = self._methods.get("GET" if request.method == "HEAD" else request.method)
+        if method is None:
+            raise self._no_such_method()
+        return await method.run(Call(request, self._node, self._entrance.pages, self._identify))
+
+    def _check_origin(self, host: str) -> None:
+        request = self._request
+        origin = header(request, b"origin")
+        self._node.origins.check(
+            origin,
+            scheme=request.scope["scheme"],
+            host=host,
+            credential="authorization" in request.headers,
+        )
+        self._headers.append((b"vary", b"origin"))
+        if origin is not None:
+            self._headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+            self._headers.append((b"access-control-expose-headers", _ANSWER_HEADERS))
+
+    def _preflight(self) -> ASGIApp:
+        headers = {"allow": self._allow}
+        if "access-control-request-method" in self._request.headers:
+            headers |= {
+                "access-control-allow-methods": self._allow,
+                "access-control-allow-headers": _REQUEST_HEADERS,
+                "access-control-max-age": str(_PREFLIGHT_MAX_AGE_S),
+            }
+        return Response(None, 204, headers)
+
+    def _no_such_method(self) -> ThreadcastError:
+        if not self._methods:
+            return ThreadcastError("not_found")
+        self._headers.append((b"allow", self._allow.encode()))
+        return ThreadcastError("method_not_allowed", f"expected one of: {self._allow}")
+
+    async def _identify(self, operation: str) -> UserCall:
+        """Whose request this is.
+
+        Raises:
+            ThreadcastError: what is wrong with the credential, `revoked`, `rate_limited`.
+        """
+        node, request = self._node, self._request
+        token = bearer_token(request.scope["headers"])
+        if token is None:
+            node.gateway.sign_in.admit_stranger(address_of(request))
+            raise ThreadcastError("not_authenticated")
+        identity = await node.gateway.sign_in.verify(token, address_of(request))
+        self._admit(identity.user_id)
+        context = UserExecutionContext.create(identity.user_id, operation)
+        self._request_id = context.request_id
+        async with node.sessions.open(context) as session:
+            await unrevoked_head(session, identity)
+        return UserCall(request, node, self._entrance.pages, self._identify, identity, context)
+
+    def _admit(self, user_id: str) -> None:
+        wait_s = self._entrance.rates.take(user_id, self._node.clock.monotonic())
+        if wait_s:
+            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)

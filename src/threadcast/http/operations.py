@@ -1,0 +1,123 @@
+"""What is outside `/v1`: health, readiness, metrics, published documents, development tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from ..dev_tokens import mint
+from ..errors import ThreadcastError
+from ..http_models import Health, Readiness
+from ..ids import USER_ID_MAX_CHARACTERS, UnifiedIdGenerator, user_id_problem
+from ..schemas import asyncapi_document, openapi_document
+from .answers import JSON_TYPE, json_answer
+from .calls import Call
+from .entrance import ForAnyone
+from .requests import is_local, read_query
+
+_OPERATOR_SCOPES = frozenset({"metrics", "ops"})
+_DEV_TOKEN_LIFE_S = 12 * 3_600.0
+
+
+class DevTokenBody(msgspec.Struct, frozen=True):
+    """Who to be."""
+
+    user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
+
+
+class DevToken(msgspec.Struct, frozen=True):
+    """A token for development; `expires_at` is in seconds since the epoch."""
+
+    token: str
+    user_id: str
+    expires_at: float
+
+
+async def health(call: Call) -> ASGIApp:
+    """`GET /healthz`: the process answers; nothing else is asked."""
+    read_query(call.request)
+    return json_answer(Health())
+
+
+async def readiness(call: Call) -> ASGIApp:
+    """`GET /readyz`: whether this node takes work.
+
+    Without fresh signing keys it is `degraded`: the keys that it knows go on working.
+    """
+    read_query(call.request)
+    node = call.node
+    stops = {
+        "draining": (node.draining, "the server is about to stop"),
+        "parts": (node.failed.is_set(), "a part of the server has ended"),
+        "store": (not node.store.healthy, "the store cannot be used"),
+    }
+    checks = {name: text if bad else "ok" for name, (bad, text) in stops.items()}
+    degraded = node.authenticator.degraded
+    checks["signing_keys"] = "degraded: signing keys cannot be fetched" if degraded else "ok"
+    if any(bad for bad, _ in stops.values()):
+        return json_answer(Readiness(status="not_ready", checks=checks), 503)
+    return json_answer(Readiness(status="degraded" if degraded else "ready", checks=checks))
+
+
+async def metrics(call: Call) -> ASGIApp:
+    """`GET /metrics`: for this machine, and for credentials with the scope `metrics` or `ops`."""
+    read_query(call.request)
+    if not is_local(call.request):
+        user = await call.identify("metrics")
+        if not user.identity.scopes & _OPERATOR_SCOPES:
+            raise ThreadcastError("forbidden", "expected the scope metrics or ops")
+    headers = {"content-type": CONTENT_TYPE_LATEST}
+    return Response(call.node.metrics.exposition(), headers=headers)
+
+
+async def openapi(call: Call) -> ASGIApp:
+    """`GET /openapi.json`."""
+    read_query(call.request)
+    return Response(_document(openapi_document), media_type=JSON_TYPE)
+
+
+async def asyncapi(call: Call) -> ASGIApp:
+    """`GET /asyncapi.json`."""
+    read_query(call.request)
+    return Response(_document(asyncapi_document), media_type=JSON_TYPE)
+
+
+@cache
+def _document(make: Callable[[str], dict[str, Any]]) -> bytes:
+    return msgspec.json.encode(make(version("threadcast")))
+
+
+async def dev_token(call: Call) -> ASGIApp:
+    """`POST /dev/token`: a token for any name, on a development server, for this machine only."""
+    settings = call.node.settings
+    if not (settings.dev and settings.jwt_secret and is_local(call.request)):
+        raise ThreadcastError("not_found")
+    read_query(call.request)
+    user_id = (await call.body(DevTokenBody)).user
+    if problem := user_id_problem(user_id):
+        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    now = call.node.clock.now()
+    lifetime_s = min(_DEV_TOKEN_LIFE_S, settings.jwt_lifetime_max_s or _DEV_TOKEN_LIFE_S)
+    token = mint(
+        settings.jwt_secret,
+        user_id,
+        now=now,
+        lifetime_s=lifetime_s,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        token_id=UnifiedIdGenerator.generate_base_id("token"),
+    )
+    return json_answer(DevToken(token, user_id, now + lifetime_s))
+
+
+def dev_token_methods(*, dev: bool) -> dict[str, ForAnyone]:
+    """The methods of `/dev/token`: none on a server that is not for development."""
+    return {"POST": ForAnyone(dev_token)} if dev else {}

@@ -1,0 +1,103 @@
+"""Pages: how many items, and from where, in tokens that nobody else can make.
+
+A token names a place in one list of one user. It is signed, so an edited one, or one of another
+user or another list, is refused; it holds nothing that is secret. Pure.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from ..errors import ThreadcastError
+from ..events import encode_json
+from ..fields import SEQ_MAX
+from ..http_models import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
+
+_PURPOSE = b"threadcast page tokens"
+_SEQ_BYTES, _MAC_BYTES = 8, 16
+_TOKEN_CHARACTERS = (_SEQ_BYTES + _MAC_BYTES) * 4 // 3
+_DIGITS_MAX = len(str(SEQ_MAX))
+
+
+class PageTokens:
+    """Makes and reads page tokens.
+
+    Args:
+        secret: a secret that all nodes share; without one, tokens are good on this process only.
+    """
+
+    def __init__(self, secret: str | None) -> None:
+        seed = os.urandom(32) if secret is None else secret.encode()
+        self._key = hmac.digest(seed, _PURPOSE, "sha256")
+
+    def make(self, user_id: str, what: str, seq: int) -> str:
+        """A token for the items before `seq` of one list.
+
+        Args:
+            user_id: whose list.
+            what: names the list, such as `threads`.
+            seq: 1..2^53 - 1.
+        """
+        place = seq.to_bytes(_SEQ_BYTES, "big")
+        return urlsafe_b64encode(place + self._mac(user_id, what, place)).decode("ascii")
+
+    def read(self, token: str | None, user_id: str, what: str) -> int | None:
+        """The seq of a token that was made for this user and list; None for no token.
+
+        Raises:
+            ThreadcastError: `bad_page_token`.
+        """
+        if token is None:
+            return None
+        raw = b""
+        if len(token) == _TOKEN_CHARACTERS and token.isascii():
+            try:
+                raw = urlsafe_b64decode(token)
+            except ValueError:
+                raw = b""
+        place, mac = raw[:_SEQ_BYTES], raw[_SEQ_BYTES:]
+        if not raw or not hmac.compare_digest(mac, self._mac(user_id, what, place)):
+            raise ThreadcastError(
+                "bad_page_token", "before: expected `next` of an earlier page of the same list"
+            )
+        return int.from_bytes(place, "big")
+
+    def _mac(self, user_id: str, what: str, place: bytes) -> bytes:
+        signed = encode_json([user_id, what]) + place
+        return hmac.digest(self._key, signed, "sha256")[:_MAC_BYTES]
+
+
+def read_limit(text: str | None) -> int:
+    """How many items a page may have; the default where none is given.
+
+    Raises:
+        ThreadcastError: `bad_limit`.
+    """
+    if text is None:
+        return PAGE_LIMIT_DEFAULT
+    number = whole_number(text)
+    if number is None or not 1 <= number <= PAGE_LIMIT_MAX:
+        raise ThreadcastError("bad_limit", f"limit: expected an integer in 1..{PAGE_LIMIT_MAX}")
+    return number
+
+
+def read_cursor(text: str | None, name: str = "after") -> int | None:
+    """The seq of a cursor; None where none is given.
+
+    Raises:
+        ThreadcastError: `bad_cursor`.
+    """
+    if text is None:
+        return None
+    number = whole_number(text)
+    if number is None or number > SEQ_MAX:
+        raise ThreadcastError("bad_cursor", f"{name}: expected an integer in 0..{SEQ_MAX}")
+    return number
+
+
+def whole_number(text: str) -> int | None:
+    """A number written in at most 16 decimal digits and nothing else, or None."""
+    plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    return int(text) if plain else None

@@ -1,0 +1,160 @@
+"""Reading requests: headers, query, body. What comes is bounded and strict, or it is refused.
+
+It may not know users, stores or routes. Nothing that it raises repeats what a client wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from ipaddress import ip_address
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+
+from ..errors import ThreadcastError
+from ..json_input import decode_object
+from .answers import JSON_TYPE
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_QUERY_KEYS_MAX = 16
+_BODY_SLOW_AFTER_S = 15.0
+_BODY_BYTES_PER_S_MIN = 1_024
+_IDEMPOTENCY_KEY = re.compile("[ -~]{1,128}")
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+
+
+def header(request: Request, name: bytes, code: str = "bad_request") -> str | None:
+    """The one value of a header, or None without one.
+
+    Args:
+        request: the request.
+        name: in lower case.
+        code: the error for a header that comes twice.
+
+    Raises:
+        ThreadcastError: `code`.
+    """
+    values: list[bytes] = [value for key, value in request.scope["headers"] if key == name]
+    if len(values) > 1:
+        raise ThreadcastError(code, f"{name.decode()}: expected one header, got {len(values)}")
+    return values[0].decode("latin-1") if values else None
+
+
+def address_of(request: Request) -> str:
+    """The client's address without port; empty where it is not known."""
+    return request.client.host if request.client else ""
+
+
+def is_local(request: Request) -> bool:
+    """Whether the request was made on this machine, and not passed on by a proxy here."""
+    if any(key in _FORWARDED for key, _ in request.scope["headers"]):
+        return False
+    try:
+        return ip_address(address_of(request)).is_loopback
+    except ValueError:
+        return False
+
+
+def read_query(request: Request, *allowed: str) -> dict[str, str]:
+    """The query's parameters by name.
+
+    Raises:
+        ThreadcastError: `bad_query` for a name that is not allowed, a name that comes twice, and
+            what is not UTF-8.
+    """
+    try:
+        pairs = parse_qsl(
+            request.scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_QUERY_KEYS_MAX,
+        )
+    except ValueError:
+        raise ThreadcastError("bad_query", "expected a query in percent-encoded UTF-8") from None
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise ThreadcastError("bad_query", "expected every parameter once, got one twice")
+    if not query.keys() <= set(allowed):
+        known = ", ".join(allowed) or "no parameters"
+        raise ThreadcastError("bad_query", f"expected {known}, got another parameter")
+    return query
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key` header, or None without one.
+
+    Raises:
+        ThreadcastError: `bad_idempotency_key`.
+    """
+    key = header(request, b"idempotency-key", "bad_idempotency_key")
+    if key is not None and _IDEMPOTENCY_KEY.fullmatch(key) is None:
+        raise ThreadcastError(
+            "bad_idempotency_key", "Idempotency-Key: expected 1..128 printable ASCII characters"
+        )
+    return key
+
+
+async def read_object(request: Request, expected: type[T], *, max_bytes: int) -> T:
+    """Decode the body.
+
+    Args:
+        request: its body was not read yet.
+        expected: what it is to be.
+        max_bytes: of the body.
+
+    Raises:
+        ThreadcastError: `unsupported_media_type`, `content_encoding_not_supported`,
+            `body_too_large`, `request_timeout`, or what `json_input.decode_object` raises.
+    """
+    _check_type(request)
+    return decode_object(await _read_body(request, max_bytes), expected)
+
+
+async def read_optional_object(request: Request, expected: type[T], *, max_bytes: int) -> T:
+    """As `read_object`, but nothing at all counts as an empty object."""
+    body = await _read_body(request, max_bytes)
+    if body or header(request, b"content-type", "unsupported_media_type") is not None:
+        _check_type(request)
+    return decode_object(body or b"{}", expected)
+
+
+def _check_type(request: Request) -> None:
+    found = header(request, b"content-type", "unsupported_media_type") or ""
+    if found.partition(";")[0].strip(" \t").lower() != JSON_TYPE:
+        raise ThreadcastError("unsupported_media_type", f"expected Content-Type: {JSON_TYPE}")
+
+
+async def _read_body(request: Request, max_bytes: int) -> bytes:
+    if (header(request, b"content-encoding") or "identity").lower() != "identity":
+        raise ThreadcastError("content_encoding_not_supported")
+    announced = header(request, b"content-length")
+    if announced is not None and (not announced.isdecimal() or int(announced) > max_bytes):
+        raise _too_large(max_bytes)
+    try:
+        return await _gather(request, max_bytes)
+    except TimeoutError:
+        raise ThreadcastError(
+            "request_timeout", f"expected at least {_BODY_BYTES_PER_S_MIN} bytes a second"
+        ) from None
+
+
+async def _gather(request: Request, max_bytes: int) -> bytes:
+    """Read what comes, for as long as it comes fast enough."""
+    body = bytearray()
+    started = asyncio.get_running_loop().time()
+    async with asyncio.timeout_at(started + _BODY_SLOW_AFTER_S) as bound:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
+            earned_s = len(body) / _BODY_BYTES_PER_S_MIN
+            bound.reschedule(started + max(_BODY_SLOW_AFTER_S, earned_s))
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> ThreadcastError:
+    return ThreadcastError("body_too_large", f"expected at most {max_bytes} bytes")

@@ -1,0 +1,63 @@
+"""The HTTP routes: every path and method in one list, and nothing else."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from ..node import Node
+from . import connections, operations, runs, sessions, sse, threads
+from .entrance import Entrance, ForAnyone, ForUser, Resource
+
+
+def http_routes(node: Node) -> list[BaseRoute]:
+    """The API's routes; `unknown_path` belongs behind them and behind all others.
+
+    Args:
+        node: the server's parts; they need not be started yet.
+    """
+    entrance = Entrance(node)
+
+    def at(path: str, **methods: ForAnyone | ForUser) -> Route:
+        return Route(path, Resource(entrance, methods))
+
+    dev = operations.dev_token_methods(dev=node.settings.dev)
+    return [
+        at(
+            "/v1/threads",
+            GET=ForUser("http", threads.list_threads),
+            POST=ForUser("thread", threads.create_thread),
+        ),
+        at(
+            "/v1/threads/{thread_id}",
+            GET=ForUser("http", threads.get_thread),
+            PATCH=ForUser("http", threads.update_thread),
+            DELETE=ForUser("http", threads.delete_thread),
+        ),
+        at(
+            "/v1/threads/{thread_id}/messages",
+            GET=ForUser("http", threads.list_messages),
+            POST=ForUser("chat", threads.send_message),
+        ),
+        at("/v1/threads/{thread_id}/events", GET=ForUser("http", threads.list_events)),
+        at("/v1/runs/{run_id}", GET=ForUser("http", runs.get_run)),
+        at("/v1/runs/{run_id}/cancel", POST=ForUser("http", runs.cancel_run)),
+        at("/v1/runs/{run_id}/respond", POST=ForUser("http", runs.respond)),
+        at("/v1/events", GET=ForUser("connect", sse.stream_events)),
+        at("/v1/connections", GET=ForUser("http", connections.list_connections)),
+        at(
+            "/v1/connections/{connection_id}",
+            DELETE=ForUser("http", connections.close_connection),
+        ),
+        at("/v1/sessions/revoke", POST=ForUser("http", sessions.revoke_sessions)),
+        at("/healthz", GET=ForAnyone(operations.health)),
+        at("/readyz", GET=ForAnyone(operations.readiness)),
+        at("/metrics", GET=ForAnyone(operations.metrics)),
+        at("/openapi.json", GET=ForAnyone(operations.openapi)),
+        at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
+        at("/dev/token", **dev),
+    ]
+
+
+def unknown_path(node: Node) -> BaseRoute:
+    """The route for every other path: a problem document `not_found`. It must come last."""
+    return Route("/{path:path}", Resource(Entrance(node), {}))

@@ -1,0 +1,236 @@
+"""Server-Sent Events: `GET /v1/events`, the same journal and the same connection over plain HTTP.
+
+A stream is a `Connection` whose way out is a response body. Journal events carry `id:
+<feed>:<seq>`; connection events carry none. Right after `attached` comes a block with nothing but
+an `id:`, which readers remember without an event, so that one who is cut off before the first
+event resumes from there and not from a later head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..connection import Connection, position_of
+from ..connection_state import AsyncConnectionStateManager, ConnectionState
+from ..cursor import Position
+from ..errors import ThreadcastError
+from ..events import ConnectionEventType, JournalEvent
+from ..json_problems import check_id
+from ..outbound import QueuedOutbound
+from .calls import UserCall
+from .paging import read_cursor
+from .requests import header, read_query
+
+STREAM_TYPE = "text/event-stream"
+
+_HEARTBEAT = b": \n\n"
+_FINISH_MAX_S = 10.0
+_SHUTTING_DOWN_RETRY_MS = 2_000
+_LAST_EVENT_ID_MAX_CHARACTERS = 256
+
+
+async def stream_events(call: UserCall) -> ASGIApp:
+    """`GET /v1/events?after&feed&thread_id`; the header `Last-Event-ID` goes before the query."""
+    wanted = await _wanted_position(call)
+    if call.node.draining:
+        raise ThreadcastError("shutting_down", retry_after_ms=_SHUTTING_DOWN_RETRY_MS)
+    if call.request.method == "HEAD":
+        return Response(None, media_type=STREAM_TYPE)
+    return EventStream(call, wanted)
+
+
+async def _wanted_position(call: UserCall) -> Position:
+    query = read_query(call.request, "after", "feed", "thread_id")
+    after, feed = read_cursor(query.get("after")), query.get("feed")
+    if feed is not None:
+        check_id("feed", feed, "feed")
+    last_event_id = header(call.request, b"last-event-id", "bad_cursor")
+    if last_event_id:
+        feed, after = read_event_id(last_event_id)
+    thread_id = query.get("thread_id")
+    if thread_id is not None:
+        async with call.session() as session:
+            thread_id = (await session.threads.get_by_id(thread_id)).thread_id
+    return position_of(after=after, feed=feed, at=None, thread_id=thread_id)
+
+
+def read_event_id(text: str) -> tuple[str, int]:
+    """The feed and the seq of a `Last-Event-ID`.
+
+    Raises:
+        ThreadcastError: `bad_cursor`.
+    """
+    feed, colon, seq = text[:_LAST_EVENT_ID_MAX_CHARACTERS].partition(":")
+    try:
+        check_id("Last-Event-ID", feed, "feed")
+    except ThreadcastError:
+        colon = ""
+    if not colon:
+        raise ThreadcastError("bad_cursor", "Last-Event-ID: expected <feed>:<seq>")
+    return feed, read_cursor(seq, "Last-Event-ID") or 0
+
+
+def event_block(event_type: str, payload: bytes, event_id: str | None = None) -> bytes:
+    """One event as Server-Sent Events have it. JSON holds no line break, so data is one line."""
+    head = b"" if event_id is None else b"id: %b\n" % event_id.encode()
+    return b"%bevent: %b\ndata: %b\n\n" % (head, event_type.encode(), payload)
+
+
+class StreamConnection(Connection):
+    """A connection whose reader is a response body; it tells when to come back."""
+
+    kind: Literal["websocket", "sse"] = "sse"
+
+    __slots__ = ()
+
+    def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
+        """As every connection; a waiting time is said in the stream's own word, too."""
+        if retry_after_ms is not None and not self.state.ended:
+            self.outbound.say(b"retry: %d\n\n" % retry_after_ms)
+        super().end(code, retry_after_ms=retry_after_ms)
+
+
+class EventStream:
+    """The answer to one `GET /v1/events`, from admission to its end.
+
+    Args:
+        call: whose stream it is.
+        wanted: where the reader says that it is.
+    """
+
+    def __init__(self, call: UserCall, wanted: Position) -> None:
+        self._call = call
+        self._wanted = wanted
+        self._feed: str | None = None
+        self._begun = False
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._state = AsyncConnectionStateManager()
+        self._state.move(ConnectionState.AUTHENTICATING)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until the reader goes or the connection ends.
+
+        Raises:
+            ThreadcastError: the reader is not admitted; nothing was sent.
+        """
+        del scope
+        services = self._call.node.services
+        outbound = QueuedOutbound(
+            self._sender(send),
+            form_events=self._form_events,
+            form_said=_form_said,
+            limit_bytes=services.settings.send_buffer_max_bytes,
+        )
+        connection = StreamConnection(
+            services, self._call.identity, self._state, outbound, self._close
+        )
+        try:
+            if await self._live(connection, outbound, receive):
+                await self._finish(outbound, send)
+        finally:
+            await outbound.close()
+            self._state.move(ConnectionState.CLOSED)
+
+    async def _live(
+        self, connection: StreamConnection, outbound: QueuedOutbound, receive: Receive
+    ) -> bool:
+        """Be a live connection to its end; whether the reader is still there."""
+        node = self._call.node
+        node.manager.add(connection, limit=node.intake.connection_limit(self._call.identity))
+        try:
+            await connection.open()
+            node.metrics.connects.labels("accepted").inc()
+            await self._attach(connection)
+            return await self._until_over(outbound, receive)
+        finally:
+            node.manager.remove(connection)
+            connection.release()
+
+    async def _attach(self, connection: StreamConnection) -> None:
+        try:
+            data = await connection.attach(self._wanted)
+        except ThreadcastError as error:  # the greeting is on its way, so this ends the stream
+            connection.end(error.code, retry_after_ms=error.retry_after_ms)
+            return
+        self._feed = data["feed"]
+        connection.say(ConnectionEventType.ATTACHED, data)
+        if connection.state.may_deliver:
+            connection.outbound.say(b"id: %b\n\n" % self._event_id(data["after"]).encode())
+        connection.flow()
+
+    async def _until_over(self, outbound: QueuedOutbound, receive: Receive) -> bool:
+        heartbeat_s = self._call.node.settings.heartbeat_s
+        gone = asyncio.get_running_loop().create_task(_gone(receive))
+        try:
+            while not (gone.done() or self._over.done()):
+                done, _ = await asyncio.wait(
+                    {gone, self._over}, timeout=heartbeat_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not (done or outbound.congested):
+                    outbound.say(_HEARTBEAT)
+            return not gone.done()
+        finally:
+            gone.cancel()
+            await asyncio.wait({gone})
+
+    async def _finish(self, outbound: QueuedOutbound, send: Send) -> None:
+        """Send what waits and end the body, in bounded time; a body that cannot end is cut."""
+        try:
+            async with asyncio.timeout(_FINISH_MAX_S):
+                await outbound.flushed()
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (TimeoutError, OSError):
+            return
+
+    def _sender(self, send: Send) -> Callable[[bytes], Awaitable[None]]:
+        async def send_chunk(chunk: bytes) -> None:
+            if not self._begun:
+                self._begun = True
+                await send(_response_start())
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+        return send_chunk
+
+    def _close(self, code: int, reason: str) -> None:
+        del code, reason  # `connection_closing` has said them
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _form_events(self, events: Sequence[JournalEvent]) -> list[bytes]:
+        blocks = [
+            event_block(event.event_type.value, event.payload, self._event_id(event.seq))
+            for event in events
+        ]
+        return [b"".join(blocks)]
+
+    def _event_id(self, seq: int) -> str:
+        return f"{self._feed}:{seq}"
+
+
+def _form_said(payload: bytes) -> bytes:
+    """A connection event as a block; what is not JSON is a block already."""
+    if not payload.startswith(b"{"):
+        return payload
+    event_type = payload.split(b'"', 4)[3]  # the envelope begins {"event_type":"..."
+    return event_block(event_type.decode(), payload)
+
+
+def _response_start() -> Message:
+    return {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [
+            (b"content-type", STREAM_TYPE.encode()),
+            (b"x-accel-buffering", b"no"),
+        ],
+    }
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
