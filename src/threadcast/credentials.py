@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from .errors import ThreadcastError
+from .token_format import parse_bearer
 
 PROTOCOL = "threadcast.v1"
 PROTOCOL_LINES = "threadcast.v1.lines"
@@ -62,20 +63,11 @@ def bearer_token(headers: Headers) -> str | None:
     """The token of the `Authorization` header (RFC 6750), or None without one.
 
     Raises:
-        ThreadcastError: `bad_request` for two headers, `not_authenticated` for another scheme,
-            `token_invalid` for a header that is not a scheme and one token.
+        ThreadcastError: see `token_format.parse_bearer`.
     """
-    values = [value for name, value in headers if name == b"authorization"]
-    if not values:
-        return None
-    if len(values) > 1:
-        raise ThreadcastError("bad_request", "expected one Authorization header, got several")
-    parts = values[0].decode("latin-1").split(" ")
-    if parts[0].lower() != "bearer":
-        raise ThreadcastError("not_authenticated", "expected the scheme Bearer")
-    if len(parts) != 2 or not parts[1]:
-        raise ThreadcastError("token_invalid", "expected 'Bearer' and one token")
-    return parts[1]
+    return parse_bearer(
+        [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    )
 
 
 def refuse_token_in_url(query: bytes) -> None:

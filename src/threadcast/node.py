@@ -113,7 +113,6 @@ class Node:
             owner=self.node_id,
             journal=self.journal,
             sessions=self.sessions,
-            bus=self.bus,
             clock=self.clock,
             metrics=self.metrics,
             is_present=self.manager.present,

@@ -1,0 +1,1 @@
+"""Benchmarks: real server processes, real sockets, figures beside their targets."""

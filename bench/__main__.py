@@ -1,0 +1,156 @@
+"""`scripts/bench`: run every scenario, print the table, write the report and the plot."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, TypeVar
+
+import uvloop
+
+from . import local, scenarios
+from .figures import Figure, machine, percentile, plot, table
+from .server import running_server
+
+T = TypeVar("T")
+_REPORT = Path("bench-report")
+_SERVER_CPU, _CLIENT_CPU = 0, 1
+
+
+def main() -> None:
+    """Measure; `--only NAME` measures one scenario."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--only", choices=sorted(_SCENARIOS), action="append")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each scenario (1..20)")
+    chosen = parser.parse_args()
+    figures: list[Figure] = []
+    latencies_ms: dict[str, Sequence[float]] = {}
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {_CLIENT_CPU})
+    for name in chosen.only or _SCENARIOS:
+        print(f"... {name}", flush=True)
+        figures += _SCENARIOS[name](chosen.rounds, latencies_ms)
+    text = f"Machine: {machine()}. The server has one core, the clients another.\n\n"
+    text += table(figures) + "\n"
+    print(text)
+    _REPORT.mkdir(exist_ok=True)
+    (_REPORT / "report.md").write_text(text)
+    if latencies_ms:
+        plot(latencies_ms, _REPORT / "latency.svg")
+    print(f"written to {_REPORT}/")
+
+
+def _ids(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    ours_us, theirs_us, ratio = local.id_cost_ratio()
+    note = f"{ours_us:.2f} us an id, {theirs_us:.2f} us for str(uuid.uuid4()), same run"
+    return [Figure("id, against uuid4", ratio, "x", 1.0, note=note)]
+
+
+def _session(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    bare, reading = _run(local.session_times_ms())
+    return [
+        Figure("session open and close, p99", percentile(bare, 0.99), "ms", 1.0, note="no read"),
+        Figure("the same with one read, p99", percentile(reading, 0.99), "ms", 1.0, note="SQLite"),
+    ]
+
+
+def _latency(rounds: int, latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    all_ms: list[list[float]] = []
+    for _ in range(rounds):
+        with _server() as server:
+            stream = _run(scenarios.streaming(server, users=200, per_second=5, seconds=10))
+            all_ms.append(stream.latencies_ms)
+    latencies["1,000 events/s, 200 connections"] = _middle(all_ms)
+    note = f"200 connections, 1,000 events/s, synchronous=FULL, median of {rounds} runs"
+    return [
+        Figure("commit to receive, p50", _over(all_ms, 0.5), "ms", 2.0, note=note),
+        Figure("commit to receive, p99", _over(all_ms, 0.99), "ms", 10.0, note=note),
+    ]
+
+
+def _streams(rounds: int, latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    all_ms, rates, loads = [], [], []
+    for _ in range(rounds):
+        with _server(max_runs="2000") as server:
+            before_s = server.cpu_s()
+            stream = _run(scenarios.streaming(server, users=500, per_second=80, seconds=10))
+            wall_s = stream.last_at - stream.first_at
+            loads.append((server.cpu_s() - before_s) / wall_s)
+            rates.append(stream.received / wall_s)
+            all_ms.append(stream.latencies_ms)
+    latencies["40,000 events/s, 500 connections"] = _middle(all_ms)
+    note = (
+        f"500 runs of 80 deltas/s, one connection each; server used {median(loads):.2f} of its "
+        f"core; median of {rounds} runs"
+    )
+    return [
+        Figure(
+            "durable and delivered", median(rates), "events/s", 39_000, at_least=True, note=note
+        ),
+        Figure("commit to receive at that rate, p50", _over(all_ms, 0.5), "ms", note=note),
+        Figure("commit to receive at that rate, p99", _over(all_ms, 0.99), "ms", 50.0, note=note),
+    ]
+
+
+def _connect(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    figures = []
+    for at_once, target in ((200, 20.0), (1_000, 200.0)):
+        all_ms = []
+        with _server() as server:
+            _run(scenarios.attached_and_gone(server, 100))
+            for _ in range(max(3, rounds)):
+                all_ms.append(_run(scenarios.connects(server, at_once=at_once)))
+        note = "connect, authenticate, attach, caught_up; all begun in the same moment"
+        name = f"connect, {at_once:,} at once"
+        figures.append(Figure(f"{name}, p50", _over(all_ms, 0.5), "ms", note=note))
+        figures.append(Figure(f"{name}, p99", _over(all_ms, 0.99), "ms", target, note=note))
+    return figures
+
+
+def _memory(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    with _server() as server:
+        kib = _run(scenarios.idle_memory(server, connections=2_000))
+    note = "growth of the resident set over 2,000 attached connections"
+    return [Figure("memory per idle connection", kib, "KiB", 30.0, note=note)]
+
+
+def _resume(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    with _server() as server:
+        elapsed_ms = _run(scenarios.resume(server, missed=10_000))
+    return [Figure("resume of 10,000 missed events", elapsed_ms, "ms", 500.0, note="median of 5")]
+
+
+_SCENARIOS = {
+    "ids": _ids,
+    "session": _session,
+    "latency": _latency,
+    "streams": _streams,
+    "connect": _connect,
+    "memory": _memory,
+    "resume": _resume,
+}
+
+
+def _server(**settings: str) -> Any:
+    return running_server(_SERVER_CPU if (os.cpu_count() or 1) > 1 else None, **settings)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _over(runs: Sequence[Sequence[float]], share: float) -> float:
+    return median([percentile(values, share) for values in runs])
+
+
+def _middle(runs: Sequence[Sequence[float]]) -> Sequence[float]:
+    return sorted(runs, key=lambda values: percentile(values, 0.99))[len(runs) // 2]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Figures and how they are told: medians, percentiles, targets, a table and a plot."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure.
+
+    Attributes:
+        name: what was measured.
+        value: the figure.
+        unit: of value and target.
+        target: what was asked for, or None where nothing was.
+        at_least: whether more is better.
+        note: how it was measured, and what it was compared with.
+    """
+
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+    at_least: bool = False
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`met`, `missed` or nothing."""
+        if self.target is None:
+            return ""
+        held = self.value >= self.target if self.at_least else self.value <= self.target
+        return "met" if held else f"missed, x{self.value / self.target:.2f}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` (0..1) of the values lie; nearest rank.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if not values:
+        raise ValueError("no values were measured")
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def machine() -> str:
+    """One line about this machine."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0].split(":", 1)[1].strip() if names else cpu
+    return (
+        f"{cpu}, {os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
+    )
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """The figures as a Markdown table."""
+    rows = ["| figure | measured | target | verdict | how |", "| --- | ---: | ---: | --- | --- |"]
+    for figure in figures:
+        sign = "" if figure.target is None else (">= " if figure.at_least else "<= ")
+        target = "" if figure.target is None else f"{sign}{figure.target:g} {figure.unit}"
+        rows.append(
+            f"| {figure.name} | {figure.value:,.3g} {figure.unit} | {target} | {figure.verdict} "
+            f"| {figure.note} |"
+        )
+    return "\n".join(rows)
+
+
+def plot(latencies_ms: dict[str, Sequence[float]], path: Path) -> None:
+    """Draw the distribution of each latency as an SVG file."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    for name, values in latencies_ms.items():
+        ordered = sorted(values)
+        shares = [(rank + 1) / (len(ordered) + 1) for rank in range(len(ordered))]
+        axes.plot([1 / (1 - share) for share in shares], ordered, label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks([1, 2, 10, 100, 1000], ["0", "p50", "p90", "p99", "p99.9"])
+    axes.set_ylabel("milliseconds")
+    axes.set_title("From commit to the reader")
+    axes.grid(visible=True, which="both", alpha=0.25)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
