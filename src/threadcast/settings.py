@@ -232,6 +232,10 @@ class Settings:
     attempts_max: int = field(
         default=3, metadata=about("How often a run is begun before it fails.", 1, 100)
     )
+    disconnect_grace_s: float = field(
+        default=5.0,
+        metadata=about("How long a user must be away until runs that ask for it end.", 0, 3_600),
+    )
     drain_s: float = field(
         default=5.0, metadata=about("Time for runs to end when the server stops.", 0, 3_600)
     )

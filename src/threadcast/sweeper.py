@@ -1,0 +1,124 @@
+"""Maintenance of a node: runs of lost nodes move on, and what is old goes, in bounded steps.
+
+Any number of nodes may sweep at the same time; what one has done the other does not find. An error
+is logged and the work is tried again at the next step; the loop goes on. Lapsing is decided by the
+store's clock, age by this node's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from typing import Any, Self
+
+from .clock import Clock
+from .errors import ThreadcastError
+from .journal import Journal
+from .metrics import Metrics
+from .settings import Settings
+from .store import Sweep, TakeOverRuns
+
+__all__ = ["Sweeper"]
+
+log = logging.getLogger(__name__)
+
+_STEP_EVERY_S = 1.0
+_CLEAN_EVERY_S = 15.0
+_TAKE_OVER_MAX_RUNS = 100
+_CLEAN_MAX_ROWS = 500
+_ROUNDS_MAX = 10
+
+
+class Sweeper:
+    """Takes over lapsed runs each second and cleans up every 15 seconds.
+
+    Args:
+        journal: does the work, between everybody else's.
+        clock: wall time for ages, monotonic time for the pace.
+        metrics: is told of take-overs.
+        attempts_max: a run that was attempted so often is not tried again.
+        compact_after_s: deltas go when their run has ended so many seconds ago.
+        retention_s: events go so many seconds after their commit; None keeps them.
+
+    The caller runs `run` in a task.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        attempts_max: int,
+        compact_after_s: float,
+        retention_s: float | None,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._metrics = metrics
+        self._attempts_max = attempts_max
+        self._compact_after_s = compact_after_s
+        self._retention_s = retention_s
+        self._clean_at = clock.monotonic()
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, journal: Journal, clock: Clock, metrics: Metrics
+    ) -> Self:
+        """A sweeper with the ages that the settings give."""
+        return cls(
+            journal,
+            clock,
+            metrics,
+            attempts_max=settings.attempts_max,
+            compact_after_s=settings.compact_after_s,
+            retention_s=settings.retention_s,
+        )
+
+    async def run(self) -> None:
+        """Step each second until cancelled."""
+        while True:
+            await self.step()
+            await asyncio.sleep(_STEP_EVERY_S)
+
+    async def step(self) -> None:
+        """Do what is due now; what fails is logged and is due again at the next step."""
+        await self._try_to("take over runs", self._take_over())
+        if self._clock.monotonic() < self._clean_at:
+            return
+        self._clean_at = self._clock.monotonic() + _CLEAN_EVERY_S
+        for sweep in self._due():
+            await self._try_to(sweep.what, self._clean(sweep))
+
+    async def _try_to(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ThreadcastError as error:
+            log.warning("sweeper: could not %s: %s", what, error)
+
+    async def _take_over(self) -> None:
+        for _ in range(_ROUNDS_MAX):
+            unit = TakeOverRuns(self._attempts_max, _TAKE_OVER_MAX_RUNS)
+            taken = await self._journal.append(unit)
+            self._metrics.take_overs.labels("requeued").inc(len(taken.requeued))
+            self._metrics.take_overs.labels("ended").inc(len(taken.ended))
+            for run_id in taken.requeued:
+                log.warning("run %s: its node was lost; it is queued again", run_id)
+            for run_id in taken.ended:
+                log.warning("run %s: its node was lost; it was ended", run_id)
+            if len(taken.requeued) + len(taken.ended) < _TAKE_OVER_MAX_RUNS:
+                return
+
+    def _due(self) -> Iterator[Sweep]:
+        now = self._clock.now()
+        yield Sweep("compact", now - self._compact_after_s, _CLEAN_MAX_ROWS)
+        if self._retention_s is not None:
+            yield Sweep("trim", now - self._retention_s, _CLEAN_MAX_ROWS)
+        yield Sweep("purge", now, _CLEAN_MAX_ROWS)
+        yield Sweep("forget", now, _CLEAN_MAX_ROWS)
+
+    async def _clean(self, sweep: Sweep) -> None:
+        for _ in range(_ROUNDS_MAX):
+            if await self._journal.append(sweep) < sweep.limit:
+                return

@@ -1,0 +1,1 @@
+"""The public test kit: what the project's own tests use, for the tests of others too."""

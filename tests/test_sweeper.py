@@ -1,0 +1,136 @@
+"""Maintenance: lost runs move on, old rows go, errors do not end the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from runner_world import World, running, world
+from threadcast.agent import Agent, Run, agent
+from threadcast.context import UserExecutionContext
+from threadcast.sweeper import Sweeper
+from threadcast.testing.clock import ManualClock
+
+
+@agent("streams")
+async def streams(run: Run) -> None:
+    """Emits deltas that can be compacted."""
+    for number in range(20):
+        await run.delta(f"{number} ")
+
+
+async def _never_called(run: Run) -> None:
+    raise AssertionError("no runner executes here")
+
+
+def _sweeper(here: World, clock: ManualClock, *, retention_s: float | None = None) -> Sweeper:
+    return Sweeper(
+        here.journal,
+        clock,
+        here.metrics,
+        attempts_max=2,
+        compact_after_s=900.0,
+        retention_s=retention_s,
+    )
+
+
+def _taken(here: World, outcome: str) -> float | None:
+    return here.metrics.registry.get_sample_value(
+        "threadcast_take_overs_total", {"outcome": outcome}
+    )
+
+
+async def _types(here: World, context: UserExecutionContext) -> list[str]:
+    return [event.event_type.value for event in await here.stored(context)]
+
+
+async def test_lapsed_runs_are_queued_again_and_then_ended(tmp_path: Path) -> None:
+    clock = ManualClock()
+    retried = Agent("retried", _never_called)
+    async with world(tmp_path, retried, store_clock=clock) as here:
+        sweeper = _sweeper(here, clock)
+        context = await here.send()
+        await here.claim_as("dead-1", lease_s=10)
+        await sweeper.step()
+        assert (await here.row(context)).status == "running"
+        clock.advance(10)
+        await sweeper.step()
+        assert (await here.row(context)).status == "queued"
+        await here.claim_as("dead-2", lease_s=10)
+        clock.advance(10)
+        await sweeper.step()
+        end = await here.watch.end_of(context.run_id)
+        assert (end[0], end[1]["code"]) == ("agent_failed", "node_lost")
+        assert (_taken(here, "requeued"), _taken(here, "ended")) == (1, 1)
+
+
+async def test_a_run_that_must_not_be_retried_ends_as_failed(tmp_path: Path) -> None:
+    clock = ManualClock()
+    once = Agent("once", _never_called, on_crash="fail")
+    async with world(tmp_path, once, store_clock=clock) as here:
+        context = await here.send()
+        await here.claim_as("dead", lease_s=10)
+        clock.advance(10)
+        await _sweeper(here, clock).step()
+        assert (await here.watch.end_of(context.run_id))[1]["code"] == "node_lost"
+
+
+async def test_deltas_of_ended_runs_are_compacted_after_their_time(tmp_path: Path) -> None:
+    async with world(tmp_path, streams) as here, here.running():
+        context = await here.send()
+        await here.watch.end_of(context.run_id)
+        clock = ManualClock(now=here.clock.now())
+        sweeper = _sweeper(here, clock)
+        await sweeper.step()
+        assert (await _types(here, context)).count("agent_delta") == 20
+        clock.advance(901)
+        await sweeper.step()
+        assert await _types(here, context) == [
+            "thread_created",
+            "message_created",
+            "agent_started",
+            "agent_completed",
+        ]
+
+
+async def test_events_are_trimmed_only_with_a_retention(tmp_path: Path) -> None:
+    async with world(tmp_path, streams) as here, here.running():
+        context = await here.send()
+        await here.watch.end_of(context.run_id)
+        clock = ManualClock(now=here.clock.now() + 10_000)
+        await _sweeper(here, clock).step()
+        async with here.sessions.open(context) as session:
+            assert (await session.journal.head()).trimmed == 0
+        await _sweeper(here, clock, retention_s=5_000).step()
+        async with here.sessions.open(context) as session:
+            assert (await session.journal.head()).trimmed > 0
+
+
+async def test_cleaning_is_slower_than_taking_over(tmp_path: Path) -> None:
+    async with world(tmp_path, streams) as here, here.running():
+        context = await here.send()
+        await here.watch.end_of(context.run_id)
+        clock = ManualClock(now=here.clock.now())
+        sweeper = _sweeper(here, clock)
+        await sweeper.step()
+        clock.set_wall_time(clock.now() + 901)
+        await sweeper.step()
+        assert "agent_delta" in await _types(here, context)
+        clock.advance(15)
+        await sweeper.step()
+        assert "agent_delta" not in await _types(here, context)
+
+
+async def test_an_error_is_logged_and_the_loop_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path, streams) as here:
+        sweeper = _sweeper(here, ManualClock())
+    await sweeper.step()  # the journal has stopped: every unit is refused
+    assert any("could not take over runs" in one.getMessage() for one in caplog.records)
+    async with running(sweeper.run()) as task:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not task.done()
