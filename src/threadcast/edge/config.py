@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -23,6 +24,7 @@ class ServeOptions:
         trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
         certificate_file: PEM file with the certificate chain; TLS when given.
         key_file: PEM file with the private key.
+        lifespan: whether the application speaks ASGI's lifespan.
         log_level: of the server library's own messages.
     """
 
@@ -30,6 +32,7 @@ class ServeOptions:
     trusted_proxies: tuple[str, ...] = ()
     certificate_file: str | None = None
     key_file: str | None = None
+    lifespan: Literal["auto", "on", "off"] = "auto"
     log_level: str = "warning"
 
 
@@ -65,6 +68,7 @@ class EdgeConfig(uvicorn.Config):
             ws_max_size=limits.message_max_bytes,
             ws_per_message_deflate=False,
             interface="asgi3",
+            lifespan=options.lifespan,
             log_config=None,
             log_level=options.log_level,
             access_log=False,

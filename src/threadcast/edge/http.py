@@ -12,8 +12,9 @@ import logging
 from typing import Any
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from .config import EdgeConfig
@@ -34,7 +35,8 @@ logger = logging.getLogger("threadcast.edge")
 _TLS_HANDSHAKE = b"\x16\x03"
 _DISCARD_MAX_BYTES = 1_048_576
 _LINE_OVERHEAD_BYTES = 4  # ": " and CRLF
-_PIPELINED_MAX = 16
+_PIPELINED_MAX = 16  # beyond it, reading pauses
+_HEAD_PIECE_BYTES = 1_024  # so many more requests can be parsed beyond it, divided by their size
 
 
 class _RefusedError(Exception):
@@ -56,14 +58,17 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             raise TypeError("EdgeHttpProtocol needs an EdgeConfig")
         self._edge = config
         self._limits = config.limits
+        self._running: RequestResponseCycle | None = None
         self._refusal: Refusal | None = None
         self._upgrade: UpgradeRequest | None = None
         self._closed_to_input = False
         self._discarded_bytes = 0
         self._received_any = False
+        self._unread = b""
         self._in_head = True
         self._head_bytes = 0
         self._unparsed_bytes = 0
+        self._whole_requests = 0
         self._line_is_whole = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
@@ -88,6 +93,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._closed_to_input:
             self._discard(data)
+        elif self._unread:
+            self._unread += data
         elif not self._received_any and data.startswith(_TLS_HANDSHAKE):
             self._close_tls_on_plain_port()
         else:
@@ -95,33 +102,53 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._parse(data)
 
     def _parse(self, data: bytes) -> None:
+        """Feed the parser, in small pieces where several requests could hide in one."""
+        position = 0
+        while position < len(data) and not self._closed_to_input:
+            if len(self.pipeline) >= _PIPELINED_MAX:
+                self._unread = data[position:]
+                self.flow.pause_reading()
+                return
+            end = position + _HEAD_PIECE_BYTES if self._in_head else len(data)
+            try:
+                self._parse_piece(data[position:end])
+            except httptools.HttpParserUpgrade as switch:
+                self._switch(data[position + switch.args[0] :])
+                return
+            except httptools.HttpParserError:
+                self._refuse(self._refusal or Refusal("bad_request", "HTTP/1.1 was expected."))
+                return
+            position = end
+
+    def _parse_piece(self, piece: bytes) -> None:
+        whole, at_begin = self._whole_requests, self._unparsed_bytes == 0
         if self._in_head:
             self._start_head_timer()
-        fresh = self._head_bytes == 0
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as switch:
-            self._switch(data[switch.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse(self._refusal or Refusal("bad_request", "HTTP/1.1 was expected."))
-        else:
-            if self._in_head:
-                self._count_unparsed(data, fresh=fresh)
-
-    def _count_unparsed(self, data: bytes, *, fresh: bool) -> None:
-        """Bound what the parser holds of a header that is not whole yet."""
-        text = data.lstrip(b"\r\n") if fresh else data
+        self.parser.feed_data(piece)
+        if not self._in_head:
+            return
+        if whole != self._whole_requests:  # another request ends in this piece
+            piece, at_begin = piece[piece.rfind(b"\r\n\r\n") + 4 :], True
+        text = piece.lstrip(b"\r\n") if at_begin else piece
         self._line_is_whole = self._line_is_whole or (bool(self.url) and b"\n" in text)
-        self._unparsed_bytes += len(data)
+        self._unparsed_bytes += len(piece)
         if self._unparsed_bytes > self._limits.header_max_bytes:
             self._refuse(_headers_too_large(self._limits.header_max_bytes))
+
+    def on_response_complete(self) -> None:
+        """A response is whole: go on with what was sent in advance."""
+        super().on_response_complete()
+        if self._unread and not self.transport.is_closing():
+            self.flow.pause_reading()
+            data, self._unread = self._unread, b""
+            self._parse(data)
+            if not self._unread:
+                self.flow.resume_reading()
 
     # The parser's calls
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if len(self.pipeline) >= _PIPELINED_MAX:
-            self._stop(Refusal("bad_request", "Too many requests in advance."))
         self._in_head = True
         self._head_bytes = 0
         self._line_is_whole = False
@@ -169,6 +196,11 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._unparsed_bytes = 0
+        self._whole_requests += 1
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     # Judgement
 
@@ -225,12 +257,24 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self._closed_to_input = True
         logger.info("refused a request: %s", refusal.code)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-            self.pipeline.clear()
-            return
-        self.transport.write(refusal_response(refusal))
-        self._end()
+        if self._may_answer_now():
+            self.transport.write(refusal_response(refusal))
+            self._end()
+
+    def _may_answer_now(self) -> bool:
+        """Whether a refusal may be written; if not, see to it that the connection ends anyway."""
+        running = self._running
+        if running is None or running.response_complete:
+            return True
+        if running is not self.cycle or not running.more_body:
+            last = self.pipeline[0][0] if self.pipeline else running
+            last.keep_alive = False  # it is a later request that is refused
+            return False
+        running.disconnected = True
+        running.message_event.set()
+        if running.response_started:
+            self.transport.close()
+        return not running.response_started
 
     def _end(self) -> None:
         """End our side; read and discard what the client still sends, so that it gets the answer.

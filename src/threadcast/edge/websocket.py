@@ -20,12 +20,13 @@ from uvicorn.server import ServerState
 from . import frames
 from .config import EdgeConfig
 from .congestion import Congestion
-from .handshake import UpgradeRequest, refuse_during_shutdown, switching_response
+from .handshake import UpgradeRequest
 from .inbox import Inbox
 from .intake import Flow, Intake
+from .opening import Opening
 from .problem import Refusal, refusal_response
-from .rejection import Rejection
 from .scope import websocket_scope
+from .vigil import Vigil
 
 logger = logging.getLogger("threadcast.edge")
 
@@ -51,23 +52,17 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_accept_token",
         "_config",
         "_congestion",
         "_discarded_bytes",
-        "_early",
         "_end_timer",
-        "_heard_at",
-        "_heartbeat_timer",
         "_intake",
         "_loop",
-        "_partial_of",
-        "_partial_timer",
+        "_opening",
         "_phase",
-        "_pinged_at",
         "_reading_paused",
-        "_rejection",
         "_server_state",
+        "_vigil",
         "closing_frame",
         "on_drain",
         "transport",
@@ -83,9 +78,12 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._server_state = server_state
         self._loop = loop
         self._phase = Phase.OPENING
-        self._accept_token = b""
-        self._early = b""
-        self._rejection: Rejection | None = None
+        self._opening: Opening | None = None
+        self._vigil = Vigil(
+            loop,
+            heartbeat_s=limits.heartbeat_s,
+            partial_timeout_s=limits.partial_message_timeout_s,
+        )
         inbox = Inbox(
             loop,
             messages_max=limits.receive_queue_max_messages,
@@ -94,12 +92,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._intake = Intake(inbox, limits)
         self._congestion = Congestion(loop, stall_max_s=limits.stall_max_s, on_stall=self._stalled)
         self._reading_paused = False
-        self._heard_at = 0.0
-        self._pinged_at = 0.0
-        self._partial_of = 0
         self._discarded_bytes = 0
-        self._heartbeat_timer: asyncio.TimerHandle | None = None
-        self._partial_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
         self.on_drain: Callable[[], None] | None = None
         self.closing_frame: Callable[[int, str], bytes] | None = None
@@ -124,7 +117,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         transport.set_protocol(self)
         transport.set_write_buffer_limits(high=self._config.limits.send_buffer_max_bytes)
         self._server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn's own only
-        self._accept_token = request.accept_token
+        self._opening = Opening(request.accept_token)
         self._intake.inbox.put({"type": "websocket.connect"})
         self._hold(early)
         scope = websocket_scope(self._config, transport, request, state=state, writer=self)
@@ -160,15 +153,21 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             raise ClientDisconnected
 
     def _send_opening(self, message: Message) -> None:
-        kind = message["type"]
-        if self._rejection is not None or kind == "websocket.http.response.start":
-            self._reject(message)
-        elif kind == "websocket.accept":
-            self._accept(message)
-        elif kind == "websocket.close":
-            self._refuse(Refusal("forbidden"))
-        else:
-            raise RuntimeError(f"websocket.accept or websocket.close was expected, got {kind}")
+        opening = self._opening
+        if opening is None:
+            raise ClientDisconnected
+        answer = opening.answer(message, self._server_state.default_headers)
+        if answer is None:
+            return
+        self.transport.write(answer.response)
+        if not answer.accepted:
+            self._end(frames.ABNORMAL)
+            return
+        self._phase = Phase.OPEN
+        self._vigil.begin(self)
+        self._opening = None
+        self._intake.feed(opening.early)
+        self._pump()
 
     def _send_open(self, message: Message) -> None:
         kind = message["type"]
@@ -183,30 +182,8 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         else:
             raise RuntimeError(f"websocket.send or websocket.close was expected, got {kind}")
 
-    def _accept(self, message: Message) -> None:
-        headers = [*self._server_state.default_headers, *message.get("headers", ())]
-        response = switching_response(self._accept_token, message.get("subprotocol"), headers)
-        self.transport.write(response)
-        self._accept_token = b""
-        self._phase = Phase.OPEN
-        self._heard_at = self._loop.time()
-        self._heartbeat_timer = self._loop.call_later(self._config.limits.heartbeat_s, self._beat)
-        if self._early:
-            self._intake.feed(self._early)
-            self._early = b""
-            self._pump()
-
-    def _reject(self, message: Message) -> None:
-        if self._rejection is None:
-            self._rejection = Rejection(message)
-        elif self._rejection.add(message):
-            self._end_opening(self._rejection.response(self._server_state.default_headers))
-
-    def _refuse(self, refusal: Refusal) -> None:
-        self._end_opening(refusal_response(refusal))
-
-    def _end_opening(self, response: bytes) -> None:
-        self.transport.write(response)
+    def _refuse(self, code: str, *headers: tuple[str, str]) -> None:
+        self.transport.write(refusal_response(Refusal(code, headers=headers)))
         self._end(frames.ABNORMAL)
 
     def _application_ended(self, task: asyncio.Future[None]) -> None:
@@ -216,7 +193,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         if failed:
             logger.error("the application failed on a WebSocket", exc_info=failure)
         if self._phase is Phase.OPENING:
-            self._refuse(Refusal("internal"))
+            self._refuse("internal")
         elif task.cancelled():
             self.close(_RESTART, "restart")
         else:
@@ -271,7 +248,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""
-        self._heard_at = self._loop.time()
+        self._vigil.heard()
         if self._phase is Phase.OPENING:
             self._hold(data)
         elif self._phase is Phase.ENDED:
@@ -282,8 +259,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def _hold(self, data: bytes) -> None:
         """Keep what a hasty client sends before the upgrade is answered."""
-        self._early += data
-        if len(self._early) > self._config.limits.header_max_bytes:
+        if self._opening is None:
+            return
+        self._opening.early += data
+        if len(self._opening.early) > self._config.limits.header_max_bytes:
             self._pause_reading()
 
     def _discard(self, data: bytes) -> None:
@@ -306,9 +285,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             case frames.Close() as event:
                 self._answer_close(event)
             case frames.Violation(code, reason):
-                self._fail(code, reason)
+                self.fail(code, reason)
         self._pay_pong()
-        self._watch_partial_message()
+        if self._phase is Phase.OPEN:
+            self._vigil.messages(self, whole=self._intake.messages, partial=self._intake.partial)
 
     def _pay_pong(self) -> None:
         payload = self._intake.pong_due
@@ -324,46 +304,19 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def _resume_reading(self) -> None:
         if self._reading_paused:
             self._reading_paused = False
-            self._heard_at = self._loop.time()
+            self._vigil.heard()
             self.transport.resume_reading()
 
-    # Time
+    # For the vigil
 
-    def _watch_partial_message(self) -> None:
-        """Start, keep or stop the clock on a message that is not whole."""
-        if self._partial_of != self._intake.messages:
-            self._partial_of = self._intake.messages
-            self._stop_partial_timer()
-        waits_for_client = self._intake.partial and not self._reading_paused
-        if not waits_for_client or self._phase is not Phase.OPEN:
-            self._stop_partial_timer()
-        elif self._partial_timer is None:
-            self._partial_timer = self._loop.call_later(
-                self._config.limits.partial_message_timeout_s,
-                self._fail,
-                _STALLED,
-                "message too slow",
-            )
+    @property
+    def listening(self) -> bool:
+        """See `Watched.listening`."""
+        return not self._reading_paused and not self._congestion.now
 
-    def _stop_partial_timer(self) -> None:
-        if self._partial_timer is not None:
-            self._partial_timer.cancel()
-            self._partial_timer = None
-
-    def _beat(self) -> None:
-        """Ping; or, when not one byte came since the last ping, end.
-
-        While we do not read, or the client does not, silence says nothing: the first is ours to
-        end, the second has its own limit (`stall_max_s`).
-        """
-        listening = not self._reading_paused and not self._congestion.now
-        if listening and self._heard_at < self._pinged_at:
-            self._fail(_INTERNAL_ERROR, "no sign of life")
-            return
-        self._pinged_at = self._loop.time() if listening else 0.0
-        if listening:
-            self.transport.write(frames.PING_FRAME)
-        self._heartbeat_timer = self._loop.call_later(self._config.limits.heartbeat_s, self._beat)
+    def ping(self) -> None:
+        """See `Watched.ping`."""
+        self.transport.write(frames.PING_FRAME)
 
     # Bytes to the client
 
@@ -374,7 +327,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by the transport: the buffer drained below its low mark."""
         self._congestion.end()
-        self._pinged_at = 0.0
+        self._vigil.heard()
         if self._phase is Phase.OPEN:
             self._pay_pong()
             if self.on_drain is not None:
@@ -391,7 +344,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """Called by the server when it stops."""
         if self._phase is Phase.OPENING:
-            self._refuse(refuse_during_shutdown())
+            self._refuse("shutting_down", ("retry-after", "2"))
         else:
             self.close(_RESTART, "restart")
 
@@ -417,7 +370,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self.transport.write(frames.echo_frame(event.payload))
         self._end(event.code, event.reason)
 
-    def _fail(self, code: int, reason: str) -> None:
+    def fail(self, code: int, reason: str) -> None:
         """Close for a fault of the client's; nothing that it sends is read any more."""
         if self._phase is Phase.OPEN:
             logger.info("closed %d: %s", code, reason)
@@ -447,13 +400,11 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def _leave_open(self, code: int, reason: str = "") -> None:
         """Whatever ends a connection: tell the application, stop the clocks, bound the rest."""
         self._intake.inbox.end(code, reason)
-        self._stop_partial_timer()
-        if self._heartbeat_timer is not None:
-            self._heartbeat_timer.cancel()
+        self._vigil.end()
         self._congestion.end()
         if self._phase is Phase.ENDED:
             self._intake.drop()
-            self._early = b""
+            self._opening = None
         if self._end_timer is None:
             self._end_timer = self._loop.call_later(
                 self._config.limits.close_timeout_s, self.transport.abort

@@ -1,0 +1,215 @@
+"""A real edge server in a thread of its own, with a small application that tests can steer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import uvloop
+from starlette.types import Message, Receive, Scope, Send
+
+from threadcast.edge import (
+    FRAMES_EXTENSION,
+    EdgeLimits,
+    EdgeServer,
+    FrameWriter,
+    ServeOptions,
+    build_server,
+)
+
+WAIT_S = 5.0
+
+
+class SteeredApp:
+    """An echo, with a few words that make it do something else.
+
+    Attributes:
+        ends: the `websocket.disconnect` message of every connection that ended.
+        gone: every OSError that `send` raised before an accept.
+        gate: set when connections to `/held` may be accepted.
+    """
+
+    def __init__(self) -> None:
+        self.ends: queue.Queue[Message] = queue.Queue()
+        self.gone: queue.Queue[OSError] = queue.Queue()
+        self.begun: queue.Queue[str] = queue.Queue()
+        self.writers: queue.Queue[FrameWriter] = queue.Queue()
+        self.gate: asyncio.Event | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _answer(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        path = scope["path"]
+        self.begun.put(path)
+        if path == "/refused":
+            await _refuse(send)
+            return
+        if path == "/held":
+            self.gate = asyncio.Event()
+            await self.gate.wait()
+        try:
+            await send({"type": "websocket.accept"})
+        except OSError as error:
+            self.gone.put(error)
+            return
+        if path == "/fails":
+            raise LookupError("the application's own fault")
+        writer: FrameWriter = scope["extensions"][FRAMES_EXTENSION]
+        self.writers.put(writer)
+        await self._talk(writer, receive, send)
+
+    async def _talk(self, writer: FrameWriter, receive: Receive, send: Send) -> None:
+        while (message := await receive())["type"] == "websocket.receive":
+            word, _, rest = message["text"].partition(" ")
+            if word == "limit":
+                writer.message_max_bytes = int(rest)
+            elif word == "close":
+                await send({"type": "websocket.close", "code": int(rest), "reason": "asked"})
+            elif word == "length":
+                await send({"type": "websocket.send", "text": str(len(message["text"]))})
+            elif word == "wait":
+                self.gate = asyncio.Event()
+                await self.gate.wait()
+            else:
+                await send({"type": "websocket.send", "text": message["text"]})
+        self.ends.put(message)
+
+    async def next_end(self, *, deadline_s: float = WAIT_S) -> Message:
+        """The next connection's end."""
+        return await asyncio.to_thread(self.ends.get, timeout=deadline_s)
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message["body"]
+        if not message["more_body"]:
+            break
+    body = b"%s %d" % (scope["path"].encode(), len(body))
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse(send: Send) -> None:
+    start = {"type": "websocket.http.response.start", "status": 418, "headers": [(b"x", b"y")]}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": b"no ", "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"coffee"})
+
+
+class Serving:
+    """A running server.
+
+    Attributes:
+        app: the steered application.
+        server: the server; only its thread-safe parts may be used.
+        loop: the server's event loop.
+    """
+
+    def __init__(
+        self,
+        limits: EdgeLimits,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop],
+        before_shutdown: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        self.app = SteeredApp()
+        self.server: EdgeServer
+        self.loop = loop_factory()
+        self._limits = limits
+        self._before_shutdown = before_shutdown
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self.server.bound_port
+
+    @property
+    def connections(self) -> int:
+        """How many connections the server holds now."""
+        return len(self.server.server_state.connections)
+
+    def start(self) -> None:
+        """Return when requests are taken."""
+        self._thread.start()
+        assert self._ready.wait(WAIT_S)
+
+    def stop(self) -> None:
+        """Stop, and return when the thread has ended."""
+        self.server.stop()
+        self._thread.join(15)
+        assert not self._thread.is_alive()
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call something in the server's thread."""
+        self.loop.call_soon_threadsafe(function, *arguments)
+
+    async def settled(self, connections: int, *, deadline_s: float = WAIT_S) -> None:
+        """Return when the server holds that many connections."""
+        async with asyncio.timeout(deadline_s):
+            while self.connections != connections:
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_turn(), self.loop))
+
+    def open_gate(self) -> None:
+        """Let a held connection go on."""
+        assert self.app.gate is not None
+        self.call(self.app.gate.set)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        self.server = build_server(
+            self.app,
+            host="127.0.0.1",
+            port=0,
+            limits=self._limits,
+            before_shutdown=self._before_shutdown,
+            options=ServeOptions(lifespan="off"),
+        )
+        serving = asyncio.ensure_future(self.server.serve())
+        await self.server.wait_ready()
+        self._ready.set()
+        await serving
+
+
+@contextlib.contextmanager
+def serving(
+    *,
+    loop: str = "uvloop",
+    before_shutdown: Callable[[], Awaitable[None]] | None = None,
+    **limits: Any,
+) -> Iterator[Serving]:
+    """A server with the given limits, on the given kind of event loop."""
+    factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+    server = Serving(EdgeLimits(**limits), factory, before_shutdown)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.asynccontextmanager
+async def held_connections(server: Serving) -> AsyncIterator[None]:
+    """Afterwards, the server holds as many connections as before."""
+    before = server.connections
+    yield
+    await server.settled(before)
+
+
+async def _turn() -> None:
+    """One turn of the server's loop."""
+    await asyncio.sleep(0)
