@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from threadcast.agent import Agent
+from threadcast.agent import Agent, AgentFunction, Run, agent
 from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.clock import Clock, SystemClock
 from threadcast.context import UserExecutionContext
@@ -39,6 +39,10 @@ from threadcast.store import (
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
+Condition: TypeAlias = Callable[[], bool]
+
+FOREVER_S = 3_000.0  # a lease that no timer renews during a test: only signals can act
+
 LIMITS = ExecutionLimits(
     timeout_s=30.0,
     event_max_bytes=262_144,
@@ -60,6 +64,10 @@ class Watch:
             self.events += hint.events
             self._grew.set()
 
+    def has(self, context: UserExecutionContext, event_type: str, times: int = 1) -> Condition:
+        """Whether the context's run has had this event so often."""
+        return lambda: self.types_of(context.run_id).count(event_type) >= times
+
     def of(self, run_id: str) -> list[tuple[str, dict[str, Any]]]:
         """The run's events so far: type and data."""
         return [
@@ -72,7 +80,7 @@ class Watch:
         """The types of the run's events so far, without its message."""
         return [kind for kind, _ in self.of(run_id) if kind != "message_created"]
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Condition) -> None:
         """Wait until the condition holds; it is asked after every commit."""
         async with asyncio.timeout(20):
             while not condition():
@@ -149,7 +157,6 @@ class World:
             agents={agent.name: agent for agent in self.agents},
             journal=self.journal,
             sessions=self.sessions,
-            bus=self.bus,
             clock=self.clock,
             metrics=self.metrics,
             is_present=self.present.__contains__,
@@ -165,8 +172,12 @@ class World:
     ) -> AsyncIterator[Runner]:
         """A runner that executes during the block."""
         runner = self.runner(lease_s=lease_s, max_runs=max_runs)
-        async with running(runner.run()):
-            yield runner
+        stop_listening = self.bus.listen(runner.receive)
+        try:
+            async with running(runner.run()):
+                yield runner
+        finally:
+            stop_listening()
 
     async def send(
         self,
@@ -265,3 +276,32 @@ async def world(
             await made.journal.drained()
     finally:
         await store.close()
+
+
+async def outcome(path: Path, function: AgentFunction, **kwargs: Any) -> tuple[str, dict[str, Any]]:
+    """Execute this agent once and return its terminal event."""
+    made = Agent("made", function, **kwargs)
+    async with world(path, made) as here, here.running():
+        context = await here.send()
+        return await here.watch.end_of(context.run_id)
+
+
+def raises(error: BaseException) -> AgentFunction:
+    """An agent that streams a little and raises."""
+
+    async def bad(run: Run) -> str:
+        await run.delta("fine so far")
+        raise error
+
+    return bad
+
+
+@agent("golden")
+async def golden(run: Run) -> None:
+    """Everything that the golden path shows."""
+    await run.thinking("hm")
+    async with run.tool("add", {"a": 1, "b": 2}) as call:
+        call.result(3)
+    for text in ("The ", "", "answer is ", "3."):
+        await run.delta(text)
+    run.usage({"tokens": 7})

@@ -114,6 +114,7 @@ class RunExecution:
         self._keep = keep
         self._began_at = clock.monotonic()
         self._stopped: asyncio.Future[_Stop] = asyncio.get_running_loop().create_future()
+        # A lost run stops like one that is handed over, only that nothing can be stored any more.
         self._outbox = RunOutbox(journal, claimed.lease, limits.outbox, self.hand_over)
         self._emitter = RunEmitter(self._outbox, limits.event_max_bytes)
         self._deadline = Deadline(agent.timeout_s or limits.timeout_s, self._time_out)
@@ -195,7 +196,11 @@ class RunExecution:
         if terminal is not None and is_stored:
             return _END_OF[terminal.event_type]
         lost = self._outbox.lost
-        return "lost" if lost is not None and lost.code in _LEASE_IS_GONE else "given_up"
+        if lost is not None and lost.code in _LEASE_IS_GONE:
+            return "lost"
+        if lost is not None:
+            log.warning("run %s: given up, because of: %s", self.claimed.lease.run_id, lost)
+        return "given_up"
 
     def _verdict(self, agent: asyncio.Task[EventDraft]) -> EventDraft:
         if self._emitter.fault is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from .agent import Agent
-from .bus import Bus, Hint, RunSignal, RunsWaiting
+from .bus import Hint, RunSignal, RunsWaiting
 from .clock import Clock
 from .errors import ThreadcastError
 from .events import EventDraft
@@ -44,7 +44,6 @@ class Runner:
         agents: what this node can execute, by name.
         journal: claims, renews and appends.
         sessions: for what agents read of their user's data.
-        bus: brings hints that runs wait or were signalled; it is listened to while `run` runs.
         clock: wall time and durations.
         metrics: is told of starts and ends.
         is_present: whether a user has a connection here.
@@ -54,8 +53,8 @@ class Runner:
             a run that begins while they are; for others, whoever calls `user_left` has waited.
         limits: bounds of every attempt.
 
-    The caller runs `run` in a task for as long as the node lives and, to stop without losing time
-    to lapsing leases, awaits `drain` before it cancels that task.
+    The caller hands `receive` to the bus, runs `run` in a task for as long as the node lives and,
+    to stop without losing time to lapsing leases, awaits `drain` before it cancels that task.
     """
 
     def __init__(
@@ -65,7 +64,6 @@ class Runner:
         agents: Mapping[str, Agent],
         journal: Journal,
         sessions: RequestScopedSessionFactory,
-        bus: Bus,
         clock: Clock,
         metrics: Metrics,
         is_present: Callable[[str], bool],
@@ -76,7 +74,6 @@ class Runner:
     ) -> None:
         self._journal = journal
         self._sessions = sessions
-        self._bus = bus
         self._agents = agents
         self._clock = clock
         self._metrics = metrics
@@ -104,7 +101,6 @@ class Runner:
         agents: Mapping[str, Agent],
         journal: Journal,
         sessions: RequestScopedSessionFactory,
-        bus: Bus,
         clock: Clock,
         metrics: Metrics,
         is_present: Callable[[str], bool],
@@ -115,7 +111,6 @@ class Runner:
             agents=agents,
             journal=journal,
             sessions=sessions,
-            bus=bus,
             clock=clock,
             metrics=metrics,
             is_present=is_present,
@@ -132,13 +127,11 @@ class Runner:
 
     async def run(self) -> None:
         """Claim and supervise until cancelled; what still executes then is left to lapse."""
-        stop_listening = self._bus.listen(self.receive)
         try:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._claim_forever())
                 loops.create_task(self._leases.run())
         finally:
-            stop_listening()
             await self._tasks.close()
             await self._leave_agents()
 
@@ -178,7 +171,7 @@ class Runner:
         await self._tasks.finished(self._limits.cancel_grace_s + 1.0)
 
     def receive(self, hint: Hint) -> None:
-        """Take a hint: runs wait, or something happened to one of ours; twice is as once."""
+        """Take a hint: runs wait, or something happened to one of ours."""
         if isinstance(hint, RunsWaiting):
             self._claim_now.set()
         elif isinstance(hint, RunSignal) and (
