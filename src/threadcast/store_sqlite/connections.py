@@ -14,7 +14,7 @@ from ..errors import ConfigurationError
 
 _BUSY_TIMEOUT_MS = 1_000
 _STATEMENTS_MAX = 200
-_DATA_FILE_MODE = 0o600
+DATA_FILE_MODE = 0o600
 _FULL_CHECK_MAX_BYTES = 16 * 1024 * 1024
 _HEADER_BYTES = 100
 _MAGIC = b"SQLite format 3\x00"
@@ -35,7 +35,7 @@ def prepare_file(path: Path, *, create: bool) -> None:
     """
     flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
     try:
-        os.close(os.open(path, flags, _DATA_FILE_MODE))
+        os.close(os.open(path, flags, DATA_FILE_MODE))
     except OSError as error:
         reason = (error.strerror or "unknown error").lower()
         raise ConfigurationError(

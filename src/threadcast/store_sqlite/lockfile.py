@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import ConfigurationError, StoreInUse
-
-_DATA_FILE_MODE = 0o600
+from .connections import DATA_FILE_MODE
 
 
 class LockFile:
@@ -39,7 +38,7 @@ class LockFile:
             ConfigurationError: the lock file cannot be made.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _DATA_FILE_MODE)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, DATA_FILE_MODE)
         except OSError as error:
             raise ConfigurationError(f"cannot open {self._path}: {error.strerror}") from error
         try:

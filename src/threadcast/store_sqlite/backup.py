@@ -1,0 +1,74 @@
+"""A copy of a database that is in use: a prefix of its journals, with other feed ids.
+
+Whoever puts the copy in the place of the database goes back in time, and cursors must notice. So
+every journal of the copy is another life of that journal, under a feed id of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import apsw
+
+from ..errors import ConfigurationError
+from ..ids import UnifiedIdGenerator
+from .connections import DATA_FILE_MODE, open_reader
+
+_NEW_FEEDS = "UPDATE users SET feed = ? WHERE user = ?"
+
+
+def back_up(database: Path, target: Path) -> None:
+    """Copy a database into a new file; blocks until the copy is on the disk.
+
+    A server may use the database meanwhile: the copy is what was committed when it began.
+
+    Args:
+        database: the database file.
+        target: the new file; appears only when it is complete.
+
+    Raises:
+        ConfigurationError: the target exists already or cannot be made, or the database cannot be
+            read.
+    """
+    if target.exists():
+        raise ConfigurationError(f"{target} exists already; a backup never overwrites a file")
+    part = target.with_name(target.name + ".part")
+    try:
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, DATA_FILE_MODE))
+        _copy(database, part)
+        _renew_feeds(part)
+        part.rename(target)
+        _sync_folder(target.parent)
+    except (OSError, apsw.Error) as error:
+        part.unlink(missing_ok=True)
+        raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
+
+
+def _copy(database: Path, part: Path) -> None:
+    connection = open_reader(database, vfs=None)
+    try:
+        connection.pragma("query_only", False)
+        connection.execute("VACUUM INTO ?", (str(part),))
+    finally:
+        connection.close()
+
+
+def _renew_feeds(part: Path) -> None:
+    """Give every journal of the copy another feed id; the commit also syncs the whole file."""
+    connection = apsw.Connection(str(part))
+    try:
+        with connection:
+            users = [row[0] for row in connection.execute("SELECT user FROM users")]
+            feeds = ((UnifiedIdGenerator.generate_base_id("feed"), user) for user in users)
+            connection.executemany(_NEW_FEEDS, feeds)
+    finally:
+        connection.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,25 @@
+"""What every store must do, whichever database is underneath.
+
+A test module of a store defines the fixtures `store` (open) and `pass_time` (an async function by
+which the store's own clock moves on by so many seconds) and a subclass of `StoreContract`.
+"""
+
+from __future__ import annotations
+
+from store_contract_reads import ReadContract
+from store_contract_runs import LeaseContract, RunContract
+from store_contract_sweeps import SweepContract
+from store_contract_writes import BatchContract, SendContract, ThreadContract, UserContract
+
+
+class StoreContract(
+    ThreadContract,
+    SendContract,
+    RunContract,
+    LeaseContract,
+    UserContract,
+    BatchContract,
+    ReadContract,
+    SweepContract,
+):
+    """All of it."""

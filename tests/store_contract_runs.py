@@ -1,0 +1,346 @@
+"""The contract of units about runs: cancel, questions, appends, claims, leases, take-over."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from store_scene import (
+    LEASE_S,
+    NOW,
+    Scene,
+    completed,
+    context_of,
+    data_of,
+    delta,
+    message,
+    question,
+    run_context,
+    started,
+    types_of,
+)
+from threadcast.bus import RunSignal, RunsWaiting
+from threadcast.context import UserExecutionContext
+from threadcast.events import Address, AgentThinking, EventDraft, EventType
+from threadcast.store import (
+    AnswerInput,
+    AppendToRun,
+    CancelRun,
+    ClaimRuns,
+    Lease,
+    RenewLeases,
+    RunState,
+    Store,
+)
+
+PassTime = Callable[[float], Awaitable[None]]
+
+
+class RunContract:
+    """What people do to runs, and what runs append."""
+
+    async def test_cancel_before_the_start(self, store: Store) -> None:
+        scene = Scene(store)
+        context = context_of("ann")
+        await scene.send(context)
+        outcome = await scene.committed(CancelRun(context, "user"))
+        assert outcome.result == RunState(context.run_id, outcome.result.status, 3)
+        assert outcome.result.status == "cancelled"
+        assert data_of(outcome.events[0]) == {"reason": "user"}
+        again = await scene.committed(CancelRun(context, "user"))
+        assert again.events == ()
+        assert again.result.status == "cancelled"
+        assert await scene.claim() == []
+
+    async def test_cancel_a_running_run_marks_it(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        for reason in ("first", "second"):
+            outcome = await scene.committed(CancelRun(run_context(claimed), reason))
+            assert outcome.events == ()
+            assert tuple(outcome.hints) == (RunSignal(claimed.lease.run_id),)
+            assert outcome.result.status == "running"
+        report = await scene.result(RenewLeases(LEASE_S, [claimed.lease]))
+        assert dict(report.cancelled) == {claimed.lease.run_id: "first"}
+        assert report.lost == frozenset()
+
+    async def test_cancel_a_foreign_run(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        theirs = run_context(claimed)
+        await scene.thread("bob")
+        for user in ("bob", "nobody"):
+            context = UserExecutionContext.for_run(user, theirs.thread_id, theirs.run_id)
+            assert await scene.refused(CancelRun(context, "x")) == "not_found"
+        assert await scene.refused(CancelRun(context_of("ann"), "x")) == "not_found"
+
+    async def test_a_run_from_start_to_end(self, store: Store) -> None:
+        scene = Scene(store)
+        context = context_of("ann")
+        await scene.send(context)
+        scene.now += 1
+        claimed = (await scene.claim())[0]
+        thinking = EventDraft.of(EventType.AGENT_THINKING, AgentThinking("hm"))
+        assert await scene.result(AppendToRun(claimed.lease, [started(), thinking])) == 4
+        scene.now += 1
+        outcome = await scene.committed(AppendToRun(claimed.lease, [delta("a"), completed("a")]))
+        assert outcome.hints == []
+        assert {event.address is claimed.lease.address for event in outcome.events} == {True}
+        async with scene.session("ann") as session:
+            run = await session.run(context.run_id)
+        assert run is not None
+        assert (run.status, run.attempt) == ("completed", 1)
+        assert (run.created_at, run.started_at, run.ended_at) == (NOW, NOW + 1, NOW + 2)
+
+    async def test_nothing_after_the_end(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        for draft in (delta("x"), completed()):
+            assert await scene.refused(AppendToRun(claimed.lease, [draft])) == "run_finished"
+        drafts = [started(), completed(), delta("x")]
+        other = await scene.running("bob")
+        assert await scene.refused(AppendToRun(other.lease, drafts)) == "run_finished"
+        assert types_of(await scene.journal("ann")).count("agent_completed") == 1
+        assert len(await scene.journal("bob")) == 3
+
+    async def test_an_append_without_events(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        outcome = await scene.committed(AppendToRun(claimed.lease, [], state=b'{"step":1}'))
+        assert (outcome.result, list(outcome.events)) == (3, [])
+
+    async def test_append_needs_the_fence_and_the_user(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.thread("bob")
+        address = claimed.lease.address
+        for fence in (claimed.lease.fence - 1, claimed.lease.fence + 1):
+            assert await scene.refused(AppendToRun(Lease(address, fence), [delta("x")])) == "fenced"
+        foreign = Address("bob", address.thread_id, address.run_id)
+        unit = AppendToRun(Lease(foreign, claimed.lease.fence), [delta("x")])
+        assert await scene.refused(unit) == "not_found"
+        assert len(await scene.journal("ann")) == 3
+
+    async def test_deltas_do_not_move_the_thread(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(AppendToRun(claimed.lease, [delta("x")]))
+        async with scene.session("ann") as session:
+            thread = await session.thread(run_context(claimed).thread_id)
+        assert thread is not None
+        assert thread.last_seq == 3
+
+    async def test_a_question_and_its_answer(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        context = run_context(claimed)
+        await scene.committed(question(claimed.lease))
+        async with scene.session("ann") as session:
+            run = await session.run(context.run_id)
+            inputs = await session.inputs(context.run_id)
+        assert run is not None
+        assert run.status == "waiting"
+        assert [(row.input_id, row.ordinal, row.answered) for row in inputs] == [
+            ("input-1", 1, False)
+        ]
+        outcome = await scene.committed(AnswerInput(context, "input-1", {"yes": None}))
+        assert data_of(outcome.events[0]) == {"input_id": "input-1", "value": {"yes": None}}
+        assert tuple(outcome.hints) == (RunSignal(context.run_id),)
+        assert outcome.result.status == "running"
+        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "already_answered"
+        async with scene.session("ann") as session:
+            assert [row.value for row in await session.inputs(context.run_id)] == [{"yes": None}]
+        await scene.committed(AppendToRun(claimed.lease, [delta("thanks")]))
+
+    async def test_null_is_an_answer(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(question(claimed.lease))
+        await scene.committed(AnswerInput(run_context(claimed), "input-1", None))
+        async with scene.session("ann") as session:
+            rows = await session.inputs(claimed.lease.run_id)
+        assert [(row.answered, row.value) for row in rows] == [(True, None)]
+
+    async def test_answers_that_are_refused(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        context = run_context(claimed)
+        await scene.thread("bob")
+        await scene.committed(question(claimed.lease, expires_at=NOW + 5))
+        foreign = UserExecutionContext.for_run("bob", context.thread_id, context.run_id)
+        assert await scene.refused(AnswerInput(foreign, "input-1", 1)) == "not_found"
+        assert await scene.refused(AnswerInput(context, "input-9", 1)) == "not_found"
+        scene.now = NOW + 5
+        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
+        scene.now = NOW
+        await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "run_finished"
+        async with scene.session("bob") as session:
+            assert await session.inputs(context.run_id) == []
+            assert await session.run(context.run_id) is None
+
+
+class LeaseContract:
+    """Who owns a run."""
+
+    async def test_claim_gives_all_that_is_needed(self, store: Store) -> None:
+        scene = Scene(store)
+        context = context_of("ann")
+        await scene.send(context, content="do it")
+        claimed = (await scene.claim())[0]
+        address = claimed.lease.address
+        assert (address.user_id, address.thread_id, address.run_id) == context.isolation_key
+        assert (claimed.lease.fence, claimed.attempt) == (1, 1)
+        assert (claimed.agent, claimed.message, claimed.message_seq) == ("demo", "do it", 2)
+        assert (claimed.state, claimed.cancel_reason) == (None, None)
+        assert claimed.on_disconnect == "continue"
+        assert await scene.claim() == []
+
+    async def test_claim_in_the_batch_that_sends(self, store: Store) -> None:
+        scene = Scene(store)
+        _, claim = await scene.outcomes(
+            message(context_of("ann"), "now"), ClaimRuns("node-1", LEASE_S, ["demo"], 1)
+        )
+        assert [run.message for run in claim.result] == ["now"]  # type: ignore[union-attr]
+
+    async def test_claim_oldest_first_within_the_limit(self, store: Store) -> None:
+        scene = Scene(store)
+        contexts = [context_of(user) for user in ("ann", "bob", "cid")]
+        for context in contexts:
+            await scene.send(context)
+        first = await scene.claim(2)
+        rest = await scene.claim(2)
+        assert [run.lease.run_id for run in (*first, *rest)] == [c.run_id for c in contexts]
+
+    async def test_claim_only_known_agents(self, store: Store) -> None:
+        scene = Scene(store)
+        await scene.send(context_of("ann"), agent="other")
+        assert await scene.claim() == []
+        assert len(await scene.result(ClaimRuns("n", LEASE_S, {"other", "demo"}, 5))) == 1
+
+    async def test_a_thread_has_one_run_at_a_time_in_order(self, store: Store) -> None:
+        scene = Scene(store)
+        first = context_of("ann")
+        contexts = [first, *(context_of("ann", first.thread_id) for _ in range(2))]
+        for number, context in enumerate(contexts):
+            await scene.send(context, key=f"k{number}", new_thread=number == 0)
+        for number, context in enumerate(contexts):
+            claimed = await scene.claim()
+            assert [run.lease.run_id for run in claimed] == [context.run_id]
+            assert await scene.claim() == []
+            outcome = await scene.committed(AppendToRun(claimed[0].lease, [started(), completed()]))
+            assert (RunsWaiting() in outcome.hints) == (number < 2)
+
+    async def test_a_waiting_run_holds_its_thread(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(question(claimed.lease))
+        await scene.send(
+            context_of("ann", run_context(claimed).thread_id), key="k2", new_thread=False
+        )
+        assert await scene.claim() == []
+
+    async def test_a_lapsed_lease_that_nobody_took_still_writes(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await pass_time(LEASE_S + 1)
+        await scene.committed(AppendToRun(claimed.lease, [delta("x")]))
+        report = await scene.result(RenewLeases(LEASE_S, [claimed.lease]))
+        assert report.lost == frozenset()
+        assert (await scene.take_over()).requeued == []
+
+    async def test_renewed_leases_are_not_taken(self, store: Store, pass_time: PassTime) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await pass_time(LEASE_S - 1)
+        await scene.committed(RenewLeases(LEASE_S, [claimed.lease]))
+        await pass_time(LEASE_S - 1)
+        taken = await scene.take_over()
+        assert (list(taken.requeued), list(taken.ended)) == ([], [])
+
+    async def test_take_over_fences_the_old_owner_at_once(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        run_id = claimed.lease.run_id
+        await scene.committed(AppendToRun(claimed.lease, [delta("x")], state=b'{"step":2}'))
+        await pass_time(LEASE_S + 1)
+        assert list((await scene.take_over()).requeued) == [run_id]
+        assert await scene.refused(AppendToRun(claimed.lease, [delta("y")])) == "fenced"
+        report = await scene.result(RenewLeases(LEASE_S, [claimed.lease]))
+        assert report.lost == {run_id}
+        again = (await scene.claim(owner="node-2"))[0]
+        assert again.lease.run_id == run_id
+        assert again.lease.fence > claimed.lease.fence
+        assert (again.attempt, again.state, again.message) == (2, b'{"step":2}', "hello")
+        assert await scene.refused(AppendToRun(claimed.lease, [completed()])) == "fenced"
+        await scene.committed(AppendToRun(again.lease, [started(2), completed()]))
+        assert types_of(await scene.journal("ann")).count("agent_completed") == 1
+
+    async def test_leases_given_up_are_taken_at_once(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(RenewLeases(0, [claimed.lease]))
+        assert list((await scene.take_over()).requeued) == [claimed.lease.run_id]
+
+    async def test_a_run_that_may_not_be_retried_fails(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Scene(store)
+        once = await scene.running("ann", on_crash="fail")
+        often = await scene.running("bob")
+        await pass_time(LEASE_S + 1)
+        taken = await scene.take_over(attempts_max=1)
+        assert set(taken.ended) == {once.lease.run_id, often.lease.run_id}
+        for user in ("ann", "bob"):
+            last = (await scene.journal(user))[-1]
+            assert last.event_type is EventType.AGENT_FAILED
+            assert data_of(last)["code"] == "node_lost"
+        assert await scene.refused(AppendToRun(once.lease, [delta("x")])) == "fenced"
+        assert await scene.claim() == []
+
+    async def test_a_cancelled_run_whose_owner_is_gone_ends_as_cancelled(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(CancelRun(run_context(claimed), "user"))
+        await pass_time(LEASE_S + 1)
+        assert list((await scene.take_over()).ended) == [claimed.lease.run_id]
+        last = (await scene.journal("ann"))[-1]
+        assert (last.event_type.value, data_of(last)) == ("agent_cancelled", {"reason": "user"})
+
+    async def test_an_answer_reaches_a_run_between_two_owners(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        context = run_context(claimed)
+        await scene.committed(question(claimed.lease))
+        await pass_time(LEASE_S + 1)
+        await scene.take_over()
+        assert (await scene.result(AnswerInput(context, "input-1", "yes"))).status == "queued"
+        again = (await scene.claim(owner="node-2"))[0]
+        assert again.lease.run_id == context.run_id
+        await scene.committed(question(again.lease))
+        async with scene.session("ann") as session:
+            assert [row.value for row in await session.inputs(context.run_id)] == ["yes"]
+
+    async def test_renew_many_of_which_some_are_lost(self, store: Store) -> None:
+        scene = Scene(store)
+        for user in ("ann", "bob", "cid"):
+            await scene.send(context_of(user))
+        one, two, three = (run.lease for run in await scene.claim())
+        await scene.committed(AppendToRun(two, [started(), completed()]))
+        unknown = Lease(
+            type(one.address)("dan", three.address.thread_id, context_of("dan").run_id), 1
+        )
+        stale = Lease(three.address, three.fence + 1)
+        report = await scene.result(RenewLeases(LEASE_S, [one, two, stale, unknown]))
+        assert report.lost == {two.run_id, three.run_id, unknown.run_id}
+        assert msgspec.to_builtins(dict(report.cancelled)) == {}

@@ -1,0 +1,89 @@
+"""The contract of maintenance: compaction, retention, purging, forgetting."""
+
+from __future__ import annotations
+
+from store_scene import NOW, Scene, completed, context_of, data_of, delta, run_context, types_of
+from threadcast.store import AppendToRun, DeleteThread, RevokeSessions, Store, Sweep
+
+
+class SweepContract:
+    """Sweeps."""
+
+    async def test_compact_removes_deltas_of_ended_runs_only(self, store: Store) -> None:
+        scene = Scene(store)
+        ended = await scene.running("ann", key="k1")
+        live = await scene.running("ann", key="k2")
+        await scene.committed(AppendToRun(ended.lease, [delta("a"), delta("b")]))
+        await scene.committed(AppendToRun(live.lease, [delta("c")]))
+        await scene.committed(AppendToRun(ended.lease, [completed("ab")]))
+        assert await scene.result(Sweep("compact", NOW, 100)) == 0
+        assert 0 < await scene.result(Sweep("compact", NOW + 1, 100)) < 100
+        assert await scene.result(Sweep("compact", NOW + 1, 100)) == 0
+        events = await scene.journal("ann")
+        assert [data_of(e)["text"] for e in events if e.event_type == "agent_delta"] == ["c"]
+        assert (await store.heads(["ann"]))["ann"] == 10
+        seq = await scene.result(AppendToRun(live.lease, [delta("d")]))
+        assert seq == 11
+
+    async def test_compact_in_small_steps(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(AppendToRun(claimed.lease, [delta("x")] * 10))
+        await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        steps = 0
+        while await scene.result(Sweep("compact", NOW + 1, 3)) == 3:
+            steps += 1
+        assert steps >= 3
+        assert "agent_delta" not in types_of(await scene.journal("ann"))
+
+    async def test_trim_says_how_far(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann", content="old words")
+        await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        await scene.thread("bob")
+        scene.now = NOW + 100
+        await scene.thread("ann")
+        assert await scene.result(Sweep("trim", NOW + 50, 2)) == 2
+        while await scene.result(Sweep("trim", NOW + 50, 2)) == 2:
+            pass
+        async with scene.session("ann") as session:
+            head = await session.journal()
+            assert (head.head, head.trimmed) == (5, 4)
+            assert [e.seq for e in await session.events(0, limit=9, max_bytes=999)] == [5]
+            assert await session.search("words", limit=9) == []
+            assert await session.thread(run_context(claimed).thread_id) is not None
+        async with scene.session("bob") as session:
+            assert (await session.journal()).trimmed == 1
+        assert (await scene.send(context_of("ann"), content="x")).duplicate
+
+    async def test_trim_leaves_what_a_live_run_needs(self, store: Store) -> None:
+        scene = Scene(store)
+        await scene.send(context_of("ann"), content="still to do")
+        scene.now = NOW + 100
+        await scene.thread("ann")
+        await scene.result(Sweep("trim", NOW + 50, 100))
+        assert [run.message for run in await scene.claim()] == ["still to do"]
+
+    async def test_purge_removes_what_a_deleted_thread_left(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann", key="k1")
+        kept = await scene.thread("ann", "kept")
+        await scene.committed(AppendToRun(claimed.lease, [delta("x")] * 5, state=b"{}"))
+        await scene.committed(DeleteThread(run_context(claimed)))
+        assert await scene.result(Sweep("purge", NOW, 100)) == 0
+        while await scene.result(Sweep("purge", NOW + 1, 3)) == 3:
+            pass
+        assert types_of(await scene.journal("ann")) == ["thread_created", "thread_deleted"]
+        async with scene.session("ann") as session:
+            assert await session.thread(kept.thread_id) is not None
+            assert await session.timestamp(2) is None
+        assert (await scene.send(context_of("ann"), key="k1")).duplicate
+
+    async def test_forget_expired_revocations(self, store: Store) -> None:
+        scene = Scene(store)
+        for token, expires_at in (("old", NOW + 1), ("new", NOW + 100)):
+            await scene.committed(RevokeSessions(context_of("ann"), None, token, expires_at))
+        assert await scene.result(Sweep("forget", NOW + 50, 10)) == 1
+        async with scene.session("ann") as session:
+            assert not await session.token_revoked("old")
+            assert await session.token_revoked("new")

@@ -1,0 +1,378 @@
+"""Files that cannot be used, disks that fail: one honest line, or one honest outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from faulty_vfs import FaultyVfs
+from store_scene import NOW, Scene, context_of, delta, message
+from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
+from threadcast.store import AppendToRun, Store
+from threadcast.store_sqlite import SqliteStore
+from threadcast.store_sqlite.backup import back_up
+from threadcast.store_sqlite.schema import Migration, load_migrations, migrate
+from threadcast.testing.clock import ManualClock
+
+CLOCK = ManualClock(NOW)
+
+
+def content_of(path: Path) -> bytes | None:
+    """The bytes of a file, if it is one."""
+    return path.read_bytes() if path.is_file() else None
+
+
+def is_healthy(store: Store) -> bool:
+    """Ask, because the answer changes."""
+    return store.healthy
+
+
+async def refusal(path: Path, *, create: bool = True) -> str:
+    """Why this file cannot be opened; the file must be left as it is."""
+    before = content_of(path)
+    with pytest.raises(ConfigurationError) as caught:
+        await SqliteStore(path, clock=CLOCK, create=create).open()
+    assert content_of(path) == before
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+async def filled(path: Path) -> None:
+    """A database with some events in it, closed."""
+    store = SqliteStore(path, clock=CLOCK)
+    await store.open()
+    scene = Scene(store)
+    claimed = await scene.running("ann")
+    await scene.committed(AppendToRun(claimed.lease, [delta("x" * 500)] * 200))
+    await store.close()
+
+
+class TestOpening:
+    """D1, D2, D3, D5."""
+
+    async def test_no_folder(self, tmp_path: Path) -> None:
+        text = await refusal(tmp_path / "nowhere" / "a.db")
+        assert "no such file or directory" in text
+        assert "set database_url" in text
+
+    async def test_no_file(self, tmp_path: Path) -> None:
+        assert "no such file" in await refusal(tmp_path / "a.db", create=False)
+        assert os.listdir(tmp_path) == []
+
+    async def test_a_folder(self, tmp_path: Path) -> None:
+        assert "is a directory" in await refusal(tmp_path)
+
+    @pytest.mark.skipif(not Path("/proc").is_mount(), reason="needs /proc")
+    async def test_a_place_that_cannot_be_written(self) -> None:
+        assert "cannot open /proc/a.db: " in await refusal(Path("/proc/a.db"))
+
+    async def test_no_permission(self, tmp_path: Path) -> None:
+        if os.geteuid() == 0:
+            pytest.skip("root may write everywhere")
+        path = tmp_path / "a.db"
+        await filled(path)
+        path.chmod(0o400)
+        assert "permission denied" in await refusal(path)
+
+    @pytest.mark.parametrize(
+        "content", [b"hello, this is a text file\n" * 50, b"SQLite", b"\0" * 99]
+    )
+    async def test_not_a_database(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "a.db"
+        path.write_bytes(content)
+        assert "is not a SQLite database; nothing was changed" in await refusal(path)
+
+    async def test_a_database_of_another_program(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        connection = apsw.Connection(str(path))
+        connection.execute("CREATE TABLE theirs (x)")
+        connection.close()
+        assert "is a database of another program" in await refusal(path)
+
+    async def test_a_file_that_was_cut(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        await filled(path)
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.truncate(size - 3 * 4_096)
+        pages = size // 4_096
+        text = await refusal(path)
+        assert f"integrity check failed (page {pages - 2} of {pages} is missing)" in text
+        assert "restore from backup" in text
+
+    @pytest.mark.parametrize("page", [1, 2, 7, 30])
+    async def test_a_page_of_noise(self, tmp_path: Path, page: int) -> None:
+        path = tmp_path / "a.db"
+        await filled(path)
+        start = 100 if page == 1 else (page - 1) * 4_096
+        with path.open("r+b") as file:
+            file.seek(start)
+            file.write(b"\xa5" * (page * 4_096 - start))
+        text = await refusal(path)
+        assert "integrity check failed" in text
+        assert "restore from backup" in text
+
+    async def test_a_second_store_on_the_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        store = SqliteStore(path, clock=CLOCK)
+        await store.open()
+        with pytest.raises(StoreInUse) as caught:
+            await SqliteStore(path, clock=CLOCK).open()
+        assert f"in use by pid {os.getpid()} since 2025-11-20T09:00:00+00:00" in str(caught.value)
+        await Scene(store).thread("ann")
+        await store.close()
+        await filled(path)
+
+    async def test_the_lock_ends_with_its_process(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        program = (
+            "import asyncio, os, sys\n"
+            "from threadcast.clock import SystemClock\n"
+            "from threadcast.store_sqlite import SqliteStore\n"
+            "store = SqliteStore(sys.argv[1], clock=SystemClock())\n"
+            "asyncio.run(store.open())\n"
+            "print('open', flush=True)\n"
+            "sys.stdin.read()\n"
+            "os.abort()\n"
+        )
+        process = subprocess.Popen(  # noqa: ASYNC220 - it is waited for by its own words
+            [sys.executable, "-c", program, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"open\n"
+            assert f"in use by pid {process.pid} since" in await refusal(path)
+        finally:
+            process.kill()
+            process.communicate()
+        await filled(path)
+
+    async def test_a_newer_schema(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        await filled(path)
+        known = load_migrations()[-1].version
+        connection = apsw.Connection(str(path))
+        connection.pragma("user_version", known + 1)
+        connection.close()
+        text = await refusal(path)
+        assert f"database is version {known + 1}, this program knows {known}" in text
+
+
+class TestMigrations:
+    """D6."""
+
+    FIRST = Migration(1, "0001_a.sql", "CREATE TABLE a (x); CREATE TABLE b (y);")
+    SECOND = Migration(2, "0002_b.sql", "ALTER TABLE a ADD COLUMN z; INSERT INTO a VALUES (1, 2);")
+    BROKEN = Migration(3, "0003_c.sql", "DROP TABLE b; CREATE TABLE a (x);")
+
+    @pytest.fixture
+    def connection(self) -> Iterator[apsw.Connection]:
+        connection = apsw.Connection(":memory:")
+        yield connection
+        connection.close()
+
+    def test_step_by_step(
+        self, connection: apsw.Connection, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert migrate(connection, [self.FIRST]) == 0
+        assert not caplog.records
+        with caplog.at_level(logging.WARNING, "threadcast.store"):
+            assert migrate(connection, [self.FIRST, self.SECOND]) == 1
+        assert "backup" in caplog.text
+        assert migrate(connection, [self.FIRST, self.SECOND]) == 2
+        assert connection.execute("SELECT x, z FROM a").fetchall() == [(1, 2)]
+
+    def test_a_crash_inside_leaves_the_version_it_had(self, connection: apsw.Connection) -> None:
+        migrate(connection, [self.FIRST])
+        with pytest.raises(apsw.SQLError):
+            migrate(connection, [self.FIRST, self.SECOND, self.BROKEN])
+        assert connection.pragma("user_version") == 1
+        assert connection.execute("SELECT * FROM b").fetchall() == []
+        assert migrate(connection, [self.FIRST, self.SECOND]) == 1
+
+    def test_versions_are_without_holes(self) -> None:
+        migrations = load_migrations()
+        assert [step.version for step in migrations] == list(range(1, len(migrations) + 1))
+
+
+@pytest.fixture
+def vfs() -> Iterator[FaultyVfs]:
+    vfs = FaultyVfs("faulty")
+    yield vfs
+    vfs.unregister()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, vfs: FaultyVfs) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "a.db", clock=CLOCK, vfs="faulty")
+    await store.open()
+    yield store
+    vfs.fault = lambda _operation, _file: None
+    await store.close()
+
+
+async def failure(store: Store, key: str) -> ThreadcastError:
+    """The error of a commit that must fail."""
+    with pytest.raises(ThreadcastError) as caught:
+        await store.commit([message(context_of("ann"), key=key)], now=NOW)
+    return caught.value
+
+
+class TestFailingDisk:
+    """D7."""
+
+    async def test_a_full_disk_is_said_and_healed(self, store: SqliteStore, vfs: FaultyVfs) -> None:
+        scene = Scene(store)
+        await scene.send(context_of("ann"), key="k1")
+        vfs.fault = lambda operation, _: apsw.FullError if operation == "write" else None
+        for _ in range(3):
+            assert (await failure(store, "k2")).code == "storage_full"
+            assert not is_healthy(store)
+            assert len(await scene.journal("ann")) == 2
+        vfs.fault = lambda _operation, _file: None
+        assert not (await scene.send(context_of("ann"), key="k2")).duplicate
+        assert is_healthy(store)
+        assert [event.seq for event in await scene.journal("ann")] == [1, 2, 3, 4]
+
+    async def test_a_failed_sync_is_unknown(self, store: SqliteStore, vfs: FaultyVfs) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        vfs.fault = lambda operation, _: apsw.IOError if operation == "sync" else None
+        assert isinstance(await failure(store, "k2"), OutcomeUnknown)
+        assert not is_healthy(store)
+        vfs.fault = lambda _operation, _file: None
+        head = (await store.heads(["ann"]))["ann"]
+        accepted = await scene.send(context_of("ann"), key="k2")
+        assert accepted.duplicate == (head > 3)
+        await scene.committed(AppendToRun(claimed.lease, [delta("on")]))
+        assert is_healthy(store)
+        events = await scene.journal("ann")
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+
+    async def test_a_failed_write_is_never_called_stored(
+        self, store: SqliteStore, vfs: FaultyVfs
+    ) -> None:
+        """Fail the n-th write of a commit, for every n: the answer is never a lie."""
+        scene = Scene(store)
+        await scene.send(context_of("ann"), key="first")
+        for fatal in range(1, 30):
+            count = 0
+
+            def fault(operation: str, file: str, fatal: int = fatal) -> type[apsw.Error] | None:
+                nonlocal count
+                count += operation == "write" and file.endswith("-wal")
+                return apsw.IOError if count == fatal else None
+
+            vfs.fault = fault
+            said = await self._try_to_send(scene, f"k{fatal}")
+            vfs.fault = lambda _operation, _file: None
+            again = await scene.send(context_of("ann"), key=f"k{fatal}", user_runs_max=100)
+            assert (said, again.duplicate) not in (("stored", False), ("unavailable", True))
+        events = await scene.journal("ann")
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+
+    async def _try_to_send(self, scene: Scene, key: str) -> str:
+        try:
+            await scene.send(context_of("ann"), key=key, user_runs_max=100)
+        except ThreadcastError as error:
+            return error.code
+        return "stored"
+
+    async def test_reads_go_on_while_the_disk_is_full(
+        self, store: SqliteStore, vfs: FaultyVfs
+    ) -> None:
+        scene = Scene(store)
+        context = await scene.thread("ann", "still here")
+        vfs.fault = lambda operation, _: apsw.FullError if operation == "write" else None
+        await failure(store, "k")
+        async with scene.session("ann") as session:
+            thread = await session.thread(context.thread_id)
+        assert thread is not None
+        assert thread.title == "still here"
+
+
+class TestReplacedFile:
+    """D8."""
+
+    @pytest.mark.parametrize("what", ["deleted", "replaced", "log deleted"])
+    async def test_commits_stop_within_five_seconds(self, tmp_path: Path, what: str) -> None:
+        clock = ManualClock(NOW)
+        path = tmp_path / "a.db"
+        store = SqliteStore(path, clock=clock)
+        await store.open()
+        await Scene(store).thread("ann")
+        if what == "log deleted":
+            (tmp_path / "a.db-wal").unlink()
+        else:
+            path.rename(tmp_path / "moved.db")
+        if what == "replaced":
+            path.write_bytes(b"")
+        clock.advance(5)
+        error = await failure(store, "k")
+        assert (error.code, is_healthy(store)) == ("unavailable", False)
+        assert "deleted or replaced" in error.message
+        await store.close()
+
+    async def test_readiness_notices_without_a_commit(self, tmp_path: Path) -> None:
+        clock = ManualClock(NOW)
+        store = SqliteStore(tmp_path / "a.db", clock=clock)
+        await store.open()
+        (tmp_path / "a.db").rename(tmp_path / "moved.db")
+        clock.advance(5)
+        assert not is_healthy(store)
+        (tmp_path / "moved.db").rename(tmp_path / "a.db")
+        clock.advance(5)
+        await Scene(store).thread("ann")
+        await store.close()
+
+
+class TestBackup:
+    """D14."""
+
+    async def test_a_backup_under_load_is_a_prefix(self, tmp_path: Path) -> None:
+        store = SqliteStore(tmp_path / "a.db", clock=CLOCK)
+        await store.open()
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        target = tmp_path / "copy.db"
+        backup = asyncio.create_task(asyncio.to_thread(back_up, tmp_path / "a.db", target))
+        commits = 0
+        while not backup.done() or commits < 20:
+            await scene.committed(AppendToRun(claimed.lease, [delta(str(commits))] * 5))
+            commits += 1
+        await backup
+        original = await scene.journal("ann")
+        async with scene.session("ann") as session:
+            feed = (await session.journal()).feed
+        await store.close()
+        assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+        restored = SqliteStore(target, clock=CLOCK)
+        await restored.open()
+        copied = await Scene(restored).journal("ann")
+        assert len(copied) >= 3
+        assert [e.payload for e in copied] == [e.payload for e in original[: len(copied)]]
+        async with Scene(restored).session("ann") as session:
+            head = await session.journal()
+        assert head.head == len(copied)
+        assert head.feed not in (None, feed)
+        await restored.close()
+
+    async def test_a_backup_overwrites_nothing(self, tmp_path: Path) -> None:
+        await filled(tmp_path / "a.db")
+        (tmp_path / "copy.db").write_bytes(b"precious")
+        with pytest.raises(ConfigurationError, match="exists already"):
+            back_up(tmp_path / "a.db", tmp_path / "copy.db")
+        with pytest.raises(ConfigurationError, match="cannot back up"):
+            back_up(tmp_path / "missing.db", tmp_path / "other.db")
+        assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
