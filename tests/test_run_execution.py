@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import math
 import sys
@@ -153,6 +154,12 @@ def _swallows(run: Run) -> AsyncIterator[str]:
     return bad()
 
 
+async def _swallows_and_answers(run: Run) -> str:
+    with contextlib.suppress(ThreadcastError):
+        run.usage(math.inf)
+    return "as if nothing had happened"
+
+
 def _is_not_async(run: Run) -> Any:
     return "text"
 
@@ -174,6 +181,7 @@ def _is_not_async(run: Run) -> Any:
         pytest.param(_returns("x" * 300_000), id="large answer"),
         pytest.param(_returns("\ud800"), id="returns surrogate"),
         pytest.param(_swallows, id="swallows the error"),
+        pytest.param(_swallows_and_answers, id="swallows it and answers"),
         pytest.param(_is_not_async, id="not async"),
         pytest.param(_saves_nan, id="checkpoint"),
         pytest.param(_reports_bytes, id="usage"),
