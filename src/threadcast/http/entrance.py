@@ -152,12 +152,8 @@ class _Visit:
     def _check_origin(self, host: str) -> None:
         request = self._request
         origin = header(request, b"origin")
-        self._node.origins.check(
-            origin,
-            scheme=request.scope["scheme"],
-            host=host,
-            credential="authorization" in request.headers,
-        )
+        # Where a credential is needed, a request without one is refused anyway; probes have none.
+        self._node.origins.check(origin, scheme=request.scope["scheme"], host=host, credential=True)
         self._headers.append((b"vary", b"origin"))
         if origin is not None:
             self._headers.append((b"access-control-allow-origin", origin.encode("latin-1")))

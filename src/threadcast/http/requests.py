@@ -17,6 +17,7 @@ from starlette.requests import Request
 from ..errors import ThreadcastError
 from ..json_input import decode_object
 from .answers import JSON_TYPE
+from .paging import whole_number
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -111,12 +112,12 @@ async def read_object(request: Request, expected: type[T], *, max_bytes: int) ->
             `body_too_large`, `request_timeout`, or what `json_input.decode_object` raises.
     """
     _check_type(request)
-    return decode_object(await _read_body(request, max_bytes), expected)
+    return decode_object(await read_body(request, max_bytes), expected)
 
 
 async def read_optional_object(request: Request, expected: type[T], *, max_bytes: int) -> T:
     """As `read_object`, but nothing at all counts as an empty object."""
-    body = await _read_body(request, max_bytes)
+    body = await read_body(request, max_bytes)
     if body or header(request, b"content-type", "unsupported_media_type") is not None:
         _check_type(request)
     return decode_object(body or b"{}", expected)
@@ -128,31 +129,42 @@ def _check_type(request: Request) -> None:
         raise ThreadcastError("unsupported_media_type", f"expected Content-Type: {JSON_TYPE}")
 
 
-async def _read_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(
+    request: Request, max_bytes: int, *, slow_after_s: float = _BODY_SLOW_AFTER_S
+) -> bytes:
+    """The whole body.
+
+    Args:
+        request: its body was not read yet.
+        max_bytes: it is refused as soon as more are announced or have come.
+        slow_after_s: from then on, at least 1,024 bytes a second must have come.
+
+    Raises:
+        ThreadcastError: `content_encoding_not_supported`, `body_too_large`, `request_timeout`.
+    """
     if (header(request, b"content-encoding") or "identity").lower() != "identity":
         raise ThreadcastError("content_encoding_not_supported")
-    announced = header(request, b"content-length")
-    if announced is not None and (not announced.isdecimal() or int(announced) > max_bytes):
+    announced = whole_number(header(request, b"content-length") or "0")
+    if announced is None or announced > max_bytes:
         raise _too_large(max_bytes)
     try:
-        return await _gather(request, max_bytes)
+        return await _gather(request, max_bytes, slow_after_s)
     except TimeoutError:
         raise ThreadcastError(
             "request_timeout", f"expected at least {_BODY_BYTES_PER_S_MIN} bytes a second"
         ) from None
 
 
-async def _gather(request: Request, max_bytes: int) -> bytes:
+async def _gather(request: Request, max_bytes: int, slow_after_s: float) -> bytes:
     """Read what comes, for as long as it comes fast enough."""
     body = bytearray()
     started = asyncio.get_running_loop().time()
-    async with asyncio.timeout_at(started + _BODY_SLOW_AFTER_S) as bound:
+    async with asyncio.timeout_at(started + slow_after_s) as bound:
         async for chunk in request.stream():
             body += chunk
             if len(body) > max_bytes:
                 raise _too_large(max_bytes)
-            earned_s = len(body) / _BODY_BYTES_PER_S_MIN
-            bound.reschedule(started + max(_BODY_SLOW_AFTER_S, earned_s))
+            bound.reschedule(started + max(slow_after_s, len(body) / _BODY_BYTES_PER_S_MIN))
     return bytes(body)
 
 

@@ -132,6 +132,9 @@ class EventStream:
         try:
             if await self._live(connection, outbound, receive):
                 await self._finish(outbound, send)
+        except ThreadcastError:
+            services.metrics.connects.labels("refused").inc()
+            raise
         finally:
             await outbound.close()
             self._state.move(ConnectionState.CLOSED)

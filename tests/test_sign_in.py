@@ -1,0 +1,88 @@
+"""Who may come in, and how often strangers may try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from threadcast.auth import Identity
+from threadcast.authenticator import Authenticator
+from threadcast.context import UserExecutionContext
+from threadcast.errors import ThreadcastError
+from threadcast.session import RequestScopedSessionFactory
+from threadcast.settings import Settings
+from threadcast.sign_in import SignIn, unrevoked_head
+from threadcast.store import RevokeSessions
+from threadcast.store_sqlite import SqliteStore
+from threadcast.testing.clock import ManualClock
+from token_forge import NOW, SECRET, token
+
+
+def sign_in(clock: ManualClock) -> SignIn:
+    settings = Settings(
+        jwt_secret=SECRET, unauthenticated_per_address=2, unauthenticated_window_s=10.0
+    )
+    return SignIn(Authenticator.from_settings(settings, clock=clock), settings, clock)
+
+
+def test_w16_an_address_may_visit_so_often_in_a_window() -> None:
+    clock = ManualClock()
+    door = sign_in(clock)
+    door.admit_stranger("a")
+    door.admit_stranger("a")
+    with pytest.raises(ThreadcastError, match="rate_limited") as refused:
+        door.admit_stranger("a")
+    assert refused.value.retry_after_ms == 5_001
+    door.admit_stranger("b")
+    clock.advance(5.0)
+    door.admit_stranger("a")
+
+
+async def test_a27_wrong_tokens_count_and_good_ones_do_not() -> None:
+    door = sign_in(ManualClock(now=NOW))
+    for number in range(2):
+        with pytest.raises(ThreadcastError, match="token_invalid"):
+            await door.verify(f"wrong{number}", "a")
+    with pytest.raises(ThreadcastError, match="rate_limited"):
+        await door.verify("wrong", "a")
+    for _ in range(3):
+        assert (await door.verify(token(), "a")).user_id == "u-17"
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "token_id", "revoked"),
+    [
+        (NOW - 1, None, True),
+        (None, None, True),
+        (NOW, None, False),
+        (NOW + 1, "kept", False),
+        (NOW + 1, "void", True),
+    ],
+)
+async def test_a24_a_credential_counts_until_it_is_revoked(
+    tmp_path: Path, issued_at: float | None, token_id: str | None, revoked: bool
+) -> None:
+    store = SqliteStore(tmp_path / "events.db", clock=ManualClock(now=NOW))
+    await store.open()
+    try:
+        sessions = RequestScopedSessionFactory(store)
+        context = UserExecutionContext.create("u-17", "test")
+        other = UserExecutionContext.create("u-18", "test")
+        units = [
+            RevokeSessions(context, before=NOW),
+            RevokeSessions(context, before=None, token_id="void"),
+            RevokeSessions(other, before=NOW + 100),
+        ]
+        await store.commit(units, now=NOW)
+        identity = Identity(
+            user_id="u-17", expires_at=NOW + 9, issued_at=issued_at, token_id=token_id
+        )
+        async with sessions.open(context) as session:
+            if revoked:
+                with pytest.raises(ThreadcastError, match="revoked"):
+                    await unrevoked_head(session, identity)
+            else:
+                assert (await unrevoked_head(session, identity)).revoked_before == NOW
+    finally:
+        await store.close()
