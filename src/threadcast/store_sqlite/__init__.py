@@ -25,7 +25,9 @@ from .connections import (
     check_header,
     damaged,
     is_damage,
+    make_durable,
     open_reader,
+    open_unchanged,
     open_writer,
     prepare_file,
     quick_check,
@@ -34,7 +36,7 @@ from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
 from .readers import ReaderPool
-from .schema import load_migrations, migrate
+from .schema import load_migrations, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
 
@@ -113,10 +115,13 @@ class SqliteStore:
             self._lock.acquire(now=self._clock.now())
             undo.callback(self._lock.release)
             check_header(self._path)
-            connection = self._connect_writer()
+            connection = open_unchanged(self._path, vfs=self._vfs)
             undo.callback(connection.close)
+            migrations = load_migrations()
+            version_of(connection, migrations)
             quick_check(connection, self._path)
-            migrate(connection, load_migrations())
+            make_durable(connection, synchronous=self.SYNCHRONOUS)
+            migrate(connection, migrations)
             writer = Writer(
                 connection,
                 reopen=self._connect_writer,

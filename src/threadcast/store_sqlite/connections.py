@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 
 _BUSY_TIMEOUT_MS = 1_000
 _STATEMENTS_MAX = 200
+_WRITER_CACHE_KIB = 65_536
 DATA_FILE_MODE = 0o600
 _FULL_CHECK_MAX_BYTES = 16 * 1024 * 1024
 _HEADER_BYTES = 100
@@ -72,32 +73,51 @@ def damaged(path: Path, what: str) -> ConfigurationError:
     )
 
 
-def open_writer(path: Path, *, vfs: str | None, synchronous: str) -> apsw.Connection:
-    """Open the one connection that writes, with its durability set and read back.
-
-    Args:
-        path: the database file, which exists.
-        vfs: the name of a registered VFS; None for the system's.
-        synchronous: the durability of commits.
+def open_unchanged(path: Path, *, vfs: str | None) -> apsw.Connection:
+    """Open a connection that can write and has not changed anything yet.
 
     Raises:
-        ConfigurationError: the file is damaged, or a setting did not hold.
         apsw.Error: it cannot be opened now.
     """
     connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_MAX)
+    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    return connection
+
+
+def make_durable(connection: apsw.Connection, *, synchronous: str) -> None:
+    """Set how commits reach the disk, and read it back.
+
+    Args:
+        connection: is to write.
+        synchronous: the durability of commits.
+
+    Raises:
+        ConfigurationError: a setting did not hold.
+        apsw.Error: the file cannot be used now.
+    """
+    mode = connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", synchronous)
+    connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("cache_size", -_WRITER_CACHE_KIB)
+    connection.pragma("temp_store", 2)
+    held = connection.pragma("synchronous")
+    if mode != "wal" or held != _SYNCHRONOUS_CODE[synchronous]:
+        raise ConfigurationError(
+            f"{connection.filename}: expected journal_mode wal and synchronous {synchronous},"
+            f" got {mode} and {held}; this file system cannot keep the database safe"
+        )
+
+
+def open_writer(path: Path, *, vfs: str | None, synchronous: str) -> apsw.Connection:
+    """Open a writing connection on a database that was checked before.
+
+    Raises:
+        ConfigurationError: a setting did not hold.
+        apsw.Error: it cannot be opened now.
+    """
+    connection = open_unchanged(path, vfs=vfs)
     try:
-        connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
-        mode = connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", synchronous)
-        connection.pragma("wal_autocheckpoint", 0)
-        connection.pragma("cache_size", -65_536)
-        connection.pragma("temp_store", 2)
-        held = connection.pragma("synchronous")
-        if mode != "wal" or held != _SYNCHRONOUS_CODE[synchronous]:
-            raise ConfigurationError(
-                f"{path}: expected journal_mode wal and synchronous {synchronous},"
-                f" got {mode} and {held}; this file system cannot keep the database safe"
-            )
+        make_durable(connection, synchronous=synchronous)
     except BaseException:
         connection.close()
         raise

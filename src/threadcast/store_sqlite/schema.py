@@ -39,24 +39,42 @@ def load_migrations() -> tuple[Migration, ...]:
     )
 
 
+def version_of(connection: apsw.Connection, migrations: Sequence[Migration]) -> int:
+    """The schema's version, 0 for a database without anything in it; changes nothing.
+
+    Raises:
+        ConfigurationError: the database is of another program, or newer than this one.
+    """
+    newest = migrations[-1].version
+    application_id = connection.pragma("application_id")
+    if application_id != APPLICATION_ID:
+        if application_id != 0 or connection.execute("SELECT count(*) FROM sqlite_schema").get:
+            raise ConfigurationError(f"{connection.filename} is a database of another program")
+        return 0
+    version = int(connection.pragma("user_version"))
+    if version > newest:
+        raise ConfigurationError(
+            f"{connection.filename}: database is version {version}, this program knows {newest}"
+        )
+    return version
+
+
 def migrate(connection: apsw.Connection, migrations: Sequence[Migration]) -> int:
     """Bring the database to the newest version in one transaction; the version it had.
 
     A crash inside leaves the version that it had.
 
     Raises:
-        ConfigurationError: the database is of another program, or newer than this one.
+        ConfigurationError: see `version_of`.
     """
     newest = migrations[-1].version
-    version = _version(connection)
-    if version > newest:
-        raise ConfigurationError(f"database is version {version}, this program knows {newest}")
+    version = version_of(connection, migrations)
     if version == newest:
         return version
     if version > 0:
         _logger.warning(
-            "migrating %s from version %d to %d in one transaction; a backup made now is the way"
-            " back to the older program",
+            "migrating %s from version %d to %d in one transaction; a backup made before is the"
+            " only way back to the older program",
             *(connection.filename, version, newest),
         )
     with connection:
@@ -65,18 +83,3 @@ def migrate(connection: apsw.Connection, migrations: Sequence[Migration]) -> int
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {newest}")
     return version
-
-
-def _version(connection: apsw.Connection) -> int:
-    """The schema's version, 0 for a database without anything in it.
-
-    Raises:
-        ConfigurationError: it holds something else.
-    """
-    application_id = connection.pragma("application_id")
-    if application_id == APPLICATION_ID:
-        return int(connection.pragma("user_version"))
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if application_id != 0 or tables:
-        raise ConfigurationError(f"{connection.filename} is a database of another program")
-    return 0
