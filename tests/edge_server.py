@@ -30,13 +30,17 @@ class SteeredApp:
     Attributes:
         ends: the `websocket.disconnect` message of every connection that ended.
         gone: every OSError that `send` raised before an accept.
-        gate: set when connections to `/held` may be accepted.
+        begun: the path of every upgrade.
+        marks: what came behind the word `mark`.
+        writers: the frame writer of every connection that was accepted.
+        gate: set when a connection that waits (`/held`, `wait`) may go on.
     """
 
     def __init__(self) -> None:
         self.ends: queue.Queue[Message] = queue.Queue()
         self.gone: queue.Queue[OSError] = queue.Queue()
         self.begun: queue.Queue[str] = queue.Queue()
+        self.marks: queue.Queue[str] = queue.Queue()
         self.writers: queue.Queue[FrameWriter] = queue.Queue()
         self.gate: asyncio.Event | None = None
 
@@ -52,6 +56,9 @@ class SteeredApp:
         self.begun.put(path)
         if path == "/refused":
             await _refuse(send)
+            return
+        if path == "/closed":
+            await send({"type": "websocket.close"})
             return
         if path == "/held":
             self.gate = asyncio.Event()
@@ -72,6 +79,9 @@ class SteeredApp:
             word, _, rest = message["text"].partition(" ")
             if word == "limit":
                 writer.message_max_bytes = int(rest)
+                await send({"type": "websocket.send", "text": "raised"})
+            elif word == "mark":
+                self.marks.put(rest)
             elif word == "close":
                 await send({"type": "websocket.close", "code": int(rest), "reason": "asked"})
             elif word == "length":
@@ -82,6 +92,12 @@ class SteeredApp:
             else:
                 await send({"type": "websocket.send", "text": message["text"]})
         self.ends.put(message)
+
+    def forget(self) -> None:
+        """Empty all queues, between two tests."""
+        for events in (self.ends, self.gone, self.begun, self.marks, self.writers):
+            with events.mutex:
+                events.queue.clear()
 
     async def next_end(self, *, deadline_s: float = WAIT_S) -> Message:
         """The next connection's end."""

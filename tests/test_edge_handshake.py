@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge_server import Serving, held_connections, serving
+from edge_server import WAIT_S, Serving, held_connections, serving
 from raw_client import KEY, RawClient, request
 from threadcast.edge import EdgeLimits
 from threadcast.edge.handshake import check_upgrade
@@ -16,9 +16,16 @@ from threadcast.edge.problem import Refusal
 
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def server(request: pytest.FixtureRequest) -> Iterator[Serving]:
+def shared(request: pytest.FixtureRequest) -> Iterator[Serving]:
     with serving(loop=request.param, close_timeout_s=1.0) as running:
         yield running
+
+
+@pytest.fixture
+async def server(shared: Serving) -> Serving:
+    await shared.settled(0)
+    shared.app.forget()
+    return shared
 
 
 def plain(path: str = "/", *headers: str, method: str = "GET", version: str = "1.1") -> bytes:
@@ -168,12 +175,11 @@ async def test_w13_client_gone_before_101(server: Serving, leave: str) -> None:
     before = server.connections
     async with await RawClient.open(server.port) as client:
         await client.send(request("/held"))
-        while await asyncio.to_thread(server.app.begun.get, timeout=5) != "/held":
-            pass
+        assert await asyncio.to_thread(server.app.begun.get, timeout=WAIT_S) == "/held"
         getattr(client, leave)()
         await server.settled(before, deadline_s=1.0)
         server.open_gate()
-        assert await asyncio.to_thread(server.app.gone.get, timeout=5)
+        assert await asyncio.to_thread(server.app.gone.get, timeout=WAIT_S)
         assert await client.read_end() == b""
 
 

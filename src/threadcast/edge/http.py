@@ -151,6 +151,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         """A request begins."""
         self._in_head = True
         self._head_bytes = 0
+        self._unparsed_bytes = 0
         self._line_is_whole = False
         self._start_head_timer()
         super().on_message_begin()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 from collections.abc import Sequence
 
-from .frames import TOO_BIG
+from .frames import TOO_BIG, text_frame
 from .limits import EdgeLimits
 
-_TEXT_FINAL = 0x81
 _CLOSE_FINAL = 0x88
 _MASKED = 0x80
 
@@ -73,6 +73,8 @@ async def _close_code_for(
         return await _read_close(reader)
     finally:
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 def _request(host: str, port: int, path: str, headers: Sequence[tuple[str, str]]) -> bytes:
@@ -91,8 +93,9 @@ def _request(host: str, port: int, path: str, headers: Sequence[tuple[str, str]]
 
 def _masked_text(payload: bytes) -> bytes:
     """A client's text frame; an all-zero mask leaves the payload as it is."""
-    header = bytes((_TEXT_FINAL, _MASKED | 127)) + len(payload).to_bytes(8, "big")
-    return header + bytes(4) + payload
+    unmasked = text_frame(payload)
+    header = unmasked[: len(unmasked) - len(payload)]
+    return bytes((header[0], header[1] | _MASKED)) + header[2:] + bytes(4) + payload
 
 
 async def _read_close(reader: asyncio.StreamReader) -> int:

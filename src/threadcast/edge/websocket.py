@@ -31,6 +31,7 @@ from .vigil import Vigil
 logger = logging.getLogger("threadcast.edge")
 
 _DISCARD_MAX_BYTES = 1_048_576
+_SHUTDOWN_LINGER_S = 2.0
 _STALLED = 4408
 _INTERNAL_ERROR = 1011
 _RESTART = 1012
@@ -347,6 +348,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self._refuse("shutting_down", ("retry-after", "2"))
         else:
             self.close(_RESTART, "restart")
+        self._bound_end(_SHUTDOWN_LINGER_S)
 
     def eof_received(self) -> bool:
         """Called by the transport: the client will send nothing more."""
@@ -406,6 +408,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self._intake.drop()
             self._opening = None
         if self._end_timer is None:
-            self._end_timer = self._loop.call_later(
-                self._config.limits.close_timeout_s, self.transport.abort
-            )
+            self._bound_end(self._config.limits.close_timeout_s)
+
+    def _bound_end(self, seconds: float) -> None:
+        """See to it that the TCP connection is gone by then, even if the client does nothing."""
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+        self._end_timer = self._loop.call_later(seconds, self.transport.abort)
