@@ -1,0 +1,260 @@
+/** The page: puts the parts together and shows what they say, at most once per frame. */
+
+import { Client } from "./client.js";
+import { askText, askWhether } from "./dialogs.js";
+import { setText } from "./dom.js";
+import { Session } from "./session.js";
+import { isRunning, titleOf } from "./state.js";
+import { bannerView } from "./view_banner.js";
+import { composerView } from "./view_composer.js";
+import { conversationView } from "./view_conversation.js";
+import { signInView } from "./view_sign_in.js";
+import { threadListView } from "./view_threads.js";
+
+const TITLE_MAX_CHARACTERS = 200;
+const SUGGESTIONS = [
+  "What is 15% of 240?", "What time is it in Tokyo?", "Ask me for a number", "Count to 200",
+];
+
+const root = document.documentElement;
+const element = (id) => document.getElementById(id);
+const session = new Session({
+  base: new URL(".", location.href.split(/[?#]/, 1)[0]), dev: root.dataset.dev === "true",
+});
+const client = new Client(session, {
+  onChange: schedule, onThread: threadMade, onProblem: sayProblem,
+});
+
+let draftCount = 1;
+let draft = `draft ${draftCount}`;
+let isScheduled = false;
+let problemTimer = null;
+
+const signIn = signInView(element("sign-in"), session, begin);
+const banner = bannerView(element("banner"), { reconnect });
+const threads = threadListView(element("thread-list"), {
+  olderThreads: () => client.readOlderThreads(),
+});
+const composer = composerView({
+  form: element("composer"), text: element("message"), stop: element("stop"),
+  note: element("composer-note"),
+}, { send, stop });
+const conversation = conversationView(element("scroller"), element("jump"), {
+  suggestions: session.dev ? SUGGESTIONS : [],
+  suggest: (text) => composer.write(text),
+  earlier: () => client.readEarlier(),
+  read: () => client.readAgain(),
+  answer: (runId, inputId, value) => client.outbox.addAnswer(runId, inputId, value),
+  sendAgain: send,
+  retry: (key) => client.outbox.retry(key),
+  discard: (key) => client.outbox.drop(key),
+});
+
+// --- what the person does ----------------------------------------------------------------------
+
+function send(content) {
+  const thread = client.openId;
+  client.outbox.addMessage(content, { thread, draft: thread === null ? draft : null });
+  conversation.follow();
+}
+
+function stop() {
+  const active = Object.keys(client.state.threads[client.openId]?.active ?? {});
+  for (const runId of active) client.outbox.addCancel(runId);
+}
+
+function reconnect() {
+  if (client.status.phase === "stopped") client.start();
+  else client.connection.nudge();
+}
+
+async function rename() {
+  const id = client.openId;
+  const title = await askText({
+    title: "Rename this conversation", value: titleOf(client.state.threads[id]),
+    maxlength: TITLE_MAX_CHARACTERS, action: "Rename",
+  });
+  if (title !== null) await client.rename(id, title);
+}
+
+async function remove() {
+  const id = client.openId;
+  const title = titleOf(client.state.threads[id]);
+  const isSure = await askWhether({
+    title: "Delete this conversation?",
+    text: `“${title}” and all that was said in it will be gone, on every screen.`,
+    action: "Delete",
+  });
+  if (isSure) await client.remove(id);
+}
+
+function signOut() {
+  session.end({ forget: true });
+  client.end();
+  composer.clear();
+  history.replaceState(null, "", location.pathname);
+  startDraft();
+  schedule();
+}
+
+// --- which thread is open: the address says it -------------------------------------------------
+
+function follow() {
+  const id = location.hash.slice(1);
+  showDrawer(false);
+  if (id === "") startDraft();
+  client.open(id === "" ? null : id);
+  composer.focus();
+}
+
+function startDraft() {
+  draftCount += 1;
+  draft = `draft ${draftCount}`;
+}
+
+/** The first message of a draft has made its thread. */
+function threadMade(madeBy, threadId) {
+  if (client.openId !== null || madeBy !== draft) return;
+  composer.rename(threadId);
+  history.pushState(null, "", `#${threadId}`);
+  client.open(threadId);
+}
+
+// --- showing -----------------------------------------------------------------------------------
+
+function schedule() {
+  if (isScheduled) return;
+  isScheduled = true;
+  const later = document.hidden ? (work) => setTimeout(work, 250) : requestAnimationFrame;
+  later(() => {
+    isScheduled = false;
+    show();
+  });
+}
+
+function show() {
+  const { state, status, openId } = client;
+  root.dataset.connection = status.phase;
+  banner.update(status);
+  if (status.phase === "signed_out") {
+    showSignIn(status.reason);
+    return;
+  }
+  const thread = openId === null ? null : state.threads[openId] ?? null;
+  if (openId !== null && thread === null && wasShown(openId)) {
+    sayProblem("This conversation was deleted.");
+    location.hash = "";
+    return;
+  }
+  shownId = thread?.id ?? null;
+  threads.update(state, openId);
+  setText(element("user"), state.user ?? "");
+  showThread(thread, openId);
+}
+
+let shownId = null;
+
+function wasShown(id) {
+  return shownId === id && client.state.seq !== null;
+}
+
+function showThread(thread, openId) {
+  const { outbox } = client;
+  const isDraft = openId === null;
+  const key = openId ?? draft;
+  const title = thread === null ? "New conversation" : titleOf(thread);
+  setText(element("title"), isDraft || thread !== null ? title : "");
+  document.title = thread === null ? "Threadcast" : `${title} · Threadcast`;
+  element("thread-actions").hidden = thread === null;
+  const isIn = (entry) => entry.kind === "message"
+    && (isDraft ? entry.draft === draft : entry.thread === openId) && !isShownInHistory(entry, thread);
+  conversation.update({
+    key,
+    history: thread?.history ?? null,
+    hasFailed: client.failedReads.has(openId),
+    entries: outbox.entries.filter(isIn),
+    context: {
+      entries: outbox.entries, find: (one) => outbox.find(one),
+      isOffline: client.status.phase !== "live" && client.status.phase !== "attaching",
+    },
+    isDraft,
+  });
+  const active = Object.keys(thread?.active ?? {});
+  composer.update({
+    key, canStop: thread !== null && isRunning(thread),
+    isStopping: active.length > 0 && active.every((id) => outbox.find(id) !== undefined),
+  });
+}
+
+function isShownInHistory({ key }, thread) {
+  const runs = thread?.history?.runs ?? {};
+  return Object.values(runs).some((run) => run.message?.clientMessageId === key);
+}
+
+function sayProblem(text) {
+  clearTimeout(problemTimer);
+  const place = element("problem");
+  setText(place, text);
+  place.hidden = false;
+  problemTimer = setTimeout(() => { place.hidden = true; }, 6_000);
+}
+
+function showDrawer(isOpen) {
+  root.classList.toggle("drawer-open", isOpen);
+  element("menu").setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) element("new-thread").focus();
+}
+
+function showSignIn(reason) {
+  if (!element("sign-in").hidden) return;
+  element("application").hidden = true;
+  document.title = "Sign in · Threadcast";
+  signIn.show(reason);
+}
+
+// --- beginning ---------------------------------------------------------------------------------
+
+function begin() {
+  signIn.hide();
+  element("application").hidden = false;
+  client.start();
+  follow();
+}
+
+async function beginAgain(name) {
+  try {
+    await session.signInAs(name);
+    begin();
+  } catch {
+    schedule();
+  }
+}
+
+element("rename").addEventListener("click", rename);
+element("delete").addEventListener("click", remove);
+element("sign-out").addEventListener("click", signOut);
+element("new-thread").addEventListener("click", () => {
+  if (location.hash === "") follow();
+  else location.hash = "";
+});
+element("menu").addEventListener("click", () => showDrawer(true));
+element("scrim").addEventListener("click", () => showDrawer(false));
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !root.classList.contains("drawer-open")) return;
+  showDrawer(false);
+  element("menu").focus();
+});
+addEventListener("hashchange", () => { if (session.isSignedIn) follow(); });
+addEventListener("online", () => client.connection.nudge());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  schedule();
+  client.connection.nudge();
+});
+addEventListener("beforeunload", (event) => {
+  if (client.outbox.holdsMessages) event.preventDefault();
+});
+
+const name = session.rememberedName;
+if (name === null) schedule();
+else beginAgain(name);

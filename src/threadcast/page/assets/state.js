@@ -1,0 +1,183 @@
+/**
+ * What the page knows, and how events change it.
+ *
+ * Pure: every function takes a state and gives the next one, sharing what did not change. Knows
+ * nothing of connections, HTTP or the document.
+ *
+ * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
+ * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
+ */
+
+import { emptyHistory, foldIntoHistory, isActive } from "./history.js";
+
+const FIRST_MESSAGE_MAX = 200;
+const MOVES_TO_TOP = new Set([
+  "thread_created", "message_created", "agent_completed", "agent_failed", "agent_cancelled",
+]);
+const BEGINS_RUN = new Set(["message_created", "run_queued", "agent_started"]);
+const ENDS_RUN = new Set(["agent_completed", "agent_failed", "agent_cancelled"]);
+
+export function emptyState() {
+  return { user: null, feed: null, seq: null, at: null, threads: {}, olderThreads: null };
+}
+
+/** The next state after one journal event; events that are already in it change nothing. */
+export function applyEvent(state, event) {
+  if (event.seq === undefined || state.seq === null || event.seq <= state.seq) return state;
+  const next = { ...state, seq: event.seq, at: event.timestamp };
+  const id = event.thread_id;
+  if (id === undefined) return next;
+  if (event.event_type === "thread_deleted") {
+    const { [id]: _gone, ...threads } = state.threads;
+    return { ...next, threads };
+  }
+  const thread = state.threads[id] ?? newThread(id, event);
+  return withThread(next, foldHistory(foldSummary(thread, event), event));
+}
+
+/** A page of `GET v1/threads`. The first one sets the cursor. */
+export function withThreadPage(state, page) {
+  const threads = { ...state.threads };
+  for (const snapshot of page.threads) {
+    const known = threads[snapshot.thread_id];
+    threads[snapshot.thread_id] = { ...(known ?? blankThread(snapshot.thread_id)),
+      ...summaryOf(snapshot) };
+  }
+  return { ...state, threads, seq: state.seq ?? page.seq, olderThreads: page.next };
+}
+
+/** One thread of `GET v1/threads/{thread_id}`. */
+export function withThreadSnapshot(state, snapshot) {
+  const known = state.threads[snapshot.thread_id] ?? blankThread(snapshot.thread_id);
+  return withThread(state, { ...known, ...summaryOf(snapshot) });
+}
+
+/**
+ * What a glance at a thread's first and latest events tells: a title for it, and a running run.
+ *
+ * @param runningAt seq of the event that tells of the run; events since then know better
+ */
+export function withGlance(state, id, { firstMessage, runningRun, runningAt }) {
+  const thread = state.threads[id];
+  if (thread === undefined) return state;
+  const isRunning = runningRun !== null && thread.order <= runningAt;
+  const active = isRunning ? { ...thread.active, [runningRun]: true } : thread.active;
+  const text = thread.firstMessage ?? firstMessage?.slice(0, FIRST_MESSAGE_MAX) ?? null;
+  return withThread(state, { ...thread, firstMessage: text, active });
+}
+
+/** From here on, events of this thread wait until its history has been read. */
+export function beginReading(state, id) {
+  const thread = state.threads[id];
+  return thread === undefined ? state : withThread(state, { ...thread, waiting: [] });
+}
+
+/** The history was read, true at `history.upTo`; events that waited continue it. */
+export function finishReading(state, id, history) {
+  const thread = state.threads[id];
+  if (thread === undefined) return state;
+  const active = {};
+  for (const run of Object.values(history.runs)) if (isActive(run)) active[run.id] = true;
+  let read = { ...thread, history, active, waiting: null, hasGap: false };
+  for (const event of thread.waiting ?? []) read = foldHistory(foldActive(read, event), event);
+  return withThread(state, read);
+}
+
+/** The history could not be read; what was there is no longer complete. */
+export function failReading(state, id) {
+  const thread = state.threads[id];
+  if (thread === undefined) return state;
+  return withThread(state, { ...thread, waiting: null, hasGap: thread.history !== null });
+}
+
+/** Forget the histories of all threads but these; they are read again when they are opened. */
+export function keepHistories(state, ids) {
+  const threads = {};
+  for (const [id, thread] of Object.entries(state.threads)) {
+    const keep = ids.includes(id) || thread.history === null || thread.waiting !== null;
+    threads[id] = keep ? thread : { ...thread, history: null, hasGap: false };
+  }
+  return { ...state, threads };
+}
+
+export function needsReading(thread) {
+  return thread.waiting === null && (thread.history === null || thread.hasGap);
+}
+
+export function isRunning(thread) {
+  return Object.keys(thread.active).length > 0;
+}
+
+export function titleOf(thread) {
+  return thread.title || firstLine(thread.firstMessage) || "New conversation";
+}
+
+/** Threads, the one with the latest message or answer first. */
+export function threadsInOrder(state) {
+  return Object.values(state.threads).sort((a, b) => b.order - a.order);
+}
+
+function firstLine(text) {
+  return text?.trim().split("\n", 1)[0].slice(0, 80) ?? "";
+}
+
+function withThread(state, thread) {
+  return { ...state, threads: { ...state.threads, [thread.id]: thread } };
+}
+
+function blankThread(id) {
+  return {
+    id, title: null, metadata: {}, known: false, order: 0, updatedAt: 0, firstMessage: null,
+    active: {}, history: null, waiting: null, hasGap: false,
+  };
+}
+
+/** A thread that an event speaks of first. From `thread_created` on, its history is complete. */
+function newThread(id, event) {
+  const thread = blankThread(id);
+  if (event.event_type !== "thread_created") return thread;
+  return { ...thread, known: true, history: emptyHistory(event.seq, false) };
+}
+
+function summaryOf(snapshot) {
+  return {
+    title: snapshot.title, metadata: snapshot.metadata, known: true,
+    order: snapshot.last_seq, updatedAt: snapshot.updated_at,
+  };
+}
+
+function foldSummary(thread, event) {
+  let next = foldActive(thread, event);
+  if (MOVES_TO_TOP.has(event.event_type)) {
+    next = { ...next, order: event.seq, updatedAt: event.timestamp };
+  }
+  if (event.event_type === "thread_created" || event.event_type === "thread_updated") {
+    next = { ...next, title: event.data.title ?? null, metadata: event.data.metadata ?? {} };
+  }
+  const isFirst = next.firstMessage === null && next.history !== null && !next.history.hasEarlier;
+  if (event.event_type === "message_created" && isFirst && next.history.order.length === 0) {
+    next = { ...next, firstMessage: event.data.content.slice(0, FIRST_MESSAGE_MAX) };
+  }
+  return next;
+}
+
+function foldActive(thread, event) {
+  if (BEGINS_RUN.has(event.event_type) && !thread.active[event.run_id]) {
+    return { ...thread, active: { ...thread.active, [event.run_id]: true } };
+  }
+  if (ENDS_RUN.has(event.event_type) && thread.active[event.run_id]) {
+    const { [event.run_id]: _ended, ...active } = thread.active;
+    return { ...thread, active };
+  }
+  return thread;
+}
+
+function foldHistory(thread, event) {
+  if (thread.waiting !== null) return { ...thread, waiting: [...thread.waiting, event] };
+  if (thread.history === null || thread.hasGap || event.seq <= thread.history.upTo) return thread;
+  if (event.first_seq !== undefined && event.first_seq <= thread.history.upTo) {
+    // Several deltas in one, of which the history has only the first: it is read again.
+    return { ...thread, hasGap: true };
+  }
+  return { ...thread, history: foldIntoHistory(thread.history, event) };
+}
