@@ -15,29 +15,21 @@ class Congestion:
     Args:
         loop: where waiters wait.
         stall_max_s: how long it may last.
-        on_stall: called once when it lasted longer.
     """
 
-    __slots__ = ("_loop", "_on_stall", "_stall_max_s", "_timer", "_waiters", "now")
+    __slots__ = ("_loop", "_stall_max_s", "_timer", "_waiters", "now")
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        stall_max_s: float,
-        on_stall: Callable[[], None],
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, stall_max_s: float) -> None:
         self.now = False
         self._loop = loop
         self._stall_max_s = stall_max_s
-        self._on_stall = on_stall
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
 
-    def begin(self) -> None:
-        """The buffer passed its high mark."""
+    def begin(self, on_stall: Callable[[], None]) -> None:
+        """The buffer passed its high mark; `on_stall` is called if that lasts too long."""
         self.now = True
-        self._timer = self._loop.call_later(self._stall_max_s, self._on_stall)
+        self._timer = self._loop.call_later(self._stall_max_s, on_stall)
 
     def end(self) -> None:
         """The buffer drained, or the connection ended: everybody who waits goes on."""

@@ -91,7 +91,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             bytes_max=limits.message_max_bytes,
         )
         self._intake = Intake(inbox, limits)
-        self._congestion = Congestion(loop, stall_max_s=limits.stall_max_s, on_stall=self._stalled)
+        self._congestion = Congestion(loop, stall_max_s=limits.stall_max_s)
         self._reading_paused = False
         self._discarded_bytes = 0
         self._end_timer: asyncio.TimerHandle | None = None
@@ -323,7 +323,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Called by the transport: the buffer passed its high mark."""
-        self._congestion.begin()
+        self._congestion.begin(self._stalled)
 
     def resume_writing(self) -> None:
         """Called by the transport: the buffer drained below its low mark."""
@@ -350,13 +350,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self.close(_RESTART, "restart")
         self._bound_end(_SHUTDOWN_LINGER_S)
 
-    def eof_received(self) -> bool:
-        """Called by the transport: the client will send nothing more."""
-        if self._phase in (Phase.OPENING, Phase.OPEN):
-            self._phase = Phase.ENDED
-            self._leave_open(frames.ABNORMAL)
-        self.transport.close()
-        return True
+    def eof_received(self) -> None:
+        """Called by the transport, which then closes: the client will send nothing more."""
+        self._phase = Phase.ENDED
+        self._leave_open(frames.ABNORMAL)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - its signature
         """Called by the transport: nothing is left of the connection."""
