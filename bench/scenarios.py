@@ -45,7 +45,7 @@ async def attached(server: Server, users: Sequence[str], stream: Stream) -> list
     async def one(user: str) -> Wire:
         async with slots:
             wire = await open_wire(server.port, server.token(user), stream.on_event)
-            await wire.expect("connection_ready")
+            await wire.ready
             caught_up = wire.expect("caught_up")
             wire.command({"command": "attach", "id": "a"})
             await caught_up
@@ -137,7 +137,7 @@ async def resume(server: Server, *, missed: int) -> float:
     times_ms = []
     for _ in range(5):
         wire = await open_wire(server.port, server.token("sleeper"), ignore)
-        await wire.expect("connection_ready")
+        await wire.ready
         caught_up = wire.expect("caught_up")
         started = time.perf_counter()
         wire.command({"command": "attach", "id": "a", "after": 0})

@@ -7,6 +7,7 @@ import base64
 import os
 import time
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -40,14 +41,14 @@ class Wire(asyncio.Protocol):
         self._upgraded = False
         self._waiters: dict[str, asyncio.Future[Seen]] = {}
         self.closed = asyncio.get_running_loop().create_future()
+        self.ready = self.expect("connection_ready")
         self.transport: asyncio.Transport
         self.started = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.started = time.perf_counter()
-        transport.write(self._request)
+        self.transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():

@@ -14,7 +14,7 @@ from .agent import Agent
 from .agents import default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
-from .http import http_routes
+from .http import http_routes, unknown_path
 from .node import Node
 from .page import page_routes
 from .settings import Settings
@@ -68,7 +68,11 @@ class Threadcast:
     def asgi(self) -> ASGIApp:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         site = Starlette(
-            routes=[*http_routes(self.node), *page_routes(dev=self.node.settings.dev)],
+            routes=[
+                *http_routes(self.node),
+                *page_routes(dev=self.node.settings.dev),
+                unknown_path(self.node),
+            ],
             lifespan=self.lifespan,
         )
 
