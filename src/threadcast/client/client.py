@@ -336,8 +336,8 @@ def connect(
     Args:
         url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
         token: the credential, or a callable, sync or async, that gives a fresh one at each call;
-            only with a callable can the client outlive the token. An `OSError` of the callable
-            counts as a connection that failed.
+            only with a callable can the client outlive the token. An `OSError` or a retryable
+            `ThreadcastError` of the callable counts as a connection that failed.
         after: the last seq that the reader has; None starts at the head, 0 at the beginning.
         feed, at: the other parts of an earlier `Client.cursor`.
         thread_id: only this thread's events; None means all.

@@ -80,7 +80,9 @@ async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
     except TimeoutError as error:
         raise ConnectionFailed(Drop("the server did not answer in time")) from error
     except OSError as error:
-        raise ConnectionFailed(Drop(f"cannot connect: {error.strerror or error}")) from error
+        how = "cannot connect over TLS" if endpoint.secure else "cannot connect"
+        text = error.strerror or str(error) or type(error).__name__
+        raise ConnectionFailed(Drop(f"{how}: {text}")) from error
 
 
 def drop_of_close(closed: ConnectionClosed) -> Drop:

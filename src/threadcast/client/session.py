@@ -174,6 +174,10 @@ class Session:
             token = await self._tokens.get()
         except OSError as error:
             return Drop(f"no token: {error.strerror or type(error).__name__}")
+        except ThreadcastError as error:
+            if not error.kind.retryable:
+                raise
+            return Drop(error.message, code=error.code)
         try:
             socket = await open_link(self._endpoint, token)
         except ConnectionFailed as failed:

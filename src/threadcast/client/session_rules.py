@@ -127,7 +127,7 @@ class SessionRules:
         cursor: where to begin.
         thread_id: only this thread's events; None means all.
         backoff: the waits between attempts.
-        first_attempts: give up after so many attempts without ever having been attached; None
+        first_attempts: give up after so many attempts without ever having been greeted; None
             means never.
         renewable: whether a fresh token can be had.
         make_id: makes an id for a command of the rules' own.
@@ -157,7 +157,7 @@ class SessionRules:
         self._feed: str | None = None
         self._closing: dict[str, Any] | None = None
         self._credential_refused = False
-        self._was_attached = False
+        self._was_greeted = False
         self._make_id = make_id
         self._attaches: list[str] = []  # not yet followed by `attached`
         self._discarding = False
@@ -225,6 +225,7 @@ class SessionRules:
         self._user_id = user_id
         self._feed = feed
         self._credential_refused = False
+        self._was_greeted = True
         if self.cursor.after is None:
             self.cursor = Cursor(head, self.cursor.feed or feed)
         return [self._attach(), Greeted(event.data, event.timestamp)]
@@ -248,7 +249,6 @@ class SessionRules:
         self._attaches.pop(0)
         if self._attaches:
             return []  # a later attach is under way and decides
-        self._was_attached = True
         if not data.get("reset"):
             self.cursor = replace(self.cursor, feed=self._feed)
             self.start = self.start or self.cursor
@@ -298,7 +298,7 @@ class SessionRules:
         return Wait(delay_s, text)
 
     def _gives_up(self) -> bool:
-        if self._was_attached or self._credential_refused or self._first_attempts is None:
+        if self._was_greeted or self._credential_refused or self._first_attempts is None:
             return False
         return self._backoff.attempts >= self._first_attempts
 

@@ -138,7 +138,7 @@ async def _exchange(
 
 
 class _Problem(msgspec.Struct):
-    code: str = "internal"
+    code: str | None = None
     detail: str = ""
     retryable: bool = False
     retry_after_ms: int | None = None
@@ -148,13 +148,13 @@ def _refusal(status: int, body: bytes) -> ThreadcastError:
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except (ValueError, RecursionError):
-        problem = _Problem("not_found" if status == 404 else "internal")
+        problem = _Problem()
+    code = problem.code or ("not_found" if status == 404 else "internal")
     text = problem.detail or f"the server answered with HTTP status {status}"
     if status in (401, 403):
-        code = problem.code if problem.code in ERRORS else "forbidden"
-        return ConnectionRefused(code, text)
+        return ConnectionRefused(code if code in ERRORS else "forbidden", text)
     return CommandRejected(
-        problem.code, text, retryable=problem.retryable, retry_after_ms=problem.retry_after_ms
+        code, text, retryable=problem.retryable, retry_after_ms=problem.retry_after_ms
     )
 
 

@@ -1,0 +1,133 @@
+"""`threadcast chat`: talk to an agent in a terminal, or through a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import click
+
+from ..client import Client, ClientState, Cursor, Phase, Snapshots, connect
+from . import exits
+from .chat_conversation import Conversation
+from .chat_input import LineInput
+from .chat_screen import Screen
+from .chat_transcript import Transcript
+from .credential import Access, access_options
+
+_COMMAND_MAX_S = 86_400.0
+
+
+@click.command("chat")
+@access_options
+@click.option("--thread", "thread_id", metavar="ID", help="Go on in this thread.")
+@click.pass_context
+def command(context: click.Context, access: Access, thread_id: str | None) -> None:
+    """Talk to an agent.
+
+    A line is a message. Ctrl-C asks to cancel the run, a second one leaves, as does Ctrl-D. From a
+    pipe, each line is sent when the answer to the one before is there.
+    """
+    screen = Screen(sys.stdout, sys.stderr)
+    try:
+        status = asyncio.run(_Chat(access, screen).talk(thread_id))
+    finally:
+        screen.end_line()
+    context.exit(status)
+
+
+class _Chat:
+    """One call of the command."""
+
+    def __init__(self, access: Access, screen: Screen) -> None:
+        self._access = access
+        self._screen = screen
+        self._attempts = 0
+        self._left = False
+
+    async def talk(self, thread_id: str | None) -> int:
+        """Talk until the input ends or the person leaves; returns the exit status."""
+        transcript = Transcript(self._screen, thread_id)
+        try:
+            async with Snapshots(self._access.url, self._access.token) as snapshots:
+                cursor = await _history(snapshots, transcript)
+                async with self._client(cursor, thread_id) as client:
+                    talking = Conversation(
+                        client, snapshots, LineInput(_stdin()), self._screen, transcript
+                    )
+                    with self._interrupts(talking):
+                        return await talking.run()
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
+            return exits.INTERRUPTED
+        finally:
+            if transcript.thread_id is not None:
+                self._screen.notice(f"to go on: --thread {transcript.thread_id}")
+
+    def _client(self, cursor: Cursor, thread_id: str | None) -> Client:
+        return connect(
+            self._access.url,
+            self._access.token,
+            after=cursor.after,
+            thread_id=thread_id,
+            on_state=self._show_state,
+            command_max_s=_COMMAND_MAX_S,
+        )
+
+    def _show_state(self, state: ClientState) -> None:
+        """Say that the connection is away, unless it comes back at the first attempt."""
+        if state.phase is Phase.WAITING:
+            self._attempts += 1
+            if self._attempts == 2:
+                self._screen.notice(f"connection lost ({state.reason}); trying again")
+        elif state.phase is Phase.LIVE:
+            if self._attempts > 1:
+                self._screen.notice("connected again")
+            self._attempts = 0
+
+    @contextlib.contextmanager
+    def _interrupts(self, talking: Conversation) -> Iterator[None]:
+        """Ctrl-C asks to cancel the run, and leaves where there is none or it was asked before."""
+        task = asyncio.current_task()
+
+        def interrupted() -> None:
+            if not talking.cancel_run() and task is not None:
+                self._left = True
+                task.cancel()
+
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_signal_handler(signal.SIGINT, interrupted)
+        except NotImplementedError:  # Windows: Ctrl-C leaves at once
+            yield
+            return
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _history(snapshots: Snapshots, transcript: Transcript) -> Cursor:
+    """Show a given thread's latest messages; what comes after them is to be read."""
+    if transcript.thread_id is None:
+        return Cursor()
+    page = await snapshots.messages(transcript.thread_id)
+    transcript.history(page.messages)
+    return Cursor(page.seq)
+
+
+def _stdin() -> int | None:
+    """Where messages come from; a closed input's number may belong to something else by now."""
+    if sys.stdin is None or sys.stdin.closed:
+        return None
+    try:
+        descriptor = sys.stdin.fileno()
+        os.fstat(descriptor)
+    except OSError:
+        return None
+    return descriptor

@@ -1,0 +1,60 @@
+"""What a person typed, as the value that an agent asked for. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_YES, _NO = frozenset({"y", "yes", "true"}), frozenset({"n", "no", "false"})
+
+
+class UnusableAnswer(ValueError):
+    """The text is not what was asked for; the message says what is."""
+
+
+def hint_of(schema: Any) -> str:
+    """What to type, in brackets, or nothing."""
+    if _kind(schema) == "boolean":
+        return " (y/n)"
+    if isinstance(schema, dict) and isinstance(choices := schema.get("enum"), list):
+        return f" ({', '.join(str(choice) for choice in choices)})"
+    return ""
+
+
+def answer_of(text: str, schema: Any) -> Any:
+    """Read a typed line by a JSON Schema's `type` and `enum`; the server checks the rest.
+
+    Raises:
+        UnusableAnswer: it cannot be that.
+    """
+    kind = _kind(schema)
+    if isinstance(schema, dict) and isinstance(choices := schema.get("enum"), list):
+        return _chosen(text, choices)
+    if kind == "boolean":
+        word = text.strip().lower()
+        if word in _YES | _NO:
+            return word in _YES
+        raise UnusableAnswer("expected yes or no")
+    if kind in ("integer", "number", "object", "array", "null"):
+        return _json(text, kind)
+    return text
+
+
+def _kind(schema: Any) -> str | None:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _chosen(text: str, choices: list[Any]) -> Any:
+    for choice in choices:
+        if str(choice) == text.strip():
+            return choice
+    raise UnusableAnswer(f"expected one of {', '.join(str(choice) for choice in choices)}")
+
+
+def _json(text: str, kind: str) -> Any:
+    try:
+        return msgspec.json.decode(text.strip())
+    except (ValueError, RecursionError):
+        raise UnusableAnswer(f"expected {kind} as JSON") from None

@@ -1,0 +1,93 @@
+"""Where a chat writes: the conversation on one stream, notices on another, nothing raw.
+
+What comes from a server is escaped here, so that no text can move the cursor or change a colour.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TextIO
+
+from .printing import printable
+
+DIM, BOLD, RED = "2", "1", "31"
+
+
+class Screen:
+    """A terminal, a pipe or nothing.
+
+    Args:
+        out: takes the conversation; None where it is closed.
+        notices: takes what is said about the connection; None where it is closed.
+        environ: `NO_COLOR` and `TERM` are looked at.
+
+    Attributes:
+        interactive: whether a person looks at the conversation as it comes.
+        prompted: whether the last thing written is a prompt.
+    """
+
+    def __init__(
+        self, out: TextIO | None, notices: TextIO | None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._out = out
+        self._notices = notices
+        self.interactive = out is not None and out.isatty()
+        plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+        self._styled = self.interactive and not plain
+        self._open = False
+        self.prompted = False
+        for stream in (out, notices):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="backslashreplace")
+
+    def stream(self, text: str) -> None:
+        """The next piece of a text; it may have line breaks."""
+        if text:
+            self._leave_prompt()
+            self._write(printable(text, keep="\n\t"))
+            self._open = not text.endswith("\n")
+
+    def end_line(self) -> None:
+        """End the line, if one has begun."""
+        self.prompted = False
+        if self._open:
+            self._write("\n")
+            self._open = False
+
+    def line(self, text: str, style: str = "") -> None:
+        """A line of its own; line breaks in it are kept."""
+        self.end_line()
+        safe = printable(text, keep="\n\t")
+        self._write(f"\x1b[{style}m{safe}\x1b[0m\n" if style and self._styled else f"{safe}\n")
+
+    def prompt(self, text: str) -> None:
+        """Ask for a line; only where a person sees it."""
+        if self.interactive:
+            self.end_line()
+            self._write(f"\x1b[{BOLD}m{text}\x1b[0m" if self._styled else text)
+            self._open = True
+        self.prompted = True
+
+    def entered(self) -> None:
+        """The person ended the line that the prompt began."""
+        if self.prompted:
+            self._open = self.prompted = False
+
+    def notice(self, text: str) -> None:
+        """One line beside the conversation. It never adds a character to a piped conversation."""
+        if self.interactive:
+            self.end_line()
+        if self._notices is not None:
+            self._notices.write(f"[{printable(text)}]\n")
+            self._notices.flush()
+
+    def _leave_prompt(self) -> None:
+        if self.prompted:
+            self.end_line()
+
+    def _write(self, text: str) -> None:
+        if self._out is not None:
+            self._out.write(text)
+            self._out.flush()

@@ -1,0 +1,237 @@
+"""What a chat shows for each event of its thread. It knows events and a screen, no connection."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ..client import Event, Sent, typed
+from ..events import (
+    AgentCancelled,
+    AgentCompleted,
+    AgentDelta,
+    AgentFailed,
+    AgentStarted,
+    AgentThinking,
+    InputReceived,
+    InputRequested,
+    MessageCreated,
+    RunQueued,
+    ThreadData,
+    ToolCompleted,
+    ToolExecuting,
+)
+from ..http_models import Message
+from .chat_screen import DIM, RED, Screen
+
+_VALUE_MAX_CHARACTERS = 400
+
+
+@dataclass(slots=True)
+class Question:
+    """What an agent wants to know."""
+
+    run_id: str
+    input_id: str
+    prompt: str
+    schema: Any
+
+
+@dataclass(slots=True)
+class ShownRun:
+    """A run that has not ended: what of its answer is on the screen.
+
+    Attributes:
+        attempt: the attempt that the text belongs to.
+        pieces: what was streamed.
+        whole: whether the pieces are all of the answer so far; after a reset they are not.
+    """
+
+    attempt: int = 0
+    pieces: list[str] = field(default_factory=list)
+    whole: bool = True
+
+
+class Transcript:
+    """One thread on a screen.
+
+    Args:
+        screen: where.
+        thread_id: the thread; None until the first own message has made one.
+
+    Attributes:
+        questions: what agents of this thread wait for.
+        failed: whether the last run that ended had failed.
+    """
+
+    def __init__(self, screen: Screen, thread_id: str | None) -> None:
+        self._screen = screen
+        self.thread_id = thread_id
+        self.questions: deque[Question] = deque()
+        self.failed = False
+        self._runs: dict[str, ShownRun] = {}
+        self._own: dict[str, Sent | None] = {}
+        self._answered: set[str] = set()
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs that have not ended, the oldest first."""
+        return list(self._runs)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run, or the run of an own message that is on its way, has not ended."""
+        return bool(self._runs or self._own)
+
+    def expect(self, client_message_id: str) -> None:
+        """An own message is about to be sent."""
+        self._own[client_message_id] = None
+
+    def accepted(self, sent: Sent) -> None:
+        """An own message was stored; its event may have come before."""
+        if self.thread_id is None:
+            self.thread_id = sent.thread_id
+        if sent.client_message_id in self._own:
+            self._own[sent.client_message_id] = sent
+
+    def refused(self, client_message_id: str) -> None:
+        """An own message was not stored."""
+        self._own.pop(client_message_id, None)
+
+    def missed(self, until_seq: int) -> list[str]:
+        """The runs of own messages whose event lies in what a reset passed over."""
+        return [sent.run_id for sent in self._own.values() if sent and sent.seq <= until_seq]
+
+    def pass_over(self, until_seq: int) -> None:
+        """The events up to `until_seq` do not come any more."""
+        self._own = {
+            name: sent for name, sent in self._own.items() if not sent or sent.seq > until_seq
+        }
+
+    def answered(self, input_id: str) -> None:
+        """The question needs no answer any more."""
+        self._answered.add(input_id)
+        self._drop_question(input_id)
+
+    def restart(self, unfinished: list[str]) -> None:
+        """Begin anew after a reset: of these runs only the end can be shown whole."""
+        self.questions.clear()
+        self._runs = {run_id: ShownRun(whole=False) for run_id in unfinished}
+
+    def history(self, messages: Sequence[Message]) -> None:
+        """Show messages and answers of a snapshot."""
+        for message in messages:
+            if message.role == "user":
+                self._screen.line(f"> {message.content}", DIM)
+            else:
+                self._screen.line(message.content)
+
+    def show(self, event: Event) -> None:
+        """Show one event; those of other threads and unknown types are passed over.
+
+        Raises:
+            ProtocolViolation: the event's data does not fit its type.
+        """
+        data = typed(event)
+        if isinstance(data, MessageCreated):
+            self._message(event, data)
+        if data is None or event.thread_id != self.thread_id:
+            return
+        run_id = event.run_id or ""
+        match data:
+            case ThreadData():
+                if event.event_type == "thread_deleted":
+                    self._screen.notice("this thread was deleted")
+            case RunQueued():
+                self._screen.notice(f"waiting; {data.position} before this one")
+            case AgentStarted():
+                self._started(self._run(run_id), data)
+            case AgentThinking():
+                self._screen.line(data.text, DIM)
+            case AgentDelta():
+                self._delta(self._run(run_id), data)
+            case ToolExecuting():
+                self._screen.line(f"> {data.tool} {compact(data.arguments)}", DIM)
+            case ToolCompleted():
+                self._tool_completed(data)
+            case InputRequested():
+                question = Question(run_id, data.input_id, data.prompt, data.schema)
+                self.questions.append(question)
+            case InputReceived():
+                self._input_received(data)
+            case AgentCompleted() | AgentFailed() | AgentCancelled():
+                self._ended(run_id, data)
+
+    def _run(self, run_id: str) -> ShownRun:
+        return self._runs.setdefault(run_id, ShownRun())
+
+    def _message(self, event: Event, data: MessageCreated) -> None:
+        own = data.client_message_id in self._own
+        self._own.pop(data.client_message_id, None)
+        if own and self.thread_id is None:
+            self.thread_id = event.thread_id
+        if event.thread_id != self.thread_id or event.run_id is None:
+            return
+        self._runs.setdefault(event.run_id, ShownRun())
+        if not own:
+            self._screen.line(f"(elsewhere) {data.content}", DIM)
+
+    def _started(self, run: ShownRun, data: AgentStarted) -> None:
+        if data.attempt > 1 and run.attempt < data.attempt and run.pieces:
+            self._screen.line("[interrupted; the answer starts again below]")
+        run.attempt = data.attempt
+        run.pieces.clear()
+        run.whole = True
+
+    def _delta(self, run: ShownRun, data: AgentDelta) -> None:
+        if run.whole:
+            run.pieces.append(data.text)
+            self._screen.stream(data.text)
+
+    def _tool_completed(self, data: ToolCompleted) -> None:
+        failed = "failed: " if data.is_error else ""
+        line = f"< {data.tool} {failed}{compact(data.result)} ({data.duration_ms} ms)"
+        self._screen.line(line, DIM)
+
+    def _input_received(self, data: InputReceived) -> None:
+        if data.input_id in self._answered:
+            self._answered.discard(data.input_id)  # the person just typed it
+        else:
+            self._screen.line(f"answered: {compact(data.value)}", DIM)
+        self._drop_question(data.input_id)
+
+    def _drop_question(self, input_id: str) -> None:
+        self.questions = deque(one for one in self.questions if one.input_id != input_id)
+
+    def _ended(self, run_id: str, data: AgentCompleted | AgentFailed | AgentCancelled) -> None:
+        run = self._runs.pop(run_id, ShownRun(whole=False))
+        self.questions = deque(one for one in self.questions if one.run_id != run_id)
+        self.failed = isinstance(data, AgentFailed)
+        match data:
+            case AgentCompleted():
+                self._complete(run, data.content)
+            case AgentFailed():
+                self._screen.line(f"[failed: {data.message} ({data.code})]", RED)
+            case AgentCancelled():
+                self._screen.line(f"[cancelled: {data.reason}]")
+
+    def _complete(self, run: ShownRun, content: str) -> None:
+        shown = "".join(run.pieces)
+        if content.startswith(shown):
+            self._screen.stream(content[len(shown) :])
+        else:
+            self._screen.line("[the whole answer:]")
+            self._screen.stream(content)
+        self._screen.end_line()
+
+
+def compact(value: Any) -> str:
+    """A value as short JSON."""
+    text = msgspec.json.encode(value).decode()
+    if len(text) <= _VALUE_MAX_CHARACTERS:
+        return text
+    return f"{text[:_VALUE_MAX_CHARACTERS]}... ({len(text)} characters)"

@@ -1,0 +1,139 @@
+"""Options of the commands that talk to a server: which server, and as whom."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..client import CommandRejected, UnusableUrl
+from ..client.endpoint import endpoint_of
+from ..client.snapshots import development_token
+from . import exits
+
+Result = TypeVar("Result")
+
+TOKEN_VARIABLE = "THREADCAST_TOKEN"  # noqa: S105 - the name of a variable
+URL_VARIABLE = "THREADCAST_URL"
+DEFAULT_URL = "http://127.0.0.1:8080"
+_TOKEN_FILE_MAX_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A server and the way to sign in to it, as `connect` takes them.
+
+    Attributes:
+        url: the server's, checked.
+        token: the token, or where a fresh one comes from.
+    """
+
+    url: str
+    token: str | Callable[[], str | Awaitable[str]]
+
+
+def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Give a command the options `--url`, `--token`, `--token-file` and `--user`.
+
+    Args:
+        command: takes `access`, an `Access`, beside what other decorators give it.
+    """
+
+    @wraps(command)
+    def signed_in(
+        *args: Any,
+        url: str,
+        token: str | None,
+        token_file: str | None,
+        user: str | None,
+        **kwargs: Any,
+    ) -> Result:
+        access = access_of(url, token=token, token_file=token_file, user=user)
+        return command(*args, access=access, **kwargs)
+
+    options = (
+        click.option(
+            "--url", default=DEFAULT_URL, envvar=URL_VARIABLE, help="Server.", show_default=True
+        ),
+        click.option("--token", help="Token; others on this machine can see it, so rather:"),
+        click.option("--token-file", metavar="FILE", help="File with a token; - reads a line."),
+        click.option("--user", help="With a development server: be this user."),
+    )
+    decorated: Callable[..., Result] = signed_in
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
+
+
+def access_of(url: str, *, token: str | None, token_file: str | None, user: str | None) -> Access:
+    """Decide what to sign in with: option, file, `THREADCAST_TOKEN`, or a development token.
+
+    Raises:
+        CommandFailed: the URL is unusable (69), or there is no token to be had (77).
+        click.UsageError: more than one was given.
+    """
+    try:
+        endpoint = endpoint_of(url)
+    except UnusableUrl as error:
+        raise exits.CommandFailed(str(error), exits.UNAVAILABLE) from None
+    if sum(given is not None for given in (token, token_file, user)) > 1:
+        raise click.UsageError("expected one of --token, --token-file and --user")
+    if not endpoint.secure and not endpoint.loopback:
+        click.echo("warning: the token travels unencrypted to another machine", err=True)
+    if token is not None:
+        text = f"warning: others on this machine can see --token; use {TOKEN_VARIABLE}"
+        click.echo(f"{text} or --token-file -", err=True)
+        return Access(url, token)
+    if token_file is not None:
+        return Access(url, _from_file(token_file))
+    if user is None and (named := os.environ.get(TOKEN_VARIABLE)):
+        return Access(url, named)
+    if not endpoint.loopback:
+        text = f"no token: set {TOKEN_VARIABLE} or use --token-file"
+        raise exits.CommandFailed(text, exits.NO_PERMISSION)
+    return Access(url, _from_development(url, user or _login_name()))
+
+
+def _from_file(name: str) -> str | Callable[[], str]:
+    """A file is read again for every connection, so that a newer token in it is used."""
+    if name == "-":
+        return sys.stdin.readline().strip() if sys.stdin is not None else ""
+    path = Path(name)
+
+    def read() -> str:
+        with path.open("rb") as file:
+            return file.read(_TOKEN_FILE_MAX_BYTES).decode("ascii", "replace").strip()
+
+    try:
+        read()
+    except OSError as error:
+        text = f"{name}: {error.strerror or type(error).__name__}"
+        raise exits.CommandFailed(text, exits.NO_PERMISSION) from None
+    return read
+
+
+def _from_development(url: str, user: str) -> Callable[[], Awaitable[str]]:
+    async def mint() -> str:
+        try:
+            return await development_token(url, user)
+        except CommandRejected as error:
+            if error.server_code not in ("not_found", "method_not_allowed"):
+                raise
+            text = f"no token: set {TOKEN_VARIABLE}; the server is not for development"
+            raise exits.CommandFailed(text, exits.NO_PERMISSION) from None
+
+    return mint
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "me"

@@ -1,0 +1,99 @@
+"""`threadcast token`: a token for development, signed with a secret on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ..clock import SystemClock
+from ..dev_tokens import load_or_make_secret, mint
+from ..errors import ConfigurationError
+from ..ids import UnifiedIdGenerator, user_id_problem
+from ..settings import Settings, sqlite_path
+from ..settings_sources import load_settings
+from . import exits
+from .options import config_option
+
+_SCALE_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+_LIFETIME_MAX_S = 366 * 86_400
+
+
+def read_lifetime(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
+    """Seconds, written as `90s`, `15min`, `1h` or `7d`, up to 366 days.
+
+    Raises:
+        click.BadParameter: it is written otherwise.
+    """
+    text = text.strip().lower()
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    scale_s = _SCALE_S.get(text[len(number) :].strip())
+    if scale_s is None or not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise click.BadParameter("expected a time such as 15min, 1h or 7d")
+    lifetime_s = int(number) * scale_s
+    if not 0 < lifetime_s <= _LIFETIME_MAX_S:
+        raise click.BadParameter("expected a time above 0 and up to 366d")
+    return float(lifetime_s)
+
+
+@click.command("token")
+@click.argument("user")
+@click.option("--database", metavar="URL", help="The server's database; its secret is beside it.")
+@click.option("--secret-file", type=click.Path(path_type=Path), help="File with the secret.")
+@click.option(
+    "--lifetime",
+    "lifetime_s",
+    callback=read_lifetime,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="How long it is good for: 15min, 1h, 7d.",
+)
+@click.option("--plan", metavar="NAME", help="The user's plan.")
+@config_option
+def command(
+    user: str,
+    database: str | None,
+    secret_file: Path | None,
+    lifetime_s: float,
+    plan: str | None,
+    config_path: Path | None,
+) -> None:
+    """Print a token for USER, for development.
+
+    It is signed with THREADCAST_JWT_SECRET, or with the secret that `serve --dev` keeps beside its
+    database.
+    """
+    if problem := user_id_problem(user):
+        raise click.UsageError(problem)
+    settings = load_settings({"database_url": database}, os.environ, config_path).settings
+    token = mint(
+        _secret(settings, secret_file),
+        user,
+        now=SystemClock().now(),
+        lifetime_s=lifetime_s,
+        plan=plan,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        token_id=UnifiedIdGenerator.generate_base_id("token"),
+    )
+    click.echo(token)
+
+
+def _secret(settings: Settings, secret_file: Path | None) -> str:
+    if secret_file is None and settings.jwt_secret is not None:
+        return settings.jwt_secret
+    if secret_file is None and (settings.jwt_public_key or settings.jwt_jwks_url):
+        raise ConfigurationError("this server's tokens come from its issuer; none can be made here")
+    path = secret_file or dev_secret_path(settings)
+    if not path.exists():
+        text = f"secret file {path}: there is none; start `threadcast serve --dev` first"
+        raise exits.CommandFailed(f"{text}, or set THREADCAST_JWT_SECRET", exits.CONFIGURATION)
+    return load_or_make_secret(path)
+
+
+def dev_secret_path(settings: Settings) -> Path:
+    """Where `serve --dev` keeps its secret; said again here so as not to load a server for it."""
+    database = sqlite_path(settings.database_url)
+    return database.with_name(f"{database.name}.dev-secret")
