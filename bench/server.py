@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from threadcast.auth.dev_tokens import mint
 from threadcast.clock import SystemClock
-from threadcast.dev_tokens import mint
 
 SECRET = "benchmark-secret-that-only-this-run-uses-0000"
 _READY_MAX_S = 20.0

@@ -15,8 +15,8 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
 from threadcast.agent import Agent, Run
+from threadcast.auth.dev_tokens import mint
 from threadcast.clock import Clock
-from threadcast.dev_tokens import mint
 from threadcast.http import http_routes, unknown_path
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.node import Node

@@ -14,7 +14,7 @@ from typing import Any
 from threadcast.agent import Message, SearchHit
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
-from threadcast.run_output import checked_json
+from threadcast.runner.output import checked_json
 
 EVENT_MAX_BYTES = 262_144
 

@@ -18,9 +18,9 @@ from threadcast.errors import ThreadcastError
 from threadcast.events import TERMINAL_EVENTS, JournalEvent
 from threadcast.journal import Journal
 from threadcast.metrics import Metrics
-from threadcast.run_execution import ExecutionLimits
-from threadcast.run_outbox import OutboxLimits
 from threadcast.runner import Runner
+from threadcast.runner.execution import ExecutionLimits
+from threadcast.runner.outbox import OutboxLimits
 from threadcast.runs import OnBusy, OnDisconnect
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.store import (

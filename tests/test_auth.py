@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadcast.auth import (
+from threadcast.auth.identity import (
     Identity,
     TokenClaims,
     TokenPolicy,

@@ -13,11 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
-from threadcast.auth import TokenPolicy
-from threadcast.authenticator import Authenticator, StaticKey
-from threadcast.errors import ConfigurationError, ThreadcastError
-from threadcast.settings import Settings
-from threadcast.token_keys import (
+from threadcast.auth.authenticator import Authenticator, StaticKey
+from threadcast.auth.identity import TokenPolicy
+from threadcast.auth.token_keys import (
     EMPTY_KEY_SET,
     AlgorithmName,
     KeySet,
@@ -26,6 +24,8 @@ from threadcast.token_keys import (
     key_from_secret,
     parse_key_set,
 )
+from threadcast.errors import ConfigurationError, ThreadcastError
+from threadcast.settings import Settings
 from token_forge import (
     NOW,
     OTHER_SECRET,

@@ -7,9 +7,9 @@ from pathlib import Path
 import jwt
 import pytest
 
+from threadcast.auth.dev_tokens import load_or_make_secret
 from threadcast.cli import exits, main
 from threadcast.cli.token import dev_secret_path
-from threadcast.dev_tokens import load_or_make_secret
 from threadcast.settings import Settings
 
 SECRET = "0123456789abcdef0123456789abcdeX"

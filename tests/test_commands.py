@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadcast import fields, runs
-from threadcast.commands import (
+from threadcast import runs
+from threadcast.errors import ERRORS
+from threadcast.ids import UnifiedIdGenerator
+from threadcast.wire import fields
+from threadcast.wire.commands import (
     COMMANDS,
     Attach,
     Authenticate,
@@ -26,8 +29,6 @@ from threadcast.commands import (
     SendMessage,
     decode_command,
 )
-from threadcast.errors import ERRORS
-from threadcast.ids import UnifiedIdGenerator
 from vector_files import vectors
 
 THREAD_ID, RUN_ID, REQUEST_ID = UnifiedIdGenerator.generate_user_context_ids("u", "chat")
@@ -332,7 +333,7 @@ def test_j8_no_command() -> None:
 def test_j9_unknown_fields_are_named_in_the_debug_log(caplog: pytest.LogCaptureFixture) -> None:
     unknown = {f"field{number:02}": "canary" for number in range(12)}
     odd = {"\x1b[31m" + "x" * 100: "canary"}
-    with caplog.at_level(logging.DEBUG, logger="threadcast.json_input"):
+    with caplog.at_level(logging.DEBUG, logger="threadcast.wire.json_input"):
         assert decode_command(text_of("ping")) == Ping(id="c1")
         assert caplog.messages == []
         assert decode_command(text_of("ping", **unknown, **odd)) == Ping(id="c1")

@@ -41,9 +41,7 @@ def test_a_whole_life_is_legal() -> None:
         ((S.CLOSED,), False, False),
     ],
 )
-def test_what_may_be_sent(
-    path: tuple[ConnectionState, ...], answers: bool, delivers: bool
-) -> None:
+def test_what_may_be_sent(path: tuple[ConnectionState, ...], answers: bool, delivers: bool) -> None:
     machine = after(*path)
     assert (machine.may_answer, machine.may_deliver) == (answers, delivers)
 

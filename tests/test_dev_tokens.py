@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from threadcast.auth import TokenPolicy
-from threadcast.authenticator import Authenticator, StaticKey
-from threadcast.dev_tokens import load_or_make_secret, mint
+from threadcast.auth.authenticator import Authenticator, StaticKey
+from threadcast.auth.dev_tokens import load_or_make_secret, mint
+from threadcast.auth.identity import TokenPolicy
+from threadcast.auth.token_keys import key_from_secret
 from threadcast.errors import ConfigurationError
-from threadcast.token_keys import key_from_secret
 from token_forge import NOW, SECRET
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadcast.connection_data import DATA_OF_CONNECTION_EVENT
 from threadcast.events import (
     DATA_OF_EVENT,
     EVENT_CODE,
@@ -31,6 +30,7 @@ from threadcast.events import (
     merge_deltas,
     timestamp_text,
 )
+from threadcast.wire.connection_data import DATA_OF_CONNECTION_EVENT
 from vector_files import vectors
 
 _USER, _THREAD, _RUN = "u-17", "thread_chat_1763629200001_7_90c65fe4", "run_chat_1_1_90c65fe4"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from threadcast.errors import ThreadcastError
-from threadcast.fields import SEQ_MAX
 from threadcast.http.paging import PageTokens, read_cursor, read_limit, whole_number
+from threadcast.wire.fields import SEQ_MAX
 
 
 @pytest.mark.parametrize("seq", [1, 255, SEQ_MAX])

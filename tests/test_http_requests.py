@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import Message, Scope
 
 from http_world import SECRET, World, bearer, fresh_id, running, token
-from threadcast.dev_tokens import mint
+from threadcast.auth.dev_tokens import mint
 from threadcast.errors import ThreadcastError
 from threadcast.http.calls import Call
 from threadcast.http.entrance import Entrance, ForAnyone, Resource

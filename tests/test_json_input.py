@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadcast.errors import ThreadcastError
-from threadcast.http_models import (
+from threadcast.ids import UnifiedIdGenerator
+from threadcast.wire.http_models import (
     CreateThreadBody,
     RespondBody,
     RevokeSessionsBody,
     SendMessageBody,
     UpdateThreadBody,
 )
-from threadcast.ids import UnifiedIdGenerator
-from threadcast.json_input import decode_object, depth_of
+from threadcast.wire.json_input import decode_object, depth_of
 
 BODIES = (
     CreateThreadBody,
@@ -104,7 +104,7 @@ def test_the_message_names_no_value() -> None:
 
 
 def test_unknown_fields_are_named_in_the_debug_log(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, logger="threadcast.json_input"):
+    with caplog.at_level(logging.DEBUG, logger="threadcast.wire.json_input"):
         decode_object('{"titel": "a"}', CreateThreadBody)
     assert caplog.messages == ["CreateThreadBody: ignored 'titel'"]
 

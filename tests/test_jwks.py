@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 import pytest
 import trustme
 
+from threadcast.auth.jwks import BODY_MAX_BYTES, JwksCache, check_jwks_url
 from threadcast.errors import ConfigurationError, ThreadcastError
-from threadcast.jwks import BODY_MAX_BYTES, JwksCache, check_jwks_url
 from token_forge import ManualClock, ed25519_key, jwk, p256_key, rsa_key
 
 
@@ -220,7 +220,7 @@ async def test_a21_known_keys_outlive_the_endpoint(
     known = await cache.find("a", "RS256")
     answer_nothing_good(issuer, row)
     clock.elapsed_s += 31
-    with caplog.at_level(logging.WARNING, logger="threadcast.jwks"):
+    with caplog.at_level(logging.WARNING, logger="threadcast.auth.jwks"):
         with pytest.raises(ThreadcastError, match="keys_unavailable") as caught:
             async with asyncio.timeout(2):
                 await cache.find("b", "ES256")
@@ -288,7 +288,7 @@ async def test_a22_bad_keys_are_one_warning(
         jwk(ed25519_key(), kid="twin"),
         jwk(ed25519_key(), kid="twin"),
     )
-    with caplog.at_level(logging.WARNING, logger="threadcast.jwks"):
+    with caplog.at_level(logging.WARNING, logger="threadcast.auth.jwks"):
         await cache.start()
         clock.elapsed_s += 301
         assert await cache.find("a", "RS256") is not None

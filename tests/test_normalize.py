@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadcast.events import ConnectionEventType, Event, EventType
-from threadcast.normalize import EventShapeError, normalize_event
+from threadcast.wire.normalize import EventShapeError, normalize_event
 from vector_files import vectors
 
 _TYPES = sorted([*EventType, *ConnectionEventType])

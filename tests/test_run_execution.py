@@ -17,7 +17,7 @@ from runner_world import FOREVER_S, LIMITS, golden, outcome, raises, world
 from threadcast.agent import Agent, AgentFunction, Run
 from threadcast.errors import ThreadcastError
 from threadcast.events import EventDraft
-from threadcast.run_execution import RunExecution
+from threadcast.runner.execution import RunExecution
 
 
 async def test_the_golden_path(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from runner_world import LIMITS, golden, world
 from threadcast.agent import Agent, Run
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import AgentCancelled, AgentDelta, EventDraft, EventType
-from threadcast.run_outbox import RunOutbox
+from threadcast.runner.outbox import RunOutbox
 
 
 async def test_r5_nothing_is_stored_after_the_terminal_event(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from threadcast.errors import ThreadcastError
 from threadcast.events import AgentCompleted, EventType
-from threadcast.run_output import (
+from threadcast.runner.output import (
     TEXT_PIECE_MAX_CHARACTERS,
     checked_draft,
     checked_json,

@@ -10,15 +10,15 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from threadcast.commands import COMMANDS, CommandRejected, decode_command
-from threadcast.connection_data import ANSWER_OF_COMMAND
 from threadcast.errors import ERRORS, ThreadcastError
 from threadcast.events import ConnectionEventType, EventType
-from threadcast.http_models import Problem, SendMessageBody
-from threadcast.json_input import decode_object
 from threadcast.schemas import asyncapi_document, openapi_document
 from threadcast.schemas.definitions import event_schema_name
 from threadcast.schemas.operations import ANYWHERE, OPERATIONS, PARAMETERS, SECURED
+from threadcast.wire.commands import COMMANDS, CommandRejected, decode_command
+from threadcast.wire.connection_data import ANSWER_OF_COMMAND
+from threadcast.wire.http_models import Problem, SendMessageBody
+from threadcast.wire.json_input import decode_object
 from vector_files import vectors
 
 OPENAPI = openapi_document("1.2.3")

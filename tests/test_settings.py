@@ -10,7 +10,7 @@ import pytest
 
 from threadcast.errors import ConfigurationError
 from threadcast.settings import SETTINGS, Settings, risks, sqlite_path
-from threadcast.settings_notes import Kind
+from threadcast.settings.notes import Kind
 
 SECRET = "0123456789abcdef0123456789abcdef"
 PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n"

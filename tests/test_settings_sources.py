@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from threadcast.errors import ConfigurationError
 from threadcast.settings import Settings
-from threadcast.settings_sources import load_settings
+from threadcast.settings.sources import load_settings
 
 SECRET = "0123456789abcdef0123456789abcdef"
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from threadcast.auth import Identity
-from threadcast.authenticator import Authenticator
+from threadcast.auth.authenticator import Authenticator
+from threadcast.auth.identity import Identity
+from threadcast.auth.sign_in import SignIn, unrevoked_head
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.settings import Settings
-from threadcast.sign_in import SignIn, unrevoked_head
 from threadcast.store import RevokeSessions
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadcast.auth.token_format import TOKEN_MAX_BYTES, parse_bearer, parse_token, token_bytes
 from threadcast.errors import ThreadcastError
-from threadcast.token_format import TOKEN_MAX_BYTES, parse_bearer, parse_token, token_bytes
 from token_forge import SECRET, claims, flip_bit, header, part, token
 
 GOOD = token()

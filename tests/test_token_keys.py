@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
-from threadcast.token_keys import (
+from threadcast.auth.token_keys import (
     EMPTY_KEY_SET,
     KEY_SET_MAX_KEYS,
     UnusableKeyError,

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .auth import Identity
-from .authenticator import Authenticator
+from .auth.authenticator import Authenticator
+from .auth.identity import Identity
+from .auth.sign_in import unrevoked_head
 from .clock import Clock
 from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .context import UserExecutionContext
@@ -26,7 +27,6 @@ from .metrics import Metrics
 from .outbound import Outbound
 from .session import RequestScopedSessionFactory
 from .settings import Settings
-from .sign_in import unrevoked_head
 from .store import JournalHead, OpenJournal
 from .tasks import OwnedTasks
 

@@ -11,8 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from . import commands
-from .auth import accept_renewal
+from .auth.identity import accept_renewal
 from .connection import Connection, position_of
 from .context import UserExecutionContext
 from .errors import ThreadcastError
@@ -29,6 +28,7 @@ from .store import (
     ThreadChanged,
     Unit,
 )
+from .wire import commands
 
 _ERROR_WINDOW_S = 60.0
 _Describe = Callable[[Any], dict[str, Any]]

@@ -357,9 +357,7 @@ def connection_event(
         user_id: the connection's user; empty before authentication.
         data: its data.
     """
-    return _encoder.encode(
-        Event(event_type.value, round(now, 6), user_id=user_id, data=data)
-    )
+    return _encoder.encode(Event(event_type.value, round(now, 6), user_id=user_id, data=data))
 
 
 def encode_json(value: object) -> bytes:

@@ -14,12 +14,12 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from . import commands
-from .auth import Identity
+from .auth.credentials import PROTOCOL_LINES, Offer, bearer_token, read_offer, refuse_token_in_url
+from .auth.identity import Identity
+from .auth.sign_in import SignIn
 from .connection import Connection, ConnectionServices, closing_data
 from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .conversation import Conversation, rejection_data
-from .credentials import PROTOCOL_LINES, Offer, bearer_token, read_offer, refuse_token_in_url
 from .edge import FRAMES_EXTENSION, problem_document
 from .errors import ThreadcastError
 from .events import ConnectionEventType, connection_event
@@ -31,8 +31,8 @@ from .outbound import (
     frames_of_lines,
     frames_of_text,
 )
-from .sign_in import SignIn
 from .websocket_manager import WebSocketManager
+from .wire import commands
 
 log = logging.getLogger(__name__)
 

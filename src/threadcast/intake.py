@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from .agent import Agent
-from .auth import Identity
+from .auth.identity import Identity
 from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError

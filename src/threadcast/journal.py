@@ -152,9 +152,7 @@ class Journal:
             self._answer(batch, [lost] * len(batch))
             raise
 
-    def _answer(
-        self, batch: Sequence[tuple[Unit[Any], Done]], outcomes: Sequence[Outcome]
-    ) -> None:
+    def _answer(self, batch: Sequence[tuple[Unit[Any], Done]], outcomes: Sequence[Outcome]) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             done(outcome)
 

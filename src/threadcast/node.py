@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from .agent import Agent
-from .authenticator import Authenticator
+from .auth.authenticator import Authenticator
 from .bus import Bus, LocalBus
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices

@@ -72,9 +72,7 @@ class BucketPerKey:
 
     def take(self, key: str, now: float) -> float:
         """Take a token of this key; see `TokenBucket.take`."""
-        bucket = self._buckets.pop(key, None) or TokenBucket(
-            self._rate_per_s, self._burst, now=now
-        )
+        bucket = self._buckets.pop(key, None) or TokenBucket(self._rate_per_s, self._burst, now=now)
         self._buckets[key] = bucket
         if len(self._buckets) > self._keys_max:
             self._buckets.popitem(last=False)

@@ -54,3 +54,13 @@ class OwnedTasks:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a %s failed", self._what, exc_info=task.exception())
+
+
+async def set_within(signal: asyncio.Event, bound_s: float) -> bool:
+    """Wait until `signal` is set, at most `bound_s` seconds; whether it is."""
+    try:
+        async with asyncio.timeout(bound_s):
+            await signal.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -17,7 +17,7 @@ from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMes
 from ..agent import Agent, Run
 from ..clock import Clock, SystemClock
 from ..errors import ThreadcastError
-from ..run_output import checked_json
+from ..runner.output import checked_json
 from .assistant_settings import AssistantSettings
 from .model_endpoint import ModelEndpoint, ModelSession, Sleep
 from .model_reply import ModelCall, ModelReply, Piece, ThinkingBuffer

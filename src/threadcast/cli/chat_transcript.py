@@ -25,7 +25,7 @@ from ..events import (
     ToolCompleted,
     ToolExecuting,
 )
-from ..http_models import Message
+from ..wire.http_models import Message
 from .chat_screen import DIM, RED, Screen
 
 _VALUE_MAX_CHARACTERS = 400

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from ..settings import SETTINGS
-from ..settings_forms import masked_url
-from ..settings_notes import Setting
-from ..settings_sources import LoadedSettings, load_settings
+from ..settings.forms import masked_url
+from ..settings.notes import Setting
+from ..settings.sources import LoadedSettings, load_settings
 from .groups import LazyCommand, LazyGroup
 from .options import config_option
 from .printing import table, width_columns

@@ -15,7 +15,7 @@ import click
 from ..clock import SystemClock
 from ..errors import ConfigurationError
 from ..settings import Settings, risks, sqlite_path
-from ..settings_sources import load_settings
+from ..settings.sources import load_settings
 from ..store_sqlite import SqliteStore
 from . import exits
 from .options import settings_options

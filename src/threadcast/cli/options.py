@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import click
 
 from ..settings import SETTINGS
-from ..settings_notes import Kind, Setting
-from ..settings_values import from_text
+from ..settings.notes import Kind, Setting
+from ..settings.values import from_text
 
 Result = TypeVar("Result")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ..app import WEBSOCKET_PATH, Threadcast
-from ..dev_tokens import load_or_make_secret
+from ..auth.dev_tokens import load_or_make_secret
 from ..edge import (
     EdgeLimits,
     EdgeServer,
@@ -23,7 +23,7 @@ from ..edge import (
 )
 from ..errors import ConfigurationError
 from ..settings import Settings, risks, sqlite_path
-from ..settings_sources import load_settings
+from ..settings.sources import load_settings
 from . import exits
 from .logs import configure_logging
 from .options import settings_options

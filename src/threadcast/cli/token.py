@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from ..auth.dev_tokens import load_or_make_secret, mint
 from ..clock import SystemClock
-from ..dev_tokens import load_or_make_secret, mint
 from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator, user_id_problem
 from ..settings import Settings, sqlite_path
-from ..settings_sources import load_settings
+from ..settings.sources import load_settings
 from . import exits
 from .options import config_option
 

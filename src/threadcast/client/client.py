@@ -15,10 +15,10 @@ from typing import Any, Literal
 import msgspec
 
 from ..clock import Clock, SystemClock
-from ..commands import CancelRun, Command, CreateThread, Ping, Respond, SendMessage
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..events import Event
 from ..ids import UnifiedIdGenerator
+from ..wire.commands import CancelRun, Command, CreateThread, Ping, Respond, SendMessage
 from .backoff import Backoff
 from .buffer import HandOver
 from .endpoint import endpoint_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..commands import Command
+from ..wire.commands import Command
 
 SENDS_MAX = 10
 """A command that so many connections did not survive is not sent again."""

@@ -17,7 +17,7 @@ from websockets.exceptions import (
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
-from ..credentials import PROTOCOL, PROTOCOL_LINES
+from ..auth.credentials import PROTOCOL, PROTOCOL_LINES
 from .endpoint import Endpoint
 from .session_rules import Drop
 

@@ -16,10 +16,10 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from ..clock import Clock
-from ..commands import Attach, Authenticate, Command
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..events import Event
 from ..ids import UnifiedIdGenerator
+from ..wire.commands import Attach, Authenticate, Command
 from .buffer import HandOver
 from .endpoint import Endpoint
 from .in_flight import InFlight

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..commands import Attach
 from ..errors import ERRORS, ThreadcastError
 from ..events import ConnectionEventType, Event
+from ..wire.commands import Attach
 from .backoff import Backoff
 from .words import (
     CommandRejected,

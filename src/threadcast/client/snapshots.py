@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 
 from ..errors import ERRORS, ThreadcastError
-from ..http_models import MessagePage, RunSnapshot, ThreadPage
+from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
 from .endpoint import Endpoint, endpoint_of
 from .token_source import TokenCall, TokenSource
 from .words import CommandRejected, ConnectionRefused, ProtocolViolation, ServerUnreachable

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
-from .. import commands
 from ..errors import ThreadcastError
 from ..events import DATA_OF_EVENT, Event, EventData, EventType
+from ..wire import commands
 from .words import ProtocolViolation
 
 MESSAGE_MAX_BYTES = 262_144

@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from ..errors import ThreadcastError
-from ..http_models import Problem
+from ..wire.http_models import Problem
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from ..auth import Identity
+from ..auth.identity import Identity
 from ..context import UserExecutionContext
 from ..ids import UnifiedIdGenerator
 from ..node import Node

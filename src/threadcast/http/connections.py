@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
-from ..http_models import Connection, ConnectionList
-from ..json_problems import check_id
 from ..websocket_manager import LiveConnection
+from ..wire.http_models import Connection, ConnectionList
+from ..wire.json_problems import check_id
 from .answers import empty_answer, json_answer
 from .calls import UserCall
 from .requests import read_query

@@ -15,13 +15,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..auth.credentials import bearer_token, refuse_token_in_url
+from ..auth.sign_in import unrevoked_head
 from ..context import UserExecutionContext
-from ..credentials import bearer_token, refuse_token_in_url
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..rates import BucketPerKey
-from ..sign_in import unrevoked_head
 from .answers import SECURITY_HEADERS, problem_answer
 from .calls import Call, OpenHandler, UserCall, UserHandler
 from .paging import PageTokens

@@ -13,11 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from ..dev_tokens import mint
+from ..auth.dev_tokens import mint
 from ..errors import ThreadcastError
-from ..http_models import Health, Readiness
 from ..ids import USER_ID_MAX_CHARACTERS, UnifiedIdGenerator, user_id_problem
 from ..schemas import asyncapi_document, openapi_document
+from ..wire.http_models import Health, Readiness
 from .answers import JSON_TYPE, json_answer
 from .calls import Call
 from .entrance import ForAnyone

@@ -12,8 +12,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from ..errors import ThreadcastError
 from ..events import encode_json
-from ..fields import SEQ_MAX
-from ..http_models import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
+from ..wire.fields import SEQ_MAX
+from ..wire.http_models import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 
 _PURPOSE = b"threadcast page tokens"
 _SEQ_BYTES, _MAC_BYTES = 8, 16

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import Request
 
 from ..errors import ThreadcastError
-from ..json_input import decode_object
+from ..wire.json_input import decode_object
 from .answers import JSON_TYPE
 from .paging import whole_number
 

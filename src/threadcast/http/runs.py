@@ -7,8 +7,8 @@ from dataclasses import asdict
 import msgspec
 from starlette.types import ASGIApp
 
-from ..http_models import Input, RespondBody, Run, RunAnswer, RunSnapshot
 from ..store import AnswerInput, CancelRun, InputRow, RunRow, RunState
+from ..wire.http_models import Input, RespondBody, Run, RunAnswer, RunSnapshot
 from .answers import json_answer
 from .calls import UserCall
 from .requests import read_query

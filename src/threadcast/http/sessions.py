@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
-from ..http_models import RevokeSessionsBody
 from ..store import RevokeSessions
+from ..wire.http_models import RevokeSessionsBody
 from .answers import empty_answer
 from .calls import UserCall
 from .requests import read_query

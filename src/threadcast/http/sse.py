@@ -20,8 +20,8 @@ from ..connection_state import AsyncConnectionStateManager, ConnectionState
 from ..cursor import Position
 from ..errors import ThreadcastError
 from ..events import ConnectionEventType, JournalEvent
-from ..json_problems import check_id
 from ..outbound import QueuedOutbound
+from ..wire.json_problems import check_id
 from .calls import UserCall
 from .paging import read_cursor
 from .requests import header, read_query

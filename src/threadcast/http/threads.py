@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
 from ..events import highest_seq
-from ..http_models import (
+from ..session import RequestScopedSession
+from ..store import CreateThread, DeleteThread, MessageRow, ThreadRow, UpdateThread
+from ..wire.http_models import (
     CreateThreadBody,
     EventPage,
     Message,
@@ -25,8 +27,6 @@ from ..http_models import (
     ThreadSnapshot,
     UpdateThreadBody,
 )
-from ..session import RequestScopedSession
-from ..store import CreateThread, DeleteThread, MessageRow, ThreadRow, UpdateThread
 from .answers import json_answer
 from .calls import UserCall
 from .paging import read_cursor, read_limit

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ..commands import COMMANDS
-from ..connection_data import DATA_OF_CONNECTION_EVENT
 from ..events import ConnectionEventType, EventType
+from ..wire.commands import COMMANDS
+from ..wire.connection_data import DATA_OF_CONNECTION_EVENT
 from .definitions import (
     Schema,
     envelope,

@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import ERRORS
 from ..events import DATA_OF_EVENT, Event, EventType
-from ..fields import SEQ_MAX
+from ..wire.fields import SEQ_MAX
 
 __all__ = [
     "Schema",

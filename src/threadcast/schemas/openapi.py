@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ERRORS
-from ..http_models import Problem
+from ..wire.http_models import Problem
 from .definitions import (
     Schema,
     error_code_schema,

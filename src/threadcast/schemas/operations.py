@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from ..fields import ClientMessageId, Cursor, RunId, ThreadId
-from ..http_models import (
+from ..wire.fields import ClientMessageId, Cursor, RunId, ThreadId
+from ..wire.http_models import (
     PAGE_LIMIT_DEFAULT,
     ConnectionList,
     CreateThreadBody,

@@ -55,6 +55,7 @@ class SqliteStore:
         reader_wait_max_s: how long a session waits for a reader, in seconds.
         known_users_max: how many users' rows the writer remembers by name, >= 1.
         known_runs_max: how many runs' rows the writer remembers by name, >= 1.
+        checkpoint_pages: the log is moved into the file when it has so many pages of 4 KiB, >= 1.
     """
 
     # Every commit is on the disk before it is answered. Not a setting: see promise P1's test.
@@ -71,11 +72,13 @@ class SqliteStore:
         reader_wait_max_s: float = 5.0,
         known_users_max: int = 20_000,
         known_runs_max: int = 20_000,
+        checkpoint_pages: int = 4_000,
     ) -> None:
         self._path = Path(path)
         self._clock = clock
         self._vfs = vfs
         self._create = create
+        self._checkpoint_pages = checkpoint_pages
         self._lock = LockFile(self._path)
         self._known = KnownKeys(known_users_max, known_runs_max)
         self._readers = ReaderPool(
@@ -128,6 +131,7 @@ class SqliteStore:
                 watch=FileWatch(self._path, self._clock),
                 clock=self._clock,
                 known=self._known,
+                checkpoint_pages=self._checkpoint_pages,
             )
             undo.pop_all()
             return writer

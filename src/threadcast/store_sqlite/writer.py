@@ -20,8 +20,7 @@ from .file_watch import FileWatch
 from .keys import KnownKeys
 from .units import UNIT_FAULTS, apply_all, apply_each
 
-_CHECKPOINT_PAGES = 4_000
-_RESTART_PAGES = 64_000
+_RESTART_FACTOR = 16
 
 _logger = logging.getLogger("threadcast.store")
 
@@ -35,6 +34,7 @@ class Writer:
         watch: says whether the files are still those that were opened.
         clock: the store's own time.
         known: keys to remember between commits.
+        checkpoint_pages: the log is moved into the file when it has so many pages, >= 1.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Writer:
         watch: FileWatch,
         clock: Clock,
         known: KnownKeys,
+        checkpoint_pages: int,
     ) -> None:
         self._reopen = reopen
         self._watch = watch
@@ -52,7 +53,8 @@ class Writer:
         self._known = known
         self._connection: apsw.Connection | None = connection
         self._log_pages = 0
-        self._checkpoint_at_pages = _CHECKPOINT_PAGES
+        self._checkpoint_pages = checkpoint_pages
+        self._checkpoint_at_pages = checkpoint_pages
         self._failed = False
         connection.set_wal_hook(self._on_commit)
 
@@ -135,13 +137,13 @@ class Writer:
             connection.set_wal_hook(self._on_commit)
             self._connection = connection
             self._log_pages = 0
-            self._checkpoint_at_pages = _CHECKPOINT_PAGES
+            self._checkpoint_at_pages = self._checkpoint_pages
             self._watch.reopened()
         return self._connection
 
     def _on_commit(self, _: apsw.Connection, __: str, pages: int) -> int:
         if pages < self._log_pages:
-            self._checkpoint_at_pages = _CHECKPOINT_PAGES
+            self._checkpoint_at_pages = self._checkpoint_pages
         self._log_pages = pages
         return apsw.SQLITE_OK
 
@@ -153,8 +155,8 @@ class Writer:
         """
         if self._connection is None or self._log_pages < self._checkpoint_at_pages:
             return
-        self._checkpoint_at_pages = self._log_pages + _CHECKPOINT_PAGES
-        restart = self._log_pages >= _RESTART_PAGES
+        self._checkpoint_at_pages = self._log_pages + self._checkpoint_pages
+        restart = self._log_pages >= _RESTART_FACTOR * self._checkpoint_pages
         mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
             self._connection.wal_checkpoint(mode=mode)

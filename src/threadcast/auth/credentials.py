@@ -1,0 +1,83 @@
+"""Where a request may carry its credential and its protocol: the header or the subprotocols.
+
+Never the URL. Pure; shared by the WebSocket and the HTTP entrance, so that both read a credential
+in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from ..errors import ThreadcastError
+from .token_format import parse_bearer
+
+PROTOCOL = "threadcast.v1"
+PROTOCOL_LINES = "threadcast.v1.lines"
+_PROTOCOL_FAMILY = "threadcast."
+_BEARER_ENTRY = "bearer."
+_TOKEN_KEYS = frozenset(
+    {"token", "access_token", "id_token", "jwt", "bearer", "auth", "authorization"}
+)
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the subprotocol entries of a handshake say.
+
+    Attributes:
+        chosen: the first entry that this server speaks, or None.
+        token: a credential among the entries, or None.
+        unsupported: the client speaks only other versions of this protocol.
+    """
+
+    chosen: str | None
+    token: str | None
+    unsupported: bool
+
+
+def read_offer(subprotocols: Sequence[str]) -> Offer:
+    """Read the `Sec-WebSocket-Protocol` entries, which are in the client's order of preference.
+
+    Raises:
+        ThreadcastError: more than one credential is among them.
+    """
+    tokens = [entry for entry in subprotocols if entry.startswith(_BEARER_ENTRY)]
+    if len(tokens) > 1:
+        raise ThreadcastError(
+            "bad_subprotocol", f"expected at most one bearer entry, got {len(tokens)}"
+        )
+    known = [entry for entry in subprotocols if entry in (PROTOCOL, PROTOCOL_LINES)]
+    family = [entry for entry in subprotocols if entry.startswith(_PROTOCOL_FAMILY)]
+    return Offer(
+        chosen=known[0] if known else None,
+        token=tokens[0][len(_BEARER_ENTRY) :] if tokens else None,
+        unsupported=bool(family) and not known,
+    )
+
+
+def bearer_token(headers: Headers) -> str | None:
+    """The token of the `Authorization` header (RFC 6750), or None without one.
+
+    Raises:
+        ThreadcastError: see `token_format.parse_bearer`.
+    """
+    return parse_bearer(
+        [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    )
+
+
+def refuse_token_in_url(query: bytes) -> None:
+    """Refuse a query string that carries a credential.
+
+    Raises:
+        ThreadcastError: `token_in_url`.
+    """
+    if query and any(
+        key.lower() in _TOKEN_KEYS
+        for key, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    ):
+        raise ThreadcastError("token_in_url")

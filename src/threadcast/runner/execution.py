@@ -1,0 +1,307 @@
+"""One attempt at one run, from its first event to its one end.
+
+The agent runs in a task of its own; this side waits for it, for its time limit and for what others
+want of it, and appends exactly one terminal event, or none when the lease is not ours any more or
+is handed over. It may not know how runs are claimed or leases renewed.
+
+Order of an end that is not the agent's own: its handle refuses everything, its task is cancelled,
+it has a grace to clean up, then the terminal event is appended. A task that outlives the grace is
+left to itself; it can emit nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..agent import Agent
+from ..clock import Clock
+from ..context import UserExecutionContext
+from ..errors import ThreadcastError
+from ..events import (
+    AgentCancelled,
+    AgentCompleted,
+    AgentFailed,
+    AgentStarted,
+    EventDraft,
+    EventType,
+)
+from ..journal import Journal
+from ..session import RequestScopedSessionFactory
+from ..store import ClaimedRun
+from .deadline import Deadline
+from .emitter import RunEmitter
+from .handle import RunHandle
+from .inputs import RunInputs
+from .outbox import OutboxLimits, RunOutbox
+from .output import checked_draft
+
+__all__ = ["ExecutionLimits", "RunEnd", "RunExecution"]
+
+log = logging.getLogger(__name__)
+
+RunEnd = Literal["completed", "failed", "cancelled", "lost", "given_up"]
+"""How an attempt ended here; `given_up`: without a terminal event, the lease is to be returned."""
+
+_END_OF: dict[EventType, RunEnd] = {
+    EventType.AGENT_COMPLETED: "completed",
+    EventType.AGENT_FAILED: "failed",
+    EventType.AGENT_CANCELLED: "cancelled",
+}
+_FAILURE_MAX_BYTES = 4_096
+_LEASE_IS_GONE = frozenset({"fenced", "run_finished", "not_found"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionLimits:
+    """Bounds of every attempt.
+
+    Attributes:
+        timeout_s: for agents that do not say their own; waiting for a person does not count.
+        cancel_grace_s: how long a cancelled agent may take to clean up.
+        event_max_bytes: bound on one event's data, on the whole answer and on a checkpoint.
+        outbox: bounds on what is emitted and not yet committed.
+    """
+
+    timeout_s: float
+    event_max_bytes: int
+    cancel_grace_s: float = 2.0
+    outbox: OutboxLimits = field(default_factory=OutboxLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """An attempt ends before its agent does, with this terminal event or with none."""
+
+    terminal: EventDraft | None
+
+
+class RunExecution:
+    """Executes one claimed run.
+
+    Args:
+        claimed: the run.
+        agent: its agent.
+        journal: takes its events.
+        sessions: for reading its user's data.
+        clock: wall time and durations.
+        limits: bounds.
+        keep: takes over an agent's task that has not ended when this execution has.
+
+    The caller awaits `run` once; all else may be called at any time.
+    """
+
+    def __init__(
+        self,
+        claimed: ClaimedRun,
+        agent: Agent,
+        *,
+        journal: Journal,
+        sessions: RequestScopedSessionFactory,
+        clock: Clock,
+        limits: ExecutionLimits,
+        keep: Callable[[asyncio.Task[EventDraft]], None],
+    ) -> None:
+        self.claimed = claimed
+        self.context = _context_of(claimed)
+        self._agent = agent
+        self._clock = clock
+        self._limits = limits
+        self._keep = keep
+        self._began_at = clock.monotonic()
+        self._stopped: asyncio.Future[_Stop] = asyncio.get_running_loop().create_future()
+        # A lost run stops like one that is handed over, only that nothing can be stored any more.
+        self._outbox = RunOutbox(journal, claimed.lease, limits.outbox, self.hand_over)
+        self._emitter = RunEmitter(self._outbox, limits.event_max_bytes)
+        self._deadline = Deadline(agent.timeout_s or limits.timeout_s, self._time_out)
+        self._inputs = RunInputs(
+            self.context,
+            claimed.attempt,
+            sessions=sessions,
+            outbox=self._outbox,
+            clock=clock,
+            deadline=self._deadline,
+            emitter=self._emitter,
+        )
+        self._handle = RunHandle(
+            claimed,
+            self.context,
+            sessions=sessions,
+            clock=clock,
+            outbox=self._outbox,
+            emitter=self._emitter,
+            inputs=self._inputs,
+        )
+
+    def cancel(self, reason: str) -> None:
+        """End the run as cancelled; without effect once it is ending."""
+        self._stop(_Stop(_cancelled(reason)))
+
+    def lose(self) -> None:
+        """The lease is another's: stop, and append nothing more."""
+        self._outbox.abandon(ThreadcastError("fenced"))
+
+    def hand_over(self) -> None:
+        """Stop without an end, so that another node can go on: what was emitted is stored."""
+        self._stop(_Stop(None))
+
+    def look_now(self) -> None:
+        """Something happened to the run; whoever waits for an answer looks for it."""
+        self._inputs.look_now()
+
+    async def run(self) -> RunEnd:
+        """Execute to the end. Cancelling this ends the agent too, and leaves the run unfinished."""
+        try:
+            return await self._run()
+        finally:
+            self._outbox.abandon(ThreadcastError("run_finished"))
+
+    async def _run(self) -> RunEnd:
+        if self.claimed.cancel_reason is not None:
+            return await self._end(_cancelled(self.claimed.cancel_reason))
+        if self._stopped.done():
+            return await self._end(None)
+        self._outbox.add(self._started())
+        agent = asyncio.create_task(self._attempt(), name=f"agent {self.claimed.lease.run_id}")
+        self._deadline.start()
+        try:
+            ends: set[asyncio.Future[Any]] = {agent, self._stopped}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            self._deadline.stop()
+            self._emitter.close()
+            if self._stopped.done() and (agent.cancelled() or not agent.done()):
+                return await self._end_early(agent, self._stopped.result())
+        finally:
+            self._leave(agent)
+        return await self._end(self._verdict(agent))
+
+    # --- ends
+
+    async def _end_early(self, agent: asyncio.Task[EventDraft], stop: _Stop) -> RunEnd:
+        agent.cancel()
+        await asyncio.wait({agent}, timeout=self._limits.cancel_grace_s)
+        if not agent.done():
+            run_id, name = self.claimed.lease.run_id, self.claimed.agent
+            log.warning("run %s: agent %s ignores its end and is left behind", run_id, name)
+        return await self._end(stop.terminal)
+
+    async def _end(self, terminal: EventDraft | None) -> RunEnd:
+        if terminal is not None:
+            self._outbox.add(terminal)
+        is_stored = await self._outbox.flushed()
+        if terminal is not None and is_stored:
+            return _END_OF[terminal.event_type]
+        lost = self._outbox.lost
+        if lost is not None and lost.code in _LEASE_IS_GONE:
+            return "lost"
+        if lost is not None:
+            log.warning("run %s: given up, because of: %s", self.claimed.lease.run_id, lost)
+        return "given_up"
+
+    def _verdict(self, agent: asyncio.Task[EventDraft]) -> EventDraft:
+        if self._emitter.fault is not None:
+            return _failed(self._emitter.fault)
+        if agent.cancelled():
+            self._log_failure(asyncio.CancelledError("the agent cancelled itself"))
+            return _failed(ThreadcastError("agent_error"))
+        return agent.result()
+
+    def _stop(self, stop: _Stop) -> None:
+        if not self._stopped.done():
+            self._stopped.set_result(stop)
+            self._emitter.close()
+
+    def _time_out(self) -> None:
+        self._stop(_Stop(_failed(ThreadcastError("timed_out"))))
+
+    def _leave(self, agent: asyncio.Task[EventDraft]) -> None:
+        self._deadline.stop()
+        self._emitter.close()
+        if not agent.done():
+            agent.cancel()
+            self._keep(agent)
+
+    # --- the agent's side
+
+    async def _attempt(self) -> EventDraft:
+        """Call the agent and turn whatever it does into a terminal event; a cancel goes through.
+
+        Even `SystemExit` and `KeyboardInterrupt` stop here: let out of a task, they would end the
+        process for everybody.
+        """
+        try:
+            return self._completed(await self._answer())
+        except asyncio.CancelledError:
+            raise
+        except ThreadcastError as error:
+            self._log_failure(error)
+            return _failed(error)
+        except BaseException as error:  # noqa: BLE001 - the run edge: an agent may raise anything
+            self._log_failure(error)
+            return _failed(ThreadcastError("agent_error"))
+
+    async def _answer(self) -> str:
+        result: object = self._agent.function(self._handle)
+        if isinstance(result, AsyncIterator):
+            return await self._stream(result)
+        if not isinstance(result, Awaitable):
+            raise ThreadcastError(
+                "bad_agent_output",
+                f"expected an async function or generator, got {type(result).__name__}",
+            )
+        answer: object = await result
+        return self._emitter.streamed if answer is None else self._emitter.text(answer, "answer")
+
+    async def _stream(self, texts: AsyncIterator[str]) -> str:
+        try:
+            async for text in texts:
+                await self._emitter.delta(text)
+        finally:
+            if inspect.isasyncgen(texts):
+                await texts.aclose()
+        return self._emitter.streamed
+
+    # --- its events
+
+    def _started(self) -> EventDraft:
+        data = AgentStarted(self.claimed.agent, self.claimed.attempt)
+        return EventDraft.of(EventType.AGENT_STARTED, data)
+
+    def _completed(self, content: str) -> EventDraft:
+        duration_ms = round((self._clock.monotonic() - self._began_at) * 1_000)
+        data = AgentCompleted(content, duration_ms, self._handle.reported_usage)
+        return self._emitter.draft(EventType.AGENT_COMPLETED, data, untrusted=None)
+
+    def _log_failure(self, error: BaseException) -> None:
+        run_id, name = self.claimed.lease.run_id, self.claimed.agent
+        log.error("run %s: agent %s failed", run_id, name, exc_info=error)
+
+
+def _context_of(claimed: ClaimedRun) -> UserExecutionContext:
+    address = claimed.lease.address
+    if address.thread_id is None:
+        raise AssertionError("a run without a thread")
+    return UserExecutionContext.for_run(
+        address.user_id, address.thread_id, claimed.lease.run_id, operation="run"
+    )
+
+
+def _cancelled(reason: str) -> EventDraft:
+    return EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))
+
+
+def _failed(error: ThreadcastError) -> EventDraft:
+    """The message may be an agent's own; when it cannot be sent, the table's text is."""
+    retryable = error.kind.retryable
+    data = AgentFailed(error.code, error.message, retryable)
+    try:
+        return checked_draft(
+            EventType.AGENT_FAILED, data, untrusted=None, max_bytes=_FAILURE_MAX_BYTES
+        )
+    except ThreadcastError:
+        data = AgentFailed(error.code, error.kind.text, retryable)
+        return EventDraft.of(EventType.AGENT_FAILED, data)

@@ -1,0 +1,104 @@
+"""Keeps the leases of the runs that execute here, and hears of those that were asked to end.
+
+One unit renews all of them, about three times in a lease. A signal about a run asks for its lease
+alone, at once; signals that come meanwhile gather. A lease that cannot be renewed because the store
+is away is tried again each second: safety is the fence, not the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+
+from ..errors import ThreadcastError
+from ..journal import Journal
+from ..store import RenewLeases
+from ..tasks import set_within
+from .execution import RunExecution
+
+__all__ = ["RunLeases"]
+
+log = logging.getLogger(__name__)
+
+_AFTER_FAILURE_S = 1.0
+
+
+class RunLeases:
+    """Renews the leases of executions.
+
+    Args:
+        journal: renews.
+        executions: what executes now, by run id; the runner adds and removes.
+        lease_s: how long a lease is valid, in seconds.
+    """
+
+    def __init__(
+        self, journal: Journal, executions: Mapping[str, RunExecution], *, lease_s: float
+    ) -> None:
+        self._journal = journal
+        self._executions = executions
+        self._lease_s = lease_s
+        self._signalled: set[str] = set()
+        self._signal = asyncio.Event()
+
+    def look_at(self, run_id: str) -> None:
+        """Something happened to this run: find out what, soon."""
+        self._signalled.add(run_id)
+        self._signal.set()
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        loop = asyncio.get_running_loop()
+        due_at = loop.time() + self._lease_s / 3
+        while True:
+            await set_within(self._signal, max(due_at - loop.time(), 0.0))
+            is_due = loop.time() >= due_at
+            is_done = await (self.renew_all() if is_due else self.renew_signalled())
+            if not is_done:
+                due_at = loop.time() + _AFTER_FAILURE_S
+            elif is_due:
+                due_at = loop.time() + self._lease_s / 3
+
+    async def renew_all(self) -> bool:
+        """Renew every lease; whether that was possible."""
+        self._take_signalled()
+        return await self._renew(list(self._executions.values()))
+
+    async def renew_signalled(self) -> bool:
+        """Renew the leases of the runs that were signalled; whether that was possible."""
+        return await self._renew(self._take_signalled())
+
+    async def give_up(self, execution: RunExecution) -> None:
+        """Let another node take the run over at once, if the store can be reached."""
+        try:
+            await self._journal.append(RenewLeases(0.0, [execution.claimed.lease]))
+        except ThreadcastError as error:
+            run_id = execution.claimed.lease.run_id
+            log.warning("run %s: its lease could not be given up: %s", run_id, error)
+
+    def _take_signalled(self) -> list[RunExecution]:
+        self._signal.clear()
+        run_ids, self._signalled = self._signalled, set()
+        found = (self._executions.get(run_id) for run_id in run_ids)
+        signalled = [execution for execution in found if execution is not None]
+        for execution in signalled:
+            execution.look_now()
+        return signalled
+
+    async def _renew(self, executions: Collection[RunExecution]) -> bool:
+        if not executions:
+            return True
+        leases = [execution.claimed.lease for execution in executions]
+        try:
+            report = await self._journal.append(RenewLeases(self._lease_s, leases))
+        except ThreadcastError as error:
+            log.warning("%d leases could not be renewed: %s", len(leases), error)
+            return False
+        for execution in executions:
+            run_id = execution.claimed.lease.run_id
+            if run_id in report.lost:
+                execution.lose()
+            elif run_id in report.cancelled:
+                execution.cancel(report.cancelled[run_id])
+        return True

@@ -1,0 +1,264 @@
+"""The part of a node that executes runs: it claims them, supervises them and lets go of them.
+
+Authority: a claim gives this node a lease with a fence; every append is checked against it, so a
+node that lost a run cannot write for it, whatever it believes. Queued runs are claimed when a hint
+says that some wait, and each second anyway. States of a run here: executing, ending (its agent was
+stopped and cleans up), gone. A run whose end cannot be stored is given up, never ended twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+from ..agent import Agent
+from ..bus import Hint, RunSignal, RunsWaiting
+from ..clock import Clock
+from ..errors import ThreadcastError
+from ..events import EventDraft
+from ..journal import Journal
+from ..metrics import Metrics
+from ..session import RequestScopedSessionFactory
+from ..settings import Settings
+from ..store import CancelRun, ClaimedRun, ClaimRuns, Outcome, Rejected
+from ..tasks import OwnedTasks, set_within
+from .execution import ExecutionLimits, RunEnd, RunExecution
+from .leases import RunLeases
+
+__all__ = ["Runner"]
+
+log = logging.getLogger(__name__)
+
+_CLAIM_EVERY_S = 1.0
+_CLAIM_MAX_RUNS = 128
+
+
+class Runner:
+    """Executes up to `max_runs` runs at once.
+
+    Args:
+        owner: this node's id.
+        agents: what this node can execute, by name.
+        journal: claims, renews and appends.
+        sessions: for what agents read of their user's data.
+        clock: wall time and durations.
+        metrics: is told of starts and ends.
+        is_present: whether a user has a connection here.
+        max_runs: how many runs execute at once, >= 1.
+        lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
+        disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to
+            a run that begins while they are; for others, whoever calls `user_left` has waited.
+        limits: bounds of every attempt.
+
+    The caller hands `receive` to the bus, runs `run` in a task for as long as the node lives and,
+    to stop without losing time to lapsing leases, awaits `drain` before it cancels that task.
+    """
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        agents: Mapping[str, Agent],
+        journal: Journal,
+        sessions: RequestScopedSessionFactory,
+        clock: Clock,
+        metrics: Metrics,
+        is_present: Callable[[str], bool],
+        max_runs: int,
+        lease_s: float,
+        disconnect_grace_s: float,
+        limits: ExecutionLimits,
+    ) -> None:
+        self._journal = journal
+        self._sessions = sessions
+        self._agents = agents
+        self._clock = clock
+        self._metrics = metrics
+        self._owner = owner
+        self._is_present = is_present
+        self._max_runs = max_runs
+        self._lease_s = lease_s
+        self._disconnect_grace_s = disconnect_grace_s
+        self._limits = limits
+        self._executions: dict[str, RunExecution] = {}
+        self._leases = RunLeases(journal, self._executions, lease_s=lease_s)
+        self._tasks = OwnedTasks("run")
+        self._left_agents: set[asyncio.Task[EventDraft]] = set()
+        self._claim_now = asyncio.Event()
+        self._claiming = asyncio.Lock()
+        self._draining = False
+        self._active = 0
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        owner: str,
+        agents: Mapping[str, Agent],
+        journal: Journal,
+        sessions: RequestScopedSessionFactory,
+        clock: Clock,
+        metrics: Metrics,
+        is_present: Callable[[str], bool],
+    ) -> Self:
+        """A runner with the bounds that the settings give."""
+        return cls(
+            owner=owner,
+            agents=agents,
+            journal=journal,
+            sessions=sessions,
+            clock=clock,
+            metrics=metrics,
+            is_present=is_present,
+            max_runs=settings.max_runs,
+            lease_s=settings.lease_s,
+            disconnect_grace_s=settings.disconnect_grace_s,
+            limits=ExecutionLimits(settings.run_timeout_s, settings.event_max_bytes),
+        )
+
+    @property
+    def active(self) -> int:
+        """How many runs execute here now."""
+        return self._active
+
+    async def run(self) -> None:
+        """Claim and supervise until cancelled; what still executes then is left to lapse."""
+        try:
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(self._claim_forever())
+                loops.create_task(self._leases.run())
+        finally:
+            await self._tasks.close()
+            await self._leave_agents()
+
+    async def claim(self) -> bool:
+        """Claim once what there is room for and start it; whether more may be waiting.
+
+        Raises:
+            ThreadcastError: nothing could be claimed now.
+        """
+        async with self._claiming:
+            room = min(self._max_runs - self._active, _CLAIM_MAX_RUNS)
+            if self._draining or room <= 0 or not self._agents:
+                return False
+            unit = ClaimRuns(self._owner, self._lease_s, tuple(self._agents), room)
+            claimed: Sequence[ClaimedRun] = await self._journal.append(unit)
+            for run in claimed:
+                self._start(run)
+            return len(claimed) == room
+
+    async def drain(self, bound_s: float) -> None:
+        """Claim no more, let runs end, then hand over the rest.
+
+        A run that is handed over has everything stored that its agent emitted, and no end: its
+        lease is given up, so that another node, or this one after its restart, goes on with the
+        next attempt at once (or ends the run as failed, if its agent is not to be retried).
+
+        Args:
+            bound_s: how long runs may take to end by themselves, in seconds; handing over takes up
+                to the cancel grace more.
+        """
+        self._draining = True
+        async with self._claiming:  # a claim under way ends first
+            pass
+        await self._tasks.finished(bound_s)
+        for execution in tuple(self._executions.values()):
+            execution.hand_over()
+        await self._tasks.finished(self._limits.cancel_grace_s + 1.0)
+
+    def receive(self, hint: Hint) -> None:
+        """Take a hint: runs wait, or something happened to one of ours."""
+        if isinstance(hint, RunsWaiting):
+            self._claim_now.set()
+        elif isinstance(hint, RunSignal) and (
+            hint.run_id in self._executions or self._claiming.locked()
+        ):
+            self._leases.look_at(hint.run_id)
+
+    def user_left(self, user_id: str) -> None:
+        """The user's last connection has gone: cancel the runs here that asked for that."""
+        for execution in self._executions.values():
+            of_user = execution.context.user_id == user_id
+            if of_user and execution.claimed.on_disconnect == "cancel":
+                self._journal.submit(CancelRun(execution.context, "disconnected"), _log_refusal)
+
+    # --- inside
+
+    def _check_present(self, execution: RunExecution) -> None:
+        user_id = execution.context.user_id
+        is_here = self._executions.get(execution.claimed.lease.run_id) is execution
+        if is_here and not self._is_present(user_id):
+            self.user_left(user_id)
+
+    async def _claim_forever(self) -> None:
+        while True:
+            self._claim_now.clear()
+            try:
+                has_more = await self.claim()
+            except ThreadcastError as error:
+                log.warning("runs could not be claimed: %s", error)
+                await asyncio.sleep(_CLAIM_EVERY_S)  # hints must not make it spin
+                continue
+            if not has_more:
+                await set_within(self._claim_now, _CLAIM_EVERY_S)
+
+    def _start(self, claimed: ClaimedRun) -> None:
+        execution = RunExecution(
+            claimed,
+            self._agents[claimed.agent],
+            journal=self._journal,
+            sessions=self._sessions,
+            clock=self._clock,
+            limits=self._limits,
+            keep=self._keep,
+        )
+        run_id = claimed.lease.run_id
+        earlier = self._executions.get(run_id)
+        if earlier is not None:  # lost without having noticed, and claimed again
+            earlier.lose()
+        self._executions[run_id] = execution
+        if self._draining:
+            execution.hand_over()
+        if claimed.on_disconnect == "cancel" and not self._is_present(execution.context.user_id):
+            loop = asyncio.get_running_loop()  # the user may have left while the run was queued
+            loop.call_later(self._disconnect_grace_s, self._check_present, execution)
+        self._count(1)
+        self._tasks.start(self._supervise(execution))
+
+    async def _supervise(self, execution: RunExecution) -> None:
+        run_id = execution.claimed.lease.run_id
+        end: RunEnd = "given_up"
+        try:
+            end = await execution.run()
+        except Exception:  # the run edge: a fault of ours must not end other runs
+            log.exception("run %s: its execution failed", run_id)
+        finally:
+            if self._executions.get(run_id) is execution:
+                del self._executions[run_id]
+            self._count(-1)
+            self._metrics.runs.labels(end).inc()
+            self._claim_now.set()
+        if end == "given_up":
+            await self._leases.give_up(execution)
+
+    def _count(self, change: int) -> None:
+        self._active += change
+        self._metrics.runs_active.set(self._active)
+
+    def _keep(self, agent: asyncio.Task[EventDraft]) -> None:
+        self._left_agents.add(agent)
+        agent.add_done_callback(self._left_agents.discard)
+
+    async def _leave_agents(self) -> None:
+        for agent in self._left_agents:
+            agent.cancel()
+        if self._left_agents:
+            await asyncio.wait(self._left_agents, timeout=self._limits.cancel_grace_s)
+
+
+def _log_refusal(outcome: Outcome) -> None:
+    if isinstance(outcome, Rejected):
+        log.warning("a run of a user who left could not be cancelled: %s", outcome.error)

@@ -1,0 +1,383 @@
+"""Every setting, with its unit in its name, its default and its bounds.
+
+A `Settings` value is complete and checked: whoever holds one need not ask again. Reading settings
+from files, the environment and the command line is `settings_sources`' work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError
+from . import forms
+from .notes import Setting, about, described_fields
+from .values import check_value
+
+CheckMode = Literal["enforce", "warn", "off"]
+
+_YEAR_S = 365 * 86_400
+_MIB = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one server. Sizes are bytes, times are seconds, unless a name says other.
+
+    Raises:
+        ConfigurationError: a value is out of bounds, or two values contradict each other; the
+            message names the keys.
+    """
+
+    # where
+    host: str = field(default="127.0.0.1", metadata=about("Address to listen on.", form=forms.host))
+    port: int = field(
+        default=8080, metadata=about("Port to listen on; 0 takes a free one.", 0, 65_535)
+    )
+    database_url: str = field(
+        default="sqlite:///threadcast.db",
+        metadata=about(
+            "Where events are kept: sqlite:///PATH.", form=forms.database_url, option="--database"
+        ),
+    )
+    agents: tuple[str, ...] = field(
+        default=(),
+        metadata=about("Agents that answer messages.", form=forms.agent, option="--agent"),
+    )
+    dev: bool = field(
+        default=False, metadata=about("Mint development tokens; loopback addresses only.")
+    )
+    allowed_hosts: tuple[str, ...] = field(
+        default=(), metadata=about("Host headers that are answered.", form=forms.host_header)
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = field(
+        default="info", metadata=about("The least serious log line that is written.")
+    )
+
+    # who
+    jwt_secret: str | None = field(
+        default=None,
+        repr=False,
+        metadata=about(
+            "Shared secret of HS256 tokens, at least 32 bytes.", form=forms.secret, secret=True
+        ),
+    )
+    jwt_public_key: str | None = field(
+        default=None,
+        metadata=about(
+            "Public key of the tokens in PEM; a file or variable may give a PEM file's path.",
+            form=forms.public_key,
+            multiline=True,
+        ),
+    )
+    jwt_jwks_url: str | None = field(
+        default=None,
+        metadata=about(
+            "URL of the issuer's key set; needs audience and issuer.", form=forms.jwks_url
+        ),
+    )
+    jwt_algorithms: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Algorithms to accept; by default those that the key is for.",
+            choices=("HS256", "RS256", "ES256", "EdDSA"),
+        ),
+    )
+    jwt_audience: str | None = field(default=None, metadata=about('What "aud" must be or contain.'))
+    jwt_issuer: str | None = field(default=None, metadata=about('What "iss" must be.'))
+    jwt_leeway_s: float = field(
+        default=10.0, metadata=about("How far the issuer's clock may differ.", 0, 60)
+    )
+    jwt_lifetime_max_s: float | None = field(
+        default=None, metadata=about("Longest life of a token; by default any.", 1, 10 * _YEAR_S)
+    )
+    jwt_plan_claim: str = field(default="plan", metadata=about("Claim that names the user's plan."))
+    insecure_allow_private_jwks: bool = field(
+        default=False, metadata=about("Allow a key set on a private address, and http to it.")
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Web origins that may connect; by default the server's own.", form=forms.origin
+        ),
+    )
+    insecure_allow_any_origin: bool = field(
+        default=False, metadata=about('Allow "*" in allowed_origins.')
+    )
+    require_origin: bool = field(
+        default=False, metadata=about("Refuse connections with neither Origin nor bearer token.")
+    )
+    authentication_timeout_s: float = field(
+        default=10.0,
+        metadata=about("How long a connection may stay without a credential.", 0.05, 300),
+    )
+
+    # connections
+    max_connections_per_user: int = field(
+        default=20, metadata=about("Connections of one user.", 1, 100_000)
+    )
+    max_connections_per_plan: dict[str, int] = field(
+        default_factory=dict, metadata=about("Connections of one user, by plan.", 1, 100_000)
+    )
+    max_connections: int = field(
+        default=10_000, metadata=about("Connections of this server.", 1, 1_000_000)
+    )
+    connection_limit_policy: Literal["reject", "evict_oldest"] = field(
+        default="reject", metadata=about("What happens to one connection too many.")
+    )
+    unauthenticated_per_address: int = field(
+        default=10,
+        metadata=about("Unauthenticated connections of one address per window.", 1, 100_000),
+    )
+    unauthenticated_window_s: float = field(
+        default=10.0, metadata=about("That window.", 0.05, 3_600)
+    )
+    heartbeat_s: float = field(
+        default=20.0,
+        metadata=about("Time between pings; below the 60 s at which proxies give up.", 0.05, 55),
+    )
+    header_timeout_s: float = field(
+        default=10.0, metadata=about("Time for a request's headers.", 0.05, 300)
+    )
+    header_max_bytes: int = field(
+        default=16_384, metadata=about("Size of a request's headers.", 1_024, _MIB)
+    )
+    message_max_bytes: int = field(
+        default=262_144, metadata=about("Size of a client's message.", 1_024, 16 * _MIB)
+    )
+    message_before_authentication_max_bytes: int = field(
+        default=65_536, metadata=about("Size of a message before authentication.", 1_024, _MIB)
+    )
+    fragments_max: int = field(
+        default=1_024, metadata=about("Fragments of one message.", 1, 65_536)
+    )
+    partial_message_timeout_s: float = field(
+        default=60.0, metadata=about("Time for a whole message.", 0.05, 3_600)
+    )
+    body_max_bytes: int = field(
+        default=_MIB, metadata=about("Size of a request's body.", 1_024, 64 * _MIB)
+    )
+    commands_per_s: float = field(
+        default=20.0, metadata=about("Commands of one connection per second.", 0.01, 100_000)
+    )
+    commands_burst: int = field(
+        default=60, metadata=about("Commands that may come at once.", 1, 1_000_000)
+    )
+    commands_in_flight_max: int = field(
+        default=16, metadata=about("Commands not answered yet.", 1, 10_000)
+    )
+    errors_per_minute_max: int = field(
+        default=20, metadata=about("Bad messages before the connection ends.", 1, 10_000)
+    )
+    send_buffer_max_bytes: int = field(
+        default=131_072,
+        metadata=about("What waits to be sent on one connection.", 1_024, 64 * _MIB),
+    )
+    stall_max_s: float = field(
+        default=600.0, metadata=about("How long a client may not read.", 0.05, 86_400)
+    )
+    catch_up_concurrency: int = field(
+        default=16, metadata=about("Connections that catch up at once.", 1, 10_000)
+    )
+    catch_up_page_bytes: int = field(
+        default=131_072, metadata=about("What one catch-up step reads.", 1_024, 64 * _MIB)
+    )
+
+    # journal
+    batch_max_events: int = field(
+        default=4_096, metadata=about("Events in one commit.", 1, 1_000_000)
+    )
+    append_queue_max_events: int = field(
+        default=100_000, metadata=about("Events that wait for their commit.", 1, 10_000_000)
+    )
+    event_max_bytes: int = field(
+        default=262_144, metadata=about("Size of one event's data.", 1_024, 16 * _MIB)
+    )
+    compact_after_s: float = field(
+        default=900.0,
+        metadata=about("When a finished run's streamed pieces may go.", 0, 10 * _YEAR_S),
+    )
+    retention_s: float | None = field(
+        default=None,
+        metadata=about("How long events are kept; by default for ever.", 1, 100 * _YEAR_S),
+    )
+    head_poll_s: float = field(
+        default=1.0, metadata=about("Time between looks for events of other nodes.", 0.005, 60)
+    )
+
+    # runs
+    max_runs: int = field(
+        default=1_000, metadata=about("Runs of this server at once.", 1, 1_000_000)
+    )
+    max_runs_per_user: int = field(
+        default=20, metadata=about("Runs of one user at once.", 1, 100_000)
+    )
+    max_runs_per_plan: dict[str, int] = field(
+        default_factory=dict, metadata=about("Runs of one user at once, by plan.", 1, 100_000)
+    )
+    run_starts_per_s: float = field(
+        default=5.0, metadata=about("Runs that a user may start per second.", 0.01, 100_000)
+    )
+    run_starts_burst: int = field(
+        default=50, metadata=about("Runs that a user may start at once.", 1, 1_000_000)
+    )
+    run_timeout_s: float = field(
+        default=600.0, metadata=about("Longest life of a run.", 0.05, _YEAR_S)
+    )
+    lease_s: float = field(
+        default=10.0, metadata=about("How long a node owns a run without renewal.", 0.05, 3_600)
+    )
+    attempts_max: int = field(
+        default=3, metadata=about("How often a run is begun before it fails.", 1, 100)
+    )
+    disconnect_grace_s: float = field(
+        default=5.0,
+        metadata=about("How long a user must be away until runs that ask for it end.", 0, 3_600),
+    )
+    drain_s: float = field(
+        default=5.0, metadata=about("Time for runs to end when the server stops.", 0, 3_600)
+    )
+
+    # checks that can be rolled out in stages
+    id_validation: CheckMode = field(
+        default="enforce", metadata=about("What is done about unusable ids.")
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+SETTINGS: tuple[Setting, ...] = described_fields(Settings)
+"""Every setting's description, in the order of the class; options and reference come from here."""
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that are out of bounds or contradict each other.
+
+    Raises:
+        ConfigurationError: with one line that names the key, what came and what is allowed.
+    """
+    for description in SETTINGS:
+        check_value(description, getattr(settings, description.key))
+    _check_credential(settings)
+    _check_algorithms(settings)
+    _check_key_set(settings)
+    _check_exposure(settings)
+    _check_limits(settings)
+
+
+def sqlite_path(database_url: str) -> Path:
+    """The file that a checked `database_url` names; `sqlite:////var/x.db` is absolute."""
+    return Path(database_url.removeprefix(forms.SQLITE_PREFIX))
+
+
+def risks(settings: Settings) -> tuple[str, ...]:
+    """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`."""
+    lines = []
+    if settings.dev:
+        lines.append("dev: development tokens are minted; anybody on this machine can be any user")
+    if "*" in settings.allowed_origins:
+        lines.append('allowed_origins: "*" lets any web page connect with a user\'s credential')
+    if settings.insecure_allow_private_jwks:
+        lines.append("insecure_allow_private_jwks: keys may come from a private address")
+    if settings.id_validation != "enforce":
+        lines.append(f"id_validation: {settings.id_validation}, unusable ids are not refused")
+    if not (settings.dev or _credentials(settings)):
+        lines.append("jwt_secret: no credential is configured; nobody can sign in")
+    return tuple(lines)
+
+
+def _refuse(message: str, *keys: str) -> ConfigurationError:
+    return ConfigurationError(f"{keys[0]}: {message}", keys=keys)
+
+
+def _credentials(settings: Settings) -> list[str]:
+    keys = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
+    return [key for key in keys if getattr(settings, key) is not None]
+
+
+def _check_credential(settings: Settings) -> None:
+    """One issuer, one source of keys; development tokens are signed, so they need a secret."""
+    keys = _credentials(settings)
+    if len(keys) > 1:
+        raise _refuse(f"got it together with {keys[0]}, expected one of them", *reversed(keys))
+    if settings.dev and keys and keys[0] != "jwt_secret":
+        raise _refuse(f"got true together with {keys[0]}, expected one of them", "dev", keys[0])
+
+
+def _check_algorithms(settings: Settings) -> None:
+    """HS256 goes with a secret and nothing else, the others with a public key or a key set."""
+    names = settings.jwt_algorithms
+    shared = [name for name in names if name == "HS256"]
+    if not names:
+        return
+    if shared and len(shared) < len(names):
+        expected = "either HS256 or algorithms of public keys"
+        raise _refuse(f"got {', '.join(names)}, expected {expected}", "jwt_algorithms")
+    public = settings.jwt_public_key or settings.jwt_jwks_url
+    if (shared and public) or (not shared and (settings.jwt_secret or settings.dev)):
+        expected = "RS256, ES256 or EdDSA (a public key)" if public else "HS256 (a secret)"
+        raise _refuse(f"got {', '.join(names)}, expected {expected}", "jwt_algorithms")
+
+
+def _check_key_set(settings: Settings) -> None:
+    """A key set serves many: audience and issuer say which tokens are for this server."""
+    url = settings.jwt_jwks_url
+    if url is None:
+        return
+    parts = urlsplit(url)
+    private = forms.is_private(parts.hostname or "")
+    allowed = settings.insecure_allow_private_jwks
+    if private and not allowed:
+        expected = "a public host (or insecure_allow_private_jwks = true)"
+        raise _refuse(f"got a private host, expected {expected}", "jwt_jwks_url")
+    if parts.scheme != "https" and not (private and allowed):
+        raise _refuse("got an http URL, expected an https URL", "jwt_jwks_url")
+    for key in ("jwt_audience", "jwt_issuer"):
+        if getattr(settings, key) is None:
+            raise _refuse("got nothing, expected text beside jwt_jwks_url", key, "jwt_jwks_url")
+
+
+def _check_exposure(settings: Settings) -> None:
+    """What strangers can reach needs a credential; what anybody may do stays on this machine."""
+    if "*" in settings.allowed_origins and not settings.insecure_allow_any_origin:
+        expected = "origins (or insecure_allow_any_origin = true)"
+        raise _refuse(f'got "*", expected {expected}', "allowed_origins")
+    if forms.is_loopback(settings.host):
+        return
+    if settings.dev:
+        expected = "127.0.0.1, ::1 or localhost with dev"
+        raise _refuse(f"got {settings.host}, expected {expected}", "host", "dev")
+    if not _credentials(settings):
+        expected = "jwt_secret, jwt_public_key or jwt_jwks_url to be set, or 127.0.0.1"
+        raise _refuse(f"got {settings.host}, expected {expected}", "host")
+
+
+_AT_MOST: tuple[tuple[str, float, str], ...] = (
+    # what is accepted must fit into everything that it passes through
+    ("message_before_authentication_max_bytes", 1, "message_max_bytes"),
+    ("message_max_bytes", 1, "body_max_bytes"),
+    ("message_max_bytes", 1, "event_max_bytes"),
+    # one event goes out whole, so it bounds what a connection holds as the buffer does
+    ("event_max_bytes", 2, "send_buffer_max_bytes"),
+    ("catch_up_page_bytes", 1, "send_buffer_max_bytes"),
+    # a step that must happen several times within a time
+    ("head_poll_s", 1 / 3, "lease_s"),
+    ("heartbeat_s", 1, "stall_max_s"),
+    ("jwt_leeway_s", 1, "jwt_lifetime_max_s"),
+    # nothing may be thrown away while it is still needed
+    ("run_timeout_s", 1, "retention_s"),
+    ("compact_after_s", 1, "retention_s"),
+)
+"""The first setting is at most so many times the second, where that one is set."""
+
+
+def _check_limits(settings: Settings) -> None:
+    for smaller, times, larger in _AT_MOST:
+        value, limit = getattr(settings, smaller), getattr(settings, larger)
+        if limit is not None and value > limit * times:
+            share = "a third of " if times < 1 else "twice " if times > 1 else ""
+            expected = f"at most {share}{larger} ({limit})"
+            raise _refuse(f"got {value}, expected {expected}", smaller, larger)

@@ -1,0 +1,308 @@
+"""The bodies of HTTP requests and answers.
+
+The published OpenAPI document is generated from these structs. Snapshots carry `seq`, the place in
+the user's journal at which they are true: events after it are not in them. This module may not
+know routes, stores or how page tokens are signed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ..errors import ThreadcastError
+from ..runs import RunStatus
+from .fields import (
+    SEQ_MAX,
+    AgentName,
+    ClientMessageId,
+    Content,
+    ErrorCode,
+    InputId,
+    JsonValue,
+    Metadata,
+    OnBusy,
+    OnDisconnect,
+    RunId,
+    Seq,
+    ThreadId,
+    Timestamp,
+    Title,
+)
+
+__all__ = [
+    "PAGE_LIMIT_DEFAULT",
+    "PAGE_LIMIT_MAX",
+    "PAGE_TOKEN_MAX_CHARACTERS",
+    "Connection",
+    "ConnectionList",
+    "CreateThreadBody",
+    "EventPage",
+    "Health",
+    "Input",
+    "Message",
+    "MessageAcceptedAnswer",
+    "MessagePage",
+    "PageLimit",
+    "PageToken",
+    "Problem",
+    "Readiness",
+    "RespondBody",
+    "RevokeSessionsBody",
+    "Run",
+    "RunAnswer",
+    "RunSnapshot",
+    "SendMessageBody",
+    "SnapshotSeq",
+    "Thread",
+    "ThreadAnswer",
+    "ThreadPage",
+    "ThreadSnapshot",
+    "UpdateThreadBody",
+]
+
+PAGE_LIMIT_DEFAULT = 50
+PAGE_LIMIT_MAX = 200
+PAGE_TOKEN_MAX_CHARACTERS = 512
+
+SnapshotSeq = Annotated[
+    int, Meta(ge=0, le=SEQ_MAX, description="The journal's last seq when this was true.")
+]
+PageLimit = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=PAGE_LIMIT_MAX,
+        description="How many items at most.",
+        extra={"code": "bad_limit"},
+    ),
+]
+PageToken = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=PAGE_TOKEN_MAX_CHARACTERS,
+        description="`next` of the page before; opaque and signed.",
+        extra={"code": "bad_page_token"},
+    ),
+]
+_Next = Annotated[
+    str, Meta(description="Give it as `before` for the page of older items; null on the last.")
+]
+_JournalEvent = Annotated[
+    msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/JournalEvent"})
+]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem document (RFC 9457). Programs compare `code`; the rest is for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    code: ErrorCode
+    detail: str
+    retryable: bool
+    retry_after_ms: Annotated[int, Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def of(cls, error: ThreadcastError) -> Problem:
+        """The document for an error; send it as `application/problem+json` with its `status`."""
+        retry_after_ms = error.retry_after_ms
+        return cls(
+            title=error.kind.text,
+            status=error.kind.status,
+            code=error.code,
+            detail=error.message,
+            retryable=error.kind.retryable,
+            retry_after_ms=msgspec.UNSET if retry_after_ms is None else retry_after_ms,
+        )
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+class CreateThreadBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A new thread."""
+
+    title: Title | None = None
+    metadata: Metadata = {}
+
+
+class UpdateThreadBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to change; what is absent or null stays as it is. Metadata is replaced whole."""
+
+    title: Title | None = None
+    metadata: Metadata | None = None
+
+
+class SendMessageBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A message; the `Idempotency-Key` header may stand in for `client_message_id`."""
+
+    content: Content
+    client_message_id: ClientMessageId | None = None
+    agent: AgentName | None = None
+    on_busy: OnBusy = "queue"
+    on_disconnect: OnDisconnect = "continue"
+
+
+class RespondBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a run's question."""
+
+    input_id: InputId
+    value: JsonValue
+
+
+class RevokeSessionsBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What to revoke: one token, or with nothing given all that were issued until now."""
+
+    token_id: (
+        Annotated[str, Meta(min_length=1, max_length=256, description="One token's `jti`.")] | None
+    ) = None
+    token_expires_at: Timestamp | None = None
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread; `last_seq` is the seq of its latest event."""
+
+    thread_id: ThreadId
+    title: str | None
+    metadata: dict[str, Any]
+    created_at: Timestamp
+    updated_at: Timestamp
+    last_seq: Seq
+
+
+class ThreadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread was created, updated or deleted by the event at `seq`."""
+
+    thread_id: ThreadId
+    seq: Seq
+
+
+class ThreadSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One thread."""
+
+    seq: SnapshotSeq
+    thread: Thread
+
+
+class ThreadPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Threads, the one with the latest event first."""
+
+    seq: SnapshotSeq
+    threads: list[Thread]
+    next: _Next | None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A message or an answer; `seq` is that of its event."""
+
+    seq: Seq
+    role: Literal["user", "assistant"]
+    content: str
+    run_id: RunId
+    timestamp: Timestamp
+
+
+class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread's latest messages and answers, oldest first."""
+
+    seq: SnapshotSeq
+    messages: list[Message]
+    next: _Next | None
+
+
+class MessageAcceptedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A message is stored and its run will answer; `seq` is that of `message_created`."""
+
+    thread_id: ThreadId
+    run_id: RunId
+    seq: Seq
+    duplicate: bool
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread's events after a cursor, in order.
+
+    Attributes:
+        seq: the journal's last seq when this was true.
+        events: envelopes, as they are delivered.
+        next: the `after` of the page that follows; null when this one reaches `seq`.
+    """
+
+    seq: SnapshotSeq
+    events: list[_JournalEvent]
+    next: Annotated[int, Meta(ge=0, le=SEQ_MAX)] | None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of an agent; `message_seq` is the seq of the message that started it."""
+
+    run_id: RunId
+    thread_id: ThreadId
+    agent: str
+    status: RunStatus
+    attempt: Annotated[int, Meta(ge=0)]
+    message_seq: Seq
+    created_at: Timestamp
+    started_at: Timestamp | None
+    ended_at: Timestamp | None
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """A question of a run; `value` is null until it is answered."""
+
+    input_id: InputId
+    prompt: str
+    expires_at: Timestamp
+    answered: bool
+    value: Any
+
+
+class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One run, and its questions in the order of asking."""
+
+    seq: SnapshotSeq
+    run: Run
+    inputs: list[Input]
+
+
+class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a run; `seq` is that of the event that was caused, null for none."""
+
+    run_id: RunId
+    status: RunStatus
+    seq: Seq | None
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """A live connection of the user."""
+
+    connection_id: str
+    kind: Literal["websocket", "sse"]
+    opened_at: Timestamp
+
+
+class ConnectionList(msgspec.Struct, frozen=True, kw_only=True):
+    """The user's live connections, oldest first."""
+
+    connections: list[Connection]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether work can be taken: `degraded` still takes it; `checks` says what is not right."""
+
+    status: Literal["ready", "degraded", "not_ready"]
+    checks: dict[str, str]

@@ -1,0 +1,232 @@
+"""The strict rules of JSON that comes from outside, the same for commands and HTTP bodies.
+
+Good input costs one decode and a few searches that run at the speed of memory. Why a text is
+refused is found out afterwards, in `json_problems`. This module may not know what an object is
+for, and it never puts a value into an error or a log.
+
+Rules: at most 64 levels, known before anything is decoded; of two equal keys the last wins;
+no string holds U+0000, U+FFFE, U+FFFF or a lone surrogate, or begins with U+FEFF (which is
+ordinary elsewhere in a string); integers are never written as floats.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from array import array
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from ..errors import ThreadcastError
+from .json_problems import check_fields, check_raw_sizes, explain_fields
+
+__all__ = [
+    "DEPTH_MAX",
+    "decode_fields",
+    "decode_object",
+    "depth_of",
+    "log_unknown",
+    "read_string",
+    "rebuild",
+    "strict_text",
+]
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+DEPTH_MAX = 64
+_DEPTH_PREFIX_CHARACTERS = 4_096
+_LARGE_CHARACTERS = 262_144
+_UNKNOWN_NAMES_MAX = 10
+_UNKNOWN_NAME_MAX_CHARACTERS = 64
+
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(code for code in range(256) if code not in b"[{]}")
+_ESCAPE_TO_CHECK = re.compile(r"\\u(?:0000|[fF][fF][fF][eEfF]|[fF][eE][fF][fF])")
+_UNUSABLE = re.compile("[\x00\ufffe\uffff\ud800-\udfff]|^\ufeff")
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_log = logging.getLogger(__name__)
+
+
+def decode_object(text: str | bytes, expected: type[T]) -> T:
+    """Decode one JSON object.
+
+    Args:
+        text: JSON; bytes are UTF-8. The caller has bounded its size.
+        expected: what it is to be. Fields that it does not have are ignored; their names go to
+            the debug log.
+
+    Raises:
+        ThreadcastError: `bad_json`, `too_deep`, `bad_string`, `bad_message`, or what is wrong
+            with a field (see `json_problems`).
+    """
+    text = strict_text(text)
+    if len(text) > _LARGE_CHARACTERS:
+        check_raw_sizes(decode_fields(text), expected)
+    try:
+        decoded = msgspec.json.decode(text, type=expected)
+    except (ValueError, RecursionError):
+        decoded = rebuild(decode_fields(text), expected)
+    check_fields(decoded)
+    log_unknown(text, expected)
+    return decoded
+
+
+def strict_text(text: str | bytes) -> str:
+    """Apply the rules that need no decoding, and return the text as `str`.
+
+    Raises:
+        ThreadcastError: `bad_json` (bytes that are not UTF-8), `too_deep`, `bad_string`.
+    """
+    if not isinstance(text, str):
+        text = _utf8(text)
+    if text.count("[") + text.count("{") > DEPTH_MAX:
+        _check_depth(text)
+    if not (text.isascii() and "\\u" not in text):
+        _check_characters(text)
+    return text
+
+
+def _utf8(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        problem = f"expected UTF-8, got another byte at index {error.start}"
+    raise ThreadcastError("bad_json", problem)
+
+
+# --- depth --------------------------------------------------------------------------------------
+
+
+def depth_of(text: str) -> int:
+    """The deepest nesting of brackets outside strings; for what is not JSON, some number.
+
+    Of a part that begins where the whole begins, it is at most that of the whole.
+    """
+    without_escapes = text.replace("\\\\", "").replace('\\"', "")
+    outside_strings = "".join(without_escapes.split('"')[::2])
+    steps = outside_strings.encode("utf-8", "replace").translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(array("b", steps)), default=0)
+
+
+def _check_depth(text: str) -> None:
+    # What is deep from the start is refused without looking at all of it.
+    for part in (text[:_DEPTH_PREFIX_CHARACTERS], text):
+        if depth_of(part) > DEPTH_MAX:
+            raise ThreadcastError("too_deep", f"expected at most {DEPTH_MAX} levels, got more")
+
+
+# --- characters -----------------------------------------------------------------------------------
+
+
+def _check_characters(text: str) -> None:
+    if text.startswith("\ufeff"):
+        raise ThreadcastError("bad_string", "U+FEFF before the JSON is not allowed")
+    if (
+        "\ufffe" in text
+        or "\uffff" in text
+        or '"\ufeff' in text
+        or _ESCAPE_TO_CHECK.search(text) is not None
+    ):
+        # An escape may itself be escaped, so the decoded strings decide.
+        _check_strings(text)
+
+
+def _check_strings(text: str) -> None:
+    pending = [_lenient(text)]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(item.keys())
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, str) and (found := _UNUSABLE.search(item)):
+            problem = f"U+{ord(found[0]):04X} at index {found.start()} of a string is not allowed"
+            raise ThreadcastError("bad_string", problem)
+
+
+def _lenient(text: str | bytes) -> Any:
+    """Decode with a decoder that lets lone surrogates pass; None for what is not JSON."""
+    try:
+        return json.loads(text, parse_int=float, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_string(text: str | bytes, name: str) -> str | None:
+    """A string field of a text that was refused, but not as `too_deep`; None if there is none."""
+    tree = _lenient(text)
+    found = tree.get(name) if isinstance(tree, dict) else None
+    return found if isinstance(found, str) and _UNUSABLE.search(found) is None else None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+# --- what a good decode did not take --------------------------------------------------------------
+
+
+def decode_fields(text: str) -> dict[str, msgspec.Raw]:
+    """The fields of an object, each as JSON still; of two equal keys the last.
+
+    Raises:
+        ThreadcastError: `bad_json`, `bad_string`, `bad_message`.
+    """
+    try:
+        return _fields_decoder.decode(text)
+    except msgspec.ValidationError:
+        _check_syntax(text)
+    except (ValueError, RecursionError) as error:
+        _refuse_syntax(text, error)
+    came = _KIND_BY_START.get(text.lstrip()[:1], "a number")
+    raise ThreadcastError("bad_message", f"expected a JSON object, got {came}")
+
+
+_KIND_BY_START = {"[": "an array", '"': "a string", "t": "true", "f": "false", "n": "null"}
+
+
+def _check_syntax(text: str) -> None:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError) as error:
+        _refuse_syntax(text, error)
+
+
+def _refuse_syntax(text: str, error: Exception) -> NoReturn:
+    if isinstance(error, RecursionError):
+        raise ThreadcastError("too_deep") from None
+    # Lone surrogates are the one thing that this decoder takes for a fault of syntax.
+    _check_strings(text)
+    problem = "expected JSON in UTF-8" if isinstance(error, UnicodeError) else str(error)
+    raise ThreadcastError("bad_json", problem) from None
+
+
+def rebuild(fields: Mapping[str, msgspec.Raw], expected: type[T]) -> T:
+    """Decode an object from its fields, which is another thing only where keys came twice.
+
+    Raises:
+        ThreadcastError: what is wrong with the first bad field, in the order of the definition.
+    """
+    try:
+        return msgspec.json.decode(msgspec.json.encode(fields), type=expected)
+    except (ValueError, RecursionError):
+        explain_fields(fields, expected)
+    raise AssertionError(f"{expected.__name__}: every field is good, but not all of them")
+
+
+def log_unknown(text: str, expected: type[msgspec.Struct]) -> None:
+    """Name the fields that are ignored, when somebody reads the debug log; names only."""
+    if not _log.isEnabledFor(logging.DEBUG):
+        return
+    config = expected.__struct_config__
+    unknown = decode_fields(text).keys() - set(expected.__struct_encode_fields__)
+    names = sorted(unknown - {config.tag_field})
+    if names:
+        shown = [ascii(name[:_UNKNOWN_NAME_MAX_CHARACTERS]) for name in names[:_UNKNOWN_NAMES_MAX]]
+        more = "" if len(names) == len(shown) else f" and {len(names) - len(shown)} more"
+        _log.debug("%s: ignored %s%s", expected.__name__, ", ".join(shown), more)
