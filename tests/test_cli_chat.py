@@ -123,6 +123,14 @@ async def test_a_thread_is_gone_on_with_after_its_history() -> None:
     assert server.attaches()[0]["after"] == 1
 
 
+async def test_a_thread_that_is_not_there_is_64() -> None:
+    server = WireServer()
+    async with server.running():
+        status, out, errors = await chat(server, "--thread", THREAD)
+    assert (status, out) == (exits.USAGE, "")
+    assert errors == f"threadcast: there is no thread {THREAD}\n"
+
+
 async def test_l5_a_token_on_the_command_line_is_taken_with_a_warning() -> None:
     server = answering("x")
     async with server.running():
@@ -434,6 +442,17 @@ def test_a_take_over_voids_what_was_streamed() -> None:
         ("agent_completed", {"content": "Hello!", "duration_ms": 1}),
     )
     assert shown == "Hal\n[interrupted; the answer starts again below]\nHello!\n"
+
+
+def test_a_take_over_before_any_text_is_said_too() -> None:
+    started = {"agent": "demo"}
+    shown = shown_of(
+        ("agent_started", started | {"attempt": 1}),
+        ("agent_thinking", {"text": "hm"}),
+        ("agent_started", started | {"attempt": 2}),
+        ("agent_thinking", {"text": "hm"}),
+    )
+    assert shown == "hm\n[interrupted; the answer starts again below]\nhm\n"
 
 
 def test_an_answer_that_differs_from_what_was_streamed_is_shown_whole() -> None:

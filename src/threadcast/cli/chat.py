@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import click
 
-from ..client import Client, ClientState, Cursor, Phase, Snapshots, connect
+from ..client import Client, ClientState, CommandRejected, Cursor, Phase, Snapshots, connect
 from . import exits
 from .chat_conversation import Conversation
 from .chat_input import LineInput
@@ -59,12 +59,18 @@ class _Chat:
                     talking = Conversation(
                         client, snapshots, LineInput(_stdin()), self._screen, transcript
                     )
-                    with self._interrupts(talking):
+                    with self._interrupts(talking), self._way_back(transcript):
                         return await talking.run()
         except asyncio.CancelledError:
             if not self._left:
                 raise
             return exits.INTERRUPTED
+
+    @contextlib.contextmanager
+    def _way_back(self, transcript: Transcript) -> Iterator[None]:
+        """Say at the end how to come back to the thread."""
+        try:
+            yield
         finally:
             if transcript.thread_id is not None:
                 self._screen.notice(f"to go on: --thread {transcript.thread_id}")
@@ -116,7 +122,13 @@ async def _history(snapshots: Snapshots, transcript: Transcript) -> Cursor:
     """Show a given thread's latest messages; what comes after them is to be read."""
     if transcript.thread_id is None:
         return Cursor()
-    page = await snapshots.messages(transcript.thread_id)
+    try:
+        page = await snapshots.messages(transcript.thread_id)
+    except CommandRejected as error:
+        if error.server_code != "not_found":
+            raise
+        text = f"there is no thread {transcript.thread_id}"
+        raise exits.CommandFailed(text, exits.USAGE) from None
     transcript.history(page.messages)
     return Cursor(page.seq)
 

@@ -181,7 +181,7 @@ class Transcript:
             self._screen.line(f"(elsewhere) {data.content}", DIM)
 
     def _started(self, run: ShownRun, data: AgentStarted) -> None:
-        if data.attempt > 1 and run.attempt < data.attempt and run.pieces:
+        if data.attempt > max(run.attempt, 1) and (run.attempt or run.pieces):
             self._screen.line("[interrupted; the answer starts again below]")
         run.attempt = data.attempt
         run.pieces.clear()
