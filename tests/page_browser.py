@@ -1,0 +1,113 @@
+"""A real browser for tests of the pages, and what a person does with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+WAIT_MS = 15_000
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = (
+    "BROWSER TESTS DID NOT RUN: no Chromium was found "
+    f"(looked for {', '.join(NAMES)} in PATH and at THREADCAST_BROWSER)"
+)
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_browser() -> str | None:
+    """Where Chromium is, or None."""
+    named = os.environ.get("THREADCAST_BROWSER")
+    return named or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@asynccontextmanager
+async def launched(path: str) -> AsyncIterator[Browser]:
+    """A browser without a window."""
+    expect.set_options(timeout=WAIT_MS)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Screen:
+    """A page with the chat in it. Everything that goes wrong inside is kept in `problems`.
+
+    Attributes:
+        requests: every address that the page asked for.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.problems: list[str] = []
+        self.requests: list[str] = []
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("websocket", lambda socket: self.requests.append(socket.url))
+
+    async def sign_in(self, name: str) -> None:
+        """Open the page and sign in with a development name."""
+        await self.page.goto(self.url)
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.live()
+
+    async def live(self) -> None:
+        """Wait until it has caught up."""
+        await expect(self.page.locator("html[data-connection=live]")).to_be_attached()
+
+    async def say(self, text: str) -> None:
+        """Send a message."""
+        await self.page.get_by_role("textbox", name="Message").fill(text)
+        await self.page.keyboard.press("Enter")
+
+    @property
+    def runs(self) -> Locator:
+        """Messages with what answered them."""
+        return self.page.locator("article.run")
+
+    @property
+    def answer(self) -> Locator:
+        """The text of the last answer."""
+        return self.runs.last.locator(".prose").last
+
+    async def ended(self, status: str = "completed") -> None:
+        """Wait until the last run has ended this way."""
+        await expect(self.runs.last).to_have_attribute("data-status", status)
+
+    async def said(self) -> str:
+        """The text of the last answer, as it is in the document."""
+        return (await self.answer.text_content()) or ""
+
+    async def watch(self) -> None:
+        """Keep every text of an answer that was ever shown, for `shown`."""
+        await self.page.evaluate(_WATCH)
+
+    async def shown(self) -> list[str]:
+        """The texts that were shown since `watch`, without repetitions."""
+        return list(await self.page.evaluate("() => window.shownTexts"))
+
+
+_WATCH = """() => {
+  window.shownTexts = [];
+  new MutationObserver(() => {
+    const text = [...document.querySelectorAll("article.run .prose")].at(-1)?.textContent;
+    if (text !== undefined && text !== window.shownTexts.at(-1)) window.shownTexts.push(text);
+  }).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""

@@ -1,0 +1,311 @@
+"""The chat page in a real browser, against a real server process."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from page_browser import MISSING, Screen, find_browser, launched
+from page_server import ServerProcess, serving
+
+BROWSER = find_browser()
+IN_CI = os.environ.get("CI") == "true"
+COUNT = 200
+COUNTED = " ".join(str(number) for number in range(1, COUNT + 1)) + "."
+
+if BROWSER is None and not IN_CI:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # a line in the summary, not an error
+        warnings.warn(pytest.PytestWarning(MISSING), stacklevel=1)
+
+pytestmark = [
+    pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    if BROWSER is None:
+        pytest.fail(MISSING)
+    async with launched(BROWSER) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("server")
+    settings = {
+        "THREADCAST_AGENTS": "page_agents:quick",
+        "THREADCAST_LEASE_S": "1",
+        "THREADCAST_HEAD_POLL_S": "0.2",
+    }
+    async with serving(folder, **settings) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def screen(browser: Browser, server: ServerProcess) -> AsyncIterator[Screen]:
+    async with await browser.new_context() as context:
+        screen = Screen(await context.new_page(), server.url)
+        yield screen
+        assert screen.problems == []
+
+
+async def test_the_golden_path_and_the_same_after_a_reload(screen: Screen) -> None:
+    await screen.sign_in("ada")
+    await screen.say("What is 15% of 240?")
+    await screen.ended()
+    assert "36" in await screen.said()
+    run = screen.runs.last
+    await expect(run.locator(".thinking summary")).to_have_text("Thoughts")
+    tool = run.locator("details.tool")
+    await expect(tool).to_have_attribute("data-status", "completed")
+    await tool.locator("summary").click()
+    await expect(tool).to_contain_text("15% of 240")
+    await expect(screen.page.locator("#thread-list a[aria-current]")).to_have_text(
+        re.compile("15% of 240")
+    )
+    before = await screen.said()
+    await screen.page.reload()
+    await screen.live()
+    await screen.ended()
+    assert await screen.said() == before
+    await expect(screen.runs.last.locator(".bubble")).to_have_text("What is 15% of 240?")
+    await expect(screen.page.locator("#thread-list .running:visible")).to_have_count(0)
+
+
+async def test_the_token_is_nowhere_but_in_memory(screen: Screen) -> None:
+    await screen.sign_in("ada")
+    stored = await screen.page.evaluate(
+        "() => JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])"
+    )
+    assert stored == '[{"threadcast.development_name":"ada"},{},""]'
+    assert not [url for url in screen.requests if "eyJ" in url]
+    page_html = await screen.page.content()
+    assert "eyJ" not in page_html
+
+
+async def test_a_reload_in_mid_stream_loses_and_doubles_nothing(screen: Screen) -> None:
+    await screen.sign_in("bela")
+    await screen.say(f"count to {COUNT}")
+    await expect(screen.answer).to_contain_text(" 30 ")
+    await screen.page.reload()
+    await screen.watch()
+    await screen.ended()
+    assert COUNTED in await screen.said()
+    _only_grew(await screen.shown(), await screen.said())
+
+
+async def test_a_killed_server_is_gone_on_with(screen: Screen, server: ServerProcess) -> None:
+    await screen.sign_in("cleo")
+    await screen.say(f"count to {COUNT}")
+    await expect(screen.answer).to_contain_text(" 30 ")
+    await screen.watch()
+    await server.kill()
+    await expect(screen.page.locator("#banner")).to_contain_text("Reconnecting")
+    await server.start()
+    await expect(screen.runs.last.locator(".restarted")).to_contain_text(
+        "The server restarted; starting again (attempt 2)."
+    )
+    await screen.ended()
+    assert COUNTED in await screen.said()
+    assert (await screen.said()).count(COUNTED) == 1
+    _only_grew(await screen.shown(), await screen.said())
+    await expect(screen.page.locator("#banner")).to_be_hidden()
+
+
+async def test_a_message_written_while_offline_is_sent_once(
+    screen: Screen, server: ServerProcess
+) -> None:
+    await screen.sign_in("dora")
+    await screen.say("What is 1 + 1?")
+    await screen.ended()
+    await server.kill()
+    await expect(screen.page.locator("#banner")).to_contain_text("Reconnecting")
+    await screen.say("What is 20 + 3?")
+    await expect(screen.runs.last).to_contain_text("Will be sent when the connection is back.")
+    await server.start()
+    await screen.ended()
+    await expect(screen.runs).to_have_count(2)
+    await screen.page.reload()
+    await screen.ended()
+    await expect(screen.runs).to_have_count(2)
+    assert "23" in await screen.said()
+
+
+async def test_two_screens_of_a_user_follow_live(browser: Browser, server: ServerProcess) -> None:
+    async with await browser.new_context() as context:
+        here = Screen(await context.new_page(), server.url)
+        there = Screen(await context.new_page(), server.url)
+        await here.sign_in("emil")
+        await there.sign_in("emil")
+        await here.say(f"count to {COUNT}")
+        await there.page.locator("#thread-list a").click()
+        await expect(there.answer).to_contain_text("10 11 12")
+        await there.ended()
+        assert COUNTED in await there.said()
+        await there.say("What is 3 * 4?")
+        await expect(here.runs).to_have_count(2)
+        await here.ended()
+        assert await here.said() == await there.said()
+        assert here.problems + there.problems == []
+
+
+async def test_two_users_see_only_their_own(browser: Browser, server: ServerProcess) -> None:
+    async with await browser.new_context() as one, await browser.new_context() as other:
+        fritz = Screen(await one.new_page(), server.url)
+        gerda = Screen(await other.new_page(), server.url)
+        await fritz.sign_in("fritz")
+        await gerda.sign_in("gerda")
+        await fritz.say("What is 7 * 191?")
+        await fritz.ended()
+        await gerda.say("What is 5 * 5?")
+        await gerda.ended()
+        await expect(gerda.page.locator("#thread-list a")).to_have_count(1)
+        assert "191" not in await gerda.page.locator("body").inner_text()
+        foreign = fritz.page.url.partition("#")[2]
+        await gerda.page.goto(f"{server.url}#{foreign}")
+        await expect(gerda.page.locator("#scroller")).to_contain_text("could not be read")
+        assert "191" not in await gerda.page.locator("body").inner_text()
+
+
+async def test_stop_ends_the_run_on_the_server(screen: Screen) -> None:
+    await screen.sign_in("hanna")
+    await screen.say("a long answer")
+    await expect(screen.answer).to_contain_text("5 is prime")
+    await screen.page.get_by_role("button", name="Stop").click()
+    await screen.ended("cancelled")
+    await expect(screen.runs.last).to_contain_text("Stopped.")
+    await expect(screen.page.locator("#stop")).to_be_hidden()
+    await screen.page.reload()
+    await screen.ended("cancelled")
+
+
+async def test_a_question_of_the_agent_is_answered(screen: Screen) -> None:
+    await screen.sign_in("ines")
+    await screen.say("ask me for a number")
+    question = screen.runs.last.locator(".input")
+    await question.get_by_role("spinbutton").fill("42")
+    await question.get_by_role("button", name="Answer").click()
+    await screen.ended()
+    await expect(question).to_contain_text("Answered: 42")
+    assert "42" in await screen.said()
+
+
+async def test_who_scrolls_away_is_not_moved(screen: Screen) -> None:
+    await screen.page.set_viewport_size({"width": 390, "height": 500})
+    await screen.sign_in("jan")
+    await screen.say("a long answer")
+    await expect(screen.answer).to_contain_text("20 =")
+    scroller = screen.page.locator("#scroller")
+    await scroller.hover()
+    await screen.page.mouse.wheel(0, -200)
+    jump = screen.page.get_by_role("button", name="Jump to latest")
+    await expect(jump).to_be_visible()
+    before = await scroller.evaluate("place => place.scrollTop")
+    await expect(screen.answer).to_contain_text("40 =")
+    assert await scroller.evaluate("place => place.scrollTop") == before
+    await jump.click()
+    await expect(jump).to_be_hidden()
+    await expect(screen.answer).to_contain_text("60 =")
+    left = await scroller.evaluate(
+        "place => place.scrollHeight - place.scrollTop - place.clientHeight"
+    )
+    assert left < 2
+    await screen.page.get_by_role("button", name="Stop").click()
+    await screen.ended("cancelled")
+
+
+async def test_a_thread_is_renamed_and_deleted(screen: Screen) -> None:
+    await screen.sign_in("kim")
+    await screen.say("What is 2 + 2?")
+    await screen.ended()
+    await screen.page.get_by_role("button", name="Rename").click()
+    await screen.page.get_by_role("dialog").get_by_role("textbox").fill("Sums")
+    await screen.page.keyboard.press("Enter")
+    await expect(screen.page.locator("#title")).to_have_text("Sums")
+    await expect(screen.page.locator("#thread-list a")).to_have_text(re.compile("Sums"))
+    await screen.page.get_by_role("button", name="Delete").click()
+    await screen.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(screen.page.locator("#thread-list a")).to_have_count(0)
+    await expect(screen.page.locator("#title")).to_have_text("New conversation")
+
+
+HOSTILE = """# Heading <script>window.hacked = 1</script>
+
+<img src=x onerror="window.hacked = 2"> and <b>bold</b> of HTML
+
+[click](javascript:window.hacked=3) [data](data:text/html,<script>window.hacked=4</script>)
+[vb](vbscript:x) [good](https://example.com/a?b=c) <https://example.org/> <javascript:alert(1)>
+![tracker](http://127.0.0.1:9/pixel.png) [JaVa](JaVaScRiPt:alert(1)) [rel](//example.net/x)
+
+| a | b |
+| - | -: |
+| <svg onload=window.hacked=5> | **2** |
+
+```html
+<iframe src="javascript:parent.hacked=6"></iframe>
+```
+"""
+
+
+async def test_unsafe_markdown_is_inert(browser: Browser, tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, THREADCAST_AGENTS="page_agents:mirror") as server,
+        await browser.new_context() as context,
+    ):
+        screen = Screen(await context.new_page(), server.url)
+        await screen.sign_in("mallory")
+        await screen.say(HOSTILE)
+        await screen.ended()
+        assert await screen.page.evaluate("() => window.hacked") is None
+        inside = screen.answer.locator("script, img, iframe, svg, b, [onload], [onerror], [style]")
+        assert await inside.count() == 0
+        links = await screen.answer.locator("a").evaluate_all("all => all.map(one => one.href)")
+        assert links == [
+            "https://example.com/a?b=c",
+            "https://example.org/",
+            "http://127.0.0.1:9/pixel.png",
+        ]
+        text = await screen.said()
+        assert "<script>window.hacked = 1</script>" in text
+        assert '<iframe src="javascript:parent.hacked=6"></iframe>' in text
+        await expect(screen.answer.locator("td.align-right strong")).to_have_text("2")
+        own = (server.url, server.url.replace("http", "ws"))
+        assert [url for url in screen.requests if not url.startswith(own)] == []
+        assert screen.problems == []
+
+
+async def test_the_reference_shows_every_operation_command_and_code(screen: Screen) -> None:
+    page = screen.page
+    await page.goto(f"{screen.url}docs")
+    await expect(page.locator("main[aria-busy=false]")).to_be_attached()
+    http = await (await page.request.get(f"{screen.url}openapi.json")).json()
+    connection = await (await page.request.get(f"{screen.url}asyncapi.json")).json()
+    for path, methods in http["paths"].items():
+        for operation in methods.values():
+            entry = page.locator(f"#http-{operation['operationId']} h3")
+            assert path in await entry.inner_text()
+    for name in connection["channels"]["connection"]["messages"]:
+        assert await page.locator(f"#command-{name}, #event-{name}").count() == 1
+    errors = await page.locator("#schema-ErrorCode").inner_text()
+    for code in http["components"]["schemas"]["ErrorCode"]["enum"]:
+        assert code in errors
+    links = await page.locator("main a[href^='#']").evaluate_all(
+        "all => all.map(one => one.hash).filter(hash => !document.getElementById(hash.slice(1)))"
+    )
+    assert links == []
+
+
+def _only_grew(shown: list[str], final: str) -> None:
+    """At every moment, what was shown was a beginning of the answer."""
+    assert shown
+    assert [text for text in shown if not final.startswith(text)] == []
