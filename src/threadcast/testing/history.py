@@ -1,0 +1,123 @@
+"""What happened, as a file of JSON lines: what was asked, what was answered, what was received.
+
+A history is written by whoever drives clients and read by `checker`. It may not know how the
+clients talk to a server, nor which server it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Attach",
+    "Invoke",
+    "Left",
+    "Ok",
+    "Receive",
+    "Record",
+    "Rejected",
+    "Stored",
+    "Unknown",
+    "decode_history",
+    "encode_record",
+]
+
+
+class _Line(msgspec.Struct, frozen=True, tag_field="op", tag=str.lower, omit_defaults=True):
+    """One line; `op` names its kind."""
+
+    user: str
+
+
+class Invoke(_Line, frozen=True):
+    """A message is about to be sent under this `client_message_id`; again for each repetition."""
+
+    key: str
+
+
+class Ok(_Line, frozen=True):
+    """The server accepted the message: it is in the journal at `seq`, and `run_id` answers it."""
+
+    key: str
+    seq: int
+    run_id: str
+
+
+class Rejected(_Line, frozen=True):
+    """The server refused the message: nothing of it may ever be seen."""
+
+    key: str
+    code: str
+
+
+class Unknown(_Line, frozen=True):
+    """Nobody can say what became of the message: both are right."""
+
+    key: str
+
+
+class Attach(_Line, frozen=True):
+    """A reader was attached.
+
+    Attributes:
+        reader: one cursor of this user; it keeps its name from connection to connection.
+        wanted: the seq after which it asked to go on; None for the head.
+        after: the seq after which the server said that events start.
+        reset: whether the server said that the cursor cannot be continued.
+    """
+
+    reader: str
+    wanted: int | None
+    after: int
+    reset: bool = False
+
+
+class Receive(_Line, frozen=True):
+    """A reader received one journal event; `owner` is the user id in its envelope."""
+
+    reader: str
+    owner: str
+    seq: int
+    event_type: str
+    data: dict[str, Any]
+    run_id: str | None = None
+    first_seq: int | None = None
+
+
+class Left(_Line, frozen=True):
+    """A reader went away for good, so it need not reach the head."""
+
+    reader: str
+
+
+class Stored(_Line, frozen=True):
+    """One event as the journal has it in the end; all of a user's, in the journal's order."""
+
+    seq: int
+    event_type: str
+    data: dict[str, Any]
+    run_id: str | None = None
+
+
+Record: TypeAlias = Invoke | Ok | Rejected | Unknown | Attach | Receive | Left | Stored
+
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_record(record: Record) -> bytes:
+    """One line of a history file, with its line break."""
+    return _encoder.encode(record) + b"\n"
+
+
+def decode_history(lines: Iterable[bytes]) -> list[Record]:
+    """The records of a history file; empty lines are left out.
+
+    Raises:
+        msgspec.ValidationError: a line is no record.
+        msgspec.DecodeError: a line is not JSON.
+    """
+    return [_decoder.decode(line) for line in lines if line.strip()]

@@ -1,0 +1,238 @@
+"""Each anomaly, built by hand, is found; a history without any is passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from threadcast.testing.checker import check
+from threadcast.testing.history import (
+    Attach,
+    Invoke,
+    Left,
+    Ok,
+    Receive,
+    Record,
+    Rejected,
+    Stored,
+    Unknown,
+    decode_history,
+    encode_record,
+)
+
+RUN = "run_chat_1_1_00000000"
+OTHER = "run_chat_1_2_00000000"
+
+
+def stored(seq: int, kind: str, run_id: str | None = RUN, **data: Any) -> Stored:
+    return Stored("ann", seq, kind, data, run_id)
+
+
+def received(
+    event: Stored, *, reader: str = "r1", owner: str = "ann", first: int | None = None
+) -> Receive:
+    return Receive(
+        "ann", reader, owner, event.seq, event.event_type, event.data, event.run_id, first
+    )
+
+
+JOURNAL = [
+    stored(1, "message_created", client_message_id="k1", content="hello"),
+    stored(2, "agent_started", agent="a", attempt=1),
+    stored(3, "agent_delta", text="Hel"),
+    stored(4, "agent_delta", text="lo"),
+    stored(5, "agent_completed", content="Hello"),
+]
+SENT: list[Record] = [Invoke("ann", "k1"), Ok("ann", "k1", 1, RUN)]
+ATTACHED = Attach("ann", "r1", 0, 0)
+READ: list[Record] = [ATTACHED, *[received(event) for event in JOURNAL]]
+MERGED = Receive("ann", "r1", "ann", 4, "agent_delta", {"text": "Hello"}, RUN, 3)
+GOOD: list[Record] = [*SENT, *READ, *JOURNAL]
+
+
+def without(history: list[Record], *left_out: Record) -> list[Record]:
+    return [record for record in history if record not in left_out]
+
+
+def kinds(history: list[Record]) -> set[str]:
+    """The kinds of anomalies, found in the file's form of the history."""
+    lines = b"".join(map(encode_record, history)).splitlines()
+    return {anomaly.kind for anomaly in check(decode_history(lines))}
+
+
+def test_a_good_history_has_no_anomaly() -> None:
+    assert check(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param(
+            [*SENT, ATTACHED, *map(received, JOURNAL[:2]), MERGED, received(JOURNAL[4]), *JOURNAL],
+            id="merged-deltas",
+        ),
+        pytest.param(
+            [
+                *SENT,
+                *READ[:3],
+                Attach("ann", "r1", 2, 2),
+                *map(received, JOURNAL[2:]),
+                *JOURNAL,
+            ],
+            id="resumed",
+        ),
+        pytest.param(
+            [*SENT, *READ[:2], Attach("ann", "r1", 1, 5, reset=True), *JOURNAL], id="reset"
+        ),
+        pytest.param([*SENT, *READ[:2], Left("ann", "r1"), *JOURNAL], id="left"),
+        pytest.param(
+            [Invoke("ann", "k1"), Unknown("ann", "k1"), *SENT, *READ, *JOURNAL],
+            id="unknown-and-repeated",
+        ),
+        pytest.param(
+            [*GOOD, Invoke("ann", "k2"), Unknown("ann", "k2")], id="unknown-and-not-there"
+        ),
+        pytest.param([*SENT, *SENT, *READ, *JOURNAL], id="same-answer-twice"),
+        pytest.param([*GOOD, Invoke("ann", "k2"), Rejected("ann", "k2", "empty")], id="rejected"),
+        pytest.param([*SENT, Attach("ann", "r1", None, 5), *JOURNAL], id="at-the-head"),
+    ],
+)
+def test_what_may_happen(history: list[Record]) -> None:
+    assert kinds(history) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "history"),
+    [
+        pytest.param(
+            "lost", [*GOOD, Invoke("ann", "k2"), Ok("ann", "k2", 6, OTHER)], id="lost-at-the-end"
+        ),
+        pytest.param(
+            "lost", [*SENT[:1], Ok("ann", "k1", 2, RUN), *READ, *JOURNAL], id="lost-other-seq"
+        ),
+        pytest.param(
+            "lost", [*SENT[:1], Ok("ann", "k1", 1, OTHER), *READ, *JOURNAL], id="lost-other-run"
+        ),
+        pytest.param("phantom", [*READ, *JOURNAL], id="phantom-message"),
+        pytest.param(
+            "phantom",
+            [Invoke("ann", "k1"), Rejected("ann", "k1", "overloaded"), *READ, *JOURNAL],
+            id="phantom-aborted",
+        ),
+        pytest.param(
+            "phantom",
+            [*GOOD, received(stored(6, "thread_updated", None))],
+            id="phantom-delivered-and-not-stored",
+        ),
+        pytest.param("duplicate", [*SENT, *READ, READ[-1], *JOURNAL], id="duplicate-delivery"),
+        pytest.param(
+            "duplicate",
+            [
+                *GOOD,
+                stored(6, "message_created", client_message_id="k1", content="hello"),
+            ],
+            id="duplicate-message",
+        ),
+        pytest.param(
+            "duplicate", [*GOOD, Invoke("ann", "k1"), Ok("ann", "k1", 2, RUN)], id="two-answers"
+        ),
+        pytest.param("duplicate", [*GOOD, JOURNAL[-1]], id="duplicate-seq"),
+        pytest.param("hole", without(GOOD, READ[3]), id="hole-in-reading"),
+        pytest.param("hole", without(GOOD, READ[3], JOURNAL[2]), id="hole-in-the-journal"),
+        pytest.param(
+            "hole",
+            [*SENT, *READ[:3], Attach("ann", "r1", 2, 4), *READ[5:], *JOURNAL],
+            id="hole-at-the-attach",
+        ),
+        pytest.param(
+            "hole",
+            [*SENT, *READ[:3], Attach("ann", "r1", 2, 2), *READ[4:], *JOURNAL],
+            id="hole-after-the-attach",
+        ),
+        pytest.param(
+            "backwards",
+            [*SENT, Attach("ann", "r1", 3, 2), *READ[3:], *JOURNAL],
+            id="backwards-attach",
+        ),
+        pytest.param(
+            "backwards",
+            [*SENT, Attach("ann", "r1", 2, 2), *READ[2:], *JOURNAL],
+            id="backwards-event",
+        ),
+        pytest.param(
+            "disagreement",
+            [*SENT, *READ[:3], received(stored(3, "agent_delta", text="?")), *READ[4:], *JOURNAL],
+            id="disagreement-data",
+        ),
+        pytest.param(
+            "disagreement",
+            [*SENT, *READ[:3], received(stored(3, "agent_thinking")), *READ[4:], *JOURNAL],
+            id="disagreement-type",
+        ),
+        pytest.param(
+            "disagreement",
+            [
+                *SENT,
+                *READ[:3],
+                msgspec.structs.replace(MERGED, data={"text": "Hel"}),
+                *READ[5:],
+                *JOURNAL,
+            ],
+            id="disagreement-merged",
+        ),
+        pytest.param(
+            "foreign", [*SENT, *READ, received(JOURNAL[0], owner="bob"), *JOURNAL], id="foreign"
+        ),
+        pytest.param(
+            "after_terminal", [*GOOD, stored(6, "agent_delta", text="!")], id="afterwards"
+        ),
+        pytest.param("after_terminal", [*GOOD, stored(6, "agent_failed", code="x")], id="two-ends"),
+        pytest.param(
+            "stale_writer",
+            [
+                *JOURNAL[:2],
+                stored(3, "agent_started", agent="a", attempt=2),
+                stored(4, "agent_started", agent="a", attempt=1),
+            ],
+            id="stale-writer",
+        ),
+        pytest.param(
+            "disorder",
+            [
+                Invoke("ann", "k2"),
+                Ok("ann", "k2", 6, OTHER),
+                *GOOD,
+                stored(6, "message_created", OTHER, client_message_id="k2"),
+            ],
+            id="disorder",
+        ),
+        pytest.param("not_live", [*GOOD, Invoke("ann", "k2")], id="never-answered"),
+        pytest.param("not_live", without(GOOD, READ[-1]), id="reader-behind"),
+        pytest.param("not_live", without(GOOD, JOURNAL[-1]), id="run-without-end"),
+    ],
+)
+def test_each_anomaly_is_found(kind: str, history: list[Record]) -> None:
+    assert kind in kinds(history)
+
+
+def test_users_are_judged_apart() -> None:
+    """The same keys and seqs of two users are no duplicates of each other."""
+
+    def bobs(record: Record) -> Record:
+        renamed = msgspec.structs.replace(record, user="bob")
+        if isinstance(renamed, Receive):
+            return msgspec.structs.replace(renamed, owner="bob")
+        return renamed
+
+    assert check([*GOOD, *map(bobs, GOOD)]) == []
+
+
+def test_a_reader_that_disagrees_with_another_disagrees_with_the_journal() -> None:
+    twisted: Callable[[Stored], Receive] = lambda event: received(  # noqa: E731
+        msgspec.structs.replace(event, data={"text": "twisted"}), reader="r2"
+    )
+    second: list[Record] = [Attach("ann", "r2", 2, 2), *map(twisted, JOURNAL[2:])]
+    assert kinds([*SENT, *READ, *second, *JOURNAL]) == {"disagreement"}
