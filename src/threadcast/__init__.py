@@ -1,1 +1,90 @@
-"""Threadcast: the real-time backbone for multi-user AI agents."""
+"""Threadcast: the real-time backbone for multi-user AI agents.
+
+The public names are here, each once. All but `agent` are imported when they are first used, so that
+a command or a client does not load a server. This module may not do anything else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+# Importing the module `agent` would put it where the decorator belongs, so the decorator comes now.
+from .agent import agent
+
+if TYPE_CHECKING:
+    from .agent import Agent, Run
+    from .app import Threadcast
+    from .client import connect
+    from .connection_state import AsyncConnectionStateManager
+    from .context import UserExecutionContext
+    from .errors import ConfigurationError, InvalidContextError, ThreadcastError
+    from .events import Event, EventType
+    from .ids import (
+        UnifiedIdGenerator,
+        derive_thread_id_from_run_id,
+        validate_cross_component_id_compatibility,
+    )
+    from .session import RequestScopedSessionFactory, ThreadRepository
+    from .settings import Settings
+    from .websocket_manager import WebSocketManager
+    from .wire.normalize import normalize_event
+
+__all__ = [
+    "Agent",
+    "AsyncConnectionStateManager",
+    "ConfigurationError",
+    "Event",
+    "EventType",
+    "InvalidContextError",
+    "RequestScopedSessionFactory",
+    "Run",
+    "Settings",
+    "ThreadRepository",
+    "Threadcast",
+    "ThreadcastError",
+    "UnifiedIdGenerator",
+    "UserExecutionContext",
+    "WebSocketManager",
+    "agent",
+    "connect",
+    "derive_thread_id_from_run_id",
+    "normalize_event",
+    "validate_cross_component_id_compatibility",
+]
+
+_MODULE_OF_NAME = {
+    "Agent": "agent",
+    "AsyncConnectionStateManager": "connection_state",
+    "ConfigurationError": "errors",
+    "Event": "events",
+    "EventType": "events",
+    "InvalidContextError": "errors",
+    "RequestScopedSessionFactory": "session",
+    "Run": "agent",
+    "Settings": "settings",
+    "ThreadRepository": "session",
+    "Threadcast": "app",
+    "ThreadcastError": "errors",
+    "UnifiedIdGenerator": "ids",
+    "UserExecutionContext": "context",
+    "WebSocketManager": "websocket_manager",
+    "connect": "client",
+    "derive_thread_id_from_run_id": "ids",
+    "normalize_event": "wire.normalize",
+    "validate_cross_component_id_compatibility": "ids",
+}
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and so knows a misspelt name
+
+    def __getattr__(name):
+        """Import a public name when it is first asked for."""
+        if name not in _MODULE_OF_NAME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f".{_MODULE_OF_NAME[name]}", __name__)
+        value = globals()[name] = getattr(module, name)
+        return value
+
+    def __dir__():
+        """What there is, whether it was imported already or not."""
+        return sorted({*globals(), *__all__})

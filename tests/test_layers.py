@@ -1,0 +1,339 @@
+"""The shape of the program, held against its source: who may import whom, and what belongs where.
+
+A new module fails here until it is given a place in `LAYERS` or `BESIDE`. Read the tables first.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import threadcast
+
+SOURCE = Path(threadcast.__file__).parent
+
+# From the bottom to the top. A module imports from layers below its own, and from its own package.
+# A pattern names one module, or with `.*` a package and everything in it; the first match counts.
+LAYERS: tuple[tuple[str, str], ...] = (
+    ("words", "ids legacy_ids errors events context clock metrics suggestions tasks settings.*"),
+    ("rules", "runs rates origins connection_state wire.* schemas.*"),
+    ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
+    ("seams", "agent bus store session"),
+    ("adapters", "store_sqlite.* edge.*"),
+    ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
+    ("delivery", "journal cursor outbound websocket_manager"),
+    ("work", "runner.* agents.* sweeper watchdog intake"),
+    ("connections", "connection conversation gateway"),
+    ("composition", "node"),
+    ("entrance", "http.* page.* app cli.*"),
+)
+
+# Beside the layers: which layers each may import from, and who may import it.
+BESIDE: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "client.*": (frozenset({"words", "rules"}), frozenset({"cli"})),
+    "testing.*": (frozenset({"words", "rules", "seams"}), frozenset()),
+}
+
+# Between two packages of one layer, only these; each has its reason.
+SIDEWAYS: dict[tuple[str, str], str] = {
+    ("context", "errors"): "a context that does not fit together is an error of the table",
+    ("context", "ids"): "a context is made of validated ids",
+    ("ids", "legacy_ids"): "a legacy id is never taken for a present one",
+    ("settings", "errors"): "an unusable setting is a ConfigurationError",
+    ("settings", "suggestions"): "a misspelt key is answered with the right one",
+    ("wire", "runs"): "a run's status is a word on the wire",
+    ("schemas", "wire"): "schemas are drawn from the wire's own definitions",
+    ("session", "agent"): "messages and hits are what agents read",
+    ("session", "store"): "a session is the scoped way to a store",
+    ("store", "agent"): "messages and hits are what stores give to agents",
+    ("store", "bus"): "a commit may give hints",
+    ("cursor", "outbound"): "a cursor delivers to its reader's way out",
+    ("agents", "runner"): "the assistant checks a model's data as the runner will",
+    ("conversation", "connection"): "commands are carried out on a connection",
+    ("gateway", "connection"): "the gateway makes connections",
+    ("gateway", "conversation"): "the gateway listens for commands",
+    ("app", "http"): "the application has the routes",
+    ("app", "page"): "the application has the pages",
+    ("cli", "app"): "`serve` runs the application",
+}
+
+RULES_MAY_NOT_IMPORT = (
+    "apsw asyncio fcntl glob http httpx2 io mmap multiprocessing os pathlib random secrets select"
+    " selectors shutil signal socket sqlite3 ssl starlette subprocess sys tempfile threading time"
+    " uvicorn uvloop websockets"
+)
+CLOCK_CALLS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_counter"})
+
+RANDOM_MODULES = frozenset({"random", "secrets", "uuid"})
+MAY_BE_RANDOM: dict[str, str] = {
+    "ids": "makes every id",
+    "gateway": "spreads the reconnects of clients that find the node full",
+    "node": "spreads the reconnects of clients that are sent away",
+    "client.client": "spreads reconnects",
+    "agents.model_endpoint": "spreads repeated requests to a model",
+}
+MAY_TAKE_ENTROPY: dict[str, str] = {
+    "ids": "makes every id",
+    "auth.dev_tokens": "makes the development secret",
+    "edge.self_check": "the key of its own WebSocket handshake",
+    "http.paging": "the key of page tokens where no secret is configured",
+}
+ID_PREFIXES = ("thread_", "run_", "req_", "ws_conn_", "feed_", "input_", "tool_", "node_", "token_")
+
+CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
+BROAD_HANDLERS: dict[str, str] = {
+    "gateway": "the connection edge",
+    "http.entrance": "the request edge",
+    "runner.execution": "the run edge: what an agent raises",
+    "runner.runner": "the run edge: what the execution raises",
+    "cli": "the process edge",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module imports another of ours, at a line of its file."""
+
+    source: str
+    target: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line} imports {self.target}"
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module by its name below `threadcast`; the package itself has the name ``."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    """Every import of one of our modules by another, wherever in the file it stands."""
+    return tuple(
+        Import(name, target, node.lineno)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for target in _targets(name, node)
+    )
+
+
+def _targets(name: str, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name.split(".")[0] == "threadcast":
+                yield alias.name.removeprefix("threadcast").removeprefix(".")
+    elif (base := _base(name, node)) is not None:
+        for alias in node.names:
+            inner = f"{base}.{alias.name}".removeprefix(".")
+            yield inner if inner in modules() else base
+
+
+def _base(name: str, node: ast.ImportFrom) -> str | None:
+    """The module after `from`, below `threadcast`; None for one that is not ours."""
+    module = node.module or ""
+    if not node.level:
+        return _below(module)
+    is_package = (SOURCE / name.replace(".", "/")).is_dir()
+    parts = [part for part in name.split(".") if part]
+    up = node.level - 1 if is_package else node.level
+    return ".".join([*parts[: len(parts) - up], *([module] if module else [])])
+
+
+def _below(module: str) -> str | None:
+    first, _, rest = module.partition(".")
+    return rest if first == "threadcast" else None
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern.removesuffix(".*") or fnmatchcase(name, pattern)
+
+
+def places(name: str) -> list[str]:
+    """The layers that list a module."""
+    layers = [layer for layer, names in LAYERS if any(_matches(name, one) for one in names.split())]
+    return layers + ["beside" for pattern in BESIDE if _matches(name, pattern)]
+
+
+def package_of(name: str) -> str:
+    """The room that a module is in: its package, or itself when it is flat."""
+    return name.split(".")[0]
+
+
+HEIGHT = {layer: height for height, layer in enumerate(dict.fromkeys(one for one, _ in LAYERS))}
+
+
+def test_every_module_has_exactly_one_place() -> None:
+    wrong = {name: found for name in modules() if name and len(found := places(name)) != 1}
+
+    assert wrong == {}, "give each of these modules one place in LAYERS or BESIDE"
+
+
+def test_every_entry_of_the_tables_names_something_that_exists() -> None:
+    patterns = [one for _, names in LAYERS for one in names.split()] + list(BESIDE)
+    unused = [one for one in patterns if not any(_matches(name, one) for name in modules())]
+    pairs = {(package_of(one.source), package_of(one.target)) for one in imports()}
+    named = {*MAY_BE_RANDOM, *MAY_TAKE_ENTROPY, *BROAD_HANDLERS}
+
+    assert unused == []
+    assert sorted(set(SIDEWAYS) - pairs) == []
+    assert sorted(named - set(modules())) == []
+
+
+def test_imports_go_down() -> None:
+    assert [str(one) for one in imports() if one.source and not _allowed(one)] == []
+
+
+def _allowed(one: Import) -> bool:
+    if package_of(one.source) == package_of(one.target) and not one.source.startswith("auth"):
+        return True
+    if not one.target:
+        return False  # only programs import from the top of the package
+    above, below = places(one.source)[0], places(one.target)[0]
+    if below == "beside":
+        return any(
+            _matches(one.target, pattern) and package_of(one.source) in importers
+            for pattern, (_, importers) in BESIDE.items()
+        )
+    if above == "beside":
+        return any(
+            _matches(one.source, pattern) and below in allowed
+            for pattern, (allowed, _) in BESIDE.items()
+        )
+    if above == below:
+        pair = package_of(one.source), package_of(one.target)
+        return pair[0] == pair[1] or pair in SIDEWAYS
+    return HEIGHT[above] > HEIGHT[below]
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    graph: dict[str, set[str]] = {name: set() for name in modules()}
+    for one in imports():
+        graph[one.source].add(one.target)
+    finished: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        if name not in finished:
+            for target in sorted(graph[name]):
+                visit(target, (*way, name))
+            finished.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def _rules() -> Iterator[tuple[str, ast.AST]]:
+    for name, tree in modules().items():
+        if name and places(name) == ["rules"]:
+            for node in ast.walk(tree):
+                yield name, node
+
+
+def test_rules_import_nothing_that_waits_or_reaches_out() -> None:
+    reached = [
+        f"{name}:{node.lineno} imports {module}"
+        for name, node in _rules()
+        for module in _foreign(node)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and module.split(".")[0] in RULES_MAY_NOT_IMPORT.split()
+        and module != "http.HTTPStatus"  # a table of words
+    ]
+
+    assert reached == []
+
+
+def test_rules_read_no_clock_and_open_nothing() -> None:
+    calls = [
+        f"{name}:{node.lineno} calls {called}"
+        for name, node in _rules()
+        if isinstance(node, ast.Call) and (called := _read_from_outside(node.func))
+    ]
+    waits = [name for name, node in _rules() if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+
+    assert calls == []
+    assert waits == []
+
+
+def _read_from_outside(function: ast.expr) -> str | None:
+    if isinstance(function, ast.Name):
+        return function.id if function.id in ("open", "input", "print") else None
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        is_clock = function.value.id in ("datetime", "date", "time")
+        return ast.unparse(function) if is_clock and function.attr in CLOCK_CALLS else None
+    return None
+
+
+def _foreign(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_chance_is_used_only_where_it_has_a_reason() -> None:
+    users = {
+        name
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        for module in _foreign(node)
+        if module.split(".")[0] in RANDOM_MODULES
+    }
+    takers = {
+        name
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "urandom"
+    }
+
+    assert sorted(users - set(MAY_BE_RANDOM)) == []
+    assert sorted(takers - set(MAY_TAKE_ENTROPY)) == []
+
+
+def test_no_id_is_put_together_by_hand() -> None:
+    made = [
+        f"{name}:{node.lineno}"
+        for name, tree in modules().items()
+        if name not in ("ids", "legacy_ids")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        and isinstance(first := node.values[0] if node.values else None, ast.Constant)
+        and str(first.value).startswith(ID_PREFIXES)
+    ]
+
+    assert made == []
+
+
+def test_everything_is_caught_only_at_the_edges() -> None:
+    broad = {
+        name
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node) and not _passes_on(node)
+    }
+
+    assert broad == set(BROAD_HANDLERS)
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(isinstance(one, ast.Name) and one.id in CAUGHT_BY_ALL for one in caught)
+
+
+def _passes_on(handler: ast.ExceptHandler) -> bool:
+    """Whether it only tidies up and raises the same exception again."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
