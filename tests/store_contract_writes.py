@@ -303,7 +303,7 @@ class BatchContract:
 
     async def test_a_unit_at_fault_fails_alone(self, store: Store) -> None:
         scene = Scene(store)
-        broken = message(context_of("ann"), "lone \ud800 surrogate", key="b")
+        broken = message(context_of("ann"), key="b", agent="lone \ud800")
         outcomes = await scene.outcomes(
             message(context_of("ann"), key="a"), broken, message(context_of("bob"), key="c")
         )
@@ -313,6 +313,14 @@ class BatchContract:
         assert isinstance(outcomes[2], Committed)
         assert [event.seq for event in await scene.journal("ann")] == [1, 2]
         assert store.healthy
+
+    async def test_a_unit_at_fault_leaves_no_trace_of_its_user(self, store: Store) -> None:
+        scene = Scene(store)
+        assert await scene.refused(message(context_of("ann"), agent="lone \ud800")) == "internal"
+        await scene.running("bob")
+        assert await store.heads(["ann"]) == {}
+        assert not (await scene.send(context_of("ann"))).duplicate
+        assert [event.seq for event in await scene.journal("ann")] == [1, 2]
 
     async def test_units_of_many_users_interleave(self, store: Store) -> None:
         scene = Scene(store)
