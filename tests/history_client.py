@@ -1,0 +1,269 @@
+"""A client that writes down what it does and sees, for `threadcast.testing.checker` to judge.
+
+It is independent of `threadcast.client`: it speaks the protocol over a plain WebSocket, so that
+server and client cannot agree on a mistake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from server_process import token
+from threadcast.clock import SystemClock
+from threadcast.context import UserExecutionContext
+from threadcast.events import TERMINAL_EVENTS
+from threadcast.ids import UnifiedIdGenerator
+from threadcast.store_sqlite import SqliteStore
+from threadcast.testing.checker import Anomaly, check
+from threadcast.testing.history import (
+    Attach,
+    Invoke,
+    Ok,
+    Receive,
+    Record,
+    Rejected,
+    Stored,
+    Unknown,
+    decode_history,
+    encode_record,
+)
+
+LINES = Subprotocol("threadcast.v1.lines")
+
+
+class History:
+    """What all clients of a test have recorded, in one order, and a way to wait for more."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._grew = asyncio.Event()
+
+    def add(self, record: Record) -> None:
+        """Write one line."""
+        self.records.append(record)
+        self._grew.set()
+
+    async def until(self, condition: Callable[[], bool], max_s: float = 30.0) -> None:
+        """Wait until the condition holds; it is asked whenever something was recorded."""
+        async with asyncio.timeout(max_s):
+            while not condition():
+                self._grew.clear()
+                await self._grew.wait()
+
+    def count(self, kind: type[Record]) -> int:
+        """How many records of a kind there are."""
+        return sum(isinstance(record, kind) for record in self.records)
+
+    async def add_journals(self, database: Path, users: list[str]) -> None:
+        """Record what the journals hold; no server may have the database open."""
+        store = SqliteStore(database, clock=SystemClock(), create=False)
+        await store.open()
+        try:
+            for user in users:
+                await self._add_journal(store, user)
+        finally:
+            await store.close()
+
+    async def _add_journal(self, store: SqliteStore, user: str) -> None:
+        session = store.session(UserExecutionContext.create(user, "check"))
+        try:
+            after = 0
+            while page := await session.events(after, limit=5_000, max_bytes=10_000_000):
+                for event in page:
+                    data = json.loads(event.data)
+                    kind = event.event_type.value
+                    self.add(Stored(user, event.seq, kind, data, event.address.run_id))
+                after = page[-1].seq
+        finally:
+            await session.close()
+
+    def judge(self, file: Path) -> list[Anomaly]:
+        """Write the history to a file, read it from there, and check it."""
+        file.write_bytes(b"".join(map(encode_record, self.records)))
+        return check(decode_history(file.read_bytes().splitlines()))
+
+
+class HistoryClient:
+    """One user's client: reads everything from one cursor, and sends message after message.
+
+    Args:
+        history: where it writes.
+        user: whose it is.
+        reader: its cursor's name.
+        messages: how many messages it sends in all.
+        in_flight_max: how many of them may be unanswered at once; with 0 it only reads.
+        agent: who answers.
+        content: of each message.
+
+    Attributes:
+        position: the seq up to which it has everything.
+        open_runs: the runs whose message it has, and whose end it has not.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        user: str,
+        reader: str,
+        *,
+        messages: int = 0,
+        in_flight_max: int = 0,
+        agent: str = "quick",
+        content: str = "hello",
+    ) -> None:
+        self.user = user
+        self.position = 0
+        self.connections = 0
+        self.open_runs: set[str] = set()
+        self._history = history
+        self._reader = reader
+        self._agent = agent
+        self._content = content
+        self._in_flight_max = in_flight_max
+        self._feed: str | None = None
+        self._at: float | None = None
+        self._to_send = [f"{reader}-{number}" for number in range(messages, 0, -1)]
+        self._accepted: str | None = None
+        self._asked: dict[str, str] = {}
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether it never sends."""
+        return not self._in_flight_max
+
+    @property
+    def unsettled(self) -> int:
+        """How many of its messages are not accepted yet."""
+        return len(self._to_send) + len(self._asked)
+
+    def send_more(self, count: int) -> None:
+        """Let it send so many messages more."""
+        start = self._reader + UnifiedIdGenerator.generate_base_id("more")
+        self._to_send += [f"{start}-{number}" for number in range(count, 0, -1)]
+
+    async def run(self, port: Callable[[], int], up: asyncio.Event) -> None:
+        """Connect whenever a server is up, and read and send until it is gone; until cancelled."""
+        while True:
+            await up.wait()
+            with suppress(OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError):
+                await self.visit(port())
+            await asyncio.sleep(0)
+
+    async def visit(self, port: int) -> None:
+        """One connection, from its handshake to its end.
+
+        Raises:
+            OSError, ConnectionClosed, InvalidHandshake: how it ended.
+        """
+        headers = {"Authorization": f"Bearer {token(self.user)}"}
+        url = f"ws://127.0.0.1:{port}/v1/ws"
+        try:
+            async with connect(
+                url,
+                additional_headers=headers,
+                subprotocols=[LINES],
+                compression=None,
+                open_timeout=10,
+                close_timeout=1,
+                proxy=None,
+            ) as socket:
+                await self._attach(socket)
+                async for message in socket:
+                    for line in str(message).split("\n"):
+                        await self._hear(socket, json.loads(line))
+        finally:
+            self._lose_answers()
+
+    async def _attach(self, socket: ClientConnection) -> None:
+        ready = json.loads(str(await socket.recv()).split("\n", 1)[0])
+        assert ready["event_type"] == "connection_ready", ready
+        self.connections += 1
+        command: dict[str, Any] = {"command": "attach", "id": "attach", "after": self.position}
+        if self._feed is not None:
+            command["feed"] = self._feed
+        if self._at is not None:
+            command["at"] = self._at
+        await socket.send(json.dumps(command))
+        if self._accepted is not None and self._in_flight_max:
+            await self._send(socket, self._accepted)  # accepted before the cut: safe to repeat
+        await self._send_next(socket)
+
+    async def _hear(self, socket: ClientConnection, event: dict[str, Any]) -> None:
+        kind, data = event["event_type"], event["data"]
+        if "seq" in event:
+            self._receive(event)
+        elif kind == "attached":
+            assert data["feed"], data
+            self._feed = data["feed"]
+            attach = Attach(self.user, self._reader, self.position, data["after"], data["reset"])
+            self._history.add(attach)
+            self.position = data["after"]
+        elif kind in ("command_accepted", "command_rejected") and data["id"] in self._asked:
+            self._answered(self._asked.pop(data["id"]), data)
+            await self._send_next(socket)
+
+    def _receive(self, event: dict[str, Any]) -> None:
+        seq = event["seq"]
+        self.position, self._at = seq, event["timestamp"]
+        if event["event_type"] == "message_created":
+            self.open_runs.add(event["run_id"])
+        elif event["event_type"] in TERMINAL_EVENTS:
+            self.open_runs.discard(event["run_id"])
+        self._history.add(
+            Receive(
+                self.user,
+                self._reader,
+                event["user_id"],
+                seq,
+                event["event_type"],
+                event["data"],
+                event.get("run_id"),
+                event.get("first_seq"),
+            )
+        )
+
+    async def _send_next(self, socket: ClientConnection) -> None:
+        while self._to_send and len(self._asked) < self._in_flight_max:
+            await self._send(socket, self._to_send.pop())
+
+    async def _send(self, socket: ClientConnection, key: str) -> None:
+        command_id = UnifiedIdGenerator.generate_base_id("command")
+        self._asked[command_id] = key
+        self._history.add(Invoke(self.user, key))
+        command = {
+            "command": "send_message",
+            "id": command_id,
+            "content": self._content,
+            "client_message_id": key,
+            "agent": self._agent,
+        }
+        await socket.send(json.dumps(command))
+
+    def _answered(self, key: str, data: dict[str, Any]) -> None:
+        if "seq" in data:
+            self._accepted = key
+            self._history.add(Ok(self.user, key, data["seq"], data["run_id"]))
+        elif data["code"] == "unknown_outcome":
+            self._history.add(Unknown(self.user, key))
+            self._to_send.append(key)
+        else:
+            self._history.add(Rejected(self.user, key, data["code"]))
+            if data["retryable"]:
+                self._to_send.append(key)
+
+    def _lose_answers(self) -> None:
+        """The connection is gone: what was not answered is unknown, and is sent again."""
+        for key in self._asked.values():
+            self._history.add(Unknown(self.user, key))
+            if key != self._accepted:
+                self._to_send.append(key)
+        self._asked.clear()

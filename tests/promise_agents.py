@@ -1,0 +1,47 @@
+"""The agents of the servers that are killed, stopped and stalled in tests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from threadcast.agent import Run, agent
+
+
+@agent("quick")
+async def quick(run: Run) -> str:
+    """Answer at once, with a few pieces."""
+    await run.thinking("hm")
+    for piece in ("heard ", run.message):
+        await run.delta(piece)
+    return f"heard {run.message}"
+
+
+async def _long(run: Run) -> None:
+    for number in range(100_000):
+        await run.delta(f"{run.attempt}.{number} ")
+        await asyncio.sleep(0.02)
+        if run.message == "short" and run.attempt > 1:
+            return
+
+
+@agent("retried")
+async def retried(run: Run) -> None:
+    """Stream for a long time; a second attempt of a message `short` ends at once."""
+    await _long(run)
+
+
+@agent("failed", on_crash="fail")
+async def failed(run: Run) -> None:
+    """The same, and never tried again."""
+    await _long(run)
+
+
+@agent("pour")
+async def pour(run: Run) -> None:
+    """Stream `<events per second> <count>` numbered pieces at a steady pace."""
+    per_second, count = map(int, run.message.split())
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for number in range(count):
+        await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
+        await run.delta(f"{number:07d} " + "." * 200)

@@ -1,0 +1,55 @@
+"""A program that loads the server's modules once and then starts `threadcast serve` by forking.
+
+For tests that kill and restart a server hundreds of times: each one is a process of its own that
+runs the whole of `threadcast serve`, only the half second of importing is done once. Each line on
+standard input starts one; its arguments are this program's. What it says on standard output: `pid
+N` and `ended`, beside the server's own lines. At the end of its input it kills what still runs.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+
+from threadcast.cli import main
+from threadcast.cli.serve import command
+
+
+def _say(text: str) -> None:
+    os.write(1, text.encode() + b"\n")
+
+
+def _serve() -> None:
+    """Be a server from here to the end of this process."""
+    os._exit(main(sys.argv[1:]))
+
+
+def _watch(pid: int) -> bool:
+    """Wait for the child to end, or for the end of input; whether there may be another."""
+    handle = os.pidfd_open(pid)
+    try:
+        ready, _, _ = select.select([handle, 0], [], [])
+        if handle not in ready:
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return handle in ready
+    finally:
+        os.close(handle)
+
+
+def _run() -> None:
+    assert command.name == "serve"
+    while os.read(0, 1):
+        pid = os.fork()
+        if pid == 0:
+            _serve()
+        _say(f"pid {pid}")
+        if not _watch(pid):
+            return
+        _say("ended")
+
+
+if __name__ == "__main__":
+    _run()

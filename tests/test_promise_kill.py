@@ -1,0 +1,112 @@
+"""Acked is kept: a server that is killed at any moment has lost nothing that it had accepted.
+
+P2 in promise terms, and with it: the same `client_message_id` sent again after the cut is the same
+message, and every reader goes on from its cursor without a hole and without a repetition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from history_client import History, HistoryClient
+from server_process import QuickServer
+from threadcast.testing.history import Ok
+
+CYCLES = 200
+USERS = ("ann", "bob")
+SENDERS_PER_USER = 2
+SETTINGS = {"LEASE_S": "0.6", "HEAD_POLL_S": "0.1", "ATTEMPTS_MAX": "100", "LOG_LEVEL": "error"}
+
+
+@pytest.fixture
+def seed() -> int:
+    """Another one each time, unless the environment says which; failures name it."""
+    return int(os.environ.get("THREADCAST_TEST_SEED", random.randrange(2**32)))
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def all_clients(history: History) -> list[HistoryClient]:
+    clients = []
+    for user in USERS:
+        for number in range(SENDERS_PER_USER):
+            clients.append(HistoryClient(history, user, f"{user}-{number}", in_flight_max=4))
+        clients.append(HistoryClient(history, user, f"{user}-reader"))
+    return clients
+
+
+async def one_cycle(
+    server: QuickServer,
+    clients: list[HistoryClient],
+    history: History,
+    up: asyncio.Event,
+    dice: random.Random,
+) -> None:
+    """Start, work, and die at a moment that the dice choose: while starting, or after so much."""
+    await server.begin()
+    if dice.random() < 0.1:
+        await asyncio.sleep(dice.random() * 0.1)  # the moment of the fault, not a wait for anything
+        await server.kill()
+        return
+    await server.listening()
+    for client in clients:
+        if not client.reads_only and client.unsettled < 8:
+            client.send_more(8)
+    up.set()
+    enough = len(history.records) + dice.randrange(1, 120)
+    await history.until(lambda: len(history.records) >= enough)
+    up.clear()
+    await server.kill()
+
+
+async def settle(clients: list[HistoryClient], history: History) -> None:
+    """Wait until every message is answered, every run has ended and every reader has seen it."""
+
+    def at_rest() -> bool:
+        if any(client.unsettled or client.open_runs for client in clients):
+            return False
+        return all(
+            len({one.position for one in clients if one.user == user}) == 1 for user in USERS
+        )
+
+    await history.until(at_rest, max_s=60.0)
+
+
+@pytest.mark.timeout(240)
+async def test_nothing_accepted_is_lost_in_200_kills(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    history = History()
+    clients = all_clients(history)
+    server = QuickServer(tmp_path, agents="promise_agents:quick", **SETTINGS)
+    up = asyncio.Event()
+    tasks = [asyncio.create_task(client.run(lambda: server.port, up)) for client in clients]
+    try:
+        await server.prepare(free_port())
+        for _ in range(CYCLES):
+            await one_cycle(server, clients, history, up, dice)
+        await server.start()
+        up.set()
+        await settle(clients, history)
+        up.clear()
+        await server.kill()
+    finally:
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+        await server.close()
+    await history.add_journals(server.database, list(USERS))
+    assert history.judge(tmp_path / "history.jsonl") == [], f"seed {seed}"
+    assert history.count(Ok) > CYCLES, f"seed {seed}"
+    assert min(client.connections for client in clients) > CYCLES // 2, f"seed {seed}"
