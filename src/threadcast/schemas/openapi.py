@@ -80,7 +80,7 @@ def _operation(operation: Operation) -> Schema:
     }
     if operation.body is not None:
         content = {_JSON: {"schema": reference(operation.body.__name__)}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": operation.body_required, "content": content}
     described["responses"] = _responses(operation)
     return described
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from ..wire.fields import ClientMessageId, Cursor, RunId, ThreadId
+from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadId
 from ..wire.http_models import (
     PAGE_LIMIT_DEFAULT,
     ConnectionList,
@@ -57,6 +57,7 @@ class Operation:
         summary: one sentence.
         parameters: names in `PARAMETERS`, those of the path too.
         body: the struct of the request's body; None for no body.
+        body_required: whether it must come; left out, it is an empty object.
         answer: the struct of the answer; None for an empty one, a media type for one that is text.
         status: of the answer.
         also: statuses that come with the same answer, or with a problem.
@@ -70,6 +71,7 @@ class Operation:
     summary: str
     parameters: tuple[str, ...] = ()
     body: type | None = None
+    body_required: bool = True
     answer: type | str | None = None
     status: int = 200
     also: tuple[int, ...] = ()
@@ -88,6 +90,9 @@ PARAMETERS: dict[str, Parameter] = {
     "limit": Parameter("limit", "query", PageLimit, PAGE_LIMIT_DEFAULT),
     "before": Parameter("before", "query", PageToken),
     "after": Parameter("after", "query", Cursor, 0),
+    "stream_after": Parameter("after", "query", Cursor),
+    "feed": Parameter("feed", "query", FeedId),
+    "in_thread": Parameter("thread_id", "query", ThreadId),
     "idempotency_key": Parameter("Idempotency-Key", "header", ClientMessageId),
     "last_event_id": Parameter(
         "Last-Event-ID",
@@ -96,7 +101,7 @@ PARAMETERS: dict[str, Parameter] = {
             str,
             Meta(
                 description="The cursor `<feed>:<seq>` of the last event that the reader has;"
-                " without it, events start at the head."
+                " it goes before `after` and `feed`, and without any, events start at the head."
             ),
         ],
     ),
@@ -221,7 +226,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Read a thread's events after a cursor.",
         parameters=("thread_id", "after", "limit"),
         answer=EventPage,
-        errors=(*_LOOK_UP, "bad_cursor", "bad_limit"),
+        errors=(*_LOOK_UP, "bad_cursor", "bad_limit", "trimmed"),
     ),
     Operation(
         method="get",
@@ -264,9 +269,9 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/v1/events",
         operation_id="stream_events",
         summary="Receive events as Server-Sent Events; `id:` is the cursor `<feed>:<seq>`.",
-        parameters=("last_event_id",),
+        parameters=("stream_after", "feed", "in_thread", "last_event_id"),
         answer="text/event-stream",
-        errors=("bad_cursor", "too_many_connections"),
+        errors=(*_LOOK_UP, "bad_cursor", "too_many_connections"),
     ),
     Operation(
         method="get",
@@ -290,6 +295,7 @@ OPERATIONS: tuple[Operation, ...] = (
         operation_id="revoke_sessions",
         summary="Sign out: one token, or everywhere.",
         body=RevokeSessionsBody,
+        body_required=False,
         status=204,
         errors=(*_BODY, "empty", "too_long", *_WRITE),
     ),
