@@ -109,7 +109,7 @@ async def test_refused(server: Serving, data: bytes, status: int, code: str) -> 
         problem = response.problem()
         assert problem["code"] == code
         assert problem["status"] == status
-        assert set(problem) == {"type", "title", "status", "code", "detail"}
+        assert set(problem) == {"type", "title", "status", "code", "detail", "retryable"}
         assert "close" in response.headers["connection"]
         if status == 426:
             assert response.headers["upgrade"] == "websocket"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from .auth.authenticator import Authenticator
 from .auth.identity import Identity
@@ -29,6 +31,14 @@ from .session import RequestScopedSessionFactory
 from .settings import Settings
 from .store import JournalHead, OpenJournal
 from .tasks import OwnedTasks
+from .wire.connection_data import (
+    Attached,
+    CaughtUp,
+    ConnectionClosing,
+    ConnectionReady,
+    Limits,
+    Server,
+)
 
 _TIMER_MAX_S = 86_400.0
 
@@ -46,7 +56,7 @@ class ConnectionServices:
     intake: Intake
     catch_ups: CatchUps
     tasks: OwnedTasks
-    server: dict[str, str]
+    server: Server
     draining: Callable[[], bool]
 
 
@@ -64,8 +74,8 @@ class Connection:
     kind: Literal["websocket", "sse"] = "websocket"
 
     __slots__ = (
-        "_close", "_cursor", "_expiry", "_room", "_stall", "context", "identity", "opened_at",
-        "outbound", "services", "state",
+        "_close", "_cursor", "_expiry", "_id", "_room", "_stall", "context", "identity",
+        "opened_at", "outbound", "services", "state",
     )  # fmt: skip
 
     def __init__(
@@ -82,10 +92,9 @@ class Connection:
         self.outbound = outbound
         self._close = close
         self.opened_at = services.clock.now()
+        self._id = UnifiedIdGenerator.generate_base_id("ws_conn")
         self.context = UserExecutionContext.create(
-            identity.user_id,
-            "connect",
-            connection_id=UnifiedIdGenerator.generate_base_id("ws_conn"),
+            identity.user_id, "connect", connection_id=self._id
         )
         self._cursor = Cursor(
             self.context,
@@ -116,7 +125,7 @@ class Connection:
         self._watch_expiry()
         self._watch_stall()
 
-    async def attach(self, wanted: Position) -> dict[str, Any]:
+    async def attach(self, wanted: Position) -> Attached:
         """Move the cursor; returns what `attached` says. The caller then calls `flow`.
 
         Raises:
@@ -128,13 +137,13 @@ class Connection:
         if wanted.after is not None:
             outcome = attached.reason or "continued"
             self.services.metrics.resumes.labels(outcome).inc()
-        data: dict[str, Any] = {
-            "after": attached.after,
-            "head": attached.head,
-            "reset": attached.reset,
-            "feed": attached.feed,
-        }
-        return data | ({"reason": attached.reason} if attached.reset else {})
+        return Attached(
+            after=attached.after,
+            head=attached.head,
+            reset=attached.reset,
+            feed=attached.feed,
+            reason=attached.reason,
+        )
 
     def flow(self) -> None:
         """Let events flow from the cursor on."""
@@ -159,7 +168,7 @@ class Connection:
         if not self.state.ended:
             self.services.tasks.start(self._recheck())
 
-    def say(self, event_type: ConnectionEventType, data: dict[str, Any]) -> None:
+    def say(self, event_type: ConnectionEventType, data: msgspec.Struct) -> None:
         """Send a connection event, if the state allows."""
         if self.state.may_answer:
             self.outbound.say(
@@ -217,28 +226,29 @@ class Connection:
         except ThreadcastError as error:
             self.end(error.code)
 
-    def _greeting(self, head: JournalHead) -> dict[str, Any]:
+    def _greeting(self, head: JournalHead) -> ConnectionReady:
         settings = self.services.settings
-        return {
-            "connection_id": self.context.connection_id,
-            "feed": head.feed,
-            "head": head.head,
-            "heartbeat_s": settings.heartbeat_s,
-            "expires_at": self.identity.expires_at,
-            "limits": {
-                "message_max_bytes": settings.message_max_bytes,
-                "commands_per_s": settings.commands_per_s,
-                "commands_burst": settings.commands_burst,
-                "commands_in_flight_max": settings.commands_in_flight_max,
-                "max_connections": self.services.intake.connection_limit(self.identity),
-            },
-            "server": self.services.server,
-        }
+        limits = Limits(
+            message_max_bytes=settings.message_max_bytes,
+            commands_per_s=settings.commands_per_s,
+            commands_burst=settings.commands_burst,
+            commands_in_flight_max=settings.commands_in_flight_max,
+            max_connections=self.services.intake.connection_limit(self.identity),
+        )
+        return ConnectionReady(
+            connection_id=self._id,
+            feed=head.feed,
+            head=head.head,
+            heartbeat_s=settings.heartbeat_s,
+            expires_at=self.identity.expires_at,
+            limits=limits,
+            server=self.services.server,
+        )
 
     def _became_live(self, seq: int) -> None:
         if self.state.state is ConnectionState.ATTACHING:
             self.state.move(ConnectionState.LIVE)
-            self.say(ConnectionEventType.CAUGHT_UP, {"seq": seq})
+            self.say(ConnectionEventType.CAUGHT_UP, CaughtUp(seq))
 
     def _fell_behind(self) -> None:
         if self.state.state is ConnectionState.LIVE:
@@ -277,13 +287,13 @@ def position_of(
     return Position(after=after, feed=feed, at=stamp, thread_id=thread_id)
 
 
-def closing_data(code: str, retry_after_ms: int | None) -> dict[str, Any]:
+def closing_data(code: str, retry_after_ms: int | None) -> ConnectionClosing:
     """What `connection_closing` says for an error code."""
     kind = ThreadcastError(code).kind
-    data: dict[str, Any] = {
-        "code": kind.close or 1011,
-        "reason": kind.text,
-        "error": code,
-        "reconnect": kind.retryable,
-    }
-    return data if retry_after_ms is None else data | {"retry_after_ms": retry_after_ms}
+    return ConnectionClosing(
+        code=kind.close or 1011,
+        reason=kind.text,
+        error=code,
+        reconnect=kind.retryable,
+        retry_after_ms=retry_after_ms,
+    )

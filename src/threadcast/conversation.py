@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .auth.identity import accept_renewal
+from .auth.identity import Identity, accept_renewal
 from .connection import Connection, position_of
 from .context import UserExecutionContext
 from .errors import ThreadcastError
@@ -29,9 +29,20 @@ from .store import (
     Unit,
 )
 from .wire import commands
+from .wire.connection_data import (
+    AttachAccepted,
+    AuthenticateAccepted,
+    CancelRunAccepted,
+    CommandAccepted,
+    CommandRejectedData,
+    CreateThreadAccepted,
+    PingAccepted,
+    RespondAccepted,
+    SendMessageAccepted,
+)
 
 _ERROR_WINDOW_S = 60.0
-_Describe = Callable[[Any], dict[str, Any]]
+_Describe = Callable[[str, Any], CommandAccepted]
 
 
 class Conversation:
@@ -63,7 +74,12 @@ class Conversation:
             await self._answered
 
     async def hear(self, text: str) -> None:
-        """Carry out one message of the client; every error becomes an answer or the end."""
+        """Carry out one message of the client; every error becomes an answer or the end.
+
+        What a client sent before it heard of its connection's end is not carried out any more.
+        """
+        if self._connection.state.ended:
+            return
         command_id: str | None = None
         try:
             command = commands.decode_command(text)
@@ -90,7 +106,7 @@ class Conversation:
         match command:
             case commands.Ping():
                 now = self._services.clock.now()
-                self._accept(command.id, "ping", {"timestamp": round(now, 6)})
+                self._accept(PingAccepted(command.id, round(now, 6)))
             case commands.SendMessage():
                 self._send_message(command)
             case commands.CreateThread():
@@ -115,7 +131,7 @@ class Conversation:
             thread_id=command.thread_id,
         )
         data = await self._connection.attach(wanted)
-        self._accept(command.id, "attach", {})
+        self._accept(AttachAccepted(command.id))
         self._connection.say(ConnectionEventType.ATTACHED, data)
         self._connection.flow()
 
@@ -125,7 +141,7 @@ class Conversation:
             command.token, now=self._services.clock.now()
         )
         connection.renew(accept_renewal(connection.identity, offered))
-        self._accept(command.id, "authenticate", identity_data(connection))
+        self._accept(authenticated(command.id, offered))
 
     def _send_message(self, command: commands.SendMessage) -> None:
         self._admit_work()
@@ -139,7 +155,7 @@ class Conversation:
             on_disconnect=command.on_disconnect,
             connection_id=self._connection.context.connection_id,
         )
-        self._submit(command.id, "send_message", unit, message_data)
+        self._submit(command.id, unit, message_accepted)
 
     def _create_thread(self, command: commands.CreateThread) -> None:
         self._admit_work()
@@ -149,17 +165,17 @@ class Conversation:
             connection_id=self._connection.context.connection_id,
         )
         unit = CreateThread(context, command.title, command.metadata)
-        self._submit(command.id, "create_thread", unit, thread_data)
+        self._submit(command.id, unit, thread_created)
 
     async def _cancel_run(self, command: commands.CancelRun) -> None:
         context = await self._run_context(command.run_id)
         unit = CancelRun(context, "cancelled by the user")
-        self._submit(command.id, "cancel_run", unit, run_data)
+        self._submit(command.id, unit, run_cancelled)
 
     async def _respond(self, command: commands.Respond) -> None:
         context = await self._run_context(command.run_id)
         unit = AnswerInput(context, command.input_id, command.value)
-        self._submit(command.id, "respond", unit, answer_data)
+        self._submit(command.id, unit, answer_taken)
 
     async def _run_context(self, run_id: str) -> UserExecutionContext:
         context = self._connection.context
@@ -181,7 +197,7 @@ class Conversation:
 
         self._services.tasks.start(guarded())
 
-    def _submit(self, command_id: str, name: str, unit: Unit[Any], describe: _Describe) -> None:
+    def _submit(self, command_id: str, unit: Unit[Any], describe: _Describe) -> None:
         self._in_flight.add(command_id)
 
         def done(outcome: Outcome) -> None:
@@ -189,7 +205,7 @@ class Conversation:
             if isinstance(outcome, Rejected):
                 self._reject(command_id, outcome.error)
             else:
-                self._accept(command_id, name, describe(outcome.result))
+                self._accept(describe(command_id, outcome.result))
 
         self._services.journal.submit(unit, done)
 
@@ -198,10 +214,8 @@ class Conversation:
         if self._answered is not None and not self._answered.done():
             self._answered.set_result(None)
 
-    def _accept(self, command_id: str, name: str, data: dict[str, Any]) -> None:
-        self._connection.say(
-            ConnectionEventType.COMMAND_ACCEPTED, {"id": command_id, "command": name, **data}
-        )
+    def _accept(self, answer: CommandAccepted) -> None:
+        self._connection.say(ConnectionEventType.COMMAND_ACCEPTED, answer)
 
     def _reject(self, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()
@@ -220,45 +234,41 @@ class Conversation:
             self._connection.end(code)
 
 
-def rejection_data(command_id: str | None, error: ThreadcastError) -> dict[str, Any]:
+def rejection_data(command_id: str | None, error: ThreadcastError) -> CommandRejectedData:
     """What `command_rejected` says."""
-    data: dict[str, Any] = {
-        "id": command_id,
-        "code": error.code,
-        "message": error.message,
-        "retryable": error.kind.retryable,
-    }
-    if error.retry_after_ms is not None:
-        data["retry_after_ms"] = error.retry_after_ms
-    return data
+    return CommandRejectedData(
+        id=command_id,
+        code=error.code,
+        message=error.message,
+        retryable=error.kind.retryable,
+        retry_after_ms=error.retry_after_ms,
+    )
 
 
-def identity_data(connection: Connection) -> dict[str, Any]:
+def authenticated(command_id: str, identity: Identity) -> AuthenticateAccepted:
     """What `authenticate` is answered with."""
-    identity = connection.identity
-    return {"user_id": identity.user_id, "expires_at": identity.expires_at}
+    return AuthenticateAccepted(command_id, identity.user_id, identity.expires_at)
 
 
-def message_data(result: MessageAccepted) -> dict[str, Any]:
+def message_accepted(command_id: str, result: MessageAccepted) -> SendMessageAccepted:
     """What `send_message` is answered with."""
-    return {
-        "thread_id": result.thread_id,
-        "run_id": result.run_id,
-        "seq": result.seq,
-        "duplicate": result.duplicate,
-    }
+    return SendMessageAccepted(
+        command_id, result.thread_id, result.run_id, result.seq, result.duplicate
+    )
 
 
-def thread_data(result: ThreadChanged) -> dict[str, Any]:
+def thread_created(command_id: str, result: ThreadChanged) -> CreateThreadAccepted:
     """What `create_thread` is answered with."""
-    return {"thread_id": result.thread_id, "seq": result.seq}
+    return CreateThreadAccepted(command_id, result.thread_id, result.seq)
 
 
-def run_data(result: RunState) -> dict[str, Any]:
+def run_cancelled(command_id: str, result: RunState) -> CancelRunAccepted:
     """What `cancel_run` is answered with."""
-    return {"run_id": result.run_id, "status": result.status.value}
+    return CancelRunAccepted(command_id, result.run_id, result.status.value)
 
 
-def answer_data(result: RunState) -> dict[str, Any]:
+def answer_taken(command_id: str, result: RunState) -> RespondAccepted:
     """What `respond` is answered with."""
-    return {"run_id": result.run_id, "seq": result.seq}
+    if result.seq is None:
+        raise AssertionError("an answer that was taken is an event")
+    return RespondAccepted(command_id, result.run_id, result.seq)

@@ -21,6 +21,7 @@ from .outbound import Outbound
 from .session import RequestScopedSessionFactory
 from .store import JournalHead
 from .tasks import OwnedTasks
+from .wire.connection_data import ResetReason
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Attached:
     after: int
     head: int
     feed: str | None
-    reason: str | None
+    reason: ResetReason | None
 
     @property
     def reset(self) -> bool:
@@ -289,7 +290,7 @@ def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Attached:
         head: the journal now.
         stamp: the timestamp text of the event at `wanted.after`; None when it is not there.
     """
-    reason = None
+    reason: ResetReason | None = None
     after = wanted.after
     if wanted.feed is not None and wanted.feed != head.feed:
         reason = "new_feed"

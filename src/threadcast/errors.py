@@ -33,6 +33,7 @@ _TABLE = (
     ErrorKind("bad_json", "The text is not valid JSON.", 400),
     ErrorKind("too_deep", "The JSON is nested too deeply.", 400),
     ErrorKind("bad_message", "A JSON object was expected.", 400),
+    ErrorKind("binary_not_supported", "Messages must be text.", 400, 1003),
     ErrorKind("bad_field", "A field has the wrong type or value.", 400),
     ErrorKind("bad_string", "A string contains characters that cannot be stored.", 400),
     ErrorKind("bad_metadata", "The metadata is not acceptable.", 400),

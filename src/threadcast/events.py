@@ -346,8 +346,19 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     first_seq: int | None = None
 
 
+class _Said(msgspec.Struct, frozen=True):
+    event_type: str
+    timestamp: float
+    user_id: str
+    data: msgspec.Struct | dict[str, Any]
+
+
 def connection_event(
-    event_type: ConnectionEventType, *, now: float, user_id: str, data: dict[str, Any]
+    event_type: ConnectionEventType,
+    *,
+    now: float,
+    user_id: str,
+    data: msgspec.Struct | dict[str, Any],
 ) -> bytes:
     """Encode one connection event.
 
@@ -355,9 +366,9 @@ def connection_event(
         event_type: what it says.
         now: wall time, seconds since the epoch.
         user_id: the connection's user; empty before authentication.
-        data: its data.
+        data: its data; `wire.connection_data` has the struct of each type.
     """
-    return _encoder.encode(Event(event_type.value, round(now, 6), user_id=user_id, data=data))
+    return _encoder.encode(_Said(event_type.value, round(now, 6), user_id, data))
 
 
 def encode_json(value: object) -> bytes:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.types import Receive, Scope, Send
 
 from .auth.credentials import PROTOCOL_LINES, Offer, bearer_token, read_offer, refuse_token_in_url
@@ -19,9 +21,9 @@ from .auth.identity import Identity
 from .auth.sign_in import SignIn
 from .connection import Connection, ConnectionServices, closing_data
 from .connection_state import AsyncConnectionStateManager, ConnectionState
-from .conversation import Conversation, rejection_data
-from .edge import FRAMES_EXTENSION, problem_document
-from .errors import ThreadcastError
+from .conversation import Conversation, authenticated, rejection_data
+from .edge import FRAMES_EXTENSION, text_frame
+from .errors import ERRORS, ThreadcastError
 from .events import ConnectionEventType, connection_event
 from .origins import HostRule, OriginRule
 from .outbound import (
@@ -33,11 +35,16 @@ from .outbound import (
 )
 from .websocket_manager import WebSocketManager
 from .wire import commands
+from .wire.connection_data import ConnectionClosing
+from .wire.http_models import Problem
 
 log = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 10.0
+_EXPECTED_FIRST = "expected authenticate first"
 _RETRY_AFTER_S = 2
+_RETRY_SPREAD_MS = 5_000
+_EDGE_CLOSES = {4408: "request_timeout", 4429: "rate_limited"}
 
 Message = MutableMapping[str, Any]
 
@@ -111,7 +118,7 @@ class Gateway:
         if self._services.draining():
             raise ThreadcastError("shutting_down", retry_after_ms=_RETRY_AFTER_S * 1000)
         if self._manager.full:
-            raise ThreadcastError("overloaded", retry_after_ms=_RETRY_AFTER_S * 1000)
+            raise ThreadcastError("overloaded", retry_after_ms=_spread_ms())
         client = scope.get("client")
         address = client[0] if client else ""
         if token is None:
@@ -136,6 +143,7 @@ class _Visit:
         self._state = AsyncConnectionStateManager()
         self._task = asyncio.current_task()
         self._aborted = False
+        self._user_id = ""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         lines = self._handshake.offer.chosen == PROTOCOL_LINES
@@ -146,6 +154,7 @@ class _Visit:
         queued: QueuedOutbound | None = None
         if writer is not None:
             writer.set_write_limits(high_bytes=self._services.settings.send_buffer_max_bytes)
+            writer.closing_frame = self._last_frame
             outbound, close = FrameOutbound(writer, lines=lines), writer.close
         else:
             queued = _queued(send, lines=lines, settings=self._services.settings)
@@ -177,6 +186,7 @@ class _Visit:
         writer: Any,
     ) -> None:
         identity = await self._authenticated(receive, outbound)
+        self._user_id = identity.user_id
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
         connection = Connection(self._services, identity, self._state, outbound, close)
@@ -207,9 +217,11 @@ class _Visit:
             command = commands.decode_command(await _next_text(receive))
         except commands.CommandRejected as error:
             self._reject(outbound, error.command_id, error)
-            raise
+            if error.kind.close is not None:
+                raise
+            raise ThreadcastError("not_authenticated", _EXPECTED_FIRST) from None
         if not isinstance(command, commands.Authenticate):
-            refusal = ThreadcastError("not_authenticated", "expected authenticate first")
+            refusal = ThreadcastError("not_authenticated", _EXPECTED_FIRST)
             self._reject(outbound, command.id, refusal)
             raise refusal
         try:
@@ -217,13 +229,9 @@ class _Visit:
         except ThreadcastError as error:
             self._reject(outbound, command.id, error)
             raise
-        data = {
-            "id": command.id,
-            "command": "authenticate",
-            "user_id": identity.user_id,
-            "expires_at": identity.expires_at,
-        }
-        self._say(outbound, ConnectionEventType.COMMAND_ACCEPTED, data, identity.user_id)
+        self._user_id = identity.user_id
+        answer = authenticated(command.id, identity)
+        self._say(outbound, ConnectionEventType.COMMAND_ACCEPTED, answer)
         return identity
 
     async def _verified(self, token: str) -> Identity:
@@ -237,16 +245,27 @@ class _Visit:
         if self._state.may_answer:
             data = closing_data(error.code, error.retry_after_ms)
             self._say(outbound, ConnectionEventType.CONNECTION_CLOSING, data)
+            self._state.move(ConnectionState.DRAINING)
+
+    def _last_frame(self, code: int, reason: str) -> bytes:
+        """What the edge sends ahead of a close that it decided on: nothing if it was announced."""
+        if not self._state.may_answer:
+            return b""
+        error = _EDGE_CLOSES.get(code, "internal")
+        self._services.metrics.refusals.labels(error).inc()
+        data = ConnectionClosing(code, reason, error, ERRORS[error].retryable)
+        frame = text_frame(self._event(ConnectionEventType.CONNECTION_CLOSING, data))
+        self._state.move(ConnectionState.DRAINING)
+        return frame
 
     def _say(
-        self,
-        outbound: Outbound,
-        event_type: ConnectionEventType,
-        data: dict[str, Any],
-        user_id: str = "",
+        self, outbound: Outbound, event_type: ConnectionEventType, data: msgspec.Struct
     ) -> None:
+        outbound.say(self._event(event_type, data))
+
+    def _event(self, event_type: ConnectionEventType, data: msgspec.Struct) -> bytes:
         now = self._services.clock.now()
-        outbound.say(connection_event(event_type, now=now, user_id=user_id, data=data))
+        return connection_event(event_type, now=now, user_id=self._user_id, data=data)
 
     def _closer(self, queued: QueuedOutbound, send: Send) -> Callable[[int, str], None]:
         async def say_close(code: int, reason: str) -> None:
@@ -283,7 +302,7 @@ async def _next_text(receive: Receive) -> str:
         raise ClientGone
     text = message.get("text")
     if text is None:
-        raise ThreadcastError("bad_message", "expected a text frame, got a binary one")
+        raise ThreadcastError("binary_not_supported")
     return str(text)
 
 
@@ -312,8 +331,13 @@ async def _refuse(send: Send, error: ThreadcastError) -> None:
             "headers": headers,
         }
     )
-    body = problem_document(error.code, error.message)
+    body = msgspec.json.encode(Problem.of(error))
     await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _spread_ms() -> int:
+    """A waiting time for refused clients, each its own, so that they do not come back at once."""
+    return _RETRY_AFTER_S * 1000 + random.randrange(_RETRY_SPREAD_MS)  # noqa: S311 - no secret
 
 
 def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:

@@ -33,6 +33,7 @@ from .sweeper import Sweeper
 from .tasks import OwnedTasks
 from .watchdog import Watchdog
 from .websocket_manager import WebSocketManager
+from .wire.connection_data import Server
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class Node:
             intake=self.intake,
             catch_ups=self.catch_ups,
             tasks=self.tasks,
-            server={"name": "threadcast", "version": version("threadcast"), "node": self.node_id},
+            server=Server("threadcast", version("threadcast"), self.node_id),
             draining=lambda: self.draining,
         )
         self.gateway = Gateway(self.services, self.manager, self.hosts, self.origins)

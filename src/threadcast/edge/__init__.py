@@ -9,7 +9,6 @@ from .config import ServeOptions
 from .frame_writer import FRAMES_EXTENSION, FrameWriter
 from .frames import text_frame
 from .limits import EdgeLimits
-from .problem import problem_document
 from .self_check import EffectiveLimitError, check_effective_limits
 from .server import EdgeServer, StartupError, build_server
 
@@ -23,6 +22,5 @@ __all__ = [
     "StartupError",
     "build_server",
     "check_effective_limits",
-    "problem_document",
     "text_frame",
 ]

@@ -5,11 +5,13 @@ Pure: it makes bytes, it writes nothing.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..errors import ERRORS
+import msgspec
+
+from ..errors import ERRORS, ThreadcastError
+from ..wire.http_models import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +29,10 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def problem_document(code: str, detail: str = "") -> bytes:
-    """The JSON body that every refused HTTP request gets.
-
-    Args:
-        code: a key of `threadcast.errors.ERRORS`.
-        detail: one sentence for people; the row's own text when empty.
-
-    Raises:
-        KeyError: the code has no row.
-    """
-    kind = ERRORS[code]
-    document = {
-        "type": "about:blank",
-        "title": kind.text,
-        "status": kind.status,
-        "code": kind.code,
-        "detail": detail or kind.text,
-    }
-    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-
-
 def refusal_response(refusal: Refusal) -> bytes:
     """A whole HTTP/1.1 response that refuses and says that the connection ends."""
     kind = ERRORS[refusal.code]
-    body = problem_document(refusal.code, refusal.detail)
+    body = msgspec.json.encode(Problem.of(ThreadcastError(refusal.code, refusal.detail)))
     lines = [
         f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}",
         "content-type: application/problem+json",

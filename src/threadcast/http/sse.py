@@ -160,10 +160,10 @@ class EventStream:
         except ThreadcastError as error:  # the greeting is on its way, so this ends the stream
             connection.end(error.code, retry_after_ms=error.retry_after_ms)
             return
-        self._feed = data["feed"]
+        self._feed = data.feed
         connection.say(ConnectionEventType.ATTACHED, data)
         if connection.state.may_deliver:
-            connection.outbound.say(b"id: %b\n\n" % self._event_id(data["after"]).encode())
+            connection.outbound.say(b"id: %b\n\n" % self._event_id(data.after).encode())
         connection.flow()
 
     async def _until_over(self, outbound: QueuedOutbound, receive: Receive) -> bool:

@@ -18,14 +18,22 @@ from .fields import SEQ_MAX, Cursor, ErrorCode, FeedId, RunId, Seq, ThreadId, Ti
 __all__ = [
     "ANSWER_OF_COMMAND",
     "DATA_OF_CONNECTION_EVENT",
+    "AttachAccepted",
     "Attached",
+    "AuthenticateAccepted",
+    "CancelRunAccepted",
     "CaughtUp",
     "CommandAccepted",
     "CommandRejectedData",
     "ConnectionClosing",
     "ConnectionReady",
+    "CreateThreadAccepted",
     "Limits",
+    "PingAccepted",
     "ResetReason",
+    "RespondAccepted",
+    "SendMessageAccepted",
+    "Server",
 ]
 
 ResetReason = Literal["new_feed", "cursor_ahead", "diverged", "trimmed"]
@@ -43,6 +51,14 @@ class Limits(msgspec.Struct, frozen=True):
     max_connections: int
 
 
+class Server(msgspec.Struct, frozen=True):
+    """Which program answers, and which of its nodes."""
+
+    name: str
+    version: str
+    node: str
+
+
 class ConnectionReady(msgspec.Struct, frozen=True):
     """The user is known; `feed` is null while the user has no journal yet."""
 
@@ -52,7 +68,7 @@ class ConnectionReady(msgspec.Struct, frozen=True):
     heartbeat_s: float
     expires_at: Timestamp | None
     limits: Limits
-    server: str
+    server: Server
 
 
 class Attached(msgspec.Struct, frozen=True, omit_defaults=True):
