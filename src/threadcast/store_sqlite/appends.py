@@ -11,7 +11,7 @@ from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
 from ..store import AppendToRun, Committed, Lease, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place
-from .records import mark_ended, read_run, set_status
+from .records import leased_place, mark_ended, read_run, set_status
 
 # Types after which a running run is still running; all others take the long way.
 _PLAIN = frozenset(
@@ -25,10 +25,12 @@ def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     """Apply one `AppendToRun`."""
     lease = unit.lease
     address = lease.address
-    place = _leased_place(batch, lease)
-    word = None if place is None or place.run is None else batch.words.get(place.run)
-    if place is None or word is None:
+    place = leased_place(batch, lease)
+    if place is None or place.run is None:
         return Rejected(ThreadcastError("not_found"))
+    word = batch.words.get(place.run)
+    if word is None:
+        word = batch.load_words((place.run,))[place.run]
     if word != lease.fence * 8 + RUNNING:
         _check(lease, word)
     elif unit.state is None and unit.question is None:
@@ -43,24 +45,6 @@ def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
 
 def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
     return events[-1].seq if events else batch.head(place.user)
-
-
-def _leased_place(batch: Batch, lease: Lease) -> Place | None:
-    """The rows of a leased run, and its word in `batch.words`."""
-    key = (lease.address.user_id, lease.run_id)
-    place = batch.known.runs.get(key)
-    if place is None:
-        user = batch.user(lease.address.user_id)
-        row = batch.one(
-            "SELECT user, thread, run FROM runs WHERE user = ? AND run_id = ?", user, lease.run_id
-        )
-        if row is None:
-            return None
-        place = Place(*row)
-        batch.known.runs.put(key, place)
-    if place.run is not None and place.run not in batch.words:
-        batch.load_words((place.run,))
-    return place
 
 
 def _check(lease: Lease, word: int) -> None:

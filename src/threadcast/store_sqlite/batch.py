@@ -105,10 +105,11 @@ class Batch:
             self.words = self._pairs(_WORDS, runs)
             self.heads = self._pairs(_HEADS, users)
 
-    def load_words(self, runs: Iterable[int]) -> None:
-        """Read fences and statuses of these runs."""
+    def load_words(self, runs: Iterable[int]) -> dict[int, int]:
+        """Read fences and statuses of these runs; all that are known now."""
         if keys := array("q", runs):
             self.words.update(self._pairs(_WORDS, keys))
+        return self.words
 
     def _pairs(self, sql: str, keys: array[int]) -> dict[int, int]:
         text = self.connection.execute(sql, (apsw.carray(keys),)).get

@@ -10,7 +10,7 @@ import msgspec
 from ..bus import Hint
 from ..errors import ERRORS
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent, MessageCreated, encode_json
-from ..runs import RunStatus, may_retry
+from ..runs import may_retry
 from ..store import (
     ClaimedRun,
     ClaimRuns,
@@ -23,8 +23,8 @@ from ..store import (
     TakeOverRuns,
 )
 from .batch import Batch
-from .keys import LAST_LIVE, STATUS_CODE, Place
-from .records import RunRecord, address_of, cancel, end, read_run, requeue
+from .keys import LAST_LIVE
+from .records import RunRecord, address_of, cancel, end, leased_place, read_run, requeue
 
 # A run is next when no older run of its thread waits and none of them is owned. All that is queued
 # in a thread is claimed in the order of sending, also when some of it is for other nodes' agents.
@@ -94,14 +94,14 @@ def _message_of(batch: Batch, record: RunRecord) -> str:
 
 def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
     """Apply one `RenewLeases`: few statements, however many leases."""
-    rows = {lease.run_id: _row_of(batch, lease) for lease in unit.leases}
-    batch.load_words(run for run in rows.values() if run is not None and run not in batch.words)
+    places = [leased_place(batch, lease) for lease in unit.leases]
+    rows = [None if place is None else place.run for place in places]
+    words = batch.load_words(run for run in rows if run is not None and run not in batch.words)
     lost: set[str] = set()
     kept = array("q")
-    for lease in unit.leases:
-        run = rows[lease.run_id]
-        word = batch.words.get(run) if run is not None else None
-        if run is None or word is None or word >> 3 != lease.fence or word & 7 > LAST_LIVE:
+    for lease, run in zip(unit.leases, rows, strict=True):
+        word = 0 if run is None else words[run]
+        if run is None or word >> 3 != lease.fence or word & 7 > LAST_LIVE:
             lost.add(lease.run_id)
         else:
             kept.append(run)
@@ -111,21 +111,6 @@ def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
         batch.run(_EXTEND, runs, batch.lease_now + unit.lease_s)
         cancelled.update(batch.all(_CANCELLED, runs))
     return Committed(LeaseReport(frozenset(lost), cancelled))
-
-
-def _row_of(batch: Batch, lease: Lease) -> int | None:
-    key = (lease.address.user_id, lease.run_id)
-    place = batch.known.runs.get(key)
-    if place is None:
-        user = batch.user(lease.address.user_id)
-        row = batch.one(
-            "SELECT user, thread, run FROM runs WHERE user = ? AND run_id = ?", user, lease.run_id
-        )
-        if row is None:
-            return None
-        place = Place(*row)
-        batch.known.runs.put(key, place)
-    return place.run
 
 
 def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
@@ -159,8 +144,3 @@ def _end_lost(batch: Batch, record: RunRecord) -> tuple[JournalEvent, list[Hint]
     kind = ERRORS["node_lost"]
     data = AgentFailed(kind.code, kind.text, kind.retryable)
     return end(batch, record, EventDraft.of(EventType.AGENT_FAILED, data))
-
-
-_RUNNING_IN_SQL = STATUS_CODE[RunStatus.RUNNING]
-if _RUNNING_IN_SQL != 2 or LAST_LIVE != 3:
-    raise AssertionError("the statements above name statuses by code")

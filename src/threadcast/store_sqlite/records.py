@@ -12,6 +12,7 @@ from ..bus import Hint, RunSignal, RunsWaiting
 from ..errors import ThreadcastError
 from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
 from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
+from ..store import Lease
 from .batch import Batch, Row
 from .keys import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, Place
 
@@ -79,6 +80,22 @@ def find_run(batch: Batch, user_id: str, run_id: str) -> RunRecord:
     if row is None:
         raise ThreadcastError("not_found")
     return _record(row)
+
+
+def leased_place(batch: Batch, lease: Lease) -> Place | None:
+    """The rows of a leased run, or None when its user has no such run. It may have ended."""
+    key = (lease.address.user_id, lease.run_id)
+    place = batch.known.runs.get(key)
+    if place is None:
+        user = batch.user(lease.address.user_id)
+        row = batch.one(
+            "SELECT user, thread, run FROM runs WHERE user = ? AND run_id = ?", user, lease.run_id
+        )
+        if row is None:
+            return None
+        place = Place(*row)
+        batch.known.runs.put(key, place)
+    return place
 
 
 def read_run(batch: Batch, run: int) -> RunRecord:

@@ -32,7 +32,9 @@ WHERE id < coalesce((SELECT min(id) FROM oldest WHERE NOT old), 9223372036854775
 """
 _RAISE_TRIMMED = """
 UPDATE users SET trimmed = t.seq
-FROM (SELECT user, max(seq) AS seq FROM events WHERE id <= ?1 GROUP BY user) AS t
+FROM (
+    SELECT user, max(seq) AS seq FROM events NOT INDEXED WHERE id <= ?1 GROUP BY user
+) AS t
 WHERE users.user = t.user
 """
 _OF_THREAD = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND thread = ?4 AND type <> ?5"
