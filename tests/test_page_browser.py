@@ -200,6 +200,23 @@ async def test_a_question_of_the_agent_is_answered(screen: Screen) -> None:
     assert "42" in await screen.said()
 
 
+async def test_a_question_outlives_the_server_that_asked_it(
+    screen: Screen, server: ServerProcess
+) -> None:
+    await screen.sign_in("lotte")
+    await screen.say("ask me for a number")
+    question = screen.runs.last.locator(".input")
+    await question.get_by_role("spinbutton").fill("17")
+    await server.kill()
+    await expect(screen.page.locator("#banner")).to_contain_text("Reconnecting")
+    await question.get_by_role("button", name="Answer").click()
+    await expect(question).to_contain_text("Sending…")
+    await server.start()
+    await screen.ended()
+    await expect(question).to_contain_text("Answered: 17")
+    assert "17" in await screen.said()
+
+
 async def test_who_scrolls_away_is_not_moved(screen: Screen) -> None:
     await screen.page.set_viewport_size({"width": 390, "height": 500})
     await screen.sign_in("jan")

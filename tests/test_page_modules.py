@@ -87,6 +87,15 @@ async def test_a_later_attempt_voids_what_was_streamed(page: Page) -> None:
     assert (texts(run), run["attempt"], len(run["steps"])) == ("kept", 2, 1)
 
 
+async def test_a_question_outlives_the_attempt_that_asked_it(page: Page) -> None:
+    later = [
+        event(4, "input_requested", input_id="i", prompt="How many?", expires_at=9e9),
+        event(5, "agent_started", agent="demo", attempt=2),
+    ]
+    run = (await fold(page, [*OPENING, *later]))["run"]
+    assert [(step["id"], step["status"]) for step in run["steps"]] == [("i", "open")]
+
+
 async def test_the_whole_answer_replaces_pieces_that_do_not_add_up(page: Page) -> None:
     tool = event(5, "tool_executing", tool_call_id="t", tool="x", arguments={})
     pieces = [*OPENING, event(4, "agent_delta", text="a"), tool, event(6, "agent_delta", text="b")]

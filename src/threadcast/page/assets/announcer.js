@@ -32,6 +32,9 @@ export function announceRun(run) {
   const end = isFinal ? text.length : lastSentenceEnd(text);
   if (end > start) say(text.slice(start, end));
   if (run.status === "failed" && known?.run.status !== "failed") say(run.failure.message);
+  if (run.status === "waiting" && known?.run.status !== "waiting") {
+    say(run.steps.findLast(({ kind }) => kind === "input").prompt);
+  }
   if (run.status === "cancelled" && known?.run.status !== "cancelled") say("Stopped.");
   if (isFinal) said.delete(run.id);
   else said.set(run.id, { run, attempt: run.attempt, length: Math.max(start, end) });

@@ -1,12 +1,16 @@
 /** Requests to the HTTP API, with the session's credential. */
 
+const BUSY_TRIES = 5;
+const BUSY_WAIT_MAX_MS = 10_000;
+
 /** An answer that refuses; `code` is a row of the server's error table, or `unreachable`. */
 export class Problem extends Error {
-  constructor({ code, detail, status, retryable }) {
+  constructor({ code, detail, status, retryable, retryAfterMs = null }) {
     super(detail);
     this.code = code;
     this.status = status;
     this.retryable = retryable;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -46,12 +50,22 @@ export class Api {
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined && value !== null) url.searchParams.set(key, value);
     }
-    let response = await this.#send(method, url, body);
-    if (response.status === 401 && this.#session.isRenewable) {
-      await this.#session.renew();
-      response = await this.#send(method, url, body);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await readAnswer(await this.#sendAndRenew(method, url, body));
+      } catch (error) {
+        if (error.code !== "rate_limited" || tries === BUSY_TRIES) throw error;
+        const waitMs = (error.retryAfterMs ?? 1_000) * (1 + Math.random());
+        await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, BUSY_WAIT_MAX_MS)));
+      }
     }
-    return readAnswer(response);
+  }
+
+  async #sendAndRenew(method, url, body) {
+    const response = await this.#send(method, url, body);
+    if (response.status !== 401 || !this.#session.isRenewable) return response;
+    await this.#session.renew();
+    return this.#send(method, url, body);
   }
 
   async #send(method, url, body) {
@@ -77,5 +91,6 @@ async function readAnswer(response) {
     detail: answer?.detail ?? `The server answered ${response.status}.`,
     status: response.status,
     retryable: answer?.retryable ?? response.status >= 500,
+    retryAfterMs: answer?.retry_after_ms ?? null,
   });
 }

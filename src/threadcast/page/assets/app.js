@@ -12,6 +12,7 @@ import { signInView } from "./view_sign_in.js";
 import { threadListView } from "./view_threads.js";
 
 const TITLE_MAX_CHARACTERS = 200;
+const THREAD_ADDRESS = /^#(thread_[a-z0-9_]{1,125})$/;
 const SUGGESTIONS = [
   "What is 15% of 240?", "What time is it in Tokyo?", "Ask me for a number", "Count to 200",
 ];
@@ -22,7 +23,17 @@ const session = new Session({
   base: new URL(".", location.href.split(/[?#]/, 1)[0]), dev: root.dataset.dev === "true",
 });
 const client = new Client(session, {
-  onChange: schedule, onThread: threadMade, onProblem: sayProblem,
+  onChange: schedule,
+  onThread: threadMade,
+  onProblem: sayProblem,
+  onOpenDeleted() {
+    sayProblem("This conversation was deleted.");
+    location.hash = "";
+  },
+  onOtherUser() {
+    composer.clear();
+    location.hash = "";
+  },
 });
 
 let draftCount = 1;
@@ -34,6 +45,7 @@ const signIn = signInView(element("sign-in"), session, begin);
 const banner = bannerView(element("banner"), { reconnect });
 const threads = threadListView(element("thread-list"), {
   olderThreads: () => client.readOlderThreads(),
+  seen: (id) => client.glance(id),
 });
 const composer = composerView({
   form: element("composer"), text: element("message"), stop: element("stop"),
@@ -100,10 +112,10 @@ function signOut() {
 // --- which thread is open: the address says it -------------------------------------------------
 
 function follow() {
-  const id = location.hash.slice(1);
+  const id = THREAD_ADDRESS.exec(location.hash)?.[1] ?? null;
   showDrawer(false);
-  if (id === "") startDraft();
-  client.open(id === "" ? null : id);
+  if (id === null) startDraft();
+  client.open(id);
   composer.focus();
 }
 
@@ -136,26 +148,12 @@ function show() {
   const { state, status, openId } = client;
   root.dataset.connection = status.phase;
   banner.update(status);
-  if (status.phase === "signed_out") {
-    showSignIn(status.reason);
-    return;
-  }
-  const thread = openId === null ? null : state.threads[openId] ?? null;
-  if (openId !== null && thread === null && wasShown(openId)) {
-    sayProblem("This conversation was deleted.");
-    location.hash = "";
-    return;
-  }
-  shownId = thread?.id ?? null;
+  const isIn = status.phase !== "signed_out" && client.isOurs;
+  showSignIn(!isIn, status.reason ?? "Signing in…");
+  if (!isIn) return;
   threads.update(state, openId);
   setText(element("user"), state.user ?? "");
-  showThread(thread, openId);
-}
-
-let shownId = null;
-
-function wasShown(id) {
-  return shownId === id && client.state.seq !== null;
+  showThread(openId === null ? null : state.threads[openId] ?? null, openId);
 }
 
 function showThread(thread, openId) {
@@ -205,18 +203,21 @@ function showDrawer(isOpen) {
   if (isOpen) element("new-thread").focus();
 }
 
-function showSignIn(reason) {
-  if (!element("sign-in").hidden) return;
-  element("application").hidden = true;
-  document.title = "Sign in · Threadcast";
-  signIn.show(reason);
+function showSignIn(isShown, reason) {
+  if (element("application").hidden === isShown && element("sign-in").hidden !== isShown) return;
+  element("application").hidden = isShown;
+  if (isShown) {
+    document.title = "Sign in · Threadcast";
+    signIn.show(reason);
+  } else {
+    signIn.hide();
+    composer.focus();
+  }
 }
 
 // --- beginning ---------------------------------------------------------------------------------
 
 function begin() {
-  signIn.hide();
-  element("application").hidden = false;
   client.start();
   follow();
 }
@@ -230,11 +231,15 @@ async function beginAgain(name) {
   }
 }
 
+element("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  element("message").focus();
+});
 element("rename").addEventListener("click", rename);
 element("delete").addEventListener("click", remove);
 element("sign-out").addEventListener("click", signOut);
 element("new-thread").addEventListener("click", () => {
-  if (location.hash === "") follow();
+  if (client.openId === null) follow();
   else location.hash = "";
 });
 element("menu").addEventListener("click", () => showDrawer(true));

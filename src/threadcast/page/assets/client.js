@@ -20,10 +20,14 @@ export class Client {
   openId = null;
   failedReads = new Set();
   #owner;
+  #isOurs = false;
   #opened = [];
   #pages = new Map();
 
-  /** @param owner `{ onChange(), onThread(draft, threadId), onProblem(text) }` */
+  /**
+   * @param owner `{ onChange(), onThread(draft, threadId), onProblem(text), onOpenDeleted(),
+   *   onOtherUser() }`
+   */
   constructor(session, owner) {
     this.#owner = owner;
     this.api = new Api(session);
@@ -37,11 +41,12 @@ export class Client {
       onChange: () => owner.onChange(),
       onThread: (draft, threadId) => owner.onThread(draft, threadId),
     });
-    this.snapshots = new Snapshots(this.api, {
-      change: (change) => this.#change(change),
-      fail: (error, what) => this.#readFailed(error, what),
-      done: () => this.#readWhatIsMissing(),
-    });
+    this.#forget();
+  }
+
+  /** Whether the state that is here is known to be that of who is signed in. */
+  get isOurs() {
+    return this.#isOurs || this.state.user === null;
   }
 
   start() {
@@ -87,6 +92,12 @@ export class Client {
     return this.#guard(() => this.snapshots.readThreads(this.state.olderThreads), false);
   }
 
+  /** Somebody looks at this thread in the list. */
+  glance(id) {
+    const thread = this.state.threads[id];
+    if (thread?.known && thread.history === null) this.snapshots.glance(thread);
+  }
+
   async rename(id, title) {
     await this.#guard(() => this.api.rename(id, title), false);
   }
@@ -100,10 +111,14 @@ export class Client {
     if (this.state.user !== null && this.state.user !== user) {
       this.#forget();
       this.outbox.clear();
+      this.#owner.onOtherUser();
     }
     this.state = { ...this.state, user };
+    this.#isOurs = true;
     if (this.state.seq === null) {
-      await this.snapshots.readThreads();
+      const { snapshots } = this;
+      await snapshots.readThreads();
+      if (snapshots !== this.snapshots) return;
       this.state = { ...this.state, feed };
     }
     const { seq: after, feed: known, at } = this.state;
@@ -124,6 +139,9 @@ export class Client {
 
   #event(event) {
     this.#change((state) => applyEvent(state, event));
+    if (event.event_type === "thread_deleted" && event.thread_id === this.openId) {
+      this.#owner.onOpenDeleted();
+    }
     if (event.event_type === "message_created") {
       this.outbox.arrived(event.data.client_message_id, event.thread_id);
     } else if (event.event_type === "input_received") {
@@ -187,6 +205,7 @@ export class Client {
 
   #statusIs(status) {
     this.status = status;
+    if (status.phase === "signed_out") this.#isOurs = false;
     if (status.phase !== "live" && status.phase !== "attaching") this.outbox.disconnected();
     if (status.phase === "live") this.failedReads.clear();
     this.#readWhatIsMissing();
@@ -194,13 +213,21 @@ export class Client {
   }
 
   #signedOut(reason) {
+    this.#isOurs = false;
     this.connection.close();
     this.#statusIs({ phase: "signed_out", reason });
   }
 
+  /** What is still being read for the state of before is not taken any more. */
   #forget() {
     const { user } = this.state;
-    this.snapshots.reset();
+    const isCurrent = () => this.snapshots === snapshots;
+    const snapshots = new Snapshots(this.api, {
+      change: (change) => isCurrent() && this.#change(change),
+      fail: (error, what) => isCurrent() && this.#readFailed(error, what),
+      done: () => isCurrent() && this.#readWhatIsMissing(),
+    });
+    this.snapshots = snapshots;
     this.failedReads.clear();
     this.#pages.clear();
     this.state = { ...emptyState(), user };

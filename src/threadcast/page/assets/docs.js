@@ -169,7 +169,8 @@ function eventChapter(document, operation, title, isJournal) {
   const envelope = document.components.schemas[ENVELOPE];
   const introduction = isJournal
     ? [h("p", {}, "What happened in threads, in one order for each user. Every event has"),
-      fieldTable(envelope, { leaveOut: ["data"] }), h("p", {}, "and its own ", h("code", {}, "data"), ":")]
+      fieldTable(envelope, { leaveOut: ["data"] }),
+      h("p", {}, "and its own ", h("code", {}, "data"), ":")]
     : h("p", {}, "What the server says about the connection itself; they have no ",
       h("code", {}, "seq"), ".");
   return chapter(operation.replaceAll("_", "-"), title, introduction, entries);

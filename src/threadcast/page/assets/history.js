@@ -71,11 +71,14 @@ const FOLDS = {
   agent_cancelled: (run, data) => ended(run, "cancelled", { reason: data.reason }),
 };
 
-/** An attempt begins; what an earlier one streamed is void. */
+/**
+ * An attempt begins; what an earlier one streamed is void. Questions stay: they belong to the run,
+ * and an attempt that comes to one again waits for the same answer without asking twice.
+ */
 function started(run, data, event) {
   return {
     ...run, status: "running", agent: data.agent, attempt: data.attempt,
-    steps: [], startedAt: event.timestamp,
+    steps: run.steps.filter(({ kind }) => kind === "input"), startedAt: event.timestamp,
   };
 }
 

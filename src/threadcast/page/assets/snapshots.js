@@ -4,7 +4,7 @@ import { emptyHistory, foldIntoHistory } from "./history.js";
 import { beginReading, failReading, finishReading, withGlance, withThreadPage,
   withThreadSnapshot } from "./state.js";
 
-const GLANCES_AT_ONCE = 4;
+const GLANCES_AT_ONCE = 2;
 const RECENT_S = 600;
 const ENDINGS = new Set([
   "agent_completed", "agent_failed", "agent_cancelled", "thread_created", "thread_updated",
@@ -15,6 +15,8 @@ export class Snapshots {
   #owner;
   #reading = new Set();
   #glanced = new Set();
+  #toGlance = [];
+  #glancing = 0;
 
   /** @param owner `{ change(state => state), fail(error, what), done() }` */
   constructor(api, owner) {
@@ -22,17 +24,10 @@ export class Snapshots {
     this.#owner = owner;
   }
 
-  /** Forget what was looked at; everything will be read anew. */
-  reset() {
-    this.#reading.clear();
-    this.#glanced.clear();
-  }
-
   /** The latest threads; with the first page the state gets its cursor. */
   async readThreads(before) {
     const page = await this.#api.threads({ before });
     this.#owner.change((state) => withThreadPage(state, page));
-    this.#glanceAtAll(page.threads);
   }
 
   /** A thread that only events told of. */
@@ -40,8 +35,20 @@ export class Snapshots {
     return this.#guard(`thread ${id}`, async () => {
       const { thread } = await this.#api.thread(id);
       this.#owner.change((state) => withThreadSnapshot(state, thread));
-      await this.#glance(thread);
     });
+  }
+
+  /** Somebody looks at this thread in the list: find out what the snapshot does not say. */
+  async glance(thread) {
+    if (this.#glanced.has(thread.id)) return;
+    this.#glanced.add(thread.id);
+    this.#toGlance.push(thread);
+    if (this.#glancing === GLANCES_AT_ONCE) return;
+    this.#glancing += 1;
+    for (let next = this.#toGlance.shift(); next !== undefined; next = this.#toGlance.shift()) {
+      await this.#guard(`glance ${next.id}`, () => this.#glance(next));
+    }
+    this.#glancing -= 1;
   }
 
   /**
@@ -88,28 +95,16 @@ export class Snapshots {
     return history;
   }
 
-  async #glanceAtAll(threads) {
-    const queue = threads.filter((thread) => !this.#glanced.has(thread.thread_id));
-    const worker = async () => {
-      for (let thread = queue.shift(); thread !== undefined; thread = queue.shift()) {
-        await this.#guard(`glance ${thread.thread_id}`, () => this.#glance(thread));
-      }
-    };
-    await Promise.all(Array.from({ length: GLANCES_AT_ONCE }, worker));
-  }
-
-  /** What a list needs beside the snapshot: the first message for a title, and whether it runs. */
-  async #glance(thread) {
-    const id = thread.thread_id;
-    this.#glanced.add(id);
+  /** The first message, for a title, and whether a run is under way. */
+  async #glance({ id, title, firstMessage, updatedAt, order }) {
     const glance = { firstMessage: null, runningRun: null, runningAt: 0 };
-    if (!thread.title) {
+    if (!title && firstMessage === null) {
       const { events } = await this.#api.events(id, { limit: 2 });
       const message = events.find(({ event_type: type }) => type === "message_created");
       glance.firstMessage = message?.data.content ?? null;
     }
-    if (Date.now() / 1000 - thread.updated_at < RECENT_S) {
-      const { events } = await this.#api.events(id, { after: thread.last_seq - 1, limit: 1 });
+    if (Date.now() / 1000 - updatedAt < RECENT_S) {
+      const { events } = await this.#api.events(id, { after: order - 1, limit: 1 });
       const last = events[0];
       if (last?.run_id && !ENDINGS.has(last.event_type)) {
         Object.assign(glance, { runningRun: last.run_id, runningAt: last.seq });

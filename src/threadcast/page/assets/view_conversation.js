@@ -11,8 +11,7 @@ import { entryView, runView } from "./view_run.js";
  * @param actions what the views may ask for
  */
 export function conversationView(place, jump, actions) {
-  const list = h("div", { class: "runs", role: "log", "aria-live": "off",
-    "aria-label": "Conversation" });
+  const list = h("div", { class: "runs", role: "log", "aria-live": "off" });
   const earlier = h("button", { class: "quiet earlier", type: "button", onclick: actions.earlier },
     "Show earlier messages");
   const note = h("p", { class: "note loading" }, "Loading…");

@@ -26,7 +26,8 @@ export function runView(runId, actions) {
     const isStreaming = !FINAL.has(run.status);
     const pieces = joinThoughts(run.steps);
     const wanted = pieces.map((step, index) => {
-      const key = `${run.attempt} ${step.kind} ${step.id ?? index}`;
+      const name = step.id ?? `${step.kind} ${index}`;
+      const key = step.kind === "input" ? name : `${run.attempt} ${name}`;
       if (!views.has(key)) views.set(key, stepView(step, runId, actions));
       const view = views.get(key);
       if (step.kind === "text") view.update(step, isStreaming && index === pieces.length - 1);
@@ -85,7 +86,7 @@ function noteOf(entry, isOffline) {
 }
 
 function messageView() {
-  const text = h("div", { class: "bubble" });
+  const text = h("div", { class: "bubble", dir: "auto" });
   const time = h("time");
   const element = h("div", { class: "message", role: "group", "aria-label": "Your message" },
     text, time);
@@ -108,7 +109,7 @@ function stepView(step, runId, actions) {
   if (step.kind === "input") {
     return inputView({ onAnswer: (value) => actions.answer(runId, step.id, value) });
   }
-  const element = h("div", { class: "prose" });
+  const element = h("div", { class: "prose", dir: "auto" });
   let shown = null;
   return {
     element,

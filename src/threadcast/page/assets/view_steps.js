@@ -77,7 +77,8 @@ function describe(run, { isStopping, isOffline }) {
   if (isStopping) return { kind: "busy", words: "Stopping…" };
   if (isOffline) return { kind: "ended", words: "" };
   if (run.status === "queued") {
-    return { kind: "busy", words: run.position > 0 ? "Waiting for the answer before…" : "Waiting…" };
+    const words = run.position > 0 ? "Waiting for the answer before…" : "Waiting…";
+    return { kind: "busy", words };
   }
   const last = run.steps.at(-1);
   const isQuiet = last === undefined || last.kind === "thinking"

@@ -3,17 +3,27 @@
 import { h, setChildren, setText } from "./dom.js";
 import { isRunning, threadsInOrder, titleOf } from "./state.js";
 
-/** @param actions `{ olderThreads() }` */
+/** @param actions `{ olderThreads(), seen(id) }`: `seen` once for each thread that came into sight */
 export function threadListView(place, actions) {
   const older = h("button", { class: "quiet", type: "button", onclick: actions.olderThreads },
     "Show older");
   const none = h("p", { class: "note" }, "Your conversations will be listed here.");
   const list = h("ul", { class: "threads" });
   const items = new Map();
+  const sight = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      sight.unobserve(target);
+      actions.seen(target.dataset.thread);
+    }
+  }, { root: place });
   place.append(list);
 
   function itemOf(id) {
-    if (!items.has(id)) items.set(id, threadItem(id));
+    if (!items.has(id)) {
+      items.set(id, threadItem(id));
+      sight.observe(items.get(id).element);
+    }
     return items.get(id);
   }
 
@@ -38,7 +48,7 @@ function threadItem(id) {
   const running = h("span", { class: "running" }, h("span", { class: "unseen" }, "running"));
   const link = h("a", { href: `#${id}` }, title, running);
   return {
-    element: h("li", {}, link),
+    element: h("li", { "data-thread": id }, link),
     update(thread, isOpen) {
       const text = titleOf(thread);
       setText(title, text);

@@ -1,0 +1,64 @@
+"""The pages under a prefix of somebody else's application, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from page_browser import MISSING, Screen, find_browser, launched
+from threadcast.agents.demo import demo_agent
+from threadcast.app import Threadcast
+from threadcast.edge import EdgeLimits, ServeOptions, build_server
+from threadcast.settings import Settings
+
+BROWSER = find_browser()
+pytestmark = pytest.mark.skipif(BROWSER is None and os.environ.get("CI") != "true", reason=MISSING)
+
+
+@asynccontextmanager
+async def mounted(folder: Path) -> AsyncIterator[str]:
+    """A server with Threadcast at `/chat`: the address of its page."""
+    settings = Settings(
+        dev=True,
+        jwt_secret="a secret of this test, 32 bytes long",
+        database_url=f"sqlite:///{folder}/t.db",
+    )
+    threadcast = Threadcast(settings, [demo_agent(pace_s=0)], listens_on="127.0.0.1")
+    app = Starlette(routes=[Mount("/chat", threadcast.asgi())], lifespan=threadcast.lifespan)
+    options = ServeOptions(websocket_paths=("/chat/v1/ws",))
+    server = build_server(app, host="127.0.0.1", port=0, limits=EdgeLimits(), options=options)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve())
+        await server.wait_ready()
+        try:
+            yield f"http://127.0.0.1:{server.bound_port}/chat/"
+        finally:
+            server.stop()
+
+
+async def test_everything_works_under_a_prefix(tmp_path: Path) -> None:
+    if BROWSER is None:
+        pytest.fail(MISSING)
+    async with mounted(tmp_path) as url, launched(BROWSER) as browser:
+        screen = Screen(await browser.new_page(), url)
+        await screen.sign_in("ada")
+        await screen.say("What is 15% of 240?")
+        await screen.ended()
+        await screen.page.reload()
+        await screen.ended()
+        assert "36" in await screen.said()
+        await screen.page.get_by_role("link", name="API").click()
+        await expect(screen.page.locator("main[aria-busy=false]")).to_be_attached()
+        await expect(screen.page.locator("#command-send_message")).to_be_visible()
+        own = (url, url.replace("http", "ws"))
+        assert [one for one in screen.requests if not one.startswith(own)] == []
+        assert screen.problems == []
+        await screen.page.close()
