@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from server_process import token
+from server_process import ServerProcess, token
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import TERMINAL_EVENTS
@@ -107,6 +107,7 @@ class HistoryClient:
     Attributes:
         position: the seq up to which it has everything.
         open_runs: the runs whose message it has, and whose end it has not.
+        farewells: what `connection_closing` said, each time.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class HistoryClient:
         self.position = 0
         self.connections = 0
         self.open_runs: set[str] = set()
+        self.farewells: list[dict[str, Any]] = []
         self._history = history
         self._reader = reader
         self._agent = agent
@@ -134,6 +136,7 @@ class HistoryClient:
         self._to_send = [f"{reader}-{number}" for number in range(messages, 0, -1)]
         self._accepted: str | None = None
         self._asked: dict[str, str] = {}
+        self._may_send = True
 
     @property
     def reads_only(self) -> bool:
@@ -187,6 +190,7 @@ class HistoryClient:
         ready = json.loads(str(await socket.recv()).split("\n", 1)[0])
         assert ready["event_type"] == "connection_ready", ready
         self.connections += 1
+        self._may_send = True
         command: dict[str, Any] = {"command": "attach", "id": "attach", "after": self.position}
         if self._feed is not None:
             command["feed"] = self._feed
@@ -207,6 +211,8 @@ class HistoryClient:
             attach = Attach(self.user, self._reader, self.position, data["after"], data["reset"])
             self._history.add(attach)
             self.position = data["after"]
+        elif kind == "connection_closing":
+            self.farewells.append(data)
         elif kind in ("command_accepted", "command_rejected") and data["id"] in self._asked:
             self._answered(self._asked.pop(data["id"]), data)
             await self._send_next(socket)
@@ -232,7 +238,7 @@ class HistoryClient:
         )
 
     async def _send_next(self, socket: ClientConnection) -> None:
-        while self._to_send and len(self._asked) < self._in_flight_max:
+        while self._may_send and self._to_send and len(self._asked) < self._in_flight_max:
             await self._send(socket, self._to_send.pop())
 
     async def _send(self, socket: ClientConnection, key: str) -> None:
@@ -257,8 +263,9 @@ class HistoryClient:
             self._to_send.append(key)
         else:
             self._history.add(Rejected(self.user, key, data["code"]))
-            if data["retryable"]:
+            if data["retryable"]:  # the client waits for its next connection
                 self._to_send.append(key)
+                self._may_send = False
 
     def _lose_answers(self) -> None:
         """The connection is gone: what was not answered is unknown, and is sent again."""
@@ -267,3 +274,30 @@ class HistoryClient:
             if key != self._accepted:
                 self._to_send.append(key)
         self._asked.clear()
+
+
+@asynccontextmanager
+async def at_work(
+    server: ServerProcess, clients: Sequence[HistoryClient]
+) -> AsyncIterator[asyncio.Event]:
+    """Clients that connect whenever the event is set, until the block is left; then no server."""
+    up = asyncio.Event()
+    tasks = [asyncio.create_task(client.run(lambda: server.port, up)) for client in clients]
+    try:
+        yield up
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await server.close()
+    faults = [fault for fault in ended if not isinstance(fault, asyncio.CancelledError)]
+    assert not faults, faults
+
+
+def at_rest(clients: Sequence[HistoryClient]) -> bool:
+    """Whether every message is answered, every run has ended and every reader has seen it."""
+    if any(client.unsettled or client.open_runs for client in clients):
+        return False
+    return len({(client.user, client.position) for client in clients}) == len(
+        {client.user for client in clients}
+    )

@@ -36,6 +36,14 @@ async def failed(run: Run) -> None:
     await _long(run)
 
 
+@agent("lasting")
+async def lasting(run: Run) -> None:
+    """Stream for about a second, in each attempt."""
+    for number in range(50):
+        await run.delta(f"{run.attempt}.{number} ")
+        await asyncio.sleep(0.02)
+
+
 @agent("pour")
 async def pour(run: Run) -> None:
     """Stream `<events per second> <count>` numbered pieces at a steady pace."""

@@ -10,12 +10,11 @@ import asyncio
 import os
 import random
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from history_client import History, HistoryClient
+from history_client import History, HistoryClient, at_rest, at_work
 from server_process import QuickServer
 from threadcast.testing.history import Ok
 
@@ -70,42 +69,19 @@ async def one_cycle(
     await server.kill()
 
 
-async def settle(clients: list[HistoryClient], history: History) -> None:
-    """Wait until every message is answered, every run has ended and every reader has seen it."""
-
-    def at_rest() -> bool:
-        if any(client.unsettled or client.open_runs for client in clients):
-            return False
-        return all(
-            len({one.position for one in clients if one.user == user}) == 1 for user in USERS
-        )
-
-    await history.until(at_rest, max_s=60.0)
-
-
 @pytest.mark.timeout(240)
 async def test_nothing_accepted_is_lost_in_200_kills(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     history = History()
     clients = all_clients(history)
     server = QuickServer(tmp_path, agents="promise_agents:quick", **SETTINGS)
-    up = asyncio.Event()
-    tasks = [asyncio.create_task(client.run(lambda: server.port, up)) for client in clients]
-    try:
+    async with at_work(server, clients) as up:
         await server.prepare(free_port())
         for _ in range(CYCLES):
             await one_cycle(server, clients, history, up, dice)
         await server.start()
         up.set()
-        await settle(clients, history)
-        up.clear()
-        await server.kill()
-    finally:
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
-        await server.close()
+        await history.until(lambda: at_rest(clients), max_s=60.0)
     await history.add_journals(server.database, list(USERS))
     assert history.judge(tmp_path / "history.jsonl") == [], f"seed {seed}"
     assert history.count(Ok) > CYCLES, f"seed {seed}"
