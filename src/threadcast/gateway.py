@@ -104,13 +104,13 @@ class Gateway:
 
     def _judge(self, scope: Scope) -> Handshake:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        host = _header(headers, b"host") or ""
+        host = _header(headers, b"host", "bad_host") or ""
         self._hosts.check(host)
         refuse_token_in_url(scope["query_string"])
         offer = read_offer(scope["subprotocols"])
         token = bearer_token(headers) or offer.token
         self._origins.check(
-            _header(headers, b"origin"),
+            _header(headers, b"origin", "bad_request"),
             scheme=scope["scheme"],
             host=host,
             credential=token is not None,
@@ -340,8 +340,9 @@ def _spread_ms() -> int:
     return _RETRY_AFTER_S * 1000 + random.randrange(_RETRY_SPREAD_MS)  # noqa: S311 - no secret
 
 
-def _header(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:
-    for key, value in headers:
-        if key == name:
-            return value.decode("latin-1")
-    return None
+def _header(headers: list[tuple[bytes, bytes]], name: bytes, code: str) -> str | None:
+    """The one value of a header, or None; what came twice could be read in two ways."""
+    values = [value for key, value in headers if key == name]
+    if len(values) > 1:
+        raise ThreadcastError(code, f"{name.decode()}: expected one header, got {len(values)}")
+    return values[0].decode("latin-1") if values else None
