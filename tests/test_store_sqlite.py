@@ -163,3 +163,18 @@ def test_status_codes_are_for_ever() -> None:
         RunStatus.FAILED: 5,
         RunStatus.CANCELLED: 6,
     }
+
+
+async def test_a_server_that_opens_the_file_takes_over_what_the_last_one_left_at_once(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    store = SqliteStore(tmp_path / "a.db", clock=clock)
+    await store.open()
+    claimed = await Scene(store).running("ann")
+    assert (await Scene(store).take_over()).requeued == ()
+    await store.close()
+
+    store = SqliteStore(tmp_path / "a.db", clock=clock)
+    await store.open()
+    assert tuple((await Scene(store).take_over()).requeued) == (claimed.lease.run_id,)
+    await store.close()

@@ -160,10 +160,9 @@ class Journal:
         grown: dict[str, list[JournalEvent]] = {}
         count = 0
         for outcome in outcomes:
-            if isinstance(outcome, Committed):
-                for event in outcome.events:
-                    grown.setdefault(event.address.user_id, []).append(event)
-                    count += 1
+            if isinstance(outcome, Committed) and outcome.events:
+                count += len(outcome.events)
+                _gather(outcome.events, grown)
         for user_id, events in grown.items():
             self._bus.publish(JournalGrew(user_id, events))
         for outcome in outcomes:
@@ -178,3 +177,13 @@ class Journal:
         while self._queue:
             self._queue.popleft()[1](stopped)
         self._idle.set()
+
+
+def _gather(events: Sequence[JournalEvent], grown: dict[str, list[JournalEvent]]) -> None:
+    """Put a unit's events to those of their users; most units are of one user."""
+    user_id = events[0].address.user_id
+    if all(event.address.user_id == user_id for event in events):
+        grown.setdefault(user_id, []).extend(events)
+        return
+    for event in events:
+        grown.setdefault(event.address.user_id, []).append(event)

@@ -42,6 +42,8 @@ from .writer import Writer
 
 __all__ = ["SqliteStore"]
 
+_END_ALL_LEASES = "UPDATE runs SET lease_until = 0 WHERE owner IS NOT NULL"
+
 
 class SqliteStore:
     """A `Store` in one file. It must be opened and closed on the same event loop.
@@ -125,6 +127,8 @@ class SqliteStore:
             quick_check(connection, self._path)
             make_durable(connection, synchronous=self.SYNCHRONOUS)
             migrate(connection, migrations)
+            # The lock says that no other server is alive: whoever held a lease has died.
+            connection.execute(_END_ALL_LEASES)
             writer = Writer(
                 connection,
                 reopen=self._connect_writer,
