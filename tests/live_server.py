@@ -244,11 +244,14 @@ class LiveServer:
     async def talk(
         self, user_id: str, *, after: int | None = None, attach: bool = True, **more: Any
     ) -> AsyncIterator[Talk]:
-        """A user's connection, greeted, and attached at its head or after a seq."""
+        """A user's connection, greeted, and attached: live at its head, or after a seq."""
         async with await self.raw(user_id, **more) as client:
             await client.until("connection_ready")
-            if attach:
-                await client.ask("attach", **({} if after is None else {"after": after}))
+            if attach and after is None:
+                await client.ask("attach")
+                await client.until("caught_up")
+            elif attach:
+                await client.ask("attach", after=after)
             yield client
 
     def http(self, user_id: str | None = None, **more: Any) -> httpx2.AsyncClient:
