@@ -96,7 +96,7 @@ class Screen:
         return (await self.answer.text_content()) or ""
 
     async def watch(self) -> None:
-        """Keep every text of an answer that was ever shown, for `shown`."""
+        """Keep every text of the last answer that is ever shown, for `shown`."""
         await self.page.evaluate(_WATCH)
 
     async def shown(self) -> list[str]:
@@ -107,7 +107,9 @@ class Screen:
 _WATCH = """() => {
   window.shownTexts = [];
   new MutationObserver(() => {
-    const text = [...document.querySelectorAll("article.run .prose")].at(-1)?.textContent;
-    if (text !== undefined && text !== window.shownTexts.at(-1)) window.shownTexts.push(text);
+    const run = [...document.querySelectorAll("article.run")].at(-1);
+    const pieces = [...run?.querySelectorAll(".prose") ?? []].map((piece) => piece.textContent);
+    const text = pieces.join("");
+    if (text !== "" && text !== window.shownTexts.at(-1)) window.shownTexts.push(text);
   }).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""

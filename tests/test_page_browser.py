@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocketRoute, expect
 
 from page_browser import MISSING, Screen, find_browser, launched
 from page_server import ServerProcess, serving
@@ -139,6 +139,37 @@ async def test_a_message_written_while_offline_is_sent_once(
     await screen.ended()
     await expect(screen.runs).to_have_count(2)
     assert "23" in await screen.said()
+
+
+async def test_a_message_whose_answer_was_lost_is_stored_once(screen: Screen) -> None:
+    losses: list[str] = []
+
+    def pass_on(page_side: WebSocketRoute) -> None:
+        server_side = page_side.connect_to_server()
+        is_lossy = not losses
+
+        async def hear(message: str | bytes) -> None:
+            text = str(message)
+            is_answer = '"command":"send_message"' in text
+            if is_lossy and (is_answer or '"message_created"' in text):
+                losses.append(text)
+            if not (is_lossy and losses):
+                page_side.send(message)
+            elif is_answer:
+                await page_side.close(code=1012)
+
+        server_side.on_message(hear)
+
+    await screen.page.route_web_socket(re.compile("/v1/ws"), pass_on)
+    await screen.sign_in("nora")
+    await screen.say("What is 6 * 7?")
+    await screen.ended()
+    assert losses
+    await expect(screen.runs).to_have_count(1)
+    await screen.page.reload()
+    await screen.ended()
+    await expect(screen.runs).to_have_count(1)
+    await expect(screen.page.locator("#thread-list a")).to_have_count(1)
 
 
 async def test_two_screens_of_a_user_follow_live(browser: Browser, server: ServerProcess) -> None:

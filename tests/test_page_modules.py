@@ -69,9 +69,8 @@ def texts(run: dict[str, Any]) -> str:
 
 async def test_an_event_that_is_known_changes_nothing(page: Page) -> None:
     delta = event(4, "agent_delta", text="a")
-    folded = await fold(
-        page, [*OPENING, delta, delta, OPENING[2], event(5, "agent_delta", text="b")]
-    )
+    again = [delta, OPENING[2], event(5, "agent_delta", text="b"), delta]
+    folded = await fold(page, [*OPENING, delta, *again])
     assert texts(folded["run"]) == "ab"
     assert (folded["state"]["seq"], folded["state"]["at"]) == (5, 6.5)
 
