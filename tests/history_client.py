@@ -11,13 +11,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from server_process import ServerProcess, token
+from server_process import token
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import TERMINAL_EVENTS
@@ -92,6 +92,20 @@ class History:
         return check(decode_history(file.read_bytes().splitlines()))
 
 
+def receipt(user: str, reader: str, event: dict[str, Any]) -> Receive:
+    """The record of one journal event as it came."""
+    return Receive(
+        user,
+        reader,
+        event["user_id"],
+        event["seq"],
+        event["event_type"],
+        event["data"],
+        event.get("run_id"),
+        event.get("first_seq"),
+    )
+
+
 class HistoryClient:
     """One user's client: reads everything from one cursor, and sends message after message.
 
@@ -106,6 +120,7 @@ class HistoryClient:
 
     Attributes:
         position: the seq up to which it has everything.
+        accepted_seq: the seq of its last message that was accepted.
         open_runs: the runs whose message it has, and whose end it has not.
         farewells: what `connection_closing` said, each time.
     """
@@ -123,6 +138,7 @@ class HistoryClient:
     ) -> None:
         self.user = user
         self.position = 0
+        self.accepted_seq = 0
         self.connections = 0
         self.open_runs: set[str] = set()
         self.farewells: list[dict[str, Any]] = []
@@ -224,18 +240,7 @@ class HistoryClient:
             self.open_runs.add(event["run_id"])
         elif event["event_type"] in TERMINAL_EVENTS:
             self.open_runs.discard(event["run_id"])
-        self._history.add(
-            Receive(
-                self.user,
-                self._reader,
-                event["user_id"],
-                seq,
-                event["event_type"],
-                event["data"],
-                event.get("run_id"),
-                event.get("first_seq"),
-            )
-        )
+        self._history.add(receipt(self.user, self._reader, event))
 
     async def _send_next(self, socket: ClientConnection) -> None:
         while self._may_send and self._to_send and len(self._asked) < self._in_flight_max:
@@ -257,6 +262,7 @@ class HistoryClient:
     def _answered(self, key: str, data: dict[str, Any]) -> None:
         if "seq" in data:
             self._accepted = key
+            self.accepted_seq = max(self.accepted_seq, data["seq"])
             self._history.add(Ok(self.user, key, data["seq"], data["run_id"]))
         elif data["code"] == "unknown_outcome":
             self._history.add(Unknown(self.user, key))
@@ -276,9 +282,22 @@ class HistoryClient:
         self._asked.clear()
 
 
+class RunningServer(Protocol):
+    """A server that listens somewhere and can be ended."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        ...
+
+    async def close(self) -> None:
+        """See to it that nothing is left of it."""
+        ...
+
+
 @asynccontextmanager
 async def at_work(
-    server: ServerProcess, clients: Sequence[HistoryClient]
+    server: RunningServer, clients: Sequence[HistoryClient]
 ) -> AsyncIterator[asyncio.Event]:
     """Clients that connect whenever the event is set, until the block is left; then no server."""
     up = asyncio.Event()
@@ -296,7 +315,10 @@ async def at_work(
 
 def at_rest(clients: Sequence[HistoryClient]) -> bool:
     """Whether every message is answered, every run has ended and every reader has seen it."""
-    if any(client.unsettled or client.open_runs for client in clients):
+    if any(
+        client.unsettled or client.open_runs or client.position < client.accepted_seq
+        for client in clients
+    ):
         return False
     return len({(client.user, client.position) for client in clients}) == len(
         {client.user for client in clients}

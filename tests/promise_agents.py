@@ -52,4 +52,4 @@ async def pour(run: Run) -> None:
     begun = loop.time()
     for number in range(count):
         await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
-        await run.delta(f"{number:07d} " + "." * 200)
+        await run.delta(f"{number:07d} " + "." * 50)

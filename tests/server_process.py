@@ -52,7 +52,7 @@ class ServerProcess:
 
     def __init__(self, folder: Path, *, agents: str, **settings: str) -> None:
         self.database = folder / "journal.db"
-        self.port = 0
+        self.port: int = 0
         self.pid = 0
         self.log = folder / "log"
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .context import UserExecutionContext
@@ -185,18 +185,13 @@ class Cursor:
         self._known_head = max(self._known_head, last_seq)
         if not self.live or last_seq <= self.position:
             return 0
-        if self._outbound.congested:
-            self._catch_ups.metrics.lags.inc()
-            self._fall_behind()
-            return 0
         if events[0].seq != self.position + 1:
             events = [event for event in events if event.seq > self.position]
             if events[0].seq != self.position + 1:
                 self._fall_behind()
                 self._begin()
                 return 0
-        self.position = last_seq
-        return self._write(events)
+        return self._push(events)
 
     def notice(self, head: int) -> None:
         """Take the head that a poll saw a moment ago; reads the journal if a hint was lost."""
@@ -254,6 +249,20 @@ class Cursor:
         self._outbound.deliver(merge_deltas(events))
         return False
 
+    def _push(self, events: Sequence[JournalEvent]) -> int:
+        """Write what the reader keeps up with; what one commit brought may be more than that."""
+        page_bytes = self._catch_ups.page_bytes
+        is_large = len(events) > 1 and sum([len(event.data) for event in events]) > page_bytes
+        written = 0
+        for page in _pages(events, page_bytes) if is_large else (events,):
+            if self._outbound.congested:
+                self._catch_ups.metrics.lags.inc()
+                self._fall_behind()
+                break
+            self.position = highest_seq(page)
+            written += self._write(page)
+        return written
+
     def _write(self, events: Sequence[JournalEvent]) -> int:
         if self._thread_id is not None:
             events = [event for event in events if event.address.thread_id == self._thread_id]
@@ -280,6 +289,17 @@ class Cursor:
         if lagging is not self._lagging:
             self._lagging = lagging
             self._catch_ups.metrics.lagging.inc(1 if lagging else -1)
+
+
+def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence[JournalEvent]]:
+    """The events in parts of at most `page_bytes` of data, or of one event."""
+    first, size_bytes = 0, 0
+    for index, event in enumerate(events):
+        size_bytes += len(event.data)
+        if size_bytes > page_bytes and index > first:
+            yield events[first:index]
+            first, size_bytes = index, len(event.data)
+    yield events[first:]
 
 
 def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Attached:

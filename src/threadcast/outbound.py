@@ -25,6 +25,11 @@ class Outbound(Protocol):
         """Whether more bytes wait than the limit; events must not be pushed then."""
         ...
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that wait in this process because the reader does not take them."""
+        ...
+
     def deliver(self, events: Sequence[JournalEvent]) -> None:
         """Write journal events, in order, in one go."""
         ...
@@ -54,6 +59,11 @@ class FrameOutbound:
     def congested(self) -> bool:
         """Whether the transport asked to stop writing."""
         return self._writer.congested
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that wait in the transport."""
+        return self._writer.buffered_bytes
 
     def deliver(self, events: Sequence[JournalEvent]) -> None:
         """Write journal events; their frames are built once and shared by all readers."""
@@ -115,6 +125,11 @@ class QueuedOutbound:
     def congested(self) -> bool:
         """Whether more bytes wait than the limit."""
         return self._waiting_bytes > self._limit_bytes
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._waiting_bytes
 
     def deliver(self, events: Sequence[JournalEvent]) -> None:
         """Queue journal events."""
