@@ -1,0 +1,420 @@
+"""Writes the pages of `docs/reference` from the source, so that they cannot say anything else.
+
+`scripts/reference` writes them; `tests/test_docs.py` refuses pages that are not current.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from threadcast.cli import program
+from threadcast.errors import ERRORS
+from threadcast.events import DATA_OF_EVENT, EventType
+from threadcast.metrics import Metrics
+from threadcast.schemas.operations import ANYWHERE, OPERATIONS, PARAMETERS, SECURED, Operation
+from threadcast.settings import SETTINGS
+from threadcast.settings.notes import Kind, Setting
+from threadcast.wire.commands import COMMANDS
+from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTION_EVENT
+from threadcast.wire.http_models import PAGE_LIMIT_MAX
+
+FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by scripts/reference from the source. Change the source, then run it. -->"
+
+_Schema = Mapping[str, Any]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _code(value: object) -> str:
+    return f"`{value}`"
+
+
+def page(title: str, *parts: str) -> str:
+    """A whole page."""
+    return "\n\n".join([f"# {title}", NOTE, *parts]) + "\n"
+
+
+# --- settings ---------------------------------------------------------------------------------
+
+
+def settings_page() -> str:
+    """Every setting."""
+    rows = [(_code(one.key), _default(one), _allowed(one), one.note.help) for one in SETTINGS]
+    others = [one for one in SETTINGS if one.note.option]
+    names = ", ".join(f"`{one.option}` for `{one.key}`" for one in others)
+    secrets = ", ".join(_code(one.key) for one in SETTINGS if one.note.secret)
+    return page(
+        "Settings",
+        "Every setting has a key in `threadcast.toml`, a variable and an option. For the key"
+        " `max_runs` these are `THREADCAST_MAX_RUNS` and `--max-runs`. A later source wins: the"
+        " defaults, then the file, then variables, then options. `threadcast config show` prints"
+        " each value and who set it.",
+        f"Two options have shorter names: {names}. There is no option for {secrets}: a command"
+        " line is visible to everybody on the machine.",
+        "A key that ends in `_s` is in seconds, one that ends in `_bytes` in bytes. Where a number"
+        ' is written as text, it may have a unit: `"15min"`, `"256KiB"`. Bounds are inclusive.',
+        table(("key", "default", "allowed", "what it is"), rows),
+    )
+
+
+def _default(setting: Setting) -> str:
+    default: object = setting.default
+    match default:
+        case None | () | {}:
+            return "(none)"
+        case bool() as flag:
+            return _code("true" if flag else "false")
+        case float() as number:
+            return _code(f"{number:.15g}")
+        case value:
+            return _code(value)
+
+
+def _allowed(setting: Setting) -> str:
+    note = setting.note
+    if setting.kind is Kind.FLAG:
+        return "`true`, `false`"
+    if note.choices:
+        several = "some of " if setting.kind is Kind.LIST else ""
+        return several + ", ".join(map(_code, note.choices))
+    if note.least is not None and note.most is not None:
+        return f"{setting.kind.value}, {note.least:,.15g} to {note.most:,.15g}"
+    return str(setting.kind.value)
+
+
+# --- errors, metrics --------------------------------------------------------------------------
+
+
+def errors_page() -> str:
+    """Every error code."""
+    rows = [
+        (
+            _code(kind.code),
+            str(kind.status),
+            str(kind.close or ""),
+            "yes" if kind.retryable else "",
+            kind.text,
+        )
+        for kind in ERRORS.values()
+    ]
+    return page(
+        "Error codes",
+        "A code is stable: programs compare it. The same code means the same on every entrance: as"
+        " the `code` of an HTTP problem document (with this status), as the `code` of"
+        " `command_rejected`, and, where a close code is given, as the `error` of"
+        " `connection_closing` when it ends the connection. `agent_failed` uses the same table.",
+        "Retryable means: the same request can succeed later without a change. New codes may be"
+        " added; treat an unknown one by its status and by `retryable`.",
+        table(("code", "HTTP", "close", "retryable", "text"), rows),
+    )
+
+
+def metrics_page() -> str:
+    """Every metric."""
+    registry = Metrics().registry
+    rows = []
+    for metric in sorted(registry.collect(), key=lambda one: one.name):
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        rows.append((_code(name), metric.type, _labels(metric.name), metric.documentation))
+    return page(
+        "Metrics",
+        "`GET /metrics` answers in the Prometheus text format: to this machine, and to tokens with"
+        " the scope `metrics` or `ops`. A label's values come from closed sets; no user, thread or"
+        " text ever becomes one. Times are in seconds.",
+        table(("metric", "type", "labels", "what it is"), rows),
+        "`threadcast_foreign_deliveries_total` must stay 0. Anything else is a bug: please"
+        " [report it](../../SECURITY.md).",
+    )
+
+
+def _labels(name: str) -> str:
+    found = [
+        getattr(metric, "_labelnames", ())
+        for metric in vars(Metrics()).values()
+        if getattr(metric, "_name", None) == name
+    ]
+    return ", ".join(_code(label) for labels in found for label in labels)
+
+
+# --- events, commands -------------------------------------------------------------------------
+
+
+def events_page() -> str:
+    """Every event and its data."""
+    parts = []
+    for kind in EventType:
+        parts += _struct_section(f"`{kind.value}`", DATA_OF_EVENT[kind])
+    said = []
+    for spoken, data in DATA_OF_CONNECTION_EVENT.items():
+        if spoken.value == "command_accepted":
+            said += [
+                f"### `{spoken.value}`",
+                "A command was carried out and what it did is committed. `data` has `id`,"
+                " `command` and what [the command's answer](commands.md) says.",
+            ]
+        else:
+            said += _struct_section(f"`{spoken.value}`", data)
+    return page(
+        "Events",
+        "This page lists the `data` of every event. The envelope, order and cursors are in"
+        " [PROTOCOL.md](../../PROTOCOL.md). Clients ignore types and fields that they do not know.",
+        "## Journal events",
+        *parts,
+        "## Connection events",
+        "These have no `seq` and are not in the journal.",
+        *said,
+    )
+
+
+def commands_page() -> str:
+    """Every command, its fields and its answer."""
+    parts: list[str] = []
+    for name, kind in COMMANDS.items():
+        fields = _fields(kind, leave_out=("command", "version"), takes_defaults=True)
+        parts += [f"## `{name}`", _first_line(kind), table(_FIELD_HEAD, fields)]
+        answer = ANSWER_OF_COMMAND[name]
+        rows = list(_fields(answer, leave_out=("id", "command")))
+        parts.append(f"Answer: {_first_line(answer)}")
+        if rows:
+            parts.append(table(_FIELD_HEAD, rows))
+    return page(
+        "Commands",
+        'A command is one JSON object in one text frame: `{"command": "ping", "id": "c1"}`. The'
+        " field `version` may say `1`; another version is refused. Unknown fields are ignored. Of"
+        " two equal keys the last one counts.",
+        "An answer is a connection event: `command_accepted`, or `command_rejected` with a code of"
+        " [the table](errors.md). It carries the command's `id`.",
+        *parts,
+    )
+
+
+_FIELD_HEAD = ("field", "", "type", "what it is")
+
+
+def _struct_section(title: str, kind: object) -> list[str]:
+    rows = list(_fields(kind))
+    section = [f"### {title}", _first_line(kind)]
+    return [*section, table(_FIELD_HEAD, rows)] if rows else section
+
+
+def _first_line(kind: object) -> str:
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n", 1)[0].split())
+
+
+def _fields(
+    kind: Any, *, leave_out: Sequence[str] = (), takes_defaults: bool = False
+) -> Iterator[tuple[str, str, str, str]]:
+    """A struct's fields: name, whether it may be absent, type, meaning.
+
+    Args:
+        kind: the struct.
+        leave_out: names of fields to leave out.
+        takes_defaults: it is read from a client, who may leave out what has a default.
+    """
+    (schema,), components = msgspec.json.schema_components([kind])
+    own = _resolved(schema, components)
+    is_sent_whole = not takes_defaults and not kind.__struct_config__.omit_defaults
+    always = own["properties"] if is_sent_whole else own.get("required", ())
+    for name, field in own["properties"].items():
+        if name not in leave_out:
+            required = "" if name in always else "optional"
+            yield _code(name), required, _type(field, components), _meaning(field)
+
+
+def _meaning(field: _Schema) -> str:
+    told = (one.get("description", "") for one in (field, *field.get("anyOf", ())))
+    return next(filter(None, told), "")
+
+
+def _resolved(schema: _Schema, components: Mapping[str, Any]) -> Any:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    return components.get(reference.rsplit("/", 1)[1], {"type": "string"})
+
+
+def _type(schema: _Schema, components: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_type(one, components) for one in schema["anyOf"])
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        inner = f"object ({_inner(schema, components)})" if name in components else "object"
+        return "[error code](errors.md)" if name == "ErrorCode" else inner
+    if "enum" in schema:
+        return "one of " + ", ".join(_code(one) for one in schema["enum"])
+    words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
+    kind = str(schema.get("type", "any JSON"))
+    return words.get(kind, kind) + _bounds(schema)
+
+
+def _inner(schema: _Schema, components: Mapping[str, Any]) -> str:
+    return ", ".join(_code(name) for name in _resolved(schema, components)["properties"])
+
+
+def _bounds(schema: _Schema) -> str:
+    for least, most, unit in (
+        ("minLength", "maxLength", " characters"),
+        ("minimum", "maximum", ""),
+        ("minProperties", "maxProperties", " keys"),
+    ):
+        low, high = schema.get(least), schema.get(most)
+        if low is not None and high is not None:
+            return f", {low:,} to {high:,}{unit}"
+        if high is not None:
+            return f", at most {high:,}{unit}"
+        if low is not None:
+            return f", at least {low:,}{unit}"
+    return ""
+
+
+# --- HTTP, command line -----------------------------------------------------------------------
+
+
+def http_page() -> str:
+    """Every operation over HTTP."""
+    parts: list[str] = []
+    for one in OPERATIONS:
+        parts += _operation(one)
+    return page(
+        "HTTP",
+        "`/openapi.json` has the same with every body's schema, and `/docs` shows it.",
+        "Bodies are JSON (`Content-Type: application/json`). Errors are problem documents"
+        " (RFC 9457) with a stable `code`; see [the table](errors.md). Query keys that are not"
+        " listed, or that come twice, are refused. Lists are paged: `limit` is"
+        f" 1 to {PAGE_LIMIT_MAX}, and `next` of a page is the `before` of the following one.",
+        "Every snapshot carries the `seq` at which it is true: events up to that seq are in it,"
+        " later ones are not.",
+        f"Any request can be refused with {_codes(ANYWHERE)}; one that needs a token also with"
+        f" {_codes(SECURED)}.",
+        *parts,
+    )
+
+
+def _operation(one: Operation) -> Iterator[str]:
+    yield f"## `{one.method.upper()} {one.path}`"
+    yield one.summary
+    facts = [f"Answer: {one.status}{_answer(one)}."]
+    names = {"none": "No token is needed.", "optional": "A token is needed from elsewhere."}
+    if one.security in names:
+        facts.append(names[one.security])
+    if one.body is not None:
+        facts.append(f"Body: {_body(one.body)}.")
+    parameters = [PARAMETERS[name] for name in one.parameters]
+    outside = [f"`{found.name}` ({found.place})" for found in parameters if found.place != "path"]
+    if outside:
+        facts.append(f"Parameters: {', '.join(outside)}.")
+    if one.errors:
+        facts.append(f"Errors of its own: {_codes(one.errors)}.")
+    yield " ".join(facts)
+
+
+def _answer(one: Operation) -> str:
+    if one.answer is None:
+        return ", empty"
+    if isinstance(one.answer, str):
+        return f", {_code(one.answer)}"
+    return f", {_body(one.answer)}"
+
+
+def _body(kind: Any) -> str:
+    (schema,), components = msgspec.json.schema_components([kind])
+    own = _resolved(schema, components)
+    required = own.get("required", ())
+    return ", ".join(_code(name) + ("" if name in required else "?") for name in own["properties"])
+
+
+def _codes(codes: Iterable[str]) -> str:
+    return ", ".join(map(_code, codes))
+
+
+def cli_page() -> str:
+    """Every command of the command line."""
+    parts: list[str] = []
+    with click.Context(program, info_name="threadcast") as root:
+        for name in program.list_commands(root):
+            command = program.get_command(root, name)
+            if command is not None:
+                parts += _command(root, name, command)
+    return page(
+        "Command line",
+        "`threadcast` alone prints its commands. Every command takes `--help` and `-v` (the detail"
+        " of an error).",
+        table(
+            ("exit status", "what it means"),
+            (
+                ("0", "done"),
+                ("1", "`doctor` found a problem"),
+                ("64", "the command line is wrong, or what it names does not exist"),
+                ("69", "the server cannot be reached or cannot answer now"),
+                ("70", "an error of the program itself, or of the run in `chat`"),
+                ("73", "a port or file is in use or cannot be made"),
+                ("77", "no permission: a token, a file, a privileged port"),
+                ("78", "a setting is wrong; the line names it"),
+                ("130", "ended by Ctrl-C"),
+                ("141", "nobody reads the output any more"),
+            ),
+        ),
+        *parts,
+    )
+
+
+def _command(parent: click.Context, name: str, command: click.Command) -> Iterator[str]:
+    with click.Context(command, info_name=name, parent=parent) as context:
+        yield (
+            f"## `threadcast {name}`"
+            if parent.parent is None
+            else f"### `threadcast {parent.info_name} {name}`"
+        )
+        yield inspect.cleandoc(command.help or "")
+        if isinstance(command, click.Group):
+            for inner in command.list_commands(context):
+                found = command.get_command(context, inner)
+                if found is not None:
+                    yield from _command(context, inner, found)
+            return
+        keys = {one.key for one in SETTINGS}
+        yield f"`{' '.join([context.command_path, *command.collect_usage_pieces(context)])}`"
+        own = [one for one in command.get_params(context) if one.name not in keys]
+        rows = [row for one in own if (row := one.get_help_record(context)) is not None]
+        yield table(("option", "what it does"), [(_code(what), text) for what, text in rows])
+        if len(own) < len(command.get_params(context)):
+            yield "Every [setting](settings.md) but the secrets is an option, too."
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "metrics.md": metrics_page,
+    "events.md": events_page,
+    "commands.md": commands_page,
+    "http.md": http_page,
+    "cli.md": cli_page,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(make(), encoding="utf-8")
+    sys.stdout.write(f"wrote {len(PAGES)} pages into {FOLDER}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,315 @@
+"""The documents say what is so: pages are current, links lead somewhere, and programs run."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from doc_pages import PAGES, ROOT, blocks, files_of, links
+from program import environment
+from reference_pages import FOLDER
+from reference_pages import PAGES as REFERENCE
+
+WAIT_S = 60.0
+SECRET = "docs-tests-5f0c8e2ab1d94763ae21b7"
+PYTHON = [sys.executable]
+THREADCAST = [*PYTHON, "-m", "threadcast.cli"]
+UVICORN = [*PYTHON, "-m", "uvicorn", "--port", "0"]
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCE))
+def test_a_reference_page_is_current(name: str) -> None:
+    written = (FOLDER / name).read_text(encoding="utf-8")
+
+    assert written == REFERENCE[name](), "run scripts/reference"
+
+
+def test_no_reference_page_is_left_over() -> None:
+    assert {page.name for page in FOLDER.glob("*.md")} == set(REFERENCE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    assert [link for link in links(page) if not (page.parent / link).exists()] == []
+
+
+def test_tests_that_are_named_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+\.py)::(test_\w+)`|, `(test_\w+)`", text)
+    missing = [
+        (file, test)
+        for file, test, _ in named
+        if file and f"def {test}(" not in (ROOT / "tests" / file).read_text(encoding="utf-8")
+    ]
+
+    assert len(named) > 10
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_code_compiles(page: Path) -> None:
+    for block in blocks(page, "python"):
+        compile(block.code, str(block), "exec")
+
+
+def test_named_programs_pass_the_type_checker(tmp_path: Path) -> None:
+    folders = []
+    for page in PAGES:
+        files = files_of(page)
+        if files:
+            folders.append(write(tmp_path / page.relative_to(ROOT).with_suffix(""), files))
+    reports = asyncio.run(_check_types(folders))
+
+    assert len(reports) >= 5
+    assert [report for report in reports if "Success" not in report] == []
+
+
+async def _check_types(folders: list[Path]) -> list[str]:
+    """One folder after the other, as each is a program of its own."""
+    reports = []
+    for folder in folders:
+        checker = [*PYTHON, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")]
+        cache = ["--cache-dir", str(ROOT / ".mypy_cache")]
+        files = [str(file) for file in sorted(folder.glob("*.py"))]
+        _, out, errors = await run([*checker, *cache, *files], folder, {"MYPYPATH": str(folder)})
+        reports.append(out + errors)
+    return reports
+
+
+# --- programs ---------------------------------------------------------------------------------
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    """Make a folder with these files in it."""
+    folder.mkdir(parents=True)
+    for name, code in files.items():
+        (folder / name).write_text(code, encoding="utf-8")
+    return folder
+
+
+async def run(
+    command: list[str], folder: Path, variables: Mapping[str, str]
+) -> tuple[int, str, str]:
+    """Run a program in a folder to its end: status, output, errors."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=environment(**variables), stdout=pipe, stderr=pipe
+    )
+    try:
+        async with asyncio.timeout(WAIT_S):
+            out, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, out.decode(), errors.decode()
+
+
+@asynccontextmanager
+async def serving(command: list[str], folder: Path) -> AsyncIterator[str]:
+    """A server that says its address when it listens; its port, until the block is left."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=environment(THREADCAST_JWT_SECRET=SECRET),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not (port := re.search(r"http://127\.0\.0\.1:(\d+)", "".join(said[-1:]))):
+                line = await process.stdout.readline()
+                assert line, "".join(said)
+                said.append(line.decode())
+        reading = asyncio.create_task(process.stdout.read())
+        try:
+            yield port[1]
+        finally:
+            process.terminate()
+            async with asyncio.timeout(WAIT_S):
+                await reading
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def token(folder: Path, user_id: str = "alice") -> str:
+    """What the pages tell a reader to do for a token."""
+    command = [*THREADCAST, "token", user_id]
+    status, out, errors = await run(command, folder, {"THREADCAST_JWT_SECRET": SECRET})
+    assert status == 0, errors
+    return out.strip()
+
+
+async def client(folder: Path, name: str, port: str, told_port: str) -> str:
+    """Run a client program of a page against a server on another port than the page's."""
+    path = folder / name
+    path.write_text(path.read_text().replace(f"127.0.0.1:{told_port}", f"127.0.0.1:{port}"))
+    variables = {"THREADCAST_TOKEN": await token(folder)}
+    status, out, errors = await run([*PYTHON, name], folder, variables)
+    assert status == 0, errors
+    return out
+
+
+async def test_the_program_of_the_readme_runs(tmp_path: Path) -> None:
+    folder = write(tmp_path / "readme", files_of(ROOT / "README.md"))
+
+    async with serving([*UVICORN, "app:app"], folder) as port:
+        out = await client(folder, "client.py", port, "8000")
+
+    assert out.strip() == "the journal is the only truth"
+
+
+async def test_the_tutorial_runs(tmp_path: Path) -> None:
+    folder = write(tmp_path / "tutorial", files_of(ROOT / "docs" / "tutorial.md"))
+    serve = [*THREADCAST, "serve", "--dev", "--agent", "support:support", "--port", "0"]
+
+    async with serving(serve, folder) as port:
+        out = await client(folder, "ask.py", port, "8080")
+
+    lines = out.splitlines()
+    assert lines[-1] == "Order 1002 is waiting for payment."
+    seen = [line.split()[1] for line in lines[:-1]]
+    assert seen[:8] == [
+        "message_created",
+        "agent_started",
+        "agent_thinking",
+        "input_requested",
+        "input_received",
+        "tool_executing",
+        "tool_completed",
+        "agent_delta",
+    ]
+    assert seen[-1] == "agent_completed"
+
+
+@pytest.mark.parametrize(
+    ("page", "application"),
+    [
+        ("tutorial.md", "app:app"),
+        ("guides/mounting.md", "in_fastapi:app"),
+        ("guides/mounting.md", "in_starlette:app"),
+    ],
+)
+async def test_a_mounted_server_answers(tmp_path: Path, page: str, application: str) -> None:
+    folder = write(tmp_path / "mounted", files_of(ROOT / "docs" / page))
+    write(tmp_path / "guide", files_of(ROOT / "docs" / "guides" / "authentication.md"))
+
+    async with serving([*UVICORN, application], folder) as port:
+        (folder / "ping.py").write_text((tmp_path / "guide" / "renewing.py").read_text())
+        out = await client(folder, "ping.py", f"{port}/chat", "8080")
+
+    assert out.startswith("server time 1") or out.startswith("server time 2")
+
+
+async def test_the_agents_of_the_guide_answer(tmp_path: Path) -> None:
+    folder = write(tmp_path / "agents", files_of(ROOT / "docs" / "guides" / "agents.md"))
+    places = [
+        "answers:returns",
+        "answers:yields",
+        "answers:streams",
+        "tools:weather",
+        "approval:approval",
+        "importing:importing",
+        "importing:payment",
+    ]
+    (folder / "all_of_them.py").write_text(_ASK_EVERY_AGENT)
+    serve = [*THREADCAST, "serve", "--port", "0"]
+
+    async with serving([*serve, *(f"--agent={place}" for place in places)], folder) as port:
+        out = await client(folder, "all_of_them.py", port, "8080")
+
+    assert out.splitlines() == [
+        "You wrote 10 characters.",
+        "What a day ",
+        "What a day ",
+        "21 degrees in What a day",
+        "Deleted.",
+        "3 steps done",
+        "paid",
+    ]
+
+
+_ASK_EVERY_AGENT = """
+import asyncio, os
+from threadcast import Event, connect
+
+NAMES = "returns yields streams weather approval import payment".split()
+
+async def main():
+    async with connect("http://127.0.0.1:8080", os.environ["THREADCAST_TOKEN"]) as client:
+        for name in NAMES:
+            sent = await client.send_message("What a day", agent=name)
+            async for item in client:
+                assert isinstance(item, Event)
+                if item.event_type == "input_requested":
+                    await client.respond(item.run_id, item.data["input_id"], True)
+                assert item.event_type != "agent_failed", item
+                if item.event_type == "agent_completed" and item.run_id == sent.run_id:
+                    print(item.data["content"])
+                    break
+
+asyncio.run(main())
+"""
+
+
+async def test_the_clients_of_the_guide_run(tmp_path: Path) -> None:
+    folder = write(tmp_path / "clients", files_of(ROOT / "docs" / "guides" / "client.md"))
+    write(folder / "readme", files_of(ROOT / "README.md"))
+    for name in ("app.py", "client.py"):
+        (folder / name).write_text((folder / "readme" / name).read_text())
+
+    async with serving([*UVICORN, "app:app"], folder) as port:
+        await client(folder, "client.py", port, "8000")
+        followed = await client(folder, "follow.py", f"{port}/chat", "8080")
+        first = await client(folder, "resume.py", f"{port}/chat", "8080")
+        await client(folder, "client.py", port, "8000")
+        again = await client(folder, "resume.py", f"{port}/chat", "8080")
+
+    assert followed.rstrip().endswith("the journal is the only truth")
+    assert first.split()[:2] == ["1", "thread_created"]
+    assert again.split()[1] == "thread_created"
+    assert int(again.split()[0]) == int(first.splitlines()[-1].split()[0]) + 1
+
+
+async def test_a_token_made_as_the_guide_says_is_accepted(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "guides" / "authentication.md"
+    folder = write(tmp_path / "tokens", files_of(page))
+    variables = {"THREADCAST_JWT_SECRET": SECRET}
+    _, made, _ = await run([*PYTHON, "mint.py"], folder, variables)
+
+    async with serving([*THREADCAST, "serve", "--port", "0"], folder) as port:
+        code = (folder / "renewing.py").read_text().replace(":8080", f":{port}")
+        (folder / "renewing.py").write_text(code)
+        status, out, errors = await run(
+            [*PYTHON, "renewing.py"], folder, {"THREADCAST_TOKEN": made.strip()}
+        )
+
+    assert (status, errors) == (0, "")
+    assert out.startswith("server time")
+
+
+async def test_a_backup_made_as_the_guide_says_is_a_database(tmp_path: Path) -> None:
+    folder = write(tmp_path / "backup", files_of(ROOT / "docs" / "guides" / "operations.md"))
+
+    async with serving([*THREADCAST, "serve", "--port", "0"], folder):
+        command = [*PYTHON, "back_up.py", "threadcast.db", "copy.db"]
+        status, _, errors = await run(command, folder, {})
+    doctor = [*THREADCAST, "doctor", "--database", "sqlite:///copy.db"]
+    _, said, _ = await run(doctor, folder, {"THREADCAST_JWT_SECRET": SECRET})
+
+    assert (status, errors) == (0, "")
+    assert "copy.db" in said
+    assert "(will be made)" not in said
