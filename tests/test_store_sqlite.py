@@ -171,7 +171,7 @@ async def test_a_server_that_opens_the_file_takes_over_what_the_last_one_left_at
     store = SqliteStore(tmp_path / "a.db", clock=clock)
     await store.open()
     claimed = await Scene(store).running("ann")
-    assert (await Scene(store).take_over()).requeued == ()
+    assert not (await Scene(store).take_over()).requeued
     await store.close()
 
     store = SqliteStore(tmp_path / "a.db", clock=clock)
