@@ -20,10 +20,22 @@ import pytest
 import uvloop
 
 from http_world import AGENTS, LIMITLESS, SECRET, bearer, token
-from raw_client import CLOSE, DEADLINE_S, PING, TEXT, RawClient, Response, ServerFrame, request
+from raw_client import (
+    CLOSE,
+    DEADLINE_S,
+    PING,
+    PONG,
+    TEXT,
+    RawClient,
+    Response,
+    ServerFrame,
+    frame,
+    request,
+)
 from threadcast.agent import Agent
 from threadcast.app import WEBSOCKET_PATH, Threadcast
 from threadcast.cli.serve import edge_limits
+from threadcast.clock import Clock
 from threadcast.edge import EdgeServer, ServeOptions, build_server
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.node import Node
@@ -44,12 +56,14 @@ class Talk(RawClient):
     Attributes:
         seen: every payload and every response that the server sent.
         held: events that were passed over while an answer was awaited.
+        answers_pings: whether it gives signs of life.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(reader, writer)
         self.seen = bytearray()
         self.held: list[Event] = []
+        self.answers_pings = True
         self._asked = 0
 
     async def __aexit__(
@@ -70,7 +84,8 @@ class Talk(RawClient):
 
     async def read_frame(self, *, deadline_s: float = DEADLINE_S) -> ServerFrame:
         while (got := await super().read_frame(deadline_s=deadline_s)).opcode == PING:
-            pass
+            if self.answers_pings:
+                await self.send(frame(PONG, got.payload))
         self.seen += got.payload
         return got
 
@@ -156,13 +171,21 @@ class LiveServer:
     Args:
         folder: for the database.
         agents: what answers; the first by default.
+        clock: other than the machine's.
         settings: other than a small server's.
 
     Attributes:
         node: its parts; to be touched in its own thread only, see `on_loop`.
     """
 
-    def __init__(self, folder: Path, *, agents: Sequence[Agent] = AGENTS, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        agents: Sequence[Agent] = AGENTS,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
         chosen = {
             "database_url": f"sqlite:///{folder / 'events.db'}",
             "jwt_secret": SECRET,
@@ -173,6 +196,7 @@ class LiveServer:
         self.settings = Settings(**chosen)
         self.node: Node
         self._agents = agents
+        self._clock = clock
         self._server: EdgeServer
         self._loop = uvloop.new_event_loop()
         self._ready = threading.Event()
@@ -225,6 +249,15 @@ class LiveServer:
         async with asyncio.timeout(deadline_s):
             while await self.on_loop(count) != connections:
                 pass
+
+    async def waiting_bytes(self) -> int:
+        """The most that waits in user space for one client to read it."""
+
+        async def most() -> int:
+            connections = self._server.server_state.connections
+            return max(one.transport.get_write_buffer_size() for one in connections)
+
+        return await self.on_loop(most)
 
     async def raw(self, user_id: str | None = None, **more: Any) -> Talk:
         """A WebSocket of a user or of nobody, not greeted yet; see `open_websocket`."""
@@ -289,7 +322,9 @@ class LiveServer:
             self._ready.set()
 
     async def _serve(self) -> None:
-        threadcast = Threadcast(self.settings, self._agents, listens_on="127.0.0.1")
+        threadcast = Threadcast(
+            self.settings, self._agents, listens_on="127.0.0.1", clock=self._clock
+        )
         self.node = threadcast.node
         self._server = build_server(
             threadcast.asgi(),
