@@ -320,19 +320,20 @@ async def test_r10_an_answer_comes_too_late(tmp_path: Path) -> None:
 
 
 async def test_f24_a_reader_that_never_reads_costs_little_and_loses_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
 ) -> None:
-    with LiveServer(tmp_path, agents=OWN, stall_max_s=0.4) as small:
-        async with small.unharmed(caplog), small.talk("u-1") as quick:
+    with LiveServer(tmp_path, agents=OWN, stall_max_s=0.4, heartbeat_s=0.4) as small:
+        async with small.talk("u-1") as quick:
             slow = await small.raw("u-1", receive_buffer_bytes=4_096)
             ready = await slow.until("connection_ready")
             await slow.ask("attach")
             await slow.until("caught_up")
             slow.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport
             sent = await start(quick, "pour", "10000")
-            await small.settled(2)  # the bystander and the quick one: the slow one was closed
+            reading = asyncio.ensure_future(end_of(quick, sent["run_id"]))
+            await small.settled(1)  # the slow one was closed, the quick one was not
             await slow.leave()
-            await end_of(quick, sent["run_id"])
+            await reading
             head = (await quick.ask("create_thread"))["seq"]
         cursor, feed = ready["data"]["head"], ready["data"]["feed"]
         async with small.talk("u-1", attach=False) as again:
