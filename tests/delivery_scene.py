@@ -1,0 +1,305 @@
+"""Delivery without sockets: a real store, journal and bus, and readers whose way out is a list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from store_scene import NOW, context_of, delta, message
+from threadcast.bus import Hint, JournalGrew, LocalBus
+from threadcast.context import UserExecutionContext
+from threadcast.cursor import Attached, CatchUps, Cursor, Position
+from threadcast.errors import ThreadcastError
+from threadcast.events import EventDraft, JournalEvent
+from threadcast.journal import Journal
+from threadcast.metrics import Metrics
+from threadcast.session import RequestScopedSessionFactory
+from threadcast.store import (
+    AppendToRun,
+    ClaimedRun,
+    ClaimRuns,
+    CreateThread,
+    JournalHead,
+    Outcome,
+    Unit,
+)
+from threadcast.store_sqlite import SqliteStore
+from threadcast.store_sqlite.sessions import SqliteSession
+from threadcast.testing.clock import ManualClock
+
+T = TypeVar("T")
+WAIT_S = 10.0
+
+
+class Gate:
+    """A door that a test closes; who comes to it is counted and waits."""
+
+    def __init__(self) -> None:
+        self.arrived = 0
+        self._open = asyncio.Event()
+        self._open.set()
+        self._came = asyncio.Event()
+
+    def close(self) -> None:
+        """Let nobody through."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Let everybody through."""
+        self._open.set()
+
+    async def passed(self) -> None:
+        """Go through, when that is possible."""
+        self.arrived += 1
+        self._came.set()
+        await self._open.wait()
+
+    async def next_arrival(self) -> None:
+        """Wait for the next one to come."""
+        self._came.clear()
+        async with asyncio.timeout(WAIT_S):
+            await self._came.wait()
+
+
+class GatedSession(SqliteSession):
+    """A real session that waits at a gate behind its read of the head."""
+
+    gate: Gate
+
+    async def journal(self) -> JournalHead:
+        """Read, then wait."""
+        head = await super().journal()
+        await self.gate.passed()
+        return head
+
+
+class GatedStore(SqliteStore):
+    """A real store, slow where a test wants it.
+
+    Attributes:
+        reads: behind every read of a head by a session.
+        commits: before every commit.
+        batches: the units of every commit.
+        faults: what the next commits raise before they begin; None lets one through.
+        read_faults: the same for the next sessions.
+        head_reads: before every query for heads.
+        head_faults: what the next such queries raise.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, clock=ManualClock(NOW))
+        self.reads = Gate()
+        self.commits = Gate()
+        self.batches: list[Sequence[Unit[Any]]] = []
+        self.faults: list[BaseException | None] = []
+        self.read_faults: list[ThreadcastError] = []
+        self.head_reads = Gate()
+        self.head_faults: list[ThreadcastError] = []
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        """Wait, then commit, or fail."""
+        self.batches.append(units)
+        await self.commits.passed()
+        if self.faults and (fault := self.faults.pop(0)) is not None:
+            raise fault
+        return await super().commit(units, now=now)
+
+    def session(self, context: UserExecutionContext) -> GatedSession:
+        """A session with a gate."""
+        if self.read_faults:
+            raise self.read_faults.pop(0)
+        session = GatedSession(self._readers, context.user_id)
+        session.gate = self.reads
+        return session
+
+    async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
+        """Read, or fail."""
+        await self.head_reads.passed()
+        if self.head_faults:
+            raise self.head_faults.pop(0)
+        return await super().heads(user_ids)
+
+
+class Sink:
+    """An `Outbound` that keeps what it is given, and is congested when it is told to be.
+
+    Attributes:
+        events: everything delivered.
+        writes: the bytes of data of each write.
+        room_events: after so many more events it is congested; None is never.
+    """
+
+    def __init__(self) -> None:
+        self.on_drain: Any = None
+        self.events: list[JournalEvent] = []
+        self.writes: list[int] = []
+        self.room_events: int | None = None
+        self.refused = False
+        self._grew = asyncio.Event()
+
+    @property
+    def congested(self) -> bool:
+        """Whether it has no room."""
+        return self.room_events is not None and self.room_events <= 0
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Nothing is buffered here."""
+        return 0
+
+    def deliver(self, events: Sequence[JournalEvent]) -> None:
+        """Keep events."""
+        assert events, "an empty delivery"
+        self.refused = self.refused or self.congested
+        self.events += events
+        self.writes.append(sum(len(event.data) for event in events))
+        if self.room_events is not None:
+            self.room_events -= len(events)
+        self._grew.set()
+
+    def say(self, payload: bytes) -> None:
+        """Cursors say nothing."""
+        raise AssertionError(payload)
+
+    @property
+    def seqs(self) -> list[int]:
+        """The seqs delivered, merged ones taken apart."""
+        return [seq for event in self.events for seq in seqs_of(event)]
+
+    async def until(self, count: int) -> None:
+        """Wait until so many seqs were delivered."""
+        async with asyncio.timeout(WAIT_S):
+            while len(self.seqs) < count:
+                self._grew.clear()
+                await self._grew.wait()
+
+
+def seqs_of(event: JournalEvent) -> range:
+    """The seqs that an event stands for."""
+    return range(event.seq if event.first_seq is None else event.first_seq, event.seq + 1)
+
+
+class Reader:
+    """A cursor with its sink, offered what the bus says as the manager would."""
+
+    def __init__(self, delivery: Delivery, user_id: str) -> None:
+        self.sink = Sink()
+        self.lived: list[int] = []
+        self.fell = 0
+        self._lived = asyncio.Event()
+        self.cursor = Cursor(
+            context_of(user_id),
+            self.sink,
+            delivery.catch_ups,
+            on_live=self._on_live,
+            on_behind=self._on_behind,
+        )
+        self.user_id = user_id
+        self.stop_listening = delivery.bus.listen(self._hear)
+
+    def _hear(self, hint: Hint) -> None:
+        if isinstance(hint, JournalGrew) and hint.user_id == self.user_id:
+            self.cursor.offer(hint.events)
+
+    def _on_live(self, seq: int) -> None:
+        self.lived.append(seq)
+        self._lived.set()
+
+    def _on_behind(self) -> None:
+        self.fell += 1
+        self._lived.clear()
+
+    async def attach(self, after: int | None = None, **wanted: Any) -> Attached:
+        """Attach and let events flow."""
+        self._lived.clear()
+        attached = await self.cursor.attach(Position(after, **wanted))
+        self.cursor.start()
+        return attached
+
+    async def live(self) -> None:
+        """Wait until the cursor is at the head."""
+        async with asyncio.timeout(WAIT_S):
+            await self._lived.wait()
+
+    def drain(self, room_events: int | None = None) -> None:
+        """The sink has room again."""
+        self.sink.room_events = room_events
+        self.cursor.drained()
+
+
+class Delivery:
+    """One node's delivery.
+
+    Attributes:
+        running: the task that commits.
+    """
+
+    running: asyncio.Task[None]
+
+    def __init__(self, store: GatedStore, *, page_bytes: int, batch: int, queue: int) -> None:
+        self.store = store
+        self.bus = LocalBus()
+        self.metrics = Metrics()
+        self.clock = ManualClock(NOW)
+        self.journal = Journal(
+            store,
+            self.bus,
+            self.clock,
+            self.metrics,
+            batch_max_events=batch,
+            queue_max_units=queue,
+        )
+        self.sessions = RequestScopedSessionFactory(store)
+        self.catch_ups = CatchUps(self.sessions, self.metrics, concurrency=2, page_bytes=page_bytes)
+
+    def reader(self, user_id: str = "ann") -> Reader:
+        """A new reader; it is not attached yet."""
+        return Reader(self, user_id)
+
+    async def grow(self, count: int = 1, user_id: str = "ann") -> None:
+        """Append so many events (threads that are created), in one or more commits."""
+        units = [self.thread(user_id) for _ in range(count)]
+        await asyncio.gather(*(self.journal.append(unit) for unit in units))
+
+    def thread(self, user_id: str = "ann") -> CreateThread:
+        """A unit of one event."""
+        return CreateThread(context_of(user_id), None, {})
+
+    async def run(self, user_id: str = "ann", key: str = "key-1") -> ClaimedRun:
+        """A run that may append: two events so far, `thread_created` and `message_created`."""
+        await self.journal.append(message(context_of(user_id), key=key))
+        (claimed,) = await self.journal.append(ClaimRuns("node-1", 1_000.0, ["demo"], 1))
+        return claimed
+
+    async def append(self, claimed: ClaimedRun, *drafts: EventDraft | str) -> int:
+        """Append to a run; text is a delta. The last seq."""
+        made = [delta(draft) if isinstance(draft, str) else draft for draft in drafts]
+        return await self.journal.append(AppendToRun(claimed.lease, made))
+
+    async def stored(self, user_id: str = "ann") -> list[JournalEvent]:
+        """The whole journal."""
+        async with self.sessions.open(context_of(user_id)) as session:
+            return list(await session.journal.events(0, limit=100_000, max_bytes=100_000_000))
+
+
+@asynccontextmanager
+async def delivering(
+    path: Path, *, page_bytes: int = 131_072, batch: int = 4_096, queue: int = 100_000
+) -> AsyncIterator[Delivery]:
+    """A delivery with an open store and a running journal."""
+    store = GatedStore(path / "journal.db")
+    await store.open()
+    delivery = Delivery(store, page_bytes=page_bytes, batch=batch, queue=queue)
+    running = delivery.running = asyncio.create_task(delivery.journal.run())
+    try:
+        yield delivery
+    finally:
+        store.reads.open()
+        store.commits.open()
+        await delivery.catch_ups.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
