@@ -154,10 +154,10 @@ def test_subject(subject: object, code: str) -> None:
     assert judge(raw(sub=subject)) == code
 
 
-def test_subject_is_kept_code_point_by_code_point() -> None:
+def test_a15_subject_is_kept_code_point_by_code_point() -> None:
     twins = ["\u00e9", "e\u0301", "a", "\u0430", "A", " a", "a "]
     users = {read_claims(raw(sub=twin), ANY).identity.user_id for twin in twins}
-    assert users == set(twins), "A15: Unicode twins are different users"
+    assert users == set(twins), "Unicode twins are different users"
 
 
 def test_last_of_duplicate_claims_wins_for_every_rule() -> None:

@@ -45,7 +45,7 @@ def test_a_context_of_one_set() -> None:
     assert context.isolation_key == ("u-17", FIRST.thread_id, FIRST.run_id)
 
 
-def test_ids_that_do_not_belong_together_name_each_mismatch() -> None:
+def test_i19_ids_that_do_not_belong_together_name_each_mismatch() -> None:
     with pytest.raises(InvalidContextError) as caught:
         UserExecutionContext("u-17", FIRST.thread_id, SECOND.run_id, FIRST.request_id)
     message = str(caught.value)
@@ -56,7 +56,7 @@ def test_ids_that_do_not_belong_together_name_each_mismatch() -> None:
         assert text.partition("_")[2] in message
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_i19_every_problem_is_named_at_once() -> None:
     wrong: Any = 7
     with pytest.raises(InvalidContextError) as caught:
         UserExecutionContext("", FIRST.run_id, FIRST.thread_id, wrong, connection_id="ws_conn_1")
@@ -83,7 +83,9 @@ def test_only_whole_sets_can_be_built_without_a_stored_row() -> None:
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("origin", ["set", "stored"])
 @pytest.mark.parametrize(
-    "wrong", ["", "x" * 10_000, f"{FIRST.run_id}\n", "req_9fc55c948877", None, b"x", CONNECTION]
+    "wrong",
+    ["", "x" * 10_000, f"{FIRST.run_id}\n", "req_9fc55c948877", None, b"x", CONNECTION],
+    ids=["empty", "long", "line feed", "legacy", "none", "bytes", "connection"],
 )
 def test_each_id_is_checked_for_its_kind(place: int, origin: Any, wrong: Any) -> None:
     ids: list[Any] = list(FIRST)
@@ -102,7 +104,11 @@ def test_an_unknown_origin_does_not_switch_the_check_off(origin: Any) -> None:
         UserExecutionContext("u-17", *FIRST, thread_origin=origin)
 
 
-@pytest.mark.parametrize("connection_id", ["", "ws_10146348_1757371237_8bfbba09", FIRST.run_id, 5])
+@pytest.mark.parametrize(
+    "connection_id",
+    ["", "ws_10146348_1757371237_8bfbba09", FIRST.run_id, 5],
+    ids=["empty", "legacy", "run", "number"],
+)
 def test_a_connection_id_is_checked_too(connection_id: Any) -> None:
     with pytest.raises(InvalidContextError, match="connection_id: expected a ws_conn id, got "):
         UserExecutionContext.create("u-17", "chat", connection_id=connection_id)

@@ -57,25 +57,23 @@ async def filled(path: Path) -> None:
 
 
 class TestOpening:
-    """D1, D2, D3, D5."""
-
-    async def test_no_folder(self, tmp_path: Path) -> None:
+    async def test_d1_no_folder(self, tmp_path: Path) -> None:
         text = await refusal(tmp_path / "nowhere" / "a.db")
         assert "no such file or directory" in text
         assert "set database_url" in text
 
-    async def test_no_file(self, tmp_path: Path) -> None:
+    async def test_d1_no_file(self, tmp_path: Path) -> None:
         assert "no such file" in await refusal(tmp_path / "a.db", create=False)
         assert os.listdir(tmp_path) == []
 
-    async def test_a_folder(self, tmp_path: Path) -> None:
+    async def test_d1_a_folder(self, tmp_path: Path) -> None:
         assert "is a directory" in await refusal(tmp_path)
 
     @pytest.mark.skipif(not Path("/proc").is_mount(), reason="needs /proc")
-    async def test_a_place_that_cannot_be_written(self) -> None:
+    async def test_d1_a_place_that_cannot_be_written(self) -> None:
         assert "cannot open /proc/a.db: " in await refusal(Path("/proc/a.db"))
 
-    async def test_no_permission(self, tmp_path: Path) -> None:
+    async def test_d1_no_permission(self, tmp_path: Path) -> None:
         if os.geteuid() == 0:
             pytest.skip("root may write everywhere")
         path = tmp_path / "a.db"
@@ -86,19 +84,19 @@ class TestOpening:
     @pytest.mark.parametrize(
         "content", [b"hello, this is a text file\n" * 50, b"SQLite", b"\0" * 99]
     )
-    async def test_not_a_database(self, tmp_path: Path, content: bytes) -> None:
+    async def test_d2_not_a_database(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "a.db"
         path.write_bytes(content)
         assert "is not a SQLite database; nothing was changed" in await refusal(path)
 
-    async def test_a_database_of_another_program(self, tmp_path: Path) -> None:
+    async def test_d2_a_database_of_another_program(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         connection = apsw.Connection(str(path))
         connection.execute("CREATE TABLE theirs (x)")
         connection.close()
         assert "is a database of another program" in await refusal(path)
 
-    async def test_a_file_that_was_cut(self, tmp_path: Path) -> None:
+    async def test_d2_a_file_that_was_cut(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         await filled(path)
         size = path.stat().st_size
@@ -110,7 +108,7 @@ class TestOpening:
         assert "restore from backup" in text
 
     @pytest.mark.parametrize("page", [1, 2, 7, 30])
-    async def test_a_page_of_noise(self, tmp_path: Path, page: int) -> None:
+    async def test_d2_a_page_of_noise(self, tmp_path: Path, page: int) -> None:
         path = tmp_path / "a.db"
         await filled(path)
         start = 100 if page == 1 else (page - 1) * 4_096
@@ -121,7 +119,7 @@ class TestOpening:
         assert "integrity check failed" in text
         assert "restore from backup" in text
 
-    async def test_a_second_store_on_the_file(self, tmp_path: Path) -> None:
+    async def test_d3_a_second_store_on_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         store = SqliteStore(path, clock=CLOCK)
         await store.open()
@@ -132,7 +130,7 @@ class TestOpening:
         await store.close()
         await filled(path)
 
-    async def test_the_lock_ends_with_its_process(self, tmp_path: Path) -> None:
+    async def test_d3_the_lock_ends_with_its_process(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         program = (
             "import asyncio, os, sys\n"
@@ -158,7 +156,7 @@ class TestOpening:
             process.communicate()
         await filled(path)
 
-    async def test_a_newer_schema(self, tmp_path: Path) -> None:
+    async def test_d5_a_newer_schema(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         await filled(path)
         known = load_migrations()[-1].version
@@ -170,8 +168,6 @@ class TestOpening:
 
 
 class TestMigrations:
-    """D6."""
-
     FIRST = Migration(1, "0001_a.sql", "CREATE TABLE a (x); CREATE TABLE b (y);")
     SECOND = Migration(2, "0002_b.sql", "ALTER TABLE a ADD COLUMN z; INSERT INTO a VALUES (1, 2);")
     BROKEN = Migration(3, "0003_c.sql", "DROP TABLE b; CREATE TABLE a (x);")
@@ -182,7 +178,7 @@ class TestMigrations:
         yield connection
         connection.close()
 
-    def test_step_by_step(
+    def test_d6_step_by_step(
         self, connection: apsw.Connection, caplog: pytest.LogCaptureFixture
     ) -> None:
         assert migrate(connection, [self.FIRST]) == 0
@@ -193,7 +189,7 @@ class TestMigrations:
         assert migrate(connection, [self.FIRST, self.SECOND]) == 2
         assert connection.execute("SELECT x, z FROM a").fetchall() == [(1, 2)]
 
-    def test_a_crash_inside_leaves_the_version_it_had(self, connection: apsw.Connection) -> None:
+    def test_d6_a_crash_inside_leaves_the_version_it_had(self, connection: apsw.Connection) -> None:
         migrate(connection, [self.FIRST])
         with pytest.raises(apsw.SQLError):
             migrate(connection, [self.FIRST, self.SECOND, self.BROKEN])
@@ -230,9 +226,9 @@ async def failure(store: Store, key: str) -> ThreadcastError:
 
 
 class TestFailingDisk:
-    """D7."""
-
-    async def test_a_full_disk_is_said_and_healed(self, store: SqliteStore, vfs: FaultyVfs) -> None:
+    async def test_d7_a_full_disk_is_said_and_healed(
+        self, store: SqliteStore, vfs: FaultyVfs
+    ) -> None:
         scene = Scene(store)
         await scene.send(context_of("ann"), key="k1")
         vfs.fault = lambda operation, _: apsw.FullError if operation == "write" else None
@@ -245,7 +241,7 @@ class TestFailingDisk:
         assert is_healthy(store)
         assert [event.seq for event in await scene.journal("ann")] == [1, 2, 3, 4]
 
-    async def test_a_failed_sync_is_unknown(self, store: SqliteStore, vfs: FaultyVfs) -> None:
+    async def test_d7_a_failed_sync_is_unknown(self, store: SqliteStore, vfs: FaultyVfs) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann")
         vfs.fault = lambda operation, _: apsw.IOError if operation == "sync" else None
@@ -260,7 +256,7 @@ class TestFailingDisk:
         events = await scene.journal("ann")
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
 
-    async def test_a_failed_write_is_never_called_stored(
+    async def test_d7_a_failed_write_is_never_called_stored(
         self, store: SqliteStore, vfs: FaultyVfs
     ) -> None:
         """Fail the n-th write of a commit, for every n: the answer is never a lie."""
@@ -289,7 +285,7 @@ class TestFailingDisk:
             return error.code
         return "stored"
 
-    async def test_reads_go_on_while_the_disk_is_full(
+    async def test_d7_reads_go_on_while_the_disk_is_full(
         self, store: SqliteStore, vfs: FaultyVfs
     ) -> None:
         scene = Scene(store)
@@ -303,10 +299,8 @@ class TestFailingDisk:
 
 
 class TestReplacedFile:
-    """D8."""
-
     @pytest.mark.parametrize("what", ["deleted", "replaced", "log deleted"])
-    async def test_commits_stop_within_five_seconds(self, tmp_path: Path, what: str) -> None:
+    async def test_d8_commits_stop_within_five_seconds(self, tmp_path: Path, what: str) -> None:
         clock = ManualClock(NOW)
         path = tmp_path / "a.db"
         store = SqliteStore(path, clock=clock)
@@ -324,7 +318,7 @@ class TestReplacedFile:
         assert "deleted or replaced" in error.message
         await store.close()
 
-    async def test_readiness_notices_without_a_commit(self, tmp_path: Path) -> None:
+    async def test_d8_readiness_notices_without_a_commit(self, tmp_path: Path) -> None:
         clock = ManualClock(NOW)
         store = SqliteStore(tmp_path / "a.db", clock=clock)
         await store.open()
@@ -338,9 +332,7 @@ class TestReplacedFile:
 
 
 class TestBackup:
-    """D14."""
-
-    async def test_a_backup_under_load_is_a_prefix(self, tmp_path: Path) -> None:
+    async def test_d14_a_backup_under_load_is_a_prefix(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "a.db", clock=CLOCK)
         await store.open()
         scene = Scene(store)

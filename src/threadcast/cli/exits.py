@@ -10,7 +10,7 @@ import errno
 
 import click
 
-from ..errors import ConfigurationError, ThreadcastError
+from ..errors import ConfigurationError, StoreInUse, ThreadcastError
 
 OK = 0
 USAGE = 64
@@ -63,6 +63,8 @@ def status_of(error: BaseException) -> int:
     match error:
         case CommandFailed():
             return error.status
+        case StoreInUse():
+            return CANNOT_CREATE
         case ConfigurationError():
             return CONFIGURATION
         case click.UsageError():
