@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from threadcast.cli import program
+from threadcast.cli import exits, program
 from threadcast.errors import ERRORS
 from threadcast.events import DATA_OF_EVENT, EventType
 from threadcast.metrics import Metrics
@@ -358,16 +358,16 @@ def cli_page() -> str:
         table(
             ("exit status", "what it means"),
             (
-                ("0", "done"),
+                (str(exits.OK), "done"),
                 ("1", "`doctor` found a problem"),
-                ("64", "the command line is wrong, or what it names does not exist"),
-                ("69", "the server cannot be reached or cannot answer now"),
-                ("70", "an error of the program itself, or of the run in `chat`"),
-                ("73", "a port or file is in use or cannot be made"),
-                ("77", "no permission: a token, a file, a privileged port"),
-                ("78", "a setting is wrong; the line names it"),
-                ("130", "ended by Ctrl-C"),
-                ("141", "nobody reads the output any more"),
+                (str(exits.USAGE), "the command line is wrong, or what it names does not exist"),
+                (str(exits.UNAVAILABLE), "the server cannot be reached or cannot answer now"),
+                (str(exits.SOFTWARE), "an error of the program itself, or of the run in `chat`"),
+                (str(exits.CANNOT_CREATE), "a port or file is in use or cannot be made"),
+                (str(exits.NO_PERMISSION), "no permission: a token, a file, a privileged port"),
+                (str(exits.CONFIGURATION), "a setting is wrong; the line names it"),
+                (str(exits.INTERRUPTED), "ended by Ctrl-C"),
+                (str(exits.BROKEN_PIPE), "nobody reads the output any more"),
             ),
         ),
         *parts,
