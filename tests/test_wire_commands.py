@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,18 @@ async def test_text_is_kept_as_it_is(
 async def test_f16_binary_is_not_spoken(talk: Talk) -> None:
     await talk.send(frame(BINARY, ping().encode()))
     assert (await talk.ending())[0] == 1003
+
+
+async def test_f17_a_bomb_is_not_inflated(live: LiveServer) -> None:
+    packer = zlib.compressobj(9, wbits=-15)
+    bomb = packer.compress(bytes(8_388_608)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    offer = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
+    response, client = await live.upgrade(offer, ("Authorization", f"Bearer {token('u-wire')}"))
+    async with client:
+        assert "sec-websocket-extensions" not in response.headers
+        await client.until("connection_ready")
+        await client.send(frame(TEXT, bomb[:-4], reserved=4))
+        assert await client.ending() == (1002, "")
 
 
 async def test_f13_the_bound_on_messages_grows_with_the_credential(live: LiveServer) -> None:
