@@ -53,3 +53,9 @@ async def pour(run: Run) -> None:
     for number in range(count):
         await asyncio.sleep(max(0.0, begun + number / per_second - loop.time()))
         await run.delta(f"{number:07d} " + "." * 50)
+
+
+@agent("asking")
+async def asking(run: Run) -> str:
+    """Ask back, and wait for a person."""
+    return f"got {await run.ask(run.message)}"
