@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ _LEADING = re.compile(r"test(?:_[a-z][0-9]{1,2})+_")
 _PARAMETER_ID = re.compile(r"([A-Z][0-9]{1,2})(?:-.*)?", re.DOTALL)
 
 
-def _place(row: str) -> tuple[str, int]:
+def _place(row: Any) -> tuple[str, int]:
     return row[0], int(row[1:])
 
 
