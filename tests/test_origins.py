@@ -98,3 +98,10 @@ def test_a_public_server_answers_to_any_name_unless_told() -> None:
     HostRule((), listens_on="0.0.0.0").check("anything.example")
     with pytest.raises(ThreadcastError):
         HostRule(("chat.example",), listens_on="0.0.0.0").check("anything.example")
+
+
+def test_a_listed_host_may_name_its_port() -> None:
+    rule = HostRule(("chat.example:8443",), listens_on="0.0.0.0")
+    rule.check("Chat.Example:8443")
+    with pytest.raises(ThreadcastError):
+        rule.check("chat.example")

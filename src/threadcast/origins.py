@@ -11,6 +11,7 @@ _WEB_SCHEME = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Origin = tuple[str, str, int]
+Host = tuple[str, int | None]
 
 
 def parse_origin(text: str) -> Origin | None:
@@ -33,7 +34,7 @@ def parse_origin(text: str) -> Origin | None:
     return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
 
 
-def parse_host(text: str) -> tuple[str, int | None] | None:
+def parse_host(text: str) -> Host | None:
     """Lower-case host and port of a `Host` header, or None when it is not one."""
     if not text or any(mark in text for mark in "/?#@ \t\\,;"):
         return None
@@ -92,19 +93,25 @@ def _own(scheme: str, host: str) -> Origin | None:
     return web, parsed[0], parsed[1] or _DEFAULT_PORTS[web]
 
 
+def _bare_host(text: str) -> Host | None:
+    """A configured host: as in a `Host` header, or an IPv6 address without brackets."""
+    return parse_host(f"[{text}]" if text.count(":") > 1 and text[0] != "[" else text)
+
+
 class HostRule:
     """Decides whether a request's `Host` names this server (against DNS rebinding).
 
     Args:
-        allowed: host names without port; empty means: loopback names when the server listens on
-            loopback, else any.
+        allowed: host names, with a port where only that port is meant; empty means: loopback names
+            when the server listens on loopback, else any.
         listens_on: the address that the server is bound to.
     """
 
     def __init__(self, allowed: tuple[str, ...], *, listens_on: str) -> None:
-        self._allowed = frozenset(name.lower() for name in allowed)
-        if not self._allowed and (listens_on in _LOOPBACK_NAMES or listens_on.startswith("127.")):
-            self._allowed = _LOOPBACK_NAMES | {listens_on}
+        on_loopback = listens_on in _LOOPBACK_NAMES or listens_on.startswith("127.")
+        default = (*_LOOPBACK_NAMES, listens_on) if on_loopback else ()
+        parsed = (_bare_host(text) for text in allowed or default)
+        self._allowed = frozenset(host for host in parsed if host is not None)
 
     def check(self, host: str | None) -> None:
         """Refuse a host that is not a host, or is not ours.
@@ -115,5 +122,6 @@ class HostRule:
         parsed = None if host is None else parse_host(host)
         if parsed is None:
             raise ThreadcastError("bad_host")
-        if self._allowed and parsed[0] not in self._allowed:
+        name, _port = parsed
+        if self._allowed and not self._allowed & {parsed, (name, None)}:
             raise ThreadcastError("host_not_allowed")

@@ -99,7 +99,11 @@ async def _serve(threadcast: Threadcast, settings: Settings) -> None:
         port=settings.port,
         limits=limits,
         before_shutdown=node.drain,
-        options=ServeOptions(websocket_paths=(WEBSOCKET_PATH,), lifespan="off"),
+        options=ServeOptions(
+            websocket_paths=(WEBSOCKET_PATH,),
+            lifespan="off",
+            trusted_proxies=settings.trusted_proxies,
+        ),
     )
     async with threadcast.lifespan():
         watch = asyncio.ensure_future(_watch(server, node.failed))
@@ -123,13 +127,16 @@ async def _watch(server: EdgeServer, failed: asyncio.Event) -> None:
 
 async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) -> None:
     await server.wait_ready()
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = _reachable(settings.host)
+    address = f"[{host}]:{server.bound_port}" if ":" in host else f"{host}:{server.bound_port}"
+    named = settings.allowed_hosts[0] if settings.allowed_hosts else address
+    as_a_page = (("Host", named), ("Origin", f"http://{named}"))
     try:
-        await check_effective_limits(server.bound_port, limits, host=settings.host)
+        await check_effective_limits(server.bound_port, limits, host=host, headers=as_a_page)
     except EffectiveLimitError as error:
         server.stop()
         raise exits.CommandFailed(str(error), exits.SOFTWARE) from error
-    click.echo(f"Threadcast is listening. Open http://{shown}:{server.bound_port}/")
+    click.echo(f"Threadcast is listening. Open http://{address}/")
     if settings.dev:
         click.echo(
             "DEVELOPMENT MODE: whoever can reach this address can sign in under any name. "
@@ -137,6 +144,11 @@ async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) 
             err=True,
         )
     sys.stdout.flush()
+
+
+def _reachable(host: str) -> str:
+    """An address under which this machine reaches a server that is bound to `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
 
 
 def _tune_interpreter() -> None:

@@ -39,7 +39,7 @@ async def check_effective_limits(
         limits: what it was built with; the limit before authentication is what is tried.
         host: an address on which it listens.
         path: its WebSocket endpoint.
-        headers: further request headers, an `Origin` for example.
+        headers: further request headers; a `Host` takes the place of the address.
         timeout_s: for the whole check.
 
     Raises:
@@ -79,9 +79,10 @@ async def _close_code_for(
 
 def _request(host: str, port: int, path: str, headers: Sequence[tuple[str, str]]) -> bytes:
     shown = f"[{host}]" if ":" in host else host
+    named = any(name.lower() == "host" for name, _ in headers)
     lines = [
         f"GET {path} HTTP/1.1",
-        f"Host: {shown}:{port}",
+        *([] if named else [f"Host: {shown}:{port}"]),
         "Connection: Upgrade",
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",

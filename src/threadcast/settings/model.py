@@ -52,6 +52,12 @@ class Settings:
     allowed_hosts: tuple[str, ...] = field(
         default=(), metadata=about("Host headers that are answered.", form=forms.host_header)
     )
+    trusted_proxies: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Proxies, by address, whose X-Forwarded-For and -Proto are believed.", form=forms.host
+        ),
+    )
     log_level: Literal["debug", "info", "warning", "error"] = field(
         default="info", metadata=about("The least serious log line that is written.")
     )
