@@ -18,6 +18,7 @@ from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, AgentFunction, Run
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
+from threadcast.store import TakeOverRuns
 
 WAIT_S = 20.0
 _TERMINAL = ("agent_completed", "agent_failed", "agent_cancelled")
@@ -373,8 +374,42 @@ class LeapingClock(SystemClock):
     def __init__(self) -> None:
         self.leapt_s = 0.0
 
+    def now(self) -> float:
+        return super().now() + self.leapt_s
+
     def monotonic(self) -> float:
         return super().monotonic() + self.leapt_s
+
+
+async def test_r3_r4_a_run_that_was_taken_over_is_written_by_its_new_owner_only(
+    tmp_path: Path,
+) -> None:
+    clock = LeapingClock()
+
+    async def twofold(run: Run) -> str:
+        if run.attempt == 1:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await run.delta("stale")
+        return "fresh"
+
+    with LiveServer(tmp_path, agents=[Agent("twofold", twofold)], clock=clock) as server:
+        async with server.talk("u-wire") as talk:
+            sent = await start(talk, "twofold")
+            await talk.until("agent_started", attempt=1)
+
+            async def lose() -> None:
+                clock.leapt_s += server.settings.lease_s + 1
+                await server.node.journal.append(TakeOverRuns(3, 10))
+
+            await server.on_loop(lose)
+            await talk.until("agent_started", attempt=2)
+            events = await events_of(talk, sent["run_id"])
+            assert [event["event_type"] for event in events] == ["agent_completed"]
+            assert events[0]["data"]["content"] == "fresh"
+            await talk.ask("create_thread")
+            assert (await talk.event())["event_type"] == "thread_created"
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
