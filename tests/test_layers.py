@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
     ("delivery", "journal cursor outbound websocket_manager"),
     ("work", "runner.* agents.* sweeper watchdog intake"),
-    ("connections", "connection conversation gateway"),
+    ("connections", "connection conversation gateway visit"),
     ("composition", "node"),
     ("entrance", "http.* page.* app cli.*"),
 )
@@ -54,8 +54,10 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("cursor", "outbound"): "a cursor delivers to its reader's way out",
     ("agents", "runner"): "the assistant checks a model's data as the runner will",
     ("conversation", "connection"): "commands are carried out on a connection",
-    ("gateway", "connection"): "the gateway makes connections",
-    ("gateway", "conversation"): "the gateway listens for commands",
+    ("gateway", "connection"): "the gateway holds what connections share",
+    ("gateway", "visit"): "the gateway lets visits in",
+    ("visit", "connection"): "a visit becomes a connection",
+    ("visit", "conversation"): "a visit listens for commands",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
     ("cli", "app"): "`serve` runs the application",
@@ -86,7 +88,7 @@ ID_PREFIXES = ("thread_", "run_", "req_", "ws_conn_", "feed_", "input_", "tool_"
 
 CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {
-    "gateway": "the connection edge",
+    "visit": "the connection edge",
     "http.entrance": "the request edge",
     "runner.execution": "the run edge: what an agent raises",
     "runner.runner": "the run edge: what the execution raises",

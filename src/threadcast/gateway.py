@@ -1,65 +1,27 @@
-"""The WebSocket entrance: from an ASGI scope to a connection, and to its end.
+"""The WebSocket entrance: is this upgrade acceptable, and if not, why.
 
-It is the connection edge: whatever happens inside, the socket is closed, the place is free again,
-and the error is logged once.
+It judges host, origin, credential and room from the request alone. What follows an accepted one is
+a `Visit`. It may not know commands or events.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from .auth.credentials import PROTOCOL_LINES, Offer, bearer_token, read_offer, refuse_token_in_url
-from .auth.identity import Identity
+from .auth.credentials import bearer_token, read_offer, refuse_token_in_url
 from .auth.sign_in import SignIn
-from .connection import Connection, ConnectionServices, closing_data
-from .connection_state import AsyncConnectionStateManager, ConnectionState
-from .conversation import Conversation, authenticated, rejection_data
-from .edge import FRAMES_EXTENSION, text_frame
-from .errors import ERRORS, ThreadcastError
-from .events import ConnectionEventType, connection_event
+from .connection import ConnectionServices
+from .errors import ThreadcastError
 from .origins import HostRule, OriginRule
-from .outbound import (
-    FrameOutbound,
-    Outbound,
-    QueuedOutbound,
-    frames_of_lines,
-    frames_of_text,
-)
+from .visit import Handshake, Visit
 from .websocket_manager import WebSocketManager
-from .wire import commands
-from .wire.connection_data import ConnectionClosing
 from .wire.http_models import Problem
 
-log = logging.getLogger(__name__)
-
-_CLOSE_TIMEOUT_S = 10.0
-_EXPECTED_FIRST = "expected authenticate first"
 _RETRY_AFTER_S = 2
 _RETRY_SPREAD_MS = 5_000
-_EDGE_CLOSES = {4408: "request_timeout", 4429: "rate_limited"}
-
-Message = MutableMapping[str, Any]
-
-
-class ClientGone(Exception):
-    """The client closed, or the connection was closed under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """What the upgrade request says, once it is found acceptable."""
-
-    offer: Offer
-    token: str | None
-    address: str
 
 
 class Gateway:
@@ -98,7 +60,7 @@ class Gateway:
             self._services.metrics.connects.labels("refused").inc()
             await _refuse(send, error)
             return
-        await _Visit(self._services, self._manager, self.sign_in, handshake).serve(
+        await Visit(self._services, self._manager, self.sign_in, handshake).serve(
             scope, receive, send
         )
 
@@ -124,198 +86,6 @@ class Gateway:
         if token is None:
             self.sign_in.admit_stranger(address)
         return Handshake(offer, token, address)
-
-
-class _Visit:
-    """One accepted WebSocket from here to its end."""
-
-    def __init__(
-        self,
-        services: ConnectionServices,
-        manager: WebSocketManager,
-        sign_in: SignIn,
-        handshake: Handshake,
-    ) -> None:
-        self._services = services
-        self._manager = manager
-        self._sign_in = sign_in
-        self._handshake = handshake
-        self._state = AsyncConnectionStateManager()
-        self._task = asyncio.current_task()
-        self._aborted = False
-        self._user_id = ""
-
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lines = self._handshake.offer.chosen == PROTOCOL_LINES
-        writer = scope["extensions"].get(FRAMES_EXTENSION) if "extensions" in scope else None
-        await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
-        self._state.move(ConnectionState.AUTHENTICATING)
-        outbound: Outbound
-        queued: QueuedOutbound | None = None
-        if writer is not None:
-            writer.set_write_limits(high_bytes=self._services.settings.send_buffer_max_bytes)
-            writer.closing_frame = self._last_frame
-            outbound, close = FrameOutbound(writer, lines=lines), writer.close
-        else:
-            queued = _queued(send, lines=lines, settings=self._services.settings)
-            outbound, close = queued, self._closer(queued, send)
-        try:
-            await self._talk(receive, outbound, close, writer)
-        except ClientGone:
-            if queued is not None:
-                await queued.close()
-        except asyncio.CancelledError:
-            if not self._aborted:
-                raise
-        except ThreadcastError as error:
-            self._services.metrics.connects.labels("refused").inc()
-            self._say_closing(outbound, error)
-            close(error.kind.close or 1011, error.kind.text)
-        except Exception:  # the connection edge: log, count, close
-            log.exception("a connection failed")
-            self._services.metrics.refusals.labels("internal").inc()
-            close(1011, "Something went wrong inside the server.")
-        finally:
-            self._state.move(ConnectionState.CLOSED)
-
-    async def _talk(
-        self,
-        receive: Receive,
-        outbound: Outbound,
-        close: Callable[[int, str], None],
-        writer: Any,
-    ) -> None:
-        identity = await self._authenticated(receive, outbound)
-        self._user_id = identity.user_id
-        if writer is not None:
-            writer.message_max_bytes = self._services.settings.message_max_bytes
-        connection = Connection(self._services, identity, self._state, outbound, close)
-        limit = self._services.intake.connection_limit(identity)
-        self._manager.add(connection, limit=limit)
-        try:
-            await connection.open()
-            self._services.metrics.connects.labels("accepted").inc()
-            await _listen(Conversation(connection), receive)
-        finally:
-            self._manager.remove(connection)
-            connection.release()
-
-    async def _authenticated(self, receive: Receive, outbound: Outbound) -> Identity:
-        if self._handshake.offer.unsupported:
-            raise ThreadcastError("unsupported_version", "expected the subprotocol threadcast.v1")
-        token = self._handshake.token
-        if token is not None:
-            return await self._verified(token)
-        try:
-            async with asyncio.timeout(self._services.settings.authentication_timeout_s):
-                return await self._first_command(receive, outbound)
-        except TimeoutError:
-            raise ThreadcastError("authentication_timeout") from None
-
-    async def _first_command(self, receive: Receive, outbound: Outbound) -> Identity:
-        try:
-            command = commands.decode_command(await _next_text(receive))
-        except commands.CommandRejected as error:
-            self._reject(outbound, error.command_id, error)
-            if error.kind.close is not None:
-                raise
-            raise ThreadcastError("not_authenticated", _EXPECTED_FIRST) from None
-        if not isinstance(command, commands.Authenticate):
-            refusal = ThreadcastError("not_authenticated", _EXPECTED_FIRST)
-            self._reject(outbound, command.id, refusal)
-            raise refusal
-        try:
-            identity = await self._verified(command.token)
-        except ThreadcastError as error:
-            self._reject(outbound, command.id, error)
-            raise
-        self._user_id = identity.user_id
-        answer = authenticated(command.id, identity)
-        self._say(outbound, ConnectionEventType.COMMAND_ACCEPTED, answer)
-        return identity
-
-    async def _verified(self, token: str) -> Identity:
-        return await self._sign_in.verify(token, self._handshake.address)
-
-    def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
-        self._services.metrics.refusals.labels(error.code).inc()
-        self._say(outbound, ConnectionEventType.COMMAND_REJECTED, rejection_data(command_id, error))
-
-    def _say_closing(self, outbound: Outbound, error: ThreadcastError) -> None:
-        if self._state.may_answer:
-            data = closing_data(error.code, error.retry_after_ms)
-            self._say(outbound, ConnectionEventType.CONNECTION_CLOSING, data)
-            self._state.move(ConnectionState.DRAINING)
-
-    def _last_frame(self, code: int, reason: str) -> bytes:
-        """What the edge sends ahead of a close that it decided on: nothing if it was announced."""
-        if not self._state.may_answer:
-            return b""
-        error = _EDGE_CLOSES.get(code, "internal")
-        self._services.metrics.refusals.labels(error).inc()
-        data = ConnectionClosing(code, reason, error, ERRORS[error].retryable)
-        frame = text_frame(self._event(ConnectionEventType.CONNECTION_CLOSING, data))
-        self._state.move(ConnectionState.DRAINING)
-        return frame
-
-    def _say(
-        self, outbound: Outbound, event_type: ConnectionEventType, data: msgspec.Struct
-    ) -> None:
-        outbound.say(self._event(event_type, data))
-
-    def _event(self, event_type: ConnectionEventType, data: msgspec.Struct) -> bytes:
-        now = self._services.clock.now()
-        return connection_event(event_type, now=now, user_id=self._user_id, data=data)
-
-    def _closer(self, queued: QueuedOutbound, send: Send) -> Callable[[int, str], None]:
-        async def say_close(code: int, reason: str) -> None:
-            try:
-                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                    await queued.flushed()
-                    await send({"type": "websocket.close", "code": code, "reason": reason})
-            except (TimeoutError, OSError):
-                self._abort()
-            finally:
-                await queued.close()
-
-        def close(code: int, reason: str) -> None:
-            self._services.tasks.start(say_close(code, reason))
-
-        return close
-
-    def _abort(self) -> None:
-        """The peer does not even take a close frame: end the application's side of it."""
-        if self._task is not None and not self._task.done():
-            self._aborted = True
-            self._task.cancel()
-
-
-async def _listen(conversation: Conversation, receive: Receive) -> None:
-    while True:
-        await conversation.hear(await _next_text(receive))
-        await conversation.ready()
-
-
-async def _next_text(receive: Receive) -> str:
-    message = await receive()
-    if message["type"] == "websocket.disconnect":
-        raise ClientGone
-    text = message.get("text")
-    if text is None:
-        raise ThreadcastError("binary_not_supported")
-    return str(text)
-
-
-def _queued(send: Send, *, lines: bool, settings: Any) -> QueuedOutbound:
-    def send_text(chunk: bytes) -> Awaitable[None]:
-        return send({"type": "websocket.send", "text": chunk.decode()})
-
-    return QueuedOutbound(
-        send_text,
-        form_events=frames_of_lines if lines else frames_of_text,
-        form_said=lambda payload: payload,
-        limit_bytes=settings.send_buffer_max_bytes,
-    )
 
 
 async def _refuse(send: Send, error: ThreadcastError) -> None:
