@@ -79,6 +79,7 @@ class Visit:
         self._state = AsyncConnectionStateManager()
         self._task = asyncio.current_task()
         self._aborted = False
+        self._closing: asyncio.Task[None] | None = None
         self._user_id = ""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,6 +115,8 @@ class Visit:
             close(1011, "Something went wrong inside the server.")
         finally:
             self._state.move(ConnectionState.CLOSED)
+        if self._closing is not None:  # a server cuts the connection when its application returns
+            await asyncio.wait([self._closing])
 
     async def _talk(
         self,
@@ -216,13 +219,14 @@ class Visit:
                 await queued.close()
 
         def close(code: int, reason: str) -> None:
-            self._services.tasks.start(say_close(code, reason))
+            self._closing = self._services.tasks.start(say_close(code, reason))
 
         return close
 
     def _abort(self) -> None:
         """The peer does not even take a close frame: end the application's side of it."""
-        if self._task is not None and not self._task.done():
+        over = self._state.state is ConnectionState.CLOSED
+        if self._task is not None and not (over or self._task.done()):
             self._aborted = True
             self._task.cancel()
 
