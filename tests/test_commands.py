@@ -549,6 +549,7 @@ _ID_FIELDS = [
         "👩" + RUN_ID,
         "thread_chat",
     ],
+    ids=["empty", "x", "case", "line", "space", "10-KiB", "dots", "percent", "emoji", "short"],
 )
 def test_i3_malformed_ids(name: str, field: str, kind: str, wrong: str) -> None:
     error = refusal(text_of(name, **{field: wrong}))
@@ -571,6 +572,7 @@ def test_i3_nul_in_an_id(name: str, field: str, kind: str) -> None:
         ("feed", FEED_ID),
         ("input", INPUT_ID),
     ],
+    ids=["thread", "run", "request", "feed", "input"],
 )
 def test_i18_ids_of_other_kinds(
     name: str, field: str, kind: str, other: str, other_id: str
