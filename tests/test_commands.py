@@ -307,6 +307,7 @@ def test_j6_of_equal_keys_the_last_wins() -> None:
             CancelRun(id="c1", run_id=RUN_ID),
         ),
     ],
+    ids=["command", "unknown", "id", "null"],
 )
 def test_j6_the_last_wins_over_an_unusable_one(text: str, expected: Command) -> None:
     assert decode_command(text) == expected
