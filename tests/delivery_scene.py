@@ -31,7 +31,7 @@ from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
 
 T = TypeVar("T")
-WAIT_S = 10.0
+WAIT_S = 5.0
 
 
 class Gate:

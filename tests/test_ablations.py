@@ -1,0 +1,268 @@
+"""A promise is proven when the suite notices that its safeguard is gone.
+
+Each safeguard is removed from a copy of the source by exact replacements of text, and a test that
+must notice is run on that copy in a process of its own. A replacement that does not apply any more,
+or a test that is not there any more, fails here: then this list has to follow.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN_MAX_S = 100.0
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A replacement of text that is in the file exactly once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A safeguard, how it is removed, and what must notice.
+
+    Attributes:
+        patches: paths are below `src/threadcast`.
+        notices: the tests that must fail.
+        slow: whether they take so long that they are not run on the whole source once more.
+    """
+
+    patches: tuple[Patch, ...]
+    notices: tuple[str, ...]
+    slow: bool = False
+
+
+ABLATIONS = {
+    "every-commit-waits-for-the-disk": Ablation(
+        (Patch("store_sqlite/__init__.py", 'SYNCHRONOUS = "FULL"', 'SYNCHRONOUS = "NORMAL"'),),
+        ("test_power_cut.py::test_nothing_answered_is_lost_in_2000_power_cuts",),
+        slow=True,
+    ),
+    "deliver-after-the-commit": Ablation(
+        (
+            Patch("store_sqlite/writer.py", "        self._end(connection)\n", ""),
+            Patch(
+                "store_sqlite/writer.py",
+                '        connection.execute("BEGIN IMMEDIATE")\n        try:\n',
+                "        if connection.in_transaction:\n"
+                "            self._end(connection)\n"
+                '        connection.execute("BEGIN IMMEDIATE")\n        try:\n',
+            ),
+        ),
+        ("test_journal.py::test_nothing_is_announced_that_another_connection_could_not_read",),
+    ),
+    "an-unknown-outcome-is-not-called-rejected": Ablation(
+        (
+            Patch(
+                "store_sqlite/writer.py",
+                "            raise OutcomeUnknown() from error",
+                '            raise ThreadcastError("unavailable") from error',
+            ),
+        ),
+        ("test_store_bad_disk.py::TestFailingDisk::test_d7_a_failed_sync_is_unknown",),
+    ),
+    "a-message-is-stored-once-per-key": Ablation(
+        (
+            Patch(
+                "store_sqlite/sends.py",
+                "    earlier = None if user is None else _earlier(batch, user, unit)\n",
+                "    earlier = None\n",
+            ),
+        ),
+        ("test_journal.py::test_a_duplicate_is_answered_and_announces_nothing",),
+    ),
+    "an-append-needs-the-fence": Ablation(
+        (
+            Patch(
+                "store_sqlite/appends.py",
+                "    if word >> 3 != lease.fence:\n",
+                "    if word >> 3 < lease.fence:\n",
+            ),
+        ),
+        ("test_store_sqlite.py::TestContract::test_append_needs_the_fence_and_the_user",),
+    ),
+    "no-gap-at-the-join": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "            if at_head and (self.position >= self._known_head"
+                " or self._known_head == known_head):\n",
+                "            if at_head:\n",
+            ),
+        ),
+        ("test_cursor.py::test_no_gap_at_the_join",),
+    ),
+    "no-duplicate-at-the-join": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "        if events[0].seq != self.position + 1:\n            events = [",
+                "        if events[0].seq > self.position + 1:\n            events = [",
+            ),
+        ),
+        ("test_cursor.py::test_no_duplicate_at_the_join",),
+    ),
+    "a-resume-begins-after-the-cursor": Ablation(
+        (
+            Patch(
+                "store_sqlite/statements.py",
+                "e.seq > ?2 AND {_VISIBLE}",
+                "e.seq >= ?2 AND {_VISIBLE}",
+            ),
+            Patch("store_sqlite/statements.py", "e.seq > ?2\n", "e.seq >= ?2\n"),
+        ),
+        ("test_cursor.py::test_a_resumed_cursor_goes_on_with_the_next_event",),
+    ),
+    "a-hint-is-believed-only-where-it-continues": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "        if events[0].seq != self.position + 1:\n            events = [",
+                "        if events[0].seq <= self.position:\n            events = [",
+            ),
+        ),
+        ("test_cursor.py::test_after_a_hole_the_journal_is_read",),
+    ),
+    "the-heads-are-polled": Ablation(
+        (
+            Patch(
+                "websocket_manager.py",
+                "                connection.notice(head)\n",
+                "                del connection\n",
+            ),
+        ),
+        ("test_websocket_manager.py::test_the_poll_finds_what_no_hint_said",),
+    ),
+    "a-query-names-the-owner": Ablation(
+        (
+            Patch(
+                "store_sqlite/statements.py",
+                "WHERE r.user = {_ME} AND r.run_id = ?2 AND t.state = 0",
+                "WHERE ?1 IS NOT NULL AND r.run_id = ?2 AND t.state = 0",
+            ),
+        ),
+        ("test_promise_isolation.py::test_no_canary_ever_reaches_another_user",),
+    ),
+    "foreign-events-are-stopped": Ablation(
+        (
+            Patch(
+                "websocket_manager.py",
+                "            if connection.context.user_id != user_id:\n",
+                '            if user_id == "":\n',
+            ),
+        ),
+        (
+            "test_websocket_manager.py::"
+            "test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection",
+        ),
+    ),
+    "what-waits-to-be-sent-is-bounded": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "            if self._outbound.congested:\n"
+                "                self._catch_ups.metrics.lags.inc()\n",
+                "            if self._outbound is None:\n"
+                "                self._catch_ups.metrics.lags.inc()\n",
+            ),
+        ),
+        ("test_cursor.py::test_a_congested_reader_is_not_pushed_to_and_catches_up",),
+    ),
+    "a-large-commit-goes-out-in-pages": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "for page in _pages(events, page_bytes) if is_large else (events,):",
+                "for page in (events,):",
+            ),
+        ),
+        ("test_cursor.py::test_one_large_commit_costs_a_slow_reader_a_page",),
+    ),
+    "authority-ends-while-connected": Ablation(
+        (
+            Patch(
+                "connection.py",
+                "        self._watch_expiry()\n        self._watch_stall()\n",
+                "        self._watch_stall()\n",
+            ),
+        ),
+        ("test_wire_authority.py::test_a18_authority_ends_on_time_and_nothing_comes_after",),
+    ),
+    "fragments-are-counted": Ablation(
+        (
+            Patch(
+                "edge/frames.py",
+                "        if self._fragments >= self.fragments_max:\n",
+                "        if self._fragments < 0:\n",
+            ),
+        ),
+        ("test_edge_frames.py::test_closed[F11-1025]",),
+    ),
+}
+
+
+def copy_of_everything(folder: Path) -> Path:
+    """Source, tests and configuration; compiled modules stay valid, because times are kept."""
+    for name in ("src", "tests"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy2(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def apply(patch: Patch, folder: Path) -> None:
+    file = folder / "src" / "threadcast" / patch.file
+    text = file.read_text()
+    count = text.count(patch.old)
+    assert count == 1, f"{patch.file} has the text to replace {count} times, not once: {patch.old}"
+    file.write_text(text.replace(patch.old, patch.new))
+
+
+def run_tests(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Run tests of a copy, by the copy's own source."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+    options = ("-q", "-x", "-p", "no:cacheprovider")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(folder / "src")},
+        capture_output=True,
+        text=True,
+        timeout=RUN_MAX_S,
+        check=False,
+    )
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    return f"exit {done.returncode}\n{done.stdout[-3_000:]}\n{done.stderr[-1_000:]}"
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_the_suite_notices_that_a_safeguard_is_gone(name: str, tmp_path: Path) -> None:
+    folder = copy_of_everything(tmp_path)
+    for patch in ABLATIONS[name].patches:
+        apply(patch, folder)
+    for test in ABLATIONS[name].notices:
+        done = run_tests(folder, test)
+        assert done.returncode == 1, f"{test} did not fail, or was not run: {said(done)}"
+        assert re.search(r"^FAILED tests/", done.stdout, re.MULTILINE), said(done)
+
+
+def test_the_same_tests_pass_on_the_whole_source(tmp_path: Path) -> None:
+    """Else they could have failed for another reason. The slow ones pass in the suite itself."""
+    folder = copy_of_everything(tmp_path)
+    quick = [one for one in ABLATIONS.values() if not one.slow]
+    done = run_tests(folder, *sorted({test for one in quick for test in one.notices}))
+    assert done.returncode == 0, said(done)
