@@ -209,7 +209,7 @@ ABLATIONS = {
                 "        if self._fragments < 0:\n",
             ),
         ),
-        ("test_edge_frames.py::test_closed[F11-1025]",),
+        ("test_edge_frames.py::test_closed[uvloop-F11-1025]",),
     ),
 }
 
