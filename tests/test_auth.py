@@ -268,7 +268,18 @@ def test_times_are_asked_again_at_every_use() -> None:
         ({"algorithms": frozenset({"ES512"})}, "jwt_algorithms"),
         ({"algorithms": frozenset({"HS256", "RS256"})}, "jwt_algorithms"),
     ],
-    ids=str,
+    ids=[
+        "audience",
+        "issuer",
+        "plan",
+        "leeway-61",
+        "leeway-minus",
+        "leeway-nan",
+        "lifetime",
+        "none",
+        "ES512",
+        "HS256-RS256",
+    ],
 )
 def test_policy_that_cannot_be(arguments: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{key}: "):
