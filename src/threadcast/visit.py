@@ -38,6 +38,7 @@ from .wire.connection_data import ConnectionClosing
 log = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 10.0
+_RETRY_AFTER_MS = 2_000
 _EXPECTED_FIRST = "expected authenticate first"
 _EDGE_CLOSES = {4408: "request_timeout", 4429: "rate_limited"}
 
@@ -127,6 +128,8 @@ class Visit:
     ) -> None:
         identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
+        if self._services.draining():  # all others were sent away or will be
+            raise ThreadcastError("shutting_down", retry_after_ms=_RETRY_AFTER_MS)
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
         connection = Connection(self._services, identity, self._state, outbound, close)
