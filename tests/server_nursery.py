@@ -23,6 +23,7 @@ def _say(text: str) -> None:
 
 def _serve() -> None:
     """Be a server from here to the end of this process."""
+    _say(f"pid {os.getpid()}")
     os._exit(main(sys.argv[1:]))
 
 
@@ -45,7 +46,6 @@ def _run() -> None:
         pid = os.fork()
         if pid == 0:
             _serve()
-        _say(f"pid {pid}")
         if not _watch(pid):
             return
         _say("ended")

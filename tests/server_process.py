@@ -28,6 +28,7 @@ LIMITLESS = {
 }
 _TESTS = Path(__file__).resolve().parent
 _LISTENING = re.compile(rb"listening\. Open http://127\.0\.0\.1:(\d+)/")
+_ENDED = re.compile(rb"^ended$")
 _PID = re.compile(rb"^pid (\d+)$")
 
 
@@ -129,15 +130,19 @@ class ServerProcess:
             async for line in self._process.stdout:
                 if found := wanted.search(line.rstrip()):
                     return found
+                if _ENDED.search(line.rstrip()):
+                    break
         raise AssertionError(f"the server ended; its log: {self.log.read_text()[-4_000:]}")
 
 
 class QuickServer(ServerProcess):
-    """The same, forked from a process that has its modules loaded; see `server_nursery`."""
+    """The same, forked from a process that has its modules loaded; see `server_nursery`.
 
-    async def prepare(self, port: int) -> None:
-        """Load the modules; the server will listen on this port."""
-        self.port = port
+    It listens on another port each time.
+    """
+
+    async def prepare(self) -> None:
+        """Load the modules."""
         self._process = await self._execute(str(_TESTS / "server_nursery.py"), *self._arguments())
 
     async def begin(self) -> None:
@@ -150,7 +155,7 @@ class QuickServer(ServerProcess):
     async def kill(self) -> None:
         """End it at once: `kill -9`."""
         os.kill(self.pid, signal.SIGKILL)
-        await self._line(re.compile(rb"^ended$"))
+        await self._line(_ENDED)
 
     async def close(self) -> None:
         """See to it that nothing is left of it, nor of the process that forks it."""
