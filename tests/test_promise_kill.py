@@ -17,7 +17,6 @@ import pytest
 from history_client import History, HistoryClient, at_rest, at_work
 from server_process import QuickServer
 from store_scene import NOW, Scene, context_of
-from threadcast.errors import ConfigurationError
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from threadcast.testing.history import Ok
@@ -86,11 +85,6 @@ async def test_nothing_accepted_is_lost_in_200_kills(tmp_path: Path, seed: int) 
     assert min(client.connections for client in clients) > CYCLES // 2, f"seed {seed}"
 
 
-@pytest.mark.xfail(
-    raises=ConfigurationError,
-    strict=True,
-    reason="the check of a file's length does not know that its last pages may be in the log",
-)
 async def test_a_server_killed_within_a_checkpoint_starts_again(tmp_path: Path) -> None:
     """The first page is in the file and counts pages that are still in the log only."""
     path, killed = tmp_path / "journal.db", tmp_path / "killed.db"
