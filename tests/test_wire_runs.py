@@ -368,6 +368,37 @@ async def test_f24_a_reader_that_lags_is_bounded_and_catches_up(tmp_path: Path) 
                     cursor = event["seq"]
 
 
+async def test_f24_who_goes_while_answers_wait_for_room_keeps_no_place(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, agents=OWN) as small:
+        async with (
+            small.talk("u-1") as quick,
+            await small.raw("u-1", receive_buffer_bytes=4_096) as rude,
+        ):
+            await rude.until("connection_ready")
+            await rude.ask("attach", after=0)
+            await rude.until("caught_up")
+            rude.writer.transport.pause_reading()  # type: ignore[attr-defined]  # see above
+            sent = await start(quick, "pour", "10000")
+            await end_of(quick, sent["run_id"])
+            assert await small.waiting_bytes() > 0
+            await rude.say("no_such_command")  # its answer has to wait for room
+            await refused_once(small, "unknown_command")
+            rude.reset()
+            await small.settled(1)
+
+
+async def refused_once(small: LiveServer, code: str) -> None:
+    """Return when the server has refused something with this code."""
+
+    async def count() -> float | None:
+        name, labels = "threadcast_refusals_total", {"code": code}
+        return small.node.metrics.registry.get_sample_value(name, labels)
+
+    async with asyncio.timeout(WAIT_S):
+        while not await small.on_loop(count):
+            pass
+
+
 class LeapingClock(SystemClock):
     """The machine's clocks, with leaps."""
 

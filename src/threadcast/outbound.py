@@ -19,6 +19,7 @@ class Outbound(Protocol):
     """Where a connection writes. Only the connection that owns it may call it."""
 
     on_drain: Callable[[], None] | None
+    """Called when it is no longer congested, be it that its reader read or that it has gone."""
 
     @property
     def congested(self) -> bool:
@@ -170,7 +171,9 @@ class QueuedOutbound:
                     self._waiting_bytes -= len(chunk)
             except OSError:  # the ASGI word for a peer that has gone
                 self._gone = True
-            if self._was_congested and not self.congested and not self._gone:
+                self._waiting.clear()
+                self._waiting_bytes = 0
+            if self._was_congested and not self.congested:
                 self._was_congested = False
                 if self.on_drain is not None:
                     self.on_drain()

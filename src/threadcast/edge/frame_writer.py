@@ -21,8 +21,8 @@ class FrameWriter(Protocol):
     caller keeps memory bounded: `write` itself refuses nothing while the connection is open.
 
     Attributes:
-        on_drain: called with no argument when the transport takes bytes again after having been
-            congested. It must not raise.
+        on_drain: called with no argument when a congested connection takes bytes again or ends,
+            so that whoever waits for room never waits for ever. It must not raise.
         closing_frame: called with code and reason before the edge closes with a 4xxx code; the
             framed bytes that it returns go out ahead of the close frame. It must not raise.
     """

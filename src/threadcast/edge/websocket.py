@@ -400,12 +400,15 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         """Whatever ends a connection: tell the application, stop the clocks, bound the rest."""
         self._intake.inbox.end(code, reason)
         self._vigil.end()
+        was_congested = self._congestion.now
         self._congestion.end()
         if self._phase is Phase.ENDED:
             self._intake.drop()
             self._opening = None
         if self._end_timer is None:
             self._bound_end(self._config.limits.close_timeout_s)
+        if was_congested and self.on_drain is not None:
+            self.on_drain()
 
     def _bound_end(self, seconds: float) -> None:
         """See to it that the TCP connection is gone by then, even if the client does nothing."""
