@@ -178,9 +178,10 @@ async def test_a_user_has_left_when_the_last_connection_has(tmp_path: Path) -> N
         world.manager.remove(one)
         assert world.manager.present("ann")
         world.manager.remove(other)
-        assert not world.manager.present("ann")
+        assert world.manager.present("ann")  # for as long as the grace lasts
         await asyncio.wait_for(world.someone_left.wait(), WAIT_S)
         assert world.left == ["ann"]
+        assert not world.manager.present("ann")
 
 
 async def test_a_user_who_comes_back_in_time_has_not_left(tmp_path: Path) -> None:
@@ -190,6 +191,16 @@ async def test_a_user_who_comes_back_in_time_has_not_left(tmp_path: Path) -> Non
         world.manager.remove(world.add("bob"))
         await asyncio.wait_for(world.someone_left.wait(), WAIT_S)
         assert world.left == ["bob"]
+
+
+async def test_an_earlier_leave_does_not_shorten_the_grace_of_a_later_one(tmp_path: Path) -> None:
+    async with managing(tmp_path) as world:
+        for user_id in ("ann", "ann", "bob"):  # the timer of ann's first leave must not count
+            world.manager.remove(world.add(user_id))
+        while "bob" not in world.left:
+            world.someone_left.clear()
+            await asyncio.wait_for(world.someone_left.wait(), WAIT_S)
+        assert world.left == ["ann", "bob"]
 
 
 async def test_events_reach_every_connection_of_their_user_and_no_other(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
+        self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._count = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -127,6 +128,9 @@ class WebSocketManager:
             self.remove(oldest)
             oldest.end("evicted")
         self._by_user.setdefault(connection.context.user_id, {})[connection] = None
+        leaving = self._leaving.pop(connection.context.user_id, None)
+        if leaving is not None:
+            leaving.cancel()  # who comes and goes again has the whole grace again
         self._count += 1
         self._empty.clear()
         self._metrics.connections.set(self._count)
@@ -144,7 +148,7 @@ class WebSocketManager:
         self._metrics.connections.set(self._count)
         if not connections:
             del self._by_user[user_id]
-            asyncio.get_running_loop().call_later(
+            self._leaving[user_id] = asyncio.get_running_loop().call_later(
                 self._disconnect_grace_s, self._tell_user_left, user_id
             )
 
@@ -153,8 +157,8 @@ class WebSocketManager:
         return list(self._by_user.get(context.user_id, ()))
 
     def present(self, user_id: str) -> bool:
-        """Whether this user has a connection here."""
-        return user_id in self._by_user
+        """Whether this user has a connection here, or had one within the disconnect grace."""
+        return user_id in self._by_user or user_id in self._leaving
 
     def force_close(self, context: UserExecutionContext, connection_id: str) -> bool:
         """End one connection of the context's user at once; whether there was one. Audited."""
@@ -219,5 +223,5 @@ class WebSocketManager:
                 connection.notice(head)
 
     def _tell_user_left(self, user_id: str) -> None:
-        if user_id not in self._by_user:
-            self._on_user_left(user_id)
+        del self._leaving[user_id]
+        self._on_user_left(user_id)

@@ -45,7 +45,8 @@ class Runner:
         sessions: for what agents read of their user's data.
         clock: wall time and durations.
         metrics: is told of starts and ends.
-        is_present: whether a user has a connection here.
+        is_present: whether a user has a connection here, or had one a moment ago: then `user_left`
+            is still to come.
         max_runs: how many runs execute at once, >= 1.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to
