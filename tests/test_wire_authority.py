@@ -200,6 +200,17 @@ async def test_a24_one_token_is_signed_out_alone(live: LiveServer) -> None:
             assert await again.ending() == (4401, "revoked")
 
 
+async def test_a24_a_token_that_was_signed_out_renews_nothing(live: LiveServer) -> None:
+    stolen = lasting(600, "u-three", token_id="token_1763629200001_7_90c65fe4")
+    async with live.talk("u-three", token=lasting(300, "u-three")) as talk, live.http() as http:
+        body = {"token_id": "token_1763629200001_7_90c65fe4"}
+        headers = {"authorization": f"Bearer {lasting(300, 'u-three')}"}
+        await http.post("/v1/sessions/revoke", json=body, headers=headers)
+        refused = await talk.refused(await talk.say("authenticate", token=stolen))
+        assert refused["code"] == "revoked"
+        await talk.ask("authenticate", token=lasting(600, "u-three"))  # its own stayed in force
+
+
 async def test_a25_a_credential_comes_in_time_or_not_at_all(tmp_path: Path) -> None:
     with LiveServer(tmp_path, authentication_timeout_s=0.5) as quick:
         begin = time.monotonic()

@@ -116,7 +116,7 @@ class Connection:
         Raises:
             ThreadcastError: `revoked`, or the store cannot be read.
         """
-        head = await self._admitted()
+        head = await self._admitted(self.identity)
         if self.state.ended:
             return  # evicted, closed or sent away while the store was asked
         self._cursor.know(head)
@@ -150,10 +150,16 @@ class Connection:
         if self.state.may_deliver:
             self._cursor.start()
 
-    def renew(self, identity: Identity) -> None:
-        """Take a later credential of the same user."""
+    async def renew(self, identity: Identity) -> None:
+        """Take a later credential of the same user.
+
+        Raises:
+            ThreadcastError: `revoked`, or the store cannot be read; the present one stays in force.
+        """
+        await self._admitted(identity)
         self.identity = identity
         self._watch_expiry()
+        self.recheck()  # a revocation since the store was asked looked at the one before
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
         """Take committed events of its user; returns how many were written."""
@@ -213,16 +219,16 @@ class Connection:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
-    async def _admitted(self) -> JournalHead:
+    async def _admitted(self, identity: Identity) -> JournalHead:
         async with self.services.sessions.open(self.context) as session:
-            head = await unrevoked_head(session, self.identity)
+            head = await unrevoked_head(session, identity)
         if head.feed is None:
             return await self.services.journal.append(OpenJournal(self.context))
         return head
 
     async def _recheck(self) -> None:
         try:
-            await self._admitted()
+            await self._admitted(self.identity)
         except ThreadcastError as error:
             self.end(error.code)
 

@@ -140,7 +140,7 @@ class Conversation:
         offered = await self._services.authenticator.verify(
             command.token, now=self._services.clock.now()
         )
-        connection.renew(accept_renewal(connection.identity, offered))
+        await connection.renew(accept_renewal(connection.identity, offered))
         self._accept(authenticated(command.id, offered))
 
     def _send_message(self, command: commands.SendMessage) -> None:
