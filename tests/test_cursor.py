@@ -270,6 +270,17 @@ async def test_an_attach_that_cannot_be_judged_says_so(tmp_path: Path) -> None:
         assert reader.sink.seqs == []
 
 
+async def test_an_attach_that_fails_leaves_the_reader_where_it_was(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        delivery.store.read_faults = [ThreadcastError("unavailable")]
+        with pytest.raises(ThreadcastError, match="unavailable"):
+            await reader.attach(1)
+        await delivery.grow(2)
+        assert reader.sink.seqs == [1, 2]
+
+
 async def test_a_stopped_cursor_writes_nothing_more(tmp_path: Path) -> None:
     async with delivering(tmp_path) as delivery:
         await delivery.grow(2)

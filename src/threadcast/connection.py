@@ -129,11 +129,11 @@ class Connection:
         """Move the cursor; returns what `attached` says. The caller then calls `flow`.
 
         Raises:
-            ThreadcastError: the store cannot be read now.
+            ThreadcastError: the store cannot be read now; nothing has changed.
         """
+        attached = await self._cursor.attach(wanted)
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
-        attached = await self._cursor.attach(wanted)
         if wanted.after is not None:
             outcome = attached.reason or "continued"
             self.services.metrics.resumes.labels(outcome).inc()

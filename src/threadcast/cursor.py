@@ -141,13 +141,13 @@ class Cursor:
         self._known_head = max(self._known_head, head.head)
 
     async def attach(self, wanted: Position) -> Attached:
-        """Set the cursor; events flow only after `start()`.
+        """Set the cursor; events flow only after `start()`, but for those of the old position.
 
         Raises:
-            ThreadcastError: the store cannot be read now.
+            ThreadcastError: the store cannot be read now; events flow from the old position on.
         """
-        self.stop()
         attached = self._judge_by_what_is_known(wanted) or await self._judge_by_reading(wanted)
+        self.stop()
         self.position = attached.after
         self._thread_id = wanted.thread_id
         return attached
