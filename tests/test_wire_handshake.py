@@ -172,6 +172,14 @@ async def test_w14_a_draining_server_sends_everybody_away(tmp_path: Path) -> Non
             assert await talk.ending() == (1012, "shutting_down")
 
 
+async def test_w14_who_has_not_signed_in_is_told_why_the_server_goes(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as going:
+        async with await going.raw() as stranger, going.talk("u-1") as user:
+            going.stop()
+            assert await stranger.ending() == (1012, "shutting_down")
+            assert await user.ending() == (1012, "shutting_down")
+
+
 async def test_w15_a_full_node_spreads_those_that_it_sends_away(tmp_path: Path) -> None:
     with LiveServer(tmp_path, max_connections=1) as full:
         async with full.talk("u-1") as first:

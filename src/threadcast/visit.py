@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _CLOSE_TIMEOUT_S = 10.0
 _RETRY_AFTER_MS = 2_000
 _EXPECTED_FIRST = "expected authenticate first"
-_EDGE_CLOSES = {4408: "request_timeout", 4429: "rate_limited"}
+_EDGE_CLOSES = {1012: "shutting_down", 4408: "request_timeout", 4429: "rate_limited"}
 
 
 class ClientGone(Exception):

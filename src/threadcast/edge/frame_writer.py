@@ -23,8 +23,8 @@ class FrameWriter(Protocol):
     Attributes:
         on_drain: called with no argument when a congested connection takes bytes again or ends,
             so that whoever waits for room never waits for ever. It must not raise.
-        closing_frame: called with code and reason before the edge closes with a 4xxx code; the
-            framed bytes that it returns go out ahead of the close frame. It must not raise.
+        closing_frame: called with code and reason before the edge closes with a 4xxx code or 1012;
+            the framed bytes that it returns go out ahead of the close frame. It must not raise.
     """
 
     on_drain: Callable[[], None] | None

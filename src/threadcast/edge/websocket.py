@@ -378,7 +378,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def _say_close(self, code: int, reason: str) -> None:
         frame = frames.close_frame(code, reason)
-        if code >= 4000 and self.closing_frame is not None:
+        if (code >= 4000 or code == _RESTART) and self.closing_frame is not None:
             frame = self.closing_frame(code, reason) + frame
         self.transport.write(frame)
 
