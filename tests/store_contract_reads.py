@@ -117,6 +117,23 @@ class ReadContract:
             rest = await session.threads(limit=3, before=page[-1].last_seq)
         assert [thread.title for thread in (*page, *rest)] == ["0", "3", "2", "1"]
 
+    async def test_a_preview_is_how_the_first_message_begins(self, store: Store) -> None:
+        scene = Scene(store)
+        context = await scene.thread("ann")
+        other = await scene.thread("ann", "titled")
+        third = await scene.thread("ann")
+        await scene.send(context_of("ann", third.thread_id), content="a\0b", new_thread=False)
+        first = " \n\t\r" + "🦆é" + "x" * 100
+        for key, content in (("k1", first), ("k2", "second")):
+            again = context_of("ann", context.thread_id)
+            await scene.send(again, content=content, key=key, new_thread=False)
+        async with scene.session("ann") as session:
+            listed = {row.thread_id: row for row in await session.threads(limit=9, before=None)}
+            assert await session.thread(context.thread_id) == listed[context.thread_id]
+        assert listed[context.thread_id].preview == "🦆é" + "x" * 78
+        assert listed[third.thread_id].preview == "a"
+        assert listed[other.thread_id].preview is None
+
     async def test_history(self, store: Store) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann", content="question")

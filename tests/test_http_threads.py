@@ -151,6 +151,19 @@ async def test_h21_a_key_is_good_for_one_message_for_ever(world: World) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
 
 
+async def test_a_snapshot_says_how_the_first_message_begins(world: World) -> None:
+    async with world.client("u-1") as client:
+        thread_id = (await client.post("/v1/threads", json={})).json()["thread_id"]
+        path = f"/v1/threads/{thread_id}"
+        previews = [(await client.get(path)).json()["thread"]["preview"]]
+        for content in ("\n Hello,\nduck " + "x" * 100, "more"):
+            body = {"content": content, "client_message_id": f"key-{len(content)}"}
+            assert (await client.post(f"{path}/messages", json=body)).status_code == 202
+        previews.append((await client.get(path)).json()["thread"]["preview"])
+        previews.append((await client.get("/v1/threads")).json()["threads"][0]["preview"])
+    assert previews == [None, *["Hello,\nduck " + "x" * 68] * 2]
+
+
 @pytest.mark.parametrize(
     ("key", "field", "code"),
     [

@@ -46,11 +46,14 @@ class JournalHead:
 class ThreadRow:
     """A thread as its owner sees it. Times are seconds since the epoch.
 
-    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`.
+    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`. `preview` is
+    how its first message begins: without white space before it, up to a NUL, at most 80 characters;
+    None while the journal has no message of it.
     """
 
     thread_id: str
     title: str | None
+    preview: str | None
     metadata: dict[str, Any]
     created_at: float
     updated_at: float

@@ -34,7 +34,7 @@ _MICROSECONDS = 1_000_000
 
 _decode_meta = msgspec.json.Decoder(list[tuple[int, int, int, str | None, str | None, int]]).decode
 _decode_threads = msgspec.json.Decoder(
-    list[tuple[str, str | None, dict[str, Any], int, int, int]]
+    list[tuple[str, str | None, str | None, dict[str, Any], int, int, int]]
 ).decode
 _decode_inputs = msgspec.json.Decoder(list[tuple[str, int, str, float, str | None]]).decode
 _decode_message = msgspec.json.Decoder(MessageCreated).decode
@@ -147,17 +147,15 @@ class SqliteSession:
         return await self._read(lambda connection: _only(connection, sql, self._bind(arguments)))
 
     async def _threads(self, sql: str, *arguments: object) -> list[ThreadRow]:
-        row = await self._row(sql, *arguments)
+        rows = _decode_threads(_first(await self._row(sql, *arguments)))
         return [
             ThreadRow(
-                *(thread_id, title, metadata),
+                *(thread_id, title, preview, metadata),
                 created_at=created / _MICROSECONDS,
                 updated_at=updated / _MICROSECONDS,
                 last_seq=last_seq,
             )
-            for thread_id, title, metadata, created, updated, last_seq in _decode_threads(
-                _first(row)
-            )
+            for thread_id, title, preview, metadata, created, updated, last_seq in rows
         ]
 
     async def _page(self, sql: str, *arguments: object) -> list[JournalEvent]:

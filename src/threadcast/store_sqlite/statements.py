@@ -8,6 +8,8 @@ is cut by lengths. `?1` is the user's id in every statement.
 
 from __future__ import annotations
 
+from ..wire.fields import PREVIEW_MAX_CHARACTERS
+
 _ME = "(SELECT user FROM users WHERE user_id = ?1)"
 
 # Type 3 is `thread_deleted`: all that is left to say about a deleted thread.
@@ -56,14 +58,26 @@ SELECT {_PAGE} FROM (
 )
 """
 
-_THREADS = """
-SELECT json_group_array(
-    json_array(thread_id, title, json(metadata), created_us, updated_us, last_seq)
-) FROM
+# The start of the first message of the thread `t`; 9 to 13 and 32 are white space.
+_PREVIEW = f"""
+(
+    SELECT substr(
+        ltrim(CAST(e.data AS TEXT) ->> '$.content', char(9, 10, 11, 12, 13, 32)),
+        1, {PREVIEW_MAX_CHARACTERS}
+    )
+    FROM events AS e INDEXED BY events_of_history
+    WHERE e.thread = t.thread AND e.type IN (4, 13) AND e.type = 4
+    ORDER BY e.seq LIMIT 1
+)
 """
-THREAD = f"{_THREADS} threads WHERE user = {_ME} AND thread_id = ?2 AND state = 0"
+_THREADS = f"""
+SELECT json_group_array(json_array(
+    thread_id, title, {_PREVIEW}, json(metadata), created_us, updated_us, last_seq
+)) FROM
+"""
+THREAD = f"{_THREADS} threads AS t WHERE user = {_ME} AND thread_id = ?2 AND state = 0"
 ALIASED_THREAD = f"""
-{_THREADS} threads WHERE user = {_ME} AND state = 0
+{_THREADS} threads AS t WHERE user = {_ME} AND state = 0
 AND thread = (SELECT thread FROM thread_aliases WHERE user = {_ME} AND legacy_id = ?2)
 """
 # Threads with `last_seq` before ?2, latest first, at most ?3.
@@ -71,7 +85,7 @@ THREADS = f"""
 {_THREADS} (
     SELECT * FROM threads WHERE user = {_ME} AND state = 0 AND last_seq < ?2
     ORDER BY last_seq DESC LIMIT ?3
-)
+) AS t
 """
 
 RUN = f"""

@@ -21,6 +21,7 @@ from ..ids import ID_MAX_CHARACTERS
 __all__ = [
     "COMMAND_ID_MAX_CHARACTERS",
     "METADATA_MAX_BYTES",
+    "PREVIEW_MAX_CHARACTERS",
     "SEQ_MAX",
     "TIMESTAMP_MAX_S",
     "VALUE_MAX_BYTES",
@@ -37,6 +38,7 @@ __all__ = [
     "Metadata",
     "OnBusy",
     "OnDisconnect",
+    "Preview",
     "RunId",
     "Seq",
     "ThreadId",
@@ -52,6 +54,7 @@ SEQ_MAX = 2**53 - 1
 TIMESTAMP_MAX_S = 253_402_300_799
 """The last second of the year 9999."""
 METADATA_MAX_BYTES = 16_384
+PREVIEW_MAX_CHARACTERS = 80
 VALUE_MAX_BYTES = 65_536
 
 # The words of `runs.OnBusy` and `runs.OnDisconnect`, which this layer may not import; a test
@@ -152,6 +155,13 @@ InputId = Annotated[
 
 AgentName = Annotated[
     str, Meta(min_length=1, max_length=128, description="An agent; none for the default one.")
+]
+Preview = Annotated[
+    str,
+    Meta(
+        max_length=PREVIEW_MAX_CHARACTERS,
+        description="How the thread's first message begins; null while there is none.",
+    ),
 ]
 Title = Annotated[str, Meta(max_length=200, description="For people.")]
 Content = Annotated[

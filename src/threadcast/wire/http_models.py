@@ -25,6 +25,7 @@ from .fields import (
     Metadata,
     OnBusy,
     OnDisconnect,
+    Preview,
     RunId,
     Seq,
     ThreadId,
@@ -168,10 +169,11 @@ class RevokeSessionsBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
-    """A thread; `last_seq` is the seq of its latest event."""
+    """A thread; `last_seq` is the seq of its latest event. `preview` may stand in for a title."""
 
     thread_id: ThreadId
     title: str | None
+    preview: Preview | None = None  # older servers do not give it
     metadata: dict[str, Any]
     created_at: Timestamp
     updated_at: Timestamp
