@@ -225,7 +225,7 @@ async def test_h3_h4_only_our_hosts_are_served(
     world: World, host: str, status: int, code: str
 ) -> None:
     async with world.client("u-1") as client:
-        for path in ("/v1/threads", "/healthz", "/nothing"):
+        for path in ("/v1/threads", "/healthz", "/nothing", "/", "/docs", "/assets/app.js"):
             refused = await client.get(path, headers={"host": host})
             assert is_problem(refused, status, code)
 

@@ -9,19 +9,26 @@ from pathlib import PurePosixPath
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from threadcast.page import page_routes
 
+
+def _nobody(_request: Request) -> Response | None:
+    return None
+
+
 ASSETS = {file.name: file.read_text() for file in (files("threadcast.page") / "assets").iterdir()}
 SCRIPTS = {name: text for name, text in ASSETS.items() if name.endswith(".js")}
-PATHS = sorted(route.path for route in page_routes(dev=False))
+PATHS = sorted(route.path for route in page_routes(dev=False, refuse=_nobody))
 
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=page_routes(dev=False))) as client:
+    with TestClient(Starlette(routes=page_routes(dev=False, refuse=_nobody))) as client:
         yield client
 
 
@@ -70,6 +77,18 @@ def test_another_version_is_sent_whole(client: TestClient) -> None:
     assert "<!doctype html>" in answer.text
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_who_is_refused_gets_that_answer_and_nothing_of_the_file(path: str) -> None:
+    def refuse(request: Request) -> Response | None:
+        return Response("no", 421) if request.headers["host"] == "evil.example" else None
+
+    with TestClient(Starlette(routes=page_routes(dev=False, refuse=refuse))) as client:
+        etag = client.get(path).headers["etag"]
+        headers = {"Host": "evil.example", "If-None-Match": etag}
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.text) == (421, "no")
+
+
 def test_head_is_answered_and_what_writes_is_not_allowed(client: TestClient) -> None:
     assert client.head("/").status_code == 200
     refused = client.post("/")
@@ -79,12 +98,12 @@ def test_head_is_answered_and_what_writes_is_not_allowed(client: TestClient) -> 
 
 @pytest.mark.parametrize(("dev", "shown"), [(True, "true"), (False, "false")])
 def test_the_page_knows_whether_names_are_enough(dev: bool, shown: str) -> None:
-    with TestClient(Starlette(routes=page_routes(dev=dev))) as client:
+    with TestClient(Starlette(routes=page_routes(dev=dev, refuse=_nobody))) as client:
         assert f'<html lang="en" data-dev="{shown}">' in client.get("/").text
 
 
 def test_every_address_is_relative_and_leads_somewhere_under_a_prefix() -> None:
-    app = Starlette(routes=[Mount("/chat", routes=page_routes(dev=False))])
+    app = Starlette(routes=[Mount("/chat", routes=page_routes(dev=False, refuse=_nobody))])
     with TestClient(app) as client:
         for page in ("/chat/", "/chat/docs"):
             text = client.get(page).text

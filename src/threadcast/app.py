@@ -14,7 +14,7 @@ from .agent import Agent
 from .agents import default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
-from .http import http_routes, unknown_path
+from .http import host_check, http_routes, unknown_path
 from .node import Node
 from .page import page_routes
 from .settings import Settings
@@ -70,7 +70,7 @@ class Threadcast:
         site = Starlette(
             routes=[
                 *http_routes(self.node),
-                *page_routes(dev=self.node.settings.dev),
+                *page_routes(dev=self.node.settings.dev, refuse=host_check(self.node)),
                 unknown_path(self.node),
             ],
             lifespan=self.lifespan,

@@ -4,6 +4,7 @@ One list of routes (`routes`), one edge for all of them (`entrance`), and a modu
 each kind of thing. Handlers may not know other users' rows, sockets or how tokens are verified.
 """
 
+from .hosts import host_check
 from .routes import http_routes, unknown_path
 
-__all__ = ["http_routes", "unknown_path"]
+__all__ = ["host_check", "http_routes", "unknown_path"]

@@ -8,6 +8,7 @@ that they work wherever the application is mounted.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -63,11 +64,15 @@ class _Asset:
         return Response(self.content, headers=headers, media_type=self.media_type)
 
 
-def page_routes(*, dev: bool) -> list[Route]:
+_Refusal = Callable[[Request], Response | None]
+
+
+def page_routes(*, dev: bool, refuse: _Refusal) -> list[Route]:
     """The routes of the pages and of what they load.
 
     Args:
         dev: whether the chat page offers to sign in by name, which needs the development tokens.
+        refuse: the answer to a request that is not to be served (another's host), or None.
     """
     folder = files(__name__) / "assets"
     index = _read(folder / "index.html")
@@ -79,12 +84,12 @@ def page_routes(*, dev: bool) -> list[Route]:
         for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if not file.name.endswith(".html")
     }
-    return [_route(path, asset) for path, asset in (pages | loaded).items()]
+    return [_route(path, asset, refuse) for path, asset in (pages | loaded).items()]
 
 
-def _route(path: str, asset: _Asset) -> Route:
+def _route(path: str, asset: _Asset, refuse: _Refusal) -> Route:
     async def serve(request: Request) -> Response:
-        return asset.respond(request)
+        return refuse(request) or asset.respond(request)
 
     return Route(path, serve, methods=["GET"], include_in_schema=False)
 
