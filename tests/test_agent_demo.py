@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from run_recorder import RunRecorder
-from threadcast.agent import Agent, Run, SearchHit
+from threadcast.agent import Agent, Message, Run, SearchHit
 from threadcast.agents.demo import demo_agent
 from threadcast.agents.demo_reading import find_expression, read_message
 
@@ -87,6 +87,50 @@ async def test_earlier_messages_are_searched() -> None:
     nothing = await run_demo("Marmalade")
     assert nothing.of("tool_executing")[0]["arguments"] == {"text": "Marmalade"}
     assert "nothing yet" in nothing.text
+
+
+@pytest.mark.parametrize(
+    ("message", "tool", "arguments"),
+    [
+        ("Count to 200", "calculate", {"expression": "200 * 201 / 2"}),
+        ("a long answer", "calculate", {"expression": "2 * 2 * 2 * 5 * 5"}),
+        ("Ask me for a number", "current_time", {"zone": "UTC"}),
+        ("hello", "current_time", {"zone": "UTC"}),
+    ],
+)
+async def test_nothing_is_searched_for_that_nobody_asked_for(
+    message: str, tool: str, arguments: dict[str, str]
+) -> None:
+    run = await run_demo(message, answers=[7])
+    assert run.of("tool_executing") == [{"tool": tool, "arguments": arguments}]
+
+
+async def test_what_is_calculated_for_long_answers_is_true() -> None:
+    assert "= **20100**, the sum of all I count" in (await run_demo("count to 200")).text
+    assert "= **200**, so the last line below is right" in (await run_demo("something long")).text
+
+
+EARLIER = [Message("user", "hello", "run_chat_1_1_00000000", NOON)]
+
+
+@pytest.mark.parametrize(
+    ("message", "earlier", "are_given"),
+    [
+        ("what is 1 + 1?", [], True),
+        ("what is 1 + 1?", EARLIER, False),
+        ("count to 3", EARLIER, False),
+        ("ask me something", EARLIER, False),
+        ("search for tea", EARLIER, False),
+        ("Marmalade", EARLIER, True),
+        ("hm?", EARLIER, True),
+    ],
+)
+async def test_suggestions_come_first_and_for_who_seems_lost(
+    message: str, earlier: list[Message], are_given: bool
+) -> None:
+    run = await run_demo(message, earlier=earlier)
+    assert ("Things to try" in run.text) is are_given
+    assert run.text == run.text.strip()
 
 
 async def test_several_wishes_use_several_tools() -> None:

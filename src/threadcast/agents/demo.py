@@ -61,20 +61,32 @@ class _Demo:
         if reading.question is not None:
             findings.append(await _asked(run, reading.question))
         await self._stream(run, _INTRODUCTION)
-        await self._stream(run, "\n".join(findings) + "\n\n")
+        await self._stream(run, "\n\n" + "\n".join(findings))
         for piece in _long_part(reading):
             await self._stream(run, piece)
-        await self._stream(run, _SUGGESTIONS)
+        if not reading.is_understood or not await run.history(limit=1):
+            await self._stream(run, _SUGGESTIONS)
 
     async def _findings(self, run: Run, reading: Reading) -> AsyncIterator[str]:
+        """What the tools make of the message; at least one is used."""
         if reading.expression is not None:
             yield await self._finding(run, "calculate", {"expression": reading.expression})
-        if reading.wants_time:
+        if reading.count_to is not None:
+            yield await self._calculation(
+                run, f"{reading.count_to} * {reading.count_to + 1} / 2", "the sum of all I count"
+            )
+        elif reading.wants_long:
+            product = " * ".join(map(str, _factors(LONG_LINES)))
+            yield await self._calculation(run, product, "so the last line below is right")
+        if reading.wants_time or not reading.fits_a_tool:
             await asyncio.to_thread(self._zones.load)
             zone = self._zones.mentioned(run.message[:READ_MAX_CHARACTERS]) or "UTC"
             yield await self._finding(run, "current_time", {"zone": zone})
         if reading.search_text is not None:
             yield await self._finding(run, "search_history", {"text": reading.search_text})
+
+    async def _calculation(self, run: Run, expression: str, remark: str) -> str:
+        return f"{await self._finding(run, 'calculate', {'expression': expression})}, {remark}"
 
     async def _finding(self, run: Run, name: str, arguments: Mapping[str, Any]) -> str:
         tool: Tool = self._tools[name]
@@ -95,10 +107,10 @@ class _Demo:
 
 _INTRODUCTION = (
     "I am the **demonstration agent**: no language model is connected, so I only do what can be "
-    "worked out from your words.\n\n"
+    "worked out from your words."
 )
 _SUGGESTIONS = (
-    "Things to try: `15% of 240`, `what time is it in Tokyo?`, `search for tokyo`, "
+    "\n\nThings to try: `15% of 240`, `what time is it in Tokyo?`, `search for tokyo`, "
     "`ask me for a number`, `count to 100`, or `a long answer` (then reload the page while it "
     "streams). To connect a model, set `OPENAI_API_KEY` or `OPENAI_BASE_URL` and restart."
 )
@@ -112,6 +124,12 @@ def _plan(reading: Reading) -> str:
         steps.append("it speaks of the time or date")
     if reading.search_text is not None:
         steps.append(f"I look in earlier messages for “{reading.search_text}”")
+    if reading.count_to is not None:
+        steps.append(f"I am to count to {reading.count_to}, and can tell the sum beforehand")
+    elif reading.wants_long:
+        steps.append("it wants something long, which I check beforehand")
+    if not reading.fits_a_tool and not reading.wants_time:
+        steps.append("no tool is asked for, so I look at the clock")
     if reading.question is not None:
         steps.append("it wants to be asked something")
     noun = "word" if reading.words == 1 else "words"
@@ -169,16 +187,22 @@ def _code(text: str) -> str:
 def _long_part(reading: Reading) -> Iterator[str]:
     if reading.count_to is not None:
         if reading.count_to == COUNT_MAX:
-            yield f"I count to {COUNT_MAX:,} at most.\n\n"
-        yield from (f"{number} " for number in range(1, reading.count_to))
-        yield f"{reading.count_to}.\n\n"
+            yield f"\n\nI count to {COUNT_MAX:,} at most."
+        numbers = range(1, reading.count_to + 1)
+        yield "\n\n" + " ".join(map(str, numbers)) + "."
     elif reading.wants_long:
-        yield f"Here is something long: the numbers up to {LONG_LINES}, taken apart.\n\n"
-        yield from (f"- {_taken_apart(number)}\n" for number in range(2, LONG_LINES + 1))
-        yield "\n"
+        yield f"\n\nHere is something long: the numbers up to {LONG_LINES}, taken apart.\n"
+        yield from (f"\n- {_taken_apart(number)}" for number in range(2, LONG_LINES + 1))
 
 
 def _taken_apart(number: int) -> str:
+    factors = _factors(number)
+    if len(factors) == 1:
+        return f"**{number}** is prime"
+    return f"**{number}** = " + " × ".join(str(factor) for factor in factors)
+
+
+def _factors(number: int) -> list[int]:
     factors, rest = [], number
     for divisor in range(2, math.isqrt(number) + 1):
         while rest % divisor == 0:
@@ -186,6 +210,4 @@ def _taken_apart(number: int) -> str:
             rest //= divisor
     if rest > 1:
         factors.append(rest)
-    if len(factors) == 1:
-        return f"**{number}** is prime"
-    return f"**{number}** = " + " × ".join(str(factor) for factor in factors)
+    return factors

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .calculator import EXPRESSION_MAX_CHARACTERS, function_names
@@ -43,11 +43,12 @@ class Reading:
         words: how many there are.
         expression: arithmetic in the text, or None.
         wants_time: whether it speaks of the time or the date.
-        search_text: what to look for in earlier messages; None when the text asks only for
-            other things.
+        search_text: what to look for in earlier messages: what it asks for, else its longest word
+            that may mean something when it asks for nothing at all; or None.
         question: what it wants to be asked, or None.
         count_to: how far to count, 1..COUNT_MAX, or None.
         wants_long: whether it asks for a long answer.
+        is_understood: whether it asks for anything.
     """
 
     words: int
@@ -57,26 +58,34 @@ class Reading:
     question: Question | None
     count_to: int | None
     wants_long: bool
+    is_understood: bool
+
+    @property
+    def fits_a_tool(self) -> bool:
+        """Whether a tool other than the clock fits what is asked for."""
+        wishes = (self.expression, self.search_text, self.count_to)
+        return self.wants_long or any(wish is not None for wish in wishes)
 
 
 def read_message(text: str) -> Reading:
-    """Read the first 4,000 characters of a message; there is always something to do for it."""
+    """Read the first 4,000 characters of a message."""
     text = text[:READ_MAX_CHARACTERS]
     expression = find_expression(text)
-    wants_time = _TIME.search(text) is not None
     # What is calculated is not searched for as well.
-    search_text = _search_text(text.replace(expression, " ") if expression else text)
-    if search_text is None and expression is None and not wants_time:
-        search_text = _salient_word(text)
-    return Reading(
+    asked = Reading(
         words=len(text.split()),
         expression=expression,
-        wants_time=wants_time,
-        search_text=search_text,
+        wants_time=_TIME.search(text) is not None,
+        search_text=_search_text(text.replace(expression, " ") if expression else text),
         question=_question(text),
         count_to=_count_to(text),
         wants_long=_LONG.search(text) is not None,
+        is_understood=True,
     )
+    if asked.fits_a_tool or asked.wants_time or asked.question is not None:
+        return asked
+    longest = max(_salient_words(text), key=len, default="")[:TOPIC_MAX_CHARACTERS]
+    return replace(asked, search_text=longest or None, is_understood=False)
 
 
 # --- arithmetic --------------------------------------------------------------------------------
