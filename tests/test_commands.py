@@ -602,7 +602,7 @@ def test_i17_legacy_ids_name_the_migration(legacy_id: str, shape: str) -> None:
         error = refusal(text_of(name, **{field: legacy_id}))
         assert (error.code, error.command_id) == ("legacy_id", "c1")
         assert f"({shape})" in error.message
-        assert "threadcast migrate-ids" in error.message
+        assert "migrate the thread first" in error.message
         assert legacy_id not in error.message
     assert code_of(text_of("attach", feed=legacy_id)) == "bad_id"
 

@@ -255,7 +255,7 @@ async def test_i17_an_unknown_legacy_id_names_the_migration(
         path = f"/v1/threads/websocket_factory_1757361062151{below}"
         refused = await client.request(method, path, json=body)
     assert (refused.status_code, refused.json()["code"]) == (404, "legacy_id")
-    assert "migrate-ids" in refused.json()["detail"]
+    assert "migrate the thread first" in refused.json()["detail"]
 
 
 async def test_i17_a_migrated_legacy_id_resolves_for_its_owner_only(world: World) -> None:

@@ -98,7 +98,7 @@ async def test_a_legacy_id_names_the_way_to_migrate(
     async with factory.open(context) as session:
         code, message = await _code(session, LEGACY)
     assert code == "legacy_id"
-    assert "threadcast migrate-ids" in message
+    assert "migrate the thread first" in message
     await Scene(store).committed(AliasThread(context, LEGACY))
     async with factory.open(context) as session:
         assert (await session.threads.get_by_id(LEGACY)).thread_id == context.thread_id

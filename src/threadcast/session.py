@@ -227,7 +227,8 @@ def _legacy_id(thread_id: str) -> ThreadcastError:
     kind = legacy_kind(thread_id)
     return ThreadcastError(
         "legacy_id",
-        f"a legacy id ({kind}) that is not migrated; run `threadcast migrate-ids` to migrate it",
+        f"a legacy id ({kind}): ids of older systems are not accepted here;"
+        " migrate the thread first",
     )
 
 

@@ -84,7 +84,7 @@ def check_id(name: str, text: str, kind: str) -> None:
     raise ThreadcastError(
         "legacy_id",
         f"{name}: expected a {kind} id, got the id of an older system ({legacy});"
-        " `threadcast migrate-ids` migrates it",
+        " ids of older systems are not accepted here; migrate the thread first",
     )
 
 
