@@ -20,7 +20,7 @@ from .clock import Clock
 from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .context import UserExecutionContext
 from .cursor import CatchUps, Cursor, Position
-from .errors import ThreadcastError
+from .errors import ERRORS, ThreadcastError
 from .events import ConnectionEventType, JournalEvent, connection_event, timestamp_text
 from .ids import UnifiedIdGenerator
 from .intake import Intake
@@ -190,13 +190,13 @@ class Connection:
         """Announce the end and close, with what the table says of `code`; idempotent."""
         if self.state.ended:
             return
-        kind = ThreadcastError(code).kind
+        kind = ERRORS[code]
         self.services.metrics.refusals.labels(code).inc()
         self.say(ConnectionEventType.CONNECTION_CLOSING, closing_data(code, retry_after_ms))
         self.state.move(ConnectionState.DRAINING)
         self._cursor.stop()
         self._make_room()
-        self._close(kind.close or 1011, kind.text)
+        self._close(kind.close_code, kind.text)
 
     def release(self) -> None:
         """Stop the cursor and the timers; idempotent. The owner calls it on every path out."""
@@ -295,9 +295,9 @@ def position_of(
 
 def closing_data(code: str, retry_after_ms: int | None) -> ConnectionClosing:
     """What `connection_closing` says for an error code."""
-    kind = ThreadcastError(code).kind
+    kind = ERRORS[code]
     return ConnectionClosing(
-        code=kind.close or 1011,
+        code=kind.close_code,
         reason=kind.text,
         error=code,
         reconnect=kind.retryable,

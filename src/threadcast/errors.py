@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_INTERNAL_CLOSE = 1011
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
@@ -26,6 +28,11 @@ class ErrorKind:
     status: int
     close: int | None = None
     retryable: bool = False
+
+    @property
+    def close_code(self) -> int:
+        """The WebSocket close code when this ends a connection; 1011 where the row has none."""
+        return self.close or _INTERNAL_CLOSE
 
 
 _TABLE = (

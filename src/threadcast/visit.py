@@ -108,12 +108,11 @@ class Visit:
                 raise
         except ThreadcastError as error:
             self._services.metrics.connects.labels("refused").inc()
-            self._say_closing(outbound, error)
-            close(error.kind.close or 1011, error.kind.text)
+            self._end(outbound, close, error)
         except Exception:  # the connection edge: log, count, close
             log.exception("a connection failed")
             self._services.metrics.refusals.labels("internal").inc()
-            close(1011, "Something went wrong inside the server.")
+            self._end(outbound, close, ThreadcastError("internal"))
         finally:
             self._state.move(ConnectionState.CLOSED)
         if self._closing is not None:  # a server cuts the connection when its application returns
@@ -184,11 +183,15 @@ class Visit:
         self._services.metrics.refusals.labels(error.code).inc()
         self._say(outbound, ConnectionEventType.COMMAND_REJECTED, rejection_data(command_id, error))
 
-    def _say_closing(self, outbound: Outbound, error: ThreadcastError) -> None:
+    def _end(
+        self, outbound: Outbound, close: Callable[[int, str], None], error: ThreadcastError
+    ) -> None:
+        """Announce the end, unless that was done, and close."""
         if self._state.may_answer:
             data = closing_data(error.code, error.retry_after_ms)
             self._say(outbound, ConnectionEventType.CONNECTION_CLOSING, data)
             self._state.move(ConnectionState.DRAINING)
+        close(error.kind.close_code, error.kind.text)
 
     def _last_frame(self, code: int, reason: str) -> bytes:
         """What the edge sends ahead of a close that it decided on: nothing if it was announced."""
