@@ -16,7 +16,7 @@ from .connection import Connection, position_of
 from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .events import ConnectionEventType
-from .rates import TokenBucket, WindowCounter
+from .rates import TokenBucket, WindowCounter, rate_limited
 from .store import (
     AnswerInput,
     CancelRun,
@@ -94,7 +94,7 @@ class Conversation:
     def _admit(self, command_id: str) -> None:
         wait_s = self._rate.take(self._services.clock.monotonic())
         if wait_s:
-            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)
+            raise rate_limited(wait_s)
         if command_id in self._in_flight:
             raise ThreadcastError("duplicate_id")
 

@@ -15,7 +15,7 @@ from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .events import encode_json
-from .rates import BucketPerKey
+from .rates import BucketPerKey, rate_limited
 from .runs import OnBusy, OnDisconnect
 from .settings import Settings
 from .store import SendMessage
@@ -91,11 +91,8 @@ class Intake:
     def _admit_start(self, user_id: str) -> None:
         wait_s = self._starts.take(user_id, self._clock.monotonic())
         if wait_s:
-            raise ThreadcastError(
-                "rate_limited",
-                f"at most {self._settings.run_starts_per_s:g} messages a second",
-                retry_after_ms=int(wait_s * 1000) + 1,
-            )
+            allowed = f"at most {self._settings.run_starts_per_s:g} messages a second"
+            raise rate_limited(wait_s, allowed)
 
 
 def _digest(content: str, thread_id: str | None, agent: str | None) -> bytes:

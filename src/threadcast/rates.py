@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
+from .errors import ThreadcastError
+
 
 class TokenBucket:
     """Allows `rate_per_s` on average and `burst` at once.
@@ -77,3 +79,13 @@ class BucketPerKey:
         if len(self._buckets) > self._keys_max:
             self._buckets.popitem(last=False)
         return bucket.take(now)
+
+
+def rate_limited(wait_s: float, message: str | None = None) -> ThreadcastError:
+    """The error for who was given no token.
+
+    Args:
+        wait_s: what `take` returned, in seconds, > 0.
+        message: what is allowed; the table's text when not given.
+    """
+    return ThreadcastError("rate_limited", message, retry_after_ms=int(wait_s * 1000) + 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..clock import Clock
 from ..errors import ThreadcastError
-from ..rates import BucketPerKey
+from ..rates import BucketPerKey, rate_limited
 from ..session import RequestScopedSession
 from ..settings import Settings
 from ..store import JournalHead
@@ -44,7 +44,7 @@ class SignIn:
         """
         wait_s = self._strangers.take(address, self._clock.monotonic())
         if wait_s:
-            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)
+            raise rate_limited(wait_s)
 
     async def verify(self, token: str, address: str) -> Identity:
         """Decide whom a token speaks for; a token that is refused counts against its address.

@@ -21,7 +21,7 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
-from ..rates import BucketPerKey
+from ..rates import BucketPerKey, rate_limited
 from .answers import SECURITY_HEADERS, problem_answer
 from .calls import Call, OpenHandler, UserCall, UserHandler
 from .paging import PageTokens
@@ -197,4 +197,4 @@ class _Visit:
     def _admit(self, user_id: str) -> None:
         wait_s = self._entrance.rates.take(user_id, self._node.clock.monotonic())
         if wait_s:
-            raise ThreadcastError("rate_limited", retry_after_ms=int(wait_s * 1000) + 1)
+            raise rate_limited(wait_s)
