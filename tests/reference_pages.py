@@ -20,7 +20,7 @@ from threadcast.events import DATA_OF_EVENT, EventType
 from threadcast.metrics import Metrics
 from threadcast.schemas.operations import ANYWHERE, OPERATIONS, PARAMETERS, SECURED, Operation
 from threadcast.settings import SETTINGS
-from threadcast.settings.notes import Kind, Setting
+from threadcast.settings.notes import Kind, Setting, grouped
 from threadcast.wire.commands import COMMANDS
 from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
@@ -94,7 +94,8 @@ def _allowed(setting: Setting) -> str:
         several = "some of " if setting.kind is Kind.LIST else ""
         return several + ", ".join(map(_code, note.choices))
     if note.least is not None and note.most is not None:
-        return f"{setting.kind.value}, {note.least:,.15g} to {note.most:,.15g}"
+        least, most = (grouped(bound, ",") for bound in (note.least, note.most))
+        return f"{setting.kind.value}, {least} to {most}"
     return str(setting.kind.value)
 
 
@@ -360,12 +361,26 @@ def cli_page() -> str:
             (
                 (str(exits.OK), "done"),
                 ("1", "`doctor` found a problem"),
-                (str(exits.USAGE), "the command line is wrong, or what it names does not exist"),
-                (str(exits.UNAVAILABLE), "the server cannot be reached or cannot answer now"),
+                (
+                    str(exits.USAGE),
+                    "the command line is wrong (a `--url` that is no URL, too), or what it names"
+                    " does not exist",
+                ),
+                (
+                    str(exits.UNAVAILABLE),
+                    "there is no Threadcast server at the URL, or it cannot answer now",
+                ),
                 (str(exits.SOFTWARE), "an error of the program itself, or of the run in `chat`"),
-                (str(exits.CANNOT_CREATE), "a port or file is in use or cannot be made"),
+                (
+                    str(exits.CANNOT_CREATE),
+                    "the database or the port is in use, or the port cannot be taken",
+                ),
                 (str(exits.NO_PERMISSION), "no permission: a token, a file, a privileged port"),
-                (str(exits.CONFIGURATION), "a setting is wrong; the line names it"),
+                (
+                    str(exits.CONFIGURATION),
+                    "a setting cannot be used; the line names it. So is a database that is a"
+                    " directory or no database, or whose folder is missing or read-only",
+                ),
                 (str(exits.INTERRUPTED), "ended by Ctrl-C"),
                 (str(exits.BROKEN_PIPE), "nobody reads the output any more"),
             ),

@@ -35,8 +35,9 @@ def test_l1_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None
         (["serv"], 'got the unknown command "serv", did you mean "serve"?'),
         (["config", "shwo"], 'got the unknown command "shwo", did you mean "show"?'),
         (["qqqqqq"], 'got the unknown command "qqqqqq" ('),
-        (["--jsno"], "No such option"),
-        (["config", "show", "--jsno"], "--json"),
+        (["--jsno"], 'got the unknown option "--jsno" ('),
+        (["serve", "--prot", "1"], 'got the unknown option "--prot", did you mean "--port"?'),
+        (["config", "show", "--jsno"], 'did you mean "--json"?'),
         (["\x1b[31m"], 'got the unknown command "\\x1b[31m"'),
     ],
 )

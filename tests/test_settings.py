@@ -291,6 +291,16 @@ def test_a_database_path_is_relative_or_absolute() -> None:
 
 def test_a_server_that_nobody_can_use_is_a_risk_and_a_normal_one_is_none() -> None:
     assert any("nobody can sign in" in line for line in risks(Settings()))
-    assert any(line.startswith("dev: ") for line in risks(Settings(dev=True)))
+    assert any("--dev" in line for line in risks(Settings()))
+    assert risks(Settings(dev=True)) == ()
     assert any(line.startswith("id_") for line in risks(Settings(id_validation="warn")))
     assert risks(Settings(jwt_secret=SECRET)) == ()
+
+
+def test_c2_bounds_are_written_as_one_would_type_them() -> None:
+    assert refused(port=70_000).endswith("from 0 to 65535")
+    assert refused(event_max_bytes=0).endswith("from 1024 to 16_777_216")
+
+
+def test_c2_an_empty_text_is_answered_with_the_form() -> None:
+    assert "got empty text, expected sqlite:///PATH" in refused(database_url="")

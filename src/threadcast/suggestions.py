@@ -1,4 +1,4 @@
-"""The nearest known name to one that was mistyped: for settings, variables and commands.
+"""The nearest known name to one that was mistyped: for settings, variables, options and commands.
 
 It knows names only, not what they stand for.
 """
@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 _NAME_MAX_CHARACTERS = 64
 _LIKENESS_LEAST = 0.52
+_CANDIDATES_MAX = 5
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -21,12 +22,31 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > _NAME_MAX_CHARACTERS:
         return None
+    typed = name.casefold()
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    found = get_close_matches(name.casefold(), by_folded, n=1, cutoff=_LIKENESS_LEAST)
-    return by_folded[found[0]] if found else None
+    alike = get_close_matches(typed, by_folded, n=_CANDIDATES_MAX, cutoff=_LIKENESS_LEAST)
+    found = min(alike, key=lambda one: slips(typed, one), default=None)  # the first of equals
+    return None if found is None else by_folded[found]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause such as `, did you mean "port"?`, or nothing where no name is near."""
     found = nearest(name, known)
     return f', did you mean "{found}"?' if found else ""
+
+
+def slips(typed: str, meant: str) -> int:
+    """How many slips make one text of the other: a character too many, too few, wrong, or two
+    neighbours exchanged (the optimal string alignment distance)."""
+    before: list[int] = []
+    last = list(range(len(meant) + 1))
+    for row, came in enumerate(typed, 1):
+        line = [row]
+        for column, wanted in enumerate(meant, 1):
+            cost = min(last[column] + 1, line[-1] + 1, last[column - 1] + (came != wanted))
+            exchanged = row > 1 and column > 1 and came == meant[column - 2]
+            if exchanged and typed[row - 2] == wanted:
+                cost = min(cost, before[column - 2] + 1)
+            line.append(cost)
+        before, last = last, line
+    return last[-1]

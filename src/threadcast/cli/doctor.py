@@ -13,10 +13,10 @@ import apsw
 import click
 
 from ..clock import SystemClock
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreInUse
 from ..settings import Settings, risks, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import SqliteStore
+from ..store_sqlite import SqliteStore, check_early
 from . import exits
 from .options import settings_options
 from .printing import printable, table, width_columns
@@ -32,13 +32,14 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Check this machine, the settings and the database; exit 1 when something is wrong."""
     settings = load_settings(overrides, os.environ, config_path).settings
     facts, problems = _sqlite_version()
-    path = Path(sqlite_path(settings.database_url))
-    for more_facts, more_problems in (_sync_speed(path), _database(path), _clock()):
+    for more_facts, more_problems in (_storage(sqlite_path(settings.database_url)), _clock()):
         facts |= more_facts
         problems += more_problems
     facts |= _limits(settings)
     problems += risks(settings)
     click.echo(table([("what", "found"), *facts.items()], width_columns()))
+    if settings.dev:
+        click.echo("note: in development mode anybody on this machine can be any user", err=True)
     for problem in problems:
         click.echo(f"problem: {printable(problem)}", err=True)
     if problems:
@@ -57,10 +58,33 @@ def _sqlite_version() -> tuple[dict[str, str], list[str]]:
     ]
 
 
-def _sync_speed(database: Path) -> tuple[dict[str, str], list[str]]:
-    folder = database.parent
-    if not folder.is_dir():
-        return {}, [f"{folder} is not a folder; it must exist before the server starts"]
+def _storage(database: Path) -> tuple[dict[str, str], list[str]]:
+    """The database and the disk under it."""
+    folder = database.absolute().parent
+    try:
+        facts, problems = _sync_speed(folder)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        problem = f"cannot write in the folder {folder}: {reason}; the server keeps its files there"
+        return {"database": f"{database} (not looked at)"}, [problem]
+    more_facts, more_problems = _database(database)
+    return facts | more_facts, problems + more_problems
+
+
+def _database(path: Path) -> tuple[dict[str, str], list[str]]:
+    try:
+        check_early(path)
+        if not path.exists():
+            return {"database": f"{path} (will be made)"}, []
+        facts = asyncio.run(_store_facts(path))
+    except StoreInUse as error:
+        return {"database": str(error)}, []
+    except ConfigurationError as error:
+        return {"database": str(path)}, [str(error)]
+    return {"database": str(path)} | facts, []
+
+
+def _sync_speed(folder: Path) -> tuple[dict[str, str], list[str]]:
     times_ms = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(_SYNCS):
@@ -74,16 +98,6 @@ def _sync_speed(database: Path) -> tuple[dict[str, str], list[str]]:
     if typical_ms > _SYNC_SLOW_MS:
         return facts, [f"a commit will take about {typical_ms:.0f} ms: use a faster disk"]
     return facts, []
-
-
-def _database(path: Path) -> tuple[dict[str, str], list[str]]:
-    if not path.exists():
-        return {"database": f"{path} (will be made)"}, []
-    try:
-        facts = asyncio.run(_store_facts(path))
-    except ConfigurationError as error:
-        return {"database": str(path)}, [str(error)]
-    return {"database": str(path)} | facts, []
 
 
 async def _store_facts(path: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ import errno
 import click
 
 from ..errors import ConfigurationError, StoreInUse, ThreadcastError
+from ..suggestions import nearest
 
 OK = 0
 USAGE = 64
@@ -83,9 +84,10 @@ def status_of(error: BaseException) -> int:
 def message_of(error: BaseException) -> str:
     """What went wrong, for one line; an unforeseen error's own text may hold anything."""
     match error:
+        case click.NoSuchOption():
+            return f'got the unknown option "{error.option_name}"{_meant(error)}{_help_hint(error)}'
         case click.UsageError():
-            hint = f' (see "{error.ctx.command_path} --help")' if error.ctx else ""
-            return f"{error.format_message()}{hint}"
+            return f"{error.format_message()}{_help_hint(error)}"
         case click.ClickException():
             return error.format_message()
         case ThreadcastError():
@@ -96,3 +98,16 @@ def message_of(error: BaseException) -> str:
             return str(error) or type(error).__name__
         case _:
             return f"internal error: {type(error).__name__} (-v for the detail)"
+
+
+def _meant(error: click.NoSuchOption) -> str:
+    """The nearest option of the command; the dashes that all have make none of them nearer."""
+    options = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    names = [name for option in options for name in (*option.opts, *option.secondary_opts)]
+    words = [name.removeprefix("--") for name in names if name.startswith("--")]
+    meant = nearest(error.option_name.lstrip("-"), words)
+    return f', did you mean "--{meant}"?' if meant else ""
+
+
+def _help_hint(error: click.UsageError) -> str:
+    return f' (see "{error.ctx.command_path} --help")' if error.ctx else ""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from ..agents import load_agent
 from ..app import WEBSOCKET_PATH, Threadcast
 from ..auth.dev_tokens import load_or_make_secret
 from ..edge import (
@@ -25,7 +28,9 @@ from ..edge import (
 from ..errors import ConfigurationError
 from ..settings import Settings, risks, sqlite_path
 from ..settings.sources import load_settings
+from ..store_sqlite import check_early
 from . import exits
+from .listening import listen
 from .logs import configure_logging
 from .options import settings_options
 
@@ -39,15 +44,19 @@ _GRACE_S = 3
 @settings_options
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Run a server until SIGTERM or Ctrl-C."""
-    settings = with_credential(load_settings(overrides, os.environ, config_path).settings)
+    settings = load_settings(overrides, os.environ, config_path).settings
     configure_logging(settings.log_level)
     _tune_interpreter()
     sys.path.insert(0, "")  # agents are named as modules of the folder that one stands in
     for risk in risks(settings):
         click.echo(f"warning: {risk}", err=True)
-    threadcast = Threadcast(settings, listens_on=settings.host)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(threadcast, settings))
+    agents = [load_agent(name) for name in settings.agents]
+    with closing(listen(settings.host, settings.port)) as listener:
+        check_early(sqlite_path(settings.database_url))
+        settings = with_credential(settings)  # may make a file: only where the rest is in order
+        threadcast = Threadcast(settings, agents, listens_on=settings.host)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(threadcast, settings, listener))
 
 
 def with_credential(settings: Settings) -> Settings:
@@ -90,7 +99,7 @@ def edge_limits(settings: Settings) -> EdgeLimits:
     )
 
 
-async def _serve(threadcast: Threadcast, settings: Settings) -> None:
+async def _serve(threadcast: Threadcast, settings: Settings, listener: socket.socket) -> None:
     limits = edge_limits(settings)
     node = threadcast.node
     server = build_server(
@@ -109,7 +118,7 @@ async def _serve(threadcast: Threadcast, settings: Settings) -> None:
         watch = asyncio.ensure_future(_watch(server, node.failed))
         announce = asyncio.ensure_future(_announce(server, settings, limits))
         try:
-            await server.serve()
+            await server.serve([listener])
             if announce.done():
                 announce.result()
         finally:
@@ -132,7 +141,8 @@ async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) 
     named = settings.allowed_hosts[0] if settings.allowed_hosts else address
     as_a_page = (("Host", named), ("Origin", f"http://{named}"))
     try:
-        await check_effective_limits(server.bound_port, limits, host=host, headers=as_a_page)
+        with server.checking_itself():
+            await check_effective_limits(server.bound_port, limits, host=host, headers=as_a_page)
     except EffectiveLimitError as error:
         server.stop()
         raise exits.CommandFailed(str(error), exits.SOFTWARE) from error

@@ -43,6 +43,7 @@ class EdgeConfig(uvicorn.Config):
         limits: the bounds that the protocols keep.
         websocket_paths: raw paths that only speak WebSocket.
         draining: set when shutdown begins; upgrades are refused from then on.
+        checking: set while the server tries its own limits; closes are logged at debug then.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class EdgeConfig(uvicorn.Config):
         self.limits = limits
         self.websocket_paths = frozenset(path.encode("ascii") for path in options.websocket_paths)
         self.draining = False
+        self.checking = False
         super().__init__(
             app,
             host=host,

@@ -70,6 +70,15 @@ class EdgeServer(uvicorn.Server):
         """Return when requests are taken."""
         await self._ready.wait()
 
+    @contextlib.contextmanager
+    def checking_itself(self) -> Iterator[None]:
+        """Meanwhile, closes for a client's fault are logged at debug: the server provokes one."""
+        self._edge.checking = True
+        try:
+            yield
+        finally:
+            self._edge.checking = False
+
     def stop(self) -> None:
         """Ask for an orderly shutdown, as the first signal does."""
         self.should_exit = True

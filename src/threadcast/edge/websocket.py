@@ -372,7 +372,8 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def fail(self, code: int, reason: str) -> None:
         """Close for a fault of the client's; nothing that it sends is read any more."""
         if self._phase is Phase.OPEN:
-            logger.info("closed %d: %s", code, reason)
+            level = logging.DEBUG if self._config.checking else logging.INFO
+            logger.log(level, "closed %d: %s", code, reason)
             self._say_close(code, reason)
         self._end(code, reason)
 

@@ -68,8 +68,8 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(FILE_MAX_BYTES + 1)
     except OSError as error:
-        got = (error.strerror or "an error").lower()
-        raise ConfigurationError(f"{path}: got {got}, expected a readable file") from None
+        reason = (error.strerror or "cannot be read").lower()
+        raise ConfigurationError(f"{path}: {reason}; expected a readable file") from None
     if len(data) > FILE_MAX_BYTES:
         raise ConfigurationError(f"{path}: got more than 1 MiB, expected at most 1 MiB")
     try:

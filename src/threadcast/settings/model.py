@@ -280,10 +280,11 @@ def sqlite_path(database_url: str) -> Path:
 
 
 def risks(settings: Settings) -> tuple[str, ...]:
-    """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`."""
+    """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`.
+
+    Development mode is not among them: who asks for it is told at every start in a way of its own.
+    """
     lines = []
-    if settings.dev:
-        lines.append("dev: development tokens are minted; anybody on this machine can be any user")
     if "*" in settings.allowed_origins:
         lines.append('allowed_origins: "*" lets any web page connect with a user\'s credential')
     if settings.insecure_allow_private_jwks:
@@ -291,7 +292,10 @@ def risks(settings: Settings) -> tuple[str, ...]:
     if settings.id_validation != "enforce":
         lines.append(f"id_validation: {settings.id_validation}, unusable ids are not refused")
     if not (settings.dev or _credentials(settings)):
-        lines.append("jwt_secret: no credential is configured; nobody can sign in")
+        lines.append(
+            "jwt_secret: no credential is configured; nobody can sign in: set one, "
+            "or use --dev on your own machine"
+        )
     return tuple(lines)
 
 

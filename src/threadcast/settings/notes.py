@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .forms import Misfit
 
+_GROUPED_FROM = 100_000
+
 Unit = Literal["s", "bytes"]
 Form = Callable[[str], Misfit | None]
 
@@ -116,8 +118,14 @@ class Setting:
         return words.get(self.unit or "", "")
 
     def _range(self) -> str:
-        least, most = self.note.least, self.note.most
-        return f"from {least or 0:,.15g} to {most or math.inf:,.15g}".replace(",", "_")
+        least, most = self.note.least or 0, self.note.most or math.inf
+        return f"from {grouped(least, '_')} to {grouped(most, '_')}"
+
+
+def grouped(number: float, separator: str) -> str:
+    """The number with its digits in groups from 100,000 on; below, as in a port, it needs none."""
+    text = f"{number:,.15g}"
+    return text.replace(",", separator if abs(number) >= _GROUPED_FROM else "")
 
 
 def about(

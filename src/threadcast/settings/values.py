@@ -143,7 +143,8 @@ def _check_text(setting: Setting, text: object) -> None:
     if not isinstance(text, str):
         raise refusal(setting, f"{described(setting, text)} for a text")
     if not text:
-        raise refusal(setting, "empty text")
+        misfit = setting.note.form("") if setting.note.form else None
+        raise refusal(setting, "empty text", misfit.expected if misfit else None)
     if len(text) > _TEXT_MAX_CHARACTERS:
         raise refusal(setting, f"{len(text)} characters", f"at most {_TEXT_MAX_CHARACTERS}")
     if setting.note.choices and text not in setting.note.choices:

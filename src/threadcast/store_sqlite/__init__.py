@@ -32,6 +32,7 @@ from .connections import (
     prepare_file,
     quick_check,
 )
+from .early_check import check_early
 from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
@@ -40,7 +41,7 @@ from .schema import load_migrations, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteStore", "check_early"]
 
 _END_ALL_LEASES = "UPDATE runs SET lease_until = 0 WHERE owner IS NOT NULL"
 
@@ -116,6 +117,7 @@ class SqliteStore:
 
     def _open_checked(self) -> Writer:
         with ExitStack() as undo:
+            check_early(self._path, create=self._create)
             prepare_file(self._path, create=self._create)
             self._lock.acquire(now=self._clock.now())
             undo.callback(self._lock.release)

@@ -38,11 +38,16 @@ def prepare_file(path: Path, *, create: bool) -> None:
     try:
         os.close(os.open(path, flags, DATA_FILE_MODE))
     except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        raise ConfigurationError(
-            f"cannot open {path}: {reason}; set database_url to a file that this user can write",
-            keys=("database_url",),
-        ) from error
+        raise cannot_open(path, (error.strerror or "unknown error").lower()) from error
+
+
+def cannot_open(path: Path, reason: str) -> ConfigurationError:
+    """The line for a file that cannot be opened or made."""
+    return ConfigurationError(
+        f"cannot open {path}: {reason}; "
+        "set database_url (--database) to a file that this user can write",
+        keys=("database_url",),
+    )
 
 
 def check_header(path: Path) -> None:

@@ -15,6 +15,11 @@ from ..errors import ConfigurationError, StoreInUse
 from .connections import DATA_FILE_MODE
 
 
+def lock_path(database: Path) -> Path:
+    """The lock file of a database file."""
+    return database.with_name(database.name + ".lock")
+
+
 class LockFile:
     """The lock of one database file.
 
@@ -24,7 +29,8 @@ class LockFile:
     """
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        self._database = database
+        self._path = lock_path(database)
         self._descriptor: int | None = None
 
     def acquire(self, *, now: float) -> None:
@@ -46,7 +52,9 @@ class LockFile:
         except OSError as error:
             holder = os.pread(descriptor, 256, 0).decode("utf-8", "replace").strip()
             os.close(descriptor)
-            raise StoreInUse(f"{self._path}: in use by {holder or 'another process'}") from error
+            raise StoreInUse(
+                f"{self._database} is in use by {holder or 'another process'}"
+            ) from error
         since = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
