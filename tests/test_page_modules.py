@@ -117,7 +117,7 @@ async def test_nothing_follows_the_end_of_a_run(page: Page) -> None:
 
 
 async def test_a_deleted_thread_is_gone(page: Page) -> None:
-    folded = await fold(page, [*OPENING, event(4, "thread_deleted", title=None, metadata={})])
+    folded = await fold(page, [*OPENING, event(4, "thread_deleted")])
     assert folded["state"]["threads"] == {}
 
 

@@ -52,10 +52,14 @@ class ConnectionEventType(StrEnum):
 
 
 class ThreadData(msgspec.Struct, frozen=True, omit_defaults=False):
-    """Data of `thread_created`, `thread_updated` and `thread_deleted`."""
+    """Data of `thread_created` and `thread_updated`."""
 
     title: str | None = None
     metadata: dict[str, Any] = {}
+
+
+class ThreadDeleted(msgspec.Struct, frozen=True):
+    """The thread is gone; what was deleted is not repeated, so this is empty."""
 
 
 class MessageCreated(msgspec.Struct, frozen=True):
@@ -150,6 +154,7 @@ class AgentCancelled(msgspec.Struct, frozen=True):
 
 EventData = (
     ThreadData
+    | ThreadDeleted
     | MessageCreated
     | RunQueued
     | AgentStarted
@@ -167,7 +172,7 @@ EventData = (
 DATA_OF_EVENT: dict[EventType, type[EventData]] = {
     EventType.THREAD_CREATED: ThreadData,
     EventType.THREAD_UPDATED: ThreadData,
-    EventType.THREAD_DELETED: ThreadData,
+    EventType.THREAD_DELETED: ThreadDeleted,
     EventType.MESSAGE_CREATED: MessageCreated,
     EventType.RUN_QUEUED: RunQueued,
     EventType.AGENT_STARTED: AgentStarted,

@@ -21,7 +21,7 @@ from ..events import (
     InputRequested,
     MessageCreated,
     RunQueued,
-    ThreadData,
+    ThreadDeleted,
     ToolCompleted,
     ToolExecuting,
 )
@@ -143,9 +143,8 @@ class Transcript:
             return
         run_id = event.run_id or ""
         match data:
-            case ThreadData():
-                if event.event_type == "thread_deleted":
-                    self._screen.notice("this thread was deleted")
+            case ThreadDeleted():
+                self._screen.notice("this thread was deleted")
             case RunQueued():
                 self._screen.notice(f"waiting; {data.position} before this one")
             case AgentStarted():

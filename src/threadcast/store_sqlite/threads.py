@@ -6,7 +6,15 @@ import msgspec
 
 from ..bus import Hint
 from ..errors import ThreadcastError
-from ..events import Address, EventDraft, EventType, JournalEvent, ThreadData, encode_json
+from ..events import (
+    Address,
+    EventDraft,
+    EventType,
+    JournalEvent,
+    ThreadData,
+    ThreadDeleted,
+    encode_json,
+)
 from ..store import (
     AliasThread,
     Committed,
@@ -108,7 +116,7 @@ def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:
         ended, more = cancel(batch, run, "thread_deleted")
         events.append(ended)
         hints += more
-    draft = EventDraft.of(EventType.THREAD_DELETED, ThreadData())
+    draft = EventDraft.of(EventType.THREAD_DELETED, ThreadDeleted())
     address = Address(context.user_id, context.thread_id, None)
     event = batch.append(Place(user, record.thread, None), address, draft)
     batch.run(
