@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 
 from threadcast.agent import Run, agent
 
@@ -59,3 +61,19 @@ async def pour(run: Run) -> None:
 async def asking(run: Run) -> str:
     """Ask back, and wait for a person."""
     return f"got {await run.ask(run.message)}"
+
+
+@agent("stubborn")
+async def stubborn(run: Run) -> None:
+    """Ignore every request to end."""
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await run.delta("still here ")
+            await asyncio.sleep(0.05)
+
+
+@agent("stuck")
+async def stuck(run: Run) -> None:
+    """Wait for ever in a thread, which nobody can cancel."""
+    await run.delta("here ")
+    await asyncio.to_thread(time.sleep, 3_600)

@@ -30,6 +30,7 @@ from ..settings import Settings, risks, sqlite_path
 from ..settings.sources import load_settings
 from ..store_sqlite import check_early
 from . import exits
+from .ending import run_to_the_end
 from .listening import listen
 from .logs import configure_logging
 from .options import settings_options
@@ -55,8 +56,7 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
         check_early(sqlite_path(settings.database_url))
         settings = with_credential(settings)  # may make a file: only where the rest is in order
         threadcast = Threadcast(settings, agents, listens_on=settings.host)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(threadcast, settings, listener))
+        run_to_the_end(_serve(threadcast, settings, listener), _loop_factory())
 
 
 def with_credential(settings: Settings) -> Settings:
