@@ -14,8 +14,12 @@ import pytest
 
 from program import run
 from server_process import ServerProcess
+from threadcast import Threadcast
+from threadcast.agents import load_agent
 from threadcast.cli import exits
 from threadcast.cli.listening import holder_of, listen
+from threadcast.cli.serve import edge_limits
+from threadcast.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,14 @@ def test_nobody_holds_a_free_port() -> None:
     with closing(listen("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert holder_of(port) is None
+
+
+def test_a_stop_takes_so_long_at_most(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'a.db'}", jwt_secret="s" * 32)
+    node = Threadcast(settings, [load_agent("promise_agents:quick")]).node
+    limits = edge_limits(settings, drain_max_s=node.drain_max_s)
+    assert settings.drain_s < node.drain_max_s == limits.drain_max_s
+    assert limits.drain_max_s + limits.shutdown_grace_s <= 12
 
 
 # --- what a start says ----------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class ServerHere:
             self._threadcast.asgi(),
             host="127.0.0.1",
             port=0,
-            limits=edge_limits(settings),
+            limits=edge_limits(settings, drain_max_s=self.node.drain_max_s),
             before_shutdown=self.node.drain,
             options=ServeOptions(websocket_paths=(WEBSOCKET_PATH,), lifespan="off"),
         )

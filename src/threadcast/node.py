@@ -37,8 +37,9 @@ from .wire.connection_data import Server
 
 log = logging.getLogger(__name__)
 
-_FLUSH_MAX_S = 2.0
-_GOODBYE_MAX_S = 2.0
+_FLUSH_MAX_S = 1.0
+_GOODBYE_MAX_S = 1.0
+_SPARE_S = 0.5  # so that whoever waits for `drain_max_s` does not cut its last step short
 _RECONNECT_SPREAD_MS = 2_000
 
 
@@ -170,10 +171,16 @@ class Node:
             self._pillars.append(task)
         self.watchdog.start()
 
+    @property
+    def drain_max_s(self) -> float:
+        """How long `drain` may take, in seconds: runs, their handing over, appends and goodbyes."""
+        runs_s = self.settings.drain_s + self.runner.hand_over_max_s
+        return runs_s + _FLUSH_MAX_S + _GOODBYE_MAX_S + _SPARE_S
+
     async def drain(self) -> None:
         """Take no new work, let runs finish or hand them over, and send the clients away.
 
-        Returns within `drain_s` and a few seconds; idempotent.
+        Returns within `drain_max_s`; idempotent.
         """
         if self.draining:
             return

@@ -35,10 +35,9 @@ from .listening import listen
 from .logs import configure_logging
 from .options import settings_options
 
-_SETTLE_S = 3.0
 _SWITCH_INTERVAL_S = 0.0001  # the writer's thread must not wait 5 ms for each turn of a busy loop
 _GC_THRESHOLDS = (50_000, 20, 100)  # with the defaults a full collection holds the loop for 60 ms
-_GRACE_S = 3
+_GRACE_S = 1
 
 
 @click.command("serve")
@@ -81,8 +80,13 @@ def dev_secret_path(settings: Settings) -> Path:
     return database.with_name(database.name + ".dev-secret")
 
 
-def edge_limits(settings: Settings) -> EdgeLimits:
-    """The edge's bounds, as the settings have them."""
+def edge_limits(settings: Settings, *, drain_max_s: float) -> EdgeLimits:
+    """The edge's bounds, as the settings have them.
+
+    Args:
+        settings: the server's.
+        drain_max_s: how long the node's `drain` may take, in seconds.
+    """
     return EdgeLimits(
         header_timeout_s=settings.header_timeout_s,
         header_max_bytes=settings.header_max_bytes,
@@ -94,14 +98,14 @@ def edge_limits(settings: Settings) -> EdgeLimits:
         partial_message_timeout_s=settings.partial_message_timeout_s,
         stall_max_s=settings.stall_max_s,
         send_buffer_max_bytes=settings.send_buffer_max_bytes,
-        drain_max_s=settings.drain_s + 2 * _SETTLE_S,
+        drain_max_s=drain_max_s,
         shutdown_grace_s=_GRACE_S,
     )
 
 
 async def _serve(threadcast: Threadcast, settings: Settings, listener: socket.socket) -> None:
-    limits = edge_limits(settings)
     node = threadcast.node
+    limits = edge_limits(settings, drain_max_s=node.drain_max_s)
     server = build_server(
         threadcast.asgi(),
         host=settings.host,

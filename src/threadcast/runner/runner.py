@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _CLAIM_EVERY_S = 1.0
 _CLAIM_MAX_RUNS = 128
+_HAND_OVER_STORE_S = 1.0
 
 
 class Runner:
@@ -125,6 +126,11 @@ class Runner:
         """How many runs execute here now."""
         return self._active
 
+    @property
+    def hand_over_max_s(self) -> float:
+        """How long `drain` may take beyond its bound, in seconds."""
+        return self._limits.cancel_grace_s + _HAND_OVER_STORE_S
+
     async def run(self) -> None:
         """Claim and supervise until cancelled; what still executes then is left to lapse."""
         try:
@@ -160,7 +166,7 @@ class Runner:
 
         Args:
             bound_s: how long runs may take to end by themselves, in seconds; handing over takes up
-                to the cancel grace more.
+                to `hand_over_max_s` more.
         """
         self._draining = True
         async with self._claiming:  # a claim under way ends first
@@ -168,7 +174,7 @@ class Runner:
         await self._tasks.finished(bound_s)
         for execution in tuple(self._executions.values()):
             execution.hand_over()
-        await self._tasks.finished(self._limits.cancel_grace_s + 1.0)
+        await self._tasks.finished(self.hand_over_max_s)
 
     def receive(self, hint: Hint) -> None:
         """Take a hint: runs wait, or something happened to one of ours."""
