@@ -68,7 +68,11 @@ class Node:
         self.metrics = Metrics()
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = UnifiedIdGenerator.generate_base_id("node")
-        self.store = store or SqliteStore(sqlite_path(settings.database_url), clock=self.clock)
+        self.store = store or SqliteStore(
+            sqlite_path(settings.database_url),
+            clock=self.clock,
+            reader_count=settings.store_readers,
+        )
         self.bus = bus or LocalBus()
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.draining = False

@@ -185,13 +185,16 @@ class Settings:
         default=600.0, metadata=about("How long a client may not read.", 0.05, 86_400)
     )
     catch_up_concurrency: int = field(
-        default=16, metadata=about("Connections that catch up at once.", 1, 10_000)
+        default=4, metadata=about("Connections that catch up at once.", 1, 64)
     )
     catch_up_page_bytes: int = field(
         default=131_072, metadata=about("What one catch-up step reads.", 1_024, 64 * _MIB)
     )
 
     # journal
+    store_readers: int = field(
+        default=4, metadata=about("Readers of the database at once, one thread each.", 1, 64)
+    )
     batch_max_events: int = field(
         default=4_096, metadata=about("Events in one commit.", 1, 1_000_000)
     )
@@ -373,6 +376,8 @@ _AT_MOST: tuple[tuple[str, float, str], ...] = (
     # one event goes out whole, so it bounds what a connection holds as the buffer does
     ("event_max_bytes", 2, "send_buffer_max_bytes"),
     ("catch_up_page_bytes", 1, "send_buffer_max_bytes"),
+    # who waits for a reader does not catch up
+    ("catch_up_concurrency", 1, "store_readers"),
     # a step that must happen several times within a time
     ("head_poll_s", 1 / 3, "lease_s"),
     ("heartbeat_s", 1, "stall_max_s"),
