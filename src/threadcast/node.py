@@ -90,7 +90,7 @@ class Node:
             self.clock,
             self.metrics,
             batch_max_events=settings.batch_max_events,
-            queue_max_units=settings.append_queue_max_events,
+            queue_max_units=settings.append_queue_max_units,
         )
         self.sessions = RequestScopedSessionFactory(
             self.store,

@@ -198,8 +198,8 @@ class Settings:
     batch_max_events: int = field(
         default=4_096, metadata=about("Events in one commit.", 1, 1_000_000)
     )
-    append_queue_max_events: int = field(
-        default=100_000, metadata=about("Events that wait for their commit.", 1, 10_000_000)
+    append_queue_max_units: int = field(
+        default=100_000, metadata=about("Appends that wait for their commit.", 1, 10_000_000)
     )
     event_max_bytes: int = field(
         default=262_144, metadata=about("Size of one event's data.", 1_024, 16 * _MIB)
