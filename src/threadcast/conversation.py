@@ -100,7 +100,7 @@ class Conversation:
 
     def _admit_work(self) -> None:
         if self._services.draining():
-            raise ThreadcastError("shutting_down", retry_after_ms=2_000)
+            raise ThreadcastError("shutting_down")
 
     async def _carry_out(self, command: commands.Command) -> None:
         match command:

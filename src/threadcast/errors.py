@@ -21,6 +21,8 @@ class ErrorKind:
         status: the HTTP status (RFC 9110) of the problem document.
         close: the WebSocket close code when the error ends the connection, else None.
         retryable: whether the same request can succeed later without a change.
+        retry_after_ms: how long to wait before that where the error itself does not say it, in
+            milliseconds, else None.
     """
 
     code: str
@@ -28,6 +30,7 @@ class ErrorKind:
     status: int
     close: int | None = None
     retryable: bool = False
+    retry_after_ms: int | None = None
 
     @property
     def close_code(self) -> int:
@@ -91,8 +94,8 @@ _TABLE = (
     ErrorKind("evicted", "A newer connection took this place.", 429, 4429),
     ErrorKind("forced_close", "The connection was closed by its user or an operator.", 403, 4403),
     ErrorKind("stalled", "The connection did not read for too long.", 408, 4408, True),
-    ErrorKind("overloaded", "The server is overloaded.", 503, 1013, True),
-    ErrorKind("shutting_down", "The server is restarting.", 503, 1012, True),
+    ErrorKind("overloaded", "The server is overloaded.", 503, 1013, True, 1_000),
+    ErrorKind("shutting_down", "The server is restarting.", 503, 1012, True, 2_000),
     # what is asked for
     ErrorKind("not_found", "There is no such thing.", 404),
     ErrorKind("legacy_id", "The id comes from an older system and is not migrated.", 404),
@@ -110,8 +113,8 @@ _TABLE = (
     ErrorKind("node_lost", "The node that ran the agent was lost.", 503, None, True),
     ErrorKind("model_error", "The model endpoint failed.", 502, None, True),
     # what the server cannot do now
-    ErrorKind("unavailable", "The store cannot be reached now.", 503, 1013, True),
-    ErrorKind("storage_full", "The store is full.", 507, None, True),
+    ErrorKind("unavailable", "The store cannot be reached now.", 503, 1013, True, 1_000),
+    ErrorKind("storage_full", "The store is full.", 507, None, True, 5_000),
     ErrorKind("unknown_outcome", "Whether it was committed is unknown.", 503, None, True),
     ErrorKind("internal", "Something went wrong inside the server.", 500, 1011, True),
 )
@@ -126,7 +129,8 @@ class ThreadcastError(Exception):
         code: a key of `ERRORS`.
         message: what was expected and what came; the row's text when not given. It may reach the
             client, so it must carry no secret and no stack trace.
-        retry_after_ms: for retryable errors, how long to wait, in milliseconds.
+        retry_after_ms: for retryable errors, how long to wait, in milliseconds; the
+            row's when not given.
 
     Raises:
         KeyError: the code has no row.
@@ -137,7 +141,7 @@ class ThreadcastError(Exception):
     ) -> None:
         self.kind = ERRORS[code]
         self.message = message or self.kind.text
-        self.retry_after_ms = retry_after_ms
+        self.retry_after_ms = self.kind.retry_after_ms if retry_after_ms is None else retry_after_ms
         super().__init__(f"{code}: {self.message}")
 
     @property

@@ -20,8 +20,8 @@ from .visit import Handshake, Visit
 from .websocket_manager import WebSocketManager
 from .wire.http_models import Problem
 
-_RETRY_AFTER_S = 2
-_RETRY_SPREAD_MS = 5_000
+_FULL_RETRY_AFTER_MS = 2_000
+_FULL_RETRY_SPREAD_MS = 5_000
 
 
 class Gateway:
@@ -78,7 +78,7 @@ class Gateway:
             credential=token is not None,
         )
         if self._services.draining():
-            raise ThreadcastError("shutting_down", retry_after_ms=_RETRY_AFTER_S * 1000)
+            raise ThreadcastError("shutting_down")
         if self._manager.full:
             raise ThreadcastError("overloaded", retry_after_ms=_spread_ms())
         client = scope.get("client")
@@ -107,7 +107,7 @@ async def _refuse(send: Send, error: ThreadcastError) -> None:
 
 def _spread_ms() -> int:
     """A waiting time for refused clients, each its own, so that they do not come back at once."""
-    return _RETRY_AFTER_S * 1000 + random.randrange(_RETRY_SPREAD_MS)  # noqa: S311 - no secret
+    return _FULL_RETRY_AFTER_MS + random.randrange(_FULL_RETRY_SPREAD_MS)  # noqa: S311 - no secret
 
 
 def _header(headers: list[tuple[bytes, bytes]], name: bytes, code: str) -> str | None:

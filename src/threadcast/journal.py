@@ -67,9 +67,9 @@ class Journal:
         `done` must not raise. Units of one caller are committed in the order of submission.
         """
         if self._closed:
-            done(Rejected(ThreadcastError("shutting_down", retry_after_ms=2_000)))
+            done(Rejected(ThreadcastError("shutting_down")))
         elif len(self._queue) >= self._queue_max_units:
-            done(Rejected(ThreadcastError("overloaded", retry_after_ms=1_000)))
+            done(Rejected(ThreadcastError("overloaded")))
         else:
             self._queue.append((unit, done))
             self._work.set()
@@ -173,7 +173,7 @@ class Journal:
         self._metrics.commit_events.observe(count)
 
     def _fail_waiting(self) -> None:
-        stopped = Rejected(ThreadcastError("shutting_down", retry_after_ms=2_000))
+        stopped = Rejected(ThreadcastError("shutting_down"))
         while self._queue:
             self._queue.popleft()[1](stopped)
         self._idle.set()

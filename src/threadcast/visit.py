@@ -38,7 +38,6 @@ from .wire.connection_data import ConnectionClosing
 log = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 10.0
-_RETRY_AFTER_MS = 2_000
 _EXPECTED_FIRST = "expected authenticate first"
 _EDGE_CLOSES = {1012: "shutting_down", 4408: "request_timeout", 4429: "rate_limited"}
 
@@ -128,7 +127,7 @@ class Visit:
         identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
         if self._services.draining():  # all others were sent away or will be
-            raise ThreadcastError("shutting_down", retry_after_ms=_RETRY_AFTER_MS)
+            raise ThreadcastError("shutting_down")
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
         connection = Connection(self._services, identity, self._state, outbound, close)

@@ -117,7 +117,7 @@ class WebSocketManager:
             ThreadcastError: `too_many_connections`, or `overloaded` when the node is full.
         """
         if self.full:
-            raise ThreadcastError("overloaded", retry_after_ms=1_000)
+            raise ThreadcastError("overloaded")
         connections = self._by_user.get(connection.context.user_id, {})
         if len(connections) >= limit:
             if self._policy == "reject" or limit < 1:

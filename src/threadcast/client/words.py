@@ -106,9 +106,8 @@ class CommandRejected(ThreadcastError):
     def __init__(
         self, code: str, message: str, *, retryable: bool, retry_after_ms: int | None = None
     ) -> None:
-        super().__init__(
-            code if code in ERRORS else "internal", message, retry_after_ms=retry_after_ms
-        )
+        super().__init__(code if code in ERRORS else "internal", message)
+        self.retry_after_ms = retry_after_ms  # what the server said, and not this version's table
         self.server_code = code
         self.retryable = retryable
 

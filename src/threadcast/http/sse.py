@@ -30,7 +30,6 @@ STREAM_TYPE = "text/event-stream"
 
 _HEARTBEAT = b": \n\n"
 _FINISH_MAX_S = 10.0
-_SHUTTING_DOWN_RETRY_MS = 2_000
 _LAST_EVENT_ID_MAX_CHARACTERS = 256
 
 
@@ -38,7 +37,7 @@ async def stream_events(call: UserCall) -> ASGIApp:
     """`GET /v1/events?after&feed&thread_id`; the header `Last-Event-ID` goes before the query."""
     wanted = await _wanted_position(call)
     if call.node.draining:
-        raise ThreadcastError("shutting_down", retry_after_ms=_SHUTTING_DOWN_RETRY_MS)
+        raise ThreadcastError("shutting_down")
     if call.request.method == "HEAD":
         return Response(None, media_type=STREAM_TYPE)
     return EventStream(call, wanted)

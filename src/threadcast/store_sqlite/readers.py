@@ -50,7 +50,7 @@ class Reader:
             raise
         except apsw.Error as error:
             self._broken = True
-            raise ThreadcastError("unavailable", retry_after_ms=1_000) from error
+            raise ThreadcastError("unavailable") from error
 
     def end_snapshot(self) -> None:
         """Let the snapshot go; what is read after this is newer. Does not wait."""
@@ -122,7 +122,7 @@ class ReaderPool:
                 await self._free.acquire()
         except TimeoutError as error:
             message = f"no reader was free within {self._wait_max_s} s"
-            raise ThreadcastError("unavailable", message, retry_after_ms=1_000) from error
+            raise ThreadcastError("unavailable", message) from error
         if self._closed:
             self._free.release()
             raise ThreadcastError("unavailable", "the store is closed")

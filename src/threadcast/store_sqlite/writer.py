@@ -115,8 +115,8 @@ class Writer:
         self._known.clear()
         self._roll_back()
         if isinstance(error, apsw.FullError):
-            return ThreadcastError("storage_full", retry_after_ms=5_000)
-        return ThreadcastError("unavailable", retry_after_ms=1_000)
+            return ThreadcastError("storage_full")
+        return ThreadcastError("unavailable")
 
     def _roll_back(self) -> None:
         """Roll back what is open; a connection that cannot do even that is closed."""
