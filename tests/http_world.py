@@ -29,6 +29,8 @@ WAIT_S = 20.0
 LIMITLESS: dict[str, Any] = {
     "commands_per_s": 100_000.0,
     "commands_burst": 1_000_000,
+    "requests_per_s": 100_000.0,
+    "requests_burst": 1_000_000,
     "run_starts_per_s": 100_000.0,
     "run_starts_burst": 1_000_000,
     "unauthenticated_per_address": 100_000,

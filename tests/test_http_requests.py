@@ -313,7 +313,7 @@ async def test_a27_strangers_are_bounded_by_address_and_users_are_not(tmp_path: 
 
 async def test_a_user_has_a_rate_and_hurts_nobody_else(tmp_path: Path) -> None:
     clock = ManualClock()
-    async with running(tmp_path, clock=clock, commands_per_s=1.0, commands_burst=2) as world:
+    async with running(tmp_path, clock=clock, requests_per_s=1.0, requests_burst=2) as world:
         good: dict[str, Any] = {"now": clock.now() - 1}
         async with world.client("u-1", **good) as client:
             statuses = [(await client.get("/v1/threads")).status_code for _ in range(3)]

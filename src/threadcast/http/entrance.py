@@ -70,7 +70,7 @@ class Entrance:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.pages = PageTokens(node.settings.jwt_secret)
-        self.rates = BucketPerKey(node.settings.commands_per_s, node.settings.commands_burst)
+        self.rates = BucketPerKey(node.settings.requests_per_s, node.settings.requests_burst)
 
 
 class Resource:

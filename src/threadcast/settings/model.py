@@ -171,6 +171,12 @@ class Settings:
     commands_burst: int = field(
         default=60, metadata=about("Commands that may come at once.", 1, 1_000_000)
     )
+    requests_per_s: float = field(
+        default=20.0, metadata=about("HTTP requests of one user per second.", 0.01, 100_000)
+    )
+    requests_burst: int = field(
+        default=60, metadata=about("HTTP requests that may come at once.", 1, 1_000_000)
+    )
     commands_in_flight_max: int = field(
         default=16, metadata=about("Commands not answered yet.", 1, 10_000)
     )
@@ -251,7 +257,11 @@ class Settings:
 
     # checks that can be rolled out in stages
     id_validation: CheckMode = field(
-        default="enforce", metadata=about("What is done about unusable ids.")
+        default="enforce",
+        metadata=about(
+            "What is done about unusable ids in HTTP paths and sessions; "
+            "those in commands are always refused."
+        ),
     )
 
     def __post_init__(self) -> None:
