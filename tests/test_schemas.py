@@ -84,7 +84,9 @@ def test_every_error_code_is_listed(document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["ErrorCode"]
     assert schema["enum"] == list(ERRORS)
     assert [row["code"] for row in schema["x-errors"]] == list(ERRORS)
-    assert {"code", "text", "status", "close", "retryable", "retry_after_ms"} == set(schema["x-errors"][0])
+    assert {"code", "text", "status", "close", "retryable", "retry_after_ms"} == set(
+        schema["x-errors"][0]
+    )
 
 
 def test_the_documents_are_deterministic_data() -> None:

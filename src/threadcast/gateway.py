@@ -18,7 +18,7 @@ from .errors import ThreadcastError
 from .origins import HostRule, OriginRule
 from .visit import Handshake, Visit
 from .websocket_manager import WebSocketManager
-from .wire.http_models import Problem
+from .wire.http_models import Problem, problem_headers
 
 _FULL_RETRY_AFTER_MS = 2_000
 _FULL_RETRY_SPREAD_MS = 5_000
@@ -89,11 +89,7 @@ class Gateway:
 
 
 async def _refuse(send: Send, error: ThreadcastError) -> None:
-    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
-    if error.retry_after_ms is not None:
-        headers.append((b"retry-after", b"%d" % max(1, -(-error.retry_after_ms // 1000))))
-    if error.kind.status == 401:
-        headers.append((b"www-authenticate", b'Bearer error="invalid_token"'))
+    headers = [(name.encode(), value.encode()) for name, value in problem_headers(error).items()]
     await send(
         {
             "type": "websocket.http.response.start",

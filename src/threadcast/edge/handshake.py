@@ -22,7 +22,6 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _SEPARATORS = b" \t"
-_RETRY_AFTER_S = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def refuse_plain_request(method: str) -> Refusal:
 
 def refuse_during_shutdown() -> Refusal:
     """The answer to an upgrade while the server drains."""
-    return Refusal("shutting_down", "", (("retry-after", _RETRY_AFTER_S),))
+    return Refusal("shutting_down")
 
 
 def check_upgrade(

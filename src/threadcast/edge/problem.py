@@ -10,8 +10,8 @@ from http import HTTPStatus
 
 import msgspec
 
-from ..errors import ERRORS, ThreadcastError
-from ..wire.http_models import Problem
+from ..errors import ThreadcastError
+from ..wire.http_models import Problem, problem_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class Refusal:
 
 def refusal_response(refusal: Refusal) -> bytes:
     """A whole HTTP/1.1 response that refuses and says that the connection ends."""
-    kind = ERRORS[refusal.code]
-    body = msgspec.json.encode(Problem.of(ThreadcastError(refusal.code, refusal.detail)))
-    lines = [
-        f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}",
-        "content-type: application/problem+json",
-        f"content-length: {len(body)}",
-        "cache-control: no-store",
-        *(f"{name}: {value}" for name, value in refusal.headers),
-    ]
-    if not any(name == "connection" for name, _ in refusal.headers):
-        lines.append("connection: close")
+    error = ThreadcastError(refusal.code, refusal.detail)
+    status = HTTPStatus(error.kind.status)
+    body = msgspec.json.encode(Problem.of(error))
+    headers = {
+        **problem_headers(error),
+        "content-length": str(len(body)),
+        "connection": "close",
+        **dict(refusal.headers),
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body

@@ -183,8 +183,8 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         else:
             raise RuntimeError(f"websocket.send or websocket.close was expected, got {kind}")
 
-    def _refuse(self, code: str, *headers: tuple[str, str]) -> None:
-        self.transport.write(refusal_response(Refusal(code, headers=headers)))
+    def _refuse(self, code: str) -> None:
+        self.transport.write(refusal_response(Refusal(code)))
         self._end(frames.ABNORMAL)
 
     def _application_ended(self, task: asyncio.Future[None]) -> None:
@@ -345,7 +345,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """Called by the server when it stops."""
         if self._phase is Phase.OPENING:
-            self._refuse("shutting_down", ("retry-after", "2"))
+            self._refuse("shutting_down")
         else:
             self.close(_RESTART, "restart")
         self._bound_end(_SHUTDOWN_LINGER_S)

@@ -37,6 +37,7 @@ __all__ = [
     "PAGE_LIMIT_DEFAULT",
     "PAGE_LIMIT_MAX",
     "PAGE_TOKEN_MAX_CHARACTERS",
+    "PROBLEM_TYPE",
     "Connection",
     "ConnectionList",
     "CreateThreadBody",
@@ -62,11 +63,14 @@ __all__ = [
     "ThreadPage",
     "ThreadSnapshot",
     "UpdateThreadBody",
+    "problem_headers",
 ]
 
 PAGE_LIMIT_DEFAULT = 50
 PAGE_LIMIT_MAX = 200
 PAGE_TOKEN_MAX_CHARACTERS = 512
+PROBLEM_TYPE = "application/problem+json"
+_RETRY_AFTER_DEFAULT_MS = 1_000
 
 SnapshotSeq = Annotated[
     int, Meta(ge=0, le=SEQ_MAX, description="The journal's last seq when this was true.")
@@ -110,7 +114,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, error: ThreadcastError) -> Problem:
-        """The document for an error; send it as `application/problem+json` with its `status`."""
+        """The document for an error; send it with its `status` and `problem_headers`."""
         retry_after_ms = error.retry_after_ms
         return cls(
             title=error.kind.text,
@@ -120,6 +124,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             retryable=error.kind.retryable,
             retry_after_ms=msgspec.UNSET if retry_after_ms is None else retry_after_ms,
         )
+
+
+def problem_headers(error: ThreadcastError) -> dict[str, str]:
+    """The headers that go with the problem document of an error, names in lower case."""
+    headers = {"content-type": PROBLEM_TYPE, "cache-control": "no-store"}
+    if error.kind.status == 401:
+        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+    if error.kind.retryable:
+        wait_ms = error.retry_after_ms
+        wait_ms = _RETRY_AFTER_DEFAULT_MS if wait_ms is None else wait_ms
+        headers["retry-after"] = str(max(1, -(-wait_ms // 1000)))
+    return headers
 
 
 # --- requests -------------------------------------------------------------------------------------
