@@ -257,6 +257,7 @@ async def world(
     store_clock: ManualClock | None = None,
     limits: ExecutionLimits = LIMITS,
     faults: Sequence[ThreadcastError | None] = (),
+    store: FaultyStore | None = None,
 ) -> AsyncIterator[World]:
     """A world with an open store and a running journal.
 
@@ -266,8 +267,11 @@ async def world(
         store_clock: the clock by which leases lapse.
         limits: bounds of every attempt.
         faults: what the next commits with events of agents raise; None lets one through.
+        store: other than the one that these make; not opened yet.
     """
-    store = FaultyStore(path / "journal.db", clock=store_clock or SystemClock(), faults=faults)
+    store = store or FaultyStore(
+        path / "journal.db", clock=store_clock or SystemClock(), faults=faults
+    )
     await store.open()
     try:
         made = World(store, agents, limits)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner_world import FOREVER_S, World, outcome, world
+from runner_world import FOREVER_S, FaultyStore, World, outcome, world
 from threadcast.agent import Agent, Run
+from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
+from threadcast.store import AnswerInput, Outcome, Unit
 from threadcast.testing.clock import ManualClock
 
 
@@ -67,6 +70,43 @@ async def test_r10_an_answer_after_the_expiry_is_refused(tmp_path: Path) -> None
         go.set()
         _, end = await here.watch.end_of(context.run_id)
         assert end["content"] == "too late"
+
+
+class SlowDisk(FaultyStore):
+    """A store whose commits of answers begin when it is asked to, and are seen after a while."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, clock=SystemClock(), faults=())
+        self.answering = asyncio.Event()
+        self.may_commit = asyncio.Event()
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        if any(isinstance(unit, AnswerInput) for unit in units):
+            self.answering.set()
+            await self.may_commit.wait()
+        return await super().commit(units, now=now)
+
+
+async def test_r10_an_answer_that_was_accepted_in_time_is_given_to_the_agent(
+    tmp_path: Path,
+) -> None:
+    """The commit of the answer begins before the expiry and ends after it."""
+    store = SlowDisk(tmp_path / "journal.db")
+
+    async def asks(run: Run) -> str:
+        return str(await run.ask("Quick?", timeout_s=0.5))
+
+    async with world(tmp_path, Agent("asks", asks), store=store) as here, here.running():
+        context = await here.send()
+        await here.watch.until(lambda: len(_questions(here, context)) == 1)
+        asked = _questions(here, context)[0]
+        answering = asyncio.ensure_future(here.answer(context, asked["input_id"], "yes"))
+        await asyncio.wait_for(store.answering.wait(), 10)
+        late_s = asked["expires_at"] - here.clock.now() + 0.2
+        asyncio.get_running_loop().call_later(late_s, store.may_commit.set)
+        await answering
+        _, end = await here.watch.end_of(context.run_id)
+        assert end.get("content") == "yes", end
 
 
 async def test_r10_an_expiry_that_the_agent_lets_out_is_named(tmp_path: Path) -> None:

@@ -133,6 +133,8 @@ class RunInputs:
         while True:
             signal = self._signal
             is_late = self._clock.now() >= expires_at
+            if is_late:
+                await self._outbox.behind_all()  # an answer in time may be on its way to the disk
             row = await self._find(input_id)
             if row is not None and row.answered:
                 return row.value

@@ -143,6 +143,15 @@ class RunOutbox:
         await self.flushed()
         self._raise_if_lost()
 
+    async def behind_all(self) -> None:
+        """Wait until all that anybody gave the journal before this call is decided.
+
+        Raises:
+            asyncio.CancelledError: the run is lost.
+        """
+        self._new_unit()  # an empty one: what is before it in the journal's queue is done before it
+        await self.stored()
+
     async def flushed(self) -> bool:
         """Wait as `stored` does; whether all of it was committed, without raising."""
         target = self._units_added
