@@ -22,18 +22,12 @@ class ServeOptions:
     Attributes:
         websocket_paths: raw paths that only speak WebSocket; other requests get 426 or 405.
         trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
-        certificate_file: PEM file with the certificate chain; TLS when given.
-        key_file: PEM file with the private key.
         lifespan: whether the application speaks ASGI's lifespan.
-        log_level: of the server library's own messages.
     """
 
     websocket_paths: tuple[str, ...] = ("/v1/ws",)
     trusted_proxies: tuple[str, ...] = ()
-    certificate_file: str | None = None
-    key_file: str | None = None
     lifespan: Literal["auto", "on", "off"] = "auto"
-    log_level: str = "warning"
 
 
 class EdgeConfig(uvicorn.Config):
@@ -72,12 +66,10 @@ class EdgeConfig(uvicorn.Config):
             interface="asgi3",
             lifespan=options.lifespan,
             log_config=None,
-            log_level=options.log_level,
+            log_level="warning",
             access_log=False,
             proxy_headers=bool(options.trusted_proxies),
             forwarded_allow_ips=list(options.trusted_proxies),
             server_header=False,
-            ssl_certfile=options.certificate_file,
-            ssl_keyfile=options.key_file,
             timeout_graceful_shutdown=limits.shutdown_grace_s,
         )

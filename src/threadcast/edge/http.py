@@ -298,7 +298,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _close_tls_on_plain_port(self) -> None:
-        logger.warning("TLS on a plain port: closed; use http:// or configure a certificate")
+        logger.warning("TLS on a plain port: closed; use http://, or terminate TLS at a proxy")
         self._stop_head_timer()
         self._closed_to_input = True
         self.transport.close()
