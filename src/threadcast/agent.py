@@ -83,7 +83,7 @@ class Run(Protocol):
         ...
 
     async def search(self, text: str, limit: int = 10) -> Sequence[SearchHit]:
-        """The user's own earlier messages that match `text` literally, best first."""
+        """The user's own earlier messages that match `text` literally, latest first."""
         ...
 
     async def thinking(self, text: str) -> None:

@@ -200,7 +200,7 @@ _CURRENT_TIME_PARAMETERS: Mapping[str, Any] = {
 
 _SEARCH_HISTORY = (
     "Search the user's own earlier messages, in all of their conversations. Finds messages that "
-    "hold all of the given words literally, best first."
+    "hold all of the given words literally, latest first."
 )
 _SEARCH_HISTORY_PARAMETERS: Mapping[str, Any] = {
     "type": "object",

@@ -109,7 +109,7 @@ class RunHandle:
         return [row.message for row in rows]
 
     async def search(self, text: str, limit: int = 10) -> Sequence[SearchHit]:
-        """The user's own earlier messages that match `text` literally, best first.
+        """The user's own earlier messages that match `text` literally, latest first.
 
         Args:
             text: the words to look for.
