@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -23,6 +24,7 @@ from threadcast.store_sqlite.schema import Migration, load_migrations, migrate
 from threadcast.testing.clock import ManualClock
 
 CLOCK = ManualClock(NOW)
+_NOBODY = 65_534
 
 
 def content_of(path: Path) -> bytes | None:
@@ -56,6 +58,18 @@ async def filled(path: Path) -> None:
     await store.close()
 
 
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root may write everywhere: be nobody for a while."""
+    user_id = os.geteuid()
+    if user_id == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user_id)
+
+
 class TestOpening:
     async def test_d1_no_folder(self, tmp_path: Path) -> None:
         text = await refusal(tmp_path / "nowhere" / "a.db")
@@ -74,12 +88,11 @@ class TestOpening:
         assert "cannot open /proc/a.db: " in await refusal(Path("/proc/a.db"))
 
     async def test_d1_no_permission(self, tmp_path: Path) -> None:
-        if os.geteuid() == 0:
-            pytest.skip("root may write everywhere")
         path = tmp_path / "a.db"
         await filled(path)
         path.chmod(0o400)
-        assert "permission denied" in await refusal(path)
+        with unprivileged(), pytest.raises(ConfigurationError, match="permission denied"):
+            await SqliteStore(path, clock=CLOCK).open()
 
     @pytest.mark.parametrize(
         "content", [b"hello, this is a text file\n" * 50, b"SQLite", b"\0" * 99]
