@@ -11,7 +11,7 @@ import random
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from .auth.credentials import bearer_token, read_offer, refuse_token_in_url
+from .auth.credentials import bearer_token, read_offer, refuse_token_in_url, single_header
 from .auth.sign_in import SignIn
 from .connection import ConnectionServices
 from .errors import ThreadcastError
@@ -66,13 +66,13 @@ class Gateway:
 
     def _judge(self, scope: Scope) -> Handshake:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        host = _header(headers, b"host", "bad_host") or ""
+        host = single_header(headers, b"host", "bad_host") or ""
         self._hosts.check(host)
         refuse_token_in_url(scope["query_string"])
         offer = read_offer(scope["subprotocols"])
         token = bearer_token(headers) or offer.token
         self._origins.check(
-            _header(headers, b"origin", "bad_request"),
+            single_header(headers, b"origin"),
             scheme=scope["scheme"],
             host=host,
             credential=token is not None,
@@ -104,11 +104,3 @@ async def _refuse(send: Send, error: ThreadcastError) -> None:
 def _spread_ms() -> int:
     """A waiting time for refused clients, each its own, so that they do not come back at once."""
     return _FULL_RETRY_AFTER_MS + random.randrange(_FULL_RETRY_SPREAD_MS)  # noqa: S311 - no secret
-
-
-def _header(headers: list[tuple[bytes, bytes]], name: bytes, code: str) -> str | None:
-    """The one value of a header, or None; what came twice could be read in two ways."""
-    values = [value for key, value in headers if key == name]
-    if len(values) > 1:
-        raise ThreadcastError(code, f"{name.decode()}: expected one header, got {len(values)}")
-    return values[0].decode("latin-1") if values else None

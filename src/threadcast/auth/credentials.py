@@ -1,7 +1,7 @@
-"""Where a request may carry its credential and its protocol: the header or the subprotocols.
+"""Reading a request's headers: its credential and its protocol, and that each comes once.
 
-Never the URL. Pure; shared by the WebSocket and the HTTP entrance, so that both read a credential
-in the same way.
+A credential is never in the URL. Pure; shared by the WebSocket and the HTTP entrance, so that both
+read requests in the same way.
 """
 
 from __future__ import annotations
@@ -57,6 +57,23 @@ def read_offer(subprotocols: Sequence[str]) -> Offer:
         token=tokens[0][len(_BEARER_ENTRY) :] if tokens else None,
         unsupported=bool(family) and not known,
     )
+
+
+def single_header(headers: Headers, name: bytes, code: str = "bad_request") -> str | None:
+    """The one value of a header, or None without one; two could be read in two ways.
+
+    Args:
+        headers: of the request.
+        name: in lower case.
+        code: the error for a header that comes twice.
+
+    Raises:
+        ThreadcastError: `code`.
+    """
+    values = [value for key, value in headers if key == name]
+    if len(values) > 1:
+        raise ThreadcastError(code, f"{name.decode()}: expected one header, got {len(values)}")
+    return values[0].decode("latin-1") if values else None
 
 
 def bearer_token(headers: Headers) -> str | None:

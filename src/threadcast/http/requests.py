@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
+from ..auth.credentials import single_header
 from ..errors import ThreadcastError
 from ..wire.json_input import decode_object
 from .answers import JSON_TYPE
@@ -29,20 +30,8 @@ _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 
 
 def header(request: Request, name: bytes, code: str = "bad_request") -> str | None:
-    """The one value of a header, or None without one.
-
-    Args:
-        request: the request.
-        name: in lower case.
-        code: the error for a header that comes twice.
-
-    Raises:
-        ThreadcastError: `code`.
-    """
-    values: list[bytes] = [value for key, value in request.scope["headers"] if key == name]
-    if len(values) > 1:
-        raise ThreadcastError(code, f"{name.decode()}: expected one header, got {len(values)}")
-    return values[0].decode("latin-1") if values else None
+    """The one value of a request's header, or None without one; see `single_header`."""
+    return single_header(request.scope["headers"], name, code)
 
 
 def address_of(request: Request) -> str:
