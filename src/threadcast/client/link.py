@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -64,7 +63,7 @@ async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
             close_timeout=_CLOSE_TIMEOUT_S,
             max_size=FRAME_MAX_BYTES,
             max_queue=_FRAMES_WAITING,
-            **_proxy_choice(endpoint),
+            proxy=None if endpoint.loopback else True,  # True: as the environment says
         )
     except InvalidStatus as error:
         raise ConnectionFailed(_drop_of_response(error.response)) from error
@@ -92,12 +91,6 @@ def drop_of_close(closed: ConnectionClosed) -> Drop:
     if closed.sent is not None:
         return Drop(closed.sent.reason or "closed here", close_code=closed.sent.code)
     return Drop("the connection was lost", close_code=1006)
-
-
-def _proxy_choice(endpoint: Endpoint) -> dict[str, Any]:
-    """A server on this machine is not reached through a proxy; old `websockets` know no proxy."""
-    has_choice = "proxy" in open_websocket.__init__.__annotations__
-    return {"proxy": None} if endpoint.loopback and has_choice else {}
 
 
 class _Problem(msgspec.Struct):
