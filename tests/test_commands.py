@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadcast import runs
 from threadcast.errors import ERRORS
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.wire import fields
 from threadcast.wire.commands import (
     COMMANDS,
     Attach,
@@ -110,11 +108,6 @@ def test_defaults() -> None:
     assert decode_command('{"command":"create_thread","id":"c"}') == CreateThread(
         id="c", title=None, metadata={}
     )
-
-
-def test_the_words_are_those_of_the_rules() -> None:
-    assert get_args(get_args(fields.OnBusy)[0]) == get_args(runs.OnBusy)
-    assert get_args(get_args(fields.OnDisconnect)[0]) == get_args(runs.OnDisconnect)
 
 
 @pytest.mark.parametrize("name", ["after", "feed", "at", "thread_id"])

@@ -45,7 +45,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("ids", "legacy_ids"): "a legacy id is never taken for a present one",
     ("settings", "errors"): "an unusable setting is a ConfigurationError",
     ("settings", "suggestions"): "a misspelt key is answered with the right one",
-    ("wire", "runs"): "a run's status is a word on the wire",
+    ("wire", "runs"): "a run's status and policies are words on the wire",
     ("schemas", "wire"): "schemas are drawn from the wire's own definitions",
     ("session", "agent"): "messages and hits are what agents read",
     ("session", "store"): "a session is the scoped way to a store",

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from .. import runs
 from ..ids import ID_MAX_CHARACTERS
 
 __all__ = [
@@ -57,14 +58,12 @@ METADATA_MAX_BYTES = 16_384
 PREVIEW_MAX_CHARACTERS = 80
 VALUE_MAX_BYTES = 65_536
 
-# The words of `runs.OnBusy` and `runs.OnDisconnect`, which this layer may not import; a test
-# holds them together.
 OnBusy = Annotated[
-    Literal["queue", "reject", "interrupt"],
+    runs.OnBusy,
     Meta(description="What to do when a run of the thread has not ended."),
 ]
 OnDisconnect = Annotated[
-    Literal["continue", "cancel"],
+    runs.OnDisconnect,
     Meta(description="What becomes of the run when the user's last connection ends."),
 ]
 
