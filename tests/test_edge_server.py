@@ -42,7 +42,7 @@ async def main():
     await server.wait_ready()
     print("ready", flush=True)
     await serving
-    print("forced" if server.forced else "orderly", flush=True)
+    print("forced" if server.force_exit else "orderly", flush=True)
 
 asyncio.run(main())
 """

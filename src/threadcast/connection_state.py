@@ -79,11 +79,6 @@ class AsyncConnectionStateManager:
         return self._state in (_S.ATTACHING, _S.LIVE)
 
     @property
-    def authenticated(self) -> bool:
-        """Whether a user is bound to the connection and it has not begun to end."""
-        return self._state in (_S.ATTACHING, _S.LIVE)
-
-    @property
     def ended(self) -> bool:
         """Whether the end has begun or is over."""
         return self._state in (_S.DRAINING, _S.CLOSED)

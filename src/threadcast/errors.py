@@ -105,7 +105,6 @@ _TABLE = (
     ErrorKind("already_answered", "The question was already answered.", 409),
     ErrorKind("expired", "The question was not answered in time.", 410),
     ErrorKind("idempotency_conflict", "The key was used with another body.", 409),
-    ErrorKind("in_progress", "The first request with this key is under way.", 409, None, True),
     # how a run ends badly
     ErrorKind("agent_error", "The agent failed.", 500, None, True),
     ErrorKind("bad_agent_output", "The agent emitted something unusable.", 500),

@@ -216,19 +216,6 @@ class Node:
         await self.bus.close()
         await self.store.close()
 
-    def problems(self) -> list[str]:
-        """Why this node is not ready, in words for an operator; empty when it is."""
-        found = []
-        if self.draining:
-            found.append("draining")
-        if self.failed.is_set():
-            found.append("a part of the server has ended")
-        if not self.store.healthy:
-            found.append("the store cannot be used")
-        if self.authenticator.degraded:
-            found.append("signing keys cannot be fetched")
-        return found
-
     def _count_failed_lookup(self, reason: str) -> None:
         self.metrics.thread_lookups_failed.labels(reason).inc()
 

@@ -28,7 +28,6 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-LIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
 OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 

@@ -35,11 +35,7 @@ class StartupError(Exception):
 
 
 class EdgeServer(uvicorn.Server):
-    """One listening server. Made by `build_server`.
-
-    Attributes:
-        forced: whether a second signal cut the shutdown short.
-    """
+    """One listening server. Made by `build_server`."""
 
     def __init__(self, config: EdgeConfig, before_shutdown: BeforeShutdown | None) -> None:
         super().__init__(config)
@@ -60,11 +56,6 @@ class EdgeServer(uvicorn.Server):
         if self._bound_port is None:
             raise RuntimeError("the server is not bound to a port yet")
         return self._bound_port
-
-    @property
-    def forced(self) -> bool:
-        """Whether a second signal cut the shutdown short."""
-        return self.force_exit
 
     async def wait_ready(self) -> None:
         """Return when requests are taken."""

@@ -214,7 +214,6 @@ OPERATIONS: tuple[Operation, ...] = (
             "unknown_agent",
             "bad_idempotency_key",
             "idempotency_conflict",
-            "in_progress",
             "run_active",
             "too_many_runs",
         ),
