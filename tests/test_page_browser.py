@@ -87,7 +87,8 @@ async def test_the_token_is_nowhere_but_in_memory(screen: Screen) -> None:
     stored = await screen.page.evaluate(
         "() => JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])"
     )
-    assert stored == '[{"threadcast.development_name":"ada"},{},""]'
+    name = '{"threadcast.development_name":"ada"}'
+    assert stored == f'[{name},{name},""]'
     assert not [url for url in screen.requests if "eyJ" in url]
     page_html = await screen.page.content()
     assert "eyJ" not in page_html
@@ -177,7 +178,9 @@ async def test_two_screens_of_a_user_follow_live(browser: Browser, server: Serve
         here = Screen(await context.new_page(), server.url)
         there = Screen(await context.new_page(), server.url)
         await here.sign_in("emil")
-        await there.sign_in("emil")
+        await there.page.goto(server.url)
+        await there.live()
+        await expect(there.page.locator("#user")).to_have_text("emil")
         await here.say(f"count to {COUNT}")
         await there.page.locator("#thread-list a").click()
         await expect(there.answer).to_contain_text("10 11 12")
@@ -188,6 +191,98 @@ async def test_two_screens_of_a_user_follow_live(browser: Browser, server: Serve
         await here.ended()
         assert await here.said() == await there.said()
         assert here.problems + there.problems == []
+
+
+async def test_a_tab_keeps_its_user_and_signing_out_ends_every_tab(
+    browser: Browser, server: ServerProcess
+) -> None:
+    async with await browser.new_context() as context, await browser.new_context() as another:
+        first = Screen(await context.new_page(), server.url)
+        second = Screen(await context.new_page(), server.url)
+        third = Screen(await context.new_page(), server.url)
+        apart = Screen(await another.new_page(), server.url)
+        await second.page.goto(server.url)  # nobody has signed in yet
+        await first.sign_in("otto")
+        await second.page.get_by_label("Name").fill("paula")
+        await second.page.keyboard.press("Enter")
+        await second.live()
+        await apart.sign_in("quirin")
+        await expect(first.page.locator("#user")).to_have_text("otto")
+        await first.page.reload()
+        await first.live()
+        await expect(first.page.locator("#user")).to_have_text("otto")
+        await third.page.goto(server.url)
+        await expect(third.page.locator("#user")).to_have_text("paula")
+        await first.page.get_by_role("button", name="Sign out").click()
+        for screen in (first, second, third):
+            await expect(screen.page.get_by_label("Name")).to_be_visible()
+        await expect(second.page.get_by_role("alert")).to_have_text(
+            "You signed out in another tab."
+        )
+        await second.page.reload()
+        await expect(second.page.get_by_label("Name")).to_be_visible()
+        await expect(apart.page.locator("html[data-connection=live]")).to_be_attached()
+        for screen in (first, second, third, apart):
+            assert screen.problems == []
+
+
+async def test_nothing_of_who_signed_out_stays_in_the_page(
+    browser: Browser, server: ServerProcess
+) -> None:
+    async with await browser.new_context() as context:
+        here = Screen(await context.new_page(), server.url)
+        there = Screen(await context.new_page(), server.url)
+        await here.sign_in("rosa")
+        await here.say("What is 1111 * 7?")
+        await expect(here.page.locator("#announcements")).to_contain_text("7777")
+        spoken = await here.page.locator("#announcements").text_content() or ""
+        assert "**" not in spoken
+        assert "`" not in spoken
+        await there.page.goto(here.page.url)
+        await there.ended()
+        await there.page.get_by_role("textbox", name="Message").fill("a secret draft")
+        await there.page.get_by_role("button", name="Rename").click()
+        await here.page.get_by_role("button", name="Sign out").click()
+        for screen in (here, there):
+            await expect(screen.page.get_by_label("Name")).to_be_visible()
+            kept = await screen.page.evaluate(
+                "() => document.title + document.documentElement.textContent"
+                " + [...document.querySelectorAll('input, textarea')].map(one => one.value)"
+            )
+            assert not [word for word in ("7777", "1111", "rosa", "secret") if word in kept]
+            assert "#" not in screen.page.url
+            assert screen.problems == []
+
+
+async def test_titles_need_no_events_and_no_sight_of_the_list(screen: Screen) -> None:
+    await screen.sign_in("selma")
+    await screen.say("What is 15% of 240?")
+    await screen.ended()
+    await screen.page.add_init_script(
+        "window.IntersectionObserver = class { observe() {} unobserve() {} };"
+    )
+    await screen.page.reload()
+    await screen.ended()
+    title = screen.page.locator("#thread-list a")
+    await expect(title).to_have_text(re.compile("What is 15% of 240"))
+    await expect(screen.page.locator("#title")).to_have_text("What is 15% of 240?")
+    await screen.page.route(re.compile("/events|/messages"), lambda route: route.abort())
+    await screen.page.reload()
+    await screen.live()
+    await expect(title).to_have_text(re.compile("What is 15% of 240"))
+    await expect(screen.page.locator("#title")).to_have_text("What is 15% of 240?")
+
+
+async def test_one_reload_reads_the_open_conversation_once(screen: Screen) -> None:
+    await screen.sign_in("theo")
+    await screen.say("What is 15% of 240?")
+    await screen.ended()
+    before = len(screen.requests)
+    await screen.page.reload()
+    await screen.ended()
+    await screen.live()
+    reads = [url for url in screen.requests[before:] if "/events?" in url]
+    assert len(reads) == 1
 
 
 async def test_two_users_see_only_their_own(browser: Browser, server: ServerProcess) -> None:
@@ -203,9 +298,17 @@ async def test_two_users_see_only_their_own(browser: Browser, server: ServerProc
         await expect(gerda.page.locator("#thread-list a")).to_have_count(1)
         assert "191" not in await gerda.page.locator("body").inner_text()
         foreign = fritz.page.url.partition("#")[2]
-        await gerda.page.goto(f"{server.url}#{foreign}")
-        await expect(gerda.page.locator("#scroller")).to_contain_text("could not be read")
-        assert "191" not in await gerda.page.locator("body").inner_text()
+        for link in (foreign, "thread_chat_1763629200001_7_90c65fe4", "thread_no"):
+            await gerda.page.goto(f"{server.url}#{link}")
+            page = gerda.page.locator("main.thread")
+            await expect(page.get_by_role("alert").first).to_contain_text("does not exist")
+            await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+            await expect(page.get_by_role("button", name="Send")).to_be_hidden()
+            assert "191" not in await gerda.page.locator("body").inner_text()
+        await gerda.page.get_by_role("button", name="Start a new conversation").click()
+        await gerda.say("What is 6 * 5?")
+        await gerda.ended()
+        await expect(gerda.page.locator("#thread-list a")).to_have_count(2)
 
 
 async def test_stop_ends_the_run_on_the_server(screen: Screen) -> None:

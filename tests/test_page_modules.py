@@ -121,6 +121,82 @@ async def test_a_deleted_thread_is_gone(page: Page) -> None:
     assert folded["state"]["threads"] == {}
 
 
+def snapshot(last_seq: int, title: str | None, preview: str | None) -> dict[str, Any]:
+    times = {"created_at": 1, "updated_at": 1}
+    named = {"thread_id": THREAD, "title": title, "preview": preview, "metadata": {}}
+    return {**named, **times, "last_seq": last_seq}
+
+
+_TITLE = """async ([listed, steps]) => {
+  const { applyEvent, emptyState, titleOf, withThreadPage, withThreadSnapshot } =
+    await import(new URL("assets/state.js", location.href));
+  const threads = listed === null ? [] : [listed];
+  let state = withThreadPage(emptyState(), { seq: 1, threads, next: null });
+  for (const step of steps) {
+    state = step.event_type ? applyEvent(state, step) : withThreadSnapshot(state, step);
+  }
+  const thread = Object.values(state.threads)[0];
+  return [titleOf(thread), thread.order];
+}"""
+
+
+@pytest.mark.parametrize(
+    ("listed", "steps", "title"),
+    [
+        pytest.param(snapshot(1, None, "Hi\nyou"), [], "Hi", id="preview"),
+        pytest.param(snapshot(1, "Title", "Hi"), [], "Title", id="title"),
+        pytest.param(snapshot(1, None, None), [], "New conversation", id="neither"),
+        pytest.param(snapshot(1, None, None), OPENING[1:], "Hi", id="first-message-comes"),
+        pytest.param(snapshot(1, None, "Ho"), OPENING[1:], "Ho", id="second-message-comes"),
+        pytest.param(
+            None,
+            [OPENING[1], {"seq": 2, "thread": snapshot(2, None, "Ho")}],
+            "Ho",
+            id="a-later-message-of-an-unknown-thread",
+        ),
+        pytest.param(
+            snapshot(1, "old", None),
+            [
+                event(3, "thread_updated", title="new", metadata={}),
+                {"seq": 2, "thread": snapshot(2, "old", None)},
+            ],
+            "new",
+            id="older-snapshot",
+        ),
+    ],
+)
+async def test_a_thread_is_named_in_whatever_order_it_becomes_known(
+    page: Page, listed: dict[str, Any] | None, steps: list[dict[str, Any]], title: str
+) -> None:
+    named, _order = await page.evaluate(_TITLE, [listed, steps])
+    assert named == title
+
+
+_SPOKEN = """async (text) => {
+  const { plainPart, plainText } =
+    await import(new URL("assets/markdown_plain.js", location.href));
+  const ends = [...text.matchAll(/[.!?:](?=\\s)|\\n/g)].map((found) => found.index + 1);
+  const starts = [0, ...ends];
+  const parts = starts.map((start, at) => plainPart(text, start, ends[at] ?? text.length));
+  const words = (of) => of.split(/\\s+/).filter((word) => word !== "").join(" ");
+  return [words(parts.join(" ")), words(plainText(text))];
+}"""
+
+
+async def test_markdown_is_spoken_without_marks_in_whatever_parts_it_comes(page: Page) -> None:
+    text = (
+        "I am **bold. Still bold.** And `code`: [a link](https://example.com/x_y).\n\n"
+        "- **2** is prime\n- **4** = 2 × 2\n\n# Title\n\n1. one\n2. two\n\n> quoted. Text\n\n"
+        "```py\nx = 2 ** 3\n```\n"
+    )
+    parts, whole = await page.evaluate(_SPOKEN, text)
+    assert parts == whole
+    assert whole == (
+        "I am bold. Still bold. And code: a link. 2 is prime 4 = 2 × 2 Title 1. one 2. two "
+        "quoted. Text x = 2 ** 3"
+    )
+
+
 _READING = """async ([events, during, upTo]) => {
   const at = (name) => import(new URL(`assets/${name}`, location.href));
   const { applyEvent, beginReading, emptyState, finishReading, needsReading, withThreadPage } =

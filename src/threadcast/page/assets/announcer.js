@@ -5,20 +5,28 @@
 
 import { setText } from "./dom.js";
 import { FINAL, textOf } from "./history.js";
+import { plainPart } from "./markdown_plain.js";
 
 const PAUSE_MS = 2_000;
 const SENTENCE_END = /[.!?:](?=\s)|\n/g;
 
 const said = new Map();
-let waiting = "";
+/** What is to be said next: words, or parts `{ runId, text, start, end }` of a Markdown text. */
+let waiting = [];
 let timer = null;
 
 /** Say this now, in place of what waits to be said. */
-export function announce(text) {
+export function announce(words) {
   clearTimeout(timer);
   timer = null;
-  waiting = "";
-  setText(region(), text);
+  waiting = [];
+  setText(region(), words);
+}
+
+/** Say nothing, and forget all that was said and would have been. */
+export function hush() {
+  announce("");
+  said.clear();
 }
 
 /** Say what is new of a run that goes on; runs that had ended when they were first seen are old. */
@@ -30,7 +38,7 @@ export function announceRun(run) {
   const start = known?.attempt === run.attempt ? known.length : 0;
   const text = textOf(run);
   const end = isFinal ? text.length : lastSentenceEnd(text);
-  if (end > start) say(text.slice(start, end));
+  if (end > start) sayPart({ runId: run.id, text, start, end });
   if (run.status === "failed" && known?.run.status !== "failed") say(run.failure.message);
   if (run.status === "waiting" && known?.run.status !== "waiting") {
     say(run.steps.findLast(({ kind }) => kind === "input").prompt);
@@ -46,12 +54,19 @@ function lastSentenceEnd(text) {
   return end;
 }
 
-function say(text) {
-  waiting += ` ${text}`;
+function sayPart(part) {
+  const last = waiting.at(-1);
+  const continues = last?.runId === part.runId && last.end === part.start;
+  if (continues) waiting[waiting.length - 1] = { ...part, start: last.start };
+  else say(part);
+}
+
+function say(something) {
+  waiting.push(something);
   timer ??= setTimeout(() => {
-    setText(region(), waiting.trim());
-    waiting = "";
-    timer = null;
+    const words = waiting.map((one) => (
+      typeof one === "string" ? one : plainPart(one.text, one.start, one.end)));
+    announce(words.join(" ").trim());
   }, PAUSE_MS);
 }
 

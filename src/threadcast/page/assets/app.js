@@ -1,7 +1,8 @@
 /** The page: puts the parts together and shows what they say, at most once per frame. */
 
+import { hush } from "./announcer.js";
 import { Client } from "./client.js";
-import { askText, askWhether } from "./dialogs.js";
+import { askText, askWhether, dismissQuestion } from "./dialogs.js";
 import { setText } from "./dom.js";
 import { Session } from "./session.js";
 import { isRunning, titleOf } from "./state.js";
@@ -12,6 +13,7 @@ import { signInView } from "./view_sign_in.js";
 import { threadListView } from "./view_threads.js";
 
 const TITLE_MAX_CHARACTERS = 200;
+const SIGN_IN_TITLE = "Sign in · Threadcast";
 const THREAD_ADDRESS = /^#(thread_[a-z0-9_]{1,125})$/;
 const SUGGESTIONS = [
   "What is 15% of 240?", "What time is it in Tokyo?", "Ask me for a number", "Count to 200",
@@ -31,7 +33,7 @@ const client = new Client(session, {
     location.hash = "";
   },
   onOtherUser() {
-    composer.clear();
+    forgetPerson();
     location.hash = "";
   },
 });
@@ -56,6 +58,7 @@ const conversation = conversationView(element("scroller"), element("jump"), {
   suggest: (text) => composer.write(text),
   earlier: () => client.readEarlier(),
   read: () => client.readAgain(),
+  startNew: () => { location.hash = ""; },
   answer: (runId, inputId, value) => client.outbox.addAnswer(runId, inputId, value),
   sendAgain: send,
   retry: (key) => client.outbox.retry(key),
@@ -101,12 +104,30 @@ async function remove() {
 }
 
 function signOut() {
-  session.end({ forget: true });
-  client.end();
-  composer.clear();
+  session.endEverywhere();
+  leave("");
+}
+
+function signedOutElsewhere() {
+  const wasSignedIn = session.isSignedIn;
+  session.end();
+  if (wasSignedIn) leave("You signed out in another tab.");
+}
+
+function leave(reason) {
+  client.end(reason);
+  forgetPerson();
   history.replaceState(null, "", location.pathname);
+  show();
+}
+
+/** Nothing of who was here may stay in the page. */
+function forgetPerson() {
+  dismissQuestion();
+  composer.clear();
+  hush();
+  sayProblem("");
   startDraft();
-  schedule();
 }
 
 // --- which thread is open: the address says it -------------------------------------------------
@@ -150,26 +171,29 @@ function show() {
   banner.update(status);
   const isIn = status.phase !== "signed_out" && client.isOurs;
   showSignIn(!isIn, status.reason ?? "Signing in…");
-  if (!isIn) return;
+  // Whose token ended finds everything again behind the form; whoever signed out, nothing.
+  if (!isIn && state.user !== null) return;
   threads.update(state, openId);
   setText(element("user"), state.user ?? "");
   showThread(openId === null ? null : state.threads[openId] ?? null, openId);
+  if (!isIn) document.title = SIGN_IN_TITLE;
 }
 
 function showThread(thread, openId) {
   const { outbox } = client;
   const isDraft = openId === null;
   const key = openId ?? draft;
-  const title = thread === null ? "New conversation" : titleOf(thread);
-  setText(element("title"), isDraft || thread !== null ? title : "");
-  document.title = thread === null ? "Threadcast" : `${title} · Threadcast`;
+  const failure = client.failedReads.get(openId) ?? null;
+  const title = titleFor(thread, { isDraft, failure });
+  setText(element("title"), title);
+  document.title = isDraft || title === "" ? "Threadcast" : `${title} · Threadcast`;
   element("thread-actions").hidden = thread === null;
   const isIn = (entry) => entry.kind === "message"
     && (isDraft ? entry.draft === draft : entry.thread === openId) && !isShownInHistory(entry, thread);
   conversation.update({
     key,
     history: thread?.history ?? null,
-    hasFailed: client.failedReads.has(openId),
+    failure,
     entries: outbox.entries.filter(isIn),
     context: {
       entries: outbox.entries, find: (one) => outbox.find(one),
@@ -181,7 +205,14 @@ function showThread(thread, openId) {
   composer.update({
     key, canStop: thread !== null && isRunning(thread),
     isStopping: active.length > 0 && active.every((id) => outbox.find(id) !== undefined),
+    isClosed: failure === "missing",
   });
+}
+
+function titleFor(thread, { isDraft, failure }) {
+  if (failure === "missing") return "Not found";
+  if (thread !== null) return titleOf(thread);
+  return isDraft ? "New conversation" : "";
 }
 
 function isShownInHistory({ key }, thread) {
@@ -193,7 +224,7 @@ function sayProblem(text) {
   clearTimeout(problemTimer);
   const place = element("problem");
   setText(place, text);
-  place.hidden = false;
+  place.hidden = text === "";
   problemTimer = setTimeout(() => { place.hidden = true; }, 6_000);
 }
 
@@ -207,7 +238,8 @@ function showSignIn(isShown, reason) {
   if (element("application").hidden === isShown && element("sign-in").hidden !== isShown) return;
   element("application").hidden = isShown;
   if (isShown) {
-    document.title = "Sign in · Threadcast";
+    document.title = SIGN_IN_TITLE;
+    hush();
     signIn.show(reason);
   } else {
     signIn.hide();
@@ -222,9 +254,9 @@ function begin() {
   follow();
 }
 
-async function beginAgain(name) {
+async function beginAgain() {
   try {
-    await session.signInAs(name);
+    await session.signInAgain();
     begin();
   } catch {
     schedule();
@@ -249,6 +281,7 @@ addEventListener("keydown", (event) => {
   showDrawer(false);
   element("menu").focus();
 });
+session.onEndedElsewhere(signedOutElsewhere);
 addEventListener("hashchange", () => { if (session.isSignedIn) follow(); });
 addEventListener("online", () => client.connection.nudge());
 document.addEventListener("visibilitychange", () => {
@@ -260,6 +293,5 @@ addEventListener("beforeunload", (event) => {
   if (client.outbox.holdsMessages) event.preventDefault();
 });
 
-const name = session.rememberedName;
-if (name === null) schedule();
-else beginAgain(name);
+if (session.rememberedName === null) schedule();
+else beginAgain();

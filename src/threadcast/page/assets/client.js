@@ -13,12 +13,14 @@ import { Snapshots } from "./snapshots.js";
 import { applyEvent, emptyState, keepHistories, needsReading } from "./state.js";
 
 const HISTORIES_MAX = 12;
+const MISSING = new Set(["not_found", "bad_id", "legacy_id"]);
 
 export class Client {
   state = emptyState();
   status = { phase: "signed_out", reason: "" };
   openId = null;
-  failedReads = new Set();
+  /** What could not be read, by thread: `missing` where there is no such thread, else `failed`. */
+  failedReads = new Map();
   #owner;
   #isOurs = false;
   #opened = [];
@@ -54,13 +56,13 @@ export class Client {
   }
 
   /** End the connection and forget everything. */
-  end() {
+  end(reason = "") {
     this.connection.close();
     this.outbox.clear();
     this.openId = null;
     this.#forget();
     this.state = emptyState();
-    this.status = { phase: "signed_out", reason: "" };
+    this.status = { phase: "signed_out", reason };
   }
 
   /** Make this thread the open one; null for none. */
@@ -95,7 +97,7 @@ export class Client {
   /** Somebody looks at this thread in the list. */
   glance(id) {
     const thread = this.state.threads[id];
-    if (thread?.known && thread.history === null) this.snapshots.glance(thread);
+    if (thread?.known && thread.history === null && id !== this.openId) this.snapshots.glance(thread);
   }
 
   async rename(id, title) {
@@ -184,7 +186,9 @@ export class Client {
       this.#signedOut(error.message);
     } else if (error instanceof Problem) {
       const [kind, id] = what.split(" ");
-      if (kind !== "glance") this.failedReads.add(id);
+      if (kind !== "glance") {
+        this.failedReads.set(id, MISSING.has(error.code) ? "missing" : "failed");
+      }
       this.#owner.onChange();
     } else throw error;
   }
@@ -207,9 +211,17 @@ export class Client {
     this.status = status;
     if (status.phase === "signed_out") this.#isOurs = false;
     if (status.phase !== "live" && status.phase !== "attaching") this.outbox.disconnected();
-    if (status.phase === "live") this.failedReads.clear();
+    if (status.phase === "live") this.#tryAgain();
     this.#readWhatIsMissing();
     this.#owner.onChange();
+  }
+
+  /** The connection is back: what failed to be read without it may be read now. */
+  #tryAgain() {
+    for (const [id, how] of this.failedReads) if (how === "failed") this.failedReads.delete(id);
+    for (const { id, known } of Object.values(this.state.threads)) {
+      if (!known) this.snapshots.readThread(id);
+    }
   }
 
   #signedOut(reason) {

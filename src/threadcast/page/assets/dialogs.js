@@ -14,6 +14,11 @@ export function askWhether({ title, text, action }) {
   return ask(title, h("p", {}, text), action, "danger", () => true);
 }
 
+/** Dismiss the question that is open, if any. */
+export function dismissQuestion() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close("dismiss");
+}
+
 function ask(title, content, action, kind, read) {
   const form = h("form", { method: "dialog" },
     h("h2", {}, title), content,

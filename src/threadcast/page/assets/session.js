@@ -1,7 +1,10 @@
 /**
  * Who is signed in. The token lives in this object only: never in a URL, a storage or a log.
  *
- * On a development server the page asks for tokens by name; only that name outlives a reload.
+ * On a development server the page asks for tokens by name; only that name is kept. A new tab signs
+ * in by the name that was given last in this browser. A tab that has signed in keeps its own, over
+ * reloads too, so that nobody becomes another user by what is done in another tab. Signing out ends
+ * all tabs.
  */
 
 const NAME_KEY = "threadcast.development_name";
@@ -28,9 +31,10 @@ export class Session {
     return this.#name !== null;
   }
 
-  /** The name to sign in with again after a reload; null when there is none. */
+  /** The name to sign in with without being asked; null when there is none. */
   get rememberedName() {
-    return this.dev ? sessionStorage.getItem(NAME_KEY) : null;
+    const latest = this.dev ? localStorage.getItem(NAME_KEY) : null;
+    return latest === null ? null : sessionStorage.getItem(NAME_KEY) ?? latest;
   }
 
   /** @throws {SignedOut} nobody is signed in */
@@ -40,9 +44,20 @@ export class Session {
   }
 
   async signInAs(name) {
-    this.#token = await this.#mint(name);
-    this.#name = name;
-    sessionStorage.setItem(NAME_KEY, name);
+    this.#begin(name, await this.#mint(name));
+    localStorage.setItem(NAME_KEY, name);
+  }
+
+  /**
+   * Sign in by the remembered name.
+   *
+   * @throws {SignedOut} the server does not take it, or somebody signed out meanwhile
+   */
+  async signInAgain() {
+    const name = this.rememberedName;
+    const token = await this.#mint(name);
+    if (this.rememberedName !== name) throw new SignedOut("Please sign in again.");
+    this.#begin(name, token);
   }
 
   /** @throws {SignedOut} the text cannot be a token */
@@ -55,18 +70,39 @@ export class Session {
 
   /** Get a fresh token for the same user; calls that meet share one request. */
   renew() {
-    if (this.#name === null) return Promise.reject(new SignedOut("Please sign in again."));
-    this.#renewal ??= this.#mint(this.#name)
-      .then((token) => { this.#token = token; })
+    const name = this.#name;
+    if (name === null) return Promise.reject(new SignedOut("Please sign in again."));
+    this.#renewal ??= this.#mint(name)
+      .then((token) => { if (this.#name === name) this.#token = token; })
       .finally(() => { this.#renewal = null; });
     return this.#renewal;
   }
 
-  /** @param forget also forget the name */
-  end({ forget }) {
+  /** Sign out here. */
+  end() {
     this.#token = null;
     this.#name = null;
-    if (forget) sessionStorage.removeItem(NAME_KEY);
+    sessionStorage.removeItem(NAME_KEY);
+  }
+
+  /** Sign out here, and on a development server in the other tabs of this browser. */
+  endEverywhere() {
+    this.end();
+    localStorage.removeItem(NAME_KEY);
+  }
+
+  /** @param act called when another tab signed out everywhere */
+  onEndedElsewhere(act) {
+    addEventListener("storage", ({ key, newValue, storageArea }) => {
+      if (!this.dev || storageArea !== localStorage || newValue !== null) return;
+      if (key === NAME_KEY || key === null) act();
+    });
+  }
+
+  #begin(name, token) {
+    this.#token = token;
+    this.#name = name;
+    sessionStorage.setItem(NAME_KEY, name);
   }
 
   async #mint(name) {

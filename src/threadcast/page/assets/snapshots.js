@@ -1,7 +1,7 @@
 /** Reads over HTTP what was there before the events that the connection brings. */
 
 import { emptyHistory, foldIntoHistory } from "./history.js";
-import { beginReading, failReading, finishReading, withGlance, withThreadPage,
+import { beginReading, failReading, finishReading, withRunning, withThreadPage,
   withThreadSnapshot } from "./state.js";
 
 const GLANCES_AT_ONCE = 2;
@@ -33,14 +33,15 @@ export class Snapshots {
   /** A thread that only events told of. */
   readThread(id) {
     return this.#guard(`thread ${id}`, async () => {
-      const { thread } = await this.#api.thread(id);
-      this.#owner.change((state) => withThreadSnapshot(state, thread));
+      const snapshot = await this.#api.thread(id);
+      this.#owner.change((state) => withThreadSnapshot(state, snapshot));
     });
   }
 
-  /** Somebody looks at this thread in the list: find out what the snapshot does not say. */
+  /** Somebody looks at this thread in the list: find out whether a run is under way. */
   async glance(thread) {
-    if (this.#glanced.has(thread.id)) return;
+    const isOld = Date.now() / 1000 - thread.updatedAt > RECENT_S;
+    if (isOld || this.#glanced.has(thread.id)) return;
     this.#glanced.add(thread.id);
     this.#toGlance.push(thread);
     if (this.#glancing === GLANCES_AT_ONCE) return;
@@ -95,22 +96,12 @@ export class Snapshots {
     return history;
   }
 
-  /** The first message, for a title, and whether a run is under way. */
-  async #glance({ id, title, firstMessage, updatedAt, order }) {
-    const glance = { firstMessage: null, runningRun: null, runningAt: 0 };
-    if (!title && firstMessage === null) {
-      const { events } = await this.#api.events(id, { limit: 2 });
-      const message = events.find(({ event_type: type }) => type === "message_created");
-      glance.firstMessage = message?.data.content ?? null;
-    }
-    if (Date.now() / 1000 - updatedAt < RECENT_S) {
-      const { events } = await this.#api.events(id, { after: order - 1, limit: 1 });
-      const last = events[0];
-      if (last?.run_id && !ENDINGS.has(last.event_type)) {
-        Object.assign(glance, { runningRun: last.run_id, runningAt: last.seq });
-      }
-    }
-    this.#owner.change((state) => withGlance(state, id, glance));
+  /** The snapshot says where a thread's latest event is, but not what it is. */
+  async #glance({ id, order }) {
+    const { events } = await this.#api.events(id, { after: order - 1, limit: 1 });
+    const last = events[0];
+    if (!last?.run_id || ENDINGS.has(last.event_type)) return;
+    this.#owner.change((state) => withRunning(state, id, { runId: last.run_id, seq: last.seq }));
   }
 
   async #guard(key, work) {

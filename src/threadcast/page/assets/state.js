@@ -10,7 +10,7 @@
 
 import { emptyHistory, foldIntoHistory, isActive } from "./history.js";
 
-const FIRST_MESSAGE_MAX = 200;
+const PREVIEW_MAX = 80;
 const MOVES_TO_TOP = new Set([
   "thread_created", "message_created", "agent_completed", "agent_failed", "agent_cancelled",
 ]);
@@ -39,31 +39,27 @@ export function applyEvent(state, event) {
 export function withThreadPage(state, page) {
   const threads = { ...state.threads };
   for (const snapshot of page.threads) {
-    const known = threads[snapshot.thread_id];
-    threads[snapshot.thread_id] = { ...(known ?? blankThread(snapshot.thread_id)),
-      ...summaryOf(snapshot) };
+    const known = threads[snapshot.thread_id] ?? blankThread(snapshot.thread_id);
+    threads[snapshot.thread_id] = foldSnapshot(known, snapshot, page.seq);
   }
   return { ...state, threads, seq: state.seq ?? page.seq, olderThreads: page.next };
 }
 
-/** One thread of `GET v1/threads/{thread_id}`. */
-export function withThreadSnapshot(state, snapshot) {
-  const known = state.threads[snapshot.thread_id] ?? blankThread(snapshot.thread_id);
-  return withThread(state, { ...known, ...summaryOf(snapshot) });
+/** An answer of `GET v1/threads/{thread_id}`. */
+export function withThreadSnapshot(state, { thread, seq }) {
+  const known = state.threads[thread.thread_id] ?? blankThread(thread.thread_id);
+  return withThread(state, foldSnapshot(known, thread, seq));
 }
 
 /**
- * What a glance at a thread's first and latest events tells: a title for it, and a running run.
+ * A glance at a thread's latest event told that a run is under way.
  *
- * @param runningAt seq of the event that tells of the run; events since then know better
+ * @param seq that of the event; events since then and a history know better
  */
-export function withGlance(state, id, { firstMessage, runningRun, runningAt }) {
+export function withRunning(state, id, { runId, seq }) {
   const thread = state.threads[id];
-  if (thread === undefined) return state;
-  const isRunning = runningRun !== null && thread.order <= runningAt;
-  const active = isRunning ? { ...thread.active, [runningRun]: true } : thread.active;
-  const text = thread.firstMessage ?? firstMessage?.slice(0, FIRST_MESSAGE_MAX) ?? null;
-  return withThread(state, { ...thread, firstMessage: text, active });
+  if (thread === undefined || thread.history !== null || thread.order > seq) return state;
+  return withThread(state, { ...thread, active: { ...thread.active, [runId]: true } });
 }
 
 /** From here on, events of this thread wait until its history has been read. */
@@ -109,7 +105,7 @@ export function isRunning(thread) {
 }
 
 export function titleOf(thread) {
-  return thread.title || firstLine(thread.firstMessage) || "New conversation";
+  return thread.title || firstLine(thread.preview) || "New conversation";
 }
 
 /** Threads, the one with the latest message or answer first. */
@@ -118,7 +114,12 @@ export function threadsInOrder(state) {
 }
 
 function firstLine(text) {
-  return text?.trim().split("\n", 1)[0].slice(0, 80) ?? "";
+  return text?.trim().split("\n", 1)[0] ?? "";
+}
+
+/** How a thread begins, as the server says it in `preview`. */
+function previewOf(content) {
+  return [...content.trimStart().slice(0, 2 * PREVIEW_MAX)].slice(0, PREVIEW_MAX).join("");
 }
 
 function withThread(state, thread) {
@@ -127,7 +128,7 @@ function withThread(state, thread) {
 
 function blankThread(id) {
   return {
-    id, title: null, metadata: {}, known: false, order: 0, updatedAt: 0, firstMessage: null,
+    id, title: null, titleSeq: 0, preview: null, metadata: {}, known: false, order: 0, updatedAt: 0,
     active: {}, history: null, waiting: null, hasGap: false,
   };
 }
@@ -139,11 +140,15 @@ function newThread(id, event) {
   return { ...thread, known: true, history: emptyHistory(event.seq, false) };
 }
 
-function summaryOf(snapshot) {
-  return {
-    title: snapshot.title, metadata: snapshot.metadata, known: true,
-    order: snapshot.last_seq, updatedAt: snapshot.updated_at,
+/** A snapshot is true at `seq`; what events since then told stays. */
+function foldSnapshot(thread, snapshot, seq) {
+  const next = {
+    ...thread, known: true, preview: thread.preview ?? snapshot.preview,
+    order: Math.max(thread.order, snapshot.last_seq),
+    updatedAt: Math.max(thread.updatedAt, snapshot.updated_at),
   };
+  if (thread.titleSeq > seq) return next;
+  return { ...next, title: snapshot.title, metadata: snapshot.metadata };
 }
 
 function foldSummary(thread, event) {
@@ -152,11 +157,12 @@ function foldSummary(thread, event) {
     next = { ...next, order: event.seq, updatedAt: event.timestamp };
   }
   if (event.event_type === "thread_created" || event.event_type === "thread_updated") {
-    next = { ...next, title: event.data.title ?? null, metadata: event.data.metadata ?? {} };
+    const { title = null, metadata = {} } = event.data;
+    next = { ...next, title, metadata, titleSeq: event.seq };
   }
-  const isFirst = next.firstMessage === null && next.history !== null && !next.history.hasEarlier;
-  if (event.event_type === "message_created" && isFirst && next.history.order.length === 0) {
-    next = { ...next, firstMessage: event.data.content.slice(0, FIRST_MESSAGE_MAX) };
+  // Of a thread that is not known yet, this need not be the first message.
+  if (event.event_type === "message_created" && next.known && next.preview === null) {
+    next = { ...next, preview: previewOf(event.data.content) };
   }
   return next;
 }

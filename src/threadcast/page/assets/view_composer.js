@@ -49,8 +49,11 @@ export function composerView({ form, text, stop, note }, actions) {
   });
 
   return {
-    /** @param canStop whether a run of the open thread is under way */
-    update({ key, canStop, isStopping }) {
+    /**
+     * @param canStop whether a run of the open thread is under way
+     * @param isClosed whether there is nowhere to write to
+     */
+    update({ key, canStop, isStopping, isClosed }) {
       if (key !== openKey) {
         drafts.set(openKey, text.value);
         text.value = drafts.get(key) ?? "";
@@ -58,6 +61,7 @@ export function composerView({ form, text, stop, note }, actions) {
         openKey = key;
         fit();
       }
+      form.hidden = isClosed;
       stop.hidden = !canStop;
       stop.disabled = isStopping;
     },
@@ -71,11 +75,14 @@ export function composerView({ form, text, stop, note }, actions) {
       text.focus();
     },
     focus() {
+      form.hidden = false;
       if (matchMedia("(pointer: fine)").matches) text.focus({ preventScroll: true });
     },
     clear() {
       drafts.clear();
       text.value = "";
+      note.textContent = "";
+      fit();
     },
   };
 }

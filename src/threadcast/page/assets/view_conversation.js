@@ -17,6 +17,7 @@ export function conversationView(place, jump, actions) {
   const note = h("p", { class: "note loading" }, "Loading…");
   const failed = h("p", { class: "note" }, "This conversation could not be read. ",
     h("button", { class: "quiet", type: "button", onclick: actions.read }, "Try again"));
+  const missing = missingView(actions);
   const empty = emptyView(actions);
   const follower = new Follower(place, jump);
   const views = new Map();
@@ -36,7 +37,8 @@ export function conversationView(place, jump, actions) {
     follower.follow();
   }
 
-  function elements({ history, hasFailed, entries, context, isDraft }) {
+  function elements({ history, failure, entries, context, isDraft }) {
+    if (failure === "missing") return [missing];
     const runs = (history?.order ?? []).map((id) => {
       const view = viewOf(id, () => runView(id, actions));
       const run = history.runs[id];
@@ -50,20 +52,31 @@ export function conversationView(place, jump, actions) {
       return view.element;
     });
     if (isDraft && pending.length === 0) return [empty];
-    const isMissing = history === null && !isDraft;
+    const isUnread = history === null && !isDraft;
     return [
-      isMissing && (hasFailed ? failed : note), history?.hasEarlier && earlier, runs, pending,
+      isUnread && (failure === null ? note : failed), history?.hasEarlier && earlier, runs, pending,
     ];
   }
 
   return {
-    /** @param model `{ key, history, hasFailed, entries, context, isDraft }` */
+    /** @param model `{ key, history, failure, entries, context, isDraft }` */
     update(model) {
       open(model.key);
+      const wasMissing = missing.isConnected;
       follower.keep(() => setChildren(list, elements(model)));
+      // The box that had the focus is gone.
+      if (missing.isConnected && !wasMissing) missing.querySelector("button").focus();
     },
     follow: () => follower.follow(),
   };
+}
+
+function missingView(actions) {
+  return h("div", { class: "empty", role: "alert" },
+    h("h2", {}, "This conversation does not exist."),
+    h("p", {}, "It may have been deleted, or the link is not complete."),
+    h("button", { class: "primary", type: "button", onclick: actions.startNew },
+      "Start a new conversation"));
 }
 
 function emptyView(actions) {
