@@ -14,6 +14,7 @@ _NAMED_IN_THE_DOCS = {
     "AsyncConnectionStateManager",
     "ConfigurationError",
     "Event",
+    "EventShapeError",
     "EventType",
     "InvalidContextError",
     "RequestScopedSessionFactory",

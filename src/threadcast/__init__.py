@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from .session import RequestScopedSessionFactory, ThreadRepository
     from .settings import Settings
     from .websocket_manager import WebSocketManager
-    from .wire.normalize import normalize_event
+    from .wire.normalize import EventShapeError, normalize_event
 
 __all__ = [
     "Agent",
     "AsyncConnectionStateManager",
     "ConfigurationError",
     "Event",
+    "EventShapeError",
     "EventType",
     "InvalidContextError",
     "RequestScopedSessionFactory",
@@ -58,6 +59,7 @@ _MODULE_OF_NAME = {
     "AsyncConnectionStateManager": "connection_state",
     "ConfigurationError": "errors",
     "Event": "events",
+    "EventShapeError": "wire.normalize",
     "EventType": "events",
     "InvalidContextError": "errors",
     "RequestScopedSessionFactory": "session",

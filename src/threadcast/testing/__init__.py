@@ -1,1 +1,37 @@
 """The public test kit: what the project's own tests use, for the tests of others too."""
+
+from __future__ import annotations
+
+from .checker import Anomaly, AnomalyKind, check
+from .clock import ManualClock
+from .history import (
+    Attach,
+    Invoke,
+    Left,
+    Ok,
+    Receive,
+    Record,
+    Rejected,
+    Stored,
+    Unknown,
+    decode_history,
+    encode_record,
+)
+
+__all__ = [
+    "Anomaly",
+    "AnomalyKind",
+    "Attach",
+    "Invoke",
+    "Left",
+    "ManualClock",
+    "Ok",
+    "Receive",
+    "Record",
+    "Rejected",
+    "Stored",
+    "Unknown",
+    "check",
+    "decode_history",
+    "encode_record",
+]

@@ -14,8 +14,6 @@ from typing import Any, Literal
 from ..events import TERMINAL_EVENTS, EventType
 from .history import Attach, Invoke, Left, Ok, Receive, Record, Rejected, Stored, Unknown
 
-__all__ = ["Anomaly", "AnomalyKind", "check"]
-
 AnomalyKind = Literal[
     "after_terminal",
     "backwards",

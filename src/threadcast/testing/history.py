@@ -11,20 +11,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = [
-    "Attach",
-    "Invoke",
-    "Left",
-    "Ok",
-    "Receive",
-    "Record",
-    "Rejected",
-    "Stored",
-    "Unknown",
-    "decode_history",
-    "encode_record",
-]
-
 
 class _Line(msgspec.Struct, frozen=True, tag_field="op", tag=str.lower, omit_defaults=True):
     """One line; `op` names its kind."""
