@@ -19,6 +19,12 @@ from ..errors import OutcomeUnknown, ThreadcastError
 from ..events import Event
 from ..ids import UnifiedIdGenerator
 from ..wire.commands import CancelRun, Command, CreateThread, Ping, Respond, SendMessage
+from ..wire.connection_data import (
+    CancelRunAccepted,
+    CreateThreadAccepted,
+    PingAccepted,
+    RespondAccepted,
+)
 from .backoff import Backoff
 from .buffer import HandOver
 from .endpoint import endpoint_of
@@ -51,22 +57,6 @@ class Sent(msgspec.Struct, frozen=True):
     seq: int
     duplicate: bool
     client_message_id: str = ""
-
-
-class _ThreadMade(msgspec.Struct):
-    thread_id: str
-
-
-class _RunCancelled(msgspec.Struct):
-    status: str
-
-
-class _InputTaken(msgspec.Struct):
-    seq: int
-
-
-class _Pong(msgspec.Struct):
-    timestamp: float
 
 
 def ignore_state(_state: ClientState) -> None:
@@ -227,7 +217,7 @@ class Client:
             repeatable=False,
             hint="a thread_created event tells whether it was made",
         )
-        return read_answer(data, _ThreadMade).thread_id
+        return read_answer(data, CreateThreadAccepted).thread_id
 
     async def cancel_run(self, run_id: str) -> str:
         """Ask for the end of a run and return its status; repeating it changes nothing.
@@ -239,7 +229,7 @@ class Client:
         data = await self._ask(
             lambda command_id: CancelRun(id=command_id, run_id=run_id), repeatable=True
         )
-        return read_answer(data, _RunCancelled).status
+        return read_answer(data, CancelRunAccepted).status
 
     async def respond(self, run_id: str, input_id: str, value: Any) -> int:
         """Answer a run's question; return the seq of the `input_received` event.
@@ -256,12 +246,12 @@ class Client:
             repeatable=False,
             hint="an input_received event tells whether it was taken",
         )
-        return read_answer(data, _InputTaken).seq
+        return read_answer(data, RespondAccepted).seq
 
     async def ping(self) -> float:
         """The server's wall time, in seconds since the epoch."""
         data = await self._ask(lambda command_id: Ping(id=command_id), repeatable=True)
-        return read_answer(data, _Pong).timestamp
+        return read_answer(data, PingAccepted).timestamp
 
     async def _ask(
         self, command: Callable[[str], Command], *, repeatable: bool, hint: str = ""

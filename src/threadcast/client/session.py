@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -20,6 +19,7 @@ from ..errors import OutcomeUnknown, ThreadcastError
 from ..events import Event
 from ..ids import UnifiedIdGenerator
 from ..wire.commands import Attach, Authenticate, Command
+from ..wire.connection_data import AuthenticateAccepted
 from .buffer import HandOver
 from .endpoint import Endpoint
 from .in_flight import InFlight
@@ -45,10 +45,6 @@ log = logging.getLogger(__name__)
 _COMMANDS_IN_FLIGHT_MAX = 16
 
 Item = Event | Reset
-
-
-class _Renewed(msgspec.Struct):
-    expires_at: float
 
 
 class Session:
@@ -278,7 +274,7 @@ class Session:
             try:
                 token = await self._tokens.get()
                 data = await self.ask(Authenticate(id=command_id, token=token), repeatable=False)
-                expires_at = read_answer(data, _Renewed).expires_at
+                expires_at = read_answer(data, AuthenticateAccepted).expires_at
             except ThreadcastError as error:
                 log.warning("the token could not be renewed: %s", error.code)
             except OSError as error:
