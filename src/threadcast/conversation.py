@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TypeVar
 
 from .auth.identity import Identity, accept_renewal
 from .connection import Connection, position_of
@@ -41,8 +41,9 @@ from .wire.connection_data import (
     SendMessageAccepted,
 )
 
+T = TypeVar("T")
+
 _ERROR_WINDOW_S = 60.0
-_Describe = Callable[[str, Any], CommandAccepted]
 
 
 class Conversation:
@@ -185,7 +186,7 @@ class Conversation:
             context.user_id, run.thread_id, run_id, connection_id=context.connection_id
         )
 
-    def _spawn(self, command_id: str, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, command_id: str, work: Coroutine[object, None, None]) -> None:
         self._in_flight.add(command_id)
 
         async def guarded() -> None:
@@ -197,7 +198,9 @@ class Conversation:
 
         self._services.tasks.start(guarded())
 
-    def _submit(self, command_id: str, unit: Unit[Any], describe: _Describe) -> None:
+    def _submit(
+        self, command_id: str, unit: Unit[T], describe: Callable[[str, T], CommandAccepted]
+    ) -> None:
         self._in_flight.add(command_id)
 
         def done(outcome: Outcome) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -21,7 +20,7 @@ from .auth.sign_in import SignIn
 from .connection import Connection, ConnectionServices, closing_data
 from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .conversation import Conversation, authenticated, rejection_data
-from .edge import FRAMES_EXTENSION, text_frame
+from .edge import FRAMES_EXTENSION, FrameWriter, text_frame
 from .errors import ERRORS, ThreadcastError
 from .events import ConnectionEventType, connection_event
 from .outbound import (
@@ -85,17 +84,20 @@ class Visit:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept, and return when the client or the server has ended it."""
         lines = self._handshake.offer.chosen == PROTOCOL_LINES
-        writer = scope["extensions"].get(FRAMES_EXTENSION) if "extensions" in scope else None
+        extensions = scope.get("extensions") or {}
+        writer: FrameWriter | None = extensions.get(FRAMES_EXTENSION)
         await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
         self._state.move(ConnectionState.AUTHENTICATING)
+        buffer_max_bytes = self._services.settings.send_buffer_max_bytes
         outbound: Outbound
+        close: Callable[[int, str], None]
         queued: QueuedOutbound | None = None
         if writer is not None:
-            writer.set_write_limits(high_bytes=self._services.settings.send_buffer_max_bytes)
+            writer.set_write_limits(high_bytes=buffer_max_bytes)
             writer.closing_frame = self._last_frame
             outbound, close = FrameOutbound(writer, lines=lines), writer.close
         else:
-            queued = _queued(send, lines=lines, settings=self._services.settings)
+            queued = _queued(send, lines=lines, limit_bytes=buffer_max_bytes)
             outbound, close = queued, self._closer(queued, send)
         try:
             await self._talk(receive, outbound, close, writer)
@@ -122,7 +124,7 @@ class Visit:
         receive: Receive,
         outbound: Outbound,
         close: Callable[[int, str], None],
-        writer: Any,
+        writer: FrameWriter | None,
     ) -> None:
         identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
@@ -252,7 +254,7 @@ async def _next_text(receive: Receive) -> str:
     return str(text)
 
 
-def _queued(send: Send, *, lines: bool, settings: Any) -> QueuedOutbound:
+def _queued(send: Send, *, lines: bool, limit_bytes: int) -> QueuedOutbound:
     def send_text(chunk: bytes) -> Awaitable[None]:
         return send({"type": "websocket.send", "text": chunk.decode()})
 
@@ -260,5 +262,5 @@ def _queued(send: Send, *, lines: bool, settings: Any) -> QueuedOutbound:
         send_text,
         form_events=frames_of_lines if lines else frames_of_text,
         form_said=lambda payload: payload,
-        limit_bytes=settings.send_buffer_max_bytes,
+        limit_bytes=limit_bytes,
     )
