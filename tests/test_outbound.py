@@ -182,4 +182,7 @@ async def test_closing_drops_what_waits() -> None:
     peer.gate.close()
     async with queued(peer) as outbound:
         outbound.say(b"never")
+    peer.gate.open()
+    outbound.say(b"too late")  # the answer to a command whose sender has gone
+    await outbound.flushed()
     assert peer.taken == []

@@ -148,7 +148,8 @@ class QueuedOutbound:
             await asyncio.wait([self._task])
 
     async def close(self) -> None:
-        """Drop what still waits."""
+        """Drop what still waits; nothing is taken any more."""
+        self._gone = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
