@@ -8,10 +8,12 @@ import io
 import os
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from live_server import LiveServer
 from program import COMMAND, environment, in_terminal, run
 from threadcast.cli import exits, main
 from threadcast.cli.chat_answers import UnusableAnswer, answer_of, hint_of
@@ -19,7 +21,7 @@ from threadcast.cli.chat_input import LineInput, LineTooLong
 from threadcast.cli.chat_screen import Screen
 from threadcast.cli.chat_transcript import Transcript, compact
 from threadcast.client import Event
-from wire_server import OTHER_FEED, THREAD, Plan, WireServer
+from wire_server import OTHER_FEED, RUN, THREAD, Plan, WireServer
 
 TOKEN = {"THREADCAST_TOKEN": "a.b.c"}
 INPUT = "input_1763629203000_9_5b0d7e13"
@@ -80,8 +82,9 @@ async def test_a_failed_run_is_70_and_said() -> None:
 
     server.on_message = fail
     async with server.running():
-        status, out, _ = await chat(server, stdin="go\n")
-    assert (status, out) == (exits.SOFTWARE, "[failed: too slow (timed_out)]\n")
+        status, out, errors = await chat(server, stdin="go\n")
+    assert (status, out) == (exits.SOFTWARE, "")
+    assert "[failed: too slow (timed_out)]\n" in errors
 
 
 async def test_a_question_is_answered_by_the_next_line() -> None:
@@ -100,8 +103,9 @@ async def test_a_question_is_answered_by_the_next_line() -> None:
     server.on_message, server.on_command = ask, respond
     async with server.running():
         status, out, errors = await chat(server, stdin="go\nmaybe\nyes\n")
-        assert (status, out) == (0, "? Sure? (y/n)\n? Sure? (y/n)\nyou said True\n")
-        assert "expected yes or no" in errors
+        assert (status, out) == (0, "you said True\n")
+        asked = "? Sure? (y/n)\n"
+        assert errors.startswith(f"{asked}[expected yes or no]\n{asked}")
         status, out, errors = await chat(server, stdin="go\n")
         assert status == exits.USAGE
         assert server.commands[-1]["command"] == "cancel_run"
@@ -117,8 +121,9 @@ async def test_a_thread_is_gone_on_with_after_its_history() -> None:
         "next": None,
     }
     async with server.running():
-        status, out, _ = await chat(server, "--thread", THREAD, stdin="new\n")
-    assert (status, out) == (0, "> old\nolder answer\nanswer\n")
+        status, out, errors = await chat(server, "--thread", THREAD, stdin="new\n")
+    assert (status, out) == (0, "answer\n")
+    assert errors.startswith("> old\nolder answer\n[")
     assert server.attaches()[0]["thread_id"] == THREAD
     assert server.attaches()[0]["after"] == 1
 
@@ -191,9 +196,9 @@ async def test_l7_a_reset_is_shown_and_the_thread_is_read_again() -> None:
     ("plan", "status"),
     [
         (Plan(status=401), 77),
-        (Plan(status=403), 77),
+        (Plan(status=403, code="origin_not_allowed"), 77),
         (Plan(status=500), 70),
-        (Plan(status=404), 69),
+        (Plan(status=503), 69),
     ],
 )
 async def test_l2_what_the_server_refuses(plan: Plan, status: int) -> None:
@@ -206,16 +211,75 @@ async def test_l2_what_the_server_refuses(plan: Plan, status: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["chat", "tail"])
-@pytest.mark.parametrize("url", ["nonsense", "http://", "http://u:p@x", "http://127.0.0.1:1"])
-def test_l2_bad_url_and_unreachable_server(
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(status=200),
+        Plan(status=403),
+        Plan(status=403, code="forbidden"),
+        Plan(status=404),
+        Plan(status=404, code="not_found"),
+        Plan(status=426),
+        Plan(status=501),
+    ],
+    ids=lambda plan: f"{plan.status}-{plan.code}",
+)
+async def test_l2_another_server_at_the_url(command: str, plan: Plan) -> None:
+    server = WireServer([plan])
+    async with server.running():
+        status, out, errors = await run(
+            command, "--url", server.url, stdin="go\n", env=with_token()
+        )
+        where = f"no Threadcast server at {server.url} (HTTP {plan.status})"
+    assert (status, out) == (exits.UNAVAILABLE, "")
+    assert errors == f"threadcast: {where}; --url or THREADCAST_URL names another one\n"
+
+
+@pytest.mark.parametrize("arguments", [("tail",), ("chat",), ("tail", "--user", "bob")])
+async def test_l2_a_path_that_a_server_does_not_have(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    with LiveServer(tmp_path, dev=True) as server:
+        url = f"{server.url}/wrong"
+        status, out, errors = await run(*arguments, "--url", url, env=environment())
+        signed_in = await run(*arguments, "--url", url, env=with_token())
+    assert (status, out) == (exits.UNAVAILABLE, "")
+    assert errors.startswith(f"threadcast: no Threadcast server at {url} (HTTP 404); --url ")
+    if "--user" not in arguments:
+        assert signed_in[0] == exits.UNAVAILABLE
+        assert signed_in[2].startswith(f"threadcast: no Threadcast server at {url} (HTTP 403); ")
+
+
+@pytest.mark.parametrize("command", ["chat", "tail"])
+@pytest.mark.parametrize("url", ["nonsense", "http://", "http://u:p@x", "http://x?token=u:p"])
+def test_l2_what_is_no_url_is_64(
     command: str, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("THREADCAST_TOKEN", "a.b.c")
-    assert main([command, "--url", url]) == exits.UNAVAILABLE
+    assert main([command, "--url", url]) == exits.USAGE
     errors = capsys.readouterr().err
+    assert errors.startswith("threadcast: --url: expected ")
     assert errors.count("\n") == 1
     assert "u:p" not in errors
-    assert main([command, "--url", url, "-v"]) == exits.UNAVAILABLE
+
+
+@pytest.mark.parametrize("command", ["chat", "tail"])
+@pytest.mark.parametrize("token", [{}, TOKEN], ids=["development", "token"])
+def test_l2_a_server_that_cannot_be_reached_is_69_and_named(
+    command: str,
+    token: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, text in token.items():
+        monkeypatch.setenv(name, text)
+    arguments = [command, "--url", "http://127.0.0.1:1"]
+    assert main(arguments) == exits.UNAVAILABLE
+    errors = capsys.readouterr().err
+    assert errors.startswith("threadcast: cannot reach the server at http://127.0.0.1:1: ")
+    assert "--url" in errors
+    assert errors.count("\n") == 1
+    assert main([*arguments, "-v"]) == exits.UNAVAILABLE
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -235,7 +299,9 @@ async def test_l2_tls_to_a_plain_port() -> None:
         (["--token", "a", "--user", "b"], 64, "expected one of"),
         (["--token-file", "/nowhere/at/all"], 77, "No such file"),
         (["--url", "http://example.org"], 77, "no token"),
-        (["--thread", "../x"], 64, "expected an id"),
+        (["--thread", "../x"], 64, '--thread: got "../x", expected a thread\'s id, thread_<word>_'),
+        (["--thread", RUN], 64, "--thread: got a run id, expected a thread's id"),
+        (["--thread", THREAD[:-1]], 64, f'--thread: got "{THREAD[:-1]}", expected'),
         (["--tread", "x"], 64, "--thread"),
     ],
 )
@@ -254,16 +320,28 @@ def test_l1_l5_unusable_options(
     assert "Traceback" not in errors
 
 
-async def test_without_a_token_a_server_that_is_not_for_development_is_77() -> None:
-    server = WireServer()
-    async with server.running():
-        listener = await asyncio.start_server(_no_such_thing, "127.0.0.1", 0)
-        async with listener:
-            port = listener.sockets[0].getsockname()[1]
-            url = f"http://127.0.0.1:{port}"
-            status, _, errors = await run("chat", "--url", url, env=environment())
+async def test_without_a_token_a_server_that_is_not_for_development_is_77(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as server:
+        status, _, errors = await run("chat", "--url", server.url, env=environment())
     assert status == exits.NO_PERMISSION
     assert "set THREADCAST_TOKEN" in errors
+
+
+async def test_without_a_token_another_server_is_69() -> None:
+    async with await asyncio.start_server(_no_such_thing, "127.0.0.1", 0) as listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        status, _, errors = await run("chat", "--url", url, env=environment())
+    assert status == exits.UNAVAILABLE
+    assert f"no Threadcast server at {url} (HTTP 404)" in errors
+
+
+async def test_who_is_signed_in_is_said_where_nobody_said_it(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, dev=True) as server:
+        environ = environment(LOGNAME="ann")
+        unnamed = await run("chat", "--url", server.url, env=environ)
+        named = await run("chat", "--url", server.url, "--user", "bob", env=environ)
+    told = "[signed in as ann, this machine's user; --user names another one]\n"
+    assert (unnamed, named) == ((0, "", told), (0, "", ""))
 
 
 async def _no_such_thing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -299,6 +377,26 @@ async def test_l3_stdout_piped_into_something_that_ends() -> None:
     assert (status, out) == (0, "a line of the answer\n")
     assert "status 141" in errors
     assert "Traceback" not in errors
+
+
+async def test_l3_a_reader_that_goes_while_nothing_is_said() -> None:
+    server = answering("the answer\n")
+    reading, writing = os.pipe()
+    async with server.running():
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, "chat", "--url", server.url),
+            stdin=asyncio.subprocess.PIPE,  # which does not end
+            stdout=writing,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=with_token(),
+        )
+        os.close(writing)
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        with os.fdopen(reading) as reader:
+            assert await asyncio.to_thread(reader.readline) == "the answer\n"
+        async with asyncio.timeout(20):
+            assert await process.wait() == exits.BROKEN_PIPE
 
 
 async def shell(line: str) -> tuple[int, str, str]:
@@ -424,12 +522,13 @@ def free_port() -> int:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def shown_of(*events: tuple[str, dict[str, Any]]) -> str:
-    out = io.StringIO()
-    transcript = Transcript(Screen(out, None, {}), THREAD)
+def shown_of(*events: tuple[str, dict[str, Any]]) -> tuple[str, str]:
+    """What a pipe gets of these events, and what is said beside it."""
+    out, beside = io.StringIO(), io.StringIO()
+    transcript = Transcript(Screen(out, beside, {}), THREAD)
     for seq, (event_type, data) in enumerate(events, start=1):
         transcript.show(Event(event_type, 1.0, "u", data, THREAD, "run", seq))
-    return out.getvalue()
+    return out.getvalue(), beside.getvalue()
 
 
 def test_a_take_over_voids_what_was_streamed() -> None:
@@ -441,7 +540,7 @@ def test_a_take_over_voids_what_was_streamed() -> None:
         ("agent_delta", {"text": "Hello"}),
         ("agent_completed", {"content": "Hello!", "duration_ms": 1}),
     )
-    assert shown == "Hal\n[interrupted; the answer starts again below]\nHello!\n"
+    assert shown == ("Hal\n[interrupted; the answer starts again below]\nHello!\n", "")
 
 
 def test_a_take_over_before_any_text_is_said_too() -> None:
@@ -452,7 +551,25 @@ def test_a_take_over_before_any_text_is_said_too() -> None:
         ("agent_started", started | {"attempt": 2}),
         ("agent_thinking", {"text": "hm"}),
     )
-    assert shown == "hm\n[interrupted; the answer starts again below]\nhm\n"
+    assert shown == ("", "hm\n[interrupted; the answer starts again below]\nhm\n")
+
+
+def test_a_pipe_gets_the_answer_and_all_else_is_said_beside_it() -> None:
+    call = {"tool_call_id": "t1", "tool": "add"}
+    done = {"result": 3, "is_error": False, "duration_ms": 12}
+    answer, beside = shown_of(
+        ("agent_started", {"agent": "demo", "attempt": 1}),
+        ("agent_thinking", {"text": "let me see"}),
+        ("agent_delta", {"text": "It "}),
+        ("tool_executing", call | {"arguments": {"a": 1}}),
+        ("tool_completed", call | done),
+        ("agent_delta", {"text": "is 3."}),
+        ("agent_completed", {"content": "It is 3.", "duration_ms": 1}),
+        ("agent_failed", {"code": "timed_out", "message": "too slow", "retryable": True}),
+    )
+    assert answer == "It is 3.\n"
+    said = ["let me see", '> add {"a":1}', "< add 3 (12 ms)", "[failed: too slow (timed_out)]"]
+    assert beside.splitlines() == said
 
 
 def test_an_answer_that_differs_from_what_was_streamed_is_shown_whole() -> None:
@@ -460,12 +577,12 @@ def test_an_answer_that_differs_from_what_was_streamed_is_shown_whole() -> None:
         ("agent_delta", {"text": "draft"}),
         ("agent_completed", {"content": "final", "duration_ms": 1}),
     )
-    assert shown == "draft\n[the whole answer:]\nfinal\n"
+    assert shown == ("draft\n[the whole answer:]\nfinal\n", "")
 
 
 def test_messages_of_other_devices_are_shown_and_other_threads_are_not() -> None:
     message = {"role": "user", "content": "hi", "client_message_id": "other"}
-    assert shown_of(("message_created", message)) == "(elsewhere) hi\n"
+    assert shown_of(("message_created", message)) == ("", "(elsewhere) hi\n")
     out = io.StringIO()
     transcript = Transcript(Screen(out, None, {}), "thread_other")
     transcript.show(Event("agent_delta", 1.0, "u", {"text": "x"}, THREAD, "run", 1))

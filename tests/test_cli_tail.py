@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 
 import pytest
 
@@ -94,6 +95,26 @@ async def test_l3_a_reader_that_ends_is_quiet() -> None:
             out, errors = await process.communicate()
     assert out.count(b"\n") == 2
     assert errors == b"status 141\n"
+
+
+async def test_l3_a_reader_that_goes_while_nothing_happens() -> None:
+    server = WireServer()
+    server.append("agent_delta", text="x")
+    async with server.running():
+        reading, writing = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, "tail", "--url", server.url, "--after", "0"),
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(THREADCAST_TOKEN="a.b.c"),
+        )
+        os.close(writing)
+        with os.fdopen(reading) as reader:
+            line = await asyncio.to_thread(reader.readline)
+        async with asyncio.timeout(20):
+            _, errors = await process.communicate()
+    assert json.loads(line)["seq"] == 1
+    assert (process.returncode, errors) == (141, b"")
 
 
 async def test_l4_ctrl_c_is_130() -> None:

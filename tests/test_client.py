@@ -258,7 +258,8 @@ async def test_a_credential_of_another_user_does_not_continue() -> None:
         (Plan(close=(4403, "forbidden")), "forbidden"),
         (Plan(close=(4429, "x"), closing={"reconnect": False, "error": "evicted"}), "evicted"),
         (Plan(status=401), "token_invalid"),
-        (Plan(status=403), "forbidden"),
+        (Plan(status=403, code="origin_not_allowed"), "origin_not_allowed"),
+        (Plan(status=403), "unavailable"),
         (Plan(status=404), "unavailable"),
         (Plan(status=302, headers={"Location": "http://example.org/"}), "unavailable"),
     ],
@@ -360,7 +361,9 @@ async def test_unreachable_at_first_is_an_error_and_later_is_not() -> None:
     server = WireServer()
     async with server.running():
         url = server.url
-    with pytest.raises(ServerUnreachable, match="cannot connect"):
+    with pytest.raises(
+        ServerUnreachable, match=f"cannot reach the server at {url}: Connection refused"
+    ):
         async with connect(url, "a.b.c", first_attempts=2, **FAST):
             pass
     port = int(url.rpartition(":")[2])

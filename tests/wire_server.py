@@ -34,6 +34,7 @@ class Plan:
 
     Attributes:
         status: refuse the handshake with this HTTP status and these headers.
+        code: the error code in that answer; without one it is not a Threadcast server's.
         cut_after_frames: cut the TCP connection instead of sending the frame after so many.
         cut_bytes: of the frame that is not sent whole, so many bytes are sent first.
         repeat: after an attach, offer so many events again that the client has.
@@ -46,6 +47,7 @@ class Plan:
     """
 
     status: int | None = None
+    code: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     cut_after_frames: int | None = None
     cut_bytes: int = 0
@@ -158,7 +160,8 @@ class WireServer:
         if plan.status is None:
             return None
         self.plans.pop(0)
-        response = connection.respond(HTTPStatus(plan.status), "{}")
+        body = {} if plan.code is None else {"code": plan.code, "detail": "It is refused."}
+        response = connection.respond(HTTPStatus(plan.status), json.dumps(body))
         response.headers.update(plan.headers)
         return response
 

@@ -18,21 +18,24 @@ from .chat_input import LineInput
 from .chat_screen import Screen
 from .chat_transcript import Transcript
 from .credential import Access, access_options
+from .output_watch import ended_with_its_reader
+from .thread_option import thread_option
 
 _COMMAND_MAX_S = 86_400.0
 
 
 @click.command("chat")
 @access_options
-@click.option("--thread", "thread_id", metavar="ID", help="Go on in this thread.")
+@thread_option("Go on in this thread.")
 @click.pass_context
 def command(context: click.Context, access: Access, thread_id: str | None) -> None:
     """Talk to an agent.
 
     A line is a message. Ctrl-C asks to cancel the run, a second one leaves, as does Ctrl-D. From a
-    pipe, each line is sent when the answer to the one before is there.
+    pipe, each line is sent when the answer to the one before is there, and only answers go to the
+    output; what the agent thinks, asks and does goes to standard error.
     """
-    screen = Screen(sys.stdout, sys.stderr)
+    screen = Screen(sys.stdout, sys.stderr, typed=_stdin_is_a_terminal())
     try:
         status = asyncio.run(_Chat(access, screen).talk(thread_id))
     finally:
@@ -53,18 +56,22 @@ class _Chat:
         """Talk until the input ends or the person leaves; returns the exit status."""
         transcript = Transcript(self._screen, thread_id)
         try:
-            async with Snapshots(self._access.url, self._access.token) as snapshots:
-                cursor = await _history(snapshots, transcript)
-                async with self._client(cursor, thread_id) as client:
-                    talking = Conversation(
-                        client, snapshots, LineInput(_stdin()), self._screen, transcript
-                    )
-                    with self._interrupts(talking), self._way_back(transcript):
-                        return await talking.run()
+            with ended_with_its_reader(sys.stdout):
+                return await self._talk(transcript)
         except asyncio.CancelledError:
             if not self._left:
                 raise
             return exits.INTERRUPTED
+
+    async def _talk(self, transcript: Transcript) -> int:
+        async with Snapshots(self._access.url, self._access.token) as snapshots:
+            cursor = await _history(snapshots, transcript)
+            async with self._client(cursor, transcript.thread_id) as client:
+                talking = Conversation(
+                    client, snapshots, LineInput(_stdin()), self._screen, transcript
+                )
+                with self._interrupts(talking), self._way_back(transcript):
+                    return await talking.run()
 
     @contextlib.contextmanager
     def _way_back(self, transcript: Transcript) -> Iterator[None]:
@@ -143,3 +150,8 @@ def _stdin() -> int | None:
     except OSError:
         return None
     return descriptor
+
+
+def _stdin_is_a_terminal() -> bool:
+    descriptor = _stdin()
+    return descriptor is not None and os.isatty(descriptor)

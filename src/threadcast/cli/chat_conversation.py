@@ -117,7 +117,7 @@ class Conversation:
     async def _reload(self, reset: Reset) -> None:
         """Read the thread again; nothing of before is mixed with what comes now."""
         words = _WORDS.get(reset.reason, reset.reason)
-        self._screen.line(f"[reset: {words}; reading the thread again]")
+        self._screen.aside(f"[reset: {words}; reading the thread again]")
         async with self._reloading:
             self._shown_until = reset.after
             if self._transcript.thread_id is not None:
@@ -199,7 +199,7 @@ class Conversation:
     def _ask(self, question: Question | None) -> None:
         self._asked = None if question is None else question.input_id
         if question is not None:
-            self._screen.line(f"? {question.prompt}{hint_of(question.schema)}")
+            self._screen.aside(f"? {question.prompt}{hint_of(question.schema)}")
         self._screen.prompt(_PROMPT)
 
     async def _use(self, text: str | None, question: Question | None) -> None:

@@ -1,4 +1,4 @@
-"""Where a chat writes: the conversation on one stream, notices on another, nothing raw.
+"""Where a chat writes: the answers on one stream, all else beside them, nothing raw.
 
 What comes from a server is escaped here, so that no text can move the cursor or change a colour.
 """
@@ -19,22 +19,30 @@ class Screen:
 
     Args:
         out: takes the conversation; None where it is closed.
-        notices: takes what is said about the connection; None where it is closed.
+        notices: takes what is said about the connection, and where no person takes part
+            everything but the answers; None where it is closed.
         environ: `NO_COLOR` and `TERM` are looked at.
+        typed: whether a person types the messages.
 
     Attributes:
-        interactive: whether a person looks at the conversation as it comes.
+        interactive: whether a person types, and looks at the conversation as it comes.
         prompted: whether the last thing written is a prompt.
     """
 
     def __init__(
-        self, out: TextIO | None, notices: TextIO | None, environ: Mapping[str, str] = os.environ
+        self,
+        out: TextIO | None,
+        notices: TextIO | None,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        typed: bool = True,
     ) -> None:
         self._out = out
         self._notices = notices
-        self.interactive = out is not None and out.isatty()
+        self._on_terminal = out is not None and out.isatty()
+        self.interactive = self._on_terminal and typed
         plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
-        self._styled = self.interactive and not plain
+        self._styled = self._on_terminal and not plain
         self._open = False
         self.prompted = False
         for stream in (out, notices):
@@ -62,6 +70,13 @@ class Screen:
         safe = printable(text, keep="\n\t")
         self._write(f"\x1b[{style}m{safe}\x1b[0m\n" if style and self._styled else f"{safe}\n")
 
+    def aside(self, text: str, style: str = "") -> None:
+        """A line that is no part of an answer: in the conversation, but not in a piped one."""
+        if self.interactive:
+            self.line(text, style)
+        else:
+            self._beside(printable(text, keep="\n\t"))
+
     def prompt(self, text: str) -> None:
         """Ask for a line; only where a person sees it."""
         if self.interactive:
@@ -77,10 +92,13 @@ class Screen:
 
     def notice(self, text: str) -> None:
         """One line beside the conversation. It never adds a character to a piped conversation."""
-        if self.interactive:
+        self._beside(f"[{printable(text)}]")
+
+    def _beside(self, line: str) -> None:
+        if self._on_terminal:  # which shows both
             self.end_line()
         if self._notices is not None:
-            self._notices.write(f"[{printable(text)}]\n")
+            self._notices.write(f"{line}\n")
             self._notices.flush()
 
     def _leave_prompt(self) -> None:

@@ -126,9 +126,9 @@ class Transcript:
         """Show messages and answers of a snapshot."""
         for message in messages:
             if message.role == "user":
-                self._screen.line(f"> {message.content}", DIM)
+                self._screen.aside(f"> {message.content}", DIM)
             else:
-                self._screen.line(message.content)
+                self._screen.aside(message.content)
 
     def show(self, event: Event) -> None:
         """Show one event; those of other threads and unknown types are passed over.
@@ -150,11 +150,11 @@ class Transcript:
             case AgentStarted():
                 self._started(self._run(run_id), data)
             case AgentThinking():
-                self._screen.line(data.text, DIM)
+                self._screen.aside(data.text, DIM)
             case AgentDelta():
                 self._delta(self._run(run_id), data)
             case ToolExecuting():
-                self._screen.line(f"> {data.tool} {compact(data.arguments)}", DIM)
+                self._screen.aside(f"> {data.tool} {compact(data.arguments)}", DIM)
             case ToolCompleted():
                 self._tool_completed(data)
             case InputRequested():
@@ -177,11 +177,15 @@ class Transcript:
             return
         self._runs.setdefault(event.run_id, ShownRun())
         if not own:
-            self._screen.line(f"(elsewhere) {data.content}", DIM)
+            self._screen.aside(f"(elsewhere) {data.content}", DIM)
 
     def _started(self, run: ShownRun, data: AgentStarted) -> None:
         if data.attempt > max(run.attempt, 1) and (run.attempt or run.pieces):
-            self._screen.line("[interrupted; the answer starts again below]")
+            text = "[interrupted; the answer starts again below]"
+            if run.pieces:
+                self._screen.line(text)  # what stands above it in the same stream is void
+            else:
+                self._screen.aside(text)
         run.attempt = data.attempt
         run.pieces.clear()
         run.whole = True
@@ -194,13 +198,13 @@ class Transcript:
     def _tool_completed(self, data: ToolCompleted) -> None:
         failed = "failed: " if data.is_error else ""
         line = f"< {data.tool} {failed}{compact(data.result)} ({data.duration_ms} ms)"
-        self._screen.line(line, DIM)
+        self._screen.aside(line, DIM)
 
     def _input_received(self, data: InputReceived) -> None:
         if data.input_id in self._answered:
             self._answered.discard(data.input_id)  # the person just typed it
         else:
-            self._screen.line(f"answered: {compact(data.value)}", DIM)
+            self._screen.aside(f"answered: {compact(data.value)}", DIM)
         self._drop_question(data.input_id)
 
     def _drop_question(self, input_id: str) -> None:
@@ -214,9 +218,9 @@ class Transcript:
             case AgentCompleted():
                 self._complete(run, data.content)
             case AgentFailed():
-                self._screen.line(f"[failed: {data.message} ({data.code})]", RED)
+                self._screen.aside(f"[failed: {data.message} ({data.code})]", RED)
             case AgentCancelled():
-                self._screen.line(f"[cancelled: {data.reason}]")
+                self._screen.aside(f"[cancelled: {data.reason}]")
 
     def _complete(self, run: ShownRun, content: str) -> None:
         shown = "".join(run.pieces)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any, TypeVar
 
 import click
 
-from ..client import CommandRejected, UnusableUrl
+from ..client import CommandRejected, ConnectionRefused, ServerUnreachable, UnusableUrl
 from ..client.endpoint import endpoint_of
 from ..client.snapshots import development_token
 from . import exits
+from .printing import printable
 
 Result = TypeVar("Result")
 
@@ -56,13 +58,18 @@ def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
         **kwargs: Any,
     ) -> Result:
         access = access_of(url, token=token, token_file=token_file, user=user)
-        return command(*args, access=access, **kwargs)
+        with _naming_the_url():
+            return command(*args, access=access, **kwargs)
 
     options = (
         click.option(
             "--url", default=DEFAULT_URL, envvar=URL_VARIABLE, help="Server.", show_default=True
         ),
-        click.option("--token", help="Token; others on this machine can see it, so rather:"),
+        click.option(
+            "--token",
+            help=f"Token; others on this machine can see it: rather set {TOKEN_VARIABLE}, or "
+            "use --token-file.",
+        ),
         click.option("--token-file", metavar="FILE", help="File with a token; - reads a line."),
         click.option("--user", help="With a development server: be this user."),
     )
@@ -76,13 +83,14 @@ def access_of(url: str, *, token: str | None, token_file: str | None, user: str 
     """Decide what to sign in with: option, file, `THREADCAST_TOKEN`, or a development token.
 
     Raises:
-        CommandFailed: the URL is unusable (69), or there is no token to be had (77).
+        CommandFailed: the URL is unusable (64), or there is no token to be had (77).
         click.UsageError: more than one was given.
     """
     try:
         endpoint = endpoint_of(url)
     except UnusableUrl as error:
-        raise exits.CommandFailed(str(error), exits.UNAVAILABLE) from None
+        text = f"--{error} (--url or {URL_VARIABLE})"
+        raise exits.CommandFailed(text, exits.USAGE) from None
     if sum(given is not None for given in (token, token_file, user)) > 1:
         raise click.UsageError("expected one of --token, --token-file and --user")
     if not endpoint.secure and not endpoint.loopback:
@@ -98,7 +106,7 @@ def access_of(url: str, *, token: str | None, token_file: str | None, user: str 
     if not endpoint.loopback:
         text = f"no token: set {TOKEN_VARIABLE} or use --token-file"
         raise exits.CommandFailed(text, exits.NO_PERMISSION)
-    return Access(url, _from_development(url, user or _login_name()))
+    return Access(url, _from_development(url, user))
 
 
 def _from_file(name: str) -> str | Callable[[], str]:
@@ -119,15 +127,36 @@ def _from_file(name: str) -> str | Callable[[], str]:
     return read
 
 
-def _from_development(url: str, user: str) -> Callable[[], Awaitable[str]]:
+@contextmanager
+def _naming_the_url() -> Iterator[None]:
+    """Say with an error that comes of a wrong or silent address how to give another one."""
+    try:
+        yield
+    except (ServerUnreachable, ConnectionRefused) as error:
+        if error.code != "unavailable":
+            raise
+        text = f"{error.message}; --url or {URL_VARIABLE} names another one"
+        raise exits.CommandFailed(text, exits.status_of(error)) from error
+
+
+def _from_development(url: str, named: str | None) -> Callable[[], Awaitable[str]]:
+    user = named or _login_name()
+    told = named is not None
+
     async def mint() -> str:
+        nonlocal told
         try:
-            return await development_token(url, user)
+            token = await development_token(url, user)
         except CommandRejected as error:
             if error.server_code not in ("not_found", "method_not_allowed"):
                 raise
             text = f"no token: set {TOKEN_VARIABLE}; the server is not for development"
             raise exits.CommandFailed(text, exits.NO_PERMISSION) from None
+        if not told:
+            told = True
+            who = f"signed in as {printable(user)}, this machine's user"
+            click.echo(f"[{who}; --user names another one]", err=True)
+        return token
 
     return mint
 

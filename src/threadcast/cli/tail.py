@@ -11,7 +11,9 @@ import msgspec
 
 from ..client import ClientState, Event, Phase, Reset, connect
 from .credential import Access, access_options
+from .output_watch import ended_with_its_reader
 from .printing import printable
+from .thread_option import thread_option
 
 _UNSAFE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
@@ -20,7 +22,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 @access_options
 @click.option("--after", type=click.IntRange(0), metavar="SEQ", help="Begin after it; 0: all.")
 @click.option("--feed", metavar="ID", help="The feed that SEQ belongs to.")
-@click.option("--thread", "thread_id", metavar="ID", help="Only this thread.")
+@thread_option("Only this thread.")
 def command(access: Access, after: int | None, feed: str | None, thread_id: str | None) -> None:
     """Print the events of the token's user, one JSON object per line, until Ctrl-C.
 
@@ -32,19 +34,21 @@ def command(access: Access, after: int | None, feed: str | None, thread_id: str 
 async def _follow(
     access: Access, after: int | None, feed: str | None, thread_id: str | None
 ) -> None:
-    async with connect(
+    client = connect(
         access.url,
         access.token,
         after=after,
         feed=feed,
         thread_id=thread_id,
         on_state=_show_state,
-    ) as client:
-        async for item in client:
-            if isinstance(item, Reset):
-                _notice(f"reset: {item.reason}; what follows begins after {item.after}")
-            else:
-                _print(safe_json(item))
+    )
+    with ended_with_its_reader(sys.stdout):
+        async with client:
+            async for item in client:
+                if isinstance(item, Reset):
+                    _notice(f"reset: {item.reason}; what follows begins after {item.after}")
+                else:
+                    _print(safe_json(item))
 
 
 def safe_json(event: Event) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
-import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import (
@@ -18,13 +18,14 @@ from websockets.typing import Subprotocol
 
 from ..auth.credentials import PROTOCOL, PROTOCOL_LINES
 from .endpoint import Endpoint
+from .refusal import is_elsewhere, is_passing, no_server, read_problem
 from .session_rules import Drop
 
 FRAME_MAX_BYTES = 16_777_216
 _FRAMES_WAITING = 4
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_NOT_THIS_PATH = frozenset({"not_found", "forbidden"})
 
 
 class _Connect(open_websocket):
@@ -66,7 +67,7 @@ async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
             proxy=None if endpoint.loopback else True,  # True: as the environment says
         )
     except InvalidStatus as error:
-        raise ConnectionFailed(_drop_of_response(error.response)) from error
+        raise ConnectionFailed(_drop_of_response(endpoint, error.response)) from error
     except InvalidMessage as error:
         raise ConnectionFailed(Drop("the server did not answer in HTTP")) from error
     except InvalidHandshake as error:
@@ -79,9 +80,9 @@ async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
     except TimeoutError as error:
         raise ConnectionFailed(Drop("the server did not answer in time")) from error
     except OSError as error:
-        how = "cannot connect over TLS" if endpoint.secure else "cannot connect"
-        text = error.strerror or str(error) or type(error).__name__
-        raise ConnectionFailed(Drop(f"{how}: {text}")) from error
+        how = " over TLS" if endpoint.secure else ""
+        text = f"cannot reach the server at {endpoint.http_url}{how}: {_reason(error)}"
+        raise ConnectionFailed(Drop(text)) from error
 
 
 def drop_of_close(closed: ConnectionClosed) -> Drop:
@@ -93,25 +94,25 @@ def drop_of_close(closed: ConnectionClosed) -> Drop:
     return Drop("the connection was lost", close_code=1006)
 
 
-class _Problem(msgspec.Struct):
-    code: str | None = None
-    detail: str | None = None
-    title: str | None = None
+def _reason(error: OSError) -> str:
+    """asyncio's own words for what the system said are longer than the system's."""
+    said = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else ""
+    return said or error.strerror or str(error) or type(error).__name__
 
 
-def _drop_of_response(response: Response) -> Drop:
+def _drop_of_response(endpoint: Endpoint, response: Response) -> Drop:
     status = response.status_code
-    try:
-        problem = msgspec.json.decode(response.body or b"{}", type=_Problem)
-    except (ValueError, RecursionError):
-        problem = _Problem()
+    problem = read_problem(response.body)
+    if is_elsewhere(status, problem) or problem.code in _NOT_THIS_PATH:
+        text = no_server(endpoint.http_url, status)
+        return Drop(text, status=status, code="unavailable", lasting=True)
     text = problem.detail or problem.title or response.reason_phrase
     return Drop(
         f"HTTP {status}: {text}",
         status=status,
         code=problem.code,
         retry_after_s=_retry_after_s(response.headers.get("Retry-After")),
-        lasting=status not in _LATER and status != 401,
+        lasting=not is_passing(status) and status != 401,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from ..errors import ERRORS, ThreadcastError
 from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
 from .endpoint import Endpoint, endpoint_of
+from .refusal import is_elsewhere, no_server, read_problem
 from .token_source import TokenCall, TokenSource
 from .words import CommandRejected, ConnectionRefused, ProtocolViolation, ServerUnreachable
 
@@ -33,7 +34,7 @@ class Snapshots:
     Every method raises:
         ConnectionRefused: the credential was not accepted.
         CommandRejected: the server refused the request, `not_found` among others.
-        ServerUnreachable: there was no answer.
+        ServerUnreachable: there was no answer, or it was not a Threadcast server's.
         ProtocolViolation: the answer is unreadable or longer than 64 MiB.
     """
 
@@ -98,13 +99,28 @@ async def development_token(url: str, user_id: str) -> str:
 
     Raises:
         CommandRejected: `not_found` from a server that is not in development mode.
-        ServerUnreachable: there was no answer.
+        ServerUnreachable: there was no answer, or it was not a Threadcast server's.
         UnusableUrl: the URL names no server.
     """
     endpoint = endpoint_of(url)
     async with _http_client(endpoint) as http:
-        body = await _exchange(http, "POST", "/dev/token", json={"user": user_id})
+        try:
+            body = await _exchange(http, "POST", "/dev/token", json={"user": user_id})
+        except CommandRejected as error:
+            if error.server_code == "not_found" and not await _is_a_server(http):
+                text = no_server(endpoint.http_url, error.kind.status)
+                raise ServerUnreachable("unavailable", text) from None
+            raise
     return _read(body, _MintedToken).token
+
+
+async def _is_a_server(http: httpx2.AsyncClient) -> bool:
+    """Whether the URL is a server's own, and not a path that the server there does not have."""
+    try:
+        await _exchange(http, "GET", "/healthz")
+    except CommandRejected:
+        return False
+    return True
 
 
 def _http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
@@ -131,24 +147,21 @@ async def _exchange(
                     raise ProtocolViolation(f"an answer has more than {ANSWER_MAX_BYTES} bytes")
     except httpx2.HTTPError as error:
         text = str(error) or type(error).__name__
-        raise ServerUnreachable("unavailable", f"cannot reach the server: {text}") from error
+        where = f"cannot reach the server at {_url_of(http)}"
+        raise ServerUnreachable("unavailable", f"{where}: {text}") from error
     if answer.status_code != 200:
-        raise _refusal(answer.status_code, bytes(body))
+        raise _refusal(_url_of(http), answer.status_code, bytes(body))
     return bytes(body)
 
 
-class _Problem(msgspec.Struct):
-    code: str | None = None
-    detail: str = ""
-    retryable: bool = False
-    retry_after_ms: int | None = None
+def _url_of(http: httpx2.AsyncClient) -> str:
+    return str(http.base_url).rstrip("/")
 
 
-def _refusal(status: int, body: bytes) -> ThreadcastError:
-    try:
-        problem = msgspec.json.decode(body, type=_Problem)
-    except (ValueError, RecursionError):
-        problem = _Problem()
+def _refusal(url: str, status: int, body: bytes) -> ThreadcastError:
+    problem = read_problem(body)
+    if is_elsewhere(status, problem):
+        return ServerUnreachable("unavailable", no_server(url, status))
     code = problem.code or ("not_found" if status == 404 else "internal")
     text = problem.detail or f"the server answered with HTTP status {status}"
     if status in (401, 403):
@@ -170,11 +183,11 @@ def _page(limit: int, before: str | None) -> dict[str, str | int]:
 
 
 def _segment(text: str) -> str:
-    """An id as one part of a path; ids have no other characters than these.
+    """An id as one part of a path; no id, not even an older system's, has other characters.
 
     Raises:
         ThreadcastError: `bad_id`.
     """
-    if not text or not text.isascii() or not text.replace("_", "").isalnum():
-        raise ThreadcastError("bad_id", "expected an id of letters, digits and underscores")
+    if not text or not text.isascii() or not text.replace("_", "").replace("-", "").isalnum():
+        raise ThreadcastError("bad_id", "expected an id of letters, digits, dashes and underscores")
     return text
