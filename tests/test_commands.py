@@ -27,6 +27,7 @@ from threadcast.wire.commands import (
     SendMessage,
     decode_command,
 )
+from threadcast.wire.fields import AGENT_NAME_MAX_CHARACTERS
 from vector_files import vectors
 
 THREAD_ID, RUN_ID, REQUEST_ID = UnifiedIdGenerator.generate_user_context_ids("u", "chat")
@@ -413,7 +414,7 @@ def test_j12_ids_in_bounds() -> None:
     [
         ("send_message", "content", 1, 65_536),
         ("send_message", "client_message_id", 1, 128),
-        ("send_message", "agent", 1, 128),
+        ("send_message", "agent", 1, AGENT_NAME_MAX_CHARACTERS),
         ("create_thread", "title", 0, 200),
     ],
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from .context import UserExecutionContext
+from .wire.fields import AGENT_NAME_MAX_CHARACTERS
 
 CrashPolicy = Literal["retry", "fail"]
 
@@ -140,8 +141,9 @@ class Agent:
         plain = self.name.replace("-", "").replace("_", "")
         if not (plain.isascii() and plain.isalnum() and self.name == self.name.lower()):
             raise ValueError(f"agent name {self.name!r}: expected a-z, 0-9, '-' and '_'")
-        if len(self.name) > 64:
-            raise ValueError(f"agent name: expected at most 64 characters, got {len(self.name)}")
+        if len(self.name) > AGENT_NAME_MAX_CHARACTERS:
+            expected = f"at most {AGENT_NAME_MAX_CHARACTERS} characters"
+            raise ValueError(f"agent name: expected {expected}, got {len(self.name)}")
         if self.on_crash not in ("retry", "fail"):
             raise ValueError(f"on_crash: expected 'retry' or 'fail', got {self.on_crash!r}")
         if self.timeout_s is not None and not self.timeout_s > 0:

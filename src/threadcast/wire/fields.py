@@ -20,6 +20,7 @@ from .. import runs
 from ..ids import ID_MAX_CHARACTERS
 
 __all__ = [
+    "AGENT_NAME_MAX_CHARACTERS",
     "COMMAND_ID_MAX_CHARACTERS",
     "METADATA_MAX_BYTES",
     "PREVIEW_MAX_CHARACTERS",
@@ -49,6 +50,7 @@ __all__ = [
     "Version",
 ]
 
+AGENT_NAME_MAX_CHARACTERS = 64
 COMMAND_ID_MAX_CHARACTERS = 64
 SEQ_MAX = 2**53 - 1
 """The greatest integer that every JSON reader keeps exactly."""
@@ -153,7 +155,12 @@ InputId = Annotated[
 ]
 
 AgentName = Annotated[
-    str, Meta(min_length=1, max_length=128, description="An agent; none for the default one.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=AGENT_NAME_MAX_CHARACTERS,
+        description="An agent; none for the default one.",
+    ),
 ]
 Preview = Annotated[
     str,
