@@ -65,7 +65,7 @@ def check_jwks_url(url: str, *, allow_private: bool = False) -> httpx2.URL:
 
 
 def _is_private(host: str) -> bool:
-    """`settings_forms.is_private`, and every other spelling of an IPv4 address (127.1, 0x7f.1)."""
+    """`settings.forms.is_private`, and every other spelling of an IPv4 address (127.1, 0x7f.1)."""
     last_label = host.rstrip(".").rpartition(".")[2].lower()
     another_spelling = last_label.isdecimal() or last_label.startswith("0x")
     return is_private(host) or (another_spelling and ip_address(host) is None)

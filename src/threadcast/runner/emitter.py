@@ -98,21 +98,21 @@ class RunEmitter:
             self._outbox.add(EventDraft.of(event_type, data))
 
     def text(self, value: object, name: str) -> str:
-        """Check text; see `run_output.checked_text`."""
+        """Check text; see `output.checked_text`."""
         try:
             return checked_text(value, name)
         except ThreadcastError as error:
             raise self.noted(error) from None
 
     def json(self, value: object) -> bytes:
-        """Check and encode data; see `run_output.checked_json`."""
+        """Check and encode data; see `output.checked_json`."""
         try:
             return checked_json(value, max_bytes=self._event_max_bytes)
         except ThreadcastError as error:
             raise self.noted(error) from None
 
     def draft(self, event_type: EventType, data: EventData, *, untrusted: object) -> EventDraft:
-        """Check and encode an event; see `run_output.checked_draft`."""
+        """Check and encode an event; see `output.checked_draft`."""
         try:
             return checked_draft(
                 event_type, data, untrusted=untrusted, max_bytes=self._event_max_bytes

@@ -1,7 +1,7 @@
 """Every setting, with its unit in its name, its default and its bounds.
 
 A `Settings` value is complete and checked: whoever holds one need not ask again. Reading settings
-from files, the environment and the command line is `settings_sources`' work.
+from files, the environment and the command line is `sources`' work.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One setting's value: how it is written in a file or a variable, and whether it is allowed.
 
-It knows nothing of particular settings, files or the environment: `settings` says which settings
-there are, `settings_sources` where they are read.
+It knows nothing of particular settings, files or the environment: `model` says which settings
+there are, `sources` where they are read.
 """
 
 from __future__ import annotations
