@@ -13,7 +13,7 @@ from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.context import UserExecutionContext
 from threadcast.cursor import Attached, CatchUps, Cursor, Position
 from threadcast.errors import ThreadcastError
-from threadcast.events import EventDraft, JournalEvent
+from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.session import RequestScopedSessionFactory
@@ -145,11 +145,6 @@ class Sink:
         """Whether it has no room."""
         return self.room_events is not None and self.room_events <= 0
 
-    @property
-    def buffered_bytes(self) -> int:
-        """Nothing is buffered here."""
-        return 0
-
     def deliver(self, events: Sequence[JournalEvent]) -> None:
         """Keep events."""
         assert events, "an empty delivery"
@@ -160,9 +155,9 @@ class Sink:
             self.room_events -= len(events)
         self._grew.set()
 
-    def say(self, payload: bytes) -> None:
+    def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
         """Cursors say nothing."""
-        raise AssertionError(payload)
+        raise AssertionError((event_type, payload))
 
     @property
     def seqs(self) -> list[int]:

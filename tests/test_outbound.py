@@ -10,7 +10,7 @@ import pytest
 
 from delivery_scene import Gate
 from threadcast.edge import text_frame
-from threadcast.events import Address, EventType, JournalEvent
+from threadcast.events import Address, ConnectionEventType, EventType, JournalEvent
 from threadcast.outbound import (
     FrameOutbound,
     QueuedOutbound,
@@ -19,6 +19,7 @@ from threadcast.outbound import (
 )
 
 ADDRESS = Address("ann", None, None)
+CAUGHT_UP = ConnectionEventType.CAUGHT_UP
 WAIT_S = 10.0
 
 
@@ -88,7 +89,7 @@ def test_congestion_is_the_transports_and_so_is_its_end() -> None:
     assert writer.on_drain is not None
     writer.on_drain()  # nobody listens yet
     outbound.on_drain = lambda: drains.append("drained")
-    outbound.say(b"x" * 200)
+    outbound.say(CAUGHT_UP, b"x" * 200)
     assert outbound.congested
     assert outbound.buffered_bytes == len(text_frame(b"x" * 200))
     writer.on_drain()
@@ -118,7 +119,7 @@ async def queued(
     outbound = QueuedOutbound(
         peer.send,
         form_events=frames_of_lines if lines else frames_of_text,
-        form_said=lambda payload: None if payload == b"unsaid" else payload,
+        form_said=lambda event_type, payload: event_type.value.encode() + payload,
         limit_bytes=limit_bytes,
     )
     try:
@@ -131,15 +132,14 @@ async def queued(
 async def test_chunks_go_out_in_order(lines: bool) -> None:
     peer = Peer()
     async with queued(peer, lines=lines) as outbound:
-        outbound.say(b"first")
+        outbound.put(b"first")
         outbound.deliver(events(2))
-        outbound.say(b"unsaid")
-        outbound.say(b"last")
+        outbound.say(CAUGHT_UP, b" last")
         await outbound.flushed()
     assert b"\n".join(peer.taken).split(b"\n") == [
         b"first",
         *[event.payload for event in events(2)],
-        b"last",
+        b"caught_up last",
     ]
     assert len(peer.taken) == (3 if lines else 4)
 
@@ -150,16 +150,16 @@ async def test_what_waits_is_counted_and_its_end_is_told_once() -> None:
     async with queued(peer, limit_bytes=100) as outbound:
         outbound.on_drain = drained.set
         peer.gate.close()
-        outbound.say(b"x" * 100)
+        outbound.put(b"x" * 100)
         before = outbound.congested
-        outbound.say(b"y")
+        outbound.put(b"y")
         assert (before, outbound.congested, outbound.buffered_bytes) == (False, True, 101)
         peer.gate.open()
         async with asyncio.timeout(WAIT_S):
             await drained.wait()
         assert (outbound.congested, outbound.buffered_bytes) == (False, 0)
         drained.clear()
-        outbound.say(b"z")
+        outbound.put(b"z")
         await outbound.flushed()
         assert not drained.is_set()
 
@@ -170,9 +170,9 @@ async def test_a_peer_that_is_gone_takes_nothing_more() -> None:
     async with queued(peer, limit_bytes=1) as outbound:
         outbound.on_drain = lambda: drains.append("drained")
         peer.gone = True
-        outbound.say(b"lost")
+        outbound.put(b"lost")
         await outbound.flushed()
-        outbound.say(b"ignored")
+        outbound.put(b"ignored")
         assert (outbound.congested, outbound.buffered_bytes) == (False, 0)
     assert (peer.taken, drains) == ([], ["drained"])  # whoever waits for room is told
 
@@ -181,8 +181,8 @@ async def test_closing_drops_what_waits() -> None:
     peer = Peer()
     peer.gate.close()
     async with queued(peer) as outbound:
-        outbound.say(b"never")
+        outbound.put(b"never")
     peer.gate.open()
-    outbound.say(b"too late")  # the answer to a command whose sender has gone
+    outbound.put(b"too late")  # the answer to a command whose sender has gone
     await outbound.flushed()
     assert peer.taken == []

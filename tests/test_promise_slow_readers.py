@@ -22,6 +22,7 @@ from threadcast.app import WEBSOCKET_PATH, Threadcast
 from threadcast.cli.serve import edge_limits
 from threadcast.connection import Connection
 from threadcast.edge import ServeOptions, build_server
+from threadcast.outbound import FrameOutbound
 from threadcast.settings import Settings
 from threadcast.testing.history import Attach
 
@@ -180,7 +181,8 @@ async def test_what_is_held_for_slow_readers_is_bounded(tmp_path: Path) -> None:
 
     def look() -> None:
         connections = server.connections()
-        held.append(max(one.outbound.buffered_bytes for one in connections))
+        ways_out = [cast(FrameOutbound, one.outbound) for one in connections]
+        held.append(max(one.buffered_bytes for one in ways_out))
         congested.update(one for one in connections if one.outbound.congested)
 
     await server.start()

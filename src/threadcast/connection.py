@@ -177,14 +177,9 @@ class Connection:
     def say(self, event_type: ConnectionEventType, data: msgspec.Struct) -> None:
         """Send a connection event, if the state allows."""
         if self.state.may_answer:
-            self.outbound.say(
-                connection_event(
-                    event_type,
-                    now=self.services.clock.now(),
-                    user_id=self.identity.user_id,
-                    data=data,
-                )
-            )
+            now, user_id = self.services.clock.now(), self.identity.user_id
+            event = connection_event(event_type, now=now, user_id=user_id, data=data)
+            self.outbound.say(event_type, event)
 
     def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
         """Announce the end and close, with what the table says of `code`; idempotent."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from .edge import FrameWriter, text_frame
-from .events import JournalEvent
+from .events import ConnectionEventType, JournalEvent
 
 
 class Outbound(Protocol):
@@ -26,16 +26,11 @@ class Outbound(Protocol):
         """Whether more bytes wait than the limit; events must not be pushed then."""
         ...
 
-    @property
-    def buffered_bytes(self) -> int:
-        """Bytes that wait in this process because the reader does not take them."""
-        ...
-
     def deliver(self, events: Sequence[JournalEvent]) -> None:
         """Write journal events, in order, in one go."""
         ...
 
-    def say(self, payload: bytes) -> None:
+    def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
         """Write one connection event."""
         ...
 
@@ -75,8 +70,8 @@ class FrameOutbound:
         else:
             self._writer.write(b"".join([_frame(event) for event in events]))
 
-    def say(self, payload: bytes) -> None:
-        """Write one connection event."""
+    def say(self, event_type: ConnectionEventType, payload: bytes) -> None:  # noqa: ARG002
+        """Write one connection event; a frame names no type."""
         self._writer.write(text_frame(payload))
 
     def _drained(self) -> None:
@@ -97,7 +92,7 @@ class QueuedOutbound:
     Args:
         send: awaited with each chunk; it waits while the peer does not read.
         form_events: makes chunks of journal events.
-        form_said: makes a chunk of a connection event, or None to leave it out.
+        form_said: makes a chunk of a connection event.
         limit_bytes: more waiting bytes than this is congestion.
 
     The owner must `await close()`.
@@ -108,7 +103,7 @@ class QueuedOutbound:
         send: Callable[[bytes], Awaitable[None]],
         *,
         form_events: Callable[[Sequence[JournalEvent]], list[bytes]],
-        form_said: Callable[[bytes], bytes | None],
+        form_said: Callable[[ConnectionEventType, bytes], bytes],
         limit_bytes: int,
     ) -> None:
         self._send = send
@@ -136,11 +131,13 @@ class QueuedOutbound:
         """Queue journal events."""
         self._put(self._form_events(events))
 
-    def say(self, payload: bytes) -> None:
+    def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
         """Queue one connection event."""
-        chunk = self._form_said(payload)
-        if chunk is not None:
-            self._put([chunk])
+        self.put(self._form_said(event_type, payload))
+
+    def put(self, chunk: bytes) -> None:
+        """Queue a chunk that is no event, as it is."""
+        self._put([chunk])
 
     async def flushed(self) -> None:
         """Wait until nothing waits to be sent."""

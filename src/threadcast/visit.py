@@ -208,7 +208,7 @@ class Visit:
     def _say(
         self, outbound: Outbound, event_type: ConnectionEventType, data: msgspec.Struct
     ) -> None:
-        outbound.say(self._event(event_type, data))
+        outbound.say(event_type, self._event(event_type, data))
 
     def _event(self, event_type: ConnectionEventType, data: msgspec.Struct) -> bytes:
         now = self._services.clock.now()
@@ -261,6 +261,6 @@ def _queued(send: Send, *, lines: bool, limit_bytes: int) -> QueuedOutbound:
     return QueuedOutbound(
         send_text,
         form_events=frames_of_lines if lines else frames_of_text,
-        form_said=lambda payload: payload,
+        form_said=lambda _event_type, payload: payload,
         limit_bytes=limit_bytes,
     )

@@ -87,10 +87,12 @@ class StreamConnection(Connection):
 
     __slots__ = ()
 
+    outbound: QueuedOutbound
+
     def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
         """As every connection; a waiting time is said in the stream's own word, too."""
         if retry_after_ms is not None and not self.state.ended:
-            self.outbound.say(b"retry: %d\n\n" % retry_after_ms)
+            self.outbound.put(b"retry: %d\n\n" % retry_after_ms)
         super().end(code, retry_after_ms=retry_after_ms)
 
 
@@ -162,7 +164,7 @@ class EventStream:
         self._feed = data.feed
         connection.say(ConnectionEventType.ATTACHED, data)
         if connection.state.may_deliver:
-            connection.outbound.say(b"id: %b\n\n" % self._event_id(data.after).encode())
+            connection.outbound.put(b"id: %b\n\n" % self._event_id(data.after).encode())
         connection.flow()
 
     async def _until_over(self, outbound: QueuedOutbound, receive: Receive) -> bool:
@@ -174,7 +176,7 @@ class EventStream:
                     {gone, self._over}, timeout=heartbeat_s, return_when=asyncio.FIRST_COMPLETED
                 )
                 if not (done or outbound.congested):
-                    outbound.say(_HEARTBEAT)
+                    outbound.put(_HEARTBEAT)
             return not gone.done()
         finally:
             gone.cancel()
@@ -214,12 +216,8 @@ class EventStream:
         return f"{self._feed}:{seq}"
 
 
-def _form_said(payload: bytes) -> bytes:
-    """A connection event as a block; what is not JSON is a block already."""
-    if not payload.startswith(b"{"):
-        return payload
-    event_type = payload.split(b'"', 4)[3]  # the envelope begins {"event_type":"..."
-    return event_block(event_type.decode(), payload)
+def _form_said(event_type: ConnectionEventType, payload: bytes) -> bytes:
+    return event_block(event_type.value, payload)
 
 
 def _response_start() -> Message:
