@@ -53,6 +53,17 @@ def test_the_variable_and_a_file_are_used(
     assert claims_of(capsys.readouterr().out, secret)["sub"] == "alice"
 
 
+def test_scopes_are_put_into_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("THREADCAST_JWT_SECRET", SECRET)
+    assert main(["token", "alice", "--scope", "metrics", "--scope", "ops"]) == 0
+    assert claims_of(capsys.readouterr().out, SECRET)["scope"] == "metrics ops"
+    for scope in ("", "metrics ops"):
+        assert main(["token", "alice", "--scope", scope]) == exits.USAGE
+        assert "one word" in capsys.readouterr().err
+
+
 def test_no_secret_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "alice"]) == exits.CONFIGURATION
     assert "serve --dev" in capsys.readouterr().err

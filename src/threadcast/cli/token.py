@@ -37,6 +37,20 @@ def read_lifetime(_context: click.Context, _parameter: click.Parameter, text: st
     return float(lifetime_s)
 
 
+def read_scopes(
+    _context: click.Context, _parameter: click.Parameter, scopes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The scopes, each one word: a token holds them with spaces between.
+
+    Raises:
+        click.BadParameter: one is empty or several words.
+    """
+    for scope in scopes:
+        if scope.split() != [scope]:
+            raise click.BadParameter("expected one word; give the option once for each scope")
+    return scopes
+
+
 @click.command("token")
 @click.argument("user")
 @click.option("--database", metavar="URL", help="The server's database; its secret is beside it.")
@@ -51,6 +65,14 @@ def read_lifetime(_context: click.Context, _parameter: click.Parameter, text: st
     help="How long it is good for: 15min, 1h, 7d.",
 )
 @click.option("--plan", metavar="NAME", help="The user's plan.")
+@click.option(
+    "--scope",
+    "scopes",
+    callback=read_scopes,
+    multiple=True,
+    metavar="SCOPE",
+    help="What else it may do: metrics reads /metrics from elsewhere. Repeatable.",
+)
 @config_option
 def command(
     user: str,
@@ -58,6 +80,7 @@ def command(
     secret_file: Path | None,
     lifetime_s: float,
     plan: str | None,
+    scopes: tuple[str, ...],
     config_path: Path | None,
 ) -> None:
     """Print a token for USER, for development.
@@ -74,6 +97,7 @@ def command(
         now=SystemClock().now(),
         lifetime_s=lifetime_s,
         plan=plan,
+        scopes=scopes,
         audience=settings.jwt_audience,
         issuer=settings.jwt_issuer,
         token_id=UnifiedIdGenerator.generate_base_id("token"),
