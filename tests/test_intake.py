@@ -8,6 +8,7 @@ import pytest
 
 from threadcast.agent import Agent, Run
 from threadcast.auth.identity import Identity
+from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.intake import Intake
 from threadcast.settings import Settings
@@ -34,7 +35,10 @@ def intake(clock: ManualClock | None = None, **settings: Any) -> Intake:
 
 
 def message(made: Intake, identity: Identity = ANN, **fields: Any) -> SendMessage:
-    return made.message(identity, **{"content": "hello", "client_message_id": "k", **fields})
+    thread_id = fields.get("thread_id")
+    context = UserExecutionContext.create(identity.user_id, "chat", thread_id=thread_id)
+    wanted = {"content": "hello", "client_message_id": "k", **fields}
+    return made.message(identity, context, **wanted)
 
 
 def refusal(made: Intake, identity: Identity = ANN, **fields: Any) -> ThreadcastError:

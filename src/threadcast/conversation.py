@@ -146,15 +146,21 @@ class Conversation:
 
     def _send_message(self, command: commands.SendMessage) -> None:
         self._admit_work()
+        context = UserExecutionContext.create(
+            self._connection.identity.user_id,
+            "chat",
+            thread_id=command.thread_id,
+            connection_id=self._connection.context.connection_id,
+        )
         unit = self._services.intake.message(
             self._connection.identity,
+            context,
             content=command.content,
             client_message_id=command.client_message_id,
             thread_id=command.thread_id,
             agent=command.agent,
             on_busy=command.on_busy,
             on_disconnect=command.on_disconnect,
-            connection_id=self._connection.context.connection_id,
         )
         self._submit(command.id, unit, message_accepted)
 

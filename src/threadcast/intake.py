@@ -46,6 +46,7 @@ class Intake:
     def message(
         self,
         identity: Identity,
+        context: UserExecutionContext,
         *,
         content: str,
         client_message_id: str,
@@ -53,9 +54,14 @@ class Intake:
         agent: str | None = None,
         on_busy: OnBusy = "queue",
         on_disconnect: OnDisconnect = "continue",
-        connection_id: str | None = None,
     ) -> SendMessage:
         """The unit that stores a message and its run. All fields are already well-formed.
+
+        Args:
+            identity: whose.
+            context: that user's, with the ids that the message and its run will have.
+            content, client_message_id, agent, on_busy, on_disconnect: as they were sent.
+            thread_id: where the message goes; None makes a new thread, that of `context`.
 
         Raises:
             ThreadcastError: `unknown_agent`, or `rate_limited` with the time to wait.
@@ -66,9 +72,7 @@ class Intake:
             identity.plan or "", self._settings.max_runs_per_user
         )
         return SendMessage(
-            context=UserExecutionContext.create(
-                identity.user_id, "chat", thread_id=thread_id, connection_id=connection_id
-            ),
+            context=context,
             new_thread=thread_id is None,
             content=content,
             client_message_id=client_message_id,

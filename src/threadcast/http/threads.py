@@ -5,7 +5,7 @@ Every snapshot is read in one session and carries the `seq` at which it is true.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import msgspec
 from starlette.types import ASGIApp
@@ -110,6 +110,7 @@ async def send_message(call: UserCall) -> ASGIApp:
     body = await call.body(SendMessageBody)
     unit = call.node.intake.message(
         call.identity,
+        call.in_thread(thread_id),
         content=body.content,
         client_message_id=_client_message_id(body.client_message_id, key),
         thread_id=thread_id,
@@ -117,7 +118,7 @@ async def send_message(call: UserCall) -> ASGIApp:
         on_busy=body.on_busy,
         on_disconnect=body.on_disconnect,
     )
-    result = await call.node.journal.append(replace(unit, context=call.in_thread(thread_id)))
+    result = await call.node.journal.append(unit)
     answer = MessageAcceptedAnswer(
         thread_id=result.thread_id,
         run_id=result.run_id,
