@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message
 from threadcast.agent import Agent, Run
 from threadcast.auth.dev_tokens import mint
 from threadcast.clock import Clock
-from threadcast.http import http_routes, unknown_path
+from threadcast.http import http_routes
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.node import Node
 from threadcast.settings import Settings
@@ -71,7 +71,7 @@ class World:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.app: ASGIApp = Router(routes=[*http_routes(node), unknown_path(node)])
+        self.app: ASGIApp = Router(routes=http_routes(node))
 
     def client(
         self, user_id: str | None = None, *, address: str = "203.0.113.7", **more: Any

@@ -14,7 +14,7 @@ from .agent import Agent
 from .agents import default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
-from .http import host_check, http_routes, unknown_path
+from .http import host_check, http_routes
 from .node import Node
 from .page import page_routes
 from .settings import Settings
@@ -67,14 +67,8 @@ class Threadcast:
 
     def asgi(self) -> ASGIApp:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
-        site = Starlette(
-            routes=[
-                *http_routes(self.node),
-                *page_routes(dev=self.node.settings.dev, refuse=host_check(self.node)),
-                unknown_path(self.node),
-            ],
-            lifespan=self.lifespan,
-        )
+        pages = page_routes(dev=self.node.settings.dev, refuse=host_check(self.node))
+        site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":

@@ -5,6 +5,6 @@ each kind of thing. Handlers may not know other users' rows, sockets or how toke
 """
 
 from .hosts import host_check
-from .routes import http_routes, unknown_path
+from .routes import http_routes
 
-__all__ = ["host_check", "http_routes", "unknown_path"]
+__all__ = ["host_check", "http_routes"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.routing import BaseRoute, Route
 
 from ..node import Node
@@ -9,11 +11,12 @@ from . import connections, operations, runs, sessions, sse, threads
 from .entrance import Entrance, ForAnyone, ForUser, Resource
 
 
-def http_routes(node: Node) -> list[BaseRoute]:
-    """The API's routes; `unknown_path` belongs behind them and behind all others.
+def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
+    """All routes: the API's, then `pages`, then a `not_found` for every other path.
 
     Args:
         node: the server's parts; they need not be started yet.
+        pages: routes that are no resources of the API.
     """
     entrance = Entrance(node)
 
@@ -55,9 +58,6 @@ def http_routes(node: Node) -> list[BaseRoute]:
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
         at("/dev/token", **dev),
+        *pages,
+        at("/{path:path}"),
     ]
-
-
-def unknown_path(node: Node) -> BaseRoute:
-    """The route for every other path: a problem document `not_found`. It must come last."""
-    return Route("/{path:path}", Resource(Entrance(node), {}))
