@@ -20,7 +20,6 @@ _PART = re.compile(
     r"|(?P<name>[a-z][a-z0-9]*)"
     r"|(?P<operator>\*\*|//|[-+*/%(),!])"
 )
-_SPACE = re.compile(r"\s*")
 _SPELLINGS = str.maketrans(
     {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "π": " pi ", "√": " sqrt ", "^": "**"}
 )
@@ -51,15 +50,16 @@ def plain_arithmetic(text: str) -> str:
             _check_neighbours(operand, part)
         parts.append(_spelled(parts, part, is_percentage=_is_percentage(text, match)))
         operand = part if is_operand or part in (")", "!") else None
-        position = _end_of(_SPACE.match(text, match.end()))
+        position = _after_space(text, match.end())
     if not parts:
         raise CalculationError("there is nothing to calculate")
     return " ".join(parts)
 
 
-def _end_of(match: re.Match[str] | None) -> int:
-    assert match is not None  # noqa: S101 - the pattern matches the empty text
-    return match.end()
+def _after_space(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
 
 
 def _is_percentage(text: str, match: re.Match[str]) -> bool:
