@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from .config import EdgeConfig
+from .discard import Discard
 from .handshake import (
     UpgradeRequest,
     check_host,
@@ -32,10 +33,9 @@ from .websocket import EdgeWebSocketProtocol
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-logger = logging.getLogger("threadcast.edge")
+log = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE = b"\x16\x03"
-_DISCARD_MAX_BYTES = 1_048_576
 _LINE_OVERHEAD_BYTES = 4  # ": " and CRLF
 _PIPELINED_MAX = 16  # beyond it, reading pauses
 _HEAD_PIECE_BYTES = 1_024  # so many more requests can be parsed beyond it, divided by their size
@@ -64,7 +64,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._upgrade: UpgradeRequest | None = None
         self._closed_to_input = False
-        self._discarded_bytes = 0
+        self._discard = Discard()
         self._received_any = False
         self._unread = b""
         self._in_head = True
@@ -94,7 +94,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         """Called by the transport."""
         self._unset_keepalive_if_required()
         if self._closed_to_input:
-            self._discard(data)
+            if self._discard.exceeded(data):
+                self.transport.abort()
         elif self._unread:
             self._unread += data
         elif not self._received_any and data.startswith(_TLS_HANDSHAKE):
@@ -259,7 +260,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         """Answer and end the connection; an answer under way is finished first and stays whole."""
         self._stop_head_timer()
         self._closed_to_input = True
-        logger.info("refused a request: %s", refusal.code)
+        log.info("refused a request: %s", refusal.code)
         if self._may_answer_now():
             self.transport.write(refusal_response(refusal))
             self._end()
@@ -292,13 +293,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _discard(self, data: bytes) -> None:
-        self._discarded_bytes += len(data)
-        if self._discarded_bytes > _DISCARD_MAX_BYTES:
-            self.transport.abort()
-
     def _close_tls_on_plain_port(self) -> None:
-        logger.warning("TLS on a plain port: closed; use http://, or terminate TLS at a proxy")
+        log.warning("TLS on a plain port: closed; use http://, or terminate TLS at a proxy")
         self._stop_head_timer()
         self._closed_to_input = True
         self.transport.close()

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from . import frames
 from .config import EdgeConfig
 from .congestion import Congestion
+from .discard import Discard
 from .handshake import UpgradeRequest
 from .inbox import Inbox
 from .intake import Flow, Intake
@@ -28,9 +29,8 @@ from .problem import Refusal, refusal_response
 from .scope import websocket_scope
 from .vigil import Vigil
 
-logger = logging.getLogger("threadcast.edge")
+log = logging.getLogger(__name__)
 
-_DISCARD_MAX_BYTES = 1_048_576
 _SHUTDOWN_LINGER_S = 2.0
 _STALLED = 4408
 _INTERNAL_ERROR = 1011
@@ -55,7 +55,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     __slots__ = (
         "_config",
         "_congestion",
-        "_discarded_bytes",
+        "_discard",
         "_end_timer",
         "_intake",
         "_loop",
@@ -93,7 +93,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._intake = Intake(inbox, limits)
         self._congestion = Congestion(loop, stall_max_s=limits.stall_max_s)
         self._reading_paused = False
-        self._discarded_bytes = 0
+        self._discard = Discard()
         self._end_timer: asyncio.TimerHandle | None = None
         self.on_drain: Callable[[], None] | None = None
         self.closing_frame: Callable[[int, str], bytes] | None = None
@@ -192,7 +192,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         failure = None if task.cancelled() else task.exception()
         failed = failure is not None and not isinstance(failure, ClientDisconnected)
         if failed:
-            logger.error("the application failed on a WebSocket", exc_info=failure)
+            log.error("the application failed on a WebSocket", exc_info=failure)
         if self._phase is Phase.OPENING:
             self._refuse("internal")
         elif task.cancelled():
@@ -253,7 +253,8 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         if self._phase is Phase.OPENING:
             self._hold(data)
         elif self._phase is Phase.ENDED:
-            self._discard(data)
+            if self._discard.exceeded(data):
+                self.transport.abort()
         else:
             self._intake.feed(data)
             self._pump()
@@ -265,11 +266,6 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._opening.early += data
         if len(self._opening.early) > self._config.limits.header_max_bytes:
             self._pause_reading()
-
-    def _discard(self, data: bytes) -> None:
-        self._discarded_bytes += len(data)
-        if self._discarded_bytes > _DISCARD_MAX_BYTES:
-            self.transport.abort()
 
     def _pump(self) -> None:
         """Do what the intake needs."""
@@ -335,7 +331,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
                 self.on_drain()
 
     def _stalled(self) -> None:
-        logger.info("cut %d: the client did not read", _STALLED)
+        log.info("cut %d: the client did not read", _STALLED)
         self._phase = Phase.ENDED
         self._leave_open(_STALLED, "the client did not read")
         self.transport.abort()
@@ -373,7 +369,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         """Close for a fault of the client's; nothing that it sends is read any more."""
         if self._phase is Phase.OPEN:
             level = logging.DEBUG if self._config.checking else logging.INFO
-            logger.log(level, "closed %d: %s", code, reason)
+            log.log(level, "closed %d: %s", code, reason)
             self._say_close(code, reason)
         self._end(code, reason)
 
