@@ -196,7 +196,7 @@ class TestMigrations:
     ) -> None:
         assert migrate(connection, [self.FIRST]) == 0
         assert not caplog.records
-        with caplog.at_level(logging.WARNING, "threadcast.store"):
+        with caplog.at_level(logging.WARNING, "threadcast.store_sqlite"):
             assert migrate(connection, [self.FIRST, self.SECOND]) == 1
         assert "backup" in caplog.text
         assert migrate(connection, [self.FIRST, self.SECOND]) == 2

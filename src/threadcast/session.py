@@ -33,7 +33,7 @@ __all__ = [
 
 LookupFailed = Callable[[str], None]
 
-_logger = logging.getLogger("threadcast.session")
+log = logging.getLogger(__name__)
 
 
 class RequestScopedSessionFactory:
@@ -150,7 +150,7 @@ class _IdCheck:
             return
         if self._mode == "enforce":
             raise ThreadcastError("bad_id", problem)
-        _logger.warning("an id would be refused: %s", problem)
+        log.warning("an id would be refused: %s", problem)
 
     def refuse_thread(self, text: str) -> bool:
         """Refuse what is neither a thread id nor a legacy id; whether it is a legacy one.

@@ -32,7 +32,7 @@ RETRY_S = 30.0
 RETRY_WITHOUT_KEYS_S = 5.0
 KNOWN_KEYS_LIFE_S = 86_400.0
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class _FetchError(Exception):
@@ -225,19 +225,19 @@ class JwksCache:
         if not self._failing:
             own = isinstance(error, _FetchError | UnusableKeyError)
             reason = str(error) if own else type(error).__name__
-            logger.warning("The keys of %s cannot be read: %s", self._url.host, reason)
+            log.warning("The keys of %s cannot be read: %s", self._url.host, reason)
         self._failing = True
 
     def _adopt(self, keys: KeySet, started_at: float) -> None:
         if keys.skipped and keys.skipped != self._keys.skipped:
-            logger.warning(
+            log.warning(
                 "%d keys of %s were skipped: %s",
                 len(keys.skipped),
                 self._url.host,
                 "; ".join(keys.skipped),
             )
         if self._failing:
-            logger.info("The keys of %s can be read again.", self._url.host)
+            log.info("The keys of %s can be read again.", self._url.host)
         self._keys = keys
         self._fetched_at = started_at
         self._failing = False

@@ -25,7 +25,7 @@ from .http import EdgeHttpProtocol
 from .limits import EdgeLimits
 from .websocket import EdgeWebSocketProtocol
 
-logger = logging.getLogger("threadcast.edge")
+log = logging.getLogger(__name__)
 
 BeforeShutdown = Callable[[], Awaitable[None]]
 
@@ -121,9 +121,9 @@ class EdgeServer(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         if drain not in done:
-            logger.warning("draining did not end in time; closing connections now")
+            log.warning("draining did not end in time; closing connections now")
         elif drain.exception() is not None:
-            logger.error("draining failed; closing connections now", exc_info=drain.exception())
+            log.error("draining failed; closing connections now", exc_info=drain.exception())
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

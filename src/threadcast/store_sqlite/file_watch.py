@@ -14,7 +14,7 @@ from ..clock import Clock
 _PROBE_EVERY_S = 5.0
 Inode = tuple[int, int]
 
-_logger = logging.getLogger("threadcast.store")
+log = logging.getLogger(__name__)
 
 
 class FileWatch:
@@ -51,7 +51,7 @@ class FileWatch:
     def _look(self) -> None:
         intact = _inode_of(self._path) == self._inode and _inode_of(self._log) == self._log_inode
         if self._intact and not intact:
-            _logger.error("%s was deleted or replaced while open; commits stop", self._path)
+            log.error("%s was deleted or replaced while open; commits stop", self._path)
         self._intact = intact
 
 

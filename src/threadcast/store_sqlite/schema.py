@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 
 APPLICATION_ID = 0x54435354  # "TCST"
 
-_logger = logging.getLogger("threadcast.store")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def migrate(connection: apsw.Connection, migrations: Sequence[Migration]) -> int
     if version == newest:
         return version
     if version > 0:
-        _logger.warning(
+        log.warning(
             "migrating %s from version %d to %d in one transaction; a backup made before is the"
             " only way back to the older program",
             *(connection.filename, version, newest),

@@ -72,7 +72,7 @@ UNIT_FAULTS = (
     apsw.TooBigError,
 )
 
-_logger = logging.getLogger("threadcast.store")
+log = logging.getLogger(__name__)
 
 
 def apply_all(batch: Batch, units: Sequence[Unit[Any]]) -> list[Outcome]:
@@ -115,7 +115,7 @@ def _apply_alone(batch: Batch, unit: Unit[Any]) -> Outcome:
         outcome = _apply(batch, unit)
         batch.flush()
     except UNIT_FAULTS:
-        _logger.exception("a %s could not be applied", type(unit).__name__)
+        log.exception("a %s could not be applied", type(unit).__name__)
         connection.execute("ROLLBACK TO unit")
         batch.known.clear()
         outcome = Rejected(ThreadcastError("internal"))

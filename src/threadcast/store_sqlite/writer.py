@@ -22,7 +22,7 @@ from .units import UNIT_FAULTS, apply_all, apply_each
 
 _RESTART_FACTOR = 16
 
-_logger = logging.getLogger("threadcast.store")
+log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -86,7 +86,7 @@ class Writer:
         try:
             return apply_all(new_batch(), units)
         except UNIT_FAULTS:
-            _logger.warning("a batch is applied again, unit by unit", exc_info=True)
+            log.warning("a batch is applied again, unit by unit", exc_info=True)
             self._known.clear()
             connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE")
@@ -103,14 +103,14 @@ class Writer:
         except (apsw.FullError, apsw.BusyError) as error:
             raise self._not_stored(error) from error
         except apsw.Error as error:
-            _logger.exception("a commit failed; whether it is stored is unknown")
+            log.exception("a commit failed; whether it is stored is unknown")
             self._failed = True
             self.close()
             raise OutcomeUnknown() from error
 
     def _not_stored(self, error: apsw.Error) -> ThreadcastError:
         """Roll back, and say why nothing was stored."""
-        _logger.error("a batch was rolled back: %s: %s", type(error).__name__, error)
+        log.error("a batch was rolled back: %s: %s", type(error).__name__, error)
         self._failed = True
         self._known.clear()
         self._roll_back()
@@ -161,7 +161,7 @@ class Writer:
         try:
             self._connection.wal_checkpoint(mode=mode)
         except apsw.Error as error:
-            _logger.warning("a checkpoint failed and is tried again later: %s", error)
+            log.warning("a checkpoint failed and is tried again later: %s", error)
 
     def close(self) -> None:
         """Close the connection and forget what was known; the next commit opens another."""
@@ -171,4 +171,4 @@ class Writer:
             try:
                 connection.close()
             except apsw.Error as error:
-                _logger.warning("closing the writer failed: %s", error)
+                log.warning("closing the writer failed: %s", error)

@@ -48,7 +48,7 @@ _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[{]}")
 _ESCAPE_TO_CHECK = re.compile(r"\\u(?:0000|[fF][fF][fF][eEfF]|[fF][eE][fF][fF])")
 _UNUSABLE = re.compile("[\x00\ufffe\uffff\ud800-\udfff]|^\ufeff")
 _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def decode_object(text: str | bytes, expected: type[T]) -> T:
@@ -221,7 +221,7 @@ def rebuild(fields: Mapping[str, msgspec.Raw], expected: type[T]) -> T:
 
 def log_unknown(text: str, expected: type[msgspec.Struct]) -> None:
     """Name the fields that are ignored, when somebody reads the debug log; names only."""
-    if not _log.isEnabledFor(logging.DEBUG):
+    if not log.isEnabledFor(logging.DEBUG):
         return
     config = expected.__struct_config__
     unknown = decode_fields(text).keys() - set(expected.__struct_encode_fields__)
@@ -229,4 +229,4 @@ def log_unknown(text: str, expected: type[msgspec.Struct]) -> None:
     if names:
         shown = [ascii(name[:_UNKNOWN_NAME_MAX_CHARACTERS]) for name in names[:_UNKNOWN_NAMES_MAX]]
         more = "" if len(names) == len(shown) else f" and {len(names) - len(shown)} more"
-        _log.debug("%s: ignored %s%s", expected.__name__, ", ".join(shown), more)
+        log.debug("%s: ignored %s%s", expected.__name__, ", ".join(shown), more)
