@@ -1,8 +1,8 @@
 """From a token to an `Identity`: form, key, signature, claims and time, in that order.
 
-It joins the rules of `token_format` and `identity` with a source of keys, and remembers the outcome of
-recent tokens by their SHA-256 so that a storm of reconnects, or of wrong tokens, costs little. It
-keeps no token, opens no connection and logs nothing that a token says.
+It joins the rules of `token_format` and `identity` with a source of keys, and remembers the outcome
+of recent tokens by their SHA-256 so that a storm of reconnects, or of wrong tokens, costs little.
+It keeps no token, opens no connection and logs nothing that a token says.
 """
 
 from __future__ import annotations
