@@ -123,7 +123,12 @@ async def test_a_deleted_thread_is_gone(page: Page) -> None:
 
 def snapshot(last_seq: int, title: str | None, preview: str | None) -> dict[str, Any]:
     times = {"created_at": 1, "updated_at": 1}
-    named = {"thread_id": THREAD, "title": title, "preview": preview, "metadata": {}}
+    named: dict[str, Any] = {
+        "thread_id": THREAD,
+        "title": title,
+        "preview": preview,
+        "metadata": {},
+    }
     return {**named, **times, "last_seq": last_seq}
 
 

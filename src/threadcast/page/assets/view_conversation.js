@@ -74,7 +74,7 @@ export function conversationView(place, jump, actions) {
 function missingView(actions) {
   return h("div", { class: "empty", role: "alert" },
     h("h2", {}, "This conversation does not exist."),
-    h("p", {}, "It may have been deleted, or the link is not complete."),
+    h("p", {}, "It may have been deleted, or the link may be somebody else’s."),
     h("button", { class: "primary", type: "button", onclick: actions.startNew },
       "Start a new conversation"));
 }
