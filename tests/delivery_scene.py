@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from store_scene import NOW, context_of, delta, message
 from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.context import UserExecutionContext
-from threadcast.cursor import Attached, CatchUps, Cursor, Position
+from threadcast.cursor import CatchUps, Cursor, Placement, Position
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.journal import Journal
@@ -207,7 +207,7 @@ class Reader:
         self.fell += 1
         self._lived.clear()
 
-    async def attach(self, after: int | None = None, **wanted: Any) -> Attached:
+    async def attach(self, after: int | None = None, **wanted: Any) -> Placement:
         """Attach and let events flow."""
         self._lived.clear()
         attached = await self.cursor.attach(Position(after, **wanted))

@@ -9,7 +9,7 @@ import pytest
 
 from delivery_scene import Delivery, delivering
 from store_scene import types_of
-from threadcast.cursor import Attached, Position, judge
+from threadcast.cursor import Placement, Position, judge
 from threadcast.errors import ThreadcastError
 from threadcast.store import JournalHead
 
@@ -45,7 +45,7 @@ def test_judge(wanted: Position, stamp: bytes | None, after: int, reason: str | 
 
 
 def test_a_cursor_of_a_journal_that_does_not_exist() -> None:
-    assert judge(Position(), JournalHead(None), None) == Attached(0, 0, None, None)
+    assert judge(Position(), JournalHead(None), None) == Placement(0, 0, None, None)
     assert judge(Position(0), JournalHead(None), None).reason is None
     assert judge(Position(1), JournalHead(None), None).reason == "cursor_ahead"
     assert judge(Position(0, "feed_1"), JournalHead(None), None).reason == "new_feed"

@@ -28,7 +28,7 @@ from raw_client import (
 from threadcast.edge import EdgeLimits, FrameWriter, text_frame
 from threadcast.edge.frames import Close, Fragment, FrameEvent, FrameReader, Ping, Text, Violation
 from threadcast.edge.inbox import Inbox
-from threadcast.edge.intake import Flow, Intake
+from threadcast.edge.receive_queue import Flow, ReceiveQueue
 
 MESSAGE_MAX = 65_536
 
@@ -229,17 +229,17 @@ async def test_f15_pongs_are_free_and_pings_share_one_pong(server: Serving) -> N
 
 def test_f15_a_flood_gives_way_to_others_and_holds_nothing() -> None:
     loop = asyncio.new_event_loop()
-    intake = Intake(Inbox(loop, messages_max=4, bytes_max=1_000), EdgeLimits())
-    intake.feed(frame(PONG, b"") * 40_000)
+    received = ReceiveQueue(Inbox(loop, messages_max=4, bytes_max=1_000), EdgeLimits())
+    received.feed(frame(PONG, b"") * 40_000)
     begin = time.perf_counter()
-    assert intake.take(0.0) is Flow.ANOTHER_TURN
+    assert received.take(0.0) is Flow.ANOTHER_TURN
     assert time.perf_counter() - begin < 0.05
-    while intake.take(0.0) is Flow.ANOTHER_TURN:
+    while received.take(0.0) is Flow.ANOTHER_TURN:
         pass
-    assert not intake.partial
-    intake.feed(frame(TEXT, b"a") * 100)
-    assert intake.take(0.0) is Flow.ROOM
-    assert intake.messages == 4
+    assert not received.partial
+    received.feed(frame(TEXT, b"a") * 100)
+    assert received.take(0.0) is Flow.ROOM
+    assert received.messages == 4
     loop.close()
 
 

@@ -47,7 +47,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class Placement:
     """Where events now start, and why it is not where the reader was (`reason`), if so."""
 
     after: int
@@ -140,7 +140,7 @@ class Cursor:
         self._head = head
         self._known_head = max(self._known_head, head.head)
 
-    async def attach(self, wanted: Position) -> Attached:
+    async def attach(self, wanted: Position) -> Placement:
         """Set the cursor; events flow only after `start()`, but for those of the old position.
 
         Raises:
@@ -152,14 +152,14 @@ class Cursor:
         self._thread_id = wanted.thread_id
         return attached
 
-    def _judge_by_what_is_known(self, wanted: Position) -> Attached | None:
+    def _judge_by_what_is_known(self, wanted: Position) -> Placement | None:
         """Attaching at the head needs no read: events after it were offered or will be read."""
         if self._head is None or wanted.at is not None:
             return None
         head = replace(self._head, head=self._known_head)
         return judge(wanted, head, None) if wanted.after in (None, head.head) else None
 
-    async def _judge_by_reading(self, wanted: Position) -> Attached:
+    async def _judge_by_reading(self, wanted: Position) -> Placement:
         stamp = None
         async with self._catch_ups.sessions.open(self._context) as session:
             head = await session.journal.head()
@@ -302,7 +302,7 @@ def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence
     yield events[first:]
 
 
-def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Attached:
+def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Placement:
     """Decide where a reader's events start. Pure.
 
     Args:
@@ -315,13 +315,13 @@ def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Attached:
     if wanted.feed is not None and wanted.feed != head.feed:
         reason = "new_feed"
     elif after is None:
-        return Attached(head.head, head.head, head.feed, None)
+        return Placement(head.head, head.head, head.feed, None)
     elif after > head.head:
         reason = "cursor_ahead"
     elif after < head.trimmed:
-        return Attached(head.trimmed, head.head, head.feed, "trimmed")
+        return Placement(head.trimmed, head.head, head.feed, "trimmed")
     elif wanted.at is not None and stamp is not None and stamp != wanted.at:
         reason = "diverged"
     if reason is not None or after is None:
-        return Attached(head.head, head.head, head.feed, reason)
-    return Attached(after, head.head, head.feed, None)
+        return Placement(head.head, head.head, head.feed, reason)
+    return Placement(after, head.head, head.feed, None)

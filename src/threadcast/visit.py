@@ -1,7 +1,7 @@
 """One accepted WebSocket: from the handshake through authentication to its end.
 
 It is the connection edge: whatever happens inside, the socket is closed, the place is free again,
-and the error is logged once. What the user asks for on the way is the conversation's business.
+and the error is logged once. What the user asks for on the way is the command handler's business.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from .auth.credentials import PROTOCOL_LINES, Offer
 from .auth.identity import Identity
 from .auth.sign_in import SignIn
+from .command_handler import CommandHandler, authenticated, rejection_data
 from .connection import Connection, ConnectionServices, closing_data
 from .connection_state import AsyncConnectionStateManager, ConnectionState
-from .conversation import Conversation, authenticated, rejection_data
 from .edge import FRAMES_EXTENSION, FrameWriter, text_frame
 from .errors import ERRORS, ThreadcastError
 from .events import ConnectionEventType, connection_event
@@ -138,7 +138,7 @@ class Visit:
         try:
             await connection.open()
             self._services.metrics.connects.labels("accepted").inc()
-            await _listen(Conversation(connection), receive)
+            await _listen(CommandHandler(connection), receive)
         finally:
             self._manager.remove(connection)
             connection.release()
@@ -238,10 +238,10 @@ class Visit:
             self._task.cancel()
 
 
-async def _listen(conversation: Conversation, receive: Receive) -> None:
+async def _listen(handler: CommandHandler, receive: Receive) -> None:
     while True:
-        await conversation.hear(await _next_text(receive))
-        await conversation.ready()
+        await handler.hear(await _next_text(receive))
+        await handler.ready()
 
 
 async def _next_text(receive: Receive) -> str:

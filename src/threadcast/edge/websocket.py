@@ -23,9 +23,9 @@ from .congestion import Congestion
 from .discard import Discard
 from .handshake import UpgradeRequest
 from .inbox import Inbox
-from .intake import Flow, Intake
 from .opening import Opening
 from .problem import Refusal, refusal_response
+from .receive_queue import Flow, ReceiveQueue
 from .scope import websocket_scope
 from .vigil import Vigil
 
@@ -57,11 +57,11 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         "_congestion",
         "_discard",
         "_end_timer",
-        "_intake",
         "_loop",
         "_opening",
         "_phase",
         "_reading_paused",
+        "_received",
         "_server_state",
         "_vigil",
         "closing_frame",
@@ -90,7 +90,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             messages_max=limits.receive_queue_max_messages,
             bytes_max=limits.message_max_bytes,
         )
-        self._intake = Intake(inbox, limits)
+        self._received = ReceiveQueue(inbox, limits)
         self._congestion = Congestion(loop, stall_max_s=limits.stall_max_s)
         self._reading_paused = False
         self._discard = Discard()
@@ -119,7 +119,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(high=self._config.limits.send_buffer_max_bytes)
         self._server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn's own only
         self._opening = Opening(request.accept_token)
-        self._intake.inbox.put({"type": "websocket.connect"})
+        self._received.inbox.put({"type": "websocket.connect"})
         self._hold(early)
         scope = websocket_scope(self._config, transport, request, state=state, writer=self)
         task = asyncio.ensure_future(
@@ -132,7 +132,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     async def receive(self) -> Message:
         """The next ASGI message; reading goes on where it was paused for lack of room."""
-        message = await self._intake.inbox.get()
+        message = await self._received.inbox.get()
         if self._reading_paused and self._phase in (Phase.OPEN, Phase.CLOSING):
             self._pump()
         return message
@@ -167,7 +167,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._phase = Phase.OPEN
         self._vigil.begin(self)
         self._opening = None
-        self._intake.feed(opening.early)
+        self._received.feed(opening.early)
         self._pump()
 
     def _send_open(self, message: Message) -> None:
@@ -227,14 +227,14 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     @property
     def message_max_bytes(self) -> int:
         """See `FrameWriter.message_max_bytes`."""
-        return self._intake.message_max_bytes
+        return self._received.message_max_bytes
 
     @message_max_bytes.setter
     def message_max_bytes(self, value: int) -> None:
         limit = self._config.limits.message_max_bytes
         if not 0 < value <= limit:
             raise ValueError(f"message_max_bytes must be 1..{limit}, got {value}")
-        self._intake.message_max_bytes = value
+        self._received.message_max_bytes = value
 
     def close(self, code: int, reason: str = "") -> None:
         """See `FrameWriter.close`."""
@@ -256,7 +256,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             if self._discard.exceeded(data):
                 self.transport.abort()
         else:
-            self._intake.feed(data)
+            self._received.feed(data)
             self._pump()
 
     def _hold(self, data: bytes) -> None:
@@ -268,10 +268,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self._pause_reading()
 
     def _pump(self) -> None:
-        """Do what the intake needs."""
+        """Do what the receive queue needs."""
         if self._phase is Phase.ENDED:
             return
-        match self._intake.take(self._loop.time()):
+        match self._received.take(self._loop.time()):
             case Flow.MORE_BYTES:
                 self._resume_reading()
             case Flow.ROOM:
@@ -285,13 +285,15 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
                 self.fail(code, reason)
         self._pay_pong()
         if self._phase is Phase.OPEN:
-            self._vigil.messages(self, whole=self._intake.messages, partial=self._intake.partial)
+            self._vigil.messages(
+                self, whole=self._received.messages, partial=self._received.partial
+            )
 
     def _pay_pong(self) -> None:
-        payload = self._intake.pong_due
+        payload = self._received.pong_due
         if payload is not None and self._phase is Phase.OPEN and not self._congestion.now:
             self.transport.write(frames.pong_frame(payload))
-            self._intake.pong_due = None
+            self._received.pong_due = None
 
     def _pause_reading(self) -> None:
         if not self._reading_paused:
@@ -395,12 +397,12 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def _leave_open(self, code: int, reason: str = "") -> None:
         """Whatever ends a connection: tell the application, stop the clocks, bound the rest."""
-        self._intake.inbox.end(code, reason)
+        self._received.inbox.end(code, reason)
         self._vigil.end()
         was_congested = self._congestion.now
         self._congestion.end()
         if self._phase is Phase.ENDED:
-            self._intake.drop()
+            self._received.drop()
             self._opening = None
         if self._end_timer is None:
             self._bound_end(self._config.limits.close_timeout_s)

@@ -18,14 +18,14 @@ _TOO_MANY_PINGS = Violation(4429, "too many pings")
 
 
 class Flow(Enum):
-    """What an intake needs next."""
+    """What a receive queue needs next."""
 
     MORE_BYTES = auto()  # everything fed is taken: read on
     ROOM = auto()  # the inbox is full: pause reading until the application takes something
     ANOTHER_TURN = auto()  # this turn's share is used up: pause, let others run, come back
 
 
-class Intake:
+class ReceiveQueue:
     """Reader, inbox and ping counter of one connection.
 
     Attributes:

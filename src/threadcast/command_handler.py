@@ -46,7 +46,7 @@ T = TypeVar("T")
 _ERROR_WINDOW_S = 60.0
 
 
-class Conversation:
+class CommandHandler:
     """The commands of one connection.
 
     Args:
