@@ -258,7 +258,7 @@ def test_l2_what_is_no_url_is_64(
     monkeypatch.setenv("THREADCAST_TOKEN", "a.b.c")
     assert main([command, "--url", url]) == exits.USAGE
     errors = capsys.readouterr().err
-    assert errors.startswith("threadcast: --url: expected ")
+    assert errors.startswith("threadcast: --url or THREADCAST_URL: expected ")
     assert errors.count("\n") == 1
     assert "u:p" not in errors
 

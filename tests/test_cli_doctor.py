@@ -14,6 +14,12 @@ from threadcast.cli import main
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no path is broken into two lines."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+
 def doctor(
     database: Path, capsys: pytest.CaptureFixture[str], *more: str
 ) -> tuple[int, str, list[str]]:

@@ -89,7 +89,7 @@ def access_of(url: str, *, token: str | None, token_file: str | None, user: str 
     try:
         endpoint = endpoint_of(url)
     except UnusableUrl as error:
-        text = f"--{error} (--url or {URL_VARIABLE})"
+        text = f"--url or {URL_VARIABLE}: {str(error).removeprefix('url: ')}"
         raise exits.CommandFailed(text, exits.USAGE) from None
     if sum(given is not None for given in (token, token_file, user)) > 1:
         raise click.UsageError("expected one of --token, --token-file and --user")

@@ -69,7 +69,7 @@ async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
     except InvalidStatus as error:
         raise ConnectionFailed(_drop_of_response(endpoint, error.response)) from error
     except InvalidMessage as error:
-        raise ConnectionFailed(Drop("the server did not answer in HTTP")) from error
+        raise ConnectionFailed(Drop(f"{_at(endpoint)} did not answer in HTTP/1.1")) from error
     except InvalidHandshake as error:
         raise ConnectionFailed(Drop(f"no WebSocket server: {error}", lasting=True)) from error
     except ssl.SSLError as error:
@@ -78,7 +78,7 @@ async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
             text = f"TLS: {error.verify_message}"
         raise ConnectionFailed(Drop(text, lasting=True)) from error
     except TimeoutError as error:
-        raise ConnectionFailed(Drop("the server did not answer in time")) from error
+        raise ConnectionFailed(Drop(f"{_at(endpoint)} did not answer in time")) from error
     except OSError as error:
         how = " over TLS" if endpoint.secure else ""
         text = f"cannot reach the server at {endpoint.http_url}{how}: {_reason(error)}"
@@ -92,6 +92,10 @@ def drop_of_close(closed: ConnectionClosed) -> Drop:
     if closed.sent is not None:
         return Drop(closed.sent.reason or "closed here", close_code=closed.sent.code)
     return Drop("the connection was lost", close_code=1006)
+
+
+def _at(endpoint: Endpoint) -> str:
+    return f"the server at {endpoint.http_url}"
 
 
 def _reason(error: OSError) -> str:
