@@ -170,11 +170,11 @@ def test_j2_numbers_that_json_or_no_reader_has(number: str) -> None:
 def test_j3_too_deep(depth: int, levels: tuple[str, str]) -> None:
     opening, closing = levels
     for text in (opening * depth, opening * depth + "1" + closing * depth):
-        started = time.perf_counter()
+        started = time.process_time()
         error = refusal(text)
-        took_s = time.perf_counter() - started
+        took_s = time.process_time() - started
         assert (error.code, error.command_id) == ("too_deep", None)
-        assert took_s < 0.05  # about 0.0003 on an idle machine
+        assert took_s < 0.25  # CPU time; about 0.0003
 
 
 def test_j3_64_levels_are_not_too_deep() -> None:
@@ -664,7 +664,7 @@ def test_no_large_input_holds_the_loop(text: str) -> None:
     assert len(text) <= 262_144 + 5_000
     took_s = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         decode_or_refuse(text)
-        took_s.append(time.perf_counter() - started)
-    assert min(took_s) < 0.05
+        took_s.append(time.process_time() - started)
+    assert min(took_s) < 0.25  # CPU time; about 0.02

@@ -231,9 +231,9 @@ def test_f15_a_flood_gives_way_to_others_and_holds_nothing() -> None:
     loop = asyncio.new_event_loop()
     received = ReceiveQueue(Inbox(loop, messages_max=4, bytes_max=1_000), EdgeLimits())
     received.feed(frame(PONG, b"") * 40_000)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert received.take(0.0) is Flow.ANOTHER_TURN
-    assert time.perf_counter() - begin < 0.05
+    assert time.process_time() - begin < 0.25
     while received.take(0.0) is Flow.ANOTHER_TURN:
         pass
     assert not received.partial

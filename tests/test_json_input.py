@@ -77,9 +77,9 @@ def test_refused_bodies(text: bytes, expected: type[msgspec.Struct], code: str) 
 
 def test_values_far_too_large_are_refused_before_they_are_decoded() -> None:
     many = "[" + "[]," * 349_000 + "1]"
-    started = time.perf_counter()
+    started = time.process_time()
     assert code_of(f'{{"metadata": {{"a": {many}}}}}', CreateThreadBody) == "bad_metadata"
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 0.25
     input_id = UnifiedIdGenerator.generate_base_id("input")
     assert code_of(f'{{"input_id": "{input_id}", "value": {many}}}', RespondBody) == "too_long"
 
