@@ -15,7 +15,7 @@ from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ThreadcastError
 from threadcast.runs import RunStatus
 from threadcast.store import AppendToRun, Committed, Store
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store_sqlite import SqliteStore, examine
 from threadcast.store_sqlite.keys import STATUS_CODE, RecentKeys
 from threadcast.testing.clock import ManualClock
 
@@ -178,3 +178,17 @@ async def test_a_server_that_opens_the_file_takes_over_what_the_last_one_left_at
     await store.open()
     assert tuple((await Scene(store).take_over()).requeued) == (claimed.lease.run_id,)
     await store.close()
+
+
+async def test_a_look_at_a_database_changes_nothing(tmp_path: Path, clock: ManualClock) -> None:
+    path = tmp_path / "a.db"
+    store = SqliteStore(path, clock=clock)
+    await store.open()
+    await Scene(store).running("ann")
+    await store.close()
+    before = path.read_bytes()
+
+    facts = examine(path, clock=clock)
+
+    assert (facts["structure"], facts["schema"]) == ("ok", "version 1")
+    assert path.read_bytes() == before

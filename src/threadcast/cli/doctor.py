@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 import time
@@ -16,11 +15,12 @@ from ..clock import SystemClock
 from ..errors import ConfigurationError, StoreInUse
 from ..settings import Settings, risks, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import SqliteStore, check_early
+from ..store_sqlite import check_early, examine
 from . import exits
 from .options import settings_options
 from .printing import printable, table, width_columns
 
+_sync = getattr(os, "fdatasync", os.fsync)  # not every system has the first
 _SQLITE_FIRST_GOOD = (3, 51, 3)
 _SYNCS = 50
 _SYNC_SLOW_MS = 20.0
@@ -76,7 +76,7 @@ def _database(path: Path) -> tuple[dict[str, str], list[str]]:
         check_early(path)
         if not path.exists():
             return {"database": f"{path} (will be made)"}, []
-        facts = asyncio.run(_store_facts(path))
+        facts = examine(path, clock=SystemClock())
     except StoreInUse as error:
         return {"database": str(error)}, []
     except ConfigurationError as error:
@@ -91,22 +91,13 @@ def _sync_speed(folder: Path) -> tuple[dict[str, str], list[str]]:
             file.write(b"x" * 4096)
             file.flush()
             started = time.perf_counter()
-            os.fdatasync(file.fileno())
+            _sync(file.fileno())
             times_ms.append((time.perf_counter() - started) * 1000)
     typical_ms = median(times_ms)
     facts = {"fdatasync": f"{typical_ms:.2f} ms (median of {_SYNCS}), {max(times_ms):.2f} ms worst"}
     if typical_ms > _SYNC_SLOW_MS:
         return facts, [f"a commit will take about {typical_ms:.0f} ms: use a faster disk"]
     return facts, []
-
-
-async def _store_facts(path: Path) -> dict[str, str]:
-    store = SqliteStore(str(path), clock=SystemClock())
-    await store.open()
-    try:
-        return await store.facts()
-    finally:
-        await store.close()
 
 
 def _clock() -> tuple[dict[str, str], list[str]]:

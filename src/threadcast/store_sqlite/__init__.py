@@ -33,6 +33,7 @@ from .connections import (
     quick_check,
 )
 from .early_check import check_early
+from .examination import examine
 from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
@@ -41,7 +42,7 @@ from .schema import load_migrations, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
 
-__all__ = ["SqliteStore", "check_early"]
+__all__ = ["SqliteStore", "check_early", "examine"]
 
 _END_ALL_LEASES = "UPDATE runs SET lease_until = 0 WHERE owner IS NOT NULL"
 
