@@ -16,19 +16,12 @@ from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.journal import Journal
 from threadcast.metrics import Metrics
+from threadcast.records import JournalHead
 from threadcast.session import RequestScopedSessionFactory
-from threadcast.store import (
-    AppendToRun,
-    ClaimedRun,
-    ClaimRuns,
-    CreateThread,
-    JournalHead,
-    Outcome,
-    Unit,
-)
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
+from threadcast.units import AppendToRun, ClaimedRun, ClaimRuns, CreateThread, Outcome, Unit
 
 T = TypeVar("T")
 WAIT_S = 5.0

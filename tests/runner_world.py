@@ -18,26 +18,26 @@ from threadcast.errors import ThreadcastError
 from threadcast.events import TERMINAL_EVENTS, JournalEvent
 from threadcast.journal import Journal
 from threadcast.metrics import Metrics
+from threadcast.records import RunRow
 from threadcast.runner import Runner
 from threadcast.runner.execution import ExecutionLimits
 from threadcast.runner.outbox import OutboxLimits
 from threadcast.runs import OnBusy, OnDisconnect
 from threadcast.session import RequestScopedSessionFactory
-from threadcast.store import (
+from threadcast.store_sqlite import SqliteStore
+from threadcast.testing.clock import ManualClock
+from threadcast.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
     ClaimedRun,
     ClaimRuns,
     Outcome,
-    RunRow,
     SendMessage,
     TakeOver,
     TakeOverRuns,
     Unit,
 )
-from threadcast.store_sqlite import SqliteStore
-from threadcast.testing.clock import ManualClock
 
 Condition: TypeAlias = Callable[[], bool]
 

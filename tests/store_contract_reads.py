@@ -7,7 +7,8 @@ import pytest
 from store_scene import Scene, completed, context_of, data_of, delta, run_context, types_of
 from threadcast.context import UserExecutionContext
 from threadcast.events import JournalEvent
-from threadcast.store import AppendToRun, Store
+from threadcast.store import Store
+from threadcast.units import AppendToRun
 
 
 def _seqs(events: list[JournalEvent]) -> list[int]:

@@ -23,7 +23,8 @@ from store_scene import (
 from threadcast.bus import RunSignal, RunsWaiting
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, AgentThinking, EventDraft, EventType
-from threadcast.store import (
+from threadcast.store import Store
+from threadcast.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
@@ -31,7 +32,6 @@ from threadcast.store import (
     Lease,
     RenewLeases,
     RunState,
-    Store,
 )
 
 PassTime = Callable[[float], Awaitable[None]]

@@ -19,7 +19,8 @@ from store_scene import (
 )
 from threadcast.bus import RunSignal, RunsWaiting, SessionsRevoked
 from threadcast.runs import OnBusy
-from threadcast.store import (
+from threadcast.store import Store
+from threadcast.units import (
     AliasThread,
     AppendToRun,
     Committed,
@@ -29,7 +30,6 @@ from threadcast.store import (
     OpenJournal,
     Rejected,
     RevokeSessions,
-    Store,
     UpdateThread,
 )
 

@@ -19,7 +19,8 @@ from threadcast.events import (
     JournalEvent,
 )
 from threadcast.runs import OnBusy
-from threadcast.store import (
+from threadcast.store import Store, StoreSession
+from threadcast.units import (
     AppendToRun,
     ClaimedRun,
     ClaimRuns,
@@ -31,8 +32,6 @@ from threadcast.store import (
     Question,
     Rejected,
     SendMessage,
-    Store,
-    StoreSession,
     TakeOver,
     TakeOverRuns,
     Unit,

@@ -11,7 +11,7 @@ from delivery_scene import Delivery, delivering
 from store_scene import types_of
 from threadcast.cursor import Placement, Position, judge
 from threadcast.errors import ThreadcastError
-from threadcast.store import JournalHead
+from threadcast.records import JournalHead
 
 HEAD = JournalHead("feed_1", head=10, trimmed=4)
 STAMP = b"1763629200.000001"

@@ -11,7 +11,7 @@ import pytest
 from http_world import World, fresh_id, running
 from threadcast.context import UserExecutionContext
 from threadcast.ids import id_kind
-from threadcast.store import AliasThread, Sweep
+from threadcast.units import AliasThread, Sweep
 
 
 @pytest.fixture

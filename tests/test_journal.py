@@ -17,7 +17,7 @@ from store_scene import completed, context_of, delta, message, run_context
 from threadcast.bus import Hint, JournalGrew, RunSignal, RunsWaiting
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import JournalEvent
-from threadcast.store import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
+from threadcast.units import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
 
 
 class Answers:

@@ -13,9 +13,9 @@ from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.settings import Settings
-from threadcast.store import RevokeSessions
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
+from threadcast.units import RevokeSessions
 from token_forge import NOW, SECRET, token
 
 

@@ -17,11 +17,12 @@ import pytest
 from faulty_vfs import FaultyVfs
 from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
-from threadcast.store import AppendToRun, Store
+from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.backup import back_up
 from threadcast.store_sqlite.schema import Migration, load_migrations, migrate
 from threadcast.testing.clock import ManualClock
+from threadcast.units import AppendToRun
 
 CLOCK = ManualClock(NOW)
 _NOBODY = 65_534

@@ -24,7 +24,9 @@ from hypothesis.stateful import (
 
 from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message
 from threadcast.context import UserExecutionContext
-from threadcast.store import (
+from threadcast.store_sqlite import SqliteStore
+from threadcast.testing.clock import ManualClock
+from threadcast.units import (
     AppendToRun,
     CancelRun,
     Committed,
@@ -34,8 +36,6 @@ from threadcast.store import (
     Rejected,
     Unit,
 )
-from threadcast.store_sqlite import SqliteStore
-from threadcast.testing.clock import ManualClock
 
 T = TypeVar("T")
 USERS = st.sampled_from(["ann", "bob"])

@@ -14,10 +14,11 @@ from store_contract import StoreContract
 from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ThreadcastError
 from threadcast.runs import RunStatus
-from threadcast.store import AppendToRun, Committed, Store
+from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore, examine
 from threadcast.store_sqlite.keys import STATUS_CODE, RecentKeys
 from threadcast.testing.clock import ManualClock
+from threadcast.units import AppendToRun, Committed
 
 
 @pytest.fixture

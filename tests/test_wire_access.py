@@ -14,7 +14,7 @@ from http_world import AGENTS, fresh_id
 from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, Run
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.store import Sweep
+from threadcast.units import Sweep
 
 _PAIRS = 1_000
 _ROUNDS_MAX = 5

@@ -18,7 +18,7 @@ from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, AgentFunction, Run
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
-from threadcast.store import TakeOverRuns
+from threadcast.units import TakeOverRuns
 
 WAIT_S = 20.0
 _TERMINAL = ("agent_completed", "agent_failed", "agent_cancelled")

@@ -17,7 +17,7 @@ from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .events import ConnectionEventType
 from .rates import TokenBucket, WindowCounter, rate_limited
-from .store import (
+from .units import (
     AnswerInput,
     CancelRun,
     CreateThread,

@@ -27,10 +27,11 @@ from .intake import Intake
 from .journal import Journal
 from .metrics import Metrics
 from .outbound import Outbound
+from .records import JournalHead
 from .session import RequestScopedSessionFactory
 from .settings import Settings
-from .store import JournalHead, OpenJournal
 from .tasks import OwnedTasks
+from .units import OpenJournal
 from .wire.connection_data import (
     Attached,
     CaughtUp,

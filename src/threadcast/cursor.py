@@ -18,8 +18,8 @@ from .errors import ThreadcastError
 from .events import JournalEvent, highest_seq, merge_deltas
 from .metrics import Metrics
 from .outbound import Outbound
+from .records import JournalHead
 from .session import RequestScopedSessionFactory
-from .store import JournalHead
 from .tasks import OwnedTasks
 from .wire.connection_data import ResetReason
 

@@ -18,7 +18,7 @@ from .events import encode_json
 from .rates import BucketPerKey, rate_limited
 from .runs import OnBusy, OnDisconnect
 from .settings import Settings
-from .store import SendMessage
+from .units import SendMessage
 
 
 class Intake:

@@ -19,7 +19,8 @@ from .clock import Clock
 from .errors import OutcomeUnknown, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
-from .store import AppendToRun, Committed, Outcome, Rejected, Store, Unit
+from .store import Store
+from .units import AppendToRun, Committed, Outcome, Rejected, Unit
 
 T = TypeVar("T")
 Done = Callable[[Outcome], None]

@@ -19,8 +19,9 @@ from .errors import ThreadcastError
 from .events import JournalEvent
 from .ids import id_problem
 from .legacy_ids import legacy_kind
+from .records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from .settings import CheckMode
-from .store import InputRow, JournalHead, MessageRow, RunRow, Store, StoreSession, ThreadRow
+from .store import Store, StoreSession
 
 __all__ = [
     "JournalRepository",

@@ -17,7 +17,7 @@ from .errors import ThreadcastError
 from .journal import Journal
 from .metrics import Metrics
 from .settings import Settings
-from .store import Sweep, TakeOverRuns
+from .units import Sweep, TakeOverRuns
 
 __all__ = ["Sweeper"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from ..clock import Clock
 from ..errors import ThreadcastError
 from ..rates import BucketPerKey, rate_limited
+from ..records import JournalHead
 from ..session import RequestScopedSession
 from ..settings import Settings
-from ..store import JournalHead
 from .authenticator import Authenticator
 from .identity import Identity
 

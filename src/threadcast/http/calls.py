@@ -19,8 +19,8 @@ from ..auth.identity import Identity
 from ..context import UserExecutionContext
 from ..ids import UnifiedIdGenerator
 from ..node import Node
+from ..records import RunRow
 from ..session import RequestScopedSession
-from ..store import RunRow
 from .paging import PageTokens
 from .requests import read_object, read_optional_object
 

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import msgspec
 from starlette.types import ASGIApp
 
-from ..store import AnswerInput, CancelRun, InputRow, RunRow, RunState
+from ..records import InputRow, RunRow
+from ..units import AnswerInput, CancelRun, RunState
 from ..wire.http_models import Input, RespondBody, Run, RunAnswer, RunSnapshot
 from .answers import json_answer
 from .calls import UserCall

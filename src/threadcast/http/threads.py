@@ -12,8 +12,9 @@ from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
 from ..events import highest_seq
+from ..records import MessageRow, ThreadRow
 from ..session import RequestScopedSession
-from ..store import CreateThread, DeleteThread, MessageRow, ThreadRow, UpdateThread
+from ..units import CreateThread, DeleteThread, UpdateThread
 from ..wire.http_models import (
     CreateThreadBody,
     EventPage,

@@ -32,7 +32,7 @@ from ..events import (
 )
 from ..journal import Journal
 from ..session import RequestScopedSessionFactory
-from ..store import ClaimedRun
+from ..units import ClaimedRun
 from .deadline import Deadline
 from .emitter import RunEmitter
 from .handle import RunHandle

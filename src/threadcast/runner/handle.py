@@ -16,7 +16,7 @@ from ..agent import Message, SearchHit
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..session import RequestScopedSessionFactory
-from ..store import ClaimedRun
+from ..units import ClaimedRun
 from .emitter import RunEmitter
 from .inputs import RunInputs
 from .outbox import RunOutbox

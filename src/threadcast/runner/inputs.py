@@ -17,9 +17,10 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import EventType, InputRequested
 from ..ids import UnifiedIdGenerator
+from ..records import InputRow
 from ..session import RequestScopedSessionFactory
-from ..store import InputRow, Question
 from ..tasks import set_within
+from ..units import Question
 from .deadline import Deadline
 from .emitter import RunEmitter
 from .outbox import RunOutbox

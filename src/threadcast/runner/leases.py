@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping
 
 from ..errors import ThreadcastError
 from ..journal import Journal
-from ..store import RenewLeases
 from ..tasks import set_within
+from ..units import RenewLeases
 from .execution import RunExecution
 
 __all__ = ["RunLeases"]

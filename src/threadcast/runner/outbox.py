@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ..errors import ThreadcastError
 from ..events import EventDraft
 from ..journal import Journal
-from ..store import AppendToRun, Committed, Lease, Outcome, Question
+from ..units import AppendToRun, Committed, Lease, Outcome, Question
 
 __all__ = ["OutboxLimits", "RunOutbox"]
 

@@ -22,8 +22,8 @@ from ..journal import Journal
 from ..metrics import Metrics
 from ..session import RequestScopedSessionFactory
 from ..settings import Settings
-from ..store import CancelRun, ClaimedRun, ClaimRuns, Outcome, Rejected
 from ..tasks import OwnedTasks, set_within
+from ..units import CancelRun, ClaimedRun, ClaimRuns, Outcome, Rejected
 from .execution import ExecutionLimits, RunEnd, RunExecution
 from .leases import RunLeases
 

@@ -19,7 +19,7 @@ import msgspec
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
-from ..store import Outcome, Unit
+from ..units import Outcome, Unit
 from . import statements
 from .connections import (
     check_header,

@@ -8,7 +8,7 @@ from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import EventType, JournalEvent
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
-from ..store import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from ..units import AppendToRun, Committed, Lease, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place
 from .records import leased_place, mark_ended, read_run, set_status

@@ -11,7 +11,7 @@ from ..bus import Hint
 from ..errors import ERRORS
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent, MessageCreated, encode_json
 from ..runs import may_retry
-from ..store import (
+from ..units import (
     ClaimedRun,
     ClaimRuns,
     Committed,

@@ -12,7 +12,7 @@ from ..bus import Hint, RunSignal, RunsWaiting
 from ..errors import ThreadcastError
 from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
 from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
-from ..store import Lease
+from ..units import Lease
 from .batch import Batch, Row
 from .keys import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, Place
 

@@ -6,7 +6,7 @@ from ..bus import RunSignal
 from ..errors import ThreadcastError
 from ..events import EventDraft, EventType, InputReceived, encode_json
 from ..runs import ENDED, OWNED, RunStatus
-from ..store import AnswerInput, CancelRun, Committed, Outcome, RunState
+from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
 from .records import RunRecord, address_of, ask_to_end, cancel, find_run, set_status
 

@@ -14,7 +14,7 @@ from ..events import (
     ThreadData,
 )
 from ..runs import OWNED, admit
-from ..store import Committed, MessageAccepted, Outcome, Rejected, SendMessage
+from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import QUEUED, Place
 from .records import RunRecord, ask_to_end, cancel, live_runs

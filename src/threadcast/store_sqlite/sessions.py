@@ -20,7 +20,7 @@ from ..events import (
     encode_json,
     timestamp_text,
 )
-from ..store import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from ..records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from . import statements
 from .keys import STATUS_OF_CODE
 from .readers import Reader, ReaderPool

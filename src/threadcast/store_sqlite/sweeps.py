@@ -6,7 +6,7 @@ Rows go in sets, by few statements: see `batch` for why one statement per row wo
 from __future__ import annotations
 
 from ..events import EVENT_CODE, EventType
-from ..store import Committed, Outcome, Sweep
+from ..units import Committed, Outcome, Sweep
 from .batch import Batch
 from .keys import THREAD_PURGED
 

@@ -15,7 +15,7 @@ from ..events import (
     ThreadDeleted,
     encode_json,
 )
-from ..store import (
+from ..units import (
     AliasThread,
     Committed,
     CreateThread,

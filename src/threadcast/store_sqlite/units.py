@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 from ..errors import ThreadcastError
-from ..store import (
+from ..units import (
     AliasThread,
     AnswerInput,
     AppendToRun,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..bus import SessionsRevoked
-from ..store import Committed, JournalHead, OpenJournal, Outcome, RevokeSessions
+from ..records import JournalHead
+from ..units import Committed, OpenJournal, Outcome, RevokeSessions
 from .batch import Batch
 
 

@@ -1,0 +1,79 @@
+"""What a store gives to its readers: journals, threads, runs, messages, questions, as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .agent import Message
+from .runs import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHead:
+    """The state of one user's journal.
+
+    Attributes:
+        feed: the id of this life of the journal; None while the user has no journal yet.
+        head: the last seq, 0 when empty.
+        trimmed: the highest seq that retention removed; a cursor below it cannot be continued.
+        revoked_before: credentials issued before this time (seconds since the epoch) are void.
+    """
+
+    feed: str | None
+    head: int = 0
+    trimmed: int = 0
+    revoked_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """A thread as its owner sees it. Times are seconds since the epoch.
+
+    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`. `preview` is
+    how its first message begins: without white space before it, up to a NUL, at most 80 characters;
+    None while the journal has no message of it.
+    """
+
+    thread_id: str
+    title: str | None
+    preview: str | None
+    metadata: dict[str, Any]
+    created_at: float
+    updated_at: float
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as its owner sees it. Times are seconds since the epoch."""
+
+    run_id: str
+    thread_id: str
+    agent: str
+    status: RunStatus
+    attempt: int
+    message_seq: int
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message or an answer, from the journal; `seq` is its event's."""
+
+    seq: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """A question of a run, in the order of asking (`ordinal` from 1)."""
+
+    input_id: str
+    ordinal: int
+    prompt: str
+    expires_at: float
+    answered: bool
+    value: Any

@@ -1,0 +1,333 @@
+"""What a store is asked to commit: units, each all of it or nothing, and what becomes of them.
+
+A unit says what is to happen and carries the context that it happens in. The journal batches units;
+a store answers each with an outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from .agent import CrashPolicy
+from .bus import Hint
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .events import Address, EventDraft, JournalEvent
+from .records import JournalHead
+from .runs import OnBusy, OnDisconnect, RunStatus
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Unit(Generic[T_co]):
+    """One thing to commit, all of it or nothing; `T_co` is what its outcome's result is."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJournal(Unit[JournalHead]):
+    """Make sure that the context's user has a journal, and so a feed id; idempotent."""
+
+    context: UserExecutionContext
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadChanged:
+    """A thread was created, updated or deleted; `seq` is that event's."""
+
+    thread_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateThread(Unit[ThreadChanged]):
+    """Create the context's thread."""
+
+    context: UserExecutionContext
+    title: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateThread(Unit[ThreadChanged]):
+    """Change the context's thread; None leaves a field as it is. Rejected: `not_found`."""
+
+    context: UserExecutionContext
+    title: str | None
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteThread(Unit[ThreadChanged]):
+    """Delete the context's thread: its live runs are cancelled first. Rejected: `not_found`."""
+
+    context: UserExecutionContext
+
+
+@dataclass(frozen=True, slots=True)
+class AliasThread(Unit[None]):
+    """Let an id that an older system gave to the context's thread resolve, for its owner only.
+
+    Idempotent. Rejected: `not_found`, `bad_id` (it already names another thread of this user).
+    """
+
+    context: UserExecutionContext
+    legacy_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAccepted:
+    """A message is in the journal and its run exists; `seq` is the `message_created` event's."""
+
+    thread_id: str
+    run_id: str
+    seq: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage(Unit[MessageAccepted]):
+    """Store a message and its run in one commit.
+
+    The events are `thread_created` (when `new_thread`), the ends of interrupted runs that nobody
+    executes, `message_created`, and `run_queued` when runs of the thread are ahead.
+    A `client_message_id` that this user has used before answers with the first outcome
+    (`duplicate`), or is rejected as `idempotency_conflict` when `digest` differs.
+    Rejected also: `not_found` (no such thread of this user), `run_active`, `too_many_runs`.
+
+    Attributes:
+        context: its thread is the target, its run is the one to create.
+        new_thread: whether the thread is to be created here; otherwise it must exist.
+        digest: identifies what was asked, for recognising another body under the same key.
+        user_runs_max: how many runs of the user may be live at once.
+    """
+
+    context: UserExecutionContext
+    new_thread: bool
+    content: str
+    client_message_id: str
+    digest: bytes
+    agent: str
+    on_crash: CrashPolicy
+    on_busy: OnBusy
+    on_disconnect: OnDisconnect
+    user_runs_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """The status of a run after a command; `seq` is that of an event it caused, if any."""
+
+    run_id: str
+    status: RunStatus
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun(Unit[RunState]):
+    """Ask for the end of the context's run; idempotent, and without effect on an ended run.
+
+    A run that nobody executes ends here, with `agent_cancelled`. A running one is marked, and its
+    owner is signalled. Rejected: `not_found`.
+    """
+
+    context: UserExecutionContext
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInput(Unit[RunState]):
+    """A person's answer to a question of the context's run.
+
+    Rejected: `not_found`, `already_answered`, `expired`, `run_finished`.
+    """
+
+    context: UserExecutionContext
+    input_id: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for a run: void as soon as the run's fence is another."""
+
+    address: Address
+    fence: int
+
+    @property
+    def run_id(self) -> str:
+        """The run that is leased."""
+        run_id = self.address.run_id
+        if run_id is None:
+            raise AssertionError("a lease without a run")
+        return run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `input_requested` stores beside its event; `ordinal` counts a run's questions."""
+
+    input_id: str
+    ordinal: int
+    prompt: str
+    expires_at: float
+
+
+@dataclass(slots=True)
+class AppendToRun(Unit[int]):
+    """Append events of a run under its lease; the result is the last seq.
+
+    The status follows from the events (`runs.status_after`). Drafts may be added until the journal
+    takes the unit (`taken`). Rejected: `fenced`, `run_finished`, `not_found` (its thread is gone).
+
+    Attributes:
+        lease: the run's lease.
+        drafts: the events, in order.
+        question: goes with an `input_requested` draft.
+        state: a checkpoint as JSON, or None for no change.
+        taken: set by the journal; from then on the unit must not change.
+    """
+
+    lease: Lease
+    drafts: list[EventDraft] = field(default_factory=list)
+    question: Question | None = None
+    state: bytes | None = None
+    taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that this node is to execute, with all it needs to begin."""
+
+    lease: Lease
+    agent: str
+    attempt: int
+    message: str
+    message_seq: int
+    on_disconnect: OnDisconnect
+    state: bytes | None
+    cancel_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRuns(Unit[Sequence[ClaimedRun]]):
+    """Claim up to `limit` queued runs, oldest first, one per thread: fence + 1, attempt + 1.
+
+    Attributes:
+        owner: this node's id.
+        lease_s: how long the lease is valid, by the store's clock.
+        agents: names of the agents that this node has.
+        limit: at most so many, >= 1.
+    """
+
+    owner: str
+    lease_s: float
+    agents: Collection[str]
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReport:
+    """What became of leases that were to be renewed.
+
+    Attributes:
+        lost: runs whose fence is another, or that have ended.
+        cancelled: runs that were asked to end, with the reason.
+    """
+
+    lost: frozenset[str]
+    cancelled: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLeases(Unit[LeaseReport]):
+    """Extend leases to `lease_s` seconds from now; a lapsed one that nobody took is extended too.
+
+    With `lease_s` 0 the leases are given up, so that the runs can be taken over at once.
+    """
+
+    lease_s: float
+    leases: Sequence[Lease]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """What a take-over did: runs queued again, and runs ended because they may not be retried."""
+
+    requeued: Sequence[str]
+    ended: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOverRuns(Unit[TakeOver]):
+    """Queue again, or end, up to `limit` owned runs whose lease has lapsed (the store's clock).
+
+    A run ends as cancelled when that was asked for, else as failed (`node_lost`) when
+    `runs.may_retry` says no.
+    """
+
+    attempts_max: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeSessions(Unit[None]):
+    """Make void the context's user's credentials: one token, or all issued before a time.
+
+    Attributes:
+        before: seconds since the epoch; None with a `token_id`.
+        token_id: one token's `jti`; None for all.
+        token_expires_at: when the one token ends by itself, so that the row can go then.
+    """
+
+    context: UserExecutionContext
+    before: float | None
+    token_id: str | None = None
+    token_expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Unit[int]):
+    """One bounded step of maintenance; the result counts the rows that it worked on.
+
+    A result below `limit` means that nothing is left to do for now.
+
+    Attributes:
+        what: `compact` removes deltas of runs that ended before `before`; `trim` removes events
+            committed before it and raises `trimmed`; `purge` removes what deleted threads left;
+            `forget` removes revocations of tokens that have expired.
+        before: seconds since the epoch.
+        limit: at most so many rows, >= 1.
+    """
+
+    what: Literal["compact", "trim", "purge", "forget"]
+    before: float
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The unit is stored.
+
+    Attributes:
+        result: what the unit's type promises.
+        events: the events that it stored, of any number of users, in commit order.
+        hints: what else other nodes should hear; `JournalGrew` is the journal's own work.
+    """
+
+    result: Any
+    events: Sequence[JournalEvent] = ()
+    hints: Sequence[Hint] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The unit changed nothing, and why."""
+
+    error: ThreadcastError
+
+
+Outcome = Committed | Rejected
