@@ -19,8 +19,7 @@ class Figure:
         name: what was measured.
         value: the figure.
         unit: of value and target.
-        target: what was asked for, or None where nothing was.
-        at_least: whether more is better.
+        target: the most that was asked for, or None where nothing was.
         note: how it was measured, and what it was compared with.
     """
 
@@ -28,7 +27,6 @@ class Figure:
     value: float
     unit: str
     target: float | None = None
-    at_least: bool = False
     note: str = ""
 
     @property
@@ -36,7 +34,7 @@ class Figure:
         """`met`, `missed` or nothing."""
         if self.target is None:
             return ""
-        held = self.value >= self.target if self.at_least else self.value <= self.target
+        held = self.value <= self.target
         return "met" if held else f"missed, x{self.value / self.target:.2f}"
 
 
@@ -68,8 +66,7 @@ def table(figures: Sequence[Figure]) -> str:
     """The figures as a Markdown table."""
     rows = ["| figure | measured | target | verdict | how |", "| --- | ---: | ---: | --- | --- |"]
     for figure in figures:
-        sign = "" if figure.target is None else (">= " if figure.at_least else "<= ")
-        target = "" if figure.target is None else f"{sign}{figure.target:g} {figure.unit}"
+        target = "" if figure.target is None else f"<= {figure.target:g} {figure.unit}"
         rows.append(
             f"| {figure.name} | {figure.value:,.3g} {figure.unit} | {target} | {figure.verdict} "
             f"| {figure.note} |"

@@ -9,8 +9,6 @@ import pytest
 
 from threadcast.auth.dev_tokens import load_or_make_secret
 from threadcast.cli import exits, main
-from threadcast.cli.token import dev_secret_path
-from threadcast.settings import Settings
 
 SECRET = "0123456789abcdef0123456789abcdeX"
 
@@ -87,9 +85,3 @@ def test_unusable_arguments_are_64(
 ) -> None:
     assert main(arguments) == exits.USAGE
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_the_secret_is_where_serve_keeps_it() -> None:
-    serve = pytest.importorskip("threadcast.cli.serve", exc_type=ImportError)
-    settings = Settings(database_url="sqlite:////var/lib/x.db")
-    assert dev_secret_path(settings) == serve.dev_secret_path(settings)

@@ -26,7 +26,7 @@ from ..edge import (
     check_effective_limits,
 )
 from ..errors import ConfigurationError
-from ..settings import Settings, risks, sqlite_path
+from ..settings import Settings, dev_secret_path, risks, sqlite_path
 from ..settings.sources import load_settings
 from ..store_sqlite import check_early
 from . import exits
@@ -72,12 +72,6 @@ def with_credential(settings: Settings) -> Settings:
         "no credential is configured: set THREADCAST_JWT_SECRET (32 bytes or more), "
         "THREADCAST_JWT_PUBLIC_KEY or THREADCAST_JWT_JWKS_URL, or use --dev on your own machine"
     )
-
-
-def dev_secret_path(settings: Settings) -> Path:
-    """Where the development secret is kept: beside the database."""
-    database = Path(sqlite_path(settings.database_url))
-    return database.with_name(database.name + ".dev-secret")
 
 
 def edge_limits(settings: Settings, *, drain_max_s: float) -> EdgeLimits:

@@ -11,7 +11,7 @@ from ..auth.dev_tokens import load_or_make_secret, mint
 from ..clock import SystemClock
 from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator, user_id_problem
-from ..settings import Settings, sqlite_path
+from ..settings import Settings, dev_secret_path
 from ..settings.sources import load_settings
 from . import exits
 from .options import config_option
@@ -115,9 +115,3 @@ def _secret(settings: Settings, secret_file: Path | None) -> str:
         text = f"secret file {path}: there is none; start `threadcast serve --dev` first"
         raise exits.CommandFailed(f"{text}, or set THREADCAST_JWT_SECRET", exits.CONFIGURATION)
     return load_or_make_secret(path)
-
-
-def dev_secret_path(settings: Settings) -> Path:
-    """Where `serve --dev` keeps its secret; said again here so as not to load a server for it."""
-    database = sqlite_path(settings.database_url)
-    return database.with_name(f"{database.name}.dev-secret")

@@ -292,6 +292,12 @@ def sqlite_path(database_url: str) -> Path:
     return Path(database_url.removeprefix(forms.SQLITE_PREFIX))
 
 
+def dev_secret_path(settings: Settings) -> Path:
+    """Where development mode keeps its secret: beside the database."""
+    database = sqlite_path(settings.database_url)
+    return database.with_name(f"{database.name}.dev-secret")
+
+
 def risks(settings: Settings) -> tuple[str, ...]:
     """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`.
 
