@@ -57,7 +57,24 @@ class ForUser:
         return await self.handler(await call.identify(self.operation))
 
 
-Methods = Mapping[str, ForAnyone | ForUser]
+@dataclass(frozen=True, slots=True)
+class ForScope:
+    """A handler for credentials that carry one of these scopes: operators, other services."""
+
+    scopes: tuple[str, ...]
+    operation: str
+    handler: UserHandler
+
+    async def run(self, call: Call) -> ASGIApp:
+        """Find out whose request it is, whether the credential allows it, and answer."""
+        user = await call.identify(self.operation)
+        if user.identity.scopes.isdisjoint(self.scopes):
+            raise ThreadcastError("forbidden", f"expected the scope {' or '.join(self.scopes)}")
+        return await self.handler(user)
+
+
+Method = ForAnyone | ForUser | ForScope
+Methods = Mapping[str, Method]
 
 
 class Entrance:

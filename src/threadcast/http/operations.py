@@ -20,10 +20,10 @@ from ..schemas import asyncapi_document, openapi_document
 from ..wire.http_models import Health, Readiness
 from .answers import JSON_TYPE, json_answer
 from .calls import Call
-from .entrance import ForAnyone
+from .entrance import ForAnyone, ForScope
 from .requests import is_local, read_query
 
-_OPERATOR_SCOPES = frozenset({"metrics", "ops"})
+_METRICS_SCOPES = ("metrics", "ops")
 _DEV_TOKEN_LIFE_S = 12 * 3_600.0
 
 
@@ -71,9 +71,11 @@ async def metrics(call: Call) -> ASGIApp:
     """`GET /metrics`: for this machine, and for credentials with the scope `metrics` or `ops`."""
     read_query(call.request)
     if not is_local(call.request):
-        user = await call.identify("metrics")
-        if not user.identity.scopes & _OPERATOR_SCOPES:
-            raise ThreadcastError("forbidden", "expected the scope metrics or ops")
+        return await ForScope(_METRICS_SCOPES, "metrics", _exposition).run(call)
+    return await _exposition(call)
+
+
+async def _exposition(call: Call) -> ASGIApp:
     headers = {"content-type": CONTENT_TYPE_LATEST}
     return Response(call.node.metrics.exposition(), headers=headers)
 

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..node import Node
 from . import connections, operations, runs, sessions, sse, threads
-from .entrance import Entrance, ForAnyone, ForUser, Resource
+from .entrance import Entrance, ForAnyone, ForUser, Method, Resource
 
 
 def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
@@ -20,7 +20,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
     """
     entrance = Entrance(node)
 
-    def at(path: str, **methods: ForAnyone | ForUser) -> Route:
+    def at(path: str, **methods: Method) -> Route:
         return Route(path, Resource(entrance, methods))
 
     dev = operations.dev_token_methods(dev=node.settings.dev)
