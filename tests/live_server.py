@@ -40,6 +40,7 @@ from threadcast.edge import EdgeServer, ServeOptions, build_server
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.node import Node
 from threadcast.settings import Settings
+from threadcast.store import Store
 
 T = TypeVar("T")
 
@@ -172,6 +173,7 @@ class LiveServer:
         folder: for the database.
         agents: what answers; the first by default.
         clock: other than the machine's.
+        store: other than the one in the folder; it is opened and closed with the server.
         settings: other than a small server's.
 
     Attributes:
@@ -184,6 +186,7 @@ class LiveServer:
         *,
         agents: Sequence[Agent] = AGENTS,
         clock: Clock | None = None,
+        store: Store | None = None,
         **settings: Any,
     ) -> None:
         chosen = {
@@ -197,6 +200,7 @@ class LiveServer:
         self.node: Node
         self._agents = agents
         self._clock = clock
+        self._store = store
         self._server: EdgeServer
         self._loop = uvloop.new_event_loop()
         self._ready = threading.Event()
@@ -323,7 +327,11 @@ class LiveServer:
 
     async def _serve(self) -> None:
         threadcast = Threadcast(
-            self.settings, self._agents, listens_on="127.0.0.1", clock=self._clock
+            self.settings,
+            self._agents,
+            listens_on="127.0.0.1",
+            clock=self._clock,
+            store=self._store,
         )
         self.node = threadcast.node
         self._server = build_server(

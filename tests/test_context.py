@@ -80,24 +80,6 @@ def test_only_whole_sets_can_be_built_without_a_stored_row() -> None:
         assert UserExecutionContext("u-17", *mixed, thread_origin="stored").run_id == mixed[1]
 
 
-@pytest.mark.parametrize("place", range(3))
-@pytest.mark.parametrize("origin", ["set", "stored"])
-@pytest.mark.parametrize(
-    "wrong",
-    ["", "x" * 10_000, f"{FIRST.run_id}\n", "req_9fc55c948877", None, b"x", CONNECTION],
-    ids=["empty", "long", "line feed", "legacy", "none", "bytes", "connection"],
-)
-def test_each_id_is_checked_for_its_kind(place: int, origin: Any, wrong: Any) -> None:
-    ids: list[Any] = list(FIRST)
-    ids[place] = wrong
-    kind = ("thread", "run", "request")[place]
-    with pytest.raises(
-        InvalidContextError, match=f"^{kind}_id: expected a {kind} id, got "
-    ) as caught:
-        UserExecutionContext("u-17", *ids, thread_origin=origin)
-    assert ";" not in str(caught.value)
-
-
 @pytest.mark.parametrize("origin", ["", "Stored", "row", None, True, 1, Agreeable("no")])
 def test_an_unknown_origin_does_not_switch_the_check_off(origin: Any) -> None:
     with pytest.raises(InvalidContextError, match="thread_origin: expected 'set' or 'stored'"):

@@ -85,17 +85,6 @@ async def test_r2_anothers_run_is_like_none(
         assert (await client.get(f"/v1/runs/{theirs}")).json()["run"]["status"] == "waiting"
 
 
-@pytest.mark.parametrize(("method", "below", "body"), ACTS)
-async def test_i18_a_thread_id_is_no_run_id(
-    world: World, method: str, below: str, body: Any
-) -> None:
-    async with world.client("u-1") as client:
-        path = f"/v1/runs/{fresh_id('thread')}{below}"
-        refused = await client.request(method, path, json=body)
-    assert (refused.status_code, refused.json()["code"]) == (400, "bad_id")
-    assert "expected a run id, got a thread id" in refused.json()["detail"]
-
-
 async def test_r1_a_busy_thread_refuses_by_policy(world: World) -> None:
     run_id, _ = await waiting_run(world, "u-1")
     async with world.client("u-1") as client:

@@ -53,43 +53,6 @@ async def test_a_thread_by_its_id(store: SqliteStore, factory: RequestScopedSess
         assert [row.title for row in await session.threads.list(limit=5)] == ["mine"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "x",
-        "../etc",
-        "THREAD_CHAT_1757361062151_1_0123ABCD",
-        "a\0b",
-        "😀",
-        "x" * 10_240,
-        "' OR 1",
-    ],
-)
-async def test_what_is_no_id_is_refused_before_any_query(
-    tmp_path: Path, failures: list[str], text: str
-) -> None:
-    closed = SqliteStore(tmp_path / "never-opened.db", clock=ManualClock(NOW))
-    factory = RequestScopedSessionFactory(closed, on_lookup_failed=failures.append)
-    async with factory.open(context_of("ann")) as session:
-        code, message = await _code(session, text)
-    assert code == "bad_id"
-    assert "expected a thread id" in message
-    assert failures == ["bad_id"]
-    assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing was opened, let alone asked
-
-
-async def test_an_id_of_another_kind_names_both_kinds(factory: RequestScopedSessionFactory) -> None:
-    context = context_of("ann")
-    async with factory.open(context) as session:
-        _, message = await _code(session, context.run_id)
-        assert "a thread id" in message
-        assert "a run id" in message
-        for lookup in (session.runs.get_by_id, session.runs.inputs, session.threads.get_by_run_id):
-            with pytest.raises(ThreadcastError, match=r"a run id.*a thread id"):
-                await lookup(context.thread_id)
-
-
 async def test_a_legacy_id_names_the_way_to_migrate(
     store: SqliteStore, factory: RequestScopedSessionFactory, failures: list[str]
 ) -> None:

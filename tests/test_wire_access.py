@@ -13,7 +13,6 @@ import pytest
 from http_world import AGENTS, fresh_id
 from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, Run
-from threadcast.ids import UnifiedIdGenerator
 from threadcast.units import Sweep
 
 _PAIRS = 1_000
@@ -289,34 +288,7 @@ async def _write(talk: Talk, count: int) -> None:
         await talk.ask("create_thread")
 
 
-# --- ids ------------------------------------------------------------------------------------------
-
-MIXED_UP = [
-    ("I18-run", "cancel_run", "run_id", "thread"),
-    ("I18-thread", "attach", "thread_id", "run"),
-    ("I18-request", "attach", "thread_id", "request"),
-]
-
-
-@pytest.mark.parametrize(
-    ("command", "field", "kind"), [row[1:] for row in MIXED_UP], ids=[row[0] for row in MIXED_UP]
-)
-async def test_an_id_of_another_kind_is_named(
-    talk: Talk, command: str, field: str, kind: str
-) -> None:
-    refused = await talk.refused(await talk.say(command, **{field: fresh_id(kind)}))
-    assert refused["code"] == "bad_id"
-    assert kind in refused["message"]
-    assert field.removesuffix("_id") in refused["message"]
-
-
-async def test_i18_other_kinds_of_ids(talk: Talk) -> None:
-    feed = UnifiedIdGenerator.generate_base_id("feed")
-    refused = await talk.refused(await talk.say("attach", feed=fresh_id("run")))
-    assert refused["code"] == "bad_id"
-    fields = {"run_id": fresh_id("run"), "input_id": feed, "value": 1}
-    assert (await talk.refused(await talk.say("respond", **fields)))["code"] == "bad_id"
-
+# --- searches -------------------------------------------------------------------------------------
 
 SEARCHES = [
     ("I16-percent", "100%", "100 per cent"),

@@ -130,8 +130,8 @@ class RequestScopedSession:
         self.context = context
         self.threads = ThreadRepository(guard, check, on_lookup_failed)
         self.runs = RunRepository(guard, check)
-        self.messages = MessageRepository(guard)
-        self.journal = JournalRepository(guard)
+        self.messages = MessageRepository(guard, check)
+        self.journal = JournalRepository(guard, check)
 
 
 class _IdCheck:
@@ -267,8 +267,9 @@ class RunRepository:
 class MessageRepository:
     """The user's messages and the agents' answers."""
 
-    def __init__(self, guard: _Guard) -> None:
+    def __init__(self, guard: _Guard, check: _IdCheck) -> None:
         self._guard = guard
+        self._check = check
 
     async def list(
         self, thread_id: str, *, limit: int, before: int | None = None
@@ -279,8 +280,13 @@ class MessageRepository:
             thread_id: of the context, or of a row that `ThreadRepository` gave.
             limit: at most so many, >= 1.
             before: only those with a seq below this.
+
+        Raises:
+            ThreadcastError: `bad_id`, before any query.
         """
-        return await self._guard.use().messages(thread_id, limit=limit, before=before)
+        session = self._guard.use()
+        self._check.refuse(thread_id, "thread")
+        return await session.messages(thread_id, limit=limit, before=before)
 
     async def search(self, text: str, *, limit: int) -> Sequence[SearchHit]:
         """The user's own messages that hold all words of `text`, taken literally, latest first."""
@@ -290,8 +296,9 @@ class MessageRepository:
 class JournalRepository:
     """The user's journal."""
 
-    def __init__(self, guard: _Guard) -> None:
+    def __init__(self, guard: _Guard, check: _IdCheck) -> None:
         self._guard = guard
+        self._check = check
 
     async def head(self) -> JournalHead:
         """The journal at this session's snapshot."""
@@ -307,10 +314,14 @@ class JournalRepository:
             limit: at most so many, >= 1.
             max_bytes: about so many bytes of data; one event is returned in any case.
             thread_id: only those of this thread; none when it is not there.
+
+        Raises:
+            ThreadcastError: `bad_id`, before any query.
         """
-        return await self._guard.use().events(
-            after, limit=limit, max_bytes=max_bytes, thread_id=thread_id
-        )
+        session = self._guard.use()
+        if thread_id is not None:
+            self._check.refuse(thread_id, "thread")
+        return await session.events(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
 
     async def timestamp(self, seq: int) -> bytes | None:
         """The timestamp of the event at `seq` as the envelope has it, or None if it is gone."""

@@ -42,8 +42,8 @@ async def cancel_run(call: UserCall) -> ASGIApp:
 async def respond(call: UserCall) -> ASGIApp:
     """`POST /v1/runs/{run_id}/respond`."""
     read_query(call.request)
+    body = await call.body(RespondBody)  # first, so that a bad input id is refused before a query
     row = await _named_run(call)
-    body = await call.body(RespondBody)
     unit = AnswerInput(call.on_run(row), body.input_id, body.value)
     return _state(await call.node.journal.append(unit))
 

@@ -1,0 +1,135 @@
+"""A real store behind its seam, and a record of everything that is asked of it for a user.
+
+Background work of a node (claims, sweeps, polls of heads) is for no user and is not recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from threadcast.agent import SearchHit
+from threadcast.context import UserExecutionContext
+from threadcast.events import Address, JournalEvent
+from threadcast.records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from threadcast.store import Store, StoreSession
+from threadcast.units import AppendToRun, Outcome, Unit
+
+
+class Statement(NamedTuple):
+    """What was asked of the store.
+
+    Attributes:
+        place: for whom, and in which thread and run.
+        name: of the session's method, or of the unit that was to be committed.
+        arguments: of the method, or nothing but the unit.
+    """
+
+    place: UserExecutionContext | Address
+    name: str
+    arguments: tuple[Any, ...]
+
+
+class RecordingStore:
+    """A store that hands everything on; `statements` has what was asked, in order."""
+
+    def __init__(self, store: Store) -> None:
+        self.statements: list[Statement] = []
+        self._store = store
+
+    def of(self, user_id: str) -> list[Statement]:
+        """What was asked for one user."""
+        return [one for one in tuple(self.statements) if one.place.user_id == user_id]
+
+    async def open(self) -> None:
+        await self._store.open()
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        for unit in units:
+            if (place := _place_of(unit)) is not None:
+                self.statements.append(Statement(place, type(unit).__name__, (unit,)))
+        return await self._store.commit(units, now=now)
+
+    def session(self, context: UserExecutionContext) -> StoreSession:
+        return _RecordingSession(self._store.session(context), context, self.statements)
+
+    async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
+        return await self._store.heads(user_ids)
+
+    async def facts(self) -> dict[str, str]:
+        return await self._store.facts()
+
+    @property
+    def healthy(self) -> bool:
+        return self._store.healthy
+
+
+def _place_of(unit: Unit[Any]) -> UserExecutionContext | Address | None:
+    if isinstance(unit, AppendToRun):
+        return unit.lease.address
+    place: UserExecutionContext | None = getattr(unit, "context", None)
+    return place
+
+
+class _RecordingSession:
+    """A session whose reads are recorded before they are made."""
+
+    def __init__(
+        self, session: StoreSession, context: UserExecutionContext, statements: list[Statement]
+    ) -> None:
+        self._session = session
+        self._context = context
+        self._statements = statements
+
+    def _note(self, name: str, *arguments: Any) -> None:
+        self._statements.append(Statement(self._context, name, arguments))
+
+    async def journal(self) -> JournalHead:
+        self._note("journal")
+        return await self._session.journal()
+
+    async def events(
+        self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
+    ) -> list[JournalEvent]:
+        self._note("events", after, thread_id)
+        return await self._session.events(
+            after, limit=limit, max_bytes=max_bytes, thread_id=thread_id
+        )
+
+    async def timestamp(self, seq: int) -> bytes | None:
+        self._note("timestamp", seq)
+        return await self._session.timestamp(seq)
+
+    async def thread(self, thread_id: str) -> ThreadRow | None:
+        self._note("thread", thread_id)
+        return await self._session.thread(thread_id)
+
+    async def threads(self, *, limit: int, before: int | None) -> list[ThreadRow]:
+        self._note("threads", before)
+        return await self._session.threads(limit=limit, before=before)
+
+    async def messages(self, thread_id: str, *, limit: int, before: int | None) -> list[MessageRow]:
+        self._note("messages", thread_id)
+        return await self._session.messages(thread_id, limit=limit, before=before)
+
+    async def run(self, run_id: str) -> RunRow | None:
+        self._note("run", run_id)
+        return await self._session.run(run_id)
+
+    async def inputs(self, run_id: str) -> list[InputRow]:
+        self._note("inputs", run_id)
+        return await self._session.inputs(run_id)
+
+    async def search(self, text: str, *, limit: int) -> list[SearchHit]:
+        self._note("search", text)
+        return await self._session.search(text, limit=limit)
+
+    async def token_revoked(self, token_id: str) -> bool:
+        self._note("token_revoked", token_id)
+        return await self._session.token_revoked(token_id)
+
+    async def close(self) -> None:
+        await self._session.close()
