@@ -77,3 +77,14 @@ async def stuck(run: Run) -> None:
     """Wait for ever in a thread, which nobody can cancel."""
     await run.delta("here ")
     await asyncio.to_thread(time.sleep, 3_600)
+
+
+@agent("golden")
+async def golden(run: Run) -> str:
+    """Do everything once that an answer can consist of."""
+    await run.thinking("hm")
+    async with run.tool("look", {"for": run.message}) as call:
+        call.result("found")
+    for piece in ("heard ", run.message):
+        await run.delta(piece)
+    return f"heard {run.message}"

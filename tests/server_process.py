@@ -28,6 +28,7 @@ LIMITLESS = {
     "MAX_RUNS_PER_USER": "100000",
     "UNAUTHENTICATED_PER_ADDRESS": "100000",
 }
+_PUBLIC_KEYS = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
 _TESTS = Path(__file__).resolve().parent
 _LISTENING = re.compile(rb"listening\. Open http://127\.0\.0\.1:(\d+)/")
 _ENDED = re.compile(rb"^ended$")
@@ -45,7 +46,8 @@ class ServerProcess:
     Args:
         folder: where the database and the log are; must exist.
         agents: `module:name` of the agents; modules of `tests` can be named.
-        settings: further settings, as THREADCAST_... variables without that prefix.
+        settings: further settings, as THREADCAST_... variables without that prefix. With a
+            public key or a key set, those are what tokens are verified by, else `SECRET`.
 
     Attributes:
         port: where it listens, once it has been started.
@@ -60,7 +62,8 @@ class ServerProcess:
         self.log = folder / "log"
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
         paths = [str(_TESTS.parent / "src"), str(_TESTS)]
-        chosen = {"JWT_SECRET": SECRET, "AGENTS": agents, **LIMITLESS, **settings}
+        shared = {} if _PUBLIC_KEYS & settings.keys() else {"JWT_SECRET": SECRET}
+        chosen = {**shared, "AGENTS": agents, **LIMITLESS, **settings}
         self._environment = {
             **kept,
             "PYTHONPATH": os.pathsep.join(paths),

@@ -3,72 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 import trustme
 
+from key_issuer import Issuer, document, listening
 from threadcast.auth.jwks import BODY_MAX_BYTES, JwksCache, check_jwks_url
 from threadcast.errors import ConfigurationError, ThreadcastError
 from token_forge import ManualClock, ed25519_key, jwk, p256_key, rsa_key
 
-
-def document(*entries: object) -> bytes:
-    return json.dumps({"keys": entries}).encode()
-
-
 RSA_ONLY = document(jwk(rsa_key(), kid="a"))
 BOTH = document(jwk(rsa_key(), kid="a"), jwk(p256_key(), kid="b"))
-
-
-class Issuer:
-    """An issuer's web server: what it answers can be changed, and every request is counted."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.status = "200 OK"
-        self.headers = ""
-        self.body = RSA_ONLY
-        self.drips = False
-        self.requests: list[bytes] = []
-        self.asked = asyncio.Event()
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            self.asked.set()
-            await self.may_answer.wait()
-            head = f"HTTP/1.1 {self.status}\r\nConnection: close\r\n{self.headers}\r\n"
-            writer.write(head.encode() + self.body)
-            await writer.drain()
-            while self.drips:
-                await asyncio.sleep(0.05)
-                writer.write(b" ")
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client gave up, which some tests want
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def listening(
-    issuer: Issuer, ssl_context: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    server = await asyncio.start_server(issuer.serve, "127.0.0.1", 0, ssl=ssl_context)
-    port = server.sockets[0].getsockname()[1]
-    try:
-        yield f"{'https' if ssl_context else 'http'}://localhost:{port}/keys.json"
-    finally:
-        issuer.may_answer.set()
-        issuer.drips = False
-        server.close()
 
 
 @pytest.fixture
