@@ -8,7 +8,6 @@ services would have sent for the same events means the same.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from journal_reading import streamed
 from live_server import Event, LiveServer, Talk, fresh_key
 from recording_store import RecordingStore
 from threadcast.agent import Agent, Run
@@ -85,22 +85,6 @@ async def send(talk: Talk, user_id: str, content: str, **fields: Any) -> Key:
 
 def key_of(event: Event) -> Key:
     return event["user_id"], event["thread_id"], event["run_id"]
-
-
-async def streamed(live: LiveServer, user_id: str) -> list[Event]:
-    """The whole journal of a user as a stream of Server-Sent Events has it."""
-    found = []
-    async with (
-        live.http(user_id) as client,
-        client.stream("GET", "/v1/events", params={"after": 0}) as answer,
-    ):
-        async for line in answer.aiter_lines():
-            if line.startswith("data: "):
-                event = json.loads(line.removeprefix("data: "))
-                if event["event_type"] == "caught_up":
-                    break
-                found += [event] if "seq" in event else []
-    return found
 
 
 async def ended(talk: Talk, runs: int) -> list[Event]:

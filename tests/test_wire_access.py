@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from http_world import AGENTS, fresh_id
+from journal_reading import events_after
 from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, Run
 from threadcast.units import Sweep
@@ -131,19 +132,6 @@ async def test_i2_anothers_thread_takes_no_other_time(talk: Talk, foreign: str) 
 
 
 # --- cursors --------------------------------------------------------------------------------------
-
-
-async def events_after(talk: Talk, after: int) -> list[dict[str, Any]]:
-    """What comes between an attach and `caught_up`, the answer aside."""
-    await talk.ask("attach", after=after)
-    attached = await talk.until("attached")
-    assert attached["data"] | {"head": 0, "feed": ""} == {
-        "after": after, "head": 0, "feed": "", "reset": False,
-    }  # fmt: skip
-    events = []
-    while (event := await talk.event())["event_type"] != "caught_up":
-        events.append(event)
-    return events
 
 
 async def filled(live: LiveServer, user_id: str, threads: int = 3) -> tuple[str, int, list[Any]]:
