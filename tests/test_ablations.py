@@ -169,6 +169,27 @@ ABLATIONS = {
             "test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection",
         ),
     ),
+    "what-is-no-id-is-never-looked-up": Ablation(
+        (
+            Patch(
+                "session.py",
+                '        problem = None if self._mode == "off" else id_problem(text, kind)\n',
+                "        problem = None\n",
+            ),
+        ),
+        ("test_id_format_validation.py::test_i3_no_look_up_asks_for_what_is_no_id",),
+    ),
+    "a-connection-is-found-by-its-user": Ablation(
+        (
+            Patch(
+                "websocket_manager.py",
+                "        return list(self._by_user.get(context.user_id, ()))\n",
+                "        live = self._by_user.get(context.user_id, ())\n"
+                "        return [one for one in live if one.context == context]\n",
+            ),
+        ),
+        ("test_old_failures.py::test_cleanup_that_misses_its_manager",),
+    ),
     "what-waits-to-be-sent-is-bounded": Ablation(
         (
             Patch(

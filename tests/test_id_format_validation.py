@@ -7,6 +7,7 @@ commands, its repositories, its context), so a new one is covered here, or fails
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import msgspec
 import pytest
 from starlette.routing import Route
 
+import threadcast.http
 import threadcast.session
 from id_inputs import NOT_TEXT, OF_KIND, malformed
 from live_server import LiveServer
@@ -67,9 +69,9 @@ def declared_kind(hint: Any) -> str | None:
 
 def names_an_id(name: str) -> bool:
     """Whether a field of this name is an id of ours, as names go here."""
-    return name not in NO_IDS_OF_OURS and (
-        name.lower().replace("-", "_").endswith("_id") or name in KINDS_BY_NAME
-    )
+    plain = name.lower().replace("-", "_")
+    is_a_word = plain in ("thread", "run", "request", "connection", "feed")
+    return name not in NO_IDS_OF_OURS and (is_a_word or plain.endswith("_id"))
 
 
 class Place(NamedTuple):
@@ -137,6 +139,20 @@ async def test_every_route_is_an_operation_of_the_table(live: LiveServer) -> Non
                 served |= {(route.path, method) for method in allowed}
     served = {(path, method) for path, method in served if method not in ("HEAD", "OPTIONS")}
     assert served == {one for one in described if one[0].startswith(("/v1/", "/ops/"))}
+
+
+def test_every_query_key_that_is_read_is_in_the_table() -> None:
+    read = {
+        argument.value
+        for path in Path(threadcast.http.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "read_query"
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }
+    assert read == {one.name for one in PARAMETERS.values() if one.place == "query"}
 
 
 def test_every_command_is_in_the_table() -> None:
