@@ -1,14 +1,74 @@
-"""What holds for every test: no property is a race against the clock.
+"""What holds for every test, and what several test modules are given.
 
-A busy machine is no defect of the program, so Hypothesis' time limit for one example is off; all
-else of the profile in force (that of continuous integration, say) stays.
+No property is a race against the clock: a busy machine is no defect of the program, so Hypothesis'
+time limit for one example is off; all else of the profile in force (that of continuous integration,
+say) stays. A module that wants a server with other settings has a fixture of the same name.
 """
 
 from __future__ import annotations
 
+import os
+import random
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from edge_server import Serving, serving
+from http_world import World, running
+from live_server import LiveServer, Talk
 
 settings.register_profile(
     "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None
 )
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A whole server for the tests of one module."""
+    with LiveServer(tmp_path_factory.mktemp("live")) as server:
+        yield server
+
+
+@pytest.fixture
+async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """Whatever the test does to the server, another user notices nothing and the log is clean."""
+    async with live.unharmed(caplog):
+        yield
+
+
+@pytest.fixture
+async def talk(live: LiveServer) -> AsyncIterator[Talk]:
+    """A live connection of `u-wire`."""
+    async with live.talk("u-wire") as client:
+        yield client
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A node behind its HTTP routes, for one test."""
+    async with running(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def shared(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """The edge alone, for the tests of one module, on each event loop."""
+    with serving(loop=request.param, close_timeout_s=1.0) as running:
+        yield running
+
+
+@pytest.fixture
+async def server(shared: Serving) -> Serving:
+    """The shared edge, with nothing left of earlier tests."""
+    await shared.settled(0)
+    shared.app.forget()
+    return shared
+
+
+@pytest.fixture
+def seed() -> int:
+    """Another one each time, unless the environment says which; failures name it."""
+    return int(os.environ.get("THREADCAST_TEST_SEED", random.randrange(2**32)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import tracemalloc
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -31,19 +30,6 @@ from threadcast.edge.inbox import Inbox
 from threadcast.edge.receive_queue import Flow, ReceiveQueue
 
 MESSAGE_MAX = 65_536
-
-
-@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def shared(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving(loop=request.param, close_timeout_s=1.0) as running:
-        yield running
-
-
-@pytest.fixture
-async def server(shared: Serving) -> Serving:
-    await shared.settled(0)
-    shared.app.forget()
-    return shared
 
 
 START = frame(TEXT, b"a", final=False)

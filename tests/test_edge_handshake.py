@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,19 +12,6 @@ from raw_client import KEY, RawClient, request
 from threadcast.edge import EdgeLimits
 from threadcast.edge.handshake import check_upgrade
 from threadcast.edge.problem import Refusal
-
-
-@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def shared(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    with serving(loop=request.param, close_timeout_s=1.0) as running:
-        yield running
-
-
-@pytest.fixture
-async def server(shared: Serving) -> Serving:
-    await shared.settled(0)
-    shared.app.forget()
-    return shared
 
 
 def plain(path: str = "/", *headers: str, method: str = "GET", version: str = "1.1") -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,6 @@ import pytest
 
 from http_world import World, bearer, running
 from threadcast.schemas import openapi_document
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as world:
-        yield world
 
 
 async def test_health_and_readiness(world: World) -> None:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from http_world import Stream, World, bearer, fresh_id, running
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as world:
-        yield world
+from http_world import Stream, World, bearer, fresh_id
 
 
 async def waiting_run(world: World, user_id: str) -> tuple[str, str]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from http_world import World, fresh_id, running
+from http_world import World, fresh_id
 from threadcast.context import UserExecutionContext
 from threadcast.ids import id_kind
 from threadcast.units import AliasThread, Sweep
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as world:
-        yield world
 
 
 async def test_a_thread_is_created_read_changed_and_deleted(world: World) -> None:

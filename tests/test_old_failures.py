@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from threadcast.context import UserExecutionContext
 from threadcast.errors import InvalidContextError
 from threadcast.ids import derive_thread_id_from_run_id
 from threadcast.wire.normalize import normalize_event
+
+pytestmark = pytest.mark.usefixtures("unharmed")
 
 ENVELOPE = {"event_type", "timestamp", "user_id", "thread_id", "run_id", "seq", "data"}
 LIMIT = 20
@@ -52,12 +54,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(folder, agents=[*AGENTS, Agent("recite", recite)]) as server:
         assert server.settings.max_connections_per_user == LIMIT
         yield server
-
-
-@pytest.fixture(autouse=True)
-async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    async with live.unharmed(caplog):
-        yield
 
 
 async def send(talk: Talk, content: str = "hi", **fields: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ it, and what may be left on the disk is opened with a stock SQLite.
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -50,12 +49,6 @@ class CarelessStore(SqliteStore):
     """What the embedded store would be if it did not wait for the disk."""
 
     SYNCHRONOUS = "NORMAL"
-
-
-@pytest.fixture
-def seed() -> int:
-    """Another one each time, unless the environment says which; failures name it."""
-    return int(os.environ.get("THREADCAST_TEST_SEED", random.randrange(2**32)))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ message, and every reader goes on from its cursor without a hole and without a r
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 from pathlib import Path
@@ -25,12 +24,6 @@ CYCLES = 200
 USERS = ("ann", "bob")
 SENDERS_PER_USER = 2
 SETTINGS = {"LEASE_S": "0.6", "HEAD_POLL_S": "0.1", "ATTEMPTS_MAX": "100", "LOG_LEVEL": "error"}
-
-
-@pytest.fixture
-def seed() -> int:
-    """Another one each time, unless the environment says which; failures name it."""
-    return int(os.environ.get("THREADCAST_TEST_SEED", random.randrange(2**32)))
 
 
 def all_clients(history: History) -> list[HistoryClient]:

@@ -17,12 +17,6 @@ from threadcast.http.sse import read_event_id
 from threadcast.ids import UnifiedIdGenerator
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as world:
-        yield world
-
-
 async def attached(stream: Stream) -> Block:
     """The `attached` event of a stream that began as it should."""
     ready = await stream.block()

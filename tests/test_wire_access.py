@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from journal_reading import events_after
 from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, Run
 from threadcast.units import Sweep
+
+pytestmark = pytest.mark.usefixtures("unharmed")
 
 _PAIRS = 1_000
 _ROUNDS_MAX = 5
@@ -32,18 +34,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("live")
     with LiveServer(folder, agents=[*AGENTS, Agent("look", look)]) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    async with live.unharmed(caplog):
-        yield
-
-
-@pytest.fixture
-async def talk(live: LiveServer) -> AsyncIterator[Talk]:
-    async with live.talk("u-wire") as client:
-        yield client
 
 
 @pytest.fixture

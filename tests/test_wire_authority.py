@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,9 @@ from live_server import LiveServer, Talk
 from raw_client import TEXT, frame
 from threadcast.auth.dev_tokens import mint
 
+pytestmark = pytest.mark.usefixtures("unharmed")
+
 _REVOCATION_MAX_S = 2.0
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("live")) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    async with live.unharmed(caplog):
-        yield
 
 
 def lasting(seconds: float, user_id: str = "u-wire", **more: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from live_server import LiveServer, Talk, fresh_key
 from raw_client import BINARY, TEXT, frame
 from threadcast.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("unharmed")
+
 _MAX = 65_536
 
 
@@ -23,18 +25,6 @@ _MAX = 65_536
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("live"), errors_per_minute_max=10_000) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    async with live.unharmed(caplog):
-        yield
-
-
-@pytest.fixture
-async def talk(live: LiveServer) -> AsyncIterator[Talk]:
-    async with live.talk("u-wire") as client:
-        yield client
 
 
 def ping(**fields: Any) -> str:

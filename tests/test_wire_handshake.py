@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from live_server import LiveServer
 from raw_client import request
 from threadcast.agent import Agent, Run
 
+pytestmark = pytest.mark.usefixtures("unharmed")
+
 GOOD = "https://good.example"
 TWIN = "https://xn--good-poa.example"
 
@@ -21,12 +23,6 @@ TWIN = "https://xn--good-poa.example"
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("live"), allowed_origins=(GOOD,)) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    async with live.unharmed(caplog):
-        yield
 
 
 REFUSED = [

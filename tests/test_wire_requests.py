@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from http_world import token
 from live_server import LiveServer, Talk
 
+pytestmark = pytest.mark.usefixtures("unharmed")
+
 _LOG_CONTROLS = ("\x1b", "\u202e", "\r", "\x07")
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("live")) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    async with live.unharmed(caplog):
-        yield
 
 
 ODD = [

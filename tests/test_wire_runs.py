@@ -121,12 +121,6 @@ async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncI
         yield
 
 
-@pytest.fixture
-async def talk(live: LiveServer) -> AsyncIterator[Talk]:
-    async with live.talk("u-wire") as client:
-        yield client
-
-
 async def start(talk: Talk, agent: str, content: str = "x", **more: Any) -> dict[str, Any]:
     """Send a message to an agent; the answer's data."""
     key = fresh_key()
