@@ -295,29 +295,6 @@ async def test_a_plan_has_its_own_limit(tmp_path: Path) -> None:
             await usual.ask("ping")
 
 
-async def test_nothing_is_left_of_a_storm_of_connects(live: LiveServer) -> None:
-    await live.settled(1)  # the bystander
-
-    async def visit(number: int) -> None:
-        async with await live.raw(f"u-storm-{number % 5}") as client:
-            match number % 4:
-                case 0:
-                    client.reset()
-                case 1:
-                    await client.until("connection_ready")
-                    client.reset()
-                case 2:
-                    await client.until("connection_ready")
-                    client.half_close()
-                case _:
-                    await client.until("connection_ready")
-                    await client.say("authenticate", token=token("u-other"))
-
-    for _ in range(4):
-        await asyncio.gather(*(visit(number) for number in range(25)))
-    await live.settled(1)
-
-
 async def test_a_connection_is_closed_by_its_own_user_only(live: LiveServer) -> None:
     async with await live.raw("u-wire") as talk:
         connection_id = (await talk.until("connection_ready"))["data"]["connection_id"]
