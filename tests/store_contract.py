@@ -6,6 +6,7 @@ which the store's own clock moves on by so many seconds) and a subclass of `Stor
 
 from __future__ import annotations
 
+from store_contract_ingest import IngestContract
 from store_contract_reads import ReadContract
 from store_contract_runs import LeaseContract, RunContract
 from store_contract_sweeps import SweepContract
@@ -21,5 +22,6 @@ class StoreContract(
     BatchContract,
     ReadContract,
     SweepContract,
+    IngestContract,
 ):
     """All of it."""

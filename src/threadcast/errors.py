@@ -101,6 +101,7 @@ _TABLE = (
     ErrorKind("legacy_id", "The id comes from an older system and is not migrated.", 404),
     ErrorKind("run_active", "A run is under way in this thread.", 409, None, True),
     ErrorKind("run_finished", "The run has already ended.", 409),
+    ErrorKind("out_of_order", "The run does not take this event now.", 409),
     ErrorKind("fenced", "Another worker owns this run now.", 403),
     ErrorKind("already_answered", "The question was already answered.", 409),
     ErrorKind("expired", "The question was not answered in time.", 410),

@@ -51,7 +51,17 @@ class ConnectionEventType(StrEnum):
     CONNECTION_CLOSING = "connection_closing"
 
 
-class ThreadData(msgspec.Struct, frozen=True, omit_defaults=False):
+class Dated(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that may say when it happened elsewhere, long before it came into the journal.
+
+    Attributes:
+        created_at: seconds since the epoch; absent on what happened here.
+    """
+
+    created_at: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class ThreadData(Dated, frozen=True, omit_defaults=False):
     """Data of `thread_created` and `thread_updated`."""
 
     title: str | None = None
@@ -62,7 +72,7 @@ class ThreadDeleted(msgspec.Struct, frozen=True):
     """The thread is gone; what was deleted is not repeated, so this is empty."""
 
 
-class MessageCreated(msgspec.Struct, frozen=True):
+class MessageCreated(Dated, frozen=True):
     """A person's message was accepted."""
 
     role: str
@@ -70,33 +80,33 @@ class MessageCreated(msgspec.Struct, frozen=True):
     client_message_id: str
 
 
-class RunQueued(msgspec.Struct, frozen=True):
+class RunQueued(Dated, frozen=True):
     """The run waits behind others; `position` counts those ahead of it, from 1."""
 
     agent: str
     position: int
 
 
-class AgentStarted(msgspec.Struct, frozen=True):
+class AgentStarted(Dated, frozen=True):
     """An attempt began; what an earlier attempt streamed is void from here. Attempts start at 1."""
 
     agent: str
     attempt: int
 
 
-class AgentThinking(msgspec.Struct, frozen=True):
+class AgentThinking(Dated, frozen=True):
     """What the agent says of its own reasoning."""
 
     text: str
 
 
 class AgentDelta(msgspec.Struct, frozen=True):
-    """The next piece of the answer."""
+    """The next piece of the answer; it has no other field, because pieces are joined."""
 
     text: str
 
 
-class ToolExecuting(msgspec.Struct, frozen=True):
+class ToolExecuting(Dated, frozen=True):
     """A tool call began."""
 
     tool_call_id: str
@@ -104,7 +114,7 @@ class ToolExecuting(msgspec.Struct, frozen=True):
     arguments: Any
 
 
-class ToolCompleted(msgspec.Struct, frozen=True):
+class ToolCompleted(Dated, frozen=True):
     """A tool call ended, well or badly."""
 
     tool_call_id: str
@@ -114,7 +124,7 @@ class ToolCompleted(msgspec.Struct, frozen=True):
     duration_ms: int
 
 
-class InputRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+class InputRequested(Dated, frozen=True, omit_defaults=True):
     """The agent waits for a person; `schema` is a JSON Schema of the expected value."""
 
     input_id: str
@@ -123,14 +133,14 @@ class InputRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: Any = None
 
 
-class InputReceived(msgspec.Struct, frozen=True):
+class InputReceived(Dated, frozen=True):
     """A person answered."""
 
     input_id: str
     value: Any
 
 
-class AgentCompleted(msgspec.Struct, frozen=True, omit_defaults=True):
+class AgentCompleted(Dated, frozen=True, omit_defaults=True):
     """The run ended with this whole answer."""
 
     content: str
@@ -138,7 +148,7 @@ class AgentCompleted(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Any = None
 
 
-class AgentFailed(msgspec.Struct, frozen=True):
+class AgentFailed(Dated, frozen=True):
     """The run ended without an answer; `code` is a row of the error table."""
 
     code: str
@@ -146,7 +156,7 @@ class AgentFailed(msgspec.Struct, frozen=True):
     retryable: bool
 
 
-class AgentCancelled(msgspec.Struct, frozen=True):
+class AgentCancelled(Dated, frozen=True):
     """The run was ended on purpose."""
 
     reason: str

@@ -20,7 +20,7 @@ from .errors import OutcomeUnknown, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
 from .store import Store
-from .units import AppendToRun, Committed, Outcome, Rejected, Unit
+from .units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
 
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
@@ -135,6 +135,8 @@ class Journal:
             if isinstance(unit, AppendToRun):
                 unit.taken = True
                 events += len(unit.drafts)
+            elif isinstance(unit, IngestEvents):
+                events += len(unit.events)
             else:
                 events += 1
             batch.append(entry)

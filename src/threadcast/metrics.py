@@ -80,6 +80,10 @@ class Metrics:
             "threadcast_commit_failures", "Commits that failed, by code.", ["code"],
             registry=self.registry,
         )  # fmt: skip
+        self.ingested = Counter(
+            "threadcast_ingested", "Events of other services, by outcome.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.queued_units = Gauge(
             "threadcast_append_queue_units", "Appends that wait for a commit.",
             registry=self.registry,

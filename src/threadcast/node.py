@@ -20,6 +20,7 @@ from .connection import ConnectionServices
 from .cursor import CatchUps
 from .gateway import Gateway
 from .ids import UnifiedIdGenerator
+from .ingestion import Ingestion
 from .intake import Intake
 from .journal import Journal
 from .metrics import Metrics
@@ -132,6 +133,7 @@ class Node:
         settings = self.settings
         self.tasks = OwnedTasks("connection's work")
         self.intake = Intake(self.agents, settings, self.clock)
+        self.ingestion = Ingestion(self.journal, settings, self.clock, self.metrics)
         self.hosts = HostRule(settings.allowed_hosts, listens_on=listens_on)
         self.origins = OriginRule(
             settings.allowed_origins,

@@ -24,14 +24,22 @@ class TokenBucket:
         self._level = float(burst)
         self._seen = now
 
-    def take(self, now: float) -> float:
-        """Take one token; returns 0.0 when there was one, else the seconds until there is."""
+    def take(self, now: float, count: int = 1) -> float:
+        """Take tokens, all or none of them.
+
+        Args:
+            now: monotonic seconds.
+            count: how many, 1..burst.
+
+        Returns:
+            0.0 when there were so many, else the seconds until there are.
+        """
         self._level = min(self._burst, self._level + (now - self._seen) * self._rate_per_s)
         self._seen = now
-        if self._level >= 1.0:
-            self._level -= 1.0
+        if self._level >= count:
+            self._level -= count
             return 0.0
-        return (1.0 - self._level) / self._rate_per_s
+        return (count - self._level) / self._rate_per_s
 
 
 class WindowCounter:
@@ -72,13 +80,13 @@ class BucketPerKey:
         self._keys_max = keys_max
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def take(self, key: str, now: float) -> float:
-        """Take a token of this key; see `TokenBucket.take`."""
+    def take(self, key: str, now: float, count: int = 1) -> float:
+        """Take tokens of this key; see `TokenBucket.take`."""
         bucket = self._buckets.pop(key, None) or TokenBucket(self._rate_per_s, self._burst, now=now)
         self._buckets[key] = bucket
         if len(self._buckets) > self._keys_max:
             self._buckets.popitem(last=False)
-        return bucket.take(now)
+        return bucket.take(now, count)
 
 
 def rate_limited(wait_s: float, message: str | None = None) -> ThreadcastError:

@@ -28,6 +28,9 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+EXTERNAL_OWNER = "external"
+"""The owner of a run that another service executes: no node has it, and none may claim it."""
+
 OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
@@ -64,6 +67,46 @@ def status_after(status: RunStatus, event_type: EventType) -> RunStatus:
     if following is not status and following not in TRANSITIONS[status]:
         raise AssertionError(f"{status.value} to {following.value} by {event_type.value}")
     return following
+
+
+# What another service may say of a run first. Nothing of it is executed here.
+_EXTERNAL_BEGINS: dict[EventType, RunStatus] = {
+    EventType.MESSAGE_CREATED: RunStatus.QUEUED,
+    EventType.RUN_QUEUED: RunStatus.QUEUED,
+    EventType.AGENT_STARTED: RunStatus.RUNNING,
+}
+_ENDS_UNSTARTED = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
+
+
+def external_status_after(status: RunStatus | None, event_type: EventType) -> RunStatus:
+    """The status of a run that another service executes, once that service says this of it.
+
+    Args:
+        status: where the run is; None when nothing was said of it yet.
+        event_type: an event of a run.
+
+    Raises:
+        ThreadcastError: `not_found` when this cannot be the first that is said of a run,
+            `run_finished` when it has ended, `out_of_order` for anything else that does not fit.
+    """
+    came = event_type.value
+    if status is None:
+        if event_type in _EXTERNAL_BEGINS:
+            return _EXTERNAL_BEGINS[event_type]
+        raise ThreadcastError("not_found", f"expected a run that has begun, got {came}")
+    if status in ENDED:
+        return status_after(status, event_type)
+    if event_type is EventType.MESSAGE_CREATED:
+        raise ThreadcastError("out_of_order", f"expected {came} before all else of its run")
+    if event_type is EventType.RUN_QUEUED:
+        if status is RunStatus.QUEUED:
+            return status
+        raise ThreadcastError("out_of_order", f"expected {came} before agent_started")
+    following = _STATUS_AFTER.get(event_type, RunStatus.RUNNING)
+    begins = event_type is EventType.AGENT_STARTED
+    if status is RunStatus.QUEUED and not begins and following not in _ENDS_UNSTARTED:
+        raise ThreadcastError("out_of_order", f"expected agent_started first, got {came}")
+    return status_after(status, event_type)
 
 
 @dataclass(frozen=True, slots=True)

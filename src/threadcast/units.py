@@ -17,6 +17,7 @@ from .errors import ThreadcastError
 from .events import Address, EventDraft, JournalEvent
 from .records import JournalHead
 from .runs import OnBusy, OnDisconnect, RunStatus
+from .wire.external_event import ExternalEvent
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -151,6 +152,42 @@ class AnswerInput(Unit[RunState]):
 
 
 @dataclass(frozen=True, slots=True)
+class Ingested:
+    """An event of another service is in the journal at `seq`, now or from an earlier request."""
+
+    seq: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IngestEvents(Unit[Sequence[Ingested | ThreadcastError]]):
+    """Append events of another service to the context's user's journal, each by itself.
+
+    The result has one entry for each event, in order: where it is, or why it is not there; an
+    event that is refused changes nothing. A `client_message_id` that this user's ingested events
+    have used before answers with the first seq, or is refused as `idempotency_conflict` when
+    `digest` differs.
+
+    Threads and runs may be named by older ids. `thread_created` makes the thread, and the alias of
+    an older id; all else needs the thread (`not_found`). `message_created`, `run_queued` or
+    `agent_started` begins a run that is executed elsewhere: no node claims it, and its events keep
+    to `runs.external_status_after`. Refused also: `bad_id` (an id in use, or a run of another
+    thread), `forbidden` (a run that a node executes), `run_active` (its thread has another run
+    under way), `run_finished`, `out_of_order`.
+
+    Attributes:
+        context: any of the user's; its thread and run are not used.
+        events: of this user, in order; at least one.
+        silence_s: a run to which nothing is appended for so long lapses (`TakeOverRuns`), by the
+            store's clock.
+    """
+
+    context: UserExecutionContext
+    events: Sequence[ExternalEvent]
+    silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to write for a run: void as soon as the run's fence is another."""
 
@@ -266,7 +303,7 @@ class TakeOverRuns(Unit[TakeOver]):
     """Queue again, or end, up to `limit` owned runs whose lease has lapsed (the store's clock).
 
     A run ends as cancelled when that was asked for, else as failed (`node_lost`) when
-    `runs.may_retry` says no.
+    `runs.may_retry` says no, as it does of a run that another service executes.
     """
 
     attempts_max: int

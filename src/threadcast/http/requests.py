@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -100,7 +102,7 @@ async def read_object(request: Request, expected: type[T], *, max_bytes: int) ->
         ThreadcastError: `unsupported_media_type`, `content_encoding_not_supported`,
             `body_too_large`, `request_timeout`, or what `json_input.decode_object` raises.
     """
-    _check_type(request)
+    media_type(request, JSON_TYPE)
     return decode_object(await read_body(request, max_bytes), expected)
 
 
@@ -108,14 +110,22 @@ async def read_optional_object(request: Request, expected: type[T], *, max_bytes
     """As `read_object`, but nothing at all counts as an empty object."""
     body = await read_body(request, max_bytes)
     if body or header(request, b"content-type", "unsupported_media_type") is not None:
-        _check_type(request)
+        media_type(request, JSON_TYPE)
     return decode_object(body or b"{}", expected)
 
 
-def _check_type(request: Request) -> None:
+def media_type(request: Request, *allowed: str) -> str:
+    """Which of these types the body says that it is of.
+
+    Raises:
+        ThreadcastError: `unsupported_media_type`.
+    """
     found = header(request, b"content-type", "unsupported_media_type") or ""
-    if found.partition(";")[0].strip(" \t").lower() != JSON_TYPE:
-        raise ThreadcastError("unsupported_media_type", f"expected Content-Type: {JSON_TYPE}")
+    kind = found.partition(";")[0].strip(" \t").lower()
+    if kind not in allowed:
+        expected = " or ".join(allowed)
+        raise ThreadcastError("unsupported_media_type", f"expected Content-Type: {expected}")
+    return kind
 
 
 async def read_body(
@@ -131,30 +141,57 @@ async def read_body(
     Raises:
         ThreadcastError: `content_encoding_not_supported`, `body_too_large`, `request_timeout`.
     """
-    if (header(request, b"content-encoding") or "identity").lower() != "identity":
-        raise ThreadcastError("content_encoding_not_supported")
     announced = whole_number(header(request, b"content-length") or "0")
     if announced is None or announced > max_bytes:
         raise _too_large(max_bytes)
+    body = bytearray()
+    async with aclosing(body_pieces(request, slow_after_s=slow_after_s)) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
+    return bytes(body)
+
+
+async def body_pieces(
+    request: Request, *, slow_after_s: float = _BODY_SLOW_AFTER_S
+) -> AsyncGenerator[bytes, None]:
+    """The body as it comes, for as long as it comes fast enough; close it when done.
+
+    The time between two pieces that the caller takes for itself does not count.
+
+    Args:
+        request: its body was not read yet.
+        slow_after_s: no wait for a piece may be longer, and when all waits together are, at least
+            1,024 bytes for each second of them must have come.
+
+    Raises:
+        ThreadcastError: `content_encoding_not_supported`, `request_timeout`.
+    """
+    if (header(request, b"content-encoding") or "identity").lower() != "identity":
+        raise ThreadcastError("content_encoding_not_supported")
+    time = asyncio.get_running_loop().time
+    waited_s, received = 0.0, 0
+    async with aclosing(request.stream()) as stream:
+        while True:
+            allowed_s = max(slow_after_s, received / _BODY_BYTES_PER_S_MIN) - waited_s
+            started = time()
+            piece = await _next_piece(stream, min(allowed_s, slow_after_s))
+            waited_s += time() - started
+            if piece is None:
+                return
+            received += len(piece)
+            yield piece
+
+
+async def _next_piece(stream: AsyncGenerator[bytes, None], wait_s: float) -> bytes | None:
     try:
-        return await _gather(request, max_bytes, slow_after_s)
+        async with asyncio.timeout(wait_s):
+            return await anext(stream, None)
     except TimeoutError:
         raise ThreadcastError(
             "request_timeout", f"expected at least {_BODY_BYTES_PER_S_MIN} bytes a second"
         ) from None
-
-
-async def _gather(request: Request, max_bytes: int, slow_after_s: float) -> bytes:
-    """Read what comes, for as long as it comes fast enough."""
-    body = bytearray()
-    started = asyncio.get_running_loop().time()
-    async with asyncio.timeout_at(started + slow_after_s) as bound:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                raise _too_large(max_bytes)
-            bound.reschedule(started + max(slow_after_s, len(body) / _BODY_BYTES_PER_S_MIN))
-    return bytes(body)
 
 
 def _too_large(max_bytes: int) -> ThreadcastError:

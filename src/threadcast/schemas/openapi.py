@@ -22,6 +22,7 @@ from .operations import ANYWHERE, OPERATIONS, PARAMETERS, SECURED, Operation, Pa
 __all__ = ["openapi_document"]
 
 _JSON = "application/json"
+_LINES = "application/x-ndjson"
 _PROBLEM = "application/problem+json"
 _SECURITY: dict[str, list[Schema]] = {
     "required": [{"bearer": []}],
@@ -80,6 +81,8 @@ def _operation(operation: Operation) -> Schema:
     }
     if operation.body is not None:
         content = {_JSON: {"schema": reference(operation.body.__name__)}}
+        if operation.lines:
+            content[_LINES] = {"schema": {"type": "string"}}
         described["requestBody"] = {"required": operation.body_required, "content": content}
     described["responses"] = _responses(operation)
     return described

@@ -18,6 +18,8 @@ from ..wire.http_models import (
     CreateThreadBody,
     EventPage,
     Health,
+    IngestAnswer,
+    IngestBody,
     MessageAcceptedAnswer,
     MessagePage,
     PageLimit,
@@ -57,6 +59,7 @@ class Operation:
         summary: one sentence.
         parameters: names in `PARAMETERS`, those of the path too.
         body: the struct of the request's body; None for no body.
+        lines: whether the body's items may also come as JSON Lines.
         body_required: whether it must come; left out, it is an empty object.
         answer: the struct of the answer; None for an empty one, a media type for one that is text.
         status: of the answer.
@@ -71,6 +74,7 @@ class Operation:
     summary: str
     parameters: tuple[str, ...] = ()
     body: type | None = None
+    lines: bool = False
     body_required: bool = True
     answer: type | str | None = None
     status: int = 200
@@ -271,6 +275,16 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=("stream_after", "feed", "in_thread", "last_event_id"),
         answer="text/event-stream",
         errors=(*_LOOK_UP, "bad_cursor", "too_many_connections"),
+    ),
+    Operation(
+        method="post",
+        path="/v1/ingest",
+        operation_id="ingest_events",
+        summary="Append events of another service for users; needs the scope `ingest`.",
+        body=IngestBody,
+        lines=True,
+        answer=IngestAnswer,
+        errors=(*_BODY, *_WRITE),
     ),
     Operation(
         method="get",

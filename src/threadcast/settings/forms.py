@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from ..ids import user_id_problem
+
 EXAMPLE_SECRETS = frozenset(
     {
         "a-string-secret-at-least-256-bits-long",
@@ -183,6 +185,13 @@ def agent(text: str) -> Misfit | None:
     if text and not re.search(r"\s", text) and text.isprintable():
         return None
     return Misfit(quoted(text), "an agent's place without spaces, such as my_app:agent")
+
+
+def prefix(text: str) -> Misfit | None:
+    """How user ids begin: what a user id can hold, and not nothing, which would be any user."""
+    if user_id_problem(text) is None:
+        return None
+    return Misfit(quoted(text), "the beginning of user ids, without control characters")
 
 
 def _split(url: str) -> SplitResult | None:

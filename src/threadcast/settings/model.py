@@ -255,6 +255,37 @@ class Settings:
         default=5.0, metadata=about("Time for runs to end when the server stops.", 0, 3_600)
     )
 
+    # what other services append
+    ingest_user_prefixes: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "How the ids of users begin for whom services may append; by default any user.",
+            form=forms.prefix,
+        ),
+    )
+    ingest_events_max: int = field(
+        default=10_000, metadata=about("Events of one ingest request.", 1, 100_000)
+    )
+    ingest_event_max_bytes: int = field(
+        default=262_144, metadata=about("Size of one event to ingest.", 1_024, 16 * _MIB)
+    )
+    ingest_events_per_s: float = field(
+        default=10_000.0,
+        metadata=about("Events that one service may append per second.", 0.01, 1_000_000),
+    )
+    ingest_events_burst: int = field(
+        default=50_000, metadata=about("Events that it may append at once.", 256, 10_000_000)
+    )
+    ingest_requests_max: int = field(
+        default=8, metadata=about("Ingest requests of this server at once.", 1, 1_000)
+    )
+    external_run_silence_s: float = field(
+        default=3_600.0,
+        metadata=about(
+            "How long a run of another service may be silent before it fails.", 1, _YEAR_S
+        ),
+    )
+
     # checks that can be rolled out in stages
     id_validation: CheckMode = field(
         default="enforce",

@@ -19,6 +19,7 @@ import msgspec
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
+from ..runs import EXTERNAL_OWNER
 from ..units import Outcome, Unit
 from . import statements
 from .connections import (
@@ -44,7 +45,8 @@ from .writer import Writer
 
 __all__ = ["SqliteStore", "check_early", "examine"]
 
-_END_ALL_LEASES = "UPDATE runs SET lease_until = 0 WHERE owner IS NOT NULL"
+# What another service executes goes on, whatever became of this server.
+_END_LEASES_OF_NODES = "UPDATE runs SET lease_until = 0 WHERE owner <> ?"
 
 
 class SqliteStore:
@@ -131,7 +133,7 @@ class SqliteStore:
             make_durable(connection, synchronous=self.SYNCHRONOUS)
             migrate(connection, migrations)
             # The lock says that no other server is alive: whoever held a lease has died.
-            connection.execute(_END_ALL_LEASES)
+            connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
             writer = Writer(
                 connection,
                 reopen=self._connect_writer,

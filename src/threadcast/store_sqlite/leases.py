@@ -26,11 +26,12 @@ from .batch import Batch
 from .keys import LAST_LIVE
 from .records import RunRecord, address_of, cancel, end, leased_place, read_run, requeue
 
+# A queued run that has an owner is executed by another service.
 # A run is next when no older run of its thread waits and none of them is owned. All that is queued
 # in a thread is claimed in the order of sending, also when some of it is for other nodes' agents.
 _NEXT_RUNS = """
 SELECT q.run FROM runs AS q
-WHERE q.status = 1 AND q.agent IN (SELECT value FROM json_each(?1))
+WHERE q.status = 1 AND q.owner IS NULL AND q.agent IN (SELECT value FROM json_each(?1))
 AND NOT EXISTS (
     SELECT 1 FROM runs AS o
     WHERE o.user = q.user AND o.thread = q.thread AND o.status <= 3
@@ -114,7 +115,7 @@ def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
 
 
 def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
-    """Apply one `TakeOverRuns`."""
+    """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
     ended: list[str] = []
     events: list[JournalEvent] = []

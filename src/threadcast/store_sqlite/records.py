@@ -1,7 +1,8 @@
 """Rows of threads and runs as the writer changes them, read and written inside one transaction.
 
-These helpers keep the invariants of a run's row: an owner only while it is running or waiting, a
-new fence whenever its owner loses it, one terminal event.
+These helpers keep the invariants of a run's row: an owner only while it is running or waiting (of
+another service: from its first event to its last), a new fence whenever its owner loses it, one
+terminal event.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 from ..bus import Hint, RunSignal, RunsWaiting
 from ..errors import ThreadcastError
 from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
-from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
+from ..runs import ENDED, EXTERNAL_OWNER, OWNED, TERMINAL_STATUS, RunStatus
 from ..units import Lease
 from .batch import Batch, Row
 from .keys import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, Place
 
 _RUN_COLUMNS = (
     "run, user, thread, run_id, status, fence, attempt, agent, on_crash, on_disconnect,"
-    " message_seq, cancel_reason"
+    " message_seq, cancel_reason, owner"
 )
 
 
@@ -38,6 +39,12 @@ class RunRecord:
     on_disconnect: str
     message_seq: int
     cancel_reason: str | None
+    owner: str | None
+
+    @property
+    def executed_here(self) -> bool:
+        """Whether a node executes it now, and so is the one to end it."""
+        return self.status in OWNED and self.owner != EXTERNAL_OWNER
 
     @property
     def place(self) -> Place:
@@ -80,6 +87,17 @@ def find_run(batch: Batch, user_id: str, run_id: str) -> RunRecord:
     if row is None:
         raise ThreadcastError("not_found")
     return _record(row)
+
+
+def find_run_by_any_id(batch: Batch, user: int, named: str) -> RunRecord | None:
+    """The user's run, by its present id or by one that an older system gave to it."""
+    row = batch.one(
+        f"SELECT {_RUN_COLUMNS} FROM runs WHERE user = ?1 AND (run_id = ?2 OR run ="  # noqa: S608
+        " (SELECT run FROM run_aliases WHERE user = ?1 AND legacy_id = ?2))",
+        user,
+        named,
+    )
+    return None if row is None else _record(row)
 
 
 def leased_place(batch: Batch, lease: Lease) -> Place | None:

@@ -13,7 +13,7 @@ from ..events import (
     RunQueued,
     ThreadData,
 )
-from ..runs import OWNED, admit
+from ..runs import EXTERNAL_OWNER, admit
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import QUEUED, Place
@@ -43,6 +43,14 @@ def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     context = unit.context
     accepted = MessageAccepted(context.thread_id, context.run_id, seq, duplicate=False)
     return Committed(accepted, events, (*hints, RunsWaiting()))
+
+
+def index_message(batch: Batch, run: int, user: int, content: str) -> None:
+    """Let a message that began a run be found by its words."""
+    batch.run(
+        "INSERT INTO message_words (rowid, owner, content) VALUES (?, ?, ?)",
+        *(run, owner_word(user), content),
+    )
 
 
 def _earlier(batch: Batch, user: int, unit: SendMessage) -> Outcome | None:
@@ -85,11 +93,14 @@ def _admit(batch: Batch, unit: SendMessage, user: int | None) -> tuple[list[RunR
     )
     if not admission.interrupt:
         return live, admission.position, False
-    return live, sum(run.status in OWNED for run in live), True
+    return live, sum(run.executed_here for run in live), True
 
 
 def _user_live(batch: Batch, user: int | None) -> int:
-    row = batch.one("SELECT count(*) FROM runs WHERE user = ? AND status <= 3", user)
+    row = batch.one(
+        "SELECT count(*) FROM runs WHERE user = ? AND status <= 3 AND owner IS NOT ?",
+        *(user, EXTERNAL_OWNER),
+    )
     return 0 if row is None else int(row[0])
 
 
@@ -110,7 +121,7 @@ def _thread(batch: Batch, unit: SendMessage, events: list[JournalEvent]) -> int:
 
 
 def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -> list[Hint]:
-    if run.status in OWNED:
+    if run.executed_here:
         return ask_to_end(batch, run, "interrupted")
     event, hints = cancel(batch, run, "interrupted")
     events.append(event)
@@ -135,10 +146,7 @@ def _begin_run(
         "INSERT INTO sends (user, client_message_id, digest, run) VALUES (?, ?, ?, ?)",
         *(user, unit.client_message_id, unit.digest, run),
     )
-    batch.run(
-        "INSERT INTO message_words (rowid, owner, content) VALUES (?, ?, ?)",
-        *(run, owner_word(user), unit.content),
-    )
+    index_message(batch, run, user, unit.content)
     place = Place(user, thread, run)
     address = Address(context.user_id, context.thread_id, context.run_id)
     events.append(batch.append(place, address, draft))

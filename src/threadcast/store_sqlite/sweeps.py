@@ -21,10 +21,11 @@ DELETE FROM events WHERE id IN (
 )
 """
 # Only what is old from the start of the table on: a prefix of commits is a prefix of journals. It
-# stops before the first event of a run that has not ended, because that run may be begun again.
+# stops before the first event of a run that has not ended, because a node may begin it again; what
+# another service executes is never begun again here.
 _OLD_PREFIX = """
 WITH oldest AS (
-    SELECT e.id, e.at_us < ?1 AND coalesce(r.status, 9) > 3 AS old
+    SELECT e.id, e.at_us < ?1 AND (coalesce(r.status, 9) > 3 OR r.owner IS 'external') AS old
     FROM events AS e LEFT JOIN runs AS r ON r.run = e.run ORDER BY e.id LIMIT ?2
 )
 SELECT count(*), max(id) FROM oldest
@@ -127,6 +128,7 @@ def _purge_thread(batch: Batch, user: int, thread: int) -> None:
     batch.run(f"DELETE FROM inputs WHERE run IN ({runs})", user, thread)  # noqa: S608
     batch.run(f"DELETE FROM checkpoints WHERE run IN ({runs})", user, thread)  # noqa: S608
     batch.run("DELETE FROM thread_aliases WHERE user = ? AND thread = ?", user, thread)
+    batch.run(f"DELETE FROM run_aliases WHERE user = ?1 AND run IN ({runs})", user, thread)  # noqa: S608
     batch.run(
         "UPDATE threads SET state = ?, title = NULL, metadata = '{}' WHERE user = ? AND thread = ?",
         *(THREAD_PURGED, user, thread),

@@ -20,6 +20,7 @@ from ..units import (
     ClaimRuns,
     CreateThread,
     DeleteThread,
+    IngestEvents,
     OpenJournal,
     Outcome,
     Rejected,
@@ -33,6 +34,7 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .ingests import ingest_events
 from .leases import claim_runs, renew_leases, take_over_runs
 from .runs import answer_input, cancel_run
 from .sends import send_message
@@ -48,6 +50,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     ClaimRuns: claim_runs,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,

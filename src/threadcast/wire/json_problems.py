@@ -211,6 +211,10 @@ def _expectation(rule: inspect.Type) -> str:
             return f"a number in {least}..{most}"
         case inspect.LiteralType(values=values):
             return " or ".join(str(value) for value in values)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.ListType():
+            return "an array"
         case inspect.DictType(max_length=most):
             return f"an object of at most {most} keys of 1..64 characters, none of them __proto__"
         case _:

@@ -1,0 +1,237 @@
+"""Appending what other services send: many events a request, each judged by itself, few in memory.
+
+Events gather to a chunk; a chunk is committed before more is read, so a journal that is busy holds
+the sender back, and what one request holds is bounded: one chunk and the short results of what came
+before it. The events of one user are committed in the order in which they came. This module may
+not know HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from .clock import Clock
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .journal import Journal
+from .metrics import Metrics
+from .rates import BucketPerKey, rate_limited
+from .settings import Settings
+from .units import Ingested, IngestEvents
+from .wire.external_event import ExternalEvent, read_external_event
+from .wire.http_models import IngestAnswer, IngestResult, IngestStop
+
+CHUNK_MAX_EVENTS = 256
+CHUNK_MAX_BYTES = 1_048_576
+_BREATHE_EVENTS = 32  # so many are decoded before others have their turn on the loop
+_USERS_NAMED_MAX = 10
+
+log = logging.getLogger(__name__)
+
+Numbered = tuple[int, ExternalEvent]
+
+
+class Ingestion:
+    """Lets services append events, within their limits.
+
+    Args:
+        journal: takes the events.
+        settings: the limits.
+        clock: for the rates.
+        metrics: is told what became of every event.
+    """
+
+    def __init__(
+        self, journal: Journal, settings: Settings, clock: Clock, metrics: Metrics
+    ) -> None:
+        self.journal = journal
+        self.settings = settings
+        self.metrics = metrics
+        self._clock = clock
+        self._rates = BucketPerKey(settings.ingest_events_per_s, settings.ingest_events_burst)
+        self._under_way = 0
+
+    @contextmanager
+    def request(self, service: str) -> Iterator[IngestRequest]:
+        """One request of a service, named by the subject of its credential.
+
+        Raises:
+            ThreadcastError: `overloaded` when too many requests are under way.
+        """
+        limit = self.settings.ingest_requests_max
+        if self._under_way >= limit:
+            raise ThreadcastError("overloaded", f"at most {limit} ingest requests at once")
+        self._under_way += 1
+        request = IngestRequest(self, service)
+        try:
+            yield request
+        finally:
+            self._under_way -= 1
+            request.log_outcome()
+
+    def admit(self, service: str, count: int) -> None:
+        """Let a service append `count` more events.
+
+        Raises:
+            ThreadcastError: `rate_limited`.
+        """
+        wait_s = self._rates.take(service, self._clock.monotonic(), count)
+        if wait_s:
+            allowed = f"at most {self.settings.ingest_events_per_s:g} events a second"
+            raise rate_limited(wait_s, allowed)
+
+
+class IngestRequest:
+    """The events of one request, in the order of their coming.
+
+    Args:
+        ingestion: where limits and journal are.
+        service: the subject of the service's credential.
+
+    Attributes:
+        count: how many events were taken, refused ones too.
+    """
+
+    def __init__(self, ingestion: Ingestion, service: str) -> None:
+        self._ingestion = ingestion
+        self._settings = ingestion.settings
+        self._service = service
+        self._chunk: list[Numbered] = []
+        self._chunk_bytes = 0
+        self._results: list[IngestResult] = []
+        self._counts = {"stored": 0, "duplicate": 0, "refused": 0}
+        self._users: set[str] = set()
+        self._stop_at = 0
+        self._error: ThreadcastError | None = None
+        self.count = 0
+
+    async def take(self, text: bytes | None) -> bool:
+        """Take the next event; waits for a commit when enough have gathered.
+
+        Args:
+            text: its JSON; None for one that was too long to be kept.
+
+        Returns:
+            Whether to go on: False when this and all that follows is not looked at any more.
+        """
+        if self.count >= self._settings.ingest_events_max:
+            limit = self._settings.ingest_events_max
+            await self.stop(ThreadcastError("body_too_large", f"expected at most {limit} events"))
+            return False
+        index = self.count
+        self.count += 1
+        try:
+            event = self._read(text)
+        except ThreadcastError as error:
+            self._note(index, error)
+        else:
+            self._chunk.append((index, event))
+            self._chunk_bytes += len(text or b"")
+        if len(self._chunk) >= CHUNK_MAX_EVENTS or self._chunk_bytes >= CHUNK_MAX_BYTES:
+            await self._commit()
+        elif self.count % _BREATHE_EVENTS == 0:
+            await asyncio.sleep(0)
+        return self._error is None
+
+    async def stop(self, error: ThreadcastError) -> None:
+        """Commit what was taken, and say that nothing behind it was looked at, and why."""
+        await self._commit()
+        self._stop(self.count, error)
+
+    async def finish(self) -> IngestAnswer:
+        """Commit what is left; what became of everything.
+
+        Raises:
+            ThreadcastError: what stopped the request, when nothing was decided before.
+        """
+        await self._commit()
+        if self._error is not None and not self._results:
+            raise self._error
+        self._results.sort(key=lambda result: result.index)
+        return IngestAnswer(
+            stored=self._counts["stored"],
+            duplicates=self._counts["duplicate"],
+            refused=self._counts["refused"],
+            stopped=None if self._error is None else IngestStop.at(self._stop_at, self._error),
+            results=self._results,
+        )
+
+    def log_outcome(self) -> None:
+        """Write the line by which an operator can tell who appended for whom; no content."""
+        if not self.count:
+            return
+        named = ", ".join(ascii(user) for user in sorted(self._users)[:_USERS_NAMED_MAX])
+        log.info(
+            "service %a ingested: %d stored, %d duplicate, %d refused, for %d user(s): %s%s",
+            self._service,
+            *self._counts.values(),
+            len(self._users),
+            named or "none",
+            ", ..." if len(self._users) > _USERS_NAMED_MAX else "",
+        )
+
+    def _read(self, text: bytes | None) -> ExternalEvent:
+        if text is None:
+            limit = self._settings.ingest_event_max_bytes
+            raise ThreadcastError("too_long", f"expected an event of at most {limit} bytes")
+        event = read_external_event(text, data_max_bytes=self._settings.event_max_bytes)
+        prefixes = self._settings.ingest_user_prefixes
+        if prefixes and not event.user_id.startswith(prefixes):
+            raise ThreadcastError("forbidden", "user_id: no events may be ingested for this user")
+        return event
+
+    async def _commit(self) -> None:
+        """Commit the chunk; the journal decides how long that takes."""
+        chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
+        if not chunk or self._error is not None:
+            return
+        try:
+            self._ingestion.admit(self._service, len(chunk))
+        except ThreadcastError as error:
+            self._stop(chunk[0][0], error)
+            return
+        by_user: dict[str, list[Numbered]] = {}
+        for numbered in chunk:
+            by_user.setdefault(numbered[1].user_id, []).append(numbered)
+        async with asyncio.TaskGroup() as tasks:
+            for user_id, events in by_user.items():
+                tasks.create_task(self._append(user_id, events))
+
+    async def _append(self, user_id: str, events: Sequence[Numbered]) -> None:
+        unit = IngestEvents(
+            UserExecutionContext.create(user_id, "ingest"),
+            [event for _, event in events],
+            self._settings.external_run_silence_s,
+        )
+        try:
+            results = await self._ingestion.journal.append(unit)
+        except ThreadcastError as error:
+            self._stop(events[0][0], error)
+            return
+        self._users.add(user_id)
+        for (index, _), result in zip(events, results, strict=True):
+            self._note(index, result)
+
+    def _note(self, index: int, result: Ingested | ThreadcastError) -> None:
+        noted = _result(index, result)
+        self._results.append(noted)
+        self._counts[noted.outcome] += 1
+        self._ingestion.metrics.ingested.labels(noted.outcome).inc()
+
+    def _stop(self, index: int, error: ThreadcastError) -> None:
+        """Remember the first event that was not decided, and why."""
+        if self._error is None or index < self._stop_at:
+            self._stop_at, self._error = index, error
+
+
+def _result(index: int, result: Ingested | ThreadcastError) -> IngestResult:
+    if isinstance(result, ThreadcastError):
+        return IngestResult(
+            index=index, outcome="refused", code=result.code, message=result.message
+        )
+    return IngestResult(
+        index=index, outcome="duplicate" if result.duplicate else "stored", seq=result.seq
+    )

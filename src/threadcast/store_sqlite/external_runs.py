@@ -1,0 +1,184 @@
+"""Rows of runs that other services execute: begun, moved on and ended by what is said of them.
+
+Such a run has the owner `external` from its first event to its last. No node claims it; when
+nothing is said of it for long, its lease lapses and it is ended like that of a lost node.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+import apsw
+
+from ..bus import Hint
+from ..errors import ThreadcastError
+from ..events import Address, JournalEvent
+from ..ids import UnifiedIdGenerator
+from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
+from ..wire.external_data import Message, Queued, Started
+from ..wire.external_event import ExternalEvent
+from .batch import Batch
+from .keys import QUEUED
+from .records import (
+    RunRecord,
+    address_of,
+    find_run_by_any_id,
+    live_runs,
+    mark_ended,
+    read_run,
+    set_status,
+)
+from .sends import index_message
+
+Thread = tuple[int, str]
+"""A thread's row and its present id."""
+
+_BEGIN = """
+INSERT INTO runs (user, thread, run_id, status, agent, on_crash, on_disconnect, message_seq,
+created_us, owner, lease_until) VALUES (?, ?, ?, ?, ?, 'fail', 'continue', ?, ?, ?, ?)
+"""
+_START = """
+UPDATE runs SET agent = ?2, attempt = ?3, started_us = coalesce(started_us, ?4) WHERE run = ?1
+"""
+_HEARD = """
+UPDATE runs SET lease_until = ?2 WHERE run IN (SELECT value FROM carray(?1)) AND owner = ?3
+"""
+
+
+class ExternalRuns:
+    """The external runs of one user, inside one unit.
+
+    Args:
+        batch: the transaction.
+        user_id: whose.
+        lease_until: when runs lapse that are heard of now, by the store's clock.
+    """
+
+    def __init__(self, batch: Batch, user_id: str, *, lease_until: float) -> None:
+        self._batch = batch
+        self._user_id = user_id
+        self._lease_until = lease_until
+        self._known: dict[str, tuple[RunRecord, Address]] = {}
+        self._heard: set[int] = set()
+
+    def append(
+        self, user: int, event: ExternalEvent, thread: Thread | None
+    ) -> tuple[JournalEvent, list[Hint]]:
+        """Append an event to its run, which may begin with it.
+
+        Args:
+            user: the user's row.
+            event: of a run.
+            thread: where it says that it belongs; None when it does not say.
+
+        Raises:
+            ThreadcastError: see `IngestEvents`; nothing was written.
+        """
+        named, kind = event.run_id or "", event.draft.event_type
+        known = self._find(user, named)
+        record = None if known is None else known[0]
+        if record is not None:
+            _check_place(record, thread)
+        status = external_status_after(None if record is None else record.status, kind)
+        if isinstance(event.data, Started):
+            self._check_start(user, record, thread, event.data.attempt)
+        if known is None:
+            known = self._begin(user, named, thread, event)
+        appended = self._batch.append(known[0].place, known[1], event.draft)
+        return appended, self._move_on(known[0], status, event, appended.seq)
+
+    def forget(self) -> None:
+        """Read rows anew: something else has changed them."""
+        self._known.clear()
+
+    def save(self) -> None:
+        """Let the runs that were heard of live on."""
+        if self._heard:
+            runs = apsw.carray(array("q", self._heard))
+            self._batch.run(_HEARD, runs, self._lease_until, EXTERNAL_OWNER)
+
+    def _find(self, user: int, named: str) -> tuple[RunRecord, Address] | None:
+        known = self._known.get(named)
+        if known is None:
+            record = find_run_by_any_id(self._batch, user, named)
+            if record is None:
+                return None
+            known = self._known[named] = (record, address_of(self._batch, record))
+        return known
+
+    def _check_start(
+        self, user: int, record: RunRecord | None, thread: Thread | None, attempt: int
+    ) -> None:
+        """Refuse an attempt that is not the next one, or while another run is under way.
+
+        Raises:
+            ThreadcastError: `out_of_order`, `run_active`.
+        """
+        if record is not None and attempt <= record.attempt:
+            expected = f"attempt: expected more than {record.attempt}, got {attempt}"
+            raise ThreadcastError("out_of_order", expected)
+        row = record.thread if record is not None else thread[0] if thread is not None else None
+        if row is not None and any(
+            run.status in OWNED and (record is None or run.run != record.run)
+            for run in live_runs(self._batch, user, row)
+        ):
+            raise ThreadcastError("run_active")
+
+    def _begin(
+        self, user: int, named: str, thread: Thread | None, event: ExternalEvent
+    ) -> tuple[RunRecord, Address]:
+        if thread is None:
+            problem = "thread_id: expected a thread id with the first event of a run, got nothing"
+            raise ThreadcastError("bad_field", problem)
+        batch = self._batch
+        legacy = not UnifiedIdGenerator.is_valid_id(named, "run")
+        run_id = _fresh_run_id(self._user_id) if legacy else named
+        batch.run(
+            _BEGIN,
+            *(user, thread[0], run_id, QUEUED, EXTERNAL_OWNER, batch.head(user) + 1),
+            *(batch.at_us, EXTERNAL_OWNER, self._lease_until),
+        )
+        run = batch.connection.last_insert_rowid()
+        if legacy:
+            batch.run(
+                "INSERT INTO run_aliases (user, legacy_id, run) VALUES (?, ?, ?)",
+                *(user, named, run),
+            )
+        if isinstance(event.data, Message):
+            index_message(batch, run, user, event.data.content)
+        known = (read_run(batch, run), Address(self._user_id, thread[1], run_id))
+        self._known[named] = known
+        return known
+
+    def _move_on(
+        self, record: RunRecord, status: RunStatus, event: ExternalEvent, seq: int
+    ) -> list[Hint]:
+        """Write what the event changes about its run."""
+        data = event.data
+        self._heard.add(record.run)
+        if isinstance(data, Queued):
+            self._batch.run("UPDATE runs SET agent = ? WHERE run = ?", data.agent, record.run)
+        elif isinstance(data, Started):
+            record.attempt = data.attempt
+            self._batch.run(_START, record.run, data.agent, data.attempt, self._batch.at_us)
+        if status in ENDED:
+            return mark_ended(self._batch, record, status, seq)
+        if status is not record.status:
+            set_status(self._batch, record, status)
+        return []
+
+
+def _check_place(record: RunRecord, thread: Thread | None) -> None:
+    """Refuse what is not for this run, or not for others to say.
+
+    Raises:
+        ThreadcastError: `bad_id`, `forbidden`.
+    """
+    if thread is not None and thread[0] != record.thread:
+        raise ThreadcastError("bad_id", "run_id: expected a run of the thread, got another one's")
+    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:
+        raise ThreadcastError("forbidden", "expected a run of another service, got one of this")
+
+
+def _fresh_run_id(user_id: str) -> str:
+    return UnifiedIdGenerator.generate_user_context_ids(user_id, "ingest").run_id

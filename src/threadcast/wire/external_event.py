@@ -1,0 +1,180 @@
+"""One event of another service, from the JSON that it sent to what a store is asked to keep.
+
+It is decoded by the strict rules, normalised (`normalize`), and its data is held to the definition
+of its type (`external_data`). Fields that the definition does not have are left out. This module
+may not know stores, journals or who sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from ..errors import ThreadcastError
+from ..events import (
+    Dated,
+    Event,
+    EventDraft,
+    EventType,
+    encode_json,
+)
+from ..ids import id_problem
+from ..legacy_ids import legacy_kind
+from .external_data import DATA_OF_EXTERNAL, ExternalData
+from .fields import TIMESTAMP_MAX_S, ClientMessageId
+from .json_input import decode_fields, decode_object, strict_text
+from .json_problems import check_id, describe, explain_field
+from .normalize import EventShapeError, normalize_event
+
+__all__ = ["ExternalEvent", "read_external_event"]
+
+_NAMES_OF_KEY = ("client_message_id", "event_id", "id")
+_shape_decoder = msgspec.json.Decoder(dict[str, Any])
+_of_thread = frozenset(
+    {EventType.THREAD_CREATED, EventType.THREAD_UPDATED, EventType.THREAD_DELETED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalEvent:
+    """One event of another service, normalised and checked.
+
+    Attributes:
+        user_id: whose journal it is for.
+        client_message_id: the sender's own name of it, 1..128 characters.
+        digest: 16 bytes that tell whether the same name came with the same content.
+        thread_id, run_id: present ids or ids of older systems, as they were named.
+        data: its data.
+        draft: its type and encoded data.
+    """
+
+    user_id: str
+    client_message_id: str
+    digest: bytes
+    thread_id: str | None
+    run_id: str | None
+    data: ExternalData
+    draft: EventDraft
+
+
+def read_external_event(text: bytes, *, data_max_bytes: int) -> ExternalEvent:
+    """Read one event.
+
+    The name that makes it safe to send again is `client_message_id`, at the top or (of a message)
+    in the data, else `event_id`, else `id`. `timestamp` becomes `created_at` in the data, but for
+    `agent_delta`, and unless the data has that already.
+
+    Args:
+        text: one JSON object in UTF-8, canonical or of an older shape (see `normalize_event`).
+        data_max_bytes: how long its data may be.
+
+    Raises:
+        ThreadcastError: what was expected and what came, by the names of canonical fields.
+    """
+    shape = _shape(strict_text(text))
+    try:
+        event = normalize_event(shape)
+    except EventShapeError as error:
+        raise ThreadcastError("bad_field", str(error)) from None
+    kind = _kind(event.event_type)
+    key = _key(shape, event.data)
+    _check_ids(kind, event)
+    data = _data(kind, event, key)
+    draft = EventDraft(kind, encode_json(data))
+    if len(draft.data) > data_max_bytes:
+        size = len(draft.data)
+        raise ThreadcastError(
+            "too_long", f"data: expected at most {data_max_bytes} bytes, got {size}"
+        )
+    said = encode_json(
+        [kind, event.timestamp, event.thread_id, event.run_id, msgspec.Raw(draft.data)]
+    )
+    digest = blake2b(said, digest_size=16).digest()
+    return ExternalEvent(event.user_id, key, digest, event.thread_id, event.run_id, data, draft)
+
+
+def _shape(text: str) -> Mapping[str, Any]:
+    try:
+        return _shape_decoder.decode(text)
+    except (ValueError, RecursionError):
+        fields = decode_fields(text)
+    # What is no float at all is left: the field that holds it is named.
+    for name, raw in fields.items():
+        explain_field(name, raw, Any)
+    raise AssertionError("every field is JSON, but not all of them")
+
+
+def _kind(event_type: str) -> EventType:
+    try:
+        return EventType(event_type)
+    except ValueError:
+        problem = f"event_type: expected a type of journal events, got {event_type}"
+        raise ThreadcastError("bad_field", problem) from None
+
+
+def _key(shape: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """The event's own name.
+
+    Raises:
+        ThreadcastError: there is none, two that differ, or one that is not usable.
+    """
+    name, key = _first(shape)
+    inner = data.get("client_message_id")
+    if inner is not None and name in (None, "client_message_id"):
+        if key is not None and inner != key:
+            problem = "client_message_id: expected one value, got another in data"
+            raise ThreadcastError("bad_field", problem)
+        key = inner
+    if key is None:
+        problem = "client_message_id: expected text of 1..128 printable characters, got nothing"
+        raise ThreadcastError("bad_field", problem)
+    explain_field("client_message_id", msgspec.Raw(encode_json(key)), ClientMessageId)
+    return str(key)
+
+
+def _first(shape: Mapping[str, Any]) -> tuple[str | None, Any]:
+    for name in _NAMES_OF_KEY:
+        if shape.get(name) is not None:
+            return name, shape[name]
+    return None, None
+
+
+def _check_ids(kind: EventType, event: Event) -> None:
+    """Refuse ids that are neither present ones nor those of an older system, and missing ones."""
+    if kind in _of_thread:
+        _need("thread_id", event.thread_id)
+        if event.run_id is not None:
+            raise ThreadcastError("bad_field", f"expected no run_id with {kind.value}, got one")
+    else:
+        _need("run_id", event.run_id)
+    for name, text in (("thread", event.thread_id), ("run", event.run_id)):
+        if text is None or id_problem(text, name) is None:
+            continue
+        if legacy_kind(text) is None:
+            check_id(f"{name}_id", text, name)
+
+
+def _need(name: str, text: str | None) -> None:
+    if text is None:
+        kind = name.removesuffix("_id")
+        raise ThreadcastError("bad_field", f"{name}: expected a {kind} id, got nothing")
+
+
+def _data(kind: EventType, event: Event, key: str) -> ExternalData:
+    said = event.data
+    if kind is EventType.MESSAGE_CREATED:
+        said = {"role": "user", **said, "client_message_id": key}
+    data = decode_object(encode_json(said), DATA_OF_EXTERNAL[kind])
+    if not isinstance(data, Dated):
+        return data
+    created_at = event.timestamp if data.created_at is msgspec.UNSET else data.created_at
+    if not 0 <= created_at <= TIMESTAMP_MAX_S:
+        expected = f"a number in 0..{TIMESTAMP_MAX_S}"
+        raise ThreadcastError(
+            "bad_field", f"created_at: expected {expected}, got {describe(created_at)}"
+        )
+    return msgspec.structs.replace(data, created_at=created_at)
