@@ -19,9 +19,10 @@ from .batch import Batch
 from .external_runs import ExternalRuns
 from .threads import change_thread, delete_thread, insert_thread
 
+# From the unit's few keys to the rows: the other way round, every commit would read all keys.
 _EARLIER = """
 SELECT i.client_message_id, i.digest, i.seq FROM json_each(?2) AS j
-JOIN ingests AS i ON i.user = ?1 AND i.client_message_id = j.value
+CROSS JOIN ingests AS i ON i.user = ?1 AND i.client_message_id = j.value
 """
 _KEEP = """
 INSERT INTO ingests (user, client_message_id, digest, seq)
