@@ -14,6 +14,7 @@ import uvloop
 
 from . import local, scenarios
 from .figures import Figure, machine, percentile, plot, table
+from .ingest import ingest
 from .server import running_server
 
 T = TypeVar("T")
@@ -127,6 +128,28 @@ def _resume(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure
     return [Figure("resume of 10,000 missed events", elapsed_ms, "ms", 500.0, note="median of 5")]
 
 
+def _ingest(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    found = []
+    limitless = {"requests_per_s": "100000", "requests_burst": "1000000", "log_level": "warning"}
+    for _ in range(rounds):
+        with _server(**limitless) as server:
+            found.append(_run(ingest(server, events=10_000, single=2_000)))
+    together = median([one.together_per_s for one in found])
+    single = median([one.single_per_s for one in found])
+    note = f"{together:,.0f} events/s in one request, {single:,.0f} in one each over 8 connections"
+    return [
+        Figure("10,000 events in one request", together, "events/s", note="stored and answered"),
+        Figure("an event's cost, against one a request", single / together, "x", 0.5, note=note),
+        Figure(
+            "peak memory of a request with 10,000 events",
+            max(one.peak_growth_mib for one in found),
+            "MiB",
+            16.0,
+            note="growth of the server's resident set while it was carried out",
+        ),
+    ]
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -135,6 +158,7 @@ _SCENARIOS = {
     "connect": _connect,
     "memory": _memory,
     "resume": _resume,
+    "ingest": _ingest,
 }
 
 

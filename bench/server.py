@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +35,9 @@ class Server:
     pid: int
     database: Path
 
-    def token(self, user: str) -> str:
+    def token(self, user: str, *, scopes: Iterable[str] = ()) -> str:
         """A credential for this user, valid for an hour."""
-        return mint(SECRET, user, now=SystemClock().now(), lifetime_s=3600.0)
+        return mint(SECRET, user, now=SystemClock().now(), lifetime_s=3600.0, scopes=scopes)
 
     def resident_bytes(self) -> int:
         """The resident set of the process now."""

@@ -145,19 +145,22 @@ async def serving(command: list[str], folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def token(folder: Path, user_id: str = "alice") -> str:
+async def token(folder: Path, user_id: str = "alice", *, scope: str | None = None) -> str:
     """What the pages tell a reader to do for a token."""
-    command = [*THREADCAST, "token", user_id]
+    options = [] if scope is None else [f"--scope={scope}"]
+    command = [*THREADCAST, "token", user_id, *options]
     status, out, errors = await run(command, folder, {"THREADCAST_JWT_SECRET": SECRET})
     assert status == 0, errors
     return out.strip()
 
 
-async def client(folder: Path, name: str, port: str, told_port: str) -> str:
+async def client(
+    folder: Path, name: str, port: str, told_port: str, *, scope: str | None = None
+) -> str:
     """Run a client program of a page against a server on another port than the page's."""
     path = folder / name
     path.write_text(path.read_text().replace(f"127.0.0.1:{told_port}", f"127.0.0.1:{port}"))
-    variables = {"THREADCAST_TOKEN": await token(folder)}
+    variables = {"THREADCAST_TOKEN": await token(folder, scope=scope)}
     status, out, errors = await run([*PYTHON, name], folder, variables)
     assert status == 0, errors
     return out
@@ -299,6 +302,18 @@ async def test_a_token_made_as_the_guide_says_is_accepted(tmp_path: Path) -> Non
 
     assert (status, errors) == (0, "")
     assert out.startswith("server time")
+
+
+async def test_the_export_of_the_guide_is_ingested_once(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "guides" / "ingesting-events.md"
+    folder = write(tmp_path / "ingest", files_of(page))
+
+    async with serving([*THREADCAST, "serve", "--port", "0"], folder) as port:
+        first = await client(folder, "send.py", port, "8080", scope="ingest")
+        again = await client(folder, "send.py", port, "8080", scope="ingest")
+
+    assert first.splitlines() == [f"{at} stored {at + 1}" for at in range(5)]
+    assert again.splitlines() == [f"{at} duplicate {at + 1}" for at in range(5)]
 
 
 async def test_a_backup_made_as_the_guide_says_is_a_database(tmp_path: Path) -> None:

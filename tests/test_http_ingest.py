@@ -14,6 +14,7 @@ from starlette.types import Message
 
 from external_scene import Service, lines_of
 from http_world import World, bearer, running
+from threadcast.errors import ThreadcastError
 from threadcast.ingestion import CHUNK_MAX_EVENTS
 from threadcast.testing.clock import ManualClock
 
@@ -223,6 +224,17 @@ async def test_only_so_many_requests_at_once(tmp_path: Path) -> None:
             refused = await client.post("/v1/ingest", json=[])
             assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
         assert (await client.post("/v1/ingest", json=[])).status_code == 200
+
+
+async def test_h8_a_body_that_stalls_is_given_up_with_what_was_stored(world: World) -> None:
+    lines = lines_of(Service().shapes("thread_created", "agent_delta")).splitlines()
+    with world.node.ingestion.request("crm") as ingest:
+        assert [await ingest.take(line) for line in lines] == [True, True]
+        await ingest.stop(ThreadcastError("request_timeout"))
+        answer = await ingest.finish()
+    assert [result.outcome for result in answer.results] == ["stored", "refused"]
+    assert answer.stopped is not None
+    assert (answer.stopped.index, answer.stopped.code) == (2, "request_timeout")
 
 
 async def test_a_journal_that_takes_nothing_more_says_where_to_go_on(tmp_path: Path) -> None:

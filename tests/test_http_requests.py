@@ -19,7 +19,7 @@ from threadcast.auth.dev_tokens import mint
 from threadcast.errors import ThreadcastError
 from threadcast.http.calls import Call
 from threadcast.http.entrance import Entrance, ForAnyone, Resource
-from threadcast.http.requests import read_body
+from threadcast.http.requests import body_pieces, read_body
 from threadcast.testing.clock import ManualClock
 
 
@@ -365,6 +365,25 @@ async def test_h8_a_body_that_does_not_come_is_given_up() -> None:
     request = Request(_post_scope("/v1/threads", {}), receive)
     with pytest.raises(ThreadcastError, match="request_timeout"):
         await read_body(request, 1_024, slow_after_s=0.01)
+
+
+async def test_h8_only_the_time_of_waiting_for_a_body_counts() -> None:
+    pieces: list[Message] = [{"type": "http.request", "body": b"x", "more_body": True}] * 3
+
+    async def receive() -> Message:
+        if not pieces:
+            await asyncio.Event().wait()
+        return pieces.pop()
+
+    request = Request(_post_scope("/v1/ingest", {}), receive)
+    came = []
+    with pytest.raises(ThreadcastError, match="request_timeout"):
+        async for piece in body_pieces(request, slow_after_s=0.02):
+            came.append(piece)
+            until = time.monotonic() + 0.03
+            while time.monotonic() < until:
+                await asyncio.sleep(0)
+    assert came == [b"x"] * 3
 
 
 def _post_scope(path: str, headers: dict[str, str]) -> Scope:

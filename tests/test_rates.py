@@ -12,6 +12,13 @@ def test_a_bucket_gives_its_burst_then_its_rate() -> None:
     assert bucket.take(0.5) == 0.5
 
 
+def test_a_bucket_gives_many_at_once_or_none() -> None:
+    bucket = TokenBucket(2.0, 10, now=0.0)
+    assert [bucket.take(0.0, 6), bucket.take(0.0, 6), bucket.take(0.0, 4)] == [0.0, 1.0, 0.0]
+    assert bucket.take(2.0, 6) == 1.0
+    assert bucket.take(3.0, 6) == 0.0
+
+
 def test_a_bucket_never_holds_more_than_its_burst() -> None:
     bucket = TokenBucket(10.0, 2, now=0.0)
     assert [bucket.take(1000.0) for _ in range(3)] == [0.0, 0.0, 0.1]

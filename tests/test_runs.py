@@ -14,6 +14,7 @@ from threadcast.runs import (
     OnBusy,
     RunStatus,
     admit,
+    external_status_after,
     may_retry,
     status_after,
 )
@@ -81,3 +82,48 @@ def test_only_a_retryable_run_with_attempts_left_is_retried() -> None:
     assert may_retry(on_crash="retry", attempt=1, attempts_max=3)
     assert not may_retry(on_crash="retry", attempt=3, attempts_max=3)
     assert not may_retry(on_crash="fail", attempt=1, attempts_max=3)
+
+
+_OF_RUNS = [kind for kind in EventType if not kind.startswith("thread_")]
+
+
+@pytest.mark.parametrize("status", [None, *RunStatus])
+@pytest.mark.parametrize("kind", _OF_RUNS)
+def test_what_another_service_says_fits_the_life_of_a_run(
+    status: RunStatus | None, kind: EventType
+) -> None:
+    try:
+        after = external_status_after(status, kind)
+    except ThreadcastError as error:
+        expected = {None: "not_found", **dict.fromkeys(ENDED, "run_finished")}
+        assert error.code == expected.get(status, "out_of_order")
+        return
+    assert status not in ENDED
+    if status is None:
+        assert after in (R.QUEUED, R.RUNNING)
+    else:
+        assert after is status or after in TRANSITIONS[status]
+    assert (after in ENDED) == (kind in TERMINAL_EVENTS)
+
+
+def test_a_run_of_another_service_begins_before_it_goes_on() -> None:
+    begins = {EventType.MESSAGE_CREATED, EventType.RUN_QUEUED, EventType.AGENT_STARTED}
+    for kind in _OF_RUNS:
+        if kind in begins:
+            external_status_after(None, kind)
+        else:
+            with pytest.raises(ThreadcastError, match="not_found"):
+                external_status_after(None, kind)
+    takes_when_queued = []
+    for kind in _OF_RUNS:
+        try:
+            external_status_after(R.QUEUED, kind)
+        except ThreadcastError:
+            continue
+        takes_when_queued.append(kind)
+    assert takes_when_queued == [
+        EventType.RUN_QUEUED,
+        EventType.AGENT_STARTED,
+        EventType.AGENT_FAILED,
+        EventType.AGENT_CANCELLED,
+    ]

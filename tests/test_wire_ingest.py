@@ -208,7 +208,7 @@ async def test_a_person_can_end_a_run_of_another_service(live: LiveServer) -> No
     assert answer["results"][0]["code"] == "run_finished"
 
 
-async def test_h8_a_body_that_drips_is_given_up_with_what_was_stored(live: LiveServer) -> None:
+async def test_a_line_that_never_ends_is_refused_with_what_was_stored(live: LiveServer) -> None:
     service = Service("u-drip")
     line = lines_of(service.shapes("thread_created"))
     async with live.http("crm", scopes=["ingest"]) as client:
