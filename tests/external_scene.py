@@ -48,7 +48,7 @@ class Service:
         self.run_id = ids.get("run_id", fresh.run_id)
         self._count = 0
 
-    def shape(self, event_type: str, **changes: Any) -> dict[str, Any]:
+    def shape(self, event_type: str, /, **changes: Any) -> dict[str, Any]:
         """An event with a name of its own; None leaves a field out, `data` is merged."""
         self._count += 1
         shape = {

@@ -84,6 +84,31 @@ ABLATIONS = {
         ),
         ("test_journal.py::test_a_duplicate_is_answered_and_announces_nothing",),
     ),
+    "an-ingested-event-is-stored-once-per-name": Ablation(
+        (
+            Patch(
+                "store_sqlite/ingests.py",
+                "        first = self._known.get(event.client_message_id)\n",
+                "        first = None\n",
+            ),
+            Patch("store_sqlite/ingests.py", "INSERT INTO ingests", "REPLACE INTO ingests"),
+        ),
+        ("test_store_sqlite.py::TestContract::test_ingest_the_same_again",),
+    ),
+    "a-run-of-a-node-takes-no-words-of-others": Ablation(
+        (
+            Patch(
+                "store_sqlite/external_runs.py",
+                "    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:\n",
+                "    if record.status not in ENDED and record.owner is None:\n",
+            ),
+        ),
+        ("test_store_sqlite.py::TestContract::test_ingest_into_a_run_of_a_node",),
+    ),
+    "no-node-claims-what-others-execute": Ablation(
+        (Patch("store_sqlite/leases.py", " AND q.owner IS NULL", ""),),
+        ("test_store_sqlite.py::TestContract::test_nodes_do_not_touch_what_others_execute",),
+    ),
     "an-append-needs-the-fence": Ablation(
         (
             Patch(

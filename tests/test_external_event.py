@@ -95,6 +95,13 @@ def test_what_cannot_be_normalised_is_named(vector: dict[str, Any]) -> None:
     )
 
 
+def test_what_is_missing_is_told_as_missing() -> None:
+    for field in ("event_type", "timestamp", "user_id"):
+        _, message = refused_shape(Service().shape("agent_delta", **{field: None}))
+        assert message.startswith(f"{field}: expected")
+        assert message.endswith("got nothing")
+
+
 @pytest.mark.parametrize(
     ("shape", "key"),
     [

@@ -66,7 +66,7 @@ _TABLE = (
     ErrorKind("unsupported_version", "The protocol version is not supported.", 400, 4400),
     ErrorKind("upgrade_required", "A WebSocket upgrade is required here.", 426),
     ErrorKind("method_not_allowed", "The method is not allowed here.", 405),
-    ErrorKind("unsupported_media_type", "The body must be application/json.", 415),
+    ErrorKind("unsupported_media_type", "The body is of a type that is not read here.", 415),
     ErrorKind("content_encoding_not_supported", "The body must not be encoded.", 415),
     ErrorKind("body_too_large", "The body is too large.", 413),
     ErrorKind("headers_too_large", "The request headers are too large.", 431),

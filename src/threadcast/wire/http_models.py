@@ -281,7 +281,10 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution of an agent; `message_seq` is the seq of the message that started it."""
+    """One execution of an agent; `message_seq` is the seq of the message that started it.
+
+    Of a run that another service executes it is the seq of its first event.
+    """
 
     run_id: RunId
     thread_id: ThreadId

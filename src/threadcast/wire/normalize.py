@@ -91,10 +91,15 @@ def _read(shape: Mapping[str, Any], field: str) -> Any:
     return value
 
 
+def _came(value: Any) -> str:
+    """What came for a field that must be there; null is as good as absent."""
+    return "nothing" if value is None else describe(value)
+
+
 def _event_type(value: Any) -> str:
     if isinstance(value, str) and value in _EVENT_TYPES:
         return str(value)
-    raise EventShapeError("event_type", f"expected a known event type, got {describe(value)}")
+    raise EventShapeError("event_type", f"expected a known event type, got {_came(value)}")
 
 
 def _timestamp(value: Any) -> float:
@@ -105,7 +110,7 @@ def _timestamp(value: Any) -> float:
         if 0 <= seconds < _MILLISECONDS_FROM:
             return float(seconds)
     expected = "seconds since the epoch or ISO 8601 text"
-    raise EventShapeError("timestamp", f"expected {expected}, got {describe(value)}")
+    raise EventShapeError("timestamp", f"expected {expected}, got {_came(value)}")
 
 
 def _iso_seconds(text: str) -> float | None:
@@ -121,7 +126,7 @@ def _user_id(value: Any) -> str:
     if isinstance(value, str) and user_id_problem(value) is None:
         return value
     expected = f"1..{USER_ID_MAX_CHARACTERS} characters without control characters"
-    raise EventShapeError("user_id", f"expected {expected}, got {describe(value)}")
+    raise EventShapeError("user_id", f"expected {expected}, got {_came(value)}")
 
 
 def _id(field: str, value: Any) -> str | None:
