@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from external_scene import AT, DATA, Service, external
 from threadcast.errors import ThreadcastError
@@ -186,6 +189,42 @@ def test_what_is_said_of_connections_is_in_no_journal(kind: str) -> None:
 )
 def test_what_is_no_json_object(text: bytes, code: str) -> None:
     assert refusal(text)[0] == code
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(sorted(DATA)), st.data())
+def test_whatever_comes_is_an_event_or_refused(kind: str, data: st.DataObject) -> None:
+    shape = Service().shape(kind)
+    for place in (shape, shape["data"]):
+        for name in (
+            data.draw(st.lists(st.sampled_from(sorted(place)), max_size=2)) if place else ()
+        ):
+            place[name] = data.draw(_values)
+    text = json.dumps(shape)
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(st.text(max_size=3)) + text[at:]
+    with suppress(ThreadcastError):
+        event = read_external_event(text.encode("utf-8", "replace"), data_max_bytes=4_096)
+        msgspec.json.decode(event.draft.data, type=DATA_OF_EXTERNAL[event.draft.event_type])
+
+
+def test_of_two_equal_keys_the_last_counts() -> None:
+    shape = json.dumps(Service().shape("agent_delta"))
+    event = read_external_event(
+        f'{{"seq":1e999,{shape[1:-1]},"seq":7}}'.encode(), data_max_bytes=99
+    )
+    assert data_of(event) == {"text": "a"}
+    twice = f'{shape[:-1]},"event_type":"agent_thinking"}}'
+    assert (
+        read_external_event(twice.encode(), data_max_bytes=99).draft.event_type == "agent_thinking"
+    )
 
 
 def test_the_first_time_of_an_event_is_kept() -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..bus import Hint
+from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import Address, EventType, JournalEvent, ThreadData, encode_json
 from ..ids import UnifiedIdGenerator
-from ..units import Committed, DeleteThread, Ingested, IngestEvents, Outcome
+from ..units import AliasThread, Committed, DeleteThread, Ingested, IngestEvents, Outcome
 from ..wire.external_data import ThreadState
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
 from .external_runs import ExternalRuns
-from .threads import change_thread, delete_thread, insert_thread
+from .threads import alias_thread, change_thread, delete_thread, insert_thread
 
 # From the unit's few keys to the rows: the other way round, every commit would read all keys.
 _EARLIER = """
@@ -129,10 +130,7 @@ class _Work:
         thread, created = insert_thread(self._batch, self._user_id, thread_id, data)
         self._user = self._batch.existing_user(self._user_id)
         if legacy:
-            self._batch.run(
-                "INSERT INTO thread_aliases (user, legacy_id, thread) VALUES (?, ?, ?)",
-                *(self._user, named, thread),
-            )
+            alias_thread(self._batch, AliasThread(self._in_thread(thread_id), named))
         self._threads[named] = (thread, thread_id)
         self.events.append(created)
         return created.seq
@@ -158,8 +156,7 @@ class _Work:
 
     def _delete_thread(self, event: ExternalEvent) -> int:
         _, thread_id = self._thread(event.thread_id or "")
-        context = replace(self._unit.context, thread_id=thread_id, thread_origin="stored")
-        outcome = delete_thread(self._batch, DeleteThread(context))
+        outcome = delete_thread(self._batch, DeleteThread(self._in_thread(thread_id)))
         if not isinstance(outcome, Committed):
             raise AssertionError("a thread that was found is deleted")
         self._threads.clear()
@@ -167,6 +164,9 @@ class _Work:
         self.events += outcome.events
         self.hints += outcome.hints
         return outcome.events[-1].seq
+
+    def _in_thread(self, thread_id: str) -> UserExecutionContext:
+        return replace(self._unit.context, thread_id=thread_id, thread_origin="stored")
 
     # --- runs -----------------------------------------------------------------------------
 
