@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 
 from external_scene import Service, lines_of
 from server_process import QuickServer, token
+from threadcast.ingestion import CHUNK_MAX_EVENTS
 
 EVENTS = 2_000
 KILLS = 20
@@ -62,6 +64,32 @@ async def journal(server: QuickServer, service: Service) -> list[dict[str, Any]]
     return events
 
 
+async def cut(server: QuickServer, shapes: list[dict[str, Any]], killed: asyncio.Event) -> None:
+    """Send a request that does not end before the server is killed."""
+
+    async def body() -> AsyncIterator[bytes]:
+        async for piece in pieces(shapes):
+            yield piece
+        await killed.wait()
+
+    with pytest.raises(httpx2.TransportError):
+        await ingest(server, body())
+
+
+async def kill_at(server: QuickServer, user_id: str, seq: int, killed: asyncio.Event) -> None:
+    """Kill the server as soon as a reader has the event at this seq."""
+    headers = {"authorization": f"Bearer {token(user_id)}"}
+    async with (
+        httpx2.AsyncClient(base_url=server.url, headers=headers, timeout=30.0) as client,
+        client.stream("GET", "/v1/events", params={"after": "0"}) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if line.startswith("id: ") and int(line.rsplit(":", 1)[1]) >= seq:
+                break
+        await server.kill()
+        killed.set()
+
+
 @pytest.mark.timeout(240)
 async def test_a_request_that_a_kill_cut_is_repeated_and_stored_once(
     tmp_path: Path, seed: int
@@ -71,21 +99,16 @@ async def test_a_request_that_a_kill_cut_is_repeated_and_stored_once(
     shapes = story(service)
     server = QuickServer(tmp_path, agents="promise_agents:quick", LOG_LEVEL="error")
 
-    async def cut_short() -> AsyncIterator[bytes]:
-        left = dice.randrange(1, EVENTS // PIECE_LINES)
-        async for piece in pieces(shapes):
-            if not left:
-                await server.kill()
-            left -= 1
-            yield piece
-
     try:
         await server.prepare()
         for _ in range(KILLS):
             await server.begin()
             await server.listening()
-            with pytest.raises(httpx2.TransportError):
-                await ingest(server, cut_short())
+            seq = dice.randrange(1, EVENTS - CHUNK_MAX_EVENTS)
+            killed = asyncio.Event()
+            await asyncio.gather(
+                cut(server, shapes, killed), kill_at(server, service.user_id, seq, killed)
+            )
         await server.begin()
         await server.listening()
         answer = await ingest(server, pieces(shapes))
