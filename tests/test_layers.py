@@ -21,8 +21,12 @@ SOURCE = Path(threadcast.__file__).parent
 LAYERS: tuple[tuple[str, str], ...] = (
     ("words", "ids legacy_ids errors events context clock metrics suggestions tasks settings.*"),
     ("rules", "runs rates origins connection_state wire.* schemas.*"),
+    ("rules", "consistency consistency.html_report consistency.html_style consistency.judge"),
+    ("rules", "consistency.kinds consistency.masking consistency.outline consistency.report"),
+    ("rules", "consistency.snapshots consistency.text_report consistency.timeline"),
+    ("rules", "consistency.trace"),
     ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
-    ("seams", "agent bus records units store session"),
+    ("seams", "agent bus records units store session consistency.tracker"),
     ("adapters", "store_sqlite.* edge.*"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
     ("delivery", "journal cursor outbound websocket_manager"),

@@ -20,6 +20,7 @@ _NAMED_IN_THE_DOCS = {
     "RequestScopedSessionFactory",
     "Run",
     "Settings",
+    "ThreadIDConsistencyTracker",
     "ThreadRepository",
     "Threadcast",
     "ThreadcastError",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .app import Threadcast
     from .client import connect
     from .connection_state import AsyncConnectionStateManager
+    from .consistency.tracker import ThreadIDConsistencyTracker
     from .context import UserExecutionContext
     from .errors import ConfigurationError, InvalidContextError, ThreadcastError
     from .events import Event, EventType
@@ -41,6 +42,7 @@ __all__ = [
     "RequestScopedSessionFactory",
     "Run",
     "Settings",
+    "ThreadIDConsistencyTracker",
     "ThreadRepository",
     "Threadcast",
     "ThreadcastError",
@@ -65,6 +67,7 @@ _MODULE_OF_NAME = {
     "RequestScopedSessionFactory": "session",
     "Run": "agent",
     "Settings": "settings",
+    "ThreadIDConsistencyTracker": "consistency.tracker",
     "ThreadRepository": "session",
     "Threadcast": "app",
     "ThreadcastError": "errors",

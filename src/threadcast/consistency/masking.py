@@ -1,0 +1,76 @@
+"""What a report may show of ids: no user by name, nothing that is too long, nothing invisible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from ..ids import id_kind
+from .judge import Key
+
+__all__ = ["TEXT_MAX_CHARACTERS", "Mask", "bounded"]
+
+TEXT_MAX_CHARACTERS = 300
+"""Of an id that is kept; of a longer one its beginning and a digest are."""
+
+_KEPT_CHARACTERS = 64
+_NAMED_CHARACTERS = 2
+_NAMED_FROM_CHARACTERS = 5
+_LEGACY_USER_CHARACTERS = 8  # so many characters of a user's id are in some ids of older systems
+
+
+class Mask:
+    """Makes names of users unreadable, but different for different users.
+
+    Args:
+        secret: what the digests are keyed with, so that nobody can try names; at most 64 bytes.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def user(self, user_id: str) -> str:
+        """Two characters of a name that is long enough, and a digest of all of it."""
+        begins = user_id[:_NAMED_CHARACTERS] if len(user_id) >= _NAMED_FROM_CHARACTERS else ""
+        return _visible(f"{begins}…#{_digest(user_id, self._secret)}")
+
+    def text(self, text: str, users: Iterable[str]) -> str:
+        """An id or a key of its own; where it holds a user's id, that is masked."""
+        if id_kind(text) is not None:
+            return text
+        by_part = {
+            part: self.user(user_id)
+            for user_id in users
+            for part in (user_id[:_LEGACY_USER_CHARACTERS], user_id)
+            if part
+        }
+        if not by_part:
+            return _visible(text)
+        longest_first = sorted(by_part, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, longest_first))
+        return _visible(re.sub(pattern, lambda match: by_part[match[0]], text))
+
+    def key(self, key: Key, users: Iterable[str]) -> str:
+        """A key: a tuple in brackets, a text in quotes."""
+        if isinstance(key, str):
+            return self.text(key, users)
+        return f"({', '.join(self.text(part, users) or '-' for part in key)})"
+
+
+def bounded(text: str) -> str:
+    """The text, or of one that is too long its beginning, its length and a digest of all of it."""
+    if len(text) <= TEXT_MAX_CHARACTERS:
+        return text
+    return f"{text[:_KEPT_CHARACTERS]}…[{len(text)} characters, {_digest(text)}]"
+
+
+def _digest(text: str, key: bytes = b"") -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4, key=key).hexdigest()
+
+
+def _visible(text: str) -> str:
+    """With control, direction and surrogate characters escaped."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -1,0 +1,164 @@
+"""A trace as a picture: a lane for each operation, time to the right, and where ids drifted.
+
+It is inline SVG without scripts and without colours of its own: those are the page's. Snapshots
+stand at equal distances, because a life of hours begins within milliseconds; the offsets are
+written below. Nothing is told by colour alone: threads have letters, drift has words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from itertools import pairwise
+from typing import NamedTuple
+
+from .kinds import Severity, TrackedOperation
+from .outline import TraceOutline, offset_text
+from .snapshots import ConsistencySnapshot
+
+__all__ = ["THREAD_COLOURS", "timeline"]
+
+THREAD_COLOURS = 5
+"""So many threads of a trace have a colour of their own; then they begin again."""
+
+_GUTTER = 158
+_TOP = 46
+_LANE = 50
+_FOOT = 40
+_END = 54
+_STEP_MIN, _STEP_MAX = 74, 148
+_WIDTH = 900
+_LANE_CHARACTERS = 22
+
+
+class _Point(NamedTuple):
+    """Where a snapshot is in the picture, in pixels."""
+
+    x: float
+    y: float
+    snapshot: ConsistencySnapshot
+
+
+def timeline(trace: TraceOutline) -> str:
+    """The picture of one trace that has snapshots."""
+    lanes = list(dict.fromkeys(one.operation for one in trace.snapshots))
+    points = _points(trace, lanes)
+    width = round(points[-1].x + _END)
+    height = _TOP + _LANE * len(lanes) + _FOOT
+    name = escape(trace.trace_id)
+    parts = [
+        f'<svg class="timeline" role="img" aria-labelledby="t-{name} d-{name}" '
+        f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f'<title id="t-{name}">Timeline of {name}</title>',
+        f'<desc id="d-{name}">{escape(_description(trace))}</desc>',
+        *_lanes(lanes, width),
+        *_drifts(trace, points, height),
+        *_ways(trace, points),
+        *_stops(trace, points, height),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def _points(trace: TraceOutline, lanes: list[str]) -> list[_Point]:
+    gaps = max(1, len(trace.snapshots) - 1)
+    step = min(_STEP_MAX, max(_STEP_MIN, (_WIDTH - _GUTTER - 2 * _END) / gaps))
+    return [
+        _Point(
+            _GUTTER + _END / 2 + step * index,
+            _TOP + _LANE * (lanes.index(one.operation) + 0.5),
+            one,
+        )
+        for index, one in enumerate(trace.snapshots)
+    ]
+
+
+def _description(trace: TraceOutline) -> str:
+    steps = [f"{one.operation} with thread {trace.letter(one)}" for one in trace.snapshots]
+    wrong = [f"{one.severity.value}: {one.message}" for one in trace.violations]
+    return f"{', then '.join(steps)}. {'. '.join(wrong) or 'Nothing is wrong'}."
+
+
+def _lanes(lanes: list[str], width: int) -> Iterator[str]:
+    for index, lane in enumerate(lanes):
+        y = _TOP + _LANE * index
+        if index % 2 == 0:
+            yield f'<rect class="lane" x="0" y="{y}" width="{width}" height="{_LANE}" rx="6"/>'
+        yield _text("lane-name", 12, y + _LANE / 2 + 4, _lane_name(lane))
+
+
+def _lane_name(operation: str) -> str:
+    text = operation.replace("_", " ")
+    return text if len(text) <= _LANE_CHARACTERS else f"{text[: _LANE_CHARACTERS - 1]}…"
+
+
+def _drifts(trace: TraceOutline, points: list[_Point], height: int) -> Iterator[str]:
+    """A band where the thread is another one than before, from top to bottom."""
+    for before, after in pairwise(points):
+        one, other = trace.letter(before.snapshot), trace.letter(after.snapshot)
+        if one == other or None in (before.snapshot.thread_id, after.snapshot.thread_id):
+            continue
+        is_drift = after.snapshot.operation != TrackedOperation.THREAD_LOOKUP
+        middle, top, bottom = (before.x + after.x) / 2, _TOP - 12, height - _FOOT
+        kind, word = ("drift", "drift") if is_drift else ("turn", "thread")
+        if is_drift:
+            yield (
+                f'<rect class="drift-band" x="{before.x:.1f}" y="{top}" '
+                f'width="{after.x - before.x:.1f}" height="{bottom - top}"/>'
+            )
+        yield f'<path class="{kind}-line" d="M{middle:.1f} {top}V{bottom}"/>'
+        box = f'x="{middle - 46:.1f}" y="6" width="92" height="24" rx="12"'
+        yield f'<rect class="{kind}-tag" {box}/>'
+        yield _text(f"{kind}-word", middle, 22, f"{word} {one} → {other}")
+
+
+def _ways(trace: TraceOutline, points: list[_Point]) -> Iterator[str]:
+    for before, after in pairwise(points):
+        bend = (after.x - before.x) / 2
+        curve = (
+            f"M{before.x:.1f} {before.y:.1f}C{before.x + bend:.1f} {before.y:.1f} "
+            f"{after.x - bend:.1f} {after.y:.1f} {after.x:.1f} {after.y:.1f}"
+        )
+        yield f'<path class="way {_colour(trace, after.snapshot)}" d="{curve}"/>'
+
+
+def _stops(trace: TraceOutline, points: list[_Point], height: int) -> Iterator[str]:
+    for x, y, snapshot in points:
+        wrong = trace.wrong_with(snapshot)
+        offset = offset_text(snapshot.at - trace.began_at)
+        told = [f"{snapshot.number}. {snapshot.operation}, {offset}", snapshot.thread_id or ""]
+        told += [f"{one.severity.value}: {one.message}" for one in wrong]
+        yield f"<g><title>{escape(chr(10).join(told))}</title>"
+        if wrong:
+            severity = wrong[0].severity.value
+            yield _circle(f"ring {severity}", x, y, 16)
+            yield _text(f"severity {severity}", x, y + 33, severity)
+        yield _circle(f"stop {_colour(trace, snapshot)}", x, y, 11)
+        yield _text("letter", x, y + 4, trace.letter(snapshot))
+        if snapshot.operation == TrackedOperation.CLEANUP_LOOKUP:
+            is_missed = any(one.severity is Severity.CRITICAL for one in wrong)
+            yield _outcome(x + 26, y, is_missed=is_missed)
+        yield f"{_text('offset', x, height - 12, offset)}</g>"
+
+
+def _circle(names: str, x: float, y: float, radius: int) -> str:
+    return f'<circle class="{names}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+
+
+def _text(names: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{names}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _outcome(x: float, y: float, *, is_missed: bool) -> str:
+    """A cross for a cleanup that misses, a tick for one that finds."""
+    if is_missed:
+        shape = f"M{x - 5:.1f} {y - 5:.1f}l10 10m0 -10l-10 10"
+        return f'<path class="missed" d="{shape}"/>'
+    return f'<path class="found" d="M{x - 6:.1f} {y:.1f}l4 5l8 -10"/>'
+
+
+def _colour(trace: TraceOutline, snapshot: ConsistencySnapshot) -> str:
+    threads = list(trace.letters)
+    if snapshot.thread_id not in threads:
+        return "thread-none"
+    return f"thread-{threads.index(snapshot.thread_id) % THREAD_COLOURS}"

@@ -1,0 +1,177 @@
+"""Follows contexts from their creation to their cleanup, and remembers what it saw.
+
+Memory is bounded: when there are too many traces, the oldest without a violation goes first, so
+that traffic that is in order does not wash away what is not. It knows no server, and it waits for
+nothing but its own lock, which is held for some microseconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from ..clock import Clock, SystemClock
+from ..context import UserExecutionContext
+from ..ids import UnifiedIdGenerator
+from .masking import Mask
+from .report import ConsistencyReport, Totals, report_of
+from .snapshots import ConsistencyViolation
+from .trace import ConsistencyTrace, Moment, TraceHistory
+
+__all__ = ["MAX_SNAPSHOTS_PER_TRACE", "MAX_TRACES", "ThreadIDConsistencyTracker"]
+
+MAX_TRACES = 500
+MAX_SNAPSHOTS_PER_TRACE = 32
+
+_SECRET_CHARACTERS = 32
+_SAMPLES = 2**32
+
+Violations = tuple[ConsistencyViolation, ...]
+
+
+class ThreadIDConsistencyTracker:
+    """Sees whether thread ids and what belongs to them stay the same on a context's way.
+
+    It may be used from several threads at once.
+
+    Args:
+        clock: when snapshots are taken; the machine's by default.
+        max_traces: so many are kept, >= 1.
+        max_snapshots_per_trace: so many of each are kept, the latest, >= 1.
+        sample: which share of contexts `follow` follows, 0..1; can be set at any time.
+        on_recorded: called after every snapshot with what is wrong with it, mostly nothing; in the
+            thread that recorded it. Must not raise.
+
+    Raises:
+        ValueError: a bound is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        max_traces: int = MAX_TRACES,
+        max_snapshots_per_trace: int = MAX_SNAPSHOTS_PER_TRACE,
+        sample: float = 1.0,
+        on_recorded: Callable[[Violations], None] | None = None,
+    ) -> None:
+        if max_traces < 1 or max_snapshots_per_trace < 1:
+            raise ValueError("max_traces, max_snapshots_per_trace: expected 1 or more")
+        if not 0 <= sample <= 1:
+            raise ValueError(f"sample: expected a share of 0..1, got {sample!r}")
+        self.sample = sample
+        self._clock = clock or SystemClock()
+        self._max_traces = max_traces
+        self._max_snapshots = max_snapshots_per_trace
+        self._on_recorded = on_recorded
+        secret = UnifiedIdGenerator.generate_base_id("mask", random_length=_SECRET_CHARACTERS)
+        self._mask = Mask(secret)
+        self._lock = threading.Lock()
+        # Both in the order in which they came; a trace is in one of them, or forgotten.
+        self._clean: dict[str, TraceHistory] = {}
+        self._violated: dict[str, TraceHistory] = {}
+        self._by_run: dict[str, TraceHistory] = {}
+        self._traces = 0
+        self._snapshots = 0
+        self._by_kind: Counter[str] = Counter()
+
+    def trace(self) -> ConsistencyTrace:
+        """A new trace, whatever the sample says; nothing is recorded in it yet."""
+        with self._lock:
+            return ConsistencyTrace(self._begin(None), self._take)
+
+    def follow(self, context: UserExecutionContext) -> ConsistencyTrace | None:
+        """The trace of the context's run: the one that it has, else a new one.
+
+        Components that share nothing but a run's id find the same trace. Whether a run is followed
+        is a matter of its id alone, so it is decided once, and alike everywhere.
+
+        Returns:
+            None if the run is not in the sample.
+        """
+        run_id = context.run_id
+        if zlib.crc32(run_id.encode()) >= self.sample * _SAMPLES:
+            return None
+        with self._lock:
+            history = self._by_run.get(run_id) or self._begin(run_id)
+        return ConsistencyTrace(history, self._take)
+
+    def report(
+        self, named: str | None = None, *, limit: int | None = None, recording: bool = True
+    ) -> ConsistencyReport:
+        """What was seen so far.
+
+        Args:
+            named: only traces that have this name, or in which a snapshot has this thread, run,
+                request or connection id. The totals are those of all.
+            limit: so many traces at most, those with violations first, then the latest.
+            recording: what the report is to say about whether new contexts are followed.
+        """
+        with self._lock:
+            chosen = [one for one in self._latest() if named is None or one.names(named)][:limit]
+            states = [history.state() for history in chosen]
+            totals = Totals(
+                self._traces,
+                len(self._clean) + len(self._violated),
+                self._snapshots,
+                dict(self._by_kind),
+            )
+        return report_of(
+            [state.content() for state in states],
+            totals,
+            recording=recording,
+            sample=self.sample,
+            now=self._clock.now(),
+        )
+
+    def clear(self) -> None:
+        """Forget all traces and start to count anew."""
+        with self._lock:
+            for history in self._latest():
+                history.forget()
+            for kept in (self._clean, self._violated, self._by_run, self._by_kind):
+                kept.clear()
+            self._traces = self._snapshots = 0
+
+    # --- inside; the lock is held
+
+    def _begin(self, run_id: str | None) -> TraceHistory:
+        trace_id = UnifiedIdGenerator.generate_base_id("trace")
+        history = TraceHistory(trace_id, run_id, self._mask, max_snapshots=self._max_snapshots)
+        self._traces += 1
+        self._keep(history, self._clean)
+        return history
+
+    def _keep(self, history: TraceHistory, among: dict[str, TraceHistory]) -> None:
+        among[history.trace_id] = history
+        if history.run_id is not None:
+            self._by_run[history.run_id] = history
+        while len(self._clean) + len(self._violated) > self._max_traces:
+            is_crowded = 2 * len(self._violated) > self._max_traces
+            crowd = self._violated if is_crowded or not self._clean else self._clean
+            self._drop(crowd.pop(next(iter(crowd))))
+
+    def _drop(self, history: TraceHistory) -> None:
+        history.forget()
+        if history.run_id is not None and self._by_run.get(history.run_id) is history:
+            del self._by_run[history.run_id]
+
+    def _latest(self) -> Iterator[TraceHistory]:
+        yield from reversed(self._violated.values())
+        yield from reversed(self._clean.values())
+
+    # --- from any thread
+
+    def _take(self, history: TraceHistory, moment: Moment) -> Violations:
+        with self._lock:
+            violations = history.add(moment, self._clock.now())
+            self._snapshots += 1
+            if violations:
+                self._by_kind.update(violation.kind for violation in violations)
+                self._clean.pop(history.trace_id, None)
+                self._keep(history, self._violated)
+        if self._on_recorded is not None:
+            self._on_recorded(violations)
+        return violations
