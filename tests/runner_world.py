@@ -13,6 +13,8 @@ import msgspec
 from threadcast.agent import Agent, AgentFunction, Run, agent
 from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.clock import Clock, SystemClock
+from threadcast.consistency.recording import ConsistencyRecording
+from threadcast.consistency.tracker import ThreadIDConsistencyTracker
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.events import TERMINAL_EVENTS, JournalEvent
@@ -147,6 +149,7 @@ class World:
             queue_max_units=100_000,
         )
         self.sessions = RequestScopedSessionFactory(store)
+        self.consistency = ConsistencyRecording(ThreadIDConsistencyTracker(), on=False)
 
     def runner(
         self, owner: str = "node-1", *, lease_s: float = 10.0, max_runs: int = 1_000
@@ -159,6 +162,7 @@ class World:
             sessions=self.sessions,
             clock=self.clock,
             metrics=self.metrics,
+            consistency=self.consistency,
             is_present=self.present.__contains__,
             max_runs=max_runs,
             lease_s=lease_s,

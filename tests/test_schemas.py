@@ -31,7 +31,7 @@ DELETE /v1/threads/{thread_id} | GET /v1/threads/{thread_id}/messages
 POST /v1/threads/{thread_id}/messages | GET /v1/threads/{thread_id}/events | GET /v1/runs/{run_id}
 POST /v1/runs/{run_id}/cancel | POST /v1/runs/{run_id}/respond | GET /v1/events | POST /v1/ingest
 GET /v1/connections | DELETE /v1/connections/{connection_id} | POST /v1/sessions/revoke
-GET /healthz | GET /readyz | GET /metrics
+GET /healthz | GET /readyz | GET /metrics | GET /ops/consistency
 """
 
 
@@ -248,7 +248,7 @@ def test_security() -> None:
     for path, item in OPENAPI["paths"].items():
         for operation in item.values():
             is_secured = operation["security"] == [{"bearer": []}]
-            assert is_secured is path.startswith("/v1/")
+            assert is_secured is path.startswith(("/v1/", "/ops/"))
     assert OPENAPI["paths"]["/metrics"]["get"]["security"] == [{}, {"bearer": []}]
 
 

@@ -14,6 +14,7 @@ import pytest
 from delivery_scene import Delivery, delivering
 from store_scene import NOW
 from threadcast.bus import JournalGrew, SessionsRevoked
+from threadcast.consistency.trace import ConsistencyTrace
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.events import JournalEvent
@@ -28,6 +29,7 @@ class Plain:
 
     kind: Literal["websocket", "sse"] = "websocket"
     opened_at = NOW
+    trace: ConsistencyTrace | None = None
 
     def __init__(self, user_id: str) -> None:
         self.context = UserExecutionContext.create(

@@ -152,6 +152,9 @@ class CommandHandler:
             thread_id=command.thread_id,
             connection_id=self._connection.context.connection_id,
         )
+        tracker = self._services.consistency.active
+        if tracker is not None:
+            tracker.begun(context)
         unit = self._services.intake.message(
             self._connection.identity,
             context,

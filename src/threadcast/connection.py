@@ -18,6 +18,8 @@ from .auth.identity import Identity
 from .auth.sign_in import unrevoked_head
 from .clock import Clock
 from .connection_state import AsyncConnectionStateManager, ConnectionState
+from .consistency.kinds import TrackedOperation
+from .consistency.recording import ConsistencyRecording
 from .context import UserExecutionContext
 from .cursor import CatchUps, Cursor, Position
 from .errors import ERRORS, ThreadcastError
@@ -59,6 +61,7 @@ class ConnectionServices:
     tasks: OwnedTasks
     server: Server
     draining: Callable[[], bool]
+    consistency: ConsistencyRecording
 
 
 class Connection:
@@ -76,7 +79,7 @@ class Connection:
 
     __slots__ = (
         "_close", "_cursor", "_expiry", "_id", "_room", "_stall", "context", "identity",
-        "opened_at", "outbound", "services", "state",
+        "opened_at", "outbound", "services", "state", "trace",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +100,8 @@ class Connection:
         self.context = UserExecutionContext.create(
             identity.user_id, "connect", connection_id=self._id
         )
+        tracker = services.consistency.active
+        self.trace = None if tracker is None else tracker.begun(self.context)
         self._cursor = Cursor(
             self.context,
             outbound,
@@ -120,6 +125,9 @@ class Connection:
         head = await self._admitted(self.identity)
         if self.state.ended:
             return  # evicted, closed or sent away while the store was asked
+        if self.trace is not None:
+            key = self.context.isolation_key
+            self.trace.record(TrackedOperation.ISOLATION_KEY, self.context, key=key)
         self._cursor.know(head)
         self.state.move(ConnectionState.ATTACHING)
         self.say(ConnectionEventType.CONNECTION_READY, self._greeting(head))

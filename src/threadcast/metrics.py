@@ -20,6 +20,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._connections()
+        self._consistency()
         self._journal()
         self._runs()
 
@@ -54,6 +55,16 @@ class Metrics:
         self.thread_lookups_failed = Counter(
             "threadcast_thread_lookups_failed", "Thread lookups that failed, by reason.",
             ["reason"], registry=self.registry,
+        )  # fmt: skip
+
+    def _consistency(self) -> None:
+        self.consistency_snapshots = Counter(
+            "threadcast_consistency_snapshots", "Times the ids of a context were looked at.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.consistency_violations = Counter(
+            "threadcast_consistency_violations", "Ids that drifted, by severity.", ["severity"],
+            registry=self.registry,
         )  # fmt: skip
 
     def _journal(self) -> None:

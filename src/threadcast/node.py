@@ -17,6 +17,9 @@ from .auth.authenticator import Authenticator
 from .bus import Bus, LocalBus
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
+from .consistency.recording import ConsistencyRecording
+from .consistency.snapshots import ConsistencyViolation
+from .consistency.tracker import ThreadIDConsistencyTracker
 from .cursor import CatchUps
 from .gateway import Gateway
 from .ids import UnifiedIdGenerator
@@ -76,6 +79,15 @@ class Node:
         )
         self.bus = bus or LocalBus()
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
+        self.consistency = ConsistencyRecording(
+            ThreadIDConsistencyTracker(
+                clock=self.clock,
+                max_traces=settings.track_consistency_max_traces,
+                sample=settings.track_consistency_sample,
+                on_recorded=self._count_snapshot,
+            ),
+            on=settings.track_consistency,
+        )
         self.draining = False
         self.failed = asyncio.Event()
         self._pillars: list[asyncio.Task[None]] = []
@@ -122,6 +134,7 @@ class Node:
             sessions=self.sessions,
             clock=self.clock,
             metrics=self.metrics,
+            consistency=self.consistency,
             is_present=self.manager.present,
         )
         self.sweeper = Sweeper.from_settings(
@@ -152,6 +165,7 @@ class Node:
             tasks=self.tasks,
             server=Server("threadcast", version("threadcast"), self.node_id),
             draining=lambda: self.draining,
+            consistency=self.consistency,
         )
         self.gateway = Gateway(self.services, self.manager, self.hosts, self.origins)
 
@@ -220,6 +234,15 @@ class Node:
 
     def _count_failed_lookup(self, reason: str) -> None:
         self.metrics.thread_lookups_failed.labels(reason).inc()
+
+    def _count_snapshot(self, violations: Sequence[ConsistencyViolation]) -> None:
+        self.metrics.consistency_snapshots.inc()
+        for one in violations:
+            self.metrics.consistency_violations.labels(one.severity.value).inc()
+            log.warning(
+                "ids drifted in %s at %s (%s, %s): %s",
+                one.trace_id, one.operation, one.severity.value, one.kind, one.message,
+            )  # fmt: skip
 
     def _user_left(self, user_id: str) -> None:
         self.runner.user_left(user_id)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from .bus import Hint, JournalGrew, SessionsRevoked
+from .consistency.kinds import TrackedOperation
+from .consistency.trace import ConsistencyTrace
 from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .events import JournalEvent
@@ -31,6 +33,11 @@ class LiveConnection(Protocol):
     @property
     def context(self) -> UserExecutionContext:
         """Whose connection it is; `connection_id` is set."""
+        ...
+
+    @property
+    def trace(self) -> ConsistencyTrace | None:
+        """Where its ids are followed, if they are."""
         ...
 
     @property
@@ -89,13 +96,13 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
+        self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
         self._leaving: dict[str, asyncio.TimerHandle] = {}
-        self._count = 0
         self._empty = asyncio.Event()
         self._empty.set()
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._user_of)
 
     def __iter__(self) -> Iterator[LiveConnection]:
         for connections in tuple(self._by_user.values()):
@@ -104,7 +111,7 @@ class WebSocketManager:
     @property
     def full(self) -> bool:
         """Whether the node takes no further connection."""
-        return self._count >= self._max_connections
+        return len(self._user_of) >= self._max_connections
 
     def add(self, connection: LiveConnection, *, limit: int) -> None:
         """Take a connection in; the caller must `remove` it on every path out.
@@ -118,7 +125,8 @@ class WebSocketManager:
         """
         if self.full:
             raise ThreadcastError("overloaded")
-        connections = self._by_user.get(connection.context.user_id, {})
+        user_id = connection.context.user_id
+        connections = self._by_user.get(user_id, {})
         if len(connections) >= limit:
             if self._policy == "reject" or limit < 1:
                 raise ThreadcastError(
@@ -127,25 +135,28 @@ class WebSocketManager:
             oldest = next(iter(connections))
             self.remove(oldest)
             oldest.end("evicted")
-        self._by_user.setdefault(connection.context.user_id, {})[connection] = None
-        leaving = self._leaving.pop(connection.context.user_id, None)
+        self._by_user.setdefault(user_id, {})[connection] = None
+        self._user_of[connection] = user_id
+        leaving = self._leaving.pop(user_id, None)
         if leaving is not None:
             leaving.cancel()  # who comes and goes again has the whole grace again
-        self._count += 1
         self._empty.clear()
-        self._metrics.connections.set(self._count)
+        if connection.trace is not None:
+            connection.trace.record(TrackedOperation.MANAGER_CREATION, connection.context)
+        self._metrics.connections.set(len(self))
 
     def remove(self, connection: LiveConnection) -> None:
-        """Let a connection go; idempotent."""
-        user_id = connection.context.user_id
-        connections = self._by_user.get(user_id)
-        if connections is None or connection not in connections:
+        """Let a connection go, whatever has become of its context; idempotent."""
+        user_id = self._user_of.pop(connection, None)
+        if connection.trace is not None:
+            _record_cleanup(connection.trace, connection.context, found=user_id is not None)
+        if user_id is None:
             return
+        connections = self._by_user[user_id]
         del connections[connection]
-        self._count -= 1
-        if not self._count:
+        if not self._user_of:
             self._empty.set()
-        self._metrics.connections.set(self._count)
+        self._metrics.connections.set(len(self))
         if not connections:
             del self._by_user[user_id]
             self._leaving[user_id] = asyncio.get_running_loop().call_later(
@@ -225,3 +236,9 @@ class WebSocketManager:
     def _tell_user_left(self, user_id: str) -> None:
         del self._leaving[user_id]
         self._on_user_left(user_id)
+
+
+def _record_cleanup(trace: ConsistencyTrace, context: UserExecutionContext, *, found: bool) -> None:
+    """Note what a look-up by key would use now, beside what the look-up by identity found."""
+    operation, key = TrackedOperation.CLEANUP_LOOKUP, context.isolation_key
+    trace.record(operation, context, key=key, found=found)

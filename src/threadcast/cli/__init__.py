@@ -24,6 +24,9 @@ COMMANDS = {
     "token": LazyCommand("threadcast.cli.token:command", "Make or read a token."),
     "chat": LazyCommand("threadcast.cli.chat:command", "Talk to an agent."),
     "tail": LazyCommand("threadcast.cli.tail:command", "Print a user's events as they come."),
+    "consistency": LazyCommand(
+        "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
+    ),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }

@@ -47,6 +47,23 @@ def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
     Args:
         command: takes `access`, an `Access`, beside what other decorators give it.
     """
+    url = click.option(
+        "--url", default=DEFAULT_URL, envvar=URL_VARIABLE, help="Server.", show_default=True
+    )
+    return _with_access(command, url, f"--url or {URL_VARIABLE}")
+
+
+def access_to_url(command: Callable[..., Result]) -> Callable[..., Result]:
+    """As `access_options`, but the server is the command's argument."""
+    url = click.argument("url", default=DEFAULT_URL, envvar=URL_VARIABLE)
+    return _with_access(command, url, f"URL or {URL_VARIABLE}")
+
+
+def _with_access(
+    command: Callable[..., Result],
+    url_parameter: Callable[[Callable[..., Result]], Callable[..., Result]],
+    url_name: str,
+) -> Callable[..., Result]:
 
     @wraps(command)
     def signed_in(
@@ -57,14 +74,12 @@ def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
         user: str | None,
         **kwargs: Any,
     ) -> Result:
-        access = access_of(url, token=token, token_file=token_file, user=user)
-        with _naming_the_url():
+        access = access_of(url, token=token, token_file=token_file, user=user, url_name=url_name)
+        with _naming_the_url(url_name):
             return command(*args, access=access, **kwargs)
 
     options = (
-        click.option(
-            "--url", default=DEFAULT_URL, envvar=URL_VARIABLE, help="Server.", show_default=True
-        ),
+        url_parameter,
         click.option(
             "--token",
             help=f"Token; others on this machine can see it: rather set {TOKEN_VARIABLE}, or "
@@ -79,8 +94,14 @@ def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
     return decorated
 
 
-def access_of(url: str, *, token: str | None, token_file: str | None, user: str | None) -> Access:
+def access_of(
+    url: str, *, token: str | None, token_file: str | None, user: str | None, url_name: str
+) -> Access:
     """Decide what to sign in with: option, file, `THREADCAST_TOKEN`, or a development token.
+
+    Args:
+        url, token, token_file, user: as they were given.
+        url_name: how the URL is given, for messages.
 
     Raises:
         CommandFailed: the URL is unusable (64), or there is no token to be had (77).
@@ -89,7 +110,7 @@ def access_of(url: str, *, token: str | None, token_file: str | None, user: str 
     try:
         endpoint = endpoint_of(url)
     except UnusableUrl as error:
-        text = f"--url or {URL_VARIABLE}: {str(error).removeprefix('url: ')}"
+        text = f"{url_name}: {str(error).removeprefix('url: ')}"
         raise exits.CommandFailed(text, exits.USAGE) from None
     if sum(given is not None for given in (token, token_file, user)) > 1:
         raise click.UsageError("expected one of --token, --token-file and --user")
@@ -128,14 +149,14 @@ def _from_file(name: str) -> str | Callable[[], str]:
 
 
 @contextmanager
-def _naming_the_url() -> Iterator[None]:
+def _naming_the_url(url_name: str) -> Iterator[None]:
     """Say with an error that comes of a wrong or silent address how to give another one."""
     try:
         yield
     except (ServerUnreachable, ConnectionRefused) as error:
         if error.code != "unavailable":
             raise
-        text = f"{error.message}; --url or {URL_VARIABLE} names another one"
+        text = f"{error.message}; {url_name} names another one"
         raise exits.CommandFailed(text, exits.status_of(error)) from error
 
 

@@ -71,7 +71,8 @@ def read_scopes(
     callback=read_scopes,
     multiple=True,
     metavar="SCOPE",
-    help="What else it may do: metrics reads /metrics from elsewhere. Repeatable.",
+    help="What else it may do: metrics reads /metrics from elsewhere, ops looks and acts as an "
+    "operator. Repeatable.",
 )
 @config_option
 def command(

@@ -11,6 +11,7 @@ from typing import TypeVar
 import httpx2
 import msgspec
 
+from ..consistency.report import ConsistencyReport
 from ..errors import ERRORS, ThreadcastError
 from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
 from .endpoint import Endpoint, endpoint_of
@@ -81,6 +82,17 @@ class Snapshots:
     async def run(self, run_id: str) -> RunSnapshot:
         """One run and its questions."""
         return await self._get(f"/v1/runs/{_segment(run_id)}", RunSnapshot, {})
+
+    async def consistency(self, *, named: str | None = None, limit: int = 50) -> ConsistencyReport:
+        """Whether ids stayed the same on the server; for tokens with the scope `ops`.
+
+        Args:
+            named: only traces with this trace, thread, run, request or connection id in them.
+            limit: so many traces at most, 1..200.
+        """
+        query: dict[str, str | int] = {"limit": limit}
+        query |= {} if named is None else {"trace": named}
+        return await self._get("/ops/consistency", ConsistencyReport, query)
 
     async def _get(self, path: str, kind: type[Snapshot], query: dict[str, str | int]) -> Snapshot:
         token = await self._tokens.get()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from html import escape
 
 from .html_style import STYLE
@@ -15,6 +17,10 @@ __all__ = ["html_of"]
 
 _TITLE = "Thread id consistency"
 _UNIQUE_SHOWN = 50
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    f"style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"
+)
 
 
 def html_of(report: ReportContent) -> str:
@@ -29,6 +35,7 @@ def html_of(report: ReportContent) -> str:
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{_TITLE}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from ..clock import Clock, SystemClock
 from ..context import UserExecutionContext
 from ..ids import UnifiedIdGenerator
+from .kinds import TrackedOperation
 from .masking import Mask
 from .report import ConsistencyReport, Totals, report_of
 from .snapshots import ConsistencyViolation
@@ -81,6 +82,13 @@ class ThreadIDConsistencyTracker:
         """A new trace, whatever the sample says; nothing is recorded in it yet."""
         with self._lock:
             return ConsistencyTrace(self._begin(None), self._take)
+
+    def begun(self, context: UserExecutionContext) -> ConsistencyTrace | None:
+        """Follow a context that was just created: `follow`, and its first snapshot."""
+        trace = self.follow(context)
+        if trace is not None:
+            trace.record(TrackedOperation.CONTEXT_CREATION, context)
+        return trace
 
     def follow(self, context: UserExecutionContext) -> ConsistencyTrace | None:
         """The trace of the context's run: the one that it has, else a new one.

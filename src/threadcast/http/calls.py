@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from ..auth.identity import Identity
+from ..consistency.kinds import TrackedOperation
+from ..consistency.trace import ConsistencyTrace
 from ..context import UserExecutionContext
 from ..ids import UnifiedIdGenerator
 from ..node import Node
@@ -62,10 +64,12 @@ class UserCall(Call):
     Attributes:
         identity: whose.
         context: the request's own; its ids are fresh.
+        trace: where its ids are followed, if they are.
     """
 
     identity: Identity
     context: UserExecutionContext
+    trace: ConsistencyTrace | None
 
     def session(self) -> AbstractAsyncContextManager[RequestScopedSession]:
         """A session for what this user may read."""
@@ -73,13 +77,20 @@ class UserCall(Call):
 
     def in_thread(self, thread_id: str) -> UserExecutionContext:
         """The context for a fresh run, or an act, in a thread that the store has."""
-        return replace(self.context, thread_id=thread_id, thread_origin="stored")
+        return self._turned_to(replace(self.context, thread_id=thread_id, thread_origin="stored"))
 
     def on_run(self, run: RunRow) -> UserExecutionContext:
         """The context for an act on a run that was read for this user."""
-        return replace(
-            self.context, thread_id=run.thread_id, run_id=run.run_id, thread_origin="stored"
+        return self._turned_to(
+            replace(
+                self.context, thread_id=run.thread_id, run_id=run.run_id, thread_origin="stored"
+            )
         )
+
+    def _turned_to(self, context: UserExecutionContext) -> UserExecutionContext:
+        if self.trace is not None:
+            self.trace.record(TrackedOperation.THREAD_LOOKUP, context)
+        return context
 
     async def thread_id(self) -> str:
         """The thread that the path names, by its present id.

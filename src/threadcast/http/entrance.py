@@ -209,7 +209,10 @@ class _Visit:
         self._request_id = context.request_id
         async with node.sessions.open(context) as session:
             await unrevoked_head(session, identity)
-        return UserCall(request, node, self._entrance.pages, self._identify, identity, context)
+        tracker = node.consistency.active
+        trace = None if tracker is None else tracker.begun(context)
+        pages = self._entrance.pages
+        return UserCall(request, node, pages, self._identify, identity, context, trace)
 
     def _admit(self, user_id: str) -> None:
         wait_s = self._entrance.rates.take(user_id, self._node.clock.monotonic())

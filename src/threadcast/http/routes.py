@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from ..node import Node
-from . import connections, ingest, operations, runs, sessions, sse, threads
+from . import connections, consistency, ingest, operations, runs, sessions, sse, threads
 from .entrance import Entrance, ForAnyone, ForScope, ForUser, Method, Resource
 
 
@@ -58,6 +58,10 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/metrics", GET=ForAnyone(operations.metrics)),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
+        at(
+            "/ops/consistency",
+            GET=ForScope(("ops",), "ops", consistency.consistency_report),
+        ),
         at("/dev/token", **dev),
         *pages,
         at("/{path:path}"),

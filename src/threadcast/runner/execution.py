@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from ..agent import Agent
 from ..clock import Clock
+from ..consistency.trace import ConsistencyTrace
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import (
@@ -93,6 +94,9 @@ class RunExecution:
         keep: takes over an agent's task that has not ended when this execution has.
 
     The caller awaits `run` once; all else may be called at any time.
+
+    Attributes:
+        trace: where its ids are followed, if they are; the caller sets it.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class RunExecution:
     ) -> None:
         self.claimed = claimed
         self.context = _context_of(claimed)
+        self.trace: ConsistencyTrace | None = None
         self._agent = agent
         self._clock = clock
         self._limits = limits

@@ -16,6 +16,7 @@ from typing import Self
 from ..agent import Agent
 from ..bus import Hint, RunSignal, RunsWaiting
 from ..clock import Clock
+from ..consistency.recording import ConsistencyRecording
 from ..errors import ThreadcastError
 from ..events import EventDraft
 from ..journal import Journal
@@ -25,6 +26,7 @@ from ..settings import Settings
 from ..tasks import OwnedTasks, set_within
 from ..units import CancelRun, ClaimedRun, ClaimRuns, Outcome, Rejected
 from .execution import ExecutionLimits, RunEnd, RunExecution
+from .following import end_trace, trace_of
 from .leases import RunLeases
 
 __all__ = ["Runner"]
@@ -46,6 +48,7 @@ class Runner:
         sessions: for what agents read of their user's data.
         clock: wall time and durations.
         metrics: is told of starts and ends.
+        consistency: follows the ids of runs, while it is switched on.
         is_present: whether a user has a connection here, or had one a moment ago: then `user_left`
             is still to come.
         max_runs: how many runs execute at once, >= 1.
@@ -67,6 +70,7 @@ class Runner:
         sessions: RequestScopedSessionFactory,
         clock: Clock,
         metrics: Metrics,
+        consistency: ConsistencyRecording,
         is_present: Callable[[str], bool],
         max_runs: int,
         lease_s: float,
@@ -78,6 +82,7 @@ class Runner:
         self._agents = agents
         self._clock = clock
         self._metrics = metrics
+        self._consistency = consistency
         self._owner = owner
         self._is_present = is_present
         self._max_runs = max_runs
@@ -104,6 +109,7 @@ class Runner:
         sessions: RequestScopedSessionFactory,
         clock: Clock,
         metrics: Metrics,
+        consistency: ConsistencyRecording,
         is_present: Callable[[str], bool],
     ) -> Self:
         """A runner with the bounds that the settings give."""
@@ -114,6 +120,7 @@ class Runner:
             sessions=sessions,
             clock=clock,
             metrics=metrics,
+            consistency=consistency,
             is_present=is_present,
             max_runs=settings.max_runs,
             lease_s=settings.lease_s,
@@ -227,6 +234,8 @@ class Runner:
         if earlier is not None:  # lost without having noticed, and claimed again
             earlier.lose()
         self._executions[run_id] = execution
+        if self._consistency.active is not None:
+            execution.trace = trace_of(execution.context, self._consistency.active)
         if self._draining:
             execution.hand_over()
         if claimed.on_disconnect == "cancel" and not self._is_present(execution.context.user_id):
@@ -243,8 +252,11 @@ class Runner:
         except Exception:  # the run edge: a fault of ours must not end other runs
             log.exception("run %s: its execution failed", run_id)
         finally:
-            if self._executions.get(run_id) is execution:
+            is_here = self._executions.get(run_id) is execution
+            if is_here:
                 del self._executions[run_id]
+            if execution.trace is not None:
+                end_trace(execution.trace, execution.context, is_here=is_here)
             self._count(-1)
             self._metrics.runs.labels(end).inc()
             self._claim_now.set()

@@ -115,6 +115,8 @@ def _answer(operation: Operation) -> Schema:
         described["content"] = {operation.answer: {"schema": {"type": "string"}}}
     elif operation.answer is not None:
         described["content"] = {_JSON: {"schema": reference(operation.answer.__name__)}}
+    if operation.also_as is not None:
+        described["content"][operation.also_as] = {"schema": {"type": "string"}}
     return described
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from ..consistency.report import ConsistencyReport
 from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadId
 from ..wire.http_models import (
     PAGE_LIMIT_DEFAULT,
@@ -63,6 +64,7 @@ class Operation:
         body_required: whether it must come; left out, it is an empty object.
         answer: the struct of the answer; None for an empty one, a media type for one that is text.
         status: of the answer.
+        also_as: another media type in which the same answer comes, for who prefers it.
         also: statuses that come with the same answer, or with a problem.
         errors: codes beside those of `SECURED` (if `security` is `required`) and `ANYWHERE`.
         security: whether a credential is needed.
@@ -77,6 +79,7 @@ class Operation:
     lines: bool = False
     body_required: bool = True
     answer: type | str | None = None
+    also_as: str | None = None
     status: int = 200
     also: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
@@ -97,6 +100,16 @@ PARAMETERS: dict[str, Parameter] = {
     "stream_after": Parameter("after", "query", Cursor),
     "feed": Parameter("feed", "query", FeedId),
     "in_thread": Parameter("thread_id", "query", ThreadId),
+    "trace": Parameter(
+        "trace",
+        "query",
+        Annotated[
+            str,
+            Meta(
+                description="A trace, thread, run, request or connection id: only traces with it."
+            ),
+        ],
+    ),
     "idempotency_key": Parameter("Idempotency-Key", "header", ClientMessageId),
     "last_event_id": Parameter(
         "Last-Event-ID",
@@ -337,5 +350,16 @@ OPERATIONS: tuple[Operation, ...] = (
         answer="text/plain",
         errors=("not_authenticated", "token_invalid", "forbidden"),
         security="optional",
+    ),
+    Operation(
+        method="get",
+        path="/ops/consistency",
+        operation_id="consistency",
+        summary="Read whether ids stayed the same from contexts' creation to their cleanup; needs"
+        " the scope `ops`.",
+        parameters=("trace", "limit"),
+        answer=ConsistencyReport,
+        also_as="text/html",
+        errors=("bad_limit", "not_found"),
     ),
 )

@@ -294,6 +294,18 @@ class Settings:
             "those in commands are always refused."
         ),
     )
+    track_consistency: bool = field(
+        default=False,
+        metadata=about(
+            "Follow the ids of contexts from creation to cleanup, for /ops/consistency."
+        ),
+    )
+    track_consistency_sample: float = field(
+        default=1.0, metadata=about("Which share of contexts is followed.", 0, 1)
+    )
+    track_consistency_max_traces: int = field(
+        default=500, metadata=about("Contexts of which something is remembered.", 1, 100_000)
+    )
 
     def __post_init__(self) -> None:
         check(self)
