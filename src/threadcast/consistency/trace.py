@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..context import ThreadOrigin, UserExecutionContext
@@ -67,7 +67,8 @@ class TraceState(NamedTuple):
         """The same as a report has it, users masked."""
         made = self.before.made
         is_open = made is not None and made.operation in _MAKES and not self.before.is_clean
-        snapshots = [_snapshot(self.trace_id, seen, self.before, self.mask) for seen in self.seen]
+        users = _users(self.seen, self.before)
+        snapshots = [_snapshot(self.trace_id, seen, users, self.mask) for seen in self.seen]
         return TraceContent(snapshots, self.violations, is_open)
 
 
@@ -119,7 +120,7 @@ class TraceHistory:
         return TraceState(self.trace_id, *kept, self._before, self._mask)
 
     def _violation(self, seen: Seen, finding: Finding) -> ConsistencyViolation:
-        kind, users = KINDS[finding.kind], _users(seen, self._before)
+        kind, users = KINDS[finding.kind], _users((*self._seen, seen), self._before)
         expected, got = (self._mask.key(one, users) for one in (finding.expected, finding.got))
         return ConsistencyViolation(
             trace_id=self.trace_id,
@@ -226,15 +227,16 @@ class ConsistencyTrace:
         return self._take(self._history, _moment(operation, ids, key, found))
 
 
-def _users(seen: Seen, before: Before) -> set[str]:
-    """Whoever may be named in what a snapshot shows."""
-    known, made = before.known, before.made
-    ids = (seen.ids, known, made.ids if made is not None else None)
-    return {one.user_id for one in ids if one is not None and one.user_id}
+def _users(seen: Iterable[Seen], before: Before) -> set[str]:
+    """Whoever was seen in a trace: none of them may be named in what it shows."""
+    known = () if before.known is None else (before.known,)
+    made = () if before.made is None else (before.made.ids,)
+    everywhere = (*(one.ids for one in seen), *known, *made)
+    return {ids.user_id for ids in everywhere if ids.user_id}
 
 
-def _snapshot(trace_id: str, seen: Seen, before: Before, mask: Mask) -> ConsistencySnapshot:
-    users, ids = _users(seen, before), seen.ids
+def _snapshot(trace_id: str, seen: Seen, users: set[str], mask: Mask) -> ConsistencySnapshot:
+    ids = seen.ids
 
     def told(text: str | None) -> str | None:
         return None if text is None else mask.text(text, users)

@@ -1,8 +1,8 @@
 """Follows contexts from their creation to their cleanup, and remembers what it saw.
 
-Memory is bounded: when there are too many traces, the oldest without a violation goes first, so
-that traffic that is in order does not wash away what is not. It knows no server, and it waits for
-nothing but its own lock, which is held for some microseconds.
+Memory is bounded. When there are too many traces, the oldest without a violation goes first, so
+that traffic that is in order does not wash away what is not; that has half of the room to itself.
+It knows no server, and it waits for nothing but its own lock, which is held for microseconds.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class ThreadIDConsistencyTracker:
         if history.run_id is not None:
             self._by_run[history.run_id] = history
         while len(self._clean) + len(self._violated) > self._max_traces:
-            is_crowded = 2 * len(self._violated) > self._max_traces
+            is_crowded = len(self._violated) > max(1, self._max_traces // 2)
             crowd = self._violated if is_crowded or not self._clean else self._clean
             self._drop(crowd.pop(next(iter(crowd))))
 
