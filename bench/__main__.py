@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from . import local, scenarios
+from . import consistency, local, scenarios
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
@@ -56,6 +56,15 @@ def _session(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figur
     return [
         Figure("session open and close, p99", percentile(bare, 0.99), "ms", 1.0, note="no read"),
         Figure("the same with one read, p99", percentile(reading, 0.99), "ms", 1.0, note="SQLite"),
+    ]
+
+
+def _consistency(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    context_us, question_us, snapshot_us = consistency.following_costs_us()
+    share = f"making the context takes {context_us:.2f} us, same run"
+    return [
+        Figure("following ids, off: for each context", question_us, "us", 0.1, note=share),
+        Figure("following ids, on: a snapshot", snapshot_us, "us", 20.0, note="4 in each life"),
     ]
 
 
@@ -153,6 +162,7 @@ def _ingest(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
+    "consistency": _consistency,
     "latency": _latency,
     "streams": _streams,
     "connect": _connect,

@@ -215,6 +215,29 @@ ABLATIONS = {
         ),
         ("test_old_failures.py::test_cleanup_that_misses_its_manager",),
     ),
+    "cleanup-goes-by-identity": Ablation(
+        (
+            Patch(
+                "websocket_manager.py",
+                "        if user_id is None:\n            return\n",
+                "        if user_id != connection.context.user_id:\n            return\n",
+            ),
+        ),
+        (
+            "test_websocket_manager.py"
+            "::test_a_connection_is_let_go_whatever_has_become_of_its_context",
+        ),
+    ),
+    "a-report-escapes-what-it-shows": Ablation(
+        (
+            Patch(
+                "consistency/html_report.py",
+                '<span class="id">{escape(thread_id)}</span>',
+                '<span class="id">{thread_id}</span>',
+            ),
+        ),
+        ("test_consistency_report.py::test_hostile_ids_stay_text_in_the_page",),
+    ),
     "what-waits-to-be-sent-is-bounded": Ablation(
         (
             Patch(

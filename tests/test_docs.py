@@ -316,6 +316,18 @@ async def test_the_export_of_the_guide_is_ingested_once(tmp_path: Path) -> None:
     assert again.splitlines() == [f"{at} duplicate {at + 1}" for at in range(5)]
 
 
+async def test_the_drift_of_the_guide_is_seen(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "guides" / "consistency.md"
+    folder = write(tmp_path / "consistency", files_of(page))
+    status, out, errors = await run([*PYTHON, "drift.py"], folder, {})
+
+    assert (status, errors) == (0, "")
+    told = out.split("VIOLATIONS")[1].splitlines()
+    assert told[1].split()[:2] == ["CRITICAL", "cleanup_missed"]
+    assert "score 66.7 = 100 x (3 snapshots - 1 violation) / 3" in out
+    assert (folder / "report.html").read_text().startswith("<!doctype html>")
+
+
 async def test_a_backup_made_as_the_guide_says_is_a_database(tmp_path: Path) -> None:
     folder = write(tmp_path / "backup", files_of(ROOT / "docs" / "guides" / "operations.md"))
 

@@ -115,6 +115,15 @@ async def test_one_too_many_is_rejected_and_counts_for_nothing(tmp_path: Path) -
         assert all(connection.ends == [] for connection in kept)
 
 
+async def test_a_connection_is_let_go_whatever_has_become_of_its_context(tmp_path: Path) -> None:
+    async with managing(tmp_path) as world:
+        connection = world.add("ann", limit=1)
+        connection.context = Plain("bob").context
+        world.manager.remove(connection)
+        assert len(world.manager) == 0
+        world.add("ann", limit=1)
+
+
 async def test_or_the_oldest_gives_way(tmp_path: Path) -> None:
     async with managing(tmp_path, policy="evict_oldest") as world:
         first, second = world.add(limit=2), world.add(limit=2)

@@ -22,12 +22,13 @@ THREAD_COLOURS = 5
 """So many threads of a trace have a colour of their own; then they begin again."""
 
 _GUTTER = 158
-_TOP = 46
+_MARGIN, _TAGS = 6, 40
 _LANE = 50
 _FOOT = 40
 _END = 54
-_STEP_MIN, _STEP_MAX = 74, 148
+_STEP_MIN, _STEP_MAX = 74, 180
 _WIDTH = 900
+_WORD_FROM = 100  # so much room between two snapshots is needed for a word
 _LANE_CHARACTERS = 22
 
 
@@ -44,17 +45,20 @@ def timeline(trace: TraceOutline) -> str:
     lanes = list(dict.fromkeys(one.operation for one in trace.snapshots))
     points = _points(trace, lanes)
     width = round(points[-1].x + _END)
-    height = _TOP + _LANE * len(lanes) + _FOOT
+    bottom = _LANE * len(lanes)
+    tags = list(_drifts(trace, points, bottom))
+    top = _TAGS if tags else _MARGIN
+    height = top + bottom + _FOOT
     name = escape(trace.trace_id)
     parts = [
         f'<svg class="timeline" role="img" aria-labelledby="t-{name} d-{name}" '
-        f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f'viewBox="0 {-top} {width} {height}" width="{width}" height="{height}">',
         f'<title id="t-{name}">Timeline of {name}</title>',
         f'<desc id="d-{name}">{escape(_description(trace))}</desc>',
         *_lanes(lanes, width),
-        *_drifts(trace, points, height),
+        *tags,
         *_ways(trace, points),
-        *_stops(trace, points, height),
+        *_stops(trace, points, bottom),
         "</svg>",
     ]
     return "".join(parts)
@@ -66,7 +70,7 @@ def _points(trace: TraceOutline, lanes: list[str]) -> list[_Point]:
     return [
         _Point(
             _GUTTER + _END / 2 + step * index,
-            _TOP + _LANE * (lanes.index(one.operation) + 0.5),
+            _LANE * (lanes.index(one.operation) + 0.5),
             one,
         )
         for index, one in enumerate(trace.snapshots)
@@ -81,7 +85,7 @@ def _description(trace: TraceOutline) -> str:
 
 def _lanes(lanes: list[str], width: int) -> Iterator[str]:
     for index, lane in enumerate(lanes):
-        y = _TOP + _LANE * index
+        y = _LANE * index
         if index % 2 == 0:
             yield f'<rect class="lane" x="0" y="{y}" width="{width}" height="{_LANE}" rx="6"/>'
         yield _text("lane-name", 12, y + _LANE / 2 + 4, _lane_name(lane))
@@ -92,24 +96,27 @@ def _lane_name(operation: str) -> str:
     return text if len(text) <= _LANE_CHARACTERS else f"{text[: _LANE_CHARACTERS - 1]}…"
 
 
-def _drifts(trace: TraceOutline, points: list[_Point], height: int) -> Iterator[str]:
-    """A band where the thread is another one than before, from top to bottom."""
+def _drifts(trace: TraceOutline, points: list[_Point], bottom: int) -> Iterator[str]:
+    """A line with a tag where the thread is another one than before, and a band if it drifted."""
     for before, after in pairwise(points):
         one, other = trace.letter(before.snapshot), trace.letter(after.snapshot)
         if one == other or None in (before.snapshot.thread_id, after.snapshot.thread_id):
             continue
         is_drift = after.snapshot.operation != TrackedOperation.THREAD_LOOKUP
-        middle, top, bottom = (before.x + after.x) / 2, _TOP - 12, height - _FOOT
-        kind, word = ("drift", "drift") if is_drift else ("turn", "thread")
+        kind, word = ("drift", "drift ") if is_drift else ("turn", "thread ")
+        gap = after.x - before.x
         if is_drift:
-            yield (
-                f'<rect class="drift-band" x="{before.x:.1f}" y="{top}" '
-                f'width="{after.x - before.x:.1f}" height="{bottom - top}"/>'
-            )
-        yield f'<path class="{kind}-line" d="M{middle:.1f} {top}V{bottom}"/>'
-        box = f'x="{middle - 46:.1f}" y="6" width="92" height="24" rx="12"'
-        yield f'<rect class="{kind}-tag" {box}/>'
-        yield _text(f"{kind}-word", middle, 22, f"{word} {one} → {other}")
+            box = f'x="{before.x:.1f}" y="-8" width="{gap:.1f}" height="{bottom + 8}"'
+            yield f'<rect class="drift-band" {box}/>'
+        word, width = (word, 96) if gap > _WORD_FROM else ("", 58)
+        yield from _tag((before.x + after.x) / 2, width, bottom, kind, f"{word}{one} → {other}")
+
+
+def _tag(x: float, width: int, bottom: int, kind: str, text: str) -> Iterator[str]:
+    yield f'<path class="{kind}-line" d="M{x:.1f} -8V{bottom}"/>'
+    box = f'x="{x - width / 2:.1f}" y="-34" width="{width}" height="24" rx="12"'
+    yield f'<rect class="{kind}-tag" {box}/>'
+    yield _text(f"{kind}-word", x, -18, text)
 
 
 def _ways(trace: TraceOutline, points: list[_Point]) -> Iterator[str]:
@@ -122,7 +129,7 @@ def _ways(trace: TraceOutline, points: list[_Point]) -> Iterator[str]:
         yield f'<path class="way {_colour(trace, after.snapshot)}" d="{curve}"/>'
 
 
-def _stops(trace: TraceOutline, points: list[_Point], height: int) -> Iterator[str]:
+def _stops(trace: TraceOutline, points: list[_Point], bottom: int) -> Iterator[str]:
     for x, y, snapshot in points:
         wrong = trace.wrong_with(snapshot)
         offset = offset_text(snapshot.at - trace.began_at)
@@ -138,7 +145,7 @@ def _stops(trace: TraceOutline, points: list[_Point], height: int) -> Iterator[s
         if snapshot.operation == TrackedOperation.CLEANUP_LOOKUP:
             is_missed = any(one.severity is Severity.CRITICAL for one in wrong)
             yield _outcome(x + 26, y, is_missed=is_missed)
-        yield f"{_text('offset', x, height - 12, offset)}</g>"
+        yield f"{_text('offset', x, bottom + _FOOT - 12, offset)}</g>"
 
 
 def _circle(names: str, x: float, y: float, radius: int) -> str:

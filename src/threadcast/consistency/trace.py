@@ -79,7 +79,7 @@ class TraceHistory:
         trace_id: its name in reports.
         run_id: the run by which other components find it; None where only a handle leads here.
         mask: hides users.
-        max_snapshots: so many are kept, the oldest go first; the violations likewise.
+        max_snapshots: so many are kept, with their violations; the oldest go first.
     """
 
     __slots__ = ("_before", "_count", "_mask", "_seen", "_violations", "run_id", "trace_id")
@@ -93,7 +93,7 @@ class TraceHistory:
         self._before = Before()
         self._count = 0
         self._seen: deque[Seen] = deque(maxlen=max_snapshots)
-        self._violations: deque[ConsistencyViolation] = deque(maxlen=max_snapshots)
+        self._violations: deque[ConsistencyViolation] = deque()
 
     def add(self, moment: Moment, at: float) -> Violations:
         """Keep a snapshot; what is wrong with it."""
@@ -103,6 +103,8 @@ class TraceHistory:
         self._before = self._before.after(seen)
         self._seen.append(seen)
         self._violations.extend(violations)
+        while self._violations and self._violations[0].number < self._seen[0].number:
+            self._violations.popleft()
         return violations
 
     def forget(self) -> None:
