@@ -250,6 +250,14 @@ async def test_only_operators_read_it(
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
+async def test_reading_it_is_not_followed(world: World) -> None:
+    async with world.client("operator", scopes=("ops",)) as client:
+        for _ in range(3):
+            analysis = (await client.get(PATH)).json()["analysis"]
+
+    assert (analysis["recording"], analysis["traces"]) == (True, 0)
+
+
 async def test_a_page_for_who_prefers_one(world: World) -> None:
     async with world.client("operator", scopes=("ops",)) as client:
         page = await client.get(PATH, headers={"accept": "text/html"})

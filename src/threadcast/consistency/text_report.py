@@ -66,10 +66,16 @@ def _line(trace: TraceOutline, snapshot: ConsistencySnapshot, width: int) -> str
         f"thread {trace.letter(snapshot)}",
     ]
     if snapshot.key is not None:
-        parts.append(f"key {snapshot.key}")
+        parts.append(f"key {_with_letters(snapshot.key, trace)}")
     if snapshot.found is not None:
         parts.append("found" if snapshot.found else "found nothing")
     return "  ".join(parts)
+
+
+def _with_letters(key: str, trace: TraceOutline) -> str:
+    """A key of our own shape with its thread's short name, so that it fits on a line."""
+    parts = key.split(", ")
+    return ", ".join(trace.letters.get(part, part) for part in parts)
 
 
 def _violations(traces: list[TraceOutline]) -> Iterator[str]:

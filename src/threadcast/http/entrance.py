@@ -29,6 +29,7 @@ from .requests import address_of, header
 
 log = logging.getLogger(__name__)
 
+_NOT_FOLLOWED = frozenset({"metrics", "ops"})  # an operator's looks would crowd out what is there
 _PREFLIGHT_MAX_AGE_S = 600
 _REQUEST_HEADERS = "authorization, content-type, idempotency-key, last-event-id"
 _ANSWER_HEADERS = b"location, retry-after, www-authenticate, x-request-id"
@@ -210,7 +211,7 @@ class _Visit:
         async with node.sessions.open(context) as session:
             await unrevoked_head(session, identity)
         tracker = node.consistency.active
-        trace = None if tracker is None else tracker.begun(context)
+        trace = None if tracker is None or operation in _NOT_FOLLOWED else tracker.begun(context)
         pages = self._entrance.pages
         return UserCall(request, node, pages, self._identify, identity, context, trace)
 
