@@ -17,6 +17,7 @@ __all__ = ["html_of"]
 
 _TITLE = "Thread id consistency"
 _UNIQUE_SHOWN = 50
+_WIDE = '<div class="wide" tabindex="0" role="group" aria-label="Timeline">'
 _POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; "
     f"style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"
@@ -126,7 +127,7 @@ def _trace(trace: TraceOutline) -> Iterator[str]:
         yield f'<li>{key}<span class="id">{escape(thread_id)}</span></li>'
     yield "</ul>"
     if trace.snapshots:
-        yield f'<div class="wide" tabindex="0">{timeline(trace)}</div>'
+        yield f"{_WIDE}{timeline(trace)}</div>"
     if trace.violations:
         yield '<ul class="wrongs">'
         yield from (
@@ -174,7 +175,7 @@ def _badge(severity: str) -> str:
 def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
     cells = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
     table = f"<table><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<div class="card wide" tabindex="0">{table}</div>'
+    return f'<div class="card wide" tabindex="0" role="group" aria-label="Table">{table}</div>'
 
 
 def _row(cells: Iterable[str]) -> str:

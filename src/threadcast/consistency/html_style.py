@@ -74,7 +74,7 @@ code, .id { font: 0.85rem/1.5 var(--mono); }
 table { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
 th { color: var(--soft); font-weight: 500; text-align: left; }
 th, td { padding: 0.45rem 0.8rem 0.45rem 0; border-bottom: 1px solid var(--line); }
-td { vertical-align: top; }
+td { vertical-align: top; white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 .trace { margin-top: 1rem; }
 .trace header { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; align-items: baseline; }
