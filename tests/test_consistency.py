@@ -373,7 +373,7 @@ def test_components_that_share_a_run_id_share_a_trace() -> None:
     assert [one.kind for one in again.record("execution", wrong)] == ["thread_changed"]
 
 
-@given(share=st.sampled_from([0.0, 0.25, 1.0]))
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_sample_is_decided_once_by_the_run(share: float) -> None:
     one, another = (ThreadIDConsistencyTracker(sample=share) for _ in range(2))
     contexts = [context() for _ in range(400)]

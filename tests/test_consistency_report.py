@@ -154,6 +154,20 @@ def test_no_form_names_a_user() -> None:
     assert len({one.user for one in report.snapshots}) == 2
 
 
+@pytest.mark.parametrize("user_id", ["user_1763629200001_7_90c65fe4", "x", "eve"])
+def test_a_user_id_that_looks_like_an_id_is_masked_too(user_id: str) -> None:
+    tracker = ThreadIDConsistencyTracker()
+    trace = tracker.trace()
+    made = f"{user_id}_1763629200001_7_90c65fe4"
+    trace.record_ids("manager_creation", user_id=user_id, thread_id=made, key=(user_id, "k"))
+    trace.record_ids("cleanup_lookup", user_id=user_id, key=("k", user_id))
+    (first, second) = tracker.report().snapshots
+
+    for shown in (first.user, first.thread_id, first.key, second.key):
+        assert user_id not in str(shown)
+    assert f" {user_id})" not in tracker.report().violations[0].message
+
+
 def test_a_mask_is_another_one_in_another_tracker() -> None:
     masks = {drifted().report().snapshots[0].user for _ in range(3)}
 

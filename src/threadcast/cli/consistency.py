@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from ..client import ConnectionRefused, Snapshots
+from ..consistency.outline import score_text
 from ..consistency.report import ConsistencyReport
 from . import exits
 from .credential import TOKEN_VARIABLE, Access, access_to_url
@@ -49,7 +50,7 @@ def command(
     report = asyncio.run(_read(access, trace, limit))
     if page_path is not None:
         page_path.write_text(report.html(), encoding="utf-8")
-        click.echo(f"score {report.score:.1f}, written to {printable(str(page_path))}")
+        click.echo(f"score {score_text(report.analysis)}, written to {printable(str(page_path))}")
     elif as_json:
         click.echo(json.dumps(msgspec.to_builtins(report), indent=2))
     else:

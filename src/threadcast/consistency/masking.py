@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 from ..ids import id_kind
 from .judge import Key
 
-__all__ = ["TEXT_MAX_CHARACTERS", "Mask", "bounded"]
+__all__ = ["TEXT_MAX_CHARACTERS", "HiddenUsers", "Mask", "bounded"]
 
 TEXT_MAX_CHARACTERS = 300
 """Of an id that is kept; of a longer one its beginning and a digest are."""
@@ -17,6 +17,7 @@ TEXT_MAX_CHARACTERS = 300
 _KEPT_CHARACTERS = 64
 _NAMED_CHARACTERS = 2
 _NAMED_FROM_CHARACTERS = 5
+_KINDS = frozenset({"thread", "run", "request", "ws_conn"})  # nothing of a user is in these
 _LEGACY_USER_CHARACTERS = 8  # so many characters of a user's id are in some ids of older systems
 
 
@@ -35,27 +36,40 @@ class Mask:
         begins = user_id[:_NAMED_CHARACTERS] if len(user_id) >= _NAMED_FROM_CHARACTERS else ""
         return _visible(f"{begins}…#{_digest(user_id, self._secret)}")
 
-    def text(self, text: str, users: Iterable[str]) -> str:
-        """An id or a key of its own; where it holds a user's id, that is masked."""
-        if id_kind(text) is not None:
-            return text
-        by_part = {
-            part: self.user(user_id)
-            for user_id in users
-            for part in (user_id[:_LEGACY_USER_CHARACTERS], user_id)
-            if part
-        }
-        if not by_part:
-            return _visible(text)
-        longest_first = sorted(by_part, key=len, reverse=True)
-        pattern = "|".join(map(re.escape, longest_first))
-        return _visible(re.sub(pattern, lambda match: by_part[match[0]], text))
+    def hiding(self, users: Collection[str]) -> HiddenUsers:
+        """What shows texts in which these users may be named."""
+        return HiddenUsers({user_id: self.user(user_id) for user_id in users if user_id})
 
-    def key(self, key: Key, users: Iterable[str]) -> str:
-        """A key: a tuple in brackets, a text in quotes."""
+
+class HiddenUsers:
+    """Shows ids and keys of which some hold a user's id, without that.
+
+    Args:
+        masks: by user id.
+    """
+
+    def __init__(self, masks: Mapping[str, str]) -> None:
+        self._masks = masks
+        self._by_part = {user_id[:_LEGACY_USER_CHARACTERS]: mask for user_id, mask in masks.items()}
+        self._by_part |= masks
+        longest_first = sorted(self._by_part, key=len, reverse=True)
+        self._parts = re.compile("|".join(map(re.escape, longest_first)))
+
+    def text(self, text: str) -> str:
+        """An id, or a key that is a text."""
+        if text in self._masks:
+            return self._masks[text]
+        if id_kind(text) in _KINDS:
+            return text
+        if self._by_part:
+            text = self._parts.sub(lambda match: self._by_part[match[0]], text)
+        return _visible(text)
+
+    def key(self, key: Key) -> str:
+        """A key; a tuple stands in brackets."""
         if isinstance(key, str):
-            return self.text(key, users)
-        return f"({', '.join(self.text(part, users) or '-' for part in key)})"
+            return self.text(key)
+        return f"({', '.join(self.text(part) or '-' for part in key)})"
 
 
 def bounded(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..context import ThreadOrigin, UserExecutionContext
 from .judge import Before, Finding, Key, Seen, SeenIds, judge
 from .kinds import KINDS, OPERATION_MAX_CHARACTERS, TrackedOperation
-from .masking import Mask, bounded
+from .masking import HiddenUsers, Mask, bounded
 from .snapshots import ConsistencySnapshot, ConsistencyViolation
 
 __all__ = [
@@ -63,12 +63,16 @@ class TraceState(NamedTuple):
     before: Before
     mask: Mask
 
+    def names(self, text: str) -> bool:
+        """Whether the trace is called so, or one of its snapshots has it as an id of its own."""
+        return text == self.trace_id or any(text in seen.ids[1:5] for seen in self.seen)
+
     def content(self) -> TraceContent:
         """The same as a report has it, users masked."""
         made = self.before.made
         is_open = made is not None and made.operation in _MAKES and not self.before.is_clean
-        users = _users(self.seen, self.before)
-        snapshots = [_snapshot(self.trace_id, seen, users, self.mask) for seen in self.seen]
+        hidden = self.mask.hiding(_users(self.seen, self.before))
+        snapshots = [_snapshot(self.trace_id, seen, hidden) for seen in self.seen]
         return TraceContent(snapshots, self.violations, is_open)
 
 
@@ -112,18 +116,15 @@ class TraceHistory:
         self._seen.clear()
         self._violations.clear()
 
-    def names(self, text: str) -> bool:
-        """Whether the trace is called so, or one of its snapshots has it as an id of its own."""
-        return text == self.trace_id or any(text in seen.ids[1:5] for seen in self._seen)
-
     def state(self) -> TraceState:
         """Everything that is kept."""
         kept = tuple(self._seen), tuple(self._violations)
         return TraceState(self.trace_id, *kept, self._before, self._mask)
 
     def _violation(self, seen: Seen, finding: Finding) -> ConsistencyViolation:
-        kind, users = KINDS[finding.kind], _users((*self._seen, seen), self._before)
-        expected, got = (self._mask.key(one, users) for one in (finding.expected, finding.got))
+        kind = KINDS[finding.kind]
+        hidden = self._mask.hiding(_users((*self._seen, seen), self._before))
+        expected, got = hidden.key(finding.expected), hidden.key(finding.got)
         return ConsistencyViolation(
             trace_id=self.trace_id,
             number=seen.number,
@@ -237,23 +238,23 @@ def _users(seen: Iterable[Seen], before: Before) -> set[str]:
     return {ids.user_id for ids in everywhere if ids.user_id}
 
 
-def _snapshot(trace_id: str, seen: Seen, users: set[str], mask: Mask) -> ConsistencySnapshot:
+def _snapshot(trace_id: str, seen: Seen, hidden: HiddenUsers) -> ConsistencySnapshot:
     ids = seen.ids
 
     def told(text: str | None) -> str | None:
-        return None if text is None else mask.text(text, users)
+        return None if text is None else hidden.text(text)
 
     return ConsistencySnapshot(
         trace_id=trace_id,
         number=seen.number,
         operation=seen.operation,
         at=seen.at,
-        user=None if ids.user_id is None else mask.user(ids.user_id),
+        user=told(ids.user_id),
         thread_id=told(ids.thread_id),
         run_id=told(ids.run_id),
         request_id=told(ids.request_id),
         connection_id=told(ids.connection_id),
-        key=None if seen.key is None else mask.key(seen.key, users),
+        key=None if seen.key is None else hidden.key(seen.key),
         found=seen.found,
     )
 

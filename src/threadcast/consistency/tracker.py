@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from ..clock import Clock, SystemClock
 from ..context import UserExecutionContext
@@ -19,7 +20,7 @@ from .kinds import TrackedOperation
 from .masking import Mask
 from .report import ConsistencyReport, Totals, report_of
 from .snapshots import ConsistencyViolation
-from .trace import ConsistencyTrace, Moment, TraceHistory
+from .trace import ConsistencyTrace, Moment, TraceHistory, TraceState
 
 __all__ = ["MAX_SNAPSHOTS_PER_TRACE", "MAX_TRACES", "ThreadIDConsistencyTracker"]
 
@@ -118,16 +119,11 @@ class ThreadIDConsistencyTracker:
             recording: what the report is to say about whether new contexts are followed.
         """
         with self._lock:
-            chosen = [one for one in self._latest() if named is None or one.names(named)][:limit]
-            states = [history.state() for history in chosen]
-            totals = Totals(
-                self._traces,
-                len(self._clean) + len(self._violated),
-                self._snapshots,
-                dict(self._by_kind),
-            )
+            kept = list(self._latest())
+            totals = Totals(self._traces, len(kept), self._snapshots, dict(self._by_kind))
+        chosen = (one for one in self._states(kept) if named is None or one.names(named))
         return report_of(
-            [state.content() for state in states],
+            [state.content() for state in islice(chosen, limit)],
             totals,
             recording=recording,
             sample=self.sample,
@@ -171,6 +167,14 @@ class ThreadIDConsistencyTracker:
         yield from reversed(self._clean.values())
 
     # --- from any thread
+
+    def _states(self, histories: Sequence[TraceHistory]) -> Iterator[TraceState]:
+        """What was seen in each; the lock is held for one at a time, so that nobody waits long."""
+        for history in histories:
+            with self._lock:
+                state = history.state()
+            if state.seen:
+                yield state
 
     def _take(self, history: TraceHistory, moment: Moment) -> Violations:
         with self._lock:

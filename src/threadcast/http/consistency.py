@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from ..consistency.recording import ConsistencyRecording
 from ..errors import ThreadcastError
 from .answers import json_answer
 from .calls import UserCall
@@ -23,10 +26,18 @@ async def consistency_report(call: UserCall) -> ASGIApp:
     """`GET /ops/consistency?trace&limit`: JSON, or a page for who prefers `text/html`."""
     query = read_query(call.request, "trace", "limit")
     named, limit = query.get("trace"), read_limit(query.get("limit"))
-    report = call.node.consistency.report(named, limit=limit)
+    as_page = prefers_html(header(call.request, b"accept"))
+    # A large report takes tens of milliseconds: in a thread, so that nobody's events wait for it.
+    return await asyncio.to_thread(_answer, call.node.consistency, named, limit, as_page=as_page)
+
+
+def _answer(
+    consistency: ConsistencyRecording, named: str | None, limit: int, *, as_page: bool
+) -> Response:
+    report = consistency.report(named, limit=limit)
     if named is not None and not report.snapshots:
         raise ThreadcastError("not_found", "trace: none that is kept has this id in it")
-    if prefers_html(header(call.request, b"accept")):
+    if as_page:
         return Response(report.html(), headers=_PAGE_HEADERS, media_type="text/html")
     answer = json_answer(report)
     answer.headers["vary"] = "accept"

@@ -304,7 +304,7 @@ class Settings:
         default=1.0, metadata=about("Which share of contexts is followed.", 0, 1)
     )
     track_consistency_max_traces: int = field(
-        default=500, metadata=about("Contexts of which something is remembered.", 1, 100_000)
+        default=500, metadata=about("Contexts of which something is remembered.", 1, 10_000)
     )
 
     def __post_init__(self) -> None:
