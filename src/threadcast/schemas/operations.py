@@ -355,8 +355,8 @@ OPERATIONS: tuple[Operation, ...] = (
         method="get",
         path="/ops/consistency",
         operation_id="consistency",
-        summary="Read whether ids stayed the same from contexts' creation to their cleanup; needs"
-        " the scope `ops`.",
+        summary="Read whether ids stayed the same from contexts' creation to their cleanup, as JSON"
+        " or, for `Accept: text/html`, as a page; needs the scope `ops`.",
         parameters=("trace", "limit"),
         answer=ConsistencyReport,
         also_as="text/html",
