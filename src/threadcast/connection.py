@@ -152,6 +152,7 @@ class Connection:
             reset=attached.reset,
             feed=attached.feed,
             reason=attached.reason,
+            thread_id=wanted.thread_id,
         )
 
     def flow(self) -> None:

@@ -56,6 +56,10 @@ class Metrics:
             "threadcast_thread_lookups_failed", "Thread lookups that failed, by reason.",
             ["reason"], registry=self.registry,
         )  # fmt: skip
+        self.legacy_id_uses = Counter(
+            "threadcast_legacy_id_uses", "Older ids that led to a thread, by entrance.",
+            ["entrance"], registry=self.registry,
+        )  # fmt: skip
 
     def _consistency(self) -> None:
         self.consistency_snapshots = Counter(

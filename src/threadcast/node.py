@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from .agent import Agent
+from .alias_uses import AliasUses
 from .auth.authenticator import Authenticator
 from .bus import Bus, LocalBus
 from .clock import Clock, SystemClock
@@ -21,6 +22,7 @@ from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
 from .cursor import CatchUps
+from .errors import ThreadcastError
 from .gateway import Gateway
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
@@ -105,10 +107,12 @@ class Node:
             batch_max_events=settings.batch_max_events,
             queue_max_units=settings.append_queue_max_units,
         )
+        self.alias_uses = AliasUses(self.journal, self.clock, self.metrics)
         self.sessions = RequestScopedSessionFactory(
             self.store,
             id_validation=settings.id_validation,
             on_lookup_failed=self._count_failed_lookup,
+            on_alias_used=self.alias_uses.used,
         )
         self.catch_ups = CatchUps(
             self.sessions,
@@ -138,7 +142,11 @@ class Node:
             is_present=self.manager.present,
         )
         self.sweeper = Sweeper.from_settings(
-            self.settings, journal=self.journal, clock=self.clock, metrics=self.metrics
+            self.settings,
+            journal=self.journal,
+            clock=self.clock,
+            metrics=self.metrics,
+            alias_uses=self.alias_uses,
         )
         self.watchdog = Watchdog(self.metrics)
 
@@ -208,6 +216,7 @@ class Node:
         await self.runner.drain(self.settings.drain_s)
         try:
             async with asyncio.timeout(_FLUSH_MAX_S):
+                await self._flush_alias_uses()
                 await self.journal.drained()
         except TimeoutError:
             log.error("appends were still waiting when the server stopped")
@@ -231,6 +240,12 @@ class Node:
         await self.authenticator.aclose()
         await self.bus.close()
         await self.store.close()
+
+    async def _flush_alias_uses(self) -> None:
+        try:
+            await self.alias_uses.flush()
+        except ThreadcastError as error:
+            log.warning("the last uses of older ids were not stored: %s", error)
 
     def _count_failed_lookup(self, reason: str) -> None:
         self.metrics.thread_lookups_failed.labels(reason).inc()

@@ -28,6 +28,9 @@ COMMANDS = {
         "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
     ),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
+    "migrate-ids": LazyCommand(
+        "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."
+    ),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }
 """Each command's module has the click command in the attribute `command`."""

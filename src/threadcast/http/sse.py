@@ -53,7 +53,7 @@ async def _wanted_position(call: UserCall) -> Position:
         feed, after = read_event_id(last_event_id)
     thread_id = query.get("thread_id")
     if thread_id is not None:
-        async with call.session() as session:
+        async with call.session("sse") as session:
             thread_id = (await session.threads.get_by_id(thread_id)).thread_id
     return position_of(after=after, feed=feed, at=None, thread_id=thread_id)
 

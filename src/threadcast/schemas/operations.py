@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from ..consistency.report import ConsistencyReport
-from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadId
+from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadName
 from ..wire.http_models import (
     PAGE_LIMIT_DEFAULT,
     ConnectionList,
@@ -87,7 +87,7 @@ class Operation:
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "thread_id": Parameter("thread_id", "path", ThreadId),
+    "thread_id": Parameter("thread_id", "path", ThreadName),
     "run_id": Parameter("run_id", "path", RunId),
     "connection_id": Parameter(
         "connection_id",
@@ -99,7 +99,7 @@ PARAMETERS: dict[str, Parameter] = {
     "after": Parameter("after", "query", Cursor, 0),
     "stream_after": Parameter("after", "query", Cursor),
     "feed": Parameter("feed", "query", FeedId),
-    "in_thread": Parameter("thread_id", "query", ThreadId),
+    "in_thread": Parameter("thread_id", "query", ThreadName),
     "trace": Parameter(
         "trace",
         "query",

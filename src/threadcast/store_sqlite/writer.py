@@ -35,6 +35,7 @@ class Writer:
         clock: the store's own time.
         known: keys to remember between commits.
         checkpoint_pages: the log is moved into the file when it has so many pages, >= 1.
+        rehearsal: the connection is in a transaction that is never to be committed.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Writer:
         clock: Clock,
         known: KnownKeys,
         checkpoint_pages: int,
+        rehearsal: bool = False,
     ) -> None:
+        self._rehearsal = rehearsal
         self._reopen = reopen
         self._watch = watch
         self._clock = clock
@@ -72,7 +75,8 @@ class Writer:
             outcomes = self._apply(connection, units, now)
         except apsw.Error as error:
             raise self._not_stored(error) from error
-        self._end(connection)
+        if not self._rehearsal:
+            self._end(connection)
         self._failed = False
         return outcomes
 
@@ -82,6 +86,10 @@ class Writer:
         def new_batch() -> Batch:
             return Batch(connection, self._known, now=now, lease_now=self._clock.now())
 
+        if self._rehearsal:
+            if not connection.in_transaction:
+                raise ThreadcastError("unavailable", "the rehearsal was broken off by an error")
+            return apply_each(new_batch, units)
         connection.execute("BEGIN IMMEDIATE")
         try:
             return apply_all(new_batch(), units)
