@@ -54,7 +54,8 @@ class Report:
 
     def add_unchanged(self, count: int) -> None:
         """Take threads that have ids of today and need nothing."""
-        self.counts["canonical"] += count
+        if count:
+            self.counts["canonical"] += count
 
     def close(self, *, dry_run: bool) -> None:
         """Write the counts."""
