@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from . import consistency, local, scenarios
+from . import consistency, local, migration, scenarios
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
@@ -20,6 +20,8 @@ from .server import running_server
 T = TypeVar("T")
 _REPORT = Path("bench-report")
 _SERVER_CPU, _CLIENT_CPU = 0, 1
+_MIGRATED_THREADS = 1_000_000
+_FLAT = 1.2
 
 
 def main() -> None:
@@ -159,6 +161,18 @@ def _ingest(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     ]
 
 
+def _migrate(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    found = migration.compare(_MIGRATED_THREADS)
+    growth = found.whole.peak_mib / found.tenth.peak_mib
+    bare = f"bare inserts of the same rows, same run: {found.inserted_per_s:,.0f} threads/s"
+    peaks = f"{found.tenth.peak_mib:.0f} MiB for a tenth, {found.whole.peak_mib:.0f} MiB for all"
+    count = f"{_MIGRATED_THREADS:,} threads"
+    return [
+        Figure(f"import of {count}", found.whole.threads_per_s, "threads/s", note=bare),
+        Figure("peak memory, against a tenth of them", growth, "x", _FLAT, note=peaks),
+    ]
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -169,6 +183,7 @@ _SCENARIOS = {
     "memory": _memory,
     "resume": _resume,
     "ingest": _ingest,
+    "migrate": _migrate,
 }
 
 

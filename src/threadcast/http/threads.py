@@ -100,7 +100,9 @@ async def list_messages(call: UserCall) -> ASGIApp:
     page = rows[-limit:]
     following = call.pages.make(user_id, what, page[0].seq) if len(rows) > limit else None
     messages = [_message(row) for row in page]
-    return json_answer(MessagePage(seq=head.head, messages=messages, next=following))
+    return json_answer(
+        MessagePage(seq=head.head, messages=messages, next=following, thread_id=thread.thread_id)
+    )
 
 
 async def send_message(call: UserCall) -> ASGIApp:

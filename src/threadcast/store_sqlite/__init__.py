@@ -250,7 +250,7 @@ class SqliteStore:
     @property
     def has_plain_aliases(self) -> bool:
         """See `Store.has_plain_aliases`."""
-        return self._has_plain_aliases
+        return self._writer is not None and self._has_plain_aliases
 
     @property
     def healthy(self) -> bool:
