@@ -1,4 +1,4 @@
-"""What a migration costs: a dump imported by the program itself, beside bare inserts of its rows."""
+"""What a migration costs: the program imports a dump, beside bare inserts of the same rows."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 import apsw
 import pytest
 
-from program import environment
+from program import environment, in_terminal
 from server_process import serving
 from store_contract_migration import LEGACY, dumped
 from store_scene import NOW, Scene, context_of
@@ -426,6 +426,16 @@ def test_progress_is_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixt
         for done in range(0, 250_001, 50_000):
             progress.show(done, done // 1_000)
     assert capsys.readouterr().err == "100,000 threads\n200,000 threads\n"
+
+
+async def test_progress_is_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 25)
+    database = f"sqlite:///{tmp_path / 'a.db'}"
+    options = ("--database", database, "--from", str(dump), "--batch", "5")
+    async with in_terminal("migrate-ids", *options) as terminal:
+        await terminal.until("migrated           25")
+        assert await terminal.ended() == 0
+    assert "25 threads  [####################################]  100%" in terminal.shown
 
 
 def test_the_report_is_json_lines() -> None:

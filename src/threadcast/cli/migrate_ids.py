@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -143,14 +143,12 @@ async def _show_status(path: Path) -> None:
 def _migrate(wanted: _Wanted, report: Report) -> None:
     with _database(wanted) as path:
         if wanted.dump is None:
-            progress = Progress(None)
-            asyncio.run(_walk(wanted, path, report, progress))
+            asyncio.run(_walk(wanted, path, report))
             return
         try:
             with wanted.dump.open("rb") as file:
                 lines = BoundedLines(file)
-                size_bytes = os.fstat(file.fileno()).st_size
-                with Progress(size_bytes) as progress:
+                with Progress(os.fstat(file.fileno()).st_size) as progress:
                     asyncio.run(_import(wanted, path, report, lines, progress))
         except UnusableDump as error:
             raise exits.CommandFailed(f"{wanted.dump}: {error}", exits.USAGE) from None
@@ -172,36 +170,27 @@ async def _import(
     if wanted.dump is None:
         raise AssertionError("an import without a dump")
     rows = read_dump(lines, _FORMATS[wanted.dump.suffix])
-    store = _store(wanted, path, create=True)
+    show = progress.show
+    async with _migration(wanted, path, report, lambda n: show(n, lines.position_bytes)) as work:
+        await work.import_rows(rows)
+
+
+async def _walk(wanted: _Wanted, path: Path, report: Report) -> None:
+    async with _migration(wanted, path, report, Progress(None).show) as work:
+        await (work.undo() if wanted.undo else work.rename())
+
+
+@asynccontextmanager
+async def _migration(
+    wanted: _Wanted, path: Path, report: Report, on_progress: Callable[[int], None]
+) -> AsyncIterator[Migration]:
+    """The work on an open store; the file is made only where there is something to import."""
+    clock, create = SystemClock(), wanted.dump is not None
+    store = SqliteStore(path, clock=clock, create=create, rehearsal=wanted.dry_run)
     await store.open()
     try:
-        migration = Migration(
-            store,
-            SystemClock(),
-            report,
-            batch_threads=wanted.batch_threads,
-            on_progress=lambda done: progress.show(done, lines.position_bytes),
+        yield Migration(
+            store, clock, report, batch_threads=wanted.batch_threads, on_progress=on_progress
         )
-        await migration.import_rows(rows)
     finally:
         await store.close()
-
-
-async def _walk(wanted: _Wanted, path: Path, report: Report, progress: Progress) -> None:
-    store = _store(wanted, path, create=False)
-    await store.open()
-    try:
-        migration = Migration(
-            store,
-            SystemClock(),
-            report,
-            batch_threads=wanted.batch_threads,
-            on_progress=progress.show,
-        )
-        await (migration.undo() if wanted.undo else migration.rename())
-    finally:
-        await store.close()
-
-
-def _store(wanted: _Wanted, path: Path, *, create: bool) -> SqliteStore:
-    return SqliteStore(path, clock=SystemClock(), create=create, rehearsal=wanted.dry_run)
