@@ -32,10 +32,12 @@ class Import:
 
     Attributes:
         threads_per_s: from its start to its exit, the interpreter's start included.
+        cpu_us: processor time for each thread of the dump, in microseconds.
         peak_mib: the most memory that the process had.
     """
 
     threads_per_s: float
+    cpu_us: float
     peak_mib: float
 
 
@@ -46,6 +48,7 @@ class Comparison:
     tenth: Import
     whole: Import
     inserted_per_s: float
+    insert_cpu_us: float
 
 
 def compare(threads: int) -> Comparison:
@@ -58,8 +61,8 @@ def compare(threads: int) -> Comparison:
         write_dump(dump, threads)
         whole = _import(folder / "whole.db", dump, threads)
         dump.unlink()
-        inserted_per_s = threads / _insert_all(folder / "whole.db", folder / "bare.db")
-    return Comparison(tenth, whole, inserted_per_s)
+        wall_s, cpu_s = _insert_all(folder / "whole.db", folder / "bare.db")
+    return Comparison(tenth, whole, threads / wall_s, cpu_s / threads * 1e6)
 
 
 def write_dump(path: Path, threads: int) -> None:
@@ -87,27 +90,29 @@ def _import(database: Path, dump: Path, threads: int) -> Import:
     elapsed_s = time.perf_counter() - started
     if process.returncode != 0:
         raise RuntimeError(f"the import ended with status {process.returncode}")
-    return Import(threads / elapsed_s, usage.ru_maxrss / 1024)
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Import(threads / elapsed_s, cpu_s / threads * 1e6, usage.ru_maxrss / 1024)
 
 
-def _insert_all(source: Path, target: Path) -> float:
-    """Seconds for inserting all rows of a database into an empty one, as durably."""
+def _insert_all(source: Path, target: Path) -> tuple[float, float]:
+    """Seconds, of the clock and of the processor, for inserting all rows, as durably."""
     _make_empty(target)
     with (
         closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as reading,
         closing(apsw.Connection(str(target))) as writing,
     ):
         writing.pragma("synchronous", SqliteStore.SYNCHRONOUS)
-        elapsed_s = 0.0
+        wall_s = cpu_s = 0.0
         for table in _TABLES:
             rows: Iterator[tuple[Any, ...]] = iter(reading.execute(f"SELECT * FROM {table}"))
             while batch := list(islice(rows, _BATCH)):
                 places = ",".join("?" * len(batch[0]))
-                started = time.perf_counter()
+                started, cpu_started = time.perf_counter(), time.process_time()
                 with writing:
                     writing.executemany(f"INSERT INTO {table} VALUES ({places})", batch)
-                elapsed_s += time.perf_counter() - started
-    return elapsed_s
+                wall_s += time.perf_counter() - started
+                cpu_s += time.process_time() - cpu_started
+    return wall_s, cpu_s
 
 
 def _make_empty(path: Path) -> None:

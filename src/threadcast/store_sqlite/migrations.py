@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import apsw
 
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import legacy_kind
@@ -149,10 +152,18 @@ def _why_kept(row: _Migrated) -> str:
 
 
 def _forget_names(batch: Batch, rows: Sequence[_Migrated]) -> None:
-    run = batch.connection.executemany
-    places = [(row.user, row.thread) for row in rows]
-    run("DELETE FROM thread_aliases WHERE user = ? AND thread = ?", places)
-    run("DELETE FROM migrated_threads WHERE thread = ?", [(row.thread,) for row in rows])
+    if not rows:
+        return
+    users = array("q", {row.user for row in rows})
+    threads = array("q", [row.thread for row in rows])
+    batch.run(
+        "DELETE FROM thread_aliases WHERE user IN (SELECT value FROM carray(?1))"
+        " AND thread IN (SELECT value FROM carray(?2))",
+        *(apsw.carray(users), apsw.carray(threads)),
+    )
+    batch.connection.executemany(
+        "DELETE FROM migrated_threads WHERE thread = ?", [(row.thread,) for row in rows]
+    )
 
 
 def _take_back_names(batch: Batch, rows: Sequence[_Migrated]) -> None:

@@ -6,7 +6,6 @@ ALTER TABLE thread_aliases ADD COLUMN known INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE thread_aliases ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE thread_aliases ADD COLUMN last_used_us INTEGER;
 CREATE INDEX thread_aliases_of_no_known_shape ON thread_aliases (known) WHERE known = 0;
-CREATE INDEX thread_aliases_by_thread ON thread_aliases (user, thread);
 
 -- origin: 1 renamed in place, 2 imported. last_seq is the thread's when its migration was done; one
 -- that has another now has changed since.
