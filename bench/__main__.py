@@ -165,8 +165,9 @@ def _migrate(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figur
     found = migration.compare(_MIGRATED_THREADS)
     growth = found.whole.peak_mib / found.tenth.peak_mib
     bare = (
-        f"{found.whole.cpu_us:.0f} us of processor time a thread; bare executemany of the same rows,"
-        f" table by table, same run: {found.inserted_per_s:,.0f} threads/s, {found.insert_cpu_us:.0f} us"
+        f"{found.whole.cpu_us:.0f} us of processor time a thread; bare executemany of the same"
+        f" rows, table by table, same run: {found.inserted_per_s:,.0f} threads/s,"
+        f" {found.insert_cpu_us:.0f} us"
     )
     peaks = f"{found.tenth.peak_mib:.0f} MiB for a tenth, {found.whole.peak_mib:.0f} MiB for all"
     count = f"{_MIGRATED_THREADS:,} threads"
