@@ -161,6 +161,38 @@ ABLATIONS = {
         ),
         ("test_cursor.py::test_after_a_hole_the_journal_is_read",),
     ),
+    "an-alias-is-its-owners": Ablation(
+        (
+            Patch(
+                "store_sqlite/statements.py",
+                "{_THREADS} threads AS t WHERE user = {_ME} AND state = 0\nAND thread = ("
+                "SELECT thread FROM thread_aliases WHERE user = {_ME} AND legacy_id = ?2)",
+                "{_THREADS} threads AS t WHERE ?1 = ?1 AND state = 0\nAND thread IN ("
+                "SELECT thread FROM thread_aliases WHERE legacy_id = ?2)",
+            ),
+        ),
+        ("test_legacy_entrances.py::test_another_users_older_id_is_one_that_never_was",),
+    ),
+    "an-older-id-does-not-change-the-order": Ablation(
+        (
+            Patch(
+                "command_handler.py",
+                "                await self._send_message(command)\n",
+                "                self._services.tasks.start(self._send_message(command))\n",
+            ),
+        ),
+        ("test_legacy_entrances.py::test_commands_keep_their_order_whatever_ids_they_name",),
+    ),
+    "undo-keeps-what-was-touched": Ablation(
+        (
+            Patch(
+                "store_sqlite/migrations.py",
+                "if row.last_seq != row.migrated_seq else",
+                "if row.last_seq < row.migrated_seq else",
+            ),
+        ),
+        ("test_migration_steps.py::test_undo_keeps_what_was_touched_and_says_so",),
+    ),
     "the-heads-are-polled": Ablation(
         (
             Patch(

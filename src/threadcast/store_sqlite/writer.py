@@ -75,8 +75,7 @@ class Writer:
             outcomes = self._apply(connection, units, now)
         except apsw.Error as error:
             raise self._not_stored(error) from error
-        if not self._rehearsal:
-            self._end(connection)
+        self._end(connection)
         self._failed = False
         return outcomes
 
@@ -101,11 +100,13 @@ class Writer:
         return apply_each(new_batch, units)
 
     def _end(self, connection: apsw.Connection) -> None:
-        """Commit the transaction.
+        """Commit the transaction, unless it is a rehearsal.
 
         A full disk and a busy file are found before the mark that makes a transaction count is
         written. After any other error it may be in the log, and a restart may find it there.
         """
+        if self._rehearsal:
+            return
         try:
             connection.execute("COMMIT")
         except (apsw.FullError, apsw.BusyError) as error:
