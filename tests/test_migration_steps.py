@@ -248,7 +248,7 @@ def test_a_dry_run_leaves_an_older_schema_as_it_is(tmp_path: Path) -> None:
     assert database.read_bytes() == before
     assert migrate(database) == 0
     with closing(apsw.Connection(str(database))) as connection:
-        assert connection.pragma("user_version") == 2
+        assert connection.pragma("user_version") == load_migrations()[-1].version
 
 
 def _older_database(path: Path) -> None:
