@@ -20,17 +20,20 @@ SOURCE = Path(threadcast.__file__).parent
 # A pattern names one module, or with `.*` a package and everything in it; the first match counts.
 LAYERS: tuple[tuple[str, str], ...] = (
     ("words", "ids legacy_ids errors events context clock metrics suggestions tasks settings.*"),
+    ("words", "alerts alerts.measures alerts.rules"),
     ("rules", "runs rates origins connection_state wire.* schemas.*"),
     ("rules", "consistency consistency.html_report consistency.html_style consistency.judge"),
     ("rules", "consistency.kinds consistency.masking consistency.outline consistency.report"),
     ("rules", "consistency.snapshots consistency.text_report consistency.timeline"),
     ("rules", "consistency.trace"),
     ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
+    ("rules", "alerts.judging alerts.notification alerts.samples"),
     ("seams", "agent bus records units store session consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* edge.*"),
+    ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
-    ("delivery", "journal cursor outbound websocket_manager"),
-    ("work", "runner.* agents.* sweeper watchdog intake ingestion"),
+    ("delivery", "journal cursor delivery_guard outbound websocket_manager"),
+    ("work", "runner.* agents.* sweeper watchdog intake ingestion alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
     ("composition", "node"),
     ("entrance", "http.* page.* app cli.*"),
@@ -47,6 +50,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("context", "errors"): "a context that does not fit together is an error of the table",
     ("context", "ids"): "a context is made of validated ids",
     ("ids", "legacy_ids"): "a legacy id is never taken for a present one",
+    ("settings", "alerts"): "a threshold is named after its rule",
     ("settings", "errors"): "an unusable setting is a ConfigurationError",
     ("settings", "ids"): "how user ids may begin is held to the rule of user ids",
     ("settings", "suggestions"): "a misspelt key is answered with the right one",
@@ -63,6 +67,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("units", "agent"): "a message's run keeps its agent's crash policy",
     ("units", "bus"): "a commit may give hints",
     ("units", "records"): "some units give a record",
+    ("cursor", "delivery_guard"): "a cursor's events are judged before they are written",
     ("cursor", "outbound"): "a cursor delivers to its reader's way out",
     ("agents", "runner"): "the assistant checks a model's data as the runner will",
     ("command_handler", "connection"): "commands are carried out on a connection",
@@ -70,6 +75,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("gateway", "visit"): "the gateway lets visits in",
     ("visit", "connection"): "a visit becomes a connection",
     ("visit", "command_handler"): "a visit listens for commands",
+    ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
     ("cli", "app"): "`serve` runs the application",
@@ -210,7 +216,8 @@ def test_imports_go_down() -> None:
 
 
 def _allowed(one: Import) -> bool:
-    if package_of(one.source) == package_of(one.target) and not one.source.startswith("auth"):
+    same_room = package_of(one.source) == package_of(one.target)
+    if same_room and not one.source.startswith(("alerts", "auth")):
         return True
     if not one.target:
         return False  # only programs import from the top of the package
@@ -327,6 +334,21 @@ def test_no_id_is_put_together_by_hand() -> None:
     ]
 
     assert made == []
+
+
+def test_events_have_one_way_to_a_reader_and_a_guard_stands_there() -> None:
+    ways = [
+        (name, function.name, ast.unparse(function).count(".guard.passes("))
+        for name, tree in modules().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "deliver"
+    ]
+
+    assert ways == [("cursor", "_deliver", 1)]
 
 
 def test_everything_is_caught_only_at_the_edges() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from .agent import Agent
+from .alerts.watch import AlertWatch
 from .auth.authenticator import Authenticator
 from .bus import Bus, LocalBus
 from .clock import Clock, SystemClock
@@ -21,6 +22,7 @@ from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
 from .cursor import CatchUps
+from .delivery_guard import DeliveryGuard
 from .gateway import Gateway
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
@@ -78,6 +80,7 @@ class Node:
             reader_count=settings.store_readers,
         )
         self.bus = bus or LocalBus()
+        self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording(
             ThreadIDConsistencyTracker(
@@ -110,15 +113,19 @@ class Node:
             id_validation=settings.id_validation,
             on_lookup_failed=self._count_failed_lookup,
         )
+        self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
+            self.guard,
+            self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
         )
         self.manager = WebSocketManager(
             self.store,
             self.metrics,
+            self.guard,
             policy=settings.connection_limit_policy,
             max_connections=settings.max_connections,
             disconnect_grace_s=settings.disconnect_grace_s,
@@ -190,6 +197,7 @@ class Node:
             task.add_done_callback(self._pillar_ended)
             self._pillars.append(task)
         self.watchdog.start()
+        self.alerts.start()
 
     @property
     def drain_max_s(self) -> float:
@@ -222,6 +230,7 @@ class Node:
         """Drain, end every task and close the store; idempotent."""
         await self.drain()
         self.watchdog.stop()
+        await self.alerts.close()
         await self.tasks.close()
         await self.catch_ups.close()
         for task in reversed(self._pillars):
