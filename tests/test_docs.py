@@ -13,7 +13,7 @@ import pytest
 
 from doc_pages import PAGES, ROOT, blocks, files_of, links
 from program import environment
-from reference_pages import FOLDER
+from reference_pages import DEPLOY, DEPLOY_FOLDER, FOLDER
 from reference_pages import PAGES as REFERENCE
 
 WAIT_S = 60.0
@@ -31,6 +31,13 @@ def test_a_reference_page_is_current(name: str) -> None:
     written = (FOLDER / name).read_text(encoding="utf-8")
 
     assert written == REFERENCE[name](), "run scripts/reference"
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOY))
+def test_a_file_for_operators_is_current(name: str) -> None:
+    written = (DEPLOY_FOLDER / name).read_text(encoding="utf-8")
+
+    assert written == DEPLOY[name](), "run scripts/reference"
 
 
 def test_no_reference_page_is_left_over() -> None:

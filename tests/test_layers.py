@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "consistency.trace"),
     ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
     ("rules", "alerts.judging alerts.notification alerts.samples"),
+    ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
     ("seams", "agent bus records units store session consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),

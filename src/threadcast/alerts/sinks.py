@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httpx2
 import msgspec
@@ -23,12 +23,22 @@ from ..settings.forms import is_loopback
 from .notification import Notification, signature, slack_message
 from .rules import Severity
 
-__all__ = ["SINKS", "LogSink", "Receipt", "Sink", "SlackSink", "WebhookSink", "sinks_of"]
+__all__ = [
+    "SINKS",
+    "LogSink",
+    "Receipt",
+    "Sink",
+    "SinkName",
+    "SlackSink",
+    "WebhookSink",
+    "sinks_of",
+]
 
 log = logging.getLogger(__name__)
 
-SINKS = ("log", "webhook", "slack")
-_ATTEMPT_MAX_S = 5.0
+SinkName = Literal["log", "webhook", "slack"]
+SINKS: tuple[SinkName, ...] = ("log", "webhook", "slack")
+ATTEMPT_MAX_S = 5.0
 _RETRY_AFTER_MAX_S = 60.0
 _RETRYABLE = frozenset({408, 425, 429})
 _LEVELS: dict[Severity, int] = {
@@ -61,8 +71,8 @@ class Sink(Protocol):
     """Something that takes notifications."""
 
     @property
-    def name(self) -> str:
-        """One of `SINKS`."""
+    def name(self) -> SinkName:
+        """Which it is."""
         ...
 
     async def send(self, notification: Notification) -> Receipt:
@@ -73,7 +83,7 @@ class Sink(Protocol):
 class LogSink:
     """Writes notifications to the server's log, by severity."""
 
-    name = "log"
+    name: SinkName = "log"
 
     async def send(self, notification: Notification) -> Receipt:
         """Log it."""
@@ -91,12 +101,15 @@ class WebhookSink:
         url: http or https; checked by the settings.
         secret: signs every request; None: they are not signed.
         clock: wall time for the signature, monotonic time to measure.
+        attempt_max_s: bound of an attempt, in seconds.
     """
 
-    name = "webhook"
+    name: SinkName = "webhook"
 
-    def __init__(self, url: str, secret: str | None, clock: Clock) -> None:
-        self._poster = _Poster(url, clock)
+    def __init__(
+        self, url: str, secret: str | None, clock: Clock, *, attempt_max_s: float = ATTEMPT_MAX_S
+    ) -> None:
+        self._poster = _Poster(url, clock, attempt_max_s)
         self._secret = secret
         self._clock = clock
 
@@ -117,12 +130,13 @@ class SlackSink:
     Args:
         url: http or https; checked by the settings.
         clock: monotonic time to measure.
+        attempt_max_s: bound of an attempt, in seconds.
     """
 
-    name = "slack"
+    name: SinkName = "slack"
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._poster = _Poster(url, clock)
+    def __init__(self, url: str, clock: Clock, *, attempt_max_s: float = ATTEMPT_MAX_S) -> None:
+        self._poster = _Poster(url, clock, attempt_max_s)
 
     async def send(self, notification: Notification) -> Receipt:
         """Post it once."""
@@ -132,8 +146,9 @@ class SlackSink:
 class _Poster:
     """Posts JSON to one address: no redirect, a bound on time, the answer's body not read."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, attempt_max_s: float) -> None:
         self._url = httpx2.URL(url)
+        self._attempt_max_s = attempt_max_s
         self._clock = clock
         self._tls: ssl.SSLContext | bool = (
             httpx2.create_ssl_context() if self._url.scheme == "https" else False
@@ -142,10 +157,10 @@ class _Poster:
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(_ATTEMPT_MAX_S):
+            async with asyncio.timeout(self._attempt_max_s):
                 status, retry_after = await self._exchange(body, headers)
         except (TimeoutError, httpx2.TimeoutException):
-            detail, retryable = f"no answer within {_ATTEMPT_MAX_S:g} s", True
+            detail, retryable = f"no answer within {self._attempt_max_s:g} s", True
         except httpx2.ConnectError:
             detail, retryable = "the address cannot be reached", True
         except (httpx2.HTTPError, OSError) as error:
@@ -168,7 +183,7 @@ class _Poster:
         async with (
             httpx2.AsyncClient(
                 verify=self._tls,
-                timeout=_ATTEMPT_MAX_S,
+                timeout=self._attempt_max_s,
                 follow_redirects=False,
                 trust_env=not is_loopback(self._url.host),
             ) as client,

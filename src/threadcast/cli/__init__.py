@@ -28,6 +28,7 @@ COMMANDS = {
         "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
     ),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
+    "alerts": LazyCommand("threadcast.cli.alerts:command", "Show and try the rules of alerts."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }
 """Each command's module has the click command in the attribute `command`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from ..node import Node
-from . import connections, consistency, ingest, operations, runs, sessions, sse, threads
+from . import alerts, connections, consistency, ingest, operations, runs, sessions, sse, threads
 from .entrance import Entrance, ForAnyone, ForScope, ForUser, Method, Resource
 
 
@@ -56,6 +56,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/healthz", GET=ForAnyone(operations.health)),
         at("/readyz", GET=ForAnyone(operations.readiness)),
         at("/metrics", GET=ForAnyone(operations.metrics)),
+        at("/ops/alerts", GET=ForScope(("ops",), "ops", alerts.get_alerts)),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
         at(
