@@ -64,10 +64,14 @@ class WebhookServer:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await self._answer(reader, writer)
-        writer.close()
-        self._open.discard(task)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self._answer(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            self._open.discard(task)
 
     async def close(self) -> None:
         """End what is held open."""

@@ -75,8 +75,8 @@ class Samples:
         return len(self._kept)
 
     def add(self, sample: Sample) -> None:
-        """Take a sample; it is the latest. One that follows too soon takes the latest's place."""
-        if len(self._kept) > 1 and sample.at - self._kept[-2].at < _APART_S:
+        """Take a sample; it is the latest. A latest that came too soon gives its place to it."""
+        if len(self._kept) > 1 and self._kept[-1].at - self._kept[-2].at < _APART_S:
             self._kept.pop()
         self._kept.append(sample)
 
