@@ -1,6 +1,6 @@
 """The watch of a running server: samples its metrics, judges them by the rules, tells the sinks.
 
-One look takes well under a millisecond and waits for nothing. Each state of a rule is told once:
+One look takes about a millisecond and waits for nothing. Each state of a rule is told once:
 when it fires, again after the reminder's time, and when it has recovered.
 """
 
