@@ -46,9 +46,10 @@ async def exported(tmp_path: Path) -> Exported:
 
 def _touch(world: World) -> None:
     """Labels whose values are not there from the start appear when they are first used."""
-    world.node.metrics.id_violations.labels("thread", "path")
-    world.node.metrics.commit_failures.labels("unavailable")
-    world.node.metrics.refusals.labels("internal")
+    for metric in vars(world.node.metrics).values():
+        labels = getattr(metric, "_labelnames", ())
+        if labels and not metric.collect()[0].samples:
+            metric.labels(*labels)
 
 
 def problems(text: str, found: Exported) -> Iterator[str]:
@@ -65,7 +66,9 @@ def problems(text: str, found: Exported) -> Iterator[str]:
             yield from (
                 f"{name} has no {label}={one}" for one in values.split("|") if one not in known
             )
-    labels_of = {label for name, _ in _USED.findall(text) for one in found[name] for label in one}
+    labels_of = {
+        label for name, _ in _USED.findall(text) for one in found.get(name, []) for label in one
+    }
     for group in _GROUPING.findall(text):
         for label in group.split(","):
             if label.strip() not in labels_of | _ADDED:
@@ -86,10 +89,7 @@ def test_a_wrong_expression_is_found() -> None:
         "sum by (node) (threadcast_runs_total)",
         "median(threadcast_runs_total)",
     ):
-        try:
-            assert list(problems(wrong, found)) != [], wrong
-        except KeyError:
-            assert "threadcast_runs[" in wrong
+        assert list(problems(wrong, found)) != [], wrong
 
 
 def rules() -> list[dict[str, Any]]:

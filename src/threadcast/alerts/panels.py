@@ -169,6 +169,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ((_rate("threadcast_commit_failures_total", "code"), "{{code}}"),),
         ),
         Panel(
+            "Events of other services by outcome", "ops",
+            ((_rate("threadcast_ingested_total", "outcome"), "{{outcome}}"),),
+        ),
+        Panel(
             "Time for which the event loop was held", "s",
             ((_rate("threadcast_loop_blocked_seconds_sum"), "of each second"),),
         ),
@@ -209,6 +213,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 ),
             ),
             "id_violations",
+        ),
+        Panel(
+            "Ids followed", "ops",
+            ((_rate("threadcast_consistency_snapshots_total"), "snapshots"),),
+        ),
+        Panel(
+            "Ids that drifted by severity", "ops",
+            ((_rate("threadcast_consistency_violations_total", "severity"), "{{severity}}"),),
         ),
         Panel(
             "Unusable ids by kind and place", "ops",
