@@ -28,6 +28,7 @@ COMMANDS = {
         "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
     ),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
+    "audit": LazyCommand("threadcast.cli.audit:command", "Find drift in Python code."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }
 """Each command's module has the click command in the attribute `command`."""
