@@ -46,6 +46,7 @@ class AuditSettings:
         severities: by rule code, where it differs from the rule's own.
         canonical_imports: old dotted path to new one, of a module or of a name in one.
         id_generators: classes, functions or modules in which ids may be made.
+        id_prefixes: every text that is put together and begins with one of these is an id.
         events: names of events beside those of the protocol.
         event_senders: names of functions and methods whose argument is an event.
         ignores: rule codes by the paths that they leave out.
@@ -58,6 +59,7 @@ class AuditSettings:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     canonical_imports: Mapping[str, str] = field(default_factory=dict)
     id_generators: tuple[str, ...] = ("UnifiedIdGenerator",)
+    id_prefixes: tuple[str, ...] = ()
     events: frozenset[str] = frozenset(EventType)
     event_senders: tuple[str, ...] = _SENDERS
     ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -185,6 +187,7 @@ _KEYS: dict[str, tuple[str, Callable[[object], object]]] = {
     "rules": ("severities", _severities),
     "canonical-imports": ("canonical_imports", _imports),
     "id-generators": ("id_generators", _texts),
+    "id-prefixes": ("id_prefixes", _texts),
     "events": ("events", lambda value: frozenset({*EventType, *_texts(value)})),
     "event-senders": ("event_senders", lambda value: (*_SENDERS, *_texts(value))),
     "per-path-ignores": ("ignores", _ignores),

@@ -21,7 +21,7 @@ _DECORATION = frozenset({
     "Sync", "Impl", "Implementation",
 })  # fmt: skip
 _VERSION = re.compile(r"^V?\d+$")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+|V\d+")
+_WORDS = re.compile(r"V\d+|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+")
 _SAME = {"WS": "WebSocket", "Ws": "WebSocket", "Conn": "Connection", "Mgr": "Manager",
          "Websocket": "WebSocket"}  # fmt: skip
 _CONNECTION_METHODS = frozenset({

@@ -73,13 +73,13 @@ def use_of(source: Source, node: ast.AST) -> Use:
             return Use(*found, is_composed)
         if not _passes(source, above, node):
             break
-        is_composed = is_composed or isinstance(above, ast.JoinedStr | ast.BinOp)
+        is_composed = is_composed or isinstance(above, ast.JoinedStr | ast.BinOp) or _fills(above)
         node, above = above, source.parent(above)
     return Use("", "name", is_composed)
 
 
 def name_of(node: ast.AST | None) -> str:
-    """The last name in an expression: `id` of `self.user.id`, `x` of `d["x"]`, or nothing."""
+    """The last name in an expression: `id` of `user.id`, `x` of `d["x"]`, or nothing."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
             return name
@@ -93,6 +93,14 @@ def name_of(node: ast.AST | None) -> str:
 def is_id_name(name: str) -> bool:
     """Whether a name says that its value is an id."""
     return Use(name, "name", is_composed=False).is_id
+
+
+def _fills(node: ast.AST) -> bool:
+    """Whether it is `"...".format(...)`."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="format", value=ast.Constant())):
+            return True
+    return False
 
 
 def _snake(name: str) -> str:

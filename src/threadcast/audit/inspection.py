@@ -45,7 +45,7 @@ def _group(codes: str, mark: str, find: _Find) -> _Group:
 
 _GROUPS = (
     _group("TC201", "", find_deprecated_imports),
-    _group("TC301 TC302 TC303", r"uuid|secrets|random|ulid|nanoid|_id\b|Id\b", find_made_ids),
+    _group("TC301 TC302 TC303", "", find_made_ids),
     _group(
         "TC401 TC402 TC404",
         r"""["'](?:type|event|eventType|event_type|event_name)["']\s*:""",
@@ -124,8 +124,8 @@ def _report(source: Source | Finding, path: str, settings: AuditSettings) -> Fil
         facts = None if matches_any(path, settings.tests) else facts_of(source)
     except RecursionError:
         found = unreadable(path, "nested too deeply")
-        return FileReport(path, len(source.lines), (found,), (), None, active)
-    return FileReport(path, len(source.lines), findings, suppressions, facts, active)
+        return FileReport(path, source.count, (found,), (), None, active)
+    return FileReport(path, source.count, findings, suppressions, facts, active)
 
 
 def _findings(source: Source, settings: AuditSettings, active: frozenset[str]) -> Iterator[Finding]:

@@ -34,6 +34,9 @@ _ID_HEAD = re.compile(
     r"(?:thread|run|req|request|ws|ws_conn|conn|connection|session|websocket|conversation|chat"
     r"|msg|message|call|event|evt|node|feed)[_-]"
 )
+_MARKS = re.compile(
+    r"""uuid|secrets|random|ulid|nanoid|_id\b|Id\b|["'](?:thread|run|req|ws|conn|session)[_-]"""
+)
 _ID_CHARACTERS = re.compile(r"[\w:.-]*")
 _USER_NAMES = re.compile(r"(?:^|_)(?:user|tenant|owner|account|member|customer)(?:_?id|_?name)?$")
 _SEPARATORS = re.compile(r"[:|_.#-]+|::")
@@ -42,16 +45,19 @@ _KEY_NAME = re.compile(r"(?:^|_)keys?$|^lock_?name$")
 
 def find_made_ids(source: Source, settings: AuditSettings) -> Iterator[Finding]:
     """TC301, TC302 and TC303 in one file."""
-    for finding, node in _found(source):
+    prefixes = settings.id_prefixes
+    if not _MARKS.search(source.text) and not any(one in source.text for one in prefixes):
+        return
+    for finding, node in _found(source, prefixes):
         if not _may_make_ids(source, node, settings.id_generators):
             yield finding
 
 
-def _found(source: Source) -> Iterator[tuple[Finding, ast.AST]]:
+def _found(source: Source, prefixes: tuple[str, ...]) -> Iterator[tuple[Finding, ast.AST]]:
     if any(mark in source.text for mark in ("uuid", "secrets", "random", "ulid", "nanoid", "bson")):
         yield from _by_makers(source)
     for node, parts in composed_texts(source):
-        found = _id_by_hand(source, node, parts) or _joined_key(source, node, parts)
+        found = _id_by_hand(source, node, parts, prefixes) or _joined_key(source, node, parts)
         if found is not None:
             yield found, node
 
@@ -98,7 +104,12 @@ def _makes(source: Source, node: ast.AST, dotted: str) -> bool:
 # --- TC302 ------------------------------------------------------------------------------------
 
 
-def _id_by_hand(source: Source, node: ast.expr, parts: Parts) -> Finding | None:
+def _id_by_hand(
+    source: Source, node: ast.expr, parts: Parts, prefixes: tuple[str, ...]
+) -> Finding | None:
+    if isinstance(parts[0], str) and parts[0].startswith(prefixes):
+        message = f"a text that begins with {parts[0]!r} is an id put together by hand"
+        return source.finding("TC302", node, message)
     fixed = [one for one in parts if isinstance(one, str)]
     if not all(_ID_CHARACTERS.fullmatch(one) for one in fixed):
         return None

@@ -39,6 +39,7 @@ class Source:
         self.text = text
         self.tree = tree
         self.lines = _LINE_END.split(text)
+        self.count = len(self.lines) - (not self.lines[-1])
 
     @cached_property
     def _index(self) -> tuple[dict[type[ast.AST], list[ast.AST]], dict[ast.AST, ast.AST]]:
@@ -104,7 +105,7 @@ class Source:
         return found
 
     def dotted(self, node: ast.AST | None) -> str:
-        """What `a.b.c` means after the imports; empty for anything that is no such chain."""
+        """What a dotted name means after the imports; empty for anything else."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)

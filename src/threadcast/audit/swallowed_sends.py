@@ -18,7 +18,9 @@ from .source import Function, Source, last, own_nodes
 _SENDS = frozenset({"send", "send_text", "send_bytes", "send_json", "send_str"})
 _SOCKET_NAME = re.compile(r"(?:^|_)(?:ws|websocket|socket|sock|conn|connection|client|peer)$")
 _BROAD = frozenset({"", "Exception", "BaseException", "RuntimeError"})
-_LEAVING = re.compile(r"close|shutdown|stop|cleanup|disconnect|error|fail|reject|terminate|kill")
+_LEAVING = re.compile(
+    r"close|refus|shutdown|stop|cleanup|disconnect|error|fail|reject|terminate|kill"
+)
 
 
 def find_swallowed_sends(source: Source, _settings: AuditSettings) -> Iterator[Finding]:

@@ -18,7 +18,8 @@ from .source import FUNCTIONS, Function, Source, last
 
 _OWNER = re.compile(
     r"(?:^|_)(?:websocket|ws|conn|connection|sid)$"
-    r"|(?:^|_)(?:user|thread|session|client|run|request|conversation|chat|tenant)_?(?:id|key)$"
+    r"|(?:^|_)(?:user|thread|session|connection|conn|client|run|request|conversation|chat"
+    r"|tenant)_?(?:id|key)$"
 )
 _OWNER_ID = re.compile(
     r"(?:^|_)(?:user|thread|session|connection|conn|client|run|request|conversation|chat|tenant"
