@@ -130,7 +130,7 @@ async def resume(server: Server, *, missed: int) -> float:
             "command": "send_message",
             "id": "m",
             "content": f"4000 {missed}",
-            "client_message_id": "missed",
+            "client_message_id": f"missed-{missed}",
         }
     )
     await asyncio.wait_for(done, 60)

@@ -145,6 +145,7 @@ _UNLIKE = (
     class_of("Hub", "connect disconnect broadcast send", is_async=True),
     class_of("Hub", "connect disconnect broadcast send a b c d"),
     class_of("Table", "insert update delete select"),
+    class_of("Poller", "register unregister modify poll"),
     class_of("Hub", "send"),
 )
 

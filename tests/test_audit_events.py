@@ -20,6 +20,7 @@ _WRONG_KEYS = (
     "def f(bus):\n    event = {'type': 'answer', 'data': {}}\n    bus.publish(event)",
     "import json\nemit(json.dumps({'type': 'answer', 'data': {}}))",
     "e = {'type': EventType.AGENT_STARTED, 'data': {}}",
+    "await ws.send_json({'type': 'log', 'event': row})",
     "e = {'type': EventType.TOOL_COMPLETED.value, 'data': {}}",
 )
 _OTHER_DICTS = (

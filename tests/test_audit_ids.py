@@ -78,6 +78,7 @@ _OTHER_TEXTS = (
     "handler = getattr(self, f'run_{name}')",
     "import time\nmessage = f'thread {thread_id} ended at {time.time()}'",
     "thread_id = f'{thread_id}'",
+    "send(client_message_id=f'{user}-{number}')  # the client's own, and the same when repeated",
     "import uuid\nname = f'upload-{uuid.uuid4()}'",
     "element_id = f'row_{number}'",
     "message_id = f'<{digest}@example.org>'",

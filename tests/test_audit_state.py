@@ -75,6 +75,7 @@ _NOT_CACHED = (
     "    pass",
     "from async_lru import alru_cache\n@alru_cache(ttl=5)\nasync def f(user_id):\n    pass",
     "from functools import cache\n@cache\ndef f():\n    pass",
+    "@store.cache.memoize(timeout=60)\ndef f(user_id):\n    pass",
     "from functools import lru_cache\n@lru_cache\ndef f(users):\n    pass",
 )
 

@@ -79,7 +79,7 @@ def audit(
     """
     root = root.resolve()
     targets = find_targets(root, [path.absolute() for path in paths], settings)
-    reports = _inspected(targets, settings, jobs or len(os.sched_getaffinity(0)))
+    reports = _inspected(targets, settings, jobs or _processors())
     return judge(root, reports, settings)
 
 
@@ -106,6 +106,12 @@ def judge(root: Path, reports: Sequence[FileReport], settings: AuditSettings) ->
         suppressed,
         frozenset(one.path for one in reports),
     )
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not every system has it
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _inspected(targets: Sequence[Target], settings: AuditSettings, jobs: int) -> list[FileReport]:

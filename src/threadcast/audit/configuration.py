@@ -71,7 +71,7 @@ class AuditSettings:
 
 
 def find_configuration(start: Path) -> Path | None:
-    """The nearest `pyproject.toml` at or above a folder, or None."""
+    """The nearest configuration file at or above a folder, or None."""
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME

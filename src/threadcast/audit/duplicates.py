@@ -25,10 +25,10 @@ _WORDS = re.compile(r"V\d+|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+")
 _SAME = {"WS": "WebSocket", "Ws": "WebSocket", "Conn": "Connection", "Mgr": "Manager",
          "Websocket": "WebSocket"}  # fmt: skip
 _CONNECTION_METHODS = frozenset({
-    "connect", "disconnect", "broadcast", "send", "send_message", "send_to_user",
-    "send_personal_message", "register", "unregister", "add_connection", "remove_connection",
-    "get_connections", "send_json", "send_event",
+    "connect", "disconnect", "broadcast", "broadcast_json", "send_to_user", "send_to_all",
+    "send_personal_message", "add_connection", "remove_connection", "get_connections",
 })  # fmt: skip
+_MANY_AT_ONCE = _CONNECTION_METHODS - {"connect", "disconnect"}
 _SHARED_LEAST = 2
 _OVERLAP_LEAST = 0.5
 _ALIKE_LEAST, _ALIKE_METHODS_LEAST = 0.8, 4
@@ -162,6 +162,7 @@ def _by_behaviour(
             for one in classes
             if len(one.methods) >= _ALIKE_METHODS_LEAST
             and len(one.methods & _CONNECTION_METHODS) >= 2
+            and one.methods & _MANY_AT_ONCE
             and not one.is_interface
         ),
         key=lambda one: one.place,

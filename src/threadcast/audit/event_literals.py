@@ -148,9 +148,8 @@ def _wrong_keys(source: Source, event: _Event) -> Iterator[Finding]:
         name: CANONICAL_KEY[name]
         for name in event.keys
         if name in CANONICAL_KEY and CANONICAL_KEY[name] not in event.keys
+        if name == event.type_key or name not in TYPE_KEYS
     }
-    if not event.is_known:
-        wrong = {name: new for name, new in wrong.items() if new != "data" or "data" in wrong}
     if wrong:
         pairs = ", ".join(f"`{new}`, got `{old}`" for old, new in wrong.items())
         message = f"the event `{event.event_type}` has other keys: expected {pairs}"
@@ -160,7 +159,7 @@ def _wrong_keys(source: Source, event: _Event) -> Iterator[Finding]:
 
 def _renamed(source: Source, event: _Event, wrong: dict[str, str]) -> tuple[Edit, ...]:
     """The edits that rename the keys; none where one of the values would not fit its new name."""
-    if len(set(wrong.values())) < len(wrong):
+    if len(set(wrong.values())) < len(wrong) or any(one in event.keys for one in _others(event)):
         return ()
     edits = []
     for old, new in wrong.items():
@@ -170,6 +169,11 @@ def _renamed(source: Source, event: _Event, wrong: dict[str, str]) -> tuple[Edit
             return ()
         edits.append(source.edit(key, f"{written}{new}{written}"))
     return tuple(edits)
+
+
+def _others(event: _Event) -> set[str]:
+    """Names that could be its type as well as the one that is."""
+    return {*TYPE_KEYS} - {event.type_key}
 
 
 def _fits(source: Source, new: str, value: ast.expr) -> bool:

@@ -15,7 +15,7 @@ from .source import FUNCTIONS, Function, Source, imported_from, last
 
 ROLES = (
     "Manager", "Factory", "Registry", "Generator", "Tracker", "Coordinator", "Dispatcher",
-    "Broadcaster", "Bridge", "Emitter", "Notifier", "Supervisor", "Orchestrator", "Hub", "Pool",
+    "Broadcaster", "Bridge", "Emitter", "Notifier", "Supervisor", "Orchestrator", "Hub",
 )  # fmt: skip
 _ROLE_CALL = re.compile(rf"(?<!class )\b(\w*(?:{'|'.join(ROLES)})\w*)\(")
 _INTERFACES = frozenset({"ABC", "ABCMeta", "Protocol", "Interface"})

@@ -17,7 +17,7 @@ _MAKER_NAME = re.compile(
     r"^_*(?:new|make|generate|gen|create|next|build)_(?:\w+_)?(?:id|uid|uuid|guid)$"
 )
 _OTHER_IDS = re.compile(
-    r"(?:^|_)(?:elem|element|html|dom|css|trace|span|process|worker|seed|color|device|key|cache"
+    r"(?:^|_)(?:elem|element|html|dom|css|trace|span|client_message|process|worker|seed|color|device|key|cache"
     r"|aria|widget|div|anchor|tooltip|input|form|font|file)_?(?:id|ids|uid|uuid)$",
     re.IGNORECASE,
 )
@@ -79,7 +79,7 @@ def use_of(source: Source, node: ast.AST) -> Use:
 
 
 def name_of(node: ast.AST | None) -> str:
-    """The last name in an expression: `id` of `user.id`, `x` of `d["x"]`, or nothing."""
+    """The last name in an expression: of an attribute, a key or a variable; or nothing."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
             return name

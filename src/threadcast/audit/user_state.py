@@ -195,7 +195,8 @@ def _is_cache(source: Source, decorator: ast.expr) -> bool:
     called = isinstance(decorator, ast.Call)
     dotted = source.dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
     has_ttl = isinstance(decorator, ast.Call) and any(
-        keyword.arg in ("ttl", "expire", "maxage", "cache") for keyword in decorator.keywords
+        keyword.arg in ("ttl", "expire", "maxage", "timeout", "cache")
+        for keyword in decorator.keywords
     )
     known = dotted in ("cache", "lru_cache", "functools.cache", "functools.lru_cache")
     return (known or (called and last(dotted) in _CACHES - {"cached"})) and not has_ttl
