@@ -75,6 +75,14 @@ def test_what_was_not_audited_stays() -> None:
     assert str(compare(part, known, ["ap"])) == "2 -> 2 (0 fixed, 0 new)"
 
 
+def test_what_was_not_asked_for_or_not_read_stays() -> None:
+    known = baseline_of(report_of({"app/m.py": HEAD + ONE}).findings)
+
+    assert str(compare(report_of({"app/m.py": HEAD}), known, [""], ["TC401"])).startswith("1 -> 1")
+    broken = compare(report_of({"app/m.py": "def f(:"}), known, [""])
+    assert str(broken) == "1 -> 2 (0 fixed, 1 new)"
+
+
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     known = baseline_of(report_of({"app/ä.py": HEAD + ONE + ONE + TWO}).findings)
     write_baseline(tmp_path / "b.json", known)

@@ -49,10 +49,9 @@ class Report:
     suppressed: int
     audited: frozenset[str] = field(default=frozenset())
 
-    @property
-    def fails(self) -> bool:
-        """Whether something is found that is more than a note."""
-        return any(self.severities[one.code] is not Severity.NOTE for one in self.findings)
+    def fails(self, shown: Sequence[Finding]) -> bool:
+        """Whether one of these findings is more than a note."""
+        return any(self.severities[one.code] is not Severity.NOTE for one in shown)
 
     def by_rule(self) -> list[tuple[str, int]]:
         """How many findings each rule has, the most first."""

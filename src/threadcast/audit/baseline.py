@@ -11,13 +11,14 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigurationError
 from .audit import Report
 from .findings import Finding
+from .rules import RULES
 
 BASELINE_MAX_BYTES = 64 * 1024 * 1024
 _VERSION = 1
@@ -77,15 +78,24 @@ def baseline_of(findings: Iterable[Finding]) -> dict[str, Entry]:
     return found
 
 
-def compare(report: Report, baseline: Baseline, under: Iterable[str]) -> Trend:
+def compare(
+    report: Report,
+    baseline: Baseline,
+    under: Iterable[str],
+    rules: Collection[str] = tuple(RULES),
+) -> Trend:
     """Hold a report against a baseline.
 
     Args:
         report: what was found.
         baseline: what was known.
         under: the audited paths, relative to the root; entries elsewhere stay as they are.
+        rules: the codes that were asked for; entries of others stay, too.
+
+    What is known of a file that could not be read this time stays as well.
     """
     folders = tuple(under)
+    unread = {one.place.path for one in report.findings if one.code == "TC001"}
     new = []
     seen: Counter[str] = Counter()
     for one in report.findings:
@@ -96,7 +106,9 @@ def compare(report: Report, baseline: Baseline, under: Iterable[str]) -> Trend:
             new.append(one)
     remaining = {}
     for key, entry in baseline.items():
-        count = seen[key] if _is_under(entry.path, folders) else entry.count
+        is_judged = entry.code in rules and entry.path not in unread
+        is_judged = is_judged and _is_under(entry.path, folders)
+        count = seen[key] if is_judged else entry.count
         if count:
             remaining[key] = Entry(entry.code, entry.path, count)
     before, left = total(baseline), total(remaining)

@@ -148,10 +148,11 @@ def command(
     if diff:
         work.show_fixes()
     report = work.after_fixes() if fix and not diff else work.report()
-    trend = _against(work, report, file, writing=write_baseline)
+    rules = [code for code in RULES if settings.severity(code) is not Severity.OFF]
+    trend = _against(work, report, file, rules, writing=write_baseline)
     shown = report.findings if trend is None else trend.new
     _tell(_FORMATS[form](report, shown, trend), output)
-    if any(report.severities[one.code] is not Severity.NOTE for one in shown):
+    if report.fails(shown):
         _fail()
 
 
@@ -217,7 +218,9 @@ def _settings(
     return (found.parent if found else folder), settings
 
 
-def _against(work: _Audit, report: Report, file: Path | None, *, writing: bool) -> Trend | None:
+def _against(
+    work: _Audit, report: Report, file: Path | None, rules: Sequence[str], *, writing: bool
+) -> Trend | None:
     """Hold the report against the baseline; write it where that is asked for."""
     if file is None:
         return None
@@ -232,8 +235,8 @@ def _against(work: _Audit, report: Report, file: Path | None, *, writing: bool) 
             ) from None
         known = baseline_of(report.findings)
         write_baseline(file, known)
-        return compare(report, known, under)
-    trend = compare(report, known, under)
+        return compare(report, known, under, rules)
+    trend = compare(report, known, under, rules)
     if writing and trend.fixed:
         write_baseline(file, trend.remaining)
     return trend
