@@ -32,6 +32,8 @@ _TWICE = (
     class_of("NewConnectionManager", "connect disconnect broadcast other"),
     class_of("DefaultConnectionManager", "connect disconnect"),
     class_of("ConnMgr", "connect disconnect broadcast"),
+    class_of("UnifiedWebSocketManager", "connect disconnect broadcast"),
+    class_of("SocketConnectionsManager", "connect disconnect broadcast"),
     class_of("_ConnectionManager", "connect disconnect broadcast"),
     class_of("ConnectionManagerImpl", "connect disconnect broadcast"),
 )
@@ -47,7 +49,8 @@ _ONCE = (
     "    def disconnect(self):\n        raise NotImplementedError\n",
     "def f():\n    class ConnectionManager:\n        def connect(self): ...\n"
     "        def disconnect(self): ...\n",
-    class_of("Manager", "connect disconnect broadcast"),
+    class_of("Manager", "connect disconnect"),
+    class_of("WebSocketManager", "listen close"),
 )
 
 

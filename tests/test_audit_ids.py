@@ -107,6 +107,7 @@ _JOINED_KEYS = (
     "key = '%s:%s' % (user_id, session_id)",
     "key = '{}:{}'.format(user.user_id, thread_id)",
     "key = ':'.join([user_id, run_id])",
+    "self.isolation = f'{user_id}:{self.thread_id}'",
     "if f'{user_id}:{run_id}' in live:\n    pass",
     "def isolation_key(user_id, run_id):\n    return f'{user_id}:{run_id}'",
     "await redis.set(f'lock:{tenant_id}:{user_id}', 1)",

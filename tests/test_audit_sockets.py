@@ -68,6 +68,7 @@ _AFTER_CLOSE = (
     "try:|    await work(user)|finally:|    await ws.close()|await ws.send_json(1)",
     "await ws.accept()|if ok:|    pass|else:|    await ws.close()|await ws.send_bytes(b'')",
     "await ws.close()|await note(ws)|await ws.send_json(1)",
+    "if not ok:|    await ws.close()|await ws.accept()",
     "with contextlib.suppress(ValueError):|    await ws.close()|await ws.send_json(1)",
 )
 _OPEN = (

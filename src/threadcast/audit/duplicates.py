@@ -22,8 +22,9 @@ _DECORATION = frozenset({
 })  # fmt: skip
 _VERSION = re.compile(r"^V?\d+$")
 _WORDS = re.compile(r"V\d+|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+")
-_SAME = {"WS": "WebSocket", "Ws": "WebSocket", "Conn": "Connection", "Mgr": "Manager",
-         "Websocket": "WebSocket"}  # fmt: skip
+_SAME = {"WS": "WebSocket", "Ws": "WebSocket", "Websocket": "WebSocket", "Conn": "Connection",
+         "Mgr": "Manager"}  # fmt: skip
+_SOCKETS = re.compile(r"(?:WebSocket|Socket)s?(?:Connections?)?|Connections")
 _CONNECTION_METHODS = frozenset({
     "connect", "disconnect", "broadcast", "broadcast_json", "send_to_user", "send_to_all",
     "send_personal_message", "add_connection", "remove_connection", "get_connections",
@@ -31,8 +32,9 @@ _CONNECTION_METHODS = frozenset({
 _MANY_AT_ONCE = _CONNECTION_METHODS - {"connect", "disconnect"}
 _SHARED_LEAST = 2
 _OVERLAP_LEAST = 0.5
-_ALIKE_LEAST, _ALIKE_METHODS_LEAST = 0.8, 4
+_ALIKE_LEAST, _ALIKE_METHODS_LEAST = 0.8, 3
 _PAIRS_MAX = 200_000
+_GROUP_MAX = 300
 
 
 def find_duplicates(facts: Sequence[ModuleFacts]) -> Iterator[Finding]:
@@ -50,21 +52,23 @@ def find_duplicates(facts: Sequence[ModuleFacts]) -> Iterator[Finding]:
 
 
 def _by_promise(classes: Iterable[ClassFact]) -> dict[str, list[ClassFact]]:
-    """Classes by what their names promise, where that is a role such as a manager's."""
+    """Classes by what their names promise, where that is a role such as a manager's.
+
+    Managers of connections and of WebSockets are one group: they may be the same thing.
+    """
     groups: dict[str, list[ClassFact]] = {}
     for one in classes:
         promise = promise_of(one.name)
         if promise and not one.is_interface:
-            groups.setdefault(promise, []).append(one)
+            subject = _SOCKETS.sub("Connection", promise)
+            groups.setdefault(subject, []).append(one)
     return groups
 
 
 def promise_of(name: str) -> str:
     """A class's name without its decoration; empty where it promises no role, or no subject."""
     words = [_SAME.get(word, word) for word in _WORDS.findall(name.strip("_"))]
-    joined = "".join(words).replace("WebSockets", "WebSocket").replace("WebSocketConnection",
-                                                                       "WebSocket")  # fmt: skip
-    kept = [word for word in _WORDS.findall(joined) if not _is_decoration(word)]
+    kept = [word for word in words if not _is_decoration(word)]
     if len(kept) < 2 or kept[-1] not in ROLES:
         return ""
     return "".join(kept)
@@ -79,6 +83,7 @@ def _of_group(
 ) -> Iterator[tuple[Finding, ClassFact]]:
     """All but the first of a group, each against the first that it doubles."""
     ordered = sorted(group, key=lambda one: (len(one.name), -len(one.methods), one.place))
+    del ordered[_GROUP_MAX:]
     for number, one in enumerate(ordered[1:], start=1):
         for first in ordered[:number]:
             if (found := _compare(first, one, known, made)) is not None:
@@ -98,6 +103,8 @@ def _compare(
     if len(shared) >= _SHARED_LEAST and len(shared) >= _OVERLAP_LEAST * least:
         message = f"`{second.name}` is a second implementation of `{first.name}`: both have "
         return _finding("TC101", first, second, message + _listed(shared))
+    if promise_of(first.name) != promise_of(second.name):
+        return None
     message = f"`{second.name}` promises the same as `{first.name}` of `{first.module}`"
     return _finding("TC102", first, second, message)
 

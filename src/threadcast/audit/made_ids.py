@@ -40,7 +40,7 @@ _MARKS = re.compile(
 _ID_CHARACTERS = re.compile(r"[\w:.-]*")
 _USER_NAMES = re.compile(r"(?:^|_)(?:user|tenant|owner|account|member|customer)(?:_?id|_?name)?$")
 _SEPARATORS = re.compile(r"[:|_.#-]+|::")
-_KEY_NAME = re.compile(r"(?:^|_)keys?$|^lock_?name$")
+_KEY_NAME = re.compile(r"(?:^|_)keys?$|^lock_?name$|isolation")
 
 
 def find_made_ids(source: Source, settings: AuditSettings) -> Iterator[Finding]:

@@ -185,7 +185,7 @@ _TABLE = (
     ),
     Rule(
         "TC502", "send-after-close", _ERROR,
-        "Something is sent after the WebSocket was closed, or after the peer was found gone.",
+        "A WebSocket is used after it was closed, or after the peer was found gone.",
         "\"Cannot call send once a close message has been sent.\"",
         "Return after closing.",
         "if not user:\n    await websocket.close()\nawait websocket.send_json(hello)",

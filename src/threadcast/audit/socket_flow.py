@@ -269,6 +269,7 @@ class _Flow:
     def _call(self, call: ast.Call, states: _States) -> _States:
         match self._method(call):
             case "accept":
+                self._judge_accept(call, states)
                 return frozenset({_State.OPEN})
             case "close" | "send_denial_response":
                 return frozenset({_State.CLOSED})
@@ -294,6 +295,12 @@ class _Flow:
             only = states <= {_State.CLOSED, _State.GONE}
             some = "" if only else ", on one way through the function"
             message = f"{what} is called after {when}{some}"
+            self._found[call] = self._source.finding("TC502", call, message)
+
+    def _judge_accept(self, call: ast.Call, states: _States) -> None:
+        if _State.CLOSED in states:
+            some = "" if states == {_State.CLOSED} else ", on one way through the function"
+            message = f"`{self._name}.accept` is called after it was closed{some}"
             self._found[call] = self._source.finding("TC502", call, message)
 
 

@@ -207,7 +207,7 @@ def explained(rule: Rule) -> str:
 def _settings(
     start: Path, config_path: Path | None, only: Sequence[str]
 ) -> tuple[Path, AuditSettings]:
-    """The root and the settings: of the configuration file, or of nothing but the path."""
+    """The root and the settings: of the configuration file, or of where we are."""
     folder = start if start.is_dir() else start.parent
     found = config_path.resolve() if config_path else find_configuration(folder)
     settings = read_configuration(found) if found else AuditSettings()
@@ -215,7 +215,8 @@ def _settings(
         wanted = {*map(_code, only), "TC001"}
         off = {code: Severity.OFF for code in RULES if code not in wanted}
         settings = replace(settings, severities={**settings.severities, **off})
-    return (found.parent if found else folder), settings
+    here = Path().resolve()
+    return (found.parent if found else here if folder.is_relative_to(here) else folder), settings
 
 
 def _against(

@@ -28,7 +28,6 @@ def as_sarif(report: Report, shown: Sequence[Finding], _trend: Trend | None) -> 
         "tool": {
             "driver": {
                 "name": "threadcast audit",
-                "informationUri": "https://pypi.org/project/threadcast/",
                 "rules": [_rule(rule) for rule in RULES.values()],
             }
         },
