@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from . import consistency, local, scenarios
+from .audit import audit_times
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
@@ -159,6 +160,10 @@ def _ingest(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     ]
 
 
+def _audit(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return audit_times(rounds)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -169,6 +174,7 @@ _SCENARIOS = {
     "memory": _memory,
     "resume": _resume,
     "ingest": _ingest,
+    "audit": _audit,
 }
 
 

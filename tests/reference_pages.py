@@ -18,6 +18,7 @@ import msgspec
 from threadcast.alerts.grafana import dashboard
 from threadcast.alerts.prometheus import rules_file
 from threadcast.alerts.rules import thresholds
+from threadcast.audit.rules import RULES, Rule
 from threadcast.cli import exits, program
 from threadcast.errors import ERRORS
 from threadcast.events import DATA_OF_EVENT, EventType
@@ -370,7 +371,11 @@ def cli_page() -> str:
             ("exit status", "what it means"),
             (
                 (str(exits.OK), "done"),
-                ("1", "`doctor` found a problem; a sink did not take the test of `alerts test`"),
+                (
+                    "1",
+                    "`doctor` found a problem, `audit` has findings, or a sink did not take what"
+                    " `alerts test` sent",
+                ),
                 (
                     str(exits.USAGE),
                     "the command line is wrong (a `--url` that is no URL, too), or what it names"
@@ -422,6 +427,33 @@ def _command(parent: click.Context, name: str, command: click.Command) -> Iterat
             yield "Every [setting](settings.md) but the secrets is an option, too."
 
 
+# --- audit ------------------------------------------------------------------------------------
+
+
+def audit_page() -> str:
+    """Every rule of the audit."""
+    rows = (
+        (f"[{rule.code}](#{rule.code.lower()}-{rule.name})", _code(rule.name), rule.severity.value)
+        for rule in RULES.values()
+    )
+    return page(
+        "Audit rules",
+        "What `threadcast audit` finds. [The guide](../guides/auditing-a-code-base.md) says how to"
+        " begin. Code and name are equally good in the configuration and in suppressions.",
+        table(("code", "name", "severity"), rows),
+        *(part for rule in RULES.values() for part in _rule(rule)),
+    )
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    yield f"## {rule.code} {rule.name}"
+    yield f"{rule.finds} {rule.why}"
+    yield f"{rule.advice}" + ("" if rule.in_tests else " Tests are left out.")
+    yield f"```text\n{rule.bad}\n```"
+    yield "becomes"
+    yield f"```text\n{rule.good}\n```"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
@@ -430,6 +462,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "http.md": http_page,
     "cli.md": cli_page,
+    "audit-rules.md": audit_page,
 }
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
     "alerts": LazyCommand("threadcast.cli.alerts:command", "Show and try the rules of alerts."),
+    "audit": LazyCommand("threadcast.cli.audit:command", "Find drift in Python code."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }
 """Each command's module has the click command in the attribute `command`."""
