@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from . import consistency, local, migration, scenarios
+from .audit import audit_times
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
@@ -176,6 +177,10 @@ def _migrate(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figur
     ]
 
 
+def _audit(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return audit_times(rounds)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -187,6 +192,7 @@ _SCENARIOS = {
     "resume": _resume,
     "ingest": _ingest,
     "migrate": _migrate,
+    "audit": _audit,
 }
 
 

@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference` from the source, so that they cannot say anything else.
+"""Writes `docs/reference` and `deploy` from the source, so that they cannot say anything else.
 
 `scripts/reference` writes them; `tests/test_docs.py` refuses pages that are not current.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any
 import click
 import msgspec
 
+from threadcast.alerts.grafana import dashboard
+from threadcast.alerts.prometheus import rules_file
+from threadcast.alerts.rules import thresholds
+from threadcast.audit.rules import RULES, Rule
 from threadcast.cli import exits, program
 from threadcast.errors import ERRORS
 from threadcast.events import DATA_OF_EVENT, EventType
@@ -25,6 +30,7 @@ from threadcast.wire.commands import COMMANDS
 from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
 
+DEPLOY_FOLDER = Path(__file__).parent.parent / "deploy"
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference from the source. Change the source, then run it. -->"
 
@@ -88,6 +94,11 @@ def _default(setting: Setting) -> str:
 
 def _allowed(setting: Setting) -> str:
     note = setting.note
+    if note.names:
+        names = (
+            f"`{name}` ({low:.15g} to {high:.15g})" for name, (low, high) in note.names.items()
+        )
+        return f"{setting.kind.value}: {', '.join(names)}"
     if setting.kind is Kind.FLAG:
         return "`true`, `false`"
     if note.choices:
@@ -360,7 +371,11 @@ def cli_page() -> str:
             ("exit status", "what it means"),
             (
                 (str(exits.OK), "done"),
-                ("1", "`doctor` found a problem"),
+                (
+                    "1",
+                    "`doctor` found a problem, `audit` has findings, or a sink did not take what"
+                    " `alerts test` sent",
+                ),
                 (
                     str(exits.USAGE),
                     "the command line is wrong (a `--url` that is no URL, too), or what it names"
@@ -412,6 +427,33 @@ def _command(parent: click.Context, name: str, command: click.Command) -> Iterat
             yield "Every [setting](settings.md) but the secrets is an option, too."
 
 
+# --- audit ------------------------------------------------------------------------------------
+
+
+def audit_page() -> str:
+    """Every rule of the audit."""
+    rows = (
+        (f"[{rule.code}](#{rule.code.lower()}-{rule.name})", _code(rule.name), rule.severity.value)
+        for rule in RULES.values()
+    )
+    return page(
+        "Audit rules",
+        "What `threadcast audit` finds. [The guide](../guides/auditing-a-code-base.md) says how to"
+        " begin. Code and name are equally good in the configuration and in suppressions.",
+        table(("code", "name", "severity"), rows),
+        *(part for rule in RULES.values() for part in _rule(rule)),
+    )
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    yield f"## {rule.code} {rule.name}"
+    yield f"{rule.finds} {rule.why}"
+    yield f"{rule.advice}" + ("" if rule.in_tests else " Tests are left out.")
+    yield f"```text\n{rule.bad}\n```"
+    yield "becomes"
+    yield f"```text\n{rule.good}\n```"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
@@ -420,11 +462,21 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "http.md": http_page,
     "cli.md": cli_page,
+    "audit-rules.md": audit_page,
 }
 
 
+DEPLOY: Mapping[str, Callable[[], str]] = {
+    "prometheus-rules.yml": lambda: rules_file(thresholds({})),
+    "grafana-dashboard.json": lambda: json.dumps(dashboard(thresholds({})), indent=2) + "\n",
+}
+"""Files for operators, with the thresholds that hold where nothing is set."""
+
+
 def main() -> None:
-    """Write every page."""
+    """Write every page and every file."""
+    for name, make in DEPLOY.items():
+        (DEPLOY_FOLDER / name).write_text(make(), encoding="utf-8")
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
         (FOLDER / name).write_text(make(), encoding="utf-8")

@@ -216,14 +216,26 @@ ABLATIONS = {
     "foreign-events-are-stopped": Ablation(
         (
             Patch(
-                "websocket_manager.py",
-                "            if connection.context.user_id != user_id:\n",
-                '            if user_id == "":\n',
+                "cursor.py",
+                "        if not self._catch_ups.guard.passes(self._context, events):",
+                "        if False:",
             ),
         ),
         (
-            "test_websocket_manager.py::"
-            "test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection",
+            "test_delivery_guard.py::test_nothing_is_written_after_a_lie",
+            "test_delivery_guard.py::test_catching_up_on_a_websocket",
+        ),
+    ),
+    "a-hint-of-another-users-events-is-refused": Ablation(
+        (
+            Patch(
+                "websocket_manager.py",
+                "        if hint.events[0].address.user_id != hint.user_id:",
+                "        if False:",
+            ),
+        ),
+        (
+            "test_websocket_manager.py::test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection",
         ),
     ),
     "what-is-no-id-is-never-looked-up": Ablation(

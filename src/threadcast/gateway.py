@@ -57,7 +57,7 @@ class Gateway:
             handshake = self._judge(scope)
         except ThreadcastError as error:
             self._services.metrics.refusals.labels(error.code).inc()
-            self._services.metrics.connects.labels("refused").inc()
+            self._services.metrics.count_connect_refused(failed=error.kind.is_failure)
             await _refuse(send, error)
             return
         await Visit(self._services, self._manager, self.sign_in, handshake).serve(

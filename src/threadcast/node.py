@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from .agent import Agent
+from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
 from .auth.authenticator import Authenticator
 from .bus import Bus, LocalBus
@@ -22,6 +23,7 @@ from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
 from .cursor import CatchUps
+from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .gateway import Gateway
 from .ids import UnifiedIdGenerator
@@ -80,6 +82,7 @@ class Node:
             reader_count=settings.store_readers,
         )
         self.bus = bus or LocalBus()
+        self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording(
             ThreadIDConsistencyTracker(
@@ -114,15 +117,19 @@ class Node:
             on_lookup_failed=self._count_failed_lookup,
             on_alias_used=self.alias_uses.used,
         )
+        self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
+            self.guard,
+            self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
         )
         self.manager = WebSocketManager(
             self.store,
             self.metrics,
+            self.guard,
             policy=settings.connection_limit_policy,
             max_connections=settings.max_connections,
             disconnect_grace_s=settings.disconnect_grace_s,
@@ -154,7 +161,13 @@ class Node:
         settings = self.settings
         self.tasks = OwnedTasks("connection's work")
         self.intake = Intake(self.agents, settings, self.clock)
-        self.ingestion = Ingestion(self.journal, settings, self.clock, self.metrics)
+        self.ingestion = Ingestion(
+            self.journal,
+            settings,
+            self.clock,
+            self.metrics,
+            on_alias_used=self.alias_uses.used,
+        )
         self.hosts = HostRule(settings.allowed_hosts, listens_on=listens_on)
         self.origins = OriginRule(
             settings.allowed_origins,
@@ -198,6 +211,7 @@ class Node:
             task.add_done_callback(self._pillar_ended)
             self._pillars.append(task)
         self.watchdog.start()
+        self.alerts.start()
 
     @property
     def drain_max_s(self) -> float:
@@ -231,6 +245,7 @@ class Node:
         """Drain, end every task and close the store; idempotent."""
         await self.drain()
         self.watchdog.stop()
+        await self.alerts.close()
         await self.tasks.close()
         await self.catch_ups.close()
         for task in reversed(self._pillars):

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 LookupFailed = Callable[[str], None]
-Entrance = Literal["http", "websocket", "sse", "library"]
+Entrance = Literal["http", "websocket", "sse", "ingest", "library"]
 AliasUsed = Callable[[UserExecutionContext, str, Entrance], None]
 
 log = logging.getLogger(__name__)

@@ -31,6 +31,8 @@ COMMANDS = {
     "migrate-ids": LazyCommand(
         "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."
     ),
+    "alerts": LazyCommand("threadcast.cli.alerts:command", "Show and try the rules of alerts."),
+    "audit": LazyCommand("threadcast.cli.audit:command", "Find drift in Python code."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }
 """Each command's module has the click command in the attribute `command`."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from ..node import Node
-from . import connections, consistency, ingest, operations, runs, sessions, sse, threads
-from .entrance import Entrance, ForAnyone, ForScope, ForUser, Method, Resource
+from . import alerts, connections, consistency, ingest, operations, runs, sessions, sse, threads
+from .entrance import Entrance, ForAnyone, ForReader, ForScope, ForUser, Method, Resource
 
 
 def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
@@ -45,7 +45,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/v1/runs/{run_id}", GET=ForUser("http", runs.get_run)),
         at("/v1/runs/{run_id}/cancel", POST=ForUser("http", runs.cancel_run)),
         at("/v1/runs/{run_id}/respond", POST=ForUser("http", runs.respond)),
-        at("/v1/events", GET=ForUser("connect", sse.stream_events)),
+        at("/v1/events", GET=ForReader("connect", sse.stream_events)),
         at("/v1/ingest", POST=ForScope(("ingest",), "ingest", ingest.ingest_events)),
         at("/v1/connections", GET=ForUser("http", connections.list_connections)),
         at(
@@ -56,6 +56,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/healthz", GET=ForAnyone(operations.health)),
         at("/readyz", GET=ForAnyone(operations.readiness)),
         at("/metrics", GET=ForAnyone(operations.metrics)),
+        at("/ops/alerts", GET=ForScope(("ops",), "ops", alerts.get_alerts)),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
         at(

@@ -133,8 +133,8 @@ class EventStream:
         try:
             if await self._live(connection, outbound, receive):
                 await self._finish(outbound, send)
-        except ThreadcastError:
-            services.metrics.connects.labels("refused").inc()
+        except ThreadcastError as error:
+            services.metrics.count_connect_refused(failed=error.kind.is_failure)
             raise
         finally:
             await outbound.close()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from ..consistency.report import ConsistencyReport
+from ..wire.alert_models import Alerts
 from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadName
 from ..wire.http_models import (
     PAGE_LIMIT_DEFAULT,
@@ -350,6 +351,13 @@ OPERATIONS: tuple[Operation, ...] = (
         answer="text/plain",
         errors=("not_authenticated", "token_invalid", "forbidden"),
         security="optional",
+    ),
+    Operation(
+        method="get",
+        path="/ops/alerts",
+        operation_id="get_alerts",
+        summary="Read the rules of alerts as they stand; needs the scope `ops`.",
+        answer=Alerts,
     ),
     Operation(
         method="get",

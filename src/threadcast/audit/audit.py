@@ -1,0 +1,134 @@
+"""The whole audit: every file inspected, the tree judged, suppressions applied, one report.
+
+Files are inspected by several processes when there are many; the report is the same either way.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from .configuration import AuditSettings
+from .discovery import Target, find_targets
+from .duplicates import find_duplicates
+from .findings import Finding, Severity
+from .import_routes import find_import_routes
+from .inspection import FileReport, inspect_files
+from .suppressions import apply_suppressions
+
+JOBS_MAX = 16
+_BATCH = 40
+_ALONE_MAX = 150
+"""So many files are inspected before a second process has started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found.
+
+    Attributes:
+        root: the folder that paths are relative to.
+        findings: sorted by place; what is suppressed is not among them.
+        severities: by the code of each finding.
+        files, lines: how many were audited.
+        suppressed: how many findings comments hide.
+        audited: the paths of the files.
+    """
+
+    root: Path
+    findings: tuple[Finding, ...]
+    severities: dict[str, Severity]
+    files: int
+    lines: int
+    suppressed: int
+    audited: frozenset[str] = field(default=frozenset())
+
+    def fails(self, shown: Sequence[Finding]) -> bool:
+        """Whether one of these findings is more than a note."""
+        return any(self.severities[one.code] is not Severity.NOTE for one in shown)
+
+    def by_rule(self) -> list[tuple[str, int]]:
+        """How many findings each rule has, the most first."""
+        return _counted(one.code for one in self.findings)
+
+    def by_folder(self) -> list[tuple[str, int]]:
+        """How many findings each folder has, the most first."""
+        return _counted(str(PurePosixPath(one.place.path).parent) for one in self.findings)
+
+
+def audit(
+    root: Path, paths: Sequence[Path], settings: AuditSettings, *, jobs: int | None = None
+) -> Report:
+    """Audit files and folders.
+
+    Args:
+        root: the folder that paths are told relative to.
+        paths: what to audit.
+        settings: by which rules.
+        jobs: processes, 1..16; None: one for each processor that may be used, 16 at most.
+
+    Raises:
+        TooManyFiles: more than `audit.discovery.FILES_MAX` files.
+    """
+    root = root.resolve()
+    targets = find_targets(root, [path.absolute() for path in paths], settings)
+    reports = _inspected(targets, settings, jobs or _processors())
+    return judge(root, reports, settings)
+
+
+def judge(root: Path, reports: Sequence[FileReport], settings: AuditSettings) -> Report:
+    """Judge the tree and put everything into one report."""
+    facts = [one.facts for one in reports if one.facts is not None]
+    of_tree: dict[str, list[Finding]] = {}
+    for found in (*find_duplicates(facts), *find_import_routes(facts)):
+        of_tree.setdefault(found.place.path, []).append(found)
+    findings: list[Finding] = []
+    suppressed = 0
+    for one in reports:
+        more = [found for found in of_tree.get(one.path, ()) if found.code in one.active]
+        left, hidden = apply_suppressions([*one.findings, *more], one.suppressions, one.active)
+        findings += [found for found in left if found.code in one.active]
+        suppressed += hidden
+    ordered = tuple(sorted(findings, key=lambda found: (found.place, found.code)))
+    return Report(
+        root,
+        ordered,
+        {one.code: settings.severity(one.code) for one in ordered},
+        len(reports),
+        sum(one.lines for one in reports),
+        suppressed,
+        frozenset(one.path for one in reports),
+    )
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not every system has it
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def _inspected(targets: Sequence[Target], settings: AuditSettings, jobs: int) -> list[FileReport]:
+    jobs = max(1, min(jobs, JOBS_MAX))
+    if jobs == 1 or len(targets) <= _ALONE_MAX:
+        return inspect_files(targets, settings)
+    batches = _batches(targets)
+    spawning = multiprocessing.get_context("spawn")  # no thread or lock of ours is copied
+    with ProcessPoolExecutor(min(jobs, len(batches)), mp_context=spawning) as pool:
+        found = pool.map(inspect_files, batches, [settings] * len(batches))
+        return [report for batch in found for report in batch]
+
+
+def _batches(targets: Sequence[Target]) -> list[list[Target]]:
+    rest = iter(targets)
+    return list(iter(lambda: list(islice(rest, _BATCH)), []))
+
+
+def _counted(names: object) -> list[tuple[str, int]]:
+    counts = Counter(names)  # type: ignore[call-overload]
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

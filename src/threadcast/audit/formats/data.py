@@ -1,0 +1,54 @@
+"""A report for programs: one JSON object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ..audit import Report
+from ..baseline import Trend, fingerprint
+from ..findings import Finding, Place
+from ..rules import RULES
+
+
+def as_json(report: Report, shown: Sequence[Finding], trend: Trend | None) -> str:
+    """The report as JSON; `findings` are those to list, `summary` counts all."""
+    document: dict[str, object] = {
+        "version": 1,
+        "findings": [_finding(report, one) for one in shown],
+        "summary": {
+            "files": report.files,
+            "lines": report.lines,
+            "findings": len(report.findings),
+            "suppressed": report.suppressed,
+            "by_rule": dict(report.by_rule()),
+            "by_folder": dict(report.by_folder()),
+        },
+    }
+    if trend is not None:
+        document["baseline"] = {
+            "before": trend.before,
+            "after": trend.after,
+            "fixed": trend.fixed,
+            "new": len(trend.new),
+        }
+    return json.dumps(document, indent=2)
+
+
+def _finding(report: Report, one: Finding) -> dict[str, object]:
+    return {
+        "code": one.code,
+        "name": RULES[one.code].name,
+        "severity": report.severities[one.code].value,
+        **_place(one.place),
+        "message": one.message,
+        "advice": RULES[one.code].advice,
+        "scope": one.scope,
+        "fingerprint": fingerprint(one),
+        "fixable": bool(one.edits),
+        "related": [_place(other.place) | {"message": other.message} for other in one.related],
+    }
+
+
+def _place(place: Place) -> dict[str, object]:
+    return place._asdict()

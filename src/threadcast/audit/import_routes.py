@@ -1,0 +1,92 @@
+"""TC202 and TC203: names imported from where they are not defined, seen over the whole tree.
+
+It reads facts only. A package's `__init__` that publishes a name is a good place to import it
+from; a module that merely uses the name is not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from .facts import ImportFact, ModuleFacts
+from .findings import Finding
+from .source import last
+
+_STEPS_MAX = 10
+
+Modules = Mapping[str, ModuleFacts]
+
+
+def find_import_routes(facts: Sequence[ModuleFacts]) -> Iterator[Finding]:
+    """TC202 and TC203 over the tree."""
+    modules = _by_name(facts)
+    routes = _routes(facts, modules)
+    for one in facts:
+        for imported in one.imports:
+            passing = modules.get(imported.module)
+            if imported.name and passing is not None and passing is not one:
+                yield from _judge(one, imported, passing, modules, routes)
+
+
+def _by_name(facts: Sequence[ModuleFacts]) -> Modules:
+    """Modules by their dotted names, and by their paths for what lies in a namespace package.
+
+    A name that two modules have leads to neither.
+    """
+    by_path = {
+        one.path.removeprefix("src/")
+        .removesuffix(".py")
+        .removesuffix("/__init__")
+        .replace("/", "."): one
+        for one in facts
+    }
+    times = Counter(one.module for one in facts)
+    return {**by_path, **{one.module: one for one in facts if times[one.module] == 1}}
+
+
+def _judge(
+    importer: ModuleFacts,
+    imported: ImportFact,
+    passing: ModuleFacts,
+    modules: Modules,
+    routes: Counter[tuple[str, str]],
+) -> Iterator[Finding]:
+    if passing.is_package or importer.is_package or imported.name in passing.defined:
+        return
+    home = _home(passing, imported.name, modules)
+    if home is None or last(home) != imported.name or importer.module == home.rpartition(".")[0]:
+        return
+    place, text = imported.place, imported.line_text
+    straight, around = routes[home, home.rpartition(".")[0]], routes[home, passing.module]
+    if passing.is_shim and not importer.is_shim:
+        message = f"`{passing.module}` only passes `{imported.name}` on; it is `{home}`"
+        yield Finding("TC202", place, message, line_text=text)
+    elif straight > around and imported.name not in passing.published:
+        message = f"`{imported.name}` is imported from `{passing.module}`; others import `{home}`"
+        yield Finding("TC203", place, message, line_text=text)
+
+
+def _home(facts: ModuleFacts, name: str, modules: Modules) -> str | None:
+    """Where in the tree a class or function is defined, when a module has it from elsewhere."""
+    for _ in range(_STEPS_MAX):
+        if name in facts.defined:
+            return f"{facts.module}.{name}"
+        found = next((one for one in facts.imports if one.local == name and one.name), None)
+        if found is None or found.module not in modules:
+            return None
+        facts, name = modules[found.module], found.name
+    return None
+
+
+def _routes(facts: Sequence[ModuleFacts], modules: Modules) -> Counter[tuple[str, str]]:
+    """How many modules import each name that is defined in the tree, and from which module."""
+    count: Counter[tuple[str, str]] = Counter()
+    for one in facts:
+        for imported in one.imports:
+            passing = modules.get(imported.module)
+            if passing is None or passing is one or not imported.name:
+                continue
+            if (home := _home(passing, imported.name, modules)) is not None:
+                count[home, passing.module] += 1
+    return count

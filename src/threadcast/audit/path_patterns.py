@@ -1,0 +1,27 @@
+"""Patterns of paths: `*` and `?` stay within a folder, `**` crosses folders, `/` at the end too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+_PARTS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def matches_any(path: str, patterns: Iterable[str]) -> bool:
+    """Whether a path fits one of the patterns; a pattern of a folder fits all that is in it.
+
+    Args:
+        path: relative to the root, with `/`.
+        patterns: relative to the root; `tests/` is the same as `tests/**`.
+    """
+    return any(_compiled(pattern).fullmatch(path) for pattern in patterns)
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    whole = pattern.removeprefix("./") + ("**" if pattern.endswith("/") else "")
+    parts = _PARTS.findall(whole)
+    return re.compile("".join(_MEANING.get(part, re.escape(part)) for part in parts), re.DOTALL)

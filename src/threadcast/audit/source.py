@@ -1,0 +1,183 @@
+"""One parsed file, and the questions that rules ask of it: what a name means, what is around it.
+
+What costs a walk over every node is done when it is first asked for, and once. Nothing here may
+import or run what is audited.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TypeVar
+
+from .findings import Edit, Finding, Place, Related
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+SCOPES = (*FUNCTIONS, ast.ClassDef)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_LINE_END = re.compile(r"\r\n|\r|\n")  # `splitlines` knows more ends than Python does
+
+_Node = TypeVar("_Node", bound=ast.AST)
+
+
+class Source:
+    """A file's text and tree.
+
+    Args:
+        path: relative to the root of the audit, with `/`.
+        module: its dotted name as importers write it.
+        text: the decoded text.
+        tree: the text, parsed.
+    """
+
+    def __init__(self, path: str, module: str, text: str, tree: ast.Module) -> None:
+        self.path = path
+        self.module = module
+        self.text = text
+        self.tree = tree
+        self.lines = _LINE_END.split(text)
+        self.count = len(self.lines) - (not self.lines[-1])
+
+    @cached_property
+    def _index(self) -> tuple[dict[type[ast.AST], list[ast.AST]], dict[ast.AST, ast.AST]]:
+        by_kind: dict[type[ast.AST], list[ast.AST]] = {}
+        parents: dict[ast.AST, ast.AST] = {}
+        waiting: list[ast.AST] = [self.tree]
+        for node in waiting:
+            by_kind.setdefault(type(node), []).append(node)
+            for child in ast.iter_child_nodes(node):
+                if not isinstance(child, ast.expr_context | ast.operator):
+                    parents[child] = node
+                    waiting.append(child)
+        return by_kind, parents
+
+    def nodes(self, *kinds: type[_Node]) -> Iterator[_Node]:
+        """Every node of these kinds, in the order of a walk by levels."""
+        by_kind = self._index[0]
+        for kind in kinds:
+            for node in by_kind.get(kind, ()):
+                if isinstance(node, kind):  # it is; the type checker cannot know
+                    yield node
+
+    def functions(self) -> Iterator[Function]:
+        """Every function, in the order of a walk by levels."""
+        yield from self.nodes(ast.FunctionDef)
+        yield from self.nodes(ast.AsyncFunctionDef)
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node that this one stands in."""
+        return self._index[1].get(node)
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes that it stands in, from the inside to the outside."""
+        parents = self._index[1]
+        while (found := parents.get(node)) is not None:
+            yield found
+            node = found
+
+    def scope(self, node: ast.AST) -> str:
+        """The dotted name of the class and function around a node, the node itself included."""
+        around = [one.name for one in (node, *self.above(node)) if isinstance(one, SCOPES)]
+        return ".".join(reversed(around))
+
+    def function(self, node: ast.AST) -> Function | ast.Lambda | None:
+        """The innermost function around a node."""
+        for one in self.above(node):
+            if isinstance(one, (*FUNCTIONS, ast.Lambda)):
+                return one
+        return None
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """What imported names stand for: `u4` is `uuid.uuid4` where that was imported as it."""
+        found: dict[str, str] = {}
+        for plain in self.nodes(ast.Import):
+            for name in plain.names:
+                first = name.name.split(".")[0]
+                found[name.asname or first] = name.name if name.asname else first
+        for one in self.nodes(ast.ImportFrom):
+            base = imported_from(self, one)
+            for name in one.names:
+                found[name.asname or name.name] = f"{base}.{name.name}"
+        return found
+
+    def dotted(self, node: ast.AST | None) -> str:
+        """What a dotted name means after the imports; empty for anything else."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        parts.append(self.aliases.get(node.id, node.id))
+        return ".".join(reversed(parts))
+
+    def line(self, number: int) -> str:
+        """A line's text, from 1; empty past the end."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    def column(self, line: int, offset: int) -> int:
+        """The column in characters, from 1, of an offset in bytes, from 0."""
+        text = self.line(line)
+        if text.isascii():
+            return offset + 1
+        return len(text.encode("utf-8", "replace")[:offset].decode("utf-8", "replace")) + 1
+
+    def place(self, node: ast.stmt | ast.expr | ast.arg | ast.keyword | ast.alias) -> Place:
+        """Where a node is; of a class, a function or another block, only its first line."""
+        line, end_line = node.lineno, node.end_lineno or node.lineno
+        column, end = self.column(line, node.col_offset), node.end_col_offset
+        if isinstance(node, ast.stmt) and hasattr(node, "body"):
+            return Place(self.path, line, column, line, len(self.line(line)) + 1)
+        return Place(self.path, line, column, end_line, self.column(end_line, end or 0))
+
+    def edit(self, node: ast.expr | ast.alias, text: str) -> Edit:
+        """The edit that puts a text in a node's place."""
+        return Edit(*self.place(node)[1:], text)
+
+    def finding(
+        self,
+        code: str,
+        node: ast.stmt | ast.expr | ast.arg | ast.alias,
+        message: str,
+        *,
+        edits: tuple[Edit, ...] = (),
+        related: tuple[Related, ...] = (),
+    ) -> Finding:
+        """A finding at a node."""
+        place = self.place(node)
+        line_text = self.line(place.line).strip()
+        return Finding(code, place, message, self.scope(node), line_text, edits, related)
+
+
+def imported_from(source: Source, node: ast.ImportFrom) -> str:
+    """The dotted module after `from`, a relative one made absolute."""
+    if not node.level:
+        return node.module or ""
+    parts = source.module.split(".")
+    is_package = source.path.endswith("__init__.py")
+    kept = parts[: max(0, len(parts) - node.level + is_package)]
+    return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+def last(dotted: str) -> str:
+    """The part after the last dot."""
+    return dotted.rpartition(".")[2]
+
+
+def text_of(node: ast.AST | None) -> str | None:
+    """The text of a constant string, or None."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes in a function, without what is in the functions and classes inside it."""
+    waiting = list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*SCOPES, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
