@@ -373,8 +373,8 @@ def cli_page() -> str:
                 (str(exits.OK), "done"),
                 (
                     "1",
-                    "`doctor` found a problem, `audit` has findings, or a sink did not take what"
-                    " `alerts test` sent",
+                    "`doctor` found a problem, `audit` has findings, `check` a broken promise, or a"
+                    " sink did not take what `alerts test` sent",
                 ),
                 (
                     str(exits.USAGE),

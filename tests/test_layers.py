@@ -45,8 +45,14 @@ LAYERS: tuple[tuple[str, str], ...] = (
 
 # Beside the layers: which layers each may import from, and who may import it.
 BESIDE: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "client.*": (frozenset({"words", "rules"}), frozenset({"cli"})),
-    "testing.*": (frozenset({"words", "rules", "seams"}), frozenset()),
+    "client.*": (frozenset({"words", "rules"}), frozenset({"cli", "check", "pytest_plugin"})),
+    "testing.server": (frozenset(one for one, _ in LAYERS), frozenset({"pytest_plugin"})),
+    "testing.*": (
+        frozenset({"words", "rules", "seams"}),
+        frozenset({"cli", "check", "pytest_plugin"}),
+    ),
+    "check.*": (frozenset({"words", "rules"}), frozenset({"cli", "pytest_plugin"})),
+    "pytest_plugin": (frozenset({"words", "seams"}), frozenset()),
     "audit.*": (frozenset({"words"}), frozenset({"cli"})),
 }
 
@@ -103,6 +109,7 @@ MAY_BE_RANDOM: dict[str, str] = {
     "gateway": "spreads the reconnects of clients that find the node full",
     "node": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
+    "check.scene": "chooses cursors to resume from",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }
 MAY_TAKE_ENTROPY: dict[str, str] = {
@@ -118,6 +125,7 @@ BROAD_HANDLERS: dict[str, str] = {
     "runner.execution": "the run edge: what an agent raises",
     "runner.runner": "the run edge: what the execution raises",
     "cli": "the process edge",
+    "testing.server": "the edge of a test server's thread: raised again where it was started",
 }
 
 
@@ -190,7 +198,7 @@ def _matches(name: str, pattern: str) -> bool:
 def places(name: str) -> list[str]:
     """The layers that list a module."""
     layers = [layer for layer, names in LAYERS if any(_matches(name, one) for one in names.split())]
-    return layers + ["beside" for pattern in BESIDE if _matches(name, pattern)]
+    return layers + ["beside" for pattern in BESIDE if _matches(name, pattern)][:1]
 
 
 def package_of(name: str) -> str:

@@ -13,6 +13,7 @@ _NAMED_IN_THE_DOCS = {
     "Agent",
     "AsyncConnectionStateManager",
     "ConfigurationError",
+    "E2EAuthHelper",
     "Event",
     "EventShapeError",
     "EventType",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .migrated_ids import migrate_legacy_thread_id
     from .session import RequestScopedSessionFactory, ThreadRepository
     from .settings import Settings
+    from .testing import E2EAuthHelper
     from .websocket_manager import WebSocketManager
     from .wire.normalize import EventShapeError, normalize_event
 
@@ -36,6 +37,7 @@ __all__ = [
     "Agent",
     "AsyncConnectionStateManager",
     "ConfigurationError",
+    "E2EAuthHelper",
     "Event",
     "EventShapeError",
     "EventType",
@@ -62,6 +64,7 @@ _MODULE_OF_NAME = {
     "Agent": "agent",
     "AsyncConnectionStateManager": "connection_state",
     "ConfigurationError": "errors",
+    "E2EAuthHelper": "testing",
     "Event": "events",
     "EventShapeError": "wire.normalize",
     "EventType": "events",

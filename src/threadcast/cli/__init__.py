@@ -27,6 +27,7 @@ COMMANDS = {
     "consistency": LazyCommand(
         "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
     ),
+    "check": LazyCommand("threadcast.cli.check:command", "Try a deployment's promises."),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
     "migrate-ids": LazyCommand(
         "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from ..client import CommandRejected, ConnectionRefused, ServerUnreachable, UnusableUrl
-from ..client.endpoint import endpoint_of
+from ..client.endpoint import Endpoint, endpoint_of
 from ..client.snapshots import development_token
 from . import exits
 from .printing import printable
@@ -114,14 +114,13 @@ def access_of(
         raise exits.CommandFailed(text, exits.USAGE) from None
     if sum(given is not None for given in (token, token_file, user)) > 1:
         raise click.UsageError("expected one of --token, --token-file and --user")
-    if not endpoint.secure and not endpoint.loopback:
-        click.echo("warning: the token travels unencrypted to another machine", err=True)
+    warn_if_readable(endpoint)
     if token is not None:
         text = f"warning: others on this machine can see --token; use {TOKEN_VARIABLE}"
         click.echo(f"{text} or --token-file -", err=True)
         return Access(url, token)
     if token_file is not None:
-        return Access(url, _from_file(token_file))
+        return Access(url, token_from_file(token_file))
     if user is None and (named := os.environ.get(TOKEN_VARIABLE)):
         return Access(url, named)
     if not endpoint.loopback:
@@ -130,7 +129,13 @@ def access_of(
     return Access(url, _from_development(url, user))
 
 
-def _from_file(name: str) -> str | Callable[[], str]:
+def warn_if_readable(endpoint: Endpoint) -> None:
+    """Say so where others between here and the server could read a token."""
+    if not endpoint.secure and not endpoint.loopback:
+        click.echo("warning: the token travels unencrypted to another machine", err=True)
+
+
+def token_from_file(name: str) -> str | Callable[[], str]:
     """A file is read again for every connection, so that a newer token in it is used."""
     if name == "-":
         return sys.stdin.readline().strip() if sys.stdin is not None else ""

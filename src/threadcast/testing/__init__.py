@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .auth import E2EAuthHelper
 from .checker import Anomaly, AnomalyKind, check
 from .clock import ManualClock
 from .history import (
@@ -17,11 +18,13 @@ from .history import (
     decode_history,
     encode_record,
 )
+from .sign_in import SignInFailed
 
 __all__ = [
     "Anomaly",
     "AnomalyKind",
     "Attach",
+    "E2EAuthHelper",
     "Invoke",
     "Left",
     "ManualClock",
@@ -29,6 +32,7 @@ __all__ = [
     "Receive",
     "Record",
     "Rejected",
+    "SignInFailed",
     "Stored",
     "Unknown",
     "check",

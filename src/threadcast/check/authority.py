@@ -1,0 +1,143 @@
+"""Credentials: bad ones are refused at both entrances, and good ones end when they say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from time import perf_counter
+from typing import Any
+
+from ..client import ConnectionRefused
+from ..client.link import ConnectionFailed
+from .person import Person
+from .raw import RawClient, upgrade_request
+from .scene import Scene
+from .verdict import Broken, Finding, NotTried
+from .wire import Wire, open_wire
+
+EXPIRY_LIFETIME_S = 2.0
+_GRACE_S = 1.0
+_TRIES = 6
+_PAUSE_S = 1.0
+_PATH = "/v1/threads?limit=1"
+_REFUSED = (401, 403)
+
+
+async def judge_credentials(scene: Scene) -> Finding:
+    """Whether no credential, and every crooked one, is refused."""
+    person, tried = scene.first, 0
+    faults = []
+    for what, token in _crooked(scene).items():
+        tried += 1
+        answer = await person.ask("GET", _PATH, token=token)
+        if answer.status not in _REFUSED:
+            faults.append(f"HTTP with {what}: expected 401, got {answer.status}")
+        if "." in token and (fault := await _accepted_by_socket(scene, token)):
+            faults.append(f"WebSocket with {what}: {fault}")
+    answer = await person.ask("GET", f"{_PATH}&token={person.token}", token="")
+    if answer.status not in (400, *_REFUSED):
+        faults.append(f"HTTP with a token in the URL: expected 400, got {answer.status}")
+    if await _upgrade_with_token_in_url(person) == 101:
+        faults.append("WebSocket with a token in the URL: expected 400, it was opened")
+    return Finding.judged(f"{tried + 1} kinds refused, at both entrances", faults)
+
+
+def _crooked(scene: Scene) -> dict[str, str]:
+    """Tokens that no server may take, by what is wrong with them."""
+    tokens = {"no token": "", "a word for a token": "threadcast-check"}
+    parts = scene.first.token.split(".")
+    if len(parts) == 3:
+        tokens["an altered signature"] = ".".join([*parts[:2], _altered(parts[2])])
+        tokens["another's name in it"] = ".".join([parts[0], _claims_of(parts[1], scene), parts[2]])
+        unsigned = urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+        tokens["no signature"] = f"{unsigned}.{parts[1]}."
+    if scene.target.auth is not None:
+        tokens["another key's signature"] = scene.target.auth.wrong_key_token(scene.first.user_id)
+    return tokens
+
+
+def _altered(signature: str) -> str:
+    middle = len(signature) // 2
+    other = "A" if signature[middle] != "A" else "B"
+    return signature[:middle] + other + signature[middle:][1:]
+
+
+def _claims_of(payload: str, scene: Scene) -> str:
+    """The first user's claims with the second one's name."""
+    try:
+        claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        claims = {}
+    text = json.dumps({**claims, "sub": scene.second.user_id}).encode()
+    return urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+async def _accepted_by_socket(scene: Scene, token: str) -> str:
+    """Empty if the WebSocket entrance refuses this token, else what it did.
+
+    Servers take few wrong tokens a second from one address, so it may have to come again.
+    """
+    said = ""
+    for _ in range(_TRIES):
+        try:
+            wire = await open_wire(scene.first.endpoint, token, scene.witness)
+        except ConnectionRefused as refused:
+            if refused.close_code in (4401, 4403):
+                return ""
+            said = f"expected a close with 4401, got {refused.close_code}"
+        except ConnectionFailed as failed:
+            if failed.drop.status in _REFUSED:
+                return ""
+            said = f"expected a close with 4401, got {failed.drop.text}"
+        else:
+            await wire.close()
+            return f"expected a close with 4401, it was greeted as {wire.user_id}"
+        await asyncio.sleep(_PAUSE_S)
+    return said
+
+
+async def _upgrade_with_token_in_url(person: Person) -> int:
+    async with await RawClient.open(person.endpoint) as raw:
+        request = upgrade_request(raw.endpoint, query=f"?token={person.token}")
+        return (await raw.exchange(request)).status
+
+
+async def judge_expiry(scene: Scene) -> Finding:
+    """Whether an expired token is refused, and one that expires ends its connection in time."""
+    auth, person = scene.target.auth, scene.second
+    if auth is None or not auth.signs:
+        raise NotTried("it needs a token that is about to end: give the server's secret")
+    faults = []
+    expired = auth.expired_token(person.user_id, ago_s=scene.options.leeway_s + 60.0)
+    answer = await person.ask("GET", _PATH, token=expired)
+    if answer.status not in _REFUSED:
+        faults.append(f"HTTP with an expired token: expected 401, got {answer.status}")
+    if fault := await _accepted_by_socket(scene, expired):
+        faults.append(f"WebSocket with an expired token: {fault}")
+    ending = auth.almost_expired_token(person.user_id, lifetime_s=EXPIRY_LIFETIME_S)
+    wire = await open_wire(person.endpoint, ending, scene.witness)
+    try:
+        late_s, fault = await _end_of(wire, scene.options.leeway_s)
+    finally:
+        await wire.close()
+    faults += [fault] if fault else []
+    return Finding.judged(f"closed {late_s:.1f} s after the token's end", faults)
+
+
+async def _end_of(wire: Wire, leeway_s: float) -> tuple[float, str]:
+    """Wait for a connection's token to end it: how late, in seconds, and what was wrong."""
+    began = perf_counter()
+    expires_at = wire.ready.get("expires_at")
+    if not isinstance(expires_at, int | float):
+        return 0.0, "connection_ready does not say when the token ends"
+    left_s = expires_at - wire.events[0].timestamp  # by the server's own clock
+    await wire.attach()
+    try:
+        code = await wire.ending(max_s=max(left_s, 0.0) + leeway_s + _GRACE_S)
+    except Broken as broken:
+        return 0.0, f"the token ended, and {broken}"
+    late_s = perf_counter() - began - left_s
+    if code != 4401:
+        return late_s, f"expected close code 4401, got {code}"
+    return late_s, ""

@@ -1,0 +1,139 @@
+"""Too much of something is refused, in words that say so, and harms nobody.
+
+It is meant to be polite: each limit is passed once, by little, and only where it is low.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from ..client import ConnectionRefused
+from ..client.link import ConnectionFailed
+from .person import Person
+from .raw import RawClient, http_request
+from .scene import Scene
+from .verdict import Broken, Finding
+from .wire import Wire
+
+CONTENT_MAX_CHARACTERS = 65_536
+_CONNECTIONS_MAX = 64
+_BURST_MAX = 200
+_BEYOND = 10
+_MESSAGE_MAX_BYTES = 1_048_576
+_HUGE_BODY_BYTES = 1 << 40
+_TOO_MANY = 4429
+
+
+async def judge_limits(scene: Scene) -> Finding:
+    """Pass each limit once."""
+    person, faults, kept = scene.first, [], []
+    tries = {
+        "text of a message": _long_text,
+        "size of a message": _large_message,
+        "size of a body": _large_body,
+        "commands at once": _many_commands,
+        "connections": _many_connections,
+    }
+    for what, attempt in tries.items():
+        try:
+            said = await attempt(person)
+        except (Broken, ConnectionFailed, ConnectionRefused) as error:
+            faults.append(f"{what}: {error}")
+        else:
+            kept.append(f"{what} ({said})" if said else what)
+    return Finding.judged(", ".join(kept), faults)
+
+
+async def _long_text(person: Person) -> str:
+    wire = await person.wire()
+    try:
+        thread_id = await person.make_thread()
+        answer = await wire.ask(
+            "send_message",
+            content="x" * (CONTENT_MAX_CHARACTERS + 1),
+            thread_id=thread_id,
+            client_message_id=f"{person.mark}-long",
+        )
+        if answer.data.get("code") != "too_long":
+            said = answer.data.get("code", "an acceptance")
+            raise Broken(
+                f"expected too_long for {CONTENT_MAX_CHARACTERS + 1} characters, got {said}"
+            )
+        if (await wire.ask("ping")).event_type != "command_accepted":
+            raise Broken("the connection did not go on after it")
+    finally:
+        await wire.close()
+    return ""
+
+
+async def _large_message(person: Person) -> str:
+    limit = person.limits.get("message_max_bytes")
+    if not isinstance(limit, int) or limit > _MESSAGE_MAX_BYTES:
+        return f"not tried: {limit} bytes are allowed"
+    wire = await person.wire()
+    try:
+        await wire.send_text("x" * (limit + 1))
+        code = await wire.ending(max_s=10.0)
+    finally:
+        await wire.close()
+    if code not in (1009, None, 1006):
+        raise Broken(f"expected close code 1009 for {limit + 1} bytes, got {code}")
+    return ""
+
+
+async def _large_body(person: Person) -> str:
+    """Announce a body without end; it must be refused before it is sent."""
+    headers = [
+        ("Authorization", f"Bearer {person.token}"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(_HUGE_BODY_BYTES)),
+    ]
+    async with await RawClient.open(person.endpoint) as raw:
+        answer = await raw.exchange(
+            http_request(person.endpoint, "POST", "/v1/threads", headers=headers)
+        )
+    if not (answer.status == 0 or 400 <= answer.status < 500):
+        raise Broken(f"expected 413 for a body of {_HUGE_BODY_BYTES} bytes, got {answer.status}")
+    return ""
+
+
+async def _many_commands(person: Person) -> str:
+    burst = person.limits.get("commands_burst")
+    if not isinstance(burst, int) or burst > _BURST_MAX:
+        return f"not tried: {burst} are allowed"
+    wire = await person.wire()
+    try:
+        asked = [await wire.say("ping") for _ in range(burst + _BEYOND)]
+        answers = [await wire.answer(command_id) for command_id in asked]
+    finally:
+        await wire.close()
+    refused = [one.data for one in answers if one.event_type == "command_rejected"]
+    if any(data.get("code") != "rate_limited" for data in refused):
+        raise Broken(f"expected rate_limited, got {refused[0].get('code')}")
+    if refused and not all(data.get("retry_after_ms") for data in refused):
+        raise Broken("rate_limited does not say when to come again")
+    return "" if refused else f"{len(asked)} came too slowly to be too many"
+
+
+async def _many_connections(person: Person) -> str:
+    limit = person.limits.get("max_connections")
+    if not isinstance(limit, int) or limit > _CONNECTIONS_MAX:
+        return f"not tried: {limit} are allowed"
+    async with AsyncExitStack() as stack:
+        wires: list[Wire] = []
+        for _ in range(limit + 1):
+            try:
+                wire = await person.wire(attempts=1)
+            except ConnectionRefused as refused:
+                if refused.close_code != _TOO_MANY:
+                    raise Broken(f"expected 4429, got {refused.close_code}") from None
+                return ""
+            except ConnectionFailed as failed:
+                if failed.drop.status == 429:
+                    return ""
+                raise
+            wires.append(wire)
+            stack.push_async_callback(wire.close)
+        if any(wire.ended and wire.close_code == _TOO_MANY for wire in wires):
+            return "the oldest made room"
+        raise Broken(f"{limit + 1} connections were open, {limit} are allowed")

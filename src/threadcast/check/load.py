@@ -1,0 +1,213 @@
+"""Several conversations at once, watched by two devices: the order that both of them saw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+
+from ..events import TERMINAL_EVENTS, Event, EventType
+from .options import CheckOptions
+from .person import Person
+from .scene import Scene
+from .verdict import Broken, Finding, NotTried
+from .wire import Wire
+
+_TERMINAL = frozenset(kind.value for kind in TERMINAL_EVENTS)
+_BOTH_MAX_S = 5.0
+_TRIES = 10
+_PAUSE_MAX_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that was accepted: its name, its run, its seq."""
+
+    name: str
+    run_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What went on.
+
+    Attributes:
+        feed: of the journal.
+        base: where the devices were attached; all of it has a greater seq.
+        sent: the messages.
+        first, second: what each of the two devices received after `base`, in order.
+    """
+
+    feed: str | None
+    base: int
+    sent: tuple[Sent, ...]
+    first: tuple[Event, ...]
+    second: tuple[Event, ...]
+
+    @property
+    def head(self) -> int:
+        """The last seq that the first device saw."""
+        return max((event.seq or 0 for event in self.first), default=self.base)
+
+
+async def play_load(person: Person, options: CheckOptions) -> Load:
+    """Send all messages at once and read until every run has ended on both devices.
+
+    Raises:
+        Broken: a message was not taken, or a run did not end in time.
+    """
+    async with AsyncExitStack() as stack:
+        first, second, sender = [await person.wire() for _ in range(3)]
+        for wire in (first, second, sender):
+            stack.push_async_callback(wire.close)
+        attached, start = await first.attach()
+        _, other_start = await second.attach()
+        threads = [await person.make_thread() for _ in range(options.threads)]
+        base = int(attached.data["after"])
+        sent = await asyncio.gather(
+            *(
+                _send(sender, options, thread_id, f"{person.mark}-{place}-{number}")
+                for place, thread_id in enumerate(threads)
+                for number in range(options.messages)
+            )
+        )
+        waiting = {one.run_id for one in sent}
+        await _all_ended(first, start, waiting, options.run_max_s)
+        head = max(event.seq or 0 for event in journal_events(first.events))
+        with suppress(Broken):  # what the second one did not get is for its own promise to tell
+            await second.until(lambda event: (event.seq or 0) >= head, "head", max_s=_BOTH_MAX_S)
+        return Load(
+            attached.data.get("feed"),
+            base,
+            tuple(sent),
+            tuple(journal_events(first.events[start:])),
+            tuple(journal_events(second.events[other_start:])),
+        )
+
+
+async def _send(wire: Wire, options: CheckOptions, thread_id: str, name: str) -> Sent:
+    """Send one message, again while the server has too much to do."""
+    fields = {"content": options.message, "thread_id": thread_id, "client_message_id": name}
+    if options.agent is not None:
+        fields["agent"] = options.agent
+    for _ in range(_TRIES):
+        answer = await wire.ask("send_message", **fields)
+        data = answer.data
+        if answer.event_type == "command_accepted":
+            return Sent(name, str(data.get("run_id")), int(data.get("seq") or 0))
+        if not data.get("retryable"):
+            break
+        await asyncio.sleep(min((data.get("retry_after_ms") or 500) / 1_000, _PAUSE_MAX_S))
+    raise Broken(f"a message was refused: {data.get('code')}")
+
+
+async def _all_ended(wire: Wire, start: int, waiting: set[str], max_s: float) -> None:
+    ended: set[str] = set()
+
+    def last_end(event: Event) -> bool:
+        if event.event_type in _TERMINAL and event.run_id is not None:
+            ended.add(event.run_id)
+        return waiting <= ended
+
+    try:
+        await wire.until(last_end, "end of every run", since=start, max_s=max_s)
+    except Broken as broken:
+        raise Broken(f"{broken}; {len(waiting - ended)} of {len(waiting)} had none") from None
+
+
+def journal_events(events: Iterable[Event]) -> list[Event]:
+    """Those with a seq."""
+    return [event for event in events if event.seq is not None]
+
+
+async def load_of(scene: Scene) -> Load:
+    """The check's one time of load.
+
+    Raises:
+        Broken: as `play_load`.
+    """
+    load = await scene.once("load", lambda: play_load(scene.first, scene.options))
+    scene.runs.update({one.run_id: scene.first for one in load.sent})
+    return load
+
+
+async def needed_load(scene: Scene) -> Load:
+    """The same for what builds on it.
+
+    Raises:
+        NotTried: it did not end, which is told under the promise of order.
+    """
+    try:
+        return await load_of(scene)
+    except Broken as broken:
+        raise NotTried(f"the conversations did not come to their end: {broken}") from None
+
+
+async def judge_order(scene: Scene) -> Finding:
+    """Whether the first device saw everything once, in order, without a hole."""
+    load = await load_of(scene)
+    faults = [*sequence_faults(load.base, load.first), *_placement_faults(load)]
+    conversations = f"{scene.options.threads} conversations at once"
+    return Finding.judged(f"{len(load.first)} events of {conversations}, once each", faults)
+
+
+def sequence_faults(base: int, events: Sequence[Event]) -> list[str]:
+    """What is wrong with the seqs of what one device received live after `base`. Pure."""
+    faults, last, seen = [], base, set[int]()
+    for event in events:
+        seq = event.seq or 0
+        first = event.first_seq or seq
+        if seq in seen:
+            faults.append(f"seq {seq} came twice")
+        elif first <= last:
+            faults.append(f"seq {seq} came behind {last}")
+        elif first > last + 1:
+            faults.append(f"seq {last + 1} is missing: {first} came behind {last}")
+        seen.update(range(first, seq + 1))
+        last = max(last, seq)
+    return faults
+
+
+def _placement_faults(load: Load) -> list[str]:
+    """Whether each accepted message is where its acceptance said."""
+    found = {
+        event.data.get("client_message_id"): event.seq
+        for event in load.first
+        if event.event_type == EventType.MESSAGE_CREATED
+    }
+    return [
+        f"a message was accepted at seq {one.seq} and is at {found[one.name]}"
+        for one in load.sent
+        if one.name in found and found[one.name] != one.seq
+    ]
+
+
+async def judge_second_device(scene: Scene) -> Finding:
+    """Whether the second device saw what the first one saw, in the same order."""
+    load = await needed_load(scene)
+    faults = difference_faults(load.first, load.second)
+    return Finding.judged(f"{len(load.second)} events on the second device", faults)
+
+
+def difference_faults(first: Sequence[Event], second: Sequence[Event]) -> list[str]:
+    """What the second device did not see as the first one did. Pure.
+
+    What came to the second device alone is the first one's loss, and is not told here.
+    """
+    places = {_face(event): place for place, event in reversed(list(enumerate(second)))}
+    faults, last = [], -1
+    for event in first:
+        place = places.get(_face(event))
+        if place is None:
+            faults.append(f"{event.event_type} at seq {event.seq} did not come to the second one")
+        elif place < last:
+            faults.append(f"{event.event_type} at seq {event.seq} came in another order")
+        else:
+            last = place
+    return faults
+
+
+def _face(event: Event) -> tuple[object, ...]:
+    return event.seq, event.event_type, event.run_id, repr(event.data)

@@ -1,0 +1,225 @@
+"""One of the two users of a check: their credential, their requests, what was made for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+import msgspec
+
+from ..client import Client, connect
+from ..client.endpoint import Endpoint
+from ..events import Event
+from ..ids import UnifiedIdGenerator
+from .verdict import Broken
+from .wire import Wire, open_wire
+from .witness import Witness
+
+TITLE = "threadcast check"
+REQUEST_MAX_S = 10.0
+_ANSWER_MAX_BYTES = 16_777_216
+_TRIES = 6
+_PAUSE_MAX_S = 5.0
+_LIST_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer.
+
+    Attributes:
+        status: of the answer.
+        body: as text.
+        content_type: without its parameters.
+        took_s: seconds from the request to the whole body.
+    """
+
+    status: int
+    body: str
+    content_type: str
+    took_s: float
+
+    def json(self) -> Any:
+        """The body as JSON; None if it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def code(self) -> str:
+        """The error code of a problem document; empty without one."""
+        document = self.json()
+        return str(document.get("code", "")) if isinstance(document, dict) else ""
+
+
+class Person:
+    """One user; `async with` closes their requests and deletes what was made for them.
+
+    Args:
+        endpoint: where the deployment is.
+        token: the user's credential.
+        witness: sees all that this user receives.
+
+    Attributes:
+        user_id: known once `sign_in` has returned.
+        mark: an unguessable word that is in everything that is made for this user.
+        limits: what the server says that a connection may do.
+        made: threads that are to be deleted.
+    """
+
+    def __init__(self, endpoint: Endpoint, token: str, witness: Witness) -> None:
+        self.endpoint = endpoint
+        self.token = token
+        self.user_id = ""
+        self.mark = UnifiedIdGenerator.generate_base_id("check", random_length=16)
+        self.limits: dict[str, Any] = {}
+        self.made: list[str] = []
+        self._witness = witness
+        self._http = httpx2.AsyncClient(
+            base_url=endpoint.http_url, timeout=REQUEST_MAX_S, trust_env=not endpoint.loopback
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def sign_in(self) -> None:
+        """Find out who this is.
+
+        Raises:
+            ConnectionFailed: there is no server.
+            ConnectionRefused: the credential is not accepted.
+        """
+        wire = await self.wire()
+        try:
+            self.user_id = wire.user_id
+            self.limits = wire.ready.get("limits") or {}
+            self._witness.know(self.user_id, self.mark)
+        finally:
+            await wire.close()
+
+    async def wire(self, *, attempts: int = 4) -> Wire:
+        """A connection of this user; see `open_wire`."""
+        return await open_wire(self.endpoint, self.token, self._witness, attempts=attempts)
+
+    def saw(self, event: Event) -> None:
+        """Show the witness what the public client received."""
+        self._witness.saw_event(self.user_id, event, msgspec.json.encode(event).decode())
+
+    def client(self) -> Client:
+        """The public client of this user, at the head."""
+        return connect(
+            self.endpoint.http_url,
+            self.token,
+            first_attempts=4,
+            retry_first_s=0.1,
+            command_max_s=REQUEST_MAX_S,
+        )
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make a request; one that comes too often is made again later, a bounded number of times.
+
+        Args:
+            method: of the request.
+            path: below the deployment's URL.
+            body: sent as JSON, if any.
+            token: another one than this user's; empty for none.
+            headers: further ones.
+
+        Raises:
+            Broken: there is no answer, or one that is too large.
+        """
+        chosen = self.token if token is None else token
+        credential = {"Authorization": f"Bearer {chosen}"} if chosen else {}
+        for _ in range(_TRIES):
+            answer, wait_s = await self._once(method, path, body, {**credential, **(headers or {})})
+            if answer.status != 429 or answer.code != "rate_limited":
+                break
+            await asyncio.sleep(min(wait_s, _PAUSE_MAX_S))
+        self._witness.saw_text(self.user_id, answer.body, f"answer to {method} {path}")
+        return answer
+
+    async def _once(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str]
+    ) -> tuple[Answer, float]:
+        began, text = perf_counter(), bytearray()
+        try:
+            async with self._http.stream(method, path, json=body, headers=headers) as got:
+                async for chunk in got.aiter_bytes():
+                    text += chunk
+                    if len(text) > _ANSWER_MAX_BYTES:
+                        raise Broken(f"{method} {path} had an answer without end")
+                    if b"\nevent: caught_up\n" in text:
+                        break  # an event stream goes on for ever
+        except httpx2.HTTPError as error:
+            raise Broken(f"{method} {path}: {str(error) or type(error).__name__}") from None
+        kind = got.headers.get("content-type", "").partition(";")[0]
+        took_s = perf_counter() - began
+        answer = Answer(got.status_code, text.decode("utf-8", "replace"), kind, took_s)
+        after = got.headers.get("retry-after", "")
+        return answer, float(after) if after.isascii() and after.isdigit() else 1.0
+
+    async def make_thread(self) -> str:
+        """A marked thread, to be deleted at the end.
+
+        Raises:
+            Broken: it was not made.
+        """
+        marked = {"title": TITLE, "metadata": {"check": self.mark}}
+        answer = await self.ask("POST", "/v1/threads", marked)
+        document = answer.json()
+        if answer.status != 201 or not isinstance(document, dict):
+            raise Broken(f"a thread could not be made: HTTP {answer.status} {answer.code}")
+        thread_id = str(document.get("thread_id"))
+        self.made.append(thread_id)
+        return thread_id
+
+    async def tidy_up(self) -> list[str]:
+        """Delete every thread of this check; those that are still there."""
+        unknown = [one for one in await self._marked_threads() if one not in self.made]
+        left = []
+        for thread_id in [*self.made, *unknown]:
+            try:
+                answer = await self.ask("DELETE", f"/v1/threads/{thread_id}")
+            except Broken:
+                left.append(thread_id)
+                continue
+            if answer.status not in (200, 404):
+                left.append(thread_id)
+        self.made.clear()
+        return left
+
+    async def _marked_threads(self) -> list[str]:
+        """Threads that were made and whose answer was lost."""
+        try:
+            document = (await self.ask("GET", f"/v1/threads?limit={_LIST_LIMIT}")).json()
+        except Broken:
+            return []
+        rows = document.get("threads") if isinstance(document, dict) else None
+        return [
+            str(row["thread_id"])
+            for row in rows or ()
+            if isinstance(row, dict) and (row.get("metadata") or {}).get("check") == self.mark
+        ]

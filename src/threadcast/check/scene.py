@@ -1,0 +1,136 @@
+"""What the promises share: two users, a listener, and the runs that several of them look at.
+
+What is needed by several promises happens once, when the first of them asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from ..client import ConnectionRefused, ServerUnreachable
+from ..client.endpoint import endpoint_of
+from ..client.link import ConnectionFailed
+from ..errors import ThreadcastError
+from .options import CheckOptions, Target
+from .person import Person
+from .verdict import Broken
+from .wire import Wire
+from .witness import Witness
+
+Result = TypeVar("Result")
+
+_TIDY_MAX_S = 15.0
+
+
+class SameUser(ThreadcastError):
+    """Both credentials are of one user, so isolation between users cannot be tried."""
+
+    def __init__(self) -> None:
+        super().__init__("bad_field", "expected tokens of two different users, got the same twice")
+
+
+class Scene:
+    """One check under way; `staged` makes one.
+
+    Attributes:
+        target: the deployment.
+        options: how much is tried.
+        first, second: the two users.
+        witness: sees all that they receive.
+        runs: of the runs that are to be completed, who asked for them.
+        chance: chooses what is chosen at random.
+        left_behind: threads that could not be deleted, once the scene has ended.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        options: CheckOptions,
+        first: Person,
+        second: Person,
+        witness: Witness,
+    ) -> None:
+        self.target = target
+        self.options = options
+        self.first = first
+        self.second = second
+        self.witness = witness
+        self.runs: dict[str, Person] = {}
+        self.chance = random.Random(options.seed)  # noqa: S311 - reproducible, no secret
+        self.left_behind: tuple[str, ...] = ()
+        self._once: dict[str, asyncio.Task[Any]] = {}
+        self._listener: Wire | None = None
+
+    async def once(self, name: str, play: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """What `play` gives or raises; it is called for the first who asks under this name."""
+        if name not in self._once:
+            self._once[name] = asyncio.get_running_loop().create_task(play(), name=name)
+        result: Result = await asyncio.shield(self._once[name])
+        return result
+
+    async def listen(self) -> None:
+        """Let the second user hear all that comes to them, to the end of the check."""
+        self._listener = await self.second.wire()
+        await self._listener.attach()
+
+    async def end(self) -> None:
+        """Stop what is under way and delete what was made, in bounded time."""
+        for task in self._once.values():
+            task.cancel()
+        if self._once:
+            await asyncio.wait(self._once.values())
+        if self._listener is not None:
+            await self._listener.close()
+        made = [*self.first.made, *self.second.made]
+        try:
+            async with asyncio.timeout(_TIDY_MAX_S):
+                left = await asyncio.gather(self.first.tidy_up(), self.second.tidy_up())
+            self.left_behind = (*left[0], *left[1])
+        except TimeoutError:
+            self.left_behind = tuple(made)
+
+
+@asynccontextmanager
+async def staged(target: Target, options: CheckOptions) -> AsyncIterator[Scene]:
+    """Sign both users in; delete what was made for them when the block is left, however it is.
+
+    Raises:
+        ServerUnreachable: there is no server, or it does not greet.
+        ConnectionRefused: a credential is not accepted.
+        SameUser: both credentials are of one user.
+        UnusableUrl: the URL names no server.
+    """
+    endpoint, witness = endpoint_of(target.url), Witness()
+    async with (
+        Person(endpoint, target.tokens[0], witness) as first,
+        Person(endpoint, target.tokens[1], witness) as second,
+    ):
+        await _sign_in(first, "the first token")
+        await _sign_in(second, "the second token")
+        if first.user_id == second.user_id:
+            raise SameUser
+        scene = Scene(target, options, first, second, witness)
+        try:
+            await scene.listen()
+            yield scene
+        finally:
+            await scene.end()
+
+
+async def _sign_in(person: Person, which: str) -> None:
+    try:
+        await person.sign_in()
+    except ConnectionFailed as failed:
+        drop = failed.drop
+        if drop.status in (401, 403):
+            raise ConnectionRefused("token_invalid", f"{which}: {drop.text}") from None
+        raise ServerUnreachable("unavailable", drop.text) from None
+    except ConnectionRefused as refused:
+        text = f"{which} was not accepted: {refused.message}"
+        raise ConnectionRefused(refused.code, text, close_code=refused.close_code) from None
+    except Broken as broken:
+        raise ServerUnreachable("unavailable", f"the server did not greet: {broken}") from None

@@ -1,0 +1,72 @@
+"""What must be quick, and what must succeed: ids, reads of one thread, runs."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from ..ids import UnifiedIdGenerator
+from .golden import needed_golden
+from .load import needed_load
+from .scene import Scene
+from .verdict import Finding, NotTried, percentile
+
+ID_BAR_S = 0.001
+SESSION_BAR_S = 0.5
+RUNS_BAR = 0.99
+_IDS = 2_000
+_READS = 10
+
+
+async def judge_id(_scene: Scene) -> Finding:
+    """Whether this machine makes a set of ids within a millisecond."""
+    took_s = []
+    for _ in range(_IDS):
+        began = perf_counter()
+        UnifiedIdGenerator.generate_user_context_ids("threadcast-check", "check")
+        took_s.append(perf_counter() - began)
+    p99 = percentile(took_s, 0.99)
+    measured = f"p99 {p99 * 1_000_000:.0f} µs of {_IDS}, made here"
+    return Finding.judged(measured, [] if p99 < ID_BAR_S else ["it takes too long"])
+
+
+async def judge_session(scene: Scene) -> Finding:
+    """Whether a thread is read, in a session of its own each time, within half a second."""
+    thread_id = await scene.first.make_thread()
+    took_s, faults = [], []
+    for _ in range(_READS):
+        answer = await scene.first.ask("GET", f"/v1/threads/{thread_id}")
+        took_s.append(answer.took_s)
+        if answer.status != 200:
+            faults.append(f"a read was answered with HTTP {answer.status} {answer.code}")
+    p95 = percentile(took_s, 0.95)
+    if p95 >= SESSION_BAR_S:
+        faults.append("a read takes too long")
+    return Finding.judged(f"p95 {p95 * 1_000:.0f} ms of {_READS} reads", faults)
+
+
+async def judge_runs(scene: Scene) -> Finding:
+    """Whether more than 99 % of the runs that the check asked for were completed."""
+    await needed_golden(scene)
+    await needed_load(scene)
+    if not scene.runs:
+        raise NotTried("there was no run")
+    faults = []
+    for run_id, person in scene.runs.items():
+        answer = await person.ask("GET", f"/v1/runs/{run_id}")
+        document = answer.json()
+        run = document.get("run") if isinstance(document, dict) else None
+        status = run.get("status") if isinstance(run, dict) else f"HTTP {answer.status}"
+        if status != "completed":
+            faults.append(f"{run_id} is {status}")
+    share = 1 - len(faults) / len(scene.runs)
+    measured = f"{share:.1%} of {len(scene.runs)} runs"
+    return Finding.judged(measured, faults if share <= RUNS_BAR else ())
+
+
+async def judge_foreign(scene: Scene) -> Finding:
+    """Whether nothing of one user came to the other, over the whole check."""
+    await needed_golden(scene)
+    await needed_load(scene)
+    witness = scene.witness
+    measured = f"{witness.foreign} of {witness.deliveries} deliveries"
+    return Finding.judged(measured, witness.strays)

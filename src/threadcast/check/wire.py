@@ -1,0 +1,236 @@
+"""One WebSocket below the public client: everything that came, in order, doubles and all.
+
+The public client hides what a check must see: it drops what comes twice and reconnects by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from ..client import ConnectionRefused, ProtocolViolation
+from ..client.endpoint import Endpoint
+from ..client.link import ConnectionFailed, open_link
+from ..client.wire import decode_event, lines_of
+from ..errors import ERRORS
+from ..events import Event
+from ..ids import UnifiedIdGenerator
+from .verdict import Broken
+from .witness import Witness
+
+ANSWER_MAX_S = 10.0
+_EVENTS_MAX = 200_000
+_ATTEMPTS_MAX = 4
+_PAUSE_MAX_S = 5.0
+_ANSWERS = ("command_accepted", "command_rejected")
+
+Wanted = Callable[[Event], bool]
+
+
+class Wire:
+    """An open connection. `open_wire` makes one; `close` ends it.
+
+    Attributes:
+        events: what came, in order.
+        ready: the data of `connection_ready`.
+        user_id: whose connection it is.
+    """
+
+    def __init__(self, socket: ClientConnection, witness: Witness) -> None:
+        self.events: list[Event] = []
+        self.ready: dict[str, Any] = {}
+        self.user_id = ""
+        self._socket = socket
+        self._witness = witness
+        self._came = asyncio.Event()
+        self._fault = ""
+        self._task = asyncio.get_running_loop().create_task(self._listen())
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can come."""
+        return self._task.done()
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code, once it has ended."""
+        return self._socket.close_code
+
+    async def greet(self) -> None:
+        """Wait for `connection_ready`.
+
+        Raises:
+            ConnectionRefused: the server says why it does not want this user.
+            Broken: it says nothing.
+        """
+        greetings = ("connection_ready", "connection_closing")
+        first = await self.until(lambda event: event.event_type in greetings, "connection_ready")
+        if first.event_type == "connection_closing":
+            code = str(first.data.get("error"))
+            raise ConnectionRefused(
+                code if code in ERRORS else "forbidden",
+                str(first.data.get("reason")),
+                close_code=first.data.get("code"),
+            )
+        self.ready, self.user_id = first.data, first.user_id
+
+    async def until(
+        self, wanted: Wanted, what: str, *, since: int = 0, max_s: float = ANSWER_MAX_S
+    ) -> Event:
+        """The first such event from `events[since]` on.
+
+        Raises:
+            Broken: it did not come in time, or the connection ended before.
+        """
+        index = since
+        try:
+            async with asyncio.timeout(max_s):
+                while True:
+                    while index < len(self.events):
+                        if wanted(self.events[index]):
+                            return self.events[index]
+                        index += 1
+                    if self.ended:
+                        raise Broken(f"the connection ended ({self.end_text()}), expected {what}")
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            raise Broken(f"no {what} within {max_s:g} s") from None
+
+    async def say(self, command: str, **fields: Any) -> str:
+        """Send a command without waiting; its id."""
+        command_id = UnifiedIdGenerator.generate_base_id("command")
+        await self.send_text(json.dumps({"command": command, "id": command_id, **fields}))
+        return command_id
+
+    async def send_text(self, text: str) -> None:
+        """Send one message as it is.
+
+        Raises:
+            Broken: the connection has ended.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_MAX_S):
+                await self._socket.send(text)
+        except (ConnectionClosed, TimeoutError):
+            raise Broken(f"the connection ended ({self.end_text()})") from None
+
+    async def answer(self, command_id: str | None, *, since: int = 0) -> Event:
+        """The answer to a command.
+
+        Raises:
+            Broken: there is none.
+        """
+
+        def answers(event: Event) -> bool:
+            return event.event_type in _ANSWERS and event.data.get("id") == command_id
+
+        return await self.until(answers, "answer to a command", since=since)
+
+    async def ask(self, command: str, **fields: Any) -> Event:
+        """Send a command and wait for its answer, whatever it is.
+
+        Raises:
+            Broken: there is none.
+        """
+        since = len(self.events)
+        return await self.answer(await self.say(command, **fields), since=since)
+
+    async def attach(self, **cursor: Any) -> tuple[Event, int]:
+        """Put the cursor somewhere and read until it has caught up.
+
+        Returns:
+            The `attached` event, and where in `events` those after it begin.
+
+        Raises:
+            Broken: it was refused, or did not catch up.
+        """
+        since = len(self.events)
+        answer = await self.ask("attach", **cursor)
+        if answer.event_type != "command_accepted":
+            raise Broken(f"attach was refused: {answer.data.get('code')}")
+        attached = await self.until(
+            lambda event: event.event_type == "attached", "attached", since=since
+        )
+        start = next(
+            index for index in range(since, len(self.events)) if self.events[index] is attached
+        )
+        await self.until(lambda event: event.event_type == "caught_up", "caught_up", since=start)
+        return attached, start + 1
+
+    async def ending(self, *, max_s: float) -> int | None:
+        """Wait for the server to end the connection; the close code, None without a close.
+
+        Raises:
+            Broken: it did not.
+        """
+        done, _ = await asyncio.wait([self._task], timeout=max_s)
+        if not done:
+            raise Broken(f"the connection was still open after {max_s:g} s")
+        return self._socket.close_code
+
+    def end_text(self) -> str:
+        """How the connection ended, in words."""
+        return self._fault or f"close code {self._socket.close_code}"
+
+    async def close(self) -> None:
+        """End the connection, in bounded time; idempotent."""
+        await self._socket.close()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _listen(self) -> None:
+        try:
+            async for frame in self._socket:
+                for line in lines_of(frame):
+                    event = decode_event(line)
+                    owner = self.user_id or event.user_id
+                    self._witness.saw_event(owner, event, line)
+                    self.events.append(event)
+                if len(self.events) > _EVENTS_MAX:
+                    raise ProtocolViolation(f"more than {_EVENTS_MAX} events came")
+                self._came.set()
+        except ConnectionClosed:
+            pass
+        except ProtocolViolation as violation:
+            self._fault = violation.message
+        finally:
+            asyncio.get_running_loop().call_soon(self._came.set)
+
+
+async def open_wire(
+    endpoint: Endpoint, token: str, witness: Witness, *, attempts: int = _ATTEMPTS_MAX
+) -> Wire:
+    """Open a connection and wait until it is greeted.
+
+    Args:
+        endpoint: where.
+        token: as whom.
+        witness: sees all that comes.
+        attempts: so many at most; a server may be busy for a moment.
+
+    Raises:
+        ConnectionFailed: it was not opened.
+        ConnectionRefused: the server does not want this user.
+        Broken: it opened and said nothing.
+    """
+    while True:
+        attempts -= 1
+        try:
+            wire = Wire(await open_link(endpoint, token), witness)
+        except ConnectionFailed as failed:
+            if attempts <= 0 or failed.drop.lasting:
+                raise
+            await asyncio.sleep(min(failed.drop.retry_after_s or 0.1, _PAUSE_MAX_S))
+            continue
+        try:
+            await wire.greet()
+        except BaseException:
+            await wire.close()
+            raise
+        return wire

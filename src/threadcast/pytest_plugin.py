@@ -1,0 +1,232 @@
+"""For pytest: fixtures with a real server, and a live deployment's promises as tests.
+
+Without its options and fixtures it does nothing. It imports the rest of the package only when it is
+used, so that it costs other people's test runs next to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .check import CheckOptions, Report, Target, Verdict
+    from .client import Client
+    from .testing import E2EAuthHelper
+    from .testing.server import LocalServer
+
+URL_VARIABLE = "THREADCAST_CHECK_URL"
+TOKEN_VARIABLES = ("THREADCAST_TOKEN", "THREADCAST_TOKEN_B")
+MARKER = "threadcast_check"
+_SCOPE_OPTION = "threadcast_server_scope"
+_Scope = Literal["session", "package", "module", "class", "function"]
+_SCOPES: tuple[_Scope, ...] = ("session", "package", "module", "class", "function")
+_report_key = pytest.StashKey["dict[str, Verdict]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The plugin's options."""
+    group = parser.getgroup("threadcast")
+    group.addoption(
+        "--threadcast-url",
+        metavar="URL",
+        help=f"Test the promises of this Threadcast deployment (or {URL_VARIABLE}).",
+    )
+    group.addoption(
+        "--threadcast-token",
+        metavar="TOKEN",
+        action="append",
+        default=[],
+        help=f"Token of a user; give it for two users (or {' and '.join(TOKEN_VARIABLES)}).",
+    )
+    group.addoption(
+        "--threadcast-message",
+        metavar="TEXT",
+        help="Message that makes the deployment's agent use a tool.",
+    )
+    parser.addini(_SCOPE_OPTION, f"Scope of threadcast_server: {', '.join(_SCOPES)}.", default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", f"{MARKER}: a promise of a live Threadcast deployment")
+
+
+# --- a live deployment ----------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add one test for each promise, where a deployment was named."""
+    url = config.getoption("threadcast_url") or os.environ.get(URL_VARIABLE)
+    if not url:
+        return
+    from .check import PROMISES
+
+    parent = _Deployment.from_parent(session, name="threadcast", nodeid="threadcast")
+    items += [_PromiseTest.from_parent(parent, name=promise.name) for promise in PROMISES]
+
+
+class PromiseBroken(Exception):
+    """The deployment does not keep a promise."""
+
+
+class _Deployment(pytest.Collector):
+    """Where the promises' tests hang."""
+
+    def collect(self) -> Sequence[pytest.Item]:
+        """They are added by the plugin itself."""
+        return ()
+
+
+class _PromiseTest(pytest.Item):
+    """One promise; the first of them that runs has all that were chosen tried at once."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.add_marker(MARKER)
+
+    def runtest(self) -> None:
+        """Pass, skip or fail, as the verdict says."""
+        stash = self.config.stash
+        if _report_key not in stash:
+            chosen = [item.name for item in self.session.items if isinstance(item, _PromiseTest)]
+            report = _checked(self.config, chosen)
+            stash[_report_key] = {verdict.name: verdict for verdict in report.verdicts}
+        verdict = stash[_report_key][self.name]
+        self.user_properties.append(("measured", verdict.finding.measured))
+        _conclude(verdict)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What was found, without our own stack."""
+        if isinstance(excinfo.value, PromiseBroken):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """How it is named in reports."""
+        return self.path, None, f"threadcast promise: {self.name}"
+
+
+def _conclude(verdict: Verdict) -> None:
+    from .check import Outcome
+
+    finding = verdict.finding
+    if finding.outcome is Outcome.FAIL:
+        said = [f"{verdict.promise} (bar: {verdict.bar})", *finding.faults]
+        if finding.measured:
+            said.insert(1, f"measured: {finding.measured}")
+        raise PromiseBroken("\n  ".join(said))
+    if finding.outcome is not Outcome.PASS:
+        pytest.skip(f"{finding.outcome.value}: {'; '.join(finding.faults)}")
+
+
+def _checked(config: pytest.Config, names: Sequence[str]) -> Report:
+    from .check import promises_named, run_check
+    from .errors import ThreadcastError
+
+    target, options = _what_is_asked(config)
+    try:
+        return asyncio.run(run_check(target, options, promises_named(names)))
+    except (ThreadcastError, ValueError) as error:
+        pytest.exit(f"threadcast: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def _what_is_asked(config: pytest.Config) -> tuple[Target, CheckOptions]:
+    from .check import CheckOptions, Target
+
+    url = config.getoption("threadcast_url") or os.environ[URL_VARIABLE]
+    tokens = config.getoption("threadcast_token") or [
+        os.environ[name] for name in TOKEN_VARIABLES if os.environ.get(name)
+    ]
+    if len(tokens) != 2:
+        text = f"expected --threadcast-token twice, for two users, got {len(tokens)}"
+        pytest.exit(f"threadcast: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+    message = config.getoption("threadcast_message")
+    options = CheckOptions() if message is None else CheckOptions(message=message)
+    return Target(url, (tokens[0], tokens[1])), options
+
+
+# --- fixtures -------------------------------------------------------------------------------------
+
+
+def _scope(fixture_name: str, config: pytest.Config) -> _Scope:
+    del fixture_name
+    scope = config.getini(_SCOPE_OPTION) or "function"
+    for known in _SCOPES:
+        if scope == known:
+            return known
+    raise pytest.UsageError(f"{_SCOPE_OPTION}: expected one of {', '.join(_SCOPES)}, got {scope!r}")
+
+
+@pytest.fixture(scope="session")
+def threadcast_server_factory() -> Iterator[Callable[..., LocalServer]]:
+    """Starts servers, `threadcast_server_factory(agents=[...], **settings)`; they end with the run.
+
+    For servers of another scope than `threadcast_server` has, and for several at once.
+    """
+    from .testing.server import LocalServer
+
+    with ExitStack() as stack:
+
+        def start(agents: Sequence[Agent] = (), **settings: Any) -> LocalServer:
+            return stack.enter_context(LocalServer(agents, **settings))
+
+        yield start
+
+
+@pytest.fixture(scope=_scope)
+def threadcast_agents() -> Sequence[Agent]:
+    """What answers in `threadcast_server`; override it. None is the demonstration agent."""
+    return ()
+
+
+@pytest.fixture(scope=_scope)
+def threadcast_settings() -> dict[str, Any]:
+    """Settings of `threadcast_server`; override it."""
+    return {}
+
+
+@pytest.fixture(scope=_scope)
+def threadcast_server(
+    threadcast_agents: Sequence[Agent], threadcast_settings: dict[str, Any]
+) -> Iterator[LocalServer]:
+    """A real server on a free port, with a database of its own; see `testing.server.LocalServer`.
+
+    Its scope is `function`; the ini option `threadcast_server_scope` chooses another one.
+    """
+    from .testing.server import LocalServer
+
+    with LocalServer(threadcast_agents, **threadcast_settings) as server:
+        yield server
+
+
+@pytest.fixture(scope=_scope)
+def threadcast_auth(threadcast_server: LocalServer) -> E2EAuthHelper:
+    """Makes tokens for `threadcast_server`, good and bad."""
+    return threadcast_server.auth
+
+
+@pytest.fixture(scope=_scope)
+def threadcast_client(
+    threadcast_server: LocalServer, threadcast_auth: E2EAuthHelper
+) -> Callable[..., Client]:
+    """Makes clients of `threadcast_server`: `async with threadcast_client("alice") as client`.
+
+    Further arguments are those of `connect`.
+    """
+    from .client import connect
+
+    def client(user_id: str = "alice", **options: Any) -> Client:
+        return connect(threadcast_server.url, threadcast_auth.source(user_id), **options)
+
+    return client

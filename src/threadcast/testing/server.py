@@ -1,0 +1,187 @@
+"""A real server in a thread of its own, on a free port of this machine, with a database of its own.
+
+It is joined as `threadcast serve` does it: the same edge, the same limits, real sockets and real
+commits. Import it by this module's name: it loads the whole server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from ..agent import Agent
+from ..agents.demo import demo_agent
+from ..app import WEBSOCKET_PATH, Threadcast
+from ..cli.serve import edge_limits
+from ..clock import Clock
+from ..edge import EdgeServer, ServeOptions, build_server
+from ..ids import UnifiedIdGenerator
+from ..node import Node
+from ..settings import Settings
+from .auth import E2EAuthHelper
+
+T = TypeVar("T")
+
+START_MAX_S = 20.0
+STOP_MAX_S = 20.0
+_HOST = "127.0.0.1"
+
+
+class LocalServer:
+    """A running server; `with LocalServer() as server` starts and stops it.
+
+    Args:
+        agents: what answers, the first by default; without any, the demonstration agent without
+            its pauses.
+        folder: where the database is; None makes one that is removed at the end.
+        prefix: the path that the server is mounted under, such as `/chat`; empty for none.
+        clock: other than the machine's.
+        **settings: of `Settings`; without a key it gets a secret of its own.
+
+    Attributes:
+        settings: what it runs with.
+        node: its parts; to be touched in its own thread only, see `on_loop`.
+
+    Raises:
+        ConfigurationError: a setting cannot be used.
+    """
+
+    def __init__(
+        self,
+        agents: Sequence[Agent] = (),
+        *,
+        folder: Path | None = None,
+        prefix: str = "",
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self._stack = ExitStack()
+        if folder is None:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        chosen = {"database_url": f"sqlite:///{folder / 'events.db'}", "drain_s": 0.0, **settings}
+        if not {"jwt_secret", "jwt_public_key", "jwt_jwks_url"} & settings.keys():
+            chosen["jwt_secret"] = UnifiedIdGenerator.generate_base_id("secret", random_length=32)
+        self.settings = Settings(**chosen)
+        self.node: Node
+        self._agents = list(agents) or [demo_agent(0.0)]
+        self._prefix = prefix.rstrip("/")
+        self._clock = clock
+        self._server: EdgeServer
+        self._loop: asyncio.AbstractEventLoop
+        self._ready = threading.Event()
+        self._failure: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start it and return once it listens; what stops it from starting is raised here."""
+        self._thread.start()
+        if not self._ready.wait(START_MAX_S):
+            raise TimeoutError(f"the server did not start within {START_MAX_S:g} s")
+        self._raise_failure()
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        """Stop it; what ended it before that is raised here."""
+        self.stop()
+        self._thread.join(STOP_MAX_S)
+        if self._thread.is_alive():
+            raise TimeoutError(f"the server did not stop within {STOP_MAX_S:g} s")
+        self._stack.close()
+        self._raise_failure()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.bound_port
+
+    @property
+    def url(self) -> str:
+        """What `connect` takes."""
+        return f"http://{_HOST}:{self.port}{self._prefix}"
+
+    @property
+    def auth(self) -> E2EAuthHelper:
+        """Makes tokens that this server accepts.
+
+        Raises:
+            ValueError: it was given a public key or a key set, and so cannot make any.
+        """
+        if self.settings.jwt_secret is None:
+            raise ValueError("this server has no secret: make an E2EAuthHelper with your key")
+        return E2EAuthHelper(
+            secret=self.settings.jwt_secret,
+            audience=self.settings.jwt_audience,
+            issuer=self.settings.jwt_issuer,
+            plan_claim=self.settings.jwt_plan_claim,
+        )
+
+    def stop(self) -> None:
+        """Ask it to stop, as a signal does."""
+        self._server.stop()
+
+    async def on_loop(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Await something in the server's thread."""
+
+        async def awaited() -> T:
+            return await function()
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(awaited(), self._loop))
+
+    def application(self, threadcast: Threadcast) -> ASGIApp:
+        """What is served; a subclass may wrap it."""
+        if not self._prefix:
+            return threadcast.asgi()
+        return Starlette(routes=[Mount(self._prefix, app=threadcast.asgi())])
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise self._failure[0]
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - raised again where it was started
+            self._failure.append(failure)
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        threadcast = Threadcast(self.settings, self._agents, listens_on=_HOST, clock=self._clock)
+        self.node = threadcast.node
+        self._server = build_server(
+            self.application(threadcast),
+            host=_HOST,
+            port=0,
+            limits=edge_limits(self.settings, drain_max_s=self.node.drain_max_s),
+            before_shutdown=self.node.drain,
+            options=ServeOptions(
+                websocket_paths=(f"{self._prefix}{WEBSOCKET_PATH}",), lifespan="off"
+            ),
+        )
+        async with threadcast.lifespan():
+            serving = asyncio.ensure_future(self._server.serve())
+            ready = asyncio.ensure_future(self._server.wait_ready())
+            await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            self._ready.set()
+            await serving
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """The loop that `threadcast serve` runs on, where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
