@@ -15,7 +15,7 @@ from .person import Person
 from .raw import BINARY, TEXT, RawClient, client_frame, http_request, upgrade_request
 from .scene import Scene
 from .verdict import Broken, Finding
-from .wire import Wire
+from .wire import ANSWERS, Wire
 
 _CLOSED = 0
 _INSIDE = ("Traceback", 'File "', "site-packages")
@@ -187,9 +187,8 @@ async def _try_messages(
 async def _rejection(wire: Wire, text: str) -> dict[str, Any]:
     since = len(wire.events)
     await wire.send_text(text)
-    answers = ("command_rejected", "command_accepted")
     answer = await wire.until(
-        lambda event: event.event_type in answers, "answer to a bad message", since=since
+        lambda event: event.event_type in ANSWERS, "answer to a bad message", since=since
     )
     return answer.data
 

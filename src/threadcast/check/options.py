@@ -41,6 +41,7 @@ class CheckOptions:
         messages: how many messages each of them gets, 1..20.
         cursors: how many cursors are resumed from, 1..200.
         leeway_s: how far the deployment lets clocks differ (its `jwt_leeway_s`), 0..60 seconds.
+        lifetime_s: how long the token lives whose end is waited for, 0.5..60 seconds.
         run_max_s: how long a run may take, seconds.
         timeout_s: how long everything may take, seconds.
         seed: of what is chosen at random.
@@ -58,6 +59,7 @@ class CheckOptions:
     messages: int = 2
     cursors: int = 20
     leeway_s: float = 10.0
+    lifetime_s: float = 2.0
     run_max_s: float = 30.0
     timeout_s: float = 120.0
     seed: int = 0
@@ -70,6 +72,7 @@ class CheckOptions:
             "messages": (1, 20),
             "cursors": (1, 200),
             "leeway_s": (0, LEEWAY_MAX_S),
+            "lifetime_s": (0.5, 60),
             "run_max_s": (1, 3_600),
             "timeout_s": (1, 3_600),
         }

@@ -27,7 +27,7 @@ ANSWER_MAX_S = 10.0
 _EVENTS_MAX = 200_000
 _ATTEMPTS_MAX = 4
 _PAUSE_MAX_S = 5.0
-_ANSWERS = ("command_accepted", "command_rejected")
+ANSWERS = ("command_accepted", "command_rejected")
 
 Wanted = Callable[[Event], bool]
 
@@ -128,7 +128,7 @@ class Wire:
         """
 
         def answers(event: Event) -> bool:
-            return event.event_type in _ANSWERS and event.data.get("id") == command_id
+            return event.event_type in ANSWERS and event.data.get("id") == command_id
 
         return await self.until(answers, "answer to a command", since=since)
 
