@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
-import uvloop
 
 from http_world import AGENTS, LIMITLESS, SECRET, bearer, token
 from raw_client import (
@@ -33,19 +31,15 @@ from raw_client import (
     request,
 )
 from threadcast.agent import Agent
-from threadcast.app import WEBSOCKET_PATH, Threadcast
+from threadcast.app import WEBSOCKET_PATH
 from threadcast.bus import Bus
-from threadcast.cli.serve import edge_limits
 from threadcast.clock import Clock
-from threadcast.edge import EdgeServer, ServeOptions, build_server
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.node import Node
-from threadcast.settings import Settings
 from threadcast.store import Store
+from threadcast.testing.server import LocalServer
 
 T = TypeVar("T")
 
-START_MAX_S = 20.0
 # what a stack trace, our own secret or anybody's token would look like
 _NEVER_SENT = (b"Traceback", b'File "', b"site-packages", b"/threadcast/", SECRET.encode(), b"eyJ")
 
@@ -167,7 +161,7 @@ class Talk(RawClient):
         return event
 
 
-class LiveServer:
+class LiveServer(LocalServer):
     """A running server; `with` starts and stops it.
 
     Args:
@@ -176,9 +170,6 @@ class LiveServer:
         clock, bus: other than the machine's and the settings'.
         store: other than the one in the folder; it is opened and closed with the server.
         settings: other than a small server's.
-
-    Attributes:
-        node: its parts; to be touched in its own thread only, see `on_loop`.
     """
 
     def __init__(
@@ -191,58 +182,8 @@ class LiveServer:
         bus: Bus | None = None,
         **settings: Any,
     ) -> None:
-        chosen = {
-            "database_url": f"sqlite:///{folder / 'events.db'}",
-            "jwt_secret": SECRET,
-            "drain_s": 0.0,
-            **LIMITLESS,
-            **settings,
-        }
-        self.settings = Settings(**chosen)
-        self.node: Node
-        self._agents = agents
-        self._clock, self._store, self._bus = clock, store, bus
-        self._server: EdgeServer
-        self._loop = uvloop.new_event_loop()
-        self._ready = threading.Event()
-        self._failure: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(START_MAX_S)
-        if self._failure:
-            raise self._failure[0]
-        return self
-
-    def __exit__(self, *_details: object) -> None:
-        self._server.stop()
-        self._thread.join(START_MAX_S)
-        assert not self._thread.is_alive()
-        if self._failure:
-            raise self._failure[0]
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.bound_port
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def stop(self) -> None:
-        """Ask it to stop, as a signal does."""
-        self._server.stop()
-
-    async def on_loop(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Await something in the server's thread."""
-
-        async def awaited() -> T:
-            return await function()
-
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(awaited(), self._loop))
+        chosen = {"jwt_secret": SECRET, **LIMITLESS, **settings}
+        super().__init__(agents, folder=folder, clock=clock, store=store, bus=bus, **chosen)
 
     async def settled(self, connections: int, *, deadline_s: float = DEADLINE_S) -> None:
         """Return when the node has that many connections."""
@@ -316,39 +257,6 @@ class LiveServer:
         assert [record for record in caplog.records if record.exc_info] == []
         assert SECRET not in caplog.text
         assert "eyJ" not in caplog.text
-
-    def _run(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._serve())
-        except BaseException as failure:  # noqa: BLE001 - raised again where the server was asked for
-            self._failure.append(failure)
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        threadcast = Threadcast(
-            self.settings,
-            self._agents,
-            listens_on="127.0.0.1",
-            clock=self._clock,
-            store=self._store,
-            bus=self._bus,
-        )
-        self.node = threadcast.node
-        self._server = build_server(
-            threadcast.asgi(),
-            host="127.0.0.1",
-            port=0,
-            limits=edge_limits(self.settings, drain_max_s=self.node.drain_max_s),
-            before_shutdown=self.node.drain,
-            options=ServeOptions(websocket_paths=(WEBSOCKET_PATH,), lifespan="off"),
-        )
-        async with threadcast.lifespan():
-            serving = asyncio.ensure_future(self._server.serve())
-            await self._server.wait_ready()
-            self._ready.set()
-            await serving
 
 
 def fresh_key() -> str:

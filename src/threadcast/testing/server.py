@@ -21,12 +21,14 @@ from starlette.types import ASGIApp
 from ..agent import Agent
 from ..agents.demo import demo_agent
 from ..app import WEBSOCKET_PATH, Threadcast
+from ..bus import Bus
 from ..cli.serve import edge_limits
 from ..clock import Clock
 from ..edge import EdgeServer, ServeOptions, build_server
 from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..settings import Settings
+from ..store import Store
 from .auth import E2EAuthHelper
 
 T = TypeVar("T")
@@ -44,7 +46,8 @@ class LocalServer:
             its pauses.
         folder: where the database is; None makes one that is removed at the end.
         prefix: the path that the server is mounted under, such as `/chat`; empty for none.
-        clock: other than the machine's.
+        clock, bus: other than the machine's and the settings'.
+        store: other than the one in the folder; it is opened and closed with the server.
         **settings: of `Settings`; without a key it gets a secret of its own.
 
     Attributes:
@@ -62,6 +65,8 @@ class LocalServer:
         folder: Path | None = None,
         prefix: str = "",
         clock: Clock | None = None,
+        store: Store | None = None,
+        bus: Bus | None = None,
         **settings: Any,
     ) -> None:
         self._stack = ExitStack()
@@ -75,6 +80,8 @@ class LocalServer:
         self._agents = list(agents) or [demo_agent(0.0)]
         self._prefix = prefix.rstrip("/")
         self._clock = clock
+        self._store = store
+        self._bus = bus
         self._server: EdgeServer
         self._loop: asyncio.AbstractEventLoop
         self._ready = threading.Event()
@@ -157,7 +164,14 @@ class LocalServer:
             self._ready.set()
 
     async def _serve(self) -> None:
-        threadcast = Threadcast(self.settings, self._agents, listens_on=_HOST, clock=self._clock)
+        threadcast = Threadcast(
+            self.settings,
+            self._agents,
+            listens_on=_HOST,
+            clock=self._clock,
+            store=self._store,
+            bus=self._bus,
+        )
         self.node = threadcast.node
         self._server = build_server(
             self.application(threadcast),
