@@ -51,11 +51,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TEXT",
         help="Message that makes the deployment's agent use a tool.",
     )
+    group.addoption(
+        "--threadcast-time-factor",
+        metavar="N",
+        type=float,
+        default=1.0,
+        help="Make the bars of time wider, for a deployment that is far away.",
+    )
     parser.addini(_SCOPE_OPTION, f"Scope of threadcast_server: {', '.join(_SCOPES)}.", default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known.
+
+    Raises:
+        pytest.UsageError: the ini option names no scope.
+    """
+    scope = config.getini(_SCOPE_OPTION)
+    if scope and scope not in _SCOPES:
+        known = ", ".join(_SCOPES)
+        raise pytest.UsageError(f"{_SCOPE_OPTION}: expected one of {known}, got {scope!r}")
     config.addinivalue_line("markers", f"{MARKER}: a promise of a live Threadcast deployment")
 
 
@@ -137,7 +152,7 @@ def _checked(config: pytest.Config, names: Sequence[str]) -> Report:
     target, options = _what_is_asked(config)
     try:
         return asyncio.run(run_check(target, options, promises_named(names)))
-    except (ThreadcastError, ValueError) as error:
+    except ThreadcastError as error:
         pytest.exit(f"threadcast: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
@@ -151,8 +166,13 @@ def _what_is_asked(config: pytest.Config) -> tuple[Target, CheckOptions]:
     if len(tokens) != 2:
         text = f"expected --threadcast-token twice, for two users, got {len(tokens)}"
         pytest.exit(f"threadcast: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
-    message = config.getoption("threadcast_message")
-    options = CheckOptions() if message is None else CheckOptions(message=message)
+    chosen: dict[str, Any] = {"time_factor": config.getoption("threadcast_time_factor")}
+    if (message := config.getoption("threadcast_message")) is not None:
+        chosen["message"] = message
+    try:
+        options = CheckOptions(**chosen)
+    except ValueError as error:
+        pytest.exit(f"threadcast: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
     return Target(url, (tokens[0], tokens[1])), options
 
 
@@ -161,11 +181,8 @@ def _what_is_asked(config: pytest.Config) -> tuple[Target, CheckOptions]:
 
 def _scope(fixture_name: str, config: pytest.Config) -> _Scope:
     del fixture_name
-    scope = config.getini(_SCOPE_OPTION) or "function"
-    for known in _SCOPES:
-        if scope == known:
-            return known
-    raise pytest.UsageError(f"{_SCOPE_OPTION}: expected one of {', '.join(_SCOPES)}, got {scope!r}")
+    scope = config.getini(_SCOPE_OPTION)
+    return next((known for known in _SCOPES if known == scope), "function")
 
 
 @pytest.fixture(scope="session")

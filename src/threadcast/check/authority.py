@@ -124,16 +124,17 @@ async def judge_expiry(scene: Scene) -> Finding:
     if fault := await _accepted_by_socket(scene, expired):
         faults.append(f"WebSocket with an expired token: {fault}")
     ending = auth.almost_expired_token(person.user_id, lifetime_s=scene.options.lifetime_s)
+    allowed_s = scene.options.leeway_s + _GRACE_S * scene.options.time_factor
     wire = await open_wire(person.endpoint, ending, scene.witness)
     try:
-        late_s, fault = await _end_of(wire, _claims_in(ending)["exp"], scene.options.leeway_s)
+        late_s, fault = await _end_of(wire, _claims_in(ending)["exp"], allowed_s)
     finally:
         await wire.close()
     faults += [fault] if fault else []
     return Finding.judged(f"closed {late_s:.1f} s after the token's end", faults)
 
 
-async def _end_of(wire: Wire, expires_at: float, leeway_s: float) -> tuple[float, str]:
+async def _end_of(wire: Wire, expires_at: float, allowed_s: float) -> tuple[float, str]:
     """Wait for a connection's token to end it: how late, in seconds, and what was wrong."""
     began = perf_counter()
     told = wire.ready.get("expires_at")
@@ -142,7 +143,7 @@ async def _end_of(wire: Wire, expires_at: float, leeway_s: float) -> tuple[float
     left_s = expires_at - wire.events[0].timestamp  # by the server's own clock
     await wire.attach()
     try:
-        code = await wire.ending(max_s=max(left_s, 0.0) + leeway_s + _GRACE_S)
+        code = await wire.ending(max_s=max(left_s, 0.0) + allowed_s)
     except Broken as broken:
         return 0.0, f"the token ended, and {broken}"
     late_s = perf_counter() - began - left_s

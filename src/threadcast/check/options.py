@@ -9,6 +9,7 @@ from ..testing import E2EAuthHelper
 CONNECTIONS_MAX = 200
 CONNECTS_MAX = 2_000
 LEEWAY_MAX_S = 60.0
+TIME_FACTOR_MAX = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class CheckOptions:
         cursors: how many cursors are resumed from, 1..200.
         leeway_s: how far the deployment lets clocks differ (its `jwt_leeway_s`), 0..60 seconds.
         lifetime_s: how long the token lives whose end is waited for, 0.5..60 seconds.
+        time_factor: by how much the bars of time are wider, for a check from far away, 1..100.
         run_max_s: how long a run may take, seconds.
         timeout_s: how long everything may take, seconds.
         seed: of what is chosen at random.
@@ -60,6 +62,7 @@ class CheckOptions:
     cursors: int = 20
     leeway_s: float = 10.0
     lifetime_s: float = 2.0
+    time_factor: float = 1.0
     run_max_s: float = 30.0
     timeout_s: float = 120.0
     seed: int = 0
@@ -73,6 +76,7 @@ class CheckOptions:
             "cursors": (1, 200),
             "leeway_s": (0, LEEWAY_MAX_S),
             "lifetime_s": (0.5, 60),
+            "time_factor": (1, TIME_FACTOR_MAX),
             "run_max_s": (1, 3_600),
             "timeout_s": (1, 3_600),
         }

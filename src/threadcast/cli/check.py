@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 
 from ..check import PROMISES, CheckOptions, Outcome, Promise, Report, promises_named, run_check
-from ..check.options import CONNECTIONS_MAX, LEEWAY_MAX_S
+from ..check.options import CONNECTIONS_MAX, LEEWAY_MAX_S, TIME_FACTOR_MAX
 from ..check.scene import SameUser
 from . import exits
 from .check_access import SECOND_TOKEN_VARIABLE, SECRET_VARIABLE, target_of
@@ -80,6 +80,14 @@ _DEFAULTS = CheckOptions()
     default=_DEFAULTS.leeway_s,
     metavar="SECONDS",
     help="The server's jwt_leeway_s.",
+    show_default=True,
+)
+@click.option(
+    "--time-factor",
+    type=click.FloatRange(1, TIME_FACTOR_MAX),
+    default=_DEFAULTS.time_factor,
+    metavar="N",
+    help="Make the bars of time wider, for a check from far away.",
     show_default=True,
 )
 @click.option(
