@@ -18,7 +18,8 @@ from threadcast.check import (
 from threadcast.check.golden import judge_five
 from threadcast.check.isolation import difference_faults as isolation_faults
 from threadcast.check.load import difference_faults, sequence_faults
-from threadcast.check.resume import reading_of, resume_fault
+from threadcast.check.reading import reading_of
+from threadcast.check.resume import resume_fault
 from threadcast.check.speed import ids_finding
 from threadcast.check.verdict import percentile
 from threadcast.check.witness import Witness
@@ -61,13 +62,30 @@ def test_a_merged_event_stands_for_all_of_its_seqs() -> None:
 
 
 def test_devices_are_compared_event_by_event() -> None:
-    first = deltas(1, 2, 3)
-    assert difference_faults(first, first) == []
-    assert difference_faults(first, deltas(1, 2, 2, 3)) == []  # a double is told as such
-    assert len(difference_faults(first, deltas(1, 3))) == 1
-    assert len(difference_faults(first, deltas(1, 3, 2))) == 1
-    assert difference_faults(deltas(1, 3), first) == []
-    assert len(difference_faults(first, [*deltas(1, 2), event(3, text="other")])) == 1
+    first = reading_of(deltas(1, 2, 3), up_to=3)
+
+    def faults(events: list[Event]) -> list[str]:
+        return difference_faults(first, reading_of(events, up_to=3))
+
+    assert faults(deltas(1, 2, 3)) == []
+    assert faults([event(1, text="<1>"), event(3, first_seq=2, text="<2><3>")]) == []  # joined
+    assert faults(deltas(1, 2, 3, 4)) == []  # the first one may have left earlier
+    assert faults(deltas(1, 3)) == ["seq 2 did not come to the second device"]
+    assert faults(deltas(1, 3, 2)) == ["events came to the second device in another order"]
+    assert faults([*deltas(1, 2), event(3, text="other")]) == [
+        "a streamed text was another one on the second device"
+    ]
+    assert faults([*deltas(1, 2), event(3, "agent_failed")]) == [
+        "a streamed text was another one on the second device"
+    ]
+
+
+def test_what_the_second_device_alone_has_is_not_its_fault() -> None:
+    second = reading_of([*deltas(1, 2), event(3, "agent_completed")], up_to=3)
+    first = reading_of([*deltas(1), event(3, "agent_completed")], up_to=3)
+    assert difference_faults(first, second) == []
+    other = reading_of([*deltas(1), event(3, "agent_failed")], up_to=3)
+    assert difference_faults(first, other) == ["seq 3 was another event on the second device"]
 
 
 # --- resume -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..events import TERMINAL_EVENTS, Event, EventType
 from .options import CheckOptions
 from .person import Person
+from .reading import Reading, reading_of
 from .scene import Scene
 from .verdict import Broken, Finding, NotTried
 from .wire import Wire
@@ -35,13 +36,15 @@ class Load:
 
     Attributes:
         feed: of the journal.
-        base: where the devices were attached; all of it has a greater seq.
+        base: where the first device was attached; all of it has a greater seq.
         sent: the messages.
-        first, second: what each of the two devices received after `base`, in order.
+        second_base: the same for the second device, which came a moment later.
+        first, second: what each of the two devices received from there on, in order.
     """
 
     feed: str | None
     base: int
+    second_base: int
     sent: tuple[Sent, ...]
     first: tuple[Event, ...]
     second: tuple[Event, ...]
@@ -63,7 +66,7 @@ async def play_load(person: Person, options: CheckOptions) -> Load:
         for wire in (first, second, sender):
             stack.push_async_callback(wire.close)
         attached, start = await first.attach()
-        _, other_start = await second.attach()
+        other, other_start = await second.attach()
         threads = [await person.make_thread() for _ in range(options.threads)]
         base = int(attached.data["after"])
         sent = await asyncio.gather(
@@ -81,6 +84,7 @@ async def play_load(person: Person, options: CheckOptions) -> Load:
         return Load(
             attached.data.get("feed"),
             base,
+            int(other.data["after"]),
             tuple(sent),
             tuple(journal_events(first.events[start:])),
             tuple(journal_events(second.events[other_start:])),
@@ -187,27 +191,26 @@ def _placement_faults(load: Load) -> list[str]:
 async def judge_second_device(scene: Scene) -> Finding:
     """Whether the second device saw what the first one saw, in the same order."""
     load = await needed_load(scene)
-    faults = difference_faults(load.first, load.second)
-    return Finding.judged(f"{len(load.second)} events on the second device", faults)
+    first, second = (
+        reading_of(events, after=load.second_base, up_to=load.head)
+        for events in (load.first, load.second)
+    )
+    measured = f"{len(load.second)} events on the second device"
+    return Finding.judged(measured, difference_faults(first, second))
 
 
-def difference_faults(first: Sequence[Event], second: Sequence[Event]) -> list[str]:
+def difference_faults(first: Reading, second: Reading) -> list[str]:
     """What the second device did not see as the first one did. Pure.
 
     What came to the second device alone is the first one's loss, and is not told here.
     """
-    places = {_face(event): place for place, event in reversed(list(enumerate(second)))}
-    faults, last = [], -1
-    for event in first:
-        place = places.get(_face(event))
-        if place is None:
-            faults.append(f"{event.event_type} at seq {event.seq} did not come to the second one")
-        elif place < last:
-            faults.append(f"{event.event_type} at seq {event.seq} came in another order")
-        else:
-            last = place
+    seqs, others = dict.fromkeys(first.seqs), dict.fromkeys(second.seqs)
+    faults = [f"seq {seq} did not come to the second device" for seq in seqs if seq not in others]
+    if [seq for seq in seqs if seq in others] != [seq for seq in others if seq in seqs]:
+        faults.append("events came to the second device in another order")
+    for seq, what in first.others.items():
+        if seq in others and second.others.get(seq) != what:
+            faults.append(f"seq {seq} was another event on the second device")
+    if not faults and seqs == others and first.texts != second.texts:
+        faults.append("a streamed text was another one on the second device")
     return faults
-
-
-def _face(event: Event) -> tuple[object, ...]:
-    return event.seq, event.event_type, event.run_id, repr(event.data)

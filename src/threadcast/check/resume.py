@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from ..events import Event, EventType
 from ..ids import UnifiedIdGenerator
 from .load import Load, journal_events, needed_load
 from .person import Person
+from .reading import Reading, reading_of
 from .scene import Scene
 from .verdict import Broken, Finding
 
 BAR = 0.95
 _FAR_AHEAD = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a reader has of a stretch of the journal, however it was joined on the way.
-
-    Attributes:
-        seqs: all that it was given, merged events taken apart.
-        others: each event but the streamed text, by seq.
-        texts: the streamed text of each run.
-    """
-
-    seqs: tuple[int, ...]
-    others: dict[int, tuple[object, ...]]
-    texts: dict[str | None, str]
-
-
-def reading_of(events: Sequence[Event], *, up_to: int) -> Reading:
-    """The reading of these events, without what has a greater seq. Pure."""
-    seqs: list[int] = []
-    others: dict[int, tuple[object, ...]] = {}
-    texts: dict[str | None, str] = {}
-    for event in events:
-        seq = event.seq or 0
-        if seq > up_to:
-            continue
-        seqs += range(event.first_seq or seq, seq + 1)
-        if event.event_type == EventType.AGENT_DELTA:
-            text = str(event.data.get("text", ""))
-            texts[event.run_id] = texts.get(event.run_id, "") + text
-        else:
-            others[seq] = (event.event_type, event.run_id, repr(event.data))
-    return Reading(tuple(seqs), others, texts)
 
 
 def resume_fault(whole: Reading, got: Reading, cursor: int) -> str:
