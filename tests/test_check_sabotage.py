@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,16 @@ from saboteur import (
 )
 from threadcast.agent import Agent, Run
 from threadcast.agents.demo import demo_agent
-from threadcast.check import PROMISES, CheckOptions, Outcome, Report, Target, run_check
+from threadcast.check import (
+    PROMISES,
+    CheckOptions,
+    Outcome,
+    Promise,
+    Report,
+    Target,
+    promises_named,
+    run_check,
+)
 from threadcast.testing import E2EAuthHelper
 
 PACE_S = 0.001
@@ -324,11 +334,15 @@ FAULTS = [
 ]
 
 
-def check(server: SabotagedServer, options: CheckOptions = OPTIONS) -> Report:
-    """A whole check of this server."""
+def check(
+    server: SabotagedServer,
+    promises: Sequence[Promise] = PROMISES,
+    options: CheckOptions = OPTIONS,
+) -> Report:
+    """A whole check of this server, or of some promises."""
     auth = E2EAuthHelper(secret=SECRET)
     target = Target(server.url, (auth.token("alice"), auth.token("bob")), auth)
-    return asyncio.run(run_check(target, options))
+    return asyncio.run(run_check(target, options, promises))
 
 
 def outcomes(report: Report) -> dict[str, tuple[str, ...]]:
@@ -375,6 +389,30 @@ def test_a_run_that_fails_is_told() -> None:
     with SabotagedServer(Saboteur, [Agent("demo", third_time_unlucky)]) as server:
         report = check(server)
     assert list(outcomes(report)) == ["runs"]
+
+
+def test_a_server_that_lets_the_oldest_connection_go_keeps_its_limit() -> None:
+    policy = {"connection_limit_policy": "evict_oldest", "max_connections_per_user": 6}
+    with SabotagedServer(Saboteur, [demo_agent(PACE_S)], **policy) as server:
+        report = check(server, promises_named(["limits", "foreign"]))
+    assert outcomes(report) == {}
+    assert "connections (the oldest made room)" in report.verdicts[0].finding.measured
+
+
+def test_what_a_silent_agent_leaves_open_is_told_where_it_belongs() -> None:
+    async def silent(run: Run) -> str:
+        return str(await run.ask("Are you there?"))
+
+    options = replace(OPTIONS, run_max_s=1.0)
+    names = ["golden-path", "history", "runs", "foreign"]
+    with SabotagedServer(Saboteur, [Agent("silent", silent)]) as server:
+        report = check(server, promises_named(names), options)
+    assert {verdict.name: verdict.outcome for verdict in report.verdicts} == {
+        "golden-path": Outcome.FAIL,
+        "history": Outcome.NOT_RUN,
+        "runs": Outcome.FAIL,
+        "foreign": Outcome.PASS,
+    }
 
 
 def test_every_promise_but_that_of_this_machine_has_a_fault_that_breaks_it() -> None:

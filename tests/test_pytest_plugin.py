@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from doc_pages import ROOT, files_of
 from program import environment
 from saboteur import SECRET, SabotagedServer, Saboteur
 from threadcast.agents.demo import demo_agent
@@ -205,6 +206,16 @@ def test_fixtures_start_a_real_server(tmp_path: Path) -> None:
     status, said = in_pytest(tmp_path, files={"test_chat.py": USES_FIXTURES})
     assert status == 0, said
     assert "3 passed" in said
+
+
+def test_the_guides_programs_run(tmp_path: Path) -> None:
+    files = files_of(ROOT / "docs" / "guides" / "testing-your-integration.md")
+    status, said = in_pytest(tmp_path, files=files)
+    assert status == 0, said
+    assert "1 passed" in said
+    program = [sys.executable, "tokens.py"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(set(done.stdout.split())) == 6
 
 
 @pytest.mark.parametrize(("scope", "count"), [("", 2), ("session", 1)])

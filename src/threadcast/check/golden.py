@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from ..client import Reset
 from ..events import TERMINAL_EVENTS, Event, EventType
-from .options import CheckOptions
-from .person import Person
 from .scene import Scene
 from .verdict import Broken, Finding, NotTried, Outcome
 
@@ -58,13 +56,14 @@ class Golden:
         return str(last.data.get("content")) if completed else None
 
 
-async def play_golden(person: Person, options: CheckOptions) -> Golden:
-    """Send the message and read to the run's end.
+async def play_golden(scene: Scene) -> Golden:
+    """Let the first user send the message and read to the run's end.
 
     Raises:
         Broken: the run did not end in time, or the client was sent back to the snapshots.
         ThreadcastError: the message was not taken.
     """
+    person, options = scene.first, scene.options
     thread_id = await person.make_thread()
     name, events = f"{person.mark}-golden", []
     try:
@@ -72,6 +71,7 @@ async def play_golden(person: Person, options: CheckOptions) -> Golden:
             sent = await client.send_message(
                 options.message, thread_id, client_message_id=name, agent=options.agent
             )
+            scene.runs[sent.run_id] = person
             async for item in client:
                 if isinstance(item, Reset):
                     raise Broken(f"the cursor was reset ({item.reason}) while the run went on")
@@ -92,9 +92,7 @@ async def golden_of(scene: Scene) -> Golden:
     Raises:
         Broken: as `play_golden`.
     """
-    golden = await scene.once("golden", lambda: play_golden(scene.first, scene.options))
-    scene.runs[golden.run_id] = scene.first
-    return golden
+    return await scene.once("golden", lambda: play_golden(scene))
 
 
 async def needed_golden(scene: Scene) -> Golden:
@@ -196,6 +194,7 @@ async def judge_retry(scene: Scene) -> Finding:
             content=f"{golden.message} (another one)",
             thread_id=golden.thread_id,
             client_message_id=golden.name,
+            **({} if scene.options.agent is None else {"agent": scene.options.agent}),
         )
     finally:
         await wire.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ids import UnifiedIdGenerator
+from .options import CheckOptions
 from .person import Answer, Person
 from .scene import Scene
 from .verdict import Broken, Finding
@@ -44,7 +45,7 @@ def _make(prefix: str) -> str:
 async def judge_isolation(scene: Scene) -> Finding:
     """Let each user try the other's ids and nobody's, at every entrance, and compare."""
     people = (scene.first, scene.second)
-    held = [await _Held.of(person, scene.options.message) for person in people]
+    held = [await _Held.of(person, scene.options) for person in people]
     faults: list[str] = []
     tried = 0
     try:
@@ -85,15 +86,16 @@ class _Held:
     names: Names
 
     @classmethod
-    async def of(cls, person: Person, message: str) -> _Held:
+    async def of(cls, person: Person, options: CheckOptions) -> _Held:
         thread_id = await person.make_thread()
         wire = await person.wire()
         try:
             sent = await wire.ask(
                 "send_message",
-                content=message,
+                content=options.message,
                 thread_id=thread_id,
                 client_message_id=f"{person.mark}-held",
+                **({} if options.agent is None else {"agent": options.agent}),
             )
             if sent.event_type != "command_accepted":
                 raise Broken(f"a message was refused: {sent.data.get('code')}")

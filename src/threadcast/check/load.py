@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
+from ..client.wire import read_answer
 from ..events import TERMINAL_EVENTS, Event, EventType
+from ..wire.connection_data import CommandRejectedData, SendMessageAccepted
 from .options import CheckOptions
-from .person import Person
 from .reading import Reading, reading_of
 from .scene import Scene
 from .verdict import Broken, Finding, NotTried
@@ -18,6 +19,7 @@ from .wire import Wire
 _TERMINAL = frozenset(kind.value for kind in TERMINAL_EVENTS)
 _BOTH_MAX_S = 5.0
 _TRIES = 10
+_PAUSE_MS = 500
 _PAUSE_MAX_S = 5.0
 
 
@@ -55,12 +57,13 @@ class Load:
         return max((event.seq or 0 for event in self.first), default=self.base)
 
 
-async def play_load(person: Person, options: CheckOptions) -> Load:
-    """Send all messages at once and read until every run has ended on both devices.
+async def play_load(scene: Scene) -> Load:
+    """Let the first user send all messages at once, until every run has ended on both devices.
 
     Raises:
         Broken: a message was not taken, or a run did not end in time.
     """
+    person, options = scene.first, scene.options
     async with AsyncExitStack() as stack:
         first, second, sender = [await person.wire() for _ in range(3)]
         for wire in (first, second, sender):
@@ -77,6 +80,7 @@ async def play_load(person: Person, options: CheckOptions) -> Load:
             )
         )
         waiting = {one.run_id for one in sent}
+        scene.runs.update(dict.fromkeys(waiting, person))
         await _all_ended(first, start, waiting, options.run_max_s)
         head = max(event.seq or 0 for event in journal_events(first.events))
         with suppress(Broken):  # what the second one did not get is for its own promise to tell
@@ -100,11 +104,14 @@ async def _send(wire: Wire, options: CheckOptions, thread_id: str, name: str) ->
         answer = await wire.ask("send_message", **fields)
         data = answer.data
         if answer.event_type == "command_accepted":
-            return Sent(name, str(data.get("run_id")), int(data.get("seq") or 0))
-        if not data.get("retryable"):
+            accepted = read_answer(data, SendMessageAccepted)
+            return Sent(name, accepted.run_id, accepted.seq)
+        refused = read_answer(data, CommandRejectedData)
+        if not refused.retryable:
             break
-        await asyncio.sleep(min((data.get("retry_after_ms") or 500) / 1_000, _PAUSE_MAX_S))
-    raise Broken(f"a message was refused: {data.get('code')}")
+        pause_s = (refused.retry_after_ms or _PAUSE_MS) / 1_000
+        await asyncio.sleep(min(pause_s, _PAUSE_MAX_S))
+    raise Broken(f"a message was refused: {refused.code}")
 
 
 async def _all_ended(wire: Wire, start: int, waiting: set[str], max_s: float) -> None:
@@ -132,9 +139,7 @@ async def load_of(scene: Scene) -> Load:
     Raises:
         Broken: as `play_load`.
     """
-    load = await scene.once("load", lambda: play_load(scene.first, scene.options))
-    scene.runs.update({one.run_id: scene.first for one in load.sent})
-    return load
+    return await scene.once("load", lambda: play_load(scene))
 
 
 async def needed_load(scene: Scene) -> Load:

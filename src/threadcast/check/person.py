@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -83,7 +84,10 @@ class Person:
         self.made: list[str] = []
         self._witness = witness
         self._http = httpx2.AsyncClient(
-            base_url=endpoint.http_url, timeout=REQUEST_MAX_S, trust_env=not endpoint.loopback
+            base_url=endpoint.http_url,
+            timeout=REQUEST_MAX_S,
+            trust_env=not endpoint.loopback,
+            verify=ssl.create_default_context() if endpoint.secure else True,
         )
 
     async def __aenter__(self) -> Self:

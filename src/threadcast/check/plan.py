@@ -175,6 +175,8 @@ async def _try(promise: Promise, scene: Scene) -> Verdict:
         finding = Finding.judged("", [str(broken)])
     except ConnectionFailed as failed:
         finding = Finding.judged("", [f"no connection: {failed.drop.text}"])
+    except (TimeoutError, OSError) as error:
+        finding = Finding.judged("", [str(error) or type(error).__name__])
     except ThreadcastError as error:
         finding = Finding.judged("", [f"{error.code}: {error.message}"])
     return Verdict(promise.name, promise.says, promise.bar, finding, perf_counter() - began)

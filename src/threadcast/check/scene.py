@@ -24,6 +24,7 @@ from .witness import Witness
 Result = TypeVar("Result")
 
 _TIDY_MAX_S = 15.0
+_CREDENTIAL = 4401
 
 
 class SameUser(ThreadcastError):
@@ -115,10 +116,18 @@ async def staged(target: Target, options: CheckOptions) -> AsyncIterator[Scene]:
             raise SameUser
         scene = Scene(target, options, first, second, witness)
         try:
-            await scene.listen()
+            await _listen(scene)
             yield scene
         finally:
             await scene.end()
+
+
+async def _listen(scene: Scene) -> None:
+    try:
+        await scene.listen()
+    except (Broken, ConnectionFailed) as error:
+        text = f"the server let a user in and then did not serve them: {error}"
+        raise ServerUnreachable("unavailable", text) from None
 
 
 async def _sign_in(person: Person, which: str) -> None:
@@ -130,7 +139,8 @@ async def _sign_in(person: Person, which: str) -> None:
             raise ConnectionRefused("token_invalid", f"{which}: {drop.text}") from None
         raise ServerUnreachable("unavailable", drop.text) from None
     except ConnectionRefused as refused:
-        text = f"{which} was not accepted: {refused.message}"
+        verdict = " was not accepted" if refused.close_code == _CREDENTIAL else ""
+        text = f"{which}{verdict}: {refused.message}"
         raise ConnectionRefused(refused.code, text, close_code=refused.close_code) from None
     except Broken as broken:
         raise ServerUnreachable("unavailable", f"the server did not greet: {broken}") from None

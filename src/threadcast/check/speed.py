@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from time import perf_counter
 
 from ..ids import UnifiedIdGenerator
@@ -53,8 +54,7 @@ async def judge_session(scene: Scene) -> Finding:
 
 async def judge_runs(scene: Scene) -> Finding:
     """Whether more than 99 % of the runs that the check asked for were completed."""
-    await needed_golden(scene)
-    await needed_load(scene)
+    await _play_all(scene)
     if not scene.runs:
         raise NotTried("there was no run")
     faults = []
@@ -70,10 +70,17 @@ async def judge_runs(scene: Scene) -> Finding:
     return Finding.judged(measured, faults if share <= RUNS_BAR else ())
 
 
+async def _play_all(scene: Scene) -> None:
+    """Let there be runs and deliveries; what goes wrong is told under other promises."""
+    with suppress(NotTried):
+        await needed_golden(scene)
+    with suppress(NotTried):
+        await needed_load(scene)
+
+
 async def judge_foreign(scene: Scene) -> Finding:
     """Whether nothing of one user came to the other, over the whole check."""
-    await needed_golden(scene)
-    await needed_load(scene)
+    await _play_all(scene)
     witness = scene.witness
     measured = f"{witness.foreign} of {witness.deliveries} deliveries"
     return Finding.judged(measured, witness.strays)

@@ -157,6 +157,8 @@ class Wire:
         attached = await self.until(
             lambda event: event.event_type == "attached", "attached", since=since
         )
+        if type(attached.data.get("after")) is not int:
+            raise Broken(f"attached does not say where: {attached.data.get('after')!r}")
         start = next(
             index for index in range(since, len(self.events)) if self.events[index] is attached
         )
