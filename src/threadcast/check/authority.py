@@ -14,7 +14,7 @@ from .person import Person
 from .raw import RawClient, upgrade_request
 from .scene import Scene
 from .verdict import Broken, Finding, NotTried
-from .wire import Wire, open_wire
+from .wire import Wire
 
 _GRACE_S = 1.0
 _TRIES = 6
@@ -89,7 +89,7 @@ async def _accepted_by_socket(scene: Scene, token: str) -> str:
     said = ""
     for _ in range(_TRIES):
         try:
-            wire = await open_wire(scene.first.endpoint, token, scene.witness)
+            wire = await scene.first.wire(token=token)
         except ConnectionRefused as refused:
             if refused.close_code in (4401, 4403):
                 return ""
@@ -125,7 +125,7 @@ async def judge_expiry(scene: Scene) -> Finding:
         faults.append(f"WebSocket with an expired token: {fault}")
     ending = auth.almost_expired_token(person.user_id, lifetime_s=scene.options.lifetime_s)
     allowed_s = scene.options.leeway_s + _GRACE_S * scene.options.time_factor
-    wire = await open_wire(person.endpoint, ending, scene.witness)
+    wire = await person.wire(token=ending)
     try:
         late_s, fault = await _end_of(wire, _claims_in(ending)["exp"], allowed_s)
     finally:

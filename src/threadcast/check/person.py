@@ -83,11 +83,12 @@ class Person:
         self.limits: dict[str, Any] = {}
         self.made: list[str] = []
         self._witness = witness
+        self._tls = ssl.create_default_context() if endpoint.secure else None
         self._http = httpx2.AsyncClient(
             base_url=endpoint.http_url,
             timeout=REQUEST_MAX_S,
             trust_env=not endpoint.loopback,
-            verify=ssl.create_default_context() if endpoint.secure else True,
+            verify=self._tls or True,
         )
 
     async def __aenter__(self) -> Self:
@@ -116,9 +117,15 @@ class Person:
         finally:
             await wire.close()
 
-    async def wire(self, *, attempts: int = 4) -> Wire:
-        """A connection of this user; see `open_wire`."""
-        return await open_wire(self.endpoint, self.token, self._witness, attempts=attempts)
+    async def wire(self, *, attempts: int = 4, token: str = "") -> Wire:
+        """A connection of this user, or with another token; see `open_wire`."""
+        return await open_wire(
+            self.endpoint,
+            token or self.token,
+            self._witness,
+            attempts=attempts,
+            tls=self._tls,
+        )
 
     def saw(self, event: Event) -> None:
         """Show the witness what the public client received."""

@@ -135,7 +135,7 @@ async def _sign_in(person: Person, which: str) -> None:
         await person.sign_in()
     except ConnectionFailed as failed:
         drop = failed.drop
-        if drop.status in (401, 403):
+        if drop.status in (401, 403) and drop.code != "unavailable":
             raise ConnectionRefused("token_invalid", f"{which}: {drop.text}") from None
         raise ServerUnreachable("unavailable", drop.text) from None
     except ConnectionRefused as refused:

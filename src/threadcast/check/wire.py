@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -206,7 +207,12 @@ class Wire:
 
 
 async def open_wire(
-    endpoint: Endpoint, token: str, witness: Witness, *, attempts: int = _ATTEMPTS_MAX
+    endpoint: Endpoint,
+    token: str,
+    witness: Witness,
+    *,
+    attempts: int = _ATTEMPTS_MAX,
+    tls: ssl.SSLContext | None = None,
 ) -> Wire:
     """Open a connection and wait until it is greeted.
 
@@ -215,6 +221,7 @@ async def open_wire(
         token: as whom.
         witness: sees all that comes.
         attempts: so many at most; a server may be busy for a moment.
+        tls: what to trust, where TLS is used.
 
     Raises:
         ConnectionFailed: it was not opened.
@@ -224,7 +231,7 @@ async def open_wire(
     while True:
         attempts -= 1
         try:
-            wire = Wire(await open_link(endpoint, token), witness)
+            wire = Wire(await open_link(endpoint, token, tls=tls), witness)
         except ConnectionFailed as failed:
             if attempts <= 0 or failed.drop.lasting:
                 raise

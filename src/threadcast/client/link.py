@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
@@ -48,18 +49,27 @@ class ConnectionFailed(Exception):
         super().__init__(drop.text)
 
 
-async def open_link(endpoint: Endpoint, token: str) -> ClientConnection:
+async def open_link(
+    endpoint: Endpoint, token: str, *, tls: ssl.SSLContext | None = None
+) -> ClientConnection:
     """Open a WebSocket with a credential; the caller closes it.
+
+    Args:
+        endpoint: where.
+        token: the credential.
+        tls: what to trust, for whoever opens many: reading the system's authorities takes long.
 
     Raises:
         ConnectionFailed: it could not be opened.
     """
+    trusting: dict[str, Any] = {} if tls is None else {"ssl": tls}
     try:
         return await _Connect(
             endpoint.websocket_url,
             subprotocols=[Subprotocol(PROTOCOL_LINES), Subprotocol(PROTOCOL)],
             additional_headers={"Authorization": f"Bearer {token}"},
             compression=None,
+            **trusting,
             open_timeout=_OPEN_TIMEOUT_S,
             close_timeout=_CLOSE_TIMEOUT_S,
             max_size=FRAME_MAX_BYTES,
