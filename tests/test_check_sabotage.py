@@ -204,6 +204,24 @@ class TellsThatAnIdExists(Saboteur):
         return status, document
 
 
+class ListsTheConnectionsOfAll(Saboteur):
+    """isolation"""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._known: list[str] = []
+
+    async def events(self, link: Link, events: list[Envelope]) -> list[Envelope]:
+        if "connection_id" in events[0]["data"]:
+            self._known.append(events[0]["data"]["connection_id"])
+        return events
+
+    async def answer(self, method: str, path: str, status: int, document: Any) -> tuple[int, Any]:
+        if path == "/v1/connections" and status == 200:
+            document["connections"] = [{"connection_id": one} for one in self._known]
+        return status, document
+
+
 class TellsAnotherUser(Saboteur):
     """foreign"""
 
@@ -322,6 +340,7 @@ FAULTS = [
     ResumesOneTooFar,
     ReadsSlowly,
     TellsThatAnIdExists,
+    ListsTheConnectionsOfAll,
     TellsAnotherUser,
     TellsAnotherUserUnderTheirName,
     IgnoresCancels,

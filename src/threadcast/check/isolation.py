@@ -54,6 +54,7 @@ async def judge_isolation(scene: Scene) -> Finding:
             theirs = await attacker.try_all(owner.names)
             tried += len(theirs)
             faults += difference_faults(nothing, theirs)
+            faults += await attacker.lists_of(owner.names)
             faults += await owner.harm()
     finally:
         for one in held:
@@ -129,6 +130,15 @@ class _Held:
         streamed = await self.person.ask("GET", "/v1/events", headers=last)
         resets = '"reason":"new_feed"' in streamed.body.replace('": "', '":"')
         return {"attach with a feed": said, "GET /v1/events with a feed": (streamed.status, resets)}
+
+    async def lists_of(self, names: Names) -> list[str]:
+        """Where another's ids are in this user's own lists."""
+        faults = []
+        for path in ("/v1/threads", "/v1/connections"):
+            listed = (await self.person.ask("GET", path)).body
+            if names.thread_id in listed or names.connection_id in listed:
+                faults.append(f"GET {path} lists what is another's")
+        return faults
 
     async def harm(self) -> list[str]:
         """What the other user could do to this one's thread."""

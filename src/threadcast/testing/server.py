@@ -69,13 +69,11 @@ class LocalServer:
         bus: Bus | None = None,
         **settings: Any,
     ) -> None:
-        self._stack = ExitStack()
-        if folder is None:
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        chosen = {"database_url": f"sqlite:///{folder / 'events.db'}", "drain_s": 0.0, **settings}
-        if not {"jwt_secret", "jwt_public_key", "jwt_jwks_url"} & settings.keys():
-            chosen["jwt_secret"] = UnifiedIdGenerator.generate_base_id("secret", random_length=32)
-        self.settings = Settings(**chosen)
+        with ExitStack() as stack:
+            if folder is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            self.settings = _settings(folder, settings)
+            self._stack = stack.pop_all()
         self.node: Node
         self._agents = list(agents) or [demo_agent(0.0)]
         self._prefix = prefix.rstrip("/")
@@ -93,7 +91,9 @@ class LocalServer:
         self._thread.start()
         if not self._ready.wait(START_MAX_S):
             raise TimeoutError(f"the server did not start within {START_MAX_S:g} s")
-        self._raise_failure()
+        if self._failure:
+            self._stack.close()
+            raise self._failure[0]
         return self
 
     def __exit__(self, *_details: object) -> None:
@@ -103,7 +103,8 @@ class LocalServer:
         if self._thread.is_alive():
             raise TimeoutError(f"the server did not stop within {STOP_MAX_S:g} s")
         self._stack.close()
-        self._raise_failure()
+        if self._failure:
+            raise self._failure[0]
 
     @property
     def port(self) -> int:
@@ -149,10 +150,6 @@ class LocalServer:
             return threadcast.asgi()
         return Starlette(routes=[Mount(self._prefix, app=threadcast.asgi())])
 
-    def _raise_failure(self) -> None:
-        if self._failure:
-            raise self._failure[0]
-
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
@@ -190,6 +187,14 @@ class LocalServer:
             ready.cancel()
             self._ready.set()
             await serving
+
+
+def _settings(folder: Path, given: dict[str, Any]) -> Settings:
+    """What was given, with a database in the folder and a secret where those are missing."""
+    chosen = {"database_url": f"sqlite:///{folder / 'events.db'}", "drain_s": 0.0, **given}
+    if not {"jwt_secret", "jwt_public_key", "jwt_jwks_url"} & given.keys():
+        chosen["jwt_secret"] = UnifiedIdGenerator.generate_base_id("secret", random_length=32)
+    return Settings(**chosen)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
