@@ -47,6 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"Token of a user; give it for two users (or {' and '.join(TOKEN_VARIABLES)}).",
     )
     group.addoption(
+        "--threadcast-secret-file",
+        metavar="FILE",
+        help="File with the deployment's shared secret, to make tokens with.",
+    )
+    group.addoption(
         "--threadcast-message",
         metavar="TEXT",
         help="Message that makes the deployment's agent use a tool.",
@@ -160,20 +165,35 @@ def _what_is_asked(config: pytest.Config) -> tuple[Target, CheckOptions]:
     from .check import CheckOptions, Target
 
     url = config.getoption("threadcast_url") or os.environ[URL_VARIABLE]
-    tokens = config.getoption("threadcast_token") or [
-        os.environ[name] for name in TOKEN_VARIABLES if os.environ.get(name)
-    ]
-    if len(tokens) != 2:
-        text = f"expected --threadcast-token twice, for two users, got {len(tokens)}"
-        pytest.exit(f"threadcast: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
     chosen: dict[str, Any] = {"time_factor": config.getoption("threadcast_time_factor")}
     if (message := config.getoption("threadcast_message")) is not None:
         chosen["message"] = message
     try:
+        auth = _helper(config.getoption("threadcast_secret_file"))
         options = CheckOptions(**chosen)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         pytest.exit(f"threadcast: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
-    return Target(url, (tokens[0], tokens[1])), options
+    return Target(url, _tokens(config, auth), auth), options
+
+
+def _helper(secret_file: str | None) -> E2EAuthHelper | None:
+    from .testing import E2EAuthHelper
+
+    if secret_file is None:
+        return None
+    return E2EAuthHelper(secret=Path(secret_file).read_text(encoding="utf-8").strip())
+
+
+def _tokens(config: pytest.Config, auth: E2EAuthHelper | None) -> tuple[str, str]:
+    tokens = config.getoption("threadcast_token") or [
+        os.environ[name] for name in TOKEN_VARIABLES if os.environ.get(name)
+    ]
+    if not tokens and auth is not None:
+        tokens = [auth.token(user) for user in ("threadcast-check-a", "threadcast-check-b")]
+    if len(tokens) != 2:
+        text = f"expected --threadcast-token twice, for two users, got {len(tokens)}"
+        pytest.exit(f"threadcast: {text}", returncode=pytest.ExitCode.USAGE_ERROR)
+    return tokens[0], tokens[1]
 
 
 # --- fixtures -------------------------------------------------------------------------------------
