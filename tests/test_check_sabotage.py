@@ -434,6 +434,17 @@ def test_what_a_silent_agent_leaves_open_is_told_where_it_belongs() -> None:
     }
 
 
+def test_an_agent_that_does_not_exist_breaks_no_more_than_its_own_promise() -> None:
+    options = replace(OPTIONS, agent="nobody")
+    names = ["golden-path", "history", "order", "resume", "foreign"]
+    with SabotagedServer(Saboteur, [demo_agent(PACE_S)]) as server:
+        report = check(server, promises_named(names), options)
+    broken = {one.name: one.finding.faults[0] for one in report.having(Outcome.FAIL)}
+    assert list(broken) == ["golden-path", "order"]
+    assert broken["golden-path"].startswith("unknown_agent: ")
+    assert [one.name for one in report.having(Outcome.NOT_RUN)] == ["history", "resume"]
+
+
 def test_every_promise_but_that_of_this_machine_has_a_fault_that_breaks_it() -> None:
     tried = {str(fault.__doc__) for fault in FAULTS} | {"runs"}
     assert {promise.name for promise in PROMISES} - tried == {"id"}  # see test_check_rules.py

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..client import Reset
+from ..errors import ThreadcastError
 from ..events import TERMINAL_EVENTS, Event, EventType
 from .scene import Scene
 from .verdict import Broken, Finding, NotTried, Outcome
@@ -83,6 +84,8 @@ async def play_golden(scene: Scene) -> Golden:
     except TimeoutError:
         seen = ", ".join(dict.fromkeys(event.event_type for event in events)) or "nothing"
         raise Broken(f"no end of the run within {options.run_max_s:g} s; it had {seen}") from None
+    if not events or events[-1].event_type not in _TERMINAL:
+        raise Broken("the client ended before the run did")
     return Golden(thread_id, sent.run_id, sent.seq, options.message, name, tuple(events))
 
 
@@ -103,8 +106,8 @@ async def needed_golden(scene: Scene) -> Golden:
     """
     try:
         return await golden_of(scene)
-    except Broken as broken:
-        raise NotTried(f"the golden path did not come to its end: {broken}") from None
+    except (Broken, ThreadcastError) as error:
+        raise NotTried(f"the golden path did not come to its end: {error}") from None
 
 
 async def judge_golden(scene: Scene) -> Finding:

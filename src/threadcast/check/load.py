@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from ..client.wire import read_answer
+from ..errors import ThreadcastError
 from ..events import TERMINAL_EVENTS, Event, EventType
 from ..wire.connection_data import CommandRejectedData, SendMessageAccepted
 from .options import CheckOptions
@@ -65,9 +66,11 @@ async def play_load(scene: Scene) -> Load:
     """
     person, options = scene.first, scene.options
     async with AsyncExitStack() as stack:
-        first, second, sender = [await person.wire() for _ in range(3)]
-        for wire in (first, second, sender):
-            stack.push_async_callback(wire.close)
+        wires = []
+        for _ in range(3):
+            wires.append(await person.wire())
+            stack.push_async_callback(wires[-1].close)
+        first, second, sender = wires
         attached, start = await first.attach()
         other, other_start = await second.attach()
         threads = [await person.make_thread() for _ in range(options.threads)]
@@ -150,8 +153,8 @@ async def needed_load(scene: Scene) -> Load:
     """
     try:
         return await load_of(scene)
-    except Broken as broken:
-        raise NotTried(f"the conversations did not come to their end: {broken}") from None
+    except (Broken, ThreadcastError) as error:
+        raise NotTried(f"the conversations did not come to their end: {error}") from None
 
 
 async def judge_order(scene: Scene) -> Finding:
