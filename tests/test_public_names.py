@@ -19,6 +19,7 @@ _NAMED_IN_THE_DOCS = {
     "InvalidContextError",
     "RequestScopedSessionFactory",
     "Run",
+    "SSOTValidationMiddleware",
     "Settings",
     "ThreadIDConsistencyTracker",
     "ThreadRepository",
