@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
+from opentelemetry.trace import SpanKind
 from starlette.types import Receive, Scope, Send
 
-from .auth.credentials import PROTOCOL_LINES, Offer
+from .auth.credentials import PROTOCOL_LINES, Headers, Offer
 from .auth.identity import Identity
 from .auth.sign_in import SignIn
 from .command_handler import CommandHandler, authenticated, rejection_data
@@ -111,7 +112,7 @@ class Visit:
             queued = _queued(send, lines=lines, limit_bytes=buffer_max_bytes)
             outbound, close = queued, self._closer(queued, send)
         try:
-            await self._talk(receive, outbound, close, writer)
+            await self._talk(scope["headers"], receive, outbound, close, writer)
         except ClientGone:
             if queued is not None:
                 await queued.close()
@@ -132,12 +133,17 @@ class Visit:
 
     async def _talk(
         self,
+        headers: Headers,
         receive: Receive,
         outbound: Outbound,
         close: Callable[[int, str], None],
         writer: FrameWriter | None,
     ) -> None:
-        identity = await self._authenticated(receive, outbound)
+        attributes = {"threadcast.request_id": self._handshake.request_id}
+        with self._services.tracing.span(
+            "websocket sign-in", attributes, kind=SpanKind.SERVER, headers=headers
+        ):
+            identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
         if self._services.draining():  # all others were sent away or will be
             raise ThreadcastError("shutting_down")
