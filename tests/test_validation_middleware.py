@@ -199,17 +199,15 @@ async def test_requests_at_once_keep_their_names() -> None:
 
 def test_a_socket_is_accepted_and_closed_with_the_reason() -> None:
     app = checked()
-    with (
-        TestClient(app) as http,
-        http.websocket_connect(
-            f"/talk/{RUN}", subprotocols=["bearer.eyJ-a-token", "chat.v1"]
-        ) as socket,
-    ):
-        assert socket.accepted_subprotocol == "chat.v1"
-        message = socket.receive()
-    assert (message["type"], message["code"]) == ("websocket.close", 4400)
-    assert message["reason"] == "path thread_id: expected a thread id, got a run id"
-    assert app.statistics.refused == 1
+    offered = ["bearer.eyJ-a-token", "chat.v1"]
+    with TestClient(app) as http:
+        socket = http.websocket_connect(f"/talk/{RUN}", subprotocols=offered)
+        with socket:
+            assert str(socket.accepted_subprotocol) == "chat.v1"
+            message = socket.receive()
+            assert (message["type"], message["code"]) == ("websocket.close", 4400)
+            assert message["reason"] == "path thread_id: expected a thread id, got a run id"
+            assert app.statistics.refused == 1
 
 
 def test_a_socket_is_served_and_named() -> None:
