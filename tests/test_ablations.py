@@ -284,8 +284,8 @@ ABLATIONS = {
         (
             Patch(
                 "validation/middleware.py",
-                "                refusal = self._judge(scope, violations)\n",
-                "                self._judge(scope, violations)\n",
+                "refusal = self._judge(scope, violations) if violations else None\n",
+                "refusal = None\n",
             ),
         ),
         ("test_validation_middleware.py::test_enforce_answers_with_a_problem",),

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from threadcast import SSOTValidationMiddleware
 from threadcast.checks import Check
-from threadcast.correlation import correlation
+from threadcast.correlation import CorrelationFilter, correlation
 from threadcast.ids import id_kind
 from threadcast.testing import ManualClock
 from threadcast.validation.middleware import Message, Receive, Scope, Send
@@ -83,9 +83,14 @@ async def test_enforce_answers_with_a_problem() -> None:
 
 
 async def test_warn_serves_counts_and_logs(caplog: pytest.LogCaptureFixture) -> None:
-    app = checked(mode="warn")
-    async with client(app) as http:
-        answer = await http.get("/threads/ann-secret")
+    app, named = checked(mode="warn"), CorrelationFilter()
+    caplog.handler.addFilter(named)
+    try:
+        async with client(app) as http:
+            answer = await http.get("/threads/ann-secret", headers={"x-request-id": REQUEST})
+    finally:
+        caplog.handler.removeFilter(named)
+    assert vars(caplog.records[-1])["request_id"] == REQUEST
     assert answer.json()["thread_id"] == "ann-secret"
     assert app.statistics.violations() == {("malformed", "path"): 1}
     assert (app.statistics.violating, app.statistics.refused) == (1, 0)

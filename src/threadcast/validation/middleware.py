@@ -107,20 +107,19 @@ class SSOTValidationMiddleware:
         if scope["type"] not in _CHECKED:
             await self._app(scope, receive, send)
             return
-        refusal: ThreadcastError | None = None
+        violations: Sequence[Violation] = ()
         if self.check.mode == "off":
             brought = brought_request_id(scope["headers"])
         else:
             self.statistics.requests += 1
             brought, violations = self._examiner.examine(scope)
-            if violations:
-                refusal = self._judge(scope, violations)
         request_id = brought or new_request_id()
         scope = {**scope, REQUEST_ID_KEY: request_id}
         if scope["type"] == "http":
             send = _naming(request_id, send)
         token = begin(request_id)
         try:
+            refusal = self._judge(scope, violations) if violations else None
             if refusal is None:
                 await self._app(scope, receive, send)
             else:
