@@ -8,6 +8,7 @@ gets into a log.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from ..correlation import REQUEST_ID_HEADER, brought_request_id
@@ -25,6 +26,7 @@ ViolationKind = Literal["malformed", "wrong_kind", "repeated", "legacy"]
 
 _KINDS_WITH_A_NAME = frozenset({"thread", "run", "request", "ws_conn", "feed"})
 _HIDDEN = "***"
+_SPOT = itemgetter(0, 1)
 _REQUEST_ID = REQUEST_ID_HEADER.decode()
 
 
@@ -105,7 +107,7 @@ def _all_right(found: Sequence[Found]) -> bool:
     for _, _, kind, text in found:
         if not UnifiedIdGenerator.is_valid_id(text, kind):
             return False
-    return len(found) == 1 or len({(place, name) for place, name, _, _ in found}) == len(found)
+    return len(found) == 1 or len(set(map(_SPOT, found))) == len(found)
 
 
 def _violations(found: Sequence[Found]) -> tuple[Violation, ...]:

@@ -50,6 +50,7 @@ Found = tuple[Place, str, str, str]
 A plain tuple: one is made for each id of each request.
 """
 
+_ESCAPED = re.compile(b"[%+]").search
 _NOWHERE: Sequence[Found] = ()
 
 
@@ -173,17 +174,16 @@ class _QueryKeys:
         return self._found(query) if self._may_carry(query) else _NOWHERE
 
     def _found(self, query: bytes) -> Sequence[Found]:
+        pairs = [pair.partition(b"=") for pair in query.split(b"&")]
+        if _ESCAPED(query):
+            pairs = [(_plain(key), b"=", _plain(value)) for key, _, value in pairs]
         found: list[Found] = []
-        for pair in query.split(b"&"):
-            key, _, value = pair.partition(b"=")
-            key = _plain(key)
+        for key, _, value in pairs:
             if key in self._kinds:
                 name, kind = self._kinds[key]
-                found.append(("query", name, kind, _plain(value).decode("utf-8", "replace")))
+                found.append(("query", name, kind, value.decode("utf-8", "replace")))
         return found
 
 
 def _plain(text: bytes) -> bytes:
-    if b"%" not in text and b"+" not in text:
-        return text
     return unquote_to_bytes(text.replace(b"+", b" "))
