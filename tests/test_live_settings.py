@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from http_world import BASE_URL, World, bearer, running
+from http_world import BASE_URL, World, bearer
 from live_server import LiveServer, fresh_key
 from threadcast.errors import ConfigurationError, ThreadcastError
 from threadcast.settings import SETTINGS, LiveChange, Settings, live_change, risks
 
 SECRET = "0123456789abcdef0123456789abcdef"
 MODES = [one.key for one in SETTINGS if one.note.choices == ("enforce", "warn", "off")]
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as world:
-        yield world
 
 
 @pytest.fixture

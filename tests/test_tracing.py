@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanKind, StatusCode
 
-from http_world import NAMED, Stream, World, bearer, fresh_id, running
+from http_world import NAMED, Stream, World, bearer, fresh_id
 from live_server import LiveServer
 from threadcast.agent import Agent, Run
 from threadcast.errors import ThreadcastError
@@ -67,10 +67,9 @@ def recorded() -> Iterator[Recorded]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, recorded: Recorded) -> AsyncIterator[World]:
-    async with running(tmp_path) as world:
-        world.node.tracing.use(recorded.provider)
-        yield world
+def world(world: World, recorded: Recorded) -> World:
+    world.node.tracing.use(recorded.provider)
+    return world
 
 
 def test_without_an_sdk_nothing_is_made() -> None:

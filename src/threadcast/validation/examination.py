@@ -73,7 +73,7 @@ class IdExaminer:
             name.lower().encode("latin-1"): (name.lower(), kind)
             for name, kind in places.headers.items()
         }
-        self._judges_request_id = places.headers.get(_REQUEST_ID) == "request"
+        self._judges_request_id = (_REQUEST_ID, "request") in self._headers.values()
 
     def examine(self, scope: Mapping[str, Any]) -> Examination:
         """Look at an ASGI scope of type `http` or `websocket`. Total: no request makes it raise."""
