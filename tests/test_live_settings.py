@@ -190,6 +190,25 @@ async def test_commands_beyond_their_rate(live: LiveServer) -> None:
         assert (await talk.ask("ping"))["timestamp"] > 0
 
 
+async def test_contexts_are_followed_from_the_change_on(world: World) -> None:
+    assert world.node.consistency.active is None
+    change(world, track_consistency=True, track_consistency_sample=0.5)
+    tracker = world.node.consistency.active
+    assert tracker is not None
+    assert tracker.sample == 0.5
+    change(world, track_consistency=False)
+    assert world.node.consistency.active is None
+
+
+async def test_services_are_bounded_anew(world: World) -> None:
+    change(world, ingest_events_per_s=0.01, ingest_events_burst=256)
+    world.node.ingestion.admit("billing", 256)
+    with pytest.raises(ThreadcastError, match="rate_limited"):
+        world.node.ingestion.admit("billing", 1)
+    change(world, rate_limit_mode="off")
+    world.node.ingestion.admit("billing", 1)
+
+
 async def test_a_rejected_change_leaves_everything(world: World) -> None:
     before = world.node.settings
     with pytest.raises(ConfigurationError):

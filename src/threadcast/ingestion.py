@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from .checks import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError
@@ -42,17 +43,29 @@ class Ingestion:
         settings: the limits.
         clock: for the rates.
         metrics: is told what became of every event.
+        refuse: is called with the reason for events beyond their rate.
     """
 
     def __init__(
-        self, journal: Journal, settings: Settings, clock: Clock, metrics: Metrics
+        self,
+        journal: Journal,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        refuse: Refuse = always,
     ) -> None:
+        self._refuse = refuse
         self.journal = journal
         self.settings = settings
         self.metrics = metrics
         self._clock = clock
         self._rates = BucketPerKey(settings.ingest_events_per_s, settings.ingest_events_burst)
         self._under_way = 0
+
+    def take_settings(self, settings: Settings) -> None:
+        """Limit as these settings say from now on."""
+        self.settings = settings
+        self._rates.allow(settings.ingest_events_per_s, settings.ingest_events_burst)
 
     @contextmanager
     def request(self, service: str) -> Iterator[IngestRequest]:
@@ -81,7 +94,7 @@ class Ingestion:
         wait_s = self._rates.take(service, self._clock.monotonic(), count)
         if wait_s:
             allowed = f"at most {self.settings.ingest_events_per_s:g} events a second"
-            raise rate_limited(wait_s, allowed)
+            self._refuse(rate_limited(wait_s, allowed))
 
 
 class IngestRequest:

@@ -166,7 +166,9 @@ class Node:
             refuse=self.checks.rates.refuse,
             run_limit=self.checks.runs,
         )
-        self.ingestion = Ingestion(self.journal, settings, self.clock, self.metrics)
+        self.ingestion = Ingestion(
+            self.journal, settings, self.clock, self.metrics, self.checks.rates.refuse
+        )
         self.id_statistics = ValidationStatistics(self._count_violation)
         self.metrics.id_checks.source = lambda: self.id_statistics.requests
         self.hosts = HostRule(
@@ -237,6 +239,10 @@ class Node:
         self.checks.take_settings(settings)
         self.sessions.id_validation = settings.id_validation
         self.intake.take_settings(settings)
+        self.ingestion.take_settings(settings)
+        self.consistency.switch(
+            on=settings.track_consistency, sample=settings.track_consistency_sample
+        )
         self.gateway.sign_in.take_settings(settings)
         self.manager.limit(
             policy=settings.connection_limit_policy, max_connections=settings.max_connections

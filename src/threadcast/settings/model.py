@@ -285,13 +285,16 @@ class Settings:
     )
     ingest_events_per_s: float = field(
         default=10_000.0,
-        metadata=about("Events that one service may append per second.", 0.01, 1_000_000),
+        metadata=about(
+            "Events that one service may append per second.", 0.01, 1_000_000, live=True
+        ),
     )
     ingest_events_burst: int = field(
-        default=50_000, metadata=about("Events that it may append at once.", 256, 10_000_000)
+        default=50_000,
+        metadata=about("Events that it may append at once.", 256, 10_000_000, live=True),
     )
     ingest_requests_max: int = field(
-        default=8, metadata=about("Ingest requests of this server at once.", 1, 1_000)
+        default=8, metadata=about("Ingest requests of this server at once.", 1, 1_000, live=True)
     )
     external_run_silence_s: float = field(
         default=3_600.0,
@@ -312,11 +315,11 @@ class Settings:
     track_consistency: bool = field(
         default=False,
         metadata=about(
-            "Follow the ids of contexts from creation to cleanup, for /ops/consistency."
+            "Follow the ids of contexts from creation to cleanup, for /ops/consistency.", live=True
         ),
     )
     track_consistency_sample: float = field(
-        default=1.0, metadata=about("Which share of contexts is followed.", 0, 1)
+        default=1.0, metadata=about("Which share of contexts is followed.", 0, 1, live=True)
     )
     track_consistency_max_traces: int = field(
         default=500, metadata=about("Contexts of which something is remembered.", 1, 10_000)
