@@ -191,13 +191,12 @@ async def test_commands_beyond_their_rate(live: LiveServer) -> None:
 
 
 async def test_contexts_are_followed_from_the_change_on(world: World) -> None:
-    assert world.node.consistency.active is None
-    change(world, track_consistency=True, track_consistency_sample=0.5)
-    tracker = world.node.consistency.active
-    assert tracker is not None
-    assert tracker.sample == 0.5
-    change(world, track_consistency=False)
-    assert world.node.consistency.active is None
+    followed = []
+    for on in (False, True, False):
+        change(world, track_consistency=on, track_consistency_sample=0.5)
+        tracker = world.node.consistency.active
+        followed.append(None if tracker is None else tracker.sample)
+    assert followed == [None, 0.5, None]
 
 
 async def test_services_are_bounded_anew(world: World) -> None:
