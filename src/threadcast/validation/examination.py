@@ -24,7 +24,9 @@ VIOLATIONS_MAX = 8
 ViolationKind = Literal["malformed", "wrong_kind", "repeated", "legacy"]
 """`legacy`: an older system's id, which may be an alias."""
 
-_KINDS_WITH_A_NAME = frozenset({"thread", "run", "request", "ws_conn", "feed"})
+_KINDS_WITH_A_NAME = frozenset(
+    {"thread", "run", "request", "ws_conn", "feed", "input", "tool", "node", "token"}
+)
 _HIDDEN = "***"
 _SPOT = itemgetter(0, 1)
 _REQUEST_ID = REQUEST_ID_HEADER.decode()
