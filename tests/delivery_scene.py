@@ -12,6 +12,7 @@ from store_scene import NOW, context_of, delta, message
 from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.context import UserExecutionContext
 from threadcast.cursor import CatchUps, Cursor, Placement, Position
+from threadcast.delivery_guard import DeliveryGuard
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.journal import Journal
@@ -177,6 +178,7 @@ class Reader:
         self.sink = Sink()
         self.lived: list[int] = []
         self.fell = 0
+        self.stopped = asyncio.Event()
         self._lived = asyncio.Event()
         self.cursor = Cursor(
             context_of(user_id),
@@ -184,6 +186,7 @@ class Reader:
             delivery.catch_ups,
             on_live=self._on_live,
             on_behind=self._on_behind,
+            on_foreign=self._on_foreign,
         )
         self.user_id = user_id
         self.stop_listening = delivery.bus.listen(self._hear)
@@ -195,6 +198,9 @@ class Reader:
     def _on_live(self, seq: int) -> None:
         self.lived.append(seq)
         self._lived.set()
+
+    def _on_foreign(self) -> None:
+        self.stopped.set()
 
     def _on_behind(self) -> None:
         self.fell += 1
@@ -223,6 +229,7 @@ class Delivery:
 
     Attributes:
         running: the task that commits.
+        alarms: how often the guard reported that it stopped something.
     """
 
     running: asyncio.Task[None]
@@ -241,7 +248,19 @@ class Delivery:
             queue_max_units=queue,
         )
         self.sessions = RequestScopedSessionFactory(store)
-        self.catch_ups = CatchUps(self.sessions, self.metrics, concurrency=2, page_bytes=page_bytes)
+        self.alarms = 0
+        self.guard = DeliveryGuard(self.metrics, self._alarm)
+        self.catch_ups = CatchUps(
+            self.sessions,
+            self.metrics,
+            self.guard,
+            self.clock,
+            concurrency=2,
+            page_bytes=page_bytes,
+        )
+
+    def _alarm(self) -> None:
+        self.alarms += 1
 
     def reader(self, user_id: str = "ann") -> Reader:
         """A new reader; it is not attached yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from starlette.types import ASGIApp, Message
 
 from threadcast.agent import Agent, Run
 from threadcast.auth.dev_tokens import mint
+from threadcast.bus import Bus
 from threadcast.clock import Clock
 from threadcast.http import http_routes
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.node import Node
 from threadcast.settings import Settings
+from threadcast.store import Store
 
 SECRET = "http-tests-9d1f60b7c2e84a5b93d6e7f8a1b2"
 BASE_URL = "http://127.0.0.1"
@@ -103,7 +105,13 @@ class World:
 
 @contextlib.asynccontextmanager
 async def running(
-    tmp_path: Path, *, clock: Clock | None = None, **changes: Any
+    tmp_path: Path,
+    *,
+    agents: Sequence[Agent] = AGENTS,
+    clock: Clock | None = None,
+    store: Store | None = None,
+    bus: Bus | None = None,
+    **changes: Any,
 ) -> AsyncIterator[World]:
     """A world with these settings, from its start to its stop."""
     database = f"sqlite:///{tmp_path / 'events.db'}"
@@ -114,7 +122,8 @@ async def running(
         **LIMITLESS,
         **changes,
     }
-    node = Node(Settings(**chosen), AGENTS, listens_on="127.0.0.1", clock=clock)
+    settings = Settings(**chosen)
+    node = Node(settings, agents, listens_on="127.0.0.1", clock=clock, store=store, bus=bus)
     await node.start()
     try:
         yield World(node)

@@ -34,6 +34,7 @@ from raw_client import (
 )
 from threadcast.agent import Agent
 from threadcast.app import WEBSOCKET_PATH, Threadcast
+from threadcast.bus import Bus
 from threadcast.cli.serve import edge_limits
 from threadcast.clock import Clock
 from threadcast.edge import EdgeServer, ServeOptions, build_server
@@ -178,7 +179,7 @@ class LiveServer:
     Args:
         folder: for the database.
         agents: what answers; the first by default.
-        clock: other than the machine's.
+        clock, bus: other than the machine's and the settings'.
         store: other than the one in the folder; it is opened and closed with the server.
         settings: other than a small server's.
 
@@ -193,6 +194,7 @@ class LiveServer:
         agents: Sequence[Agent] = AGENTS,
         clock: Clock | None = None,
         store: Store | None = None,
+        bus: Bus | None = None,
         **settings: Any,
     ) -> None:
         chosen = {
@@ -205,8 +207,7 @@ class LiveServer:
         self.settings = Settings(**chosen)
         self.node: Node
         self._agents = agents
-        self._clock = clock
-        self._store = store
+        self._clock, self._store, self._bus = clock, store, bus
         self._server: EdgeServer
         self._loop = uvloop.new_event_loop()
         self._ready = threading.Event()
@@ -338,6 +339,7 @@ class LiveServer:
             listens_on="127.0.0.1",
             clock=self._clock,
             store=self._store,
+            bus=self._bus,
         )
         self.node = threadcast.node
         self._server = build_server(

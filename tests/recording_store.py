@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from threadcast.agent import SearchHit
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
-from threadcast.records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from threadcast.records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from threadcast.store import Store, StoreSession
 from threadcast.units import AppendToRun, Outcome, Unit
 
@@ -61,6 +61,13 @@ class RecordingStore:
 
     async def facts(self) -> dict[str, str]:
         return await self._store.facts()
+
+    async def alias_facts(self, *, now: float) -> AliasFacts:
+        return await self._store.alias_facts(now=now)
+
+    @property
+    def has_plain_aliases(self) -> bool:
+        return self._store.has_plain_aliases
 
     @property
     def healthy(self) -> bool:

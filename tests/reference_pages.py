@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/reference` from the source, so that they cannot say anything else.
+"""Writes `docs/reference` and `deploy` from the source, so that they cannot say anything else.
 
 `scripts/reference` writes them; `tests/test_docs.py` refuses pages that are not current.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 import click
 import msgspec
 
+from threadcast.alerts.grafana import dashboard
+from threadcast.alerts.prometheus import rules_file
+from threadcast.alerts.rules import thresholds
 from threadcast.audit.rules import RULES, Rule
 from threadcast.cli import exits, program
 from threadcast.errors import ERRORS
@@ -26,6 +30,7 @@ from threadcast.wire.commands import COMMANDS
 from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
 
+DEPLOY_FOLDER = Path(__file__).parent.parent / "deploy"
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference from the source. Change the source, then run it. -->"
 
@@ -98,6 +103,11 @@ def _default(setting: Setting) -> str:
 
 def _allowed(setting: Setting) -> str:
     note = setting.note
+    if note.names:
+        names = (
+            f"`{name}` ({low:.15g} to {high:.15g})" for name, (low, high) in note.names.items()
+        )
+        return f"{setting.kind.value}: {', '.join(names)}"
     if setting.kind is Kind.FLAG:
         return "`true`, `false`"
     if note.choices:
@@ -370,7 +380,11 @@ def cli_page() -> str:
             ("exit status", "what it means"),
             (
                 (str(exits.OK), "done"),
-                ("1", "`doctor` found a problem, `audit` has findings"),
+                (
+                    "1",
+                    "`doctor` found a problem, `audit` has findings, or a sink did not take what"
+                    " `alerts test` sent",
+                ),
                 (
                     str(exits.USAGE),
                     "the command line is wrong (a `--url` that is no URL, too), or what it names"
@@ -461,8 +475,17 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
+DEPLOY: Mapping[str, Callable[[], str]] = {
+    "prometheus-rules.yml": lambda: rules_file(thresholds({})),
+    "grafana-dashboard.json": lambda: json.dumps(dashboard(thresholds({})), indent=2) + "\n",
+}
+"""Files for operators, with the thresholds that hold where nothing is set."""
+
+
 def main() -> None:
-    """Write every page."""
+    """Write every page and every file."""
+    for name, make in DEPLOY.items():
+        (DEPLOY_FOLDER / name).write_text(make(), encoding="utf-8")
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
         (FOLDER / name).write_text(make(), encoding="utf-8")

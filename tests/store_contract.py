@@ -7,6 +7,7 @@ which the store's own clock moves on by so many seconds) and a subclass of `Stor
 from __future__ import annotations
 
 from store_contract_ingest import IngestContract
+from store_contract_migration import AliasUseContract, ImportContract, UndoContract
 from store_contract_reads import ReadContract
 from store_contract_runs import LeaseContract, RunContract
 from store_contract_sweeps import SweepContract
@@ -23,5 +24,8 @@ class StoreContract(
     ReadContract,
     SweepContract,
     IngestContract,
+    ImportContract,
+    UndoContract,
+    AliasUseContract,
 ):
     """All of it."""

@@ -12,6 +12,7 @@ from threadcast.bus import RunsWaiting
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.events import EventType
+from threadcast.migrated_ids import migrate_legacy_thread_id
 from threadcast.store import Store
 from threadcast.units import (
     AnswerInput,
@@ -161,6 +162,7 @@ class IngestContract:
             thread = await session.thread(LEGACY_THREAD)
         assert thread is not None
         assert {thread.thread_id} == {thread_id for thread_id, _ in ids}
+        assert thread.thread_id == migrate_legacy_thread_id(LEGACY_THREAD, "ann")
         stranger = Service("bob", thread_id=LEGACY_THREAD, run_id=LEGACY_RUN)
         assert await ingest(store, stranger.unit("agent_delta")) == ["not_found"]
 

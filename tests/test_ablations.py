@@ -161,6 +161,38 @@ ABLATIONS = {
         ),
         ("test_cursor.py::test_after_a_hole_the_journal_is_read",),
     ),
+    "an-alias-is-its-owners": Ablation(
+        (
+            Patch(
+                "store_sqlite/statements.py",
+                "{_THREADS} threads AS t WHERE user = {_ME} AND state = 0\nAND thread = ("
+                "SELECT thread FROM thread_aliases WHERE user = {_ME} AND legacy_id = ?2)",
+                "{_THREADS} threads AS t WHERE ?1 = ?1 AND state = 0\nAND thread IN ("
+                "SELECT thread FROM thread_aliases WHERE legacy_id = ?2)",
+            ),
+        ),
+        ("test_legacy_entrances.py::test_another_users_older_id_is_one_that_never_was",),
+    ),
+    "an-older-id-does-not-change-the-order": Ablation(
+        (
+            Patch(
+                "command_handler.py",
+                "                await self._send_message(command)\n",
+                "                self._services.tasks.start(self._send_message(command))\n",
+            ),
+        ),
+        ("test_legacy_entrances.py::test_commands_keep_their_order_whatever_ids_they_name",),
+    ),
+    "undo-keeps-what-was-touched": Ablation(
+        (
+            Patch(
+                "store_sqlite/migrations.py",
+                "if row.last_seq != row.migrated_seq else",
+                "if row.last_seq < row.migrated_seq else",
+            ),
+        ),
+        ("test_migration_steps.py::test_undo_keeps_what_was_touched_and_says_so",),
+    ),
     "the-heads-are-polled": Ablation(
         (
             Patch(
@@ -184,14 +216,26 @@ ABLATIONS = {
     "foreign-events-are-stopped": Ablation(
         (
             Patch(
-                "websocket_manager.py",
-                "            if connection.context.user_id != user_id:\n",
-                '            if user_id == "":\n',
+                "cursor.py",
+                "        if not self._catch_ups.guard.passes(self._context, events):",
+                "        if False:",
             ),
         ),
         (
-            "test_websocket_manager.py::"
-            "test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection",
+            "test_delivery_guard.py::test_nothing_is_written_after_a_lie",
+            "test_delivery_guard.py::test_catching_up_on_a_websocket",
+        ),
+    ),
+    "a-hint-of-another-users-events-is-refused": Ablation(
+        (
+            Patch(
+                "websocket_manager.py",
+                "        if hint.events[0].address.user_id != hint.user_id:",
+                "        if False:",
+            ),
+        ),
+        (
+            "test_websocket_manager.py::test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection",
         ),
     ),
     "what-is-no-id-is-never-looked-up": Ablation(

@@ -534,7 +534,7 @@ _ID_FIELDS = [
     "wrong",
     [
         "",
-        "x",
+        "_",
         THREAD_ID.upper(),
         THREAD_ID + "\n",
         " " + RUN_ID,
@@ -544,7 +544,18 @@ _ID_FIELDS = [
         "👩" + RUN_ID,
         "thread_chat",
     ],
-    ids=["empty", "x", "case", "line", "space", "10-KiB", "dots", "percent", "emoji", "short"],
+    ids=[
+        "empty",
+        "underline",
+        "case",
+        "line",
+        "space",
+        "10-KiB",
+        "dots",
+        "percent",
+        "emoji",
+        "short",
+    ],
 )
 def test_i3_malformed_ids(name: str, field: str, kind: str, wrong: str) -> None:
     error = refusal(text_of(name, **{field: wrong}))
@@ -592,13 +603,20 @@ def test_i18_ids_of_other_kinds(
     ],
 )
 def test_i17_legacy_ids_name_the_migration(legacy_id: str, shape: str) -> None:
-    for name, field in (("attach", "thread_id"), ("cancel_run", "run_id")):
-        error = refusal(text_of(name, **{field: legacy_id}))
-        assert (error.code, error.command_id) == ("legacy_id", "c1")
-        assert f"({shape})" in error.message
-        assert "migrate the thread first" in error.message
-        assert legacy_id not in error.message
+    error = refusal(text_of("cancel_run", run_id=legacy_id))
+    assert (error.code, error.command_id) == ("legacy_id", "c1")
+    assert f"({shape})" in error.message
+    assert "migrate the thread first" in error.message
+    assert legacy_id not in error.message
     assert code_of(text_of("attach", feed=legacy_id)) == "bad_id"
+
+
+@pytest.mark.parametrize(
+    "older", ["websocket_factory_1757361062151", "user@mail_req_9fc55c948877_8bfbba09", "42", "x.y"]
+)
+def test_i17_a_thread_may_be_named_by_its_older_id(older: str) -> None:
+    for name in ("attach", "send_message"):
+        assert getattr(decode_command(text_of(name, thread_id=older)), "thread_id") == older  # noqa: B009
 
 
 # --- any input ------------------------------------------------------------------------------------

@@ -335,3 +335,23 @@ async def test_readers_share_the_bytes_of_an_event(tmp_path: Path) -> None:
 def lagging(delivery: Delivery) -> float | None:
     """How many readers the metrics say are behind."""
     return delivery.metrics.registry.get_sample_value("threadcast_lagging_readers")
+
+
+async def test_how_long_the_server_lets_a_reader_wait_is_known(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        read = delivery.metrics.registry.get_sample_value
+        name = "threadcast_oldest_catch_up_seconds"
+        await delivery.grow(3)
+        first, second = delivery.reader(), delivery.reader()
+        await first.attach(0)
+        delivery.store.reads.close()
+        await delivery.store.reads.next_arrival()
+        delivery.clock.advance(30.0)
+        second.cursor.know(JournalHead("feed_1", head=3))
+        second.cursor.start()
+        delivery.clock.advance(5.0)
+        assert read(name) == 35.0
+        delivery.store.reads.open()
+        await asyncio.gather(first.live(), second.live())
+        await asyncio.sleep(0)  # a task is over a moment after its last step
+        assert read(name) == 0.0

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from doc_pages import PAGES, ROOT, blocks, files_of, links
 from program import environment
-from reference_pages import FOLDER
+from reference_pages import DEPLOY, DEPLOY_FOLDER, FOLDER
 from reference_pages import PAGES as REFERENCE
+from threadcast.alerts.notification import signature
 
 WAIT_S = 60.0
 SECRET = "docs-tests-5f0c8e2ab1d94763ae21b7"
@@ -31,6 +34,13 @@ def test_a_reference_page_is_current(name: str) -> None:
     written = (FOLDER / name).read_text(encoding="utf-8")
 
     assert written == REFERENCE[name](), "run scripts/reference"
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOY))
+def test_a_file_for_operators_is_current(name: str) -> None:
+    written = (DEPLOY_FOLDER / name).read_text(encoding="utf-8")
+
+    assert written == DEPLOY[name](), "run scripts/reference"
 
 
 def test_no_reference_page_is_left_over() -> None:
@@ -326,6 +336,24 @@ async def test_the_drift_of_the_guide_is_seen(tmp_path: Path) -> None:
     assert told[1].split()[:2] == ["CRITICAL", "cleanup_missed"]
     assert "score 66.7 = 100 x (3 snapshots - 1 violation) / 3" in out
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_signature_is_checked_as_the_guide_says() -> None:
+    names: dict[str, Any] = {}
+    exec(files_of(ROOT / "docs" / "guides" / "alerts.md")["check_alert.py"], names)
+    now, body = int(time.time()), b'{"version":1}'
+
+    def is_ours(sent_at: int, received: bytes) -> bool:
+        headers = {
+            "webhook-id": "alert_1",
+            "webhook-timestamp": str(sent_at),
+            "webhook-signature": signature(SECRET, "alert_1", sent_at, body),
+        }
+        return bool(names["is_ours"](SECRET, headers, received))
+
+    assert is_ours(now, body)
+    assert not is_ours(now, b'{"version":2}')
+    assert not is_ours(now - 301, body)
 
 
 async def test_a_backup_made_as_the_guide_says_is_a_database(tmp_path: Path) -> None:

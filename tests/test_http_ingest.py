@@ -339,3 +339,17 @@ async def test_who_leaves_in_the_middle_may_send_it_all_again(
     assert (again["stored"], again["duplicates"]) == (600 - CHUNK_MAX_EVENTS, CHUNK_MAX_EVENTS)
     assert [result["seq"] for result in again["results"]] == list(range(1, 601))
     assert await world.node.store.heads(["ann"]) == {"ann": 600}
+
+
+async def test_what_names_a_thread_by_its_older_id_is_counted(
+    world: World, service: httpx2.AsyncClient
+) -> None:
+    theirs = Service(thread_id="session_1757361062151", run_id="run_ann_37a6f2cf")
+    shapes = [theirs.shape(kind) for kind in ("thread_created", "agent_started", "agent_delta")]
+    stray = Service(thread_id="session_1757361062152").shape("agent_delta")
+    for _ in range(2):  # what is a duplicate has led nowhere
+        await send(service, [*shapes, stray])
+    uses = world.node.metrics.registry.get_sample_value(
+        "threadcast_legacy_id_uses_total", {"entrance": "ingest"}
+    )
+    assert uses == 3

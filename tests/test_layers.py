@@ -19,11 +19,9 @@ SOURCE = Path(threadcast.__file__).parent
 # From the bottom to the top. A module imports from layers below its own, and from its own package.
 # A pattern names one module, or with `.*` a package and everything in it; the first match counts.
 LAYERS: tuple[tuple[str, str], ...] = (
-    (
-        "words",
-        "ids legacy_ids errors events context clock metrics suggestions tasks settings.* checks"
-        " correlation tracing",
-    ),
+    ("words", "ids legacy_ids migrated_ids errors events context clock metrics suggestions"),
+    ("words", "tasks settings.* checks correlation tracing"),
+    ("words", "alerts alerts.measures alerts.rules"),
     ("rules", "runs rates origins connection_state wire.* schemas.* server_checks"),
     ("rules", "validation validation.places validation.examination validation.statistics"),
     ("rules", "consistency consistency.html_report consistency.html_style consistency.judge"),
@@ -31,11 +29,16 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "consistency.snapshots consistency.text_report consistency.timeline"),
     ("rules", "consistency.trace"),
     ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
-    ("seams", "agent bus records units store session consistency.recording consistency.tracker"),
+    ("rules", "alerts.judging alerts.notification alerts.samples"),
+    ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
+    ("seams", "agent bus records units migration_units store session"),
+    ("seams", "consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* edge.*"),
+    ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
-    ("delivery", "journal cursor outbound websocket_manager"),
-    ("work", "runner.* agents.* sweeper watchdog intake ingestion"),
+    ("delivery", "journal cursor delivery_guard outbound websocket_manager"),
+    ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
+    ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
     ("composition", "node"),
     ("entrance", "http.* page.* app cli.* validation.middleware"),
@@ -59,6 +62,9 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("tracing", "errors"): "a span that fails has the error's code",
     ("settings", "checks"): "a check's mode is a setting",
     ("ids", "legacy_ids"): "a legacy id is never taken for a present one",
+    ("migrated_ids", "ids"): "a migrated id is an id of today",
+    ("migrated_ids", "legacy_ids"): "an older id's shape says whether it holds a time",
+    ("settings", "alerts"): "a threshold is named after its rule",
     ("settings", "errors"): "an unusable setting is a ConfigurationError",
     ("settings", "ids"): "how user ids may begin is held to the rule of user ids",
     ("settings", "suggestions"): "a misspelt key is answered with the right one",
@@ -72,16 +78,20 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("store", "agent"): "hits are what stores give to agents",
     ("store", "records"): "reads give records",
     ("store", "units"): "a store commits units",
+    ("migration_units", "units"): "a migration is made of units",
     ("units", "agent"): "a message's run keeps its agent's crash policy",
     ("units", "bus"): "a commit may give hints",
     ("units", "records"): "some units give a record",
+    ("cursor", "delivery_guard"): "a cursor's events are judged before they are written",
     ("cursor", "outbound"): "a cursor delivers to its reader's way out",
+    ("sweeper", "alias_uses"): "uses are stored between what else is cleaned up",
     ("agents", "runner"): "the assistant checks a model's data as the runner will",
     ("command_handler", "connection"): "commands are carried out on a connection",
     ("gateway", "connection"): "the gateway holds what connections share",
     ("gateway", "visit"): "the gateway lets visits in",
     ("visit", "connection"): "a visit becomes a connection",
     ("visit", "command_handler"): "a visit listens for commands",
+    ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
     ("app", "validation"): "the application's requests are checked first",
@@ -221,7 +231,8 @@ def test_imports_go_down() -> None:
 
 
 def _allowed(one: Import) -> bool:
-    if package_of(one.source) == package_of(one.target) and not one.source.startswith("auth"):
+    same_room = package_of(one.source) == package_of(one.target)
+    if same_room and not one.source.startswith(("alerts", "auth")):
         return True
     if not one.target:
         return False  # only programs import from the top of the package
@@ -324,6 +335,21 @@ def test_chance_is_used_only_where_it_has_a_reason() -> None:
 
     assert sorted(users - set(MAY_BE_RANDOM)) == []
     assert sorted(takers - set(MAY_TAKE_ENTROPY)) == []
+
+
+def test_events_have_one_way_to_a_reader_and_a_guard_stands_there() -> None:
+    ways = [
+        (name, function.name, ast.unparse(function).count(".guard.passes("))
+        for name, tree in modules().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "deliver"
+    ]
+
+    assert ways == [("cursor", "_deliver", 1)]
 
 
 def test_everything_is_caught_only_at_the_edges() -> None:

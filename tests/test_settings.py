@@ -289,6 +289,76 @@ def test_a_database_path_is_relative_or_absolute() -> None:
     assert sqlite_path("sqlite:////var/lib/threadcast.db") == Path("/var/lib/threadcast.db")
 
 
+# --- alerts -----------------------------------------------------------------------------------
+
+WEBHOOK = "https://hooks.example.com/services/very-secret-path"
+
+
+def test_a_wrong_name_of_a_rule_is_answered_with_the_right_one() -> None:
+    line = refused(alert_thresholds={"run_succes": 0.9})
+    assert 'did you mean "run_success"?' in line
+    assert "foreign_delivery" not in line  # its threshold is fixed
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.01, -0.1, float("nan"), float("inf"), "0.9", True, None],
+)
+def test_a_threshold_is_a_number_in_its_bounds(value: object) -> None:
+    line = refused(alert_thresholds={"run_success": value})
+    assert line.endswith("expected a number from 0 to 1")
+    assert '"run_success"' in line
+
+
+@pytest.mark.parametrize("value", [{"foreign_delivery": 5.0}, {7: 0.5}, ["run_success"], 0.9])
+def test_thresholds_are_numbers_by_name(value: object) -> None:
+    refused(alert_thresholds=value)
+
+
+@pytest.mark.parametrize("key", ["alert_webhook_url", "alert_slack_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hooks.example.com/very-secret-path",
+        "ftp://hooks.example.com/very-secret-path",
+        "https:///very-secret-path",
+        "https://user:hunter2@hooks.example.com/very-secret-path",
+        "https://hooks.example.com/very-secret-path#a",
+        "https://hooks.example.com/very-secret-path a",
+        "https://hooks.example.com:port/very-secret-path",
+        "http://hooks.example.com/very-secret-path",
+        "http://10.0.0.8/very-secret-path",
+        7,
+    ],
+)
+def test_a_webhook_is_https_or_on_this_machine_and_never_shown(key: str, url: object) -> None:
+    line = refused(**{key: url})
+    assert line.startswith(f"{key}: ")
+    assert "very-secret-path" not in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("url", [WEBHOOK, "http://127.0.0.1:9000/x", "http://localhost/x"])
+def test_webhooks_that_are_allowed(url: str) -> None:
+    settings = Settings(alert_webhook_url=url, alert_webhook_secret=SECRET, alert_slack_url=url)
+    assert url not in repr(settings)
+    assert SECRET not in repr(settings)
+    assert not any("webhook" in line for line in risks(settings))
+
+
+def test_an_unencrypted_webhook_is_an_opt_in_with_a_warning() -> None:
+    settings = Settings(
+        alert_webhook_url="http://alerts.internal/x", insecure_allow_http_webhooks=True
+    )
+    assert any(line.startswith("insecure_allow_http_webhooks: ") for line in risks(settings))
+
+
+def test_a_webhooks_secret_is_one_and_has_a_webhook() -> None:
+    assert refused(alert_webhook_url=WEBHOOK, alert_webhook_secret="short").startswith("alert_web")
+    assert refused(alert_webhook_secret=SECRET).endswith("expected both")
+
+
 def test_a_server_that_nobody_can_use_is_a_risk_and_a_normal_one_is_none() -> None:
     assert any("nobody can sign in" in line for line in risks(Settings()))
     assert any("--dev" in line for line in risks(Settings()))

@@ -9,6 +9,7 @@ import pytest
 
 from runner_world import World, running, world
 from threadcast.agent import Agent, Run, agent
+from threadcast.alias_uses import AliasUses
 from threadcast.context import UserExecutionContext
 from threadcast.sweeper import Sweeper
 from threadcast.testing.clock import ManualClock
@@ -30,6 +31,7 @@ def _sweeper(here: World, clock: ManualClock, *, retention_s: float | None = Non
         here.journal,
         clock,
         here.metrics,
+        AliasUses(here.journal, clock, here.metrics),
         attempts_max=2,
         compact_after_s=900.0,
         retention_s=retention_s,

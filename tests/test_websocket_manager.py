@@ -72,7 +72,11 @@ class World:
             **settings,
         }
         self.manager = WebSocketManager(
-            delivery.store, delivery.metrics, on_user_left=self._user_left, **chosen
+            delivery.store,
+            delivery.metrics,
+            delivery.guard,
+            on_user_left=self._user_left,
+            **chosen,
         )
         delivery.bus.listen(self.manager.receive)
 

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
 
-from http_world import AGENTS, LIMITLESS, SECRET, token
+from http_world import token
 from live_server import Talk, fresh_key
+from plain_server import bearer_headers, plain
 from raw_client import BINARY, frame, request
-from threadcast.app import Threadcast
-from threadcast.settings import Settings
-
-
-@asynccontextmanager
-async def plain(tmp_path: Path, **changes: Any) -> AsyncIterator[int]:
-    """The port of a stock uvicorn with Threadcast in it."""
-    chosen = {"database_url": f"sqlite:///{tmp_path / 'events.db'}", "jwt_secret": SECRET}
-    settings = Settings(**{**chosen, "drain_s": 0.0, **LIMITLESS, **changes})
-    threadcast = Threadcast(settings, AGENTS, listens_on="127.0.0.1")
-    config = uvicorn.Config(
-        threadcast.asgi(), ws="websockets-sansio", lifespan="off", log_config=None
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with threadcast.lifespan():
-            serving = asyncio.ensure_future(server.serve([listener]))
-            try:
-                yield listener.getsockname()[1]
-            finally:
-                server.should_exit = True
-                await serving
 
 
 @pytest.fixture
 async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with plain(tmp_path) as found:
+    async with plain(tmp_path) as (found, _):
         yield found
 
 
-def headers(user_id: str = "u-wire") -> list[tuple[str, str]]:
-    return [("Authorization", f"Bearer {token(user_id)}")]
-
-
 async def test_a_message_is_answered(port: int) -> None:
-    async with await Talk.open_websocket(port, headers=headers()) as talk:
+    async with await Talk.open_websocket(port, headers=bearer_headers()) as talk:
         await talk.until("connection_ready")
         await talk.ask("attach")
         sent = await talk.ask("send_message", content="x", client_message_id=fresh_key())
@@ -59,7 +29,7 @@ async def test_a_message_is_answered(port: int) -> None:
 
 
 async def test_f16_binary_is_not_spoken(port: int) -> None:
-    for more in (headers(), []):
+    for more in (bearer_headers(), []):
         async with await Talk.open_websocket(port, headers=more) as talk:
             await talk.send(frame(BINARY, b"{}"))
             assert await talk.ending() == (1003, "binary_not_supported")
@@ -73,15 +43,17 @@ async def test_j17_nothing_is_done_before_authentication(port: int) -> None:
 
 
 async def test_j18_a_connection_keeps_its_user(port: int) -> None:
-    async with await Talk.open_websocket(port, headers=headers()) as talk:
+    async with await Talk.open_websocket(port, headers=bearer_headers()) as talk:
         await talk.until("connection_ready")
         await talk.refused(await talk.say("authenticate", token=token("u-other")))
         assert await talk.ending() == (4403, "identity_change")
 
 
 async def test_a25_a_credential_comes_in_time_or_not_at_all(tmp_path: Path) -> None:
-    limits = {"authentication_timeout_s": 0.2}
-    async with plain(tmp_path, **limits) as port, await Talk.open_websocket(port) as talk:
+    async with (
+        plain(tmp_path, authentication_timeout_s=0.2) as (port, _),
+        await Talk.open_websocket(port) as talk,
+    ):
         assert await talk.ending() == (4408, "authentication_timeout")
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         derive_thread_id_from_run_id,
         validate_cross_component_id_compatibility,
     )
+    from .migrated_ids import migrate_legacy_thread_id
     from .session import RequestScopedSessionFactory, ThreadRepository
     from .settings import Settings
     from .validation.middleware import SSOTValidationMiddleware
@@ -54,6 +55,7 @@ __all__ = [
     "agent",
     "connect",
     "derive_thread_id_from_run_id",
+    "migrate_legacy_thread_id",
     "normalize_event",
     "validate_cross_component_id_compatibility",
 ]
@@ -79,6 +81,7 @@ _MODULE_OF_NAME = {
     "WebSocketManager": "websocket_manager",
     "connect": "client",
     "derive_thread_id_from_run_id": "ids",
+    "migrate_legacy_thread_id": "migrated_ids",
     "normalize_event": "wire.normalize",
     "validate_cross_component_id_compatibility": "ids",
 }

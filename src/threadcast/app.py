@@ -16,6 +16,7 @@ from .bus import Bus
 from .clock import Clock
 from .errors import ThreadcastError
 from .http import IdRefusal, host_check, http_routes
+from .legacy_ids import is_plain, legacy_kind
 from .node import Node
 from .page import page_routes
 from .schemas.operations import OPERATIONS
@@ -99,10 +100,17 @@ class Threadcast:
             application,
             mode=self.node.checks.ids,
             paths=[one.path for one in OPERATIONS],
+            older_kind=self._older_kind,
             statistics=self.node.id_statistics,
             refuse=refuse,
             clock=self.node.clock,
         )
+
+    def _older_kind(self, text: str) -> str | None:
+        """The shape of an older id; any plain text is one where the store has such aliases."""
+        if kind := legacy_kind(text):
+            return kind
+        return "plain" if self.node.store.has_plain_aliases and is_plain(text) else None
 
     def take_settings(self, settings: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.

@@ -16,6 +16,7 @@ from .connection import Connection, position_of
 from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .events import ConnectionEventType
+from .ids import UnifiedIdGenerator
 from .rates import TokenBucket, WindowCounter, rate_limited
 from .tracing import CommandSpans
 from .units import (
@@ -116,7 +117,7 @@ class CommandHandler:
                 now = self._services.clock.now()
                 self._accept(PingAccepted(command.id, round(now, 6)))
             case commands.SendMessage():
-                self._send_message(command)
+                await self._send_message(command)
             case commands.CreateThread():
                 self._create_thread(command)
             case commands.CancelRun():
@@ -129,14 +130,12 @@ class CommandHandler:
                 await self._authenticate(command)
 
     async def _attach(self, command: commands.Attach) -> None:
-        if command.thread_id is not None:
-            async with self._services.sessions.open(self._connection.context) as session:
-                await session.threads.get_by_id(command.thread_id)
+        named = command.thread_id
         wanted = position_of(
             after=command.after,
             feed=command.feed,
             at=command.at,
-            thread_id=command.thread_id,
+            thread_id=None if named is None else await self._thread_id(named),
         )
         data = await self._connection.attach(wanted)
         self._accept(AttachAccepted(command.id))
@@ -151,12 +150,22 @@ class CommandHandler:
         await connection.renew(accept_renewal(connection.identity, offered))
         self._accept(authenticated(command.id, offered))
 
-    def _send_message(self, command: commands.SendMessage) -> None:
+    async def _thread_id(self, named: str) -> str:
+        """The present id of a thread that exists, by that or by its older one."""
+        context = self._connection.context
+        async with self._services.sessions.open(context, entrance="websocket") as session:
+            return (await session.threads.get_by_id(named)).thread_id
+
+    async def _send_message(self, command: commands.SendMessage) -> None:
         self._admit_work()
+        thread_id = command.thread_id
+        # An older id is looked up before the next command is read, so their order stays.
+        if thread_id is not None and not UnifiedIdGenerator.is_valid_id(thread_id, "thread"):
+            thread_id = await self._thread_id(thread_id)
         context = UserExecutionContext.create(
             self._connection.identity.user_id,
             "chat",
-            thread_id=command.thread_id,
+            thread_id=thread_id,
             connection_id=self._connection.context.connection_id,
         )
         tracker = self._services.consistency.active
@@ -167,7 +176,7 @@ class CommandHandler:
             context,
             content=command.content,
             client_message_id=command.client_message_id,
-            thread_id=command.thread_id,
+            thread_id=thread_id,
             agent=command.agent,
             on_busy=command.on_busy,
             on_disconnect=command.on_disconnect,

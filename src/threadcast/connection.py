@@ -22,7 +22,7 @@ from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .consistency.kinds import TrackedOperation
 from .consistency.recording import ConsistencyRecording
 from .context import UserExecutionContext
-from .cursor import CatchUps, Cursor, Position
+from .cursor import CatchUps, Cursor, Placement, Position
 from .errors import ERRORS, ThreadcastError
 from .events import ConnectionEventType, JournalEvent, connection_event, timestamp_text
 from .ids import UnifiedIdGenerator
@@ -115,6 +115,7 @@ class Connection:
             services.catch_ups,
             on_live=self._became_live,
             on_behind=self._fell_behind,
+            on_foreign=self._stop_foreign,
         )
         outbound.on_drain = self._drained
         self._room: asyncio.Future[None] | None = None
@@ -147,19 +148,30 @@ class Connection:
         Raises:
             ThreadcastError: the store cannot be read now; nothing has changed.
         """
-        attached = await self._cursor.attach(wanted)
+        attached = await self._placed(wanted)
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
-        if wanted.after is not None:
-            outcome = attached.reason or "continued"
-            self.services.metrics.resumes.labels(outcome).inc()
         return Attached(
             after=attached.after,
             head=attached.head,
             reset=attached.reset,
             feed=attached.feed,
             reason=attached.reason,
+            thread_id=wanted.thread_id,
         )
+
+    async def _placed(self, wanted: Position) -> Placement:
+        try:
+            placement = await self._cursor.attach(wanted)
+        except ThreadcastError:
+            self._count_resume(wanted, "failed")
+            raise
+        self._count_resume(wanted, placement.reason or "continued")
+        return placement
+
+    def _count_resume(self, wanted: Position, outcome: str) -> None:
+        if wanted.after is not None:
+            self.services.metrics.resumes.labels(outcome).inc()
 
     def flow(self) -> None:
         """Let events flow from the cursor on."""
@@ -271,6 +283,9 @@ class Connection:
     def _fell_behind(self) -> None:
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
+
+    def _stop_foreign(self) -> None:
+        self.end("internal")
 
     def _watch_expiry(self) -> None:
         if self._expiry is not None:

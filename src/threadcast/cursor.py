@@ -13,7 +13,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from .clock import Clock
 from .context import UserExecutionContext
+from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .events import JournalEvent, highest_seq, merge_deltas
 from .metrics import Metrics
@@ -67,6 +69,8 @@ class CatchUps:
     Args:
         sessions: opens sessions for the cursors' contexts.
         metrics: counts lagging readers.
+        guard: judges every event before it is written.
+        clock: only its monotonic time is used.
         concurrency: so many pages are read at the same time, at most.
         page_bytes: a page holds about so many bytes of event data.
     """
@@ -75,23 +79,43 @@ class CatchUps:
         self,
         sessions: RequestScopedSessionFactory,
         metrics: Metrics,
+        guard: DeliveryGuard,
+        clock: Clock,
         *,
         concurrency: int,
         page_bytes: int,
     ) -> None:
         self.sessions = sessions
         self.metrics = metrics
+        self.guard = guard
         self.page_bytes = page_bytes
+        self._clock = clock
         self._slots = asyncio.Semaphore(concurrency)
         self._tasks = OwnedTasks("catch-up")
+        self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
+        metrics.oldest_catch_up_seconds.set_function(self.oldest_s)
 
     def start(self, cursor: Cursor) -> asyncio.Task[None]:
         """Begin to bring a cursor to the head; its task ends when it is live or congested."""
-        return self._tasks.start(cursor.catch_up(self._slots))
+        task = self._tasks.start(cursor.catch_up(self._slots))
+        self._begun_at[task] = self._clock.monotonic()
+        task.add_done_callback(self._ended)
+        return task
+
+    def oldest_s(self) -> float:
+        """For how long the longest catch-up under way has been, in seconds; 0 without any.
+
+        Its reader takes what it is given: one that does not is congested, and its catch-up ends.
+        """
+        began_at = next(iter(self._begun_at.values()), None)
+        return 0.0 if began_at is None else self._clock.monotonic() - began_at
 
     async def close(self) -> None:
         """Cancel what is under way and wait for it."""
         await self._tasks.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._begun_at[task]
 
 
 class Cursor:
@@ -103,13 +127,15 @@ class Cursor:
         catch_ups: reads pages when the cursor is behind.
         on_live: called each time the cursor has reached the head, with its position.
         on_behind: called each time it falls behind after having been live.
+        on_foreign: called when another user's events were about to be written; the owner must end
+            the reader's connection.
 
     The owner calls `drained` when its outbound is no longer congested.
     """
 
     __slots__ = (
-        "_catch_ups", "_context", "_head", "_known_head", "_lagging", "_on_behind", "_on_live",
-        "_outbound", "_started", "_task", "_thread_id", "live", "position",
+        "_catch_ups", "_context", "_head", "_known_head", "_lagging", "_on_behind", "_on_foreign",
+        "_on_live", "_outbound", "_started", "_task", "_thread_id", "live", "position",
     )  # fmt: skip
 
     def __init__(
@@ -120,12 +146,14 @@ class Cursor:
         *,
         on_live: Callable[[int], None],
         on_behind: Callable[[], None],
+        on_foreign: Callable[[], None],
     ) -> None:
         self._context = context
         self._outbound = outbound
         self._catch_ups = catch_ups
         self._on_live = on_live
         self._on_behind = on_behind
+        self._on_foreign = on_foreign
         self._head: JournalHead | None = None
         self._known_head = 0
         self._lagging = False
@@ -217,7 +245,7 @@ class Cursor:
     async def catch_up(self, slots: asyncio.Semaphore) -> None:
         """Read and write pages until the cursor is live or its reader is congested."""
         retry_s = _RETRY_FIRST_S
-        while not self._outbound.congested:
+        while self._started and not self._outbound.congested:
             known_head = self._known_head
             try:
                 async with slots:
@@ -245,8 +273,7 @@ class Cursor:
             self.position = max(self.position, head.head)
             return True
         self.position = highest_seq(events)
-        self._catch_ups.metrics.deliveries.inc(len(events))
-        self._outbound.deliver(merge_deltas(events))
+        self._catch_ups.metrics.deliveries.inc(self._deliver(events, merged=True))
         return False
 
     def _push(self, events: Sequence[JournalEvent]) -> int:
@@ -260,14 +287,24 @@ class Cursor:
                 self._fall_behind()
                 break
             self.position = highest_seq(page)
-            written += self._write(page)
+            written += self._deliver(page)
+            if not self.live:
+                break
         return written
 
-    def _write(self, events: Sequence[JournalEvent]) -> int:
+    def _deliver(self, events: Sequence[JournalEvent], *, merged: bool = False) -> int:
+        """Write events; the only way from a journal to a reader, and so the guard's place.
+
+        What is another user's ends everything: nothing of `events` is written, and nothing after.
+        """
+        if not self._catch_ups.guard.passes(self._context, events):
+            self.stop()
+            self._on_foreign()
+            return 0
         if self._thread_id is not None:
             events = [event for event in events if event.address.thread_id == self._thread_id]
         if events:
-            self._outbound.deliver(events)
+            self._outbound.deliver(merge_deltas(events) if merged else events)
         return len(events)
 
     def _become_live(self) -> None:

@@ -37,6 +37,11 @@ class ErrorKind:
         """The WebSocket close code when this ends a connection; 1011 where the row has none."""
         return self.close or _INTERNAL_CLOSE
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the server could not do what it is there for; a planned restart is no failure."""
+        return self.status >= 500 and self.code != "shutting_down"
+
 
 _TABLE = (
     # the request itself

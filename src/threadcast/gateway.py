@@ -76,7 +76,7 @@ class Gateway:
             handshake = self._judge(scope, request_id, refusal)
         except ThreadcastError as error:
             self._services.metrics.refusals.labels(error.code).inc()
-            self._services.metrics.connects.labels("refused").inc()
+            self._services.metrics.count_connect_refused(failed=error.kind.is_failure)
             await _refuse(send, error, request_id)
             return
         await Visit(self._services, self._manager, self.sign_in, handshake).serve(

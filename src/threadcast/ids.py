@@ -205,6 +205,29 @@ class UnifiedIdGenerator:
         return f"{prefix}_{_SEQUENCE.next_stem()}_{_random_of(random_length)}"
 
     @staticmethod
+    def rebuild_context_ids(
+        operation: str, timestamp_ms: int, counter: int, random: str
+    ) -> ContextIds:
+        """Put the set of these parts together; the same parts give the same ids.
+
+        For whoever must arrive at the same ids again, as a migration must. Nothing here makes two
+        sets differ but the parts themselves.
+
+        Args:
+            operation: what for, `[a-z][a-z0-9_]*`, 1..64 characters.
+            timestamp_ms: milliseconds since the epoch, 13 digits.
+            counter: 0 to 12 digits.
+            random: eight hex digits, lower case.
+
+        Raises:
+            ValueError: the parts do not make ids.
+        """
+        stem = f"{operation}_{timestamp_ms}_{counter}_{random}"
+        if problem := id_problem("thread_" + stem, "thread"):
+            raise ValueError(f"the parts make no ids: {problem}")
+        return ContextIds("thread_" + stem, "run_" + stem, "req_" + stem)
+
+    @staticmethod
     def parse_id(text: object) -> ParsedId | None:
         """Take an id apart, or None if the text is not an id as a whole.
 

@@ -17,9 +17,11 @@ from .checks import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError
+from .ids import UnifiedIdGenerator
 from .journal import Journal
 from .metrics import Metrics
 from .rates import BucketPerKey, rate_limited
+from .session import AliasUsed
 from .settings import Settings
 from .units import Ingested, IngestEvents
 from .wire.external_event import ExternalEvent, read_external_event
@@ -43,6 +45,7 @@ class Ingestion:
         settings: the limits.
         clock: for the rates.
         metrics: is told what became of every event.
+        on_alias_used: is told of every event that names a thread by an older id, and is stored.
         refuse: is called with the reason for events beyond their rate.
     """
 
@@ -52,12 +55,15 @@ class Ingestion:
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
+        *,
+        on_alias_used: AliasUsed,
         refuse: Refuse = always,
     ) -> None:
         self._refuse = refuse
         self.journal = journal
         self.settings = settings
         self.metrics = metrics
+        self.on_alias_used = on_alias_used
         self._clock = clock
         self._rates = BucketPerKey(settings.ingest_events_per_s, settings.ingest_events_burst)
         self._under_way = 0
@@ -225,8 +231,14 @@ class IngestRequest:
             self._stop(events[0][0], error)
             return
         self._users.add(user_id)
-        for (index, _), result in zip(events, results, strict=True):
+        for (index, event), result in zip(events, results, strict=True):
             self._note(index, result)
+            if isinstance(result, Ingested) and not result.duplicate:
+                self._note_older_id(unit.context, event.thread_id)
+
+    def _note_older_id(self, context: UserExecutionContext, thread_id: str | None) -> None:
+        if thread_id is not None and not UnifiedIdGenerator.is_valid_id(thread_id, "thread"):
+            self._ingestion.on_alias_used(context, thread_id, "ingest")
 
     def _note(self, index: int, result: Ingested | ThreadcastError) -> None:
         noted = _result(index, result)

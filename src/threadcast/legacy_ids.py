@@ -1,15 +1,27 @@
-"""The shapes of ids that older systems made: recognised and named, never made here.
+"""The ids that older systems made: recognised and named, never made here.
 
-A store uses the name to say "this is a legacy id, migrate it" instead of "this is no id". This
-module reads text only; it may not know current ids, stores or aliases, and it may not import any
-other module. No current id has one of these shapes.
+The one rule for a text that is to name a thread. At an entrance the first line that fits counts:
+
+1. an id of today of kind `thread`: looked up;
+2. an id of today of another kind: `bad_id` that names both kinds;
+3. a known older shape (`legacy_kind`): resolved for the user who has it as an alias, for all others
+   `legacy_id`, which names the migration;
+4. a plain text (`is_plain`): resolved as an alias as well, where the store has aliases of no known
+   shape at all, else `bad_id`;
+5. all else: `bad_id`, and no store is asked.
+
+A migration (`migrated_ids`) is wider: it takes any printable text that is no id of today, for no
+conversation should be lost. A thread whose older id is neither 3 nor 4 has its new id only.
+
+This module reads text only; it may not know current ids, stores or aliases, and it may not import
+any other module. No current id has one of the shapes of `legacy_kind`.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["LEGACY_ID_MAX_CHARACTERS", "legacy_kind"]
+__all__ = ["LEGACY_ID_MAX_CHARACTERS", "is_plain", "legacy_kind", "may_be_legacy"]
 
 LEGACY_ID_MAX_CHARACTERS = 300
 """Longest text that can be a legacy id: a user id of 255 characters and what was put after it."""
@@ -31,7 +43,12 @@ _SHAPES = tuple(
         ("ws_connection", f"ws_{_USER}{{1,8}}_{_S}_{_HEX}{{8}}"),
         ("user_request", f"{_USER}{{1,255}}_req_{_HEX}{{12}}_{_HEX}{{8}}"),
         ("other", f"[a-z][a-z0-9]{{0,31}}(?:-[a-z0-9]{{1,32}}){{0,7}}-(?:{_HEX}{{8}}|{_MS})"),
+        ("other", "thread_[A-Za-z0-9]{24}"),  # threads of a well-known hosted assistants API
     )
+)
+# What begins like an id of today and is none is a mistake; it is not looked for among older ids.
+_PLAIN = re.compile(
+    r"(?!(?i:thread|run|req|feed|ws_conn)_)[A-Za-z0-9][A-Za-z0-9._~:@+=-]*", re.ASCII
 )
 
 
@@ -47,8 +64,25 @@ def legacy_kind(text: object) -> str | None:
         `websocket_factory` (`websocket_factory_<ms>`), `session` (`session_<ms>`), `request`
         (`req_<hex12>`), `uuid` (a bare one, with or without hyphens), `ws_connection`
         (`ws_<user8>_<s>_<hex8>`), `user_request` (`<user>_req_<hex12>_<hex8>`), `other` (words
-        joined by hyphens that end in `-<hex8>` or `-<ms>`), or None: current ids and all else.
+        joined by hyphens that end in `-<hex8>` or `-<ms>`; `thread_` and 24 letters and digits),
+        or None: current ids and all else.
     """
     if type(text) is not str or len(text) > LEGACY_ID_MAX_CHARACTERS:
         return None
     return next((name for name, shape in _SHAPES if shape.fullmatch(text)), None)
+
+
+def is_plain(text: object) -> bool:
+    """Whether a text of no known shape may be an older id at an entrance.
+
+    It begins with a letter or a digit, and goes on with these and `. _ ~ : @ + = -` (all ASCII), to
+    at most `LEGACY_ID_MAX_CHARACTERS`. What begins with the prefix of an id of today, in any case,
+    is not plain. Total: any input of any type, no exception.
+    """
+    fits = type(text) is str and len(text) <= LEGACY_ID_MAX_CHARACTERS
+    return fits and _PLAIN.fullmatch(str(text)) is not None
+
+
+def may_be_legacy(text: object) -> bool:
+    """Whether a text that is no id of today may be an older one at an entrance (rules 3 and 4)."""
+    return legacy_kind(text) is not None or is_plain(text)

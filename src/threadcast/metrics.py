@@ -15,6 +15,15 @@ from prometheus_client.registry import Collector
 _LATENCY_BUCKETS_S = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
+CLOSED_SETS: dict[str, tuple[str, ...]] = {
+    "connects": ("accepted", "refused", "failed"),
+    "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
+    "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
+    "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
+    "take_overs": ("requeued", "ended"),
+}
+"""The label's values of these counters. They begin at 0: a rate needs a value before the first."""
+
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -46,6 +55,19 @@ class Metrics:
         self._checks()
         self._journal()
         self._runs()
+        self._alerts()
+        for name, values in CLOSED_SETS.items():
+            for value in values:
+                getattr(self, name).labels(value)
+
+    def count_connect_refused(self, *, failed: bool) -> None:
+        """Count an attempt that did not succeed.
+
+        Args:
+            failed: the server is at fault and not the client; such attempts count against
+                connect success.
+        """
+        self.connects.labels("failed" if failed else "refused").inc()
 
     def _connections(self) -> None:
         self.connections = Gauge(
@@ -71,6 +93,10 @@ class Metrics:
             "threadcast_lags", "Times a reader became too slow to be pushed to.",
             registry=self.registry,
         )  # fmt: skip
+        self.oldest_catch_up_seconds = Gauge(
+            "threadcast_oldest_catch_up_seconds",
+            "For how long the longest catch-up under way has been.", registry=self.registry,
+        )  # fmt: skip
         self.foreign_deliveries = Counter(
             "threadcast_foreign_deliveries", "Events stopped before another user's connection.",
             registry=self.registry,
@@ -78,6 +104,10 @@ class Metrics:
         self.thread_lookups_failed = Counter(
             "threadcast_thread_lookups_failed", "Thread lookups that failed, by reason.",
             ["reason"], registry=self.registry,
+        )  # fmt: skip
+        self.legacy_id_uses = Counter(
+            "threadcast_legacy_id_uses", "Older ids that led to a thread, by entrance.",
+            ["entrance"], registry=self.registry,
         )  # fmt: skip
 
     def _consistency(self) -> None:
@@ -151,6 +181,16 @@ class Metrics:
         self.loop_blocked_seconds = Histogram(
             "threadcast_loop_blocked_seconds", "Times for which the event loop was held.",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
+        )  # fmt: skip
+
+    def _alerts(self) -> None:
+        self.alerts_firing = Gauge(
+            "threadcast_alerts_firing", "1 while an alert's rule fires, else 0.",
+            ["rule", "severity"], registry=self.registry,
+        )  # fmt: skip
+        self.alert_notifications = Counter(
+            "threadcast_alert_notifications", "Notifications to each sink, by what became of them.",
+            ["sink", "outcome"], registry=self.registry,
         )  # fmt: skip
 
     def exposition(self) -> bytes:

@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from .agent import Agent
+from .alerts.rules import thresholds
+from .alerts.watch import AlertWatch
+from .alias_uses import AliasUses
 from .auth.authenticator import Authenticator
 from .bus import Bus, LocalBus
 from .clock import Clock, SystemClock
@@ -21,6 +24,8 @@ from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
 from .cursor import CatchUps
+from .delivery_guard import DeliveryGuard
+from .errors import ThreadcastError
 from .gateway import Gateway
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
@@ -89,6 +94,7 @@ class Node:
             reader_count=settings.store_readers,
         )
         self.bus = bus or LocalBus()
+        self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording(
             ThreadIDConsistencyTracker(
@@ -117,20 +123,26 @@ class Node:
             queue_max_units=settings.append_queue_max_units,
             tracing=self.tracing,
         )
+        self.alias_uses = AliasUses(self.journal, self.clock, self.metrics)
         self.sessions = RequestScopedSessionFactory(
             self.store,
             id_validation=settings.id_validation,
             on_lookup_failed=self._count_failed_lookup,
+            on_alias_used=self.alias_uses.used,
         )
+        self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
+            self.guard,
+            self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
         )
         self.manager = WebSocketManager(
             self.store,
             self.metrics,
+            self.guard,
             policy=settings.connection_limit_policy,
             max_connections=settings.max_connections,
             disconnect_grace_s=settings.disconnect_grace_s,
@@ -152,7 +164,11 @@ class Node:
             tracing=self.tracing,
         )
         self.sweeper = Sweeper.from_settings(
-            self.settings, journal=self.journal, clock=self.clock, metrics=self.metrics
+            self.settings,
+            journal=self.journal,
+            clock=self.clock,
+            metrics=self.metrics,
+            alias_uses=self.alias_uses,
         )
         self.watchdog = Watchdog(self.metrics)
 
@@ -167,7 +183,12 @@ class Node:
             run_limit=self.checks.runs,
         )
         self.ingestion = Ingestion(
-            self.journal, settings, self.clock, self.metrics, self.checks.rates.refuse
+            self.journal,
+            settings,
+            self.clock,
+            self.metrics,
+            on_alias_used=self.alias_uses.used,
+            refuse=self.checks.rates.refuse,
         )
         self.id_statistics = ValidationStatistics(self._count_violation)
         self.metrics.id_checks.source = lambda: self.id_statistics.requests
@@ -222,6 +243,7 @@ class Node:
             task.add_done_callback(self._pillar_ended)
             self._pillars.append(task)
         self.watchdog.start()
+        self.alerts.start()
 
     def take_settings(self, wanted: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.
@@ -243,6 +265,8 @@ class Node:
         self.consistency.switch(
             on=settings.track_consistency, sample=settings.track_consistency_sample
         )
+        self.alerts.enabled = settings.alerts
+        self.alerts.thresholds = thresholds(settings.alert_thresholds)
         self.gateway.sign_in.take_settings(settings)
         self.manager.limit(
             policy=settings.connection_limit_policy, max_connections=settings.max_connections
@@ -274,6 +298,7 @@ class Node:
         await self.runner.drain(self.settings.drain_s)
         try:
             async with asyncio.timeout(_FLUSH_MAX_S):
+                await self._flush_alias_uses()
                 await self.journal.drained()
         except TimeoutError:
             log.error("appends were still waiting when the server stopped")
@@ -288,6 +313,7 @@ class Node:
         """Drain, end every task and close the store; idempotent."""
         await self.drain()
         self.watchdog.stop()
+        await self.alerts.close()
         await self.tasks.close()
         await self.catch_ups.close()
         for task in reversed(self._pillars):
@@ -297,6 +323,12 @@ class Node:
         await self.authenticator.aclose()
         await self.bus.close()
         await self.store.close()
+
+    async def _flush_alias_uses(self) -> None:
+        try:
+            await self.alias_uses.flush()
+        except ThreadcastError as error:
+            log.warning("the last uses of older ids were not stored: %s", error)
 
     def _count_failed_lookup(self, reason: str) -> None:
         self.metrics.thread_lookups_failed.labels(reason).inc()

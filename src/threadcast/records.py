@@ -30,7 +30,8 @@ class JournalHead:
 class ThreadRow:
     """A thread as its owner sees it. Times are seconds since the epoch.
 
-    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`. `preview` is
+    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`. The times of
+    an imported thread are the older system's, `updated_at` until its first event here. `preview` is
     how its first message begins: without white space before it, up to a NUL, at most 80 characters;
     None while the journal has no message of it.
     """
@@ -77,3 +78,22 @@ class InputRow:
     expires_at: float
     answered: bool
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AliasFacts:
+    """How much the aliases of all users are still needed. Times are seconds since the epoch.
+
+    Attributes:
+        total: so many older ids resolve.
+        used: so many of them were used at least once.
+        uses: how often, all together.
+        last_used_at: the last use of any; None when there was none.
+        used_within_days: so many were used within the last 1, 7, 30 and 90 days.
+    """
+
+    total: int
+    used: int
+    uses: int
+    last_used_at: float | None
+    used_within_days: dict[int, int]

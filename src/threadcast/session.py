@@ -11,19 +11,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from .agent import SearchHit
 from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .events import JournalEvent
 from .ids import id_problem
-from .legacy_ids import legacy_kind
+from .legacy_ids import is_plain, legacy_kind
 from .records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from .settings import CheckMode
 from .store import Store, StoreSession
 
 __all__ = [
+    "Entrance",
     "JournalRepository",
     "MessageRepository",
     "RequestScopedSession",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 LookupFailed = Callable[[str], None]
+Entrance = Literal["http", "websocket", "sse", "ingest", "library"]
+AliasUsed = Callable[[UserExecutionContext, str, Entrance], None]
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,8 @@ class RequestScopedSessionFactory:
             the store; `off` asks the store.
         on_lookup_failed: is called with the error code of every thread lookup that fails, so that
             they can be counted; must not raise.
+        on_alias_used: is called with the context, the older id and the entrance whenever an older
+            id has led to a thread; must not raise.
     """
 
     def __init__(
@@ -54,22 +59,30 @@ class RequestScopedSessionFactory:
         *,
         id_validation: CheckMode = "enforce",
         on_lookup_failed: LookupFailed | None = None,
+        on_alias_used: AliasUsed | None = None,
     ) -> None:
         self._store = store
         self.id_validation: CheckMode = id_validation
         self._on_lookup_failed = on_lookup_failed
+        self._on_alias_used = on_alias_used
 
     @asynccontextmanager
-    async def open(self, context: UserExecutionContext) -> AsyncIterator[RequestScopedSession]:
+    async def open(
+        self, context: UserExecutionContext, *, entrance: Entrance = "library"
+    ) -> AsyncIterator[RequestScopedSession]:
         """A session for this context, to be used by this task only, closed on leaving the block.
 
         Nothing is acquired before the first read. All reads see one snapshot, so keep it short.
+
+        Args:
+            context: whose rows are read.
+            entrance: where the ids that are looked up came in.
         """
         guard = _Guard(self._store.session(context))
+        check = _IdCheck(self.id_validation, plain_too=self._store.has_plain_aliases)
+        lookups = _Lookups(context, entrance, self._on_lookup_failed, self._on_alias_used)
         try:
-            yield RequestScopedSession(
-                context, guard, self.id_validation, self._on_lookup_failed or _ignore
-            )
+            yield RequestScopedSession(context, guard, check, lookups)
         finally:
             await guard.close()
 
@@ -107,8 +120,31 @@ def _name(task: asyncio.Task[Any] | None) -> str:
     return "(none)" if task is None else repr(task.get_name())
 
 
-def _ignore(_: str) -> None:
-    """Nobody counts."""
+class _Lookups:
+    """Counts what becomes of the thread lookups of one session."""
+
+    def __init__(
+        self,
+        context: UserExecutionContext,
+        entrance: Entrance,
+        on_failed: LookupFailed | None,
+        on_alias_used: AliasUsed | None,
+    ) -> None:
+        self._context = context
+        self._entrance: Entrance = entrance
+        self._on_failed = on_failed
+        self._on_alias_used = on_alias_used
+
+    def found(self, named: str, thread: ThreadRow) -> None:
+        """A thread was found; by an older id, when it has another one now."""
+        if named != thread.thread_id and self._on_alias_used is not None:
+            self._on_alias_used(self._context, named, self._entrance)
+
+    def failed(self, error: ThreadcastError) -> None:
+        """A lookup ended with this error."""
+        codes = ("bad_id", "legacy_id", "not_found")
+        if error.code in codes and self._on_failed is not None:
+            self._on_failed(error.code)
 
 
 class RequestScopedSession:
@@ -123,22 +159,22 @@ class RequestScopedSession:
         self,
         context: UserExecutionContext,
         guard: _Guard,
-        id_validation: CheckMode,
-        on_lookup_failed: LookupFailed,
+        check: _IdCheck,
+        lookups: _Lookups,
     ) -> None:
-        check = _IdCheck(id_validation)
         self.context = context
-        self.threads = ThreadRepository(guard, check, on_lookup_failed)
+        self.threads = ThreadRepository(guard, check, lookups)
         self.runs = RunRepository(guard, check)
         self.messages = MessageRepository(guard, check)
         self.journal = JournalRepository(guard, check)
 
 
 class _IdCheck:
-    """Says what is wrong with an id, as strictly as it is told."""
+    """Says what is wrong with an id, as strictly as it is told; see `legacy_ids` for the rule."""
 
-    def __init__(self, mode: CheckMode) -> None:
+    def __init__(self, mode: CheckMode, *, plain_too: bool) -> None:
         self._mode = mode
+        self._plain_too = plain_too
 
     def refuse(self, text: str, kind: str) -> None:
         """Refuse what is no id of this kind.
@@ -153,28 +189,37 @@ class _IdCheck:
             raise ThreadcastError("bad_id", problem)
         log.warning("an id would be refused: %s", problem)
 
-    def refuse_thread(self, text: str) -> bool:
-        """Refuse what is neither a thread id nor a legacy id; whether it is a legacy one.
+    def refuse_thread(self, text: str) -> None:
+        """Refuse what cannot be the id of a thread, not even an older one.
 
         Raises:
             ThreadcastError: `bad_id`.
         """
-        if legacy_kind(text) is not None:
-            return True
-        self.refuse(text, "thread")
-        return False
+        if legacy_kind(text) is None and not (self._plain_too and is_plain(text)):
+            self.refuse(text, "thread")
+
+    def not_found(self, text: str) -> ThreadcastError:
+        """What to say when the user has no thread of this id, which was not refused."""
+        if kind := legacy_kind(text):
+            return ThreadcastError(
+                "legacy_id",
+                f"a legacy id ({kind}): it is no alias of a thread of this user;"
+                " migrate the thread first (threadcast migrate-ids)",
+            )
+        problem = id_problem(text, "thread") if self._mode == "enforce" else None
+        return ThreadcastError("not_found" if problem is None else "bad_id", problem)
 
 
 class ThreadRepository:
     """The user's threads."""
 
-    def __init__(self, guard: _Guard, check: _IdCheck, on_lookup_failed: LookupFailed) -> None:
+    def __init__(self, guard: _Guard, check: _IdCheck, lookups: _Lookups) -> None:
         self._guard = guard
         self._check = check
-        self._on_lookup_failed = on_lookup_failed
+        self._lookups = lookups
 
     async def get_by_id(self, thread_id: str) -> ThreadRow:
-        """The thread of this id, or of this legacy id when it was migrated.
+        """The thread of this id, or of this older id when it is an alias of the user's.
 
         Raises:
             ThreadcastError: `bad_id`, it is no thread id, found before any query; `legacy_id`, it
@@ -183,13 +228,14 @@ class ThreadRepository:
         """
         session = self._guard.use()
         try:
-            is_legacy = self._check.refuse_thread(thread_id)
+            self._check.refuse_thread(thread_id)
             thread = await session.thread(thread_id)
             if thread is None:
-                raise _legacy_id(thread_id) if is_legacy else ThreadcastError("not_found")
+                raise self._check.not_found(thread_id)
         except ThreadcastError as error:
-            self._count(error)
+            self._lookups.failed(error)
             raise
+        self._lookups.found(thread_id, thread)
         return thread
 
     async def get_by_run_id(self, run_id: str) -> ThreadRow:
@@ -206,7 +252,7 @@ class ThreadRepository:
             if thread is None:
                 raise ThreadcastError("not_found")
         except ThreadcastError as error:
-            self._count(error)
+            self._lookups.failed(error)
             raise
         return thread
 
@@ -218,19 +264,6 @@ class ThreadRepository:
             before: only threads with a `last_seq` below this.
         """
         return await self._guard.use().threads(limit=limit, before=before)
-
-    def _count(self, error: ThreadcastError) -> None:
-        if error.code in ("bad_id", "legacy_id", "not_found"):
-            self._on_lookup_failed(error.code)
-
-
-def _legacy_id(thread_id: str) -> ThreadcastError:
-    kind = legacy_kind(thread_id)
-    return ThreadcastError(
-        "legacy_id",
-        f"a legacy id ({kind}): ids of older systems are not accepted here;"
-        " migrate the thread first",
-    )
 
 
 class RunRepository:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from .agent import SearchHit
 from .context import UserExecutionContext
 from .events import JournalEvent
-from .records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from .records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from .units import (
     Outcome,
     Unit,
@@ -125,6 +125,22 @@ class Store(Protocol):
 
     async def facts(self) -> dict[str, str]:
         """What an operator should know: product, version, durability settings, sizes."""
+        ...
+
+    async def alias_facts(self, *, now: float) -> AliasFacts:
+        """How much the aliases of older ids are still needed; may be asked of a store in use.
+
+        Args:
+            now: wall time, seconds since the epoch.
+
+        Raises:
+            ConfigurationError: the database is too old to know.
+        """
+        ...
+
+    @property
+    def has_plain_aliases(self) -> bool:
+        """Whether there may be aliases of no known shape (see `legacy_ids`); False when closed."""
         ...
 
     @property

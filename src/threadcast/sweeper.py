@@ -12,6 +12,7 @@ import logging
 from collections.abc import Coroutine, Iterator
 from typing import Any, Self
 
+from .alias_uses import AliasUses
 from .clock import Clock
 from .errors import ThreadcastError
 from .journal import Journal
@@ -37,6 +38,7 @@ class Sweeper:
         journal: does the work, between everybody else's.
         clock: wall time for ages, monotonic time for the pace.
         metrics: is told of take-overs.
+        alias_uses: is stored when it cleans up.
         attempts_max: a run that was attempted so often is not tried again.
         compact_after_s: deltas go when their run has ended so many seconds ago.
         retention_s: events go so many seconds after their commit; None keeps them.
@@ -49,6 +51,7 @@ class Sweeper:
         journal: Journal,
         clock: Clock,
         metrics: Metrics,
+        alias_uses: AliasUses,
         *,
         attempts_max: int,
         compact_after_s: float,
@@ -57,6 +60,7 @@ class Sweeper:
         self._journal = journal
         self._clock = clock
         self._metrics = metrics
+        self._alias_uses = alias_uses
         self._attempts_max = attempts_max
         self._compact_after_s = compact_after_s
         self._retention_s = retention_s
@@ -64,13 +68,20 @@ class Sweeper:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, journal: Journal, clock: Clock, metrics: Metrics
+        cls,
+        settings: Settings,
+        *,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        alias_uses: AliasUses,
     ) -> Self:
         """A sweeper with the ages that the settings give."""
         return cls(
             journal,
             clock,
             metrics,
+            alias_uses,
             attempts_max=settings.attempts_max,
             compact_after_s=settings.compact_after_s,
             retention_s=settings.retention_s,
@@ -88,6 +99,7 @@ class Sweeper:
         if self._clock.monotonic() < self._clean_at:
             return
         self._clean_at = self._clock.monotonic() + _CLEAN_EVERY_S
+        await self._try_to("store uses of older ids", self._alias_uses.flush())
         for sweep in self._due():
             await self._try_to(sweep.what, self._clean(sweep))
 

@@ -90,6 +90,7 @@ class Visit:
         self._state = AsyncConnectionStateManager()
         self._task = asyncio.current_task()
         self._aborted = False
+        self._counted = False
         self._closing: asyncio.Task[None] | None = None
         self._user_id = ""
 
@@ -120,12 +121,14 @@ class Visit:
             if not self._aborted:
                 raise
         except ThreadcastError as error:
-            self._services.metrics.connects.labels("refused").inc()
+            self._count_refused(error)
             self._end(outbound, close, error)
         except Exception:  # the connection edge: log, count, close
             log.exception("a connection failed")
-            self._services.metrics.refusals.labels("internal").inc()
-            self._end(outbound, close, ThreadcastError("internal"))
+            internal = ThreadcastError("internal")
+            self._services.metrics.refusals.labels(internal.code).inc()
+            self._count_refused(internal)
+            self._end(outbound, close, internal)
         finally:
             self._state.move(ConnectionState.CLOSED)
         if self._closing is not None:  # a server cuts the connection when its application returns
@@ -162,6 +165,7 @@ class Visit:
         handler = CommandHandler(connection)
         try:
             await connection.open()
+            self._counted = True
             self._services.metrics.connects.labels("accepted").inc()
             await _listen(handler, receive)
         finally:
@@ -207,6 +211,12 @@ class Visit:
 
     async def _verified(self, token: str) -> Identity:
         return await self._sign_in.verify(token, self._handshake.address)
+
+    def _count_refused(self, error: ThreadcastError) -> None:
+        """An attempt is counted once: what ends a connection later was no failed connect."""
+        if not self._counted:
+            self._counted = True
+            self._services.metrics.count_connect_refused(failed=error.kind.is_failure)
 
     def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()

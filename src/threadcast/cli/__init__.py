@@ -28,6 +28,10 @@ COMMANDS = {
         "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
     ),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
+    "migrate-ids": LazyCommand(
+        "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."
+    ),
+    "alerts": LazyCommand("threadcast.cli.alerts:command", "Show and try the rules of alerts."),
     "audit": LazyCommand("threadcast.cli.audit:command", "Find drift in Python code."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),
 }

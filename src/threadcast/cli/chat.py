@@ -136,6 +136,7 @@ async def _history(snapshots: Snapshots, transcript: Transcript) -> Cursor:
             raise
         text = f"there is no thread {transcript.thread_id}"
         raise exits.CommandFailed(text, exits.USAGE) from None
+    transcript.thread_id = page.thread_id or transcript.thread_id
     transcript.history(page.messages)
     return Cursor(page.seq)
 

@@ -25,6 +25,7 @@ _METAVARS = {
     Kind.NUMBER: "N",
     Kind.LIST: "TEXT[,TEXT]",
     Kind.LIMITS: "NAME=N[,NAME=N]",
+    Kind.NUMBERS: "NAME=N[,NAME=N]",
 }
 _UNIT_METAVARS = {"s": "SECONDS", "bytes": "BYTES"}
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..ids import id_kind, id_problem
-from ..legacy_ids import legacy_kind
+from ..legacy_ids import may_be_legacy
 from .printing import printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -36,8 +36,12 @@ def read_thread_id(
     Raises:
         click.UsageError: it is neither; the message has the form of a thread's id.
     """
-    if text is None or id_problem(text, "thread") is None or legacy_kind(text) is not None:
+    if text is None or id_problem(text, "thread") is None or _may_be_older(text):
         return text
     kind = id_kind(text)
     came = f"a {kind} id" if kind else f'"{printable(text[:_SHOWN_MAX_CHARACTERS])}"'
     raise click.UsageError(f"--thread: got {came}, expected a thread's id, {_FORM}")
+
+
+def _may_be_older(text: str) -> bool:
+    return id_kind(text) is None and may_be_legacy(text)

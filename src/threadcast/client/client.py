@@ -330,7 +330,8 @@ def connect(
             `ThreadcastError` of the callable counts as a connection that failed.
         after: the last seq that the reader has; None starts at the head, 0 at the beginning.
         feed, at: the other parts of an earlier `Client.cursor`.
-        thread_id: only this thread's events; None means all.
+        thread_id: only this thread's events; None means all. It may be the id that the thread had
+            in an older system; its events carry the present one.
         on_state: called at every change of `Client.state`, on the event loop; must not block.
         first_attempts: give up after so many failed attempts to get the first connection; None
             means never.

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from types import TracebackType
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx2
 import msgspec
 
 from ..consistency.report import ConsistencyReport
 from ..errors import ERRORS, ThreadcastError
+from ..ids import UnifiedIdGenerator
+from ..legacy_ids import may_be_legacy
 from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
 from .endpoint import Endpoint, endpoint_of
 from .refusal import is_elsewhere, no_server, read_problem
@@ -195,11 +198,11 @@ def _page(limit: int, before: str | None) -> dict[str, str | int]:
 
 
 def _segment(text: str) -> str:
-    """An id as one part of a path; no id, not even an older system's, has other characters.
+    """An id as one part of a path.
 
     Raises:
-        ThreadcastError: `bad_id`.
+        ThreadcastError: `bad_id`, it is neither an id of today nor may it be an older system's.
     """
-    if not text or not text.isascii() or not text.replace("_", "").replace("-", "").isalnum():
-        raise ThreadcastError("bad_id", "expected an id of letters, digits, dashes and underscores")
-    return text
+    if not (UnifiedIdGenerator.is_valid_id(text) or may_be_legacy(text)):
+        raise ThreadcastError("bad_id", "expected an id, of today or of an older system")
+    return quote(text, safe="")

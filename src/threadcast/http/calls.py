@@ -22,7 +22,7 @@ from ..context import UserExecutionContext
 from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..records import RunRow
-from ..session import RequestScopedSession
+from ..session import Entrance, RequestScopedSession
 from .paging import PageTokens
 from .requests import read_object, read_optional_object
 
@@ -71,9 +71,11 @@ class UserCall(Call):
     context: UserExecutionContext
     trace: ConsistencyTrace | None
 
-    def session(self) -> AbstractAsyncContextManager[RequestScopedSession]:
+    def session(
+        self, entrance: Entrance = "http"
+    ) -> AbstractAsyncContextManager[RequestScopedSession]:
         """A session for what this user may read."""
-        return self.node.sessions.open(self.context)
+        return self.node.sessions.open(self.context, entrance=entrance)
 
     def in_thread(self, thread_id: str) -> UserExecutionContext:
         """The context for a fresh run, or an act, in a thread that the store has."""

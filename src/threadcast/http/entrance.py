@@ -67,6 +67,22 @@ class ForUser:
 
 
 @dataclass(frozen=True, slots=True)
+class ForReader:
+    """A handler that connects a known user's reader: what refuses it is a refused connect."""
+
+    operation: str
+    handler: UserHandler
+
+    async def run(self, call: Call) -> ASGIApp:
+        """Find out whose reader it is, and answer."""
+        try:
+            return await self.handler(await call.identify(self.operation))
+        except ThreadcastError as error:
+            call.node.metrics.count_connect_refused(failed=error.kind.is_failure)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
 class ForScope:
     """A handler for credentials that carry one of these scopes: operators, other services."""
 
@@ -82,7 +98,7 @@ class ForScope:
         return await self.handler(user)
 
 
-Method = ForAnyone | ForUser | ForScope
+Method = ForAnyone | ForUser | ForReader | ForScope
 Methods = Mapping[str, Method]
 
 

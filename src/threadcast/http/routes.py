@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..node import Node
 from . import (
+    alerts,
     connections,
     consistency,
     ingest,
@@ -18,7 +19,7 @@ from . import (
     threads,
     validation,
 )
-from .entrance import Entrance, ForAnyone, ForScope, ForUser, Method, Resource
+from .entrance import Entrance, ForAnyone, ForReader, ForScope, ForUser, Method, Resource
 
 
 def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
@@ -55,7 +56,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/v1/runs/{run_id}", GET=ForUser("http", runs.get_run)),
         at("/v1/runs/{run_id}/cancel", POST=ForUser("http", runs.cancel_run)),
         at("/v1/runs/{run_id}/respond", POST=ForUser("http", runs.respond)),
-        at("/v1/events", GET=ForUser("connect", sse.stream_events)),
+        at("/v1/events", GET=ForReader("connect", sse.stream_events)),
         at("/v1/ingest", POST=ForScope(("ingest",), "ingest", ingest.ingest_events)),
         at("/v1/connections", GET=ForUser("http", connections.list_connections)),
         at(
@@ -67,6 +68,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/readyz", GET=ForAnyone(operations.readiness)),
         at("/metrics", GET=ForAnyone(operations.metrics)),
         at("/ops/validation", GET=ForScope(("ops",), "ops", validation.get_validation)),
+        at("/ops/alerts", GET=ForScope(("ops",), "ops", alerts.get_alerts)),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
         at(

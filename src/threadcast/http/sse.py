@@ -53,7 +53,7 @@ async def _wanted_position(call: UserCall) -> Position:
         feed, after = read_event_id(last_event_id)
     thread_id = query.get("thread_id")
     if thread_id is not None:
-        async with call.session() as session:
+        async with call.session("sse") as session:
             thread_id = (await session.threads.get_by_id(thread_id)).thread_id
     return position_of(after=after, feed=feed, at=None, thread_id=thread_id)
 
@@ -138,8 +138,8 @@ class EventStream:
         try:
             if await self._live(connection, outbound, receive):
                 await self._finish(outbound, send)
-        except ThreadcastError:
-            services.metrics.connects.labels("refused").inc()
+        except ThreadcastError as error:
+            services.metrics.count_connect_refused(failed=error.kind.is_failure)
             raise
         finally:
             await outbound.close()

@@ -100,7 +100,9 @@ async def list_messages(call: UserCall) -> ASGIApp:
     page = rows[-limit:]
     following = call.pages.make(user_id, what, page[0].seq) if len(rows) > limit else None
     messages = [_message(row) for row in page]
-    return json_answer(MessagePage(seq=head.head, messages=messages, next=following))
+    return json_answer(
+        MessagePage(seq=head.head, messages=messages, next=following, thread_id=thread.thread_id)
+    )
 
 
 async def send_message(call: UserCall) -> ASGIApp:
@@ -152,13 +154,19 @@ async def list_events(call: UserCall) -> ASGIApp:
         thread = await session.threads.get_by_id(call.request.path_params["thread_id"])
         page_bytes = call.node.settings.catch_up_page_bytes
         page = await _event_page(
-            session, thread.thread_id, after=after, limit=limit, max_bytes=page_bytes
+            call, session, thread.thread_id, after=after, limit=limit, max_bytes=page_bytes
         )
     return json_answer(page)
 
 
 async def _event_page(
-    session: RequestScopedSession, thread_id: str, *, after: int, limit: int, max_bytes: int
+    call: UserCall,
+    session: RequestScopedSession,
+    thread_id: str,
+    *,
+    after: int,
+    limit: int,
+    max_bytes: int,
 ) -> EventPage:
     head = await session.journal.head()
     if after > head.head:
@@ -167,6 +175,8 @@ async def _event_page(
         raise ThreadcastError("trimmed", f"after: events up to {head.trimmed} are gone")
     read = session.journal.events
     events = await read(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+    if not call.node.guard.passes(call.context, events):
+        raise ThreadcastError("internal")
     last_seq = highest_seq(events)
     beyond = events and await read(last_seq, limit=1, max_bytes=1, thread_id=thread_id)
     return EventPage(

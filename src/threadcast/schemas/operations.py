@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from ..consistency.report import ConsistencyReport
-from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadId
+from ..wire.alert_models import Alerts
+from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadName
 from ..wire.http_models import (
     PAGE_LIMIT_DEFAULT,
     ConnectionList,
@@ -88,7 +89,7 @@ class Operation:
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "thread_id": Parameter("thread_id", "path", ThreadId),
+    "thread_id": Parameter("thread_id", "path", ThreadName),
     "run_id": Parameter("run_id", "path", RunId),
     "connection_id": Parameter(
         "connection_id",
@@ -100,7 +101,7 @@ PARAMETERS: dict[str, Parameter] = {
     "after": Parameter("after", "query", Cursor, 0),
     "stream_after": Parameter("after", "query", Cursor),
     "feed": Parameter("feed", "query", FeedId),
-    "in_thread": Parameter("thread_id", "query", ThreadId),
+    "in_thread": Parameter("thread_id", "query", ThreadName),
     "trace": Parameter(
         "trace",
         "query",
@@ -358,6 +359,13 @@ OPERATIONS: tuple[Operation, ...] = (
         answer="text/plain",
         errors=("not_authenticated", "token_invalid", "forbidden"),
         security="optional",
+    ),
+    Operation(
+        method="get",
+        path="/ops/alerts",
+        operation_id="get_alerts",
+        summary="Read the rules of alerts as they stand; needs the scope `ops`.",
+        answer=Alerts,
     ),
     Operation(
         method="get",

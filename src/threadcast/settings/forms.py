@@ -145,6 +145,19 @@ def jwks_url(text: str) -> Misfit | None:
     return None
 
 
+def webhook_url(text: str) -> Misfit | None:
+    """Where notifications are sent. The whole URL may be a secret, so nothing of it is repeated."""
+    parts = _split(text)
+    expected = "an https URL without user and password"
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return Misfit("text that is no http or https URL", expected)
+    if "@" in parts.netloc:
+        return Misfit("a URL with user or password", expected)
+    if parts.fragment or len(text) > _URL_MAX_CHARACTERS or re.search(r"[\s\x00-\x20]", text):
+        return Misfit("a URL with a fragment or spaces, or a very long one", expected)
+    return None
+
+
 def database_url(text: str) -> Misfit | None:
     """`sqlite:///PATH`; a file, because readers and the writer each open it."""
     scheme = text.partition(":")[0]

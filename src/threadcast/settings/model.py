@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ..alerts.rules import RULES
 from ..checks import CheckMode
 from ..errors import ConfigurationError
 from . import forms
@@ -19,6 +20,11 @@ from .values import check_value
 
 _YEAR_S = 365 * 86_400
 _MIB = 1_048_576
+_THRESHOLDS = {
+    rule.name: (rule.least, rule.most)
+    for rule in RULES
+    if rule.least is not None and rule.most is not None
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +352,51 @@ class Settings:
         metadata=about("Host headers that are not in allowed_hosts.", live=True),
     )
 
+    # alerts
+    alerts: bool = field(
+        default=True,
+        metadata=about("Judge the metrics by rules, and tell the sinks of alerts.", live=True),
+    )
+    alert_sample_s: float = field(
+        default=10.0, metadata=about("Time between two looks at the metrics.", 0.05, 300)
+    )
+    alert_reminder_s: float = field(
+        default=14_400.0,
+        metadata=about("After how long an alert that still fires is told again.", 60, 30 * 86_400),
+    )
+    alert_thresholds: dict[str, float] = field(
+        default_factory=dict,
+        metadata=about(
+            "Thresholds other than the rules' own, by rule: run_success=0.98.",
+            names=_THRESHOLDS,
+            live=True,
+        ),
+    )
+    alert_webhook_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=about("Where alerts are sent as JSON.", form=forms.webhook_url, secret=True),
+    )
+    alert_webhook_secret: str | None = field(
+        default=None,
+        repr=False,
+        metadata=about(
+            "Signs what is sent to alert_webhook_url; at least 32 bytes.",
+            form=forms.secret,
+            secret=True,
+        ),
+    )
+    alert_slack_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=about(
+            "Slack-compatible incoming webhook for alerts.", form=forms.webhook_url, secret=True
+        ),
+    )
+    insecure_allow_http_webhooks: bool = field(
+        default=False, metadata=about("Allow http to webhooks on other machines.")
+    )
+
     def __post_init__(self) -> None:
         check(self)
 
@@ -366,6 +417,7 @@ def check(settings: Settings) -> None:
     _check_algorithms(settings)
     _check_key_set(settings)
     _check_exposure(settings)
+    _check_webhooks(settings)
     _check_limits(settings)
 
 
@@ -448,6 +500,18 @@ def _check_exposure(settings: Settings) -> None:
     if not credential_keys(settings):
         expected = "jwt_secret, jwt_public_key or jwt_jwks_url to be set, or 127.0.0.1"
         raise _refuse(f"got {settings.host}, expected {expected}", "host")
+
+
+def _check_webhooks(settings: Settings) -> None:
+    """What is sent to another machine is encrypted, and a signature has something to sign."""
+    for key in ("alert_webhook_url", "alert_slack_url"):
+        parts = urlsplit(getattr(settings, key) or "https:")
+        plain = parts.scheme != "https" and not forms.is_loopback(parts.hostname or "")
+        if plain and not settings.insecure_allow_http_webhooks:
+            expected = "https, a loopback host, or insecure_allow_http_webhooks = true"
+            raise _refuse(f"got an http URL to another machine, expected {expected}", key)
+    if settings.alert_webhook_secret is not None and settings.alert_webhook_url is None:
+        raise _refuse("got it without alert_webhook_url, expected both", "alert_webhook_secret")
 
 
 _AT_MOST: tuple[tuple[str, float, str], ...] = (

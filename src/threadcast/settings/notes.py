@@ -7,8 +7,8 @@ descriptions. Nothing here reads or checks a value.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from enum import Enum
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -30,6 +30,7 @@ class Kind(Enum):
     FLAG = "flag"
     LIST = "list"
     LIMITS = "limits by name"
+    NUMBERS = "numbers by name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Note:
         least, most: bounds, inclusive, in the key's own unit; None where there is none.
         form: what a text, or each text of a list, must look like.
         choices: the texts that are allowed; empty means all.
+        names: of numbers by name, the names that exist, each with its bounds (inclusive).
         secret: the value is never shown.
         multiline: line breaks are allowed.
         option: the command line's name where it is not made from the key.
@@ -52,6 +54,7 @@ class Note:
     most: float | None = None
     form: Form | None = None
     choices: tuple[str, ...] = ()
+    names: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     secret: bool = False
     multiline: bool = False
     option: str | None = None
@@ -103,6 +106,8 @@ class Setting:
                 return f"a list of {self.texts}"
             case Kind.LIMITS:
                 return f"names with a whole number {self._range()} each"
+            case Kind.NUMBERS:
+                return f"numbers by name; the names are {', '.join(self.note.names)}"
             case Kind.TEXT:
                 return f"one of {', '.join(self.note.choices)}" if self.note.choices else "text"
             case Kind.WHOLE | Kind.NUMBER:
@@ -137,6 +142,7 @@ def about(
     *,
     form: Form | None = None,
     choices: tuple[str, ...] = (),
+    names: Mapping[str, tuple[float, float]] | None = None,
     secret: bool = False,
     multiline: bool = False,
     option: str | None = None,
@@ -149,6 +155,7 @@ def about(
         most=most,
         form=form,
         choices=choices,
+        names=names or {},
         secret=secret,
         multiline=multiline,
         option=option,
@@ -189,6 +196,6 @@ def _kind(hint: object) -> tuple[Kind, bool, tuple[str, ...]]:
         int: Kind.WHOLE,
         float: Kind.NUMBER,
         tuple: Kind.LIST,
-        dict: Kind.LIMITS,
+        dict: Kind.NUMBERS if members[-1:] == (float,) else Kind.LIMITS,
     }
     return kinds[get_origin(hint) or hint], False, ()

@@ -25,6 +25,8 @@ def risks(settings: Settings) -> tuple[str, ...]:
         lines.append('allowed_origins: "*" lets any web page connect with a user\'s credential')
     if settings.insecure_allow_private_jwks:
         lines.append("insecure_allow_private_jwks: keys may come from a private address")
+    if settings.insecure_allow_http_webhooks:
+        lines.append("insecure_allow_http_webhooks: alerts may travel unencrypted")
     lines += [
         f"{key}: {getattr(settings, key)}, {what}"
         for key, what in _UNENFORCED.items()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..suggestions import did_you_mean
 from .forms import quoted
 from .notes import Kind, Setting, Unit
 
@@ -80,7 +81,7 @@ def from_text(setting: Setting, text: str) -> object:
             return word in _TRUE
         case Kind.LIST:
             return _items(text)
-        case Kind.LIMITS:
+        case Kind.LIMITS | Kind.NUMBERS:
             return dict(_limit(setting, item) for item in _items(text))
         case Kind.TEXT:
             return text
@@ -99,6 +100,8 @@ def from_file(setting: Setting, value: object) -> object:
         return tuple(value)
     if setting.kind in (Kind.WHOLE, Kind.NUMBER) and isinstance(value, str):
         return _number(setting, value, unit_needed=True)
+    if setting.kind is Kind.NUMBERS and isinstance(value, dict):
+        return {name: float(one) if type(one) is int else one for name, one in value.items()}
     if setting.kind is Kind.NUMBER and isinstance(value, int) and not isinstance(value, bool):
         return float(value) if abs(value) < 2**63 else value
     return value
@@ -127,6 +130,9 @@ def check_value(setting: Setting, value: object) -> None:
         case (Kind.LIMITS, dict()) if len(value) <= _LIST_MAX_ITEMS:
             for name, limit in value.items():
                 _check_limit(setting, name, limit)
+        case (Kind.NUMBERS, dict()):
+            for name, number in value.items():
+                _check_named(setting, name, number)
         case _:
             raise refusal(setting, described(setting, value))
 
@@ -164,6 +170,19 @@ def _check_limit(setting: Setting, name: object, limit: object) -> None:
     _check_bounds(setting, limit)
 
 
+def _check_named(setting: Setting, name: object, number: object) -> None:
+    names = setting.note.names
+    if not isinstance(name, str) or name not in names:
+        got = f"the unknown name {quoted(name)}" if isinstance(name, str) else "an unusable name"
+        hint = did_you_mean(name, names) if isinstance(name, str) else ""
+        raise refusal(setting, got, f"one of {', '.join(names)}{hint}")
+    least, most = names[name]
+    if isinstance(number, int | float) and type(number) is not bool and least <= number <= most:
+        return
+    expected = f"a number from {least:.15g} to {most:.15g}"
+    raise refusal(setting, f"{described(setting, number)} for {quoted(name)}", expected)
+
+
 def _items(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",")) if text.strip() else ()
 
@@ -184,7 +203,7 @@ def _number(setting: Setting, text: str, *, unit_needed: bool) -> float:
     scales = _SCALES[setting.unit] if setting.unit else {}
     if (written and written not in scales) or (unit_needed and not written):
         raise refusal(setting, described(setting, text))
-    whole = setting.kind is not Kind.NUMBER
+    whole = setting.kind not in (Kind.NUMBER, Kind.NUMBERS)
     if whole and "." not in digits:
         return int(digits) * int(scales.get(written, 1))
     number = float(digits) * scales.get(written, 1)

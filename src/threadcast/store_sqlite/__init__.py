@@ -19,8 +19,11 @@ import msgspec
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
+from ..legacy_ids import legacy_kind
+from ..migration_units import ImportThreads, RenameThreads
+from ..records import AliasFacts
 from ..runs import EXTERNAL_OWNER
-from ..units import Outcome, Unit
+from ..units import AliasThread, Outcome, Unit
 from . import statements
 from .connections import (
     check_header,
@@ -39,7 +42,7 @@ from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
 from .readers import ReaderPool
-from .schema import load_migrations, migrate, version_of
+from .schema import ALIAS_USES_VERSION, load_migrations, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
 
@@ -62,6 +65,8 @@ class SqliteStore:
         known_users_max: how many users' rows the writer remembers by name, >= 1.
         known_runs_max: how many runs' rows the writer remembers by name, >= 1.
         checkpoint_pages: the log is moved into the file when it has so many pages of 4 KiB, >= 1.
+        rehearsal: everything is done in one transaction that ends undone when the store is closed;
+            reads do not see it. The disk must have room for it.
     """
 
     # Every commit is on the disk before it is answered. Not a setting: see promise P1's test.
@@ -79,12 +84,14 @@ class SqliteStore:
         known_users_max: int = 20_000,
         known_runs_max: int = 20_000,
         checkpoint_pages: int = 4_000,
+        rehearsal: bool = False,
     ) -> None:
         self._path = Path(path)
         self._clock = clock
         self._vfs = vfs
         self._create = create
         self._checkpoint_pages = checkpoint_pages
+        self._rehearsal = rehearsal
         self._lock = LockFile(self._path)
         self._known = KnownKeys(known_users_max, known_runs_max)
         self._readers = ReaderPool(
@@ -92,6 +99,7 @@ class SqliteStore:
         )
         self._thread: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
+        self._has_plain_aliases = False
 
     async def open(self) -> None:
         """See `Store.open`.
@@ -131,9 +139,12 @@ class SqliteStore:
             version_of(connection, migrations)
             quick_check(connection, self._path)
             make_durable(connection, synchronous=self.SYNCHRONOUS)
+            if self._rehearsal:
+                connection.execute("BEGIN IMMEDIATE")
             migrate(connection, migrations)
             # The lock says that no other server is alive: whoever held a lease has died.
             connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
+            self._has_plain_aliases = connection.execute(statements.PLAIN_ALIAS).get is not None
             writer = Writer(
                 connection,
                 reopen=self._connect_writer,
@@ -141,6 +152,7 @@ class SqliteStore:
                 clock=self._clock,
                 known=self._known,
                 checkpoint_pages=self._checkpoint_pages,
+                rehearsal=self._rehearsal,
             )
             undo.pop_all()
             return writer
@@ -171,7 +183,10 @@ class SqliteStore:
             thread, lambda: writer.commit(units, now=now)
         )
         thread.submit(writer.maintain)
-        return await answer
+        outcomes = await answer
+        if not self._has_plain_aliases:
+            self._has_plain_aliases = any(map(_makes_plain_alias, units))
+        return outcomes
 
     def session(self, context: UserExecutionContext) -> SqliteSession:
         """See `Store.session`."""
@@ -211,10 +226,42 @@ class SqliteStore:
             "log_bytes": str(_size_of(self._path.with_name(self._path.name + "-wal"))),
         }
 
+    async def alias_facts(self, *, now: float) -> AliasFacts:
+        """See `Store.alias_facts`. The store need not be open."""
+
+        def query(connection: apsw.Connection) -> tuple[Any, ...]:
+            migrations = load_migrations()
+            if version_of(connection, migrations) < ALIAS_USES_VERSION:
+                raise ConfigurationError(
+                    f"{self._path}: no migration and no server of this version has opened it yet"
+                )
+            arguments = (int(now * 1_000_000),)
+            return next(iter(connection.execute(statements.ALIAS_FACTS, arguments)))
+
+        reader = await self._readers.acquire()
+        try:
+            total, used, uses, last_us, *within = await reader.read(query)
+        finally:
+            self._readers.release(reader)
+        last_used_at = None if last_us is None else last_us / 1_000_000
+        ages = dict(zip(statements.ALIAS_AGES_DAYS, within, strict=True))
+        return AliasFacts(total, used, uses, last_used_at, ages)
+
+    @property
+    def has_plain_aliases(self) -> bool:
+        """See `Store.has_plain_aliases`."""
+        return self._writer is not None and self._has_plain_aliases
+
     @property
     def healthy(self) -> bool:
         """See `Store.healthy`."""
         return self._writer is not None and self._writer.healthy
+
+
+def _makes_plain_alias(unit: Unit[Any]) -> bool:
+    if isinstance(unit, AliasThread):
+        return legacy_kind(unit.legacy_id) is None
+    return isinstance(unit, ImportThreads | RenameThreads)
 
 
 def _size_of(path: Path) -> int:

@@ -184,9 +184,15 @@ class Batch:
         self.heads[user] = self._grown[user] = seq
         return events
 
+    def take_seqs(self, user: int, count: int) -> int:
+        """Take the next seqs for events that the caller stores itself; the first of them."""
+        first = self.head(user) + 1
+        self.heads[user] = self._grown[user] = first + count - 1
+        return first
+
     def flush(self) -> None:
         """Store what has gathered, so that statements of this transaction can read it."""
-        if not self._rows:
+        if not self._grown:
             return
         rows, self._rows = self._rows, []
         start = 0

@@ -16,6 +16,8 @@ import apsw
 from ..errors import ConfigurationError
 
 APPLICATION_ID = 0x54435354  # "TCST"
+ALIAS_USES_VERSION = 3
+"""The first schema that counts the uses of aliases."""
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from ..wire.fields import PREVIEW_MAX_CHARACTERS
 
+ALIAS_AGES_DAYS = (1, 7, 30, 90)
+
 _ME = "(SELECT user FROM users WHERE user_id = ?1)"
 
 # Type 3 is `thread_deleted`: all that is left to say about a deleted thread.
@@ -127,3 +129,14 @@ HEADS = """
 SELECT json_group_object(u.user_id, u.head)
 FROM carray(?1) AS c CROSS JOIN users AS u ON u.user_id = c.value
 """
+
+# Not of one user either. ?1: now, in microseconds.
+_USED_WITHIN = " ".join(
+    f", count(*) FILTER (WHERE last_used_us >= ?1 - {days * 86_400_000_000})"
+    for days in ALIAS_AGES_DAYS
+)
+ALIAS_FACTS = f"""
+SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0), max(last_used_us)
+{_USED_WITHIN} FROM thread_aliases
+"""
+PLAIN_ALIAS = "SELECT 1 FROM thread_aliases WHERE known = 0 LIMIT 1"

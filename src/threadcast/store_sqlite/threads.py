@@ -18,6 +18,7 @@ from ..events import (
     ThreadDeleted,
     encode_json,
 )
+from ..legacy_ids import legacy_kind
 from ..units import (
     AliasThread,
     Committed,
@@ -160,7 +161,7 @@ def alias_thread(batch: Batch, unit: AliasThread) -> Outcome:
     if row is not None and row[0] != record.thread:
         return Rejected(ThreadcastError("bad_id", "the legacy id already names another thread"))
     batch.run(
-        "INSERT OR IGNORE INTO thread_aliases (user, legacy_id, thread) VALUES (?, ?, ?)",
-        *(user, unit.legacy_id, record.thread),
+        "INSERT OR IGNORE INTO thread_aliases (user, legacy_id, thread, known) VALUES (?, ?, ?, ?)",
+        *(user, unit.legacy_id, record.thread, legacy_kind(unit.legacy_id) is not None),
     )
     return Committed(None)

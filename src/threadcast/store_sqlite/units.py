@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 
 from ..errors import ThreadcastError
+from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -34,8 +35,10 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .imports import import_threads
 from .ingests import ingest_events
 from .leases import claim_runs, renew_leases, take_over_runs
+from .migrations import count_alias_uses, rename_threads, undo_migration
 from .runs import answer_input, cancel_run
 from .sends import send_message
 from .sweeps import sweep
@@ -48,15 +51,19 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     AppendToRun: append_to_run,
     CancelRun: cancel_run,
     ClaimRuns: claim_runs,
+    CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    ImportThreads: import_threads,
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
+    RenameThreads: rename_threads,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
     Sweep: sweep,
     TakeOverRuns: take_over_runs,
+    UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
 

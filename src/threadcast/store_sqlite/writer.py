@@ -35,6 +35,7 @@ class Writer:
         clock: the store's own time.
         known: keys to remember between commits.
         checkpoint_pages: the log is moved into the file when it has so many pages, >= 1.
+        rehearsal: the connection is in a transaction that is never to be committed.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Writer:
         clock: Clock,
         known: KnownKeys,
         checkpoint_pages: int,
+        rehearsal: bool = False,
     ) -> None:
+        self._rehearsal = rehearsal
         self._reopen = reopen
         self._watch = watch
         self._clock = clock
@@ -82,6 +85,10 @@ class Writer:
         def new_batch() -> Batch:
             return Batch(connection, self._known, now=now, lease_now=self._clock.now())
 
+        if self._rehearsal:
+            if not connection.in_transaction:
+                raise ThreadcastError("unavailable", "the rehearsal was broken off by an error")
+            return apply_each(new_batch, units)
         connection.execute("BEGIN IMMEDIATE")
         try:
             return apply_all(new_batch(), units)
@@ -93,11 +100,13 @@ class Writer:
         return apply_each(new_batch, units)
 
     def _end(self, connection: apsw.Connection) -> None:
-        """Commit the transaction.
+        """Commit the transaction, unless it is a rehearsal.
 
         A full disk and a busy file are found before the mark that makes a transaction count is
         written. After any other error it may be in the log, and a restart may find it there.
         """
+        if self._rehearsal:
+            return
         try:
             connection.execute("COMMIT")
         except (apsw.FullError, apsw.BusyError) as error:

@@ -7,7 +7,7 @@ gets into a log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
@@ -16,13 +16,15 @@ from ..ids import UnifiedIdGenerator, id_kind
 from ..legacy_ids import legacy_kind
 from .places import Found, IdPlaces, Place
 
-__all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "Violation", "ViolationKind"]
+__all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]
 
 VIOLATIONS_MAX = 8
 """So many violations of one request are told; further ones are not looked for."""
 
 ViolationKind = Literal["malformed", "wrong_kind", "repeated", "legacy"]
 """`legacy`: an older system's id, which may be an alias."""
+
+OlderKind = Callable[[str], str | None]
 
 _KINDS_WITH_A_NAME = frozenset(
     {"thread", "run", "request", "ws_conn", "feed", "input", "tool", "node", "token"}
@@ -66,9 +68,11 @@ class IdExaminer:
 
     Args:
         places: where ids stand.
+        older_kind: names the shape of an older system's id; None for what is none.
     """
 
-    def __init__(self, places: IdPlaces) -> None:
+    def __init__(self, places: IdPlaces, older_kind: OlderKind = legacy_kind) -> None:
+        self._older_kind = older_kind
         self._in_path = places.path_reader()
         self._in_query = places.query_reader()
         self._headers = {
@@ -98,7 +102,7 @@ class IdExaminer:
             request_id = brought_request_id(scope["headers"])
         if is_right:
             return Examination(request_id, ()) if request_id else _NOTHING
-        return Examination(request_id, _violations(found))
+        return Examination(request_id, _violations(found, self._older_kind))
 
 
 _NOTHING = Examination(None, ())
@@ -112,7 +116,7 @@ def _all_right(found: Sequence[Found]) -> bool:
     return len(found) == 1 or len(set(map(_SPOT, found))) == len(found)
 
 
-def _violations(found: Sequence[Found]) -> tuple[Violation, ...]:
+def _violations(found: Sequence[Found], older_kind: OlderKind) -> tuple[Violation, ...]:
     violations = []
     seen: set[tuple[Place, str]] = set()
     for one in found:
@@ -120,20 +124,20 @@ def _violations(found: Sequence[Found]) -> tuple[Violation, ...]:
         if (place, name) in seen:
             violations.append(_told("repeated", one, "several", "several"))
         elif not UnifiedIdGenerator.is_valid_id(text, kind):
-            violations.append(_violation(one))
+            violations.append(_violation(one, older_kind))
         if len(violations) == VIOLATIONS_MAX:
             break
         seen.add((place, name))
     return tuple(violations)
 
 
-def _violation(one: Found) -> Violation:
+def _violation(one: Found, older_kind: OlderKind) -> Violation:
     text = one[3]
     came = id_kind(text)
     if came is not None:
         named = f"a {came} id" if came in _KINDS_WITH_A_NAME else "an id of another kind"
         return _told("wrong_kind", one, named, text)
-    older = legacy_kind(text)
+    older = older_kind(text)
     if older is not None:
         return _told("legacy", one, f"a legacy id ({older})", masked_legacy(text, older))
     size = f"a text of {len(text)} characters that is no id"
@@ -152,7 +156,7 @@ def masked_legacy(text: str, kind: str) -> str:
 
     Args:
         text: the id.
-        kind: what `legacy_kind` says of it.
+        kind: the name of its shape.
     """
     match kind:
         case "ws_connection":
@@ -165,5 +169,7 @@ def masked_legacy(text: str, kind: str) -> str:
             return text
         case "uuid":
             return text[:8] + _HIDDEN
-        case _:
+        case "other" if "-" in text:
             return f"{_HIDDEN}-{text.rsplit('-', 1)[-1]}"
+        case _:
+            return _HIDDEN

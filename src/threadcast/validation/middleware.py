@@ -23,8 +23,9 @@ from ..correlation import (
     new_request_id,
 )
 from ..errors import ThreadcastError
+from ..legacy_ids import legacy_kind
 from ..wire.http_models import Problem, problem_headers
-from .examination import IdExaminer, Violation
+from .examination import IdExaminer, OlderKind, Violation
 from .places import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdPlaces
 from .statistics import ValidationStatistics
 
@@ -68,6 +69,8 @@ class SSOTValidationMiddleware:
         segments: kinds by path segment, instead of `SEGMENT_KINDS`; used without `paths`.
         allow_legacy: let ids of older systems pass, counted as `legacy`; the application may know
             them as aliases. Without it they are refused like other violations.
+        older_kind: names the shape of what is an older system's id, and gives None for all else; by
+            default the shapes that `legacy_ids` knows.
         statistics: counts; one of its own when not given.
         refuse: answers a request that is refused, instead of the above.
         clock: of the examples and the log.
@@ -90,6 +93,7 @@ class SSOTValidationMiddleware:
         headers: Mapping[str, str] = HEADER_KINDS,
         segments: Mapping[str, str] = SEGMENT_KINDS,
         allow_legacy: bool = True,
+        older_kind: OlderKind = legacy_kind,
         statistics: ValidationStatistics | None = None,
         refuse: Refuse | None = None,
         clock: Clock | None = None,
@@ -98,7 +102,7 @@ class SSOTValidationMiddleware:
         self._clock = clock or SystemClock()
         self.check = mode if isinstance(mode, Check) else _own_check(mode, self._clock)
         self.statistics = statistics or ValidationStatistics()
-        self._examiner = IdExaminer(IdPlaces(paths, parameters, headers, segments))
+        self._examiner = IdExaminer(IdPlaces(paths, parameters, headers, segments), older_kind)
         self._allow_legacy = allow_legacy
         self._refuse = refuse or refuse_plainly
 

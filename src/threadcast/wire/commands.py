@@ -27,7 +27,7 @@ from .fields import (
     OnBusy,
     OnDisconnect,
     RunId,
-    ThreadId,
+    ThreadName,
     Title,
     Token,
     Version,
@@ -83,7 +83,7 @@ class Attach(_Command, frozen=True, kw_only=True, tag="attach"):
     after: Cursor | None = None
     feed: FeedId | None = None
     at: CursorTimestamp | None = None
-    thread_id: ThreadId | None = None
+    thread_id: ThreadName | None = None
 
 
 class CreateThread(_Command, frozen=True, kw_only=True, tag="create_thread"):
@@ -98,7 +98,7 @@ class SendMessage(_Command, frozen=True, kw_only=True, tag="send_message"):
 
     content: Content
     client_message_id: ClientMessageId
-    thread_id: ThreadId | None = None
+    thread_id: ThreadName | None = None
     agent: AgentName | None = None
     on_busy: OnBusy = "queue"
     on_disconnect: OnDisconnect = "continue"

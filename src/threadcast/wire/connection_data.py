@@ -72,13 +72,17 @@ class ConnectionReady(msgspec.Struct, frozen=True):
 
 
 class Attached(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where events now start; with `reset`, the reader must read its snapshots again."""
+    """Where events now start; with `reset`, the reader must read its snapshots again.
+
+    `thread_id` is there when only one thread's events follow, and is its present id.
+    """
 
     after: Cursor
     head: _Head
     reset: bool
     feed: FeedId | None
     reason: ResetReason | None = None
+    thread_id: ThreadId | None = None
 
 
 class CaughtUp(msgspec.Struct, frozen=True):

@@ -22,8 +22,8 @@ from ..events import (
     EventType,
     encode_json,
 )
-from ..ids import id_problem
-from ..legacy_ids import legacy_kind
+from ..legacy_ids import may_be_legacy
+from ..migrated_ids import legacy_id_problem
 from .external_data import DATA_OF_EXTERNAL, ExternalData
 from .fields import TIMESTAMP_MAX_S, ClientMessageId
 from .json_input import decode_fields, decode_object, strict_text
@@ -144,18 +144,22 @@ def _first(shape: Mapping[str, Any]) -> tuple[str | None, Any]:
 
 
 def _check_ids(kind: EventType, event: Event) -> None:
-    """Refuse ids that are neither present ones nor those of an older system, and missing ones."""
+    """Refuse ids that are neither present ones nor those of an older system, and missing ones.
+
+    Older ids of runs have no shape in common, and many begin as those of today do: any text that a
+    migration would take is one.
+    """
     if kind in _of_thread:
         _need("thread_id", event.thread_id)
         if event.run_id is not None:
             raise ThreadcastError("bad_field", f"expected no run_id with {kind.value}, got one")
     else:
         _need("run_id", event.run_id)
-    for name, text in (("thread", event.thread_id), ("run", event.run_id)):
-        if text is None or id_problem(text, name) is None:
-            continue
-        if legacy_kind(text) is None:
-            check_id(f"{name}_id", text, name)
+    thread_id, run_id = event.thread_id, event.run_id
+    if thread_id is not None and not may_be_legacy(thread_id):
+        check_id("thread_id", thread_id, "thread")
+    if run_id is not None and legacy_id_problem(run_id) is not None:
+        check_id("run_id", run_id, "run")
 
 
 def _need(name: str, text: str | None) -> None:

@@ -4,7 +4,7 @@ Decoders enforce these types and the published schemas are generated from them, 
 differ. `extra` carries what JSON Schema has no word for; `json_input` reads it:
 
 - `code`: the error code of every problem with this field, where it is not the usual one.
-- `id_kind`: the field is an id of this kind.
+- `id_kind`: the field is an id of this kind; with `older_too`, or one of an older system.
 - `json_max_bytes`: the most that the value may take when it is encoded as JSON.
 
 This module may not know what a field is used for, and it decodes nothing.
@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from .. import runs
 from ..ids import ID_MAX_CHARACTERS
+from ..legacy_ids import LEGACY_ID_MAX_CHARACTERS
 
 __all__ = [
     "AGENT_NAME_MAX_CHARACTERS",
@@ -45,6 +46,7 @@ __all__ = [
     "RunId",
     "Seq",
     "ThreadId",
+    "ThreadName",
     "Timestamp",
     "Title",
     "Token",
@@ -130,6 +132,16 @@ RequestId = Annotated[
         max_length=ID_MAX_CHARACTERS,
         description="A request id, `req_<operation>_<ms>_<counter>_<hex8>`.",
         examples=["req_http_1763629200001_7_90c65fe4"],
+    ),
+]
+ThreadName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LEGACY_ID_MAX_CHARACTERS,
+        description="A thread id, or the id that the thread had in an older system.",
+        examples=["thread_chat_1763629200001_7_90c65fe4"],
+        extra={"id_kind": "thread", "older_too": True},
     ),
 ]
 RunId = Annotated[

@@ -256,11 +256,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
-    """A thread's latest messages and answers, oldest first."""
+    """A thread's latest messages and answers, oldest first; `thread_id` is its present id."""
 
     seq: SnapshotSeq
     messages: list[Message]
     next: _Next | None
+    thread_id: ThreadId | None = None
 
 
 class MessageAcceptedAnswer(msgspec.Struct, frozen=True, kw_only=True):

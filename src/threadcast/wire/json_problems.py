@@ -18,8 +18,8 @@ import msgspec
 from msgspec import inspect
 
 from ..errors import ThreadcastError
-from ..ids import id_problem
-from ..legacy_ids import legacy_kind
+from ..ids import id_kind, id_problem
+from ..legacy_ids import legacy_kind, may_be_legacy
 
 __all__ = [
     "check_fields",
@@ -51,7 +51,7 @@ def check_fields(decoded: msgspec.Struct) -> None:
         if value is None:
             continue
         if "id_kind" in extra:
-            check_id(name, value, extra["id_kind"])
+            check_id(name, value, extra["id_kind"], older_too=extra.get("older_too", False))
         else:
             _check_size(name, value, extra)
 
@@ -64,19 +64,21 @@ def _checked_fields(struct: type[msgspec.Struct]) -> tuple[tuple[str, dict[str, 
     )
 
 
-def check_id(name: str, text: str, kind: str) -> None:
+def check_id(name: str, text: str, kind: str, *, older_too: bool = False) -> None:
     """Check that a text is an id of one kind.
 
     Args:
         name: the field or parameter, for the message.
         text: what came.
         kind: see `ids.id_problem`.
+        older_too: let pass what may be an id of an older system; whether it is one is for whoever
+            asks the store.
 
     Raises:
         ThreadcastError: `legacy_id` names the migration; `bad_id` names both kinds.
     """
     problem = id_problem(text, kind)
-    if problem is None:
+    if problem is None or (older_too and id_kind(text) is None and may_be_legacy(text)):
         return
     legacy = legacy_kind(text) if kind in _KINDS_WITH_LEGACY else None
     if legacy is None:
@@ -154,7 +156,7 @@ def explain_field(name: str, raw: msgspec.Raw, expected: Any) -> None:
     rule, extra = _rule(expected)
     came = plain_value(name, raw)
     if isinstance(came, str) and "id_kind" in extra:
-        check_id(name, came, extra["id_kind"])
+        check_id(name, came, extra["id_kind"], older_too=extra.get("older_too", False))
     problem = f"{name}: expected {_expectation(rule)}, got {describe(came)}"
     raise ThreadcastError(_code(rule, extra, came), problem)
 

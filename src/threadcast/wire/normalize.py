@@ -16,7 +16,7 @@ from ..legacy_ids import LEGACY_ID_MAX_CHARACTERS
 from .fields import SEQ_MAX, TIMESTAMP_MAX_S
 from .json_problems import describe
 
-__all__ = ["EventShapeError", "normalize_event"]
+__all__ = ["EventShapeError", "epoch_seconds", "normalize_event"]
 
 # For each field of the envelope its own name, then the older ones.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -103,14 +103,26 @@ def _event_type(value: Any) -> str:
 
 
 def _timestamp(value: Any) -> float:
+    seconds = epoch_seconds(value)
+    if seconds is None:
+        expected = "seconds since the epoch or ISO 8601 text"
+        raise EventShapeError("timestamp", f"expected {expected}, got {_came(value)}")
+    return seconds
+
+
+def epoch_seconds(value: object) -> float | None:
+    """A time in seconds since the epoch, read as `normalize_event` reads one; None if it is none.
+
+    Args:
+        value: seconds, milliseconds when it is 10^11 or more, or ISO 8601 text.
+    """
     seconds = _iso_seconds(value) if isinstance(value, str) else value
     if isinstance(seconds, int | float) and not isinstance(seconds, bool):
         if _MILLISECONDS_FROM <= seconds <= TIMESTAMP_MAX_S * 1000:
             return seconds / 1000
         if 0 <= seconds < _MILLISECONDS_FROM:
             return float(seconds)
-    expected = "seconds since the epoch or ISO 8601 text"
-    raise EventShapeError("timestamp", f"expected {expected}, got {_came(value)}")
+    return None
 
 
 def _iso_seconds(text: str) -> float | None:

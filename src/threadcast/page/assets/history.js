@@ -47,7 +47,7 @@ const FOLDS = {
   message_created: (run, data, event) => ({
     ...run,
     message: {
-      content: data.content, timestamp: event.timestamp, clientMessageId: data.client_message_id,
+      content: data.content, timestamp: data.created_at ?? event.timestamp, clientMessageId: data.client_message_id,
     },
   }),
   run_queued: (run, data) => ({

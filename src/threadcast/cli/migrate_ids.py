@@ -1,0 +1,196 @@
+"""`threadcast migrate-ids`: threads of an older system get present ids and keep the older ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from ..clock import SystemClock
+from ..migration.dump import DumpFormat, UnusableDump, read_dump
+from ..migration.lines import BoundedLines
+from ..migration.report import Report
+from ..migration.steps import BATCH_MAX_THREADS, Migration
+from ..settings import sqlite_path
+from ..settings.sources import load_settings
+from ..store_sqlite import SqliteStore
+from . import exits
+from .migrate_output import Progress, Troubles, status_text, summary
+from .options import config_option
+
+_FORMATS: dict[str, DumpFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_BATCH_THREADS = 1_000
+_REPORT_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be done.
+
+    Attributes:
+        database: the file.
+        dump: the dump to import; None: the database's own threads.
+    """
+
+    database: Path
+    dump: Path | None
+    undo: bool
+    dry_run: bool
+    batch_threads: int
+
+
+@click.command("migrate-ids")
+@click.option("--database", metavar="TEXT", help="Where events are kept: sqlite:///PATH.")
+@config_option
+@click.option(
+    "--from",
+    "dump",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Import the threads of this dump, .csv or .jsonl.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would happen; the database stays as it is.")
+@click.option("--undo", is_flag=True, help="Take back what earlier migrations did.")
+@click.option("--status", is_flag=True, help="Say how much older ids are still used.")
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what became of each thread, as JSON Lines.",
+)
+@click.option(
+    "--batch",
+    "batch_threads",
+    type=click.IntRange(1, BATCH_MAX_THREADS),
+    default=_BATCH_THREADS,
+    metavar="N",
+    help=f"Threads in one commit.  [default: {_BATCH_THREADS}]",
+)
+def command(
+    database: str | None,
+    config_path: Path | None,
+    dump: Path | None,
+    report_path: Path | None,
+    batch_threads: int,
+    *,
+    dry_run: bool,
+    undo: bool,
+    status: bool,
+) -> None:
+    """Give threads of an older system present ids; their older ids go on to resolve.
+
+    Without --from, threads of the database that have older ids get present ones. With it, another
+    system's threads are imported. What was committed stays; start it again and it goes on. No
+    server may use the database meanwhile, but for --status. The exit status is 1 when a thread was
+    refused, or kept by --undo.
+    """
+    _check_choice(dump=dump, dry_run=dry_run, undo=undo, status=status, report=report_path)
+    loaded = load_settings({"database_url": database}, os.environ, config_path)
+    path = sqlite_path(loaded.settings.database_url)
+    if status:
+        if not path.exists():
+            raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
+        asyncio.run(_show_status(path))
+        return
+    wanted = _Wanted(path, dump, undo, dry_run, batch_threads)
+    with ExitStack() as stack:
+        file = None if report_path is None else stack.enter_context(_report_file(report_path))
+        troubles = Troubles()
+        report = Report(file, troubles.tell)
+        _migrate(wanted, report)
+        report.close(dry_run=dry_run)
+    troubles.end()
+    click.echo(summary(report.counts, dry_run=dry_run, undo=undo))
+    if report.troubles:
+        raise exits.CommandFailed(f"{report.troubles} thread(s) were left as they are", 1)
+
+
+def _check_choice(
+    *, dump: Path | None, dry_run: bool, undo: bool, status: bool, report: Path | None
+) -> None:
+    if status and (dump or dry_run or undo or report):
+        raise click.UsageError("--status: expected no other option but --database and --config")
+    if undo and dump:
+        raise click.UsageError("--undo: expected no --from; it takes back every migration")
+    if dump and dump.suffix not in _FORMATS:
+        expected = ", ".join(_FORMATS)
+        raise click.UsageError(f"--from: expected a file that ends in one of {expected}")
+
+
+def _report_file(path: Path) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, _REPORT_MODE), "wb")
+
+
+async def _show_status(path: Path) -> None:
+    now = SystemClock().now()
+    store = SqliteStore(path, clock=SystemClock())
+    try:
+        facts = await store.alias_facts(now=now)
+    finally:
+        await store.close()
+    click.echo(status_text(facts, now))
+
+
+def _migrate(wanted: _Wanted, report: Report) -> None:
+    with _database(wanted) as path:
+        if wanted.dump is None:
+            asyncio.run(_walk(wanted, path, report))
+            return
+        try:
+            with wanted.dump.open("rb") as file:
+                lines = BoundedLines(file)
+                with Progress(os.fstat(file.fileno()).st_size) as progress:
+                    asyncio.run(_import(wanted, path, report, lines, progress))
+        except UnusableDump as error:
+            raise exits.CommandFailed(f"{wanted.dump}: {error}", exits.USAGE) from None
+
+
+@contextmanager
+def _database(wanted: _Wanted) -> Iterator[Path]:
+    """The file to open; for a dry run without a database, one that is thrown away."""
+    if not wanted.dry_run or wanted.dump is None or wanted.database.exists():
+        yield wanted.database
+        return
+    with tempfile.TemporaryDirectory(prefix="threadcast-dry-run-") as folder:
+        yield Path(folder) / "empty.db"
+
+
+async def _import(
+    wanted: _Wanted, path: Path, report: Report, lines: BoundedLines, progress: Progress
+) -> None:
+    if wanted.dump is None:
+        raise AssertionError("an import without a dump")
+    rows = read_dump(lines, _FORMATS[wanted.dump.suffix])
+    show = progress.show
+    async with _migration(wanted, path, report, lambda n: show(n, lines.position_bytes)) as work:
+        await work.import_rows(rows)
+
+
+async def _walk(wanted: _Wanted, path: Path, report: Report) -> None:
+    async with _migration(wanted, path, report, Progress(None).show) as work:
+        await (work.undo() if wanted.undo else work.rename())
+
+
+@asynccontextmanager
+async def _migration(
+    wanted: _Wanted, path: Path, report: Report, on_progress: Callable[[int], None]
+) -> AsyncIterator[Migration]:
+    """The work on an open store; the file is made only where there is something to import."""
+    clock, create = SystemClock(), wanted.dump is not None
+    store = SqliteStore(path, clock=clock, create=create, rehearsal=wanted.dry_run)
+    await store.open()
+    try:
+        yield Migration(
+            store, clock, report, batch_threads=wanted.batch_threads, on_progress=on_progress
+        )
+    finally:
+        await store.close()
