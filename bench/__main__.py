@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from . import consistency, local, migration, scenarios
+from . import consistency, local, migration, scenarios, validation
 from .audit import audit_times
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
@@ -68,6 +68,19 @@ def _consistency(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[F
     return [
         Figure("following ids, off: for each context", question_us, "us", 0.1, note=share),
         Figure("following ids, on: a snapshot", snapshot_us, "us", 20.0, note="4 in each life"),
+    ]
+
+
+def _validation(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return [
+        Figure(
+            f"id validation of a request with {name}",
+            added,
+            "us",
+            5.0,
+            note=f"added to {bare:.2f} us of the bare application, same run",
+        )
+        for name, (added, bare) in _run(validation.added_us()).items()
     ]
 
 
@@ -185,6 +198,7 @@ _SCENARIOS = {
     "ids": _ids,
     "session": _session,
     "consistency": _consistency,
+    "validation": _validation,
     "latency": _latency,
     "streams": _streams,
     "connect": _connect,

@@ -49,6 +49,9 @@ async def ask(run: Run) -> str:
     return f"got {await run.ask('Which one?')}"
 
 
+NAMED = {"x-request-id": "req_test_1763629200001_7_90c65fe4"}
+"""Requests with this header have one id, so that their answers can be compared as a whole."""
+
 AGENTS = (Agent("answer", answer), Agent("ask", ask))
 
 

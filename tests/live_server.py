@@ -127,7 +127,13 @@ class Talk(RawClient):
         answer = await self.answer(command_id)
         assert answer["event_type"] == "command_rejected", answer
         data: dict[str, Any] = answer["data"]
-        assert set(data) - {"retry_after_ms"} == {"id", "code", "message", "retryable"}
+        assert set(data) - {"retry_after_ms"} == {
+            "id",
+            "code",
+            "message",
+            "retryable",
+            "request_id",
+        }
         return data
 
     async def answer(self, command_id: str | None) -> Event:

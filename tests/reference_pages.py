@@ -61,7 +61,10 @@ def page(title: str, *parts: str) -> str:
 
 def settings_page() -> str:
     """Every setting."""
-    rows = [(_code(one.key), _default(one), _allowed(one), one.note.help) for one in SETTINGS]
+    rows = [
+        (_code(one.key), _default(one), _allowed(one), _yes(one.note.live), one.note.help)
+        for one in SETTINGS
+    ]
     others = [one for one in SETTINGS if one.note.option]
     names = ", ".join(f"`{one.option}` for `{one.key}`" for one in others)
     secrets = ", ".join(_code(one.key) for one in SETTINGS if one.note.secret)
@@ -75,8 +78,14 @@ def settings_page() -> str:
         " line is visible to everybody on the machine.",
         "A key that ends in `_s` is in seconds, one that ends in `_bytes` in bytes. Where a number"
         ' is written as text, it may have a unit: `"15min"`, `"256KiB"`. Bounds are inclusive.',
-        table(("key", "default", "allowed", "what it is"), rows),
+        "A change of a setting that is *live* is taken by a running server on `SIGHUP`, which reads"
+        " the file again; the others need a restart.",
+        table(("key", "default", "allowed", "live", "what it is"), rows),
     )
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else ""
 
 
 def _default(setting: Setting) -> str:

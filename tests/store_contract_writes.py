@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -244,6 +245,15 @@ class SendContract:
         await scene.send(context_of("bob"), user_runs_max=2)
         third = message(context_of("ann"), key="k3", user_runs_max=2, on_busy=on_busy)
         assert await scene.refused(third) == "too_many_runs"
+
+    async def test_a_limit_that_is_not_enforced_is_told(self, store: Store) -> None:
+        scene = Scene(store)
+        first = message(context_of("ann"), key="k1", user_runs_max=1)
+        second = message(context_of("ann"), key="k2", user_runs_max=1)
+        for unit, beyond in ((first, False), (second, True)):
+            lenient = replace(unit, user_runs_enforced=False)
+            assert (await scene.result(lenient)).beyond_limit is beyond
+        assert await scene.refused(message(context_of("ann"), key="k3", user_runs_max=1))
 
 
 class UserContract:

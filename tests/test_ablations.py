@@ -324,6 +324,30 @@ ABLATIONS = {
         ),
         ("test_edge_frames.py::test_closed[uvloop-F11-1025]",),
     ),
+    "a-request-with-a-wrong-id-is-refused": Ablation(
+        (
+            Patch(
+                "validation/middleware.py",
+                "refusal = self._judge(scope, violations) if violations else None\n",
+                "refusal = None\n",
+            ),
+        ),
+        ("test_validation_middleware.py::test_enforce_answers_with_a_problem",),
+    ),
+    "a-request-is-named-by-ids-of-ours-only": Ablation(
+        (
+            Patch(
+                "correlation.py",
+                "    if len(brought) == 1 and UnifiedIdGenerator",
+                "    if len(brought) == 2 or UnifiedIdGenerator",
+            ),
+        ),
+        ("test_correlation.py::test_one_of_ours_is_kept_and_two_are_none",),
+    ),
+    "a-span-has-no-text-of-an-exception": Ablation(
+        (Patch("tracing.py", "else type(error).__name__", "else str(error)"),),
+        ("test_tracing.py::test_an_exception_is_a_code_and_no_text",),
+    ),
 }
 
 

@@ -192,11 +192,11 @@ def test_failed_lookups_are_counted_by_the_minute_whatever_the_reason() -> None:
 
 def test_violations_are_a_share_of_the_checks() -> None:
     scene = Scene()
-    scene.metrics.id_checks.inc(99)
+    scene.metrics.id_checks.source = lambda: 99.0
     scene.metrics.id_violations.labels("thread", "path").inc(9)
     scene.look(10)
     assert not scene.met("id_violations")  # too few to say
-    scene.metrics.id_checks.inc(1)
+    scene.metrics.id_checks.source = lambda: 100.0
     scene.look(10)
     assert scene.met("id_violations")
     assert scene.read("id_violations").value == pytest.approx(0.09)

@@ -36,10 +36,10 @@ def test_c10_every_source_is_shown_and_no_secret(tmp_path: Path) -> None:
     done = run(tmp_path, "config", "show", THREADCAST_PORT="2", THREADCAST_JWT_SECRET=SECRET)
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
     assert done.returncode == 0
-    assert rows["port"] == ["2", "THREADCAST_PORT"]
-    assert rows["log_level"] == ["error", "threadcast.toml:2"]
-    assert rows["jwt_secret"] == ["********", "THREADCAST_JWT_SECRET"]
-    assert rows["agents"] == ["-", "default"]
+    assert rows["port"] == ["2", "THREADCAST_PORT", "restart"]
+    assert rows["log_level"] == ["error", "threadcast.toml:2", "SIGHUP"]
+    assert rows["jwt_secret"] == ["********", "THREADCAST_JWT_SECRET", "restart"]
+    assert rows["agents"] == ["-", "default", "restart"]
     assert SECRET not in done.stdout + done.stderr
 
 
@@ -52,7 +52,7 @@ def test_c10_json_has_the_same(tmp_path: Path) -> None:
     assert shown["allowed_hosts"]["value"] == ["a.example", "b.example"]
     assert shown["allowed_hosts"]["source"] == "other.toml:1"
     assert shown["jwt_secret"]["value"] == "********"
-    assert shown["jwt_issuer"] == {"value": None, "source": "default"}
+    assert shown["jwt_issuer"] == {"value": None, "source": "default", "live": False}
     assert SECRET not in done.stdout
 
 

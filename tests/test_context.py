@@ -82,7 +82,7 @@ def test_only_whole_sets_can_be_built_without_a_stored_row() -> None:
 
 @pytest.mark.parametrize("origin", ["", "Stored", "row", None, True, 1, Agreeable("no")])
 def test_an_unknown_origin_does_not_switch_the_check_off(origin: Any) -> None:
-    with pytest.raises(InvalidContextError, match="thread_origin: expected 'set' or 'stored'"):
+    with pytest.raises(InvalidContextError, match="thread_origin: expected 'set', 'begun' or"):
         UserExecutionContext("u-17", *FIRST, thread_origin=origin)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from http_world import World, bearer, running
+from http_world import NAMED, World, bearer, running
 from threadcast.schemas import openapi_document
 
 
@@ -109,7 +109,7 @@ async def test_nobody_else_learns_that_tokens_can_be_minted(
     tmp_path: Path, settings: dict[str, Any], address: str, headers: dict[str, str]
 ) -> None:
     async with running(tmp_path, **settings) as world, world.client(address=address) as client:
-        refused = await client.post("/dev/token", json={"user": "ada"}, headers=headers)
-        unknown = await client.post("/nothing")
+        refused = await client.post("/dev/token", json={"user": "ada"}, headers=headers | NAMED)
+        unknown = await client.post("/nothing", headers=NAMED)
     assert refused.status_code == 404
     assert refused.content == unknown.content

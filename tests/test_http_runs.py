@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from http_world import Stream, World, bearer, fresh_id
+from http_world import NAMED, Stream, World, bearer, fresh_id
 
 
 async def waiting_run(world: World, user_id: str) -> tuple[str, str]:
@@ -68,7 +68,7 @@ async def test_r2_anothers_run_is_like_none(
     theirs, _ = await waiting_run(world, "u-1")
     async with world.client("u-2") as client:
         answers = [
-            await client.request(method, f"/v1/runs/{run_id}{below}", json=body)
+            await client.request(method, f"/v1/runs/{run_id}{below}", json=body, headers=NAMED)
             for run_id in (theirs, fresh_id("run"))
         ]
     assert [answer.status_code for answer in answers] == [404, 404]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from http_world import World, fresh_id
+from http_world import NAMED, World, fresh_id
 from threadcast.context import UserExecutionContext
 from threadcast.ids import id_kind
 from threadcast.units import AliasThread, Sweep
@@ -196,7 +196,9 @@ async def test_i1_anothers_thread_is_like_none(
     theirs = await world.thread("u-1", title="secret")
     async with world.client("u-2") as client:
         answers = [
-            await client.request(method, f"/v1/threads/{thread_id}{below}", json=body)
+            await client.request(
+                method, f"/v1/threads/{thread_id}{below}", json=body, headers=NAMED
+            )
             for thread_id in (theirs, fresh_id("thread"))
         ]
     assert [answer.status_code for answer in answers] == [404, 404]

@@ -20,9 +20,10 @@ SOURCE = Path(threadcast.__file__).parent
 # A pattern names one module, or with `.*` a package and everything in it; the first match counts.
 LAYERS: tuple[tuple[str, str], ...] = (
     ("words", "ids legacy_ids migrated_ids errors events context clock metrics suggestions"),
-    ("words", "tasks settings.*"),
+    ("words", "tasks settings.* checks correlation tracing"),
     ("words", "alerts alerts.measures alerts.rules"),
-    ("rules", "runs rates origins connection_state wire.* schemas.*"),
+    ("rules", "runs rates origins connection_state wire.* schemas.* server_checks"),
+    ("rules", "validation validation.places validation.examination validation.statistics"),
     ("rules", "consistency consistency.html_report consistency.html_style consistency.judge"),
     ("rules", "consistency.kinds consistency.masking consistency.outline consistency.report"),
     ("rules", "consistency.snapshots consistency.text_report consistency.timeline"),
@@ -40,7 +41,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
     ("composition", "node"),
-    ("entrance", "http.* page.* app cli.*"),
+    ("entrance", "http.* page.* app cli.* validation.middleware"),
 )
 
 # Beside the layers: which layers each may import from, and who may import it.
@@ -60,6 +61,12 @@ BESIDE: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 SIDEWAYS: dict[tuple[str, str], str] = {
     ("context", "errors"): "a context that does not fit together is an error of the table",
     ("context", "ids"): "a context is made of validated ids",
+    ("checks", "clock"): "a check that warns is bounded in time",
+    ("checks", "errors"): "a check refuses with an error of the table",
+    ("correlation", "ids"): "a request is named by its id",
+    ("tracing", "context"): "a span names the ids of a context",
+    ("tracing", "errors"): "a span that fails has the error's code",
+    ("settings", "checks"): "a check's mode is a setting",
     ("ids", "legacy_ids"): "a legacy id is never taken for a present one",
     ("migrated_ids", "ids"): "a migrated id is an id of today",
     ("migrated_ids", "legacy_ids"): "an older id's shape says whether it holds a time",
@@ -93,6 +100,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
+    ("app", "validation"): "the application's requests are checked first",
     ("cli", "app"): "`serve` runs the application",
 }
 

@@ -20,6 +20,7 @@ _NAMED_IN_THE_DOCS = {
     "InvalidContextError",
     "RequestScopedSessionFactory",
     "Run",
+    "SSOTValidationMiddleware",
     "Settings",
     "ThreadIDConsistencyTracker",
     "ThreadRepository",

@@ -32,6 +32,7 @@ POST /v1/threads/{thread_id}/messages | GET /v1/threads/{thread_id}/events | GET
 POST /v1/runs/{run_id}/cancel | POST /v1/runs/{run_id}/respond | GET /v1/events | POST /v1/ingest
 GET /v1/connections | DELETE /v1/connections/{connection_id} | POST /v1/sessions/revoke
 GET /healthz | GET /readyz | GET /metrics | GET /ops/consistency
+GET /ops/validation
 """
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from http_world import WAIT_S, Block, Stream, World, bearer, fresh_id, running
+from http_world import NAMED, WAIT_S, Block, Stream, World, bearer, fresh_id, running
 from threadcast.edge import EdgeLimits, build_server
 from threadcast.http.sse import read_event_id
 from threadcast.ids import UnifiedIdGenerator
@@ -185,7 +185,7 @@ async def test_i1_a_connection_is_closed_by_its_user_only(world: World) -> None:
     path = f"/v1/connections/{ready.data['data']['connection_id']}"
     missing = f"/v1/connections/{UnifiedIdGenerator.generate_base_id('ws_conn')}"
     async with world.client("u-2") as client:
-        answers = [await client.delete(path), await client.delete(missing)]
+        answers = [await client.delete(one, headers=NAMED) for one in (path, missing)]
         assert [answer.status_code for answer in answers] == [404, 404]
         assert answers[0].content == answers[1].content
         refused = await client.delete(f"/v1/connections/{fresh_id('thread')}")

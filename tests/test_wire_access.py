@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from http_world import AGENTS, fresh_id
+from http_world import AGENTS, NAMED, fresh_id
 from journal_reading import events_after
 from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, Run
@@ -86,8 +86,10 @@ async def test_anothers_thread_is_like_none_over_http(
     answers = []
     async with live.http("u-wire") as client:
         for thread_id in (foreign, fresh_id("thread")):
-            answer = await client.request(method, f"/v1/threads/{thread_id}{below}", json=body)
-            changing = {"x-request-id", "date"}
+            answer = await client.request(
+                method, f"/v1/threads/{thread_id}{below}", json=body, headers=NAMED
+            )
+            changing = {"date"}
             headers = {key: text for key, text in answer.headers.items() if key not in changing}
             answers.append((answer.status_code, answer.content, headers))
     assert answers[0] == answers[1]
@@ -99,7 +101,7 @@ async def test_i1_anothers_thread_cannot_be_followed_by_a_stream(
 ) -> None:
     async with live.http("u-wire") as client:
         answers = [
-            (await client.get("/v1/events", params={"thread_id": one})).content
+            (await client.get("/v1/events", params={"thread_id": one}, headers=NAMED)).content
             for one in (foreign, fresh_id("thread"))
         ]
     assert answers[0] == answers[1]

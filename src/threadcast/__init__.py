@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .session import RequestScopedSessionFactory, ThreadRepository
     from .settings import Settings
     from .testing import E2EAuthHelper
+    from .validation.middleware import SSOTValidationMiddleware
     from .websocket_manager import WebSocketManager
     from .wire.normalize import EventShapeError, normalize_event
 
@@ -44,6 +45,7 @@ __all__ = [
     "InvalidContextError",
     "RequestScopedSessionFactory",
     "Run",
+    "SSOTValidationMiddleware",
     "Settings",
     "ThreadIDConsistencyTracker",
     "ThreadRepository",
@@ -71,6 +73,7 @@ _MODULE_OF_NAME = {
     "InvalidContextError": "errors",
     "RequestScopedSessionFactory": "session",
     "Run": "agent",
+    "SSOTValidationMiddleware": "validation.middleware",
     "Settings": "settings",
     "ThreadIDConsistencyTracker": "consistency.tracker",
     "ThreadRepository": "session",

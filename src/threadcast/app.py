@@ -14,11 +14,15 @@ from .agent import Agent
 from .agents import default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
-from .http import host_check, http_routes
+from .errors import ThreadcastError
+from .http import IdRefusal, host_check, http_routes
+from .legacy_ids import is_plain, legacy_kind
 from .node import Node
 from .page import page_routes
-from .settings import Settings
+from .schemas.operations import OPERATIONS
+from .settings import LiveChange, Settings
 from .store import Store
+from .validation.middleware import SSOTValidationMiddleware
 
 WEBSOCKET_PATH = "/v1/ws"
 
@@ -69,18 +73,55 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         pages = page_routes(dev=self.node.settings.dev, refuse=host_check(self.node))
         site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
+        refuse_http = IdRefusal(self.node)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
                 await site(scope, receive, send)
                 return
             self._require_running()
-            if scope["type"] == "websocket" and _path(scope) == WEBSOCKET_PATH:
+            if _is_socket(scope):
                 await self.node.gateway(scope, receive, send)
             else:
                 await site(scope, receive, send)
 
-        return application
+        async def refuse(
+            error: ThreadcastError, scope: Scope, receive: Receive, send: Send
+        ) -> None:
+            self._require_running()
+            if _is_socket(scope):
+                await self.node.gateway.refuse(error, scope, receive, send)
+            elif scope["type"] == "http":
+                await refuse_http(error, scope, receive, send)
+            else:
+                await site(scope, receive, send)
+
+        return SSOTValidationMiddleware(
+            application,
+            mode=self.node.checks.ids,
+            paths=[one.path for one in OPERATIONS],
+            older_kind=self._older_kind,
+            statistics=self.node.id_statistics,
+            refuse=refuse,
+            clock=self.node.clock,
+        )
+
+    def _older_kind(self, text: str) -> str | None:
+        """The shape of an older id; any plain text is one where the store has such aliases."""
+        if kind := legacy_kind(text):
+            return kind
+        return "plain" if self.node.store.has_plain_aliases and is_plain(text) else None
+
+    def take_settings(self, settings: Settings) -> LiveChange:
+        """Work from now on with what of these settings can be taken without a restart.
+
+        Returns:
+            What was `applied` and which keys are `waiting` for a restart.
+
+        Raises:
+            ConfigurationError: what can be taken contradicts what has to wait; nothing was taken.
+        """
+        return self.node.take_settings(settings)
 
     @asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -106,6 +147,10 @@ class Threadcast:
                 "Threadcast's lifespan was never started: pass lifespan=threadcast.lifespan to "
                 "the application that mounts it"
             )
+
+
+def _is_socket(scope: Scope) -> bool:
+    return scope["type"] == "websocket" and _path(scope) == WEBSOCKET_PATH
 
 
 def _path(scope: Scope) -> str:

@@ -18,6 +18,7 @@ from .errors import ThreadcastError
 from .events import ConnectionEventType
 from .ids import UnifiedIdGenerator
 from .rates import TokenBucket, WindowCounter, rate_limited
+from .tracing import CommandSpans
 from .units import (
     AnswerInput,
     CancelRun,
@@ -66,7 +67,12 @@ class CommandHandler:
         self._errors = WindowCounter(settings.errors_per_minute_max, _ERROR_WINDOW_S)
         self._floods = WindowCounter(settings.commands_burst, _ERROR_WINDOW_S)
         self._in_flight: set[str] = set()
+        self._spans = CommandSpans(self._services.tracing, connection.context.request_id)
         self._answered: asyncio.Future[None] | None = None
+
+    def release(self) -> None:
+        """Let go of what is unanswered; the owner calls it when the connection is over."""
+        self._spans.end_all()
 
     async def ready(self) -> None:
         """Wait until one more command may be read: few are unanswered, and answers are read."""
@@ -87,6 +93,7 @@ class CommandHandler:
             command = commands.decode_command(text)
             command_id = command.id
             self._admit(command.id)
+            self._spans.begin(command.id, str(type(command).__struct_config__.tag))
             await self._carry_out(command)
         except commands.CommandRejected as error:
             self._reject(error.command_id, error)
@@ -96,7 +103,7 @@ class CommandHandler:
     def _admit(self, command_id: str) -> None:
         wait_s = self._rate.take(self._services.clock.monotonic())
         if wait_s:
-            raise rate_limited(wait_s)
+            self._services.refuse_rate(rate_limited(wait_s))
         if command_id in self._in_flight:
             raise ThreadcastError("duplicate_id")
 
@@ -174,7 +181,14 @@ class CommandHandler:
             on_busy=command.on_busy,
             on_disconnect=command.on_disconnect,
         )
-        self._submit(command.id, unit, message_accepted)
+        self._submit(command.id, unit, self._message_accepted)
+
+    def _message_accepted(self, command_id: str, result: MessageAccepted) -> SendMessageAccepted:
+        self._services.intake.note_accepted(result)
+        self._spans.began(command_id, result.thread_id, result.run_id)
+        return SendMessageAccepted(
+            command_id, result.thread_id, result.run_id, result.seq, result.duplicate
+        )
 
     def _create_thread(self, command: commands.CreateThread) -> None:
         self._admit_work()
@@ -236,13 +250,15 @@ class CommandHandler:
             self._answered.set_result(None)
 
     def _accept(self, answer: CommandAccepted) -> None:
+        self._spans.end(answer.id)
         self._connection.say(ConnectionEventType.COMMAND_ACCEPTED, answer)
 
     def _reject(self, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()
-        self._connection.say(
-            ConnectionEventType.COMMAND_REJECTED, rejection_data(command_id, error)
-        )
+        if error.code != "duplicate_id":  # the one before is still under way
+            self._spans.end(command_id, error=error.code)
+        data = rejection_data(command_id, error, self._connection.context.request_id)
+        self._connection.say(ConnectionEventType.COMMAND_REJECTED, data)
         if error.code in ("unsupported_version", "identity_change"):
             self._connection.end(error.code)
         elif error.code == "rate_limited":
@@ -255,7 +271,9 @@ class CommandHandler:
             self._connection.end(code)
 
 
-def rejection_data(command_id: str | None, error: ThreadcastError) -> CommandRejectedData:
+def rejection_data(
+    command_id: str | None, error: ThreadcastError, request_id: str
+) -> CommandRejectedData:
     """What `command_rejected` says."""
     return CommandRejectedData(
         id=command_id,
@@ -263,19 +281,13 @@ def rejection_data(command_id: str | None, error: ThreadcastError) -> CommandRej
         message=error.message,
         retryable=error.kind.retryable,
         retry_after_ms=error.retry_after_ms,
+        request_id=request_id,
     )
 
 
 def authenticated(command_id: str, identity: Identity) -> AuthenticateAccepted:
     """What `authenticate` is answered with."""
     return AuthenticateAccepted(command_id, identity.user_id, identity.expires_at)
-
-
-def message_accepted(command_id: str, result: MessageAccepted) -> SendMessageAccepted:
-    """What `send_message` is answered with."""
-    return SendMessageAccepted(
-        command_id, result.thread_id, result.run_id, result.seq, result.duplicate
-    )
 
 
 def thread_created(command_id: str, result: ThreadChanged) -> CreateThreadAccepted:

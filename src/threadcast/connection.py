@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from .auth.authenticator import Authenticator
 from .auth.identity import Identity
 from .auth.sign_in import unrevoked_head
+from .checks import Refuse, always
 from .clock import Clock
 from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .consistency.kinds import TrackedOperation
@@ -33,6 +34,7 @@ from .records import JournalHead
 from .session import RequestScopedSessionFactory
 from .settings import Settings
 from .tasks import OwnedTasks
+from .tracing import Tracing
 from .units import OpenJournal
 from .wire.connection_data import (
     Attached,
@@ -46,9 +48,9 @@ from .wire.connection_data import (
 _TIMER_MAX_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionServices:
-    """What every connection of a server shares."""
+    """What every connection of a server shares; `settings` may be exchanged while it runs."""
 
     settings: Settings
     clock: Clock
@@ -62,6 +64,8 @@ class ConnectionServices:
     server: Server
     draining: Callable[[], bool]
     consistency: ConsistencyRecording
+    refuse_rate: Refuse = always
+    tracing: Tracing = field(default_factory=Tracing)
 
 
 class Connection:
@@ -73,6 +77,7 @@ class Connection:
         state: the machine that has reached `authenticating`.
         outbound: where it writes.
         close: begins the closing handshake with a code and a fixed reason.
+        request_id: of the request that opened it; None for a fresh one.
     """
 
     kind: Literal["websocket", "sse"] = "websocket"
@@ -89,6 +94,8 @@ class Connection:
         state: AsyncConnectionStateManager,
         outbound: Outbound,
         close: Callable[[int, str], None],
+        *,
+        request_id: str | None = None,
     ) -> None:
         self.services = services
         self.identity = identity
@@ -98,7 +105,7 @@ class Connection:
         self.opened_at = services.clock.now()
         self._id = UnifiedIdGenerator.generate_base_id("ws_conn")
         self.context = UserExecutionContext.create(
-            identity.user_id, "connect", connection_id=self._id
+            identity.user_id, "connect", connection_id=self._id, request_id=request_id
         )
         tracker = services.consistency.active
         self.trace = None if tracker is None else tracker.begun(self.context)
@@ -208,7 +215,8 @@ class Connection:
             return
         kind = ERRORS[code]
         self.services.metrics.refusals.labels(code).inc()
-        self.say(ConnectionEventType.CONNECTION_CLOSING, closing_data(code, retry_after_ms))
+        data = closing_data(code, retry_after_ms, self.context.request_id)
+        self.say(ConnectionEventType.CONNECTION_CLOSING, data)
         self.state.move(ConnectionState.DRAINING)
         self._cursor.stop()
         self._make_room()
@@ -312,13 +320,16 @@ def position_of(
     return Position(after=after, feed=feed, at=stamp, thread_id=thread_id)
 
 
-def closing_data(code: str, retry_after_ms: int | None) -> ConnectionClosing:
-    """What `connection_closing` says for an error code."""
+def closing_data(
+    code: str, retry_after_ms: int | None, request_id: str, reason: str | None = None
+) -> ConnectionClosing:
+    """What `connection_closing` says for an error code; the table's text is the usual reason."""
     kind = ERRORS[code]
     return ConnectionClosing(
         code=kind.close_code,
-        reason=kind.text,
+        reason=reason or kind.text,
         error=code,
         reconnect=kind.retryable,
         retry_after_ms=retry_after_ms,
+        request_id=request_id,
     )

@@ -13,6 +13,7 @@ from typing import Literal, Self, final
 from .errors import InvalidContextError
 from .ids import (
     UnifiedIdGenerator,
+    derive_thread_id_from_run_id,
     id_problem,
     user_id_problem,
     validate_cross_component_id_compatibility,
@@ -20,8 +21,11 @@ from .ids import (
 
 __all__ = ["ThreadOrigin", "UserExecutionContext"]
 
-ThreadOrigin = Literal["set", "stored"]
-"""What makes the run belong to the thread: one set of ids, or a row in the store."""
+ThreadOrigin = Literal["set", "begun", "stored"]
+"""What makes the run belong to the thread: one set of ids, or a row in the store.
+
+`begun`: thread and run are one set, made for a request that brought an id of its own.
+"""
 
 
 @final
@@ -37,7 +41,8 @@ class UserExecutionContext:
         run_id: an id of kind `run`.
         request_id: an id of kind `request`.
         connection_id: an id of kind `ws_conn`, or None outside a connection.
-        thread_origin: `set` (default): the thread, run and request ids are one set. `stored`: the
+        thread_origin: `set` (default): the thread, run and request ids are one set. `begun`: the
+            thread and run ids are, the request has an id of its own. `stored`: the
             caller answers for it that a store row of this user says that the run is of this
             thread, or that the run is being begun in a thread that it has read for this user;
             then each id is checked for its kind only.
@@ -70,6 +75,7 @@ class UserExecutionContext:
         *,
         thread_id: str | None = None,
         connection_id: str | None = None,
+        request_id: str | None = None,
     ) -> Self:
         """Begin a run: in a new thread, or in one that the store has.
 
@@ -78,6 +84,7 @@ class UserExecutionContext:
             operation: what the run is for, `[a-z][a-z0-9_]*`, 1..64 characters.
             thread_id: a thread that the caller has read for this user; None for a new one.
             connection_id: the connection that asks, if any.
+            request_id: the id that the request has already; None for a fresh one.
 
         Raises:
             InvalidContextError: an id does not fit.
@@ -89,9 +96,9 @@ class UserExecutionContext:
             user_id,
             fresh.thread_id if thread_id is None else thread_id,
             fresh.run_id,
-            fresh.request_id,
+            fresh.request_id if request_id is None else request_id,
             connection_id=connection_id,
-            thread_origin="set" if thread_id is None else "stored",
+            thread_origin=_origin(thread_id, request_id),
         )
 
     @classmethod
@@ -143,8 +150,14 @@ class UserExecutionContext:
         problems = [
             f"{kind}_id: {problem}" for kind, text in ids if (problem := id_problem(text, kind))
         ]
-        if type(origin) is not str or origin != "stored":
-            problems.append("thread_origin: expected 'set' or 'stored'")
+        if type(origin) is not str or origin not in ("begun", "stored"):
+            problems.append("thread_origin: expected 'set', 'begun' or 'stored'")
+        elif origin == "begun" and not problems:
+            of_the_run = derive_thread_id_from_run_id(self.run_id)
+            if of_the_run != self.thread_id:
+                problems.append(
+                    f"not of one set: thread_id and run_id, whose thread is {of_the_run!r}"
+                )
         return problems
 
     def _connection_problems(self) -> list[str]:
@@ -152,6 +165,12 @@ class UserExecutionContext:
             return []
         problem = id_problem(self.connection_id, "ws_conn")
         return [f"connection_id: {problem}"] if problem else []
+
+
+def _origin(thread_id: str | None, request_id: str | None) -> ThreadOrigin:
+    if thread_id is not None:
+        return "stored"
+    return "set" if request_id is None else "begun"
 
 
 def _user_problems(user_id: object) -> list[str]:

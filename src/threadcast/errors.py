@@ -52,7 +52,7 @@ _TABLE = (
     ErrorKind("bad_field", "A field has the wrong type or value.", 400),
     ErrorKind("bad_string", "A string contains characters that cannot be stored.", 400),
     ErrorKind("bad_metadata", "The metadata is not acceptable.", 400),
-    ErrorKind("bad_id", "The id is not valid here.", 400),
+    ErrorKind("bad_id", "The id is not valid here.", 400, 4400),
     ErrorKind("bad_cursor", "The cursor is not valid.", 400),
     ErrorKind("trimmed", "The cursor is older than what is kept.", 410),
     ErrorKind("bad_limit", "The page size is not valid.", 400),

@@ -13,7 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from .auth.credentials import bearer_token, read_offer, refuse_token_in_url, single_header
 from .auth.sign_in import SignIn
+from .checks import Refuse, always
 from .connection import ConnectionServices
+from .correlation import REQUEST_ID_HEADER, request_id_of
 from .errors import ThreadcastError
 from .origins import HostRule, OriginRule
 from .visit import Handshake, Visit
@@ -32,6 +34,7 @@ class Gateway:
         manager: knows the live ones.
         hosts: which `Host` names are ours.
         origins: which pages may connect.
+        refuse_stranger: see `SignIn`.
 
     Attributes:
         sign_in: lets users in; the HTTP entrance shares it, and so its bound on strangers.
@@ -43,28 +46,44 @@ class Gateway:
         manager: WebSocketManager,
         hosts: HostRule,
         origins: OriginRule,
+        refuse_stranger: Refuse = always,
     ) -> None:
         self._services = services
         self._manager = manager
         self._hosts = hosts
         self._origins = origins
-        self.sign_in = SignIn(services.authenticator, services.settings, services.clock)
+        self.sign_in = SignIn(
+            services.authenticator, services.settings, services.clock, refuse_stranger
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket scope."""
+        await self._serve(scope, receive, send, None)
+
+    async def refuse(
+        self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Refuse a WebSocket for what was found before; a client that may see why is told so."""
+        self._services.metrics.refusals.labels(error.code).inc()
+        await self._serve(scope, receive, send, error)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, refusal: ThreadcastError | None
+    ) -> None:
         await receive()  # websocket.connect
+        request_id = request_id_of(scope)
         try:
-            handshake = self._judge(scope)
+            handshake = self._judge(scope, request_id, refusal)
         except ThreadcastError as error:
             self._services.metrics.refusals.labels(error.code).inc()
             self._services.metrics.count_connect_refused(failed=error.kind.is_failure)
-            await _refuse(send, error)
+            await _refuse(send, error, request_id)
             return
         await Visit(self._services, self._manager, self.sign_in, handshake).serve(
             scope, receive, send
         )
 
-    def _judge(self, scope: Scope) -> Handshake:
+    def _judge(self, scope: Scope, request_id: str, refusal: ThreadcastError | None) -> Handshake:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         host = single_header(headers, b"host", "bad_host") or ""
         self._hosts.check(host)
@@ -85,11 +104,12 @@ class Gateway:
         address = client[0] if client else ""
         if token is None:
             self.sign_in.admit_stranger(address)
-        return Handshake(offer, token, address)
+        return Handshake(offer, token, address, request_id, refusal)
 
 
-async def _refuse(send: Send, error: ThreadcastError) -> None:
+async def _refuse(send: Send, error: ThreadcastError, request_id: str) -> None:
     headers = [(name.encode(), value.encode()) for name, value in problem_headers(error).items()]
+    headers.append((REQUEST_ID_HEADER, request_id.encode()))
     await send(
         {
             "type": "websocket.http.response.start",
@@ -97,7 +117,7 @@ async def _refuse(send: Send, error: ThreadcastError) -> None:
             "headers": headers,
         }
     )
-    body = msgspec.json.encode(Problem.of(error))
+    body = msgspec.json.encode(Problem.of(error, request_id=request_id))
     await send({"type": "websocket.http.response.body", "body": body})
 
 

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from .checks import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError
@@ -45,6 +46,7 @@ class Ingestion:
         clock: for the rates.
         metrics: is told what became of every event.
         on_alias_used: is told of every event that names a thread by an older id, and is stored.
+        refuse: is called with the reason for events beyond their rate.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Ingestion:
         metrics: Metrics,
         *,
         on_alias_used: AliasUsed,
+        refuse: Refuse = always,
     ) -> None:
+        self._refuse = refuse
         self.journal = journal
         self.settings = settings
         self.metrics = metrics
@@ -63,6 +67,11 @@ class Ingestion:
         self._clock = clock
         self._rates = BucketPerKey(settings.ingest_events_per_s, settings.ingest_events_burst)
         self._under_way = 0
+
+    def take_settings(self, settings: Settings) -> None:
+        """Limit as these settings say from now on."""
+        self.settings = settings
+        self._rates.allow(settings.ingest_events_per_s, settings.ingest_events_burst)
 
     @contextmanager
     def request(self, service: str) -> Iterator[IngestRequest]:
@@ -91,7 +100,7 @@ class Ingestion:
         wait_s = self._rates.take(service, self._clock.monotonic(), count)
         if wait_s:
             allowed = f"at most {self.settings.ingest_events_per_s:g} events a second"
-            raise rate_limited(wait_s, allowed)
+            self._refuse(rate_limited(wait_s, allowed))
 
 
 class IngestRequest:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from .agent import Agent
 from .auth.identity import Identity
+from .checks import Check, Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError
@@ -18,7 +19,7 @@ from .events import encode_json
 from .rates import BucketPerKey, rate_limited
 from .runs import OnBusy, OnDisconnect
 from .settings import Settings
-from .units import SendMessage
+from .units import MessageAccepted, SendMessage
 
 
 class Intake:
@@ -28,13 +29,30 @@ class Intake:
         agents: by name; the first one answers where no agent is named.
         settings: limits per user and plan.
         clock: for the rate of run starts.
+        refuse: is called with the reason for a start beyond that rate.
+        run_limit: how strictly a user's runs are bounded; enforced when not given.
     """
 
-    def __init__(self, agents: Mapping[str, Agent], settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        agents: Mapping[str, Agent],
+        settings: Settings,
+        clock: Clock,
+        *,
+        refuse: Refuse = always,
+        run_limit: Check | None = None,
+    ) -> None:
         self._agents = agents
+        self._refuse = refuse
+        self._run_limit = run_limit
         self._settings = settings
         self._clock = clock
         self._starts = BucketPerKey(settings.run_starts_per_s, settings.run_starts_burst)
+
+    def take_settings(self, settings: Settings) -> None:
+        """Limit as these settings say from now on."""
+        self._settings = settings
+        self._starts.allow(settings.run_starts_per_s, settings.run_starts_burst)
 
     def connection_limit(self, identity: Identity) -> int:
         """How many connections this user may have at once."""
@@ -82,7 +100,13 @@ class Intake:
             on_busy=on_busy,
             on_disconnect=on_disconnect,
             user_runs_max=limit,
+            user_runs_enforced=self._run_limit is None or self._run_limit.mode == "enforce",
         )
+
+    def note_accepted(self, result: MessageAccepted) -> None:
+        """Take what became of a message, so that a run beyond its user's limit is noticed."""
+        if result.beyond_limit and self._run_limit is not None:
+            self._run_limit.notice(ThreadcastError("too_many_runs"))
 
     def _agent(self, name: str | None) -> Agent:
         if name is None:
@@ -96,7 +120,7 @@ class Intake:
         wait_s = self._starts.take(user_id, self._clock.monotonic())
         if wait_s:
             allowed = f"at most {self._settings.run_starts_per_s:g} messages a second"
-            raise rate_limited(wait_s, allowed)
+            self._refuse(rate_limited(wait_s, allowed))
 
 
 def _digest(content: str, thread_id: str | None, agent: str | None) -> bytes:

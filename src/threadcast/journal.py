@@ -20,6 +20,7 @@ from .errors import OutcomeUnknown, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
 from .store import Store
+from .tracing import Tracing
 from .units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Journal:
         metrics: is told of every commit.
         batch_max_events: about so many events go into one commit, at most.
         queue_max_units: so many appends may wait; further ones are rejected as `overloaded`.
+        tracing: is given one span for each commit.
 
     The caller runs `run()` in a task that lives as long as the journal is used.
     """
@@ -49,11 +51,13 @@ class Journal:
         *,
         batch_max_events: int,
         queue_max_units: int,
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing or Tracing()
         self._batch_max_events = batch_max_events
         self._queue_max_units = queue_max_units
         self._queue: deque[tuple[Unit[Any], Done]] = deque()
@@ -114,7 +118,10 @@ class Journal:
     async def _step(self) -> None:
         batch = self._take()
         started = self._clock.monotonic()
-        outcomes = await self._commit(batch)
+        with self._tracing.span("journal commit", {"threadcast.units": len(batch)}) as span:
+            outcomes = await self._commit(batch)
+            if span.is_recording():
+                span.set_attribute("threadcast.events", _event_count(outcomes))
         finished = self._clock.monotonic()
         self._metrics.commit_seconds.observe(finished - started)
         self._answer(batch, outcomes)
@@ -180,6 +187,10 @@ class Journal:
         while self._queue:
             self._queue.popleft()[1](stopped)
         self._idle.set()
+
+
+def _event_count(outcomes: Sequence[Outcome]) -> int:
+    return sum(len(one.events) for one in outcomes if isinstance(one, Committed))
 
 
 def _gather(events: Sequence[JournalEvent], grown: dict[str, list[JournalEvent]]) -> None:

@@ -6,7 +6,11 @@ no user's data becomes a label.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _LATENCY_BUCKETS_S = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -23,6 +27,24 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
+class ReadCounter(Collector):
+    """A counter that costs nothing where it counts: its source is read when it is asked for.
+
+    Attributes:
+        source: gives the count; to be set by whoever counts.
+    """
+
+    def __init__(self, name: str, documentation: str, *, registry: CollectorRegistry) -> None:
+        self._name = name
+        self._documentation = documentation
+        self.source: Callable[[], float] = float
+        registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        """The counter as it is now."""
+        yield CounterMetricFamily(self._name, self._documentation, value=self.source())
+
+
 class Metrics:
     """All metrics of one server."""
 
@@ -30,9 +52,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._connections()
         self._consistency()
+        self._checks()
         self._journal()
         self._runs()
-        self._ids()
         self._alerts()
         for name, values in CLOSED_SETS.items():
             for value in values:
@@ -98,6 +120,19 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
 
+    def _checks(self) -> None:
+        self.id_checks = ReadCounter(
+            "threadcast_id_checks", "Requests whose ids were examined.", registry=self.registry
+        )
+        self.id_violations = Counter(
+            "threadcast_id_violations", "What was wrong with ids in requests, by kind and place.",
+            ["kind", "place"], registry=self.registry,
+        )  # fmt: skip
+        self.tolerated = Counter(
+            "threadcast_tolerated", "What a check in mode warn let pass, by its setting.",
+            ["check"], registry=self.registry,
+        )  # fmt: skip
+
     def _journal(self) -> None:
         self.events = Counter(
             "threadcast_events", "Events committed by this node.", registry=self.registry
@@ -146,15 +181,6 @@ class Metrics:
         self.loop_blocked_seconds = Histogram(
             "threadcast_loop_blocked_seconds", "Times for which the event loop was held.",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
-        )  # fmt: skip
-
-    def _ids(self) -> None:
-        self.id_checks = Counter(
-            "threadcast_id_checks", "Requests whose ids were checked.", registry=self.registry
-        )
-        self.id_violations = Counter(
-            "threadcast_id_violations", "Ids that were not acceptable, by kind and place.",
-            ["kind", "place"], registry=self.registry,
         )  # fmt: skip
 
     def _alerts(self) -> None:

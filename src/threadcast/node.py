@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from .agent import Agent
+from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
 from .auth.authenticator import Authenticator
@@ -33,12 +34,16 @@ from .journal import Journal
 from .metrics import Metrics
 from .origins import HostRule, OriginRule
 from .runner import Runner
+from .server_checks import ServerChecks
 from .session import RequestScopedSessionFactory
-from .settings import Settings, sqlite_path
+from .settings import LiveChange, Settings, live_change, sqlite_path
 from .store import Store
 from .store_sqlite import SqliteStore
 from .sweeper import Sweeper
 from .tasks import OwnedTasks
+from .tracing import Tracing
+from .validation.examination import Violation
+from .validation.statistics import ValidationStatistics
 from .watchdog import Watchdog
 from .websocket_manager import WebSocketManager
 from .wire.connection_data import Server
@@ -74,6 +79,13 @@ class Node:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
+        self.tracing = Tracing()
+        self.checks = ServerChecks.from_settings(
+            settings,
+            clock=self.clock,
+            on_tolerated=lambda name: self.metrics.tolerated.labels(name).inc(),
+        )
+        self.settings_takers: list[Callable[[Settings], None]] = []
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = UnifiedIdGenerator.generate_base_id("node")
         self.store = store or SqliteStore(
@@ -109,6 +121,7 @@ class Node:
             self.metrics,
             batch_max_events=settings.batch_max_events,
             queue_max_units=settings.append_queue_max_units,
+            tracing=self.tracing,
         )
         self.alias_uses = AliasUses(self.journal, self.clock, self.metrics)
         self.sessions = RequestScopedSessionFactory(
@@ -134,6 +147,7 @@ class Node:
             max_connections=settings.max_connections,
             disconnect_grace_s=settings.disconnect_grace_s,
             on_user_left=self._user_left,
+            refuse=self.checks.connections.refuse,
         )
 
     def _join_work(self) -> None:
@@ -147,6 +161,7 @@ class Node:
             metrics=self.metrics,
             consistency=self.consistency,
             is_present=self.manager.present,
+            tracing=self.tracing,
         )
         self.sweeper = Sweeper.from_settings(
             self.settings,
@@ -160,19 +175,31 @@ class Node:
     def _join_entrance(self, listens_on: str) -> None:
         settings = self.settings
         self.tasks = OwnedTasks("connection's work")
-        self.intake = Intake(self.agents, settings, self.clock)
+        self.intake = Intake(
+            self.agents,
+            settings,
+            self.clock,
+            refuse=self.checks.rates.refuse,
+            run_limit=self.checks.runs,
+        )
         self.ingestion = Ingestion(
             self.journal,
             settings,
             self.clock,
             self.metrics,
             on_alias_used=self.alias_uses.used,
+            refuse=self.checks.rates.refuse,
         )
-        self.hosts = HostRule(settings.allowed_hosts, listens_on=listens_on)
+        self.id_statistics = ValidationStatistics(self._count_violation)
+        self.metrics.id_checks.source = lambda: self.id_statistics.requests
+        self.hosts = HostRule(
+            settings.allowed_hosts, listens_on=listens_on, refuse=self.checks.hosts.refuse
+        )
         self.origins = OriginRule(
             settings.allowed_origins,
             allow_any=settings.insecure_allow_any_origin and "*" in settings.allowed_origins,
             require=settings.require_origin,
+            refuse=self.checks.origins.refuse,
         )
         self.services = ConnectionServices(
             settings=settings,
@@ -187,8 +214,12 @@ class Node:
             server=Server("threadcast", version("threadcast"), self.node_id),
             draining=lambda: self.draining,
             consistency=self.consistency,
+            refuse_rate=self.checks.rates.refuse,
+            tracing=self.tracing,
         )
-        self.gateway = Gateway(self.services, self.manager, self.hosts, self.origins)
+        self.gateway = Gateway(
+            self.services, self.manager, self.hosts, self.origins, self.checks.rates.refuse
+        )
 
     async def start(self) -> None:
         """Open what is outside and begin to work.
@@ -196,6 +227,7 @@ class Node:
         Raises:
             ConfigurationError: the store cannot be used as configured.
         """
+        self.tracing.use_configured()
         await self.store.open()
         await self.bus.open()
         await self.authenticator.start()
@@ -212,6 +244,42 @@ class Node:
             self._pillars.append(task)
         self.watchdog.start()
         self.alerts.start()
+
+    def take_settings(self, wanted: Settings) -> LiveChange:
+        """Work from now on with what of these settings can be taken without a restart.
+
+        Connections keep the rates that they were greeted with.
+
+        Returns:
+            What was taken, and which keys have to wait for a restart.
+
+        Raises:
+            ConfigurationError: what can be taken contradicts what has to wait; nothing was taken.
+        """
+        change = live_change(self.settings, wanted)
+        settings = self.settings = self.services.settings = change.settings
+        self.checks.take_settings(settings)
+        self.sessions.id_validation = settings.id_validation
+        self.intake.take_settings(settings)
+        self.ingestion.take_settings(settings)
+        self.consistency.switch(
+            on=settings.track_consistency, sample=settings.track_consistency_sample
+        )
+        self.alerts.enabled = settings.alerts
+        self.alerts.thresholds = thresholds(settings.alert_thresholds)
+        self.gateway.sign_in.take_settings(settings)
+        self.manager.limit(
+            policy=settings.connection_limit_policy, max_connections=settings.max_connections
+        )
+        self.hosts.allow(settings.allowed_hosts)
+        self.origins.allow(
+            settings.allowed_origins,
+            allow_any=settings.insecure_allow_any_origin and "*" in settings.allowed_origins,
+            require=settings.require_origin,
+        )
+        for take in self.settings_takers:
+            take(settings)
+        return change
 
     @property
     def drain_max_s(self) -> float:
@@ -273,6 +341,9 @@ class Node:
                 "ids drifted in %s at %s (%s, %s): %s",
                 one.trace_id, one.operation, one.severity.value, one.kind, one.message,
             )  # fmt: skip
+
+    def _count_violation(self, violation: Violation) -> None:
+        self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
     def _user_left(self, user_id: str) -> None:
         self.runner.user_left(user_id)

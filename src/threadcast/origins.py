@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from .checks import Refuse, always
 from .errors import ThreadcastError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -53,9 +54,22 @@ class OriginRule:
         allowed: further origins, such as `https://app.example`; the server's own is always allowed.
         allow_any: every origin may; an operator asked for it.
         require: a request without an `Origin` is refused too, unless it carries a credential.
+        refuse: is called with the reason for an origin that is not allowed.
     """
 
-    def __init__(self, allowed: tuple[str, ...], *, allow_any: bool, require: bool) -> None:
+    def __init__(
+        self,
+        allowed: tuple[str, ...],
+        *,
+        allow_any: bool,
+        require: bool,
+        refuse: Refuse = always,
+    ) -> None:
+        self._refuse = refuse
+        self.allow(allowed, allow_any=allow_any, require=require)
+
+    def allow(self, allowed: tuple[str, ...], *, allow_any: bool, require: bool) -> None:
+        """Allow these from now on; the arguments are those of the constructor."""
         self._allowed = frozenset(
             origin for text in allowed if (origin := parse_origin(text)) is not None
         )
@@ -76,13 +90,13 @@ class OriginRule:
         """
         if origin is None:
             if self._require and not credential:
-                raise ThreadcastError("origin_not_allowed", "an Origin header is required")
+                self._refuse(ThreadcastError("origin_not_allowed", "an Origin header is required"))
             return
         if self._allow_any:
             return
         came = parse_origin(origin)
         if came is None or (came not in self._allowed and came != _own(scheme, host)):
-            raise ThreadcastError("origin_not_allowed")
+            self._refuse(ThreadcastError("origin_not_allowed"))
 
 
 def _own(scheme: str, host: str) -> Origin | None:
@@ -105,12 +119,20 @@ class HostRule:
         allowed: host names, with a port where only that port is meant; empty means: loopback names
             when the server listens on loopback, else any.
         listens_on: the address that the server is bound to.
+        refuse: is called with the reason for a host that is not ours.
     """
 
-    def __init__(self, allowed: tuple[str, ...], *, listens_on: str) -> None:
+    def __init__(
+        self, allowed: tuple[str, ...], *, listens_on: str, refuse: Refuse = always
+    ) -> None:
         on_loopback = listens_on in _LOOPBACK_NAMES or listens_on.startswith("127.")
-        default = (*_LOOPBACK_NAMES, listens_on) if on_loopback else ()
-        parsed = (_bare_host(text) for text in allowed or default)
+        self._default = (*_LOOPBACK_NAMES, listens_on) if on_loopback else ()
+        self._refuse = refuse
+        self.allow(allowed)
+
+    def allow(self, allowed: tuple[str, ...]) -> None:
+        """Answer for these names from now on; see the constructor."""
+        parsed = (_bare_host(text) for text in allowed or self._default)
         self._allowed = frozenset(host for host in parsed if host is not None)
 
     def check(self, host: str | None) -> None:
@@ -124,4 +146,4 @@ class HostRule:
             raise ThreadcastError("bad_host")
         name, _port = parsed
         if self._allowed and not self._allowed & {parsed, (name, None)}:
-            raise ThreadcastError("host_not_allowed")
+            self._refuse(ThreadcastError("host_not_allowed"))

@@ -80,6 +80,12 @@ class BucketPerKey:
         self._keys_max = keys_max
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
+    def allow(self, rate_per_s: float, burst: int) -> None:
+        """Allow so much from now on; every key begins with a full bucket again."""
+        if (rate_per_s, burst) != (self._rate_per_s, self._burst):
+            self._rate_per_s, self._burst = rate_per_s, burst
+            self._buckets.clear()
+
     def take(self, key: str, now: float, count: int = 1) -> float:
         """Take tokens of this key; see `TokenBucket.take`."""
         bucket = self._buckets.pop(key, None) or TokenBucket(self._rate_per_s, self._burst, now=now)

@@ -116,14 +116,21 @@ class Admission:
     Attributes:
         position: how many runs of the thread stay ahead of the new one; 0 starts at once.
         interrupt: whether every live run of the thread is to be cancelled first.
+        beyond_limit: whether the user has more runs than the limit, which was not enforced.
     """
 
     position: int
     interrupt: bool
+    beyond_limit: bool = False
 
 
 def admit(
-    live: Sequence[RunStatus], on_busy: OnBusy, *, user_live: int, user_live_max: int
+    live: Sequence[RunStatus],
+    on_busy: OnBusy,
+    *,
+    user_live: int,
+    user_live_max: int,
+    limit_enforced: bool = True,
 ) -> Admission:
     """Decide what a new message does to its thread.
 
@@ -132,19 +139,20 @@ def admit(
         on_busy: the sender's policy.
         user_live: how many runs of the user have not ended, in all threads.
         user_live_max: how many there may be.
+        limit_enforced: whether one more is refused; otherwise it is only told.
 
     Raises:
         ThreadcastError: `run_active` when the policy is to reject; `too_many_runs`.
     """
     if live and on_busy == "reject":
         raise ThreadcastError("run_active", f"{len(live)} run(s) of this thread have not ended")
-    if user_live >= user_live_max:
+    beyond_limit = user_live >= user_live_max
+    if beyond_limit and limit_enforced:
         raise ThreadcastError(
             "too_many_runs", f"at most {user_live_max} runs at once, {user_live} have not ended"
         )
-    if live and on_busy == "interrupt":
-        return Admission(position=len(live), interrupt=True)
-    return Admission(position=len(live), interrupt=False)
+    interrupt = bool(live) and on_busy == "interrupt"
+    return Admission(position=len(live), interrupt=interrupt, beyond_limit=beyond_limit)
 
 
 def may_retry(*, on_crash: Literal["retry", "fail"], attempt: int, attempts_max: int) -> bool:

@@ -81,12 +81,16 @@ class AliasThread(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class MessageAccepted:
-    """A message is in the journal and its run exists; `seq` is the `message_created` event's."""
+    """A message is in the journal and its run exists; `seq` is the `message_created` event's.
+
+    `beyond_limit`: the user has more runs than the limit, which was not enforced.
+    """
 
     thread_id: str
     run_id: str
     seq: int
     duplicate: bool
+    beyond_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class SendMessage(Unit[MessageAccepted]):
         new_thread: whether the thread is to be created here; otherwise it must exist.
         digest: identifies what was asked, for recognising another body under the same key.
         user_runs_max: how many runs of the user may be live at once.
+        user_runs_enforced: whether one more is rejected, or stored and told (`beyond_limit`).
     """
 
     context: UserExecutionContext
@@ -116,6 +121,7 @@ class SendMessage(Unit[MessageAccepted]):
     on_busy: OnBusy
     on_disconnect: OnDisconnect
     user_runs_max: int
+    user_runs_enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
+from opentelemetry.trace import SpanKind
 from starlette.types import Receive, Scope, Send
 
-from .auth.credentials import PROTOCOL_LINES, Offer
+from .auth.credentials import PROTOCOL_LINES, Headers, Offer
 from .auth.identity import Identity
 from .auth.sign_in import SignIn
 from .command_handler import CommandHandler, authenticated, rejection_data
@@ -47,11 +48,22 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What the upgrade request says, once it is found acceptable."""
+    """What the upgrade request says, once it is found acceptable.
+
+    Attributes:
+        offer: its subprotocols.
+        token: the credential that it carries, if any.
+        address: the client's, without port.
+        request_id: of the request.
+        refusal: what is wrong with it all the same, so that the client is told after the upgrade,
+            where browsers can hear it.
+    """
 
     offer: Offer
     token: str | None
     address: str
+    request_id: str
+    refusal: ThreadcastError | None = None
 
 
 class Visit:
@@ -101,7 +113,7 @@ class Visit:
             queued = _queued(send, lines=lines, limit_bytes=buffer_max_bytes)
             outbound, close = queued, self._closer(queued, send)
         try:
-            await self._talk(receive, outbound, close, writer)
+            await self._talk(scope["headers"], receive, outbound, close, writer)
         except ClientGone:
             if queued is not None:
                 await queued.close()
@@ -124,30 +136,46 @@ class Visit:
 
     async def _talk(
         self,
+        headers: Headers,
         receive: Receive,
         outbound: Outbound,
         close: Callable[[int, str], None],
         writer: FrameWriter | None,
     ) -> None:
-        identity = await self._authenticated(receive, outbound)
+        attributes = {"threadcast.request_id": self._handshake.request_id}
+        with self._services.tracing.span(
+            "websocket sign-in", attributes, kind=SpanKind.SERVER, headers=headers
+        ):
+            identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
         if self._services.draining():  # all others were sent away or will be
             raise ThreadcastError("shutting_down")
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
-        connection = Connection(self._services, identity, self._state, outbound, close)
+        connection = Connection(
+            self._services,
+            identity,
+            self._state,
+            outbound,
+            close,
+            request_id=self._handshake.request_id,
+        )
         limit = self._services.intake.connection_limit(identity)
         self._manager.add(connection, limit=limit)
+        handler = CommandHandler(connection)
         try:
             await connection.open()
             self._counted = True
             self._services.metrics.connects.labels("accepted").inc()
-            await _listen(CommandHandler(connection), receive)
+            await _listen(handler, receive)
         finally:
             self._manager.remove(connection)
             connection.release()
+            handler.release()
 
     async def _authenticated(self, receive: Receive, outbound: Outbound) -> Identity:
+        if self._handshake.refusal is not None:
+            raise self._handshake.refusal
         if self._handshake.offer.unsupported:
             raise ThreadcastError("unsupported_version", "expected the subprotocol threadcast.v1")
         token = self._handshake.token
@@ -164,7 +192,7 @@ class Visit:
             command = commands.decode_command(await _next_text(receive))
         except commands.CommandRejected as error:
             self._reject(outbound, error.command_id, error)
-            if error.kind.close is not None:
+            if error.code == "unsupported_version":
                 raise
             raise ThreadcastError("not_authenticated", _EXPECTED_FIRST) from None
         if not isinstance(command, commands.Authenticate):
@@ -192,17 +220,22 @@ class Visit:
 
     def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()
-        self._say(outbound, ConnectionEventType.COMMAND_REJECTED, rejection_data(command_id, error))
+        data = rejection_data(command_id, error, self._handshake.request_id)
+        self._say(outbound, ConnectionEventType.COMMAND_REJECTED, data)
 
     def _end(
         self, outbound: Outbound, close: Callable[[int, str], None], error: ThreadcastError
     ) -> None:
         """Announce the end, unless that was done, and close."""
+        told = error is self._handshake.refusal  # its words are from closed sets
+        reason = error.message if told else error.kind.text
         if self._state.may_answer:
-            data = closing_data(error.code, error.retry_after_ms)
+            data = closing_data(
+                error.code, error.retry_after_ms, self._handshake.request_id, reason
+            )
             self._say(outbound, ConnectionEventType.CONNECTION_CLOSING, data)
             self._state.move(ConnectionState.DRAINING)
-        close(error.kind.close_code, error.kind.text)
+        close(error.kind.close_code, reason)
 
     def _last_frame(self, code: int, reason: str) -> bytes:
         """What the edge sends ahead of a close that it decided on: nothing if it was announced."""
@@ -210,7 +243,13 @@ class Visit:
             return b""
         error = _EDGE_CLOSES.get(code, "internal")
         self._services.metrics.refusals.labels(error).inc()
-        data = ConnectionClosing(code, reason, error, ERRORS[error].retryable)
+        data = ConnectionClosing(
+            code,
+            reason,
+            error,
+            ERRORS[error].retryable,
+            request_id=self._handshake.request_id,
+        )
         frame = text_frame(self._event(ConnectionEventType.CONNECTION_CLOSING, data))
         self._state.move(ConnectionState.DRAINING)
         return frame

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from .bus import Hint, JournalGrew, SessionsRevoked
+from .checks import Refuse, always
 from .consistency.kinds import TrackedOperation
 from .consistency.trace import ConsistencyTrace
 from .context import UserExecutionContext
@@ -79,6 +80,7 @@ class WebSocketManager:
         max_connections: for the whole node.
         disconnect_grace_s: how long after a user's last connection went `on_user_left` is called.
         on_user_left: called with the user id; must not raise.
+        refuse: is called with the reason for a connection beyond its user's limit.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class WebSocketManager:
         max_connections: int,
         disconnect_grace_s: float,
         on_user_left: Callable[[str], None],
+        refuse: Refuse = always,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -99,6 +102,7 @@ class WebSocketManager:
         self._max_connections = max_connections
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
+        self._refuse = refuse
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -111,6 +115,11 @@ class WebSocketManager:
     def __iter__(self) -> Iterator[LiveConnection]:
         for connections in tuple(self._by_user.values()):
             yield from tuple(connections)
+
+    def limit(self, *, policy: Literal["reject", "evict_oldest"], max_connections: int) -> None:
+        """Limit from now on as the constructor's arguments of these names say."""
+        self._policy = policy
+        self._max_connections = max_connections
 
     @property
     def full(self) -> bool:
@@ -132,13 +141,7 @@ class WebSocketManager:
         user_id = connection.context.user_id
         connections = self._by_user.get(user_id, {})
         if len(connections) >= limit:
-            if self._policy == "reject" or limit < 1:
-                raise ThreadcastError(
-                    "too_many_connections", f"at most {limit} connections at once"
-                )
-            oldest = next(iter(connections))
-            self.remove(oldest)
-            oldest.end("evicted")
+            self._make_place(connections, limit)
         self._by_user.setdefault(user_id, {})[connection] = None
         self._user_of[connection] = user_id
         leaving = self._leaving.pop(user_id, None)
@@ -148,6 +151,19 @@ class WebSocketManager:
         if connection.trace is not None:
             connection.trace.record(TrackedOperation.MANAGER_CREATION, connection.context)
         self._metrics.connections.set(len(self))
+
+    def _make_place(self, connections: dict[LiveConnection, None], limit: int) -> None:
+        """Refuse one more of a user, or end the oldest; neither where the limit is not enforced."""
+        try:
+            self._refuse(
+                ThreadcastError("too_many_connections", f"at most {limit} connections at once")
+            )
+        except ThreadcastError:
+            if self._policy == "reject" or limit < 1:
+                raise
+            oldest = next(iter(connections))
+            self.remove(oldest)
+            oldest.end("evicted")
 
     def remove(self, connection: LiveConnection) -> None:
         """Let a connection go, whatever has become of its context; idempotent."""

@@ -153,6 +153,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Refusals by code", "ops", ((_rate("threadcast_refusals_total", "code"), "{{code}}"),)
         ),
+        Panel(
+            "Let pass in mode warn by check", "ops",
+            ((_rate("threadcast_tolerated_total", "check"), "{{check}}"),),
+        ),
     ),
     "Journal": (
         Panel(

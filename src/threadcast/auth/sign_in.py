@@ -6,6 +6,7 @@ identity was signed out. It knows neither HTTP nor sockets.
 
 from __future__ import annotations
 
+from ..checks import Refuse, always
 from ..clock import Clock
 from ..errors import ThreadcastError
 from ..rates import BucketPerKey, rate_limited
@@ -23,12 +24,27 @@ class SignIn:
         authenticator: verifies tokens.
         settings: `unauthenticated_per_address` per `unauthenticated_window_s`.
         clock: wall time for tokens, monotonic time for the bound.
+        refuse: is called with the reason for a stranger beyond that bound.
     """
 
-    def __init__(self, authenticator: Authenticator, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        settings: Settings,
+        clock: Clock,
+        refuse: Refuse = always,
+    ) -> None:
         self._authenticator = authenticator
         self._clock = clock
+        self._refuse = refuse
         self._strangers = BucketPerKey(
+            settings.unauthenticated_per_address / settings.unauthenticated_window_s,
+            settings.unauthenticated_per_address,
+        )
+
+    def take_settings(self, settings: Settings) -> None:
+        """Bound strangers as these settings say from now on."""
+        self._strangers.allow(
             settings.unauthenticated_per_address / settings.unauthenticated_window_s,
             settings.unauthenticated_per_address,
         )
@@ -44,7 +60,7 @@ class SignIn:
         """
         wait_s = self._strangers.take(address, self._clock.monotonic())
         if wait_s:
-            raise rate_limited(wait_s)
+            self._refuse(rate_limited(wait_s))
 
     async def verify(self, token: str, address: str) -> Identity:
         """Decide whom a token speaks for; a token that is refused counts against its address.

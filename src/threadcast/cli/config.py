@@ -35,15 +35,30 @@ def show(config_path: Path | None, *, as_json: bool) -> None:
 
 
 def as_table(loaded: LoadedSettings, width: int | None) -> str:
-    """One line per setting: key, value, source; stacked where `width` columns are too few."""
-    rows = [(row.key, _text(_shown(loaded, row)), loaded.sources[row.key]) for row in SETTINGS]
-    return table([("key", "value", "source"), *rows], width)
+    """One line per setting: key, value, source, whether a running server takes a change.
+
+    Stacked where `width` columns are too few.
+    """
+    rows = [
+        (
+            row.key,
+            _text(_shown(loaded, row)),
+            loaded.sources[row.key],
+            "SIGHUP" if row.note.live else "restart",
+        )
+        for row in SETTINGS
+    ]
+    return table([("key", "value", "source", "taken at"), *rows], width)
 
 
 def as_json_text(loaded: LoadedSettings) -> str:
-    """One JSON object: by key, `value` and `source`."""
+    """One JSON object: by key, `value`, `source` and `live` (a running server takes a change)."""
     document = {
-        row.key: {"value": _shown(loaded, row), "source": loaded.sources[row.key]}
+        row.key: {
+            "value": _shown(loaded, row),
+            "source": loaded.sources[row.key],
+            "live": row.note.live,
+        }
         for row in SETTINGS
     }
     return json.dumps(document, indent=2)

@@ -1,13 +1,19 @@
-"""How a server process logs: one line a record, with nothing in it that a terminal obeys."""
+"""How a server process logs: one line a record, with nothing in it that a terminal obeys.
+
+Each line names what was worked for: the run, or else the request, or `-`.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from typing import Literal
 
+from ..correlation import CorrelationFilter
 from .printing import printable
 
-_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+_FORMAT = "%(asctime)s %(levelname)-8s %(name)s [%(correlation)s]: %(message)s"
 _LIBRARIES = ("uvicorn", "asyncio", "httpx2", "httpcore2", "openai")
 
 
@@ -19,14 +25,37 @@ class EscapingFormatter(logging.Formatter):
         return printable(super().format(record), keep="\n" if record.exc_info else "")
 
 
-def configure_logging(level: str) -> None:
-    """Send this process' log to standard error.
+class JsonFormatter(logging.Formatter):
+    """One JSON object in ASCII for each record, so that there is nothing that a terminal obeys.
+
+    `time` is in seconds since the epoch; `request_id` and `run_id` are `-` where there is none.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one record."""
+        line = {
+            "time": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": getattr(record, "request_id", "-"),
+            "run_id": getattr(record, "run_id", "-"),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line).replace("\x7f", "\\u007f")
+
+
+def configure_logging(level: str, form: Literal["text", "json"] = "text") -> None:
+    """Send this process' log to standard error; call it again to change how.
 
     Args:
         level: debug, info, warning or error; libraries below say only warnings and worse.
+        form: `text` for people, `json` for programs.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(EscapingFormatter(_FORMAT))
+    handler.addFilter(CorrelationFilter())
+    handler.setFormatter(JsonFormatter() if form == "json" else EscapingFormatter(_FORMAT))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -34,6 +34,7 @@ from .ending import run_to_the_end
 from .listening import listen
 from .logs import configure_logging
 from .options import settings_options
+from .reload import SettingsReload
 
 _SWITCH_INTERVAL_S = 0.0001  # the writer's thread must not wait 5 ms for each turn of a busy loop
 _GC_THRESHOLDS = (50_000, 20, 100)  # with the defaults a full collection holds the loop for 60 ms
@@ -44,8 +45,9 @@ _GRACE_S = 1
 @settings_options
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Run a server until SIGTERM or Ctrl-C."""
-    settings = load_settings(overrides, os.environ, config_path).settings
-    configure_logging(settings.log_level)
+    environ = dict(os.environ)
+    settings = load_settings(overrides, environ, config_path).settings
+    configure_logging(settings.log_level, settings.log_format)
     _tune_interpreter()
     sys.path.insert(0, "")  # agents are named as modules of the folder that one stands in
     for risk in risks(settings):
@@ -55,7 +57,11 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
         check_early(sqlite_path(settings.database_url))
         settings = with_credential(settings)  # may make a file: only where the rest is in order
         threadcast = Threadcast(settings, agents, listens_on=settings.host)
-        run_to_the_end(_serve(threadcast, settings, listener), _loop_factory())
+
+        def read_again() -> Settings:
+            return with_credential(load_settings(overrides, environ, config_path).settings)
+
+        run_to_the_end(_serve(threadcast, settings, listener, read_again), _loop_factory())
 
 
 def with_credential(settings: Settings) -> Settings:
@@ -97,7 +103,12 @@ def edge_limits(settings: Settings, *, drain_max_s: float) -> EdgeLimits:
     )
 
 
-async def _serve(threadcast: Threadcast, settings: Settings, listener: socket.socket) -> None:
+async def _serve(
+    threadcast: Threadcast,
+    settings: Settings,
+    listener: socket.socket,
+    read_again: Callable[[], Settings],
+) -> None:
     node = threadcast.node
     limits = edge_limits(settings, drain_max_s=node.drain_max_s)
     server = build_server(
@@ -112,17 +123,21 @@ async def _serve(threadcast: Threadcast, settings: Settings, listener: socket.so
             trusted_proxies=settings.trusted_proxies,
         ),
     )
+    reload = SettingsReload(threadcast, read_again)
     async with threadcast.lifespan():
         watch = asyncio.ensure_future(_watch(server, node.failed))
         announce = asyncio.ensure_future(_announce(server, settings, limits))
+        reloading = asyncio.ensure_future(reload.run())
         try:
-            await server.serve([listener])
+            with reload.on_hangup():
+                await server.serve([listener])
             if announce.done():
                 announce.result()
         finally:
             watch.cancel()
             announce.cancel()
-            await asyncio.gather(watch, announce, return_exceptions=True)
+            reloading.cancel()
+            await asyncio.gather(watch, announce, reloading, return_exceptions=True)
     if node.failed.is_set():
         raise exits.CommandFailed("a part of the server has ended; see the log", exits.SOFTWARE)
 

@@ -6,5 +6,6 @@ each kind of thing. Handlers may not know other users' rows, sockets or how toke
 
 from .hosts import host_check
 from .routes import http_routes
+from .validation import IdRefusal
 
-__all__ = ["host_check", "http_routes"]
+__all__ = ["IdRefusal", "host_check", "http_routes"]

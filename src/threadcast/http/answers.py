@@ -35,11 +35,11 @@ def empty_answer() -> Response:
     return Response(None, 204)
 
 
-def problem_answer(error: ThreadcastError) -> Response:
-    """The problem document of an error, with the headers that its status asks for."""
+def problem_answer(error: ThreadcastError, *, request_id: str) -> Response:
+    """The problem document of a request's error, with the headers that its status asks for."""
     headers = problem_headers(error)
     del headers["cache-control"]  # one of those that every answer gets
     if error.code in _UNREAD_BODY:
         headers["connection"] = "close"
-    body = msgspec.json.encode(Problem.of(error))
+    body = msgspec.json.encode(Problem.of(error, request_id=request_id))
     return Response(body, error.kind.status, headers)

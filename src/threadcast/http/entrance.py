@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,10 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..auth.credentials import bearer_token, refuse_token_in_url
 from ..auth.sign_in import unrevoked_head
 from ..context import UserExecutionContext
+from ..correlation import request_id_of
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..rates import BucketPerKey, rate_limited
+from ..settings import Settings
 from .answers import SECURITY_HEADERS, problem_answer
 from .calls import Call, OpenHandler, UserCall, UserHandler
 from .paging import PageTokens
@@ -31,7 +34,12 @@ log = logging.getLogger(__name__)
 
 _NOT_FOLLOWED = frozenset({"metrics", "ops"})  # an operator's looks would crowd out what is there
 _PREFLIGHT_MAX_AGE_S = 600
-_REQUEST_HEADERS = "authorization, content-type, idempotency-key, last-event-id"
+_REQUEST_HEADERS = (
+    "authorization, content-type, idempotency-key, last-event-id, x-request-id, traceparent, "
+    "tracestate"
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_TRACED_PARAMETERS = frozenset({"thread_id", "run_id"})
 _ANSWER_HEADERS = b"location, retry-after, www-authenticate, x-request-id"
 
 
@@ -105,6 +113,10 @@ class Entrance:
         self.node = node
         self.pages = PageTokens(node.settings.jwt_secret)
         self.rates = BucketPerKey(node.settings.requests_per_s, node.settings.requests_burst)
+        node.settings_takers.append(self._take_settings)
+
+    def _take_settings(self, settings: Settings) -> None:
+        self.rates.allow(settings.requests_per_s, settings.requests_burst)
 
 
 class Resource:
@@ -113,19 +125,28 @@ class Resource:
     Args:
         entrance: what is shared.
         methods: by upper-case name; HEAD comes with GET, OPTIONS by itself.
+        path: as the route has it, for traces.
     """
 
-    def __init__(self, entrance: Entrance, methods: Methods) -> None:
+    def __init__(self, entrance: Entrance, methods: Methods, path: str = "") -> None:
         self._entrance = entrance
         self._methods = methods
+        self._path = path
         names = {*methods, "OPTIONS", *(("HEAD",) if "GET" in methods else ())}
         self._allow = ", ".join(sorted(names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP scope."""
-        await _Visit(self._entrance, self._methods, self._allow, Request(scope, receive)).serve(
-            scope, receive, send
-        )
+        visit = _Visit(self._entrance, self._methods, self._allow, Request(scope, receive))
+        tracing = self._entrance.node.tracing
+        if not tracing.recording:
+            await visit.serve(scope, receive, send)
+            return
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        attributes = {"http.request.method": method, "http.route": self._path}
+        name, headers = f"{method} {self._path}".rstrip(), scope["headers"]
+        with tracing.span(name, attributes, kind=SpanKind.SERVER, headers=headers) as span:
+            await visit.serve(scope, receive, visit.traced(send, span))
 
 
 class _Visit:
@@ -137,7 +158,7 @@ class _Visit:
         self._methods = methods
         self._allow = allow
         self._request = request
-        self._request_id = UnifiedIdGenerator.generate_base_id("req_http")
+        self._request_id = request_id_of(request.scope)
         self._headers = list(SECURITY_HEADERS)
         self._started = False
 
@@ -156,6 +177,31 @@ class _Visit:
             log.exception("request %s failed", self._request_id)
             await self._refuse(ThreadcastError("internal"), scope, receive, send_marked)
 
+    def traced(self, send: Send, span: Span) -> Send:
+        """A `send` that ends the span when the answer begins: a stream can go on for hours."""
+
+        async def send_traced(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                span.set_attributes(self._trace_attributes(message["status"]))
+                if message["status"] >= 500:
+                    span.set_status(Status(StatusCode.ERROR))
+                span.end()
+            await send(message)
+
+        return send_traced
+
+    def _trace_attributes(self, status: int) -> dict[str, str | int]:
+        ids = {
+            f"threadcast.{name}": text
+            for name, text in self._request.path_params.items()
+            if name in _TRACED_PARAMETERS and UnifiedIdGenerator.is_valid_id(text)
+        }
+        return {
+            "http.response.status_code": status,
+            "threadcast.request_id": self._request_id,
+            **ids,
+        }
+
     def _marked(self, message: Message) -> Message:
         if message["type"] != "http.response.start":
             return message
@@ -168,7 +214,7 @@ class _Visit:
     ) -> None:
         self._node.metrics.refusals.labels(error.code).inc()
         if not self._started:
-            await problem_answer(error)(scope, receive, send)
+            await problem_answer(error, request_id=self._request_id)(scope, receive, send)
 
     async def _answer(self) -> ASGIApp:
         request = self._request
@@ -222,8 +268,9 @@ class _Visit:
             raise ThreadcastError("not_authenticated")
         identity = await node.gateway.sign_in.verify(token, address_of(request))
         self._admit(identity.user_id)
-        context = UserExecutionContext.create(identity.user_id, operation)
-        self._request_id = context.request_id
+        context = UserExecutionContext.create(
+            identity.user_id, operation, request_id=self._request_id
+        )
         async with node.sessions.open(context) as session:
             await unrevoked_head(session, identity)
         tracker = node.consistency.active
@@ -234,4 +281,4 @@ class _Visit:
     def _admit(self, user_id: str) -> None:
         wait_s = self._entrance.rates.take(user_id, self._node.clock.monotonic())
         if wait_s:
-            raise rate_limited(wait_s)
+            self._node.checks.rates.refuse(rate_limited(wait_s))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..correlation import request_id_of
 from ..errors import ThreadcastError
 from ..node import Node
 from .answers import SECURITY_HEADERS, problem_answer
@@ -32,7 +33,7 @@ def host_check(node: Node) -> Callable[[Request], Response | None]:
             node.hosts.check(header(request, b"host", "bad_host"))
         except ThreadcastError as error:
             node.metrics.refusals.labels(error.code).inc()
-            answer = problem_answer(error)
+            answer = problem_answer(error, request_id=request_id_of(request.scope))
             answer.raw_headers.extend(SECURITY_HEADERS)
             return answer
         return None

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from ..node import Node
-from . import alerts, connections, consistency, ingest, operations, runs, sessions, sse, threads
+from . import (
+    alerts,
+    connections,
+    consistency,
+    ingest,
+    operations,
+    runs,
+    sessions,
+    sse,
+    threads,
+    validation,
+)
 from .entrance import Entrance, ForAnyone, ForReader, ForScope, ForUser, Method, Resource
 
 
@@ -21,7 +32,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
     entrance = Entrance(node)
 
     def at(path: str, **methods: Method) -> Route:
-        return Route(path, Resource(entrance, methods))
+        return Route(path, Resource(entrance, methods, path))
 
     dev = operations.dev_token_methods(dev=node.settings.dev)
     return [
@@ -56,6 +67,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/healthz", GET=ForAnyone(operations.health)),
         at("/readyz", GET=ForAnyone(operations.readiness)),
         at("/metrics", GET=ForAnyone(operations.metrics)),
+        at("/ops/validation", GET=ForScope(("ops",), "ops", validation.get_validation)),
         at("/ops/alerts", GET=ForScope(("ops",), "ops", alerts.get_alerts)),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),

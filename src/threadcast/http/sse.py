@@ -128,7 +128,12 @@ class EventStream:
             limit_bytes=services.settings.send_buffer_max_bytes,
         )
         connection = StreamConnection(
-            services, self._call.identity, self._state, outbound, self._close
+            services,
+            self._call.identity,
+            self._state,
+            outbound,
+            self._close,
+            request_id=self._call.context.request_id,
         )
         try:
             if await self._live(connection, outbound, receive):

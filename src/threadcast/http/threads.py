@@ -122,6 +122,8 @@ async def send_message(call: UserCall) -> ASGIApp:
         on_disconnect=body.on_disconnect,
     )
     result = await call.node.journal.append(unit)
+    call.node.intake.note_accepted(result)
+    call.node.tracing.remember_origin(result.run_id)
     answer = MessageAcceptedAnswer(
         thread_id=result.thread_id,
         run_id=result.run_id,

@@ -33,6 +33,7 @@ from ..events import (
 )
 from ..journal import Journal
 from ..session import RequestScopedSessionFactory
+from ..tracing import Tracing
 from ..units import ClaimedRun
 from .deadline import Deadline
 from .emitter import RunEmitter
@@ -92,6 +93,7 @@ class RunExecution:
         clock: wall time and durations.
         limits: bounds.
         keep: takes over an agent's task that has not ended when this execution has.
+        tracing: is given a span for each tool call.
 
     The caller awaits `run` once; all else may be called at any time.
 
@@ -109,6 +111,7 @@ class RunExecution:
         clock: Clock,
         limits: ExecutionLimits,
         keep: Callable[[asyncio.Task[EventDraft]], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self.claimed = claimed
         self.context = _context_of(claimed)
@@ -140,6 +143,7 @@ class RunExecution:
             outbox=self._outbox,
             emitter=self._emitter,
             inputs=self._inputs,
+            tracing=tracing or Tracing(),
         )
 
     def cancel(self, reason: str) -> None:

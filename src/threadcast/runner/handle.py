@@ -16,6 +16,7 @@ from ..agent import Message, SearchHit
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..session import RequestScopedSessionFactory
+from ..tracing import Tracing
 from ..units import ClaimedRun
 from .emitter import RunEmitter
 from .inputs import RunInputs
@@ -39,6 +40,7 @@ class RunHandle:
         outbox: stores checkpoints.
         emitter: takes what is emitted.
         inputs: asks the user.
+        tracing: is given a span for each tool call.
 
     Every method that emits raises `ThreadcastError` `bad_agent_output` for what is not usable (the
     run fails then, even if the agent goes on) and `asyncio.CancelledError` when the run is lost or
@@ -55,6 +57,7 @@ class RunHandle:
         outbox: RunOutbox,
         emitter: RunEmitter,
         inputs: RunInputs,
+        tracing: Tracing | None = None,
     ) -> None:
         self._claimed = claimed
         self._context = context
@@ -63,6 +66,7 @@ class RunHandle:
         self._outbox = outbox
         self._emitter = emitter
         self._inputs = inputs
+        self._tracing = tracing or Tracing()
         self._state = claimed.state
         self._usage: bytes | None = None
 
@@ -133,7 +137,7 @@ class RunHandle:
 
     def tool(self, name: str, arguments: Any) -> AbstractAsyncContextManager[RunTool]:
         """Announce a tool call on entering the block and its end on leaving it; see `RunTool`."""
-        return RunTool(self._emitter, self._clock, name, arguments)
+        return RunTool(self._emitter, self._clock, name, arguments, tracing=self._tracing)
 
     async def ask(self, prompt: str, schema: Any = None, *, timeout_s: float = 3600.0) -> Any:
         """Wait for a person's answer and return it; see `RunInputs.ask`.

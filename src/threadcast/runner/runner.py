@@ -17,6 +17,7 @@ from ..agent import Agent
 from ..bus import Hint, RunSignal, RunsWaiting
 from ..clock import Clock
 from ..consistency.recording import ConsistencyRecording
+from ..correlation import correlated
 from ..errors import ThreadcastError
 from ..events import EventDraft
 from ..journal import Journal
@@ -24,6 +25,7 @@ from ..metrics import Metrics
 from ..session import RequestScopedSessionFactory
 from ..settings import Settings
 from ..tasks import OwnedTasks, set_within
+from ..tracing import Tracing, ids_of
 from ..units import CancelRun, ClaimedRun, ClaimRuns, Outcome, Rejected
 from .execution import ExecutionLimits, RunEnd, RunExecution
 from .following import end_trace, trace_of
@@ -56,6 +58,7 @@ class Runner:
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to
             a run that begins while they are; for others, whoever calls `user_left` has waited.
         limits: bounds of every attempt.
+        tracing: is given a span for each attempt, and for each tool call in it.
 
     The caller hands `receive` to the bus, runs `run` in a task for as long as the node lives and,
     to stop without losing time to lapsing leases, awaits `drain` before it cancels that task.
@@ -76,7 +79,9 @@ class Runner:
         lease_s: float,
         disconnect_grace_s: float,
         limits: ExecutionLimits,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Tracing()
         self._journal = journal
         self._sessions = sessions
         self._agents = agents
@@ -111,6 +116,7 @@ class Runner:
         metrics: Metrics,
         consistency: ConsistencyRecording,
         is_present: Callable[[str], bool],
+        tracing: Tracing,
     ) -> Self:
         """A runner with the bounds that the settings give."""
         return cls(
@@ -126,6 +132,7 @@ class Runner:
             lease_s=settings.lease_s,
             disconnect_grace_s=settings.disconnect_grace_s,
             limits=ExecutionLimits(settings.run_timeout_s, settings.event_max_bytes),
+            tracing=tracing,
         )
 
     @property
@@ -228,6 +235,7 @@ class Runner:
             clock=self._clock,
             limits=self._limits,
             keep=self._keep,
+            tracing=self._tracing,
         )
         run_id = claimed.lease.run_id
         earlier = self._executions.get(run_id)
@@ -245,10 +253,27 @@ class Runner:
         self._tasks.start(self._supervise(execution))
 
     async def _supervise(self, execution: RunExecution) -> None:
+        with correlated(execution.context.request_id, execution.context.run_id):
+            await self._execute(execution)
+
+    async def _traced(self, execution: RunExecution) -> RunEnd:
+        claimed = execution.claimed
+        attributes = {
+            **ids_of(execution.context),
+            "threadcast.agent": claimed.agent,
+            "threadcast.attempt": claimed.attempt,
+        }
+        links = self._tracing.links_of(claimed.lease.run_id)
+        with self._tracing.span("run", attributes, links=links) as span:
+            end = await execution.run()
+            span.set_attribute("threadcast.outcome", end)
+            return end
+
+    async def _execute(self, execution: RunExecution) -> None:
         run_id = execution.claimed.lease.run_id
         end: RunEnd = "given_up"
         try:
-            end = await execution.run()
+            end = await self._traced(execution)
         except Exception:  # the run edge: a fault of ours must not end other runs
             log.exception("run %s: its execution failed", run_id)
         finally:

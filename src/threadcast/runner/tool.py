@@ -6,14 +6,17 @@ It may not know what the tool does. What an exception says stays inside the serv
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 import msgspec
+from opentelemetry.trace import Span
 
 from ..clock import Clock
 from ..errors import ThreadcastError
 from ..events import EventType, ToolCompleted, ToolExecuting, encode_json
 from ..ids import UnifiedIdGenerator
+from ..tracing import Tracing
 from .emitter import RunEmitter
 
 __all__ = ["TOOL_NAME_MAX_CHARACTERS", "RunTool"]
@@ -29,12 +32,23 @@ class RunTool:
         clock: times the call.
         name: the tool's name, 1..128 characters.
         arguments: anything that JSON can carry.
+        tracing: is given a span for the call; what is called inside has it as its parent.
 
     An exception inside the block completes the call with `is_error` and a fixed text (the message
     of a `ThreadcastError` is meant for clients and is kept), and goes on to the agent.
     """
 
-    def __init__(self, emitter: RunEmitter, clock: Clock, name: object, arguments: object) -> None:
+    def __init__(
+        self,
+        emitter: RunEmitter,
+        clock: Clock,
+        name: object,
+        arguments: object,
+        *,
+        tracing: Tracing,
+    ) -> None:
+        self._tracing = tracing
+        self._span: AbstractContextManager[Span] | None = None
         self._emitter = emitter
         self._clock = clock
         self._name = name
@@ -60,6 +74,9 @@ class RunTool:
         executing = ToolExecuting(self._tool_call_id, self._tool, arguments)
         self._emitter.emit(EventType.TOOL_EXECUTING, executing)
         self._began_at = self._clock.monotonic()
+        attributes = {"threadcast.tool": self._tool, "threadcast.tool_call_id": self._tool_call_id}
+        self._span = self._tracing.span("tool", attributes)
+        self._span.__enter__()
         return self
 
     async def __aexit__(
@@ -68,6 +85,15 @@ class RunTool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        try:
+            self._complete(error)
+        finally:
+            if self._span is not None:
+                self._span.__exit__(kind, error, traceback)
+        if error is None:  # an exception on its way out must not wait
+            await self._emitter.admitted()
+
+    def _complete(self, error: BaseException | None) -> None:
         completed = ToolCompleted(
             self._tool_call_id,
             self._tool,
@@ -76,8 +102,6 @@ class RunTool:
             round((self._clock.monotonic() - self._began_at) * 1_000),
         )
         self._emitter.emit(EventType.TOOL_COMPLETED, completed)
-        if error is None:  # an exception on its way out must not wait
-            await self._emitter.admitted()
 
     def _checked_name(self) -> str:
         name = self._emitter.text(self._name, "tool name")

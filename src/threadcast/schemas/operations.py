@@ -37,6 +37,7 @@ from ..wire.http_models import (
     ThreadSnapshot,
     UpdateThreadBody,
 )
+from ..wire.validation_report import ValidationReport
 
 __all__ = ["ANYWHERE", "OPERATIONS", "PARAMETERS", "SECURED", "Operation", "Parameter"]
 
@@ -325,6 +326,13 @@ OPERATIONS: tuple[Operation, ...] = (
         body_required=False,
         status=204,
         errors=(*_BODY, "empty", "too_long", *_WRITE),
+    ),
+    Operation(
+        method="get",
+        path="/ops/validation",
+        operation_id="get_validation",
+        summary="What came of looking at the ids of requests; for credentials with the scope ops.",
+        answer=ValidationReport,
     ),
     Operation(
         method="get",

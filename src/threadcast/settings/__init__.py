@@ -1,8 +1,21 @@
 """Settings: what they are (`model`), how they are written (`forms`, `values`), and their sources.
 
-The rest of the program takes them from here and does not ask where they came from.
+`live` says which of them a running server takes anew, `risk_lines` which are dangerous. The rest of
+the program takes them from here and does not ask where they came from.
 """
 
-from .model import SETTINGS, CheckMode, Settings, dev_secret_path, risks, sqlite_path
+from ..checks import CheckMode
+from .live import LiveChange, live_change
+from .model import SETTINGS, Settings, dev_secret_path, sqlite_path
+from .risk_lines import risks
 
-__all__ = ["SETTINGS", "CheckMode", "Settings", "dev_secret_path", "risks", "sqlite_path"]
+__all__ = [
+    "SETTINGS",
+    "CheckMode",
+    "LiveChange",
+    "Settings",
+    "dev_secret_path",
+    "live_change",
+    "risks",
+    "sqlite_path",
+]

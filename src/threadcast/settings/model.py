@@ -12,12 +12,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ..alerts.rules import RULES
+from ..checks import CheckMode
 from ..errors import ConfigurationError
 from . import forms
 from .notes import Setting, about, described_fields
 from .values import check_value
-
-CheckMode = Literal["enforce", "warn", "off"]
 
 _YEAR_S = 365 * 86_400
 _MIB = 1_048_576
@@ -56,7 +55,8 @@ class Settings:
         default=False, metadata=about("Mint development tokens; loopback addresses only.")
     )
     allowed_hosts: tuple[str, ...] = field(
-        default=(), metadata=about("Host headers that are answered.", form=forms.host_header)
+        default=(),
+        metadata=about("Host headers that are answered.", form=forms.host_header, live=True),
     )
     trusted_proxies: tuple[str, ...] = field(
         default=(),
@@ -65,7 +65,11 @@ class Settings:
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = field(
-        default="info", metadata=about("The least serious log line that is written.")
+        default="info", metadata=about("The least serious log line that is written.", live=True)
+    )
+    log_format: Literal["text", "json"] = field(
+        default="text",
+        metadata=about("How a log line is written: for people, or one JSON object.", live=True),
     )
 
     # who
@@ -112,14 +116,17 @@ class Settings:
     allowed_origins: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Web origins that may connect; by default the server's own.", form=forms.origin
+            "Web origins that may connect; by default the server's own.",
+            form=forms.origin,
+            live=True,
         ),
     )
     insecure_allow_any_origin: bool = field(
-        default=False, metadata=about('Allow "*" in allowed_origins.')
+        default=False, metadata=about('Allow "*" in allowed_origins.', live=True)
     )
     require_origin: bool = field(
-        default=False, metadata=about("Refuse connections with neither Origin nor bearer token.")
+        default=False,
+        metadata=about("Refuse connections with neither Origin nor bearer token.", live=True),
     )
     authentication_timeout_s: float = field(
         default=10.0,
@@ -128,23 +135,26 @@ class Settings:
 
     # connections
     max_connections_per_user: int = field(
-        default=20, metadata=about("Connections of one user.", 1, 100_000)
+        default=20, metadata=about("Connections of one user.", 1, 100_000, live=True)
     )
     max_connections_per_plan: dict[str, int] = field(
-        default_factory=dict, metadata=about("Connections of one user, by plan.", 1, 100_000)
+        default_factory=dict,
+        metadata=about("Connections of one user, by plan.", 1, 100_000, live=True),
     )
     max_connections: int = field(
-        default=10_000, metadata=about("Connections of this server.", 1, 1_000_000)
+        default=10_000, metadata=about("Connections of this server.", 1, 1_000_000, live=True)
     )
     connection_limit_policy: Literal["reject", "evict_oldest"] = field(
-        default="reject", metadata=about("What happens to one connection too many.")
+        default="reject", metadata=about("What happens to one connection too many.", live=True)
     )
     unauthenticated_per_address: int = field(
         default=10,
-        metadata=about("Unauthenticated connections of one address per window.", 1, 100_000),
+        metadata=about(
+            "Unauthenticated connections of one address per window.", 1, 100_000, live=True
+        ),
     )
     unauthenticated_window_s: float = field(
-        default=10.0, metadata=about("That window.", 0.05, 3_600)
+        default=10.0, metadata=about("That window.", 0.05, 3_600, live=True)
     )
     heartbeat_s: float = field(
         default=20.0,
@@ -172,22 +182,24 @@ class Settings:
         default=_MIB, metadata=about("Size of a request's body.", 1_024, 64 * _MIB)
     )
     commands_per_s: float = field(
-        default=20.0, metadata=about("Commands of one connection per second.", 0.01, 100_000)
+        default=20.0,
+        metadata=about("Commands of one connection per second.", 0.01, 100_000, live=True),
     )
     commands_burst: int = field(
-        default=60, metadata=about("Commands that may come at once.", 1, 1_000_000)
+        default=60, metadata=about("Commands that may come at once.", 1, 1_000_000, live=True)
     )
     requests_per_s: float = field(
-        default=20.0, metadata=about("HTTP requests of one user per second.", 0.01, 100_000)
+        default=20.0,
+        metadata=about("HTTP requests of one user per second.", 0.01, 100_000, live=True),
     )
     requests_burst: int = field(
-        default=60, metadata=about("HTTP requests that may come at once.", 1, 1_000_000)
+        default=60, metadata=about("HTTP requests that may come at once.", 1, 1_000_000, live=True)
     )
     commands_in_flight_max: int = field(
         default=16, metadata=about("Commands not answered yet.", 1, 10_000)
     )
     errors_per_minute_max: int = field(
-        default=20, metadata=about("Bad messages before the connection ends.", 1, 10_000)
+        default=20, metadata=about("Bad messages before the connection ends.", 1, 10_000, live=True)
     )
     send_buffer_max_bytes: int = field(
         default=131_072,
@@ -233,16 +245,18 @@ class Settings:
         default=1_000, metadata=about("Runs of this server at once.", 1, 1_000_000)
     )
     max_runs_per_user: int = field(
-        default=20, metadata=about("Runs of one user at once.", 1, 100_000)
+        default=20, metadata=about("Runs of one user at once.", 1, 100_000, live=True)
     )
     max_runs_per_plan: dict[str, int] = field(
-        default_factory=dict, metadata=about("Runs of one user at once, by plan.", 1, 100_000)
+        default_factory=dict,
+        metadata=about("Runs of one user at once, by plan.", 1, 100_000, live=True),
     )
     run_starts_per_s: float = field(
-        default=5.0, metadata=about("Runs that a user may start per second.", 0.01, 100_000)
+        default=5.0,
+        metadata=about("Runs that a user may start per second.", 0.01, 100_000, live=True),
     )
     run_starts_burst: int = field(
-        default=50, metadata=about("Runs that a user may start at once.", 1, 1_000_000)
+        default=50, metadata=about("Runs that a user may start at once.", 1, 1_000_000, live=True)
     )
     run_timeout_s: float = field(
         default=600.0, metadata=about("Longest life of a run.", 0.05, _YEAR_S)
@@ -277,13 +291,16 @@ class Settings:
     )
     ingest_events_per_s: float = field(
         default=10_000.0,
-        metadata=about("Events that one service may append per second.", 0.01, 1_000_000),
+        metadata=about(
+            "Events that one service may append per second.", 0.01, 1_000_000, live=True
+        ),
     )
     ingest_events_burst: int = field(
-        default=50_000, metadata=about("Events that it may append at once.", 256, 10_000_000)
+        default=50_000,
+        metadata=about("Events that it may append at once.", 256, 10_000_000, live=True),
     )
     ingest_requests_max: int = field(
-        default=8, metadata=about("Ingest requests of this server at once.", 1, 1_000)
+        default=8, metadata=about("Ingest requests of this server at once.", 1, 1_000, live=True)
     )
     external_run_silence_s: float = field(
         default=3_600.0,
@@ -296,27 +313,49 @@ class Settings:
     id_validation: CheckMode = field(
         default="enforce",
         metadata=about(
-            "What is done about unusable ids in HTTP paths and sessions; "
-            "those in commands are always refused."
+            "Ids in paths, queries, headers and sessions that are no ids, or of another kind; "
+            "those in commands are always refused.",
+            live=True,
         ),
     )
     track_consistency: bool = field(
         default=False,
         metadata=about(
-            "Follow the ids of contexts from creation to cleanup, for /ops/consistency."
+            "Follow the ids of contexts from creation to cleanup, for /ops/consistency.", live=True
         ),
     )
     track_consistency_sample: float = field(
-        default=1.0, metadata=about("Which share of contexts is followed.", 0, 1)
+        default=1.0, metadata=about("Which share of contexts is followed.", 0, 1, live=True)
     )
     track_consistency_max_traces: int = field(
         default=500, metadata=about("Contexts of which something is remembered.", 1, 10_000)
+    )
+    rate_limit_mode: CheckMode = field(
+        default="enforce",
+        metadata=about(
+            "Requests, commands and starts of runs beyond their rate, and strangers beyond theirs.",
+            live=True,
+        ),
+    )
+    connection_limit_mode: CheckMode = field(
+        default="enforce", metadata=about("Connections beyond a user's limit.", live=True)
+    )
+    run_limit_mode: CheckMode = field(
+        default="enforce", metadata=about("Runs beyond a user's limit.", live=True)
+    )
+    origin_check_mode: CheckMode = field(
+        default="enforce",
+        metadata=about("Web origins that are not in allowed_origins.", live=True),
+    )
+    host_check_mode: CheckMode = field(
+        default="enforce",
+        metadata=about("Host headers that are not in allowed_hosts.", live=True),
     )
 
     # alerts
     alerts: bool = field(
         default=True,
-        metadata=about("Judge the metrics by rules, and tell the sinks of alerts."),
+        metadata=about("Judge the metrics by rules, and tell the sinks of alerts.", live=True),
     )
     alert_sample_s: float = field(
         default=10.0, metadata=about("Time between two looks at the metrics.", 0.05, 300)
@@ -328,7 +367,9 @@ class Settings:
     alert_thresholds: dict[str, float] = field(
         default_factory=dict,
         metadata=about(
-            "Thresholds other than the rules' own, by rule: run_success=0.98.", names=_THRESHOLDS
+            "Thresholds other than the rules' own, by rule: run_success=0.98.",
+            names=_THRESHOLDS,
+            live=True,
         ),
     )
     alert_webhook_url: str | None = field(
@@ -391,40 +432,19 @@ def dev_secret_path(settings: Settings) -> Path:
     return database.with_name(f"{database.name}.dev-secret")
 
 
-def risks(settings: Settings) -> tuple[str, ...]:
-    """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`.
-
-    Development mode is not among them: who asks for it is told at every start in a way of its own.
-    """
-    lines = []
-    if "*" in settings.allowed_origins:
-        lines.append('allowed_origins: "*" lets any web page connect with a user\'s credential')
-    if settings.insecure_allow_private_jwks:
-        lines.append("insecure_allow_private_jwks: keys may come from a private address")
-    if settings.insecure_allow_http_webhooks:
-        lines.append("insecure_allow_http_webhooks: alerts may travel unencrypted")
-    if settings.id_validation != "enforce":
-        lines.append(f"id_validation: {settings.id_validation}, unusable ids are not refused")
-    if not (settings.dev or _credentials(settings)):
-        lines.append(
-            "jwt_secret: no credential is configured; nobody can sign in: set one, "
-            "or use --dev on your own machine"
-        )
-    return tuple(lines)
-
-
 def _refuse(message: str, *keys: str) -> ConfigurationError:
     return ConfigurationError(f"{keys[0]}: {message}", keys=keys)
 
 
-def _credentials(settings: Settings) -> list[str]:
+def credential_keys(settings: Settings) -> list[str]:
+    """The keys of the credentials that are configured."""
     keys = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
     return [key for key in keys if getattr(settings, key) is not None]
 
 
 def _check_credential(settings: Settings) -> None:
     """One issuer, one source of keys; development tokens are signed, so they need a secret."""
-    keys = _credentials(settings)
+    keys = credential_keys(settings)
     if len(keys) > 1:
         raise _refuse(f"got it together with {keys[0]}, expected one of them", *reversed(keys))
     if settings.dev and keys and keys[0] != "jwt_secret":
@@ -469,12 +489,15 @@ def _check_exposure(settings: Settings) -> None:
     if "*" in settings.allowed_origins and not settings.insecure_allow_any_origin:
         expected = "origins (or insecure_allow_any_origin = true)"
         raise _refuse(f'got "*", expected {expected}', "allowed_origins")
+    for key in ("origin_check_mode", "host_check_mode"):
+        if settings.dev and getattr(settings, key) != "enforce":
+            raise _refuse(f"got {getattr(settings, key)}, expected enforce with dev", key, "dev")
     if forms.is_loopback(settings.host):
         return
     if settings.dev:
         expected = "127.0.0.1, ::1 or localhost with dev"
         raise _refuse(f"got {settings.host}, expected {expected}", "host", "dev")
-    if not _credentials(settings):
+    if not credential_keys(settings):
         expected = "jwt_secret, jwt_public_key or jwt_jwks_url to be set, or 127.0.0.1"
         raise _refuse(f"got {settings.host}, expected {expected}", "host")
 

@@ -46,6 +46,7 @@ class Note:
         secret: the value is never shown.
         multiline: line breaks are allowed.
         option: the command line's name where it is not made from the key.
+        live: a running server takes a new value when its settings are read again.
     """
 
     help: str
@@ -57,6 +58,7 @@ class Note:
     secret: bool = False
     multiline: bool = False
     option: str | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ def about(
     secret: bool = False,
     multiline: bool = False,
     option: str | None = None,
+    live: bool = False,
 ) -> dict[str, Note]:
     """A dataclass field's metadata that holds its note; the arguments are `Note`'s."""
     note = Note(
@@ -156,6 +159,7 @@ def about(
         secret=secret,
         multiline=multiline,
         option=option,
+        live=live,
     )
     return {"note": note}
 

@@ -13,7 +13,7 @@ from ..events import (
     RunQueued,
     ThreadData,
 )
-from ..runs import EXTERNAL_OWNER, admit
+from ..runs import EXTERNAL_OWNER, Admission, admit
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import QUEUED, Place
@@ -30,18 +30,24 @@ def send_message(batch: Batch, unit: SendMessage) -> Outcome:
         return earlier
     message = MessageCreated("user", unit.content, unit.client_message_id)
     draft = EventDraft.of(EventType.MESSAGE_CREATED, message)
-    live, ahead, interrupt = _admit(batch, unit, user)
+    live, ahead, admission = _admit(batch, unit, user)
     events: list[JournalEvent] = []
     hints: list[Hint] = []
     thread = _thread(batch, unit, events)
-    for run in live if interrupt else ():
+    for run in live if admission.interrupt else ():
         hints += _interrupt(batch, run, events)
     place, address, seq = _begin_run(batch, unit, thread, draft, events)
     if ahead:
         queued = EventDraft.of(EventType.RUN_QUEUED, RunQueued(unit.agent, ahead))
         events.append(batch.append(place, address, queued))
     context = unit.context
-    accepted = MessageAccepted(context.thread_id, context.run_id, seq, duplicate=False)
+    accepted = MessageAccepted(
+        context.thread_id,
+        context.run_id,
+        seq,
+        duplicate=False,
+        beyond_limit=admission.beyond_limit,
+    )
     return Committed(accepted, events, (*hints, RunsWaiting()))
 
 
@@ -70,8 +76,10 @@ def _earlier(batch: Batch, user: int, unit: SendMessage) -> Outcome | None:
     return Committed(MessageAccepted(thread_id, run_id, seq, duplicate=True))
 
 
-def _admit(batch: Batch, unit: SendMessage, user: int | None) -> tuple[list[RunRecord], int, bool]:
-    """The thread's live runs, how many of them stay ahead, and whether they are interrupted.
+def _admit(
+    batch: Batch, unit: SendMessage, user: int | None
+) -> tuple[list[RunRecord], int, Admission]:
+    """The thread's live runs, how many of them stay ahead, and what becomes of them.
 
     Raises:
         ThreadcastError: the message is not to be stored; nothing was written.
@@ -90,10 +98,11 @@ def _admit(batch: Batch, unit: SendMessage, user: int | None) -> tuple[list[RunR
         unit.on_busy,
         user_live=_user_live(batch, user),
         user_live_max=unit.user_runs_max,
+        limit_enforced=unit.user_runs_enforced,
     )
     if not admission.interrupt:
-        return live, admission.position, False
-    return live, sum(run.executed_here for run in live), True
+        return live, admission.position, admission
+    return live, sum(run.executed_here for run in live), admission
 
 
 def _user_live(batch: Batch, user: int | None) -> int:

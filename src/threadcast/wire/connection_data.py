@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ..events import ConnectionEventType
-from .fields import SEQ_MAX, Cursor, ErrorCode, FeedId, RunId, Seq, ThreadId, Timestamp
+from .fields import SEQ_MAX, Cursor, ErrorCode, FeedId, RequestId, RunId, Seq, ThreadId, Timestamp
 
 __all__ = [
     "ANSWER_OF_COMMAND",
@@ -170,7 +170,8 @@ ANSWER_OF_COMMAND: Mapping[str, type[CommandAccepted]] = {
 class CommandRejectedData(msgspec.Struct, frozen=True, omit_defaults=True):
     """The command had no effect, unless the code is `unknown_outcome`.
 
-    `id` is null when none could be read; `code` is a row of the error table.
+    `id` is null when none could be read; `code` is a row of the error table; `request_id` is that
+    of the connection, by which an operator finds it.
     """
 
     id: str | None
@@ -178,16 +179,21 @@ class CommandRejectedData(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str
     retryable: bool
     retry_after_ms: _Milliseconds | None = None
+    request_id: RequestId | None = None
 
 
 class ConnectionClosing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The connection ends with close code `code`; `error` is a row of the error table."""
+    """The connection ends with close code `code`; `error` is a row of the error table.
+
+    `request_id` is that of the connection, by which an operator finds it.
+    """
 
     code: Annotated[int, Meta(ge=1000, le=4999)]
     reason: str
     error: ErrorCode
     reconnect: bool
     retry_after_ms: _Milliseconds | None = None
+    request_id: RequestId | None = None
 
 
 DATA_OF_CONNECTION_EVENT: Mapping[ConnectionEventType, object] = {

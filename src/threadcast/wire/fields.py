@@ -42,6 +42,7 @@ __all__ = [
     "OnBusy",
     "OnDisconnect",
     "Preview",
+    "RequestId",
     "RunId",
     "Seq",
     "ThreadId",
@@ -123,6 +124,14 @@ ThreadId = Annotated[
         description="A thread id, `thread_<operation>_<ms>_<counter>_<hex8>`.",
         examples=["thread_chat_1763629200001_7_90c65fe4"],
         extra={"id_kind": "thread"},
+    ),
+]
+RequestId = Annotated[
+    str,
+    Meta(
+        max_length=ID_MAX_CHARACTERS,
+        description="A request id, `req_<operation>_<ms>_<counter>_<hex8>`.",
+        examples=["req_http_1763629200001_7_90c65fe4"],
     ),
 ]
 ThreadName = Annotated[

@@ -26,6 +26,7 @@ from .fields import (
     OnBusy,
     OnDisconnect,
     Preview,
+    RequestId,
     RunId,
     Seq,
     ThreadId,
@@ -117,7 +118,10 @@ _ExternalEvent = Annotated[
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """A problem document (RFC 9457). Programs compare `code`; the rest is for people."""
+    """A problem document (RFC 9457). Programs compare `code`; the rest is for people.
+
+    `request_id` is that of the answer's `X-Request-ID`; an operator finds the request by it.
+    """
 
     type: str = "about:blank"
     title: str
@@ -126,9 +130,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     retryable: bool
     retry_after_ms: Annotated[int, Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
+    request_id: RequestId | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(cls, error: ThreadcastError) -> Problem:
+    def of(cls, error: ThreadcastError, *, request_id: str | None = None) -> Problem:
         """The document for an error; send it with its `status` and `problem_headers`."""
         retry_after_ms = error.retry_after_ms
         return cls(
@@ -138,6 +143,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             detail=error.message,
             retryable=error.kind.retryable,
             retry_after_ms=msgspec.UNSET if retry_after_ms is None else retry_after_ms,
+            request_id=msgspec.UNSET if request_id is None else request_id,
         )
 
 

@@ -1,0 +1,88 @@
+"""Checks that can be rolled out in stages: enforced, only warned of, or off, switched at any time.
+
+For rules that an operator may have set too tight: how many, how fast, from where, how an id must
+look. What keeps users apart or the process alive (credentials, owners, fences, sizes) is never a
+`Check`. This module may not know what is checked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from .clock import Clock
+from .errors import ThreadcastError
+
+__all__ = ["Check", "CheckMode", "Refuse", "always"]
+
+log = logging.getLogger(__name__)
+
+CheckMode = Literal["enforce", "warn", "off"]
+"""`enforce` refuses; `warn` counts and logs what would be refused; `off` lets everything pass."""
+
+_LOG_EVERY_S = 1.0
+
+Tolerated = Callable[[str], None]
+Refuse = Callable[[ThreadcastError], None]
+"""Called with the reason where work breaks a rule: it raises that, or returns and work goes on."""
+
+
+def always(error: ThreadcastError) -> None:
+    """A `Refuse` for those who have no `Check`.
+
+    Raises:
+        ThreadcastError: the one that it is given.
+    """
+    raise error
+
+
+class Check:
+    """One check and its mode.
+
+    Args:
+        name: what is checked, for the log and the metric; from a closed set.
+        mode: to begin with.
+        clock: bounds the log to one line a second.
+        on_tolerated: is called with the name for each refusal that `warn` let pass; must not raise.
+
+    Attributes:
+        mode: may be set at any time; the next refusal is judged by it.
+    """
+
+    __slots__ = ("_clock", "_logged_at", "_on_tolerated", "_unlogged", "mode", "name")
+
+    def __init__(
+        self, name: str, mode: CheckMode, *, clock: Clock, on_tolerated: Tolerated
+    ) -> None:
+        self.name = name
+        self.mode: CheckMode = mode
+        self._clock = clock
+        self._on_tolerated = on_tolerated
+        self._logged_at = -_LOG_EVERY_S
+        self._unlogged = 0
+
+    def refuse(self, error: ThreadcastError) -> None:
+        """Refuse, as strictly as the mode says; returns where the work may go on.
+
+        Raises:
+            ThreadcastError: `error`, in mode `enforce`.
+        """
+        if self.mode == "enforce":
+            raise error
+        self.notice(error)
+
+    def notice(self, error: ThreadcastError) -> None:
+        """Count and log, where the mode is `warn`, what was let pass."""
+        if self.mode == "warn":
+            self._on_tolerated(self.name)
+            self._warn(error)
+
+    def _warn(self, error: ThreadcastError) -> None:
+        now = self._clock.monotonic()
+        if now - self._logged_at < _LOG_EVERY_S:
+            self._unlogged += 1
+            return
+        more = f" ({self._unlogged} more since the last line)" if self._unlogged else ""
+        log.warning("%s would refuse: %s%s", self.name, error, more)
+        self._logged_at, self._unlogged = now, 0

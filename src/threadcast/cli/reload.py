@@ -1,0 +1,80 @@
+"""SIGHUP on a running server: the settings are read again, and what can be taken is taken.
+
+What the server was started with counts again: the same file, the variables of its start, its
+options. A file that cannot be used changes nothing. May not know what a setting does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..app import Threadcast
+from ..errors import ConfigurationError
+from ..settings import LiveChange, Settings, risks
+from .logs import configure_logging
+
+__all__ = ["SettingsReload"]
+
+log = logging.getLogger(__name__)
+
+
+class SettingsReload:
+    """Reads settings anew when it is asked to; what is asked meanwhile is one more reading.
+
+    Args:
+        threadcast: the running server.
+        read: reads and checks all sources; may block, raises `ConfigurationError`.
+
+    The caller runs `run` in a task for as long as the server lives.
+    """
+
+    def __init__(self, threadcast: Threadcast, read: Callable[[], Settings]) -> None:
+        self._threadcast = threadcast
+        self._read = read
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Have the settings read again soon."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Read whenever asked, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                self._take(await asyncio.to_thread(self._read))
+            except ConfigurationError as error:
+                log.error("the settings stay as they are: %s", error)
+
+    @contextmanager
+    def on_hangup(self) -> Iterator[None]:
+        """Within the block SIGHUP asks, where the system has that signal."""
+        if not hasattr(signal, "SIGHUP"):
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self.ask)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+
+    def _take(self, wanted: Settings) -> None:
+        change = self._threadcast.take_settings(wanted)
+        if {"log_level", "log_format"}.intersection(change.applied):
+            configure_logging(change.settings.log_level, change.settings.log_format)
+        _tell(change)
+
+
+def _tell(change: LiveChange) -> None:
+    log.info("settings were read again; changed: %s", ", ".join(change.applied) or "nothing")
+    if change.waiting:
+        log.warning("settings that need a restart: %s", ", ".join(change.waiting))
+    if change.applied:
+        for risk in risks(change.settings):
+            log.warning("%s", risk)

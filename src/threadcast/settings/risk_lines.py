@@ -1,0 +1,40 @@
+"""What settings allow although it is dangerous, said in lines for people."""
+
+from __future__ import annotations
+
+from .model import Settings, credential_keys
+
+_UNENFORCED = {
+    "id_validation": "unusable ids are not refused",
+    "rate_limit_mode": "nobody is slowed down",
+    "connection_limit_mode": "a user may open any number of connections",
+    "run_limit_mode": "a user may start any number of runs",
+    "origin_check_mode": "any web page may connect with a user's credential",
+    "host_check_mode": "any Host header is answered",
+}
+"""What each check lets happen when it does not refuse."""
+
+
+def risks(settings: Settings) -> tuple[str, ...]:
+    """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`.
+
+    Development mode is not among them: who asks for it is told at every start in a way of its own.
+    """
+    lines = []
+    if "*" in settings.allowed_origins:
+        lines.append('allowed_origins: "*" lets any web page connect with a user\'s credential')
+    if settings.insecure_allow_private_jwks:
+        lines.append("insecure_allow_private_jwks: keys may come from a private address")
+    if settings.insecure_allow_http_webhooks:
+        lines.append("insecure_allow_http_webhooks: alerts may travel unencrypted")
+    lines += [
+        f"{key}: {getattr(settings, key)}, {what}"
+        for key, what in _UNENFORCED.items()
+        if getattr(settings, key) != "enforce"
+    ]
+    if not (settings.dev or credential_keys(settings)):
+        lines.append(
+            "jwt_secret: no credential is configured; nobody can sign in: set one, "
+            "or use --dev on your own machine"
+        )
+    return tuple(lines)

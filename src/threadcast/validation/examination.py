@@ -1,0 +1,175 @@
+"""Whether what stands in the places of ids is one, of the right kind, once.
+
+Pure. A violation names what was expected and what came in words from closed sets; it repeats the
+client's text only masked, and only where the text is an id, so that neither a secret nor a user
+gets into a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
+
+from ..correlation import REQUEST_ID_HEADER, brought_request_id
+from ..ids import UnifiedIdGenerator, id_kind
+from ..legacy_ids import legacy_kind
+from .places import Found, IdPlaces, Place
+
+__all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]
+
+VIOLATIONS_MAX = 8
+"""So many violations of one request are told; further ones are not looked for."""
+
+ViolationKind = Literal["malformed", "wrong_kind", "repeated", "legacy"]
+"""`legacy`: an older system's id, which may be an alias."""
+
+OlderKind = Callable[[str], str | None]
+
+_KINDS_WITH_A_NAME = frozenset(
+    {"thread", "run", "request", "ws_conn", "feed", "input", "tool", "node", "token"}
+)
+_HIDDEN = "***"
+_SPOT = itemgetter(0, 1)
+_REQUEST_ID = REQUEST_ID_HEADER.decode()
+
+
+class Violation(NamedTuple):
+    """One thing that is not as it should be.
+
+    Attributes:
+        kind, place: for counting; from closed sets.
+        name: of the parameter, query key or header.
+        reason: one sentence without any text of the client.
+        shown: the masked text, or a description of it.
+    """
+
+    kind: ViolationKind
+    place: Place
+    name: str
+    reason: str
+    shown: str
+
+
+class Examination(NamedTuple):
+    """What one request says.
+
+    Attributes:
+        request_id: the usable one that it brings in `X-Request-ID`, or None.
+        violations: at most `VIOLATIONS_MAX`.
+    """
+
+    request_id: str | None
+    violations: tuple[Violation, ...]
+
+
+class IdExaminer:
+    """Examines requests.
+
+    Args:
+        places: where ids stand.
+        older_kind: names the shape of an older system's id; None for what is none.
+    """
+
+    def __init__(self, places: IdPlaces, older_kind: OlderKind = legacy_kind) -> None:
+        self._older_kind = older_kind
+        self._in_path = places.path_reader()
+        self._in_query = places.query_reader()
+        self._headers = {
+            name.lower().encode("latin-1"): (name.lower(), kind)
+            for name, kind in places.headers.items()
+        }
+        self._judges_request_id = (_REQUEST_ID, "request") in self._headers.values()
+
+    def examine(self, scope: Mapping[str, Any]) -> Examination:
+        """Look at an ASGI scope of type `http` or `websocket`. Total: no request makes it raise."""
+        found: list[Found] = []
+        request_id: str | None = None
+        for raw_name, value in scope["headers"]:
+            if raw_name in self._headers:
+                name, kind = self._headers[raw_name]
+                text = value.decode("latin-1")
+                found.append(("header", name, kind, text))
+                if name == _REQUEST_ID:
+                    request_id = text
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        found += self._in_path(path.removeprefix(root) if root else path)
+        if scope["query_string"]:
+            found += self._in_query(scope["query_string"])
+        is_right = not found or _all_right(found)
+        if not (is_right and self._judges_request_id):
+            request_id = brought_request_id(scope["headers"])
+        if is_right:
+            return Examination(request_id, ()) if request_id else _NOTHING
+        return Examination(request_id, _violations(found, self._older_kind))
+
+
+_NOTHING = Examination(None, ())
+
+
+def _all_right(found: Sequence[Found]) -> bool:
+    """Whether there is nothing to tell; nearly every request ends here."""
+    for _, _, kind, text in found:
+        if not UnifiedIdGenerator.is_valid_id(text, kind):
+            return False
+    return len(found) == 1 or len(set(map(_SPOT, found))) == len(found)
+
+
+def _violations(found: Sequence[Found], older_kind: OlderKind) -> tuple[Violation, ...]:
+    violations = []
+    seen: set[tuple[Place, str]] = set()
+    for one in found:
+        place, name, kind, text = one
+        if (place, name) in seen:
+            violations.append(_told("repeated", one, "several", "several"))
+        elif not UnifiedIdGenerator.is_valid_id(text, kind):
+            violations.append(_violation(one, older_kind))
+        if len(violations) == VIOLATIONS_MAX:
+            break
+        seen.add((place, name))
+    return tuple(violations)
+
+
+def _violation(one: Found, older_kind: OlderKind) -> Violation:
+    text = one[3]
+    came = id_kind(text)
+    if came is not None:
+        named = f"a {came} id" if came in _KINDS_WITH_A_NAME else "an id of another kind"
+        return _told("wrong_kind", one, named, text)
+    older = older_kind(text)
+    if older is not None:
+        return _told("legacy", one, f"a legacy id ({older})", masked_legacy(text, older))
+    size = f"a text of {len(text)} characters that is no id"
+    return _told("malformed", one, size, size)
+
+
+def _told(kind: ViolationKind, one: Found, came: str, shown: str) -> Violation:
+    place, name, expected, _ = one
+    one_of = "one" if kind == "repeated" else "a"
+    reason = f"{place} {name}: expected {one_of} {expected} id, got {came}"
+    return Violation(kind, place, name, reason, shown)
+
+
+def masked_legacy(text: str, kind: str) -> str:
+    """A legacy id without what in it may name a user, or be a secret.
+
+    Args:
+        text: the id.
+        kind: the name of its shape.
+    """
+    match kind:
+        case "ws_connection":
+            _, when, random = text.rsplit("_", 2)
+            return f"ws_{_HIDDEN}_{when}_{random}"
+        case "user_request":
+            _, request, first, random = text.rsplit("_", 3)
+            return f"{_HIDDEN}_{request}_{first}_{random}"
+        case "websocket_factory" | "session" | "request":
+            return text
+        case "uuid":
+            return text[:8] + _HIDDEN
+        case "other" if "-" in text:
+            return f"{_HIDDEN}-{text.rsplit('-', 1)[-1]}"
+        case _:
+            return _HIDDEN

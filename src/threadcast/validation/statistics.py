@@ -1,0 +1,81 @@
+"""What came of looking at ids: counts by kind and place, a rate, and the last examples.
+
+Bounded, whatever clients send: kinds and places are closed sets, examples are a ring, and their
+texts are masked before they come here. Pure; the caller says what time it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .examination import Violation, ViolationKind
+from .places import Place
+
+__all__ = ["EXAMPLES_MAX", "Example", "ValidationStatistics"]
+
+EXAMPLES_MAX = 20
+"""So many examples are kept, the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A violation and when it came, in seconds since the epoch."""
+
+    at: float
+    violation: Violation
+
+
+class ValidationStatistics:
+    """Counts requests and their violations.
+
+    Args:
+        on_violation: is called for each violation; must not raise.
+
+    Attributes:
+        requests: how many were examined; the caller counts.
+        violating: how many of them had a violation; a legacy id that is let pass is none.
+        refused: how many of them were refused.
+        examples: the latest violations, oldest first.
+    """
+
+    def __init__(
+        self,
+        on_violation: Callable[[Violation], None] | None = None,
+    ) -> None:
+        self.requests = 0
+        self.violating = 0
+        self.refused = 0
+        self.examples: deque[Example] = deque(maxlen=EXAMPLES_MAX)
+        self._counts: dict[tuple[ViolationKind, Place], int] = {}
+        self._on_violation = on_violation
+
+    @property
+    def violation_rate(self) -> float:
+        """The share of examined requests that had a violation, 0..1."""
+        return self.violating / self.requests if self.requests else 0.0
+
+    def violations(self) -> dict[tuple[ViolationKind, Place], int]:
+        """How many violations came, by kind and place; a copy."""
+        return dict(self._counts)
+
+    def count_violations(
+        self, violations: Sequence[Violation], *, now: float, violating: bool, refused: bool
+    ) -> None:
+        """What one request had.
+
+        Args:
+            violations: at least one.
+            now: seconds since the epoch.
+            violating: whether it had more than legacy ids that are let pass.
+            refused: whether it was refused.
+        """
+        self.violating += violating
+        self.refused += refused
+        for violation in violations:
+            spot = violation.kind, violation.place
+            self._counts[spot] = self._counts.get(spot, 0) + 1
+            self.examples.append(Example(now, violation))
+            if self._on_violation is not None:
+                self._on_violation(violation)
