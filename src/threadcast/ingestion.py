@@ -25,7 +25,7 @@ from .session import AliasUsed
 from .settings import Settings
 from .units import Ingested, IngestEvents
 from .wire.external_event import ExternalEvent, read_external_event
-from .wire.http_models import IngestAnswer, IngestResult, IngestStop
+from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
 
 CHUNK_MAX_EVENTS = 256
 CHUNK_MAX_BYTES = 1_048_576
