@@ -26,6 +26,7 @@ BLOCK_MAX_S = 60.0
 
 _SAVED_AS = re.compile(r"# ([\w./-]+\.\w+)\n")
 _ANY = "..."
+_TYPED = "-- typed --"
 # What is another one each time: ids, masked users, durations; and columns follow from these.
 _CHANGING = (
     (re.compile(r"\b([a-z_]+?)_\d{13}_\d+_[0-9a-f]{8}\b"), r"\1_<id>"),
@@ -132,22 +133,26 @@ class Shell:
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
-    async def run(self, commands: str) -> str:
-        """Type commands and wait for their end; what they print, with the ports of the page."""
+    async def run(self, commands: str) -> tuple[int, str]:
+        """Type commands and wait for their end: the last status, what they print."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._script.write_text(self.with_free_ports(commands), encoding="utf-8")
-        mark = "-- typed --"
-        self._process.stdin.write(f". {self._script} < /dev/null; echo; echo {mark}\n".encode())
-        said = ""
+        type_it = f'. {self._script} < /dev/null; typed=$?; echo; echo "{_TYPED} $typed"\n'
+        self._process.stdin.write(type_it.encode())
+        said: list[str] = []
         async with asyncio.timeout(BLOCK_MAX_S):
-            while not said.endswith(f"\n{mark}\n"):
+            while not (said and said[-1].startswith(_TYPED)):
                 line = await self._process.stdout.readline()
                 assert line, f"the shell has ended: {said}"
-                said += line.decode()
+                said.append(line.decode())
+        return int(said.pop().removeprefix(_TYPED)), self.with_ports_of_page("".join(said))
+
+    def with_ports_of_page(self, text: str) -> str:
+        """What was printed, with the ports that the page has."""
         for told, free in self._ports.items():
-            said = said.replace(str(free), told)
-        return said.removesuffix(f"\n{mark}\n")
+            text = text.replace(str(free), told)
+        return text
 
     def with_free_ports(self, text: str) -> str:
         """A text of the page with the ports that are used instead of its own."""
