@@ -151,11 +151,11 @@ class Shell:
     def with_ports_of_page(self, text: str) -> str:
         """What was printed, with the ports that the page has."""
         for told, free in self._ports.items():
-            text = text.replace(str(free), told)
+            text = re.sub(rf"\b{free}\b", told, text)
         return text
 
     def with_free_ports(self, text: str) -> str:
         """A text of the page with the ports that are used instead of its own."""
         for told, free in self._ports.items():
-            text = text.replace(told, str(free))
+            text = re.sub(rf"\b{told}\b", str(free), text)
         return text

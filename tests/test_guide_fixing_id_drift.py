@@ -76,7 +76,9 @@ async def _until_said(log: Path, text: str, told: int) -> None:
     try:
         async with asyncio.timeout(WAIT_S):
             while text not in said:
-                said += (await follower.stdout.readline()).decode()
+                line = await follower.stdout.readline()
+                assert line, f"nobody follows {log}"
+                said += line.decode()
     finally:
         follower.kill()
         await follower.wait()
