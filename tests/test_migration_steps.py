@@ -93,6 +93,20 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 # --- importing ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("taken", ["old.jsonl", "a.db", "a.db-wal", "link", "./old.jsonl"])
+def test_the_report_is_never_written_over_what_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], taken: str
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 3)
+    os.link(dump, tmp_path / "link")
+    assert migrate(tmp_path / "a.db", "--from", "old.jsonl") == 0
+    before = (dump.read_bytes(), (tmp_path / "a.db").read_bytes())
+    for options in (("--from", "old.jsonl"), ("--from", str(dump), "--dry-run")):
+        assert migrate(tmp_path / "a.db", *options, "--report", taken) == exits.USAGE
+        assert "--report: expected a file of its own" in capsys.readouterr().err
+    assert (dump.read_bytes(), (tmp_path / "a.db").read_bytes()) == before
+
+
 def test_a_dump_is_imported_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

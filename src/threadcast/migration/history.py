@@ -19,6 +19,7 @@ from ..events import (
     EventType,
     MessageCreated,
     ThreadData,
+    encode_json,
 )
 from ..ids import ContextIds, UnifiedIdGenerator
 from ..migrated_ids import migrated_context_ids, run_ids_after
@@ -35,7 +36,8 @@ IMPORTED_AGENT = "imported"
 TITLE_MAX_CHARACTERS = 200
 MESSAGES_MAX = 10_000
 MESSAGE_MAX_CHARACTERS = 65_536
-ANSWER_MAX_BYTES = 262_144
+CONTENT_MAX_BYTES = 262_144
+"""Longest content as JSON, as that of an event of our own agents and clients."""
 _NO_ANSWER = "imported without an answer"
 
 _Turn = tuple[DumpedMessage | None, DumpedMessage | None]
@@ -96,12 +98,18 @@ def _checked(number: int, message: DumpedMessage) -> float | None:
             raise ValueError(f"{name}.content: {expected}, got {characters}")
     elif message.role != "assistant":
         raise ValueError(f"{name}.role: expected user or assistant, got another")
-    elif (size_bytes := len(message.content.encode())) > ANSWER_MAX_BYTES:
-        expected = f"expected at most {ANSWER_MAX_BYTES} bytes"
-        raise ValueError(f"{name}.content: {expected}, got {size_bytes}")
+    if characters * 6 > CONTENT_MAX_BYTES:  # an escaped character has six bytes
+        _check_size(name, message.content)
     if "\0" in message.content:
         raise ValueError(f"{name}.content: expected no U+0000, got one")
     return _seconds(f"{name}.created_at", message.created_at)
+
+
+def _check_size(name: str, content: str) -> None:
+    size_bytes = len(encode_json(content))
+    if size_bytes > CONTENT_MAX_BYTES:
+        expected = f"expected at most {CONTENT_MAX_BYTES} bytes of JSON"
+        raise ValueError(f"{name}.content: {expected}, got {size_bytes}")
 
 
 def _seconds(name: str, value: float | str | None) -> float | None:

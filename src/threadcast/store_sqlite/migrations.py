@@ -176,7 +176,7 @@ def _remove(batch: Batch, rows: Sequence[_Migrated]) -> None:
     run = batch.connection.executemany
     runs = [(row.first_run, row.last_run, row.user) for row in rows if row.first_run is not None]
     run(
-        "DELETE FROM sends WHERE user = ?3 AND client_message_id IN"
+        "DELETE FROM sends WHERE user = ?3 AND run BETWEEN ?1 AND ?2 AND client_message_id IN"
         " (SELECT run_id FROM runs WHERE run BETWEEN ?1 AND ?2)",
         runs,
     )
