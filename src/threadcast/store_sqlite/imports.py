@@ -229,7 +229,6 @@ class _Rows:
             places = ", ".join("?" * (columns.count(",") + 1))
             if self._of[table]:
                 self._batch.connection.executemany(
-                    f"INSERT{_OTHERWISE.get(table, '')} INTO {table} ({columns})"  # noqa: S608
-                    f" VALUES ({places})",
+                    f"INSERT{_OTHERWISE.get(table, '')} INTO {table} ({columns}) VALUES ({places})",
                     self._of[table],
                 )
