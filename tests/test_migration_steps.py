@@ -308,6 +308,11 @@ async def _renamed(path: Path, *, undo: bool = False) -> Report:
 async def test_threads_with_older_ids_are_renamed_and_go_on_to_resolve(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     await _with_raw_ids(path, LEGACY, "42", "a\nb")
+    with closing(apsw.Connection(str(path))) as connection:  # an alias that no migration gives
+        connection.execute(
+            "INSERT INTO thread_aliases (user, legacy_id, thread)"
+            " SELECT user, 'session_1757361062151', thread FROM threads WHERE thread_id = '42'"
+        )
     before = content_of(path)
     feeds = _feeds(path)
     report = await _renamed(path)
