@@ -52,9 +52,7 @@ def plan(thread: DumpedThread) -> ImportedThread:
     user_id, named = str(thread.user_id), str(thread.thread_id)
     is_present = UnifiedIdGenerator.is_valid_id(named, "thread")
     ids = _set_of(named) if is_present else migrated_context_ids(named, user_id)
-    if thread.title is not None and len(thread.title) > TITLE_MAX_CHARACTERS:
-        expected = f"expected at most {TITLE_MAX_CHARACTERS} characters"
-        raise ValueError(f"title: {expected}, got {len(thread.title)}")
+    _check_title(thread.title or "")
     messages = thread.messages or []
     if len(messages) > MESSAGES_MAX:
         raise ValueError(f"messages: expected at most {MESSAGES_MAX}, got {len(messages)}")
@@ -82,6 +80,14 @@ def _set_of(thread_id: str) -> ContextIds:
     return UnifiedIdGenerator.rebuild_context_ids(
         operation, parsed.timestamp_ms, parsed.counter, parsed.random
     )
+
+
+def _check_title(title: str) -> None:
+    if len(title) > TITLE_MAX_CHARACTERS:
+        expected = f"expected at most {TITLE_MAX_CHARACTERS} characters"
+        raise ValueError(f"title: {expected}, got {len(title)}")
+    if "\0" in title:
+        raise ValueError("title: expected no U+0000, got one")
 
 
 def _checked(number: int, message: DumpedMessage) -> float | None:
