@@ -411,6 +411,14 @@ def test_a_report_is_written_where_it_can_be(tmp_path: Path) -> None:
     assert not (tmp_path / "a.db").exists()
 
 
+def test_the_status_of_what_is_no_database_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 9)
+    assert migrate(dump, "--status") == exits.CONFIGURATION
+    assert "old.jsonl is not a SQLite database" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [

@@ -20,7 +20,7 @@ from ..migration.report import Report
 from ..migration.steps import BATCH_MAX_THREADS, Migration
 from ..settings import sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import SqliteStore
+from ..store_sqlite import SqliteStore, check_early
 from . import exits
 from .migrate_output import Progress, Troubles, status_text, summary
 from .options import config_option
@@ -98,6 +98,7 @@ def command(
     if status:
         if not path.exists():
             raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
+        check_early(path, create=False)
         asyncio.run(_show_status(path))
         return
     if report_path is not None:
