@@ -110,8 +110,9 @@ _NOTHING = Examination(None, ())
 
 def _all_right(found: Sequence[Found]) -> bool:
     """Whether there is nothing to tell; nearly every request ends here."""
+    is_valid = UnifiedIdGenerator.is_valid_id
     for _, _, kind, text in found:
-        if not UnifiedIdGenerator.is_valid_id(text, kind):
+        if not is_valid(text, kind):
             return False
     return len(found) == 1 or len(set(map(_SPOT, found))) == len(found)
 

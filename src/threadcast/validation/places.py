@@ -50,7 +50,6 @@ Found = tuple[Place, str, str, str]
 A plain tuple: one is made for each id of each request.
 """
 
-_ESCAPED = re.compile(b"[%+]").search
 _NOWHERE: Sequence[Found] = ()
 
 
@@ -168,21 +167,29 @@ class _QueryKeys:
     def __init__(self, kinds: Mapping[str, str]) -> None:
         self._kinds = {name.encode(): (name, kind) for name, kind in kinds.items()}
         names = b"|".join(map(re.escape, self._kinds))
-        self._may_carry = re.compile(names + rb"|[%+]" if names else rb"(?!)").search
+        pair = rb"(?:^|&)(" + names + rb")(?:=([^&%+]*))?(?=&|$)" if names else rb"(?!)"
+        self._pairs = re.compile(rb"([%+])|" + pair).findall
 
     def __call__(self, query: bytes) -> Sequence[Found]:
-        return self._found(query) if self._may_carry(query) else _NOWHERE
-
-    def _found(self, query: bytes) -> Sequence[Found]:
-        pairs = [pair.partition(b"=") for pair in query.split(b"&")]
-        if _ESCAPED(query):
-            pairs = [(_plain(key), b"=", _plain(value)) for key, _, value in pairs]
+        matches = self._pairs(query)
+        if not matches:
+            return _NOWHERE
         found: list[Found] = []
-        for key, _, value in pairs:
-            if key in self._kinds:
-                name, kind = self._kinds[key]
-                found.append(("query", name, kind, value.decode("utf-8", "replace")))
+        for escape, key, value in matches:
+            if escape:
+                return self._unescaped(query)
+            name, kind = self._kinds[key]
+            found.append(("query", name, kind, value.decode("utf-8", "replace")))
         return found
+
+    def _unescaped(self, query: bytes) -> Sequence[Found]:
+        pairs = (pair.partition(b"=") for pair in query.split(b"&"))
+        plain = ((_plain(key), value) for key, _, value in pairs)
+        return [
+            ("query", *self._kinds[key], _plain(value).decode("utf-8", "replace"))
+            for key, value in plain
+            if key in self._kinds
+        ]
 
 
 def _plain(text: bytes) -> bytes:
