@@ -465,6 +465,17 @@ async def test_progress_is_a_bar_on_a_terminal(tmp_path: Path) -> None:
     assert "25 threads  [####################################]  100%" in terminal.shown
 
 
+async def test_a_refused_thread_has_a_line_beside_the_bar(tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 2)
+    with dump.open("a", encoding="utf-8") as file:
+        file.write('{"thread_id": "session_1757361062151"}\n')
+    options = ("--database", f"sqlite:///{tmp_path / 'a.db'}", "--from", str(dump))
+    async with in_terminal("migrate-ids", *options) as terminal:
+        await terminal.until("refused            1")
+        assert await terminal.ended() == 1
+    assert "\r\x1b[Kline 3: refused: object missing required field user_id\n" in terminal.shown
+
+
 def test_the_report_is_json_lines() -> None:
     file = io.BytesIO()
     report = Report(file)
