@@ -25,6 +25,16 @@ _BEFORE_ACCEPT = (
     "for one in user:|    await ws.send_bytes(one)|await ws.accept()",
     "async for text in ws.iter_text():|    print(text)|await ws.accept()",
     "match ok:|    case 1:|        await ws.accept()|    case 2:|        await ws.send_json(2)",
+    "try:|    manager = make(user)|except RuntimeError as error:|    await ws.send_json(str(error))"
+    "|    return|await ws.accept()",
+    "try:|    if allowed(user):|        await ws.accept()|except ValueError:|    await ws.send_json(1)",
+    "try:|    for one in rows(user):|        print(one)|except Exception:|    await ws.send_json(1)"
+    "|await ws.accept()",
+    "try:|    with locked(user):|        pass|except TimeoutError:|    await ws.send_text('busy')"
+    "|    return|await ws.accept()",
+    "try:|    number = int(user)|    await ws.accept()|except ValueError:|    await ws.send_json(1)",
+    "try:|    try:|        check(user)|    except KeyError:|        pass|    await ws.accept()"
+    "|except ValueError:|    await ws.send_json(1)",
 )
 _ACCEPTED = (
     "await ws.accept()|await ws.send_json(1)",
@@ -38,6 +48,18 @@ _ACCEPTED = (
     "if ws.client_state == 1:|    await ws.send_json(1)|await ws.accept()",
     "async def later():|    await ws.send_json(1)|await ws.accept()|await later()",
     "try:|    print(user)|    await ws.accept()|except ValueError:|    await ws.send_json(1)",
+    "try:|    logger.info('new: %s', user.get('id'))|    await ws.accept()|    await work(user)"
+    "|except Exception:|    await ws.send_json(1)",
+    "try:|    manager = make(user)|except RuntimeError:|    await ws.close()|    return"
+    "|await ws.accept()|await ws.send_json(1)",
+    "await ws.accept()|try:|    manager = make(user)|except RuntimeError:|    await ws.send_json(1)",
+    "try:|    try:|        check(user)|    except Exception:|        user = None"
+    "|    await ws.accept()|    await work(user)|except ValueError:|    await ws.send_json(1)",
+    "try:|    check(user)|    await ws.accept()|    await work(ws)|except WebSocketDisconnect:"
+    "|    await ws.send_json(1)",
+    "try:|    await ws.accept(pick(user))|except ValueError:|    await ws.send_json(1)",
+    "try:|    def later():|        work(user)|    await ws.accept()|except ValueError:"
+    "|    await ws.send_json(1)",
 )
 
 

@@ -14,6 +14,7 @@ from enum import Enum
 
 from .configuration import AuditSettings
 from .findings import Finding
+from .may_raise import may_raise, own_parts
 from .source import SCOPES, Function, Source, last, own_nodes
 
 
@@ -35,6 +36,7 @@ _RECEIVES = frozenset(
 _ENDPOINTS = frozenset({"websocket", "websocket_route"})
 _STATE_FIELDS = frozenset({"client_state", "application_state"})
 _ROUNDS_MAX = 3
+_EVERYTHING = frozenset({"Exception", "BaseException"})
 
 
 def find_socket_misuse(source: Source, _settings: AuditSettings) -> Iterator[Finding]:
@@ -134,12 +136,10 @@ class _Flow:
         return states
 
     def _can_fail(self, statement: ast.stmt) -> bool:
-        """Whether a plain statement waits for something or raises; `accept` is taken to work."""
-        if hasattr(statement, "body"):
-            return False  # what is in it speaks for itself
-        inner = [statement, *own_nodes(statement)]
+        """Whether something in a statement may raise; `accept` is taken to work."""
+        inner = own_parts(statement)
         accepts = any(isinstance(one, ast.Call) and self._method(one) == "accept" for one in inner)
-        return not accepts and any(isinstance(one, ast.Await | ast.Raise) for one in inner)
+        return not accepts and may_raise(statement, inner)
 
     def _may_raise(self, states: _States) -> None:
         if self._raised:
@@ -210,18 +210,23 @@ class _Flow:
         self._raised.append(set())
         done = self._block(statement.body, states)
         raised = frozenset(self._raised.pop())
-        self._may_raise(raised)
+        if not any(self._catches_all(one) for one in statement.handlers):
+            self._may_raise(raised)
         ways = [self._block(statement.orelse, done) if done else _NONE]
         for handler in statement.handlers:
             known = raised
-            if self._is_disconnect(handler) and self._receives(statement.body):
-                known = frozenset({_State.GONE})
+            if self._is_disconnect(handler):  # only an open one can be found gone
+                receives = self._receives(statement.body)
+                known = frozenset({_State.GONE}) if receives else raised - {_State.NEW}
             ways.append(self._block(handler.body, known))
         out = frozenset().union(*ways)
         if statement.finalbody:
             after = self._block(statement.finalbody, out or frozenset({_State.UNKNOWN}))
             return after if out else _NONE
         return out
+
+    def _catches_all(self, handler: ast.ExceptHandler) -> bool:
+        return handler.type is None or last(self._source.dotted(handler.type)) in _EVERYTHING
 
     def _is_disconnect(self, handler: ast.ExceptHandler) -> bool:
         return last(self._source.dotted(handler.type)) == "WebSocketDisconnect"
