@@ -27,12 +27,12 @@ _BEFORE_ACCEPT = (
     "match ok:|    case 1:|        await ws.accept()|    case 2:|        await ws.send_json(2)",
     "try:|    manager = make(user)|except RuntimeError as error:|    await ws.send_json(str(error))"
     "|    return|await ws.accept()",
-    "try:|    if allowed(user):|        await ws.accept()|except ValueError:|    await ws.send_json(1)",
+    "try:|    if allowed(user):|        await ws.accept()|except ValueError:|    await ws.send(1)",
     "try:|    for one in rows(user):|        print(one)|except Exception:|    await ws.send_json(1)"
     "|await ws.accept()",
     "try:|    with locked(user):|        pass|except TimeoutError:|    await ws.send_text('busy')"
     "|    return|await ws.accept()",
-    "try:|    number = int(user)|    await ws.accept()|except ValueError:|    await ws.send_json(1)",
+    "try:|    number = int(user)|    await ws.accept()|except ValueError:|    await ws.send(1)",
     "try:|    try:|        check(user)|    except KeyError:|        pass|    await ws.accept()"
     "|except ValueError:|    await ws.send_json(1)",
 )
@@ -52,7 +52,7 @@ _ACCEPTED = (
     "|except Exception:|    await ws.send_json(1)",
     "try:|    manager = make(user)|except RuntimeError:|    await ws.close()|    return"
     "|await ws.accept()|await ws.send_json(1)",
-    "await ws.accept()|try:|    manager = make(user)|except RuntimeError:|    await ws.send_json(1)",
+    "await ws.accept()|try:|    manager = make(user)|except RuntimeError:|    await ws.send(1)",
     "try:|    try:|        check(user)|    except Exception:|        user = None"
     "|    await ws.accept()|    await work(user)|except ValueError:|    await ws.send_json(1)",
     "try:|    check(user)|    await ws.accept()|    await work(ws)|except WebSocketDisconnect:"

@@ -22,6 +22,7 @@ from .made_ids import find_made_ids
 from .path_patterns import matches_any
 from .reading import parse_source, read_source, unreadable
 from .rules import RULES
+from .shared_answers import find_shared_answers
 from .socket_flow import find_socket_misuse
 from .source import Source
 from .suppressions import Suppression, suppressions_in
@@ -55,6 +56,7 @@ _GROUPS = (
     _group("TC501 TC502", r"\bWebSocket\b|\.accept\(", find_socket_misuse),
     _group("TC503", r"\.send(?:_\w+)?\(", find_swallowed_sends),
     _group("TC601 TC602", r"user|session|thread|conn|chat|sid|socket|_id\b", find_user_state),
+    _group("TC603", r"user|customer|tenant|member|principal|account|uid", find_shared_answers),
 )
 
 

@@ -221,6 +221,15 @@ _TABLE = (
         "@lru_cache\ndef plan_of(user_id: str) -> Plan: ...",
         "def plan_of(context: UserExecutionContext) -> Plan: ...",
     ),
+    Rule(
+        "TC603", "answer-for-everybody", _ERROR,
+        "Shared state or a cache that a function fills with something for its user, under a key"
+        " that the user is not part of.",
+        "The next user who asks the same is shown the answer of another one.",
+        "Make the user part of the key, or keep the answer in an object that one user owns.",
+        "if question not in answers:\n    answers[question] = ask(question, user)",
+        "if (user, question) not in answers:\n    answers[user, question] = ask(question, user)",
+    ),
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _TABLE}

@@ -1,0 +1,160 @@
+"""TC603: an answer for one user, remembered where the next one finds it.
+
+A function that knows its user looks into state of a module or class by a key that has no user in
+it, and fills it with a value that has. Or a function is cached by arguments that do not name the
+user whom it asks for. Each function is looked at by itself. Where a key may hold the user (it came
+in as a key, or it is the id of something that one user owns), nothing is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .configuration import AuditSettings
+from .findings import Finding, Related
+from .id_uses import name_of
+from .shared_state import is_cache, parameters, shared_containers, shared_name
+from .source import FUNCTIONS, Function, Source, own_nodes
+from .user_flow import OWNED, USER, Flow, flow_of
+
+_READS = frozenset({"get", "pop"})
+_WRITES = frozenset({"set", "put"})
+# Whose function takes one of these as well, its user is an account of some other service.
+_SERVICE = re.compile(r"password|passwd|^host|hostname$|^port$")
+_ASKS_FOR_USER = re.compile(r"(?:^|_)(?:get_)?current_user(?:_id|name)?$")
+
+
+class _Memory(NamedTuple):
+    """A use of shared state by a key; `value` is None where it is only read."""
+
+    name: str
+    key: ast.expr
+    value: ast.expr | None
+    node: ast.expr
+
+
+def find_shared_answers(source: Source, _settings: AuditSettings) -> Iterator[Finding]:
+    """TC603 in one file."""
+    containers = shared_containers(source)
+    for function in source.functions():
+        if containers:
+            yield from _remembered(source, function, containers)
+        yield from _cached(source, function)
+
+
+# --- filled by hand ---------------------------------------------------------------------------
+
+
+def _remembered(
+    source: Source, function: Function, containers: dict[str, ast.stmt]
+) -> Iterator[Finding]:
+    uses = [one for one in _uses(source, function) if one.name in containers]
+    if not any(one.value for one in uses) or any(
+        _SERVICE.search(one.arg) for one in parameters(function)
+    ):
+        return
+    users, owned = flow_of(function, USER), flow_of(function, OWNED)
+    for one in uses:
+        if (
+            one.value is not None
+            and users.has(one.value)
+            and not owned.has(one.key)
+            and _is_looked_up(one, uses)
+            and not _is_compared(function, users)
+        ):
+            key = ast.unparse(one.key)
+            message = f"`{one.name}` remembers what is for one user under `{key}`, for everybody"
+            declared = Related(source.place(containers[one.name]), f"`{one.name}` is shared")
+            yield source.finding("TC603", one.node, message, related=(declared,))
+
+
+def _uses(source: Source, function: Function) -> Iterator[_Memory]:
+    for node in own_nodes(function):
+        match node:
+            case ast.Assign(targets=[*targets], value=value):
+                for one in targets:
+                    if isinstance(one, ast.Subscript):
+                        yield from _memory(source, one.value, one.slice, value, one)
+            case ast.Subscript(value=owner, slice=key, ctx=ast.Load()):
+                yield from _memory(source, owner, key, None, node)
+            case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[owner]):
+                yield from _memory(source, owner, key, None, node)
+            case ast.Call(func=ast.Attribute(value=owner, attr=method), args=[key, *rest]):
+                yield from _called(source, owner, method, (key, *rest), node)
+
+
+def _called(
+    source: Source, owner: ast.expr, method: str, given: tuple[ast.expr, ...], node: ast.expr
+) -> Iterator[_Memory]:
+    key, value = given[0], given[1] if len(given) > 1 else None
+    if method in _READS or method == "setdefault":
+        yield from _memory(source, owner, key, None, node)
+    if (method in _WRITES or method == "setdefault") and value is not None:
+        yield from _memory(source, owner, key, value, node)
+
+
+def _memory(
+    source: Source, owner: ast.expr, key: ast.expr, value: ast.expr | None, node: ast.expr
+) -> Iterator[_Memory]:
+    if name := shared_name(source, node, owner):
+        yield _Memory(name, key, value, node)
+
+
+def _is_looked_up(written: _Memory, uses: list[_Memory]) -> bool:
+    """Whether the same place is read in the same function: then it is a memory, not a register."""
+    key = ast.dump(written.key)
+    return any(
+        one.value is None and one.name == written.name and ast.dump(one.key) == key for one in uses
+    )
+
+
+def _is_compared(function: Function, users: Flow) -> bool:
+    """Whether what is found is asked whose it is."""
+    return any(
+        isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.Eq | ast.NotEq)
+        and users.has(node.left)
+        and users.has(node.comparators[0])
+        for node in own_nodes(function)
+    )
+
+
+# --- cached by a decorator --------------------------------------------------------------------
+
+
+def _cached(source: Source, function: Function) -> Iterator[Finding]:
+    """A cached function that asks who the user is; a method's or inner function's cache knows."""
+    cache = next((one for one in function.decorator_list if is_cache(source, one)), None)
+    names = [one.arg for one in parameters(function)]
+    is_inner = isinstance(source.function(function), FUNCTIONS)
+    if cache is None or is_inner or any(OWNED.search(one) or one == "self" for one in names):
+        return
+    if asked := next(_asked(function, frozenset(names)), None):
+        message = f"`{function.name}` is cached for everybody and asks for the user, `{asked}`"
+        yield source.finding("TC603", cache, message)
+
+
+def _asked(function: Function, names: frozenset[str]) -> Iterator[str]:
+    """How the body asks for the user of the moment."""
+    for node in own_nodes(function):
+        match node:
+            case ast.Call(func=called, args=[], keywords=[]) if _ASKS_FOR_USER.search(
+                name_of(called)
+            ):
+                yield ast.unparse(node)
+            case ast.Call(func=ast.Attribute(value=variable, attr="get"), args=[]) if (
+                _variable_of_user(variable, names)
+            ):
+                yield ast.unparse(node)
+            case ast.Attribute(value=ast.Name(id="g" | "request"), attr=name) if USER.search(name):
+                yield ast.unparse(node)
+
+
+def _variable_of_user(node: ast.expr, names: frozenset[str]) -> bool:
+    """Whether it is a context variable for a user, by its name."""
+    if not isinstance(node, ast.Name) or node.id in names:
+        return False
+    return bool(USER.search(re.sub(r"_(?:var|ctx|context)$", "", node.id.lower().strip("_"))))
