@@ -26,12 +26,18 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 async def run(
-    *arguments: str, stdin: str = "", env: dict[str, str] | None = None
+    *arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> tuple[int, str, str]:
     """Run it with pipes to its end: exit status, output, errors."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=env or environment()
+        *COMMAND,
+        *arguments,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=env or environment(),
+        cwd=cwd,
     )
     try:
         async with asyncio.timeout(WAIT_S):

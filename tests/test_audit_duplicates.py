@@ -130,6 +130,23 @@ def test_names_with_another_promise_are_left_alone(second: str) -> None:
     assert codes(_SESSIONS, second) == []
 
 
+def test_one_name_in_two_parts_of_a_program_is_left_alone() -> None:
+    other = class_of("SessionManager", "login logout")
+    apart = report_of({"app/chat/live.py": _SESSIONS, "app/login/web.py": other})
+    beside = report_of({"app/chat/live.py": _SESSIONS, "app/chat/web.py": other})
+
+    assert apart.findings == ()
+    assert [one.code for one in beside.findings] == ["TC102"]
+
+
+def test_a_likeness_is_a_note_and_a_second_implementation_is_an_error() -> None:
+    alike = report_of({"app/a.py": MANAGER, "app/b.py": _ALIKE[0]})
+    second = report_of({"app/a.py": MANAGER, "app/b.py": MANAGER})
+
+    assert not alike.fails(alike.findings)
+    assert second.fails(second.findings)
+
+
 _ALIKE = (
     class_of("Hub", "connect disconnect broadcast send"),
     class_of("SocketRegistry", "connect disconnect broadcast send"),

@@ -29,6 +29,8 @@ _OTHER_DICTS = (
     "await send({'type': 'websocket.send', 'text': text})",
     "await ws.send_json({'type': 'ping', 'n': 1})",
     "await ws.send_json({'type': 'pong'})",
+    "class A:\n    async def f(self):\n"
+    "        await self._client.send_json({'type': 'Speak', 'text': 'x'})",
     "await openai.send_json({'type': 'response.create', 'response': {}})",
     "tool = {'type': 'function', 'function': {}}",
     "await ws.send_json({'jsonrpc': '2.0', 'type': 'call', 'method': 'x'})",

@@ -118,6 +118,7 @@ def test_an_import_by_no_shim_is_left_alone(text: str) -> None:
         "import warnings\nfrom app.home import Manager\n"
         "warnings.warn('moved', DeprecationWarning)\n",
         "# for backward compatibility\nfrom app.home import Manager\n__all__ = ['Manager']\n",
+        "# kept for old imports\nfrom .home import Manager as Manager\n",
         "# legacy imports\nfrom .home import Manager as Manager\n",
     ],
 )
@@ -155,3 +156,15 @@ def test_what_a_module_publishes_may_be_imported_from_it() -> None:
     assert codes(text, "from app.home import Manager as Manager\nx = 1\n") == []
     assert codes(text, _USES, others=0) == []
     assert codes("from app.api import Manager", _USES, module="app/api/__init__.py") == []
+
+
+def test_what_is_defined_in_a_private_module_is_imported_from_the_public_one() -> None:
+    files = {
+        "app/__init__.py": "",
+        "app/_home.py": _HOME,
+        "app/user.py": "from app.way import Manager",
+    }
+    files |= {f"app/other{n}.py": "from app._home import Manager\n" for n in range(3)}
+    uses = "from app._home import Manager\n\nmanager = Manager()\n"
+
+    assert report_of({**files, "app/way.py": uses}).findings == ()

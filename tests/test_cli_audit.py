@@ -9,7 +9,7 @@ import pytest
 
 from audit_tree import written
 from doc_pages import ROOT
-from program import run
+from program import environment, run
 from threadcast.cli import exits
 
 MAKES = "import uuid\nthread_id = uuid.uuid4()\n"
@@ -103,11 +103,39 @@ async def test_fix_changes_and_tells_the_rest(tmp_path: Path) -> None:
 
 async def test_diff_shows_and_changes_nothing(tmp_path: Path) -> None:
     written(tmp_path, {"m.py": OLD, "pyproject.toml": MOVED})
-    status, out, _ = await run("audit", str(tmp_path), "--diff", "--fix")
+    for asked in (["--diff", "--fix"], ["--diff"]):
+        status, out, errors = await run("audit", str(tmp_path), *asked)
 
-    assert status == 1
-    assert "-from app.old import A  # why\n+from app.new import A  # why\n" in out
-    assert (tmp_path / "m.py").read_text() == OLD
+        assert (status, errors) == (1, "1 findings that --fix would put right\n")
+        assert "-from app.old import A  # why\n+from app.new import A  # why\n" in out
+        assert (tmp_path / "m.py").read_text() == OLD
+
+
+async def test_a_finding_that_fix_leaves_says_why(tmp_path: Path) -> None:
+    written(tmp_path, {"m.py": "e = {'type': 'agent_started', 'time': now}\n"})
+    _, out, errors = await run("audit", str(tmp_path), "--diff")
+
+    assert errors == "0 findings that --fix would put right\n"
+    assert "\n    --fix leaves it: `now` is not surely a time in seconds\n" in out
+
+
+async def test_paths_are_told_from_the_current_folder(tmp_path: Path) -> None:
+    files = {"part/app/m.py": OLD + MAKES, "pyproject.toml": MOVED}
+    part = written(tmp_path, files) / "part"
+    _, text, _ = await run("audit", ".", "--diff", cwd=part)
+    _, data, _ = await run("audit", ".", "--format", "json", cwd=part)
+    _, github, _ = await run("audit", ".", "--format", "github", cwd=part)
+    actions = environment(GITHUB_WORKSPACE=str(tmp_path))
+    _, in_workspace, _ = await run("audit", ".", "--format", "github", cwd=part, env=actions)
+    _, elsewhere, _ = await run("audit", "..", cwd=written(part, {"b/n.py": ""}) / "b")
+
+    assert "\napp/m.py:3:13: TC301" in text
+    assert "+++ b/app/m.py\n" in text
+    assert "  app\n" in text
+    assert "file=app/m.py," in github
+    assert "file=part/app/m.py," in in_workspace
+    assert {one["path"] for one in json.loads(data)["findings"]} == {"part/app/m.py"}
+    assert "part/app/m.py:3:13: TC301" in elsewhere
 
 
 async def test_only_one_rule_is_asked(tmp_path: Path) -> None:
@@ -151,4 +179,4 @@ async def test_the_project_passes_its_own_audit() -> None:
     )
 
     assert (status, errors) == (0, "")
-    assert out.startswith("0 findings")
+    assert out.startswith("0 findings")  # what is suppressed says why, or would be one

@@ -103,10 +103,15 @@ def _compare(
     if len(shared) >= _SHARED_LEAST and len(shared) >= _OVERLAP_LEAST * least:
         message = f"`{second.name}` is a second implementation of `{first.name}`: both have "
         return _finding("TC101", first, second, message + _listed(shared))
-    if promise_of(first.name) != promise_of(second.name):
-        return None
+    is_near = first.name != second.name or _folder(first) == _folder(second)
+    if promise_of(first.name) != promise_of(second.name) or not is_near:
+        return None  # two parts of a large program may each have a manager of that name
     message = f"`{second.name}` promises the same as `{first.name}` of `{first.module}`"
     return _finding("TC102", first, second, message)
+
+
+def _folder(one: ClassFact) -> str:
+    return one.place.path.rpartition("/")[0]
 
 
 def _finding(code: str, first: ClassFact, second: ClassFact, message: str) -> Finding:

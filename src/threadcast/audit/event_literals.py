@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .configuration import AuditSettings
-from .findings import Edit, Finding
+from .event_edits import given_once, renaming
+from .findings import Finding
 from .id_uses import name_of
 from .source import Source, last, text_of
 
@@ -102,10 +103,18 @@ def _sent(source: Source, senders: tuple[str, ...]) -> set[ast.Dict]:
     """Dict literals that are handed to a sender: directly, as JSON, or by a variable."""
     found: set[ast.Dict] = set()
     for call in source.nodes(ast.Call):
-        if _called(call) in senders:
+        if _called(call) in senders and not _is_to_service(call):
             for given in (*call.args, *(keyword.value for keyword in call.keywords)):
                 found |= _dicts_of(source, call, given)
     return found
+
+
+def _is_to_service(call: ast.Call) -> bool:
+    """Whether it goes to a service that this object is a client of: its events, not ours."""
+    match call.func:
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            return name.strip("_") == "client"
+    return False
 
 
 def _called(call: ast.Call) -> str:
@@ -121,23 +130,9 @@ def _dicts_of(source: Source, call: ast.Call, given: ast.expr) -> set[ast.Dict]:
         case ast.Call(args=[ast.Dict() as inner, *_]) if last(source.dotted(given.func)) == "dumps":
             return {inner}
         case ast.Name(id=name):
-            return _assigned_once(source, call, name)
+            once = given_once(source, call, name)
+            return {once} if isinstance(once, ast.Dict) else set()
     return set()
-
-
-def _assigned_once(source: Source, call: ast.Call, name: str) -> set[ast.Dict]:
-    """The dict that a local variable was given, where it was given nothing else."""
-    function = source.function(call)
-    if function is None:
-        return set()
-    given = [
-        one.value
-        for one in ast.walk(function)
-        if isinstance(one, ast.Assign | ast.AnnAssign)
-        for target in (one.targets if isinstance(one, ast.Assign) else [one.target])
-        if isinstance(target, ast.Name) and target.id == name
-    ]
-    return {one for one in given if isinstance(one, ast.Dict)} if len(given) == 1 else set()
 
 
 # --- TC401 ------------------------------------------------------------------------------------
@@ -153,41 +148,13 @@ def _wrong_keys(source: Source, event: _Event) -> Iterator[Finding]:
     if wrong:
         pairs = ", ".join(f"`{new}`, got `{old}`" for old, new in wrong.items())
         message = f"the event `{event.event_type}` has other keys: expected {pairs}"
-        edits = _renamed(source, event, wrong) if event.is_known else ()
-        yield source.finding("TC401", event.node, message, edits=edits)
-
-
-def _renamed(source: Source, event: _Event, wrong: dict[str, str]) -> tuple[Edit, ...]:
-    """The edits that rename the keys; none where one of the values would not fit its new name."""
-    if len(set(wrong.values())) < len(wrong) or any(one in event.keys for one in _others(event)):
-        return ()
-    edits = []
-    for old, new in wrong.items():
-        key, value = event.keys[old]
-        written = source.line(key.lineno)[source.place(key).column - 1 :][:1]
-        if not _fits(source, new, value) or written not in ('"', "'"):
-            return ()
-        edits.append(source.edit(key, f"{written}{new}{written}"))
-    return tuple(edits)
-
-
-def _others(event: _Event) -> set[str]:
-    """Names that could be its type as well as the one that is."""
-    return {*TYPE_KEYS} - {event.type_key}
-
-
-def _fits(source: Source, new: str, value: ast.expr) -> bool:
-    """Whether a value surely is what the canonical key says."""
-    match new:
-        case "event_type":
-            return True
-        case "data":
-            return isinstance(value, ast.Dict)
-        case "timestamp":
-            return isinstance(value, ast.Call) and source.dotted(value.func) == "time.time"
-        case "user_id":
-            return name_of(value) in ("user_id", "uid")
-    return name_of(value) == new
+        rivals = frozenset({*TYPE_KEYS} - {event.type_key})
+        edits, unfixed = (
+            renaming(source, event.keys, wrong, rivals)
+            if event.is_known
+            else ((), "it is none of the events of the protocol or of the configuration")
+        )
+        yield source.finding("TC401", event.node, message, edits=edits, unfixed=unfixed)
 
 
 # --- TC402, TC404 -----------------------------------------------------------------------------

@@ -19,7 +19,9 @@ ROLES = (
 )  # fmt: skip
 _ROLE_CALL = re.compile(rf"(?<!class )\b(\w*(?:{'|'.join(ROLES)})\w*)\(")
 _INTERFACES = frozenset({"ABC", "ABCMeta", "Protocol", "Interface"})
-_SHIM = re.compile(r"deprecat|backwards?[- ]compat|legacy import|moved to|shim", re.IGNORECASE)
+_SHIM = re.compile(
+    r"deprecat|backwards?[- ]compat|(?:legacy|old) import|moved to|shim", re.IGNORECASE
+)
 
 
 class ClassFact(NamedTuple):

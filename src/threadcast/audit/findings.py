@@ -62,6 +62,7 @@ class Finding:
         line_text: the first line there, without the spaces around it.
         edits: what would put it right, where that is certain; all of them or none.
         related: other places that it speaks of.
+        unfixed: why there are no edits, where the rule has some for others; may be empty.
     """
 
     code: str
@@ -71,3 +72,4 @@ class Finding:
     line_text: str = ""
     edits: tuple[Edit, ...] = ()
     related: tuple[Related, ...] = ()
+    unfixed: str = ""

@@ -26,7 +26,8 @@ def find_deprecated_imports(source: Source, settings: AuditSettings) -> Iterator
         for name in plain.names:
             if (new := _replaced(name.name, canonical)) is not None:
                 edits = (_import_edit(source, name, new),) if name.asname else ()
-                yield _finding(source, name, name.name, new, edits)
+                unfixed = "" if edits else f"every use of `{name.name}` has to change with it"
+                yield _finding(source, name, name.name, new, edits, unfixed)
     for node in source.nodes(ast.ImportFrom):
         yield from _from(source, node, canonical)
 
@@ -42,9 +43,10 @@ def _replaced(dotted: str, canonical: Mapping[str, str]) -> str | None:
 
 
 def _finding(
-    source: Source, node: ast.alias, old: str, new: str, edits: tuple[Edit, ...]
+    source: Source, node: ast.alias, old: str, new: str, edits: tuple[Edit, ...], unfixed: str
 ) -> Finding:
-    return source.finding("TC201", node, f"`{old}` is now `{new}`", edits=edits)
+    message = f"`{old}` is now `{new}`"
+    return source.finding("TC201", node, message, edits=edits, unfixed=unfixed)
 
 
 def _from(source: Source, node: ast.ImportFrom, canonical: Mapping[str, str]) -> Iterator[Finding]:
@@ -56,17 +58,19 @@ def _from(source: Source, node: ast.ImportFrom, canonical: Mapping[str, str]) ->
         if new is None:
             continue
         edits: tuple[Edit, ...] = ()
+        unfixed = "the names of this statement part"
         if (
             new_base is not None
             and new == f"{new_base}.{alias.name}"
             and _moves_whole(node, base, canonical)
         ):
             edits = _module_edit(source, node, new_base)
+            unfixed = "the statement is not on one line"
         elif alias.name == "*":
             edits = _module_edit(source, node, new)
         elif len(node.names) == 1:
             edits = _one_name(source, node, alias, new)
-        yield _finding(source, alias, old, new, edits)
+        yield _finding(source, alias, old, new, edits, "" if edits else unfixed)
 
 
 def _moves_whole(node: ast.ImportFrom, base: str, canonical: Mapping[str, str]) -> bool:

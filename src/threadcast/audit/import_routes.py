@@ -62,9 +62,18 @@ def _judge(
     if passing.is_shim and not importer.is_shim:
         message = f"`{passing.module}` only passes `{imported.name}` on; it is `{home}`"
         yield Finding("TC202", place, message, line_text=text)
-    elif straight > around and imported.name not in passing.published:
+    elif (
+        straight > around
+        and imported.name not in passing.published
+        and not _is_public_way(passing.module, home)
+    ):
         message = f"`{imported.name}` is imported from `{passing.module}`; others import `{home}`"
         yield Finding("TC203", place, message, line_text=text)
+
+
+def _is_public_way(passing: str, home: str) -> bool:
+    """Whether the name is defined in a private module, and passed on by one that is not."""
+    return last(home.rpartition(".")[0]).startswith("_") and not last(passing).startswith("_")
 
 
 def _home(facts: ModuleFacts, name: str, modules: Modules) -> str | None:

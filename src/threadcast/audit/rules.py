@@ -38,7 +38,7 @@ class Rule(NamedTuple):
     fixable: bool = False
 
 
-_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+_ERROR, _WARNING, _NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 _TABLE = (
     Rule(
@@ -75,15 +75,16 @@ _TABLE = (
         "from app.connections import ConnectionManager",
     ),
     Rule(
-        "TC102", "same-promise", _WARNING,
-        "Two classes whose names promise the same thing, while they do different things.",
+        "TC102", "same-promise", _NOTE,
+        "Two classes whose names promise the same thing, while they do different things: one name"
+        " decorated (Unified, V2, ...), or the same name twice in one folder.",
         "Whoever imports by name gets one or the other by chance.",
         "Rename one of them after what it really does, or merge them.",
-        "class SessionManager: ...  # in app/auth.py and in app/chat.py",
+        "class SessionManager: ...  # beside UnifiedSessionManager",
         "class LoginSessionManager: ...\nclass ChatSessionManager: ...",
     ),
     Rule(
-        "TC103", "same-behaviour", _WARNING,
+        "TC103", "same-behaviour", _NOTE,
         "Two managers of connections under different names that have the same methods.",
         "It is a second truth about who is connected.",
         "Keep one. Where both are needed, give them one protocol that says so.",

@@ -146,11 +146,13 @@ class Source:
         *,
         edits: tuple[Edit, ...] = (),
         related: tuple[Related, ...] = (),
+        unfixed: str = "",
     ) -> Finding:
         """A finding at a node."""
         place = self.place(node)
         line_text = self.line(place.line).strip()
-        return Finding(code, place, message, self.scope(node), line_text, edits, related)
+        scope = self.scope(node)
+        return Finding(code, place, message, scope, line_text, edits, related, unfixed)
 
 
 def imported_from(source: Source, node: ast.ImportFrom) -> str:

@@ -1,7 +1,7 @@
 """TC601 and TC602: state of a module or class that grows by user, and functions cached by user.
 
 Only what functions write to by such a key counts. A table that is read only is none, and nor is a
-context variable.
+context variable, what throws out its oldest entries, or what waits for the answer to a request.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .source import Source
 
 _OWNER = re.compile(
     r"(?:^|_)(?:websocket|ws|conn|connection|sid)$"
-    r"|(?:^|_)(?:user|thread|session|connection|conn|client|run|request|conversation|chat"
+    r"|(?:^|_)(?:user|thread|session|connection|conn|client|run|conversation|chat"
     r"|tenant)_?(?:id|key)$"
 )
 _OWNER_ID = re.compile(
-    r"(?:^|_)(?:user|thread|session|connection|conn|client|run|request|conversation|chat|tenant"
+    r"(?:^|_)(?:user|thread|session|connection|conn|client|run|conversation|chat|tenant"
     r"|channel|room)_?(?:id|uid|key)$|^(?:uid|sid|user|username|session|websocket)$"
 )
 _OS_THREAD = frozenset({"thread", "thread_id"})  # of the operating system, where threading is used
@@ -46,13 +46,18 @@ def find_user_state(source: Source, _settings: AuditSettings) -> Iterator[Findin
 
 
 def _state(source: Source, name: str, node: ast.stmt, writes: list[_Write]) -> Iterator[Finding]:
-    if writes:
+    if writes and not _has_bound(source, name):
         first = writes[0]
         owner, _, field = name.rpartition(".")
         where = f"class `{owner}`" if owner else "module"
         message = f"`{field}` is state of the {where} that functions fill by `{first.key}`"
         related = (Related(source.place(first.node), f"filled by `{first.key}` here"),)
         yield source.finding("TC601", node, message, related=related)
+
+
+def _has_bound(source: Source, name: str) -> bool:
+    """Whether the oldest entries are thrown out somewhere."""
+    return f"{name.rpartition('.')[2]}.popitem(" in source.text
 
 
 def _writes(source: Source) -> dict[str, list[_Write]]:

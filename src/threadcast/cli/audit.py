@@ -5,6 +5,7 @@ What is a finding is said in the package `audit`; here it is chosen, compared an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from ..audit.formats.github import as_github
 from ..audit.formats.sarif import as_sarif
 from ..audit.formats.text import as_text
 from ..audit.rules import RULES, Rule
+from ..audit.shown_paths import findings_from, path_from
 from . import exits
 from .printing import printable, table, width_columns
 
@@ -45,6 +47,7 @@ _FORMATS: dict[str, Callable[[Report, Sequence[Finding], Trend | None], str]] = 
     "github": as_github,
 }
 _FINDINGS = 1
+_FROM_ROOT = frozenset({"json", "sarif"})  # for programs, which know the root
 
 
 def _explain(context: click.Context, _parameter: click.Parameter, name: str | None) -> None:
@@ -151,7 +154,7 @@ def command(
     rules = [code for code in RULES if settings.severity(code) is not Severity.OFF]
     trend = _against(work, report, file, rules, writing=write_baseline)
     shown = report.findings if trend is None else trend.new
-    _tell(_FORMATS[form](report, shown, trend), output)
+    _tell(_FORMATS[form](*_told(work.root, report, shown, form), trend), output)
     if report.fails(shown):
         _fail()
 
@@ -174,8 +177,13 @@ class _Audit:
             raise click.UsageError(str(error)) from None
 
     def show_fixes(self) -> None:
+        """Print what fixing would change, as a patch for the current folder."""
+        count = 0
         for one in fixes_for(self.root, self.report().findings):
-            click.echo(printable(one.diff(), keep="\n\t"), nl=False)
+            shown = one._replace(path=path_from(Path().resolve(), self.root, one.path))
+            click.echo(printable(shown.diff(), keep="\n\t"), nl=False)
+            count += one.findings
+        click.echo(f"{count:,} findings that --fix would put right", err=True)
 
     def after_fixes(self) -> Report:
         """Fix, and audit again."""
@@ -241,6 +249,18 @@ def _against(
     if writing and trend.fixed:
         write_baseline(file, trend.remaining)
     return trend
+
+
+def _told(
+    root: Path, report: Report, shown: Sequence[Finding], form: str
+) -> tuple[Report, tuple[Finding, ...]]:
+    """The report with paths from where its reader is; on GitHub that is the workspace."""
+    if form in _FROM_ROOT:
+        return report, tuple(shown)
+    workspace = os.environ.get("GITHUB_WORKSPACE") if form == "github" else None
+    folder = Path(workspace or ".").resolve()
+    told = findings_from(folder, root, report.findings)
+    return replace(report, findings=told), findings_from(folder, root, shown)
 
 
 def _tell(text: str, output: Path | None) -> None:

@@ -46,6 +46,7 @@ def _finding(report: Report, one: Finding) -> dict[str, object]:
         "scope": one.scope,
         "fingerprint": fingerprint(one),
         "fixable": bool(one.edits),
+        "unfixed": one.unfixed,
         "related": [_place(other.place) | {"message": other.message} for other in one.related],
     }
 

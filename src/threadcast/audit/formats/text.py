@@ -31,6 +31,8 @@ def _findings(report: Report, shown: Sequence[Finding]) -> Iterator[str]:
         yield f"{one.place}: {one.code} {severity}: {one.message} ({rule.name}){fixable}"
         for other in one.related:
             yield f"    {other.place}: {other.message}"
+        if one.unfixed:
+            yield f"    --fix leaves it: {one.unfixed}"
     if shown:
         yield ""
 
