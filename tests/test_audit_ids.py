@@ -36,6 +36,8 @@ _NO_ID = (
     "import secrets\ncsrf_token = secrets.token_urlsafe(32)",
     "import random\nuser_id = random.choice(user_ids)",
     "import uuid\nelement_id = str(uuid.uuid4())",
+    "import uuid\nalias_id = uuid.uuid4().hex",
+    "import uuid\nslug = f'{base}-{random_id}'\nrandom_id = uuid.uuid4().hex[:4]",
     "import uuid\nprint(uuid.uuid4())",
     "import uuid\nthread_id = uuid.uuid5(NAMESPACE, name)",
     "import uuid\ndef is_new(value):\n    return value != uuid.uuid4()",
@@ -50,6 +52,21 @@ _NO_ID = (
 @pytest.mark.parametrize("text", _MADE_ELSEWHERE)
 def test_an_id_made_outside_the_generator_is_found(text: str) -> None:
     assert codes_in(text) == ["TC301"]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("app/migrations/0063_temp_id.py", []),
+        ("app/migrations/versions/9f0c9cd09105_note.py", []),
+        ("app/migrations/__init__.py", ["TC301"]),
+        ("app/migrations.py", ["TC301"]),
+    ],
+)
+def test_a_migration_that_has_run_is_left_alone(path: str, found: list[str]) -> None:
+    report = report_of({path: "import uuid\nthread_id = str(uuid.uuid4())\n"})
+
+    assert [one.code for one in report.findings] == found
 
 
 @pytest.mark.parametrize("text", _NO_ID)

@@ -41,6 +41,7 @@ _NOT_SHARED = (
     "from contextvars import ContextVar\nuser = ContextVar('user')\ndef f(user_id):\n"
     "    user.set(user_id)",
     "rows = []\ndef f(row):\n    rows.append(row)",
+    "clients = {}\ndef f(client_key, client):\n    clients[client_key] = client",
     "waiting = {}\ndef f(request_id, future):\n    waiting[request_id] = future",
     "from collections import OrderedDict\nkept = OrderedDict()\ndef f(session_id, x):\n"
     "    kept[session_id] = x\n    if len(kept) > 9:\n        kept.popitem(last=False)",

@@ -18,7 +18,7 @@ _MAKER_NAME = re.compile(
 )
 _OTHER_IDS = re.compile(
     r"(?:^|_)(?:elem|element|html|dom|css|trace|span|client_message|process|worker|seed|color|device|key|cache"
-    r"|aria|widget|div|anchor|tooltip|input|form|font|file)_?(?:id|ids|uid|uuid)$",
+    r"|aria|widget|div|anchor|tooltip|input|form|font|file|alias|random)_?(?:id|ids|uid|uuid)$",
     re.IGNORECASE,
 )
 _CORE_ID = re.compile(

@@ -1,7 +1,7 @@
 """TC301, TC302 and TC303: ids made outside the generator, and ids joined into one key.
 
 Only a value that is used as an id is one: see `audit.id_uses`. A uuid for a file's name, a random
-delay and a secret are none.
+delay and a secret are none. Migrations of a database are left out: they have run, and must stay.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _MARKS = re.compile(
     r"""uuid|secrets|random|ulid|nanoid|_id\b|Id\b|["'](?:thread|run|req|ws|conn|session)[_-]"""
 )
 _ID_CHARACTERS = re.compile(r"[\w:.-]*")
+_MIGRATION = re.compile(r"(?:^|/)(?:migrations|alembic)/(?:versions/)?\w*\d\w*\.py$")
 _USER_NAMES = re.compile(r"(?:^|_)(?:user|tenant|owner|account|member|customer)(?:_?id|_?name)?$")
 _SEPARATORS = re.compile(r"[:|_.#-]+|::")
 _KEY_NAME = re.compile(r"(?:^|_)keys?$|^lock_?name$|isolation")
@@ -46,6 +47,8 @@ _KEY_NAME = re.compile(r"(?:^|_)keys?$|^lock_?name$|isolation")
 def find_made_ids(source: Source, settings: AuditSettings) -> Iterator[Finding]:
     """TC301, TC302 and TC303 in one file."""
     prefixes = settings.id_prefixes
+    if _MIGRATION.search(source.path):
+        return
     if not _MARKS.search(source.text) and not any(one in source.text for one in prefixes):
         return
     for finding, node in _found(source, prefixes):

@@ -26,6 +26,7 @@ _OWNER_ID = re.compile(
     r"(?:^|_)(?:user|thread|session|connection|conn|client|run|conversation|chat|tenant"
     r"|channel|room)_?(?:id|uid|key)$|^(?:uid|sid|user|username|session|websocket)$"
 )
+_API_CLIENT = "client_key"  # what a client of a service was made with
 _OS_THREAD = frozenset({"thread", "thread_id"})  # of the operating system, where threading is used
 _GROWERS = frozenset({"setdefault", "add", "append", "appendleft"})
 
@@ -84,7 +85,8 @@ def _note(
     function = source.function(node)
     keys = key.elts if isinstance(key, ast.Tuple) else [key]
     named = next((name for one in keys if wanted.search(name := _key_name(one))), "")
-    if function is None or not named or (named in _OS_THREAD and "threading" in source.text):
+    is_thread = named in _OS_THREAD and "threading" in source.text
+    if function is None or not named or is_thread or named == _API_CLIENT:
         return
     if name := shared_name(source, node, container):
         found.setdefault(name, []).append(_Write(node, named))
