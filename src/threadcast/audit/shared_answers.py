@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from .configuration import AuditSettings
@@ -51,7 +51,7 @@ def find_shared_answers(source: Source, _settings: AuditSettings) -> Iterator[Fi
 def _remembered(
     source: Source, function: Function, containers: dict[str, ast.stmt]
 ) -> Iterator[Finding]:
-    uses = [one for one in _uses(source, function) if one.name in containers]
+    uses = list(_Uses(source, function, containers))
     if not any(one.value for one in uses) or any(
         _SERVICE.search(one.arg) for one in parameters(function)
     ):
@@ -71,36 +71,41 @@ def _remembered(
             yield source.finding("TC603", one.node, message, related=(declared,))
 
 
-def _uses(source: Source, function: Function) -> Iterator[_Memory]:
-    for node in own_nodes(function):
-        match node:
-            case ast.Assign(targets=[*targets], value=value):
-                for one in targets:
-                    if isinstance(one, ast.Subscript):
-                        yield from _memory(source, one.value, one.slice, value, one)
-            case ast.Subscript(value=owner, slice=key, ctx=ast.Load()):
-                yield from _memory(source, owner, key, None, node)
-            case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[owner]):
-                yield from _memory(source, owner, key, None, node)
-            case ast.Call(func=ast.Attribute(value=owner, attr=method), args=[key, *rest]):
-                yield from _called(source, owner, method, (key, *rest), node)
+class _Uses:
+    """What a function does with shared containers, by which keys."""
 
+    def __init__(self, source: Source, function: Function, among: Collection[str]) -> None:
+        self._source = source
+        self._function = function
+        self._among = among
 
-def _called(
-    source: Source, owner: ast.expr, method: str, given: tuple[ast.expr, ...], node: ast.expr
-) -> Iterator[_Memory]:
-    key, value = given[0], given[1] if len(given) > 1 else None
-    if method in _READS or method == "setdefault":
-        yield from _memory(source, owner, key, None, node)
-    if (method in _WRITES or method == "setdefault") and value is not None:
-        yield from _memory(source, owner, key, value, node)
+    def __iter__(self) -> Iterator[_Memory]:
+        for node in own_nodes(self._function):
+            match node:
+                case ast.Assign(targets=[*targets], value=value):
+                    for one in targets:
+                        if isinstance(one, ast.Subscript):
+                            yield from self._use(one.value, one.slice, value, one)
+                case ast.Subscript(value=owner, slice=key, ctx=ast.Load()):
+                    yield from self._use(owner, key, None, node)
+                case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[owner]):
+                    yield from self._use(owner, key, None, node)
+                case ast.Call(func=ast.Attribute(value=owner, attr=method), args=[key, *rest]):
+                    yield from self._call(owner, method, key, rest, node)
 
+    def _call(
+        self, owner: ast.expr, method: str, key: ast.expr, rest: list[ast.expr], node: ast.expr
+    ) -> Iterator[_Memory]:
+        if method in _READS or method == "setdefault":
+            yield from self._use(owner, key, None, node)
+        if (method in _WRITES or method == "setdefault") and rest:
+            yield from self._use(owner, key, rest[0], node)
 
-def _memory(
-    source: Source, owner: ast.expr, key: ast.expr, value: ast.expr | None, node: ast.expr
-) -> Iterator[_Memory]:
-    if name := shared_name(source, node, owner):
-        yield _Memory(name, key, value, node)
+    def _use(
+        self, owner: ast.expr, key: ast.expr, value: ast.expr | None, node: ast.expr
+    ) -> Iterator[_Memory]:
+        if name := shared_name(self._source, node, owner, self._among):
+            yield _Memory(name, key, value, node)
 
 
 def _is_looked_up(written: _Memory, uses: list[_Memory]) -> bool:

@@ -7,7 +7,7 @@ What is done with them is for the rules to judge.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from .id_uses import name_of
 from .source import FUNCTIONS, Function, Source, last
@@ -29,16 +29,22 @@ def shared_containers(source: Source) -> dict[str, ast.stmt]:
     return found
 
 
-def shared_name(source: Source, node: ast.AST, container: ast.expr) -> str:
-    """The name that `shared_containers` has for a container used at a node; empty for others."""
+def shared_name(source: Source, node: ast.AST, container: ast.expr, among: Collection[str]) -> str:
+    """The name that `shared_containers` has for a container used at a node; empty for others.
+
+    Args:
+        source, node: where it is used.
+        container: the expression that stands for it.
+        among: the names of the containers that there are.
+    """
     match container:
-        case ast.Name(id=name) if not _is_local(source, node, name):
-            return name
+        case ast.Name(id=name):
+            return name if name in among and not _is_local(source, node, name) else ""
         case ast.Attribute(value=ast.Name(id=owner), attr=name):
             if owner in ("self", "cls"):
                 around = (one for one in source.above(node) if isinstance(one, ast.ClassDef))
                 owner = next((one.name for one in around), owner)
-            return f"{owner}.{name}"
+            return full if (full := f"{owner}.{name}") in among else ""
     return ""
 
 

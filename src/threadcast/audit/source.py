@@ -17,6 +17,8 @@ from .findings import Edit, Finding, Place, Related
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.ClassDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_CLOSED = (*SCOPES, ast.Lambda)
+_SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # `splitlines` knows more ends than Python does
 
@@ -48,10 +50,9 @@ class Source:
         waiting: list[ast.AST] = [self.tree]
         for node in waiting:
             by_kind.setdefault(type(node), []).append(node)
-            for child in ast.iter_child_nodes(node):
-                if not isinstance(child, ast.expr_context | ast.operator):
-                    parents[child] = node
-                    waiting.append(child)
+            inner = children(node)
+            parents.update(dict.fromkeys(inner, node))
+            waiting += inner
         return by_kind, parents
 
     def nodes(self, *kinds: type[_Node]) -> Iterator[_Node]:
@@ -175,11 +176,26 @@ def text_of(node: ast.AST | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below one, without contexts and operators, of which all trees share a few.
+
+    The audit spends most of its time here; `ast.iter_child_nodes` takes twice as long.
+    """
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [one for one in value if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, _SHARED):
+            found.append(value)
+    return found
+
+
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """The nodes in a function, without what is in the functions and classes inside it."""
-    waiting = list(ast.iter_child_nodes(function))
+    waiting = children(function)
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, (*SCOPES, ast.Lambda)):
-            waiting += ast.iter_child_nodes(node)
+        if not isinstance(node, _CLOSED):
+            waiting += children(node)

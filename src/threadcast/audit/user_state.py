@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from .configuration import AuditSettings
@@ -40,8 +40,9 @@ class _Write(NamedTuple):
 
 def find_user_state(source: Source, _settings: AuditSettings) -> Iterator[Finding]:
     """TC601 and TC602 in one file."""
-    writes = _writes(source)
-    for name, node in shared_containers(source).items():
+    containers = shared_containers(source)
+    writes = _writes(source, containers) if containers else {}
+    for name, node in containers.items():
         yield from _state(source, name, node, writes.get(name, []))
     yield from _cached(source)
 
@@ -61,34 +62,34 @@ def _has_bound(source: Source, name: str) -> bool:
     return f"{name.rpartition('.')[2]}.popitem(" in source.text
 
 
-def _writes(source: Source) -> dict[str, list[_Write]]:
+def _writes(source: Source, among: Collection[str]) -> dict[str, list[_Write]]:
     """What functions put by an owner's id into names of the module or of a class."""
     found: dict[str, list[_Write]] = {}
     for subscript in source.nodes(ast.Subscript):
         if isinstance(subscript.ctx, ast.Store):
-            _note(source, found, subscript.value, subscript.slice, subscript, _OWNER_ID)
+            _note(source, found, among, subscript.value, subscript.slice, subscript, _OWNER_ID)
     for call in source.nodes(ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in _GROWERS and call.args:
             wanted = _OWNER_ID if call.func.attr == "setdefault" else _OWNER
-            _note(source, found, call.func.value, call.args[0], call, wanted)
+            _note(source, found, among, call.func.value, call.args[0], call, wanted)
     return found
 
 
 def _note(
     source: Source,
     found: dict[str, list[_Write]],
+    among: Collection[str],
     container: ast.expr,
     key: ast.expr,
     node: ast.expr,
     wanted: re.Pattern[str],
 ) -> None:
-    function = source.function(node)
     keys = key.elts if isinstance(key, ast.Tuple) else [key]
     named = next((name for one in keys if wanted.search(name := _key_name(one))), "")
     is_thread = named in _OS_THREAD and "threading" in source.text
-    if function is None or not named or is_thread or named == _API_CLIENT:
+    if not named or named == _API_CLIENT or is_thread or source.function(node) is None:
         return
-    if name := shared_name(source, node, container):
+    if name := shared_name(source, node, container, among):
         found.setdefault(name, []).append(_Write(node, named))
 
 
