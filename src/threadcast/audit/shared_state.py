@@ -20,7 +20,7 @@ _CACHES = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize"})
 
 
 def shared_containers(source: Source) -> dict[str, ast.stmt]:
-    """Where each container is made, by its name; that of a class is `Class.name`."""
+    """Where each container is made, by its name; that of a class has the class in front."""
     found = dict(_containers(source.tree.body))
     for owner in source.nodes(ast.ClassDef):
         for name, node in _containers(owner.body, plain=not owner.bases):

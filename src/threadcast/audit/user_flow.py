@@ -45,7 +45,7 @@ class Flow(NamedTuple):
     def has(self, node: ast.AST) -> bool:
         """Whether an expression holds such a name, or a variable made from one.
 
-        Of `request.url` it is the `url` that is asked about, not the request.
+        Of an attribute, its own name is asked about, and not the object that it is taken from.
         """
         match node:
             case ast.Name(id=name):
