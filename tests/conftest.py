@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from hypothesis import settings
 from edge_server import Serving, serving
 from http_world import World, running
 from live_server import LiveServer, Talk
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None

@@ -15,12 +15,13 @@ from pathlib import Path
 
 WAIT_S = 20.0
 SOURCE = str(Path(__file__).resolve().parent.parent / "src")
+_CHANGING = ("THREADCAST_", "COLUMNS", "LINES")
 COMMAND = (sys.executable, "-m", "threadcast.cli")
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours, without what would change the program."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("THREADCAST_")}
+    """Ours, without what would change the program (some test runners set the width)."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(_CHANGING)}
     return kept | {"PYTHONPATH": SOURCE, "PYTHONUTF8": "1"} | variables
 
 

@@ -45,7 +45,7 @@ BAD = [
     ("A9-none", forged(exp=...), "token_invalid"),
     ("A9-past", forged(exp=time.time() - 60), "token_expired"),
     ("A9-text", forged(exp="tomorrow"), "token_invalid"),
-    ("A10", forged(nbf=time.time() + 3_600), "token_not_yet_valid"),
+    ("A10", forged(nbf=time.time() + 3_600, exp=time.time() + 7_200), "token_not_yet_valid"),
     ("A14-none", forged(sub=...), "token_invalid"),
     ("A14-line", forged(sub="a\nb"), "token_invalid"),
     ("A14-long", forged(sub="u" * 1_024), "token_invalid"),
