@@ -45,12 +45,16 @@ class Block:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
-def blocks(page: Path, language: str) -> Iterator[Block]:
-    """The page's blocks in one language."""
+def all_blocks(page: Path) -> Iterator[Block]:
+    """The page's blocks in their order."""
     text = page.read_text(encoding="utf-8")
     for found in _FENCE.finditer(text):
-        if found[1] == language:
-            yield Block(page, text.count("\n", 0, found.start(2)) + 1, language, found[2])
+        yield Block(page, text.count("\n", 0, found.start(2)) + 1, found[1], found[2])
+
+
+def blocks(page: Path, language: str) -> Iterator[Block]:
+    """The page's blocks in one language."""
+    return (block for block in all_blocks(page) if block.language == language)
 
 
 def files_of(page: Path) -> dict[str, str]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from store_scene import NOW, Scene, completed, context_of, data_of, started, types_of
+from external_scene import Service
+from store_scene import NOW, Scene, completed, context_of, data_of, message, started, types_of
+from threadcast.migrated_ids import migrated_context_ids, run_ids_after
 from threadcast.migration.dump import DumpedMessage, DumpedThread
 from threadcast.migration.history import plan
 from threadcast.migration_units import (
@@ -123,6 +125,28 @@ class ImportContract:
         assert [result.outcome for result in again] == ["already", "already"]
         assert [result.thread_id for result in again] == [result.thread_id for result in first[:2]]
         assert (await store.heads(["ann"]))["ann"] == 12
+
+    async def test_names_that_a_user_gave_to_messages_stop_no_import(self, store: Store) -> None:
+        scene, first = Scene(store), migrated_context_ids(LEGACY, "ann")
+        own = await scene.thread("ann")
+        for run_id in (first.run_id, run_ids_after(first, 1).run_id):
+            context = context_of("ann", own.thread_id)
+            await scene.send(context, new_thread=False, key=run_id)
+        results = await imported(scene, dumped(), dumped(user_id="bob"))
+        assert [result.outcome for result in results] == ["migrated", "migrated"]
+        assert [outcome for _, outcome in await undone(scene)] == ["undone", "undone"]
+        again = message(context_of("ann", own.thread_id), new_thread=False, key=first.run_id)
+        assert (await scene.result(again)).duplicate
+
+    async def test_a_run_id_in_use_refuses_its_thread_alone(self, store: Store) -> None:
+        scene, first = Scene(store), migrated_context_ids(LEGACY, "ann")
+        service = Service("ann", run_id=run_ids_after(first, 1).run_id)
+        await scene.result(service.unit("thread_created", "agent_started", "agent_completed"))
+        results = await imported(scene, dumped(), dumped("42"), dumped(user_id="bob"))
+        assert [result.outcome for result in results] == ["refused", "migrated", "migrated"]
+        assert "a run of another thread" in results[0].reason
+        async with scene.session("ann") as session:
+            assert await session.thread(LEGACY) is None
 
     async def test_a_thread_that_was_deleted_since_does_not_come_back(self, store: Store) -> None:
         scene = Scene(store)

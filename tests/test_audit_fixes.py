@@ -115,3 +115,11 @@ def test_a_file_that_is_gone_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "m.py").unlink()
 
     assert list(fixes_for(tmp_path, found)) == []
+
+
+def test_one_edit_puts_right_all_names_of_an_import() -> None:
+    before = "from app.old import A, B\n"
+    found = findings_in(before, MOVED)
+
+    assert all(finding.edits for finding in found)
+    assert fixed(before, found) == ("from app.new import A, B\n", 2)

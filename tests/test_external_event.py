@@ -23,6 +23,9 @@ _IDS = {
     "run_id": "run_chat_1763629200001_7_90c65fe4",
 }
 
+_OTHER_ID = "chat_1763629200001_7_90c65fe4"
+_UNPRINTABLE_ID = "\x85_req_9fc55c948877_7bfbba09"
+
 
 def data_of(event: ExternalEvent) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.json.decode(event.draft.data)
@@ -147,6 +150,13 @@ def test_a_name_that_is_none(shape: dict[str, Any], problem: str) -> None:
         ("agent_delta", {"run_id": "a\u2028b"}, "bad_id", "run_id: "),
         ("agent_delta", {"run_id": _IDS["thread_id"]}, "bad_id", "run_id: "),
         ("agent_delta", {"thread_id": "no thread"}, "bad_id", "thread_id: "),
+        ("thread_created", {"thread_id": _OTHER_ID}, "bad_id", "thread_id: expected a thread id"),
+        (
+            "thread_created",
+            {"thread_id": "\x85_req_9fc55c948877_7bfbba09"},
+            "legacy_id",
+            "thread_id: ",
+        ),
         ("thread_created", {"thread_id": None}, "bad_field", "thread_id: expected a thread id"),
         ("thread_created", {"run_id": _IDS["run_id"]}, "bad_field", "expected no run_id"),
         ("agent_delta", {"data": {"text": 7}}, "bad_field", "text: expected text"),

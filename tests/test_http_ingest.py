@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -88,6 +89,28 @@ async def test_what_was_appended_for_whom_is_logged_without_content(
     expected = "service 'crm' ingested: 1 stored, 0 duplicate, 1 refused, for 1 user(s): 'ann'"
     assert line == expected
     assert "private" not in caplog.text
+
+
+# --- the loop -------------------------------------------------------------------------------------
+
+
+async def test_large_events_that_are_refused_let_others_have_their_turn(world: World) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    with world.node.ingestion.request("crm") as ingest:
+        for _ in range(20):
+            assert await ingest.take(b"x" * 70_000)
+        answer = await ingest.finish()
+    waiting.cancel()
+    assert answer.refused == 20
+    assert turns >= 20
 
 
 # --- what comes -----------------------------------------------------------------------------------

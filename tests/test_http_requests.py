@@ -18,7 +18,7 @@ from http_world import SECRET, World, bearer, fresh_id, running, token
 from threadcast.auth.dev_tokens import mint
 from threadcast.errors import ThreadcastError
 from threadcast.http.calls import Call
-from threadcast.http.entrance import Entrance, ForAnyone, Resource
+from threadcast.http.entrance import ForAnyone, HttpEntrance, Resource
 from threadcast.http.requests import body_pieces, read_body
 from threadcast.testing.clock import ManualClock
 
@@ -328,7 +328,7 @@ async def test_an_error_of_ours_is_one_problem_and_one_log_line(
     async def broken(call: Call) -> Resource:
         raise ZeroDivisionError("canary")
 
-    app = Resource(Entrance(world.node), {"GET": ForAnyone(broken)})
+    app = Resource(HttpEntrance(world.node), {"GET": ForAnyone(broken)})
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         with caplog.at_level(logging.ERROR, logger="threadcast.http"):

@@ -21,9 +21,13 @@ from store_contract_migration import LEGACY, THEN, dumped, imported
 from store_scene import NOW, Scene, context_of
 from threadcast import migrate_legacy_thread_id
 from threadcast.client import CommandRejected, Event, Snapshots, connect
+from threadcast.clock import SystemClock
+from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
+from threadcast.records import ThreadRow
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.store_sqlite import SqliteStore
+from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AliasThread
 
@@ -243,6 +247,51 @@ async def test_a_known_shape_names_the_migration(live: LiveServer, talk: Talk) -
         "migrate the thread first (threadcast migrate-ids)"
         in ((await talk.refused(command_id))["message"])
     )
+
+
+class _SlowSession(SqliteSession):
+    def __init__(self, store: SlowStore, user_id: str) -> None:
+        super().__init__(store._readers, user_id)
+        self._store = store
+
+    async def thread(self, thread_id: str) -> ThreadRow | None:
+        if thread_id == LEGACY:
+            self._store.asked.set()
+            await self._store.go_on.wait()
+        return await super().thread(thread_id)
+
+
+class SlowStore(SqliteStore):
+    """A store that finds an older id only when it is let go on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, clock=SystemClock())
+        self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def session(self, context: UserExecutionContext) -> _SlowSession:
+        return _SlowSession(self, context.user_id)
+
+
+async def test_a_connection_that_ends_during_the_look_up_sends_nothing(tmp_path: Path) -> None:
+    await _fill(tmp_path / "events.db")
+    store = SlowStore(tmp_path / "events.db")
+    with LiveServer(tmp_path, store=store) as server:
+        head = (await server.on_loop(lambda: store.heads(["ann"])))["ann"]
+        async with server.talk("ann") as talk, server.http("ann") as client:
+            key = fresh_key()
+            await talk.say("send_message", content="x", client_message_id=key, thread_id=LEGACY)
+            await server.on_loop(store.asked.wait)
+            (connection,) = (await client.get("/v1/connections")).json()["connections"]
+            await client.delete(f"/v1/connections/{connection['connection_id']}")
+            await talk.ending()
+
+            async def let_go_on() -> None:
+                store.go_on.set()
+
+            await server.on_loop(let_go_on)
+            created = await client.post("/v1/threads", json={})
+        assert created.json()["seq"] == head + 1
+        await server.settled(0)
 
 
 # --- what is asked of the store -------------------------------------------------------------------

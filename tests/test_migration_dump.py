@@ -155,7 +155,9 @@ def test_a_bad_csv_row_is_refused_and_the_next_one_is_read(line: bytes, expected
 
 def test_a_quote_that_never_ends_is_one_refused_row() -> None:
     *_, last = rows_of(HEAD + b'42,ann,"never\n43,bob,,,\n', "csv")
-    assert "CSV: " in reason(last)
+    assert last[0] == 2
+    assert reason(last).startswith("CSV: ")
+    assert reason(last).endswith(", in a row that goes on to line 3")
 
 
 @pytest.mark.parametrize(
@@ -244,9 +246,11 @@ def test_messages_become_legal_runs(roles: str, expected: list[list[str]]) -> No
         ),
         ({"created_at": "soon"}, "got other text"),
         ({"created_at": float("nan")}, "got a number out of range"),
+        ({"title": "a\0b"}, r"title: expected no U\+0000"),
         ({"messages": [message("user", "")]}, r"messages\[0\].content: expected 1..65536"),
         ({"messages": [message("user", "x" * 65_537)]}, "got 65537"),
-        ({"messages": [message("assistant", "x" * 262_145)]}, "at most 262144 bytes, got 262145"),
+        ({"messages": [message("assistant", "x" * 262_143)]}, "262144 bytes of JSON, got 262145"),
+        ({"messages": [message("user", "\1" * 65_536)]}, "262144 bytes of JSON, got 393218"),
         ({"messages": [message("user"), message("system")]}, r"messages\[1\].role: expected user"),
         ({"messages": [message("user", "a\0")]}, r"expected no U\+0000"),
         ({"messages": [message("user", at="?")]}, r"messages\[0\].created_at: expected seconds"),

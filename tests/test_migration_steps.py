@@ -93,6 +93,20 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 # --- importing ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("taken", ["old.jsonl", "a.db", "a.db-wal", "link", "./old.jsonl"])
+def test_the_report_is_never_written_over_what_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], taken: str
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 3)
+    os.link(dump, tmp_path / "link")
+    assert migrate(tmp_path / "a.db", "--from", "old.jsonl") == 0
+    before = (dump.read_bytes(), (tmp_path / "a.db").read_bytes())
+    for options in (("--from", "old.jsonl"), ("--from", str(dump), "--dry-run")):
+        assert migrate(tmp_path / "a.db", *options, "--report", taken) == exits.USAGE
+        assert "--report: expected a file of its own" in capsys.readouterr().err
+    assert (dump.read_bytes(), (tmp_path / "a.db").read_bytes()) == before
+
+
 def test_a_dump_is_imported_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +308,11 @@ async def _renamed(path: Path, *, undo: bool = False) -> Report:
 async def test_threads_with_older_ids_are_renamed_and_go_on_to_resolve(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     await _with_raw_ids(path, LEGACY, "42", "a\nb")
+    with closing(apsw.Connection(str(path))) as connection:  # an alias that no migration gives
+        connection.execute(
+            "INSERT INTO thread_aliases (user, legacy_id, thread)"
+            " SELECT user, 'session_1757361062151', thread FROM threads WHERE thread_id = '42'"
+        )
     before = content_of(path)
     feeds = _feeds(path)
     report = await _renamed(path)
@@ -392,6 +411,14 @@ def test_a_report_is_written_where_it_can_be(tmp_path: Path) -> None:
     assert not (tmp_path / "a.db").exists()
 
 
+def test_the_status_of_what_is_no_database_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 9)
+    assert migrate(dump, "--status") == exits.CONFIGURATION
+    assert "old.jsonl is not a SQLite database" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
@@ -436,6 +463,17 @@ async def test_progress_is_a_bar_on_a_terminal(tmp_path: Path) -> None:
         await terminal.until("migrated           25")
         assert await terminal.ended() == 0
     assert "25 threads  [####################################]  100%" in terminal.shown
+
+
+async def test_a_refused_thread_has_a_line_beside_the_bar(tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 2)
+    with dump.open("a", encoding="utf-8") as file:
+        file.write('{"thread_id": "session_1757361062151"}\n')
+    options = ("--database", f"sqlite:///{tmp_path / 'a.db'}", "--from", str(dump))
+    async with in_terminal("migrate-ids", *options) as terminal:
+        await terminal.until("refused            1")
+        assert await terminal.ended() == 1
+    assert "\r\x1b[Kline 3: refused: object missing required field user_id\n" in terminal.shown
 
 
 def test_the_report_is_json_lines() -> None:

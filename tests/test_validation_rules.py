@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadcast.ids import UnifiedIdGenerator, id_kind
-from threadcast.legacy_ids import legacy_kind
+from threadcast.legacy_ids import legacy_kind, masked_legacy
 from threadcast.validation.examination import (
     VIOLATIONS_MAX,
     Examination,
     IdExaminer,
-    masked_legacy,
 )
 from threadcast.validation.places import IdPlaces
 from threadcast.validation.statistics import EXAMPLES_MAX, ValidationStatistics

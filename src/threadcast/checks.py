@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 from .clock import Clock
 from .errors import ThreadcastError
 
-__all__ = ["Check", "CheckMode", "Refuse", "always"]
+__all__ = ["CHECK_MODES", "Check", "CheckMode", "Refuse", "always"]
 
 log = logging.getLogger(__name__)
 
 CheckMode = Literal["enforce", "warn", "off"]
 """`enforce` refuses; `warn` counts and logs what would be refused; `off` lets everything pass."""
+
+CHECK_MODES: tuple[CheckMode, ...] = get_args(CheckMode)
 
 _LOG_EVERY_S = 1.0
 

@@ -233,6 +233,9 @@ class CommandHandler:
     def _submit(
         self, command_id: str, unit: Unit[T], describe: Callable[[str, T], CommandAccepted]
     ) -> None:
+        if self._connection.state.ended:  # while the store was asked for what an id names
+            self._settle(command_id)
+            return
         self._in_flight.add(command_id)
 
         def done(outcome: Outcome) -> None:

@@ -244,6 +244,11 @@ class Connection:
             self._room.set_result(None)
 
     async def _admitted(self, identity: Identity) -> JournalHead:
+        """The head for a user who is not revoked.
+
+        A user's journal is opened at their first connect: without a feed id no cursor can be
+        judged, and so "no feed" is a case that no client on a socket ever sees.
+        """
         async with self.services.sessions.open(self.context) as session:
             head = await unrevoked_head(session, identity)
         if head.feed is None:

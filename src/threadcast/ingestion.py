@@ -25,11 +25,13 @@ from .session import AliasUsed
 from .settings import Settings
 from .units import Ingested, IngestEvents
 from .wire.external_event import ExternalEvent, read_external_event
-from .wire.http_models import IngestAnswer, IngestResult, IngestStop
+from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
 
 CHUNK_MAX_EVENTS = 256
 CHUNK_MAX_BYTES = 1_048_576
-_BREATHE_EVENTS = 32  # so many are decoded before others have their turn on the loop
+# So much is decoded before others have their turn on the loop.
+_BREATHE_EVENTS = 32
+_BREATHE_BYTES = 65_536
 _USERS_NAMED_MAX = 10
 
 log = logging.getLogger(__name__)
@@ -120,6 +122,7 @@ class IngestRequest:
         self._service = service
         self._chunk: list[Numbered] = []
         self._chunk_bytes = 0
+        self._unbroken_bytes = 0
         self._results: list[IngestResult] = []
         self._counts = {"stored": 0, "duplicate": 0, "refused": 0}
         self._users: set[str] = set()
@@ -151,9 +154,16 @@ class IngestRequest:
             self._chunk_bytes += len(text or b"")
         if len(self._chunk) >= CHUNK_MAX_EVENTS or self._chunk_bytes >= CHUNK_MAX_BYTES:
             await self._commit()
-        elif self.count % _BREATHE_EVENTS == 0:
+        elif self._is_turn_of_others(len(text or b"")):
             await asyncio.sleep(0)
         return self._error is None
+
+    def _is_turn_of_others(self, size_bytes: int) -> bool:
+        self._unbroken_bytes += size_bytes
+        if self.count % _BREATHE_EVENTS and self._unbroken_bytes < _BREATHE_BYTES:
+            return False
+        self._unbroken_bytes = 0
+        return True
 
     async def stop(self, error: ThreadcastError) -> None:
         """Commit what was taken, and say that nothing behind it was looked at, and why."""

@@ -1,4 +1,4 @@
-"""The ids that older systems made: recognised and named, never made here.
+"""The ids that older systems made: recognised, named, shown without their users, never made here.
 
 The one rule for a text that is to name a thread. At an entrance the first line that fits counts:
 
@@ -21,10 +21,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LEGACY_ID_MAX_CHARACTERS", "is_plain", "legacy_kind", "may_be_legacy"]
+__all__ = [
+    "LEGACY_ID_MAX_CHARACTERS",
+    "is_plain",
+    "legacy_kind",
+    "masked_legacy",
+    "may_be_legacy",
+]
 
 LEGACY_ID_MAX_CHARACTERS = 300
 """Longest text that can be a legacy id: a user id of 255 characters and what was put after it."""
+
+_HIDDEN = "***"
 
 # A user id inside an id: any character but controls and lone surrogates.
 _USER = r"[^\x00-\x1f\x7f\ud800-\udfff]"
@@ -86,3 +94,27 @@ def is_plain(text: object) -> bool:
 def may_be_legacy(text: object) -> bool:
     """Whether a text that is no id of today may be an older one at an entrance (rules 3 and 4)."""
     return legacy_kind(text) is not None or is_plain(text)
+
+
+def masked_legacy(text: str, kind: str) -> str:
+    """A legacy id without what in it may name a user, or be a secret.
+
+    Args:
+        text: the id.
+        kind: the name of its shape.
+    """
+    match kind:
+        case "ws_connection":
+            _, when, random = text.rsplit("_", 2)
+            return f"ws_{_HIDDEN}_{when}_{random}"
+        case "user_request":
+            _, request, first, random = text.rsplit("_", 3)
+            return f"{_HIDDEN}_{request}_{first}_{random}"
+        case "websocket_factory" | "session" | "request":
+            return text
+        case "uuid":
+            return text[:8] + _HIDDEN
+        case "other" if "-" in text:
+            return f"{_HIDDEN}-{text.rsplit('-', 1)[-1]}"
+        case _:
+            return _HIDDEN

@@ -1,6 +1,14 @@
 """Which checks of a server can be rolled out in stages, and the setting that says how strictly.
 
-What is not here is always enforced; ARCHITECTURE.md says why. May not know who asks a check.
+A check is here when an operator can have set it too tight, and when letting everything pass costs
+capacity or caution, but no user's data: what is no id finds nothing anyway. Always enforced is what
+keeps users apart (credentials, revocation, ownership, scopes, fences), what keeps the process alive
+(sizes, times, queues, the server's own number of connections), and what has no meaning otherwise
+(malformed input, a token in a URL). Development mode mints tokens for anybody, so there the
+settings allow no mode but `enforce` for origins and hosts.
+
+The middleware and the sessions look at the same ids, so one mode governs both: two could only
+contradict each other. This module may not know who asks a check.
 """
 
 from __future__ import annotations

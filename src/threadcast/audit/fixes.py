@@ -62,17 +62,18 @@ def fixes_for(root: Path, findings: Iterable[Finding]) -> Iterator[Fix]:
 def fixed(text: str, findings: Sequence[Finding]) -> tuple[str, int]:
     """A text with the edits of findings in it, and how many findings that puts right.
 
-    Of two findings whose edits overlap the first one counts; the other waits for the next time.
+    Of two findings whose edits overlap the first one counts; the other waits for the next time. An
+    edit that several findings share is made once, and puts right all of them.
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     body = text[len(mark) :]
     starts = [0, *(found.end() for found in _LINE.finditer(body))]
-    chosen: list[tuple[int, int, str]] = []
+    chosen: set[tuple[int, int, str]] = set()
     count = 0
     for finding in findings:
         spans = [_span(edit, starts) for edit in finding.edits]
         if finding.edits and not any(_overlap(one, other) for one in spans for other in chosen):
-            chosen += spans
+            chosen.update(spans)
             count += 1
     for start, end, new in sorted(chosen, reverse=True):
         body = body[:start] + new + body[end:]
@@ -96,4 +97,4 @@ def _span(edit: Edit, starts: Sequence[int]) -> tuple[int, int, str]:
 
 
 def _overlap(one: tuple[int, int, str], other: tuple[int, int, str]) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
+    return one != other and one[0] < other[1] and other[0] < one[1]

@@ -50,7 +50,7 @@ def _finding(
 def _from(source: Source, node: ast.ImportFrom, canonical: Mapping[str, str]) -> Iterator[Finding]:
     base = imported_from(source, node)
     new_base = _replaced(base, canonical)
-    for number, alias in enumerate(node.names):
+    for alias in node.names:
         old = base if alias.name == "*" else f"{base}.{alias.name}"
         new = new_base if alias.name == "*" else _replaced(old, canonical)
         if new is None:
@@ -61,7 +61,7 @@ def _from(source: Source, node: ast.ImportFrom, canonical: Mapping[str, str]) ->
             and new == f"{new_base}.{alias.name}"
             and _moves_whole(node, base, canonical)
         ):
-            edits = _module_edit(source, node, new_base) if number == 0 else ()
+            edits = _module_edit(source, node, new_base)
         elif alias.name == "*":
             edits = _module_edit(source, node, new)
         elif len(node.names) == 1:

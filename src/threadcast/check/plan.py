@@ -12,7 +12,7 @@ from time import perf_counter, time
 
 from ..client.link import ConnectionFailed
 from ..errors import ThreadcastError
-from ..suggestions import nearest
+from ..suggestions import did_you_mean
 from . import bad_input, connects, golden, isolation, limits, load, resume, speed
 from .authority import judge_credentials, judge_expiry
 from .cancelling import judge_cancel
@@ -99,8 +99,7 @@ def promises_named(names: Sequence[str]) -> tuple[Promise, ...]:
     known = [promise.name for promise in PROMISES]
     for name in names:
         if name not in known:
-            meant = nearest(name, known)
-            hint = f', did you mean "{meant}"?' if meant else f"; there are {', '.join(known)}"
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise ValueError(f'got the unknown promise "{name}"{hint}')
     return tuple(promise for promise in PROMISES if not names or promise.name in names)
 

@@ -12,17 +12,22 @@ from collections.abc import Sequence
 import click
 
 from ..check import Target
-from ..client import CommandRejected, UnusableUrl
-from ..client.endpoint import Endpoint, endpoint_of
-from ..client.snapshots import development_token
+from ..client.endpoint import Endpoint
 from ..testing import E2EAuthHelper
 from . import exits
-from .credential import TOKEN_VARIABLE, token_from_file, warn_if_readable
+from .credential import (
+    TOKEN_VARIABLE,
+    checked_endpoint,
+    minted_token,
+    token_from_file,
+    warn_of_option,
+)
 
 SECOND_TOKEN_VARIABLE = "THREADCAST_TOKEN_B"  # noqa: S105 - the name of a variable
 SECRET_VARIABLE = "THREADCAST_JWT_SECRET"  # noqa: S105 - the name of a variable
 _USERS = ("threadcast-check-a", "threadcast-check-b")
 _HINT = f"set {TOKEN_VARIABLE} and {SECOND_TOKEN_VARIABLE}, or give --token-file twice"
+_NO_TOKENS = f"no tokens: {_HINT}"
 
 
 def target_of(
@@ -41,12 +46,11 @@ def target_of(
         CommandFailed: the URL is unusable (64), or there are no two tokens to be had (77).
         click.UsageError: too many of one thing, or too few.
     """
-    endpoint = _endpoint(url)
-    warn_if_readable(endpoint)
+    endpoint = checked_endpoint(url, "URL")
     auth = _auth(secret, secret_file, audience, issuer)
     given = [*tokens, *map(_read_file, token_files)]
     if tokens:
-        _warn("--token", f"{TOKEN_VARIABLE} and {SECOND_TOKEN_VARIABLE} or --token-file")
+        warn_of_option("--token", f"{TOKEN_VARIABLE} and {SECOND_TOKEN_VARIABLE} or --token-file")
     if not given:
         named = [os.environ.get(name) for name in (TOKEN_VARIABLE, SECOND_TOKEN_VARIABLE)]
         given = [token for token in named if token]
@@ -61,20 +65,13 @@ def target_of(
     return Target(url, (given[0], given[1]), auth)
 
 
-def _endpoint(url: str) -> Endpoint:
-    try:
-        return endpoint_of(url)
-    except UnusableUrl as error:
-        raise exits.CommandFailed(f"URL: {str(error).removeprefix('url: ')}", exits.USAGE) from None
-
-
 def _auth(
     secret: str | None, secret_file: str | None, audience: str | None, issuer: str | None
 ) -> E2EAuthHelper | None:
     if secret is not None and secret_file is not None:
         raise click.UsageError("expected one of --dev-secret and --dev-secret-file")
     if secret is not None:
-        _warn("--dev-secret", "--dev-secret-file")
+        warn_of_option("--dev-secret", "--dev-secret-file")
         return _helper(secret, "--dev-secret", audience, issuer)
     if secret_file is not None:
         return _helper(_read_file(secret_file), "--dev-secret-file", audience, issuer)
@@ -93,10 +90,6 @@ def _read_file(name: str) -> str:
     return found if isinstance(found, str) else found()
 
 
-def _warn(option: str, better: str) -> None:
-    click.echo(f"warning: others on this machine can see {option}; use {better}", err=True)
-
-
 def _from_development(url: str, endpoint: Endpoint) -> list[str]:
     """Tokens of a development server on this machine.
 
@@ -104,15 +97,9 @@ def _from_development(url: str, endpoint: Endpoint) -> list[str]:
         CommandFailed: it is none.
     """
     if not endpoint.loopback:
-        raise exits.CommandFailed(f"no tokens: {_HINT}", exits.NO_PERMISSION)
+        raise exits.CommandFailed(_NO_TOKENS, exits.NO_PERMISSION)
 
     async def mint() -> list[str]:
-        return [await development_token(url, user) for user in _USERS]
+        return [await minted_token(url, user, _NO_TOKENS) for user in _USERS]
 
-    try:
-        return asyncio.run(mint())
-    except CommandRejected as error:
-        if error.server_code not in ("not_found", "method_not_allowed"):
-            raise
-        text = f"no tokens: {_HINT}; the server is not for development"
-        raise exits.CommandFailed(text, exits.NO_PERMISSION) from None
+    return asyncio.run(mint())

@@ -107,17 +107,11 @@ def access_of(
         CommandFailed: the URL is unusable (64), or there is no token to be had (77).
         click.UsageError: more than one was given.
     """
-    try:
-        endpoint = endpoint_of(url)
-    except UnusableUrl as error:
-        text = f"{url_name}: {str(error).removeprefix('url: ')}"
-        raise exits.CommandFailed(text, exits.USAGE) from None
+    endpoint = checked_endpoint(url, url_name)
     if sum(given is not None for given in (token, token_file, user)) > 1:
         raise click.UsageError("expected one of --token, --token-file and --user")
-    warn_if_readable(endpoint)
     if token is not None:
-        text = f"warning: others on this machine can see --token; use {TOKEN_VARIABLE}"
-        click.echo(f"{text} or --token-file -", err=True)
+        warn_of_option("--token", f"{TOKEN_VARIABLE} or --token-file -")
         return Access(url, token)
     if token_file is not None:
         return Access(url, token_from_file(token_file))
@@ -129,10 +123,40 @@ def access_of(
     return Access(url, _from_development(url, user))
 
 
-def warn_if_readable(endpoint: Endpoint) -> None:
-    """Say so where others between here and the server could read a token."""
+def checked_endpoint(url: str, url_name: str) -> Endpoint:
+    """The server; says so where others between here and there could read a token.
+
+    Raises:
+        CommandFailed: the URL is unusable (64).
+    """
+    try:
+        endpoint = endpoint_of(url)
+    except UnusableUrl as error:
+        text = f"{url_name}: {str(error).removeprefix('url: ')}"
+        raise exits.CommandFailed(text, exits.USAGE) from None
     if not endpoint.secure and not endpoint.loopback:
         click.echo("warning: the token travels unencrypted to another machine", err=True)
+    return endpoint
+
+
+def warn_of_option(option: str, better: str) -> None:
+    """Say that an option's value can be read in the list of processes."""
+    click.echo(f"warning: others on this machine can see {option}; use {better}", err=True)
+
+
+async def minted_token(url: str, user: str, without: str) -> str:
+    """A development server's token for a user.
+
+    Raises:
+        CommandFailed: the server is none (77); `without` says so, and what to do instead.
+    """
+    try:
+        return await development_token(url, user)
+    except CommandRejected as error:
+        if error.server_code not in ("not_found", "method_not_allowed"):
+            raise
+        text = f"{without}; the server is not for development"
+        raise exits.CommandFailed(text, exits.NO_PERMISSION) from None
 
 
 def token_from_file(name: str) -> str | Callable[[], str]:
@@ -171,13 +195,7 @@ def _from_development(url: str, named: str | None) -> Callable[[], Awaitable[str
 
     async def mint() -> str:
         nonlocal told
-        try:
-            token = await development_token(url, user)
-        except CommandRejected as error:
-            if error.server_code not in ("not_found", "method_not_allowed"):
-                raise
-            text = f"no token: set {TOKEN_VARIABLE}; the server is not for development"
-            raise exits.CommandFailed(text, exits.NO_PERMISSION) from None
+        token = await minted_token(url, user, f"no token: set {TOKEN_VARIABLE}")
         if not told:
             told = True
             who = f"signed in as {printable(user)}, this machine's user"

@@ -20,7 +20,7 @@ from ..migration.report import Report
 from ..migration.steps import BATCH_MAX_THREADS, Migration
 from ..settings import sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import SqliteStore
+from ..store_sqlite import SqliteStore, check_early
 from . import exits
 from .migrate_output import Progress, Troubles, status_text, summary
 from .options import config_option
@@ -98,8 +98,11 @@ def command(
     if status:
         if not path.exists():
             raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
+        check_early(path, create=False)
         asyncio.run(_show_status(path))
         return
+    if report_path is not None:
+        _check_report(report_path, dump, path)
     wanted = _Wanted(path, dump, undo, dry_run, batch_threads)
     with ExitStack() as stack:
         file = None if report_path is None else stack.enter_context(_report_file(report_path))
@@ -123,6 +126,19 @@ def _check_choice(
     if dump and dump.suffix not in _FORMATS:
         expected = ", ".join(_FORMATS)
         raise click.UsageError(f"--from: expected a file that ends in one of {expected}")
+
+
+def _check_report(report: Path, dump: Path | None, database: Path) -> None:
+    """Refuse to write the report over what the migration reads, by whatever name it comes.
+
+    Raises:
+        UsageError: it is one of these files.
+    """
+    files = [database.with_name(database.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    for taken in files if dump is None else [dump, *files]:
+        there = report.exists() and taken.exists() and report.samefile(taken)
+        if there or report.resolve() == taken.resolve():
+            raise click.UsageError(f"--report: expected a file of its own, got {taken}")
 
 
 def _report_file(path: Path) -> BinaryIO:

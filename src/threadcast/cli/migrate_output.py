@@ -18,6 +18,7 @@ _LINE_EVERY_THREADS = 100_000
 _SHOWN_MAX = 20
 _SHOWN_MAX_CHARACTERS = 80
 _DAY_S = 86_400
+_CLEARED_LINE = "\r\x1b[K"
 
 _WORDS = (
     ("migrated", "migrated"),
@@ -83,7 +84,10 @@ class Troubles:
             return
         named = thread.thread_id or thread.legacy_id or "a thread"
         where = f"line {line}" if line is not None else named[:_SHOWN_MAX_CHARACTERS]
-        click.echo(printable(f"{where}: {thread.outcome}: {thread.reason}"), err=True)
+        text = printable(f"{where}: {thread.outcome}: {thread.reason}")
+        # The bar stands on the line until it is drawn anew.
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        click.echo(f"{_CLEARED_LINE}{text}" if on_terminal else text, err=True)
 
     def end(self) -> None:
         """Say how many were not shown."""

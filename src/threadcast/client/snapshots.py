@@ -5,7 +5,6 @@ Each snapshot carries the `seq` at which it is true; events up to that seq are i
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -52,12 +51,7 @@ class Snapshots:
         """Nothing is opened before the first request."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_details: object) -> None:
         """Close the HTTP connections."""
         await self._http.aclose()
 

@@ -102,7 +102,7 @@ Method = ForAnyone | ForUser | ForReader | ForScope
 Methods = Mapping[str, Method]
 
 
-class Entrance:
+class HttpEntrance:
     """What all resources of one server share.
 
     Args:
@@ -128,7 +128,7 @@ class Resource:
         path: as the route has it, for traces.
     """
 
-    def __init__(self, entrance: Entrance, methods: Methods, path: str = "") -> None:
+    def __init__(self, entrance: HttpEntrance, methods: Methods, path: str = "") -> None:
         self._entrance = entrance
         self._methods = methods
         self._path = path
@@ -152,7 +152,9 @@ class Resource:
 class _Visit:
     """One request from here to its answer."""
 
-    def __init__(self, entrance: Entrance, methods: Methods, allow: str, request: Request) -> None:
+    def __init__(
+        self, entrance: HttpEntrance, methods: Methods, allow: str, request: Request
+    ) -> None:
         self._entrance = entrance
         self._node = entrance.node
         self._methods = methods

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
-from ..wire.http_models import IngestBody
+from ..wire.ingest_models import IngestBody
 from ..wire.json_input import decode_object
 from .answers import JSON_TYPE, json_answer
 from .body_lines import LineSplitter

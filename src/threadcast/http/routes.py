@@ -19,7 +19,7 @@ from . import (
     threads,
     validation,
 )
-from .entrance import Entrance, ForAnyone, ForReader, ForScope, ForUser, Method, Resource
+from .entrance import ForAnyone, ForReader, ForScope, ForUser, HttpEntrance, Method, Resource
 
 
 def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
@@ -29,7 +29,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         node: the server's parts; they need not be started yet.
         pages: routes that are no resources of the API.
     """
-    entrance = Entrance(node)
+    entrance = HttpEntrance(node)
 
     def at(path: str, **methods: Method) -> Route:
         return Route(path, Resource(entrance, methods, path))

@@ -10,7 +10,7 @@ from ..validation.statistics import Example, ValidationStatistics
 from ..wire.validation_report import ValidationReport, ViolationCount, ViolationExample
 from .answers import json_answer
 from .calls import Call, UserCall
-from .entrance import Entrance, ForAnyone, Resource
+from .entrance import ForAnyone, HttpEntrance, Resource
 from .requests import read_query
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -33,7 +33,7 @@ class IdRefusal:
     """
 
     def __init__(self, node: Node) -> None:
-        self._entrance = Entrance(node)
+        self._entrance = HttpEntrance(node)
 
     async def __call__(
         self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send

@@ -127,7 +127,11 @@ def _csv_rows(lines: BoundedLines) -> Iterator[Row]:
         except StopIteration:
             return
         except (csv.Error, RowTooLong) as error:
-            yield number, Refused(f"CSV: {error}")
+            # A quote that nothing closes takes other rows with it: say how far it goes.
+            more = (
+                f", in a row that goes on to line {lines.number}" if lines.number > number else ""
+            )
+            yield number, Refused(f"CSV: {error}{more}")
             continue
         if cells:
             yield number, _csv_thread(cells, places, width)

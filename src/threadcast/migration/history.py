@@ -19,6 +19,7 @@ from ..events import (
     EventType,
     MessageCreated,
     ThreadData,
+    encode_json,
 )
 from ..ids import ContextIds, UnifiedIdGenerator
 from ..migrated_ids import migrated_context_ids, run_ids_after
@@ -35,7 +36,8 @@ IMPORTED_AGENT = "imported"
 TITLE_MAX_CHARACTERS = 200
 MESSAGES_MAX = 10_000
 MESSAGE_MAX_CHARACTERS = 65_536
-ANSWER_MAX_BYTES = 262_144
+CONTENT_MAX_BYTES = 262_144
+"""Longest content as JSON, as that of an event of our own agents and clients."""
 _NO_ANSWER = "imported without an answer"
 
 _Turn = tuple[DumpedMessage | None, DumpedMessage | None]
@@ -50,9 +52,7 @@ def plan(thread: DumpedThread) -> ImportedThread:
     user_id, named = str(thread.user_id), str(thread.thread_id)
     is_present = UnifiedIdGenerator.is_valid_id(named, "thread")
     ids = _set_of(named) if is_present else migrated_context_ids(named, user_id)
-    if thread.title is not None and len(thread.title) > TITLE_MAX_CHARACTERS:
-        expected = f"expected at most {TITLE_MAX_CHARACTERS} characters"
-        raise ValueError(f"title: {expected}, got {len(thread.title)}")
+    _check_title(thread.title or "")
     messages = thread.messages or []
     if len(messages) > MESSAGES_MAX:
         raise ValueError(f"messages: expected at most {MESSAGES_MAX}, got {len(messages)}")
@@ -82,6 +82,14 @@ def _set_of(thread_id: str) -> ContextIds:
     )
 
 
+def _check_title(title: str) -> None:
+    if len(title) > TITLE_MAX_CHARACTERS:
+        expected = f"expected at most {TITLE_MAX_CHARACTERS} characters"
+        raise ValueError(f"title: {expected}, got {len(title)}")
+    if "\0" in title:
+        raise ValueError("title: expected no U+0000, got one")
+
+
 def _checked(number: int, message: DumpedMessage) -> float | None:
     """The message's time.
 
@@ -96,12 +104,18 @@ def _checked(number: int, message: DumpedMessage) -> float | None:
             raise ValueError(f"{name}.content: {expected}, got {characters}")
     elif message.role != "assistant":
         raise ValueError(f"{name}.role: expected user or assistant, got another")
-    elif (size_bytes := len(message.content.encode())) > ANSWER_MAX_BYTES:
-        expected = f"expected at most {ANSWER_MAX_BYTES} bytes"
-        raise ValueError(f"{name}.content: {expected}, got {size_bytes}")
+    if characters * 6 > CONTENT_MAX_BYTES:  # an escaped character has six bytes
+        _check_size(name, message.content)
     if "\0" in message.content:
         raise ValueError(f"{name}.content: expected no U+0000, got one")
     return _seconds(f"{name}.created_at", message.created_at)
+
+
+def _check_size(name: str, content: str) -> None:
+    size_bytes = len(encode_json(content))
+    if size_bytes > CONTENT_MAX_BYTES:
+        expected = f"expected at most {CONTENT_MAX_BYTES} bytes of JSON"
+        raise ValueError(f"{name}.content: {expected}, got {size_bytes}")
 
 
 def _seconds(name: str, value: float | str | None) -> float | None:

@@ -20,8 +20,6 @@ from ..wire.http_models import (
     CreateThreadBody,
     EventPage,
     Health,
-    IngestAnswer,
-    IngestBody,
     MessageAcceptedAnswer,
     MessagePage,
     PageLimit,
@@ -37,6 +35,7 @@ from ..wire.http_models import (
     ThreadSnapshot,
     UpdateThreadBody,
 )
+from ..wire.ingest_models import IngestAnswer, IngestBody
 from ..wire.validation_report import ValidationReport
 
 __all__ = ["ANYWHERE", "OPERATIONS", "PARAMETERS", "SECURED", "Operation", "Parameter"]

@@ -1,12 +1,13 @@
-"""Settings: what they are (`model`), how they are written (`forms`, `values`), and their sources.
+"""Settings: what they are (`model`), which are sound (`checked`), how they are written (`forms`).
 
 `live` says which of them a running server takes anew, `risk_lines` which are dangerous. The rest of
 the program takes them from here and does not ask where they came from.
 """
 
 from ..checks import CheckMode
+from .checked import SETTINGS, Settings
 from .live import LiveChange, live_change
-from .model import SETTINGS, Settings, dev_secret_path, sqlite_path
+from .model import dev_secret_path, sqlite_path
 from .risk_lines import risks
 
 __all__ = [

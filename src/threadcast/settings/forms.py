@@ -134,28 +134,12 @@ def origin(text: str) -> Misfit | None:
 
 def jwks_url(text: str) -> Misfit | None:
     """Where signing keys are published; whether http or a private host will do is asked later."""
-    parts = _split(text)
-    expected = "an https URL without user and password"
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        return Misfit(quoted(masked_url(text)), expected)
-    if "@" in parts.netloc:
-        return Misfit("a URL with user or password", expected)
-    if parts.fragment or len(text) > _URL_MAX_CHARACTERS or re.search(r"[\s\x00-\x20]", text):
-        return Misfit(quoted(text), f"{expected}, fragment and spaces")
-    return None
+    return _web_url(text, shown=quoted(masked_url(text)))
 
 
 def webhook_url(text: str) -> Misfit | None:
     """Where notifications are sent. The whole URL may be a secret, so nothing of it is repeated."""
-    parts = _split(text)
-    expected = "an https URL without user and password"
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        return Misfit("text that is no http or https URL", expected)
-    if "@" in parts.netloc:
-        return Misfit("a URL with user or password", expected)
-    if parts.fragment or len(text) > _URL_MAX_CHARACTERS or re.search(r"[\s\x00-\x20]", text):
-        return Misfit("a URL with a fragment or spaces, or a very long one", expected)
-    return None
+    return _web_url(text)
 
 
 def database_url(text: str) -> Misfit | None:
@@ -205,6 +189,27 @@ def prefix(text: str) -> Misfit | None:
     if user_id_problem(text) is None:
         return None
     return Misfit(quoted(text), "the beginning of user ids, without control characters")
+
+
+def _web_url(text: str, *, shown: str | None = None) -> Misfit | None:
+    """An http or https URL without user, password, fragment and spaces, not too long.
+
+    Args:
+        text: what was given.
+        shown: how a misfit repeats it; None: it repeats nothing of it.
+    """
+    parts = _split(text)
+    expected = "an https URL without user and password"
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return Misfit(shown or "text that is no http or https URL", expected)
+    if "@" in parts.netloc:
+        return Misfit("a URL with user or password", expected)
+    if len(text) > _URL_MAX_CHARACTERS:
+        return Misfit(f"a URL of {len(text)} characters", f"at most {_URL_MAX_CHARACTERS}")
+    if parts.fragment or re.search(r"[\s\x00-\x20]", text):
+        expected = f"{expected}, fragment and spaces"
+        return Misfit(shown or "a URL with a fragment or spaces", expected)
+    return None
 
 
 def _split(url: str) -> SplitResult | None:

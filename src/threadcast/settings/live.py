@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .model import SETTINGS, Settings
+from .checked import SETTINGS, Settings
 
 __all__ = ["LiveChange", "live_change"]
 

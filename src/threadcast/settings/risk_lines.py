@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .model import Settings, credential_keys
+from .checked import Settings
+from .contradictions import credential_keys
 
 _UNENFORCED = {
     "id_validation": "unusable ids are not refused",

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..suggestions import did_you_mean
+from .checked import SETTINGS, Settings
 from .file import FileEntry, read_settings_file
-from .model import SETTINGS, Settings
 from .notes import Kind, Setting
 from .values import check_value, from_file, from_text, refusal
 

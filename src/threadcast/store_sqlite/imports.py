@@ -32,6 +32,7 @@ _CREATED = EVENT_CODE[EventType.THREAD_CREATED]
 _STARTED = EventType.AGENT_STARTED
 _MICROSECONDS = 1_000_000
 _IN_USE = "a thread of the database has this older id itself; migrate without a dump first"
+_RUN_IN_USE = "a run of another thread has the id that one of its runs would get"
 
 _USERS = (
     "SELECT u.user_id, u.user, u.head FROM carray(?1) AS c"
@@ -40,6 +41,10 @@ _USERS = (
 _THREADS = (
     "SELECT t.user, t.thread_id FROM json_each(?1) AS j CROSS JOIN threads AS t"
     " ON t.user = j.value ->> 0 AND t.thread_id = j.value ->> 1"
+)
+_RUNS = (
+    "SELECT r.user, r.run_id FROM json_each(?1) AS j CROSS JOIN runs AS r"
+    " ON r.user = j.value ->> 0 AND r.run_id = j.value ->> 1"
 )
 _ALIASES = (
     "SELECT a.user, a.legacy_id, t.thread_id FROM json_each(?1) AS j"
@@ -57,6 +62,8 @@ _TABLES: dict[str, str] = {
     "sends": "user, client_message_id, digest, run",
     "message_words": "rowid, owner, content",
 }
+# A name that its user has given to another message already stays that one's.
+_OTHERWISE = {"sends": " OR IGNORE"}
 
 
 def import_threads(batch: Batch, unit: ImportThreads) -> Outcome:
@@ -109,11 +116,16 @@ def _result(thread: ImportedThread, thread_id: str, *, already: bool = False) ->
     return MigratedThread(thread.context.user_id, thread.legacy_id, thread_id, outcome)
 
 
+def _refusal(thread: ImportedThread, reason: str) -> MigratedThread:
+    return MigratedThread(thread.context.user_id, thread.legacy_id, None, "refused", reason)
+
+
 @dataclass(slots=True)
 class _There:
-    """What users have of the ids of an import: the threads, and which thread an alias names."""
+    """What users have of the ids of an import: threads, runs, and which thread an alias names."""
 
     threads: set[tuple[int, str]]
+    runs: set[tuple[int, str]]
     aliases: dict[tuple[int, str], str]
 
     @classmethod
@@ -121,9 +133,11 @@ class _There:
         """Ask the database for all of them at once."""
         legacy = [(user, one.legacy_id) for user, one in threads if one.legacy_id is not None]
         present = [(user, one.context.thread_id) for user, one in threads]
+        runs = [(user, run.run_id) for user, one in threads for run in one.runs]
         aliases = batch.all(_ALIASES, _json(legacy))
         return cls(
             set(batch.all(_THREADS, _json([*legacy, *present]))),
+            set(batch.all(_RUNS, _json(runs))),
             {(user, legacy_id): thread_id for user, legacy_id, thread_id in aliases},
         )
 
@@ -135,10 +149,11 @@ class _There:
             if (named := self.aliases.get((user, legacy_id))) is not None:
                 return _result(thread, named, already=True)
             if (user, legacy_id) in self.threads:
-                user_id = thread.context.user_id
-                return MigratedThread(user_id, legacy_id, None, "refused", _IN_USE)
+                return _refusal(thread, _IN_USE)
         if (user, thread_id) in self.threads:
             return _result(thread, thread_id, already=True)
+        if any((user, run.run_id) in self.runs for run in thread.runs):
+            return _refusal(thread, _RUN_IN_USE)
         return None
 
     def take(self, user: int, thread: ImportedThread) -> None:
@@ -214,6 +229,6 @@ class _Rows:
             places = ", ".join("?" * (columns.count(",") + 1))
             if self._of[table]:
                 self._batch.connection.executemany(
-                    f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608 - constants
+                    f"INSERT{_OTHERWISE.get(table, '')} INTO {table} ({columns}) VALUES ({places})",
                     self._of[table],
                 )

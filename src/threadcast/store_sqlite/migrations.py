@@ -135,9 +135,13 @@ def undo_migration(batch: Batch, unit: UndoMigration) -> Outcome:
     rows = [_Migrated(*row) for row in batch.all(_MIGRATED, unit.after, unit.limit)]
     kept = {row.thread: reason for row in rows if (reason := _why_kept(row))}
     undone = [row for row in rows if row.thread not in kept]
-    _forget_names(batch, undone)
+    imported = [row for row in undone if row.origin == IMPORTED]
     _take_back_names(batch, [row for row in undone if row.origin == RENAMED])
-    _remove(batch, [row for row in undone if row.origin == IMPORTED])
+    _forget_names(batch, imported)
+    _remove(batch, imported)
+    batch.connection.executemany(
+        "DELETE FROM migrated_threads WHERE thread = ?", [(row.thread,) for row in undone]
+    )
     _remove_users(batch, {row.user for row in undone})
     batch.known.clear()
     results = [row.result(kept=kept.get(row.thread, "")) for row in rows]
@@ -161,14 +165,14 @@ def _forget_names(batch: Batch, rows: Sequence[_Migrated]) -> None:
         " AND thread IN (SELECT value FROM carray(?2))",
         *(apsw.carray(users), apsw.carray(threads)),
     )
-    batch.connection.executemany(
-        "DELETE FROM migrated_threads WHERE thread = ?", [(row.thread,) for row in rows]
-    )
 
 
 def _take_back_names(batch: Batch, rows: Sequence[_Migrated]) -> None:
-    names = [(row.legacy_id, row.thread) for row in rows]
-    batch.connection.executemany("UPDATE threads SET thread_id = ? WHERE thread = ?", names)
+    """Give threads their older ids again; other aliases that they have stay."""
+    names = [(row.legacy_id, row.thread, row.user) for row in rows]
+    run = batch.connection.executemany
+    run("UPDATE threads SET thread_id = ?1 WHERE thread = ?2", [name[:2] for name in names])
+    run("DELETE FROM thread_aliases WHERE user = ?3 AND legacy_id = ?1 AND thread = ?2", names)
 
 
 def _remove(batch: Batch, rows: Sequence[_Migrated]) -> None:
@@ -176,7 +180,7 @@ def _remove(batch: Batch, rows: Sequence[_Migrated]) -> None:
     run = batch.connection.executemany
     runs = [(row.first_run, row.last_run, row.user) for row in rows if row.first_run is not None]
     run(
-        "DELETE FROM sends WHERE user = ?3 AND client_message_id IN"
+        "DELETE FROM sends WHERE user = ?3 AND run BETWEEN ?1 AND ?2 AND client_message_id IN"
         " (SELECT run_id FROM runs WHERE run BETWEEN ?1 AND ?2)",
         runs,
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..correlation import REQUEST_ID_HEADER, brought_request_id
 from ..ids import UnifiedIdGenerator, id_kind
-from ..legacy_ids import legacy_kind
+from ..legacy_ids import legacy_kind, masked_legacy
 from .places import Found, IdPlaces, Place
 
 __all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]
@@ -29,7 +29,6 @@ OlderKind = Callable[[str], str | None]
 _KINDS_WITH_A_NAME = frozenset(
     {"thread", "run", "request", "ws_conn", "feed", "input", "tool", "node", "token"}
 )
-_HIDDEN = "***"
 _SPOT = itemgetter(0, 1)
 _REQUEST_ID = REQUEST_ID_HEADER.decode()
 
@@ -150,27 +149,3 @@ def _told(kind: ViolationKind, one: Found, came: str, shown: str) -> Violation:
     one_of = "one" if kind == "repeated" else "a"
     reason = f"{place} {name}: expected {one_of} {expected} id, got {came}"
     return Violation(kind, place, name, reason, shown)
-
-
-def masked_legacy(text: str, kind: str) -> str:
-    """A legacy id without what in it may name a user, or be a secret.
-
-    Args:
-        text: the id.
-        kind: the name of its shape.
-    """
-    match kind:
-        case "ws_connection":
-            _, when, random = text.rsplit("_", 2)
-            return f"ws_{_HIDDEN}_{when}_{random}"
-        case "user_request":
-            _, request, first, random = text.rsplit("_", 3)
-            return f"{_HIDDEN}_{request}_{first}_{random}"
-        case "websocket_factory" | "session" | "request":
-            return text
-        case "uuid":
-            return text[:8] + _HIDDEN
-        case "other" if "-" in text:
-            return f"{_HIDDEN}-{text.rsplit('-', 1)[-1]}"
-        case _:
-            return _HIDDEN

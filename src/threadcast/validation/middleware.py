@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..checks import Check, CheckMode
+from ..checks import CHECK_MODES, Check, CheckMode
 from ..clock import Clock, SystemClock
 from ..correlation import (
     REQUEST_ID_HEADER,
@@ -40,7 +40,6 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Refuse = Callable[[ThreadcastError, Scope, Receive, Send], Awaitable[None]]
 
 _CHECKED = frozenset({"http", "websocket"})
-_MODES = ("enforce", "warn", "off")
 _CLOSE_CODE = 4400
 _REASON_MAX_BYTES = 123
 _SUBPROTOCOL_MAX_CHARACTERS = 32
@@ -150,8 +149,8 @@ class SSOTValidationMiddleware:
 
 
 def _own_check(mode: CheckMode, clock: Clock) -> Check:
-    if mode not in _MODES:
-        raise ValueError(f"mode: expected one of {', '.join(_MODES)}, got {mode!r}")
+    if mode not in CHECK_MODES:
+        raise ValueError(f"mode: expected one of {', '.join(CHECK_MODES)}, got {mode!r}")
     return Check("id_validation", mode, clock=clock, on_tolerated=_ignore)
 
 

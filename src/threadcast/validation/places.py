@@ -157,7 +157,7 @@ def _pieces(pattern: str) -> list[str]:
     pieces = _PARAMETER.split(pattern)
     literals = "".join(pieces[::2])
     if not pattern.startswith("/") or "{" in literals or "}" in literals:
-        raise ValueError(f"paths: expected a pattern like /threads/{{thread_id}}: {pattern!r}")
+        raise ValueError(f"paths: expected a pattern like /threads/{{thread_id}}, got {pattern!r}")
     return pieces
 
 

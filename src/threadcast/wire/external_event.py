@@ -147,7 +147,7 @@ def _check_ids(kind: EventType, event: Event) -> None:
     """Refuse ids that are neither present ones nor those of an older system, and missing ones.
 
     Older ids of runs have no shape in common, and many begin as those of today do: any text that a
-    migration would take is one.
+    migration would take is one. One of a thread is narrower: it must also resolve at an entrance.
     """
     if kind in _of_thread:
         _need("thread_id", event.thread_id)
@@ -156,10 +156,14 @@ def _check_ids(kind: EventType, event: Event) -> None:
     else:
         _need("run_id", event.run_id)
     thread_id, run_id = event.thread_id, event.run_id
-    if thread_id is not None and not may_be_legacy(thread_id):
+    if thread_id is not None and not (may_be_legacy(thread_id) and _may_be_migrated(thread_id)):
         check_id("thread_id", thread_id, "thread")
-    if run_id is not None and legacy_id_problem(run_id) is not None:
+    if run_id is not None and not _may_be_migrated(run_id):
         check_id("run_id", run_id, "run")
+
+
+def _may_be_migrated(text: str) -> bool:
+    return legacy_id_problem(text) is None
 
 
 def _need(name: str, text: str | None) -> None:

@@ -2,7 +2,8 @@
 
 The published OpenAPI document is generated from these structs. Snapshots carry `seq`, the place in
 the user's journal at which they are true: events after it are not in them. This module may not
-know routes, stores or how page tokens are signed.
+know routes, stores or how page tokens are signed. Bodies of ingesting and for operators stand
+apart, in `ingest_models`, `alert_models` and `validation_report`.
 """
 
 from __future__ import annotations
@@ -44,10 +45,6 @@ __all__ = [
     "CreateThreadBody",
     "EventPage",
     "Health",
-    "IngestAnswer",
-    "IngestBody",
-    "IngestResult",
-    "IngestStop",
     "Input",
     "Message",
     "MessageAcceptedAnswer",
@@ -103,17 +100,6 @@ _Next = Annotated[
 ]
 _JournalEvent = Annotated[
     msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/JournalEvent"})
-]
-
-_ExternalEvent = Annotated[
-    msgspec.Raw,
-    Meta(
-        extra_json_schema={
-            "type": "object",
-            "description": "An event with `client_message_id`, `user_id`, `event_type`,"
-            " `timestamp`, `thread_id`, `run_id` and `data`, or an older shape of one.",
-        }
-    ),
 ]
 
 
@@ -200,12 +186,6 @@ class RevokeSessionsBody(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(min_length=1, max_length=256, description="One token's `jti`.")] | None
     ) = None
     token_expires_at: Timestamp | None = None
-
-
-class IngestBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of another service, in order, canonical or of an older shape."""
-
-    events: list[_ExternalEvent]
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -328,53 +308,6 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     run_id: RunId
     status: RunStatus
     seq: Seq | None
-
-
-class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one event; `index` is its place in the request, from 0.
-
-    Attributes:
-        seq: its place in its user's journal, unless it was refused.
-        code, message: why it was refused.
-    """
-
-    index: Annotated[int, Meta(ge=0)]
-    outcome: Literal["stored", "duplicate", "refused"]
-    seq: Seq | msgspec.UnsetType = msgspec.UNSET
-    code: ErrorCode | msgspec.UnsetType = msgspec.UNSET
-    message: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class IngestStop(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the request was not carried out to its end: send again what is from `index` on."""
-
-    index: Annotated[int, Meta(ge=0)]
-    code: ErrorCode
-    message: str
-    retryable: bool
-    retry_after_ms: Annotated[int, Meta(ge=0)] | msgspec.UnsetType = msgspec.UNSET
-
-    @classmethod
-    def at(cls, index: int, error: ThreadcastError) -> IngestStop:
-        """The stop at the event of this index, by this error."""
-        wait_ms = error.retry_after_ms
-        return cls(
-            index=index,
-            code=error.code,
-            message=error.message,
-            retryable=error.kind.retryable,
-            retry_after_ms=msgspec.UNSET if wait_ms is None else wait_ms,
-        )
-
-
-class IngestAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the events, by index; `stopped` says whether some were not looked at."""
-
-    stored: Annotated[int, Meta(ge=0)]
-    duplicates: Annotated[int, Meta(ge=0)]
-    refused: Annotated[int, Meta(ge=0)]
-    stopped: IngestStop | None
-    results: list[IngestResult]
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

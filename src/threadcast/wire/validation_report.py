@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ..checks import CheckMode
 from .fields import Timestamp
 
 __all__ = ["ValidationReport", "ViolationCount", "ViolationExample"]
@@ -60,7 +61,7 @@ class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
         examples: the latest, oldest first; at most 20.
     """
 
-    mode: Literal["enforce", "warn", "off"]
+    mode: CheckMode
     requests: _Count
     violating: _Count
     refused: _Count

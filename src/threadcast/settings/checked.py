@@ -1,0 +1,31 @@
+"""`Settings`: complete and checked, so that whoever holds one need not ask again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .contradictions import refuse_contradictions
+from .model import SettingsFields
+from .notes import Setting, described_fields
+from .values import check_value
+
+__all__ = ["SETTINGS", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(SettingsFields):
+    """All settings of one server. Sizes are bytes, times are seconds, unless a name says other.
+
+    Raises:
+        ConfigurationError: a value is out of bounds, or two values contradict each other; the
+            message names the keys.
+    """
+
+    def __post_init__(self) -> None:
+        for description in SETTINGS:
+            check_value(description, getattr(self, description.key))
+        refuse_contradictions(self)
+
+
+SETTINGS: tuple[Setting, ...] = described_fields(Settings)
+"""Every setting's description, in the order of the class; options and reference come from here."""

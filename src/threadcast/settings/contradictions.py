@@ -1,0 +1,140 @@
+"""Which settings contradict each other, whatever their own bounds are.
+
+One function for each theme. Each setting by itself is `values`' business.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError
+from . import forms
+from .model import SettingsFields
+
+__all__ = ["credential_keys", "refuse_contradictions"]
+
+
+def credential_keys(settings: SettingsFields) -> list[str]:
+    """The keys of the credentials that are configured."""
+    keys = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
+    return [key for key in keys if getattr(settings, key) is not None]
+
+
+def refuse_contradictions(settings: SettingsFields) -> None:
+    """Refuse settings that contradict each other.
+
+    Raises:
+        ConfigurationError: with one line that names the key, what came and what is allowed.
+    """
+    _check_credential(settings)
+    _check_algorithms(settings)
+    _check_key_set(settings)
+    _check_exposure(settings)
+    _check_webhooks(settings)
+    _check_limits(settings)
+
+
+def _check_credential(settings: SettingsFields) -> None:
+    """One issuer, one source of keys; development tokens are signed, so they need a secret."""
+    keys = credential_keys(settings)
+    if len(keys) > 1:
+        raise _refuse(f"got it together with {keys[0]}, expected one of them", *reversed(keys))
+    if settings.dev and keys and keys[0] != "jwt_secret":
+        raise _refuse(f"got true together with {keys[0]}, expected one of them", "dev", keys[0])
+
+
+def _check_algorithms(settings: SettingsFields) -> None:
+    """HS256 goes with a secret and nothing else, the others with a public key or a key set."""
+    names = settings.jwt_algorithms
+    shared = [name for name in names if name == "HS256"]
+    if not names:
+        return
+    if shared and len(shared) < len(names):
+        expected = "either HS256 or algorithms of public keys"
+        raise _refuse(f"got {', '.join(names)}, expected {expected}", "jwt_algorithms")
+    public = settings.jwt_public_key or settings.jwt_jwks_url
+    if (shared and public) or (not shared and (settings.jwt_secret or settings.dev)):
+        expected = "RS256, ES256 or EdDSA (a public key)" if public else "HS256 (a secret)"
+        raise _refuse(f"got {', '.join(names)}, expected {expected}", "jwt_algorithms")
+
+
+def _check_key_set(settings: SettingsFields) -> None:
+    """A key set serves many: audience and issuer say which tokens are for this server."""
+    url = settings.jwt_jwks_url
+    if url is None:
+        return
+    parts = urlsplit(url)
+    private = forms.is_private(parts.hostname or "")
+    allowed = settings.insecure_allow_private_jwks
+    if private and not allowed:
+        expected = "a public host (or insecure_allow_private_jwks = true)"
+        raise _refuse(f"got a private host, expected {expected}", "jwt_jwks_url")
+    if parts.scheme != "https" and not (private and allowed):
+        raise _refuse("got an http URL, expected an https URL", "jwt_jwks_url")
+    for key in ("jwt_audience", "jwt_issuer"):
+        if getattr(settings, key) is None:
+            raise _refuse("got nothing, expected text beside jwt_jwks_url", key, "jwt_jwks_url")
+
+
+def _check_exposure(settings: SettingsFields) -> None:
+    """What strangers can reach needs a credential; what anybody may do stays on this machine."""
+    if "*" in settings.allowed_origins and not settings.insecure_allow_any_origin:
+        expected = "origins (or insecure_allow_any_origin = true)"
+        raise _refuse(f'got "*", expected {expected}', "allowed_origins")
+    for key in ("origin_check_mode", "host_check_mode"):
+        if settings.dev and getattr(settings, key) != "enforce":
+            raise _refuse(f"got {getattr(settings, key)}, expected enforce with dev", key, "dev")
+    if forms.is_loopback(settings.host):
+        return
+    if settings.dev:
+        expected = "127.0.0.1, ::1 or localhost with dev"
+        raise _refuse(f"got {settings.host}, expected {expected}", "host", "dev")
+    if not credential_keys(settings):
+        expected = "jwt_secret, jwt_public_key or jwt_jwks_url to be set, or 127.0.0.1"
+        raise _refuse(f"got {settings.host}, expected {expected}", "host")
+
+
+def _check_webhooks(settings: SettingsFields) -> None:
+    """What is sent to another machine is encrypted, and a signature has something to sign."""
+    for key in ("alert_webhook_url", "alert_slack_url"):
+        parts = urlsplit(getattr(settings, key) or "https:")
+        plain = parts.scheme != "https" and not forms.is_loopback(parts.hostname or "")
+        if plain and not settings.insecure_allow_http_webhooks:
+            expected = "https, a loopback host, or insecure_allow_http_webhooks = true"
+            raise _refuse(f"got an http URL to another machine, expected {expected}", key)
+    if settings.alert_webhook_secret is not None and settings.alert_webhook_url is None:
+        raise _refuse("got it without alert_webhook_url, expected both", "alert_webhook_secret")
+
+
+_AT_MOST: tuple[tuple[str, float, str], ...] = (
+    # what is accepted must fit into everything that it passes through
+    ("message_before_authentication_max_bytes", 1, "message_max_bytes"),
+    ("message_max_bytes", 1, "body_max_bytes"),
+    ("message_max_bytes", 1, "event_max_bytes"),
+    # one event goes out whole, so it bounds what a connection holds as the buffer does
+    ("event_max_bytes", 2, "send_buffer_max_bytes"),
+    ("catch_up_page_bytes", 1, "send_buffer_max_bytes"),
+    # who waits for a reader does not catch up
+    ("catch_up_concurrency", 1, "store_readers"),
+    # a step that must happen several times within a time
+    ("head_poll_s", 1 / 3, "lease_s"),
+    ("heartbeat_s", 1, "stall_max_s"),
+    ("jwt_leeway_s", 1, "jwt_lifetime_max_s"),
+    # nothing may be thrown away while it is still needed
+    ("run_timeout_s", 1, "retention_s"),
+    ("compact_after_s", 1, "retention_s"),
+)
+"""The first setting is at most so many times the second, where that one is set."""
+
+
+def _check_limits(settings: SettingsFields) -> None:
+    for smaller, times, larger in _AT_MOST:
+        value, limit = getattr(settings, smaller), getattr(settings, larger)
+        if limit is not None and value > limit * times:
+            share = "a third of " if times < 1 else "twice " if times > 1 else ""
+            expected = f"at most {share}{larger} ({limit})"
+            raise _refuse(f"got {value}, expected {expected}", smaller, larger)
+
+
+def _refuse(message: str, *keys: str) -> ConfigurationError:
+    return ConfigurationError(f"{keys[0]}: {message}", keys=keys)
