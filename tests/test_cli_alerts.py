@@ -126,3 +126,23 @@ def test_prometheus_and_grafana_are_written_with_the_thresholds_that_are_set(
     assert status == 0
     assert json.loads(text)["title"] == "Threadcast"
     assert "0.87" in text
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://[::1", "http://user:secret@a:b"])
+async def test_a_proxy_that_cannot_be_used_is_said(proxy: str) -> None:
+    url = f"https://hooks.example{SECRET_PATH}"
+    env = environment(THREADCAST_ALERT_WEBHOOK_URL=url, ALL_PROXY=proxy, HTTPS_PROXY=proxy)
+    status, out, errors = await run("alerts", "test", "--sink", "webhook", env=env)
+    assert (status, errors) == (1, "threadcast: 1 of 1 sinks did not take it\n")
+    assert "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used" in out
+
+
+async def test_authorities_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    url = f"https://hooks.example{SECRET_PATH}"
+    env = environment(THREADCAST_ALERT_WEBHOOK_URL=url, SSL_CERT_FILE=str(tmp_path / "none.pem"))
+    status, _, errors = await run("alerts", "test", env=env)
+    assert status == 78
+    assert errors == (
+        "threadcast: SSL_CERT_FILE or SSL_CERT_DIR: no such file or directory; expected "
+        "certificates, for the sinks of alerts\n"
+    )

@@ -167,6 +167,23 @@ async def test_l2_a_token_that_is_not_accepted_is_77(server: LocalServer) -> Non
     assert errors == "threadcast: the second token was not accepted: The token is not valid.\n"
 
 
+@pytest.mark.parametrize("token", ["\N{SNOWMAN}", "a-secret\x07", "a-secret and-more"])
+async def test_l2_a_token_that_no_header_can_have_is_77(server: LocalServer, token: str) -> None:
+    env = signed_in() | {"THREADCAST_TOKEN_B": token}
+    status, out, errors = await run("check", server.url, env=env)
+    assert (status, out) == (77, "")
+    assert errors == "threadcast: the second token: expected one word of ASCII\n"
+
+
+async def test_l2_a_host_that_cannot_be_is_69() -> None:
+    url = f"http://{'a' * 70}.example"
+    for command in ("check", "tail", "consistency"):
+        env = signed_in(THREADCAST_URL=url, HTTP_PROXY="", http_proxy="", ALL_PROXY="")
+        status, out, errors = await run(command, env=env)
+        assert (status, out) == (69, "")
+        assert "threadcast: cannot reach the server at " in errors
+
+
 async def test_l2_without_tokens_it_says_how_to_give_them(server: LocalServer) -> None:
     status, _, errors = await run("check", server.url)
     assert status == 77

@@ -95,3 +95,15 @@ async def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
     assert status == exits.CANNOT_CREATE
     assert errors == f"threadcast: {path}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://[::1", "http://user:secret@a:b"])
+@pytest.mark.parametrize("command", ["consistency", "check", "tail"])
+async def test_a_proxy_that_cannot_be_used_is_said(command: str, proxy: str) -> None:
+    tokens = {"THREADCAST_TOKEN": token("ann"), "THREADCAST_TOKEN_B": token("bob")}
+    named = {"THREADCAST_URL": "https://chat.example", "ALL_PROXY": proxy, "HTTPS_PROXY": proxy}
+    status, out, errors = await run(command, env=environment(**named, **tokens))
+    assert (status, out) == (exits.UNAVAILABLE, "")
+    assert errors.startswith("threadcast: the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY")
+    assert errors.count("\n") == 1
+    assert "secret" not in errors

@@ -119,3 +119,18 @@ async def test_a_missing_file_and_a_storm_of_signals(tmp_path: Path) -> None:
         await one.logged("changed: id_validation")
         assert await one.status("/v1/threads/x") == 404
         assert await server.terminate() == 0
+
+
+async def test_a_signal_to_a_server_that_just_starts_does_not_end_it(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, agents="promise_agents:quick")
+    try:
+        await server.begin()
+        async with asyncio.timeout(WAIT_S):
+            while not server.database.exists():  # noqa: ASYNC110 - a file cannot be awaited
+                await asyncio.sleep(0.001)
+        for _ in range(20):
+            os.kill(server.pid, signal.SIGHUP)
+        await server.listening()
+        assert await server.terminate() == 0
+    finally:
+        await server.close()

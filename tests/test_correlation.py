@@ -87,6 +87,18 @@ def lines_of(formatter: logging.Formatter) -> tuple[logging.Logger, io.StringIO]
     return logger, written
 
 
+def test_neither_a_message_nor_an_exception_can_write_a_line_of_its_own() -> None:
+    logger, written = lines_of(EscapingFormatter("%(levelname)s %(message)s"))
+    try:
+        raise ValueError("no\nERROR from an exception\x1b[2J")
+    except ValueError:
+        logger.exception("said %s", "hi\nERROR from a message")
+    first, *trace = written.getvalue().splitlines()
+    assert first == r"ERROR said hi\nERROR from a message"
+    assert trace[0] == "  Traceback (most recent call last):"
+    assert trace[-2:] == ["  ValueError: no", r"  ERROR from an exception\x1b[2J"]
+
+
 def test_a_line_names_the_run_or_else_the_request_or_nothing() -> None:
     logger, written = lines_of(EscapingFormatter("[%(correlation)s] %(message)s"))
     logger.warning("a")

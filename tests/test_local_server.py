@@ -72,3 +72,13 @@ async def test_its_parts_can_be_touched_in_its_thread() -> None:
         thread, healthy = await server.on_loop(where)
     assert thread != threading.get_ident()
     assert healthy
+
+
+def test_it_serves_once_and_says_so() -> None:
+    server = LocalServer()
+    with pytest.raises(RuntimeError, match="does not run"):
+        server.url.strip()
+    with server:
+        pass
+    with pytest.raises(RuntimeError, match="make another one"), server:
+        pass

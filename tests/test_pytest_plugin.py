@@ -142,6 +142,18 @@ def test_what_cannot_be_used_ends_the_run(
     assert message in said
 
 
+def test_over_several_processes_the_promises_are_one_test(tmp_path: Path) -> None:
+    """Each process would try all of them, as the same users, and they disturb each other."""
+    with SabotagedServer(_ForgetsAll, [demo_agent(0.001)]) as server:
+        options = [f"--threadcast-url={server.url}", *tokens(), "--threadcast-time-factor=20"]
+        status, said = in_pytest(tmp_path, "-p", "xdist", "-n", "2", "-rA", *options)
+    assert status == 1, said
+    assert "FAILED threadcast::promises" in said
+    assert "1 failed in " in said
+    assert "the user's text is not in it" in said
+    assert "Every event comes once" not in said
+
+
 # --- fixtures -------------------------------------------------------------------------------------
 
 USES_FIXTURES = """

@@ -227,3 +227,20 @@ def test_a_socket_is_served_and_named() -> None:
 def test_an_unknown_mode_is_refused(mode: Any) -> None:
     with pytest.raises(ValueError, match="mode: expected one of enforce, warn, off"):
         checked(mode=mode)
+
+
+@pytest.mark.parametrize("query", [{}, {"query_string": None}, {"query_string": b""}])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_a_scope_without_a_query_is_served(kind: str, query: dict[str, Any]) -> None:
+    """ASGI allows a server to leave it out for WebSockets, and test clients do so for both."""
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    async def send(_message: Message) -> None:
+        raise AssertionError("nothing was to be answered")
+
+    scope = {"type": kind, "method": "GET", "path": f"/threads/{THREAD}", "headers": [], **query}
+    await SSOTValidationMiddleware(app)(scope, never, send)
+    assert len(seen) == 1

@@ -86,13 +86,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add one test for each promise, where a deployment was named."""
+    """Add one test for each promise, where a deployment was named.
+
+    For pytest-xdist it is one test of all promises: every one of its workers would else try the
+    whole check, as the same two users and at the same time, and they would disturb each other.
+    """
     url = config.getoption("threadcast_url") or os.environ.get(URL_VARIABLE)
     if not url:
         return
     from .check import PROMISES
 
     parent = _Deployment.from_parent(session, name="threadcast", nodeid="threadcast")
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
+        items.append(_AllPromisesTest.from_parent(parent, name="promises"))
+        return
     items += [_PromiseTest.from_parent(parent, name=promise.name) for promise in PROMISES]
 
 
@@ -108,23 +115,12 @@ class _Deployment(pytest.Collector):
         return ()
 
 
-class _PromiseTest(pytest.Item):
-    """One promise; the first of them that runs has all that were chosen tried at once."""
+class _DeploymentTest(pytest.Item):
+    """A test of the deployment."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.add_marker(MARKER)
-
-    def runtest(self) -> None:
-        """Pass, skip or fail, as the verdict says."""
-        stash = self.config.stash
-        if _report_key not in stash:
-            chosen = [item.name for item in self.session.items if isinstance(item, _PromiseTest)]
-            report = _checked(self.config, chosen)
-            stash[_report_key] = {verdict.name: verdict for verdict in report.verdicts}
-        verdict = stash[_report_key][self.name]
-        self.user_properties.append(("measured", verdict.finding.measured))
-        _conclude(verdict)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was found, without our own stack."""
@@ -137,17 +133,50 @@ class _PromiseTest(pytest.Item):
         return self.path, None, f"threadcast promise: {self.name}"
 
 
+class _AllPromisesTest(_DeploymentTest):
+    """All promises in one; it fails where one is broken."""
+
+    def runtest(self) -> None:
+        """Pass or fail, as the verdicts say."""
+        from .check import PROMISES, Outcome
+
+        report = _checked(self.config, [promise.name for promise in PROMISES])
+        for verdict in report.verdicts:
+            self.user_properties.append((verdict.name, verdict.finding.measured))
+        if broken := report.having(Outcome.FAIL):
+            raise PromiseBroken("\n".join(map(_broken_text, broken)))
+
+
+class _PromiseTest(_DeploymentTest):
+    """One promise; the first of them that runs has all that were chosen tried at once."""
+
+    def runtest(self) -> None:
+        """Pass, skip or fail, as the verdict says."""
+        stash = self.config.stash
+        if _report_key not in stash:
+            chosen = [item.name for item in self.session.items if isinstance(item, _PromiseTest)]
+            report = _checked(self.config, chosen)
+            stash[_report_key] = {verdict.name: verdict for verdict in report.verdicts}
+        verdict = stash[_report_key][self.name]
+        self.user_properties.append(("measured", verdict.finding.measured))
+        _conclude(verdict)
+
+
 def _conclude(verdict: Verdict) -> None:
     from .check import Outcome
 
+    if verdict.outcome is Outcome.FAIL:
+        raise PromiseBroken(_broken_text(verdict))
+    if verdict.outcome is not Outcome.PASS:
+        pytest.skip(f"{verdict.outcome.value}: {'; '.join(verdict.finding.faults)}")
+
+
+def _broken_text(verdict: Verdict) -> str:
     finding = verdict.finding
-    if finding.outcome is Outcome.FAIL:
-        said = [f"{verdict.promise} (bar: {verdict.bar})", *finding.faults]
-        if finding.measured:
-            said.insert(1, f"measured: {finding.measured}")
-        raise PromiseBroken("\n  ".join(said))
-    if finding.outcome is not Outcome.PASS:
-        pytest.skip(f"{finding.outcome.value}: {'; '.join(finding.faults)}")
+    said = [f"{verdict.promise} (bar: {verdict.bar})", *finding.faults]
+    if finding.measured:
+        said.insert(1, f"measured: {finding.measured}")
+    return "\n  ".join(said)
 
 
 def _checked(config: pytest.Config, names: Sequence[str]) -> Report:

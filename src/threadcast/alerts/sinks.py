@@ -18,6 +18,7 @@ import httpx2
 import msgspec
 
 from ..clock import Clock
+from ..errors import ConfigurationError
 from ..settings import Settings
 from ..settings.forms import is_loopback
 from .notification import Notification, signature, slack_message
@@ -41,6 +42,7 @@ SINKS: tuple[SinkName, ...] = ("log", "webhook", "slack")
 ATTEMPT_MAX_S = 5.0
 _RETRY_AFTER_MAX_S = 60.0
 _RETRYABLE = frozenset({408, 425, 429})
+_UNUSABLE_PROXY = "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used"
 _LEVELS: dict[Severity, int] = {
     "critical": logging.CRITICAL,
     "high": logging.ERROR,
@@ -150,9 +152,7 @@ class _Poster:
         self._url = httpx2.URL(url)
         self._attempt_max_s = attempt_max_s
         self._clock = clock
-        self._tls: ssl.SSLContext | bool = (
-            httpx2.create_ssl_context() if self._url.scheme == "https" else False
-        )
+        self._tls = _trusting() if self._url.scheme == "https" else False
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
         started = self._clock.monotonic()
@@ -163,6 +163,8 @@ class _Poster:
             detail, retryable = f"no answer within {self._attempt_max_s:g} s", True
         except httpx2.ConnectError:
             detail, retryable = "the address cannot be reached", True
+        except (ImportError, ValueError, httpx2.InvalidURL):  # no text of theirs: it may be secret
+            detail, retryable = _UNUSABLE_PROXY, False
         except (httpx2.HTTPError, OSError) as error:
             detail, retryable = f"the connection broke ({type(error).__name__})", True
         else:
@@ -190,6 +192,22 @@ class _Poster:
             client.stream("POST", self._url, content=body, headers={**own, **headers}) as answer,
         ):
             return answer.status_code, answer.headers.get("retry-after", "")
+
+
+def _trusting() -> ssl.SSLContext:
+    """Trust in the authorities that the environment names, else in those of the library.
+
+    Raises:
+        ConfigurationError: those of the environment cannot be read.
+    """
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        reason = (error.strerror or "no certificates").lower()
+        raise ConfigurationError(
+            f"SSL_CERT_FILE or SSL_CERT_DIR: {reason}; expected certificates, for the sinks of "
+            "alerts"
+        ) from None
 
 
 def _judged(status: int, retry_after: str, elapsed_s: float) -> Receipt:

@@ -17,7 +17,8 @@ from .scene import Scene
 from .verdict import Broken, Finding
 from .wire import Wire
 
-_ID = re.compile(r"[a-z_]+_\d{13}_\d+_[0-9a-f]{4,32}")
+# From where a word begins only: answers may be long, and must be read in linear time.
+_ID = re.compile(r"(?<![a-z_])[a-z_]+_\d{13}_\d+_[0-9a-f]{4,32}")
 _RENAMED = "threadcast check was here"
 
 
@@ -114,7 +115,7 @@ class _Held:
         found: dict[str, tuple[object, ...]] = {}
         for method, path, body in _requests(names):
             route = f"{method} {_ID.sub('{id}', path)}"
-            found[route] = _face_of_answer(await self.person.ask(method, path, body))
+            found[route] = face_of_answer(await self.person.ask(method, path, body))
         for command, fields in _commands(names):
             answer = await self.wire.ask(command, **fields)
             data = {key: value for key, value in answer.data.items() if key != "id"}
@@ -186,7 +187,7 @@ def _commands(names: Names) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def _face_of_answer(answer: Answer) -> tuple[object, ...]:
+def face_of_answer(answer: Answer) -> tuple[object, ...]:
     return answer.status, answer.content_type, _anonymous(answer.body)
 
 

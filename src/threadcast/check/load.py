@@ -85,7 +85,10 @@ async def play_load(scene: Scene) -> Load:
         waiting = {one.run_id for one in sent}
         scene.runs.update(dict.fromkeys(waiting, person))
         await _all_ended(first, start, waiting, options.run_max_s)
-        head = max(event.seq or 0 for event in journal_events(first.events))
+        received = tuple(journal_events(first.events[start:]))
+        if not received:
+            raise Broken("every run ended, and no event of them has a seq")
+        head = max(event.seq or 0 for event in received)
         with suppress(Broken):  # what the second one did not get is for its own promise to tell
             await second.until(lambda event: (event.seq or 0) >= head, "head", max_s=_BOTH_MAX_S)
         return Load(
@@ -93,7 +96,7 @@ async def play_load(scene: Scene) -> Load:
             base,
             int(other.data["after"]),
             tuple(sent),
-            tuple(journal_events(first.events[start:])),
+            received,
             tuple(journal_events(second.events[other_start:])),
         )
 

@@ -8,13 +8,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import httpx2
 import msgspec
 
 from ..client import Client, connect
 from ..client.endpoint import Endpoint
+from ..client.http import http_client
 from ..events import Event
 from ..ids import UnifiedIdGenerator
 from .verdict import Broken
@@ -67,6 +68,9 @@ class Person:
         token: the user's credential.
         witness: sees all that this user receives.
 
+    Raises:
+        ServerUnreachable: the environment names a proxy that cannot be used.
+
     Attributes:
         user_id: known once `sign_in` has returned.
         mark: an unguessable word that is in everything that is made for this user.
@@ -83,12 +87,7 @@ class Person:
         self.made: list[str] = []
         self._witness = witness
         self._tls = ssl.create_default_context() if endpoint.secure else None
-        self._http = httpx2.AsyncClient(
-            base_url=endpoint.http_url,
-            timeout=REQUEST_MAX_S,
-            trust_env=not endpoint.loopback,
-            verify=self._tls or True,
-        )
+        self._http = http_client(endpoint, timeout_s=REQUEST_MAX_S, tls=self._tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,7 +105,8 @@ class Person:
         wire = await self.wire()
         try:
             self.user_id = wire.user_id
-            self.limits = wire.ready.get("limits") or {}
+            limits = wire.ready.get("limits")
+            self.limits = limits if isinstance(limits, dict) else {}
             self._witness.know(self.user_id, self.mark)
         finally:
             await wire.close()
@@ -178,7 +178,7 @@ class Person:
                         raise Broken(f"{method} {path} had an answer without end")
                     if b"\nevent: caught_up\n" in text:
                         break  # an event stream goes on for ever
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Broken(f"{method} {path}: {str(error) or type(error).__name__}") from None
         kind = got.headers.get("content-type", "").partition(";")[0]
         took_s = perf_counter() - began
@@ -197,7 +197,9 @@ class Person:
         document = answer.json()
         if answer.status != 201 or not isinstance(document, dict):
             raise Broken(f"a thread could not be made: HTTP {answer.status} {answer.code}")
-        thread_id = str(document.get("thread_id"))
+        thread_id = document.get("thread_id")
+        if not _is_thread_id(thread_id):
+            raise Broken(f"a thread was made under what is no id: {thread_id!r}")
         self.made.append(thread_id)
         return thread_id
 
@@ -224,7 +226,16 @@ class Person:
             return []
         rows = document.get("threads") if isinstance(document, dict) else None
         return [
-            str(row["thread_id"])
-            for row in rows or ()
-            if isinstance(row, dict) and (row.get("metadata") or {}).get("check") == self.mark
+            row["thread_id"]
+            for row in (rows if isinstance(rows, list) else ())
+            if isinstance(row, dict) and _is_thread_id(row.get("thread_id")) and self._made(row)
         ]
+
+    def _made(self, row: dict[str, Any]) -> bool:
+        """Whether a thread in a list has this user's mark."""
+        metadata = row.get("metadata")
+        return isinstance(metadata, dict) and metadata.get("check") == self.mark
+
+
+def _is_thread_id(text: object) -> TypeGuard[str]:
+    return UnifiedIdGenerator.is_valid_id(text, "thread")

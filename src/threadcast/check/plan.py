@@ -18,7 +18,7 @@ from .authority import judge_credentials, judge_expiry
 from .cancelling import judge_cancel
 from .options import CheckOptions, Target
 from .scene import Scene, staged
-from .verdict import Broken, Finding, NotTried, Outcome, Report, Verdict
+from .verdict import Broken, Finding, NotTried, Outcome, Report, Verdict, shortened
 
 OnVerdict = Callable[[Verdict], None]
 _TIME_IS_UP = "the time for the whole check was up"
@@ -182,4 +182,4 @@ async def _try(promise: Promise, scene: Scene) -> Verdict:
 
 
 def _not_run(reason: str) -> Finding:
-    return Finding(Outcome.NOT_RUN, "", (reason,))
+    return Finding(Outcome.NOT_RUN, "", (shortened(reason),))

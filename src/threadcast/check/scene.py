@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ..client import ConnectionRefused, ServerUnreachable
 from ..client.endpoint import endpoint_of
 from ..client.link import ConnectionFailed
+from ..client.token_source import TokenSource
 from ..errors import ThreadcastError
 from .options import CheckOptions, Target
 from .person import Person
@@ -119,7 +120,20 @@ async def staged(target: Target, options: CheckOptions) -> AsyncIterator[Scene]:
             await _listen(scene)
             yield scene
         finally:
-            await scene.end()
+            await _to_its_end(scene.end())
+
+
+async def _to_its_end(tidying: Coroutine[Any, Any, None]) -> None:
+    """Wait for what must not be left half done; a cancellation counts only when it is done."""
+    task, cancelled = asyncio.ensure_future(tidying), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()
 
 
 async def _listen(scene: Scene) -> None:
@@ -131,6 +145,11 @@ async def _listen(scene: Scene) -> None:
 
 
 async def _sign_in(person: Person, which: str) -> None:
+    try:
+        person.token = await TokenSource(person.token).get()
+    except ThreadcastError as error:
+        text = f"{which}: {error.message.removeprefix('token: ')}"
+        raise ConnectionRefused(error.code, text) from None
     try:
         await person.sign_in()
     except ConnectionFailed as failed:

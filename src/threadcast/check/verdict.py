@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _FAULTS_MAX = 5
+_FAULT_MAX_CHARACTERS = 500
 
 
 class Outcome(StrEnum):
@@ -46,13 +47,23 @@ class Finding:
 
     @classmethod
     def judged(cls, measured: str, faults: Sequence[str]) -> Finding:
-        """A pass without faults; the first five faults are kept, and the number of the others."""
+        """A pass without faults; the first five faults are kept, and the number of the others.
+
+        Of a fault with a long text of the server's in it, the first 500 characters are.
+        """
         if not faults:
             return cls(Outcome.PASS, measured)
-        kept = list(faults[:_FAULTS_MAX])
+        kept = [shortened(fault) for fault in faults[:_FAULTS_MAX]]
         if len(faults) > _FAULTS_MAX:
             kept.append(f"and {len(faults) - _FAULTS_MAX} more")
         return cls(Outcome.FAIL, measured, tuple(kept))
+
+
+def shortened(text: str) -> str:
+    """At most 500 characters of a text in which a server may have had its say."""
+    if len(text) <= _FAULT_MAX_CHARACTERS:
+        return text
+    return f"{text[: _FAULT_MAX_CHARACTERS - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ from .witness import Witness
 
 ANSWER_MAX_S = 10.0
 _EVENTS_MAX = 200_000
+_SEQS_MAX = 1_000_000
+_BYTES_MAX = 268_435_456
+_SEQ_MAX = 2**53
 _ATTEMPTS_MAX = 4
 _PAUSE_MAX_S = 5.0
 ANSWERS = ("command_accepted", "command_rejected")
@@ -50,6 +53,7 @@ class Wire:
         self._witness = witness
         self._came = asyncio.Event()
         self._fault = ""
+        self._seqs = self._bytes = 0
         self._task = asyncio.get_running_loop().create_task(self._listen())
 
     @property
@@ -158,8 +162,9 @@ class Wire:
         attached = await self.until(
             lambda event: event.event_type == "attached", "attached", since=since
         )
-        if type(attached.data.get("after")) is not int:
-            raise Broken(f"attached does not say where: {attached.data.get('after')!r}")
+        after = attached.data.get("after")
+        if type(after) is not int or not 0 <= after <= _SEQ_MAX:
+            raise Broken(f"attached does not say where: {after!r}")
         start = next(
             index for index in range(since, len(self.events)) if self.events[index] is attached
         )
@@ -192,11 +197,10 @@ class Wire:
             async for frame in self._socket:
                 for line in lines_of(frame):
                     event = decode_event(line)
+                    self._measure(event, line)
                     owner = self.user_id or event.user_id
                     self._witness.saw_event(owner, event, line)
                     self.events.append(event)
-                if len(self.events) > _EVENTS_MAX:
-                    raise ProtocolViolation(f"more than {_EVENTS_MAX} events came")
                 self._came.set()
         except ConnectionClosed:
             pass
@@ -204,6 +208,21 @@ class Wire:
             self._fault = violation.message
         finally:
             asyncio.get_running_loop().call_soon(self._came.set)
+
+    def _measure(self, event: Event, line: str) -> None:
+        """Count one event more: a server that lies must not fill this machine's memory.
+
+        Raises:
+            ProtocolViolation: its seqs are none, or there are more events than any check asks for.
+        """
+        if event.seq is not None:
+            first = event.seq if event.first_seq is None else event.first_seq
+            if not 1 <= first <= event.seq <= _SEQ_MAX:
+                raise ProtocolViolation(f"an event stands for the seqs {first} to {event.seq}")
+            self._seqs += event.seq - first + 1
+        self._bytes += len(line)
+        if len(self.events) >= _EVENTS_MAX or self._seqs > _SEQS_MAX or self._bytes > _BYTES_MAX:
+            raise ProtocolViolation("events came without end")
 
 
 async def open_wire(

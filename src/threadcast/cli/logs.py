@@ -18,11 +18,18 @@ _LIBRARIES = ("uvicorn", "asyncio", "httpx2", "httpcore2", "openai")
 
 
 class EscapingFormatter(logging.Formatter):
-    """Escapes the message; a stack trace keeps its lines."""
+    """Escapes the record; a stack trace keeps its lines, indented.
+
+    What an exception says may be a user's text, so no line of it may look like a record.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record."""
-        return printable(super().format(record), keep="\n" if record.exc_info else "")
+        return printable(super().format(record), keep="\n").replace("\n", "\n  ")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        """The line without a stack trace."""
+        return printable(super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):

@@ -17,9 +17,15 @@ from ..errors import ConfigurationError
 from ..settings import LiveChange, Settings, risks
 from .logs import configure_logging
 
-__all__ = ["SettingsReload"]
+__all__ = ["SettingsReload", "ignore_hangup"]
 
 log = logging.getLogger(__name__)
+
+
+def ignore_hangup() -> None:
+    """Let SIGHUP do nothing until somebody takes it: a server that just starts reads all anyway."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class SettingsReload:

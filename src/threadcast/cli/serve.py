@@ -34,7 +34,7 @@ from .ending import run_to_the_end
 from .listening import listen
 from .logs import configure_logging
 from .options import settings_options
-from .reload import SettingsReload
+from .reload import SettingsReload, ignore_hangup
 
 _SWITCH_INTERVAL_S = 0.0001  # the writer's thread must not wait 5 ms for each turn of a busy loop
 _GC_THRESHOLDS = (50_000, 20, 100)  # with the defaults a full collection holds the loop for 60 ms
@@ -45,6 +45,7 @@ _GRACE_S = 1
 @settings_options
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Run a server until SIGTERM or Ctrl-C."""
+    ignore_hangup()
     environ = dict(os.environ)
     settings = load_settings(overrides, environ, config_path).settings
     configure_logging(settings.log_level, settings.log_format)
@@ -124,20 +125,20 @@ async def _serve(
         ),
     )
     reload = SettingsReload(threadcast, read_again)
-    async with threadcast.lifespan():
-        watch = asyncio.ensure_future(_watch(server, node.failed))
-        announce = asyncio.ensure_future(_announce(server, settings, limits))
-        reloading = asyncio.ensure_future(reload.run())
-        try:
-            with reload.on_hangup():
+    with reload.on_hangup():  # also while it opens and closes: else SIGHUP ends the process
+        async with threadcast.lifespan():
+            watch = asyncio.ensure_future(_watch(server, node.failed))
+            announce = asyncio.ensure_future(_announce(server, settings, limits))
+            reloading = asyncio.ensure_future(reload.run())
+            try:
                 await server.serve([listener])
-            if announce.done():
-                announce.result()
-        finally:
-            watch.cancel()
-            announce.cancel()
-            reloading.cancel()
-            await asyncio.gather(watch, announce, reloading, return_exceptions=True)
+                if announce.done():
+                    announce.result()
+            finally:
+                watch.cancel()
+                announce.cancel()
+                reloading.cancel()
+                await asyncio.gather(watch, announce, reloading, return_exceptions=True)
     if node.failed.is_set():
         raise exits.CommandFailed("a part of the server has ended; see the log", exits.SOFTWARE)
 

@@ -12,6 +12,7 @@ from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
     InvalidMessage,
+    InvalidProxy,
     InvalidStatus,
 )
 from websockets.http11 import Response
@@ -19,6 +20,7 @@ from websockets.typing import Subprotocol
 
 from ..auth.credentials import PROTOCOL, PROTOCOL_LINES
 from .endpoint import Endpoint
+from .http import UNUSABLE_PROXY
 from .refusal import is_elsewhere, is_passing, no_server, read_problem
 from .session_rules import Drop
 
@@ -82,6 +84,11 @@ async def open_link(
         raise ConnectionFailed(Drop(f"{_at(endpoint)} did not answer in HTTP/1.1")) from error
     except InvalidHandshake as error:
         raise ConnectionFailed(Drop(f"no WebSocket server: {error}", lasting=True)) from error
+    except UnicodeError:
+        text = f"cannot reach the server at {endpoint.http_url}: no host can be called so"
+        raise ConnectionFailed(Drop(text, lasting=True)) from None
+    except (ImportError, ValueError, InvalidProxy):  # for SOCKS, a further library is needed
+        raise ConnectionFailed(Drop(UNUSABLE_PROXY, lasting=True)) from None
     except ssl.SSLError as error:
         text = f"TLS: {error.reason or error}"
         if isinstance(error, ssl.SSLCertVerificationError):

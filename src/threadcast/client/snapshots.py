@@ -16,7 +16,8 @@ from ..errors import ERRORS, ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import may_be_legacy
 from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
-from .endpoint import Endpoint, endpoint_of
+from .endpoint import endpoint_of
+from .http import http_client
 from .refusal import is_elsewhere, no_server, read_problem
 from .token_source import TokenCall, TokenSource
 from .words import CommandRejected, ConnectionRefused, ProtocolViolation, ServerUnreachable
@@ -44,7 +45,7 @@ class Snapshots:
     def __init__(self, url: str, token: str | TokenCall) -> None:
         endpoint = endpoint_of(url)
         self._tokens = TokenSource(token)
-        self._http = _http_client(endpoint)
+        self._http = http_client(endpoint, timeout_s=_TIMEOUT_S)
 
     async def __aenter__(self) -> Snapshots:
         """Nothing is opened before the first request."""
@@ -112,7 +113,7 @@ async def development_token(url: str, user_id: str) -> str:
         UnusableUrl: the URL names no server.
     """
     endpoint = endpoint_of(url)
-    async with _http_client(endpoint) as http:
+    async with http_client(endpoint, timeout_s=_TIMEOUT_S) as http:
         try:
             body = await _exchange(http, "POST", "/dev/token", json={"user": user_id})
         except CommandRejected as error:
@@ -130,12 +131,6 @@ async def _is_a_server(http: httpx2.AsyncClient) -> bool:
     except CommandRejected:
         return False
     return True
-
-
-def _http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(
-        base_url=endpoint.http_url, timeout=_TIMEOUT_S, trust_env=not endpoint.loopback
-    )
 
 
 async def _exchange(

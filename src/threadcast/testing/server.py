@@ -87,7 +87,13 @@ class LocalServer:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
-        """Start it and return once it listens; what stops it from starting is raised here."""
+        """Start it and return once it listens; what stops it from starting is raised here.
+
+        Raises:
+            RuntimeError: it was started before.
+        """
+        if self._thread.ident is not None:
+            raise RuntimeError("this LocalServer ran already; make another one")
         self._thread.start()
         if not self._ready.wait(START_MAX_S):
             raise TimeoutError(f"the server did not start within {START_MAX_S:g} s")
@@ -108,7 +114,13 @@ class LocalServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Where it listens.
+
+        Raises:
+            RuntimeError: it was not started.
+        """
+        if not self._ready.is_set():
+            raise RuntimeError("this LocalServer does not run: `with LocalServer() as server`")
         return self._server.bound_port
 
     @property

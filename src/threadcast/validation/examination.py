@@ -94,8 +94,8 @@ class IdExaminer:
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
         found += self._in_path(path.removeprefix(root) if root else path)
-        if scope["query_string"]:
-            found += self._in_query(scope["query_string"])
+        if query := scope.get("query_string"):
+            found += self._in_query(query)
         is_right = not found or _all_right(found)
         if not (is_right and self._judges_request_id):
             request_id = brought_request_id(scope["headers"])
