@@ -1,7 +1,8 @@
 """The baseline: findings that were there already. It can only become smaller.
 
-A finding is known again by its rule, file, scope and line of text, not by its line's number, so
-that code above it may move. Equal ones are counted.
+A finding is known again by its rule, file, scope and message, not by its line, so that code above
+it may move and the line itself may be put right in part (`--fix` does so). Equal ones are counted.
+Another wording of a message makes its findings new ones; that is a change that users notice.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Trend:
 
 def fingerprint(finding: Finding) -> str:
     """What a finding is known by, wherever in its file it moves."""
-    parts = (finding.code, finding.place.path, finding.scope, " ".join(finding.line_text.split()))
+    parts = (finding.code, finding.place.path, finding.scope, finding.message)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 

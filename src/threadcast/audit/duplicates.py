@@ -116,7 +116,7 @@ def _folder(one: ClassFact) -> str:
 
 def _finding(code: str, first: ClassFact, second: ClassFact, message: str) -> Finding:
     related = (Related(first.place, f"`{first.name}` is here"),)
-    return Finding(code, second.place, message, second.name, second.line_text, related=related)
+    return Finding(code, second.place, message, second.name, related=related)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ class ClassFact(NamedTuple):
 
     Attributes:
         name, module: what it is called and where.
-        place, line_text: of its first line.
+        place: of its first line.
         bases: dotted names, as far as they are names.
         methods: its public methods, of any kind.
         awaited: those of them that are `async`.
@@ -39,7 +39,6 @@ class ClassFact(NamedTuple):
     name: str
     module: str
     place: Place
-    line_text: str
     bases: tuple[str, ...]
     methods: frozenset[str]
     awaited: frozenset[str]
@@ -54,7 +53,7 @@ class ImportFact(NamedTuple):
         name: empty for `import module`.
         local: the name that it gets here.
         alias: what follows `as`, or None.
-        place, line_text: of the name.
+        place: of the name.
     """
 
     module: str
@@ -62,7 +61,6 @@ class ImportFact(NamedTuple):
     local: str
     alias: str | None
     place: Place
-    line_text: str
 
 
 class ModuleFacts(NamedTuple):
@@ -118,7 +116,6 @@ def _imports(source: Source) -> Iterator[ImportFact]:
                     one.asname or first,
                     one.asname,
                     place,
-                    source.line(place.line).strip(),
                 )
 
 
@@ -177,7 +174,6 @@ def _class(source: Source, node: ast.ClassDef) -> ClassFact:
         node.name,
         source.module,
         place,
-        source.line(place.line).strip(),
         bases,
         frozenset(one.name for one in public),
         frozenset(one.name for one in public if isinstance(one, ast.AsyncFunctionDef)),

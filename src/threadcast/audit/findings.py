@@ -59,7 +59,6 @@ class Finding:
         place: where.
         message: what was found, one sentence.
         scope: the class or function around it, dotted; empty at the top of a module.
-        line_text: the first line there, without the spaces around it.
         edits: what would put it right, where that is certain; all of them or none.
         related: other places that it speaks of.
         unfixed: why there are no edits, where the rule has some for others; may be empty.
@@ -69,7 +68,6 @@ class Finding:
     place: Place
     message: str
     scope: str = ""
-    line_text: str = ""
     edits: tuple[Edit, ...] = ()
     related: tuple[Related, ...] = ()
     unfixed: str = ""

@@ -151,9 +151,8 @@ class Source:
     ) -> Finding:
         """A finding at a node."""
         place = self.place(node)
-        line_text = self.line(place.line).strip()
         scope = self.scope(node)
-        return Finding(code, place, message, scope, line_text, edits, related, unfixed)
+        return Finding(code, place, message, scope, edits, related, unfixed)
 
 
 def imported_from(source: Source, node: ast.ImportFrom) -> str:

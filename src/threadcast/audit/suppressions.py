@@ -27,7 +27,6 @@ class Suppression(NamedTuple):
         codes: of the rules that it names.
         unknown: what it names that is no rule.
         reason: why, or nothing.
-        line_text: the comment.
     """
 
     place: Place
@@ -35,7 +34,6 @@ class Suppression(NamedTuple):
     codes: frozenset[str]
     unknown: tuple[str, ...]
     reason: str
-    line_text: str
 
     def covers(self, finding: Finding) -> bool:
         """Whether it speaks of this finding."""
@@ -75,7 +73,6 @@ def _suppressions(source: Source, tokens: Sequence[tokenize.TokenInfo]) -> Itera
             frozenset(rule.code for name in names if (rule := rule_of(name)) is not None),
             tuple(name for name in names if rule_of(name) is None),
             found[2].strip().lstrip("-:# ").strip(),
-            token.string.strip(),
         )
 
 
@@ -118,4 +115,4 @@ def _faults(one: Suppression, active: frozenset[str], *, is_used: bool) -> Itera
 
 
 def _fault(code: str, one: Suppression, message: str) -> Finding:
-    return Finding(code, one.place, message, line_text=one.line_text)
+    return Finding(code, one.place, message)
