@@ -19,6 +19,7 @@ from hypothesis import settings
 from edge_server import Serving, serving
 from http_world import World, running
 from live_server import LiveServer, Talk
+from postgres_server import PostgresServers
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
@@ -71,6 +72,14 @@ async def server(shared: Serving) -> Serving:
     await shared.settled(0)
     shared.app.forget()
     return shared
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[PostgresServers]:
+    """Real PostgreSQL servers, for all tests of this process."""
+    servers = PostgresServers()
+    yield servers
+    servers.close()
 
 
 @pytest.fixture

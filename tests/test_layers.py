@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
     ("seams", "agent bus records units migration_units store session"),
     ("seams", "consistency.recording consistency.tracker"),
-    ("adapters", "store_sqlite.* edge.*"),
+    ("adapters", "store_sqlite.* store_postgres.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
     ("delivery", "journal cursor delivery_guard outbound websocket_manager"),

@@ -1,0 +1,187 @@
+"""The shared store: PostgreSQL 15 or later, for any number of nodes.
+
+It may not know HTTP, connections of clients or agents. See `store` for what it promises, and
+`migrations/postgres` for the tables. Nothing here depends on being the only server.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import asyncpg
+
+from ..clock import Clock
+from ..context import UserExecutionContext
+from ..errors import ConfigurationError, ThreadcastError
+from ..units import Outcome, Unit
+from . import statements
+from .condition import Condition, condition_of
+from .connecting import Connection, Row, Target, connect
+from .keys import user_key
+from .pool import ReaderPool, close_connection
+from .schema import load_migrations, migrate, version_of
+from .sessions import PostgresSession
+from .writer import Writer
+
+__all__ = ["PostgresStore"]
+
+# A read of several users; all others see the rows of one.
+_BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
+
+log = logging.getLogger(__name__)
+
+
+class PostgresStore:
+    """A `Store` in a PostgreSQL database. It must be opened and closed on the same event loop.
+
+    Args:
+        url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE`.
+        clock: this node's, to be compared with the database's; leases use the database's alone.
+        reader_count: at most so many sessions read at once, >= 1.
+        timeout_s: how long connecting, waiting for a reader, and the statements of a read or a
+            batch may take, in seconds.
+        commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.
+        migrate_older: whether an older schema is migrated when the store is opened; an empty
+            database is always set up.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        reader_count: int = 4,
+        timeout_s: float = 2.0,
+        commit_timeout_s: float = 10.0,
+        migrate_older: bool = False,
+    ) -> None:
+        self._target = Target.of(url)
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._commit_timeout_s = commit_timeout_s
+        self._migrate_older = migrate_older
+        self._condition: Condition | None = None
+        self._schema = 0
+        self._writer: Writer | None = None
+        self._readers = ReaderPool(
+            self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
+        )
+
+    async def open(self) -> None:
+        """See `Store.open`.
+
+        Raises:
+            ConfigurationError: the database cannot be used as configured.
+            ThreadcastError: `unavailable`, it cannot be reached now.
+        """
+        connection = await connect(self._target, timeout_s=self._timeout_s)
+        try:
+            self._condition = await condition_of(connection, self._target, self._clock)
+            self._schema = await self._prepare(connection)
+        except asyncpg.PostgresError as error:
+            raise ConfigurationError(
+                f"cannot use the database {self._target.name}: {error}", keys=("database_url",)
+            ) from error
+        finally:
+            await close_connection(connection, timeout_s=self._timeout_s)
+        for warning in self._condition.warnings:
+            log.warning("%s: %s", self._target.name, warning)
+        self._writer = Writer(
+            self._connect,
+            begin=_begin_commit(self._condition.synchronous_commit, self._timeout_s),
+            timeout_s=self._timeout_s,
+            commit_timeout_s=self._commit_timeout_s,
+        )
+
+    async def _prepare(self, connection: Connection) -> int:
+        """Set up an empty database, and see to it that another has our schema; its version."""
+        migrations = load_migrations()
+        newest = migrations[-1].version
+        version = await version_of(connection, self._target, newest=newest)
+        if 0 < version < newest and not self._migrate_older:
+            raise ConfigurationError(
+                f"{self._target.name}: database is version {version}, this program needs {newest}: "
+                "run threadcast migrate, or set database_migrate = true",
+                keys=("database_url",),
+            )
+        await migrate(connection, self._target, migrations)
+        return newest
+
+    async def _connect(self) -> Connection:
+        try:
+            return await connect(self._target, timeout_s=self._timeout_s)
+        except (ConfigurationError, ThreadcastError) as error:
+            log.error("%s", error)  # clients are not told where the database is
+            raise ThreadcastError("unavailable") from error
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        writer, self._writer = self._writer, None
+        await self._readers.close()
+        if writer is not None:
+            await writer.close()
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        """See `Store.commit`. Cancelling the caller costs the connection."""
+        if self._writer is None:
+            raise ThreadcastError("unavailable", "the store is not open")
+        return await self._writer.commit(units, now=now)
+
+    def session(self, context: UserExecutionContext) -> PostgresSession:
+        """See `Store.session`."""
+        return PostgresSession(self._readers, context.user_id)
+
+    async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
+        """See `Store.heads`."""
+        if not user_ids:
+            return {}
+        keys = [user_key(user_id) for user_id in user_ids]
+        return dict(await self._poll(statements.HEADS, keys))  # type: ignore[arg-type]
+
+    async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        reader = await self._readers.acquire()
+        try:
+            return await reader.read(_BEGIN_POLL, sql, *arguments)
+        finally:
+            await self._readers.release(reader)
+
+    async def facts(self) -> dict[str, str]:
+        """See `Store.facts`."""
+        rows = await self._poll("SELECT pg_database_size(current_database())")
+        condition = self._condition
+        if condition is None:
+            raise ThreadcastError("unavailable", "the store is not open")
+        return {
+            "store": "postgresql",
+            "postgresql": condition.version,
+            "asyncpg": asyncpg.__version__,
+            "database": self._target.name,
+            "schema": str(self._schema),
+            "fsync": "on",
+            "synchronous_commit": condition.synchronous_commit,
+            "clock_ahead_s": f"{condition.skew_s:.3f}",
+            "database_bytes": str(rows[0][0]),
+        }
+
+    @property
+    def healthy(self) -> bool:
+        """See `Store.healthy`."""
+        return self._writer is not None and self._writer.healthy
+
+
+def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
+    """Begin a transaction that may write for many users, that waits for the disk when it commits.
+
+    What another node holds is waited for a bounded time, and nothing is held for long by a node
+    that has stopped to answer.
+    """
+    bound_ms = int(timeout_s * 1000)
+    return (
+        "BEGIN;"
+        f" SET LOCAL synchronous_commit = {synchronous_commit};"
+        " SET LOCAL threadcast.scope = 'all';"
+        f" SET LOCAL lock_timeout = {bound_ms}; SET LOCAL statement_timeout = {bound_ms};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {bound_ms}"
+    )

@@ -1,0 +1,89 @@
+"""Appending to a run under its lease: the unit that decides how fast the whole product is.
+
+Fences and statuses of all leases of a batch were read when its users were locked (`Batch.words`):
+nobody can take a run from its owner while its user is locked.
+"""
+
+from __future__ import annotations
+
+from ..bus import Hint
+from ..errors import ThreadcastError
+from ..events import EventType, JournalEvent
+from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
+from ..units import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from .batch import Batch
+from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
+from .records import mark_ended, read_run, set_status
+
+# Types after which a running run is still running; all others take the long way.
+_PLAIN = frozenset(
+    kind
+    for kind in EventType
+    if kind not in TERMINAL_STATUS and status_after(RunStatus.RUNNING, kind) is RunStatus.RUNNING
+)
+_STORE_STATE = """
+INSERT INTO checkpoints (user_key, run, state) VALUES ($1, $2, $3)
+ON CONFLICT (user_key, run) DO UPDATE SET state = excluded.state
+"""
+# A question that was asked again by a later attempt keeps its answer.
+_STORE_QUESTION = """
+INSERT INTO inputs (user_key, run, ordinal, input_id, prompt, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (user_key, run, ordinal) DO UPDATE SET input_id = excluded.input_id,
+prompt = excluded.prompt, expires_at = excluded.expires_at WHERE inputs.value IS NULL
+"""
+
+
+async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
+    """Apply one `AppendToRun`."""
+    lease = unit.lease
+    place = batch.leased_place(lease)
+    if place is None or place.run is None:
+        return Rejected(ThreadcastError("not_found"))
+    word = batch.words[RunKey(place.user, place.run)]
+    if word != lease.fence * 8 + RUNNING:
+        _check(lease, word)
+    elif unit.state is None and unit.question is None:
+        for draft in unit.drafts:
+            if draft.event_type not in _PLAIN:
+                break
+        else:
+            events = batch.append_all(place, lease.address, unit.drafts)
+            return Committed(_last(events, batch, place), events)
+    return await _append_with_changes(batch, unit, RunKey(place.user, place.run))
+
+
+def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
+    return events[-1].seq if events else batch.head(place.user)
+
+
+def _check(lease: Lease, word: int) -> None:
+    if word >> 3 != lease.fence:
+        raise ThreadcastError("fenced")
+    status = STATUS_OF_CODE[word & 7]
+    if status in ENDED:
+        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
+
+
+async def _append_with_changes(batch: Batch, unit: AppendToRun, key: RunKey) -> Outcome:
+    """Append what changes the run's status, its questions or its checkpoint."""
+    record = await read_run(batch, unit.lease.address.user_id, key)
+    status = record.status
+    for draft in unit.drafts:
+        status = status_after(status, draft.event_type)
+    events = batch.append_all(record.place, unit.lease.address, unit.drafts)
+    if unit.state is not None:
+        await batch.run(_STORE_STATE, *key, unit.state)
+    if unit.question is not None:
+        await _store_question(batch, key, unit.question)
+    hints: list[Hint] = []
+    if status in ENDED:
+        hints = await mark_ended(batch, record, status, events[-1].seq)
+    elif status is not record.status:
+        await set_status(batch, record, status)
+    return Committed(_last(events, batch, record.place), events, hints)
+
+
+async def _store_question(batch: Batch, key: RunKey, question: Question) -> None:
+    values = (question.ordinal, question.input_id, question.prompt, question.expires_at)
+    await batch.run(_STORE_QUESTION, *key, *values)

@@ -1,0 +1,191 @@
+"""One write transaction: who is written to, which seqs come next, which events wait to be stored.
+
+The rows of all users of a batch are locked first, in the order of their keys. What is locked after
+that is either under these locks or taken without waiting, so no two transactions wait for each
+other. A batch may not outlive its transaction, and it does not begin or end one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ..errors import ThreadcastError
+from ..events import EVENT_CODE, Address, EventDraft, EventType, JournalEvent, timestamp_text
+from ..ids import UnifiedIdGenerator
+from ..units import Lease
+from .connecting import Connection, Row
+from .keys import Place, RunKey, user_key
+
+_LOCK = """
+SELECT user_key::text, user_id, head FROM users WHERE user_key = ANY($1::uuid[])
+ORDER BY user_key FOR UPDATE
+"""
+_MAKE = """
+INSERT INTO users (user_key, user_id, feed)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (user_key, user_id, feed)
+ORDER BY n.user_key
+ON CONFLICT (user_key) DO UPDATE SET head = users.head
+RETURNING user_key::text, user_id, head
+"""
+# A fence and a status as one number, by the user and the text id of each run that is asked for.
+_WORDS = """
+SELECT k.number, r.thread, r.run, r.fence::bigint * 8 + r.status
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (user_key, run_id, number)
+JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
+"""
+_FLUSH = """
+WITH stored AS (
+    INSERT INTO events (user_key, seq, at_us, thread, run, type, data)
+    SELECT user_key, seq, $1, thread, run, type, data
+    FROM unnest($2::uuid[], $3::bigint[], $4::int[], $5::int[], $6::smallint[], $7::bytea[])
+    AS n (user_key, seq, thread, run, type, data)
+), grown AS (
+    UPDATE users SET head = n.head, trim_us = coalesce(users.trim_us, $1)
+    FROM unnest($8::uuid[], $9::bigint[]) AS n (user_key, head)
+    WHERE users.user_key = n.user_key
+)
+UPDATE threads SET last_seq = n.seq, updated_us = $1
+FROM unnest($10::uuid[], $11::int[], $12::bigint[]) AS n (user_key, thread, seq)
+WHERE threads.user_key = n.user_key AND threads.thread = n.thread
+"""
+
+
+class Batch:
+    """The state of one write transaction.
+
+    Args:
+        connection: the writer's, inside a transaction that may reach all users.
+        now: wall time for timestamps, seconds since the epoch.
+    """
+
+    def __init__(self, connection: Connection, *, now: float) -> None:
+        self.connection = connection
+        self.now = now
+        self.at_us = int(now * 1_000_000)
+        self.stamp = timestamp_text(self.at_us)
+        self.heads: dict[str, int] = {}
+        self.words: dict[RunKey, int] = {}
+        self._places: dict[tuple[str, str], Place] = {}
+        self._grown: dict[str, int] = {}
+        self._touched: dict[tuple[str, int], int] = {}
+        self._rows: list[tuple[str, int, int | None, int | None, int, bytes]] = []
+
+    # --- reading --------------------------------------------------------------------------
+
+    async def one(self, sql: str, *arguments: Any) -> Row | None:
+        """The only row of a query that gives at most one, or None."""
+        return next(iter(await self.connection.fetch(sql, *arguments)), None)
+
+    async def all(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        """All rows of a query, which must be bounded."""
+        return await self.connection.fetch(sql, *arguments)
+
+    async def run(self, sql: str, *arguments: Any) -> int:
+        """Run a statement; the number of rows that it changed."""
+        tag = await self.connection.execute(sql, *arguments)
+        return int(tag.rpartition(" ")[2])
+
+    # --- users ----------------------------------------------------------------------------
+
+    async def lock(self, user_ids: Collection[str], *, to_make: Collection[str]) -> None:
+        """Lock the journals of these users, and make those that are to be made; both in order.
+
+        Args:
+            user_ids: those who may be written to; one without a journal stays without.
+            to_make: those who get a journal now when they have none.
+        """
+        if not user_ids:
+            return
+        names = {user_key(user_id): user_id for user_id in user_ids}
+        self._locked(await self.all(_LOCK, list(names)), names)
+        missing = [key for key in map(user_key, to_make) if key not in self.heads]
+        if missing:
+            feeds = [UnifiedIdGenerator.generate_base_id("feed") for _ in missing]
+            made = [names[key] for key in missing]
+            self._locked(await self.all(_MAKE, missing, made, feeds), names)
+
+    def _locked(self, rows: Iterable[Row], names: dict[str, str]) -> None:
+        for dashed, user_id, head in rows:
+            key = dashed.replace("-", "")
+            if names[key] != user_id:
+                raise AssertionError("two users have one key")
+            self.heads[key] = head
+
+    def locked(self, user_id: str, head: int) -> str:
+        """Take note that a user's row is locked now, with this head; the user's key."""
+        key = user_key(user_id)
+        self.heads[key] = head
+        return key
+
+    def user(self, user_id: str) -> str | None:
+        """The user's key, or None while there is no journal."""
+        key = user_key(user_id)
+        return key if key in self.heads else None
+
+    def existing_user(self, user_id: str) -> str:
+        """The user's key.
+
+        Raises:
+            ThreadcastError: `not_found`.
+        """
+        user = self.user(user_id)
+        if user is None:
+            raise ThreadcastError("not_found")
+        return user
+
+    # --- leased runs ----------------------------------------------------------------------
+
+    async def load_words(self, leases: Iterable[Lease]) -> None:
+        """Read where these runs are, with their fences and statuses, by one query."""
+        wanted = {(lease.address.user_id, lease.run_id) for lease in leases}
+        asked = [(user_key(user_id), run_id) for user_id, run_id in wanted]
+        if not asked:
+            return
+        users, runs = zip(*asked, strict=True)
+        for number, thread, run, word in await self.all(_WORDS, users, runs):
+            user = users[number - 1]
+            self._places[user, runs[number - 1]] = Place(user, thread, run)
+            self.words[RunKey(user, run)] = word
+
+    def leased_place(self, lease: Lease) -> Place | None:
+        """The rows of a leased run, or None when its user has no such run. It may have ended."""
+        return self._places.get((user_key(lease.address.user_id), lease.run_id))
+
+    # --- events ---------------------------------------------------------------------------
+
+    def head(self, user: str) -> int:
+        """The last seq of this user's journal, events of this transaction included."""
+        return self.heads[user]
+
+    def append(self, place: Place, address: Address, draft: EventDraft) -> JournalEvent:
+        """Give one event its seq; it is stored with the next `flush`."""
+        return self.append_all(place, address, (draft,))[0]
+
+    def append_all(
+        self, place: Place, address: Address, drafts: Sequence[EventDraft]
+    ) -> list[JournalEvent]:
+        """Give events their seqs, in order; they are stored with the next `flush`."""
+        user, thread, run = place
+        seq, stamp, add = self.heads[user], self.stamp, self._rows.append
+        events = []
+        for draft in drafts:
+            seq += 1
+            kind, data = draft.event_type, draft.data
+            add((user, seq, thread, run, EVENT_CODE[kind], data))
+            events.append(JournalEvent(kind, stamp, address, seq, data))
+            if kind is not EventType.AGENT_DELTA and thread is not None:
+                self._touched[user, thread] = seq
+        self.heads[user] = self._grown[user] = seq
+        return events
+
+    async def flush(self) -> None:
+        """Store what has gathered, so that statements of this transaction can read it."""
+        if not self._rows:
+            return
+        columns = zip(*self._rows, strict=True)
+        touched = [(user, thread, seq) for (user, thread), seq in self._touched.items()]
+        threads = zip(*touched, strict=True) if touched else ((), (), ())
+        heads = (list(self._grown), list(self._grown.values()))
+        self._rows, self._grown, self._touched = [], {}, {}
+        await self.connection.execute(_FLUSH, self.at_us, *columns, *heads, *threads)

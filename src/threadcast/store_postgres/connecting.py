@@ -1,0 +1,164 @@
+"""Opening connections, and the one line for an operator when that cannot be done.
+
+No password is ever part of what is said here: a database is named by host, port and name only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from ..errors import ConfigurationError, ThreadcastError
+
+_APPLICATION = "threadcast"
+_DEFAULT_PORT = 5_432
+_KEYS = ("database_url",)
+
+
+Row = Sequence[Any]
+
+
+class Connection(Protocol):
+    """What is used of a connection of asyncpg, which has no types of its own."""
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[Row]:
+        """All rows of one query."""
+        ...
+
+    async def execute(self, query: str, *args: Any) -> str:
+        """Run one statement, or without arguments any number of them; the last one's tag."""
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye and close."""
+        ...
+
+    def terminate(self) -> None:
+        """Close without waiting."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Whether it cannot be used any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The database that a URL names.
+
+    Attributes:
+        url: as configured; it may hold a password, so it is never shown.
+        name: what may be shown: `host:port/database`.
+        user: the role, or an empty text for the default one.
+        database: the database's name, or an empty text for the default one.
+    """
+
+    url: str
+    name: str
+    user: str
+    database: str
+
+    def __repr__(self) -> str:
+        return f"Target({self.name})"
+
+    @classmethod
+    def of(cls, url: str) -> Target:
+        """Take a checked `database_url` apart."""
+        parts = urlsplit(url)
+        database = unquote(parts.path.removeprefix("/"))
+        place = f"{parts.hostname or 'the local socket'}:{parts.port or _DEFAULT_PORT}"
+        return cls(url, f"{place}/{database}", unquote(parts.username or ""), database)
+
+
+async def connect(target: Target, *, timeout_s: float) -> Connection:
+    """Open a connection that keeps nothing in the database's session.
+
+    Raises:
+        ConfigurationError: it will never work as configured.
+        ThreadcastError: `unavailable`; it may work later.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            connection = await asyncpg.connect(
+                target.url,
+                statement_cache_size=0,  # a pooler in transaction mode gives each another session
+                server_settings={"application_name": _APPLICATION},
+            )
+            return cast("Connection", connection)
+    except _REFUSALS as error:
+        raise ConfigurationError(
+            f"cannot use the database {target.name}: {_reason(target, error)}", keys=_KEYS
+        ) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise ThreadcastError(
+            "unavailable", f"cannot reach the database {target.name}: {_why_not_now(error)}"
+        ) from error
+
+
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password is one, too
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.ClientConfigurationError,
+    asyncpg.ProtocolViolationError,
+    ssl.SSLError,
+    ValueError,
+)
+
+
+def _reason(target: Target, error: BaseException) -> str:
+    """Why it will never work, with what to change."""
+    match error:
+        case asyncpg.InvalidPasswordError():
+            return (
+                f'the password of role "{target.user}" was not accepted; '
+                "set THREADCAST_DATABASE_URL with the right one"
+            )
+        case asyncpg.InvalidAuthorizationSpecificationError() if "no encryption" in str(error):
+            return "it takes encrypted connections only; add ?sslmode=require to database_url"
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return (
+                f'role "{target.user}" may not log in ({_first_line(error)}); '
+                "change the role in database_url, or pg_hba.conf"
+            )
+        case asyncpg.InvalidCatalogNameError():
+            return (
+                f'there is no database "{target.database}"; '
+                "create it (CREATE DATABASE), or name another in database_url"
+            )
+        case ssl.SSLError():
+            return (
+                f"its certificate was not accepted ({_first_line(error)}); "
+                "set sslrootcert, or another sslmode, in database_url"
+            )
+        case asyncpg.PostgresError():
+            return f"{_first_line(error)}; change database_url"
+        case _:
+            return "database_url has an option that is not understood"
+
+
+def _why_not_now(error: BaseException) -> str:
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case ConnectionError() if "rejected SSL upgrade" in str(error):
+            return "it offers no TLS; remove sslmode from database_url, or let it offer TLS"
+        case socket.gaierror():
+            return "its host name is not known"
+        case OSError():
+            return (error.strerror or "no connection").lower()
+        case _:
+            return _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200]

@@ -1,0 +1,48 @@
+"""What stands for users and statuses inside the database.
+
+A user's key is a digest of the user's id: the same in every database, so that tables can be
+distributed by it and no statement has to look a user up first.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple
+
+from ..runs import RunStatus
+
+STATUS_CODE: dict[RunStatus, int] = {status: code for code, status in enumerate(RunStatus, start=1)}
+STATUS_OF_CODE: dict[int, RunStatus] = {code: status for status, code in STATUS_CODE.items()}
+QUEUED = STATUS_CODE[RunStatus.QUEUED]
+RUNNING = STATUS_CODE[RunStatus.RUNNING]
+LAST_LIVE = STATUS_CODE[RunStatus.WAITING]
+THREAD_THERE, THREAD_DELETED, THREAD_PURGED = 0, 1, 2
+
+_KEY_BYTES = 16
+_REMEMBERED_MAX = 20_000
+
+
+class Place(NamedTuple):
+    """Where an event belongs, by rows: the user's key, and numbers within that user."""
+
+    user: str
+    thread: int | None
+    run: int | None
+
+
+class RunKey(NamedTuple):
+    """A run's row: the user's key, and its number within that user."""
+
+    user: str
+    run: int
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def user_key(user_id: str) -> str:
+    """The key of a user's rows: the first 16 bytes of SHA-256, as 32 hexadecimal digits.
+
+    Raises:
+        UnicodeEncodeError: the id holds a lone surrogate; no store can keep it.
+    """
+    return sha256(user_id.encode()).digest()[:_KEY_BYTES].hex()

@@ -1,0 +1,163 @@
+"""A bounded number of connections that read, each for one session at a time.
+
+A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
+Nothing is kept in the database's session, so that a pooler in transaction mode may stand between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ..errors import ThreadcastError
+from .connecting import Connection, Row
+from .faults import DATABASE_FAULTS, not_stored
+
+Connect = Callable[[], Awaitable[Connection]]
+
+log = logging.getLogger(__name__)
+
+
+class Reader:
+    """One connection that reads; at most one session uses it at a time.
+
+    Args:
+        connect: opens the connection, at the first read.
+        timeout_s: how long a statement may take, in seconds.
+    """
+
+    def __init__(self, connect: Connect, *, timeout_s: float) -> None:
+        self._connect = connect
+        self._timeout_s = timeout_s
+        self._connection: Connection | None = None
+        self._in_snapshot = False
+        self.broken = False
+
+    async def read(self, begin: str, sql: str, *arguments: Any) -> Sequence[Row]:
+        """Run a query in this reader's snapshot, which begins with the first one.
+
+        Args:
+            begin: the statements that begin the transaction.
+            sql: the query.
+            arguments: the query's.
+
+        Raises:
+            ThreadcastError: `unavailable`; the reader is broken.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                connection = await self._ready(begin)
+                return await connection.fetch(sql, *arguments)
+        except DATABASE_FAULTS as error:
+            log.error("a read failed: %s: %s", type(error).__name__, error)
+            self.discard()
+            raise not_stored(error) from error
+        except BaseException:
+            self.discard()
+            raise
+
+    async def _ready(self, begin: str) -> Connection:
+        """The connection, inside a transaction; an idle one that has died is replaced."""
+        if self._connection is not None and self._connection.is_closed():
+            self._connection = None
+        if self._connection is None:
+            self._connection = await self._connect()
+            self._in_snapshot = False
+        if not self._in_snapshot:
+            await self._connection.execute(begin)
+            self._in_snapshot = True
+        return self._connection
+
+    async def end_snapshot(self) -> None:
+        """Let the snapshot go; what is read after this is newer."""
+        if self._connection is None or not self._in_snapshot:
+            return
+        self._in_snapshot = False
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._connection.execute("ROLLBACK")
+        except DATABASE_FAULTS:
+            self.discard()
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Close the connection without waiting; the reader must not be used again."""
+        self.broken = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Close the connection in order, when nobody uses it."""
+        self.broken = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await close_connection(connection, timeout_s=self._timeout_s)
+
+
+async def close_connection(connection: Connection, *, timeout_s: float) -> None:
+    """Say goodbye to the database, or end the connection without when that takes too long."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await connection.close()
+    except DATABASE_FAULTS:
+        connection.terminate()
+
+
+class ReaderPool:
+    """Lends readers to sessions.
+
+    Args:
+        connect: opens a connection.
+        count: at most so many readers at once, >= 1.
+        wait_max_s: how long a session may wait for one, in seconds.
+        timeout_s: how long a statement may take, in seconds.
+    """
+
+    def __init__(
+        self, connect: Connect, *, count: int, wait_max_s: float, timeout_s: float
+    ) -> None:
+        self._connect = connect
+        self._wait_max_s = wait_max_s
+        self._timeout_s = timeout_s
+        self._free = asyncio.Semaphore(count)
+        self._idle: list[Reader] = []
+        self._closed = False
+
+    async def acquire(self) -> Reader:
+        """A reader without a snapshot; the caller must release it.
+
+        Raises:
+            ThreadcastError: `unavailable`, none was free in time or the pool is closed.
+        """
+        try:
+            async with asyncio.timeout(self._wait_max_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            message = f"no reader was free within {self._wait_max_s} s"
+            raise ThreadcastError("unavailable", message) from error
+        if self._closed:
+            self._free.release()
+            raise ThreadcastError("unavailable", "the store is closed")
+        return self._idle.pop() if self._idle else Reader(self._connect, timeout_s=self._timeout_s)
+
+    async def release(self, reader: Reader) -> None:
+        """Take a reader back and end its snapshot; a broken one is not kept."""
+        try:
+            await reader.end_snapshot()
+        finally:
+            if self._closed:
+                reader.discard()
+            if not reader.broken:
+                self._idle.append(reader)
+            self._free.release()
+
+    async def close(self) -> None:
+        """Close the readers that nobody uses; the others close when they are released."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()

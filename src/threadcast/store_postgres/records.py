@@ -1,0 +1,194 @@
+"""Rows of threads and runs as the writer changes them, read and written inside one transaction.
+
+These helpers keep the invariants of a run's row: an owner only while it is running or waiting, a
+new fence whenever its owner loses it, one terminal event. A run's row is locked when it is read:
+a claim locks no more than that row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..bus import Hint, RunSignal, RunsWaiting
+from ..errors import ThreadcastError
+from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
+from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
+from .batch import Batch
+from .connecting import Row
+from .keys import STATUS_CODE, STATUS_OF_CODE, Place, RunKey
+
+_RUN = """
+SELECT r.run, r.thread, t.thread_id, r.run_id, r.status, r.fence, r.attempt, r.agent, r.on_crash,
+r.on_disconnect, r.message_seq, r.cancel_reason
+FROM runs AS r JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
+WHERE r.user_key = $1
+"""
+_RUN_BY_ID = f"{_RUN} AND r.run_id = $2 FOR UPDATE OF r"
+_RUN_BY_NUMBER = f"{_RUN} AND r.run = $2 FOR UPDATE OF r"
+_LIVE_RUNS = f"{_RUN} AND r.thread = $2 AND r.status <= 3 ORDER BY r.run FOR UPDATE OF r"
+
+_THREAD = """
+SELECT thread, title, metadata FROM threads
+WHERE user_key = $1 AND thread_id = $2 AND state = 0
+"""
+# Whether the run's thread has another run that waits to be claimed comes with the same statement;
+# it sees the rows as they were before, so the run itself is left out by name.
+_MARK_ENDED = """
+UPDATE runs SET status = $3, ended_seq = $4, ended_us = $5, owner = NULL, lease_until = NULL
+WHERE user_key = $1 AND run = $2
+RETURNING EXISTS (
+    SELECT 1 FROM runs AS w
+    WHERE w.user_key = $1 AND w.thread = runs.thread AND w.status <= 3 AND w.status = 1
+    AND w.run <> $2
+)
+"""
+_SET_FENCE = "UPDATE runs SET fence = $3 WHERE user_key = $1 AND run = $2"
+_SET_STATUS = "UPDATE runs SET status = $3 WHERE user_key = $1 AND run = $2"
+_SET_CANCEL_REASON = "UPDATE runs SET cancel_reason = $3 WHERE user_key = $1 AND run = $2"
+_REQUEUE = """
+UPDATE runs SET status = 1, fence = $3, owner = NULL, lease_until = NULL
+WHERE user_key = $1 AND run = $2
+"""
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """A run's row; what changes is written by this module only."""
+
+    user: str
+    user_id: str
+    run: int
+    thread: int
+    thread_id: str
+    run_id: str
+    status: RunStatus
+    fence: int
+    attempt: int
+    agent: str
+    on_crash: str
+    on_disconnect: str
+    message_seq: int
+    cancel_reason: str | None
+
+    @property
+    def key(self) -> RunKey:
+        """The row's key."""
+        return RunKey(self.user, self.run)
+
+    @property
+    def place(self) -> Place:
+        """Where the run's events belong."""
+        return Place(self.user, self.thread, self.run)
+
+    @property
+    def address(self) -> Address:
+        """The envelope address of the run's events."""
+        return Address(self.user_id, self.thread_id, self.run_id)
+
+    @property
+    def word(self) -> int:
+        """Fence and status in one number, as `Batch.words` has them."""
+        return self.fence * 8 + STATUS_CODE[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRecord:
+    """A thread's row."""
+
+    thread: int
+    title: str | None
+    metadata: str
+
+
+def _record(user: str, user_id: str, row: Row) -> RunRecord:
+    record = RunRecord(user, user_id, *row)
+    record.status = STATUS_OF_CODE[row[4]]
+    return record
+
+
+async def find_run(batch: Batch, user_id: str, run_id: str) -> RunRecord:
+    """The user's run.
+
+    Raises:
+        ThreadcastError: `not_found`.
+    """
+    user = batch.existing_user(user_id)
+    row = await batch.one(_RUN_BY_ID, user, run_id)
+    if row is None:
+        raise ThreadcastError("not_found")
+    return _record(user, user_id, row)
+
+
+async def read_run(batch: Batch, user_id: str, key: RunKey) -> RunRecord:
+    """A run by its row."""
+    row = await batch.one(_RUN_BY_NUMBER, key.user, key.run)
+    if row is None:
+        raise AssertionError("a run's row is never deleted")
+    return _record(key.user, user_id, row)
+
+
+async def live_runs(batch: Batch, user_id: str, thread: int) -> list[RunRecord]:
+    """The thread's runs that have not ended, oldest first."""
+    user = batch.existing_user(user_id)
+    return [_record(user, user_id, row) for row in await batch.all(_LIVE_RUNS, user, thread)]
+
+
+async def find_thread(batch: Batch, user: str, thread_id: str) -> ThreadRecord | None:
+    """The user's thread, unless it was deleted."""
+    row = await batch.one(_THREAD, user, thread_id)
+    return None if row is None else ThreadRecord(*row)
+
+
+async def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> list[Hint]:
+    """Store that a run ended with the event at `seq`; its fence stays."""
+    record.status = status
+    batch.words[record.key] = record.word
+    row = await batch.one(_MARK_ENDED, *record.key, STATUS_CODE[status], seq, batch.at_us)
+    if row is None:
+        raise AssertionError("a run's row is never deleted")
+    return [RunsWaiting()] if row[0] else []
+
+
+async def end(
+    batch: Batch, record: RunRecord, draft: EventDraft
+) -> tuple[JournalEvent, list[Hint]]:
+    """End a live run on behalf of somebody who is not its owner; an owner is fenced out."""
+    if record.status in ENDED:
+        raise AssertionError("a second terminal event")
+    hints: list[Hint] = [RunSignal(record.run_id)] if record.status in OWNED else []
+    if hints:
+        record.fence += 1
+        await batch.run(_SET_FENCE, *record.key, record.fence)
+    event = batch.append(record.place, record.address, draft)
+    hints += await mark_ended(batch, record, TERMINAL_STATUS[draft.event_type], event.seq)
+    return event, hints
+
+
+async def cancel(batch: Batch, record: RunRecord, reason: str) -> tuple[JournalEvent, list[Hint]]:
+    """End a live run with `agent_cancelled`."""
+    draft = EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))
+    return await end(batch, record, draft)
+
+
+async def ask_to_end(batch: Batch, record: RunRecord, reason: str) -> list[Hint]:
+    """Tell a run's owner to end it; the first reason stays."""
+    if record.cancel_reason is None:
+        record.cancel_reason = reason
+        await batch.run(_SET_CANCEL_REASON, *record.key, reason)
+    return [RunSignal(record.run_id)]
+
+
+async def set_status(batch: Batch, record: RunRecord, status: RunStatus) -> None:
+    """Store another status of a run that keeps its owner."""
+    record.status = status
+    batch.words[record.key] = record.word
+    await batch.run(_SET_STATUS, *record.key, STATUS_CODE[status])
+
+
+async def requeue(batch: Batch, record: RunRecord) -> list[Hint]:
+    """Queue an owned run again; its owner is fenced out from now."""
+    record.status = RunStatus.QUEUED
+    record.fence += 1
+    batch.words[record.key] = record.word
+    await batch.run(_REQUEUE, *record.key, record.fence)
+    return [RunSignal(record.run_id), RunsWaiting()]

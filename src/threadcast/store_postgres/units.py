@@ -1,0 +1,178 @@
+"""Which function applies which unit, and how a batch of units is applied.
+
+Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
+Units that look across users come after all others of their batch, whatever their place in it: they
+lock without waiting, and nothing may wait after them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from ..errors import ThreadcastError
+from ..units import (
+    AliasThread,
+    AnswerInput,
+    AppendToRun,
+    CancelRun,
+    ClaimRuns,
+    CreateThread,
+    DeleteThread,
+    Lease,
+    OpenJournal,
+    Outcome,
+    Rejected,
+    RenewLeases,
+    RevokeSessions,
+    SendMessage,
+    Sweep,
+    TakeOverRuns,
+    Unit,
+    UpdateThread,
+)
+from .appends import append_to_run
+from .batch import Batch
+from .connecting import Connection
+from .faults import UNIT_FAULTS
+from .keys import user_key
+from .leases import claim_runs, renew_leases, take_over_runs
+from .runs import answer_input, cancel_run
+from .sends import send_message
+from .sweeps import sweep
+from .threads import alias_thread, create_thread, delete_thread, update_thread
+from .users import open_journal, revoke_sessions
+
+_APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
+    AliasThread: alias_thread,
+    AnswerInput: answer_input,
+    AppendToRun: append_to_run,
+    CancelRun: cancel_run,
+    ClaimRuns: claim_runs,
+    CreateThread: create_thread,
+    DeleteThread: delete_thread,
+    OpenJournal: open_journal,
+    RenewLeases: renew_leases,
+    RevokeSessions: revoke_sessions,
+    SendMessage: send_message,
+    Sweep: sweep,
+    TakeOverRuns: take_over_runs,
+    UpdateThread: update_thread,
+}
+_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep)
+
+log = logging.getLogger(__name__)
+
+
+async def apply_all(
+    connection: Connection, units: Sequence[Unit[Any]], *, now: float
+) -> list[Outcome]:
+    """Apply units and store their events; one outcome per unit, in their order.
+
+    Args:
+        connection: inside a transaction that may reach all users.
+        units: at least one.
+        now: wall time for timestamps, seconds since the epoch.
+
+    Raises:
+        UNIT_FAULTS: one of the units is at fault; the transaction must be rolled back.
+        asyncpg.PostgresError: the database failed; the transaction must be rolled back.
+    """
+    batch = Batch(connection, now=now)
+    await _lock(batch, units)
+    outcomes: dict[int, Outcome] = {}
+    across = False
+    for place, unit in _in_order(units):
+        if isinstance(unit, _ACROSS_USERS) and not across:
+            across = True
+            await batch.flush()
+        outcomes[place] = await _apply(batch, unit)
+    await batch.flush()
+    return [outcomes[place] for place in range(len(units))]
+
+
+async def apply_each(
+    connection: Connection, units: Sequence[Unit[Any]], *, now: float
+) -> list[Outcome]:
+    """Apply units one by one, so that only one that is at fault fails, as `internal`.
+
+    Raises:
+        asyncpg.PostgresError: the database failed; the transaction must be rolled back.
+    """
+    users, _, _ = _named(unit for unit in units if not _is_at_fault(unit))
+    await Batch(connection, now=now).lock(users, to_make=())
+    outcomes = {
+        place: await _apply_alone(connection, unit, now=now) for place, unit in _in_order(units)
+    }
+    return [outcomes[place] for place in range(len(units))]
+
+
+def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
+    placed = list(enumerate(units))
+    yield from (entry for entry in placed if not isinstance(entry[1], _ACROSS_USERS))
+    yield from (entry for entry in placed if isinstance(entry[1], _ACROSS_USERS))
+
+
+async def _lock(batch: Batch, units: Sequence[Unit[Any]]) -> None:
+    """Lock the users of these units in order, and read the fences of all leases."""
+    users, to_make, leases = _named(units)
+    await batch.lock(users, to_make=sorted(to_make))
+    await batch.load_words(leases)
+
+
+def _named(units: Iterable[Unit[Any]]) -> tuple[set[str], set[str], list[Lease]]:
+    """The users that units name, those of them who get a journal, and the leases."""
+    users: set[str] = set()
+    to_make: set[str] = set()
+    leases: list[Lease] = []
+    for unit in units:
+        match unit:
+            case AppendToRun():
+                leases.append(unit.lease)
+            case RenewLeases():
+                leases += unit.leases
+            case ClaimRuns() | TakeOverRuns() | Sweep():
+                pass
+            case _:
+                user_id = unit.context.user_id  # type: ignore[attr-defined] # the rest has one
+                users.add(user_id)
+                if _makes_journal(unit):
+                    to_make.add(user_id)
+    users.update(lease.address.user_id for lease in leases)
+    return users, to_make, leases
+
+
+def _is_at_fault(unit: Unit[Any]) -> bool:
+    """Whether the unit cannot even say whose it is."""
+    try:
+        for user_id in _named([unit])[0]:
+            user_key(user_id)
+    except UNIT_FAULTS:
+        return True
+    return False
+
+
+def _makes_journal(unit: Unit[Any]) -> bool:
+    if isinstance(unit, SendMessage):
+        return unit.new_thread
+    return isinstance(unit, OpenJournal | CreateThread | RevokeSessions)
+
+
+async def _apply(batch: Batch, unit: Unit[Any]) -> Outcome:
+    try:
+        return await _APPLY[type(unit)](batch, unit)
+    except ThreadcastError as error:
+        return Rejected(error)
+
+
+async def _apply_alone(connection: Connection, unit: Unit[Any], *, now: float) -> Outcome:
+    await connection.execute("SAVEPOINT unit")
+    try:
+        outcome = (await apply_all(connection, [unit], now=now))[0]
+    except UNIT_FAULTS:
+        log.exception("a %s could not be applied", type(unit).__name__)
+        await connection.execute("ROLLBACK TO SAVEPOINT unit")
+        outcome = Rejected(ThreadcastError("internal"))
+    await connection.execute("RELEASE SAVEPOINT unit")
+    return outcome

