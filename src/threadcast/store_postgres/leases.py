@@ -30,6 +30,7 @@ from .connecting import Row
 from .keys import LAST_LIVE, RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
+# A queued run that has an owner is executed by another service.
 # A run is next when no older run of its thread waits and none of them is owned. All that is queued
 # in a thread is claimed in the order of sending, also when some of it is for other nodes' agents.
 # What other runs of the thread do meanwhile can only let a run be next, never keep it from that; so
@@ -37,7 +38,7 @@ from .records import RunRecord, cancel, end, read_run, requeue
 CLAIM = """
 WITH next AS (
     SELECT q.user_key, q.run FROM runs AS q
-    WHERE q.status = 1 AND q.agent = ANY($1::text[])
+    WHERE q.status = 1 AND q.owner IS NULL AND q.agent = ANY($1::text[])
     AND NOT EXISTS (
         SELECT 1 FROM runs AS o
         WHERE o.user_key = q.user_key AND o.thread = q.thread AND o.status <= 3
@@ -124,7 +125,7 @@ def _kept(batch: Batch, lease: Lease) -> RunKey | None:
 
 
 async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
-    """Apply one `TakeOverRuns`."""
+    """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
     ended: list[str] = []
     events: list[JournalEvent] = []

@@ -1,8 +1,8 @@
 """Rows of threads and runs as the writer changes them, read and written inside one transaction.
 
-These helpers keep the invariants of a run's row: an owner only while it is running or waiting, a
-new fence whenever its owner loses it, one terminal event. A run's row is locked when it is read:
-a claim locks no more than that row.
+These helpers keep the invariants of a run's row: an owner only while it is running or waiting (of
+another service: from its first event to its last), a new fence whenever its owner loses it, one
+terminal event. A run's row is locked when it is read: a claim locks no more than that row.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from ..bus import Hint, RunSignal, RunsWaiting
 from ..errors import ThreadcastError
 from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
-from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
+from ..runs import ENDED, EXTERNAL_OWNER, OWNED, TERMINAL_STATUS, RunStatus
 from .batch import Batch
 from .connecting import Row
 from .keys import STATUS_CODE, STATUS_OF_CODE, Place, RunKey
 
 _RUN = """
 SELECT r.run, r.thread, t.thread_id, r.run_id, r.status, r.fence, r.attempt, r.agent, r.on_crash,
-r.on_disconnect, r.message_seq, r.cancel_reason
+r.on_disconnect, r.message_seq, r.cancel_reason, r.owner
 FROM runs AS r JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
 WHERE r.user_key = $1
 """
 _RUN_BY_ID = f"{_RUN} AND r.run_id = $2 FOR UPDATE OF r"
+_RUN_BY_ANY_ID = f"""{_RUN} AND (r.run_id = $2 OR r.run = (
+    SELECT a.run FROM run_aliases AS a WHERE a.user_key = $1 AND a.legacy_id = $2
+)) FOR UPDATE OF r"""  # noqa: S608 - joined from constants of this module only
 _RUN_BY_NUMBER = f"{_RUN} AND r.run = $2 FOR UPDATE OF r"
 _LIVE_RUNS = f"{_RUN} AND r.thread = $2 AND r.status <= 3 ORDER BY r.run FOR UPDATE OF r"
 
@@ -69,6 +72,12 @@ class RunRecord:
     on_disconnect: str
     message_seq: int
     cancel_reason: str | None
+    owner: str | None
+
+    @property
+    def executed_here(self) -> bool:
+        """Whether a node executes it now, and so is the one to end it."""
+        return self.status in OWNED and self.owner != EXTERNAL_OWNER
 
     @property
     def key(self) -> RunKey:
@@ -117,6 +126,13 @@ async def find_run(batch: Batch, user_id: str, run_id: str) -> RunRecord:
     if row is None:
         raise ThreadcastError("not_found")
     return _record(user, user_id, row)
+
+
+async def find_run_by_any_id(batch: Batch, user_id: str, named: str) -> RunRecord | None:
+    """The user's run, by its present id or by one that an older system gave to it."""
+    user = batch.existing_user(user_id)
+    row = await batch.one(_RUN_BY_ANY_ID, user, named)
+    return None if row is None else _record(user, user_id, row)
 
 
 async def read_run(batch: Batch, user_id: str, key: RunKey) -> RunRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..bus import RunSignal
 from ..errors import ThreadcastError
 from ..events import EventDraft, EventType, InputReceived, encode_json
-from ..runs import ENDED, OWNED, RunStatus
+from ..runs import ENDED, RunStatus
 from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
 from .records import RunRecord, ask_to_end, cancel, find_run, set_status
@@ -22,7 +22,7 @@ async def cancel_run(batch: Batch, unit: CancelRun) -> Outcome:
     record = await find_run(batch, unit.context.user_id, unit.context.run_id)
     if record.status in ENDED:
         return Committed(RunState(record.run_id, record.status))
-    if record.status in OWNED:
+    if record.executed_here:
         hints = await ask_to_end(batch, record, unit.reason)
         return Committed(RunState(record.run_id, record.status), (), hints)
     event, hints = await cancel(batch, record, unit.reason)

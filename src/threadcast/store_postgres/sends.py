@@ -15,7 +15,7 @@ from ..events import (
     RunQueued,
     ThreadData,
 )
-from ..runs import OWNED, admit
+from ..runs import EXTERNAL_OWNER, admit
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import Place
@@ -34,9 +34,15 @@ WHERE s.user_key = $1 AND s.client_message_id = $2
 _SITUATION = """
 SELECT t.thread, t.state,
 EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND run_id = $3),
-(SELECT count(*) FROM runs WHERE user_key = $1 AND status <= 3),
+(
+    SELECT count(*) FROM runs
+    WHERE user_key = $1 AND status <= 3 AND owner IS DISTINCT FROM $4::text
+),
 EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND thread = t.thread AND status <= 3)
 FROM (VALUES (1)) AS one LEFT JOIN threads AS t ON t.user_key = $1 AND t.thread_id = $2
+"""
+_LIST = """
+INSERT INTO messages (user_key, seq, thread, preview, words) VALUES ($1, $2, $3, $4, $5)
 """
 _BEGIN_RUN = """
 WITH numbered AS (
@@ -98,6 +104,11 @@ async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     return Committed(accepted, events, (*hints, RunsWaiting()))
 
 
+async def list_message(batch: Batch, user: str, thread: int, seq: int, content: str) -> None:
+    """Let a message be listed with its thread and be found by its words."""
+    await batch.run(_LIST, user, seq, thread, preview_of(content), words_of(content))
+
+
 async def _earlier(batch: Batch, unit: SendMessage) -> Outcome | None:
     """What this key did before, if it was used before."""
     user = batch.user(unit.context.user_id)
@@ -118,7 +129,7 @@ async def _meet(batch: Batch, unit: SendMessage) -> _Situation:
     """
     context = unit.context
     user = batch.existing_user(context.user_id)
-    row = await batch.one(_SITUATION, user, context.thread_id, context.run_id)
+    row = await batch.one(_SITUATION, user, context.thread_id, context.run_id, EXTERNAL_OWNER)
     if row is None:
         raise AssertionError("a query of one row without one")
     thread, state, known_run, user_live, busy = row
@@ -146,11 +157,11 @@ def _admit(unit: SendMessage, met: _Situation) -> tuple[int, bool]:
     )
     if not admission.interrupt:
         return admission.position, False
-    return sum(run.status in OWNED for run in met.live), True
+    return sum(run.executed_here for run in met.live), True
 
 
 async def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -> list[Hint]:
-    if run.status in OWNED:
+    if run.executed_here:
         return await ask_to_end(batch, run, "interrupted")
     event, hints = await cancel(batch, run, "interrupted")
     events.append(event)

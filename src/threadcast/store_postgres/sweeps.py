@@ -33,11 +33,13 @@ SELECT user_key, trimmed FROM users WHERE trim_us < $1
 ORDER BY trim_us LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 # How many of the journal's next events are old, up to which seq, and when the first that is not was
-# committed. It stops before the first event of a run that has not ended, because that run may be
-# begun again; then the journal is looked at anew when more is old.
+# committed. It stops before the first event of a run that has not ended, because a node may begin
+# it again, and looks at the journal anew when more is old; what another service executes is never
+# begun again here.
 _OLD_PREFIX = """
 WITH oldest AS (
-    SELECT e.seq, e.at_us, e.at_us < $2 AS old, coalesce(r.status, 9) <= 3 AS live
+    SELECT e.seq, e.at_us, e.at_us < $2 AS old,
+    coalesce(r.status, 9) <= 3 AND r.owner IS DISTINCT FROM 'external' AS live
     FROM events AS e LEFT JOIN runs AS r ON r.user_key = e.user_key AND r.run = e.run
     WHERE e.user_key = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $4
 ), stop AS (
@@ -74,6 +76,8 @@ _RUNS_OF_THREAD = "(SELECT run FROM runs WHERE user_key = $1 AND thread = $2)"
 _PURGE_INPUTS = f"DELETE FROM inputs WHERE user_key = $1 AND run IN {_RUNS_OF_THREAD}"  # noqa: S608
 _PURGE_STATES = f"DELETE FROM checkpoints WHERE user_key = $1 AND run IN {_RUNS_OF_THREAD}"  # noqa: S608
 _PURGE_ALIASES = "DELETE FROM thread_aliases WHERE user_key = $1 AND thread = $2"
+_PURGE_RUN_ALIASES = f"DELETE FROM run_aliases WHERE user_key = $1 AND run IN {_RUNS_OF_THREAD}"  # noqa: S608
+_PURGE_ALL = (_PURGE_INPUTS, _PURGE_STATES, _PURGE_ALIASES, _PURGE_RUN_ALIASES)
 _PURGED = """
 UPDATE threads SET state = $3, title = NULL, metadata = '{}' WHERE user_key = $1 AND thread = $2
 """
@@ -147,7 +151,7 @@ async def _purge(batch: Batch, unit: Sweep) -> int:
         if gone == room:
             await batch.run(_PURGED_UP_TO, user, thread, last)
         else:
-            for statement in (_PURGE_INPUTS, _PURGE_STATES, _PURGE_ALIASES):
+            for statement in _PURGE_ALL:
                 await batch.run(statement, user, thread)
             await batch.run(_PURGED, user, thread, THREAD_PURGED)
             gone += 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from ..bus import Hint
@@ -97,18 +100,38 @@ async def existing_thread(batch: Batch, user: str, thread_id: str) -> ThreadReco
 async def update_thread(batch: Batch, unit: UpdateThread) -> Outcome:
     """Apply one `UpdateThread`."""
     context = unit.context
-    user = batch.existing_user(context.user_id)
-    record = await existing_thread(batch, user, context.thread_id)
-    title = record.title if unit.title is None else unit.title
-    metadata = (
-        record.metadata if unit.metadata is None else encode_json(dict(unit.metadata)).decode()
-    )
-    data = ThreadData(title, msgspec.json.decode(metadata))
-    draft = EventDraft.of(EventType.THREAD_UPDATED, data)
-    await batch.run(_UPDATE, user, record.thread, title, metadata)
     address = Address(context.user_id, context.thread_id, None)
-    event = batch.append(Place(user, record.thread, None), address, draft)
+    event = await change_thread(batch, address, unit.title, unit.metadata)
     return Committed(ThreadChanged(context.thread_id, event.seq), (event,))
+
+
+async def change_thread(
+    batch: Batch,
+    address: Address,
+    title: str | None,
+    metadata: Mapping[str, Any] | None,
+    *,
+    created_at: float | msgspec.UnsetType = msgspec.UNSET,
+) -> JournalEvent:
+    """Change a thread's row and append the event that tells its whole new state.
+
+    Args:
+        batch: the transaction.
+        address: the thread.
+        title, metadata: None leaves a field as it is.
+        created_at: when it happened elsewhere, seconds since the epoch.
+
+    Raises:
+        ThreadcastError: `not_found`.
+    """
+    user = batch.existing_user(address.user_id)
+    record = await existing_thread(batch, user, address.thread_id or "")
+    title = record.title if title is None else title
+    kept = record.metadata if metadata is None else encode_json(dict(metadata)).decode()
+    data = ThreadData(title, msgspec.json.decode(kept), created_at=created_at)
+    draft = EventDraft.of(EventType.THREAD_UPDATED, data)
+    await batch.run(_UPDATE, user, record.thread, title, kept)
+    return batch.append(Place(user, record.thread, None), address, draft)
 
 
 async def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:

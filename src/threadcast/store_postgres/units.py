@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..errors import ThreadcastError
+from ..events import EventType
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -20,6 +21,7 @@ from ..units import (
     ClaimRuns,
     CreateThread,
     DeleteThread,
+    IngestEvents,
     Lease,
     OpenJournal,
     Outcome,
@@ -36,6 +38,7 @@ from .appends import append_to_run
 from .batch import Batch
 from .connecting import Connection
 from .faults import UNIT_FAULTS
+from .ingests import ingest_events
 from .keys import user_key
 from .leases import claim_runs, renew_leases, take_over_runs
 from .runs import answer_input, cancel_run
@@ -52,6 +55,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     ClaimRuns: claim_runs,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
@@ -156,6 +160,8 @@ def _is_at_fault(unit: Unit[Any]) -> bool:
 def _makes_journal(unit: Unit[Any]) -> bool:
     if isinstance(unit, SendMessage):
         return unit.new_thread
+    if isinstance(unit, IngestEvents):
+        return any(one.draft.event_type is EventType.THREAD_CREATED for one in unit.events)
     return isinstance(unit, OpenJournal | CreateThread | RevokeSessions)
 
 

@@ -45,8 +45,10 @@ CREATE TABLE thread_aliases (
 );
 
 -- status: 1 queued, 2 running, 3 waiting, 4 completed, 5 failed, 6 cancelled.
--- owner is set while a run is running or waiting, and only then. lease_until and queued_at are times
--- of the database's clock, and no others are compared with them.
+-- owner is set while a run is running or waiting, and only then; a run with the owner 'external' is
+-- executed by another service, whatever its status, and lease_until is the time until which that may
+-- be silent. lease_until and queued_at are times of the database's clock, and no others are compared
+-- with them.
 CREATE TABLE runs (
     user_key uuid NOT NULL,
     message_seq bigint NOT NULL,
@@ -109,6 +111,23 @@ CREATE TABLE sends (
     PRIMARY KEY (user_key, client_message_id)
 );
 
+-- What every client_message_id of an event of another service did, for ever.
+CREATE TABLE ingests (
+    user_key uuid NOT NULL,
+    seq bigint NOT NULL,
+    client_message_id text NOT NULL,
+    digest bytea NOT NULL,
+    PRIMARY KEY (user_key, client_message_id)
+);
+
+-- Ids that older systems gave to runs.
+CREATE TABLE run_aliases (
+    user_key uuid NOT NULL,
+    run integer NOT NULL,
+    legacy_id text NOT NULL,
+    PRIMARY KEY (user_key, legacy_id)
+);
+
 CREATE TABLE inputs (
     user_key uuid NOT NULL,
     expires_at double precision NOT NULL,
@@ -142,8 +161,8 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'users', 'threads', 'thread_aliases', 'runs', 'events', 'messages', 'sends', 'inputs',
-        'checkpoints', 'revoked_tokens'
+        'users', 'threads', 'thread_aliases', 'runs', 'run_aliases', 'events', 'messages', 'sends',
+        'ingests', 'inputs', 'checkpoints', 'revoked_tokens'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
