@@ -40,7 +40,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
     ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
-    ("composition", "node"),
+    ("composition", "stores node"),
     ("entrance", "http.* page.* app cli.* validation.middleware"),
 )
 
@@ -98,6 +98,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("visit", "connection"): "a visit becomes a connection",
     ("visit", "command_handler"): "a visit listens for commands",
     ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
+    ("node", "stores"): "a node keeps its journals where its settings say",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
     ("app", "validation"): "the application's requests are checked first",

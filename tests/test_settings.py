@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from threadcast.errors import ConfigurationError
-from threadcast.settings import SETTINGS, Settings, risks, sqlite_path
+from threadcast.settings import (
+    SETTINGS,
+    Settings,
+    dev_secret_path,
+    is_postgres,
+    risks,
+    sqlite_path,
+)
 from threadcast.settings.notes import Kind
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -278,9 +285,43 @@ def test_a_database_is_a_file(url: str) -> None:
     assert "hunter2" not in refused(database_url=url)
 
 
-def test_postgresql_is_named_as_not_known_yet() -> None:
-    line = refused(database_url="postgresql://user:hunter2@host/base")
-    assert "this version knows sqlite only" in line
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:pass%2Fword@host/base",
+        "postgres://host:5433/base?sslmode=require&search_path=chat",
+        "postgresql://user@one:5432,two:5433/base?target_session_attrs=read-write",
+        "postgresql:///base?host=/run/postgresql",
+    ],
+)
+def test_a_database_may_be_postgresql(url: str) -> None:
+    settings = Settings(database_url=url)
+    assert is_postgres(settings.database_url)
+    assert "pass" not in repr(settings)
+    assert dev_secret_path(settings) == Path("threadcast.dev-secret")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresql://user:hunter2@host", "without the name of one database"),
+        ("postgresql://user:hunter2@host/", "without the name of one database"),
+        ("postgresql://user:hunter2@host/base/more", "without the name of one database"),
+        ("postgresql://user:hunter2@host:port/base", "a bad host or port"),
+        ("postgresql://user:hunter2@host:1,other:x/base", "a bad host or port"),
+        ("postgresql://user:hunter2/x@host/base", "must be written as %40"),
+        ("postgresql://user:hunter2@x@host/base", "must be written as %40"),
+        ("postgresql://user:hunter2 @host/base", "must be written as %40"),
+        ("postgresql://user:hunter2#@host/base", "must be written as %40"),
+        ("postgresql://user@host/base?password=hunter2", "a password among its options"),
+        ("postgresql:user:hunter2@host/base", "of another form"),
+        ("postgresql://", "of another form"),
+        ("POSTGRES+asyncpg://user:hunter2@host/base", "sqlite:///PATH or postgresql://"),
+    ],
+)
+def test_a_bad_url_of_postgresql_is_not_repeated(url: str, why: str) -> None:
+    line = refused(database_url=url)
+    assert why in line
     assert "hunter2" not in line
 
 

@@ -36,9 +36,9 @@ from .origins import HostRule, OriginRule
 from .runner import Runner
 from .server_checks import ServerChecks
 from .session import RequestScopedSessionFactory
-from .settings import LiveChange, Settings, live_change, sqlite_path
+from .settings import LiveChange, Settings, live_change
 from .store import Store
-from .store_sqlite import SqliteStore
+from .stores import store_of
 from .sweeper import Sweeper
 from .tasks import OwnedTasks
 from .tracing import Tracing
@@ -88,11 +88,7 @@ class Node:
         self.settings_takers: list[Callable[[Settings], None]] = []
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = UnifiedIdGenerator.generate_base_id("node")
-        self.store = store or SqliteStore(
-            sqlite_path(settings.database_url),
-            clock=self.clock,
-            reader_count=settings.store_readers,
-        )
+        self.store = store or store_of(settings, self.clock)
         self.bus = bus or LocalBus()
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)

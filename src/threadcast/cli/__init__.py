@@ -28,6 +28,7 @@ COMMANDS = {
         "threadcast.cli.consistency:command", "Show whether ids stay the same on a server."
     ),
     "check": LazyCommand("threadcast.cli.check:command", "Try a deployment's promises."),
+    "migrate": LazyCommand("threadcast.cli.migrate:command", "Bring a database up to date."),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
     "migrate-ids": LazyCommand(
         "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -12,10 +14,11 @@ import apsw
 import click
 
 from ..clock import SystemClock
-from ..errors import ConfigurationError, StoreInUse
-from ..settings import Settings, risks, sqlite_path
+from ..errors import ConfigurationError, StoreInUse, ThreadcastError
+from ..settings import Settings, is_postgres, risks, sqlite_path
 from ..settings.sources import load_settings
 from ..store_sqlite import check_early, examine
+from ..stores import postgres_store
 from . import exits
 from .options import settings_options
 from .printing import printable, table, width_columns
@@ -31,8 +34,9 @@ _SYNC_SLOW_MS = 20.0
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Check this machine, the settings and the database; exit 1 when something is wrong."""
     settings = load_settings(overrides, os.environ, config_path).settings
-    facts, problems = _sqlite_version()
-    for more_facts, more_problems in (_storage(sqlite_path(settings.database_url)), _clock()):
+    facts: dict[str, str] = {}
+    problems: list[str] = []
+    for more_facts, more_problems in (*_store(settings), _clock()):
         facts |= more_facts
         problems += more_problems
     facts |= _limits(settings)
@@ -45,6 +49,23 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     if problems:
         raise exits.CommandFailed(f"{len(problems)} problem(s) found", 1)
     click.echo("No problem found.")
+
+
+def _store(settings: Settings) -> Iterator[tuple[dict[str, str], list[str]]]:
+    if is_postgres(settings.database_url):
+        yield _postgres(settings)
+    else:
+        yield _sqlite_version()
+        yield _storage(sqlite_path(settings.database_url))
+
+
+def _postgres(settings: Settings) -> tuple[dict[str, str], list[str]]:
+    try:
+        store = postgres_store(settings, SystemClock())
+        facts, problems = asyncio.run(store.examine())
+    except (ConfigurationError, ThreadcastError) as error:
+        return {"database": "PostgreSQL (not looked at)"}, [exits.message_of(error)]
+    return {"database": store.name} | facts, problems
 
 
 def _sqlite_version() -> tuple[dict[str, str], list[str]]:

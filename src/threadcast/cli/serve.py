@@ -26,7 +26,7 @@ from ..edge import (
     check_effective_limits,
 )
 from ..errors import ConfigurationError
-from ..settings import Settings, dev_secret_path, risks, sqlite_path
+from ..settings import Settings, dev_secret_path, is_postgres, risks, sqlite_path
 from ..settings.sources import load_settings
 from ..store_sqlite import check_early
 from . import exits
@@ -55,7 +55,8 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
         click.echo(f"warning: {risk}", err=True)
     agents = [load_agent(name) for name in settings.agents]
     with closing(listen(settings.host, settings.port)) as listener:
-        check_early(sqlite_path(settings.database_url))
+        if not is_postgres(settings.database_url):
+            check_early(sqlite_path(settings.database_url))
         settings = with_credential(settings)  # may make a file: only where the rest is in order
         threadcast = Threadcast(settings, agents, listens_on=settings.host)
 

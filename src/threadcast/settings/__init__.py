@@ -6,6 +6,7 @@ the program takes them from here and does not ask where they came from.
 
 from ..checks import CheckMode
 from .checked import SETTINGS, Settings
+from .forms import is_postgres
 from .live import LiveChange, live_change
 from .model import dev_secret_path, sqlite_path
 from .risk_lines import risks
@@ -16,6 +17,7 @@ __all__ = [
     "LiveChange",
     "Settings",
     "dev_secret_path",
+    "is_postgres",
     "live_change",
     "risks",
     "sqlite_path",

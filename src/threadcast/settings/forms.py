@@ -39,6 +39,7 @@ _PLACEHOLDERS = (
 SECRET_LEAST_BYTES = 32
 
 SQLITE_PREFIX = "sqlite:///"
+_POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
@@ -143,16 +144,40 @@ def webhook_url(text: str) -> Misfit | None:
 
 
 def database_url(text: str) -> Misfit | None:
-    """`sqlite:///PATH`; a file, because readers and the writer each open it."""
-    scheme = text.partition(":")[0]
-    expected = "sqlite:///PATH, such as sqlite:///threadcast.db"
-    if scheme in ("postgresql", "postgres"):
-        return Misfit("a PostgreSQL URL", f"{expected} (this version knows sqlite only)")
+    """`sqlite:///PATH`, a file because readers and the writer each open it, or PostgreSQL's URL."""
+    if is_postgres(text):
+        return _postgres_url(text)
+    expected = "sqlite:///PATH or postgresql://USER@HOST/DATABASE, such as sqlite:///threadcast.db"
     path = text.removeprefix(SQLITE_PREFIX)
     if path == text or not path:
         return Misfit(quoted(masked_url(text)), expected)
     if path == ":memory:" or re.search(r"[?#\x00-\x1f]", path):
         return Misfit(quoted(text), f"{expected}, a plain file path")
+    return None
+
+
+def is_postgres(database_url: str) -> bool:
+    """Whether a `database_url` names a PostgreSQL database, rightly or not."""
+    return database_url.partition(":")[0].lower() in _POSTGRES_SCHEMES
+
+
+def _postgres_url(text: str) -> Misfit | None:
+    """A URL that asyncpg reads as it is meant; what is wrong with it is said without quoting it."""
+    expected = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE"
+    scheme, _, rest = text.partition("://")
+    place, slash, path = rest.partition("?")[0].partition("/")
+    if scheme not in _POSTGRES_SCHEMES or not rest:
+        return Misfit("a PostgreSQL URL of another form", expected)
+    if re.search(r"[\s#\x00-\x1f]", text) or place.count("@") > 1 or "@" in path:
+        got = "a PostgreSQL URL with characters that must be written as %40, %2F and so on"
+        return Misfit(got, f"{expected}, with such characters encoded")
+    hosts = place.rpartition("@")[2].split(",")
+    if any(_split(f"//{one}") is None for one in hosts):
+        return Misfit("a PostgreSQL URL with a bad host or port", expected)
+    if not slash or not path or "/" in path:
+        return Misfit("a PostgreSQL URL without the name of one database", expected)
+    if re.search(r"[?&]password=", text, re.IGNORECASE):
+        return Misfit("a PostgreSQL URL with a password among its options", expected)
     return None
 
 

@@ -35,8 +35,30 @@ class SettingsFields:
     )
     database_url: str = field(
         default="sqlite:///threadcast.db",
+        repr=False,  # it may hold a password
         metadata=about(
-            "Where events are kept: sqlite:///PATH.", form=forms.database_url, option="--database"
+            "Where events are kept: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE.",
+            form=forms.database_url,
+            option="--database",
+        ),
+    )
+    database_migrate: bool = field(
+        default=False,
+        metadata=about(
+            "Migrate an older PostgreSQL schema when the server starts; an empty database is "
+            "always set up."
+        ),
+    )
+    database_timeout_s: float = field(
+        default=2.0,
+        metadata=about(
+            "How long PostgreSQL may take to be reached and to answer, but for a commit.", 0.1, 60
+        ),
+    )
+    database_commit_timeout_s: float = field(
+        default=10.0,
+        metadata=about(
+            "How long PostgreSQL may take to commit before the outcome is unknown.", 0.1, 600
         ),
     )
     agents: tuple[str, ...] = field(
@@ -209,7 +231,10 @@ class SettingsFields:
 
     # journal
     store_readers: int = field(
-        default=4, metadata=about("Readers of the database at once, one thread each.", 1, 64)
+        default=4,
+        metadata=about(
+            "Readers of the database at once: threads, or connections to PostgreSQL.", 1, 64
+        ),
     )
     batch_max_events: int = field(
         default=4_096, metadata=about("Events in one commit.", 1, 1_000_000)
@@ -396,6 +421,8 @@ def sqlite_path(database_url: str) -> Path:
 
 
 def dev_secret_path(settings: SettingsFields) -> Path:
-    """Where development mode keeps its secret: beside the database."""
+    """Where development mode keeps its secret: beside the file, or where the server is started."""
+    if forms.is_postgres(settings.database_url):
+        return Path("threadcast.dev-secret")
     database = sqlite_path(settings.database_url)
     return database.with_name(f"{database.name}.dev-secret")

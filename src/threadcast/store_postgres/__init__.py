@@ -17,11 +17,12 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..units import Outcome, Unit
 from . import statements
-from .condition import Condition, condition_of
+from .condition import Condition
 from .connecting import Connection, Row, Target, connect
+from .examination import facts_of, looking, problems_of
 from .keys import user_key
-from .pool import ReaderPool, close_connection
-from .schema import load_migrations, migrate, version_of
+from .pool import ReaderPool
+from .schema import migrate
 from .sessions import PostgresSession
 from .writer import Writer
 
@@ -69,6 +70,11 @@ class PostgresStore:
             self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
         )
 
+    @property
+    def name(self) -> str:
+        """The database as it may be shown: `HOST:PORT/DATABASE`."""
+        return self._target.name
+
     async def open(self) -> None:
         """See `Store.open`.
 
@@ -76,18 +82,18 @@ class PostgresStore:
             ConfigurationError: the database cannot be used as configured.
             ThreadcastError: `unavailable`, it cannot be reached now.
         """
-        connection = await connect(self._target, timeout_s=self._timeout_s)
-        try:
-            self._condition = await condition_of(connection, self._target, self._clock)
-            self._schema = await self._prepare(connection)
-        except asyncpg.PostgresError as error:
-            raise ConfigurationError(
-                f"cannot use the database {self._target.name}: {error}", keys=("database_url",)
-            ) from error
-        finally:
-            await close_connection(connection, timeout_s=self._timeout_s)
+        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+            if 0 < look.version < look.newest and not self._migrate_older:
+                raise ConfigurationError(
+                    f"{self.name}: database is version {look.version}, this program needs "
+                    f"{look.newest}: run threadcast migrate, or set database_migrate = true",
+                    keys=("database_url",),
+                )
+            await migrate(look.connection, self._target)
+        self._schema = look.newest
+        self._condition = look.condition
         for warning in self._condition.warnings:
-            log.warning("%s: %s", self._target.name, warning)
+            log.warning("%s: %s", self.name, warning)
         self._writer = Writer(
             self._connect,
             begin=_begin_commit(self._condition.synchronous_commit, self._timeout_s),
@@ -95,19 +101,29 @@ class PostgresStore:
             commit_timeout_s=self._commit_timeout_s,
         )
 
-    async def _prepare(self, connection: Connection) -> int:
-        """Set up an empty database, and see to it that another has our schema; its version."""
-        migrations = load_migrations()
-        newest = migrations[-1].version
-        version = await version_of(connection, self._target, newest=newest)
-        if 0 < version < newest and not self._migrate_older:
-            raise ConfigurationError(
-                f"{self._target.name}: database is version {version}, this program needs {newest}: "
-                "run threadcast migrate, or set database_migrate = true",
-                keys=("database_url",),
-            )
-        await migrate(connection, self._target, migrations)
-        return newest
+    async def migrate(self) -> tuple[int, int]:
+        """Bring the database to the schema of this program; the versions before and after.
+
+        The store is not opened by it.
+
+        Raises:
+            ConfigurationError, ThreadcastError: see `open`.
+        """
+        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+            await migrate(look.connection, self._target)
+            return look.version, look.newest
+
+    async def examine(self) -> tuple[dict[str, str], list[str]]:
+        """What an operator should know before a server uses the database; changes nothing.
+
+        Returns:
+            Facts by name, and one line for each problem.
+
+        Raises:
+            ConfigurationError, ThreadcastError: see `open`.
+        """
+        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+            return facts_of(look), problems_of(look)
 
     async def _connect(self) -> Connection:
         try:

@@ -8,7 +8,6 @@ between. This module never repairs and never deletes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -105,7 +104,7 @@ async def _check_place(connection: Connection, target: Target) -> None:
         )
 
 
-async def migrate(connection: Connection, target: Target, migrations: Sequence[Migration]) -> int:
+async def migrate(connection: Connection, target: Target) -> int:
     """Bring the database to the newest version, each step in one transaction; the version it had.
 
     Any number of programs may do this at once: each step is done by one of them.
@@ -114,6 +113,7 @@ async def migrate(connection: Connection, target: Target, migrations: Sequence[M
         ConfigurationError: see `version_of`.
         asyncpg.PostgresError: a step failed; the database has the version before it.
     """
+    migrations = load_migrations()
     newest = migrations[-1].version
     had = await version_of(connection, target, newest=newest)
     if had == newest:

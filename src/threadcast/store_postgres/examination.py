@@ -1,0 +1,83 @@
+"""A look at a database: what it is, whether it can be used, and what should be otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from ..clock import Clock
+from ..errors import ConfigurationError
+from .condition import Condition, condition_of
+from .connecting import Connection, Target, connect
+from .pool import close_connection
+from .schema import load_migrations, version_of
+
+_SLOW_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A connection to a database that can be used, and what is known of it.
+
+    Attributes:
+        connection: in no transaction; closed when the look ends.
+        condition: how the server is set up.
+        version: the schema's, 0 when there is none yet.
+        newest: the version that this program needs.
+    """
+
+    connection: Connection
+    condition: Condition
+    version: int
+    newest: int
+
+
+@asynccontextmanager
+async def looking(target: Target, clock: Clock, *, timeout_s: float) -> AsyncIterator[Look]:
+    """Connect and look; the body may do more over the same connection.
+
+    Raises:
+        ConfigurationError: the database cannot be used as configured.
+        ThreadcastError: `unavailable`, it cannot be reached now.
+    """
+    connection = await connect(target, timeout_s=timeout_s)
+    try:
+        condition = await condition_of(connection, target, clock)
+        newest = load_migrations()[-1].version
+        version = await version_of(connection, target, newest=newest)
+        yield Look(connection, condition, version, newest)
+    except asyncpg.PostgresError as error:
+        raise ConfigurationError(
+            f"cannot use the database {target.name}: {error}", keys=("database_url",)
+        ) from error
+    finally:
+        await close_connection(connection, timeout_s=timeout_s)
+
+
+def facts_of(look: Look) -> dict[str, str]:
+    """What was found, for people."""
+    waits = {0: "none yet; a server or threadcast migrate makes it", look.newest: ""}.get(
+        look.version, f"; threadcast migrate brings it to {look.newest}"
+    )
+    condition = look.condition
+    return {
+        "PostgreSQL": condition.version,
+        "schema": f"version {look.version}{waits}" if look.version else waits,
+        "synchronous_commit": f"{condition.synchronous_commit} for our transactions",
+        "round trip": f"{condition.round_trip_s * 1000:.2f} ms",
+        "clock of the database": f"{condition.skew_s:+.3f} s from this one",
+    }
+
+
+def problems_of(look: Look) -> list[str]:
+    """One line for each thing that works but should be otherwise."""
+    problems = list(look.condition.warnings)
+    if look.condition.round_trip_s > _SLOW_S:
+        problems.append(
+            f"a question to the database takes {look.condition.round_trip_s * 1000:.0f} ms, and a "
+            "commit several: put server and database nearer to each other"
+        )
+    return problems
