@@ -15,8 +15,11 @@ import asyncpg
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
-from ..units import Outcome, Unit
-from . import statements
+from ..legacy_ids import legacy_kind
+from ..migration_units import ImportThreads, RenameThreads
+from ..records import AliasFacts
+from ..units import AliasThread, Outcome, Unit
+from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, HEADS, PLAIN_ALIAS
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import facts_of, looking, problems_of
@@ -65,6 +68,7 @@ class PostgresStore:
         self._migrate_older = migrate_older
         self._condition: Condition | None = None
         self._schema = 0
+        self._has_plain_aliases = False
         self._writer: Writer | None = None
         self._readers = ReaderPool(
             self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
@@ -90,6 +94,7 @@ class PostgresStore:
                     keys=("database_url",),
                 )
             await migrate(look.connection, self._target)
+        self._has_plain_aliases = (await self._poll(PLAIN_ALIAS))[0][0]
         self._schema = look.newest
         self._condition = look.condition
         for warning in self._condition.warnings:
@@ -143,7 +148,10 @@ class PostgresStore:
         """See `Store.commit`. Cancelling the caller costs the connection."""
         if self._writer is None:
             raise ThreadcastError("unavailable", "the store is not open")
-        return await self._writer.commit(units, now=now)
+        outcomes = await self._writer.commit(units, now=now)
+        if not self._has_plain_aliases:
+            self._has_plain_aliases = any(map(_makes_plain_alias, units))
+        return outcomes
 
     def session(self, context: UserExecutionContext) -> PostgresSession:
         """See `Store.session`."""
@@ -154,7 +162,10 @@ class PostgresStore:
         if not user_ids:
             return {}
         keys = [user_key(user_id) for user_id in user_ids]
-        return dict(await self._poll(statements.HEADS, keys))  # type: ignore[arg-type]
+        rows = await self._poll(HEADS, keys)
+        if rows and rows[0][2]:
+            self._has_plain_aliases = True
+        return {user_id: head for user_id, head, _ in rows}
 
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()
@@ -181,10 +192,29 @@ class PostgresStore:
             "database_bytes": str(rows[0][0]),
         }
 
+    async def alias_facts(self, *, now: float) -> AliasFacts:
+        """See `Store.alias_facts`. The store need not be open."""
+        rows = await self._poll(ALIAS_FACTS, int(now * 1_000_000))
+        total, used, uses, last_us, *within = rows[0]
+        last_used_at = None if last_us is None else last_us / 1_000_000
+        ages = dict(zip(ALIAS_AGES_DAYS, within, strict=True))
+        return AliasFacts(total, used, uses, last_used_at, ages)
+
+    @property
+    def has_plain_aliases(self) -> bool:
+        """See `Store.has_plain_aliases`. What another node makes is known with the head poll."""
+        return self._writer is not None and self._has_plain_aliases
+
     @property
     def healthy(self) -> bool:
         """See `Store.healthy`."""
         return self._writer is not None and self._writer.healthy
+
+
+def _makes_plain_alias(unit: Unit[Any]) -> bool:
+    if isinstance(unit, AliasThread):
+        return legacy_kind(unit.legacy_id) is None
+    return isinstance(unit, ImportThreads | RenameThreads)
 
 
 def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:

@@ -22,8 +22,9 @@ SELECT user_key::text, user_id, head FROM users WHERE user_key = ANY($1::uuid[])
 ORDER BY user_key FOR UPDATE
 """
 _MAKE = """
-INSERT INTO users (user_key, user_id, feed)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (user_key, user_id, feed)
+INSERT INTO users (user_key, user_id, feed, imported)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[])
+AS n (user_key, user_id, feed, imported)
 ORDER BY n.user_key
 ON CONFLICT (user_key) DO UPDATE SET head = users.head
 RETURNING user_key::text, user_id, head
@@ -88,22 +89,32 @@ class Batch:
 
     # --- users ----------------------------------------------------------------------------
 
-    async def lock(self, user_ids: Collection[str], *, to_make: Collection[str]) -> None:
+    async def lock(
+        self,
+        user_ids: Collection[str],
+        *,
+        to_make: Collection[str] = (),
+        to_import: Collection[str] = (),
+    ) -> None:
         """Lock the journals of these users, and make those that are to be made; both in order.
 
         Args:
             user_ids: those who may be written to; one without a journal stays without.
-            to_make: those who get a journal now when they have none.
+            to_make: those of them who get a journal now when they have none.
+            to_import: the same, for an import of older threads.
         """
         if not user_ids:
             return
         names = {user_key(user_id): user_id for user_id in user_ids}
         self._locked(await self.all(_LOCK, list(names)), names)
-        missing = [key for key in map(user_key, to_make) if key not in self.heads]
+        wanted = {name: name in to_make for name in (*to_make, *to_import)}
+        missing = [
+            (key, name, UnifiedIdGenerator.generate_base_id("feed"), not made)
+            for name, made in wanted.items()
+            if (key := user_key(name)) not in self.heads
+        ]
         if missing:
-            feeds = [UnifiedIdGenerator.generate_base_id("feed") for _ in missing]
-            made = [names[key] for key in missing]
-            self._locked(await self.all(_MAKE, missing, made, feeds), names)
+            self._locked(await self.all(_MAKE, *map(list, zip(*missing, strict=True))), names)
 
     def _locked(self, rows: Iterable[Row], names: dict[str, str]) -> None:
         for dashed, user_id, head in rows:
@@ -178,6 +189,17 @@ class Batch:
                 self._touched[user, thread] = seq
         self.heads[user] = self._grown[user] = seq
         return events
+
+    def take_seqs(self, user: str, count: int) -> int:
+        """Take the next seqs for events that are added by `add`; the first of them."""
+        first = self.heads[user] + 1
+        self.heads[user] = self._grown[user] = first + count - 1
+        return first
+
+    def add(self, place: Place, seq: int, draft: EventDraft) -> None:
+        """Add an event at a seq that was taken; it moves no thread and is not announced."""
+        code = EVENT_CODE[draft.event_type]
+        self._rows.append((place.user, seq, place.thread, place.run, code, draft.data))
 
     async def flush(self) -> None:
         """Store what has gathered, so that statements of this transaction can read it."""

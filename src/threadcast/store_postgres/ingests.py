@@ -13,6 +13,7 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import Address, EventType, JournalEvent, ThreadData
 from ..ids import UnifiedIdGenerator
+from ..migrated_ids import migrate_legacy_thread_id
 from ..units import AliasThread, Committed, DeleteThread, Ingested, IngestEvents, Outcome
 from ..wire.external_data import ThreadState
 from ..wire.external_event import ExternalEvent
@@ -131,7 +132,7 @@ class _Work:
         legacy = not UnifiedIdGenerator.is_valid_id(named, "thread")
         if legacy and await self._batch.one(_ALIASED, self._user, named):
             raise ThreadcastError("bad_id", "thread_id: expected a new id, got one in use")
-        thread_id = _fresh_thread_id(self._user_id) if legacy else named
+        thread_id = migrate_legacy_thread_id(named, self._user_id) if legacy else named
         data = ThreadData(state.title, state.metadata or {}, created_at=state.created_at)
         await refuse_known_thread(self._batch, self._user_id, thread_id)
         thread, created = await insert_thread(self._batch, self._user_id, thread_id, data)
@@ -180,7 +181,3 @@ class _Work:
         self.events.append(appended)
         self.hints += hints
         return appended.seq
-
-
-def _fresh_thread_id(user_id: str) -> str:
-    return UnifiedIdGenerator.generate_user_context_ids(user_id, "ingest").thread_id

@@ -25,55 +25,17 @@ from ..units import (
     TakeOver,
     TakeOverRuns,
 )
+from .across_users import CLAIM, LAPSED
 from .batch import Batch
 from .connecting import Row
 from .keys import LAST_LIVE, RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
-# A queued run that has an owner is executed by another service.
-# A run is next when no older run of its thread waits and none of them is owned. All that is queued
-# in a thread is claimed in the order of sending, also when some of it is for other nodes' agents.
-# What other runs of the thread do meanwhile can only let a run be next, never keep it from that; so
-# its own row is all that must be locked.
-CLAIM = """
-WITH next AS (
-    SELECT q.user_key, q.run FROM runs AS q
-    WHERE q.status = 1 AND q.owner IS NULL AND q.agent = ANY($1::text[])
-    AND NOT EXISTS (
-        SELECT 1 FROM runs AS o
-        WHERE o.user_key = q.user_key AND o.thread = q.thread AND o.status <= 3
-        AND (o.status > 1 OR o.run < q.run)
-    )
-    ORDER BY q.queued_at, q.user_key, q.run LIMIT $2
-    FOR UPDATE OF q SKIP LOCKED
-), claimed AS (
-    UPDATE runs SET status = 2, owner = $3,
-    lease_until = clock_timestamp() + make_interval(secs => $4),
-    fence = fence + 1, attempt = attempt + 1, started_us = coalesce(started_us, $5)
-    FROM next WHERE runs.user_key = next.user_key AND runs.run = next.run
-    RETURNING runs.*
-)
-SELECT u.user_id, t.thread_id, c.run_id, c.fence, c.agent, c.attempt, e.data, c.message_seq,
-c.on_disconnect, k.state, c.cancel_reason
-FROM claimed AS c
-JOIN users AS u ON u.user_key = c.user_key
-JOIN threads AS t ON t.user_key = c.user_key AND t.thread = c.thread
-JOIN events AS e ON e.user_key = c.user_key AND e.seq = c.message_seq
-LEFT JOIN checkpoints AS k ON k.user_key = c.user_key AND k.run = c.run
-ORDER BY c.queued_at, c.user_key, c.run
-"""
 _EXTEND = """
 UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => $3)
 FROM unnest($1::uuid[], $2::int[]) AS n (user_key, run)
 WHERE runs.user_key = n.user_key AND runs.run = n.run AND runs.owner IS NOT NULL
 RETURNING runs.run_id, runs.cancel_reason
-"""
-LAPSED = """
-SELECT u.user_id, u.head, r.run
-FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
-WHERE r.owner IS NOT NULL AND r.lease_until <= clock_timestamp()
-ORDER BY r.lease_until LIMIT $1
-FOR UPDATE OF u, r SKIP LOCKED
 """
 
 

@@ -15,7 +15,7 @@ from ..events import (
     RunQueued,
     ThreadData,
 )
-from ..runs import EXTERNAL_OWNER, admit
+from ..runs import EXTERNAL_OWNER, Admission, admit
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import Place
@@ -84,7 +84,7 @@ async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     message = MessageCreated("user", unit.content, unit.client_message_id)
     draft = EventDraft.of(EventType.MESSAGE_CREATED, message)
     met = await _meet(batch, unit)
-    ahead, interrupt = _admit(unit, met)
+    ahead, admission = _admit(unit, met)
     events: list[JournalEvent] = []
     hints: list[Hint] = []
     thread = met.thread
@@ -94,13 +94,19 @@ async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
             batch, context.user_id, context.thread_id, ThreadData()
         )
         events.append(created)
-    for run in met.live if interrupt else ():
+    for run in met.live if admission.interrupt else ():
         hints += await _interrupt(batch, run, events)
     place, address, seq = await _begin_run(batch, unit, thread, draft, events)
     if ahead:
         queued = EventDraft.of(EventType.RUN_QUEUED, RunQueued(unit.agent, ahead))
         events.append(batch.append(place, address, queued))
-    accepted = MessageAccepted(address.thread_id or "", unit.context.run_id, seq, duplicate=False)
+    accepted = MessageAccepted(
+        unit.context.thread_id,
+        unit.context.run_id,
+        seq,
+        duplicate=False,
+        beyond_limit=admission.beyond_limit,
+    )
     return Committed(accepted, events, (*hints, RunsWaiting()))
 
 
@@ -143,8 +149,8 @@ async def _meet(batch: Batch, unit: SendMessage) -> _Situation:
     return _Situation(user, thread, live, user_live)
 
 
-def _admit(unit: SendMessage, met: _Situation) -> tuple[int, bool]:
-    """How many runs stay ahead, and whether the thread's live ones are interrupted.
+def _admit(unit: SendMessage, met: _Situation) -> tuple[int, Admission]:
+    """How many runs stay ahead, and what becomes of the thread's live ones.
 
     Raises:
         ThreadcastError: the message is not to be stored; nothing was written.
@@ -154,10 +160,11 @@ def _admit(unit: SendMessage, met: _Situation) -> tuple[int, bool]:
         unit.on_busy,
         user_live=met.user_live,
         user_live_max=unit.user_runs_max,
+        limit_enforced=unit.user_runs_enforced,
     )
     if not admission.interrupt:
-        return admission.position, False
-    return sum(run.executed_here for run in met.live), True
+        return admission.position, admission
+    return sum(run.executed_here for run in met.live), admission
 
 
 async def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -> list[Hint]:

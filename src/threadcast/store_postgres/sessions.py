@@ -177,7 +177,10 @@ def _thread(row: Row) -> ThreadRow:
 def _message(event: JournalEvent) -> Message:
     role: Literal["user", "assistant"]
     if event.event_type is EventType.MESSAGE_CREATED:
-        role, content = "user", _decode_message(event.data).content
+        said = _decode_message(event.data)
+        role, content, created_at = "user", said.content, said.created_at
     else:
-        role, content = "assistant", _decode_answer(event.data).content
-    return Message(role, content, event.address.run_id or "", float(event.stamp))
+        answer = _decode_answer(event.data)
+        role, content, created_at = "assistant", answer.content, answer.created_at
+    timestamp = created_at if isinstance(created_at, float) else float(event.stamp)
+    return Message(role, content, event.address.run_id or "", timestamp)

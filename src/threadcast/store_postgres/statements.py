@@ -1,7 +1,4 @@
-"""The statements of sessions. Every one names its user by `$1`, the user's key.
-
-The only one that names several users is the head poll; it is last.
-"""
+"""The statements of sessions. Every one names its user by `$1`, the user's key."""
 
 from __future__ import annotations
 
@@ -88,6 +85,3 @@ ORDER BY m.seq DESC LIMIT $3
 """  # noqa: S608 - joined from constants of this module only
 
 TOKEN_REVOKED = "SELECT 1 FROM revoked_tokens WHERE user_key = $1 AND token_id = $2"  # noqa: S105
-
-# The head poll: the users that are attached here, by their keys.
-HEADS = "SELECT user_id, head FROM users WHERE user_key = ANY($1::uuid[])"

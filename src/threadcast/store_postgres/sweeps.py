@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from ..events import EVENT_CODE, EventType
 from ..units import Committed, Outcome, Sweep
+from .across_users import FORGET, TO_COMPACT, TO_PURGE, TO_TRIM
 from .batch import Batch
 from .keys import THREAD_PURGED
 
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]
 _DELETED = EVENT_CODE[EventType.THREAD_DELETED]
 
-TO_COMPACT = """
-SELECT user_key, run, message_seq, ended_seq FROM runs
-WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
-ORDER BY ended_us LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
 _COMPACT = """
 DELETE FROM events WHERE user_key = $1 AND seq IN (
     SELECT seq FROM events
@@ -28,10 +24,6 @@ DELETE FROM events WHERE user_key = $1 AND seq IN (
 """
 _COMPACTED = "UPDATE runs SET compacted = true WHERE user_key = $1 AND run = $2"
 
-TO_TRIM = """
-SELECT user_key, trimmed FROM users WHERE trim_us < $1
-ORDER BY trim_us LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
 # How many of the journal's next events are old, up to which seq, and when the first that is not was
 # committed. It stops before the first event of a run that has not ended, because a node may begin
 # it again, and looks at the journal anew when more is old; what another service executes is never
@@ -55,10 +47,6 @@ _TRIMMED = """
 UPDATE users SET trimmed = greatest(trimmed, $2), trim_us = $3 WHERE user_key = $1
 """
 
-TO_PURGE = """
-SELECT user_key, thread, first_seq FROM threads WHERE state = 1 AND updated_us < $1
-ORDER BY updated_us LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
 _PURGE_EVENTS = """
 WITH gone AS (
     DELETE FROM events WHERE user_key = $1 AND seq IN (
@@ -80,13 +68,6 @@ _PURGE_RUN_ALIASES = f"DELETE FROM run_aliases WHERE user_key = $1 AND run IN {_
 _PURGE_ALL = (_PURGE_INPUTS, _PURGE_STATES, _PURGE_ALIASES, _PURGE_RUN_ALIASES)
 _PURGED = """
 UPDATE threads SET state = $3, title = NULL, metadata = '{}' WHERE user_key = $1 AND thread = $2
-"""
-
-FORGET = """
-DELETE FROM revoked_tokens AS r USING (
-    SELECT user_key, token_id FROM revoked_tokens WHERE expires_at < $1
-    LIMIT $2 FOR UPDATE SKIP LOCKED
-) AS old WHERE r.user_key = old.user_key AND r.token_id = old.token_id
 """
 
 

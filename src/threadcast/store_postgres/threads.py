@@ -18,6 +18,7 @@ from ..events import (
     ThreadDeleted,
     encode_json,
 )
+from ..legacy_ids import legacy_kind
 from ..units import (
     AliasThread,
     Committed,
@@ -46,7 +47,8 @@ _UPDATE = "UPDATE threads SET title = $3, metadata = $4 WHERE user_key = $1 AND 
 _SET_STATE = "UPDATE threads SET state = $3 WHERE user_key = $1 AND thread = $2"
 _ALIASED = "SELECT thread FROM thread_aliases WHERE user_key = $1 AND legacy_id = $2"
 _ALIAS = """
-INSERT INTO thread_aliases (user_key, legacy_id, thread) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO thread_aliases (user_key, legacy_id, thread, known) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
 """
 
 
@@ -160,5 +162,6 @@ async def alias_thread(batch: Batch, unit: AliasThread) -> Outcome:
     row = await batch.one(_ALIASED, user, unit.legacy_id)
     if row is not None and row[0] != record.thread:
         return Rejected(ThreadcastError("bad_id", "the legacy id already names another thread"))
-    await batch.run(_ALIAS, user, unit.legacy_id, record.thread)
+    known = legacy_kind(unit.legacy_id) is not None
+    await batch.run(_ALIAS, user, unit.legacy_id, record.thread, known)
     return Committed(None)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ThreadcastError
 from ..events import EventType
+from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -38,9 +40,11 @@ from .appends import append_to_run
 from .batch import Batch
 from .connecting import Connection
 from .faults import UNIT_FAULTS
+from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
 from .leases import claim_runs, renew_leases, take_over_runs
+from .migrations import count_alias_uses, rename_threads, undo_migration
 from .runs import answer_input, cancel_run
 from .sends import send_message
 from .sweeps import sweep
@@ -53,18 +57,22 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     AppendToRun: append_to_run,
     CancelRun: cancel_run,
     ClaimRuns: claim_runs,
+    CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    ImportThreads: import_threads,
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
+    RenameThreads: rename_threads,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
     Sweep: sweep,
     TakeOverRuns: take_over_runs,
+    UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep)
+_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, UndoMigration)
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +112,8 @@ async def apply_each(
     Raises:
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
     """
-    users, _, _ = _named(unit for unit in units if not _is_at_fault(unit))
-    await Batch(connection, now=now).lock(users, to_make=())
+    named = _named(unit for unit in units if not _is_at_fault(unit))
+    await Batch(connection, now=now).lock(named.users)
     outcomes = {
         place: await _apply_alone(connection, unit, now=now) for place, unit in _in_order(units)
     }
@@ -120,37 +128,47 @@ def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
 
 async def _lock(batch: Batch, units: Sequence[Unit[Any]]) -> None:
     """Lock the users of these units in order, and read the fences of all leases."""
-    users, to_make, leases = _named(units)
-    await batch.lock(users, to_make=sorted(to_make))
-    await batch.load_words(leases)
+    named = _named(units)
+    await batch.lock(named.users, to_make=named.to_make, to_import=named.to_import)
+    await batch.load_words(named.leases)
 
 
-def _named(units: Iterable[Unit[Any]]) -> tuple[set[str], set[str], list[Lease]]:
-    """The users that units name, those of them who get a journal, and the leases."""
-    users: set[str] = set()
-    to_make: set[str] = set()
-    leases: list[Lease] = []
+@dataclass(slots=True)
+class _Named:
+    """What units name: users, those of them who get a journal, and leases."""
+
+    users: set[str] = field(default_factory=set)
+    to_make: set[str] = field(default_factory=set)
+    to_import: set[str] = field(default_factory=set)
+    leases: list[Lease] = field(default_factory=list)
+
+
+def _named(units: Iterable[Unit[Any]]) -> _Named:
+    named = _Named()
     for unit in units:
         match unit:
             case AppendToRun():
-                leases.append(unit.lease)
+                named.leases.append(unit.lease)
             case RenewLeases():
-                leases += unit.leases
-            case ClaimRuns() | TakeOverRuns() | Sweep():
-                pass
-            case _:
+                named.leases += unit.leases
+            case ImportThreads():
+                named.to_import.update(thread.context.user_id for thread in unit.threads)
+            case CountAliasUses():
+                named.users.update(use.context.user_id for use in unit.uses)
+            case _ if not isinstance(unit, _ACROSS_USERS):
                 user_id = unit.context.user_id  # type: ignore[attr-defined] # the rest has one
-                users.add(user_id)
+                named.users.add(user_id)
                 if _makes_journal(unit):
-                    to_make.add(user_id)
-    users.update(lease.address.user_id for lease in leases)
-    return users, to_make, leases
+                    named.to_make.add(user_id)
+    named.users |= named.to_import
+    named.users.update(lease.address.user_id for lease in named.leases)
+    return named
 
 
 def _is_at_fault(unit: Unit[Any]) -> bool:
     """Whether the unit cannot even say whose it is."""
     try:
-        for user_id in _named([unit])[0]:
+        for user_id in _named([unit]).users:
             user_key(user_id)
     except UNIT_FAULTS:
         return True

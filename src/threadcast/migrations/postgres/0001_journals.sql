@@ -4,6 +4,7 @@
 -- users, threads and runs are never deleted, so a number never changes meaning.
 
 -- threads, runs: the last numbers given. trim_us: before this time nothing of the journal is old.
+-- imported: whether an import of older threads made the user.
 CREATE TABLE users (
     user_key uuid NOT NULL,
     head bigint NOT NULL DEFAULT 0,
@@ -12,6 +13,7 @@ CREATE TABLE users (
     revoked_before double precision NOT NULL DEFAULT 0,
     threads integer NOT NULL DEFAULT 0,
     runs integer NOT NULL DEFAULT 0,
+    imported boolean NOT NULL DEFAULT false,
     user_id text NOT NULL,
     feed text NOT NULL,
     PRIMARY KEY (user_key)
@@ -19,12 +21,14 @@ CREATE TABLE users (
 CREATE INDEX users_to_trim ON users (trim_us) WHERE trim_us IS NOT NULL;
 
 -- state: 0 there, 1 deleted, 2 deleted and purged. Deltas do not move last_seq and updated_us.
+-- ordinal: for walking through the threads of all users, when older ids are migrated.
 CREATE TABLE threads (
     user_key uuid NOT NULL,
     first_seq bigint NOT NULL,
     last_seq bigint NOT NULL,
     created_us bigint NOT NULL,
     updated_us bigint NOT NULL,
+    ordinal bigint GENERATED ALWAYS AS IDENTITY,
     thread integer NOT NULL,
     state smallint NOT NULL DEFAULT 0,
     thread_id text NOT NULL,
@@ -35,14 +39,35 @@ CREATE TABLE threads (
 );
 CREATE INDEX threads_by_last_seq ON threads (user_key, last_seq) WHERE state = 0;
 CREATE INDEX threads_to_purge ON threads (updated_us) WHERE state = 1;
+CREATE INDEX threads_by_ordinal ON threads (ordinal);
 
--- Ids that older systems gave to threads.
+-- Ids that older systems gave to threads. known: whether the id has a shape that the program can name;
+-- others are looked for only where there are any.
 CREATE TABLE thread_aliases (
     user_key uuid NOT NULL,
+    uses bigint NOT NULL DEFAULT 0,
+    last_used_us bigint,
     thread integer NOT NULL,
+    known boolean NOT NULL DEFAULT true,
     legacy_id text NOT NULL,
     PRIMARY KEY (user_key, legacy_id)
 );
+CREATE INDEX thread_aliases_of_no_known_shape ON thread_aliases (known) WHERE NOT known;
+
+-- What a migration of older ids made. origin: 1 renamed in place, 2 imported. last_seq is the thread's
+-- when its migration was done; one that has another now has changed since.
+CREATE TABLE migrated_threads (
+    user_key uuid NOT NULL,
+    ordinal bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    thread integer NOT NULL,
+    first_run integer,
+    last_run integer,
+    origin smallint NOT NULL,
+    legacy_id text,
+    PRIMARY KEY (user_key, thread)
+);
+CREATE INDEX migrated_threads_by_ordinal ON migrated_threads (ordinal);
 
 -- status: 1 queued, 2 running, 3 waiting, 4 completed, 5 failed, 6 cancelled.
 -- owner is set while a run is running or waiting, and only then; a run with the owner 'external' is
@@ -161,8 +186,8 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'users', 'threads', 'thread_aliases', 'runs', 'run_aliases', 'events', 'messages', 'sends',
-        'ingests', 'inputs', 'checkpoints', 'revoked_tokens'
+        'users', 'threads', 'thread_aliases', 'migrated_threads', 'runs', 'run_aliases', 'events',
+        'messages', 'sends', 'ingests', 'inputs', 'checkpoints', 'revoked_tokens'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);

@@ -1,0 +1,108 @@
+"""Every statement that looks across users, in one place, each with its reason.
+
+All other statements name their users by key. On a database that is distributed by user, these are
+asked of every part; each goes over an index that holds only what there is to do.
+"""
+
+from __future__ import annotations
+
+ALIAS_AGES_DAYS = (1, 7, 30, 90)
+
+# A node claims whatever waits longest, whoever sent it.
+#
+# A queued run that has an owner is executed by another service.
+# A run is next when no older run of its thread waits and none of them is owned. All that is queued
+# in a thread is claimed in the order of sending, also when some of it is for other nodes' agents.
+# What other runs of the thread do meanwhile can only let a run be next, never keep it from that; so
+# its own row is all that must be locked.
+CLAIM = """
+WITH next AS (
+    SELECT q.user_key, q.run FROM runs AS q
+    WHERE q.status = 1 AND q.owner IS NULL AND q.agent = ANY($1::text[])
+    AND NOT EXISTS (
+        SELECT 1 FROM runs AS o
+        WHERE o.user_key = q.user_key AND o.thread = q.thread AND o.status <= 3
+        AND (o.status > 1 OR o.run < q.run)
+    )
+    ORDER BY q.queued_at, q.user_key, q.run LIMIT $2
+    FOR UPDATE OF q SKIP LOCKED
+), claimed AS (
+    UPDATE runs SET status = 2, owner = $3,
+    lease_until = clock_timestamp() + make_interval(secs => $4),
+    fence = fence + 1, attempt = attempt + 1, started_us = coalesce(started_us, $5)
+    FROM next WHERE runs.user_key = next.user_key AND runs.run = next.run
+    RETURNING runs.*
+)
+SELECT u.user_id, t.thread_id, c.run_id, c.fence, c.agent, c.attempt, e.data, c.message_seq,
+c.on_disconnect, k.state, c.cancel_reason
+FROM claimed AS c
+JOIN users AS u ON u.user_key = c.user_key
+JOIN threads AS t ON t.user_key = c.user_key AND t.thread = c.thread
+JOIN events AS e ON e.user_key = c.user_key AND e.seq = c.message_seq
+LEFT JOIN checkpoints AS k ON k.user_key = c.user_key AND k.run = c.run
+ORDER BY c.queued_at, c.user_key, c.run
+"""
+
+# A node takes over whatever has lapsed, whoever's it is. The user's row is locked with the run's:
+# nobody can be appending under the old fence meanwhile.
+LAPSED = """
+SELECT u.user_id, u.head, r.run
+FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
+WHERE r.owner IS NOT NULL AND r.lease_until <= clock_timestamp()
+ORDER BY r.lease_until LIMIT $1
+FOR UPDATE OF u, r SKIP LOCKED
+"""
+
+# Sweeps find what is old, whoever's it is, and then work on one user at a time.
+TO_COMPACT = """
+SELECT user_key, run, message_seq, ended_seq FROM runs
+WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
+ORDER BY ended_us LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+TO_TRIM = """
+SELECT user_key, trimmed FROM users WHERE trim_us < $1
+ORDER BY trim_us LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+TO_PURGE = """
+SELECT user_key, thread, first_seq FROM threads WHERE state = 1 AND updated_us < $1
+ORDER BY updated_us LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+FORGET = """
+DELETE FROM revoked_tokens AS r USING (
+    SELECT user_key, token_id FROM revoked_tokens WHERE expires_at < $1
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+) AS old WHERE r.user_key = old.user_key AND r.token_id = old.token_id
+"""
+
+# The head poll: one query for all users that are attached to a node. It also says whether there are
+# older ids of no known shape, because another node may have made the first one.
+HEADS = """
+SELECT user_id, head, (SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known))
+FROM users WHERE user_key = ANY($1::uuid[])
+"""
+PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
+
+# A migration of older ids walks through all threads, once, while no server is at work.
+TO_RENAME = """
+SELECT t.ordinal, t.thread, u.user_id, t.thread_id, t.state, t.last_seq
+FROM threads AS t JOIN users AS u ON u.user_key = t.user_key
+WHERE t.ordinal > $1 ORDER BY t.ordinal LIMIT $2
+"""
+MIGRATED = """
+SELECT m.ordinal, m.thread, m.origin, m.legacy_id, m.last_seq, m.first_run, m.last_run,
+u.user_id, t.thread_id, t.state, t.first_seq, t.last_seq
+FROM migrated_threads AS m
+JOIN threads AS t ON t.user_key = m.user_key AND t.thread = m.thread
+JOIN users AS u ON u.user_key = m.user_key
+WHERE m.ordinal > $1 ORDER BY m.ordinal LIMIT $2
+"""
+
+# An operator asks how much older ids are still needed. $1: now, in microseconds.
+_USED_WITHIN = "".join(
+    f", count(*) FILTER (WHERE last_used_us >= $1 - {days * 86_400_000_000}::bigint)"
+    for days in ALIAS_AGES_DAYS
+)
+ALIAS_FACTS = f"""
+SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0)::bigint,
+max(last_used_us){_USED_WITHIN} FROM thread_aliases
+"""  # noqa: S608 - joined from constants of this module only
