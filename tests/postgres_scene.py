@@ -1,0 +1,69 @@
+"""What tests of the shared store need: a schema on a real server, stores on it, SQL beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from database_proxy import DatabaseProxy, proxied
+from postgres_server import PostgresServer
+from store_scene import NOW, Scene
+from threadcast.clock import Clock
+from threadcast.store_postgres import PostgresStore
+from threadcast.testing.clock import ManualClock
+
+
+class PostgresScene:
+    """One schema of a server, and the stores that are open on it.
+
+    Args:
+        server: runs.
+        url: the schema, for the role that row-level security holds.
+        proxy: what `lossy` stores connect through.
+    """
+
+    def __init__(self, server: PostgresServer, url: str, proxy: DatabaseProxy) -> None:
+        self.server = server
+        self.url = url
+        self.proxy = proxy
+        self.schema = url.rpartition("=")[2]
+        self._open: list[PostgresStore] = []
+
+    async def store(
+        self, *, lossy: bool = False, clock: Clock | None = None, **settings: Any
+    ) -> PostgresStore:
+        """Another node's store, open; with `lossy` its connections go through the proxy."""
+        url = self.proxy.through(self.url) if lossy else self.url
+        store = PostgresStore(url, clock=clock or ManualClock(NOW), **settings)
+        await store.open()
+        self._open.append(store)
+        return store
+
+    async def node(self, **settings: Any) -> Scene:
+        """The same, with short ways to use it."""
+        return Scene(await self.store(**settings))
+
+    async def run(self, sql: str, *arguments: Any) -> list[Any]:
+        """Run SQL as the superuser, in this schema."""
+        return await self.server.run(sql, *arguments, search_path=self.schema)
+
+    async def pass_time(self, seconds: float) -> None:
+        """The database's clock cannot be moved; that all leases end earlier is the same."""
+        await self.run(f"UPDATE runs SET lease_until = lease_until - interval '{seconds} s'")
+
+    async def close(self) -> None:
+        """Close every store."""
+        while self._open:
+            await self._open.pop().close()
+
+
+@asynccontextmanager
+async def postgres_scene(server: PostgresServer) -> AsyncIterator[PostgresScene]:
+    """A schema of its own; what was opened on it is closed after the block."""
+    async with proxied(server.port) as proxy:
+        scene = PostgresScene(server, await server.new_schema(), proxy)
+        try:
+            yield scene
+        finally:
+            await scene.close()
