@@ -22,6 +22,7 @@ from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import TERMINAL_EVENTS
 from threadcast.ids import UnifiedIdGenerator
+from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.checker import Anomaly, check
 from threadcast.testing.history import (
@@ -65,7 +66,10 @@ class History:
 
     async def add_journals(self, database: Path, users: list[str]) -> None:
         """Record what the journals hold; no server may have the database open."""
-        store = SqliteStore(database, clock=SystemClock(), create=False)
+        await self.add_journals_of(SqliteStore(database, clock=SystemClock(), create=False), users)
+
+    async def add_journals_of(self, store: Store, users: list[str]) -> None:
+        """Record what the journals of this store hold; it is opened and closed here."""
         await store.open()
         try:
             for user in users:
@@ -73,7 +77,7 @@ class History:
         finally:
             await store.close()
 
-    async def _add_journal(self, store: SqliteStore, user: str) -> None:
+    async def _add_journal(self, store: Store, user: str) -> None:
         session = store.session(UserExecutionContext.create(user, "check"))
         try:
             after = 0
@@ -117,6 +121,7 @@ class HistoryClient:
         in_flight_max: how many of them may be unanswered at once; with 0 it only reads.
         agent: who answers.
         content: of each message.
+        leaves_when_refused: whether it connects anew when a message may be sent again later.
 
     Attributes:
         position: the seq up to which it has everything.
@@ -135,6 +140,7 @@ class HistoryClient:
         in_flight_max: int = 0,
         agent: str = "quick",
         content: str = "hello",
+        leaves_when_refused: bool = False,
     ) -> None:
         self.user = user
         self.position = 0
@@ -146,6 +152,7 @@ class HistoryClient:
         self._reader = reader
         self._agent = agent
         self._content = content
+        self._leaves_when_refused = leaves_when_refused
         self._in_flight_max = in_flight_max
         self._feed: str | None = None
         self._at: float | None = None
@@ -204,6 +211,9 @@ class HistoryClient:
 
     async def _attach(self, socket: ClientConnection) -> None:
         ready = json.loads(str(await socket.recv()).split("\n", 1)[0])
+        if ready["event_type"] == "connection_closing":
+            self.farewells.append(ready["data"])
+            raise EOFError(ready["data"]["reason"])
         assert ready["event_type"] == "connection_ready", ready
         self.connections += 1
         self._may_send = True
@@ -232,6 +242,8 @@ class HistoryClient:
         elif kind in ("command_accepted", "command_rejected") and data["id"] in self._asked:
             self._answered(self._asked.pop(data["id"]), data)
             await self._send_next(socket)
+            if self._leaves_when_refused and not self._may_send:
+                await socket.close()
 
     def _receive(self, event: dict[str, Any]) -> None:
         seq = event["seq"]

@@ -46,6 +46,7 @@ class ServerProcess:
     Args:
         folder: where the database and the log are; must exist.
         agents: `module:name` of the agents; modules of `tests` can be named.
+        database_url: another database than the file in the folder.
         settings: further settings, as THREADCAST_... variables without that prefix. With a
             public key or a key set, those are what tokens are verified by, else `SECRET`.
 
@@ -55,8 +56,11 @@ class ServerProcess:
         database: its file.
     """
 
-    def __init__(self, folder: Path, *, agents: str, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, agents: str, database_url: str | None = None, **settings: str
+    ) -> None:
         self.database = folder / "journal.db"
+        self._database_url = database_url or f"sqlite:///{self.database}"
         self.port: int = 0
         self.pid = 0
         self.log = folder / "log"
@@ -114,7 +118,7 @@ class ServerProcess:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def _arguments(self) -> list[str]:
-        return ["serve", "--port", str(self.port), "--database", f"sqlite:///{self.database}"]
+        return ["serve", "--port", str(self.port), "--database", self._database_url]
 
     async def _execute(self, *arguments: str) -> asyncio.subprocess.Process:
         with self.log.open("ab") as log:

@@ -32,6 +32,10 @@ async def warm(node: Scene) -> None:
     await node.committed(OpenJournal(context_of(USER)))
 
 
+def is_healthy(node: Scene) -> bool:
+    return node.store.healthy
+
+
 async def send_once_more(node: Scene, key: str) -> bool:
     """Send the same again, as a client does after no answer; whether it had been stored."""
     return (await node.send(context_of(USER), key=key, user_runs_max=1_000)).duplicate
@@ -54,7 +58,7 @@ async def test_d11_a_connection_lost_at_any_statement(
         held.decide(verdict)
         with pytest.raises(ThreadcastError) as refused:
             await node.send(context_of(USER), key=f"k{number}", user_runs_max=1_000)
-        assert not node.store.healthy
+        assert not is_healthy(node)
         stored = await messages_of(truth) - number + 1
         if b"COMMIT" in held.piece:
             assert isinstance(refused.value, OutcomeUnknown)
@@ -63,7 +67,7 @@ async def test_d11_a_connection_lost_at_any_statement(
             assert refused.value.code == "unavailable", held.piece
             assert not stored
         assert await send_once_more(node, f"k{number}") == bool(stored)
-        assert node.store.healthy
+        assert is_healthy(node)
         assert await messages_of(truth) == number
         if b"COMMIT" in held.piece:
             break

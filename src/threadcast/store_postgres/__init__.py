@@ -25,7 +25,7 @@ from .connecting import Connection, Row, Target, connect
 from .examination import facts_of, looking, problems_of
 from .keys import user_key
 from .pool import ReaderPool
-from .schema import migrate
+from .schema import load_migrations, migrate, refuse_older
 from .sessions import PostgresSession
 from .writer import Writer
 
@@ -87,13 +87,9 @@ class PostgresStore:
             ThreadcastError: `unavailable`, it cannot be reached now.
         """
         async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
-            if 0 < look.version < look.newest and not self._migrate_older:
-                raise ConfigurationError(
-                    f"{self.name}: database is version {look.version}, this program needs "
-                    f"{look.newest}: run threadcast migrate, or set database_migrate = true",
-                    keys=("database_url",),
-                )
-            await migrate(look.connection, self._target)
+            if not self._migrate_older:
+                refuse_older(self._target, version=look.version, newest=look.newest)
+            await migrate(look.connection, self._target, load_migrations())
         self._has_plain_aliases = (await self._poll(PLAIN_ALIAS))[0][0]
         self._schema = look.newest
         self._condition = look.condition
@@ -115,7 +111,7 @@ class PostgresStore:
             ConfigurationError, ThreadcastError: see `open`.
         """
         async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
-            await migrate(look.connection, self._target)
+            await migrate(look.connection, self._target, load_migrations())
             return look.version, look.newest
 
     async def examine(self) -> tuple[dict[str, str], list[str]]:

@@ -22,7 +22,9 @@ extract(epoch FROM clock_timestamp())::float8
 """
 
 
-class _Settings(NamedTuple):
+class Settings(NamedTuple):
+    """What was found, as PostgreSQL says it; `now` is its clock, seconds since the epoch."""
+
     version_number: int
     version: str
     fsync: str
@@ -61,9 +63,9 @@ async def condition_of(connection: Connection, target: Target, clock: Clock) -> 
     """
     await connection.fetch(_CONDITION)  # the first time is slower than the way is long
     started, at = clock.monotonic(), clock.now()
-    found = _Settings(*(await connection.fetch(_CONDITION))[0])
+    found = Settings(*(await connection.fetch(_CONDITION))[0])
     round_trip_s = clock.monotonic() - started
-    _refuse_unusable(found, target)
+    refuse_unusable(found, target)
     skew_s = found.now - at - round_trip_s / 2
     held = found.synchronous_commit
     return Condition(
@@ -75,7 +77,12 @@ async def condition_of(connection: Connection, target: Target, clock: Clock) -> 
     )
 
 
-def _refuse_unusable(found: _Settings, target: Target) -> None:
+def refuse_unusable(found: Settings, target: Target) -> None:
+    """Refuse a server on which what was answered could be lost.
+
+    Raises:
+        ConfigurationError: with what to change.
+    """
     problem = None
     if found.version_number < _OLDEST * 10_000:
         problem = f"PostgreSQL is version {found.version}, expected {_OLDEST} or later: upgrade it"
@@ -89,7 +96,7 @@ def _refuse_unusable(found: _Settings, target: Target) -> None:
         raise ConfigurationError(f"{target.name}: {problem}", keys=_KEYS)
 
 
-def _warnings(found: _Settings, skew_s: float) -> list[str]:
+def _warnings(found: Settings, skew_s: float) -> list[str]:
     warnings = []
     if found.synchronous_commit not in _WAITS_FOR_DISK:
         warnings.append(

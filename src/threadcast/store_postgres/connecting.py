@@ -94,7 +94,7 @@ async def connect(target: Target, *, timeout_s: float) -> Connection:
             return cast("Connection", connection)
     except _REFUSALS as error:
         raise ConfigurationError(
-            f"cannot use the database {target.name}: {_reason(target, error)}", keys=_KEYS
+            f"cannot use the database {target.name}: {reason(target, error)}", keys=_KEYS
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise ThreadcastError(
@@ -115,8 +115,8 @@ _REFUSALS = (
 )
 
 
-def _reason(target: Target, error: BaseException) -> str:
-    """Why it will never work, with what to change."""
+def reason(target: Target, error: BaseException) -> str:
+    """Why it will never work, with what to change; never a password."""
     match error:
         case asyncpg.InvalidPasswordError():
             return (

@@ -8,6 +8,7 @@ between. This module never repairs and never deletes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -104,7 +105,23 @@ async def _check_place(connection: Connection, target: Target) -> None:
         )
 
 
-async def migrate(connection: Connection, target: Target) -> int:
+def refuse_older(target: Target, *, version: int, newest: int) -> None:
+    """Refuse a schema that has to be migrated first; an empty database is none.
+
+    Other nodes may be at work on it, so a person says when.
+
+    Raises:
+        ConfigurationError: with the command to run.
+    """
+    if 0 < version < newest:
+        raise ConfigurationError(
+            f"{target.name}: database is version {version}, this program needs {newest}: "
+            "run threadcast migrate, or set database_migrate = true",
+            keys=_KEYS,
+        )
+
+
+async def migrate(connection: Connection, target: Target, migrations: Sequence[Migration]) -> int:
     """Bring the database to the newest version, each step in one transaction; the version it had.
 
     Any number of programs may do this at once: each step is done by one of them.
@@ -113,7 +130,6 @@ async def migrate(connection: Connection, target: Target) -> int:
         ConfigurationError: see `version_of`.
         asyncpg.PostgresError: a step failed; the database has the version before it.
     """
-    migrations = load_migrations()
     newest = migrations[-1].version
     had = await version_of(connection, target, newest=newest)
     if had == newest:

@@ -1,0 +1,192 @@
+"""Several nodes on one PostgreSQL database: one order, one owner, whoever is slow or wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from database_proxy import Verdict
+from postgres_scene import PostgresScene, postgres_scene
+from postgres_server import NEWEST, PostgresServers
+from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message, started
+from threadcast.testing.clock import ManualClock
+from threadcast.units import AppendToRun, Committed, CreateThread, RenewLeases, Sweep
+
+HOUR_S = 3_600.0
+
+
+@pytest.fixture
+async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
+    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
+        yield scene
+
+
+async def test_journals_that_two_nodes_write_have_one_order(database: PostgresScene) -> None:
+    nodes = [await database.node() for _ in range(3)]
+    users = [f"user-{number}" for number in range(6)]
+
+    async def write(node: Scene, number: int) -> None:
+        for turn in range(10):
+            outcomes = await node.outcomes(
+                *(CreateThread(context_of(user), f"{number}-{turn}", {}) for user in users)
+            )
+            assert all(isinstance(outcome, Committed) for outcome in outcomes)
+
+    await asyncio.gather(*(write(node, number) for number, node in enumerate(nodes)))
+    for user in users:
+        assert [event.seq for event in await nodes[0].journal(user)] == list(range(1, 31))
+
+
+async def test_users_made_by_two_nodes_at_once_are_made_once(database: PostgresScene) -> None:
+    nodes = [await database.node() for _ in range(3)]
+    for turn in range(5):
+        users = [f"{turn}-{number}" for number in range(10)]
+        units = [[message(context_of(user), key=f"k{n}") for user in users] for n in range(3)]
+        found = await asyncio.gather(
+            *(node.outcomes(*mine) for node, mine in zip(nodes, units, strict=True))
+        )
+        assert all(isinstance(outcome, Committed) for one in found for outcome in one)
+        assert await nodes[0].store.heads(users) == dict.fromkeys(users, 6)
+
+
+async def test_who_sees_a_seq_can_read_all_before_it(database: PostgresScene) -> None:
+    slow, quick = await database.node(lossy=True), await database.node()
+    await quick.thread("ann")
+    await slow.thread("bob")
+    held = database.proxy.hold(b"COMMIT")
+    first = asyncio.create_task(slow.thread("ann"))
+    await held.reached.wait()
+    second = asyncio.create_task(quick.thread("ann"))
+    other = await quick_reader(database)
+    for _ in range(5):
+        assert [event.seq for event in await other.journal("ann")] == [1]
+    assert not second.done()
+    held.decide(Verdict.PASS)
+    await asyncio.gather(first, second)
+    assert [event.seq for event in await other.journal("ann")] == [1, 2, 3]
+
+
+async def quick_reader(database: PostgresScene) -> Scene:
+    return await database.node()
+
+
+async def test_the_same_key_at_two_nodes_is_one_message(database: PostgresScene) -> None:
+    nodes = [await database.node() for _ in range(3)]
+    for turn in range(10):
+        sent = await asyncio.gather(
+            *(node.send(context_of("ann"), key=f"k{turn}", user_runs_max=100) for node in nodes)
+        )
+        assert sorted(one.duplicate for one in sent) == [False, True, True]
+        assert len({(one.run_id, one.seq) for one in sent}) == 1
+
+
+async def test_a_run_is_claimed_by_one_node(database: PostgresScene) -> None:
+    nodes = [await database.node() for _ in range(3)]
+    for user in range(30):
+        await nodes[0].send(context_of(f"user-{user}"))
+    claimed: list[str] = []
+    while len(claimed) < 30:
+        for runs in await asyncio.gather(*(node.claim(4) for node in nodes)):
+            claimed += [run.lease.run_id for run in runs]
+    assert len(set(claimed)) == 30
+
+
+async def test_opening_a_store_ends_no_lease(database: PostgresScene) -> None:
+    node = await database.node()
+    claimed = await node.running("ann")
+    await node.store.close()
+    other = await database.node()
+    assert not (await other.take_over()).requeued
+    await other.committed(AppendToRun(claimed.lease, [delta("still its own")]))
+
+
+async def test_what_was_checked_is_stored_before_its_run_can_be_taken(
+    database: PostgresScene,
+) -> None:
+    """A node stops between its look at the fence and its commit: nobody takes over meanwhile."""
+    slow, other = await database.node(lossy=True, timeout_s=30.0), await database.node()
+    claimed = await slow.running("ann")
+    await database.pass_time(LEASE_S + 1)
+    held = database.proxy.hold(b"INSERT INTO events")
+    append = asyncio.create_task(slow.outcomes(AppendToRun(claimed.lease, [delta("x")])))
+    await held.reached.wait()
+    assert not (await other.take_over()).requeued
+    held.decide(Verdict.PASS)
+    assert isinstance((await append)[0], Committed)
+    assert list((await other.take_over()).requeued) == [claimed.lease.run_id]
+    assert await slow.refused(AppendToRun(claimed.lease, [delta("y")])) == "fenced"
+
+
+async def test_a_node_that_stops_in_a_transaction_holds_nobody_up_for_long(
+    database: PostgresScene,
+) -> None:
+    slow = await database.node(lossy=True, timeout_s=1.0)
+    other = await database.node(timeout_s=10.0)
+    await slow.thread("ann")
+    held = database.proxy.hold(b"INSERT INTO events")
+    stopped = asyncio.create_task(slow.outcomes(CreateThread(context_of("ann"), None, {})))
+    await held.reached.wait()
+    assert (await other.send(context_of("ann"))).seq == 3
+    with pytest.raises(Exception, match="unavailable"):
+        await stopped
+    held.decide(Verdict.CUT)
+
+
+@pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
+async def test_d13_the_clocks_of_nodes_do_not_matter_to_leases(
+    database: PostgresScene, ahead_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = await database.node()
+    wrong = await database.node(clock=ManualClock(NOW + ahead_s))
+    wrong.now += ahead_s
+    held = await node.running("ann")
+    theirs = await wrong.running("bob")
+    for one in (node, wrong):
+        assert not (await one.take_over()).requeued
+    await node.committed(RenewLeases(LEASE_S, [theirs.lease]))
+    await wrong.committed(AppendToRun(held.lease, [delta("x")]))
+    await database.pass_time(LEASE_S + 1)
+    taken = await wrong.take_over()
+    assert set(taken.requeued) == {held.lease.run_id, theirs.lease.run_id}
+    assert "the database's clock is" in caplog.text
+
+
+async def test_nodes_sweep_at_once(database: PostgresScene) -> None:
+    nodes = [await database.node() for _ in range(3)]
+    for user in range(10):
+        claimed = await nodes[0].running(f"user-{user}")
+        await nodes[0].committed(
+            AppendToRun(claimed.lease, [*(delta("x") for _ in range(10)), completed()])
+        )
+    for what in ("compact", "trim"):
+        for _ in range(60):
+            done = await asyncio.gather(*(node.result(Sweep(what, NOW + 1, 20)) for node in nodes))
+            if not any(done):
+                break
+        assert not any(done)
+    for user in range(10):
+        assert await nodes[0].journal(f"user-{user}") == []
+        assert (await nodes[0].send(context_of(f"user-{user}"))).duplicate
+
+
+async def test_appends_under_an_old_fence_never_follow_the_new_owners(
+    database: PostgresScene,
+) -> None:
+    """Two nodes append to one run while a third takes it over, again and again."""
+    nodes = [await database.node() for _ in range(3)]
+    await nodes[0].send(context_of("ann"))
+    (claimed,) = await nodes[0].claim()
+    for turn in range(10):
+        old = claimed.lease
+        await database.pass_time(LEASE_S + 1)
+        append = [AppendToRun(old, [delta(f"{turn} old")]) for _ in range(4)]
+        late = asyncio.gather(*(nodes[n % 2].outcomes(unit) for n, unit in enumerate(append)))
+        while not (await nodes[2].take_over(attempts_max=1_000)).requeued:
+            pass
+        (claimed,) = await nodes[2].claim(owner=f"node-{turn}")
+        begun = await nodes[2].result(AppendToRun(claimed.lease, [started(claimed.attempt)]))
+        await late
+        after = await nodes[0].journal("ann", after=begun)
+        assert [event for event in after if b" old" in event.data] == []

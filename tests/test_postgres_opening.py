@@ -1,0 +1,261 @@
+"""Opening a PostgreSQL database: what is refused, with what to change, and what is only said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from postgres_scene import PostgresScene, postgres_scene
+from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers, free_port
+from store_scene import NOW, Scene, context_of
+from threadcast.clock import SystemClock
+from threadcast.errors import ConfigurationError, ThreadcastError
+from threadcast.store_postgres import PostgresStore, condition, schema
+from threadcast.store_postgres.connecting import Target
+from threadcast.testing.clock import ManualClock
+
+
+@pytest.fixture
+async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
+    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module")
+def careless() -> Iterator[PostgresServer]:
+    """A server that does not wait for the disk unless it is told to."""
+    server = PostgresServer(settings={"synchronous_commit": "off", "full_page_writes": "off"})
+    server.start()
+    yield server
+    server.close()
+
+
+async def refusal(url: str) -> str:
+    """Why a database cannot be opened; the password is never part of it."""
+    store = PostgresStore(url, clock=SystemClock())
+    try:
+        with pytest.raises(ConfigurationError) as refused:
+            await store.open()
+    finally:
+        await store.close()
+    assert refused.value.keys == ("database_url",)
+    assert PASSWORD not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+async def test_d9_a_wrong_password(database: PostgresScene) -> None:
+    line = await refusal(database.server.url(user="threadcast", password="hunter2"))
+    assert 'the password of role "threadcast" was not accepted' in line
+    assert "THREADCAST_DATABASE_URL" in line
+    assert "hunter2" not in line
+
+
+async def test_d9_no_such_role_is_a_wrong_password(database: PostgresScene) -> None:
+    line = await refusal(database.server.url(user="nobody-here", password="hunter2"))
+    assert 'the password of role "nobody-here" was not accepted' in line
+
+
+async def test_d9_no_such_database(database: PostgresScene) -> None:
+    line = await refusal(database.server.url(database="not-there"))
+    assert 'there is no database "not-there"; create it' in line
+
+
+async def test_d9_a_search_path_without_a_schema(database: PostgresScene) -> None:
+    line = await refusal(database.server.url(user="threadcast", search_path="not_there"))
+    assert "no schema of the search_path (not_there) exists" in line
+    assert "?search_path=NAME" in line
+
+
+async def test_d9_a_schema_in_which_nothing_may_be_made(database: PostgresScene) -> None:
+    line = await refusal(database.server.url(user="threadcast"))
+    assert 'GRANT CREATE ON SCHEMA "public" TO "threadcast"' in line
+
+
+async def test_d9_a_schema_of_another_program(database: PostgresScene) -> None:
+    await database.run("CREATE TABLE users (name text)")
+    line = await refusal(database.url)
+    assert "has tables of another program; create a schema for Threadcast" in line
+
+
+async def test_d9_an_option_that_is_not_known(database: PostgresScene) -> None:
+    assert "colour" in await refusal(f"{database.url}&colour=blue")
+    assert "an option that is not understood" in await refusal(f"{database.url}&sslmode=strict")
+
+
+async def test_d9_tls_that_the_server_does_not_offer(database: PostgresScene) -> None:
+    store = PostgresStore(f"{database.url}&sslmode=require", clock=SystemClock())
+    with pytest.raises(ThreadcastError) as refused:
+        await store.open()
+    assert "it offers no TLS" in refused.value.message
+
+
+async def test_d9_tls_that_the_server_demands(postgres_servers: PostgresServers) -> None:
+    error = asyncpg.InvalidAuthorizationSpecificationError(
+        'no pg_hba.conf entry for host "10.0.0.9", user "chat", database "chat", no encryption'
+    )
+    target = Target.of("postgresql://chat:hunter2@db.example.com/chat")
+    line = condition_line(target, error)
+    assert line.endswith("add ?sslmode=require to database_url")
+    assert "hunter2" not in line
+    assert "hunter2" not in repr(target)
+
+
+def condition_line(target: Target, error: BaseException) -> str:
+    """What is said of an error that the servers of these tests cannot be made to give."""
+    from threadcast.store_postgres import connecting
+
+    return f"{target.name}: {connecting.reason(target, error)}"
+
+
+async def test_d9_an_old_version(database: PostgresScene) -> None:
+    found = condition.Settings(
+        *(110_022, "11.22", "on", "on", "on", "UTF8", False, False, 0.0),
+    )
+    with pytest.raises(ConfigurationError, match=r"version 11\.22, expected 15 or later"):
+        condition.refuse_unusable(found, Target.of(database.url))
+
+
+async def test_d9_a_server_that_is_not_there_may_come_back() -> None:
+    store = PostgresStore(f"postgresql://u:hunter2@127.0.0.1:{free_port()}/x", clock=SystemClock())
+    with pytest.raises(ThreadcastError) as refused:
+        await store.open()
+    assert refused.value.code == "unavailable"
+    assert "cannot reach the database 127.0.0.1:" in refused.value.message
+    assert "hunter2" not in refused.value.message
+
+
+async def test_d10_without_fsync_nothing_is_kept() -> None:
+    server = PostgresServer(settings={"fsync": "off"})
+    try:
+        server.start()
+        line = await refusal(await server.new_schema())
+    finally:
+        server.close()
+    assert "fsync is off" in line
+    assert "set fsync = on" in line
+
+
+async def test_d10_commits_wait_for_the_disk_whatever_the_server_does(
+    careless: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with postgres_scene(careless) as database:
+        node = await database.node()
+        assert "Threadcast sets it to on for its own transactions" in caplog.text
+        assert "full_page_writes is off" in caplog.text
+        assert (await node.store.facts())["synchronous_commit"] == "on"
+        await database.run(
+            "CREATE TABLE seen (setting text);"
+            "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+            f" INSERT INTO {database.schema}.seen"
+            " VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;"
+            "CREATE TRIGGER looking AFTER INSERT ON events EXECUTE FUNCTION look()"
+        )
+        await node.thread("ann")
+        assert [row[0] for row in await database.run("SELECT * FROM seen WHERE $1", True)] == ["on"]
+
+
+async def test_a_role_that_passes_the_second_wall_is_warned_about(
+    database: PostgresScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = PostgresStore(database.server.url(search_path=database.schema), clock=SystemClock())
+    await store.open()
+    await store.close()
+    assert "row-level security does not hold it" in caplog.text
+
+
+async def test_d12_nothing_is_kept_in_a_session_of_the_database(database: PostgresScene) -> None:
+    """What a pooler in transaction mode would give to somebody else: nothing of ours is there."""
+    node = await database.node()
+    await node.running("ann")
+    await node.journal("ann")
+    rows = await database.run(
+        "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),"
+        " (SELECT count(*) FROM pg_stat_activity WHERE application_name = $1"
+        " AND state <> 'idle')",
+        "threadcast",
+    )
+    assert tuple(rows[0]) == (0, 0)
+
+
+# --- versions of the schema -----------------------------------------------------------------------
+
+
+async def test_d5_a_newer_schema_is_refused(database: PostgresScene) -> None:
+    await database.node()
+    await database.run("UPDATE threadcast_schema SET version = 99")
+    newest = schema.load_migrations()[-1].version
+    line = await refusal(database.url)
+    assert f"database is version 99, this program knows {newest}" in line
+
+
+async def test_d6_an_older_schema_names_the_command_that_migrates_it(
+    database: PostgresScene, migrations: tuple[schema.Migration, ...]
+) -> None:
+    target = Target.of(database.url)
+    connection = await asyncpg.connect(database.url)
+    try:
+        await schema.migrate(connection, target, migrations[:1])
+        with pytest.raises(ConfigurationError, match="run threadcast migrate"):
+            schema.refuse_older(target, version=1, newest=2)
+        assert await schema.migrate(connection, target, migrations) == 1
+        assert await connection.fetchval("SELECT note FROM threadcast_schema") == "kept"
+        assert await schema.migrate(connection, target, migrations) == 2
+    finally:
+        await connection.close()
+
+
+async def test_d6_a_step_that_fails_leaves_the_version_before_it(
+    database: PostgresScene, migrations: tuple[schema.Migration, ...]
+) -> None:
+    target = Target.of(database.url)
+    broken = schema.Migration(2, "0002_broken.sql", migrations[1].sql + "; SELECT 1 / 0")
+    connection = await asyncpg.connect(database.url)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await schema.migrate(connection, target, (migrations[0], broken))
+    await database.store()
+    columns = await database.run(
+        "SELECT count(*) FROM information_schema.columns WHERE column_name = 'note'"
+        " AND table_schema = $1",
+        database.schema,
+    )
+    assert columns[0][0] == 0
+
+
+async def test_many_nodes_set_up_one_empty_database(database: PostgresScene) -> None:
+    stores = [PostgresStore(database.url, clock=ManualClock(NOW)) for _ in range(6)]
+    try:
+        await asyncio.gather(*(store.open() for store in stores))
+        for number, store in enumerate(stores):
+            assert (await Scene(store).send(context_of("ann"), key=f"k{number}")).seq
+        assert await stores[0].heads(["ann"]) == {"ann": 12}
+    finally:
+        await asyncio.gather(*(store.close() for store in stores))
+
+
+@pytest.fixture
+def migrations() -> tuple[schema.Migration, ...]:
+    """The first step, and one that a later version may bring."""
+    step = "ALTER TABLE threadcast_schema ADD COLUMN note text NOT NULL DEFAULT 'kept'"
+    return (schema.load_migrations()[0], schema.Migration(2, "0002_note.sql", step))
+
+
+async def test_passwords_are_not_logged(
+    database: PostgresScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    node = await database.node(lossy=True)
+    await node.thread("ann")
+    await database.run("ALTER ROLE threadcast CONNECTION LIMIT 0")
+    try:
+        node.store._writer.discard()  # type: ignore[attr-defined]
+        with pytest.raises(ThreadcastError):
+            await node.thread("ann")
+    finally:
+        await database.run("ALTER ROLE threadcast CONNECTION LIMIT -1")
+    assert PASSWORD not in caplog.text
+    assert "cannot" in caplog.text

@@ -1,0 +1,165 @@
+"""What keeps users apart in PostgreSQL: statements name their user, and rows know theirs."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+import threadcast.store_postgres
+from postgres_scene import PostgresScene, postgres_scene
+from postgres_server import NEWEST, PostgresServers
+from store_scene import completed, context_of
+from threadcast.store_postgres import across_users
+from threadcast.store_postgres import statements as statements_of_sessions
+from threadcast.store_postgres.keys import user_key
+from threadcast.units import AliasThread, AppendToRun, CreateThread, RevokeSessions
+
+_VERBS = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
+_SCOPED = re.compile(
+    r"user_key = \$1\b"
+    r"|user_key = ANY\(\$1::uuid\[\]\)"
+    r"|unnest\(\s*\$[12]::uuid\[\]"
+    r"|INSERT INTO \w+ \(user_key\b"
+)
+# Statements about the server, not about users.
+_OF_NO_USER = frozenset(
+    {
+        "schema._IS_OURS",
+        "schema._PLACE",
+        "schema._VERSION",
+        "schema._MAKE_ROW",
+        "condition._CONDITION",
+    }
+)
+
+
+@pytest.fixture
+async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
+    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
+        yield scene
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """Every constant of the store's modules that is SQL, by module and name."""
+    for found in pkgutil.iter_modules(threadcast.store_postgres.__path__):
+        module = importlib.import_module(f"threadcast.store_postgres.{found.name}")
+        for name, value in vars(module).items():
+            is_part = name.endswith("_COLUMNS") or not name.lstrip("_").isupper()
+            if isinstance(value, str) and _VERBS.search(value) and not is_part:
+                yield f"{found.name}.{name}", value
+
+
+def test_every_statement_names_its_user_or_says_why_not() -> None:
+    across = {name for name in vars(across_users) if name.isupper()}
+    unscoped = {
+        place
+        for place, sql in statements()
+        if not _SCOPED.search(sql) and place.rpartition(".")[2] not in across
+    }
+    assert unscoped - _OF_NO_USER == set()
+
+
+def test_every_key_of_every_table_begins_with_the_user() -> None:
+    sql = threadcast.store_postgres.schema.load_migrations()[0].sql
+    keys = re.findall(r"(?:PRIMARY KEY|UNIQUE) \((\w+)", sql)
+    assert len(keys) > 12
+    assert set(keys) == {"user_key"}
+
+
+async def _two_users(database: PostgresScene) -> None:
+    node = await database.node()
+    for user in ("ann", "bob"):
+        claimed = await node.running(user, content=f"of {user}")
+        await node.committed(AppendToRun(claimed.lease, [completed()], state=b"{}"))
+        context = context_of(user)
+        await node.committed(CreateThread(context, user, {}))
+        await node.committed(AliasThread(context, "different-thread-abcd1234"))
+        await node.committed(RevokeSessions(context, None, "jti", 2e9))
+
+
+TABLES = (
+    "users", "threads", "thread_aliases", "runs", "events", "messages", "sends", "checkpoints",
+    "revoked_tokens",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_a_read_without_a_condition_sees_the_rows_of_its_user_only(
+    database: PostgresScene, table: str
+) -> None:
+    await _two_users(database)
+    connection = await asyncpg.connect(database.url)
+    try:
+        assert await connection.fetch(f"SELECT * FROM {table}") == []
+        for user in ("ann", "bob"):
+            async with connection.transaction(readonly=True):
+                await connection.execute(f"SET LOCAL threadcast.user_key = '{user_key(user)}'")
+                rows = await connection.fetch(f"SELECT user_key::text FROM {table}")
+            assert {row[0].replace("-", "") for row in rows} == {user_key(user)}
+        assert await connection.fetch(f"SELECT * FROM {table}") == []
+    finally:
+        await connection.close()
+
+
+async def test_every_table_has_both_walls(database: PostgresScene) -> None:
+    await database.node()
+    rows = await database.run(
+        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class"
+        " WHERE relnamespace = $1::text::regnamespace AND relkind = 'r'",
+        database.schema,
+    )
+    open_ones = {row[0] for row in rows if not (row[1] and row[2])}
+    assert open_ones == {"threadcast_schema"}
+    assert len(rows) > 12
+
+
+async def test_who_may_only_read_writes_nothing(database: PostgresScene) -> None:
+    await _two_users(database)
+    connection = await asyncpg.connect(database.url)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL threadcast.user_key = '{user_key('ann')}'")
+            assert await connection.execute("UPDATE users SET head = 0") == "UPDATE 0"
+            assert await connection.execute("DELETE FROM events") == "DELETE 0"
+    finally:
+        await connection.close()
+
+
+_ANY_OF_TYPE = {"int8": 1, "int4": 1, "text": "x", "text[]": ["x"], "numeric": 1, "_text": ["x"]}
+READS = sorted(
+    name for name in vars(statements_of_sessions) if name.isupper() and not name.startswith("_")
+)
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_no_read_of_a_session_looks_at_the_rows_of_others(
+    database: PostgresScene, name: str
+) -> None:
+    """With row-level security in force, every table is reached by an index that begins with it."""
+    await _two_users(database)
+    connection = await asyncpg.connect(database.url)
+    try:
+        async with connection.transaction(readonly=True):
+            key = user_key("ann")
+            await connection.execute(f"SET LOCAL threadcast.user_key = '{key}'")
+            await connection.execute(
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+            )
+            sql = getattr(statements_of_sessions, name)
+            types = (await connection.prepare(sql)).get_parameters()[1:]
+            others = [_ANY_OF_TYPE[one.name] for one in types]
+            plan = [row[0] for row in await connection.fetch(f"EXPLAIN {sql}", key, *others)]
+    finally:
+        await connection.close()
+    scans = [number for number, line in enumerate(plan) if re.search(r"Scan .*on \w+", line)]
+    for number in scans:
+        if not re.search("Function Scan|Subquery Scan", plan[number]):
+            detail = " ".join(plan[number : number + 2])
+            assert re.search(r"Index (Only )?Scan", plan[number]), "\n".join(plan)
+            assert "user_key = " in detail, "\n".join(plan)
+    assert scans
