@@ -348,6 +348,92 @@ ABLATIONS = {
         (Patch("tracing.py", "else type(error).__name__", "else str(error)"),),
         ("test_tracing.py::test_an_exception_is_a_code_and_no_text",),
     ),
+    # --- the same and more on PostgreSQL, where other nodes are at work ---
+    "postgres-commits-wait-for-the-disk": Ablation(
+        (
+            Patch(
+                "store_postgres/__init__.py",
+                '        f" SET LOCAL synchronous_commit = {synchronous_commit};"\n',
+                "",
+            ),
+        ),
+        ("test_postgres_opening.py::test_d10_commits_wait_for_the_disk_whatever_the_server_does",),
+    ),
+    "postgres-an-unknown-outcome-is-not-called-rejected": Ablation(
+        (
+            Patch(
+                "store_postgres/faults.py",
+                "    return OutcomeUnknown()\n",
+                '    return ThreadcastError("unavailable")\n',
+            ),
+        ),
+        ("test_postgres_faults.py::test_d11_what_the_database_says_is_what_is_answered",),
+    ),
+    "postgres-an-append-needs-the-fence": Ablation(
+        (
+            Patch(
+                "store_postgres/appends.py",
+                "    if word >> 3 != lease.fence:\n",
+                "    if word >> 3 < lease.fence:\n",
+            ),
+        ),
+        ("test_postgres_nodes.py::test_appends_under_an_old_fence_never_follow_the_new_owners",),
+    ),
+    "postgres-a-fence-is-checked-under-the-lock-of-its-journal": Ablation(
+        (
+            Patch(
+                "store_postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
+            ),
+        ),
+        ("test_postgres_nodes.py::test_what_was_checked_is_stored_before_its_run_can_be_taken",),
+    ),
+    "postgres-a-seq-is-given-under-the-lock-of-its-journal": Ablation(
+        (
+            Patch(
+                "store_postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
+            ),
+        ),
+        ("test_postgres_nodes.py::test_journals_that_two_nodes_write_have_one_order",),
+    ),
+    "postgres-leases-are-by-the-clock-of-the-database": Ablation(
+        (
+            Patch(
+                "store_postgres/across_users.py",
+                "r.lease_until <= clock_timestamp()\nORDER BY",
+                "r.lease_until <= to_timestamp($2)\nORDER BY",
+            ),
+            Patch(
+                "store_postgres/leases.py",
+                "await batch.all(LAPSED, limit)",
+                "await batch.all(LAPSED, limit, batch.now)",
+            ),
+        ),
+        ("test_postgres_nodes.py::test_d13_the_clocks_of_nodes_do_not_matter_to_leases",),
+    ),
+    "postgres-a-cancelled-read-costs-its-connection": Ablation(
+        (
+            Patch(
+                "store_postgres/pool.py",
+                "        except BaseException:\n"
+                "            self.discard()\n"
+                "            raise\n"
+                "\n"
+                "    async def _ready",
+                "        except BaseException:\n            raise\n\n    async def _ready",
+            ),
+        ),
+        ("test_postgres_faults.py::test_a_cancelled_read_costs_its_connection_and_no_more",),
+    ),
+    "postgres-rows-know-their-user": Ablation(
+        (
+            Patch(
+                "migrations/postgres/0001_journals.sql",
+                "        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);\n",
+                "",
+            ),
+        ),
+        ("test_postgres_walls.py::test_every_table_has_both_walls",),
+    ),
 }
 
 
