@@ -17,6 +17,7 @@ from .audit import audit_times
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
+from .stores import stores
 
 T = TypeVar("T")
 _REPORT = Path("bench-report")
@@ -194,6 +195,10 @@ def _audit(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return audit_times(rounds)
 
 
+def _stores(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return stores(rounds, _server, _run)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -207,6 +212,7 @@ _SCENARIOS = {
     "ingest": _ingest,
     "migrate": _migrate,
     "audit": _audit,
+    "stores": _stores,
 }
 
 

@@ -66,6 +66,7 @@ class PostgresServer:
     """
 
     def __init__(self, major: int = NEWEST, settings: Mapping[str, str] | None = None) -> None:
+        self.major = major
         self._programs = programs_of(major)
         self._user = "nobody" if os.geteuid() == 0 else None
         self._settings = _SETTINGS | dict(settings or {})

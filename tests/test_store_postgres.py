@@ -24,8 +24,10 @@ async def url(server: PostgresServer) -> str:
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(url, clock=ManualClock(NOW))
+async def store(server: PostgresServer, url: str) -> AsyncIterator[PostgresStore]:
+    """On one of the versions with prepared statements, on the other without."""
+    prepared = server.major == NEWEST
+    store = PostgresStore(url, clock=ManualClock(NOW), prepare_statements=prepared)
     await store.open()
     yield store
     await store.close()

@@ -56,5 +56,6 @@ def postgres_store(
         reader_count=settings.store_readers,
         timeout_s=settings.database_timeout_s,
         commit_timeout_s=settings.database_commit_timeout_s,
+        prepare_statements=settings.database_prepared_statements,
         migrate_older=settings.database_migrate if migrate_older is None else migrate_older,
     )

@@ -49,6 +49,13 @@ class SettingsFields:
             "always set up."
         ),
     )
+    database_prepared_statements: bool = field(
+        default=False,
+        metadata=about(
+            "Keep prepared statements in PostgreSQL's connections: faster, but not behind a pooler "
+            "in transaction mode that does not support them."
+        ),
+    )
     database_timeout_s: float = field(
         default=2.0,
         metadata=about(

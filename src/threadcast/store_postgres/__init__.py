@@ -31,6 +31,7 @@ from .writer import Writer
 
 __all__ = ["PostgresStore"]
 
+_PREPARED_MAX = 200
 # A read of several users; all others see the rows of one.
 _BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
 
@@ -47,6 +48,8 @@ class PostgresStore:
         timeout_s: how long connecting, waiting for a reader, and the statements of a read or a
             batch may take, in seconds.
         commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.
+        prepare_statements: whether connections keep prepared statements: fewer ways to the database
+            and back, but wrong behind a pooler in transaction mode that does not know of them.
         migrate_older: whether an older schema is migrated when the store is opened; an empty
             database is always set up.
     """
@@ -59,12 +62,14 @@ class PostgresStore:
         reader_count: int = 4,
         timeout_s: float = 2.0,
         commit_timeout_s: float = 10.0,
+        prepare_statements: bool = False,
         migrate_older: bool = False,
     ) -> None:
         self._target = Target.of(url)
         self._clock = clock
         self._timeout_s = timeout_s
         self._commit_timeout_s = commit_timeout_s
+        self._prepared_max = _PREPARED_MAX if prepare_statements else 0
         self._migrate_older = migrate_older
         self._condition: Condition | None = None
         self._schema = 0
@@ -128,7 +133,9 @@ class PostgresStore:
 
     async def _connect(self) -> Connection:
         try:
-            return await connect(self._target, timeout_s=self._timeout_s)
+            return await connect(
+                self._target, timeout_s=self._timeout_s, prepared_max=self._prepared_max
+            )
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
             raise ThreadcastError("unavailable") from error
@@ -222,6 +229,7 @@ def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
     bound_ms = int(timeout_s * 1000)
     return (
         "BEGIN;"
+        " SET LOCAL plan_cache_mode = force_custom_plan;"  # batches are of very different sizes
         f" SET LOCAL synchronous_commit = {synchronous_commit};"
         " SET LOCAL threadcast.scope = 'all';"
         f" SET LOCAL lock_timeout = {bound_ms}; SET LOCAL statement_timeout = {bound_ms};"

@@ -77,8 +77,14 @@ class Target:
         return cls(url, f"{place}/{database}", unquote(parts.username or ""), database)
 
 
-async def connect(target: Target, *, timeout_s: float) -> Connection:
-    """Open a connection that keeps nothing in the database's session.
+async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) -> Connection:
+    """Open a connection that keeps nothing in the database's session, but for statements.
+
+    Args:
+        target: the database.
+        timeout_s: how long it may take, in seconds.
+        prepared_max: so many statements are prepared once and kept; 0 where a pooler may give
+            each transaction another session.
 
     Raises:
         ConfigurationError: it will never work as configured.
@@ -88,7 +94,7 @@ async def connect(target: Target, *, timeout_s: float) -> Connection:
         async with asyncio.timeout(timeout_s):
             connection = await asyncpg.connect(
                 target.url,
-                statement_cache_size=0,  # a pooler in transaction mode gives each another session
+                statement_cache_size=prepared_max,
                 server_settings={"application_name": _APPLICATION},
             )
             return cast("Connection", connection)
