@@ -423,7 +423,13 @@ class SettingsFields:
 
 
 def sqlite_path(database_url: str) -> Path:
-    """The file that a checked `database_url` names; `sqlite:////var/x.db` is absolute."""
+    """The file that a checked `database_url` names; `sqlite:////var/x.db` is absolute.
+
+    Raises:
+        ConfigurationError: it names a PostgreSQL database.
+    """
+    if forms.is_postgres(database_url):
+        raise _refuse("got a PostgreSQL URL, expected a SQLite file for this", "database_url")
     return Path(database_url.removeprefix(forms.SQLITE_PREFIX))
 
 
