@@ -15,7 +15,7 @@ from store_scene import NOW, Scene, context_of
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError, ThreadcastError
 from threadcast.store_postgres import PostgresStore, condition, schema
-from threadcast.store_postgres.connecting import Target
+from threadcast.store_postgres.connecting import Target, connect, reason
 from threadcast.testing.clock import ManualClock
 
 
@@ -99,17 +99,10 @@ async def test_d9_tls_that_the_server_demands(postgres_servers: PostgresServers)
         'no pg_hba.conf entry for host "10.0.0.9", user "chat", database "chat", no encryption'
     )
     target = Target.of("postgresql://chat:hunter2@db.example.com/chat")
-    line = condition_line(target, error)
+    line = reason(target, error)
     assert line.endswith("add ?sslmode=require to database_url")
     assert "hunter2" not in line
     assert "hunter2" not in repr(target)
-
-
-def condition_line(target: Target, error: BaseException) -> str:
-    """What is said of an error that the servers of these tests cannot be made to give."""
-    from threadcast.store_postgres import connecting
-
-    return f"{target.name}: {connecting.reason(target, error)}"
 
 
 async def test_d9_an_old_version(database: PostgresScene) -> None:
@@ -197,13 +190,13 @@ async def test_d6_an_older_schema_names_the_command_that_migrates_it(
     database: PostgresScene, migrations: tuple[schema.Migration, ...]
 ) -> None:
     target = Target.of(database.url)
-    connection = await asyncpg.connect(database.url)
+    connection = await connect(target, timeout_s=5.0)
     try:
         await schema.migrate(connection, target, migrations[:1])
         with pytest.raises(ConfigurationError, match="run threadcast migrate"):
             schema.refuse_older(target, version=1, newest=2)
         assert await schema.migrate(connection, target, migrations) == 1
-        assert await connection.fetchval("SELECT note FROM threadcast_schema") == "kept"
+        assert (await connection.fetch("SELECT note FROM threadcast_schema"))[0][0] == "kept"
         assert await schema.migrate(connection, target, migrations) == 2
     finally:
         await connection.close()
@@ -214,7 +207,7 @@ async def test_d6_a_step_that_fails_leaves_the_version_before_it(
 ) -> None:
     target = Target.of(database.url)
     broken = schema.Migration(2, "0002_broken.sql", migrations[1].sql + "; SELECT 1 / 0")
-    connection = await asyncpg.connect(database.url)
+    connection = await connect(target, timeout_s=5.0)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await schema.migrate(connection, target, (migrations[0], broken))
     await database.store()

@@ -45,8 +45,8 @@ class PostgresStore:
         url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE`.
         clock: this node's, to be compared with the database's; leases use the database's alone.
         reader_count: at most so many sessions read at once, >= 1.
-        timeout_s: how long connecting, waiting for a reader, and the statements of a read or a
-            batch may take, in seconds.
+        timeout_s: how long connecting, waiting for a reader, a read, and each statement of a
+            commit may take, in seconds.
         commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.
         prepare_statements: whether connections keep prepared statements: fewer ways to the database
             and back, but wrong behind a pooler in transaction mode that does not know of them.
@@ -103,7 +103,6 @@ class PostgresStore:
         self._writer = Writer(
             self._connect,
             begin=_begin_commit(self._condition.synchronous_commit, self._timeout_s),
-            timeout_s=self._timeout_s,
             commit_timeout_s=self._commit_timeout_s,
         )
 

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -25,28 +25,52 @@ _KEYS = ("database_url",)
 Row = Sequence[Any]
 
 
-class Connection(Protocol):
-    """What is used of a connection of asyncpg, which has no types of its own."""
+class Connection:
+    """One connection of asyncpg, in which each statement takes a bounded time.
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[Row]:
+    After an error in the way to the database, and after a cancelled call, its state is not known:
+    then it is to be terminated.
+
+    Args:
+        raw: asyncpg's; it has no types of its own.
+        timeout_s: how long each call may take, in seconds.
+    """
+
+    def __init__(self, raw: Any, *, timeout_s: float) -> None:
+        self._raw = raw
+        self._timeout_s = timeout_s
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
         """All rows of one query."""
-        ...
+        async with asyncio.timeout(self._timeout_s):
+            return cast("Sequence[Row]", await self._raw.fetch(sql, *arguments))
 
-    async def execute(self, query: str, *args: Any) -> str:
-        """Run one statement, or without arguments any number of them; the last one's tag."""
-        ...
+    async def execute(self, sql: str, *arguments: Any, within_s: float | None = None) -> str:
+        """Run one statement, or without arguments any number of them; the last one's tag.
+
+        Args:
+            sql: what to run.
+            arguments: for `$1` and so on.
+            within_s: another bound than the connection's, in seconds.
+        """
+        async with asyncio.timeout(within_s or self._timeout_s):
+            return str(await self._raw.execute(sql, *arguments))
 
     async def close(self) -> None:
-        """Say goodbye and close."""
-        ...
+        """Say goodbye to the database, or end the connection without when that takes too long."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._raw.close()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            self._raw.terminate()
 
     def terminate(self) -> None:
         """Close without waiting."""
-        ...
+        self._raw.terminate()
 
     def is_closed(self) -> bool:
         """Whether it cannot be used any more."""
-        ...
+        return bool(self._raw.is_closed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +116,12 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
     """
     try:
         async with asyncio.timeout(timeout_s):
-            connection = await asyncpg.connect(
+            raw = await asyncpg.connect(
                 target.url,
                 statement_cache_size=prepared_max,
                 server_settings={"application_name": _APPLICATION},
             )
-            return cast("Connection", connection)
+        return Connection(raw, timeout_s=timeout_s)
     except _REFUSALS as error:
         raise ConfigurationError(
             f"cannot use the database {target.name}: {reason(target, error)}", keys=_KEYS

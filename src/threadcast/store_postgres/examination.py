@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import asyncpg
 
 from ..clock import Clock
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, ThreadcastError
 from .condition import Condition, condition_of
 from .connecting import Connection, Target, connect
-from .pool import close_connection
+from .faults import DATABASE_FAULTS, not_stored
 from .schema import load_migrations, version_of
 
 _SLOW_S = 0.02
@@ -49,12 +49,15 @@ async def looking(target: Target, clock: Clock, *, timeout_s: float) -> AsyncIte
         newest = load_migrations()[-1].version
         version = await version_of(connection, target, newest=newest)
         yield Look(connection, condition, version, newest)
-    except asyncpg.PostgresError as error:
+    except asyncpg.SyntaxOrAccessError as error:
         raise ConfigurationError(
             f"cannot use the database {target.name}: {error}", keys=("database_url",)
         ) from error
+    except DATABASE_FAULTS as error:
+        why = not_stored(error).message
+        raise ThreadcastError("unavailable", f"{target.name}: {why}") from error
     finally:
-        await close_connection(connection, timeout_s=timeout_s)
+        await connection.close()
 
 
 def facts_of(look: Look) -> dict[str, str]:

@@ -66,7 +66,8 @@ class Reader:
             self._connection = await self._connect()
             self._in_snapshot = False
         if not self._in_snapshot:
-            await self._connection.execute(begin)
+            bound = f"SET LOCAL statement_timeout = {int(self._timeout_s * 1000)}"
+            await self._connection.execute(f"{begin}; {bound}")
             self._in_snapshot = True
         return self._connection
 
@@ -96,16 +97,7 @@ class Reader:
         self.broken = True
         connection, self._connection = self._connection, None
         if connection is not None:
-            await close_connection(connection, timeout_s=self._timeout_s)
-
-
-async def close_connection(connection: Connection, *, timeout_s: float) -> None:
-    """Say goodbye to the database, or end the connection without when that takes too long."""
-    try:
-        async with asyncio.timeout(timeout_s):
             await connection.close()
-    except DATABASE_FAULTS:
-        connection.terminate()
 
 
 class ReaderPool:

@@ -35,6 +35,8 @@ coalesce(to_regclass('events'), to_regclass('users'), to_regclass('runs')) IS NO
 _VERSION = "SELECT version FROM threadcast_schema"
 # Locks wait at most so long: a migration must not hold up a server that is at work for ever.
 _BEGIN = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL threadcast.scope = 'all'"
+_LOCK_MAX_S = 15.0
+_STEP_MAX_S = 86_400.0  # a large table may have to be rewritten
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +156,11 @@ async def _make_version_row(connection: Connection) -> None:
 async def _step(connection: Connection, target: Target, migration: Migration) -> None:
     await connection.execute(_BEGIN)
     try:
-        rows = await connection.fetch(f"{_VERSION} FOR UPDATE")
+        await connection.execute(f"{_VERSION} FOR UPDATE", within_s=_LOCK_MAX_S)
+        rows = await connection.fetch(_VERSION)
         if rows[0][0] < migration.version:
             log.info("%s: migrating to version %d", target.name, migration.version)
-            await connection.execute(migration.sql)
+            await connection.execute(migration.sql, within_s=_STEP_MAX_S)
             await connection.execute("UPDATE threadcast_schema SET version = $1", migration.version)
         await connection.execute("COMMIT")
     except BaseException:

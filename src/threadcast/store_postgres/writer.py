@@ -16,7 +16,7 @@ from ..errors import ThreadcastError
 from ..units import Outcome, Unit
 from .connecting import Connection
 from .faults import DATABASE_FAULTS, RETRIED, UNIT_FAULTS, is_fault_of_unit, not_stored, of_commit
-from .pool import Connect, close_connection
+from .pool import Connect
 from .units import apply_all, apply_each
 
 _RETRIES_MAX = 3
@@ -28,18 +28,14 @@ class Writer:
     """Commits batches of units.
 
     Args:
-        connect: opens a connection.
+        connect: opens a connection, whose statements take a bounded time.
         begin: the statements that begin a transaction.
-        timeout_s: how long connecting and each batch's statements may take, in seconds.
         commit_timeout_s: how long the COMMIT itself may take before its outcome is unknown.
     """
 
-    def __init__(
-        self, connect: Connect, *, begin: str, timeout_s: float, commit_timeout_s: float
-    ) -> None:
+    def __init__(self, connect: Connect, *, begin: str, commit_timeout_s: float) -> None:
         self._connect = connect
         self._begin = begin
-        self._timeout_s = timeout_s
         self._commit_timeout_s = commit_timeout_s
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
@@ -66,8 +62,7 @@ class Writer:
         """
         for left in reversed(range(_RETRIES_MAX + 1)):
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    return await self._apply(await self._connected(), units, now)
+                return await self._apply(await self._connected(), units, now)
             except RETRIED as error:
                 if not left:
                     raise not_stored(error) from error
@@ -103,8 +98,7 @@ class Writer:
         if connection is None or connection.is_closed():
             raise ThreadcastError("unavailable")  # it was lost before the COMMIT was sent
         try:
-            async with asyncio.timeout(self._commit_timeout_s):
-                tag = await connection.execute("COMMIT")
+            tag = await connection.execute("COMMIT", within_s=self._commit_timeout_s)
         except DATABASE_FAULTS as error:
             log.error("a COMMIT failed: %s: %s", type(error).__name__, error)
             raise of_commit(error) from error
@@ -119,8 +113,7 @@ class Writer:
     async def _roll_back(self) -> None:
         """End what is open; a connection that cannot do even that is closed."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await (await self._connected()).execute("ROLLBACK")
+            await (await self._connected()).execute("ROLLBACK")
         except DATABASE_FAULTS:
             self.discard()
 
@@ -135,4 +128,4 @@ class Writer:
         async with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:
-                await close_connection(connection, timeout_s=self._timeout_s)
+                await connection.close()
