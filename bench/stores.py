@@ -24,7 +24,7 @@ from .server import Server
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 Start = Callable[..., AbstractContextManager[Server]]
 
-_LOADS = ((125, 80.0), (400, 80.0))
+_LOADS = ((125, 80.0), (300, 80.0))
 _STREAM_S = 8.0
 
 
