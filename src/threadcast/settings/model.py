@@ -12,6 +12,7 @@ from typing import Literal
 
 from ..alerts.rules import RULES
 from ..checks import CheckMode
+from ..errors import ConfigurationError
 from . import forms
 from .notes import about
 
@@ -429,7 +430,10 @@ def sqlite_path(database_url: str) -> Path:
         ConfigurationError: it names a PostgreSQL database.
     """
     if forms.is_postgres(database_url):
-        raise _refuse("got a PostgreSQL URL, expected a SQLite file for this", "database_url")
+        raise ConfigurationError(
+            "database_url: got a PostgreSQL URL, expected a SQLite file for this",
+            keys=("database_url",),
+        )
     return Path(database_url.removeprefix(forms.SQLITE_PREFIX))
 
 
