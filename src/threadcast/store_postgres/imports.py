@@ -27,6 +27,7 @@ IMPORTED = 2
 _STARTED = EventType.AGENT_STARTED
 _MICROSECONDS = 1_000_000
 _IN_USE = "a thread of the database has this older id itself; migrate without a dump first"
+_RUN_IN_USE = "a run of another thread has the id that one of its runs would get"
 
 _NUMBERS = "SELECT user_key::text, threads, runs FROM users WHERE user_key = ANY($1::uuid[])"
 _SET_NUMBERS = """
@@ -39,12 +40,18 @@ SELECT k.number, k.named FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY
 AS k (user_key, named, number)
 JOIN threads AS t ON t.user_key = k.user_key AND t.thread_id = k.named
 """
+_RUNS = """
+SELECT k.number FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (user_key, named, number)
+JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.named
+"""
 _ALIASES = """
 SELECT k.number, k.named, t.thread_id FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY
 AS k (user_key, named, number)
 JOIN thread_aliases AS a ON a.user_key = k.user_key AND a.legacy_id = k.named
 JOIN threads AS t ON t.user_key = a.user_key AND t.thread = a.thread
 """
+# A name that its user has given to another message already stays that one's.
+_OTHERWISE = {"sends": " ON CONFLICT DO NOTHING"}
 # By table: its columns and their types. The ordinal of a thread is copied from its row.
 _TABLES: dict[str, tuple[tuple[str, str], ...]] = {
     "threads": (
@@ -108,11 +115,16 @@ def _result(thread: ImportedThread, thread_id: str, *, already: bool = False) ->
     return MigratedThread(thread.context.user_id, thread.legacy_id, thread_id, outcome)
 
 
+def _refusal(thread: ImportedThread, reason: str) -> MigratedThread:
+    return MigratedThread(thread.context.user_id, thread.legacy_id, None, "refused", reason)
+
+
 @dataclass(slots=True)
 class _There:
-    """What users have of the ids of an import: the threads, and which thread an alias names."""
+    """What users have of the ids of an import: threads, runs, and which thread an alias names."""
 
     threads: set[Named]
+    runs: set[Named]
     aliases: dict[Named, str]
 
     @classmethod
@@ -120,10 +132,13 @@ class _There:
         """Ask the database for all of them at once."""
         legacy = [(user, one.legacy_id) for user, one in threads if one.legacy_id is not None]
         named = [*legacy, *((user, one.context.thread_id) for user, one in threads)]
+        runs = [(user, run.run_id) for user, one in threads for run in one.runs]
         found = await batch.all(_THREADS, *_columns(named, 2))
+        known_runs = await batch.all(_RUNS, *_columns(runs, 2))
         aliases = await batch.all(_ALIASES, *_columns(legacy, 2))
         return cls(
             {named[number - 1] for number, _ in found},
+            {runs[number - 1] for (number,) in known_runs},
             {legacy[number - 1]: thread_id for number, _, thread_id in aliases},
         )
 
@@ -135,10 +150,11 @@ class _There:
             if (named := self.aliases.get((user, legacy_id))) is not None:
                 return _result(thread, named, already=True)
             if (user, legacy_id) in self.threads:
-                user_id = thread.context.user_id
-                return MigratedThread(user_id, legacy_id, None, "refused", _IN_USE)
+                return _refusal(thread, _IN_USE)
         if (user, thread_id) in self.threads:
             return _result(thread, thread_id, already=True)
+        if any((user, run.run_id) in self.runs for run in thread.runs):
+            return _refusal(thread, _RUN_IN_USE)
         return None
 
     def take(self, user: str, thread: ImportedThread) -> None:
@@ -224,7 +240,8 @@ class _Rows:
                 names = ", ".join(name for name, _ in columns)
                 arrays = ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(columns, 1))
                 await self._batch.run(
-                    f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})",  # noqa: S608
+                    f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+                    f"{_OTHERWISE.get(table, '')}",
                     *_columns(rows, len(columns)),
                 )
         if self._migrated:

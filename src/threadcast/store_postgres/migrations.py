@@ -44,9 +44,12 @@ VALUES ($1, $2, $3, $4, $5, $6)
 """
 _SET_FEED = "UPDATE users SET feed = $2 WHERE user_key = $1"
 _FORGET_ALIASES = "DELETE FROM thread_aliases WHERE user_key = $1 AND thread = $2"
+_FORGET_ALIAS = """
+DELETE FROM thread_aliases WHERE user_key = $1 AND thread = $2 AND legacy_id = $3
+"""
 _FORGET = "DELETE FROM migrated_threads WHERE user_key = $1 AND thread = $2"
 _REMOVE_SENDS = """
-DELETE FROM sends WHERE user_key = $1 AND client_message_id IN (
+DELETE FROM sends WHERE user_key = $1 AND run BETWEEN $2 AND $3 AND client_message_id IN (
     SELECT run_id FROM runs WHERE user_key = $1 AND run BETWEEN $2 AND $3
 )
 """
@@ -168,11 +171,12 @@ async def undo_migration(batch: Batch, unit: UndoMigration) -> Outcome:
     kept = {row.ordinal: reason for row in rows if (reason := _why_kept(row))}
     undone = [row for row in rows if row.ordinal not in kept]
     for row in undone:
-        await batch.run(_FORGET_ALIASES, row.user, row.thread)
         await batch.run(_FORGET, row.user, row.thread)
-        if row.origin == RENAMED:
+        if row.origin == RENAMED:  # other aliases that it has stay
             await batch.run(_SET_ID, row.user, row.thread, row.legacy_id)
+            await batch.run(_FORGET_ALIAS, row.user, row.thread, row.legacy_id)
         elif row.origin == IMPORTED:
+            await batch.run(_FORGET_ALIASES, row.user, row.thread)
             await _remove(batch, row)
     await _remove_users(batch, undone)
     results = [row.result(kept=kept.get(row.ordinal, "")) for row in rows]
