@@ -116,7 +116,7 @@ def _purge_events(
     first, end = span
     row = batch.one(
         "SELECT count(*), max(seq) FROM (SELECT seq FROM events"
-        f" WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)",
+        f" WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)",  # noqa: S608
         *(user, first, end, thread, _DELETED, limit),
     )
     if row is None or not row[0]:
