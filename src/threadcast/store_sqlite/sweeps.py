@@ -87,31 +87,37 @@ def _trim(batch: Batch, unit: Sweep) -> int:
 def _purge(batch: Batch, unit: Sweep) -> int:
     """Remove deleted threads' events, words, questions and checkpoints; ids and keys stay."""
     threads = batch.all(
-        "SELECT thread, user, first_seq FROM threads"
+        "SELECT thread, user, first_seq, last_seq FROM threads"
         " WHERE state = 1 AND updated_us < ? ORDER BY updated_us LIMIT ?",
         *(int(unit.before * 1_000_000), unit.limit),
     )
     done = 0
-    for thread, user, first in threads:
+    for thread, user, first, end in threads:
         room = unit.limit - done
         if room <= 0:
             break
-        gone, last = _purge_events(batch, user, thread, first, room)
+        gone, last = _purge_events(batch, user, thread, (first, end), room)
         if gone == room:
             batch.run("UPDATE threads SET first_seq = ? WHERE thread = ?", last, thread)
         else:
-            _purge_thread(batch, user, thread)
+            _purge_thread(batch, thread)
             gone += 1
         done += gone
     return done
 
 
-def _purge_events(batch: Batch, user: int, thread: int, first: int, limit: int) -> tuple[int, int]:
-    """Remove the thread's next events; how many, and the seq of the last."""
+def _purge_events(
+    batch: Batch, user: int, thread: int, span: tuple[int, int], limit: int
+) -> tuple[int, int]:
+    """Remove the thread's next events; how many, and the seq of the last.
+
+    `thread_deleted` is a thread's last event, so nothing of it is behind its `last_seq`.
+    """
+    first, end = span
     row = batch.one(
         "SELECT count(*), max(seq) FROM (SELECT seq FROM events"
-        " WHERE user = ? AND seq >= ? AND thread = ? AND type <> ? ORDER BY seq LIMIT ?)",
-        *(user, first, thread, _DELETED, limit),
+        f" WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)",  # noqa: S608
+        *(user, first, end, thread, _DELETED, limit),
     )
     if row is None or not row[0]:
         return 0, first
@@ -123,15 +129,14 @@ def _purge_events(batch: Batch, user: int, thread: int, first: int, limit: int) 
     return int(gone), int(last)
 
 
-def _purge_thread(batch: Batch, user: int, thread: int) -> None:
-    runs = "SELECT run FROM runs WHERE user = ?1 AND thread = ?2"
-    batch.run(f"DELETE FROM inputs WHERE run IN ({runs})", user, thread)  # noqa: S608
-    batch.run(f"DELETE FROM checkpoints WHERE run IN ({runs})", user, thread)  # noqa: S608
-    batch.run("DELETE FROM thread_aliases WHERE user = ? AND thread = ?", user, thread)
-    batch.run(f"DELETE FROM run_aliases WHERE user = ?1 AND run IN ({runs})", user, thread)  # noqa: S608
+def _purge_thread(batch: Batch, thread: int) -> None:
+    for table in ("inputs", "checkpoints", "run_aliases"):
+        runs = "SELECT run FROM runs WHERE thread = ?"
+        batch.run(f"DELETE FROM {table} WHERE run IN ({runs})", thread)  # noqa: S608
+    batch.run("DELETE FROM thread_aliases WHERE thread = ?", thread)
     batch.run(
-        "UPDATE threads SET state = ?, title = NULL, metadata = '{}' WHERE user = ? AND thread = ?",
-        *(THREAD_PURGED, user, thread),
+        "UPDATE threads SET state = ?, title = NULL, metadata = '{}' WHERE thread = ?",
+        *(THREAD_PURGED, thread),
     )
 
 

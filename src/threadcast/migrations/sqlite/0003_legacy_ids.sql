@@ -19,5 +19,10 @@ CREATE TABLE migrated_threads (
     legacy_id TEXT
 ) STRICT;
 
+-- So that what a deleted thread left is found without a look at all that its user has.
+CREATE INDEX runs_of_thread ON runs (thread);
+CREATE INDEX thread_aliases_of_thread ON thread_aliases (thread);
+CREATE INDEX run_aliases_of_run ON run_aliases (run);
+
 -- imported: whether an import made the user.
 ALTER TABLE users ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
