@@ -39,6 +39,9 @@ FROM (
 WHERE users.user = t.user
 """
 _OF_THREAD = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND thread = ?4 AND type <> ?5"
+_NEXT_OF_THREAD = f"""
+SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)
+"""  # noqa: S608
 
 
 def sweep(batch: Batch, unit: Sweep) -> Outcome:
@@ -115,8 +118,7 @@ def _purge_events(
     """
     first, end = span
     row = batch.one(
-        "SELECT count(*), max(seq) FROM (SELECT seq FROM events"
-        f" WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)",  # noqa: S608
+        _NEXT_OF_THREAD,
         *(user, first, end, thread, _DELETED, limit),
     )
     if row is None or not row[0]:
