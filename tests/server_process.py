@@ -54,6 +54,7 @@ class ServerProcess:
         port: where it listens, once it has been started.
         pid: of the server's process.
         database: its file.
+        stands_in: the folder that it is started in; None: this process's own.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ServerProcess:
         self._database_url = database_url or f"sqlite:///{self.database}"
         self.port: int = 0
         self.pid = 0
+        self.stands_in: Path | None = None
         self.log = folder / "log"
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
         paths = [str(_TESTS.parent / "src"), str(_TESTS)]
@@ -126,6 +128,7 @@ class ServerProcess:
                 sys.executable,
                 *arguments,
                 env=self._environment,
+                cwd=self.stands_in,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

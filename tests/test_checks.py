@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 import pytest
 
@@ -46,6 +47,15 @@ def test_the_mode_can_be_changed_at_any_time() -> None:
     changing.mode = "enforce"
     with pytest.raises(ThreadcastError):
         changing.refuse(REASON)
+
+
+def test_a_misspelt_mode_is_refused_and_the_old_one_stays() -> None:
+    app = check("enforce", [])
+    with pytest.raises(ValueError, match="got 'enfroce'"):
+        app.mode = cast("CheckMode", "enfroce")
+    assert app.mode == "enforce"
+    with pytest.raises(ValueError, match="expected enforce, warn or off"):
+        check(cast("CheckMode", []), [])
 
 
 def test_a_storm_is_counted_whole_and_logged_once_a_second(

@@ -71,7 +71,7 @@ async def test_a_broken_promise_is_exit_1_in_every_form(tmp_path: Path) -> None:
     with SabotagedServer(_ForgetsAll) as server:
         arguments = ("check", server.url, "--only", "history", "--json", "--junit", str(report))
         status, out, errors = await run(*arguments, env=signed_in())
-    assert (status, errors) == (1, "threadcast: 1 promise(s) broken: history\n")
+    assert (status, errors) == (1, "threadcast: 1 promise broken: history\n")
     document = json.loads(out)
     assert (document["holds"], document["users"]) == (False, ["alice", "bob"])
     assert document["promises"][0]["faults"] == [

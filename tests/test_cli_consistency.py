@@ -86,8 +86,20 @@ async def test_what_is_wrong_is_said_in_one_line(
     assert errors.count("\n") == 1
 
 
-async def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [(), ("--json",), ("--html", "report.html")])
+async def test_a_server_that_tracks_nothing_is_no_pass(
+    form: tuple[str, ...], tmp_path: Path
+) -> None:
     with LiveServer(tmp_path) as server:
+        status, out, errors = await run("consistency", server.url, *form, env=operator())
+
+    assert (status, out) == (exits.CONFIGURATION, "")
+    assert "the server does not track consistency" in errors
+    assert "--track-consistency" in errors
+
+
+async def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, track_consistency=True) as server:
         path = tmp_path / "nowhere" / "report.html"
         status, _, errors = await run(
             "consistency", server.url, "--html", str(path), env=operator()

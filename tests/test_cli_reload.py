@@ -47,6 +47,25 @@ class Reloadable:
             return (await client.get(path, headers=own)).status_code
 
 
+async def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "threadcast.toml"
+    file.write_text("id_validation = 'warn'\n")
+    server = ServerProcess(tmp_path, agents="promise_agents:quick")
+    server.stands_in = tmp_path  # where it finds the file without being told
+    try:
+        await server.start()
+        one = Reloadable(server, file)
+        assert await one.status("/v1/threads/x") == 404
+
+        file.unlink()
+        one.hang_up()
+        line = await one.logged("the settings stay as they are")
+        assert "threadcast.toml: no such file or directory" in line
+        assert await one.status("/v1/threads/x") == 404
+    finally:
+        await server.close()
+
+
 async def test_a_live_server_takes_what_it_can_and_names_what_waits(tmp_path: Path) -> None:
     file = tmp_path / "threadcast.toml"
     file.write_text("id_validation = 'enforce'\n")

@@ -50,19 +50,33 @@ class Check:
 
     Attributes:
         mode: may be set at any time; the next refusal is judged by it.
+
+    Raises:
+        ValueError: a mode, now or when it is set, is none of the three.
     """
 
-    __slots__ = ("_clock", "_logged_at", "_on_tolerated", "_unlogged", "mode", "name")
+    __slots__ = ("_clock", "_logged_at", "_mode", "_on_tolerated", "_unlogged", "name")
 
     def __init__(
         self, name: str, mode: CheckMode, *, clock: Clock, on_tolerated: Tolerated
     ) -> None:
         self.name = name
-        self.mode: CheckMode = mode
+        self.mode = mode
         self._clock = clock
         self._on_tolerated = on_tolerated
         self._logged_at = -_LOG_EVERY_S
         self._unlogged = 0
+
+    @property
+    def mode(self) -> CheckMode:
+        """How strict it is now."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: CheckMode) -> None:
+        if mode not in CHECK_MODES:  # a slip must not let everything pass
+            raise ValueError(f"mode: expected enforce, warn or off, got {str(mode)[:64]!r}")
+        self._mode = mode
 
     def refuse(self, error: ThreadcastError) -> None:
         """Refuse, as strictly as the mode says; returns where the work may go on.

@@ -180,14 +180,17 @@ def _broken_text(verdict: Verdict) -> str:
 
 
 def _checked(config: pytest.Config, names: Sequence[str]) -> Report:
-    from .check import promises_named, run_check
+    from .check import Outcome, promises_named, run_check
     from .errors import ThreadcastError
 
     target, options = _what_is_asked(config)
     try:
-        return asyncio.run(run_check(target, options, promises_named(names)))
+        report = asyncio.run(run_check(target, options, promises_named(names)))
     except ThreadcastError as error:
         pytest.exit(f"threadcast: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+    if report.gone and not report.having(Outcome.FAIL):  # skipped tests alone would look green
+        pytest.exit("threadcast: the server went away", returncode=pytest.ExitCode.TESTS_FAILED)
+    return report
 
 
 def _what_is_asked(config: pytest.Config) -> tuple[Target, CheckOptions]:

@@ -24,6 +24,8 @@ from .witness import Witness
 
 TITLE = "threadcast check"
 REQUEST_MAX_S = 10.0
+REACHED_MAX_S = 3.0
+_FROM_A_PROXY = (502, 504)
 _ANSWER_MAX_BYTES = 16_777_216
 _TRIES = 6
 _PAUSE_MAX_S = 5.0
@@ -110,6 +112,16 @@ class Person:
             self._witness.know(self.user_id, self.mark)
         finally:
             await wire.close()
+
+    async def reaches(self) -> bool:
+        """Whether there is still a server; what it answers does not matter."""
+        try:
+            answer = await self._http.get("/healthz", timeout=REACHED_MAX_S)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout):
+            return False
+        except (httpx2.HTTPError, OSError):
+            return True  # there is somebody, and what is wrong with them is for the promises
+        return answer.status_code not in _FROM_A_PROXY
 
     async def wire(self, *, attempts: int = 4, token: str = "") -> Wire:
         """A connection of this user, or with another token; see `open_wire`."""

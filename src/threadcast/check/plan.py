@@ -22,6 +22,7 @@ from .verdict import Broken, Finding, NotTried, Outcome, Report, Verdict, shorte
 
 OnVerdict = Callable[[Verdict], None]
 _TIME_IS_UP = "the time for the whole check was up"
+_GONE = "the server went away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,9 @@ async def run_check(
 
     async with staged(target, options) as scene:
         timed_out = await _try_all(scene, promises, conclude)
+    untried = _not_run(_GONE if scene.gone else _TIME_IS_UP)
     for promise in promises[len(verdicts) :]:
-        conclude(Verdict(promise.name, promise.says, promise.bar, _not_run(_TIME_IS_UP), 0.0))
+        conclude(Verdict(promise.name, promise.says, promise.bar, untried, 0.0))
     return Report(
         target.url,
         (scene.first.user_id, scene.second.user_id),
@@ -144,6 +146,7 @@ async def run_check(
         tuple(verdicts),
         timed_out,
         scene.left_behind,
+        scene.gone,
     )
 
 
@@ -154,6 +157,8 @@ async def _try_all(scene: Scene, promises: Sequence[Promise], conclude: OnVerdic
         async with asyncio.timeout(scene.options.timeout_s):
             for promise in promises:
                 conclude(await (begun.get(promise.name) or _try(promise, scene)))
+                if scene.gone:
+                    return False
     except TimeoutError:
         return True
     finally:
@@ -165,7 +170,23 @@ async def _try_all(scene: Scene, promises: Sequence[Promise], conclude: OnVerdic
 
 
 async def _try(promise: Promise, scene: Scene) -> Verdict:
+    """Try one, no longer than there is a server: that it went away breaks no promise."""
     began = perf_counter()
+    judging = asyncio.ensure_future(_find(promise, scene))
+    absence = asyncio.ensure_future(scene.absence())
+    try:
+        await asyncio.wait([judging, absence], return_when=asyncio.FIRST_COMPLETED)
+        finding = judging.result() if judging.done() else _not_run(_GONE)
+        if finding.outcome is not Outcome.PASS and await scene.went_away():
+            finding = _not_run(_GONE)
+    finally:
+        judging.cancel()
+        absence.cancel()
+        await asyncio.wait([judging, absence])
+    return Verdict(promise.name, promise.says, promise.bar, finding, perf_counter() - began)
+
+
+async def _find(promise: Promise, scene: Scene) -> Finding:
     try:
         finding = await promise.judge(scene)
     except NotTried as reason:
@@ -178,7 +199,7 @@ async def _try(promise: Promise, scene: Scene) -> Verdict:
         finding = Finding.judged("", [str(error) or type(error).__name__])
     except ThreadcastError as error:
         finding = Finding.judged("", [f"{error.code}: {error.message}"])
-    return Verdict(promise.name, promise.says, promise.bar, finding, perf_counter() - began)
+    return finding
 
 
 def _not_run(reason: str) -> Finding:

@@ -46,6 +46,7 @@ class Scene:
         runs: of the runs that are to be completed, who asked for them.
         chance: chooses what is chosen at random.
         left_behind: threads that could not be deleted, once the scene has ended.
+        gone: whether the server went away; it is not looked for again.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Scene:
         self.runs: dict[str, Person] = {}
         self.chance = random.Random(options.seed)  # noqa: S311 - reproducible, no secret
         self.left_behind: tuple[str, ...] = ()
+        self.gone = False
         self._once: dict[str, asyncio.Task[Any]] = {}
         self._listener: Wire | None = None
 
@@ -78,6 +80,18 @@ class Scene:
         """Let the second user hear all that comes to them, to the end of the check."""
         self._listener = await self.second.wire()
         await self._listener.attach()
+
+    async def went_away(self) -> bool:
+        """Look whether the server is still there."""
+        self.gone = self.gone or not await self.first.reaches()
+        return self.gone
+
+    async def absence(self) -> None:
+        """Wait until the server went away; what the listener hears ends then, too."""
+        if self._listener is not None:
+            await self._listener.ended_at_all()
+        if not await self.went_away():
+            await asyncio.Event().wait()  # only the listener was let go; cancelled by who waits
 
     async def end(self) -> None:
         """Stop what is under way and delete what was made, in bounded time."""

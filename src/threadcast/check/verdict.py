@@ -102,6 +102,7 @@ class Report:
         verdicts: one for each promise that was chosen, in the order of the plan.
         timed_out: whether the time was up before all was tried.
         left_behind: threads that were made and could not be deleted.
+        gone: whether the server went away before all was tried.
     """
 
     url: str
@@ -111,6 +112,7 @@ class Report:
     verdicts: tuple[Verdict, ...]
     timed_out: bool = False
     left_behind: tuple[str, ...] = ()
+    gone: bool = False
 
     def having(self, outcome: Outcome) -> list[Verdict]:
         """The verdicts with this outcome."""
@@ -118,8 +120,8 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether no promise is broken, and there was time for all of them."""
-        return not self.having(Outcome.FAIL) and not self.timed_out
+        """Whether no promise is broken, and all of them could be tried to the end."""
+        return not self.having(Outcome.FAIL) and not self.timed_out and not self.gone
 
 
 def percentile(values: Sequence[float], share: float) -> float:

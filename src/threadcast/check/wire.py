@@ -182,6 +182,10 @@ class Wire:
             raise Broken(f"the connection was still open after {max_s:g} s")
         return self._socket.close_code
 
+    async def ended_at_all(self) -> None:
+        """Wait, however long, until nothing more can come."""
+        await asyncio.wait([self._task])
+
     def end_text(self) -> str:
         """How the connection ended, in words."""
         return self._fault or f"close code {self._socket.close_code}"

@@ -158,14 +158,18 @@ def _conclude(report: Report) -> None:
     """Say what is left to say, and end as the report asks.
 
     Raises:
-        CommandFailed: a promise is broken (1), or the time was up (69).
+        CommandFailed: a promise is broken (1), or the time was up or the server gone (69).
     """
     if report.left_behind:
         left = ", ".join(map(printable, report.left_behind))
         click.echo(f"warning: could not delete these threads of the check: {left}", err=True)
     if broken := report.having(Outcome.FAIL):
         names = ", ".join(verdict.name for verdict in broken)
-        raise exits.CommandFailed(f"{len(broken)} promise(s) broken: {names}", 1)
+        number = "1 promise" if len(broken) == 1 else f"{len(broken)} promises"
+        raise exits.CommandFailed(f"{number} broken: {names}", 1)
+    if report.gone:
+        text = "the server went away before everything was tried"
+        raise exits.CommandFailed(text, exits.UNAVAILABLE)
     if report.timed_out:
         text = "the time was up before everything was tried; --timeout gives it more"
         raise exits.CommandFailed(text, exits.UNAVAILABLE)

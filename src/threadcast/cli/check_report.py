@@ -81,6 +81,7 @@ def json_text(report: Report) -> str:
         "took_s": round(report.took_s, 3),
         "holds": report.holds,
         "timed_out": report.timed_out,
+        "server_went_away": report.gone,
         "left_behind": report.left_behind,
         "promises": [_plain(verdict) for verdict in report.verdicts],
     }

@@ -17,6 +17,10 @@ from .credential import TOKEN_VARIABLE, Access, access_to_url
 from .printing import printable
 
 _LIMIT_MAX = 200
+_OFF = (
+    "the server does not track consistency, so there is nothing to tell: start it with "
+    "--track-consistency"
+)
 
 
 @click.command("consistency")
@@ -44,10 +48,13 @@ def command(
     """Show whether ids stay the same from contexts' creation to their cleanup, on the server URL.
 
     It needs a token with the scope ops, and a server that was started with --track-consistency.
+    Exit 1 when violations were recorded, 78 when the server records nothing.
     """
     if as_json and page_path is not None:
         raise click.UsageError("expected one of --json and --html")
     report = asyncio.run(_read(access, trace, limit))
+    if not report.analysis.recording and not report.analysis.snapshots:
+        raise exits.CommandFailed(_OFF, exits.CONFIGURATION)
     if page_path is not None:
         page_path.write_text(report.html(), encoding="utf-8")
         click.echo(f"score {score_text(report.analysis)}, written to {printable(str(page_path))}")
@@ -55,6 +62,9 @@ def command(
         click.echo(json.dumps(msgspec.to_builtins(report), indent=2))
     else:
         click.echo(printable(report.text(), keep="\n"))
+    if count := report.analysis.violations:
+        text = f"{count} violation{'s' if count > 1 else ''} of consistency recorded"
+        raise exits.CommandFailed(text, 1)
 
 
 async def _read(access: Access, trace: str | None, limit: int) -> ConsistencyReport:

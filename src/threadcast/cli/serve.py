@@ -27,7 +27,7 @@ from ..edge import (
 )
 from ..errors import ConfigurationError
 from ..settings import Settings, dev_secret_path, is_postgres, risks, sqlite_path
-from ..settings.sources import load_settings
+from ..settings.sources import load_settings, settings_file
 from ..store_sqlite import check_early
 from . import exits
 from .ending import run_to_the_end
@@ -47,7 +47,8 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Run a server until SIGTERM or Ctrl-C."""
     ignore_hangup()
     environ = dict(os.environ)
-    settings = load_settings(overrides, environ, config_path).settings
+    found = settings_file(environ, config_path)
+    settings = load_settings(overrides, environ, found).settings
     configure_logging(settings.log_level, settings.log_format)
     _tune_interpreter()
     sys.path.insert(0, "")  # agents are named as modules of the folder that one stands in
@@ -61,7 +62,7 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
         threadcast = Threadcast(settings, agents, listens_on=settings.host)
 
         def read_again() -> Settings:
-            return with_credential(load_settings(overrides, environ, config_path).settings)
+            return with_credential(load_settings(overrides, environ, found or config_path).settings)
 
         run_to_the_end(_serve(threadcast, settings, listener, read_again), _loop_factory())
 

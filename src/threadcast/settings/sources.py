@@ -60,7 +60,7 @@ def load_settings(
     values: dict[str, Any] = {}
     sources = dict.fromkeys(_BY_KEY, "default")
     for key, value, source in (
-        *_from_file(_config_path(environ, config_path)),
+        *_from_file(settings_file(environ, config_path)),
         *_from_environment(environ),
         *_from_overrides(overrides),
     ):
@@ -76,7 +76,12 @@ def load_settings(
 Read = tuple[str, object, str]
 
 
-def _config_path(environ: Mapping[str, str], given: Path | None) -> Path | None:
+def settings_file(environ: Mapping[str, str], given: Path | None) -> Path | None:
+    """The file that `load_settings` reads; None where there is none to read.
+
+    Whoever reads the settings again passes this path, found at the start: a file that is gone by
+    then is refused, and does not quietly become the defaults.
+    """
     if given is not None:
         return given
     if named := environ.get(CONFIG_VARIABLE):
