@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -461,6 +462,26 @@ def test_a_report_is_written_where_it_can_be(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere" / "report.jsonl"
     assert migrate(tmp_path / "a.db", "--from", str(dump), "--report", str(missing)) == 73
     assert not (tmp_path / "a.db").exists()
+
+
+def test_the_status_says_how_old_the_youngest_alias_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 1)
+    assert migrate(tmp_path / "a.db", "--from", str(dump)) == 0
+    for made_us, shown in (
+        (None, r"unknown"),
+        (0, r"1970-01-01T00:00:00Z, \d\d,\d{3} days ago"),
+        ("made_us", r"20\d\d-\d\d-\d\dT[\d:]{8}Z, 0 days ago"),
+    ):
+        copy = tmp_path / "b.db"
+        copy.write_bytes((tmp_path / "a.db").read_bytes())
+        with closing(apsw.Connection(str(copy))) as connection:
+            set_to = made_us if isinstance(made_us, str) else json.dumps(made_us)
+            connection.execute(f"UPDATE thread_aliases SET made_us = {set_to}")
+        capsys.readouterr()
+        assert migrate(copy, "--status") == 0
+        assert re.search(rf"^migrated last +{shown}$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_status_of_what_is_no_database_says_so(
