@@ -117,7 +117,7 @@ def test_a_changed_finding_changes_few_lines_of_the_file(tmp_path: Path) -> None
 def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "b.json").write_text(text)
 
-    with pytest.raises(ConfigurationError, match="is no baseline of an audit: delete it"):
+    with pytest.raises(ConfigurationError, match="is no baseline of an audit: expected a file"):
         read_baseline(tmp_path / "b.json")
 
 

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,6 +108,58 @@ def test_the_report_is_never_written_over_what_is_read(
     assert (dump.read_bytes(), (tmp_path / "a.db").read_bytes()) == before
 
 
+@pytest.mark.parametrize(
+    "content", ["thread_id,user_id\n", '{"thread_id": 1}\n', "[1]\n", "[" * 9_999]
+)
+def test_a_report_replaces_only_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 3)
+    other = tmp_path / "precious"
+    other.write_text(content)
+    asked = ("--from", str(dump), "--report", str(other))
+    assert migrate(tmp_path / "a.db", *asked) == exits.USAGE
+    assert "expected a new file or an earlier report" in capsys.readouterr().err
+    assert other.read_text() == content
+
+    other.write_text("")
+    assert migrate(tmp_path / "a.db", *asked) == 0
+    first = other.read_bytes()
+    assert migrate(tmp_path / "a.db", *asked) == 0
+    assert b"already" in other.read_bytes() != first
+
+
+def test_a_report_stays_when_nothing_could_be_told(tmp_path: Path) -> None:
+    dump, report = write_dump(tmp_path / "old.jsonl", 3), tmp_path / "report.jsonl"
+    assert migrate(tmp_path / "a.db", "--from", str(dump), "--report", str(report)) == 0
+    before = report.read_bytes()
+    (tmp_path / "bad.csv").write_text("no header\n")
+    asked = ("--from", str(tmp_path / "bad.csv"), "--report", str(report))
+    assert migrate(tmp_path / "a.db", *asked) == exits.USAGE
+    assert report.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob(".report*")) == []
+
+
+def test_a_second_row_of_one_thread_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "old.jsonl"
+    rows = [
+        {"thread_id": 42, "user_id": "ann", "title": 7},
+        {"thread_id": 42, "user_id": "ann", "title": "one"},
+        {"thread_id": "42", "user_id": "bob", "title": "another's"},
+        {"thread_id": "42", "user_id": "ann", "title": "two"},
+    ]
+    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for batch in ("1", "100"):  # again, and in one batch: it is told each time
+        assert migrate(tmp_path / "a.db", "--from", str(dump), "--batch", batch) == 1
+        out, err = capsys.readouterr()
+        assert "line 4: refused: duplicate of line 2: expected one row for each thread" in err
+        assert "refused            2" in out
+    titles = [row[2] for row in content_of(tmp_path / "a.db")["threads"]]
+    assert titles == ["one", "another's"]
+
+
 def test_a_dump_is_imported_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,7 +230,7 @@ def test_refused_rows_are_named_and_the_status_is_1(
     assert lines[0].startswith("line 1: refused: legacy_id: expected printable text, got U+001B")
     assert lines[20:] == [
         "and 20 more; --report FILE has all of them",
-        "threadcast: 40 thread(s) were left as they are",
+        "threadcast: 40 threads were left as they are",
     ]
     assert "\x1b" not in captured.err
     assert len(report.read_text().splitlines()) == 42
@@ -409,6 +462,26 @@ def test_a_report_is_written_where_it_can_be(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere" / "report.jsonl"
     assert migrate(tmp_path / "a.db", "--from", str(dump), "--report", str(missing)) == 73
     assert not (tmp_path / "a.db").exists()
+
+
+def test_the_status_says_how_old_the_youngest_alias_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = write_dump(tmp_path / "old.jsonl", 1)
+    assert migrate(tmp_path / "a.db", "--from", str(dump)) == 0
+    for made_us, shown in (
+        (None, r"unknown"),
+        (0, r"1970-01-01T00:00:00Z, \d\d,\d{3} days ago"),
+        ("made_us", r"20\d\d-\d\d-\d\dT[\d:]{8}Z, 0 days ago"),
+    ):
+        copy = tmp_path / "b.db"
+        copy.write_bytes((tmp_path / "a.db").read_bytes())
+        with closing(apsw.Connection(str(copy))) as connection:
+            set_to = made_us if isinstance(made_us, str) else json.dumps(made_us)
+            connection.execute(f"UPDATE thread_aliases SET made_us = {set_to}")
+        capsys.readouterr()
+        assert migrate(copy, "--status") == 0
+        assert re.search(rf"^migrated last +{shown}$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_status_of_what_is_no_database_says_so(

@@ -82,6 +82,13 @@ async def test_the_golden_path_and_the_same_after_a_reload(screen: Screen) -> No
     await expect(screen.page.locator("#thread-list .running:visible")).to_have_count(0)
 
 
+async def test_the_page_itself_has_nothing_to_scroll(screen: Screen) -> None:
+    await screen.sign_in("ada")
+    heights = "() => [document.documentElement.scrollHeight, window.innerHeight]"
+    content, window = await screen.page.evaluate(heights)
+    assert content <= window
+
+
 async def test_the_token_is_nowhere_but_in_memory(screen: Screen) -> None:
     await screen.sign_in("ada")
     stored = await screen.page.evaluate(

@@ -90,6 +90,7 @@ class AliasFacts:
         uses: how often, all together.
         last_used_at: the last use of any; None when there was none.
         used_within_days: so many were used within the last 1, 7, 30 and 90 days.
+        made_at: when the youngest was made; None where that is not known.
     """
 
     total: int
@@ -97,3 +98,4 @@ class AliasFacts:
     uses: int
     last_used_at: float | None
     used_within_days: dict[int, int]
+    made_at: float | None = None

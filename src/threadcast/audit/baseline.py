@@ -139,7 +139,7 @@ def read_baseline(path: Path) -> dict[str, Entry]:
     except OSError as error:
         raise ConfigurationError(f"cannot read the baseline {path}: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        hint = "delete it and write it again with --write-baseline"
+        hint = "expected a file that --write-baseline has made"
         raise ConfigurationError(f"{path} is no baseline of an audit: {hint}") from None
 
 

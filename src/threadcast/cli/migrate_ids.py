@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -23,11 +22,11 @@ from ..settings.sources import load_settings
 from ..store_sqlite import SqliteStore, check_early
 from . import exits
 from .migrate_output import Progress, Troubles, status_text, summary
+from .migrate_report import is_report, report_file
 from .options import config_option
 
 _FORMATS: dict[str, DumpFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _BATCH_THREADS = 1_000
-_REPORT_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def command(
         _check_report(report_path, dump, path)
     wanted = _Wanted(path, dump, undo, dry_run, batch_threads)
     with ExitStack() as stack:
-        file = None if report_path is None else stack.enter_context(_report_file(report_path))
+        file = None if report_path is None else stack.enter_context(report_file(report_path))
         troubles = Troubles()
         report = Report(file, troubles.tell)
         _migrate(wanted, report)
@@ -113,7 +112,11 @@ def command(
     troubles.end()
     click.echo(summary(report.counts, dry_run=dry_run, undo=undo))
     if report.troubles:
-        raise exits.CommandFailed(f"{report.troubles} thread(s) were left as they are", 1)
+        raise exits.CommandFailed(_left(report.troubles), 1)
+
+
+def _left(count: int) -> str:
+    return f"{count:,} threads were left as they are" if count > 1 else "1 thread was left as it is"
 
 
 def _check_choice(
@@ -139,11 +142,8 @@ def _check_report(report: Path, dump: Path | None, database: Path) -> None:
         there = report.exists() and taken.exists() and report.samefile(taken)
         if there or report.resolve() == taken.resolve():
             raise click.UsageError(f"--report: expected a file of its own, got {taken}")
-
-
-def _report_file(path: Path) -> BinaryIO:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, _REPORT_MODE), "wb")
+    if report.is_file() and not is_report(report):
+        raise click.UsageError(f"--report: expected a new file or an earlier report, got {report}")
 
 
 async def _show_status(path: Path) -> None:

@@ -112,6 +112,7 @@ def status_text(facts: AliasFacts, now: float) -> str:
     """How much older ids are still used."""
     rows = [
         ("older ids that resolve", f"{facts.total:,}"),
+        ("migrated last", _moment(facts.made_at, now, none="unknown")),
         ("never used", f"{facts.total - facts.used:,}"),
         *(
             (f"used within {days} day{'s' if days > 1 else ''}", f"{count:,}")
@@ -123,8 +124,9 @@ def status_text(facts: AliasFacts, now: float) -> str:
     return table([("what", "found"), *rows], None)
 
 
-def _moment(at: float | None, now: float) -> str:
+def _moment(at: float | None, now: float, *, none: str = "never") -> str:
     if at is None:
-        return "never"
+        return none
     text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-    return f"{text}, {max(0.0, now - at) / _DAY_S:.0f} days ago"
+    days = round(max(0.0, now - at) / _DAY_S)
+    return f"{text}, {days:,} {'day' if days == 1 else 'days'} ago"

@@ -21,6 +21,7 @@ from ..migration_units import (
 from ..store import Store
 from ..units import Rejected, Unit
 from .dump import DumpedThread, Refused, Row
+from .first_lines import FirstLines
 from .history import plan
 from .report import Report
 
@@ -29,6 +30,8 @@ __all__ = ["BATCH_MAX_THREADS", "Migration"]
 BATCH_MAX_THREADS = 10_000
 _BATCH_MAX_EVENTS = 20_000
 _BATCH_MAX_BYTES = 16 * 1024 * 1024
+
+_SECOND = "duplicate of line {line}: expected one row for each thread of a user"
 
 T = TypeVar("T")
 Planned = tuple[int, ImportedThread]
@@ -68,12 +71,13 @@ class Migration:
         Raises:
             ThreadcastError: the store cannot commit; what was committed before stays.
         """
-        for batch in self._batches(rows):
-            threads = [thread for _, thread in batch]
-            results = await self._commit(ImportThreads(threads))
-            for (line, _), result in zip(batch, results, strict=True):
-                self._report.add(result, line)
-            self._progress(len(batch))
+        with FirstLines() as first_lines:
+            for batch in self._batches(rows, first_lines):
+                threads = [thread for _, thread in batch]
+                results = await self._commit(ImportThreads(threads))
+                for (line, _), result in zip(batch, results, strict=True):
+                    self._report.add(result, line)
+                self._progress(len(batch))
 
     async def rename(self) -> None:
         """Rename the threads of the store that have older ids.
@@ -101,11 +105,11 @@ class Migration:
             self._progress(len(step.threads) + step.unchanged)
             after = step.next
 
-    def _batches(self, rows: Iterable[Row]) -> Iterator[list[Planned]]:
+    def _batches(self, rows: Iterable[Row], first_lines: FirstLines) -> Iterator[list[Planned]]:
         batch: list[Planned] = []
         events = size_bytes = 0
         for line, row in rows:
-            thread = self._planned(line, row)
+            thread = self._planned(line, row, first_lines)
             if thread is None:
                 continue
             batch.append((line, thread))
@@ -119,15 +123,21 @@ class Migration:
         if batch:
             yield batch
 
-    def _planned(self, line: int, row: DumpedThread | Refused) -> ImportedThread | None:
+    def _planned(
+        self, line: int, row: DumpedThread | Refused, first_lines: FirstLines
+    ) -> ImportedThread | None:
         """What is to be stored for a row; None for one that is refused and told of."""
         if isinstance(row, Refused):
             refused = row
         else:
+            user_id, thread_id = str(row.user_id), str(row.thread_id)
             try:
-                return plan(row)
+                thread = plan(row)
+                if (first := first_lines.take(user_id, thread_id, line)) is None:
+                    return thread
+                refused = Refused(_SECOND.format(line=first), user_id, thread_id)
             except ValueError as error:
-                refused = Refused(str(error), str(row.user_id), str(row.thread_id))
+                refused = Refused(str(error), user_id, thread_id)
         result = MigratedThread(
             refused.user_id or "", refused.legacy_id, None, "refused", refused.reason
         )

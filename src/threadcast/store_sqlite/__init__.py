@@ -240,12 +240,13 @@ class SqliteStore:
 
         reader = await self._readers.acquire()
         try:
-            total, used, uses, last_us, *within = await reader.read(query)
+            total, used, uses, last_us, made_us, *within = await reader.read(query)
         finally:
             self._readers.release(reader)
         last_used_at = None if last_us is None else last_us / 1_000_000
         ages = dict(zip(statements.ALIAS_AGES_DAYS, within, strict=True))
-        return AliasFacts(total, used, uses, last_used_at, ages)
+        made_at = None if made_us is None else made_us / 1_000_000
+        return AliasFacts(total, used, uses, last_used_at, ages, made_at)
 
     @property
     def has_plain_aliases(self) -> bool:

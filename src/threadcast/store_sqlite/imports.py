@@ -55,7 +55,7 @@ _TABLES: dict[str, str] = {
     "threads": "thread, user, thread_id, title, metadata, first_seq, last_seq, created_us,"
     " updated_us",
     "migrated_threads": "thread, user, origin, last_seq, first_run, last_run, legacy_id",
-    "thread_aliases": "user, legacy_id, thread, known",
+    "thread_aliases": "user, legacy_id, thread, known, made_us",
     "events": "at_us, user, seq, thread, run, type, data",
     "runs": "run, user, thread, status, attempt, message_seq, ended_seq, created_us, started_us,"
     " ended_us, compacted, run_id, agent, on_crash, on_disconnect",
@@ -191,7 +191,8 @@ class _Rows:
         self._of["migrated_threads"].append((row, user, IMPORTED, last, *runs, thread.legacy_id))
         if (legacy_id := thread.legacy_id) is not None:
             known = legacy_kind(legacy_id) is not None
-            self._of["thread_aliases"].append((user, legacy_id, row, int(known)))
+            made_us = self._batch.at_us
+            self._of["thread_aliases"].append((user, legacy_id, row, int(known), made_us))
         at_us = self._batch.at_us
         self._of["events"].append((at_us, user, seq, row, None, _CREATED, thread.created.data))
         seq += 1

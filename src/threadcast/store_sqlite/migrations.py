@@ -109,8 +109,9 @@ def _new_name(batch: Batch, user: int, user_id: str, legacy_id: str) -> Migrated
 def _rename(batch: Batch, thread: int, user: int, named: MigratedThread, last_seq: int) -> None:
     batch.run("UPDATE threads SET thread_id = ? WHERE thread = ?", named.thread_id, thread)
     batch.run(
-        "INSERT INTO thread_aliases (user, legacy_id, thread, known) VALUES (?, ?, ?, ?)",
-        *(user, named.legacy_id, thread, legacy_kind(named.legacy_id) is not None),
+        "INSERT INTO thread_aliases (user, legacy_id, thread, known, made_us)"
+        " VALUES (?, ?, ?, ?, ?)",
+        *(user, named.legacy_id, thread, legacy_kind(named.legacy_id) is not None, batch.at_us),
     )
     batch.run(
         "INSERT INTO migrated_threads (thread, user, origin, last_seq, legacy_id)"

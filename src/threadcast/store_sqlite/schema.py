@@ -16,8 +16,8 @@ import apsw
 from ..errors import ConfigurationError
 
 APPLICATION_ID = 0x54435354  # "TCST"
-ALIAS_USES_VERSION = 3
-"""The first schema that counts the uses of aliases."""
+ALIAS_USES_VERSION = 4
+"""The first schema that tells uses and ages of aliases."""
 
 log = logging.getLogger(__name__)
 

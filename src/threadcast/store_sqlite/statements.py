@@ -136,7 +136,8 @@ _USED_WITHIN = " ".join(
     for days in ALIAS_AGES_DAYS
 )
 ALIAS_FACTS = f"""
-SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0), max(last_used_us)
+SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0), max(last_used_us),
+max(made_us)
 {_USED_WITHIN} FROM thread_aliases
 """
 PLAIN_ALIAS = "SELECT 1 FROM thread_aliases WHERE known = 0 LIMIT 1"

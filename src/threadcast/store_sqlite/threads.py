@@ -161,7 +161,9 @@ def alias_thread(batch: Batch, unit: AliasThread) -> Outcome:
     if row is not None and row[0] != record.thread:
         return Rejected(ThreadcastError("bad_id", "the legacy id already names another thread"))
     batch.run(
-        "INSERT OR IGNORE INTO thread_aliases (user, legacy_id, thread, known) VALUES (?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO thread_aliases (user, legacy_id, thread, known, made_us)"
+        " VALUES (?, ?, ?, ?, ?)",
         *(user, unit.legacy_id, record.thread, legacy_kind(unit.legacy_id) is not None),
+        batch.at_us,
     )
     return Committed(None)
