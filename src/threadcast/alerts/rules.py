@@ -131,13 +131,7 @@ RULES: tuple[Rule, ...] = (
         severity="high",
         measure=Success(
             good=(Series("threadcast_resumes_total", "outcome", ("continued",)),),
-            bad=(
-                Series(
-                    "threadcast_resumes_total",
-                    "outcome",
-                    ("new_feed", "cursor_ahead", "diverged", "failed"),
-                ),
-            ),
+            bad=(Series("threadcast_resumes_total", "outcome", ("diverged", "failed")),),
         ),
         unit="share",
         threshold=0.95,
@@ -146,10 +140,10 @@ RULES: tuple[Rule, ...] = (
         sample_least=20,
         faults_least=3,
         summary="Too many readers cannot continue where they were.",
-        meaning="Readers are reset and load everything again, or the journal could not be read. A"
-        " reset because retention removed what the reader missed is as configured: not counted.",
-        advice="After a restored backup this is expected once for each reader. Else the database is"
-        " not the one that these readers read before: look at database_url.",
+        meaning="The journal could not be read, or it has another history than these readers saw."
+        " Resets by retention, by a new feed or by a cursor that never was do not count.",
+        advice="The database is not the one that these readers read before, or has lost its tail:"
+        " look at database_url, and at what was restored or failed over.",
     ),
     Rule(
         name="commit_failures",
