@@ -180,3 +180,14 @@ async def test_the_project_passes_its_own_audit() -> None:
 
     assert (status, errors) == (0, "")
     assert out.startswith("0 findings")  # what is suppressed says why, or would be one
+
+
+async def test_nothing_to_audit_is_no_clean_bill(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "m.py").write_text("import uuid\nthread_id = uuid.uuid4()\n")
+
+    for named in (tmp_path, tmp_path / ".venv"):
+        status, out, errors = await run("audit", str(named))
+        assert (status, out) == (64, "")
+        assert errors.startswith("threadcast: no Python file was audited:")

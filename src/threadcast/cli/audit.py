@@ -151,6 +151,12 @@ def command(
     if diff:
         work.show_fixes()
     report = work.after_fixes() if fix and not diff else work.report()
+    if not report.files:
+        raise exits.CommandFailed(
+            "no Python file was audited: there is none, or `exclude` (which has folders such as"
+            f" .venv and build by default) leaves it out below {work.root}",
+            exits.USAGE,
+        )
     rules = [code for code in RULES if settings.severity(code) is not Severity.OFF]
     trend = _against(work, report, file, rules, writing=write_baseline)
     shown = report.findings if trend is None else trend.new

@@ -72,7 +72,7 @@ def read_scopes(
     multiple=True,
     metavar="SCOPE",
     help="What else it may do: metrics reads /metrics from elsewhere, ops looks and acts as an "
-    "operator. Repeatable.",
+    "operator, ingest appends events for users. Repeatable.",
 )
 @config_option
 def command(

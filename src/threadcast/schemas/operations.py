@@ -218,7 +218,8 @@ OPERATIONS: tuple[Operation, ...] = (
         method="post",
         path="/v1/threads/{thread_id}/messages",
         operation_id="send_message",
-        summary="Store a message and start a run that answers it.",
+        summary="Store a message and start a run that answers it; it needs client_message_id or"
+        " Idempotency-Key.",
         parameters=("thread_id", "idempotency_key"),
         body=SendMessageBody,
         answer=MessageAcceptedAnswer,
