@@ -7,7 +7,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 from starlette.types import Message, Receive, Scope, Send
@@ -20,6 +20,8 @@ from threadcast.edge import (
     ServeOptions,
     build_server,
 )
+
+T = TypeVar("T")
 
 WAIT_S = 5.0
 
@@ -170,6 +172,14 @@ class Serving:
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call something in the server's thread."""
         self.loop.call_soon_threadsafe(function, *arguments)
+
+    async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
+        """What something answers in the server's thread, after what was called there before."""
+
+        async def answer() -> T:
+            return function(*arguments)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(answer(), self.loop))
 
     async def settled(self, connections: int, *, deadline_s: float = WAIT_S) -> None:
         """Return when the server holds that many connections."""

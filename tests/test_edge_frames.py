@@ -401,7 +401,7 @@ async def test_write_needs_an_open_connection(server: Serving) -> None:
         server.call(writer.close, 4401, "bye")
         assert [await client.read_text() for _ in range(3)] == ["one", "zwei €", "closing 4401"]
         assert await client.read_close() == 4401
-        assert not writer.write(text_frame(b"late"))
+        assert not await server.ask(writer.write, text_frame(b"late"))
 
 
 async def test_closed_before_it_is_open(server: Serving) -> None:
