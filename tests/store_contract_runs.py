@@ -59,7 +59,7 @@ class RunContract:
         for reason in ("first", "second"):
             outcome = await scene.committed(CancelRun(run_context(claimed), reason))
             assert outcome.events == ()
-            assert tuple(outcome.hints) == (RunSignal(claimed.lease.run_id),)
+            assert tuple(outcome.hints) == (RunSignal(claimed.lease.run_id, "node-1"),)
             assert outcome.result.status == "running"
         report = await scene.result(RenewLeases(LEASE_S, [claimed.lease]))
         assert dict(report.cancelled) == {claimed.lease.run_id: "first"}
@@ -147,7 +147,7 @@ class RunContract:
         ]
         outcome = await scene.committed(AnswerInput(context, "input-1", {"yes": None}))
         assert data_of(outcome.events[0]) == {"input_id": "input-1", "value": {"yes": None}}
-        assert tuple(outcome.hints) == (RunSignal(context.run_id),)
+        assert tuple(outcome.hints) == (RunSignal(context.run_id, "node-1"),)
         assert outcome.result.status == "running"
         assert await scene.refused(AnswerInput(context, "input-1", 1)) == "already_answered"
         async with scene.session("ann") as session:

@@ -101,7 +101,7 @@ class ThreadContract:
         outcome = await scene.committed(DeleteThread(context))
         assert types_of(outcome.events) == ["agent_cancelled", "agent_cancelled", "thread_deleted"]
         assert outcome.events[0].address.run_id == claimed.lease.run_id
-        assert RunSignal(claimed.lease.run_id) in outcome.hints
+        assert RunSignal(claimed.lease.run_id, "node-1") in outcome.hints
         assert await scene.refused(AppendToRun(claimed.lease, [delta("late")])) == "fenced"
         assert await scene.refused(DeleteThread(context)) == "not_found"
         assert await scene.claim() == []
@@ -233,7 +233,7 @@ class SendContract:
         assert types_of(outcome.events) == ["agent_cancelled", "message_created", "run_queued"]
         assert data_of(outcome.events[0]) == {"reason": "interrupted"}
         assert data_of(outcome.events[2])["position"] == 1
-        assert RunSignal(claimed.lease.run_id) in outcome.hints
+        assert RunSignal(claimed.lease.run_id, "node-1") in outcome.hints
         await scene.committed(AppendToRun(claimed.lease, [completed()]))
         assert [run.lease.run_id for run in await scene.claim()] == [third.context.run_id]
 

@@ -28,9 +28,15 @@ class RunsWaiting:
 
 @dataclass(frozen=True, slots=True)
 class RunSignal:
-    """Something happened to a run that its owner should look at now: a cancel or an answer."""
+    """Something happened to a run that its owner should look at now: a cancel or an answer.
+
+    Attributes:
+        run_id: of the run.
+        node_id: of the node that owns it, or did when this was stored; it alone is told.
+    """
 
     run_id: str
+    node_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,22 @@ class SessionsRevoked:
     user_id: str
 
 
-Hint = JournalGrew | RunsWaiting | RunSignal | SessionsRevoked
+@dataclass(frozen=True, slots=True)
+class ConnectionUnwanted:
+    """A connection of this user is to end, on whichever node it is.
+
+    Attributes:
+        user_id: whose it is.
+        connection_id: names it.
+        code: the error code that it ends with.
+    """
+
+    user_id: str
+    connection_id: str
+    code: str
+
+
+Hint = JournalGrew | RunsWaiting | RunSignal | SessionsRevoked | ConnectionUnwanted
 Receiver = Callable[[Hint], None]
 
 
@@ -57,6 +78,22 @@ class Bus(Protocol):
 
     def listen(self, receiver: Receiver) -> Callable[[], None]:
         """Call `receiver` for hints that matter to this node; returns what ends it."""
+        ...
+
+    def follow(self, user_id: str) -> None:
+        """Hear from now on what names this user; before that, other nodes' hints may not arrive.
+
+        Each call is to be matched by one of `unfollow`.
+        """
+        ...
+
+    def unfollow(self, user_id: str) -> None:
+        """Take one `follow` back; after the last one hints that name this user may be left out."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether hints reach other nodes now, as far as can be known."""
         ...
 
     async def open(self) -> None:
@@ -88,6 +125,17 @@ class LocalBus:
                 self._receivers.remove(receiver)
 
         return stop
+
+    def follow(self, user_id: str) -> None:
+        """Every hint is heard anyway."""
+
+    def unfollow(self, user_id: str) -> None:
+        """Every hint is heard anyway."""
+
+    @property
+    def connected(self) -> bool:
+        """There is nobody else to reach."""
+        return True
 
     async def open(self) -> None:
         """Nothing to connect to."""

@@ -165,14 +165,21 @@ async def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: in
     return [RunsWaiting()] if row[0] else []
 
 
+def signal(record: RunRecord) -> list[Hint]:
+    """What tells a run's owner, if it has one that is a node, to look at it now."""
+    if record.owner is None or record.owner == EXTERNAL_OWNER:
+        return []
+    return [RunSignal(record.run_id, record.owner)]
+
+
 async def end(
     batch: Batch, record: RunRecord, draft: EventDraft
 ) -> tuple[JournalEvent, list[Hint]]:
     """End a live run on behalf of somebody who is not its owner; an owner is fenced out."""
     if record.status in ENDED:
         raise AssertionError("a second terminal event")
-    hints: list[Hint] = [RunSignal(record.run_id)] if record.status in OWNED else []
-    if hints:
+    hints = signal(record)
+    if record.status in OWNED:
         record.fence += 1
         await batch.run(_SET_FENCE, *record.key, record.fence)
     event = batch.append(record.place, record.address, draft)
@@ -191,7 +198,7 @@ async def ask_to_end(batch: Batch, record: RunRecord, reason: str) -> list[Hint]
     if record.cancel_reason is None:
         record.cancel_reason = reason
         await batch.run(_SET_CANCEL_REASON, *record.key, reason)
-    return [RunSignal(record.run_id)]
+    return signal(record)
 
 
 async def set_status(batch: Batch, record: RunRecord, status: RunStatus) -> None:
@@ -207,4 +214,4 @@ async def requeue(batch: Batch, record: RunRecord) -> list[Hint]:
     record.fence += 1
     batch.words[record.key] = record.word
     await batch.run(_REQUEUE, *record.key, record.fence)
-    return [RunSignal(record.run_id), RunsWaiting()]
+    return [*signal(record), RunsWaiting()]

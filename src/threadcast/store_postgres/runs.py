@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ..bus import RunSignal
 from ..errors import ThreadcastError
 from ..events import EventDraft, EventType, InputReceived, encode_json
 from ..runs import ENDED, RunStatus
 from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
-from .records import RunRecord, ask_to_end, cancel, find_run, set_status
+from .records import RunRecord, ask_to_end, cancel, find_run, set_status, signal
 
 _QUESTION = """
 SELECT value IS NOT NULL, expires_at FROM inputs
@@ -40,7 +39,7 @@ async def answer_input(batch: Batch, unit: AnswerInput) -> Outcome:
     if record.status is RunStatus.WAITING:
         await set_status(batch, record, RunStatus.RUNNING)
     state = RunState(record.run_id, record.status, event.seq)
-    return Committed(state, (event,), (RunSignal(record.run_id),))
+    return Committed(state, (event,), signal(record))
 
 
 async def _check_open(batch: Batch, record: RunRecord, input_id: str) -> None:

@@ -179,12 +179,19 @@ def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> 
     return [] if waiting is None else [RunsWaiting()]
 
 
+def signal(record: RunRecord) -> list[Hint]:
+    """What tells a run's owner, if it has one that is a node, to look at it now."""
+    if record.owner is None or record.owner == EXTERNAL_OWNER:
+        return []
+    return [RunSignal(record.run_id, record.owner)]
+
+
 def end(batch: Batch, record: RunRecord, draft: EventDraft) -> tuple[JournalEvent, list[Hint]]:
     """End a live run on behalf of somebody who is not its owner; an owner is fenced out."""
     if record.status in ENDED:
         raise AssertionError("a second terminal event")
-    hints: list[Hint] = [RunSignal(record.run_id)] if record.status in OWNED else []
-    if hints:
+    hints = signal(record)
+    if record.status in OWNED:
         record.fence += 1
         batch.run("UPDATE runs SET fence = ? WHERE run = ?", record.fence, record.run)
     event = batch.append(record.place, address_of(batch, record), draft)
@@ -203,7 +210,7 @@ def ask_to_end(batch: Batch, record: RunRecord, reason: str) -> list[Hint]:
     if record.cancel_reason is None:
         record.cancel_reason = reason
         batch.run("UPDATE runs SET cancel_reason = ? WHERE run = ?", reason, record.run)
-    return [RunSignal(record.run_id)]
+    return signal(record)
 
 
 def set_status(batch: Batch, record: RunRecord, status: RunStatus) -> None:
@@ -224,4 +231,4 @@ def requeue(batch: Batch, record: RunRecord) -> list[Hint]:
         record.fence,
         record.run,
     )
-    return [RunSignal(record.run_id), RunsWaiting()]
+    return [*signal(record), RunsWaiting()]
