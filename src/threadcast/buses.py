@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from .bus import Bus, LocalBus
@@ -12,6 +13,8 @@ from .store import SharedStore, Store
 
 if TYPE_CHECKING:
     from .bus_nats import Place
+
+log = logging.getLogger(__name__)
 
 
 def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> Bus:
@@ -28,6 +31,11 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
             be used, or the store is of one node only.
     """
     if settings.bus_url is None:
+        if isinstance(store, SharedStore):
+            log.info(
+                "no bus_url: what other servers commit is found by the head poll, each %g s",
+                settings.head_poll_s,
+            )
         return LocalBus()
     place = bus_place(settings)
     from .bus_nats import NatsBus
