@@ -132,7 +132,7 @@ class Link(Client):
         try:
             async with asyncio.timeout(_CLOSE_MAX_S):
                 await self.close()
-        except Exception as error:  # as above; there is nobody to say goodbye to
+        except Exception as error:  # noqa: BLE001 - as above; there is nobody to say goodbye to
             log.debug("a link to %s ended with %r", self.server.name, error)
 
     @property
@@ -158,7 +158,7 @@ class Link(Client):
         await super()._process_info(info, initial_connection)
 
     async def _process_msg(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+        self, sid: int, _subject: bytes, _reply: bytes, data: bytes, _headers: bytes
     ) -> None:
         self._receive(sid, data)
 

@@ -27,7 +27,7 @@ from ..bus import (
 from ..events import EVENT_CODE, EVENT_OF_CODE, Address, JournalEvent
 
 VERSION = 1
-"""Of the bodies. A later version may add fields at the end of one; what else changes is a new one."""
+"""A program that adds a field to the end of a body keeps it; what changes more is another one."""
 
 RECEIVED_MAX_BYTES = 8 * 1_048_576
 _SEAL_BYTES = 16

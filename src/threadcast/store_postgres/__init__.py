@@ -20,7 +20,7 @@ from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..units import AliasThread, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, CLUSTER_SECRET, HEADS, PLAIN_ALIAS
+from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, CLUSTER, HEADS, PLAIN_ALIAS
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import facts_of, looking, problems_of
@@ -179,7 +179,7 @@ class PostgresStore:
 
     async def cluster_secret(self) -> bytes:
         """See `SharedStore.cluster_secret`."""
-        text: str = (await self._poll(CLUSTER_SECRET))[0][0]
+        text: str = (await self._poll(CLUSTER))[0][0]
         return sha256(text.encode()).digest()
 
     async def facts(self) -> dict[str, str]:

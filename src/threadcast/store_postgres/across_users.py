@@ -82,7 +82,7 @@ FROM users WHERE user_key = ANY($1::uuid[])
 """
 # What belongs to the database as a whole, in one row. Where the database is makes the other part:
 # a copy that was restored elsewhere is not to hear the nodes on the first one.
-CLUSTER_SECRET = """
+CLUSTER = """
 SELECT concat_ws('/', secret, current_schema(), (SELECT system_identifier FROM pg_control_system()),
 (SELECT oid FROM pg_database WHERE datname = current_database())) FROM cluster
 """
