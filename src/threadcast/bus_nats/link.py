@@ -53,7 +53,6 @@ class Link(Client):
         self.server = server
         self._receive = receive
         self._on_lost = on_lost
-        self._is_open = False
         self._fault: Exception | None = None
 
     async def open(self, place: Place, name: str) -> None:
@@ -72,7 +71,6 @@ class Link(Client):
         except Exception as error:  # whatever nats-py raises, on whatever a server sends
             known = isinstance(error, NoServersError) and self._fault
             raise LinkLost(_why(known or error)) from error
-        self._is_open = True
 
     async def answered(self) -> None:
         """Return when the server has taken everything that was written; within `_ANSWER_MAX_S`.
@@ -141,8 +139,8 @@ class Link(Client):
         return writer
 
     async def _note(self, error: Exception) -> None:
-        if self._is_open and self._fault is None and not self.is_closed:
-            log.warning("the bus at %s says: %s", self.server.name, error)  # permissions, mostly
+        if self._fault is None and "permissions" in str(error):  # all else ends the connection
+            log.warning("the bus at %s does not allow all: %s", self.server.name, error)
         self._fault = error
 
     async def _closed(self) -> None:
