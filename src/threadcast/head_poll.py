@@ -63,14 +63,17 @@ class HeadPoll:
             except ThreadcastError as error:
                 log.warning("the head poll waits for the store: %s", error.code)
 
-    async def look(self) -> None:
+    async def look(self, user_ids: Sequence[str] | None = None) -> None:
         """Ask once, give hints that are under way time to arrive, and tell who missed one.
+
+        Args:
+            user_ids: whom to ask about; None for all who are attached.
 
         Raises:
             ThreadcastError: the store cannot be read now.
         """
         began_at = self._clock.monotonic()
-        users = self._attached.attached_users()
+        users = self._attached.attached_users() if user_ids is None else user_ids
         heads: dict[str, int] = {}
         for first in range(0, len(users), _USERS_PER_QUERY):
             heads |= await self._store.heads(users[first : first + _USERS_PER_QUERY])

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
-from .bus import Hint, JournalGrew, SessionsRevoked
+from .bus import Bus, Hint, JournalGrew, JournalReached, LocalBus, SessionsRevoked
 from .checks import Refuse, always
 from .consistency.kinds import TrackedOperation
 from .consistency.trace import ConsistencyTrace
@@ -76,6 +76,7 @@ class WebSocketManager:
         disconnect_grace_s: how long after a user's last connection went `on_user_left` is called.
         on_user_left: called with the user id; must not raise.
         refuse: is called with the reason for a connection beyond its user's limit.
+        bus: told whose hints this node wants, for as long as they have a connection.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class WebSocketManager:
         disconnect_grace_s: float,
         on_user_left: Callable[[str], None],
         refuse: Refuse = always,
+        bus: Bus | None = None,
     ) -> None:
         self._metrics = metrics
         self._guard = guard
@@ -96,6 +98,7 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._refuse = refuse
+        self._bus = bus or LocalBus()
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -135,6 +138,8 @@ class WebSocketManager:
         connections = self._by_user.get(user_id, {})
         if len(connections) >= limit:
             self._make_place(connections, limit)
+        if not connections:
+            self._bus.follow(user_id)  # before its head is read: what comes between is then seen
         self._by_user.setdefault(user_id, {})[connection] = None
         self._user_of[connection] = user_id
         leaving = self._leaving.pop(user_id, None)
@@ -172,6 +177,7 @@ class WebSocketManager:
         self._metrics.connections.set(len(self))
         if not connections:
             del self._by_user[user_id]
+            self._bus.unfollow(user_id)
             self._leaving[user_id] = asyncio.get_running_loop().call_later(
                 self._disconnect_grace_s, self._tell_user_left, user_id
             )
@@ -208,6 +214,8 @@ class WebSocketManager:
             connections = self._by_user.get(hint.user_id)
             if connections is not None:
                 self._deliver(tuple(connections), hint)
+        elif isinstance(hint, JournalReached):
+            self.notice(hint.user_id, hint.head)
         elif isinstance(hint, SessionsRevoked):
             for connection in tuple(self._by_user.get(hint.user_id, ())):
                 connection.recheck()
@@ -226,7 +234,7 @@ class WebSocketManager:
         return tuple(self._by_user)
 
     def notice(self, user_id: str, head: int) -> None:
-        """Tell this user's connections their journal's head, as a poll saw it."""
+        """Tell this user's connections their journal's head, as it was a moment ago."""
         for connection in tuple(self._by_user.get(user_id, ())):
             connection.notice(head)
 
