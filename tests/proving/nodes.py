@@ -1,4 +1,4 @@
-"""A node of a cluster that is proven: its agents write into its own folder, its clock may be wrong."""
+"""A node of a cluster that is proven: its agents write where it stands, its clock may be wrong."""
 
 from __future__ import annotations
 

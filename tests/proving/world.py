@@ -88,6 +88,7 @@ class World:
             "HEAD_POLL_S": "0.2",
             "ATTEMPTS_MAX": "100",
             "DRAIN_S": "1",
+            "COMPACT_AFTER_S": "86400",  # the checker wants whole journals
             "LOG_LEVEL": "warning",
             **settings,
         }
