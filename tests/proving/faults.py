@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from proving.nodes import ProvedNode
 from proving.world import LEASE_S, NODES_MAX, World
 
 Fault = Callable[[World], Awaitable[None]]
@@ -35,7 +36,7 @@ async def node_killed(world: World) -> None:
     async with world.troubled_node() as node:
         await node.kill()
         await world.last(0.0, 2 * LEASE_S)
-        await node.start()
+        await node.start_again()
 
 
 async def node_stopped_and_continued(world: World) -> None:
@@ -56,7 +57,7 @@ async def rolling_restart(world: World) -> None:
         node.troubled = True
         try:
             await node.terminate()
-            await node.start()
+            await node.start_again()
         finally:
             node.troubled = False
 
@@ -64,12 +65,16 @@ async def rolling_restart(world: World) -> None:
 async def node_joins(world: World) -> None:
     """One node more; from a number of nodes on, one leaves for it by SIGTERM."""
     if len(world.nodes) < NODES_MAX:
-        await world.cluster.add()
+        node = await world.cluster.prepare()
+        assert isinstance(node, ProvedNode)
+        node.troubled = True
+        await node.start_again()
+        node.troubled = False
         return
     async with world.troubled_node() as node:
         await node.terminate()
         await world.last(0.0, LEASE_S)
-        await node.start()
+        await node.start_again()
 
 
 async def node_comes_back_at_another_hour(world: World) -> None:
@@ -80,7 +85,7 @@ async def node_comes_back_at_another_hour(world: World) -> None:
     async with world.troubled_node() as node:
         await node.kill()
         node.clock_ahead_s = world.dice.choice((-_HALF_HOUR_S, 0.0, _HALF_HOUR_S))
-        await node.start()
+        await node.start_again()
 
 
 # --- the ways ----------------------------------------------------------------------------------
@@ -175,8 +180,29 @@ async def backends_terminated_in_commit(world: World) -> None:
 async def bus_killed(world: World) -> None:
     """NATS is killed, and started again a while later."""
     assert world.bus is not None
-    await asyncio.to_thread(world.bus.stop, kill=True)
+    await asyncio.to_thread(world.bus.server.stop, kill=True)
     try:
         await world.last(0.0, 5.0)
     finally:
-        await asyncio.to_thread(world.bus.start)
+        await asyncio.to_thread(world.bus.server.start)
+
+
+async def bus_unruly(world: World) -> None:
+    """It loses, doubles and delays messages, each a share between none and all."""
+    assert world.bus is not None
+    proxy = world.bus.proxy
+    proxy.loss, proxy.double, proxy.late = (world.dice.random() for _ in range(3))
+    try:
+        await world.last(1.0, 8.0)
+    finally:
+        proxy.loss = proxy.double = proxy.late = 0.0
+
+
+async def bus_deaf(world: World) -> None:
+    """It loses every message, and its connections stay alive."""
+    assert world.bus is not None
+    world.bus.proxy.loss = 1.0
+    try:
+        await world.last(1.0, 8.0)
+    finally:
+        world.bus.proxy.loss = 0.0

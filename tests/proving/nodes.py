@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from cluster import Node
 
+_STARTS_MAX, _START_PAUSE_S = 60, 0.5
 _SHIFTED = Path(__file__).with_name("shifted_server.py")
 
 
@@ -24,6 +26,19 @@ class ProvedNode(Node):
     def __init__(self, folder: Path, **settings: Any) -> None:
         super().__init__(folder, **settings)
         self.folder = self.stands_in = folder
+
+    async def start_again(self) -> None:
+        """Start it until it listens, as whoever keeps servers running does: a database that is away
+        ends a server that starts.
+        """
+        for _ in range(_STARTS_MAX - 1):
+            try:
+                await self.start()
+            except AssertionError:
+                await asyncio.sleep(_START_PAUSE_S)
+            else:
+                return
+        await self.start()
 
     async def begin(self) -> None:
         """Start it without waiting, by its own clock."""

@@ -55,7 +55,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "bus": Scenario(
         "NATS is killed, restarted, and loses, doubles and reorders what it carries",
-        ((f.bus_killed,),),
+        ((f.bus_killed, f.bus_unruly, f.bus_deaf),),
     ),
     "database": Scenario(
         "PostgreSQL is restarted, away, full, or ends connections in their COMMIT", (_DATABASE,)
@@ -70,7 +70,7 @@ SCENARIOS: dict[str, Scenario] = {
         (
             (*_NODES, f.node_comes_back_at_another_hour),
             _DATABASE,
-            (*_WAYS, f.bus_killed),
+            (*_WAYS, f.bus_killed, f.bus_unruly),
         ),
     ),
 }

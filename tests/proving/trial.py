@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from history_client import History
-from nats_server import NatsServer
 from postgres_server import PostgresServer
 from proving.faults import Fault
 from proving.scenarios import SCENARIOS, Lane
-from proving.world import Sizes, World
+from proving.world import Bus, Sizes, World
 from threadcast.testing.checker import Anomaly
 from threadcast.testing.history import Ok, Receive, Stored
 
@@ -66,11 +65,11 @@ async def trial(
     """
     started = time.monotonic()
     postgres = PostgresServer(settings={"max_connections": "100"})
-    bus = NatsServer() if with_bus else None
+    bus = Bus(seed) if with_bus else None
     try:
         await asyncio.to_thread(postgres.start)
         if bus is not None:
-            await asyncio.to_thread(bus.start)
+            await bus.open()
         scenario = SCENARIOS[name]
         dice = random.Random(f"{name} {seed}")
         world = World(folder, postgres, bus, dice, sizes, **scenario.settings)
@@ -83,7 +82,7 @@ async def trial(
     finally:
         postgres.close()
         if bus is not None:
-            bus.close()
+            await bus.close()
     return _outcome(name, seed, world, folder, time.monotonic() - started)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cluster import Cluster
 from history_client import History, at_rest
+from nats_proxy import NatsProxy
 from nats_server import NatsServer
 from postgres_server import PostgresServer
 from proving.devices import Device
@@ -29,6 +30,37 @@ AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "f
 LEASE_S = 2.0
 NODES_MAX = 5
 _WORK_MAX_S = 1.0
+
+
+class Bus:
+    """A NATS of a world's own, and the proxy through which all nodes reach it.
+
+    Args:
+        seed: of what the proxy does to which message.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.server = NatsServer()
+        self.proxy = NatsProxy(self.server.port, seed)
+
+    @property
+    def port(self) -> int:
+        """Of the proxy."""
+        return self.proxy.port
+
+    def url(self) -> str:
+        """By way of the proxy."""
+        return self.server.url(port=self.port)
+
+    async def open(self) -> None:
+        """Start both."""
+        await asyncio.to_thread(self.server.start)
+        await self.proxy.open()
+
+    async def close(self) -> None:
+        """End both."""
+        await self.proxy.close()
+        await asyncio.to_thread(self.server.close)
 
 
 @dataclass(frozen=True)
@@ -70,7 +102,7 @@ class World:
         self,
         folder: Path,
         postgres: PostgresServer,
-        bus: NatsServer | None,
+        bus: Bus | None,
         dice: random.Random,
         sizes: Sizes,
         **settings: str,
