@@ -21,6 +21,8 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
     "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
     "take_overs": ("requeued", "ended"),
+    "bus_dropped": ("away", "full", "too_large"),
+    "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
 
@@ -55,7 +57,9 @@ class Metrics:
         self._checks()
         self._journal()
         self._runs()
+        self._bus()
         self._alerts()
+        self._node()
         for name, values in CLOSED_SETS.items():
             for value in values:
                 getattr(self, name).labels(value)
@@ -183,6 +187,29 @@ class Metrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
         )  # fmt: skip
 
+    def _bus(self) -> None:
+        self.bus_connected = Gauge(
+            "threadcast_bus_connected",
+            "1 while hints can reach other servers, or where there is no bus; else 0.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_published = Counter(
+            "threadcast_bus_published", "Hints that were sent to other servers.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_received = Counter(
+            "threadcast_bus_received", "Hints that came from other servers.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_dropped = Counter(
+            "threadcast_bus_dropped", "Hints that could not be sent, by reason.", ["reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_ignored = Counter(
+            "threadcast_bus_ignored", "Messages on the bus that are no hints, by reason.",
+            ["reason"], registry=self.registry,
+        )  # fmt: skip
+
     def _alerts(self) -> None:
         self.alerts_firing = Gauge(
             "threadcast_alerts_firing", "1 while an alert's rule fires, else 0.",
@@ -191,6 +218,12 @@ class Metrics:
         self.alert_notifications = Counter(
             "threadcast_alert_notifications", "Notifications to each sink, by what became of them.",
             ["sink", "outcome"], registry=self.registry,
+        )  # fmt: skip
+
+    def _node(self) -> None:
+        self.node_info = Gauge(
+            "threadcast_node_info", "1, with what this node is.", ["role", "version"],
+            registry=self.registry,
         )  # fmt: skip
 
     def exposition(self) -> bytes:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from .agent import Agent
 from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
 from .auth.authenticator import Authenticator
-from .bus import Bus, LocalBus
+from .bus import Bus
+from .buses import bus_of
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
@@ -32,6 +34,7 @@ from .ingestion import Ingestion
 from .intake import Intake
 from .journal import Journal
 from .metrics import Metrics
+from .missed_hints import MissedHints
 from .origins import HostRule, OriginRule
 from .runner import Runner
 from .server_checks import ServerChecks
@@ -79,6 +82,7 @@ class Node:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
+        self.metrics.node_info.labels(settings.role, version("threadcast")).set(1)
         self.tracing = Tracing()
         self.checks = ServerChecks.from_settings(
             settings,
@@ -89,7 +93,8 @@ class Node:
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
-        self.bus = bus or LocalBus()
+        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics)
+        self.metrics.bus_connected.set_function(lambda: self.bus.connected)
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording(
@@ -144,7 +149,9 @@ class Node:
             disconnect_grace_s=settings.disconnect_grace_s,
             on_user_left=self._user_left,
             refuse=self.checks.connections.refuse,
+            bus=self.bus,
         )
+        self.missed_hints = MissedHints(self.manager.poll_once)
 
     def _join_work(self) -> None:
         self.runner = Runner.from_settings(
@@ -225,21 +232,25 @@ class Node:
         """
         self.tracing.use_configured()
         await self.store.open()
-        await self.bus.open()
-        await self.authenticator.start()
         self.bus.listen(self.manager.receive)
         self.bus.listen(self.runner.receive)
-        for name, work in (
-            ("journal", self.journal.run()),
-            ("runner", self.runner.run()),
-            ("sweeper", self.sweeper.run()),
-            ("head poll", self.manager.poll_heads(self.settings.head_poll_s)),
-        ):
+        self.bus.listen(self.missed_hints.receive)
+        await self.bus.open()
+        await self.authenticator.start()
+        for name, work in self._works():
             task = asyncio.get_running_loop().create_task(work, name=name)
             task.add_done_callback(self._pillar_ended)
             self._pillars.append(task)
         self.watchdog.start()
         self.alerts.start()
+
+    def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        yield "journal", self.journal.run()
+        yield "runner", self.runner.run()
+        yield "sweeper", self.sweeper.run()
+        if self.settings.role != "worker":
+            yield "head poll", self.manager.poll_heads(self.settings.head_poll_s)
+            yield "look after missed hints", self.missed_hints.run()
 
     def take_settings(self, wanted: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.

@@ -83,6 +83,10 @@ def _number(title: str, unit: str, expression: str, rule: str = "") -> Panel:
 
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Overview": (
+        Panel(
+            "Nodes by role and version", "short",
+            ((f"sum by (role, version) ({_of('threadcast_node_info')})", "{{role}} {{version}}"),),
+        ),
         _number("Alerts firing", "short", _sum("threadcast_alerts_firing")),
         _number(
             "Foreign deliveries",
@@ -194,6 +198,27 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Taken over from a lost node", "ops",
             ((_rate("threadcast_take_overs_total", "outcome"), "{{outcome}}"),),
+        ),
+    ),
+    "Bus": (
+        Panel(
+            "Servers whose bus is away", "short",
+            ((f"sum(1 - {_of('threadcast_bus_connected')})", "servers"),),
+        ),
+        Panel(
+            "Hints between servers", "ops",
+            (
+                (_rate("threadcast_bus_published_total"), "sent"),
+                (_rate("threadcast_bus_received_total"), "received"),
+            ),
+        ),
+        Panel(
+            "Hints that could not be sent by reason", "ops",
+            ((_rate("threadcast_bus_dropped_total", "reason"), "{{reason}}"),),
+        ),
+        Panel(
+            "Messages that are no hints by reason", "ops",
+            ((_rate("threadcast_bus_ignored_total", "reason"), "{{reason}}"),),
         ),
     ),
     "Ids": (
