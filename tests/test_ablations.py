@@ -401,7 +401,7 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0002_append_to_running.sql",
+                "migrations/postgres/0003_append_to_running.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
@@ -411,7 +411,7 @@ ABLATIONS = {
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0002_append_to_running.sql",
+                "migrations/postgres/0003_append_to_running.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),
