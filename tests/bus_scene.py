@@ -122,18 +122,22 @@ class Nats:
         self._stack = stack
         self.metrics: dict[str, Metrics] = {}
 
-    async def end(
-        self, url: str, node_id: str = "node_a", *, secret: bytes = SECRET, **settings: Any
-    ) -> End:
+    async def end(self, url: str, node_id: str = "node_a", **settings: Any) -> End:
         """An open bus of a node."""
-        bus = self.bus(url, node_id, secret=secret, **settings)
+        bus = self.bus(url, node_id, **settings)
         end = End(bus, tells=True)
         self._stack.push_async_callback(bus.close)
         await bus.open()
         return end
 
     def bus(
-        self, url: str, node_id: str = "node_a", *, secret: bytes = SECRET, **settings: Any
+        self,
+        url: str,
+        node_id: str = "node_a",
+        *,
+        secret: bytes = SECRET,
+        heartbeat_s: float = 2.0,
+        **settings: Any,
     ) -> NatsBus:
         """A bus that is not open."""
 
@@ -149,6 +153,7 @@ class Nats:
             metrics,
             message_max_bytes=chosen.bus_message_max_bytes,
             buffer_max_bytes=chosen.bus_buffer_max_bytes,
+            heartbeat_s=heartbeat_s,
         )
 
     def count(self, node_id: str, name: str, **labels: str) -> float:
