@@ -152,7 +152,7 @@ class ServerProcess:
                 *arguments,
                 env=self._environment,
                 cwd=self.stands_in,
-                process_group=0 if self.own_group else None,
+                **({"process_group": 0} if self.own_group else {}),  # uvloop does not know it
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
