@@ -31,6 +31,11 @@ class RunStatus(StrEnum):
 EXTERNAL_OWNER = "external"
 """The owner of a run that another service executes: no node has it, and none may claim it."""
 
+CLAIM_USERS_MAX = 64
+"""At so many users whose runs wait a claim looks, beginning behind the one whom it served last."""
+CLAIM_THREADS_MAX = 128
+"""At so many threads of each of them a claim looks, in the order in which the threads were made."""
+
 OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 

@@ -1,22 +1,18 @@
-"""Units by which nodes own runs: claim, renew, take over. Time is the database's own here.
+"""Units by which nodes keep runs: renew, take over. Time is the database's own here.
 
-Claims and take-overs look across users. They lock what they take without waiting for it: what
-another node is working on is left to that node, and found again at the next look.
+A take-over looks across users. It locks what it takes without waiting for it: what another node is
+working on is left to that node, and found again at the next look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from ..bus import Hint
 from ..errors import ERRORS
-from ..events import Address, AgentFailed, EventDraft, EventType, JournalEvent, MessageCreated
+from ..events import AgentFailed, EventDraft, EventType, JournalEvent
 from ..runs import may_retry
 from ..units import (
-    ClaimedRun,
-    ClaimRuns,
     Committed,
     Lease,
     LeaseReport,
@@ -25,9 +21,8 @@ from ..units import (
     TakeOver,
     TakeOverRuns,
 )
-from .across_users import CLAIM, LAPSED
+from .across_users import LAPSED
 from .batch import Batch
-from .connecting import Row
 from .keys import LAST_LIVE, RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
@@ -37,26 +32,6 @@ FROM unnest($1::uuid[], $2::int[]) AS n (user_key, run)
 WHERE runs.user_key = n.user_key AND runs.run = n.run AND runs.owner IS NOT NULL
 RETURNING runs.run_id, runs.cancel_reason
 """
-
-
-async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
-    """Apply one `ClaimRuns`."""
-    arguments = (list(unit.agents), unit.limit, unit.owner, unit.lease_s, batch.at_us)
-    return Committed([_claimed(row) for row in await batch.all(CLAIM, *arguments)])
-
-
-def _claimed(row: Row) -> ClaimedRun:
-    user_id, thread_id, run_id, fence, agent, attempt, data, seq, on_disconnect, state, why = row
-    return ClaimedRun(
-        lease=Lease(Address(user_id, thread_id, run_id), fence),
-        agent=agent,
-        attempt=attempt,
-        message=msgspec.json.decode(data, type=MessageCreated).content,
-        message_seq=seq,
-        on_disconnect="cancel" if on_disconnect == "cancel" else "continue",
-        state=state,
-        cancel_reason=why,
-    )
 
 
 async def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:

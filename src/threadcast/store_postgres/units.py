@@ -38,12 +38,13 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .claims import claim_runs
 from .connecting import Connection
 from .faults import UNIT_FAULTS
 from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
-from .leases import claim_runs, renew_leases, take_over_runs
+from .leases import renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
 from .runs import answer_input, cancel_run
 from .sends import send_message

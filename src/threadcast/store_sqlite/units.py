@@ -35,9 +35,10 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .claims import claim_runs
 from .imports import import_threads
 from .ingests import ingest_events
-from .leases import claim_runs, renew_leases, take_over_runs
+from .leases import renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
 from .runs import answer_input, cancel_run
 from .sends import send_message
