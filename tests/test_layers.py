@@ -119,6 +119,7 @@ MAY_BE_RANDOM: dict[str, str] = {
     "node": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
     "check.scene": "chooses cursors to resume from",
+    "runner.claims": "spreads the looks of nodes for runs that wait",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }
 MAY_TAKE_ENTROPY: dict[str, str] = {

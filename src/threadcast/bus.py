@@ -23,7 +23,14 @@ class JournalGrew:
 
 @dataclass(frozen=True, slots=True)
 class RunsWaiting:
-    """At least one run waits to be claimed."""
+    """At least one run waits to be claimed.
+
+    Attributes:
+        passed_on: 0 for the node that stored this, which alone is told; more for one other node
+            that executes runs, because so many had no room for it.
+    """
+
+    passed_on: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,8 @@ class LocalBus:
 
     def publish(self, hint: Hint) -> None:
         """Call every receiver now, in the order in which they began to listen."""
+        if isinstance(hint, RunsWaiting) and hint.passed_on:
+            return  # there is no other node
         for receiver in tuple(self._receivers):
             receiver(hint)
 

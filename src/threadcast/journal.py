@@ -175,10 +175,9 @@ class Journal:
                 _gather(outcome.events, grown)
         for user_id, events in grown.items():
             self._bus.publish(JournalGrew(user_id, events))
-        for outcome in outcomes:
-            if isinstance(outcome, Committed):
-                for hint in outcome.hints:
-                    self._bus.publish(hint)
+        committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
+        for hint in dict.fromkeys(hint for outcome in committed for hint in outcome.hints):
+            self._bus.publish(hint)
         self._metrics.events.inc(count)
         self._metrics.commit_events.observe(count)
 

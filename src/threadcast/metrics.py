@@ -19,7 +19,7 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "connects": ("accepted", "refused", "failed"),
     "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
-    "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
+    "runs": ("completed", "failed", "cancelled", "lost", "handed_over", "given_up"),
     "take_overs": ("requeued", "ended"),
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""

@@ -160,6 +160,29 @@ def admit(
     return Admission(position=len(live), interrupt=interrupt, beyond_limit=beyond_limit)
 
 
-def may_retry(*, on_crash: Literal["retry", "fail"], attempt: int, attempts_max: int) -> bool:
-    """Whether a run whose owner was lost may be attempted again."""
-    return on_crash == "retry" and attempt < attempts_max
+def check_owner(*, held: int, fence: int, status: RunStatus) -> None:
+    """Refuse what somebody wants to do as a run's owner who is not, or not any more.
+
+    Args:
+        held: the fence of the lease.
+        fence: the run's.
+        status: the run's.
+
+    Raises:
+        ThreadcastError: `fenced` or `run_finished`.
+    """
+    if held != fence:
+        raise ThreadcastError("fenced")
+    if status in ENDED:
+        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
+
+
+def may_retry(*, on_crash: str, crashes: int, attempts_max: int) -> bool:
+    """Whether a run whose owner was lost may be attempted again.
+
+    Args:
+        on_crash: its agent's policy.
+        crashes: how many attempts ended by a loss, this one included; a hand-over is none.
+        attempts_max: how many may.
+    """
+    return on_crash == "retry" and crashes < attempts_max

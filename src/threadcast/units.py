@@ -309,6 +309,23 @@ class RenewLeases(Unit[LeaseReport]):
 
 
 @dataclass(frozen=True, slots=True)
+class HandOverRun(Unit[None]):
+    """Queue a run again whose owner stops in order, so that another node goes on at once.
+
+    Unlike a lapse this counts as no crash. A run that may not be begun twice (`on_crash`) ends as
+    failed (`node_lost`) when it was `begun`, and one that was asked to end as cancelled. Rejected:
+    `fenced`, `run_finished`, `not_found`.
+
+    Attributes:
+        lease: the run's lease.
+        begun: whether its agent was called.
+    """
+
+    lease: Lease
+    begun: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TakeOver:
     """What a take-over did: runs queued again, and runs ended because they may not be retried."""
 

@@ -161,6 +161,15 @@ HEADS = """
 SELECT user_id, head, (SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known))
 FROM users WHERE user_key = ANY($1::uuid[])
 """
+# What is asked of the runs that a node executes: `runs_asked` has the few that are to end, and $2
+# and $3 name those that waited for a person.
+ASKED = """
+SELECT run_id FROM runs WHERE owner = $1 AND cancel_reason IS NOT NULL
+UNION ALL
+SELECT r.run_id FROM unnest($2::uuid[], $3::text[]) AS k (user_key, run_id)
+JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
+WHERE r.status <> 3
+"""
 PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
 # A migration of older ids walks through all threads, once, while no server is at work.

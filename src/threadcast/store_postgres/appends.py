@@ -9,8 +9,8 @@ from __future__ import annotations
 from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import EventType, JournalEvent
-from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
-from ..units import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from ..runs import ENDED, TERMINAL_STATUS, RunStatus, check_owner, status_after
+from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
 from .records import mark_ended, read_run, set_status
@@ -42,7 +42,7 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
         return Rejected(ThreadcastError("not_found"))
     word = batch.words[RunKey(place.user, place.run)]
     if word != lease.fence * 8 + RUNNING:
-        _check(lease, word)
+        check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
     elif unit.state is None and unit.question is None:
         for draft in unit.drafts:
             if draft.event_type not in _PLAIN:
@@ -55,14 +55,6 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
 
 def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
     return events[-1].seq if events else batch.head(place.user)
-
-
-def _check(lease: Lease, word: int) -> None:
-    if word >> 3 != lease.fence:
-        raise ThreadcastError("fenced")
-    status = STATUS_OF_CODE[word & 7]
-    if status in ENDED:
-        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
 
 
 async def _append_with_changes(batch: Batch, unit: AppendToRun, key: RunKey) -> Outcome:

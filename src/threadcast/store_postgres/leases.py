@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..bus import Hint
-from ..errors import ERRORS
+from ..errors import ERRORS, ThreadcastError
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent
-from ..runs import may_retry
+from ..runs import check_owner, may_retry
 from ..units import (
     Committed,
+    HandOverRun,
     Lease,
     LeaseReport,
     Outcome,
+    Rejected,
     RenewLeases,
     TakeOver,
     TakeOverRuns,
@@ -61,6 +63,20 @@ def _kept(batch: Batch, lease: Lease) -> RunKey | None:
     return key if word >> 3 == lease.fence and word & 7 <= LAST_LIVE else None
 
 
+async def hand_over_run(batch: Batch, unit: HandOverRun) -> Outcome:
+    """Apply one `HandOverRun`."""
+    place = batch.leased_place(unit.lease)
+    if place is None or place.run is None:
+        return Rejected(ThreadcastError("not_found"))
+    record = await read_run(batch, unit.lease.address.user_id, RunKey(place.user, place.run))
+    check_owner(held=unit.lease.fence, fence=record.fence, status=record.status)
+    may_begin = record.on_crash == "retry" or not unit.begun
+    if record.cancel_reason is None and may_begin:
+        return Committed(None, (), await requeue(batch, record, handed_over=True))
+    event, hints = await _end_lost(batch, record)
+    return Committed(None, (event,), hints)
+
+
 async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
@@ -69,12 +85,10 @@ async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     hints: list[Hint] = []
     for record in await _lapsed(batch, unit.limit):
         retry = may_retry(
-            on_crash="retry" if record.on_crash == "retry" else "fail",
-            attempt=record.attempt,
-            attempts_max=unit.attempts_max,
+            on_crash=record.on_crash, crashes=record.crashes, attempts_max=unit.attempts_max
         )
         if record.cancel_reason is None and retry:
-            hints += await requeue(batch, record)
+            hints += await requeue(batch, record, handed_over=False)
             requeued.append(record.run_id)
             continue
         event, more = await _end_lost(batch, record)

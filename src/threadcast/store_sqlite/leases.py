@@ -7,13 +7,15 @@ from array import array
 import apsw
 
 from ..bus import Hint
-from ..errors import ERRORS
+from ..errors import ERRORS, ThreadcastError
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent
-from ..runs import may_retry
+from ..runs import check_owner, may_retry
 from ..units import (
     Committed,
+    HandOverRun,
     LeaseReport,
     Outcome,
+    Rejected,
     RenewLeases,
     TakeOver,
     TakeOverRuns,
@@ -56,6 +58,20 @@ def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
     return Committed(LeaseReport(frozenset(lost), cancelled))
 
 
+def hand_over_run(batch: Batch, unit: HandOverRun) -> Outcome:
+    """Apply one `HandOverRun`."""
+    place = leased_place(batch, unit.lease)
+    if place is None or place.run is None:
+        return Rejected(ThreadcastError("not_found"))
+    record = read_run(batch, place.run)
+    check_owner(held=unit.lease.fence, fence=record.fence, status=record.status)
+    may_begin = record.on_crash == "retry" or not unit.begun
+    if record.cancel_reason is None and may_begin:
+        return Committed(None, (), requeue(batch, record, handed_over=True))
+    event, hints = _end_lost(batch, record)
+    return Committed(None, (event,), hints)
+
+
 def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
@@ -65,12 +81,10 @@ def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     for row in batch.all(_LAPSED, batch.lease_now, unit.limit):
         record = read_run(batch, row[0])
         retry = may_retry(
-            on_crash="retry" if record.on_crash == "retry" else "fail",
-            attempt=record.attempt,
-            attempts_max=unit.attempts_max,
+            on_crash=record.on_crash, crashes=record.crashes, attempts_max=unit.attempts_max
         )
         if record.cancel_reason is None and retry:
-            hints += requeue(batch, record)
+            hints += requeue(batch, record, handed_over=False)
             requeued.append(record.run_id)
             continue
         event, more = _end_lost(batch, record)
