@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -19,7 +20,7 @@ from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..units import AliasThread, Lease, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, ASKED, HEADS, PLAIN_ALIAS
+from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, ASKED, CLUSTER, HEADS, PLAIN_ALIAS
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import facts_of, looking, problems_of
@@ -181,6 +182,11 @@ class PostgresStore:
             return await reader.read(_BEGIN_POLL, sql, *arguments)
         finally:
             await self._readers.release(reader)
+
+    async def cluster_secret(self) -> bytes:
+        """See `SharedStore.cluster_secret`."""
+        text: str = (await self._poll(CLUSTER))[0][0]
+        return sha256(text.encode()).digest()
 
     async def facts(self) -> dict[str, str]:
         """See `Store.facts`."""

@@ -170,6 +170,12 @@ SELECT r.run_id FROM unnest($2::uuid[], $3::text[]) AS k (user_key, run_id)
 JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
 WHERE r.status <> 3
 """
+# What belongs to the database as a whole, in one row. Where the database is makes the other part:
+# a copy that was restored elsewhere is not to hear the nodes on the first one.
+CLUSTER = """
+SELECT concat_ws('/', secret, current_schema(), (SELECT system_identifier FROM pg_control_system()),
+(SELECT oid FROM pg_database WHERE datname = current_database())) FROM cluster
+"""
 PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
 # A migration of older ids walks through all threads, once, while no server is at work.
