@@ -131,7 +131,13 @@ class Nats:
         return end
 
     def bus(
-        self, url: str, node_id: str = "node_a", *, secret: bytes = SECRET, **settings: Any
+        self,
+        url: str,
+        node_id: str = "node_a",
+        *,
+        secret: bytes = SECRET,
+        executes_runs: bool = True,
+        **settings: Any,
     ) -> NatsBus:
         """A bus that is not open."""
 
@@ -147,6 +153,7 @@ class Nats:
             metrics,
             message_max_bytes=chosen.bus_message_max_bytes,
             buffer_max_bytes=chosen.bus_buffer_max_bytes,
+            executes_runs=executes_runs,
         )
 
     def count(self, node_id: str, name: str, **labels: str) -> float:

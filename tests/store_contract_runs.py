@@ -32,6 +32,7 @@ from threadcast.units import (
     AppendToRun,
     CancelRun,
     ClaimRuns,
+    HandOverRun,
     Ingested,
     Lease,
     RenewLeases,
@@ -348,6 +349,85 @@ class LeaseContract:
         report = await scene.result(RenewLeases(LEASE_S, [one, two, stale, unknown]))
         assert report.lost == {two.run_id, three.run_id, unknown.run_id}
         assert msgspec.to_builtins(dict(report.cancelled)) == {}
+
+
+class HandOverContract:
+    """Owners that let go in order, and what owners find out without hints."""
+
+    async def test_a_hand_over_is_no_crash(self, store: Store, pass_time: PassTime) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        for _ in range(3):
+            outcome = await scene.committed(HandOverRun(claimed.lease, begun=True))
+            assert RunsWaiting() in outcome.hints
+            assert await scene.refused(AppendToRun(claimed.lease, [delta("x")])) == "fenced"
+            assert await scene.refused(HandOverRun(claimed.lease, begun=True)) == "fenced"
+            (claimed,) = await scene.claim(owner="node-2")
+        assert claimed.attempt == 4
+        await pass_time(LEASE_S + 1)
+        assert list((await scene.take_over(attempts_max=2)).requeued) == [claimed.lease.run_id]
+        await scene.claim()
+        await pass_time(LEASE_S + 1)
+        assert list((await scene.take_over(attempts_max=2)).ended) == [claimed.lease.run_id]
+
+    async def test_a_run_that_may_not_begin_twice_is_handed_over_unbegun(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann", on_crash="fail")
+        await scene.committed(HandOverRun(claimed.lease, begun=False))
+        (again,) = await scene.claim()
+        await scene.committed(HandOverRun(again.lease, begun=True))
+        last = (await scene.journal("ann"))[-1]
+        assert (last.event_type.value, data_of(last)["code"]) == ("agent_failed", "node_lost")
+        assert await scene.refused(HandOverRun(again.lease, begun=True)) == "fenced"
+
+    async def test_a_run_that_is_to_end_ends_when_it_is_handed_over(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(CancelRun(run_context(claimed), "user"))
+        await scene.committed(HandOverRun(claimed.lease, begun=True))
+        last = (await scene.journal("ann"))[-1]
+        assert (last.event_type.value, data_of(last)) == ("agent_cancelled", {"reason": "user"})
+
+    async def test_an_ended_run_cannot_be_handed_over(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        assert await scene.refused(HandOverRun(claimed.lease, begun=True)) == "run_finished"
+        address = claimed.lease.address
+        foreign = Lease(Address("bob", address.thread_id, address.run_id), claimed.lease.fence)
+        assert await scene.refused(HandOverRun(foreign, begun=True)) == "not_found"
+
+    async def test_an_owner_can_ask_which_of_its_runs_are_to_end(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = [await scene.running(user) for user in ("ann", "bob")]
+        assert await store.run_notices("node-1", []) == []
+        await scene.committed(CancelRun(run_context(runs[0]), "user"))
+        assert await store.run_notices("node-1", []) == [runs[0].lease.run_id]
+        assert await store.run_notices("node-2", []) == []
+        await scene.committed(AppendToRun(runs[0].lease, [completed()]))
+        assert await store.run_notices("node-1", []) == []
+
+    async def test_an_owner_can_ask_which_questions_were_answered(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = [await scene.running(user) for user in ("ann", "bob")]
+        leases = [run.lease for run in runs]
+        for lease in leases:
+            await scene.committed(question(lease))
+        assert await store.run_notices("node-1", leases) == []
+        await scene.committed(AnswerInput(run_context(runs[1]), "input-1", "yes"))
+        assert await store.run_notices("node-1", leases) == [leases[1].run_id]
+
+    async def test_an_end_tells_that_more_of_the_user_waits(self, store: Store) -> None:
+        scene = Scene(store)
+        first = await scene.running("ann", user_executing_max=1)
+        await scene.send(context_of("ann"), key="k2", user_executing_max=1)
+        outcome = await scene.committed(AppendToRun(first.lease, [completed()]))
+        assert RunsWaiting() in outcome.hints
+        (second,) = await scene.claim()
+        outcome = await scene.committed(AppendToRun(second.lease, [started(), completed()]))
+        assert RunsWaiting() not in outcome.hints
 
 
 class TurnContract:

@@ -33,6 +33,7 @@ RECEIVED_MAX_BYTES = 8 * 1_048_576
 _SEAL_BYTES = 16
 _HEAD_BYTES = 1 + _SEAL_BYTES
 _SEQ_MAX = 2**53 - 1
+_PASSES_MAX = 16
 
 
 class Ignored(StrEnum):
@@ -214,7 +215,7 @@ def _hint_of(body: _Body) -> Hint:
         case _Reached():
             return JournalReached(body.user_id, _seq(body.head))
         case _Waiting():
-            return RunsWaiting(_seq(body.passed_on))
+            return RunsWaiting(_passes(body.passed_on))
         case _Signal():
             return RunSignal(body.run_id, body.node_id)
         case _Revoked():
@@ -237,4 +238,10 @@ def _events_of(body: _Grew) -> list[JournalEvent]:
 def _seq(number: int) -> int:
     if not 1 <= number <= _SEQ_MAX:
         raise ValueError("not a seq")
+    return number
+
+
+def _passes(number: int) -> int:
+    if not 1 <= number <= _PASSES_MAX:
+        raise ValueError("not a hint that was passed on")
     return number
