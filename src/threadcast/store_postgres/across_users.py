@@ -6,105 +6,37 @@ asked of every part; each goes over an index that holds only what there is to do
 
 from __future__ import annotations
 
-from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, EXTERNAL_OWNER
+from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
-# A node claims for users in turn, whoever they are; see `ClaimRuns`.
+# A node claims for users in turn, whoever they are; see `ClaimRuns`, and the two functions in
+# `migrations/postgres`: they look at a bounded number of users and threads, however much waits.
 #
-# A queued run that has an owner is executed by another service. The first queued run of a thread is
-# next unless a run of that thread is owned; all that is queued in a thread is claimed in the order
-# of sending, also when some of it is for other nodes' agents. What other runs of the thread do
-# meanwhile can only let a run be next, never keep it from that; so its own row is all that must be
-# locked.
-#
-# From users to the threads with runs that wait, and to the turns of those that are next. Each step
-# is one look into the index `runs_next`, however much waits. It goes on from the users `among`.
-_NEXT_OF_AMONG = f"""
-threads_of (user_key, thread, step) AS (
-    SELECT a.user_key, (
-        SELECT min(thread) FROM runs WHERE status = 1 AND owner IS NULL AND user_key = a.user_key
-    ), 1
-    FROM among AS a
-    UNION ALL
-    SELECT t.user_key, (
-        SELECT min(thread) FROM runs
-        WHERE status = 1 AND owner IS NULL AND user_key = t.user_key AND thread > t.thread
-    ), t.step + 1
-    FROM threads_of AS t WHERE t.thread IS NOT NULL AND t.step < {CLAIM_THREADS_MAX}
-), heads AS (
-    SELECT t.user_key, t.thread, (
-        SELECT min(run) FROM runs
-        WHERE status = 1 AND owner IS NULL AND user_key = t.user_key AND thread = t.thread
-    ) AS run
-    FROM threads_of AS t WHERE t.thread IS NOT NULL
-), executing AS (
-    SELECT a.user_key, (
-        SELECT count(*) FROM runs
-        WHERE user_key = a.user_key AND owner IS NOT NULL AND owner <> '{EXTERNAL_OWNER}'
-    ) AS count
-    FROM among AS a
-), turns AS (
-    SELECT q.user_key, q.run, q.queued_at, q.executing_max, e.count + row_number() OVER (
-        PARTITION BY q.user_key ORDER BY q.queued_at, q.run
-    ) AS turn
-    FROM heads AS h
-    JOIN runs AS q ON q.user_key = h.user_key AND q.run = h.run
-    JOIN executing AS e ON e.user_key = h.user_key
-    WHERE q.agent = ANY($1::text[])
-    AND NOT EXISTS (
-        SELECT 1 FROM runs AS o
-        WHERE o.user_key = h.user_key AND o.thread = h.thread AND o.owner IS NOT NULL
-        AND (o.status > 1 OR o.run < h.run)
-    )
-), next AS (
-    SELECT user_key, run, turn FROM turns WHERE executing_max IS NULL OR turn <= executing_max
-    ORDER BY turn, queued_at, user_key, run LIMIT $2
-)
-"""  # noqa: S608 - joined from constants only
-# Users with runs that wait, those behind $3 first and then from the beginning.
+# Some are next for sure only under what stands for the right to claim runs of a user, which ends
+# with the transaction. What other runs of a thread do meanwhile can only let a run be next, never
+# keep it from that; so its own row is all that must be locked.
 TURNS = f"""
-WITH RECURSIVE behind (user_key, step) AS (
-    SELECT (
-        SELECT user_key FROM runs WHERE status = 1 AND owner IS NULL AND user_key > $3::uuid
-        ORDER BY user_key LIMIT 1
-    ), 1
-    UNION ALL
-    SELECT (
-        SELECT user_key FROM runs WHERE status = 1 AND owner IS NULL AND user_key > b.user_key
-        ORDER BY user_key LIMIT 1
-    ), b.step + 1
-    FROM behind AS b WHERE b.user_key IS NOT NULL AND b.step < {CLAIM_USERS_MAX}
-), before (user_key, step) AS (
-    SELECT (
-        SELECT user_key FROM runs WHERE status = 1 AND owner IS NULL AND user_key <= $3::uuid
-        ORDER BY user_key LIMIT 1
-    ), 1
-    UNION ALL
-    SELECT (
-        SELECT user_key FROM runs
-        WHERE status = 1 AND owner IS NULL AND user_key > b.user_key AND user_key <= $3::uuid
-        ORDER BY user_key LIMIT 1
-    ), b.step + 1
-    FROM before AS b WHERE b.user_key IS NOT NULL AND b.step < {CLAIM_USERS_MAX}
-), among AS (
-    SELECT user_key FROM (
-        SELECT user_key, 0 AS lap, step FROM behind
-        UNION ALL SELECT user_key, 1, step FROM before
-    ) AS found WHERE user_key IS NOT NULL ORDER BY lap, step LIMIT {CLAIM_USERS_MAX}
-), {_NEXT_OF_AMONG}, served AS MATERIALIZED (
-    SELECT DISTINCT user_key FROM next
-)
-SELECT user_key::text FROM served WHERE pg_try_advisory_xact_lock(
-    hashtextextended(current_schema() || user_key::text, 0)
+SELECT served.user_key::text FROM (
+    SELECT DISTINCT next.user_key FROM (
+        SELECT t.user_key
+        FROM turns_of_all($1, $3, {CLAIM_USERS_MAX}, {CLAIM_THREADS_MAX}) AS t
+        ORDER BY t.turn, t.queued_at, t.user_key, t.run LIMIT $2
+    ) AS next OFFSET 0
+) AS served
+WHERE pg_try_advisory_xact_lock(
+    hashtextextended(current_schema() || served.user_key::text, 0)
 )
 """  # noqa: S608 - joined from constants only
 CLAIM = f"""
-WITH RECURSIVE among (user_key) AS (
-    SELECT unnest($3::uuid[])
-), {_NEXT_OF_AMONG}, free AS (
-    SELECT q.user_key, q.run, n.turn FROM next AS n
-    JOIN runs AS q ON q.user_key = n.user_key AND q.run = n.run
+WITH next AS (
+    SELECT k.user_key, t.run, t.turn
+    FROM unnest($3::uuid[]) AS k (user_key)
+    CROSS JOIN LATERAL turns_of(k.user_key, $1, {CLAIM_THREADS_MAX}) AS t
+    ORDER BY t.turn, t.queued_at, k.user_key, t.run LIMIT $2
+), free AS (
+    SELECT q.user_key, q.run, n.turn
+    FROM next AS n JOIN runs AS q ON q.user_key = n.user_key AND q.run = n.run
     WHERE q.status = 1 AND q.owner IS NULL
     FOR UPDATE OF q SKIP LOCKED
 ), claimed AS (
