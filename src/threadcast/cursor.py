@@ -4,6 +4,9 @@ A cursor is either live (it has everything and is pushed to) or behind (it reads
 by page, at the pace of its reader). It is behind after an attach, when the reader is too slow, and
 when a hint was lost. The step from behind to live happens between two turns of the event loop, so
 nothing is lost or doubled at the join. It knows nothing of sockets or commands.
+
+A cursor that was behind, or whose trail is contradicted, first reads whether the journal still
+holds what it delivered, and is reset when it does not.
 """
 
 from __future__ import annotations
@@ -11,56 +14,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .clock import Clock
 from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
-from .events import JournalEvent, highest_seq, merge_deltas
+from .events import JournalEvent, merge_deltas
 from .metrics import Metrics
 from .outbound import Outbound
+from .placement import Placement, Position, judge
 from .records import JournalHead
-from .session import RequestScopedSessionFactory
+from .session import JournalRepository, RequestScopedSessionFactory
 from .tasks import OwnedTasks
-from .wire.connection_data import ResetReason
+from .trail import Trail
 
 log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.25, 5.0
 _PAGE_MAX_EVENTS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a reader says that it is.
-
-    Attributes:
-        after: the last seq that it has; None means the head.
-        feed: the feed id under which it got there, if it knows.
-        at: the timestamp text of the event at `after`, if it knows.
-        thread_id: deliver only this thread's events; None means all.
-    """
-
-    after: int | None = None
-    feed: str | None = None
-    at: bytes | None = None
-    thread_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where events now start, and why it is not where the reader was (`reason`), if so."""
-
-    after: int
-    head: int
-    feed: str | None
-    reason: ResetReason | None
-
-    @property
-    def reset(self) -> bool:
-        """Whether the reader must read its snapshots again."""
-        return self.reason is not None
 
 
 class CatchUps:
@@ -129,13 +101,16 @@ class Cursor:
         on_behind: called each time it falls behind after having been live.
         on_foreign: called when another user's events were about to be written; the owner must end
             the reader's connection.
+        on_reset: called when the journal does not hold any more what the reader was given; the
+            owner must tell it. Events flow on from the new position.
 
     The owner calls `drained` when its outbound is no longer congested.
     """
 
     __slots__ = (
-        "_catch_ups", "_context", "_head", "_known_head", "_lagging", "_on_behind", "_on_foreign",
-        "_on_live", "_outbound", "_started", "_task", "_thread_id", "live", "position",
+        "_catch_ups", "_context", "_doubts", "_head", "_known_head", "_lagging", "_on_behind",
+        "_on_foreign", "_on_live", "_on_reset", "_outbound", "_started", "_task", "_trail", "live",
+        "position", "thread_id",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +122,7 @@ class Cursor:
         on_live: Callable[[int], None],
         on_behind: Callable[[], None],
         on_foreign: Callable[[], None],
+        on_reset: Callable[[Placement], None],
     ) -> None:
         self._context = context
         self._outbound = outbound
@@ -154,10 +130,13 @@ class Cursor:
         self._on_live = on_live
         self._on_behind = on_behind
         self._on_foreign = on_foreign
+        self._on_reset = on_reset
         self._head: JournalHead | None = None
         self._known_head = 0
         self._lagging = False
-        self._thread_id: str | None = None
+        self.thread_id: str | None = None
+        self._trail = Trail()
+        self._doubts = False
         self._task: asyncio.Task[None] | None = None
         self._started = False
         self.live = False
@@ -176,8 +155,10 @@ class Cursor:
         """
         attached = self._judge_by_what_is_known(wanted) or await self._judge_by_reading(wanted)
         self.stop()
+        self._trail.begin(attached.after, None if attached.reset else wanted.at)
         self.position = attached.after
-        self._thread_id = wanted.thread_id
+        self.thread_id = wanted.thread_id
+        self._doubts = False
         return attached
 
     def _judge_by_what_is_known(self, wanted: Position) -> Placement | None:
@@ -209,28 +190,36 @@ class Cursor:
 
         What the cursor has is ignored; after a hole the journal is read.
         """
-        last_seq = highest_seq(events)
-        self._known_head = max(self._known_head, last_seq)
-        if not self.live or last_seq <= self.position:
+        self._known_head = max(self._known_head, events[-1].seq)
+        if not self.live:
+            return 0
+        if events[0].seq <= self.position:
+            if self._trail.contradicted_by(events, self.position):
+                return self._read_on()
+            events = [event for event in events if event.seq > self.position]
+        if not events:
             return 0
         if events[0].seq != self.position + 1:
-            events = [event for event in events if event.seq > self.position]
-            if events[0].seq != self.position + 1:
-                self._fall_behind()
-                self._begin()
-                return 0
+            return self._read_on()
         return self._push(events)
+
+    def _read_on(self) -> int:
+        """Go on from the journal; nothing is written now."""
+        self._fall_behind()
+        self._begin()
+        return 0
 
     def notice(self, head: int) -> None:
         """Take the head that a poll saw a moment ago; reads the journal if a hint was lost."""
-        if head > self.position and self.live:
+        is_lower = self._trail.contradicted_by_head(head, self.position)
+        if self.live and (is_lower or head > self.position):
             self._known_head = max(self._known_head, head)
-            self._fall_behind()
-            self._begin()
+            self._read_on()
 
     def drained(self) -> None:
         """The reader reads again: go on from the journal if the cursor fell behind."""
         if not self.live:
+            self._doubts = True
             self._begin()
 
     def stop(self) -> None:
@@ -262,19 +251,35 @@ class Cursor:
     async def _page(self) -> bool:
         page_bytes = self._catch_ups.page_bytes
         async with self._catch_ups.sessions.open(self._context) as session:
+            if self._doubts:
+                await self._judge_again(session.journal)
             events = await session.journal.events(
                 self.position,
                 limit=_PAGE_MAX_EVENTS,
                 max_bytes=page_bytes,
-                thread_id=self._thread_id,
+                thread_id=self.thread_id,
             )
             head = None if events else await session.journal.head()
         if head is not None:
+            self._doubts = head.head < self.position
             self.position = max(self.position, head.head)
-            return True
-        self.position = highest_seq(events)
+            return not self._doubts
+        self.position = events[-1].seq
         self._catch_ups.metrics.deliveries.inc(self._deliver(events, merged=True))
         return False
+
+    async def _judge_again(self, journal: JournalRepository) -> None:
+        """Find out whether the journal still holds what the reader was given, and reset if not."""
+        trail, feed = self._trail, None if self._head is None else self._head.feed
+        head = await journal.head()
+        stamp = await journal.timestamp(trail.seq) if trail.stamp is not None else None
+        placement = trail.judge(head, stamp, feed=feed, position=self.position)
+        self._doubts = False
+        if placement.reset:
+            trail.begin(placement.after, None)
+            self._head, self._known_head = head, head.head
+            self.position = placement.after
+            self._on_reset(placement)
 
     def _push(self, events: Sequence[JournalEvent]) -> int:
         """Write what the reader keeps up with; what one commit brought may be more than that."""
@@ -286,7 +291,7 @@ class Cursor:
                 self._catch_ups.metrics.lags.inc()
                 self._fall_behind()
                 break
-            self.position = highest_seq(page)
+            self.position = page[-1].seq
             written += self._deliver(page)
             if not self.live:
                 break
@@ -301,8 +306,9 @@ class Cursor:
             self.stop()
             self._on_foreign()
             return 0
-        if self._thread_id is not None:
-            events = [event for event in events if event.address.thread_id == self._thread_id]
+        self._trail.gave(events[-1])
+        if self.thread_id is not None:
+            events = [event for event in events if event.address.thread_id == self.thread_id]
         if events:
             self._outbound.deliver(merge_deltas(events) if merged else events)
         return len(events)
@@ -315,6 +321,7 @@ class Cursor:
 
     def _fall_behind(self) -> None:
         self.live = False
+        self._doubts = True
         self._set_lagging(lagging=True)
         self._on_behind()
 
@@ -337,28 +344,3 @@ def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence
             yield events[first:index]
             first, size_bytes = index, len(event.data)
     yield events[first:]
-
-
-def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Placement:
-    """Decide where a reader's events start. Pure.
-
-    Args:
-        wanted: where the reader says that it is.
-        head: the journal now.
-        stamp: the timestamp text of the event at `wanted.after`; None when it is not there.
-    """
-    reason: ResetReason | None = None
-    after = wanted.after
-    if wanted.feed is not None and wanted.feed != head.feed:
-        reason = "new_feed"
-    elif after is None:
-        return Placement(head.head, head.head, head.feed, None)
-    elif after > head.head:
-        reason = "cursor_ahead"
-    elif after < head.trimmed:
-        return Placement(head.trimmed, head.head, head.feed, "trimmed")
-    elif wanted.at is not None and stamp is not None and stamp != wanted.at:
-        reason = "diverged"
-    if reason is not None or after is None:
-        return Placement(head.head, head.head, head.feed, reason)
-    return Placement(after, head.head, head.feed, None)
