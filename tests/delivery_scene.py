@@ -84,6 +84,7 @@ class GatedStore(SqliteStore):
         read_faults: the same for the next sessions.
         head_reads: before every query for heads.
         head_faults: what the next such queries raise.
+        lost: how often the way to the database was lost.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,6 +97,12 @@ class GatedStore(SqliteStore):
         self.read_faults: list[ThreadcastError] = []
         self.head_reads = Gate()
         self.head_faults: list[ThreadcastError] = []
+        self.lost = 0
+
+    @property
+    def losses(self) -> int:
+        """As a test says."""
+        return self.lost
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
         """Wait, then commit, or fail."""

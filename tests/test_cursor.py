@@ -406,6 +406,27 @@ async def test_a_head_that_has_caught_up_in_another_past_resets_it(tmp_path: Pat
         assert reader.sink.seqs == [1, 2, 3, 4, 5]
 
 
+async def test_a_loss_that_was_made_good_to_the_very_seq_is_found_by_a_doubt(
+    tmp_path: Path,
+) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(5)
+        reader.stop_listening()
+        delivery.lose_tail(after=3)
+        delivery.clock.advance(1.0)
+        await delivery.grow(2)
+        reader.cursor.notice(5)
+        assert reader.cursor.live
+        reader.cursor.doubt()
+        await reader.live()
+        assert [(reset.after, reset.reason) for reset in reader.resets] == [(5, "diverged")]
+        reader.cursor.doubt()
+        await reader.live()
+        assert len(reader.resets) == 1
+
+
 async def test_a_reader_that_lagged_meanwhile_is_reset(tmp_path: Path) -> None:
     async with delivering(tmp_path) as delivery:
         reader = delivery.reader()

@@ -38,6 +38,7 @@ class Plain:
         self.offered: list[int] = []
         self.noticed: list[int] = []
         self.rechecks = 0
+        self.doubts = 0
         self.ends: list[tuple[str, int | None]] = []
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
@@ -48,6 +49,10 @@ class Plain:
     def notice(self, head: int) -> None:
         """Remember the head."""
         self.noticed.append(head)
+
+    def doubt(self) -> None:
+        """Count."""
+        self.doubts += 1
 
     def recheck(self) -> None:
         """Count."""
@@ -261,6 +266,19 @@ async def test_the_poll_goes_on_when_the_store_does_not_answer(tmp_path: Path) -
                 await world.delivery.store.head_reads.next_arrival()
         polling.cancel()
         assert ann.noticed[0] == 1
+
+
+async def test_after_a_loss_of_the_database_everybody_looks_once(tmp_path: Path) -> None:
+    async with managing(tmp_path) as world:
+        ann, bob = world.add("ann"), world.add("bob")
+        world.delivery.store.lost = 1
+        assert (ann.doubts, bob.doubts) == (0, 0), "it is not there again yet"
+        await world.delivery.grow(1, "ann")
+        await world.manager.poll_once()
+        assert (ann.doubts, bob.doubts) == (1, 1)
+        world.delivery.store.lost = 2
+        await world.manager.poll_once()
+        assert (ann.doubts, bob.doubts) == (2, 2)
 
 
 async def test_a_revocation_makes_only_its_users_connections_look(tmp_path: Path) -> None:

@@ -195,6 +195,10 @@ class Connection:
         """Take its journal's head as a poll saw it."""
         self._cursor.notice(head)
 
+    def doubt(self) -> None:
+        """Another database may stand in the place of the one that its events came from."""
+        self._cursor.doubt()
+
     def recheck(self) -> None:
         """Find out whether its own credential was revoked."""
         if not self.state.ended:

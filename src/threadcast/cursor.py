@@ -216,6 +216,12 @@ class Cursor:
             self._known_head = max(self._known_head, head)
             self._read_on()
 
+    def doubt(self) -> None:
+        """Read whether the journal still holds what was delivered, before anything else."""
+        self._doubts = True
+        if self.live:
+            self._read_on()
+
     def drained(self) -> None:
         """The reader reads again: go on from the journal if the cursor fell behind."""
         if not self.live:

@@ -60,6 +60,10 @@ class LiveConnection(Protocol):
         """Take its journal's head as a poll saw it."""
         ...
 
+    def doubt(self) -> None:
+        """Another database may stand in the place of the one that its events came from."""
+        ...
+
     def recheck(self) -> None:
         """Credentials of its user were revoked: find out whether its own is."""
         ...
@@ -103,6 +107,7 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._refuse = refuse
+        self._losses = store.losses
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -212,6 +217,7 @@ class WebSocketManager:
     def receive(self, hint: Hint) -> None:
         """Take a hint from the bus."""
         if isinstance(hint, JournalGrew):
+            self._doubt_after_a_loss()
             connections = self._by_user.get(hint.user_id)
             if connections is not None:
                 self._deliver(tuple(connections), hint)
@@ -244,9 +250,20 @@ class WebSocketManager:
         for start in range(0, len(users), _HEADS_PER_QUERY):
             heads |= await self._store.heads(users[start : start + _HEADS_PER_QUERY])
         await asyncio.sleep(_HINT_GRACE_S)
+        self._doubt_after_a_loss()
         for user_id, head in heads.items():
             for connection in tuple(self._by_user.get(user_id, ())):
                 connection.notice(head)
+
+    def _doubt_after_a_loss(self) -> None:
+        """Have every connection look whether its events are still there, once for each loss.
+
+        That is done when something was read or written since, so the database is there again.
+        """
+        if self._losses != self._store.losses:
+            self._losses = self._store.losses
+            for connection in self:
+                connection.doubt()
 
     def _tell_user_left(self, user_id: str) -> None:
         del self._leaving[user_id]

@@ -73,6 +73,7 @@ class PostgresStore:
         self._migrate_older = migrate_older
         self._condition: Condition | None = None
         self._schema = 0
+        self._losses = 0
         self._has_plain_aliases = False
         self._writer: Writer | None = None
         self._readers = ReaderPool(
@@ -132,12 +133,17 @@ class PostgresStore:
 
     async def _connect(self) -> Connection:
         try:
-            return await connect(
+            connection = await connect(
                 self._target, timeout_s=self._timeout_s, prepared_max=self._prepared_max
             )
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
             raise ThreadcastError("unavailable") from error
+        connection.when_lost(self._count_loss)
+        return connection
+
+    def _count_loss(self) -> None:
+        self._losses += 1
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -206,6 +212,11 @@ class PostgresStore:
     def has_plain_aliases(self) -> bool:
         """See `Store.has_plain_aliases`. What another node makes is known with the head poll."""
         return self._writer is not None and self._has_plain_aliases
+
+    @property
+    def losses(self) -> int:
+        """See `Store.losses`."""
+        return self._losses
 
     @property
     def healthy(self) -> bool:

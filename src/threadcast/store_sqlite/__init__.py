@@ -254,6 +254,11 @@ class SqliteStore:
         return self._writer is not None and self._has_plain_aliases
 
     @property
+    def losses(self) -> int:
+        """See `Store.losses`. A file that was replaced is never written to nor read again."""
+        return 0
+
+    @property
     def healthy(self) -> bool:
         """See `Store.healthy`."""
         return self._writer is not None and self._writer.healthy
