@@ -87,7 +87,7 @@ class DatabaseProxy:
         """One connection, from its beginning to the end of either side."""
         try:
             down, up = await asyncio.open_connection("127.0.0.1", self._server_port)
-        except OSError:
+        except BaseException:
             writer.transport.abort()
             raise
         self._open.add(writer)

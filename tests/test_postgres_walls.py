@@ -65,7 +65,7 @@ def test_every_statement_names_its_user_or_says_why_not() -> None:
 
 
 def test_every_key_of_every_table_begins_with_the_user() -> None:
-    sql = threadcast.store_postgres.schema.load_migrations()[0].sql
+    sql = load_steps("postgres")[0].sql
     keys = re.findall(r"(?:PRIMARY KEY|UNIQUE) \((\w+)", sql)
     assert len(keys) > 12
     assert set(keys) == {"user_key"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import asyncpg
@@ -18,14 +19,15 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
+from ..schema_steps import SchemaStep, load_steps
 from ..units import AliasThread, Outcome, Unit
 from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, HEADS, PLAIN_ALIAS
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
-from .examination import facts_of, looking, problems_of
+from .examination import Look, facts_of, looking, problems_of
 from .keys import user_key
 from .pool import ReaderPool
-from .schema import load_migrations, migrate, refuse_older
+from .schema import migrate, refuse_older
 from .sessions import PostgresSession
 from .writer import Writer
 
@@ -52,6 +54,7 @@ class PostgresStore:
             and back, but wrong behind a pooler in transaction mode that does not know of them.
         migrate_older: whether an older schema is migrated when the store is opened; an empty
             database is always set up.
+        steps: of the schema, as far as the program knows it; None for all.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class PostgresStore:
         commit_timeout_s: float = 10.0,
         prepare_statements: bool = False,
         migrate_older: bool = False,
+        steps: Sequence[SchemaStep] | None = None,
     ) -> None:
         self._target = Target.of(url)
         self._clock = clock
@@ -71,6 +75,7 @@ class PostgresStore:
         self._commit_timeout_s = commit_timeout_s
         self._prepared_max = _PREPARED_MAX if prepare_statements else 0
         self._migrate_older = migrate_older
+        self._steps = steps or load_steps("postgres")
         self._condition: Condition | None = None
         self._schema = 0
         self._losses = 0
@@ -92,12 +97,12 @@ class PostgresStore:
             ConfigurationError: the database cannot be used as configured.
             ThreadcastError: `unavailable`, it cannot be reached now.
         """
-        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+        async with self._looking() as look:
             if not self._migrate_older:
                 refuse_older(self._target, version=look.version, newest=look.newest)
-            await migrate(look.connection, self._target, load_migrations())
+            await migrate(look.connection, self._target, self._steps)
         self._has_plain_aliases = (await self._poll(PLAIN_ALIAS))[0][0]
-        self._schema = look.newest
+        self._schema = max(look.version, look.newest)
         self._condition = look.condition
         for warning in self._condition.warnings:
             log.warning("%s: %s", self.name, warning)
@@ -115,9 +120,9 @@ class PostgresStore:
         Raises:
             ConfigurationError, ThreadcastError: see `open`.
         """
-        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
-            await migrate(look.connection, self._target, load_migrations())
-            return look.version, look.newest
+        async with self._looking() as look:
+            await migrate(look.connection, self._target, self._steps)
+            return look.version, max(look.version, look.newest)
 
     async def examine(self) -> tuple[dict[str, str], list[str]]:
         """What an operator should know before a server uses the database; changes nothing.
@@ -128,8 +133,11 @@ class PostgresStore:
         Raises:
             ConfigurationError, ThreadcastError: see `open`.
         """
-        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+        async with self._looking() as look:
             return facts_of(look), problems_of(look)
+
+    def _looking(self) -> AbstractAsyncContextManager[Look]:
+        return looking(self._target, self._clock, self._steps, timeout_s=self._timeout_s)
 
     async def _connect(self) -> Connection:
         try:
