@@ -33,15 +33,15 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
     ("seams", "schema_steps agent bus records units migration_units store session"),
     ("seams", "consistency.recording consistency.tracker"),
-    ("adapters", "store_sqlite.* store_postgres.* edge.*"),
+    ("adapters", "store_sqlite.* store_postgres.* bus_nats.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
-    ("delivery", "journal cursor delivery_guard outbound websocket_manager"),
-    ("delivery", "placement trail"),
+    ("delivery", "journal cursor delivery_guard missed_hints outbound websocket_manager"),
+    ("delivery", "arrivals catch_ups head_poll holes placement trail turns"),
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
     ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
-    ("composition", "stores node"),
+    ("composition", "buses stores node"),
     ("entrance", "http.* page.* app cli.* validation.middleware"),
 )
 
@@ -89,9 +89,14 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("units", "agent"): "a message's run keeps its agent's crash policy",
     ("units", "bus"): "a commit may give hints",
     ("units", "records"): "some units give a record",
-    ("cursor", "delivery_guard"): "a cursor's events are judged before they are written",
+    ("catch_ups", "arrivals"): "who catches up for the first time is on the way in",
+    ("catch_ups", "delivery_guard"): "what was read is judged as what was pushed is",
+    ("catch_ups", "holes"): "a hole is filled by a read like any other",
+    ("catch_ups", "turns"): "reads take turns",
+    ("cursor", "arrivals"): "a cursor's first catch-up is the end of its reader's arrival",
+    ("cursor", "catch_ups"): "a cursor that is behind reads pages",
+    ("cursor", "placement"): "where a cursor stands is judged",
     ("cursor", "outbound"): "a cursor delivers to its reader's way out",
-    ("cursor", "placement"): "a cursor stands where its reader was placed",
     ("cursor", "trail"): "a cursor remembers what its reader was given last",
     ("trail", "placement"): "a trail that is contradicted ends in another placement",
     ("sweeper", "alias_uses"): "uses are stored between what else is cleaned up",
@@ -102,6 +107,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("visit", "connection"): "a visit becomes a connection",
     ("visit", "command_handler"): "a visit listens for commands",
     ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
+    ("node", "buses"): "a node hears others where its settings say",
     ("node", "stores"): "a node keeps its journals where its settings say",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
@@ -119,9 +125,12 @@ CLOCK_CALLS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_co
 RANDOM_MODULES = frozenset({"random", "secrets", "uuid"})
 MAY_BE_RANDOM: dict[str, str] = {
     "ids": "makes every id",
+    "arrivals": "spreads the return of clients that are told to come again",
     "gateway": "spreads the reconnects of clients that find the node full",
+    "head_poll": "keeps nodes from asking in step",
     "node": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
+    "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
     "check.scene": "chooses cursors to resume from",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }
@@ -133,6 +142,7 @@ MAY_TAKE_ENTROPY: dict[str, str] = {
 }
 CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {
+    "bus_nats.link": "the edge of nats-py: whatever it raises, the link is over",
     "visit": "the connection edge",
     "http.entrance": "the request edge",
     "runner.execution": "the run edge: what an agent raises",

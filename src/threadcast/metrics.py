@@ -18,9 +18,12 @@ _LATENCY_BUCKETS_S = (
 CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "connects": ("accepted", "refused", "failed"),
     "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
+    "holes": ("hint", "read"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
     "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
     "take_overs": ("requeued", "ended"),
+    "bus_dropped": ("away", "full", "too_large"),
+    "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
 
@@ -55,6 +58,7 @@ class Metrics:
         self._checks()
         self._journal()
         self._runs()
+        self._bus()
         self._alerts()
         self._node()
         for name, values in CLOSED_SETS.items():
@@ -84,6 +88,23 @@ class Metrics:
         )  # fmt: skip
         self.refusals = Counter(
             "threadcast_refusals", "Refused requests and commands by code.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.arrivals = Gauge(
+            "threadcast_arrivals", "Connections on their way in: let in, or caught up, just now.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.arrivals_postponed = Counter(
+            "threadcast_arrivals_postponed",
+            "Connections and attaches that were told to come again later.", registry=self.registry,
+        )  # fmt: skip
+        self.catch_ups_waiting = Gauge(
+            "threadcast_catch_ups_waiting", "Readers that wait for their turn to read a journal.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.holes = Counter(
+            "threadcast_holes",
+            "Holes in what hints said, by what filled them: a late hint, or a read.", ["filled_by"],
             registry=self.registry,
         )  # fmt: skip
         self.lagging = Gauge(
@@ -162,6 +183,10 @@ class Metrics:
             "threadcast_ingested", "Events of other services, by outcome.", ["outcome"],
             registry=self.registry,
         )  # fmt: skip
+        self.head_poll_seconds = Histogram(
+            "threadcast_head_poll_seconds", "Time of a look at the heads of attached users.",
+            buckets=_LATENCY_BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
         self.queued_units = Gauge(
             "threadcast_append_queue_units", "Appends that wait for a commit.",
             registry=self.registry,
@@ -182,6 +207,29 @@ class Metrics:
         self.loop_blocked_seconds = Histogram(
             "threadcast_loop_blocked_seconds", "Times for which the event loop was held.",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
+        )  # fmt: skip
+
+    def _bus(self) -> None:
+        self.bus_connected = Gauge(
+            "threadcast_bus_connected",
+            "1 while hints can reach other servers, or where there is no bus; else 0.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_published = Counter(
+            "threadcast_bus_published", "Hints that were sent to other servers.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_received = Counter(
+            "threadcast_bus_received", "Hints that came from other servers.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_dropped = Counter(
+            "threadcast_bus_dropped", "Hints that could not be sent, by reason.", ["reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_ignored = Counter(
+            "threadcast_bus_ignored", "Messages on the bus that are no hints, by reason.",
+            ["reason"], registry=self.registry,
         )  # fmt: skip
 
     def _alerts(self) -> None:

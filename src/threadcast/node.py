@@ -17,22 +17,26 @@ from .agent import Agent
 from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
+from .arrivals import Arrivals
 from .auth.authenticator import Authenticator
-from .bus import Bus, LocalBus
+from .bus import Bus
+from .buses import bus_of
+from .catch_ups import CatchUps
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
-from .cursor import CatchUps
 from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .gateway import Gateway
+from .head_poll import HeadPoll
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
 from .journal import Journal
 from .metrics import Metrics
+from .missed_hints import MissedHints
 from .origins import HostRule, OriginRule
 from .runner import Runner
 from .server_checks import ServerChecks
@@ -91,7 +95,8 @@ class Node:
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
-        self.bus = bus or LocalBus()
+        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics)
+        self.metrics.bus_connected.set_function(lambda: self.bus.connected)
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording(
@@ -129,16 +134,18 @@ class Node:
             on_alias_used=self.alias_uses.used,
         )
         self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
+        self.arrivals = Arrivals(self.clock, self.metrics, at_once=settings.arrivals_max)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
             self.guard,
+            self.arrivals,
             self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
+            hole_grace_s=settings.hint_grace_s,
         )
         self.manager = WebSocketManager(
-            self.store,
             self.metrics,
             self.guard,
             policy=settings.connection_limit_policy,
@@ -146,7 +153,11 @@ class Node:
             disconnect_grace_s=settings.disconnect_grace_s,
             on_user_left=self._user_left,
             refuse=self.checks.connections.refuse,
+            bus=self.bus,
+            losses=lambda: self.store.losses,
         )
+        self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
+        self.missed_hints = MissedHints(self.head_poll.look)
 
     def _join_work(self) -> None:
         self.runner = Runner.from_settings(
@@ -207,6 +218,7 @@ class Node:
             sessions=self.sessions,
             journal=self.journal,
             intake=self.intake,
+            arrivals=self.arrivals,
             catch_ups=self.catch_ups,
             tasks=self.tasks,
             server=Server("threadcast", version("threadcast"), self.node_id),
@@ -227,10 +239,11 @@ class Node:
         """
         self.tracing.use_configured()
         await self.store.open()
-        await self.bus.open()
-        await self.authenticator.start()
         self.bus.listen(self.manager.receive)
         self.bus.listen(self.runner.receive)
+        self.bus.listen(self.missed_hints.receive)
+        await self.bus.open()
+        await self.authenticator.start()
         for name, work in self._works():
             task = asyncio.get_running_loop().create_task(work, name=name)
             task.add_done_callback(self._pillar_ended)
@@ -243,7 +256,8 @@ class Node:
         yield "runner", self.runner.run()
         yield "sweeper", self.sweeper.run()
         if self.settings.role != "worker":
-            yield "head poll", self.manager.poll_heads(self.settings.head_poll_s)
+            yield "head poll", self.head_poll.run(self.settings.head_poll_s)
+            yield "look after missed hints", self.missed_hints.run()
 
     def take_settings(self, wanted: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.

@@ -9,7 +9,7 @@ transaction that stores the events, under a lock on that journal's head.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .agent import SearchHit
 from .context import UserExecutionContext
@@ -35,10 +35,10 @@ class StoreSession(Protocol):
     async def events(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
     ) -> list[JournalEvent]:
-        """Events with seq > `after` in order, at most `limit` (>= 1) and about `max_bytes` of data.
+        """Events with seq > `after` in order: `limit` (>= 1), or until they reach `max_bytes`.
 
-        At least one is returned when there is any. Events of deleted threads are left out, but for
-        `thread_deleted`.
+        When there are fewer, there are no more at this snapshot. Events of deleted threads are left
+        out, but for `thread_deleted`.
         """
         ...
 
@@ -151,4 +151,19 @@ class Store(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether the last commit or probe worked."""
+        ...
+
+
+@runtime_checkable
+class SharedStore(Store, Protocol):
+    """A store that several nodes use at once."""
+
+    async def cluster_secret(self) -> bytes:
+        """What all nodes on this database know and nobody else does; at least 32 bytes.
+
+        A copy of the database that is used beside it has another one.
+
+        Raises:
+            ThreadcastError: `unavailable`, it cannot be read now.
+        """
         ...

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .events import JournalEvent
 from .placement import Placement, Position, judge
-from .records import JournalHead
+from .records import JournalHead, JournalPage
 from .wire.connection_data import ResetReason
 
 
@@ -68,6 +68,14 @@ class Trail:
         is_lower = head < self._noticed
         self._noticed = position
         return is_lower
+
+    def agrees_with(self, page: JournalPage) -> bool:
+        """Whether the reader's last event is still there, as far as a page of the journal says."""
+        if self.stamp is None:
+            return True
+        if page.after == self.seq:
+            return page.stamp in (None, self.stamp)
+        return all(event.stamp == self.stamp for event in page.events if event.seq == self.seq)
 
     def judge(
         self, head: JournalHead, stamp: bytes | None, *, feed: str | None, position: int

@@ -1,8 +1,8 @@
 """The one connection manager: which connections are live, by user, and who hears what.
 
 Adding, removing and looking up are by identity, so nothing can be "not found" at cleanup. It hands
-what the bus says to the connections that it concerns, and asks the store once in a while whether a
-hint was lost. It knows nothing of sockets: a connection is whatever keeps `LiveConnection`.
+what the bus says to the connections that it concerns. It knows nothing of sockets: a connection is
+whatever keeps `LiveConnection`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
-from .bus import Hint, JournalGrew, SessionsRevoked
+from .bus import Bus, Hint, JournalGrew, JournalReached, LocalBus, SessionsRevoked
 from .checks import Refuse, always
 from .consistency.kinds import TrackedOperation
 from .consistency.trace import ConsistencyTrace
@@ -21,12 +21,8 @@ from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
-from .store import Store
 
 log = logging.getLogger(__name__)
-
-_HINT_GRACE_S = 0.1  # a hint that is under way arrives within this; what is missing then was lost
-_HEADS_PER_QUERY = 500
 
 
 class LiveConnection(Protocol):
@@ -77,7 +73,6 @@ class WebSocketManager:
     """Knows every live connection of this node.
 
     Args:
-        store: for the head poll.
         metrics: is told of connections and deliveries.
         guard: is told of hints that name one user and carry another's events.
         policy: what happens to a connection beyond its user's limit.
@@ -85,11 +80,12 @@ class WebSocketManager:
         disconnect_grace_s: how long after a user's last connection went `on_user_left` is called.
         on_user_left: called with the user id; must not raise.
         refuse: is called with the reason for a connection beyond its user's limit.
+        bus: told whose hints this node wants, for as long as they have a connection.
+        losses: how often the way to the database was lost, see `Store.losses`.
     """
 
     def __init__(
         self,
-        store: Store,
         metrics: Metrics,
         guard: DeliveryGuard,
         *,
@@ -98,8 +94,9 @@ class WebSocketManager:
         disconnect_grace_s: float,
         on_user_left: Callable[[str], None],
         refuse: Refuse = always,
+        bus: Bus | None = None,
+        losses: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._store = store
         self._metrics = metrics
         self._guard = guard
         self._policy = policy
@@ -107,7 +104,9 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._refuse = refuse
-        self._losses = store.losses
+        self._losses = losses
+        self._losses_seen = losses()
+        self._bus = bus or LocalBus()
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -147,6 +146,8 @@ class WebSocketManager:
         connections = self._by_user.get(user_id, {})
         if len(connections) >= limit:
             self._make_place(connections, limit)
+        if not connections:
+            self._bus.follow(user_id)  # before its head is read: what comes between is then seen
         self._by_user.setdefault(user_id, {})[connection] = None
         self._user_of[connection] = user_id
         leaving = self._leaving.pop(user_id, None)
@@ -184,6 +185,7 @@ class WebSocketManager:
         self._metrics.connections.set(len(self))
         if not connections:
             del self._by_user[user_id]
+            self._bus.unfollow(user_id)
             self._leaving[user_id] = asyncio.get_running_loop().call_later(
                 self._disconnect_grace_s, self._tell_user_left, user_id
             )
@@ -221,6 +223,8 @@ class WebSocketManager:
             connections = self._by_user.get(hint.user_id)
             if connections is not None:
                 self._deliver(tuple(connections), hint)
+        elif isinstance(hint, JournalReached):
+            self.notice(hint.user_id, hint.head)
         elif isinstance(hint, SessionsRevoked):
             for connection in tuple(self._by_user.get(hint.user_id, ())):
                 connection.recheck()
@@ -234,34 +238,24 @@ class WebSocketManager:
         written = sum([connection.offer(hint.events) for connection in connections])
         self._metrics.deliveries.inc(written)
 
-    async def poll_heads(self, poll_s: float) -> None:
-        """Ask for the heads of all attached users every `poll_s` seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(poll_s)
-            try:
-                await self.poll_once()
-            except ThreadcastError as error:
-                log.warning("the head poll waits for the store: %s", error.code)
+    def attached_users(self) -> Sequence[str]:
+        """The ids of users who have a connection here."""
+        return tuple(self._by_user)
 
-    async def poll_once(self) -> None:
-        """Ask once, give hints that are under way time to arrive, and tell who missed one."""
-        heads: dict[str, int] = {}
-        users = tuple(self._by_user)
-        for start in range(0, len(users), _HEADS_PER_QUERY):
-            heads |= await self._store.heads(users[start : start + _HEADS_PER_QUERY])
-        await asyncio.sleep(_HINT_GRACE_S)
+    def notice(self, user_id: str, head: int) -> None:
+        """Tell this user's connections their journal's head, as it was a moment ago."""
         self._doubt_after_a_loss()
-        for user_id, head in heads.items():
-            for connection in tuple(self._by_user.get(user_id, ())):
-                connection.notice(head)
+        for connection in tuple(self._by_user.get(user_id, ())):
+            connection.notice(head)
 
     def _doubt_after_a_loss(self) -> None:
         """Have every connection look whether its events are still there, once for each loss.
 
         That is done when something was read or written since, so the database is there again.
         """
-        if self._losses != self._store.losses:
-            self._losses = self._store.losses
+        losses = self._losses()
+        if self._losses_seen != losses:
+            self._losses_seen = losses
             for connection in self:
                 connection.doubt()
 

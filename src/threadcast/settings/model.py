@@ -13,7 +13,7 @@ from typing import Literal
 from ..alerts.rules import RULES
 from ..checks import CheckMode
 from ..errors import ConfigurationError
-from . import forms
+from . import bus_forms, forms
 from .notes import about
 
 _YEAR_S = 365 * 86_400
@@ -73,6 +73,43 @@ class SettingsFields:
         default="all",
         metadata=about(
             "What this server does: a worker only executes runs, a gateway only serves users."
+        ),
+    )
+    bus_url: str | None = field(
+        default=None,
+        repr=False,  # it may hold a password
+        metadata=about(
+            "NATS servers over which the servers on one PostgreSQL database hint each other: "
+            "nats://USER:PASSWORD@HOST:PORT, tls:// for TLS, several with commas between.",
+            form=bus_forms.bus_url,
+            option="--bus",
+        ),
+    )
+    bus_credentials_file: str | None = field(
+        default=None,
+        metadata=about(
+            "NATS credentials file (.creds) that signs in to the bus.", form=bus_forms.file_path
+        ),
+    )
+    bus_ca_file: str | None = field(
+        default=None,
+        metadata=about(
+            "Certificates in PEM that a bus with TLS is checked against; by default the system's.",
+            form=bus_forms.file_path,
+        ),
+    )
+    bus_message_max_bytes: int = field(
+        default=262_144,
+        metadata=about(
+            "Size of one hint; a journal that grew by more is hinted without its events.",
+            1_024,
+            8 * _MIB,
+        ),
+    )
+    bus_buffer_max_bytes: int = field(
+        default=8 * _MIB,
+        metadata=about(
+            "How much may wait for a slow bus before hints are dropped.", 65_536, 1_024 * _MIB
         ),
     )
     agents: tuple[str, ...] = field(
@@ -236,6 +273,15 @@ class SettingsFields:
     stall_max_s: float = field(
         default=600.0, metadata=about("How long a client may not read.", 0.05, 86_400)
     )
+    arrivals_max: int = field(
+        default=1_000,
+        metadata=about(
+            "Connections on their way in at once, until they have caught up; others are told when "
+            "to come again.",
+            1,
+            100_000,
+        ),
+    )
     catch_up_concurrency: int = field(
         default=4, metadata=about("Connections that catch up at once.", 1, 64)
     )
@@ -269,6 +315,12 @@ class SettingsFields:
     )
     head_poll_s: float = field(
         default=1.0, metadata=about("Time between looks for events of other nodes.", 0.005, 60)
+    )
+    hint_grace_s: float = field(
+        default=0.01,
+        metadata=about(
+            "How long what another node says too early waits for what comes before it.", 0, 1
+        ),
     )
 
     # runs

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -21,7 +22,7 @@ from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..schema_steps import SchemaStep, load_steps
 from ..units import AliasThread, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, HEADS, PLAIN_ALIAS
+from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, CLUSTER, HEADS, PLAIN_ALIAS
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import Look, facts_of, looking, problems_of
@@ -189,6 +190,11 @@ class PostgresStore:
             return await reader.read(_BEGIN_POLL, sql, *arguments)
         finally:
             await self._readers.release(reader)
+
+    async def cluster_secret(self) -> bytes:
+        """See `SharedStore.cluster_secret`."""
+        text: str = (await self._poll(CLUSTER))[0][0]
+        return sha256(text.encode()).digest()
 
     async def facts(self) -> dict[str, str]:
         """See `Store.facts`."""
