@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
     ("delivery", "journal cursor delivery_guard missed_hints outbound websocket_manager"),
     ("delivery", "arrivals catch_ups head_poll holes placement trail turns"),
+    ("work", "feed_renewal"),
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
     ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),

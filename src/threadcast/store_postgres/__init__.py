@@ -22,13 +22,23 @@ from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..schema_steps import SchemaStep, load_steps
 from ..units import AliasThread, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, CLUSTER, HEADS, PLAIN_ALIAS
+from .across_users import (
+    ALIAS_AGES_DAYS,
+    ALIAS_FACTS,
+    CLUSTER,
+    CONNECTIONS,
+    HEADS,
+    LISTS_NODES,
+    NODES_ALIVE,
+    PLAIN_ALIAS,
+)
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import Look, facts_of, looking, problems_of
 from .keys import user_key
 from .pool import ReaderPool
-from .schema import migrate, refuse_older
+from .rehearsal import Rehearsal
+from .schema import migrate, refuse_empty, refuse_older
 from .sessions import PostgresSession
 from .writer import Writer
 
@@ -56,6 +66,8 @@ class PostgresStore:
         migrate_older: whether an older schema is migrated when the store is opened; an empty
             database is always set up.
         steps: of the schema, as far as the program knows it; None for all.
+        rehearsal: everything is done in one transaction that ends undone when the store is closed;
+            reads do not see it. The users whom it touches are locked meanwhile.
     """
 
     def __init__(
@@ -69,6 +81,7 @@ class PostgresStore:
         prepare_statements: bool = False,
         migrate_older: bool = False,
         steps: Sequence[SchemaStep] | None = None,
+        rehearsal: bool = False,
     ) -> None:
         self._target = Target.of(url)
         self._clock = clock
@@ -77,11 +90,12 @@ class PostgresStore:
         self._prepared_max = _PREPARED_MAX if prepare_statements else 0
         self._migrate_older = migrate_older
         self._steps = steps or load_steps("postgres")
+        self._rehearsal = rehearsal
         self._condition: Condition | None = None
         self._schema = 0
         self._losses = 0
         self._has_plain_aliases = False
-        self._writer: Writer | None = None
+        self._writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
             self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
         )
@@ -99,6 +113,8 @@ class PostgresStore:
             ThreadcastError: `unavailable`, it cannot be reached now.
         """
         async with self._looking() as look:
+            if self._rehearsal:
+                refuse_empty(self._target, version=look.version)
             if not self._migrate_older:
                 refuse_older(self._target, version=look.version, newest=look.newest)
             await migrate(look.connection, self._target, self._steps)
@@ -107,10 +123,11 @@ class PostgresStore:
         self._condition = look.condition
         for warning in self._condition.warnings:
             log.warning("%s: %s", self.name, warning)
-        self._writer = Writer(
-            self._connect,
-            begin=_begin_commit(self._condition.synchronous_commit, self._timeout_s),
-            commit_timeout_s=self._commit_timeout_s,
+        begin = _begin_commit(self._condition.synchronous_commit, self._timeout_s)
+        self._writer = (
+            Rehearsal(self._connect, begin=begin)
+            if self._rehearsal
+            else Writer(self._connect, begin=begin, commit_timeout_s=self._commit_timeout_s)
         )
 
     async def migrate(self) -> tuple[int, int]:
@@ -217,10 +234,16 @@ class PostgresStore:
     async def alias_facts(self, *, now: float) -> AliasFacts:
         """See `Store.alias_facts`. The store need not be open."""
         rows = await self._poll(ALIAS_FACTS, int(now * 1_000_000))
-        total, used, uses, last_us, *within = rows[0]
+        total, used, uses, last_us, made_us, *within = rows[0]
         last_used_at = None if last_us is None else last_us / 1_000_000
         ages = dict(zip(ALIAS_AGES_DAYS, within, strict=True))
-        return AliasFacts(total, used, uses, last_used_at, ages)
+        made_at = None if made_us is None else made_us / 1_000_000
+        return AliasFacts(total, used, uses, last_used_at, ages, made_at)
+
+    async def servers_at_work(self) -> int:
+        """How many servers use the database now, as far as it knows. The store need not be open."""
+        listed = (await self._poll(LISTS_NODES))[0][0]
+        return int((await self._poll(NODES_ALIVE if listed else CONNECTIONS))[0][0])
 
     @property
     def has_plain_aliases(self) -> bool:

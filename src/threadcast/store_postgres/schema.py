@@ -125,6 +125,18 @@ def refuse_older(target: Target, *, version: int, newest: int) -> None:
         )
 
 
+def refuse_empty(target: Target, *, version: int) -> None:
+    """Refuse a database without tables where none are to be made.
+
+    Raises:
+        ConfigurationError: with the command to run.
+    """
+    if not version:
+        raise ConfigurationError(
+            f"{target.name}: there are no tables yet: run threadcast migrate", keys=_KEYS
+        )
+
+
 async def migrate(connection: Connection, target: Target, steps: Sequence[SchemaStep]) -> int:
     """Bring the database to the newest version, each step in one transaction; the version it had.
 

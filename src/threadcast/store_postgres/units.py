@@ -14,7 +14,13 @@ from typing import Any
 
 from ..errors import ThreadcastError
 from ..events import EventType
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -40,6 +46,7 @@ from .appends import append_to_run
 from .batch import Batch
 from .connecting import Connection
 from .faults import UNIT_FAULTS
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
@@ -64,6 +71,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
@@ -72,7 +80,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, UndoMigration)
+_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, RenewFeeds, UndoMigration)
 
 log = logging.getLogger(__name__)
 
