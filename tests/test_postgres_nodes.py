@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,9 +11,32 @@ import pytest
 from database_proxy import Verdict
 from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
-from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message, started
+from store_scene import (
+    LEASE_S,
+    NOW,
+    Scene,
+    completed,
+    context_of,
+    delta,
+    message,
+    run_context,
+    started,
+)
+from threadcast.bus import Hint, JournalGrew, LocalBus
+from threadcast.journal import Journal
+from threadcast.metrics import Metrics
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AppendToRun, Committed, CreateThread, RenewLeases, Sweep
+from threadcast.units import (
+    AppendToRun,
+    CancelRun,
+    Committed,
+    CreateThread,
+    OpenJournal,
+    RenewLeases,
+    RevokeSessions,
+    Sweep,
+    TakeOverRuns,
+)
 
 HOUR_S = 3_600.0
 
@@ -102,19 +126,22 @@ async def test_opening_a_store_ends_no_lease(database: PostgresScene) -> None:
     await other.committed(AppendToRun(claimed.lease, [delta("still its own")]))
 
 
+@pytest.mark.parametrize("way", ["plain", "long"])
 async def test_what_was_checked_is_stored_before_its_run_can_be_taken(
-    database: PostgresScene,
+    database: PostgresScene, way: str
 ) -> None:
     """A node stops between its look at the fence and its commit: nobody takes over meanwhile."""
     slow, other = await database.node(lossy=True, timeout_s=30.0), await database.node()
     claimed = await slow.running("ann")
     await database.pass_time(LEASE_S + 1)
-    held = database.proxy.hold(b"INSERT INTO events")
-    append = asyncio.create_task(slow.outcomes(AppendToRun(claimed.lease, [delta("x")])))
+    held = database.proxy.hold(b"COMMIT" if way == "plain" else b"INSERT INTO events")
+    first = [OpenJournal(context_of("ann"))] if way == "long" else []
+    unit = AppendToRun(claimed.lease, [delta("x")])
+    append = asyncio.create_task(slow.outcomes(*first, unit))
     await held.reached.wait()
     assert not (await other.take_over()).requeued
     held.decide(Verdict.PASS)
-    assert isinstance((await append)[0], Committed)
+    assert isinstance((await append)[-1], Committed)
     assert list((await other.take_over()).requeued) == [claimed.lease.run_id]
     assert await slow.refused(AppendToRun(claimed.lease, [delta("y")])) == "fenced"
 
@@ -190,3 +217,40 @@ async def test_appends_under_an_old_fence_never_follow_the_new_owners(
         await late
         after = await nodes[0].journal("ann", after=begun)
         assert [event for event in after if b" old" in event.data] == []
+
+
+async def test_what_one_commit_brought_is_announced_in_the_order_of_seqs(
+    database: PostgresScene,
+) -> None:
+    """Runs are taken over after all else in a commit, wherever the unit stood in it."""
+    node = await database.node()
+    claimed = await node.running("ann")
+    await node.committed(CancelRun(run_context(claimed), "user"))
+    await database.pass_time(LEASE_S + 1)
+    heard: list[Hint] = []
+    bus = LocalBus()
+    bus.listen(heard.append)
+    journal = Journal(
+        node.store, bus, ManualClock(NOW), Metrics(), batch_max_events=100, queue_max_units=100
+    )
+    appends = asyncio.gather(
+        journal.append(TakeOverRuns(3, 10)),
+        journal.append(CreateThread(context_of("ann"), None, {})),
+    )
+    writing = asyncio.create_task(journal.run())
+    await appends
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    grown = [hint for hint in heard if isinstance(hint, JournalGrew)]
+    assert [[event.seq for event in hint.events] for hint in grown] == [[4, 5]]
+
+
+async def test_a_node_whose_clock_is_ahead_forgets_no_revocation(database: PostgresScene) -> None:
+    node, ahead = await database.node(), await database.node()
+    now = time.time()
+    in_half_an_hour = now + HOUR_S / 2
+    await node.committed(RevokeSessions(context_of("ann"), None, "jti-1", in_half_an_hour))
+    ahead.now = now + HOUR_S
+    assert await ahead.result(Sweep("forget", ahead.now, 10)) == 0
+    async with node.session("ann") as session:
+        assert await session.token_revoked("jti-1")
