@@ -120,11 +120,9 @@ class Nats:
         self._stack = stack
         self.metrics: dict[str, Metrics] = {}
 
-    async def end(
-        self, url: str, node_id: str = "node_a", *, secret: bytes = SECRET, **settings: Any
-    ) -> End:
+    async def end(self, url: str, node_id: str = "node_a", **settings: Any) -> End:
         """An open bus of a node."""
-        bus = self.bus(url, node_id, secret=secret, **settings)
+        bus = self.bus(url, node_id, **settings)
         end = End(bus, tells=True)
         self._stack.push_async_callback(bus.close)
         await bus.open()
@@ -136,6 +134,7 @@ class Nats:
         node_id: str = "node_a",
         *,
         secret: bytes = SECRET,
+        heartbeat_s: float = 2.0,
         executes_runs: bool = True,
         **settings: Any,
     ) -> NatsBus:
@@ -153,6 +152,7 @@ class Nats:
             metrics,
             message_max_bytes=chosen.bus_message_max_bytes,
             buffer_max_bytes=chosen.bus_buffer_max_bytes,
+            heartbeat_s=heartbeat_s,
             executes_runs=executes_runs,
         )
 

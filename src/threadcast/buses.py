@@ -65,7 +65,7 @@ def bus_place(settings: Settings) -> Place:
     try:
         from .bus_nats import Place
     except ModuleNotFoundError as error:
-        if error.name not in ("nats", "nkeys"):
+        if (error.name or "").partition(".")[0] not in ("nats", "nkeys"):
             raise
         raise ConfigurationError(
             "bus_url: NATS needs the package nats-py: pip install 'threadcast[nats]'",

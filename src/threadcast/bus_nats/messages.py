@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Annotated
 
 import msgspec
 
@@ -48,7 +49,7 @@ class Ignored(StrEnum):
 
 class _Event(msgspec.Struct, array_like=True, frozen=True):
     code: int
-    address: int
+    address: Annotated[int, msgspec.Meta(ge=0)]
     stamp: bytes
     data: bytes
 
@@ -130,7 +131,10 @@ class Messages:
             hint: one that has a subject.
             max_bytes: of the message; enough for any hint without events.
         """
-        body = _body_of(hint, max_bytes - _HEAD_BYTES)
+        return self.sealed(subject, _body_of(hint, max_bytes - _HEAD_BYTES))
+
+    def sealed(self, subject: str, body: bytes) -> bytes:
+        """A body as a message for `subject`, whatever it says."""
         return b"%c%b%b" % (VERSION, self._seal(subject, body), body)
 
     def decode(self, subject: str, message: bytes) -> Hint | Ignored:

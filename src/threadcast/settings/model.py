@@ -126,7 +126,8 @@ class SettingsFields:
     trusted_proxies: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Proxies, by address, whose X-Forwarded-For and -Proto are believed.", form=forms.host
+            "Proxies, by address or network, whose X-Forwarded-For and -Proto are believed.",
+            form=forms.proxy,
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = field(
