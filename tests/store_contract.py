@@ -14,7 +14,7 @@ from store_contract_migration import (
     UndoContract,
 )
 from store_contract_reads import ReadContract
-from store_contract_runs import LeaseContract, RunContract
+from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
 from store_contract_sweeps import SweepContract
 from store_contract_writes import BatchContract, SendContract, ThreadContract, UserContract
 
@@ -24,6 +24,8 @@ class StoreContract(
     SendContract,
     RunContract,
     LeaseContract,
+    HandOverContract,
+    TurnContract,
     UserContract,
     BatchContract,
     ReadContract,

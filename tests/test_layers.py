@@ -133,6 +133,7 @@ MAY_BE_RANDOM: dict[str, str] = {
     "client.client": "spreads reconnects",
     "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
     "check.scene": "chooses cursors to resume from",
+    "runner.claims": "spreads the looks of nodes for runs that wait",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }
 MAY_TAKE_ENTROPY: dict[str, str] = {

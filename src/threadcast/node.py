@@ -169,6 +169,8 @@ class Node:
             clock=self.clock,
             metrics=self.metrics,
             consistency=self.consistency,
+            notices=self.store.run_notices,
+            publish=self.bus.publish,
             is_present=self.manager.present,
             tracing=self.tracing,
         )
@@ -178,6 +180,7 @@ class Node:
             clock=self.clock,
             metrics=self.metrics,
             alias_uses=self.alias_uses,
+            owners_first=self.runner.renew_late,
         )
         self.watchdog = Watchdog(self.metrics)
 

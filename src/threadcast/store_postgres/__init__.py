@@ -21,10 +21,11 @@ from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..schema_steps import SchemaStep, load_steps
-from ..units import AliasThread, Outcome, Unit
+from ..units import AliasThread, Lease, Outcome, Unit
 from .across_users import (
     ALIAS_AGES_DAYS,
     ALIAS_FACTS,
+    ASKED,
     CLUSTER,
     CONNECTIONS,
     HEADS,
@@ -200,6 +201,12 @@ class PostgresStore:
         if rows and rows[0][2]:
             self._has_plain_aliases = True
         return {user_id: head for user_id, head, _ in rows}
+
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """See `Store.run_notices`."""
+        users = [user_key(lease.address.user_id) for lease in waiting]
+        runs = [lease.run_id for lease in waiting]
+        return [row[0] for row in await self._poll(ASKED, owner, users, runs)]
 
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()
