@@ -14,10 +14,12 @@ import uvloop
 
 from . import consistency, local, migration, scenarios, validation
 from .audit import audit_times
+from .clusters import clusters
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
 from .stores import stores
+from .storm import storms
 
 T = TypeVar("T")
 _REPORT = Path("bench-report")
@@ -199,6 +201,14 @@ def _stores(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     return stores(rounds, _server, _run)
 
 
+def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return storms(rounds, _server, _run)
+
+
+def _clusters(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return clusters(rounds, _run)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -213,6 +223,8 @@ _SCENARIOS = {
     "migrate": _migrate,
     "audit": _audit,
     "stores": _stores,
+    "storm": _storm,
+    "cluster": _clusters,
 }
 
 

@@ -26,6 +26,7 @@ LIMITLESS = {
     "RUN_STARTS_PER_S": "100000",
     "RUN_STARTS_BURST": "1000000",
     "MAX_RUNS_PER_USER": "100000",
+    "MAX_EXECUTING_RUNS_PER_USER": "100000",
     "UNAUTHENTICATED_PER_ADDRESS": "100000",
 }
 _PUBLIC_KEYS = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
@@ -97,6 +98,11 @@ class ServerProcess:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def running(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Start it and wait until it listens."""
         await self.begin()
@@ -134,7 +140,7 @@ class ServerProcess:
 
     async def close(self) -> None:
         """See to it that nothing is left of it."""
-        if self._process is not None and self._process.returncode is None:
+        if self.running:
             await self.kill()
 
     def resident_bytes(self) -> int:
@@ -146,13 +152,14 @@ class ServerProcess:
         return ["serve", "--port", str(self.port), "--database", self._database_url]
 
     async def _execute(self, *arguments: str) -> asyncio.subprocess.Process:
+        group: dict[str, Any] = {"process_group": 0} if self.own_group else {}  # not for uvloop
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 *arguments,
                 env=self._environment,
                 cwd=self.stands_in,
-                process_group=0 if self.own_group else None,
+                **group,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

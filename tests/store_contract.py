@@ -9,7 +9,7 @@ from __future__ import annotations
 from store_contract_ingest import IngestContract
 from store_contract_migration import AliasUseContract, ImportContract, UndoContract
 from store_contract_reads import ReadContract
-from store_contract_runs import LeaseContract, RunContract
+from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
 from store_contract_sweeps import SweepContract
 from store_contract_writes import BatchContract, SendContract, ThreadContract, UserContract
 
@@ -19,6 +19,8 @@ class StoreContract(
     SendContract,
     RunContract,
     LeaseContract,
+    HandOverContract,
+    TurnContract,
     UserContract,
     BatchContract,
     ReadContract,

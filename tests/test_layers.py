@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
     ("delivery", "journal cursor delivery_guard missed_hints outbound websocket_manager"),
+    ("delivery", "arrivals catch_ups head_poll holes placement turns"),
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
     ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
@@ -88,7 +89,13 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("units", "agent"): "a message's run keeps its agent's crash policy",
     ("units", "bus"): "a commit may give hints",
     ("units", "records"): "some units give a record",
-    ("cursor", "delivery_guard"): "a cursor's events are judged before they are written",
+    ("catch_ups", "arrivals"): "who catches up for the first time is on the way in",
+    ("catch_ups", "delivery_guard"): "what was read is judged as what was pushed is",
+    ("catch_ups", "holes"): "a hole is filled by a read like any other",
+    ("catch_ups", "turns"): "reads take turns",
+    ("cursor", "arrivals"): "a cursor's first catch-up is the end of its reader's arrival",
+    ("cursor", "catch_ups"): "a cursor that is behind reads pages",
+    ("cursor", "placement"): "where a cursor stands is judged",
     ("cursor", "outbound"): "a cursor delivers to its reader's way out",
     ("sweeper", "alias_uses"): "uses are stored between what else is cleaned up",
     ("agents", "runner"): "the assistant checks a model's data as the runner will",
@@ -116,11 +123,14 @@ CLOCK_CALLS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_co
 RANDOM_MODULES = frozenset({"random", "secrets", "uuid"})
 MAY_BE_RANDOM: dict[str, str] = {
     "ids": "makes every id",
+    "arrivals": "spreads the return of clients that are told to come again",
     "gateway": "spreads the reconnects of clients that find the node full",
+    "head_poll": "keeps nodes from asking in step",
     "node": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
     "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
     "check.scene": "chooses cursors to resume from",
+    "runner.claims": "spreads the looks of nodes for runs that wait",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }
 MAY_TAKE_ENTROPY: dict[str, str] = {

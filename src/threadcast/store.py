@@ -15,10 +15,7 @@ from .agent import SearchHit
 from .context import UserExecutionContext
 from .events import JournalEvent
 from .records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
-from .units import (
-    Outcome,
-    Unit,
-)
+from .units import Lease, Outcome, Unit
 
 
 class StoreSession(Protocol):
@@ -35,10 +32,10 @@ class StoreSession(Protocol):
     async def events(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
     ) -> list[JournalEvent]:
-        """Events with seq > `after` in order, at most `limit` (>= 1) and about `max_bytes` of data.
+        """Events with seq > `after` in order: `limit` (>= 1), or until they reach `max_bytes`.
 
-        At least one is returned when there is any. Events of deleted threads are left out, but for
-        `thread_deleted`.
+        When there are fewer, there are no more at this snapshot. Events of deleted threads are left
+        out, but for `thread_deleted`.
         """
         ...
 
@@ -121,6 +118,18 @@ class Store(Protocol):
 
     async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
         """The heads of these journals, for the head poll of attached users; one query."""
+        ...
+
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """What a node would know of its runs if no hint was ever lost; one query.
+
+        Args:
+            owner: the node's id.
+            waiting: leases of its runs that wait for a person, as far as it knows.
+
+        Returns:
+            Ids of its runs that were asked to end, and of those that do not wait any more.
+        """
         ...
 
     async def facts(self) -> dict[str, str]:

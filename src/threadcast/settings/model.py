@@ -126,7 +126,8 @@ class SettingsFields:
     trusted_proxies: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Proxies, by address, whose X-Forwarded-For and -Proto are believed.", form=forms.host
+            "Proxies, by address or network, whose X-Forwarded-For and -Proto are believed.",
+            form=forms.proxy,
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = field(
@@ -273,6 +274,15 @@ class SettingsFields:
     stall_max_s: float = field(
         default=600.0, metadata=about("How long a client may not read.", 0.05, 86_400)
     )
+    arrivals_max: int = field(
+        default=1_000,
+        metadata=about(
+            "Connections on their way in at once, until they have caught up; others are told when "
+            "to come again.",
+            1,
+            100_000,
+        ),
+    )
     catch_up_concurrency: int = field(
         default=4, metadata=about("Connections that catch up at once.", 1, 64)
     )
@@ -307,17 +317,39 @@ class SettingsFields:
     head_poll_s: float = field(
         default=1.0, metadata=about("Time between looks for events of other nodes.", 0.005, 60)
     )
+    hint_grace_s: float = field(
+        default=0.01,
+        metadata=about(
+            "How long what another node says too early waits for what comes before it.", 0, 1
+        ),
+    )
 
     # runs
     max_runs: int = field(
         default=1_000, metadata=about("Runs of this server at once.", 1, 1_000_000)
     )
     max_runs_per_user: int = field(
-        default=20, metadata=about("Runs of one user at once.", 1, 100_000, live=True)
+        default=20,
+        metadata=about(
+            "Runs of one user that have not ended; one more is refused.", 1, 100_000, live=True
+        ),
     )
     max_runs_per_plan: dict[str, int] = field(
         default_factory=dict,
-        metadata=about("Runs of one user at once, by plan.", 1, 100_000, live=True),
+        metadata=about("Runs of one user that have not ended, by plan.", 1, 100_000, live=True),
+    )
+    max_executing_runs_per_user: int = field(
+        default=20,
+        metadata=about(
+            "Runs of one user that execute at once, on all servers; further ones wait.",
+            1,
+            100_000,
+            live=True,
+        ),
+    )
+    max_executing_runs_per_plan: dict[str, int] = field(
+        default_factory=dict,
+        metadata=about("Runs of one user that execute at once, by plan.", 1, 100_000, live=True),
     )
     run_starts_per_s: float = field(
         default=5.0,
@@ -333,7 +365,7 @@ class SettingsFields:
         default=10.0, metadata=about("How long a node owns a run without renewal.", 0.05, 3_600)
     )
     attempts_max: int = field(
-        default=3, metadata=about("How often a run is begun before it fails.", 1, 100)
+        default=3, metadata=about("How often a run may lose its server before it fails.", 1, 100)
     )
     disconnect_grace_s: float = field(
         default=5.0,

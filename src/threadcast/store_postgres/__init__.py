@@ -19,8 +19,8 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
-from ..units import AliasThread, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, CLUSTER, HEADS, PLAIN_ALIAS
+from ..units import AliasThread, Lease, Outcome, Unit
+from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, ASKED, CLUSTER, HEADS, PLAIN_ALIAS
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import facts_of, looking, problems_of
@@ -169,6 +169,12 @@ class PostgresStore:
         if rows and rows[0][2]:
             self._has_plain_aliases = True
         return {user_id: head for user_id, head, _ in rows}
+
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """See `Store.run_notices`."""
+        users = [user_key(lease.address.user_id) for lease in waiting]
+        runs = [lease.run_id for lease in waiting]
+        return [row[0] for row in await self._poll(ASKED, owner, users, runs)]
 
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()

@@ -19,11 +19,12 @@ import msgspec
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
+from ..events import encode_json
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..runs import EXTERNAL_OWNER
-from ..units import AliasThread, Outcome, Unit
+from ..units import AliasThread, Lease, Outcome, Unit
 from . import statements
 from .connections import (
     check_header,
@@ -196,14 +197,23 @@ class SqliteStore:
         """See `Store.heads`."""
         if not user_ids:
             return {}
-        names = tuple(user_ids)
+        text = await self._look(statements.HEADS, apsw.carray(tuple(user_ids)))
+        return msgspec.json.decode(text, type=dict[str, int])
+
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """See `Store.run_notices`."""
+        named = encode_json([(lease.address.user_id, lease.run_id) for lease in waiting]).decode()
+        return msgspec.json.decode(await self._look(statements.ASKED, owner, named), type=list[str])
+
+    async def _look(self, sql: str, *bindings: Any) -> str:
+        """The one text that a query of no single user gives."""
 
         def query(connection: apsw.Connection) -> str:
-            return str(connection.execute(statements.HEADS, (apsw.carray(names),)).get)
+            return str(connection.execute(sql, bindings).get)
 
         reader = await self._readers.acquire()
         try:
-            return msgspec.json.decode(await reader.read(query), type=dict[str, int])
+            return await reader.read(query)
         finally:
             self._readers.release(reader)
 
