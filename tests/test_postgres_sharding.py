@@ -21,9 +21,9 @@ from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
 from store_scene import Scene, completed, context_of, delta
 from threadcast.migration_units import CountAliasUses
+from threadcast.schema_steps import load_steps
 from threadcast.store_postgres import across_users
 from threadcast.store_postgres.keys import user_key
-from threadcast.store_postgres.schema import load_migrations
 from threadcast.units import AppendToRun, CancelRun, CreateThread, RenewLeases, Sweep, UpdateThread
 
 USERS = 3_000
@@ -89,7 +89,7 @@ def constants() -> Iterator[tuple[str, str]]:
 
 def functions() -> Iterator[tuple[str, str]]:
     """Every statement of the functions that migrations make, by function and number."""
-    for migration in load_migrations():
+    for migration in load_steps("postgres"):
         for name, body in re.findall(
             r"CREATE FUNCTION (\w+)\(.*?\nBEGIN\n(.*?)\nEND\b", migration.sql, re.DOTALL
         ):
