@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from store_contract_ingest import IngestContract
 from store_contract_migration import AliasUseContract, ImportContract, UndoContract
+from store_contract_places import NodeContract, PlaceContract, PresenceContract
 from store_contract_reads import ReadContract
 from store_contract_runs import LeaseContract, RunContract
 from store_contract_sweeps import SweepContract
@@ -23,6 +24,9 @@ class StoreContract(
     BatchContract,
     ReadContract,
     SweepContract,
+    PlaceContract,
+    NodeContract,
+    PresenceContract,
     IngestContract,
     ImportContract,
     UndoContract,

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
     ("rules", "alerts.judging alerts.notification alerts.samples"),
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
-    ("seams", "agent bus records units migration_units store session"),
+    ("seams", "agent bus records units migration_units place_units store session"),
     ("seams", "consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* store_postgres.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),

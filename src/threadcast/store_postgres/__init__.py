@@ -17,13 +17,21 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
-from ..records import AliasFacts
+from ..records import AliasFacts, NodeNotices, NodeRow
 from ..units import AliasThread, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, HEADS, PLAIN_ALIAS
+from .across_users import (
+    ABANDONED,
+    ALIAS_AGES_DAYS,
+    ALIAS_FACTS,
+    HEADS,
+    NOTICES,
+    PLAIN_ALIAS,
+)
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
 from .examination import facts_of, looking, problems_of
 from .keys import user_key
+from .nodes import NODES
 from .pool import ReaderPool
 from .schema import load_migrations, migrate, refuse_older
 from .sessions import PostgresSession
@@ -169,6 +177,22 @@ class PostgresStore:
             self._has_plain_aliases = True
         return {user_id: head for user_id, head, _ in rows}
 
+    async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
+        """See `Store.notices`."""
+        rows = await self._poll(NOTICES, node_id, within_s)
+        return NodeNotices(
+            [(user_id, one, code) for user_id, one, code, at in rows if at is None],
+            {user_id: at for user_id, _, _, at in rows if at is not None},
+        )
+
+    async def abandoned(self, *, limit: int) -> list[str]:
+        """See `Store.abandoned`."""
+        return [user_id for (user_id,) in await self._poll(ABANDONED, limit)]
+
+    async def nodes(self) -> list[NodeRow]:
+        """See `Store.nodes`."""
+        return [NodeRow(*row) for row in await self._poll(NODES)]
+
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()
         try:
@@ -201,6 +225,11 @@ class PostgresStore:
         last_used_at = None if last_us is None else last_us / 1_000_000
         ages = dict(zip(ALIAS_AGES_DAYS, within, strict=True))
         return AliasFacts(total, used, uses, last_used_at, ages)
+
+    @property
+    def shared(self) -> bool:
+        """See `Store.shared`."""
+        return True
 
     @property
     def has_plain_aliases(self) -> bool:
