@@ -19,6 +19,7 @@ from hypothesis import settings
 from edge_server import Serving, serving
 from http_world import World, running
 from live_server import LiveServer, Talk
+from nats_server import NatsServer
 from postgres_server import PostgresServers
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -80,6 +81,15 @@ def postgres_servers() -> Iterator[PostgresServers]:
     servers = PostgresServers()
     yield servers
     servers.close()
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """One real NATS server, for all tests of this process; who stops it takes one of its own."""
+    server = NatsServer()
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture

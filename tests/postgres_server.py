@@ -63,17 +63,33 @@ class PostgresServer:
     Args:
         major: which version of those in the wheel.
         settings: for postgresql.conf, beside those that all servers of tests have.
+        folder: where it is and stays, data and log; none: a temporary one, gone with `close`.
+        own_group: whether a Ctrl-C in the terminal is kept from it.
     """
 
-    def __init__(self, major: int = NEWEST, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        major: int = NEWEST,
+        settings: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+        own_group: bool = False,
+    ) -> None:
         self.major = major
         self._programs = programs_of(major)
         self._user = "nobody" if os.geteuid() == 0 else None
         self._settings = _SETTINGS | dict(settings or {})
-        self.folder = Path(tempfile.mkdtemp(prefix="threadcast-postgres-"))
+        self._stays = folder is not None
+        self._own_group = own_group
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="threadcast-postgres-"))
         self.data = self.folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that starts all others; 0 when it was stopped."""
+        return self._process.pid if self._process else 0
 
     # --- its life -------------------------------------------------------------------------
 
@@ -88,6 +104,7 @@ class PostgresServer:
                 stderr=log,
                 user=self._user,
                 cwd=self.folder,
+                process_group=0 if self._own_group else None,
             )
         self._wait_until_ready(self._process)
 
@@ -133,9 +150,10 @@ class PostgresServer:
             process.wait(_START_MAX_S)
 
     def close(self) -> None:
-        """End it and remove its data."""
-        self.stop(immediate=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """End it, and remove its data unless they are to stay."""
+        self.stop(immediate=not self._stays)
+        if not self._stays:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- its use --------------------------------------------------------------------------
 

@@ -40,6 +40,15 @@ def token(user_id: str, *, scopes: Iterable[str] = ()) -> str:
     return mint(SECRET, user_id, now=time.time() - 1, lifetime_s=3_600.0, scopes=scopes)
 
 
+def alive(pid: int) -> bool:
+    """Whether there is a process with this pid, one that has ended and is not waited for apart."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
 class ServerProcess:
     """One server on one database file; it keeps its port when it is started again.
 
@@ -55,7 +64,12 @@ class ServerProcess:
         pid: of the server's process.
         database: its file.
         stands_in: the folder that it is started in; None: this process's own.
+        limitless: whether rates and numbers are bounded so high that no test meets the bounds.
+        own_group: whether a Ctrl-C in the terminal is kept from it.
     """
+
+    limitless = True
+    own_group = False
 
     def __init__(
         self, folder: Path, *, agents: str, database_url: str | None = None, **settings: str
@@ -69,7 +83,8 @@ class ServerProcess:
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
         paths = [str(_TESTS.parent / "src"), str(_TESTS)]
         shared = {} if _PUBLIC_KEYS & settings.keys() else {"JWT_SECRET": SECRET}
-        chosen = {**shared, "AGENTS": agents, **LIMITLESS, **settings}
+        bounds = LIMITLESS if self.limitless else {}
+        chosen = {**shared, "AGENTS": agents, **bounds, **settings}
         self._environment = {
             **kept,
             "PYTHONPATH": os.pathsep.join(paths),
@@ -109,6 +124,14 @@ class ServerProcess:
         async with asyncio.timeout(STOP_MAX_S):
             return await self._process.wait()
 
+    def pause(self) -> None:
+        """Take the processor away from it: SIGSTOP."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        os.kill(self.pid, signal.SIGCONT)
+
     async def close(self) -> None:
         """See to it that nothing is left of it."""
         if self._process is not None and self._process.returncode is None:
@@ -129,6 +152,7 @@ class ServerProcess:
                 *arguments,
                 env=self._environment,
                 cwd=self.stands_in,
+                process_group=0 if self.own_group else None,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

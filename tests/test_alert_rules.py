@@ -18,7 +18,7 @@ from threadcast.alerts.measures import (
     sample_names,
 )
 from threadcast.alerts.rules import BY_NAME, RULES, SEVERITIES, Rule, shown, thresholds
-from threadcast.alerts.samples import Samples, take
+from threadcast.alerts.samples import Sample, Samples, take
 from threadcast.metrics import CLOSED_SETS, Metrics
 
 REMINDER_S = 3_600.0
@@ -253,7 +253,7 @@ def test_a_quantile_is_what_prometheus_says(
 def test_samples_are_bounded_however_often_they_are_taken() -> None:
     scene = Scene()
     for _ in range(50_000):
-        scene.samples.add(take(scene.metrics.registry, (), at=scene.at))
+        scene.samples.add(Sample(scene.at, {}))
         scene.at += 0.05
     assert len(scene.samples) <= 903
     assert scene.samples.latest.at - scene.samples.before(900).at >= 900

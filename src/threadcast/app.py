@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .agent import Agent
@@ -71,7 +72,9 @@ class Threadcast:
 
     def asgi(self) -> ASGIApp:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
-        pages = page_routes(dev=self.node.settings.dev, refuse=host_check(self.node))
+        settings, pages = self.node.settings, list[BaseRoute]()
+        if settings.role != "worker":
+            pages += page_routes(dev=settings.dev, refuse=host_check(self.node))
         site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
 

@@ -87,6 +87,8 @@ class Gateway:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         host = single_header(headers, b"host", "bad_host") or ""
         self._hosts.check(host)
+        if self._services.settings.role == "worker":
+            raise ThreadcastError("wrong_role")
         refuse_token_in_url(scope["query_string"])
         offer = read_offer(scope["subprotocols"])
         token = bearer_token(headers) or offer.token

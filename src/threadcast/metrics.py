@@ -56,6 +56,7 @@ class Metrics:
         self._journal()
         self._runs()
         self._alerts()
+        self._node()
         for name, values in CLOSED_SETS.items():
             for value in values:
                 getattr(self, name).labels(value)
@@ -191,6 +192,12 @@ class Metrics:
         self.alert_notifications = Counter(
             "threadcast_alert_notifications", "Notifications to each sink, by what became of them.",
             ["sink", "outcome"], registry=self.registry,
+        )  # fmt: skip
+
+    def _node(self) -> None:
+        self.node_info = Gauge(
+            "threadcast_node_info", "1, with what this node is.", ["role", "version"],
+            registry=self.registry,
         )  # fmt: skip
 
     def exposition(self) -> bytes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from .agent import Agent
 from .alerts.rules import thresholds
@@ -79,6 +80,7 @@ class Node:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
+        self.metrics.node_info.labels(settings.role, version("threadcast")).set(1)
         self.tracing = Tracing()
         self.checks = ServerChecks.from_settings(
             settings,
@@ -229,17 +231,19 @@ class Node:
         await self.authenticator.start()
         self.bus.listen(self.manager.receive)
         self.bus.listen(self.runner.receive)
-        for name, work in (
-            ("journal", self.journal.run()),
-            ("runner", self.runner.run()),
-            ("sweeper", self.sweeper.run()),
-            ("head poll", self.manager.poll_heads(self.settings.head_poll_s)),
-        ):
+        for name, work in self._works():
             task = asyncio.get_running_loop().create_task(work, name=name)
             task.add_done_callback(self._pillar_ended)
             self._pillars.append(task)
         self.watchdog.start()
         self.alerts.start()
+
+    def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        yield "journal", self.journal.run()
+        yield "runner", self.runner.run()
+        yield "sweeper", self.sweeper.run()
+        if self.settings.role != "worker":
+            yield "head poll", self.manager.poll_heads(self.settings.head_poll_s)
 
     def take_settings(self, wanted: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.

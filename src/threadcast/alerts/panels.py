@@ -83,6 +83,10 @@ def _number(title: str, unit: str, expression: str, rule: str = "") -> Panel:
 
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Overview": (
+        Panel(
+            "Nodes by role and version", "short",
+            ((f"sum by (role, version) ({_of('threadcast_node_info')})", "{{role}} {{version}}"),),
+        ),
         _number("Alerts firing", "short", _sum("threadcast_alerts_firing")),
         _number(
             "Foreign deliveries",

@@ -39,7 +39,7 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     for more_facts, more_problems in (*_store(settings), _clock()):
         facts |= more_facts
         problems += more_problems
-    facts |= _limits(settings)
+    facts |= {"role": settings.role} | _limits(settings)
     problems += risks(settings)
     click.echo(table([("what", "found"), *facts.items()], width_columns()))
     if settings.dev:

@@ -154,6 +154,24 @@ async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) 
     await server.wait_ready()
     host = _reachable(settings.host)
     address = f"[{host}]:{server.bound_port}" if ":" in host else f"{host}:{server.bound_port}"
+    if settings.role == "worker":
+        click.echo(f"Threadcast is listening. Open http://{address}/readyz: it only executes runs.")
+    else:
+        await _check_limits(server, settings, limits, host, address)
+        click.echo(f"Threadcast is listening. Open http://{address}/")
+    if settings.dev:
+        click.echo(
+            "DEVELOPMENT MODE: whoever can reach this address can sign in under any name. "
+            "Never use it for other people's data.",
+            err=True,
+        )
+    sys.stdout.flush()
+
+
+async def _check_limits(
+    server: EdgeServer, settings: Settings, limits: EdgeLimits, host: str, address: str
+) -> None:
+    """Have the server keep its own message limit before clients try it."""
     named = settings.allowed_hosts[0] if settings.allowed_hosts else address
     as_a_page = (("Host", named), ("Origin", f"http://{named}"))
     try:
@@ -162,14 +180,6 @@ async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) 
     except EffectiveLimitError as error:
         server.stop()
         raise exits.CommandFailed(str(error), exits.SOFTWARE) from error
-    click.echo(f"Threadcast is listening. Open http://{address}/")
-    if settings.dev:
-        click.echo(
-            "DEVELOPMENT MODE: whoever can reach this address can sign in under any name. "
-            "Never use it for other people's data.",
-            err=True,
-        )
-    sys.stdout.flush()
 
 
 def _reachable(host: str) -> str:

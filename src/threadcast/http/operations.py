@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -60,11 +60,12 @@ async def readiness(call: Call) -> ASGIApp:
         "store": (not node.store.healthy, "the store cannot be used"),
     }
     checks = {name: text if bad else "ok" for name, (bad, text) in stops.items()}
-    degraded = node.authenticator.degraded
+    role, degraded = node.settings.role, node.authenticator.degraded
     checks["signing_keys"] = "degraded: signing keys cannot be fetched" if degraded else "ok"
     if any(bad for bad, _ in stops.values()):
-        return json_answer(Readiness(status="not_ready", checks=checks), 503)
-    return json_answer(Readiness(status="degraded" if degraded else "ready", checks=checks))
+        return json_answer(Readiness(status="not_ready", role=role, checks=checks), 503)
+    status: Literal["ready", "degraded"] = "degraded" if degraded else "ready"
+    return json_answer(Readiness(status=status, role=role, checks=checks))
 
 
 async def metrics(call: Call) -> ASGIApp:
@@ -78,6 +79,15 @@ async def metrics(call: Call) -> ASGIApp:
 async def _exposition(call: Call) -> ASGIApp:
     headers = {"content-type": CONTENT_TYPE_LATEST}
     return Response(call.node.metrics.exposition(), headers=headers)
+
+
+async def not_served(_: Call) -> ASGIApp:
+    """What a worker answers to whatever is for users.
+
+    Raises:
+        ThreadcastError: `wrong_role`.
+    """
+    raise ThreadcastError("wrong_role")
 
 
 async def openapi(call: Call) -> ASGIApp:

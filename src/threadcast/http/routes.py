@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute, Route
 
@@ -21,6 +21,10 @@ from . import (
 )
 from .entrance import ForAnyone, ForReader, ForScope, ForUser, HttpEntrance, Method, Resource
 
+_NOT_SERVED = dict.fromkeys(
+    ("GET", "POST", "PUT", "PATCH", "DELETE"), ForAnyone(operations.not_served)
+)
+
 
 def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
     """All routes: the API's, then `pages`, then a `not_found` for every other path.
@@ -28,12 +32,16 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
     Args:
         node: the server's parts; they need not be started yet.
         pages: routes that are no resources of the API.
+
+    A worker has routes for those who watch it, and refuses all else as `wrong_role`.
     """
     entrance = HttpEntrance(node)
 
     def at(path: str, **methods: Method) -> Route:
         return Route(path, Resource(entrance, methods, path))
 
+    if node.settings.role == "worker":
+        return [*_probes(at), at("/{path:path}", **_NOT_SERVED)]
     dev = operations.dev_token_methods(dev=node.settings.dev)
     return [
         at(
@@ -64,9 +72,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
             DELETE=ForUser("http", connections.close_connection),
         ),
         at("/v1/sessions/revoke", POST=ForUser("http", sessions.revoke_sessions)),
-        at("/healthz", GET=ForAnyone(operations.health)),
-        at("/readyz", GET=ForAnyone(operations.readiness)),
-        at("/metrics", GET=ForAnyone(operations.metrics)),
+        *_probes(at),
         at("/ops/validation", GET=ForScope(("ops",), "ops", validation.get_validation)),
         at("/ops/alerts", GET=ForScope(("ops",), "ops", alerts.get_alerts)),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
@@ -78,4 +84,13 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/dev/token", **dev),
         *pages,
         at("/{path:path}"),
+    ]
+
+
+def _probes(at: Callable[..., Route]) -> list[BaseRoute]:
+    """What every server answers, whatever its role: to those who start, route and watch it."""
+    return [
+        at("/healthz", GET=ForAnyone(operations.health)),
+        at("/readyz", GET=ForAnyone(operations.readiness)),
+        at("/metrics", GET=ForAnyone(operations.metrics)),
     ]

@@ -53,7 +53,7 @@ class Runner:
         consistency: follows the ids of runs, while it is switched on.
         is_present: whether a user has a connection here, or had one a moment ago: then `user_left`
             is still to come.
-        max_runs: how many runs execute at once, >= 1.
+        max_runs: how many runs execute at once; 0 for a node that only lets others execute.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to
             a run that begins while they are; for others, whoever calls `user_left` has waited.
@@ -128,7 +128,7 @@ class Runner:
             metrics=metrics,
             consistency=consistency,
             is_present=is_present,
-            max_runs=settings.max_runs,
+            max_runs=0 if settings.role == "gateway" else settings.max_runs,
             lease_s=settings.lease_s,
             disconnect_grace_s=settings.disconnect_grace_s,
             limits=ExecutionLimits(settings.run_timeout_s, settings.event_max_bytes),

@@ -31,6 +31,7 @@ def refuse_contradictions(settings: SettingsFields) -> None:
     _check_key_set(settings)
     _check_exposure(settings)
     _check_webhooks(settings)
+    _check_role(settings)
     _check_limits(settings)
 
 
@@ -104,6 +105,13 @@ def _check_webhooks(settings: SettingsFields) -> None:
             raise _refuse(f"got an http URL to another machine, expected {expected}", key)
     if settings.alert_webhook_secret is not None and settings.alert_webhook_url is None:
         raise _refuse("got it without alert_webhook_url, expected both", "alert_webhook_secret")
+
+
+def _check_role(settings: SettingsFields) -> None:
+    """Who does half of the work needs others on the same database for the other half."""
+    if settings.role != "all" and not forms.is_postgres(settings.database_url):
+        expected = "all with a SQLite file, which one server has for itself"
+        raise _refuse(f"got {settings.role}, expected {expected}", "role", "database_url")
 
 
 _AT_MOST: tuple[tuple[str, float, str], ...] = (

@@ -69,6 +69,12 @@ class SettingsFields:
             "How long PostgreSQL may take to commit before the outcome is unknown.", 0.1, 600
         ),
     )
+    role: Literal["all", "worker", "gateway"] = field(
+        default="all",
+        metadata=about(
+            "What this server does: a worker only executes runs, a gateway only serves users."
+        ),
+    )
     agents: tuple[str, ...] = field(
         default=(),
         metadata=about("Agents that answer messages.", form=forms.agent, option="--agent"),

@@ -331,7 +331,11 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether work can be taken: `degraded` still takes it; `checks` says what is not right."""
+    """Whether work can be taken: `degraded` still takes it; `checks` says what is not right.
+
+    `role`: what this server does; a worker serves no users, a gateway executes no runs.
+    """
 
     status: Literal["ready", "degraded", "not_ready"]
+    role: Literal["all", "worker", "gateway"]
     checks: dict[str, str]

@@ -1,0 +1,139 @@
+"""A TCP relay on this machine: a front over several servers, or a link that can be cut or frozen.
+
+It knows nothing of what it carries. Whoever listens at none of its ports is passed over, so that
+clients of a front do not notice which servers are dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+CONNECT_MAX_S = 2.0
+_PIECE_MAX_BYTES = 65_536
+
+
+class Relay:
+    """Passes each connection on to the first port that takes it, each time beginning with the next.
+
+    Args:
+        ports: the ports to pass to, asked for at each connection.
+
+    Attributes:
+        port: where it listens.
+        served: how many connections each port has been given.
+    """
+
+    def __init__(self, ports: Callable[[], Sequence[int]]) -> None:
+        self.port = 0
+        self.served: dict[int, int] = {}
+        self._ports = ports
+        self._turn = 0
+        self._cut = False
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def open(self, port: int = 0) -> None:
+        """Listen; 0 takes a free port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """End every connection and stop listening."""
+        if self._server is not None:
+            self._server.close()
+            await self._end_connections()
+            await self._server.wait_closed()
+
+    # --- what can happen to a network -------------------------------------------------------
+
+    async def cut(self) -> None:
+        """End every connection, and each new one at once, until `mend`."""
+        self._cut = True
+        await self._end_connections()
+
+    def freeze(self) -> None:
+        """Hold what comes, in both directions, until `mend`: nobody is told of anything."""
+        self._flows.clear()
+
+    def mend(self) -> None:
+        """Pass everything on again; what was held first."""
+        self._cut = False
+        self._flows.set()
+
+    # --- a connection ------------------------------------------------------------------------
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            with suppress(OSError, asyncio.CancelledError):
+                await self._serve(reader, writer)
+        finally:
+            self._open.discard(task)
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._flows.wait()
+        if self._cut or (behind := await self._connect()) is None:
+            return
+        answers, requests = behind
+        tasks = [
+            asyncio.create_task(self._pass(reader, requests)),
+            asyncio.create_task(self._pass(answers, writer)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _flush(writer, requests)
+            requests.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        ports = self._ports()
+        for _ in ports:
+            port = ports[self._turn % len(ports)]
+            self._turn += 1
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CONNECT_MAX_S):
+                    streams = await asyncio.open_connection("127.0.0.1", port)
+                self.served[port] = self.served.get(port, 0) + 1
+                return streams
+        return None
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(_PIECE_MAX_BYTES):
+            await self._flows.wait()
+            writer.write(piece)
+            await writer.drain()
+
+    async def _end_connections(self) -> None:
+        for task in tuple(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+
+async def _flush(*writers: asyncio.StreamWriter) -> None:
+    """One side has ended: what it sent before that still arrives, if the other side takes it."""
+    for writer in writers:
+        writer.close()
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CONNECT_MAX_S):
+            await asyncio.gather(*(writer.wait_closed() for writer in writers))
+
+
+@asynccontextmanager
+async def relaying(ports: Callable[[], Sequence[int]]) -> AsyncIterator[Relay]:
+    """A relay that listens, and is gone after the block."""
+    relay = Relay(ports)
+    await relay.open()
+    try:
+        yield relay
+    finally:
+        await relay.close()
