@@ -26,7 +26,7 @@ _SCOPED = re.compile(
     r"|unnest\(\s*\$[12]::uuid\[\]"
     r"|INSERT INTO \w+ \(user_key\b"
 )
-# Statements about the server, not about users.
+# Statements about the server and about nodes, not about users.
 _OF_NO_USER = frozenset(
     {
         "schema._IS_OURS",
@@ -34,6 +34,11 @@ _OF_NO_USER = frozenset(
         "schema._VERSION",
         "schema._MAKE_ROW",
         "condition._CONDITION",
+        "nodes.NODES",
+        "nodes._ALIVE",
+        "nodes._ENTER",
+        "nodes._REMOVE",
+        "nodes._RENEW",
     }
 )
 
