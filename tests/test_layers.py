@@ -33,17 +33,15 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
     ("seams", "agent bus records units migration_units place_units store session"),
     ("seams", "consistency.recording consistency.tracker"),
-    ("adapters", "store_sqlite.* store_postgres.* edge.*"),
+    ("adapters", "store_sqlite.* store_postgres.* bus_nats.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
-    ("delivery", "journal cursor delivery_guard outbound places websocket_manager"),
-    (
-        "work",
-        "runner.* agents.* migration.* alias_uses membership sweeper watchdog intake ingestion",
-    ),
+    ("delivery", "journal cursor delivery_guard missed_hints outbound places websocket_manager"),
+    ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
+    ("work", "membership"),
     ("work", "alerts.watch"),
     ("connections", "connection command_handler gateway visit"),
-    ("composition", "stores node"),
+    ("composition", "buses stores node"),
     ("entrance", "http.* page.* app cli.* validation.middleware"),
 )
 
@@ -105,6 +103,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("visit", "connection"): "a visit becomes a connection",
     ("visit", "command_handler"): "a visit listens for commands",
     ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
+    ("node", "buses"): "a node hears others where its settings say",
     ("node", "stores"): "a node keeps its journals where its settings say",
     ("app", "http"): "the application has the routes",
     ("app", "page"): "the application has the pages",
@@ -125,6 +124,7 @@ MAY_BE_RANDOM: dict[str, str] = {
     "gateway": "spreads the reconnects of clients that find the node full",
     "node": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
+    "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
     "check.scene": "chooses cursors to resume from",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }
@@ -136,6 +136,7 @@ MAY_TAKE_ENTROPY: dict[str, str] = {
 }
 CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {
+    "bus_nats.link": "the edge of nats-py: whatever it raises, the link is over",
     "visit": "the connection edge",
     "http.entrance": "the request edge",
     "runner.execution": "the run edge: what an agent raises",

@@ -22,6 +22,29 @@ class JournalGrew:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalReached:
+    """A user's journal grew by more than a hint can carry: its events are to be read.
+
+    Attributes:
+        user_id: whose journal.
+        head: the last seq that was committed, >= 1.
+    """
+
+    user_id: str
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class HintsMissed:
+    """Hints that name these users may have been lost until now: their heads are to be read.
+
+    A bus tells its own node so when it has begun to hear of users, and when it was away.
+    """
+
+    user_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RunsWaiting:
     """At least one run waits to be claimed."""
 
@@ -61,7 +84,15 @@ class ConnectionUnwanted:
     code: str
 
 
-Hint = JournalGrew | RunsWaiting | RunSignal | SessionsRevoked | ConnectionUnwanted
+Hint = (
+    JournalGrew
+    | JournalReached
+    | HintsMissed
+    | RunsWaiting
+    | RunSignal
+    | SessionsRevoked
+    | ConnectionUnwanted
+)
 Receiver = Callable[[Hint], None]
 
 
@@ -83,7 +114,8 @@ class Bus(Protocol):
     def follow(self, user_id: str) -> None:
         """Hear from now on what names this user; before that, other nodes' hints may not arrive.
 
-        Each call is to be matched by one of `unfollow`.
+        Each call is to be matched by one of `unfollow`. Once hints arrive for sure, receivers are
+        told `HintsMissed`, unless none can have been missed.
         """
         ...
 

@@ -21,6 +21,8 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
     "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
     "take_overs": ("requeued", "ended"),
+    "bus_dropped": ("away", "full", "too_large"),
+    "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
 
@@ -55,6 +57,7 @@ class Metrics:
         self._checks()
         self._journal()
         self._runs()
+        self._bus()
         self._alerts()
         self._node()
         for name, values in CLOSED_SETS.items():
@@ -182,6 +185,29 @@ class Metrics:
         self.loop_blocked_seconds = Histogram(
             "threadcast_loop_blocked_seconds", "Times for which the event loop was held.",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
+        )  # fmt: skip
+
+    def _bus(self) -> None:
+        self.bus_connected = Gauge(
+            "threadcast_bus_connected",
+            "1 while hints can reach other servers, or where there is no bus; else 0.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_published = Counter(
+            "threadcast_bus_published", "Hints that were sent to other servers.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_received = Counter(
+            "threadcast_bus_received", "Hints that came from other servers.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_dropped = Counter(
+            "threadcast_bus_dropped", "Hints that could not be sent, by reason.", ["reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.bus_ignored = Counter(
+            "threadcast_bus_ignored", "Messages on the bus that are no hints, by reason.",
+            ["reason"], registry=self.registry,
         )  # fmt: skip
 
     def _alerts(self) -> None:

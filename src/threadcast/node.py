@@ -18,7 +18,8 @@ from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
 from .auth.authenticator import Authenticator
-from .bus import Bus, LocalBus
+from .bus import Bus
+from .buses import bus_of
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
@@ -35,6 +36,7 @@ from .intake import Intake
 from .journal import Journal
 from .membership import Membership
 from .metrics import Metrics
+from .missed_hints import MissedHints
 from .origins import HostRule, OriginRule
 from .place_units import CancelAbandoned, NodeFacts
 from .places import Places
@@ -96,7 +98,8 @@ class Node:
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = settings.node_id or UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
-        self.bus = bus or LocalBus()
+        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics)
+        self.metrics.bus_connected.set_function(lambda: self.bus.connected)
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording(
@@ -162,7 +165,9 @@ class Node:
             on_user_left=self._user_left,
             refuse=self.checks.connections.refuse,
             places=self.places,
+            bus=self.bus,
         )
+        self.missed_hints = MissedHints(self.manager.poll_once)
 
     def _join_work(self) -> None:
         self.runner = Runner.from_settings(
@@ -258,10 +263,11 @@ class Node:
         self._began_at = self.clock.monotonic()
         self.tracing.use_configured()
         await self.store.open()
-        await self.bus.open()
-        await self.authenticator.start()
         self.bus.listen(self.manager.receive)
         self.bus.listen(self.runner.receive)
+        self.bus.listen(self.missed_hints.receive)
+        await self.bus.open()
+        await self.authenticator.start()
         self._begin("journal", self.journal.run())
         if self.membership is not None:
             await self.membership.join()
@@ -282,6 +288,7 @@ class Node:
         yield "sweeper", self.sweeper.run()
         if self.settings.role != "worker":
             yield "head poll", self.manager.poll_heads(self.settings.head_poll_s)
+            yield "look after missed hints", self.missed_hints.run()
 
     def take_settings(self, wanted: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.

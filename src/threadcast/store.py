@@ -9,7 +9,7 @@ transaction that stores the events, under a lock on that journal's head.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .agent import SearchHit
 from .context import UserExecutionContext
@@ -185,4 +185,19 @@ class Store(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether the last commit or probe worked."""
+        ...
+
+
+@runtime_checkable
+class SharedStore(Store, Protocol):
+    """A store that several nodes use at once."""
+
+    async def cluster_secret(self) -> bytes:
+        """What all nodes on this database know and nobody else does; at least 32 bytes.
+
+        A copy of the database that is used beside it has another one.
+
+        Raises:
+            ThreadcastError: `unavailable`, it cannot be read now.
+        """
         ...

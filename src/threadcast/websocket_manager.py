@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
-from .bus import ConnectionUnwanted, Hint, JournalGrew, SessionsRevoked
+from .bus import (
+    Bus,
+    ConnectionUnwanted,
+    Hint,
+    JournalGrew,
+    JournalReached,
+    LocalBus,
+    SessionsRevoked,
+)
 from .checks import Refuse, always
 from .consistency.kinds import TrackedOperation
 from .consistency.trace import ConsistencyTrace
@@ -84,6 +92,7 @@ class WebSocketManager:
         refuse: is called with the reason for a connection beyond its user's limit.
         places: where several nodes share the store: the limit of users is kept there, and a
             connection that is removed leaves its place.
+        bus: told whose hints this node wants, for as long as they have a connection.
     """
 
     def __init__(
@@ -98,6 +107,7 @@ class WebSocketManager:
         on_user_left: Callable[[str], None],
         refuse: Refuse = always,
         places: Places | None = None,
+        bus: Bus | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -108,6 +118,7 @@ class WebSocketManager:
         self._on_user_left = on_user_left
         self._refuse = refuse
         self._places = places
+        self._bus = bus or LocalBus()
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -149,6 +160,8 @@ class WebSocketManager:
         connections = self._by_user.get(user_id, {})
         if self._places is None and len(connections) >= limit:
             self._make_place(connections, limit)
+        if not connections:
+            self._bus.follow(user_id)  # before its head is read: what comes between is then seen
         self._by_user.setdefault(user_id, {})[connection] = None
         self._user_of[connection] = user_id
         leaving = self._leaving.pop(user_id, None)
@@ -188,6 +201,7 @@ class WebSocketManager:
         self._metrics.connections.set(len(self))
         if not connections:
             del self._by_user[user_id]
+            self._bus.unfollow(user_id)
             self._leaving[user_id] = asyncio.get_running_loop().call_later(
                 self._disconnect_grace_s, self._tell_user_left, user_id
             )
@@ -235,6 +249,8 @@ class WebSocketManager:
             connections = self._by_user.get(hint.user_id)
             if connections is not None:
                 self._deliver(tuple(connections), hint)
+        elif isinstance(hint, JournalReached):
+            self._notice({hint.user_id: hint.head})
         elif isinstance(hint, SessionsRevoked):
             for connection in tuple(self._by_user.get(hint.user_id, ())):
                 connection.recheck()
@@ -260,13 +276,23 @@ class WebSocketManager:
             except ThreadcastError as error:
                 log.warning("the head poll waits for the store: %s", error.code)
 
-    async def poll_once(self) -> None:
-        """Ask once, give hints that are under way time to arrive, and tell who missed one."""
+    async def poll_once(self, user_ids: Sequence[str] | None = None) -> None:
+        """Ask once, give hints that are under way time to arrive, and tell who missed one.
+
+        Args:
+            user_ids: whom to ask about; None for all who are attached.
+
+        Raises:
+            ThreadcastError: the store cannot be read now.
+        """
         heads: dict[str, int] = {}
-        users = tuple(self._by_user)
+        users = tuple(self._by_user) if user_ids is None else user_ids
         for start in range(0, len(users), _HEADS_PER_QUERY):
             heads |= await self._store.heads(users[start : start + _HEADS_PER_QUERY])
         await asyncio.sleep(_HINT_GRACE_S)
+        self._notice(heads)
+
+    def _notice(self, heads: Mapping[str, int]) -> None:
         for user_id, head in heads.items():
             for connection in tuple(self._by_user.get(user_id, ())):
                 connection.notice(head)

@@ -200,6 +200,27 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ((_rate("threadcast_take_overs_total", "outcome"), "{{outcome}}"),),
         ),
     ),
+    "Bus": (
+        Panel(
+            "Servers whose bus is away", "short",
+            ((f"sum(1 - {_of('threadcast_bus_connected')})", "servers"),),
+        ),
+        Panel(
+            "Hints between servers", "ops",
+            (
+                (_rate("threadcast_bus_published_total"), "sent"),
+                (_rate("threadcast_bus_received_total"), "received"),
+            ),
+        ),
+        Panel(
+            "Hints that could not be sent by reason", "ops",
+            ((_rate("threadcast_bus_dropped_total", "reason"), "{{reason}}"),),
+        ),
+        Panel(
+            "Messages that are no hints by reason", "ops",
+            ((_rate("threadcast_bus_ignored_total", "reason"), "{{reason}}"),),
+        ),
+    ),
     "Ids": (
         Panel(
             "Thread lookups that failed", "opm",

@@ -13,6 +13,7 @@ from statistics import median
 import apsw
 import click
 
+from ..buses import bus_place
 from ..clock import SystemClock
 from ..errors import ConfigurationError, StoreInUse, ThreadcastError
 from ..settings import Settings, is_postgres, risks, sqlite_path
@@ -32,7 +33,7 @@ _SYNC_SLOW_MS = 20.0
 @click.command("doctor")
 @settings_options
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
-    """Check this machine, the settings and the database; exit 1 when something is wrong."""
+    """Check this machine, the settings, database and bus; exit 1 when something is wrong."""
     settings = load_settings(overrides, os.environ, config_path).settings
     facts: dict[str, str] = {}
     problems: list[str] = []
@@ -54,6 +55,7 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
 def _store(settings: Settings) -> Iterator[tuple[dict[str, str], list[str]]]:
     if is_postgres(settings.database_url):
         yield _postgres(settings)
+        yield _bus(settings)
     else:
         yield _sqlite_version()
         yield _storage(sqlite_path(settings.database_url))
@@ -66,6 +68,19 @@ def _postgres(settings: Settings) -> tuple[dict[str, str], list[str]]:
     except (ConfigurationError, ThreadcastError) as error:
         return {"database": "PostgreSQL (not looked at)"}, [exits.message_of(error)]
     return {"database": store.name} | facts, problems
+
+
+def _bus(settings: Settings) -> tuple[dict[str, str], list[str]]:
+    if settings.bus_url is None:
+        found = f"none; other servers' events are found within {settings.head_poll_s:g} s"
+        return {"bus": found}, []
+    try:
+        place = bus_place(settings)
+    except ConfigurationError as error:
+        return {"bus": "NATS (not looked at)"}, [str(error)]
+    from ..bus_nats import look  # with the package that `bus_place` has asked for
+
+    return asyncio.run(look(place))
 
 
 def _sqlite_version() -> tuple[dict[str, str], list[str]]:

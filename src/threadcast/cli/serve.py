@@ -42,8 +42,9 @@ _GRACE_S = 1
 
 
 @click.command("serve")
+@click.option("--strict", is_flag=True, help="Refuse to start where there is a warning.")
 @settings_options
-def command(overrides: dict[str, object], config_path: Path | None) -> None:
+def command(overrides: dict[str, object], config_path: Path | None, *, strict: bool) -> None:
     """Run a server until SIGTERM or Ctrl-C."""
     ignore_hangup()
     environ = dict(os.environ)
@@ -52,8 +53,7 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     configure_logging(settings.log_level, settings.log_format)
     _tune_interpreter()
     sys.path.insert(0, "")  # agents are named as modules of the folder that one stands in
-    for risk in risks(settings):
-        click.echo(f"warning: {risk}", err=True)
+    _warn(settings, strict=strict)
     agents = [load_agent(name) for name in settings.agents]
     with closing(listen(settings.host, settings.port)) as listener:
         if not is_postgres(settings.database_url):
@@ -65,6 +65,20 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
             return with_credential(load_settings(overrides, environ, found or config_path).settings)
 
         run_to_the_end(_serve(threadcast, settings, listener, read_again), _loop_factory())
+
+
+def _warn(settings: Settings, *, strict: bool) -> None:
+    """Say what is allowed although it is dangerous.
+
+    Raises:
+        ConfigurationError: there is something, and that is not wanted.
+    """
+    lines = risks(settings)
+    if lines and strict:
+        more = f" (and {len(lines) - 1} more; see threadcast doctor)" if len(lines) > 1 else ""
+        raise ConfigurationError(f"{lines[0]}{more}; --strict allows none")
+    for line in lines:
+        click.echo(f"warning: {line}", err=True)
 
 
 def with_credential(settings: Settings) -> Settings:

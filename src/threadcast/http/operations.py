@@ -50,7 +50,8 @@ async def health(call: Call) -> ASGIApp:
 async def readiness(call: Call) -> ASGIApp:
     """`GET /readyz`: whether this node takes work.
 
-    Without fresh signing keys it is `degraded`: the keys that it knows go on working.
+    Without fresh signing keys it is `degraded`: the keys that it knows go on working. So it is
+    while the bus is away: what other servers commit is found by the head poll.
     """
     read_query(call.request)
     node = call.node
@@ -60,8 +61,12 @@ async def readiness(call: Call) -> ASGIApp:
         "store": (not node.store.healthy, "the store cannot be used"),
     }
     checks = {name: text if bad else "ok" for name, (bad, text) in stops.items()}
-    role, degraded = node.settings.role, node.authenticator.degraded
-    checks["signing_keys"] = "degraded: signing keys cannot be fetched" if degraded else "ok"
+    weak = {
+        "signing_keys": (node.authenticator.degraded, "signing keys cannot be fetched"),
+        "bus": (not node.bus.connected, "the bus is away; events of other servers come later"),
+    }
+    checks |= {name: f"degraded: {text}" if bad else "ok" for name, (bad, text) in weak.items()}
+    role, degraded = node.settings.role, any(bad for bad, _ in weak.values())
     if any(bad for bad, _ in stops.values()):
         return json_answer(Readiness(status="not_ready", role=role, checks=checks), 503)
     status: Literal["ready", "degraded"] = "degraded" if degraded else "ready"

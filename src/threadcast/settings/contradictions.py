@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from . import forms
+from . import bus_forms, forms
 from .model import SettingsFields
 
 __all__ = ["credential_keys", "refuse_contradictions"]
@@ -30,6 +30,7 @@ def refuse_contradictions(settings: SettingsFields) -> None:
     _check_algorithms(settings)
     _check_key_set(settings)
     _check_exposure(settings)
+    _check_bus(settings)
     _check_webhooks(settings)
     _check_role(settings)
     _check_limits(settings)
@@ -93,6 +94,27 @@ def _check_exposure(settings: SettingsFields) -> None:
     if not credential_keys(settings):
         expected = "jwt_secret, jwt_public_key or jwt_jwks_url to be set, or 127.0.0.1"
         raise _refuse(f"got {settings.host}, expected {expected}", "host")
+
+
+def _check_bus(settings: SettingsFields) -> None:
+    """A bus is between servers that share a database, and nothing that signs in is for nobody."""
+    url = settings.bus_url
+    if url is None:
+        for key in ("bus_credentials_file", "bus_ca_file"):
+            if getattr(settings, key) is not None:
+                raise _refuse("got it without bus_url, expected both", key, "bus_url")
+        return
+    if not forms.is_postgres(settings.database_url):
+        expected = "a postgresql:// database (one file is used by one server, which needs no bus)"
+        raise _refuse(f"got it with a SQLite database_url, expected {expected}", "bus_url")
+    in_url = any(bus_forms.signs_in(server) for server in bus_forms.bus_servers(url))
+    if in_url and settings.bus_credentials_file is not None:
+        expected = "one of them"
+        raise _refuse(
+            f"got it with a user or token in bus_url, expected {expected}",
+            "bus_credentials_file",
+            "bus_url",
+        )
 
 
 def _check_webhooks(settings: SettingsFields) -> None:

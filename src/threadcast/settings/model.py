@@ -13,7 +13,7 @@ from typing import Literal
 from ..alerts.rules import RULES
 from ..checks import CheckMode
 from ..errors import ConfigurationError
-from . import forms
+from . import bus_forms, forms
 from .notes import about
 
 _YEAR_S = 365 * 86_400
@@ -88,6 +88,43 @@ class SettingsFields:
             "How long connections of a server that was lost count for their users' limits.",
             0.5,
             3_600,
+        ),
+    )
+    bus_url: str | None = field(
+        default=None,
+        repr=False,  # it may hold a password
+        metadata=about(
+            "NATS servers over which the servers on one PostgreSQL database hint each other: "
+            "nats://USER:PASSWORD@HOST:PORT, tls:// for TLS, several with commas between.",
+            form=bus_forms.bus_url,
+            option="--bus",
+        ),
+    )
+    bus_credentials_file: str | None = field(
+        default=None,
+        metadata=about(
+            "NATS credentials file (.creds) that signs in to the bus.", form=bus_forms.file_path
+        ),
+    )
+    bus_ca_file: str | None = field(
+        default=None,
+        metadata=about(
+            "Certificates in PEM that a bus with TLS is checked against; by default the system's.",
+            form=bus_forms.file_path,
+        ),
+    )
+    bus_message_max_bytes: int = field(
+        default=262_144,
+        metadata=about(
+            "Size of one hint; a journal that grew by more is hinted without its events.",
+            1_024,
+            8 * _MIB,
+        ),
+    )
+    bus_buffer_max_bytes: int = field(
+        default=8 * _MIB,
+        metadata=about(
+            "How much may wait for a slow bus before hints are dropped.", 65_536, 1_024 * _MIB
         ),
     )
     agents: tuple[str, ...] = field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bus_forms import bus_servers, is_near, signs_in
 from .checked import Settings
 from .contradictions import credential_keys
 
@@ -28,6 +29,7 @@ def risks(settings: Settings) -> tuple[str, ...]:
         lines.append("insecure_allow_private_jwks: keys may come from a private address")
     if settings.insecure_allow_http_webhooks:
         lines.append("insecure_allow_http_webhooks: alerts may travel unencrypted")
+    lines += _of_the_bus(settings)
     lines += [
         f"{key}: {getattr(settings, key)}, {what}"
         for key, what in _UNENFORCED.items()
@@ -39,3 +41,19 @@ def risks(settings: Settings) -> tuple[str, ...]:
             "or use --dev on your own machine"
         )
     return tuple(lines)
+
+
+def _of_the_bus(settings: Settings) -> list[str]:
+    """What a bus on another machine lets strangers do."""
+    if settings.bus_url is None:
+        return []
+    far = [server for server in bus_servers(settings.bus_url) if not is_near(server)]
+    lines = []
+    if settings.bus_credentials_file is None and not all(map(signs_in, far)):
+        lines.append(
+            "bus_url: nobody signs in to a bus on another machine, so whoever reaches it can read "
+            "events: put a user into bus_url, or set bus_credentials_file"
+        )
+    if any(server.scheme != "tls" for server in far):
+        lines.append("bus_url: events travel unencrypted to another machine: use tls://")
+    return lines

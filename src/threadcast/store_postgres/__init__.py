@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -23,6 +24,7 @@ from .across_users import (
     ABANDONED,
     ALIAS_AGES_DAYS,
     ALIAS_FACTS,
+    CLUSTER,
     HEADS,
     NOTICES,
     PLAIN_ALIAS,
@@ -199,6 +201,11 @@ class PostgresStore:
             return await reader.read(_BEGIN_POLL, sql, *arguments)
         finally:
             await self._readers.release(reader)
+
+    async def cluster_secret(self) -> bytes:
+        """See `SharedStore.cluster_secret`."""
+        text: str = (await self._poll(CLUSTER))[0][0]
+        return sha256(text.encode()).digest()
 
     async def facts(self) -> dict[str, str]:
         """See `Store.facts`."""

@@ -80,6 +80,12 @@ HEADS = """
 SELECT user_id, head, (SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known))
 FROM users WHERE user_key = ANY($1::uuid[])
 """
+# What belongs to the database as a whole, in one row. Where the database is makes the other part:
+# a copy that was restored elsewhere is not to hear the nodes on the first one.
+CLUSTER = """
+SELECT concat_ws('/', secret, current_schema(), (SELECT system_identifier FROM pg_control_system()),
+(SELECT oid FROM pg_database WHERE datname = current_database())) FROM cluster
+"""
 PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
 # What a node would know if no hint was ever lost: marks on its own connections, over an index that

@@ -1,0 +1,83 @@
+"""Which subjects a node hears, by number, and which users it has only begun to hear.
+
+A follow is a number and an entry in two tables, so that tens of thousands cost little. It knows
+what is to be said to a server, as bytes, and no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_CHUNK = 500
+
+
+class Follows:
+    """Subscriptions by number. Numbers are never used again, so a late message finds nothing.
+
+    Args:
+        subjects: heard for as long as the node lives.
+    """
+
+    def __init__(self, *subjects: str) -> None:
+        self._subjects: dict[int, str] = dict(enumerate(subjects, start=1))
+        self._counts: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._last = len(subjects)
+        self._begun: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Everyone who is followed."""
+        return tuple(self._counts)
+
+    def subject_of(self, number: int) -> str | None:
+        """What a subscription hears; None when it is over."""
+        return self._subjects.get(number)
+
+    def add(self, user_id: str, subject: str) -> bytes:
+        """Follow a user once more; what the server has to be told, which may be nothing."""
+        count = self._counts.get(user_id, 0)
+        self._counts[user_id] = count + 1
+        if count:
+            return b""
+        self._last += 1
+        self._numbers[user_id] = self._last
+        self._subjects[self._last] = subject
+        self._begun[user_id] = None
+        return _subscribe(self._last, subject)
+
+    def remove(self, user_id: str) -> bytes:
+        """Follow a user once less; what the server has to be told, which may be nothing."""
+        count = self._counts.get(user_id, 0)
+        if count > 1:
+            self._counts[user_id] = count - 1
+        if count != 1:
+            return b""
+        del self._counts[user_id]
+        self._begun.pop(user_id, None)
+        number = self._numbers.pop(user_id)
+        del self._subjects[number]
+        return b"UNSUB %d\r\n" % number
+
+    def take_begun(self) -> tuple[str, ...]:
+        """Users who were begun to be followed since the last call."""
+        begun, self._begun = tuple(self._begun), {}
+        return begun
+
+    def all_again(self) -> Iterator[bytes]:
+        """What a new server has to be told, in parts; what ended between two parts is left out."""
+        numbers = tuple(self._subjects)
+        for start in range(0, len(numbers), _CHUNK):
+            part = [
+                _subscribe(number, self._subjects[number])
+                for number in numbers[start : start + _CHUNK]
+                if number in self._subjects
+            ]
+            yield b"".join(part)
+
+
+def _subscribe(number: int, subject: str) -> bytes:
+    return b"SUB %b  %d\r\n" % (subject.encode(), number)

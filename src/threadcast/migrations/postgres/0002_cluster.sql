@@ -1,0 +1,6 @@
+-- One secret of the nodes on this database: under it they know each other's hints on the bus.
+CREATE TABLE cluster (
+    is_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_only_row),
+    secret text NOT NULL
+);
+INSERT INTO cluster (secret) VALUES (gen_random_uuid()::text || gen_random_uuid()::text);
