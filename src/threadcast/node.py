@@ -17,19 +17,21 @@ from .agent import Agent
 from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
+from .arrivals import Arrivals
 from .auth.authenticator import Authenticator
 from .bus import Bus
 from .buses import bus_of
+from .catch_ups import CatchUps
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
 from .context import UserExecutionContext
-from .cursor import CatchUps
 from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .gateway import Gateway
+from .head_poll import HeadPoll
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
@@ -138,13 +140,16 @@ class Node:
             on_alias_used=self.alias_uses.used,
         )
         self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
+        self.arrivals = Arrivals(self.clock, self.metrics, at_once=settings.arrivals_max)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
             self.guard,
+            self.arrivals,
             self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
+            hole_grace_s=settings.hint_grace_s,
         )
         self.places = None
         if self.store.shared:
@@ -156,7 +161,6 @@ class Node:
                 receive=lambda hint: self.manager.receive(hint),
             )
         self.manager = WebSocketManager(
-            self.store,
             self.metrics,
             self.guard,
             policy=settings.connection_limit_policy,
@@ -167,7 +171,8 @@ class Node:
             places=self.places,
             bus=self.bus,
         )
-        self.missed_hints = MissedHints(self.manager.poll_once)
+        self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
+        self.missed_hints = MissedHints(self.head_poll.look)
 
     def _join_work(self) -> None:
         self.runner = Runner.from_settings(
@@ -240,6 +245,7 @@ class Node:
             sessions=self.sessions,
             journal=self.journal,
             intake=self.intake,
+            arrivals=self.arrivals,
             catch_ups=self.catch_ups,
             tasks=self.tasks,
             server=Server("threadcast", version("threadcast"), self.node_id),
@@ -287,7 +293,7 @@ class Node:
         yield "runner", self.runner.run()
         yield "sweeper", self.sweeper.run()
         if self.settings.role != "worker":
-            yield "head poll", self.manager.poll_heads(self.settings.head_poll_s)
+            yield "head poll", self.head_poll.run(self.settings.head_poll_s)
             yield "look after missed hints", self.missed_hints.run()
 
     def take_settings(self, wanted: Settings) -> LiveChange:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .agent import Message
+from .events import JournalEvent
 from .runs import RunStatus
 
 
@@ -29,6 +30,20 @@ class JournalHead:
     def voids(self, issued_at: float) -> bool:
         """Whether a credential that was issued then was revoked with all others of its time."""
         return bool(self.revoked_before) and issued_at < self.revoked_before
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """A part of a journal: everything that can be seen of it after `after`, up to `upto`.
+
+    Attributes:
+        at_head: whether `upto` was the journal's head when it was read.
+    """
+
+    after: int
+    upto: int
+    events: Sequence[JournalEvent]
+    at_head: bool
 
 
 @dataclass(frozen=True, slots=True)
