@@ -20,6 +20,7 @@ from http_world import AGENTS, bearer, token
 from live_server import LiveServer, Talk, fresh_key
 from nats_server import NatsServer
 from postgres_server import NEWEST, PostgresServer, PostgresServers
+from tcp_relay import relaying
 from threadcast.agent import Agent, Run
 from threadcast.errors import StoreInUse
 from threadcast.records import NodeRow
@@ -42,6 +43,7 @@ class Nodes:
         url: a schema on it.
 
     Attributes:
+        url: as it was given.
         bus_url: of the bus, if there is one.
         all: those that were started.
     """
@@ -49,7 +51,7 @@ class Nodes:
     def __init__(self, folder: Path, database: PostgresServer, url: str) -> None:
         self._folder = folder
         self._database = database
-        self._url = url
+        self.url = url
         self.bus_url: str | None = None
         self._stack = contextlib.ExitStack()
         self.all: list[LiveServer] = []
@@ -57,7 +59,7 @@ class Nodes:
     def start(self, count: int = 1, **settings: Any) -> list[LiveServer]:
         """Start so many more; each is stopped after the test."""
         chosen = {
-            "database_url": self._url,
+            "database_url": self.url,
             "bus_url": self.bus_url,
             "disconnect_grace_s": 0.1,
             "node_lease_s": 2.0,
@@ -72,12 +74,12 @@ class Nodes:
 
     async def sql(self, sql: str) -> list[Any]:
         """Run SQL in the schema, as the superuser."""
-        schema = self._url.rpartition("=")[2]
+        schema = self.url.rpartition("=")[2]
         return await self._database.run(sql, search_path=schema)
 
     async def count_places(self) -> int:
         """How many places there are, whoever has them."""
-        schema = self._url.rpartition("=")[2]
+        schema = self.url.rpartition("=")[2]
         sql = f"SELECT count(*)::int FROM {schema}.connections WHERE $1"
         return int((await self._database.run(sql, True))[0][0])
 
@@ -120,6 +122,13 @@ async def listed(server: LiveServer, user_id: str = "ann") -> list[dict[str, Any
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["connections"]
         return found
+
+
+async def until_listed(server: LiveServer, *connection_ids: str) -> None:
+    """Return when exactly these are ann's; a lease may just be between two renewals."""
+    async with asyncio.timeout(WAIT_S):
+        while {one["connection_id"] for one in await listed(server)} != set(connection_ids):
+            pass
 
 
 async def live_on(server: LiveServer, user_id: str = "ann", **more: Any) -> tuple[Talk, str]:
@@ -308,17 +317,41 @@ async def test_a_run_that_begins_while_its_user_is_away_ends(nodes: Nodes) -> No
 
 async def test_what_the_store_forgot_is_put_there_again_within_the_limit(nodes: Nodes) -> None:
     """As after a crash of the database, which keeps neither nodes nor places."""
-    first, second = nodes.start(2, max_connections_per_user=3, node_lease_s=0.6, head_poll_s=0.05)
-    clients = [(await live_on(server))[0] for server in (first, second, second)]
+    first, second = nodes.start(2, max_connections_per_user=3, node_lease_s=1.5, head_poll_s=0.05)
+    clients, ids = zip(*[await live_on(one) for one in (first, second, second)], strict=True)
     await nodes.sql("TRUNCATE nodes, connections")
-    await nodes.until_places(3)
-    assert len(await listed(first)) == 3
+    await until_listed(first, *ids)
     async with await first.raw("ann") as refused:
         assert await refused.ending() == (4429, "too_many_connections")
     for client in clients:
         assert await client.ask("ping")
         await client.leave()
     await nodes.until_places(0)
+
+
+async def test_a_node_that_was_cut_off_keeps_who_it_has_and_takes_their_places_again(
+    nodes: Nodes, postgres_servers: PostgresServers
+) -> None:
+    quick: dict[str, Any] = {"node_lease_s": 1.0, "head_poll_s": 0.05, "database_timeout_s": 0.5}
+    (kept,) = nodes.start(max_connections_per_user=2, **quick)
+    port = postgres_servers.of(NEWEST).port
+    async with relaying(lambda: [port]) as link:
+        url = nodes.url.replace(f":{port}/", f":{link.port}/")
+        (cut_off,) = await asyncio.to_thread(
+            nodes.start, max_connections_per_user=2, database_url=url, **quick
+        )
+        client, connection_id = await live_on(cut_off)
+        link.freeze()
+        await nodes.until_places(0)  # lapsed, and swept by the other
+        assert await client.ask("ping")
+        other, other_id = await live_on(kept)
+        link.mend()
+        await until_listed(kept, connection_id, other_id)
+        assert await client.ask("ping")
+        for one in (client, other):
+            await one.leave()
+        await asyncio.to_thread(cut_off.stop)
+        await nodes.until_places(0)
 
 
 async def test_places_are_exactly_the_sockets_after_a_storm(nodes: Nodes) -> None:

@@ -31,7 +31,7 @@ from .across_users import (
 )
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
-from .examination import facts_of, looking, problems_of
+from .examination import facts_of, looking, nodes_of, problems_of
 from .keys import user_key
 from .nodes import NODES
 from .pool import ReaderPool
@@ -138,7 +138,7 @@ class PostgresStore:
             ConfigurationError, ThreadcastError: see `open`.
         """
         async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
-            return facts_of(look), problems_of(look)
+            return facts_of(look) | await nodes_of(look), problems_of(look)
 
     async def _connect(self) -> Connection:
         try:
