@@ -332,7 +332,7 @@ async def test_what_the_store_forgot_is_put_there_again_within_the_limit(nodes: 
 async def test_a_node_that_was_cut_off_keeps_who_it_has_and_takes_their_places_again(
     nodes: Nodes, postgres_servers: PostgresServers
 ) -> None:
-    quick: dict[str, Any] = {"node_lease_s": 1.0, "head_poll_s": 0.05, "database_timeout_s": 0.5}
+    quick: dict[str, Any] = {"node_lease_s": 1.0, "head_poll_s": 0.05}
     (kept,) = nodes.start(max_connections_per_user=2, **quick)
     port = postgres_servers.of(NEWEST).port
     async with relaying(lambda: [port]) as link:
@@ -341,7 +341,7 @@ async def test_a_node_that_was_cut_off_keeps_who_it_has_and_takes_their_places_a
             nodes.start, max_connections_per_user=2, database_url=url, **quick
         )
         client, connection_id = await live_on(cut_off)
-        link.freeze()
+        await link.cut()
         await nodes.until_places(0)  # lapsed, and swept by the other
         assert await client.ask("ping")
         other, other_id = await live_on(kept)
