@@ -23,7 +23,7 @@ from threadcast.records import (
     ThreadRow,
 )
 from threadcast.store import Store, StoreSession
-from threadcast.units import AppendToRun, Outcome, Unit
+from threadcast.units import AppendToRun, Lease, Outcome, Unit
 
 
 class Statement(NamedTuple):
@@ -78,6 +78,9 @@ class RecordingStore:
     async def nodes(self) -> list[NodeRow]:
         return await self._store.nodes()
 
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        return await self._store.run_notices(owner, waiting)
+
     async def facts(self) -> dict[str, str]:
         return await self._store.facts()
 
@@ -91,6 +94,10 @@ class RecordingStore:
     @property
     def has_plain_aliases(self) -> bool:
         return self._store.has_plain_aliases
+
+    @property
+    def losses(self) -> int:
+        return self._store.losses
 
     @property
     def healthy(self) -> bool:

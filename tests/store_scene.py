@@ -59,6 +59,7 @@ def message(
     agent: str = "demo",
     user_runs_max: int = 20,
     on_disconnect: OnDisconnect = "continue",
+    user_executing_max: int | None = None,
 ) -> SendMessage:
     """A `SendMessage` with what most tests do not care about."""
     return SendMessage(
@@ -72,6 +73,7 @@ def message(
         on_busy=on_busy,
         on_disconnect=on_disconnect,
         user_runs_max=user_runs_max,
+        user_executing_max=user_executing_max,
     )
 
 

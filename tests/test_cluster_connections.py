@@ -209,7 +209,7 @@ async def test_an_operator_closes_all_that_a_user_has(
     servers = nodes.start(2)
     clients = [(await live_on(server))[0] for server in servers]
     bystander, _ = await live_on(servers[1], "bob")
-    body = {"user_id": "ann"}
+    body = {"user": "ann"}
     async with servers[0].http("ann") as client:
         answer = await client.post("/ops/connections/close", json=body)
         assert answer.json()["code"] == "forbidden"

@@ -170,6 +170,7 @@ class Node:
             refuse=self.checks.connections.refuse,
             places=self.places,
             bus=self.bus,
+            losses=lambda: self.store.losses,
         )
         self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
         self.missed_hints = MissedHints(self.head_poll.look)
@@ -184,6 +185,8 @@ class Node:
             clock=self.clock,
             metrics=self.metrics,
             consistency=self.consistency,
+            notices=self.store.run_notices,
+            publish=self.bus.publish,
             is_present=self._is_present,
             tracing=self.tracing,
         )
@@ -193,6 +196,7 @@ class Node:
             clock=self.clock,
             metrics=self.metrics,
             alias_uses=self.alias_uses,
+            owners_first=self.runner.renew_late,
         )
         self.membership = None
         if self.places is not None:

@@ -66,15 +66,13 @@ async def close_connections(call: UserCall) -> ASGIApp:
     """
     read_query(call.request)
     body = await call.body(CloseConnectionsBody)
-    if problem := user_id_problem(body.user_id):
-        raise ThreadcastError("bad_field", problem)
-    if body.connection_id is not None:
-        check_id("connection_id", body.connection_id, "ws_conn")
-    context = UserExecutionContext.create(body.user_id, "ops", request_id=call.context.request_id)
-    closed = await _close(call.node, context, body.connection_id)
+    if problem := user_id_problem(body.user):
+        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
+    closed = await _close(call.node, context, None)
     log.warning(
         "operator %r closed %d connection(s) of user %r (%s)",
-        call.identity.user_id, closed, body.user_id, call.context.request_id,
+        call.identity.user_id, closed, body.user, call.context.request_id,
     )  # fmt: skip
     return json_answer(ClosedConnections(closed=closed))
 

@@ -342,10 +342,10 @@ OPERATIONS: tuple[Operation, ...] = (
         method="post",
         path="/ops/connections/close",
         operation_id="close_connections",
-        summary="Close a user's connections on every server, one or all; needs the scope `ops`.",
+        summary="Close a user's connections on every server; needs the scope `ops`.",
         body=CloseConnectionsBody,
         answer=ClosedConnections,
-        errors=(*_BODY, "bad_id", "too_long", *_WRITE),
+        errors=(*_BODY, "too_long", *_WRITE),
     ),
     Operation(
         method="get",

@@ -22,11 +22,6 @@ _RENEW = """
 UPDATE nodes SET lease_until = clock_timestamp() + make_interval(secs => $2),
 connections = $3, runs = $4 WHERE node_id = $1
 """
-NODES = """
-SELECT node_id, version, role, extract(epoch FROM clock_timestamp() - started_at)::float8,
-extract(epoch FROM lease_until - clock_timestamp())::float8, connections, runs
-FROM nodes ORDER BY node_id
-"""
 _REMOVE = "DELETE FROM nodes WHERE node_id = $1"
 
 

@@ -12,7 +12,13 @@ from typing import Any
 import apsw
 
 from ..errors import ThreadcastError
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..place_units import (
     CancelAbandoned,
     ClosePlaces,
@@ -31,6 +37,7 @@ from ..units import (
     ClaimRuns,
     CreateThread,
     DeleteThread,
+    HandOverRun,
     IngestEvents,
     OpenJournal,
     Outcome,
@@ -45,9 +52,11 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .claims import claim_runs
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
-from .leases import claim_runs, renew_leases, take_over_runs
+from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
 from .nodes import register_node, remove_node, renew_node, sweep_node
 from .places import cancel_abandoned, close_places, leave_place, take_place
@@ -68,6 +77,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    HandOverRun: hand_over_run,
     ImportThreads: import_threads,
     IngestEvents: ingest_events,
     LeavePlace: leave_place,
@@ -75,6 +85,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     RegisterNode: register_node,
     RemoveNode: remove_node,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RenewNode: renew_node,
     RevokeSessions: revoke_sessions,

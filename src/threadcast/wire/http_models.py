@@ -327,10 +327,9 @@ class ConnectionList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloseConnectionsBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose connections to close: one of them, or all."""
+    """Whose connections to close, on every server."""
 
-    user_id: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
-    connection_id: str | None = None
+    user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
 
 
 class ClosedConnections(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,3 +1,4 @@
+-- works-with: 1
 -- Which nodes are at work, and where their connections are. UNLOGGED: nothing here outlives a crash
 -- of the database, and nothing has to. Nodes put theirs again when they find it gone, and a place
 -- costs no write to the log.

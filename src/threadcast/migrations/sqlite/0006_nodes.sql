@@ -1,3 +1,4 @@
+-- works-with: 1
 -- Which nodes are at work, and where their connections are. One server has the file and counts its
 -- connections itself; these are here so that every store promises the same.
 
