@@ -15,6 +15,7 @@ import uvloop
 from . import consistency, local, migration, scenarios, validation
 from .audit import audit_times
 from .bus import bus
+from .clusters import clusters
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
@@ -209,6 +210,10 @@ def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return storms(rounds, _server, _run)
 
 
+def _clusters(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return clusters(rounds, _run)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -225,6 +230,7 @@ _SCENARIOS = {
     "stores": _stores,
     "bus": _bus,
     "storm": _storm,
+    "cluster": _clusters,
 }
 
 

@@ -52,6 +52,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
         metrics,
         message_max_bytes=settings.bus_message_max_bytes,
         buffer_max_bytes=settings.bus_buffer_max_bytes,
+        executes_runs=settings.role != "gateway",
     )
 
 

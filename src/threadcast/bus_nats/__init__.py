@@ -43,6 +43,7 @@ class NatsBus:
         buffer_max_bytes: so much may be unsent; further hints are dropped.
         heartbeat_s: how often the server is asked whether it is there, and how long it may take
             to answer, in seconds.
+        executes_runs: whether this node is one of those that are told of runs that wait.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class NatsBus:
         message_max_bytes: int,
         buffer_max_bytes: int,
         heartbeat_s: float = 2.0,
+        executes_runs: bool = True,
     ) -> None:
+        self._executes_runs = executes_runs
         self._place = place
         self._secret = secret
         self._node_id = node_id
@@ -115,7 +118,9 @@ class NatsBus:
             ThreadcastError: `unavailable`, the secret cannot be read now.
         """
         self._messages = messages = Messages(await self._secret())
-        self._follows = Follows(messages.waiting_subject, messages.node_subject(self._node_id))
+        own, waiting = messages.node_subject(self._node_id), messages.waiting_subject
+        subjects = (own, waiting) if self._executes_runs else (own,)
+        self._follows = Follows(*subjects, shared=(waiting,))
         self._task = asyncio.get_running_loop().create_task(self._run(), name="bus")
         await self._tried.wait()
 
@@ -219,7 +224,7 @@ class NatsBus:
             self._metrics.bus_ignored.labels(hint.value).inc()
         else:
             self._metrics.bus_received.inc()
-            self._local.publish(hint)
+            self._local.tell(hint)
 
 
 async def look(place: Place) -> tuple[dict[str, str], list[str]]:
