@@ -17,8 +17,8 @@ _SET_FEEDS = """
 UPDATE users SET feed = n.feed
 FROM unnest($1::uuid[], $2::text[]) AS n (user_key, feed) WHERE users.user_key = n.user_key
 """
-_BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
-_KEY = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+_BEFORE_ALL = "0" * 32
+_is_key = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}").fullmatch
 
 
 async def renew_feeds(batch: Batch, unit: RenewFeeds) -> Outcome:
@@ -36,8 +36,6 @@ async def renew_feeds(batch: Batch, unit: RenewFeeds) -> Outcome:
 
 
 def _key_of(after: str) -> str:
-    if not after:
-        return _BEFORE_ALL
-    if not _KEY.fullmatch(after):
+    if after and _is_key(after) is None:
         raise ThreadcastError("bad_request", "after: expected a key of a user")
-    return after
+    return after or _BEFORE_ALL
