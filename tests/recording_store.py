@@ -73,6 +73,10 @@ class RecordingStore:
         return self._store.has_plain_aliases
 
     @property
+    def losses(self) -> int:
+        return self._store.losses
+
+    @property
     def healthy(self) -> bool:
         return self._store.healthy
 

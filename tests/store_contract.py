@@ -7,7 +7,12 @@ which the store's own clock moves on by so many seconds) and a subclass of `Stor
 from __future__ import annotations
 
 from store_contract_ingest import IngestContract
-from store_contract_migration import AliasUseContract, ImportContract, UndoContract
+from store_contract_migration import (
+    AliasUseContract,
+    FeedRenewalContract,
+    ImportContract,
+    UndoContract,
+)
 from store_contract_reads import ReadContract
 from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
 from store_contract_sweeps import SweepContract
@@ -29,5 +34,6 @@ class StoreContract(
     ImportContract,
     UndoContract,
     AliasUseContract,
+    FeedRenewalContract,
 ):
     """All of it."""

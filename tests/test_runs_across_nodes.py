@@ -142,7 +142,7 @@ async def two_nodes(
 ) -> AsyncIterator[World]:
     """A gateway, which is given, and a worker, whose leases are not renewed during the test."""
     agents = (Agent("idle", executed.idle), Agent("ask", executed.ask))
-    shared = {"database_url": database.url, "bus_url": bus_url, "lease_s": 3_000.0}
+    shared: dict[str, Any] = {"database_url": database.url, "bus_url": bus_url, "lease_s": 3_000.0}
     async with (
         running(tmp_path, agents=agents, role="gateway", **shared) as gateway,
         running(tmp_path, agents=agents, role="worker", **shared),

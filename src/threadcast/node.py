@@ -154,6 +154,7 @@ class Node:
             on_user_left=self._user_left,
             refuse=self.checks.connections.refuse,
             bus=self.bus,
+            losses=lambda: self.store.losses,
         )
         self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
         self.missed_hints = MissedHints(self.head_poll.look)

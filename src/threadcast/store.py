@@ -153,6 +153,11 @@ class Store(Protocol):
         ...
 
     @property
+    def losses(self) -> int:
+        """How often the way to the database was lost: another may stand in its place since."""
+        ...
+
+    @property
     def healthy(self) -> bool:
         """Whether the last commit or probe worked."""
         ...

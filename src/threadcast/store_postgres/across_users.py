@@ -125,6 +125,20 @@ JOIN users AS u ON u.user_key = m.user_key
 WHERE m.ordinal > $1 ORDER BY m.ordinal LIMIT $2
 """
 
+# After a restore every journal gets another feed id, in bounded steps.
+NEXT_JOURNALS = """
+SELECT user_key::text FROM users WHERE user_key > $1 ORDER BY user_key LIMIT $2 FOR UPDATE
+"""
+
+# An operator asks how many servers are at work. Where the database is older than their list, each
+# connection that is not ours counts as one.
+LISTS_NODES = "SELECT to_regclass('nodes') IS NOT NULL"
+NODES_ALIVE = "SELECT count(*) FROM nodes WHERE lease_until > clock_timestamp()"
+CONNECTIONS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND application_name = 'threadcast' AND usename = current_user
+"""
+
 # An operator asks how much older ids are still needed. $1: now, in microseconds.
 _USED_WITHIN = "".join(
     f", count(*) FILTER (WHERE last_used_us >= $1 - {days * 86_400_000_000}::bigint)"
@@ -132,5 +146,5 @@ _USED_WITHIN = "".join(
 )
 ALIAS_FACTS = f"""
 SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0)::bigint,
-max(last_used_us){_USED_WITHIN} FROM thread_aliases
+max(last_used_us), max(made_us){_USED_WITHIN} FROM thread_aliases
 """  # noqa: S608 - joined from constants of this module only

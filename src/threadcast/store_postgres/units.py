@@ -15,7 +15,13 @@ from typing import Any
 
 from ..errors import ThreadcastError
 from ..events import EventType
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -43,6 +49,7 @@ from .batch import Batch
 from .claims import claim_runs
 from .connecting import Connection
 from .faults import UNIT_FAULTS
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
@@ -69,6 +76,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
@@ -77,7 +85,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, UndoMigration)
+_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, RenewFeeds, UndoMigration)
 
 log = logging.getLogger(__name__)
 

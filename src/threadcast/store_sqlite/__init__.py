@@ -24,6 +24,7 @@ from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..runs import EXTERNAL_OWNER
+from ..schema_steps import load_steps
 from ..units import AliasThread, Lease, Outcome, Unit
 from . import statements
 from .connections import (
@@ -43,7 +44,7 @@ from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
 from .readers import ReaderPool
-from .schema import ALIAS_USES_VERSION, load_migrations, migrate, version_of
+from .schema import ALIAS_USES_VERSION, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
 
@@ -136,13 +137,13 @@ class SqliteStore:
             check_header(self._path)
             connection = open_unchanged(self._path, vfs=self._vfs)
             undo.callback(connection.close)
-            migrations = load_migrations()
-            version_of(connection, migrations)
+            steps = load_steps("sqlite")
+            version_of(connection, steps)
             quick_check(connection, self._path)
             make_durable(connection, synchronous=self.SYNCHRONOUS)
             if self._rehearsal:
                 connection.execute("BEGIN IMMEDIATE")
-            migrate(connection, migrations)
+            migrate(connection, steps)
             # The lock says that no other server is alive: whoever held a lease has died.
             connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
             self._has_plain_aliases = connection.execute(statements.PLAIN_ALIAS).get is not None
@@ -240,8 +241,8 @@ class SqliteStore:
         """See `Store.alias_facts`. The store need not be open."""
 
         def query(connection: apsw.Connection) -> tuple[Any, ...]:
-            migrations = load_migrations()
-            if version_of(connection, migrations) < ALIAS_USES_VERSION:
+            steps = load_steps("sqlite")
+            if version_of(connection, steps) < ALIAS_USES_VERSION:
                 raise ConfigurationError(
                     f"{self._path}: no migration and no server of this version has opened it yet"
                 )
@@ -262,6 +263,11 @@ class SqliteStore:
     def has_plain_aliases(self) -> bool:
         """See `Store.has_plain_aliases`."""
         return self._writer is not None and self._has_plain_aliases
+
+    @property
+    def losses(self) -> int:
+        """See `Store.losses`. A file that was replaced is never written to nor read again."""
+        return 0
 
     @property
     def healthy(self) -> bool:

@@ -12,7 +12,13 @@ from typing import Any
 import apsw
 
 from ..errors import ThreadcastError
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -37,6 +43,7 @@ from ..units import (
 from .appends import append_to_run
 from .batch import Batch
 from .claims import claim_runs
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
 from .leases import hand_over_run, renew_leases, take_over_runs
@@ -61,6 +68,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,

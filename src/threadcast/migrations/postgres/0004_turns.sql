@@ -1,3 +1,4 @@
+-- works-with: 1
 -- Claims take turns between users. Who is next is found by these indexes alone, however much waits.
 
 -- executing_max: so many of the user's runs may be executed at once, as it was when the message was
