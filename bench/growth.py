@@ -45,7 +45,7 @@ _QUARTILE = 0.25  # what else the machine does only adds to a time
 
 @dataclass(frozen=True)
 class Costs:
-    """Lower quartiles at one size, in microseconds: of an appended event, and of what is done for others.
+    """Lower quartiles at one size, in microseconds.
 
     Attributes:
         append_us: of an event of a run, 100 in a commit.
