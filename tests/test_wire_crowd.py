@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from live_server import LiveServer, token
+from http_world import token
+from live_server import LiveServer
 from threadcast.arrivals import Arrival
 
 

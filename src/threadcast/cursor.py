@@ -237,6 +237,8 @@ class Cursor:
                 await asyncio.sleep(retry_s)
                 retry_s = min(_RETRY_MAX_S, retry_s * 2)
                 continue
+            if self._outbound.congested:
+                return  # since the read began; `drained` reads it again
             self.position = page.upto
             if page.events:
                 written = self._deliver(page.events, merged=True)
