@@ -179,7 +179,6 @@ async def backends_terminated_in_commit(world: World) -> None:
 
 async def bus_killed(world: World) -> None:
     """NATS is killed, and started again a while later."""
-    assert world.bus is not None
     await asyncio.to_thread(world.bus.server.stop, kill=True)
     try:
         await world.last(0.0, 5.0)
@@ -189,7 +188,6 @@ async def bus_killed(world: World) -> None:
 
 async def bus_unruly(world: World) -> None:
     """It loses, doubles and delays messages, each a share between none and all."""
-    assert world.bus is not None
     proxy = world.bus.proxy
     proxy.loss, proxy.double, proxy.late = (world.dice.random() for _ in range(3))
     try:
@@ -200,7 +198,6 @@ async def bus_unruly(world: World) -> None:
 
 async def bus_deaf(world: World) -> None:
     """It loses every message, and its connections stay alive."""
-    assert world.bus is not None
     world.bus.proxy.loss = 1.0
     try:
         await world.last(1.0, 8.0)

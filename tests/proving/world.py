@@ -29,7 +29,14 @@ from threadcast.testing.history import decode_history
 AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "fragile"))
 LEASE_S = 2.0
 NODES_MAX = 5
-_WORK_MAX_S = 1.0
+_SETTINGS = {
+    "LEASE_S": str(LEASE_S),
+    "HEAD_POLL_S": "0.2",
+    "ATTEMPTS_MAX": "100",
+    "DRAIN_S": "1",
+    "COMPACT_AFTER_S": "86400",  # the checker wants whole journals
+    "LOG_LEVEL": "warning",
+}
 
 
 class Bus:
@@ -73,6 +80,7 @@ class Sizes:
         senders: devices of each that send, beside one that only reads and one that is a program.
         away_max_s: the longest time that a part stays away, seconds.
         rest_max_s: the longest time until all is quiet after the last fault healed, seconds.
+        work_max_s: the longest time between two faults, seconds.
     """
 
     nodes: int = 3
@@ -80,6 +88,7 @@ class Sizes:
     senders: int = 2
     away_max_s: float = 30.0
     rest_max_s: float = 60.0
+    work_max_s: float = 1.0
 
 
 class World:
@@ -88,10 +97,9 @@ class World:
     Args:
         folder: for the nodes and the history.
         postgres: runs, and is nobody else's; faults stop it.
-        bus: runs, and is nobody else's; None: nodes have no bus.
+        bus: runs, and is nobody else's.
         dice: decide everything.
         sizes: how large it is.
-        settings: of all nodes.
 
     Attributes:
         struck: how often each fault was injected.
@@ -102,10 +110,9 @@ class World:
         self,
         folder: Path,
         postgres: PostgresServer,
-        bus: Bus | None,
+        bus: Bus,
         dice: random.Random,
         sizes: Sizes,
-        **settings: str,
     ) -> None:
         self.folder = folder
         self.postgres = postgres
@@ -115,15 +122,6 @@ class World:
         self.history = History()
         self.struck: Counter[str] = Counter()
         self.healed_s = 0.0
-        self._settings = {
-            "LEASE_S": str(LEASE_S),
-            "HEAD_POLL_S": "0.2",
-            "ATTEMPTS_MAX": "100",
-            "DRAIN_S": "1",
-            "COMPACT_AFTER_S": "86400",  # the checker wants whole journals
-            "LOG_LEVEL": "warning",
-            **settings,
-        }
         self.users = [f"user-{number}" for number in range(sizes.users)]
         self.programs = [self._program(user) for user in self.users]
         self.devices = [device for user in self.users for device in self._devices(user)]
@@ -165,10 +163,12 @@ class World:
         await asyncio.sleep(self.dice.uniform(least_s, min(most_s, self.sizes.away_max_s)))
 
     async def some_work(self, dice: random.Random) -> None:
-        """Return when so much more has been done, or when nothing can be done for a second."""
+        """Return when so much more has been done, or when it is time for a fault."""
         enough = len(self.history.records) + dice.randrange(50, 1_500)
         with suppress(TimeoutError):
-            await self.history.until(lambda: len(self.history.records) >= enough, max_s=_WORK_MAX_S)
+            await self.history.until(
+                lambda: len(self.history.records) >= enough, max_s=self.sizes.work_max_s
+            )
 
     # --- its life ------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class World:
             bus=self.bus,
             agents=AGENTS,
             links=True,
-            settings=self._settings,
+            settings=_SETTINGS,
             kind=ProvedNode,
         )
         tasks: list[asyncio.Task[None]] = []
