@@ -97,13 +97,18 @@ class Cluster:
         """A credential of this user for every node, good for an hour."""
         return token_of(user_id, scopes=scopes)
 
-    async def start(self, count: int) -> None:
-        """Open the front, and start so many nodes at once."""
-        await self.front.open()
+    async def start(self, count: int, *, port: int = 0) -> None:
+        """Open the front, at this port or a free one, and start so many nodes at once.
+
+        Raises:
+            AssertionError, OSError: a node has not started, the port is taken.
+        """
+        await self.front.open(port)
         nodes = [await self.prepare() for _ in range(count)]
-        async with asyncio.TaskGroup() as starts:
-            for node in nodes:
-                starts.create_task(node.start())
+        starts = await asyncio.gather(*(node.start() for node in nodes), return_exceptions=True)
+        for outcome in starts:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def add(self, **settings: str) -> Node:
         """Start one node more.

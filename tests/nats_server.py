@@ -44,7 +44,12 @@ class NatsServer:
         authenticate: whether it asks for a user and a password.
         configuration: further lines of its configuration file.
         port: to listen on; by default a free one.
+
+    Attributes:
+        own_group: whether a Ctrl-C in the terminal is kept from it.
     """
+
+    own_group = False
 
     def __init__(
         self, *, authenticate: bool = True, configuration: str = "", port: int | None = None
@@ -60,7 +65,10 @@ class NatsServer:
         self._write_configuration()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program(), "-c", self.folder / "nats.conf"], stdout=log, stderr=log
+                [program(), "-c", self.folder / "nats.conf"],
+                stdout=log,
+                stderr=log,
+                process_group=0 if self.own_group else None,
             )
         deadline = time.monotonic() + _START_MAX_S
         while time.monotonic() < deadline and self._process.poll() is None:

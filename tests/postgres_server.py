@@ -64,8 +64,12 @@ class PostgresServer:
         major: which version of those in the wheel.
         settings: for postgresql.conf, beside those that all servers of tests have.
         folder: where it is and stays, data and log; none: a temporary one, gone with `close`.
+
+    Attributes:
         own_group: whether a Ctrl-C in the terminal is kept from it.
     """
+
+    own_group = False
 
     def __init__(
         self,
@@ -73,15 +77,14 @@ class PostgresServer:
         settings: Mapping[str, str] | None = None,
         *,
         folder: Path | None = None,
-        own_group: bool = False,
     ) -> None:
         self.major = major
         self._programs = programs_of(major)
         self._user = "nobody" if os.geteuid() == 0 else None
         self._settings = _SETTINGS | dict(settings or {})
         self._stays = folder is not None
-        self._own_group = own_group
         self.folder = folder or Path(tempfile.mkdtemp(prefix="threadcast-postgres-"))
+        self.folder.mkdir(exist_ok=True)
         self.data = self.folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,7 +107,7 @@ class PostgresServer:
                 stderr=log,
                 user=self._user,
                 cwd=self.folder,
-                process_group=0 if self._own_group else None,
+                process_group=0 if self.own_group else None,
             )
         self._wait_until_ready(self._process)
 
@@ -181,11 +184,14 @@ class PostgresServer:
 
     async def new_schema(self) -> str:
         """The URL of an empty schema that belongs to a role which row-level security holds."""
-        name = f"test_{next(_names)}"
+        return await self.schema(f"test_{next(_names)}")
+
+    async def schema(self, name: str) -> str:
+        """The same with a name; the schema may be there already."""
         await self.run(
             "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'threadcast') THEN"
             f" CREATE ROLE threadcast LOGIN PASSWORD '{PASSWORD}'; END IF; END $$;"
-            f" CREATE SCHEMA {name} AUTHORIZATION threadcast"
+            f" CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION threadcast"
         )
         return self.url(user="threadcast", search_path=name)
 

@@ -97,6 +97,11 @@ class ServerProcess:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def running(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Start it and wait until it listens."""
         await self.begin()
@@ -134,7 +139,7 @@ class ServerProcess:
 
     async def close(self) -> None:
         """See to it that nothing is left of it."""
-        if self._process is not None and self._process.returncode is None:
+        if self.running:
             await self.kill()
 
     def resident_bytes(self) -> int:

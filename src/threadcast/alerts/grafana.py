@@ -71,16 +71,16 @@ def _panels(thresholds: Mapping[str, float]) -> Iterator[Json]:
         number += 1
         place = {"x": 0, "y": top, "w": _COLUMNS, "h": 1}
         yield {"id": number, "type": "row", "title": title, "collapsed": False, "gridPos": place}
-        top, left = top + 1, 0
+        top, left, tallest = top + 1, 0, 0
         for panel in panels:
             width, height = _SIZES[panel.kind]
             if left + width > _COLUMNS:
-                top, left = top + height, 0
+                top, left, tallest = top + tallest, 0, 0
             number += 1
             place = {"x": left, "y": top, "w": width, "h": height}
             yield {"id": number, "gridPos": place, **_drawn(panel, thresholds)}
-            left += width
-        top += height
+            left, tallest = left + width, max(tallest, height)
+        top += tallest
 
 
 def _drawn(panel: Panel, thresholds: Mapping[str, float]) -> Json:

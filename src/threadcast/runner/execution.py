@@ -41,6 +41,7 @@ from .handle import RunHandle
 from .inputs import RunInputs
 from .outbox import OutboxLimits, RunOutbox
 from .output import checked_draft
+from .patient_reads import PatientReads
 
 __all__ = ["ExecutionLimits", "RunEnd", "RunExecution"]
 
@@ -138,7 +139,7 @@ class RunExecution:
         self._handle = RunHandle(
             claimed,
             self.context,
-            sessions=sessions,
+            reads=PatientReads(sessions, self.context, limits.outbox),
             clock=clock,
             outbox=self._outbox,
             emitter=self._emitter,

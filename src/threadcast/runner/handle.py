@@ -15,12 +15,12 @@ import msgspec
 from ..agent import Message, SearchHit
 from ..clock import Clock
 from ..context import UserExecutionContext
-from ..session import RequestScopedSessionFactory
 from ..tracing import Tracing
 from ..units import ClaimedRun
 from .emitter import RunEmitter
 from .inputs import RunInputs
 from .outbox import RunOutbox
+from .patient_reads import PatientReads
 from .tool import RunTool
 
 __all__ = ["HISTORY_MAX_MESSAGES", "SEARCH_MAX_HITS", "RunHandle"]
@@ -35,7 +35,7 @@ class RunHandle:
     Args:
         claimed: the run.
         context: its context.
-        sessions: for reading the user's own data.
+        reads: of the user's own data.
         clock: times tool calls.
         outbox: stores checkpoints.
         emitter: takes what is emitted.
@@ -52,7 +52,7 @@ class RunHandle:
         claimed: ClaimedRun,
         context: UserExecutionContext,
         *,
-        sessions: RequestScopedSessionFactory,
+        reads: PatientReads,
         clock: Clock,
         outbox: RunOutbox,
         emitter: RunEmitter,
@@ -61,7 +61,7 @@ class RunHandle:
     ) -> None:
         self._claimed = claimed
         self._context = context
-        self._sessions = sessions
+        self._reads = reads
         self._clock = clock
         self._outbox = outbox
         self._emitter = emitter
@@ -103,13 +103,14 @@ class RunHandle:
 
         Raises:
             ValueError: the limit is out of bounds.
-            ThreadcastError: the store cannot be read now.
+            ThreadcastError: the store could not be read for as long as it is waited for.
         """
         _check_limit(limit, HISTORY_MAX_MESSAGES)
-        async with self._sessions.open(self._context) as session:
-            rows = await session.messages.list(
+        rows = await self._reads.read(
+            lambda session: session.messages.list(
                 self._context.thread_id, limit=limit, before=self._claimed.message_seq
             )
+        )
         return [row.message for row in rows]
 
     async def search(self, text: str, limit: int = 10) -> Sequence[SearchHit]:
@@ -121,11 +122,10 @@ class RunHandle:
 
         Raises:
             ValueError: the limit is out of bounds.
-            ThreadcastError: the store cannot be read now.
+            ThreadcastError: the store could not be read for as long as it is waited for.
         """
         _check_limit(limit, SEARCH_MAX_HITS)
-        async with self._sessions.open(self._context) as session:
-            return await session.messages.search(text, limit=limit)
+        return await self._reads.read(lambda session: session.messages.search(text, limit=limit))
 
     async def thinking(self, text: str) -> None:
         """Say what the agent is thinking; long text is split, an empty one is ignored."""

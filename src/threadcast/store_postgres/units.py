@@ -1,6 +1,7 @@
 """Which function applies which unit, and how a batch of units is applied.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
+Plain appends are stored first, by one call, where nothing of their user comes before them.
 Units that look across users come after all others of their batch, whatever their place in it: they
 lock without waiting, and nothing may wait after them.
 """
@@ -45,6 +46,7 @@ from .ingests import ingest_events
 from .keys import user_key
 from .leases import claim_runs, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
+from .plain_appends import append_plain, is_plain
 from .runs import answer_input, cancel_run
 from .sends import send_message
 from .sweeps import sweep
@@ -92,10 +94,11 @@ async def apply_all(
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
     """
     batch = Batch(connection, now=now)
-    await _lock(batch, units)
-    outcomes: dict[int, Outcome] = {}
+    outcomes = await _begin(batch, units)
     across = False
     for place, unit in _in_order(units):
+        if place in outcomes:
+            continue
         if isinstance(unit, _ACROSS_USERS) and not across:
             across = True
             await batch.flush()
@@ -126,11 +129,39 @@ def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
     yield from (entry for entry in placed if isinstance(entry[1], _ACROSS_USERS))
 
 
-async def _lock(batch: Batch, units: Sequence[Unit[Any]]) -> None:
-    """Lock the users of these units in order, and read the fences of all leases."""
+async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]:
+    """Lock the users of these units in order, and store what is plain; its outcomes by place.
+
+    The fences of all other leases are read.
+    """
+    plain = _plain(units)
+    if plain:
+        stored = await append_plain(batch, plain, _named(units).users)
+        if stored:
+            rest = [unit for place, unit in enumerate(units) if place not in stored]
+            await batch.load_words(_named(rest).leases)
+            return {**stored}
     named = _named(units)
     await batch.lock(named.users, to_make=named.to_make, to_import=named.to_import)
     await batch.load_words(named.leases)
+    return {}
+
+
+def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
+    """Plain appends by their places, but for those that come after something else of their user."""
+    met: set[str] = set()
+    plain: dict[int, AppendToRun] = {}
+    for place, unit in enumerate(units):
+        if (
+            isinstance(unit, AppendToRun)
+            and unit.lease.address.user_id not in met
+            and unit.drafts
+            and is_plain(unit)
+        ):
+            plain[place] = unit
+        else:
+            met |= _named((unit,)).users
+    return plain
 
 
 @dataclass(slots=True)

@@ -1,0 +1,197 @@
+"""What `scripts/cluster` says to a person, and what it does when one asks.
+
+It knows parts: things with a name and a process, that can be killed and started again. That they
+are a database, a bus and nodes is `cluster_run`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+_INPUT_MAX_BYTES = 4_096
+_COMMANDS_WAITING_MAX = 100
+_HELP = """\
+list           what runs, where, and how to kill it
+kill NAME      end it at once, as kill -9 does (PostgreSQL: in immediate mode)
+stop NAME      ask it to end in order, as a deployment does
+pause NAME     take the processor away from it (SIGSTOP); resume NAME gives it back
+start NAME     start it again, at the same address
+quit           end everything, as Ctrl-C does"""
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; says why."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that can be killed and started again.
+
+    Attributes:
+        name: one word.
+        address: where it is reached.
+        pid: of its process, the last one when it is gone.
+        start: start it, raising `Refused` where it does not.
+        stop: end it in order.
+        kill_signal: what ends it at once.
+        chat: whether one can chat at its address.
+    """
+
+    name: str
+    address: Callable[[], str]
+    pid: Callable[[], int]
+    start: Callable[[], Awaitable[object]]
+    stop: Callable[[], Awaitable[object]]
+    kill_signal: signal.Signals = signal.SIGKILL
+    chat: bool = False
+
+    @property
+    def kill_command(self) -> str:
+        """What one types in another terminal."""
+        option = "9" if self.kill_signal is signal.SIGKILL else self.kill_signal.name[3:]
+        return f"kill -{option} {self.pid()}"
+
+
+class Console:
+    """Says what there is and what has died, and starts, kills and pauses what a person names.
+
+    Args:
+        parts: everything that was started, and runs.
+        front_url: of the front.
+        enough: set by whoever wants everything to end.
+    """
+
+    def __init__(self, parts: Iterable[Part], front_url: str, enough: asyncio.Event) -> None:
+        self._parts = {part.name: part for part in parts}
+        self._front_url = front_url
+        self._enough = enough
+        self._alive: dict[str, int] = {}
+        self._commands = asyncio.Queue[list[str]](_COMMANDS_WAITING_MAX)
+        self._unread = b""
+
+    async def run(self) -> None:
+        """Be of service until it is enough; then nothing is paused any more."""
+        for part in self._parts.values():
+            self._watch(part)
+        say(self._greeting())
+        loop = asyncio.get_running_loop()
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background: read nothing, go on
+        with suppress(OSError):  # no standard input, or one that is a file
+            loop.add_reader(sys.stdin.fileno(), self._read)
+        obeying = asyncio.create_task(self._obey_all())
+        await self._enough.wait()
+        loop.remove_reader(sys.stdin.fileno())
+        obeying.cancel()
+        await asyncio.gather(obeying, return_exceptions=True)
+        for name in self._alive:
+            os.kill(self._parts[name].pid(), signal.SIGCONT)
+
+    # --- what is said -----------------------------------------------------------------------
+
+    def _greeting(self) -> str:
+        urls = [part.address() for part in self._parts.values() if part.chat]
+        chats = "\n".join(f"  .venv/bin/threadcast chat --url {url} --user ann" for url in urls)
+        return (
+            f"\n{len(urls)} nodes serve; a front passes each connection to the next of them.\n\n"
+            f"In browsers: open {self._front_url} in two windows and sign in to both as ann.\n"
+            f"In terminals, each at a node of its own:\n{chats}\n\n"
+            f"What there is, and how to kill it:\n{self._list()}\n\n"
+            "Kill what you like while you chat. What is gone is said here, and how to start it\n"
+            "again. Type help for what else can be done; Ctrl-C ends everything."
+        )
+
+    def _list(self) -> str:
+        rows = [f"  {'front':9} {self._front_url:24} stays"]
+        rows += [
+            f"  {part.name:9} {part.address():24} "
+            + (part.kill_command if part.name in self._alive else f"gone; start {part.name}")
+            for part in self._parts.values()
+        ]
+        return "\n".join(rows)
+
+    # --- life and death ---------------------------------------------------------------------
+
+    def _watch(self, part: Part) -> None:
+        """Say it when this process has ended."""
+        handle = os.pidfd_open(part.pid())
+        self._alive[part.name] = part.pid()
+        loop = asyncio.get_running_loop()
+
+        def gone() -> None:
+            loop.remove_reader(handle)
+            os.close(handle)
+            pid = self._alive.pop(part.name)
+            if not self._enough.is_set():
+                say(f"{part.name} (process {pid}) is gone. To start it again: start {part.name}")
+
+        loop.add_reader(handle, gone)
+
+    # --- what a person asks for ---------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Take what was typed; after the end of input everything goes on without it."""
+        try:
+            typed = os.read(sys.stdin.fileno(), _INPUT_MAX_BYTES)
+        except OSError:
+            typed = b""
+        if not typed:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            return
+        *lines, self._unread = (self._unread + typed).split(b"\n")
+        self._unread = self._unread[-_INPUT_MAX_BYTES:]
+        for line in lines:
+            words = line.decode(errors="replace").split()
+            if words and not self._commands.full():
+                self._commands.put_nowait(words)
+
+    async def _obey_all(self) -> None:
+        while True:
+            try:
+                await self._obey(await self._commands.get())
+            except Refused as problem:
+                say(str(problem))
+
+    async def _obey(self, words: list[str]) -> None:
+        match words:
+            case ["help"]:
+                say(_HELP)
+            case ["list"]:
+                say(self._list())
+            case ["quit" | "exit"]:
+                self._enough.set()
+            case ["start", name]:
+                await self._start(self._part(name, alive=False))
+            case ["stop", name]:
+                await self._part(name, alive=True).stop()
+            case ["kill", name]:
+                part = self._part(name, alive=True)
+                os.kill(part.pid(), part.kill_signal)
+            case ["pause" | "resume" as verb, name]:
+                pid = self._part(name, alive=True).pid()
+                os.kill(pid, signal.SIGSTOP if verb == "pause" else signal.SIGCONT)
+                say(f"{name} {'is paused' if verb == 'pause' else 'goes on'}")
+            case _:
+                raise Refused(f"expected one of these, {' '.join(words)!r} came:\n{_HELP}")
+
+    async def _start(self, part: Part) -> None:
+        await part.start()
+        self._watch(part)
+        say(f"{part.name} runs again; {part.kill_command} kills it")
+
+    def _part(self, name: str, *, alive: bool) -> Part:
+        if name not in self._parts:
+            raise Refused(f"expected one of {', '.join(self._parts)}; {name!r} came")
+        if alive is not (name in self._alive):
+            raise Refused(f"{name} {'is gone' if alive else 'runs already'}")
+        return self._parts[name]
+
+
+def say(text: str) -> None:
+    """Tell the person."""
+    print(text, flush=True)
