@@ -251,6 +251,7 @@ class HistoryClient:
             self.position = after
             if reset:
                 self.open_runs.clear()
+                self.accepted_seq = min(self.accepted_seq, after)
         elif kind == "connection_closing":
             self.farewells.append(data)
         elif kind == "command_rejected" and data["id"] == "attach":

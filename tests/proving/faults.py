@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from proving.nodes import ProvedNode
+from postgres_server import free_port
 from proving.world import LEASE_S, NODES_MAX, World
+from threadcast.testing.history import TailLost
 
 Fault = Callable[[World], Awaitable[None]]
 
@@ -65,11 +66,7 @@ async def rolling_restart(world: World) -> None:
 async def node_joins(world: World) -> None:
     """One node more; from a number of nodes on, one leaves for it by SIGTERM."""
     if len(world.nodes) < NODES_MAX:
-        node = await world.cluster.prepare()
-        assert isinstance(node, ProvedNode)
-        node.troubled = True
-        await node.start_again()
-        node.troubled = False
+        await world.start_node()
         return
     async with world.troubled_node() as node:
         await node.terminate()
@@ -172,6 +169,25 @@ async def backends_terminated_in_commit(world: World) -> None:
         await asyncio.sleep(_ENDING_PAUSE_S)
     await world.postgres.run("ALTER ROLE threadcast RESET ALL")
     await world.postgres.run(_END_ALL)
+
+
+async def database_lost_its_tail(world: World) -> None:
+    """A copy that lacks the last seconds takes the place of the database; nobody renews a feed."""
+    postgres = world.postgres
+    await asyncio.to_thread(postgres.stop, immediate=True)
+    kept = await asyncio.to_thread(postgres.keep)
+    await asyncio.to_thread(postgres.start)
+    await world.last(0.5, 5.0)
+    await asyncio.to_thread(postgres.stop, immediate=True)
+    await world.all_delivered()
+    postgres.go_back(kept)
+    port, postgres.port = postgres.port, free_port()  # nobody is to write before it is looked at
+    await asyncio.to_thread(postgres.start)
+    for user, head in await world.sql("SELECT user_id, head FROM users"):
+        world.history.add(TailLost(user, head))
+    await asyncio.to_thread(postgres.stop)
+    postgres.port = port
+    await asyncio.to_thread(postgres.start)
 
 
 # --- the bus -----------------------------------------------------------------------------------

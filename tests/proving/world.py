@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster import Cluster
 from history_client import History, at_rest
@@ -24,11 +25,13 @@ from proving.library_device import LibraryDevice
 from proving.nodes import ProvedNode
 from threadcast.clock import SystemClock
 from threadcast.store_postgres import PostgresStore
-from threadcast.testing.history import decode_history
+from threadcast.store_postgres.keys import LAST_LIVE
+from threadcast.testing.history import Receive, decode_history
 
 AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "fragile"))
 LEASE_S = 2.0
 NODES_MAX = 5
+_LOOK_EVERY_S, _DELIVERY_MAX_S = 0.1, 1.0
 _SETTINGS = {
     "LEASE_S": str(LEASE_S),
     "HEAD_POLL_S": "0.2",
@@ -153,6 +156,14 @@ class World:
         finally:
             node.troubled = False
 
+    async def start_node(self) -> None:
+        """One node more; no fault has it before it listens."""
+        node = await self.cluster.prepare()
+        assert isinstance(node, ProvedNode)
+        node.troubled = True
+        await node.start_again()
+        node.troubled = False
+
     @property
     def nodes(self) -> list[ProvedNode]:
         """Those that run, or will again."""
@@ -186,7 +197,8 @@ class World:
         )
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self.cluster.start(self.sizes.nodes)
+            await self.cluster.start(0)
+            await asyncio.gather(*(self.start_node() for _ in range(self.sizes.nodes)))
             up = asyncio.Event()
             up.set()
             tasks += [asyncio.create_task(one.run(self._any_port, up)) for one in self.devices]
@@ -210,11 +222,36 @@ class World:
             one.eager = False
         started = asyncio.get_running_loop().time()
         with suppress(TimeoutError):  # the checker says who did not get there
-            await self.history.until(
-                lambda: at_rest(people) and all(one.settled for one in people),
-                max_s=self.sizes.rest_max_s,
-            )
+            async with asyncio.timeout(self.sizes.rest_max_s):
+                await self._all_runs_ended()
+                await self.history.until(
+                    lambda: at_rest(people) and all(one.settled for one in people),
+                    max_s=self.sizes.rest_max_s,
+                )
         self.healed_s = asyncio.get_running_loop().time() - started
+
+    async def _all_runs_ended(self) -> None:
+        """Wait until no run is live; people who were reset do not know of all."""
+        while True:
+            rows = await self.sql("SELECT count(*) FROM runs WHERE status <= $1", LAST_LIVE)
+            if not rows[0][0]:
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def all_delivered(self) -> None:
+        """Return when no event has come to anybody for a while; no database may run."""
+        before = -1
+        while True:
+            now = self.history.count(Receive)
+            if now == before:
+                return
+            before = now
+            await asyncio.sleep(_DELIVERY_MAX_S)
+
+    async def sql(self, statement: str, *arguments: Any) -> list[Any]:
+        """Run SQL on the nodes' schema, past row-level security."""
+        schema = self.cluster.database_url.rpartition("=")[2]
+        return await self.postgres.run(statement, *arguments, search_path=schema)
 
     async def add_what_was_stored(self) -> None:
         """Add to the history what agents wrote down and what the journals have."""
