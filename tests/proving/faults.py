@@ -183,8 +183,9 @@ async def database_lost_its_tail(world: World) -> None:
     postgres.go_back(kept)
     port, postgres.port = postgres.port, free_port()  # nobody is to write before it is looked at
     await asyncio.to_thread(postgres.start)
-    for user, head in await world.sql("SELECT user_id, head FROM users"):
-        world.history.add(TailLost(user, head))
+    heads = {user: head for user, head in await world.sql("SELECT user_id, head FROM users")}
+    for user in world.users:
+        world.history.add(TailLost(user, heads.get(user, 0)))
     await asyncio.to_thread(postgres.stop)
     postgres.port = port
     await asyncio.to_thread(postgres.start)
