@@ -113,6 +113,17 @@ def host(text: str) -> Misfit | None:
     return Misfit(quoted(text), "an IP address or a host name, such as 127.0.0.1")
 
 
+def proxy(text: str) -> Misfit | None:
+    """An IP address, a host name, or a network of addresses."""
+    if "/" not in text:
+        return host(text)
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return Misfit(quoted(text), "a network without host bits, such as 10.0.0.0/8")
+    return None
+
+
 def host_header(text: str) -> Misfit | None:
     """What a client may put into `Host`: a host name or address, with or without a port."""
     parts = _split(f"//{text}")

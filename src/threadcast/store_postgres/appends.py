@@ -9,8 +9,8 @@ from __future__ import annotations
 from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
-from ..runs import ENDED, status_after
-from ..units import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from ..runs import ENDED, check_owner, status_after
+from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
 from .plain_appends import is_plain
@@ -37,7 +37,7 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
         return Rejected(ThreadcastError("not_found"))
     word = batch.words[RunKey(place.user, place.run)]
     if word != lease.fence * 8 + RUNNING:
-        _check(lease, word)
+        check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
     elif is_plain(unit):
         events = batch.append_all(place, lease.address, unit.drafts)
         return Committed(_last(events, batch, place), events)
@@ -46,14 +46,6 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
 
 def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
     return events[-1].seq if events else batch.head(place.user)
-
-
-def _check(lease: Lease, word: int) -> None:
-    if word >> 3 != lease.fence:
-        raise ThreadcastError("fenced")
-    status = STATUS_OF_CODE[word & 7]
-    if status in ENDED:
-        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
 
 
 async def _append_with_changes(batch: Batch, unit: AppendToRun, key: RunKey) -> Outcome:

@@ -15,7 +15,13 @@ from typing import Any
 
 from ..errors import ThreadcastError
 from ..events import EventType
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -24,6 +30,7 @@ from ..units import (
     ClaimRuns,
     CreateThread,
     DeleteThread,
+    HandOverRun,
     IngestEvents,
     Lease,
     OpenJournal,
@@ -39,12 +46,14 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .claims import claim_runs
 from .connecting import Connection
 from .faults import UNIT_FAULTS
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
-from .leases import claim_runs, renew_leases, take_over_runs
+from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
 from .plain_appends import append_plain, is_plain
 from .runs import answer_input, cancel_run
@@ -62,10 +71,12 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    HandOverRun: hand_over_run,
     ImportThreads: import_threads,
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
@@ -74,7 +85,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, UndoMigration)
+_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, RenewFeeds, UndoMigration)
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +189,7 @@ def _named(units: Iterable[Unit[Any]]) -> _Named:
     named = _Named()
     for unit in units:
         match unit:
-            case AppendToRun():
+            case AppendToRun() | HandOverRun():
                 named.leases.append(unit.lease)
             case RenewLeases():
                 named.leases += unit.leases

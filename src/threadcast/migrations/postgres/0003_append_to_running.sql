@@ -1,3 +1,4 @@
+-- works-with: 1
 -- Appends to runs that are running, by one call: all of them are stored, or none.
 --
 -- keys: the users who are to be locked, in ascending order, without doubles; grown: by how many events

@@ -1,0 +1,51 @@
+"""What the files in deploy/ have to agree with: the program's settings, routes and commands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from threadcast import Settings, Threadcast
+from threadcast.agents.demo import demo_agent
+from threadcast.cli import main
+from threadcast.schemas.operations import OPERATIONS
+from threadcast.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+VARIABLES = frozenset(setting.variable for setting in SETTINGS)
+PATHS = frozenset(operation.path for operation in OPERATIONS)
+PORT = Settings(dev=True).port
+_LINT_MAX_S = 60.0
+
+
+def lint(*command: str | Path, **environment: str) -> tuple[int, str]:
+    """Run a tool that came with the extra `dev`: its status, and all that it said."""
+    tool = Path(sys.executable).with_name(str(command[0]))
+    ended = subprocess.run(
+        [tool, *command[1:]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=_LINT_MAX_S,
+        cwd=ROOT,
+        env={"PATH": str(tool.parent), "HOME": "/nonexistent", **environment},
+    )
+    return ended.returncode, ended.stdout.decode(errors="replace")
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Which of these are no setting's variable."""
+    return sorted(name for name in names if name not in VARIABLES)
+
+
+def is_command(words: list[str]) -> bool:
+    """Whether `threadcast` knows this command."""
+    return main([*words, "--help"]) == 0
+
+
+def ending_max_s() -> float:
+    """How long a node may take to end with the settings as they come, in seconds."""
+    settings = Settings(jwt_secret="d3b07384d113edec49eaa6238ad5ff00")
+    return Threadcast(settings, [demo_agent()]).node.drain_max_s
