@@ -62,6 +62,9 @@ SCENARIOS: dict[str, Scenario] = {
         "the clocks of nodes are up to an hour apart, while nodes die",
         ((f.node_comes_back_at_another_hour,), (f.node_stopped_and_continued,)),
     ),
+    "failover": Scenario(
+        "a copy without the last seconds takes the database's place", ((f.database_lost_its_tail,),)
+    ),
     "everything": Scenario(
         "all of it at once",
         (
