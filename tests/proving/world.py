@@ -158,8 +158,14 @@ class World:
 
     async def start_node(self) -> None:
         """One node more; no fault has it before it listens."""
+        await self._started(await self._prepared())
+
+    async def _prepared(self) -> ProvedNode:
         node = await self.cluster.prepare()
         assert isinstance(node, ProvedNode)
+        return node
+
+    async def _started(self, node: ProvedNode) -> None:
         node.troubled = True
         await node.start_again()
         node.troubled = False
@@ -198,7 +204,8 @@ class World:
         tasks: list[asyncio.Task[None]] = []
         try:
             await self.cluster.start(0)
-            await asyncio.gather(*(self.start_node() for _ in range(self.sizes.nodes)))
+            nodes = [await self._prepared() for _ in range(self.sizes.nodes)]
+            await asyncio.gather(*(self._started(node) for node in nodes))
             up = asyncio.Event()
             up.set()
             tasks += [asyncio.create_task(one.run(self._any_port, up)) for one in self.devices]
