@@ -183,7 +183,7 @@ async def database_lost_its_tail(world: World) -> None:
     postgres.go_back(kept)
     port, postgres.port = postgres.port, free_port()  # nobody is to write before it is looked at
     await asyncio.to_thread(postgres.start)
-    heads = dict(map(tuple, await world.sql("SELECT user_id, head FROM users")))
+    heads = dict(map(tuple, await world.sql("SELECT user_id, head FROM users WHERE head >= $1", 0)))
     for user in world.users:
         world.history.add(TailLost(user, heads.get(user, 0)))
     await asyncio.to_thread(postgres.stop)
