@@ -18,6 +18,7 @@ from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
 from .stores import stores
+from .storm import storms
 
 T = TypeVar("T")
 _REPORT = Path("bench-report")
@@ -199,6 +200,10 @@ def _stores(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     return stores(rounds, _server, _run)
 
 
+def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return storms(rounds, _server, _run)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -213,6 +218,7 @@ _SCENARIOS = {
     "migrate": _migrate,
     "audit": _audit,
     "stores": _stores,
+    "storm": _storm,
 }
 
 

@@ -53,7 +53,7 @@ def stores(rounds: int, start: Start, run: Run) -> list[Figure]:
         run: runs a coroutine to its end.
     """
     figures: list[Figure] = []
-    with _postgres(run) as new_schema:
+    with postgres(run) as new_schema:
         makers: dict[str, Callable[[], dict[str, str]]] = {
             "SQLite": dict,
             "PostgreSQL": lambda: {"database_url": new_schema()},
@@ -98,7 +98,7 @@ def _told(runs: list[Carried]) -> str:
 
 
 @contextmanager
-def _postgres(run: Run) -> Iterator[Callable[[], str]]:
+def postgres(run: Run) -> Iterator[Callable[[], str]]:
     """A server that may use every core; gives the URLs of new schemas."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))

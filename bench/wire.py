@@ -53,9 +53,13 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
+        self._end(ConnectionError(f"closed: {exc}"))
+
+    def _end(self, error: ConnectionError) -> None:
         for waiter in self._waiters.values():
             if not waiter.done():
-                waiter.set_exception(ConnectionError(f"closed: {exc}"))
+                waiter.set_exception(error)
+                waiter.exception()  # nobody has to ask for it
 
     def data_received(self, data: bytes) -> None:
         now = time.time()
@@ -66,7 +70,9 @@ class Wire(asyncio.Protocol):
                 self._buffer = buffer
                 return
             if b" 101 " not in head.split(b"\r\n", 1)[0]:
-                raise ConnectionError(head.decode("latin-1"))
+                self._end(ConnectionRefusedError((head + rest).decode("latin-1")))
+                self.transport.close()
+                return
             self._upgraded, buffer = True, rest
         self._buffer = self._frames(buffer, now)
 

@@ -79,7 +79,20 @@ class BusContract:
 
     async def test_user_ids_of_every_kind_are_told_apart(self, ends: Ends) -> None:
         here, there = ends
-        odd = ["a.b", "a.*", ">", "*", "a b", "\u00e9", "e\u0301", "\u0430", "a", "x" * 255, "日本", "a\tb"]
+        odd = [
+            "a.b",
+            "a.*",
+            ">",
+            "*",
+            "a b",
+            "\u00e9",
+            "e\u0301",
+            "\u0430",
+            "a",
+            "x" * 255,
+            "日本",
+            "a\tb",
+        ]
         for user_id in odd:
             await there.follow(user_id)
             here.bus.publish(grew(user_id))

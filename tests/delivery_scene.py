@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from store_scene import NOW, context_of, delta, message
+from threadcast.arrivals import Arrivals
 from threadcast.bus import Hint, JournalGrew, LocalBus
+from threadcast.catch_ups import CatchUps
 from threadcast.context import UserExecutionContext
-from threadcast.cursor import CatchUps, Cursor, Placement, Position
+from threadcast.cursor import Cursor
 from threadcast.delivery_guard import DeliveryGuard
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.journal import Journal
 from threadcast.metrics import Metrics
+from threadcast.placement import Placement, Position
 from threadcast.records import JournalHead
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.store_sqlite import SqliteStore
@@ -180,6 +183,7 @@ class Reader:
         self.fell = 0
         self.stopped = asyncio.Event()
         self._lived = asyncio.Event()
+        self._fell = asyncio.Event()
         self.cursor = Cursor(
             context_of(user_id),
             self.sink,
@@ -205,6 +209,7 @@ class Reader:
     def _on_behind(self) -> None:
         self.fell += 1
         self._lived.clear()
+        self._fell.set()
 
     async def attach(self, after: int | None = None, **wanted: Any) -> Placement:
         """Attach and let events flow."""
@@ -217,6 +222,11 @@ class Reader:
         """Wait until the cursor is at the head."""
         async with asyncio.timeout(WAIT_S):
             await self._lived.wait()
+
+    async def behind(self) -> None:
+        """Wait until the cursor has fallen behind for the first time."""
+        async with asyncio.timeout(WAIT_S):
+            await self._fell.wait()
 
     def drain(self, room_events: int | None = None) -> None:
         """The sink has room again."""
@@ -234,7 +244,16 @@ class Delivery:
 
     running: asyncio.Task[None]
 
-    def __init__(self, store: GatedStore, *, page_bytes: int, batch: int, queue: int) -> None:
+    def __init__(
+        self,
+        store: GatedStore,
+        *,
+        page_bytes: int,
+        batch: int,
+        queue: int,
+        arrivals: int,
+        hole_grace_s: float,
+    ) -> None:
         self.store = store
         self.bus = LocalBus()
         self.metrics = Metrics()
@@ -250,13 +269,16 @@ class Delivery:
         self.sessions = RequestScopedSessionFactory(store)
         self.alarms = 0
         self.guard = DeliveryGuard(self.metrics, self._alarm)
+        self.arrivals = Arrivals(self.clock, self.metrics, at_once=arrivals)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
             self.guard,
+            self.arrivals,
             self.clock,
             concurrency=2,
             page_bytes=page_bytes,
+            hole_grace_s=hole_grace_s,
         )
 
     def _alarm(self) -> None:
@@ -294,12 +316,25 @@ class Delivery:
 
 @asynccontextmanager
 async def delivering(
-    path: Path, *, page_bytes: int = 131_072, batch: int = 4_096, queue: int = 100_000
+    path: Path,
+    *,
+    page_bytes: int = 131_072,
+    batch: int = 4_096,
+    queue: int = 100_000,
+    arrivals: int = 1_000,
+    hole_grace_s: float = 0.0,
 ) -> AsyncIterator[Delivery]:
     """A delivery with an open store and a running journal."""
     store = GatedStore(path / "journal.db")
     await store.open()
-    delivery = Delivery(store, page_bytes=page_bytes, batch=batch, queue=queue)
+    delivery = Delivery(
+        store,
+        page_bytes=page_bytes,
+        batch=batch,
+        queue=queue,
+        arrivals=arrivals,
+        hole_grace_s=hole_grace_s,
+    )
     running = delivery.running = asyncio.create_task(delivery.journal.run())
     try:
         yield delivery

@@ -26,6 +26,7 @@ from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.checker import Anomaly, check
 from threadcast.testing.history import (
+    Asked,
     Attach,
     Invoke,
     Ok,
@@ -122,6 +123,9 @@ class HistoryClient:
         agent: who answers.
         content: of each message.
         leaves_when_refused: whether it connects anew when a message may be sent again later.
+        pause_s: how long it waits between two connections, seconds.
+        open_max_s: how long a handshake may take, seconds.
+        credential: gives the token of a user.
 
     Attributes:
         position: the seq up to which it has everything.
@@ -141,18 +145,24 @@ class HistoryClient:
         agent: str = "quick",
         content: str = "hello",
         leaves_when_refused: bool = False,
+        pause_s: float = 0.0,
+        open_max_s: float = 10.0,
+        credential: Callable[[str], str] = token,
     ) -> None:
         self.user = user
+        self.reader = reader
+        self.history = history
         self.position = 0
         self.accepted_seq = 0
         self.connections = 0
         self.open_runs: set[str] = set()
         self.farewells: list[dict[str, Any]] = []
-        self._history = history
-        self._reader = reader
         self._agent = agent
         self._content = content
         self._leaves_when_refused = leaves_when_refused
+        self._pause_s = pause_s
+        self._open_max_s = open_max_s
+        self._credential = credential
         self._in_flight_max = in_flight_max
         self._feed: str | None = None
         self._at: float | None = None
@@ -173,7 +183,7 @@ class HistoryClient:
 
     def send_more(self, count: int) -> None:
         """Let it send so many messages more."""
-        start = self._reader + UnifiedIdGenerator.generate_base_id("more")
+        start = self.reader + UnifiedIdGenerator.generate_base_id("more")
         self._to_send += [f"{start}-{number}" for number in range(count, 0, -1)]
 
     async def run(self, port: Callable[[], int], up: asyncio.Event) -> None:
@@ -182,7 +192,7 @@ class HistoryClient:
             await up.wait()
             with suppress(OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError):
                 await self.visit(port())
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._pause_s)
 
     async def visit(self, port: int) -> None:
         """One connection, from its handshake to its end.
@@ -190,7 +200,7 @@ class HistoryClient:
         Raises:
             OSError, ConnectionClosed, InvalidHandshake: how it ended.
         """
-        headers = {"Authorization": f"Bearer {token(self.user)}"}
+        headers = {"Authorization": f"Bearer {self._credential(self.user)}"}
         url = f"ws://127.0.0.1:{port}/v1/ws"
         try:
             async with connect(
@@ -198,7 +208,7 @@ class HistoryClient:
                 additional_headers=headers,
                 subprotocols=[LINES],
                 compression=None,
-                open_timeout=10,
+                open_timeout=self._open_max_s,
                 close_timeout=1,
                 proxy=None,
             ) as socket:
@@ -222,10 +232,11 @@ class HistoryClient:
             command["feed"] = self._feed
         if self._at is not None:
             command["at"] = self._at
+        self.history.add(Asked(self.user, self.reader))
         await socket.send(json.dumps(command))
         if self._accepted is not None and self._in_flight_max:
             await self._send(socket, self._accepted)  # accepted before the cut: safe to repeat
-        await self._send_next(socket)
+        await self.send_next(socket)
 
     async def _hear(self, socket: ClientConnection, event: dict[str, Any]) -> None:
         kind, data = event["event_type"], event["data"]
@@ -234,16 +245,22 @@ class HistoryClient:
         elif kind == "attached":
             assert data["feed"], data
             self._feed = data["feed"]
-            attach = Attach(self.user, self._reader, self.position, data["after"], data["reset"])
-            self._history.add(attach)
-            self.position = data["after"]
+            after, reset = data["after"], data["reset"]
+            attach = Attach(self.user, self.reader, self.position, after, reset, data["head"])
+            self.history.add(attach)
+            self.position = after
+            if reset:
+                self.open_runs.clear()
         elif kind == "connection_closing":
             self.farewells.append(data)
+        elif kind == "command_rejected" and data["id"] == "attach":
+            await socket.close()
         elif kind in ("command_accepted", "command_rejected") and data["id"] in self._asked:
             self._answered(self._asked.pop(data["id"]), data)
-            await self._send_next(socket)
+            await self.send_next(socket)
             if self._leaves_when_refused and not self._may_send:
                 await socket.close()
+        await self.act(socket, event)
 
     def _receive(self, event: dict[str, Any]) -> None:
         seq = event["seq"]
@@ -252,22 +269,36 @@ class HistoryClient:
             self.open_runs.add(event["run_id"])
         elif event["event_type"] in TERMINAL_EVENTS:
             self.open_runs.discard(event["run_id"])
-        self._history.add(receipt(self.user, self._reader, event))
+        self.history.add(receipt(self.user, self.reader, event))
 
-    async def _send_next(self, socket: ClientConnection) -> None:
-        while self._may_send and self._to_send and len(self._asked) < self._in_flight_max:
-            await self._send(socket, self._to_send.pop())
+    async def act(self, socket: ClientConnection, event: dict[str, Any]) -> None:
+        """Do what else is to be done about an event that has been noted."""
+
+    def next_key(self) -> str | None:
+        """The `client_message_id` of the next message, if there is one to send now."""
+        return self._to_send.pop() if self._to_send else None
+
+    def message(self, key: str) -> dict[str, Any]:
+        """The fields of a message; the same whenever it is sent again."""
+        return {"content": self._content, "agent": self._agent}
+
+    async def send_next(self, socket: ClientConnection) -> None:
+        """Send what there is to send, as far as it may."""
+        while self._may_send and len(self._asked) < self._in_flight_max:
+            key = self.next_key()
+            if key is None:
+                return
+            await self._send(socket, key)
 
     async def _send(self, socket: ClientConnection, key: str) -> None:
         command_id = UnifiedIdGenerator.generate_base_id("command")
         self._asked[command_id] = key
-        self._history.add(Invoke(self.user, key))
+        self.history.add(Invoke(self.user, key))
         command = {
             "command": "send_message",
             "id": command_id,
-            "content": self._content,
             "client_message_id": key,
-            "agent": self._agent,
+            **self.message(key),
         }
         await socket.send(json.dumps(command))
 
@@ -275,12 +306,12 @@ class HistoryClient:
         if "seq" in data:
             self._accepted = key
             self.accepted_seq = max(self.accepted_seq, data["seq"])
-            self._history.add(Ok(self.user, key, data["seq"], data["run_id"]))
+            self.history.add(Ok(self.user, key, data["seq"], data["run_id"]))
         elif data["code"] == "unknown_outcome":
-            self._history.add(Unknown(self.user, key))
+            self.history.add(Unknown(self.user, key))
             self._to_send.append(key)
         else:
-            self._history.add(Rejected(self.user, key, data["code"]))
+            self.history.add(Rejected(self.user, key, data["code"]))
             if data["retryable"]:  # the client waits for its next connection
                 self._to_send.append(key)
                 self._may_send = False
@@ -288,10 +319,24 @@ class HistoryClient:
     def _lose_answers(self) -> None:
         """The connection is gone: what was not answered is unknown, and is sent again."""
         for key in self._asked.values():
-            self._history.add(Unknown(self.user, key))
+            self.history.add(Unknown(self.user, key))
             if key != self._accepted:
                 self._to_send.append(key)
         self._asked.clear()
+
+
+class Settling(Protocol):
+    """A client of which can be said whether it is at rest; see `HistoryClient`."""
+
+    user: str
+    position: int
+    accepted_seq: int
+    open_runs: set[str]
+
+    @property
+    def unsettled(self) -> int:
+        """How many of its messages are not accepted yet."""
+        ...
 
 
 class RunningServer(Protocol):
@@ -325,7 +370,7 @@ async def at_work(
     assert not faults, faults
 
 
-def at_rest(clients: Sequence[HistoryClient]) -> bool:
+def at_rest(clients: Sequence[Settling]) -> bool:
     """Whether every message is answered, every run has ended and every reader has seen it."""
     if any(
         client.unsettled or client.open_runs or client.position < client.accepted_seq

@@ -179,7 +179,7 @@ def test_rows_and_panels_are_laid_out_without_overlap() -> None:
     everything = board()["panels"]
     assert len({panel["id"] for panel in everything}) == len(everything)
     rows = [panel["title"] for panel in everything if panel["type"] == "row"]
-    assert rows == ["Overview", "Delivery", "Journal", "Runs", "Ids", "Alerts"]
+    assert rows == ["Overview", "Delivery", "Journal", "Runs", "Bus", "Ids", "Alerts"]
     taken: set[tuple[int, int]] = set()
     for panel in everything:
         place = panel["gridPos"]

@@ -10,14 +10,20 @@ import pytest
 
 from threadcast.testing.checker import check
 from threadcast.testing.history import (
+    Asked,
     Attach,
+    Begun,
+    Cancelled,
+    Emitted,
     Invoke,
     Left,
     Ok,
     Receive,
     Record,
     Rejected,
+    Responded,
     Stored,
+    TailLost,
     Unknown,
     decode_history,
     encode_record,
@@ -118,9 +124,9 @@ def test_what_may_happen(history: list[Record]) -> None:
         ),
         pytest.param("phantom", [*READ, *JOURNAL], id="phantom-message"),
         pytest.param(
-            "phantom",
+            "lie",
             [Invoke("ann", "k1"), Rejected("ann", "k1", "overloaded"), *READ, *JOURNAL],
-            id="phantom-aborted",
+            id="lie-rejected-and-there",
         ),
         pytest.param(
             "phantom",
@@ -215,6 +221,116 @@ def test_what_may_happen(history: list[Record]) -> None:
     ],
 )
 def test_each_anomaly_is_found(kind: str, history: list[Record]) -> None:
+    assert kind in kinds(history)
+
+
+# --- several nodes: old heads, executions that do not know of each other, lost tails ---
+
+SECOND: list[Record] = [Asked("ann", "r2"), Attach("ann", "r2", 0, 0, head=5)]
+SECOND += [received(event, reader="r2") for event in JOURNAL]
+FIRST_WRITER: list[Record] = [
+    Begun("ann", RUN, 1, "w1"),
+    Emitted("ann", RUN, "w1", "a"),
+    Emitted("ann", RUN, "w1", "b"),
+    Emitted("ann", RUN, "w1", "c"),
+]
+SECOND_WRITER: list[Record] = [
+    Begun("ann", RUN, 2, "w2"),
+    Emitted("ann", RUN, "w2", "d"),
+    Emitted("ann", RUN, "w2", "e"),
+]
+STARTED = stored(1, "agent_started", agent="a", attempt=1)
+END = "agent_completed"
+
+
+def written(*texts: str, end: str = END) -> list[Record]:
+    """A run's journal: an attempt, pieces, perhaps `>` for a second attempt, and its end."""
+    events: list[Record] = [STARTED]
+    for text in texts:
+        seq = len(events) + 1
+        again = stored(seq, "agent_started", agent="a", attempt=2)
+        events.append(again if text == ">" else stored(seq, "agent_delta", text=text))
+    return [*events, stored(len(events) + 1, end)]
+
+
+BOTH = [*FIRST_WRITER, *SECOND_WRITER]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param([*SENT, *READ, *SECOND, *JOURNAL], id="a-second-reader"),
+        pytest.param([*FIRST_WRITER, *written("a", "b", "c")], id="written"),
+        pytest.param([*FIRST_WRITER, *written("a", end="agent_cancelled")], id="cut-by-a-cancel"),
+        pytest.param([*BOTH, *written("a", "b", ">", "d", "e")], id="taken-over"),
+        pytest.param([*BOTH, *written(">", "d", "e")], id="taken-over-at-once"),
+        pytest.param([*GOOD, Cancelled("ann", RUN, "completed")], id="cancelled-too-late"),
+        pytest.param([*GOOD, Cancelled("ann", RUN, "running")], id="cancel-on-its-way"),
+        pytest.param([*GOOD, Responded("ann", RUN, "v", "rejected")], id="answer-refused"),
+        pytest.param(
+            [
+                *SENT[:1],
+                Ok("ann", "k1", 9, OTHER),
+                *READ,
+                Receive("ann", "r1", "ann", 6, "agent_delta", {"text": "gone"}, OTHER),
+                TailLost("ann", 5),
+                Invoke("ann", "k1"),
+                Ok("ann", "k1", 1, RUN),
+                Attach("ann", "r1", 6, 0, reset=True),
+                *READ,
+                *JOURNAL,
+            ],
+            id="a-tail-was-lost-and-told",
+        ),
+    ],
+)
+def test_what_may_happen_on_many_nodes(history: list[Record]) -> None:
+    assert kinds(history) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "history"),
+    [
+        pytest.param(
+            "stale_read",
+            [*GOOD, Asked("ann", "r2"), Attach("ann", "r2", 0, 0, head=4), *SECOND[2:]],
+            id="old-head",
+        ),
+        pytest.param("stale_writer", [*BOTH, *written("a", ">", "d", "b", "e")], id="old-fence"),
+        pytest.param("stale_writer", [*BOTH, *written("a", ">", "b")], id="only-the-old-one"),
+        pytest.param("phantom", [*FIRST_WRITER, *written("a", "z", "b", "c")], id="not-emitted"),
+        pytest.param("duplicate", [*FIRST_WRITER, *written("a", "b", "b", "c")], id="twice"),
+        pytest.param("disorder", [*FIRST_WRITER, *written("b", "c", "a")], id="swapped"),
+        pytest.param("lost", [*FIRST_WRITER, *written("a", "c")], id="a-piece-is-missing"),
+        pytest.param("lost", [*FIRST_WRITER, *written("a", "b")], id="the-last-piece-is-missing"),
+        pytest.param("lie", [*GOOD, Cancelled("ann", RUN, "cancelled")], id="not-cancelled"),
+        pytest.param("lost", [*GOOD, Responded("ann", RUN, "v", "ok", 3)], id="answer-not-there"),
+        pytest.param(
+            "lie",
+            [
+                Responded("ann", RUN, "v", "rejected"),
+                stored(1, "input_received", value="v", input_id="i"),
+            ],
+            id="answer-refused-and-there",
+        ),
+        pytest.param(
+            "disagreement",
+            [*SENT, *READ, TailLost("ann", 2), Attach("ann", "r1", 5, 5), *JOURNAL],
+            id="a-lost-tail-is-not-told",
+        ),
+        pytest.param(
+            "disagreement",
+            [*SENT, *READ[:-1], TailLost("ann", 2), READ[-1], *JOURNAL],
+            id="live-over-a-lost-tail",
+        ),
+        pytest.param(
+            "lost",
+            [Invoke("ann", "k2"), Ok("ann", "k2", 2, OTHER), TailLost("ann", 4), *GOOD],
+            id="lost-before-the-tail",
+        ),
+    ],
+)
+def test_each_anomaly_of_many_nodes_is_found(kind: str, history: list[Record]) -> None:
     assert kind in kinds(history)
 
 

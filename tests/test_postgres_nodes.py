@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,9 +11,31 @@ import pytest
 from database_proxy import Verdict
 from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
-from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message, started
+from store_scene import (
+    LEASE_S,
+    NOW,
+    Scene,
+    completed,
+    context_of,
+    delta,
+    message,
+    run_context,
+    started,
+)
+from threadcast.bus import Hint, JournalGrew, LocalBus
+from threadcast.journal import Journal
+from threadcast.metrics import Metrics
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AppendToRun, Committed, CreateThread, RenewLeases, Sweep
+from threadcast.units import (
+    AppendToRun,
+    CancelRun,
+    Committed,
+    CreateThread,
+    RenewLeases,
+    RevokeSessions,
+    Sweep,
+    TakeOverRuns,
+)
 
 HOUR_S = 3_600.0
 
@@ -190,3 +213,40 @@ async def test_appends_under_an_old_fence_never_follow_the_new_owners(
         await late
         after = await nodes[0].journal("ann", after=begun)
         assert [event for event in after if b" old" in event.data] == []
+
+
+async def test_what_one_commit_brought_is_announced_in_the_order_of_seqs(
+    database: PostgresScene,
+) -> None:
+    """Runs are taken over after all else in a commit, wherever the unit stood in it."""
+    node = await database.node()
+    claimed = await node.running("ann")
+    await node.committed(CancelRun(run_context(claimed), "user"))
+    await database.pass_time(LEASE_S + 1)
+    heard: list[Hint] = []
+    bus = LocalBus()
+    bus.listen(heard.append)
+    journal = Journal(
+        node.store, bus, ManualClock(NOW), Metrics(), batch_max_events=100, queue_max_units=100
+    )
+    appends = asyncio.gather(
+        journal.append(TakeOverRuns(3, 10)),
+        journal.append(CreateThread(context_of("ann"), None, {})),
+    )
+    writing = asyncio.create_task(journal.run())
+    await appends
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    grown = [hint for hint in heard if isinstance(hint, JournalGrew)]
+    assert [[event.seq for event in hint.events] for hint in grown] == [[4, 5]]
+
+
+async def test_a_node_whose_clock_is_ahead_forgets_no_revocation(database: PostgresScene) -> None:
+    node, ahead = await database.node(), await database.node()
+    now = time.time()
+    in_half_an_hour = now + HOUR_S / 2
+    await node.committed(RevokeSessions(context_of("ann"), None, "jti-1", in_half_an_hour))
+    ahead.now = now + HOUR_S
+    assert await ahead.result(Sweep("forget", ahead.now, 10)) == 0
+    async with node.session("ann") as session:
+        assert await session.token_revoked("jti-1")

@@ -72,7 +72,6 @@ class World:
             **settings,
         }
         self.manager = WebSocketManager(
-            delivery.store,
             delivery.metrics,
             delivery.guard,
             on_user_left=self._user_left,
@@ -241,26 +240,13 @@ async def test_a_foreign_delivery_is_stopped_counted_and_ends_the_connection(
         assert world.metric("foreign_deliveries_total") == 1
 
 
-async def test_the_poll_finds_what_no_hint_said(tmp_path: Path) -> None:
+async def test_a_head_is_told_to_its_users_connections(tmp_path: Path) -> None:
     async with managing(tmp_path) as world:
-        ann, bob, nobody = world.add("ann"), world.add("bob"), world.add("new")
-        await world.delivery.grow(3, "ann")
-        await world.delivery.grow(1, "bob")
-        await world.manager.poll_once()
-        assert (ann.noticed, bob.noticed, nobody.noticed) == ([3], [1], [])
-
-
-async def test_the_poll_goes_on_when_the_store_does_not_answer(tmp_path: Path) -> None:
-    async with managing(tmp_path) as world:
-        ann = world.add("ann")
-        await world.delivery.grow(1, "ann")
-        world.delivery.store.head_faults = [ThreadcastError("unavailable")]
-        polling = asyncio.create_task(world.manager.poll_heads(0.01))
-        async with asyncio.timeout(WAIT_S):
-            while not ann.noticed:
-                await world.delivery.store.head_reads.next_arrival()
-        polling.cancel()
-        assert ann.noticed[0] == 1
+        ann, other, bob = world.add("ann"), world.add("ann"), world.add("bob")
+        world.manager.notice("ann", 3)
+        world.manager.notice("nobody", 5)
+        assert (ann.noticed, other.noticed, bob.noticed) == ([3], [3], [])
+        assert world.manager.attached_users() == ("ann", "bob")
 
 
 async def test_a_revocation_makes_only_its_users_connections_look(tmp_path: Path) -> None:

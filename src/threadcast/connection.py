@@ -13,16 +13,18 @@ from typing import Literal
 
 import msgspec
 
+from .arrivals import Arrivals
 from .auth.authenticator import Authenticator
 from .auth.identity import Identity
 from .auth.sign_in import unrevoked_head
+from .catch_ups import CatchUps
 from .checks import Refuse, always
 from .clock import Clock
 from .connection_state import AsyncConnectionStateManager, ConnectionState
 from .consistency.kinds import TrackedOperation
 from .consistency.recording import ConsistencyRecording
 from .context import UserExecutionContext
-from .cursor import CatchUps, Cursor, Placement, Position
+from .cursor import Cursor
 from .errors import ERRORS, ThreadcastError
 from .events import ConnectionEventType, JournalEvent, connection_event, timestamp_text
 from .ids import UnifiedIdGenerator
@@ -30,6 +32,7 @@ from .intake import Intake
 from .journal import Journal
 from .metrics import Metrics
 from .outbound import Outbound
+from .placement import Placement, Position
 from .records import JournalHead
 from .session import RequestScopedSessionFactory
 from .settings import Settings
@@ -59,6 +62,7 @@ class ConnectionServices:
     sessions: RequestScopedSessionFactory
     journal: Journal
     intake: Intake
+    arrivals: Arrivals
     catch_ups: CatchUps
     tasks: OwnedTasks
     server: Server
@@ -130,7 +134,9 @@ class Connection:
         Raises:
             ThreadcastError: `revoked`, or the store cannot be read.
         """
-        head = await self._admitted(self.identity)
+        async with self.services.catch_ups.session(self.context) as session:
+            head = await unrevoked_head(session, self.identity)
+        head = await self._with_journal(head)
         if self.state.ended:
             return  # evicted, closed or sent away while the store was asked
         if self.trace is not None:
@@ -184,7 +190,7 @@ class Connection:
         Raises:
             ThreadcastError: `revoked`, or the store cannot be read; the present one stays in force.
         """
-        await self._admitted(identity)
+        await self._refuse_revoked(identity)
         self.identity = identity
         self._watch_expiry()
         self.recheck()  # a revocation since the store was asked looked at the one before
@@ -243,21 +249,23 @@ class Connection:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
-    async def _admitted(self, identity: Identity) -> JournalHead:
-        """The head for a user who is not revoked.
+    async def _with_journal(self, head: JournalHead) -> JournalHead:
+        """The head of the user's journal, which is opened at their first connect.
 
-        A user's journal is opened at their first connect: without a feed id no cursor can be
-        judged, and so "no feed" is a case that no client on a socket ever sees.
+        Without a feed id no cursor can be judged, and so "no feed" is a case that no client on a
+        socket ever sees.
         """
-        async with self.services.sessions.open(self.context) as session:
-            head = await unrevoked_head(session, identity)
         if head.feed is None:
             return await self.services.journal.append(OpenJournal(self.context))
         return head
 
+    async def _refuse_revoked(self, identity: Identity) -> None:
+        async with self.services.sessions.open(self.context) as session:
+            await unrevoked_head(session, identity)
+
     async def _recheck(self) -> None:
         try:
-            await self._admitted(self.identity)
+            await self._refuse_revoked(self.identity)
         except ThreadcastError as error:
             self.end(error.code)
 

@@ -2,8 +2,8 @@
 
 A cursor is either live (it has everything and is pushed to) or behind (it reads the journal, page
 by page, at the pace of its reader). It is behind after an attach, when the reader is too slow, and
-when a hint was lost. The step from behind to live happens between two turns of the event loop, so
-nothing is lost or doubled at the join. It knows nothing of sockets or commands.
+when more was missed than one read brings. The step from behind to live happens between two turns
+of the event loop, so nothing is lost or doubled at the join. It knows neither sockets nor commands.
 """
 
 from __future__ import annotations
@@ -11,111 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from .clock import Clock
+from .arrivals import Arrival
+from .catch_ups import CatchUps
 from .context import UserExecutionContext
-from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .events import JournalEvent, highest_seq, merge_deltas
-from .metrics import Metrics
 from .outbound import Outbound
-from .records import JournalHead
-from .session import RequestScopedSessionFactory
-from .tasks import OwnedTasks
-from .wire.connection_data import ResetReason
+from .placement import Placement, Position, judge
+from .records import JournalHead, JournalPage
 
 log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.25, 5.0
-_PAGE_MAX_EVENTS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a reader says that it is.
-
-    Attributes:
-        after: the last seq that it has; None means the head.
-        feed: the feed id under which it got there, if it knows.
-        at: the timestamp text of the event at `after`, if it knows.
-        thread_id: deliver only this thread's events; None means all.
-    """
-
-    after: int | None = None
-    feed: str | None = None
-    at: bytes | None = None
-    thread_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where events now start, and why it is not where the reader was (`reason`), if so."""
-
-    after: int
-    head: int
-    feed: str | None
-    reason: ResetReason | None
-
-    @property
-    def reset(self) -> bool:
-        """Whether the reader must read its snapshots again."""
-        return self.reason is not None
-
-
-class CatchUps:
-    """Owns the tasks that read journals for cursors that are behind; so many at once.
-
-    Args:
-        sessions: opens sessions for the cursors' contexts.
-        metrics: counts lagging readers.
-        guard: judges every event before it is written.
-        clock: only its monotonic time is used.
-        concurrency: so many pages are read at the same time, at most.
-        page_bytes: a page holds about so many bytes of event data.
-    """
-
-    def __init__(
-        self,
-        sessions: RequestScopedSessionFactory,
-        metrics: Metrics,
-        guard: DeliveryGuard,
-        clock: Clock,
-        *,
-        concurrency: int,
-        page_bytes: int,
-    ) -> None:
-        self.sessions = sessions
-        self.metrics = metrics
-        self.guard = guard
-        self.page_bytes = page_bytes
-        self._clock = clock
-        self._slots = asyncio.Semaphore(concurrency)
-        self._tasks = OwnedTasks("catch-up")
-        self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
-        metrics.oldest_catch_up_seconds.set_function(self.oldest_s)
-
-    def start(self, cursor: Cursor) -> asyncio.Task[None]:
-        """Begin to bring a cursor to the head; its task ends when it is live or congested."""
-        task = self._tasks.start(cursor.catch_up(self._slots))
-        self._begun_at[task] = self._clock.monotonic()
-        task.add_done_callback(self._ended)
-        return task
-
-    def oldest_s(self) -> float:
-        """For how long the longest catch-up under way has been, in seconds; 0 without any.
-
-        Its reader takes what it is given: one that does not is congested, and its catch-up ends.
-        """
-        began_at = next(iter(self._begun_at.values()), None)
-        return 0.0 if began_at is None else self._clock.monotonic() - began_at
-
-    async def close(self) -> None:
-        """Cancel what is under way and wait for it."""
-        await self._tasks.close()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._begun_at[task]
 
 
 class Cursor:
@@ -134,8 +43,9 @@ class Cursor:
     """
 
     __slots__ = (
-        "_catch_ups", "_context", "_head", "_known_head", "_lagging", "_on_behind", "_on_foreign",
-        "_on_live", "_outbound", "_started", "_task", "_thread_id", "live", "position",
+        "_arrival", "_catch_ups", "_head", "_known_head", "_lagging", "_on_behind", "_on_foreign",
+        "_on_live", "_outbound", "_started", "_task", "_thread_id", "context", "live", "position",
+        "waits",
     )  # fmt: skip
 
     def __init__(
@@ -148,7 +58,7 @@ class Cursor:
         on_behind: Callable[[], None],
         on_foreign: Callable[[], None],
     ) -> None:
-        self._context = context
+        self.context = context
         self._outbound = outbound
         self._catch_ups = catch_ups
         self._on_live = on_live
@@ -159,9 +69,11 @@ class Cursor:
         self._lagging = False
         self._thread_id: str | None = None
         self._task: asyncio.Task[None] | None = None
+        self._arrival: Arrival | None = None
         self._started = False
         self.live = False
         self.position = 0
+        self.waits = False
 
     def know(self, head: JournalHead) -> None:
         """Take the journal's head, read after this cursor began to be offered events."""
@@ -172,13 +84,23 @@ class Cursor:
         """Set the cursor; events flow only after `start()`, but for those of the old position.
 
         Raises:
-            ThreadcastError: the store cannot be read now; events flow from the old position on.
+            ThreadcastError: the store cannot be read now, or too many catch up (`overloaded`);
+                events flow from the old position on.
         """
-        attached = self._judge_by_what_is_known(wanted) or await self._judge_by_reading(wanted)
+        placement = self._judge_by_what_is_known(wanted)
+        arrival = None
+        if placement is None:
+            arrival = self._catch_ups.arrivals.begin()
+            try:
+                placement = await self._judge_by_reading(wanted)
+            except BaseException:
+                arrival.over()
+                raise
         self.stop()
-        self.position = attached.after
+        self.position = placement.after
         self._thread_id = wanted.thread_id
-        return attached
+        self._arrival = arrival
+        return placement
 
     def _judge_by_what_is_known(self, wanted: Position) -> Placement | None:
         """Attaching at the head needs no read: events after it were offered or will be read."""
@@ -189,7 +111,7 @@ class Cursor:
 
     async def _judge_by_reading(self, wanted: Position) -> Placement:
         stamp = None
-        async with self._catch_ups.sessions.open(self._context) as session:
+        async with self._catch_ups.session(self.context) as session:
             head = await session.journal.head()
             if wanted.at is not None and wanted.after:
                 stamp = await session.journal.timestamp(wanted.after)
@@ -207,8 +129,18 @@ class Cursor:
     def offer(self, events: Sequence[JournalEvent]) -> int:
         """Take committed events if they continue the cursor; returns how many were written.
 
-        What the cursor has is ignored; after a hole the journal is read.
+        What the cursor has is ignored. What comes too early waits; if what is before it does not
+        come, the journal is read.
         """
+        written = self.take(events)
+        if self.waits:
+            written += self._catch_ups.holes.go_on(self)
+        if self.live and highest_seq(events) > self.position:
+            self._catch_ups.holes.early(self, events)
+        return written
+
+    def take(self, events: Sequence[JournalEvent]) -> int:
+        """The same, but for what comes too early, which is left alone."""
         last_seq = highest_seq(events)
         self._known_head = max(self._known_head, last_seq)
         if not self.live or last_seq <= self.position:
@@ -216,17 +148,29 @@ class Cursor:
         if events[0].seq != self.position + 1:
             events = [event for event in events if event.seq > self.position]
             if events[0].seq != self.position + 1:
-                self._fall_behind()
-                self._begin()
                 return 0
         return self._push(events)
 
     def notice(self, head: int) -> None:
-        """Take the head that a poll saw a moment ago; reads the journal if a hint was lost."""
-        if head > self.position and self.live:
+        """Take the head that a poll saw a moment ago; the journal is read if a hint was lost."""
+        if self.live and head > self.position:
             self._known_head = max(self._known_head, head)
-            self._fall_behind()
-            self._begin()
+            self._catch_ups.holes.lost(self, head)
+
+    def fill(self, page: JournalPage) -> None:
+        """Take what was read to fill a hole, if the cursor is within the page."""
+        if not self.live or not page.after <= self.position < page.upto:
+            return
+        events = [event for event in page.events if event.seq > self.position]
+        if events:
+            self._catch_ups.metrics.deliveries.inc(self._push(events))
+        if self.live:
+            self.position = max(self.position, page.upto)
+
+    def fall_back(self) -> None:
+        """Read the journal on one's own: there is more to read than fills a hole."""
+        self._fall_behind()
+        self._begin()
 
     def drained(self) -> None:
         """The reader reads again: go on from the journal if the cursor fell behind."""
@@ -238,43 +182,42 @@ class Cursor:
         self._started = False
         self.live = False
         self._set_lagging(lagging=False)
+        self._arrived()
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
-    async def catch_up(self, slots: asyncio.Semaphore) -> None:
+    async def catch_up(self) -> None:
         """Read and write pages until the cursor is live or its reader is congested."""
+        try:
+            await self._catch_up()
+        finally:
+            self._arrived()  # a reader that is slow on its way in keeps nobody else out
+
+    async def _catch_up(self) -> None:
         retry_s = _RETRY_FIRST_S
         while self._started and not self._outbound.congested:
             known_head = self._known_head
             try:
-                async with slots:
-                    at_head = await self._page()
+                page = await self._catch_ups.read(
+                    self.context, self.position, thread_id=self._thread_id, first=self._lagging
+                )
             except ThreadcastError as error:
                 log.warning("catch-up waits for the store: %s", error.code)
                 await asyncio.sleep(retry_s)
                 retry_s = min(_RETRY_MAX_S, retry_s * 2)
                 continue
-            if at_head and (self.position >= self._known_head or self._known_head == known_head):
-                self._become_live()  # what was announced before the read is in it, or was not true
+            self.position = page.upto
+            if page.events:
+                written = self._deliver(page.events, merged=True)
+                self._catch_ups.metrics.deliveries.inc(written)
+            if page.at_head and self._started and self._has_all(known_head):
+                self._become_live()
                 return
 
-    async def _page(self) -> bool:
-        page_bytes = self._catch_ups.page_bytes
-        async with self._catch_ups.sessions.open(self._context) as session:
-            events = await session.journal.events(
-                self.position,
-                limit=_PAGE_MAX_EVENTS,
-                max_bytes=page_bytes,
-                thread_id=self._thread_id,
-            )
-            head = None if events else await session.journal.head()
-        if head is not None:
-            self.position = max(self.position, head.head)
-            return True
-        self.position = highest_seq(events)
-        self._catch_ups.metrics.deliveries.inc(self._deliver(events, merged=True))
-        return False
+    def _has_all(self, known_head: int) -> bool:
+        """Whether what was announced before a read is in it, or was not true."""
+        return self.position >= self._known_head or self._known_head == known_head
 
     def _push(self, events: Sequence[JournalEvent]) -> int:
         """Write what the reader keeps up with; what one commit brought may be more than that."""
@@ -297,7 +240,7 @@ class Cursor:
 
         What is another user's ends everything: nothing of `events` is written, and nothing after.
         """
-        if not self._catch_ups.guard.passes(self._context, events):
+        if not self._catch_ups.guard.passes(self.context, events):
             self.stop()
             self._on_foreign()
             return 0
@@ -308,6 +251,7 @@ class Cursor:
         return len(events)
 
     def _become_live(self) -> None:
+        self._arrived()
         self._known_head = self.position
         self.live = True
         self._set_lagging(lagging=False)
@@ -320,7 +264,12 @@ class Cursor:
 
     def _begin(self) -> None:
         if self._started and (self._task is None or self._task.done()):
-            self._task = self._catch_ups.start(self)
+            self._task = self._catch_ups.start(self.catch_up())
+
+    def _arrived(self) -> None:
+        if self._arrival is not None:
+            self._arrival.over()
+            self._arrival = None
 
     def _set_lagging(self, *, lagging: bool) -> None:
         if lagging is not self._lagging:
@@ -337,28 +286,3 @@ def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence
             yield events[first:index]
             first, size_bytes = index, len(event.data)
     yield events[first:]
-
-
-def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Placement:
-    """Decide where a reader's events start. Pure.
-
-    Args:
-        wanted: where the reader says that it is.
-        head: the journal now.
-        stamp: the timestamp text of the event at `wanted.after`; None when it is not there.
-    """
-    reason: ResetReason | None = None
-    after = wanted.after
-    if wanted.feed is not None and wanted.feed != head.feed:
-        reason = "new_feed"
-    elif after is None:
-        return Placement(head.head, head.head, head.feed, None)
-    elif after > head.head:
-        reason = "cursor_ahead"
-    elif after < head.trimmed:
-        return Placement(head.trimmed, head.head, head.feed, "trimmed")
-    elif wanted.at is not None and stamp is not None and stamp != wanted.at:
-        reason = "diverged"
-    if reason is not None or after is None:
-        return Placement(head.head, head.head, head.feed, reason)
-    return Placement(after, head.head, head.feed, None)

@@ -155,6 +155,11 @@ class ThreadcastError(Exception):
         """The stable code."""
         return self.kind.code
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the server could not do what it is there for; see `ErrorKind.is_failure`."""
+        return self.kind.is_failure
+
 
 class ConfigurationError(Exception):
     """A setting is unusable; the message is the one line that an operator needs (exit 78).

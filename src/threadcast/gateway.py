@@ -76,7 +76,7 @@ class Gateway:
             handshake = self._judge(scope, request_id, refusal)
         except ThreadcastError as error:
             self._services.metrics.refusals.labels(error.code).inc()
-            self._services.metrics.count_connect_refused(failed=error.kind.is_failure)
+            self._services.metrics.count_connect_refused(failed=error.is_failure)
             await _refuse(send, error, request_id)
             return
         await Visit(self._services, self._manager, self.sign_in, handshake).serve(
@@ -102,6 +102,10 @@ class Gateway:
             raise ThreadcastError("shutting_down")
         if self._manager.full:
             raise ThreadcastError("overloaded", retry_after_ms=_spread_ms())
+        if self._services.arrivals.full and refusal is None:
+            refusal = self._services.arrivals.postponed()
+            if single_header(headers, b"origin") is None:
+                raise refusal
         client = scope.get("client")
         address = client[0] if client else ""
         if token is None:

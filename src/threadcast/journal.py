@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from .bus import Bus, JournalGrew
@@ -25,6 +26,7 @@ from .units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
 
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
+_SEQ = attrgetter("seq")
 
 
 class Journal:
@@ -174,6 +176,7 @@ class Journal:
                 count += len(outcome.events)
                 _gather(outcome.events, grown)
         for user_id, events in grown.items():
+            events.sort(key=_SEQ)  # a store may apply units in another order than they came
             self._bus.publish(JournalGrew(user_id, events))
         for outcome in outcomes:
             if isinstance(outcome, Committed):

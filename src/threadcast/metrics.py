@@ -18,6 +18,7 @@ _LATENCY_BUCKETS_S = (
 CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "connects": ("accepted", "refused", "failed"),
     "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
+    "holes": ("hint", "read"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
     "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
     "take_overs": ("requeued", "ended"),
@@ -87,6 +88,23 @@ class Metrics:
         )  # fmt: skip
         self.refusals = Counter(
             "threadcast_refusals", "Refused requests and commands by code.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.arrivals = Gauge(
+            "threadcast_arrivals", "Connections on their way in: let in, or caught up, just now.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.arrivals_postponed = Counter(
+            "threadcast_arrivals_postponed",
+            "Connections and attaches that were told to come again later.", registry=self.registry,
+        )  # fmt: skip
+        self.catch_ups_waiting = Gauge(
+            "threadcast_catch_ups_waiting", "Readers that wait for their turn to read a journal.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.holes = Counter(
+            "threadcast_holes",
+            "Holes in what hints said, by what filled them: a late hint, or a read.", ["filled_by"],
             registry=self.registry,
         )  # fmt: skip
         self.lagging = Gauge(
@@ -164,6 +182,10 @@ class Metrics:
         self.ingested = Counter(
             "threadcast_ingested", "Events of other services, by outcome.", ["outcome"],
             registry=self.registry,
+        )  # fmt: skip
+        self.head_poll_seconds = Histogram(
+            "threadcast_head_poll_seconds", "Time of a look at the heads of attached users.",
+            buckets=_LATENCY_BUCKETS_S, registry=self.registry,
         )  # fmt: skip
         self.queued_units = Gauge(
             "threadcast_append_queue_units", "Appends that wait for a commit.",

@@ -17,18 +17,20 @@ from .agent import Agent
 from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
+from .arrivals import Arrivals
 from .auth.authenticator import Authenticator
 from .bus import Bus
 from .buses import bus_of
+from .catch_ups import CatchUps
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
-from .cursor import CatchUps
 from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .gateway import Gateway
+from .head_poll import HeadPoll
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
@@ -132,16 +134,18 @@ class Node:
             on_alias_used=self.alias_uses.used,
         )
         self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
+        self.arrivals = Arrivals(self.clock, self.metrics, at_once=settings.arrivals_max)
         self.catch_ups = CatchUps(
             self.sessions,
             self.metrics,
             self.guard,
+            self.arrivals,
             self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
+            hole_grace_s=settings.hint_grace_s,
         )
         self.manager = WebSocketManager(
-            self.store,
             self.metrics,
             self.guard,
             policy=settings.connection_limit_policy,
@@ -151,7 +155,8 @@ class Node:
             refuse=self.checks.connections.refuse,
             bus=self.bus,
         )
-        self.missed_hints = MissedHints(self.manager.poll_once)
+        self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
+        self.missed_hints = MissedHints(self.head_poll.look)
 
     def _join_work(self) -> None:
         self.runner = Runner.from_settings(
@@ -212,6 +217,7 @@ class Node:
             sessions=self.sessions,
             journal=self.journal,
             intake=self.intake,
+            arrivals=self.arrivals,
             catch_ups=self.catch_ups,
             tasks=self.tasks,
             server=Server("threadcast", version("threadcast"), self.node_id),
@@ -249,7 +255,7 @@ class Node:
         yield "runner", self.runner.run()
         yield "sweeper", self.sweeper.run()
         if self.settings.role != "worker":
-            yield "head poll", self.manager.poll_heads(self.settings.head_poll_s)
+            yield "head poll", self.head_poll.run(self.settings.head_poll_s)
             yield "look after missed hints", self.missed_hints.run()
 
     def take_settings(self, wanted: Settings) -> LiveChange:

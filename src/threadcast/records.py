@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .agent import Message
+from .events import JournalEvent
 from .runs import RunStatus
 
 
@@ -24,6 +26,20 @@ class JournalHead:
     head: int = 0
     trimmed: int = 0
     revoked_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """A part of a journal: everything that can be seen of it after `after`, up to `upto`.
+
+    Attributes:
+        at_head: whether `upto` was the journal's head when it was read.
+    """
+
+    after: int
+    upto: int
+    events: Sequence[JournalEvent]
+    at_head: bool
 
 
 @dataclass(frozen=True, slots=True)

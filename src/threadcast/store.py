@@ -35,10 +35,10 @@ class StoreSession(Protocol):
     async def events(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
     ) -> list[JournalEvent]:
-        """Events with seq > `after` in order, at most `limit` (>= 1) and about `max_bytes` of data.
+        """Events with seq > `after` in order: `limit` (>= 1), or until they reach `max_bytes`.
 
-        At least one is returned when there is any. Events of deleted threads are left out, but for
-        `thread_deleted`.
+        When there are fewer, there are no more at this snapshot. Events of deleted threads are left
+        out, but for `thread_deleted`.
         """
         ...
 

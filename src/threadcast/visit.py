@@ -161,17 +161,19 @@ class Visit:
             request_id=self._handshake.request_id,
         )
         limit = self._services.intake.connection_limit(identity)
-        self._manager.add(connection, limit=limit)
-        handler = CommandHandler(connection)
-        try:
-            await connection.open()
-            self._counted = True
-            self._services.metrics.connects.labels("accepted").inc()
-            await _listen(handler, receive)
-        finally:
-            self._manager.remove(connection)
-            connection.release()
-            handler.release()
+        with self._services.arrivals.begin() as arrival:
+            self._manager.add(connection, limit=limit)
+            handler = CommandHandler(connection)
+            try:
+                await connection.open()
+                arrival.over()
+                self._counted = True
+                self._services.metrics.connects.labels("accepted").inc()
+                await _listen(handler, receive)
+            finally:
+                self._manager.remove(connection)
+                connection.release()
+                handler.release()
 
     async def _authenticated(self, receive: Receive, outbound: Outbound) -> Identity:
         if self._handshake.refusal is not None:
@@ -216,7 +218,7 @@ class Visit:
         """An attempt is counted once: what ends a connection later was no failed connect."""
         if not self._counted:
             self._counted = True
-            self._services.metrics.count_connect_refused(failed=error.kind.is_failure)
+            self._services.metrics.count_connect_refused(failed=error.is_failure)
 
     def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()

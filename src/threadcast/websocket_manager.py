@@ -1,15 +1,15 @@
 """The one connection manager: which connections are live, by user, and who hears what.
 
 Adding, removing and looking up are by identity, so nothing can be "not found" at cleanup. It hands
-what the bus says to the connections that it concerns, and asks the store once in a while whether a
-hint was lost. It knows nothing of sockets: a connection is whatever keeps `LiveConnection`.
+what the bus says to the connections that it concerns. It knows nothing of sockets: a connection is
+whatever keeps `LiveConnection`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from .bus import Bus, Hint, JournalGrew, JournalReached, LocalBus, SessionsRevoked
@@ -21,12 +21,8 @@ from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
-from .store import Store
 
 log = logging.getLogger(__name__)
-
-_HINT_GRACE_S = 0.1  # a hint that is under way arrives within this; what is missing then was lost
-_HEADS_PER_QUERY = 500
 
 
 class LiveConnection(Protocol):
@@ -73,7 +69,6 @@ class WebSocketManager:
     """Knows every live connection of this node.
 
     Args:
-        store: for the head poll.
         metrics: is told of connections and deliveries.
         guard: is told of hints that name one user and carry another's events.
         policy: what happens to a connection beyond its user's limit.
@@ -86,7 +81,6 @@ class WebSocketManager:
 
     def __init__(
         self,
-        store: Store,
         metrics: Metrics,
         guard: DeliveryGuard,
         *,
@@ -97,7 +91,6 @@ class WebSocketManager:
         refuse: Refuse = always,
         bus: Bus | None = None,
     ) -> None:
-        self._store = store
         self._metrics = metrics
         self._guard = guard
         self._policy = policy
@@ -222,7 +215,7 @@ class WebSocketManager:
             if connections is not None:
                 self._deliver(tuple(connections), hint)
         elif isinstance(hint, JournalReached):
-            self._notice({hint.user_id: hint.head})
+            self.notice(hint.user_id, hint.head)
         elif isinstance(hint, SessionsRevoked):
             for connection in tuple(self._by_user.get(hint.user_id, ())):
                 connection.recheck()
@@ -236,35 +229,14 @@ class WebSocketManager:
         written = sum([connection.offer(hint.events) for connection in connections])
         self._metrics.deliveries.inc(written)
 
-    async def poll_heads(self, poll_s: float) -> None:
-        """Ask for the heads of all attached users every `poll_s` seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(poll_s)
-            try:
-                await self.poll_once()
-            except ThreadcastError as error:
-                log.warning("the head poll waits for the store: %s", error.code)
+    def attached_users(self) -> Sequence[str]:
+        """The ids of users who have a connection here."""
+        return tuple(self._by_user)
 
-    async def poll_once(self, user_ids: Sequence[str] | None = None) -> None:
-        """Ask once, give hints that are under way time to arrive, and tell who missed one.
-
-        Args:
-            user_ids: whom to ask about; None for all who are attached.
-
-        Raises:
-            ThreadcastError: the store cannot be read now.
-        """
-        heads: dict[str, int] = {}
-        users = tuple(self._by_user) if user_ids is None else user_ids
-        for start in range(0, len(users), _HEADS_PER_QUERY):
-            heads |= await self._store.heads(users[start : start + _HEADS_PER_QUERY])
-        await asyncio.sleep(_HINT_GRACE_S)
-        self._notice(heads)
-
-    def _notice(self, heads: Mapping[str, int]) -> None:
-        for user_id, head in heads.items():
-            for connection in tuple(self._by_user.get(user_id, ())):
-                connection.notice(head)
+    def notice(self, user_id: str, head: int) -> None:
+        """Tell this user's connections their journal's head, as it was a moment ago."""
+        for connection in tuple(self._by_user.get(user_id, ())):
+            connection.notice(head)
 
     def _tell_user_left(self, user_id: str) -> None:
         del self._leaving[user_id]

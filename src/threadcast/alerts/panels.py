@@ -155,6 +155,22 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "catch_up_lag",
         ),
         Panel(
+            "On their way in", "short",
+            (
+                (_sum("threadcast_arrivals"), "let in or caught up"),
+                (_sum("threadcast_catch_ups_waiting"), "waiting for a read"),
+            ),
+        ),
+        Panel(
+            "Told to come again later", "ops",
+            ((_rate("threadcast_arrivals_postponed_total"), "clients"),),
+        ),
+        Panel(
+            "Holes in hints by what filled them", "ops",
+            ((_rate("threadcast_holes_total", "filled_by"), "{{filled_by}}"),),
+        ),
+        Panel("Time of a head poll", "s", _quantiles("threadcast_head_poll_seconds")),
+        Panel(
             "Refusals by code", "ops", ((_rate("threadcast_refusals_total", "code"), "{{code}}"),)
         ),
         Panel(
@@ -203,7 +219,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     "Bus": (
         Panel(
             "Servers whose bus is away", "short",
-            ((f"count({_of('threadcast_bus_connected')} == 0) or vector(0)", "servers"),),
+            ((f"sum(1 - {_of('threadcast_bus_connected')})", "servers"),),
         ),
         Panel(
             "Hints between servers", "ops",

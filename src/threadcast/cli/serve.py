@@ -64,7 +64,7 @@ def command(overrides: dict[str, object], config_path: Path | None, *, strict: b
         def read_again() -> Settings:
             return with_credential(load_settings(overrides, environ, found or config_path).settings)
 
-        run_to_the_end(_serve(threadcast, settings, listener, read_again), _loop_factory())
+        run_to_the_end(serve_on(threadcast, settings, listener, read_again), _loop_factory())
 
 
 def _warn(settings: Settings, *, strict: bool) -> None:
@@ -120,12 +120,24 @@ def edge_limits(settings: Settings, *, drain_max_s: float) -> EdgeLimits:
     )
 
 
-async def _serve(
+async def serve_on(
     threadcast: Threadcast,
     settings: Settings,
     listener: socket.socket,
     read_again: Callable[[], Settings],
 ) -> None:
+    """Serve an application on a listening socket until it is asked to end.
+
+    Args:
+        threadcast: not running yet.
+        settings: the application's.
+        listener: bound, and open until this returns.
+        read_again: gives the settings anew, after SIGHUP.
+
+    Raises:
+        ConfigurationError: the store cannot be used as configured.
+        CommandFailed: a part of the server has ended.
+    """
     node = threadcast.node
     limits = edge_limits(settings, drain_max_s=node.drain_max_s)
     server = build_server(

@@ -12,6 +12,7 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
+from .doors import Doors
 from .limits import EdgeLimits
 
 
@@ -36,6 +37,7 @@ class EdgeConfig(uvicorn.Config):
     Attributes:
         limits: the bounds that the protocols keep.
         websocket_paths: raw paths that only speak WebSocket.
+        doors: where new connections wait to be heard.
         draining: set when shutdown begins; upgrades are refused from then on.
         checking: set while the server tries its own limits; closes are logged at debug then.
     """
@@ -53,6 +55,7 @@ class EdgeConfig(uvicorn.Config):
     ) -> None:
         self.limits = limits
         self.websocket_paths = frozenset(path.encode("ascii") for path in options.websocket_paths)
+        self.doors = Doors()
         self.draining = False
         self.checking = False
         super().__init__(

@@ -81,7 +81,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the transport."""
         super().connection_made(transport)
-        self._start_head_timer()
+        self._edge.doors.come(transport, self._start_head_timer, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the transport."""

@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..connection import Connection, position_of
 from ..connection_state import AsyncConnectionStateManager, ConnectionState
-from ..cursor import Position
 from ..errors import ThreadcastError
 from ..events import ConnectionEventType, JournalEvent
 from ..outbound import QueuedOutbound
+from ..placement import Position
 from ..wire.json_problems import check_id
 from .calls import UserCall
 from .paging import read_cursor
@@ -139,7 +139,7 @@ class EventStream:
             if await self._live(connection, outbound, receive):
                 await self._finish(outbound, send)
         except ThreadcastError as error:
-            services.metrics.count_connect_refused(failed=error.kind.is_failure)
+            services.metrics.count_connect_refused(failed=error.is_failure)
             raise
         finally:
             await outbound.close()
@@ -150,15 +150,18 @@ class EventStream:
     ) -> bool:
         """Be a live connection to its end; whether the reader is still there."""
         node = self._call.node
-        node.manager.add(connection, limit=node.intake.connection_limit(self._call.identity))
-        try:
-            await connection.open()
-            node.metrics.connects.labels("accepted").inc()
-            await self._attach(connection)
-            return await self._until_over(outbound, receive)
-        finally:
-            node.manager.remove(connection)
-            connection.release()
+        limit = node.intake.connection_limit(self._call.identity)
+        with node.arrivals.begin() as arrival:
+            node.manager.add(connection, limit=limit)
+            try:
+                await connection.open()
+                arrival.over()
+                node.metrics.connects.labels("accepted").inc()
+                await self._attach(connection)
+                return await self._until_over(outbound, receive)
+            finally:
+                node.manager.remove(connection)
+                connection.release()
 
     async def _attach(self, connection: StreamConnection) -> None:
         try:

@@ -274,6 +274,15 @@ class SettingsFields:
     stall_max_s: float = field(
         default=600.0, metadata=about("How long a client may not read.", 0.05, 86_400)
     )
+    arrivals_max: int = field(
+        default=1_000,
+        metadata=about(
+            "Connections on their way in at once, until they have caught up; others are told when "
+            "to come again.",
+            1,
+            100_000,
+        ),
+    )
     catch_up_concurrency: int = field(
         default=4, metadata=about("Connections that catch up at once.", 1, 64)
     )
@@ -307,6 +316,12 @@ class SettingsFields:
     )
     head_poll_s: float = field(
         default=1.0, metadata=about("Time between looks for events of other nodes.", 0.005, 60)
+    )
+    hint_grace_s: float = field(
+        default=0.01,
+        metadata=about(
+            "How long what another node says too early waits for what comes before it.", 0, 1
+        ),
     )
 
     # runs

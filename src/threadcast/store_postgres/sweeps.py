@@ -1,10 +1,14 @@
 """Bounded steps of maintenance. Every step works on at most `limit` rows and can be repeated.
 
 A step finds its work across users, locks it without waiting, and then works on one user at a time.
-Several nodes may sweep at once: what one has locked the others leave alone.
+Several nodes may sweep at once: what one has locked the others leave alone. A node whose clock is
+ahead of the database's sweeps by the database's: else it would forget revocations while other nodes
+still take those tokens.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from ..events import EVENT_CODE, EventType
 from ..units import Committed, Outcome, Sweep
@@ -71,8 +75,15 @@ UPDATE threads SET state = $3, title = NULL, metadata = '{}' WHERE user_key = $1
 """
 
 
+_AHEAD = "SELECT greatest(0, $1 - extract(epoch FROM clock_timestamp())::float8)"
+
+
 async def sweep(batch: Batch, unit: Sweep) -> Outcome:
     """Apply one `Sweep`."""
+    row = await batch.one(_AHEAD, batch.now)
+    if row is None:
+        raise AssertionError("a value without a row")
+    unit = replace(unit, before=unit.before - row[0])
     step = {"compact": _compact, "trim": _trim, "purge": _purge, "forget": _forget}[unit.what]
     return Committed(await step(batch, unit))
 

@@ -1,13 +1,14 @@
 """What happened, as a file of JSON lines: what was asked, what was answered, what was received.
 
-A history is written by whoever drives clients and read by `checker`. It may not know how the
-clients talk to a server, nor which server it is.
+A history is written by whoever drives clients and agents, and read by `checker`. It may not know
+how the clients talk to a server, nor which of many servers it is. Its order is that in which things
+were seen; what agents wrote down of themselves may stand anywhere before `Stored`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -45,6 +46,35 @@ class Unknown(_Line, frozen=True):
     key: str
 
 
+class Cancelled(_Line, frozen=True):
+    """A cancel was accepted; `status` is the run's, as the answer says."""
+
+    run_id: str
+    status: str
+
+
+class Responded(_Line, frozen=True):
+    """A question was answered with a `value` that was never used before.
+
+    Attributes:
+        run_id: whose question.
+        value: the answer.
+        outcome: what the server said of it: `ok`, `rejected` or `unknown`.
+        seq: of its `input_received`, where it was accepted.
+    """
+
+    run_id: str
+    value: str
+    outcome: Literal["ok", "rejected", "unknown"]
+    seq: int = 0
+
+
+class Asked(_Line, frozen=True):
+    """A reader is about to ask to be attached; the answer knows all that anybody had by now."""
+
+    reader: str
+
+
 class Attach(_Line, frozen=True):
     """A reader was attached.
 
@@ -53,12 +83,14 @@ class Attach(_Line, frozen=True):
         wanted: the seq after which it asked to go on; None for the head.
         after: the seq after which the server said that events start.
         reset: whether the server said that the cursor cannot be continued.
+        head: the journal's last seq, as the server said; None where that is not known.
     """
 
     reader: str
     wanted: int | None
     after: int
     reset: bool = False
+    head: int | None = None
 
 
 class Receive(_Line, frozen=True):
@@ -79,6 +111,28 @@ class Left(_Line, frozen=True):
     reader: str
 
 
+class Begun(_Line, frozen=True):
+    """An agent began to execute a run; `writer` names this execution and no other."""
+
+    run_id: str
+    attempt: int
+    writer: str
+
+
+class Emitted(_Line, frozen=True):
+    """An execution is about to stream a piece of its answer; no two pieces are the same."""
+
+    run_id: str
+    writer: str
+    text: str
+
+
+class TailLost(_Line, frozen=True):
+    """The database was replaced by a copy that lacks what was stored behind seq `after`."""
+
+    after: int
+
+
 class Stored(_Line, frozen=True):
     """One event as the journal has it in the end; all of a user's, in the journal's order."""
 
@@ -88,7 +142,22 @@ class Stored(_Line, frozen=True):
     run_id: str | None = None
 
 
-Record: TypeAlias = Invoke | Ok | Rejected | Unknown | Attach | Receive | Left | Stored
+Record: TypeAlias = (
+    Invoke
+    | Ok
+    | Rejected
+    | Unknown
+    | Cancelled
+    | Responded
+    | Asked
+    | Attach
+    | Receive
+    | Left
+    | Begun
+    | Emitted
+    | TailLost
+    | Stored
+)
 
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _encoder = msgspec.json.Encoder()

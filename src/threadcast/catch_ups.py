@@ -1,0 +1,137 @@
+"""Reads of journals for cursors that miss something: so many at once, each at most a page.
+
+It owns the tasks of cursors that are behind, and gives holes and cursors the same way to read. Each
+page is a short step, so that what is pushed to others goes in between. It knows no sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .arrivals import Arrivals
+from .clock import Clock
+from .context import UserExecutionContext
+from .delivery_guard import DeliveryGuard
+from .events import JournalEvent, highest_seq
+from .holes import Holes
+from .metrics import Metrics
+from .records import JournalPage
+from .session import RequestScopedSession, RequestScopedSessionFactory
+from .tasks import OwnedTasks
+from .turns import Turns
+
+_PAGE_MAX_EVENTS = 500
+
+
+class CatchUps:
+    """Reads pages, and owns the tasks that do so for cursors that are behind.
+
+    Args:
+        sessions: opens sessions for the cursors' contexts.
+        metrics: counts lagging readers.
+        guard: judges every event before it is written.
+        arrivals: bounds how many catch up for the first time.
+        clock: only its monotonic time is used.
+        concurrency: so many read at the same time, at most.
+        page_bytes: a page holds about so many bytes of event data.
+        hole_grace_s: how long a hint that came too early waits for those before it, in seconds.
+    """
+
+    def __init__(
+        self,
+        sessions: RequestScopedSessionFactory,
+        metrics: Metrics,
+        guard: DeliveryGuard,
+        arrivals: Arrivals,
+        clock: Clock,
+        *,
+        concurrency: int,
+        page_bytes: int,
+        hole_grace_s: float,
+    ) -> None:
+        self._sessions = sessions
+        self.metrics = metrics
+        self.guard = guard
+        self.arrivals = arrivals
+        self.page_bytes = page_bytes
+        self._clock = clock
+        self._turns = Turns(concurrency)
+        self._tasks = OwnedTasks("catch-up")
+        self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
+        self.holes = Holes(self.read, self._tasks, metrics, grace_s=hole_grace_s)
+        metrics.oldest_catch_up_seconds.set_function(self.oldest_s)
+        metrics.catch_ups_waiting.set_function(lambda: self._turns.waiting)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin to bring a cursor to the head; its task ends when it is live or congested."""
+        task = self._tasks.start(work)
+        self._begun_at[task] = self._clock.monotonic()
+        task.add_done_callback(self._ended)
+        return task
+
+    @asynccontextmanager
+    async def session(
+        self, context: UserExecutionContext, *, first: bool = False
+    ) -> AsyncIterator[RequestScopedSession]:
+        """A session for somebody on the way in or behind, when it is their turn to read.
+
+        Args:
+            context: whose rows are read.
+            first: whether it is for readers who were live, who go before those who come.
+        """
+        async with (
+            self._turns.turn(context.user_id, first=first),
+            self._sessions.open(context) as session,
+        ):
+            yield session
+
+    async def read(
+        self,
+        context: UserExecutionContext,
+        after: int,
+        *,
+        thread_id: str | None = None,
+        first: bool,
+    ) -> JournalPage:
+        """Wait for a turn and read a page of the context's user's journal.
+
+        Args:
+            context: whose journal.
+            after: the last seq that is not wanted.
+            thread_id: only this thread's events; None means all.
+            first: whether it is for readers who were live, who go before those who come.
+
+        Raises:
+            ThreadcastError: the store cannot be read now.
+        """
+        async with self.session(context, first=first) as session:
+            events = await session.journal.events(
+                after, limit=_PAGE_MAX_EVENTS, max_bytes=self.page_bytes, thread_id=thread_id
+            )
+            if self._is_full(events):
+                return JournalPage(after, highest_seq(events), events, at_head=False)
+            head = await session.journal.head()
+            return JournalPage(after, max(after, head.head), events, at_head=True)
+
+    def _is_full(self, events: Sequence[JournalEvent]) -> bool:
+        """Whether there may be more: a page ends at its bounds, or at the journal's head."""
+        size_bytes = sum([len(event.data) for event in events])
+        return len(events) >= _PAGE_MAX_EVENTS or size_bytes >= self.page_bytes
+
+    def oldest_s(self) -> float:
+        """For how long the longest catch-up under way has been, in seconds; 0 without any.
+
+        Its reader takes what it is given: one that does not is congested, and its catch-up ends.
+        """
+        began_at = next(iter(self._begun_at.values()), None)
+        return 0.0 if began_at is None else self._clock.monotonic() - began_at
+
+    async def close(self) -> None:
+        """Cancel what is under way and wait for it."""
+        await self._tasks.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._begun_at[task]

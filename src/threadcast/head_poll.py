@@ -1,0 +1,83 @@
+"""The look for events that no hint told of: once in a while, the heads of all attached users.
+
+It makes the bus a convenience: losing every hint costs at most about one `poll_s`. It asks for many
+users in one query, and not at the same moment as other nodes do. It knows nothing of connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from .clock import Clock
+from .errors import ThreadcastError
+from .metrics import Metrics
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+_HINT_GRACE_S = 0.1  # a hint that is under way arrives within this; what is missing then was lost
+_USERS_PER_QUERY = 2_000  # reading the answer holds the event loop for about 2 ms
+_SPREAD = 0.2  # of `poll_s`, so that the nodes of a cluster do not ask in step
+
+
+class AttachedUsers(Protocol):
+    """Whose journals are read here."""
+
+    def attached_users(self) -> Sequence[str]:
+        """The ids of users who have a connection here."""
+        ...
+
+    def notice(self, user_id: str, head: int) -> None:
+        """Tell this user's connections their journal's head."""
+        ...
+
+
+class HeadPoll:
+    """Asks for heads.
+
+    Args:
+        store: is asked.
+        attached: says whose heads, and is told them.
+        clock: only its monotonic time is used.
+        metrics: is told how long each look takes.
+    """
+
+    def __init__(
+        self, store: Store, attached: AttachedUsers, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._attached = attached
+        self._clock = clock
+        self._metrics = metrics
+
+    async def run(self, poll_s: float) -> None:
+        """Look at least every `poll_s` seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(poll_s * (1 - _SPREAD * random.random()))  # noqa: S311 - no secret
+            try:
+                await self.look()
+            except ThreadcastError as error:
+                log.warning("the head poll waits for the store: %s", error.code)
+
+    async def look(self, user_ids: Sequence[str] | None = None) -> None:
+        """Ask once, give hints that are under way time to arrive, and tell who missed one.
+
+        Args:
+            user_ids: whom to ask about; None for all who are attached.
+
+        Raises:
+            ThreadcastError: the store cannot be read now.
+        """
+        began_at = self._clock.monotonic()
+        users = self._attached.attached_users() if user_ids is None else user_ids
+        heads: dict[str, int] = {}
+        for first in range(0, len(users), _USERS_PER_QUERY):
+            heads |= await self._store.heads(users[first : first + _USERS_PER_QUERY])
+        self._metrics.head_poll_seconds.observe(self._clock.monotonic() - began_at)
+        await asyncio.sleep(_HINT_GRACE_S)
+        for user_id, head in heads.items():
+            self._attached.notice(user_id, head)

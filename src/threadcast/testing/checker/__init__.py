@@ -1,0 +1,35 @@
+"""Judges a recorded history: was anything lost, invented, doubled, skipped, reordered, leaked?
+
+A pure function over the records of `history`. What it takes for granted: the history is complete,
+it ends after the last fault healed, every `Stored` line of a user is there, and retention and
+compaction removed nothing meanwhile. How many servers there were does not matter to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..history import Record, Stored
+from .anomaly import Anomaly, AnomalyKind
+from .journals import judge_journal
+from .readers import judge_readers
+from .sends import judge_commands, judge_sends
+from .writers import judge_writers
+
+__all__ = ["Anomaly", "AnomalyKind", "check"]
+
+
+def check(history: Sequence[Record]) -> list[Anomaly]:
+    """Every anomaly of a history, user by user; empty when all promises held."""
+    of_users: dict[str, list[Record]] = {}
+    for record in history:
+        of_users.setdefault(record.user, []).append(record)
+    anomalies: list[Anomaly] = []
+    for user, records in sorted(of_users.items()):
+        journal = [record for record in records if isinstance(record, Stored)]
+        anomalies += judge_journal(user, journal)
+        anomalies += judge_writers(user, records, journal)
+        anomalies += judge_sends(user, records, journal)
+        anomalies += judge_commands(records, journal)
+        anomalies += judge_readers(user, records, journal)
+    return anomalies

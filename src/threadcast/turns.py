@@ -1,0 +1,105 @@
+"""Who may read a journal next: so many at once, users in turn, and whoever was live goes first.
+
+A user with many devices waits as often as one with a single one. It knows nothing of journals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+_FIRST_IN_A_ROW_MAX = 4  # then one of the others has its turn, so that nobody waits for ever
+
+
+class Turns:
+    """Grants turns. The caller bounds how many wait.
+
+    Args:
+        count: so many turns at the same time, >= 1.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._first = _InTurn()
+        self._others = _InTurn()
+        self._first_in_a_row = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._first) + len(self._others)
+
+    @asynccontextmanager
+    async def turn(self, user_id: str, *, first: bool) -> AsyncIterator[None]:
+        """Wait for a turn, and have it inside the block.
+
+        Args:
+            user_id: for whom; each user has one turn before any has two.
+            first: go before those who did not say so; four in a row at most.
+        """
+        if self._free:
+            self._free -= 1
+        else:
+            await (self._first if first else self._others).wait(user_id, self._pass_on)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """A turn is over, or was granted to somebody who has gone: it is the next one's."""
+        if not self._next().grant():
+            self._free += 1
+
+    def _next(self) -> _InTurn:
+        if not self._others or (self._first and self._first_in_a_row < _FIRST_IN_A_ROW_MAX):
+            self._first_in_a_row += 1
+            return self._first
+        self._first_in_a_row = 0
+        return self._others
+
+
+class _InTurn:
+    """Those who wait: by user, the user who has waited longest for a turn first."""
+
+    def __init__(self) -> None:
+        self._by_user: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    async def wait(self, user_id: str, give_back: Callable[[], None]) -> None:
+        """Wait until `grant` chooses this one; a grant that finds it cancelled is given back."""
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._by_user.setdefault(user_id, deque()).append(granted)
+        self._count += 1
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                give_back()
+            else:
+                self._forget(user_id, granted)
+            raise
+
+    def grant(self) -> bool:
+        """Let the next one go on; whether there was one."""
+        if not self._by_user:
+            return False
+        user_id, waiting = self._by_user.popitem(last=False)
+        granted = waiting.popleft()
+        self._count -= 1
+        if waiting:
+            self._by_user[user_id] = waiting
+        granted.set_result(None)
+        return True
+
+    def _forget(self, user_id: str, granted: asyncio.Future[None]) -> None:
+        waiting = self._by_user[user_id]
+        waiting.remove(granted)
+        self._count -= 1
+        if not waiting:
+            del self._by_user[user_id]

@@ -1,0 +1,76 @@
+"""The scenarios: which faults strike at once, and which one after the other.
+
+A lane is a sequence of faults without end, each drawn from those of the lane; lanes go on side by
+side. So a scenario with two lanes has two faults at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from proving import faults as f
+from proving.faults import Fault
+
+Lane = tuple[Fault, ...]
+
+_NODES: Lane = (f.node_killed, f.node_stopped_and_continued, f.rolling_restart, f.node_joins)
+_DATABASE: Lane = (
+    f.database_restarted,
+    f.database_away,
+    f.connections_exhausted,
+    f.backends_terminated_in_commit,
+)
+_WAYS: Lane = (
+    f.node_cut_from_the_database,
+    f.node_hears_nothing_of_the_database,
+    f.node_cut_from_the_bus,
+    f.node_hears_nothing_of_the_bus,
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of trouble.
+
+    Attributes:
+        about: in words, for the report.
+        lanes: see the module.
+        settings: of the nodes, beside those of every world.
+    """
+
+    about: str
+    lanes: tuple[Lane, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "kills": Scenario("any node is killed under load", ((f.node_killed,),)),
+    "pauses": Scenario(
+        "owners of runs are stopped for half a lease to three leases, and go on",
+        ((f.node_stopped_and_continued,), (f.node_stopped_and_continued,)),
+    ),
+    "restarts": Scenario(
+        "rolling restarts, and nodes that join and leave", ((f.rolling_restart, f.node_joins),)
+    ),
+    "bus": Scenario(
+        "NATS is killed, restarted, and loses, doubles and reorders what it carries",
+        ((f.bus_killed, f.bus_unruly, f.bus_deaf),),
+    ),
+    "database": Scenario(
+        "PostgreSQL is restarted, away, full, or ends connections in their COMMIT", (_DATABASE,)
+    ),
+    "ways": Scenario("nodes are cut from the database or from the bus, not both", (_WAYS,)),
+    "clocks": Scenario(
+        "the clocks of nodes are up to an hour apart, while nodes die",
+        ((f.node_comes_back_at_another_hour,), (f.node_stopped_and_continued,)),
+    ),
+    "everything": Scenario(
+        "all of it at once",
+        (
+            (*_NODES, f.node_comes_back_at_another_hour),
+            _DATABASE,
+            (*_WAYS, f.bus_killed, f.bus_unruly),
+        ),
+    ),
+}

@@ -1,0 +1,225 @@
+"""One cluster with people on it, and what they saw: where faults are injected and judged.
+
+The clusters' parts are real processes. Everything that chance decides comes from one seed: which
+fault, when, for how long, who says what. How the machine schedules the processes is not repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import Cluster
+from history_client import History, at_rest
+from nats_proxy import NatsProxy
+from nats_server import NatsServer
+from postgres_server import PostgresServer
+from proving.devices import Device
+from proving.library_device import LibraryDevice
+from proving.nodes import ProvedNode
+from threadcast.clock import SystemClock
+from threadcast.store_postgres import PostgresStore
+from threadcast.testing.history import decode_history
+
+AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "fragile"))
+LEASE_S = 2.0
+NODES_MAX = 5
+_WORK_MAX_S = 1.0
+
+
+class Bus:
+    """A NATS of a world's own, and the proxy through which all nodes reach it.
+
+    Args:
+        seed: of what the proxy does to which message.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.server = NatsServer()
+        self.proxy = NatsProxy(self.server.port, seed)
+
+    @property
+    def port(self) -> int:
+        """Of the proxy."""
+        return self.proxy.port
+
+    def url(self) -> str:
+        """By way of the proxy."""
+        return self.server.url(port=self.port)
+
+    async def open(self) -> None:
+        """Start both."""
+        await asyncio.to_thread(self.server.start)
+        await self.proxy.open()
+
+    async def close(self) -> None:
+        """End both."""
+        await self.proxy.close()
+        await asyncio.to_thread(self.server.close)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a world is, and how long its faults last.
+
+    Attributes:
+        nodes: how many it has in the beginning.
+        users: how many people.
+        senders: devices of each that send, beside one that only reads and one that is a program.
+        away_max_s: the longest time that a part stays away, seconds.
+        rest_max_s: the longest time until all is quiet after the last fault healed, seconds.
+    """
+
+    nodes: int = 3
+    users: int = 3
+    senders: int = 2
+    away_max_s: float = 30.0
+    rest_max_s: float = 60.0
+
+
+class World:
+    """See the module.
+
+    Args:
+        folder: for the nodes and the history.
+        postgres: runs, and is nobody else's; faults stop it.
+        bus: runs, and is nobody else's; None: nodes have no bus.
+        dice: decide everything.
+        sizes: how large it is.
+        settings: of all nodes.
+
+    Attributes:
+        struck: how often each fault was injected.
+        healed_s: how long it took until all was quiet.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        postgres: PostgresServer,
+        bus: Bus | None,
+        dice: random.Random,
+        sizes: Sizes,
+        **settings: str,
+    ) -> None:
+        self.folder = folder
+        self.postgres = postgres
+        self.bus = bus
+        self.dice = dice
+        self.sizes = sizes
+        self.history = History()
+        self.struck: Counter[str] = Counter()
+        self.healed_s = 0.0
+        self._settings = {
+            "LEASE_S": str(LEASE_S),
+            "HEAD_POLL_S": "0.2",
+            "ATTEMPTS_MAX": "100",
+            "DRAIN_S": "1",
+            "COMPACT_AFTER_S": "86400",  # the checker wants whole journals
+            "LOG_LEVEL": "warning",
+            **settings,
+        }
+        self.users = [f"user-{number}" for number in range(sizes.users)]
+        self.programs = [self._program(user) for user in self.users]
+        self.devices = [device for user in self.users for device in self._devices(user)]
+        self.cluster: Cluster = None  # type: ignore[assignment]  # until `inhabited`
+
+    def _program(self, user: str) -> LibraryDevice:
+        return LibraryDevice(self.history, user, f"{user}-program", self.own_dice())
+
+    def _devices(self, user: str) -> list[Device]:
+        names = [f"{user}-{number}" for number in range(self.sizes.senders)]
+        of_user = [Device(self.history, user, name, self.own_dice(), sends=True) for name in names]
+        of_user.append(Device(self.history, user, f"{user}-reader", self.own_dice(), sends=False))
+        return of_user
+
+    def own_dice(self) -> random.Random:
+        """Dice for one part, so that its throws do not depend on when others throw theirs."""
+        return random.Random(self.dice.randrange(2**32))
+
+    # --- for faults ----------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def troubled_node(self) -> AsyncIterator[ProvedNode]:
+        """One running node that no other fault has, for the time of the block."""
+        free = [node for node in self.nodes if not node.troubled]
+        node = self.dice.choice(free)
+        node.troubled = True
+        try:
+            yield node
+        finally:
+            node.troubled = False
+
+    @property
+    def nodes(self) -> list[ProvedNode]:
+        """Those that run, or will again."""
+        return [node for node in self.cluster.nodes if isinstance(node, ProvedNode) and node.port]
+
+    async def last(self, least_s: float, most_s: float) -> None:
+        """Let a fault last for a time between these, as the dice say."""
+        await asyncio.sleep(self.dice.uniform(least_s, min(most_s, self.sizes.away_max_s)))
+
+    async def some_work(self, dice: random.Random) -> None:
+        """Return when so much more has been done, or when nothing can be done for a second."""
+        enough = len(self.history.records) + dice.randrange(50, 1_500)
+        with suppress(TimeoutError):
+            await self.history.until(lambda: len(self.history.records) >= enough, max_s=_WORK_MAX_S)
+
+    # --- its life ------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def inhabited(self) -> AsyncIterator[None]:
+        """Nodes listen, and people are at work; after the block no process is left."""
+        url = await self.postgres.new_schema()
+        self.cluster = Cluster(
+            *(self.folder, url),
+            bus=self.bus,
+            agents=AGENTS,
+            links=True,
+            settings=self._settings,
+            kind=ProvedNode,
+        )
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self.cluster.start(self.sizes.nodes)
+            up = asyncio.Event()
+            up.set()
+            tasks += [asyncio.create_task(one.run(self._any_port, up)) for one in self.devices]
+            tasks += [asyncio.create_task(one.run(self.cluster.url)) for one in self.programs]
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            await self.cluster.close()
+        faults = [one for one in ended if not isinstance(one, asyncio.CancelledError)]
+        assert not faults, faults
+
+    def _any_port(self) -> int:
+        return self.dice.choice(self.nodes).port
+
+    async def come_to_rest(self) -> None:
+        """Let nobody begin anything new, and wait until all have all; for a bounded time."""
+        people: list[Device | LibraryDevice] = [*self.devices, *self.programs]
+        for one in people:
+            one.eager = False
+        started = asyncio.get_running_loop().time()
+        with suppress(TimeoutError):  # the checker says who did not get there
+            await self.history.until(
+                lambda: at_rest(people) and all(one.settled for one in people),
+                max_s=self.sizes.rest_max_s,
+            )
+        self.healed_s = asyncio.get_running_loop().time() - started
+
+    async def add_what_was_stored(self) -> None:
+        """Add to the history what agents wrote down and what the journals have."""
+        for path in sorted(self.folder.glob("node-*/emissions-*.jsonl")):
+            for record in decode_history(path.read_bytes().splitlines()):
+                self.history.add(record)
+        store = PostgresStore(self.cluster.database_url, clock=SystemClock())
+        await self.history.add_journals_of(store, self.users)

@@ -1,0 +1,76 @@
+"""Reads take turns: users one after the other, and whoever was live first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from threadcast.turns import Turns
+
+
+async def served(turns: Turns, wanted: Sequence[tuple[str, bool]]) -> list[str]:
+    """Who has a turn when, while one turn is taken until all of them wait."""
+    order: list[str] = []
+
+    async def one(user_id: str, *, first: bool) -> None:
+        async with turns.turn(user_id, first=first):
+            order.append(user_id)
+            await asyncio.sleep(0)
+
+    async with turns.turn("somebody", first=False):
+        tasks = [asyncio.create_task(one(user_id, first=first)) for user_id, first in wanted]
+        await asyncio.sleep(0)
+        assert turns.waiting == len(wanted)
+    await asyncio.gather(*tasks)
+    assert turns.waiting == 0
+    return order
+
+
+async def test_one_user_with_many_devices_waits_as_the_others_do() -> None:
+    wanted = [("many", False)] * 4 + [("one", False), ("two", False)]
+    assert await served(Turns(1), wanted) == ["many", "one", "two", "many", "many", "many"]
+
+
+async def test_those_who_were_live_go_first_and_the_others_are_not_forgotten() -> None:
+    wanted = [("new", False)] * 2 + [(f"live-{number}", True) for number in range(6)]
+    order = await served(Turns(1), wanted)
+    assert order[:5] == ["live-0", "live-1", "live-2", "live-3", "new"]
+    assert sorted(order) == sorted(user_id for user_id, _ in wanted)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_so_many_at_once_and_no_more(count: int) -> None:
+    turns, inside, most = Turns(count), 0, 0
+
+    async def one(number: int) -> None:
+        nonlocal inside, most
+        async with turns.turn(f"user-{number % 5}", first=number % 2 == 0):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(one(number) for number in range(30)))
+    assert most == count
+
+
+async def test_who_goes_away_leaves_the_turn_to_the_next() -> None:
+    turns = Turns(1)
+    entered: list[str] = []
+
+    async def one(user_id: str) -> None:
+        async with turns.turn(user_id, first=False):
+            entered.append(user_id)
+
+    async with turns.turn("holder", first=False):
+        tasks = [asyncio.create_task(one(user_id)) for user_id in ("a", "b", "c")]
+        await asyncio.sleep(0)
+        tasks[0].cancel()  # while it waits
+        await asyncio.sleep(0)
+    tasks[1].cancel()  # after its turn was granted, before it knew
+    await asyncio.wait(tasks)
+    assert entered == ["c"]
+    await one("d")
+    assert entered == ["c", "d"]
