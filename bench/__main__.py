@@ -14,6 +14,7 @@ import uvloop
 
 from . import consistency, local, migration, scenarios, validation
 from .audit import audit_times
+from .costs import costs
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
 from .server import running_server
@@ -204,6 +205,10 @@ def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return storms(rounds, _server, _run)
 
 
+def _costs(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return costs(_server, _run)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -219,6 +224,7 @@ _SCENARIOS = {
     "audit": _audit,
     "stores": _stores,
     "storm": _storm,
+    "costs": _costs,
 }
 
 
