@@ -14,6 +14,7 @@ import uvloop
 
 from . import consistency, local, migration, scenarios, validation
 from .audit import audit_times
+from .clusters import clusters
 from .costs import costs
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
@@ -209,6 +210,10 @@ def _costs(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     return costs(_server, _run)
 
 
+def _clusters(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return clusters(rounds, _run)
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -224,6 +229,7 @@ _SCENARIOS = {
     "audit": _audit,
     "stores": _stores,
     "storm": _storm,
+    "cluster": _clusters,
     "costs": _costs,
 }
 

@@ -7,8 +7,7 @@ import asyncio
 from threadcast.agent import Run, agent
 
 
-@agent("stream", on_crash="fail", timeout_s=600.0)
-async def stream(run: Run) -> None:
+async def _stream(run: Run) -> None:
     """Stream deltas at a steady pace; the message is `<deltas per second> <count>`."""
     per_second, count = run.message.split()
     loop = asyncio.get_running_loop()
@@ -18,3 +17,15 @@ async def stream(run: Run) -> None:
         due += step_s
         await asyncio.sleep(max(0.0, due - loop.time()))
         await run.delta(f"token-{number:06d} ")
+
+
+@agent("stream", on_crash="fail", timeout_s=600.0)
+async def stream(run: Run) -> None:
+    """Stream, and never begin again."""
+    await _stream(run)
+
+
+@agent("retried", timeout_s=600.0)
+async def retried(run: Run) -> None:
+    """Stream, and begin again where the node is lost."""
+    await _stream(run)

@@ -26,6 +26,8 @@ class Stream:
 
     def on_event(self, wire: Wire, event: Seen, now: float) -> None:
         """Count one event; keep the latency of deltas."""
+        if event.event_type == "connection_closing":
+            print(f"a connection ended: {bytes(event.data).decode()}")
         if not event.seq:
             return
         last_seq = self.seqs.get(id(wire), event.seq - 1)

@@ -24,8 +24,14 @@ class BusContract:
 
         assert [said(one) for one in here.heard[: len(hints)]] == [said(one) for one in hints]
         assert [said(one) for one in await there.next(len(hints))] == [said(one) for one in hints]
+
+    async def test_that_runs_wait_is_for_the_node_that_stored_them(self, ends: Ends) -> None:
+        here, there = ends
         here.bus.publish(RunsWaiting())
-        assert await there.next() == [RunsWaiting()]
+        here.bus.publish(RunSignal("run", "node_b"))
+        assert here.heard[0] == RunsWaiting()
+        if there is not here:
+            assert await there.next() == [RunSignal("run", "node_b")]
 
     async def test_hints_of_one_node_come_in_order(self, ends: Ends) -> None:
         here, there = ends

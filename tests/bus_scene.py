@@ -15,7 +15,6 @@ from threadcast.bus import (
     JournalGrew,
     JournalReached,
     RunSignal,
-    RunsWaiting,
     SessionsRevoked,
 )
 from threadcast.bus_nats import NatsBus, Place
@@ -54,7 +53,6 @@ def about(user_id: str, node_id: str) -> list[Hint]:
     return [
         grew(user_id, 3),
         JournalReached(user_id, 900),
-        RunsWaiting(),
         RunSignal(RUN_ID, node_id),
         SessionsRevoked(user_id),
         ConnectionUnwanted(user_id, "ws_conn_1763629200001_7_90c65fe4", "forced_close"),
@@ -122,18 +120,23 @@ class Nats:
         self._stack = stack
         self.metrics: dict[str, Metrics] = {}
 
-    async def end(
-        self, url: str, node_id: str = "node_a", *, secret: bytes = SECRET, **settings: Any
-    ) -> End:
+    async def end(self, url: str, node_id: str = "node_a", **settings: Any) -> End:
         """An open bus of a node."""
-        bus = self.bus(url, node_id, secret=secret, **settings)
+        bus = self.bus(url, node_id, **settings)
         end = End(bus, tells=True)
         self._stack.push_async_callback(bus.close)
         await bus.open()
         return end
 
     def bus(
-        self, url: str, node_id: str = "node_a", *, secret: bytes = SECRET, **settings: Any
+        self,
+        url: str,
+        node_id: str = "node_a",
+        *,
+        secret: bytes = SECRET,
+        heartbeat_s: float = 2.0,
+        executes_runs: bool = True,
+        **settings: Any,
     ) -> NatsBus:
         """A bus that is not open."""
 
@@ -149,6 +152,8 @@ class Nats:
             metrics,
             message_max_bytes=chosen.bus_message_max_bytes,
             buffer_max_bytes=chosen.bus_buffer_max_bytes,
+            heartbeat_s=heartbeat_s,
+            executes_runs=executes_runs,
         )
 
     def count(self, node_id: str, name: str, **labels: str) -> float:

@@ -53,14 +53,21 @@ class DatabaseProxy:
     """
 
     def __init__(self, port: int) -> None:
-        self._server_port = port
+        self._named_port = self._server_port = port
+        self._open: set[asyncio.StreamWriter] = set()
         self._holds: list[Held] = []
         self.port = 0
         self.pieces = 0
 
     def through(self, url: str) -> str:
         """The same database, by way of this proxy."""
-        return url.replace(f":{self._server_port}/", f":{self.port}/")
+        return url.replace(f":{self._named_port}/", f":{self.port}/")
+
+    def fail_over(self, port: int) -> None:
+        """Cut every connection; whoever connects from now on gets the server at this port."""
+        self._server_port = port
+        for side in tuple(self._open):
+            side.transport.abort()
 
     def hold(self, text: bytes) -> Held:
         """Hold the next piece that has this in it."""
@@ -78,7 +85,12 @@ class DatabaseProxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its beginning to the end of either side."""
-        down, up = await asyncio.open_connection("127.0.0.1", self._server_port)
+        try:
+            down, up = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        self._open.add(writer)
         deaf = asyncio.Event()
         answered = asyncio.Event()
         tasks = {
@@ -91,6 +103,7 @@ class DatabaseProxy:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._open.discard(writer)
             for side in (writer, up):
                 side.transport.abort()
 

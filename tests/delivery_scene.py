@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
+
+import apsw
 
 from store_scene import NOW, context_of, delta, message
 from threadcast.arrivals import Arrivals
@@ -84,10 +86,12 @@ class GatedStore(SqliteStore):
         read_faults: the same for the next sessions.
         head_reads: before every query for heads.
         head_faults: what the next such queries raise.
+        lost: how often the way to the database was lost.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, clock=ManualClock(NOW))
+        self.path = path
         self.reads = Gate()
         self.commits = Gate()
         self.batches: list[Sequence[Unit[Any]]] = []
@@ -95,6 +99,12 @@ class GatedStore(SqliteStore):
         self.read_faults: list[ThreadcastError] = []
         self.head_reads = Gate()
         self.head_faults: list[ThreadcastError] = []
+        self.lost = 0
+
+    @property
+    def losses(self) -> int:
+        """As a test says."""
+        return self.lost
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
         """Wait, then commit, or fail."""
@@ -181,6 +191,7 @@ class Reader:
         self.sink = Sink()
         self.lived: list[int] = []
         self.fell = 0
+        self.resets: list[Placement] = []
         self.stopped = asyncio.Event()
         self._lived = asyncio.Event()
         self._fell = asyncio.Event()
@@ -191,6 +202,7 @@ class Reader:
             on_live=self._on_live,
             on_behind=self._on_behind,
             on_foreign=self._on_foreign,
+            on_reset=self._on_reset,
         )
         self.user_id = user_id
         self.stop_listening = delivery.bus.listen(self._hear)
@@ -205,6 +217,9 @@ class Reader:
 
     def _on_foreign(self) -> None:
         self.stopped.set()
+
+    def _on_reset(self, placement: Placement) -> None:
+        self.resets.append(placement)
 
     def _on_behind(self) -> None:
         self.fell += 1
@@ -307,6 +322,22 @@ class Delivery:
         """Append to a run; text is a delta. The last seq."""
         made = [delta(draft) if isinstance(draft, str) else draft for draft in drafts]
         return await self.journal.append(AppendToRun(claimed.lease, made))
+
+    def lose_tail(self, *, after: int, user_id: str = "ann") -> None:
+        """Let the journal be as it was when it had only so many events."""
+        with closing(apsw.Connection(str(self.store.path))) as file, file:
+            of_user = "user = (SELECT user FROM users WHERE user_id = ?2)"
+            for sql in (
+                f"DELETE FROM events WHERE seq > ?1 AND {of_user}",
+                f"DELETE FROM threads WHERE first_seq > ?1 AND {of_user}",
+                f"UPDATE users SET head = ?1 WHERE {of_user}",
+            ):
+                file.execute(sql, (after, user_id))
+
+    async def feed(self, user_id: str = "ann") -> str | None:
+        """The feed of a journal."""
+        async with self.sessions.open(context_of(user_id)) as session:
+            return (await session.journal.head()).feed
 
     async def stored(self, user_id: str = "ann") -> list[JournalEvent]:
         """The whole journal."""

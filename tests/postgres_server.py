@@ -111,9 +111,20 @@ class PostgresServer:
             )
         self._wait_until_ready(self._process)
 
-    def _make(self) -> None:
+    def copy(self) -> PostgresServer:
+        """Another server, not yet started, with what this one has now; this one must be stopped."""
+        assert self._process is None
+        other = PostgresServer(self.major)
+        other._give_folder()
+        subprocess.run(["cp", "-a", self.data, other.data], check=True)
+        return other
+
+    def _give_folder(self) -> None:
         if self._user is not None:
             os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
+
+    def _make(self) -> None:
+        self._give_folder()
         secret = self.folder / "secret"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)

@@ -13,7 +13,7 @@ from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
 from threadcast.records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from threadcast.store import Store, StoreSession
-from threadcast.units import AppendToRun, Outcome, Unit
+from threadcast.units import AppendToRun, Lease, Outcome, Unit
 
 
 class Statement(NamedTuple):
@@ -59,6 +59,9 @@ class RecordingStore:
     async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
         return await self._store.heads(user_ids)
 
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        return await self._store.run_notices(owner, waiting)
+
     async def facts(self) -> dict[str, str]:
         return await self._store.facts()
 
@@ -68,6 +71,10 @@ class RecordingStore:
     @property
     def has_plain_aliases(self) -> bool:
         return self._store.has_plain_aliases
+
+    @property
+    def losses(self) -> int:
+        return self._store.losses
 
     @property
     def healthy(self) -> bool:

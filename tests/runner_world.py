@@ -163,6 +163,8 @@ class World:
             clock=self.clock,
             metrics=self.metrics,
             consistency=self.consistency,
+            notices=self.store.run_notices,
+            publish=self.bus.publish,
             is_present=self.present.__contains__,
             max_runs=max_runs,
             lease_s=lease_s,

@@ -26,6 +26,7 @@ LIMITLESS = {
     "RUN_STARTS_PER_S": "100000",
     "RUN_STARTS_BURST": "1000000",
     "MAX_RUNS_PER_USER": "100000",
+    "MAX_EXECUTING_RUNS_PER_USER": "100000",
     "UNAUTHENTICATED_PER_ADDRESS": "100000",
 }
 _PUBLIC_KEYS = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
@@ -151,13 +152,14 @@ class ServerProcess:
         return ["serve", "--port", str(self.port), "--database", self._database_url]
 
     async def _execute(self, *arguments: str) -> asyncio.subprocess.Process:
+        group: dict[str, Any] = {"process_group": 0} if self.own_group else {}  # not for uvloop
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 *arguments,
                 env=self._environment,
                 cwd=self.stands_in,
-                process_group=0 if self.own_group else None,
+                **group,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -7,9 +7,14 @@ which the store's own clock moves on by so many seconds) and a subclass of `Stor
 from __future__ import annotations
 
 from store_contract_ingest import IngestContract
-from store_contract_migration import AliasUseContract, ImportContract, UndoContract
+from store_contract_migration import (
+    AliasUseContract,
+    FeedRenewalContract,
+    ImportContract,
+    UndoContract,
+)
 from store_contract_reads import ReadContract
-from store_contract_runs import LeaseContract, RunContract
+from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
 from store_contract_sweeps import SweepContract
 from store_contract_writes import BatchContract, SendContract, ThreadContract, UserContract
 
@@ -19,6 +24,8 @@ class StoreContract(
     SendContract,
     RunContract,
     LeaseContract,
+    HandOverContract,
+    TurnContract,
     UserContract,
     BatchContract,
     ReadContract,
@@ -27,5 +34,6 @@ class StoreContract(
     ImportContract,
     UndoContract,
     AliasUseContract,
+    FeedRenewalContract,
 ):
     """All of it."""

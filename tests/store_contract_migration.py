@@ -18,8 +18,10 @@ from threadcast.migration_units import (
     MigratedThread,
     MigrationStep,
     RenameThreads,
+    RenewFeeds,
     UndoMigration,
 )
+from threadcast.records import JournalHead
 from threadcast.store import Store
 from threadcast.units import (
     AliasThread,
@@ -310,3 +312,43 @@ class AliasUseContract:
         await imported(scene, dumped())
         step = await scene.result(RenameThreads(0, 100))
         assert (step.threads, step.unchanged, step.next) == ([], 2, None)
+
+
+class FeedRenewalContract:
+    """Another feed id for journals, in bounded steps."""
+
+    async def test_every_journal_gets_another_feed_and_keeps_all_else(self, store: Store) -> None:
+        scene = Scene(store)
+        users = [f"user-{number}" for number in range(5)]
+        for user in users:
+            await scene.thread(user)
+        before = [await _journal_of(scene, user) for user in users]
+        after, steps = "", []
+        while True:
+            step = await scene.result(RenewFeeds(after, 2))
+            steps.append(step.renewed)
+            if step.next is None:
+                break
+            after = step.next
+        now = [await _journal_of(scene, user) for user in users]
+        assert steps == [2, 2, 1]
+        assert len({one.feed for one in [*before, *now]}) == 10
+        assert [one.head for one in now] == [one.head for one in before]
+
+    async def test_one_journal_gets_another_feed_and_no_other(self, store: Store) -> None:
+        scene = Scene(store)
+        for user in ("ann", "bob"):
+            await scene.thread(user)
+        ann, bob = await _journal_of(scene, "ann"), await _journal_of(scene, "bob")
+        assert (await scene.result(RenewFeeds("", 1, "ann"))).renewed == 1
+        assert (await scene.result(RenewFeeds("", 1, "nobody"))).renewed == 0
+        assert (await _journal_of(scene, "ann")).feed != ann.feed
+        assert await _journal_of(scene, "bob") == bob
+
+    async def test_a_place_that_is_none_is_refused(self, store: Store) -> None:
+        assert await Scene(store).refused(RenewFeeds("nowhere", 1)) == "bad_request"
+
+
+async def _journal_of(scene: Scene, user_id: str) -> JournalHead:
+    async with scene.session(user_id) as session:
+        return await session.journal()

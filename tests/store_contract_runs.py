@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 
+from external_scene import Service
 from store_scene import (
     LEASE_S,
     NOW,
@@ -23,12 +25,15 @@ from store_scene import (
 from threadcast.bus import RunSignal, RunsWaiting
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, AgentThinking, EventDraft, EventType
+from threadcast.runs import CLAIM_USERS_MAX
 from threadcast.store import Store
 from threadcast.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
     ClaimRuns,
+    HandOverRun,
+    Ingested,
     Lease,
     RenewLeases,
     RunState,
@@ -344,3 +349,164 @@ class LeaseContract:
         report = await scene.result(RenewLeases(LEASE_S, [one, two, stale, unknown]))
         assert report.lost == {two.run_id, three.run_id, unknown.run_id}
         assert msgspec.to_builtins(dict(report.cancelled)) == {}
+
+
+class HandOverContract:
+    """Owners that let go in order, and what owners find out without hints."""
+
+    async def test_a_hand_over_is_no_crash(self, store: Store, pass_time: PassTime) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        for _ in range(3):
+            outcome = await scene.committed(HandOverRun(claimed.lease, begun=True))
+            assert RunsWaiting() in outcome.hints
+            assert await scene.refused(AppendToRun(claimed.lease, [delta("x")])) == "fenced"
+            assert await scene.refused(HandOverRun(claimed.lease, begun=True)) == "fenced"
+            (claimed,) = await scene.claim(owner="node-2")
+        assert claimed.attempt == 4
+        await pass_time(LEASE_S + 1)
+        assert list((await scene.take_over(attempts_max=2)).requeued) == [claimed.lease.run_id]
+        await scene.claim()
+        await pass_time(LEASE_S + 1)
+        assert list((await scene.take_over(attempts_max=2)).ended) == [claimed.lease.run_id]
+
+    async def test_a_run_that_may_not_begin_twice_is_handed_over_unbegun(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann", on_crash="fail")
+        await scene.committed(HandOverRun(claimed.lease, begun=False))
+        (again,) = await scene.claim()
+        await scene.committed(HandOverRun(again.lease, begun=True))
+        last = (await scene.journal("ann"))[-1]
+        assert (last.event_type.value, data_of(last)["code"]) == ("agent_failed", "node_lost")
+        assert await scene.refused(HandOverRun(again.lease, begun=True)) == "fenced"
+
+    async def test_a_run_that_is_to_end_ends_when_it_is_handed_over(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(CancelRun(run_context(claimed), "user"))
+        await scene.committed(HandOverRun(claimed.lease, begun=True))
+        last = (await scene.journal("ann"))[-1]
+        assert (last.event_type.value, data_of(last)) == ("agent_cancelled", {"reason": "user"})
+
+    async def test_an_ended_run_cannot_be_handed_over(self, store: Store) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        assert await scene.refused(HandOverRun(claimed.lease, begun=True)) == "run_finished"
+        address = claimed.lease.address
+        foreign = Lease(Address("bob", address.thread_id, address.run_id), claimed.lease.fence)
+        assert await scene.refused(HandOverRun(foreign, begun=True)) == "not_found"
+
+    async def test_an_owner_can_ask_which_of_its_runs_are_to_end(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = [await scene.running(user) for user in ("ann", "bob")]
+        assert await store.run_notices("node-1", []) == []
+        await scene.committed(CancelRun(run_context(runs[0]), "user"))
+        assert await store.run_notices("node-1", []) == [runs[0].lease.run_id]
+        assert await store.run_notices("node-2", []) == []
+        await scene.committed(AppendToRun(runs[0].lease, [completed()]))
+        assert await store.run_notices("node-1", []) == []
+
+    async def test_an_owner_can_ask_which_questions_were_answered(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = [await scene.running(user) for user in ("ann", "bob")]
+        leases = [run.lease for run in runs]
+        for lease in leases:
+            await scene.committed(question(lease))
+        assert await store.run_notices("node-1", leases) == []
+        await scene.committed(AnswerInput(run_context(runs[1]), "input-1", "yes"))
+        assert await store.run_notices("node-1", leases) == [leases[1].run_id]
+
+    async def test_an_end_tells_that_more_of_the_user_waits(self, store: Store) -> None:
+        scene = Scene(store)
+        first = await scene.running("ann", user_executing_max=1)
+        await scene.send(context_of("ann"), key="k2", user_executing_max=1)
+        outcome = await scene.committed(AppendToRun(first.lease, [completed()]))
+        assert RunsWaiting() in outcome.hints
+        (second,) = await scene.claim()
+        outcome = await scene.committed(AppendToRun(second.lease, [started(), completed()]))
+        assert RunsWaiting() not in outcome.hints
+
+
+class TurnContract:
+    """Whose run is next: users take turns."""
+
+    async def _queue(self, scene: Scene, user: str, count: int, **settings: Any) -> list[str]:
+        """Messages in threads of their own; their runs."""
+        contexts = [context_of(user) for _ in range(count)]
+        for number, context in enumerate(contexts):
+            await scene.send(context, key=f"k{number}", user_runs_max=10_000, **settings)
+        return [context.run_id for context in contexts]
+
+    async def _claim_ids(
+        self, scene: Scene, limit: int = 10, after: str | None = None
+    ) -> list[str]:
+        unit = ClaimRuns("node-1", LEASE_S, ["demo"], limit, after)
+        return [run.lease.run_id for run in await scene.result(unit)]
+
+    async def test_a_light_user_is_next_whatever_another_has_queued(self, store: Store) -> None:
+        scene = Scene(store)
+        heavy = await self._queue(scene, "ann", 40)
+        assert await self._claim_ids(scene, 5) == heavy[:5]
+        (light,) = await self._queue(scene, "bob", 1)
+        assert await self._claim_ids(scene, 1) == [light]
+        assert await self._claim_ids(scene, 1) == heavy[5:6]
+
+    async def test_users_with_much_to_do_take_turns(self, store: Store) -> None:
+        scene = Scene(store)
+        queued = {user: await self._queue(scene, user, 6) for user in ("ann", "bob", "cid")}
+        for turn in range(3):
+            claimed = [(await self._claim_ids(scene, 1))[0] for _ in queued]
+            assert sorted(claimed) == sorted(runs[turn] for runs in queued.values())
+        both = await self._claim_ids(scene, 6)
+        assert [len({*both} & {*runs[3:5]}) for runs in queued.values()] == [2, 2, 2]
+
+    async def test_a_user_executes_no_more_than_was_allowed(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = await self._queue(scene, "ann", 5, user_executing_max=2)
+        first = await scene.claim(10)
+        assert [run.lease.run_id for run in first] == runs[:2]
+        assert await self._claim_ids(scene) == []
+        await scene.committed(AppendToRun(first[0].lease, [started(), completed()]))
+        assert await self._claim_ids(scene) == [runs[2]]
+        await scene.committed(question(first[1].lease))  # who waits for a person is executed
+        assert await self._claim_ids(scene) == []
+
+    async def test_a_run_keeps_the_bound_it_was_sent_with(self, store: Store) -> None:
+        scene = Scene(store)
+        (first,) = await self._queue(scene, "ann", 1, user_executing_max=1)
+        await scene.claim()
+        context = context_of("ann")
+        await scene.send(context, key="more", user_executing_max=2)
+        assert await self._claim_ids(scene) == [context.run_id] != [first]
+
+    async def test_a_full_thread_holds_up_no_other(self, store: Store) -> None:
+        scene = Scene(store)
+        full = context_of("ann")
+        await scene.send(full, user_runs_max=10_000)
+        for number in range(20):
+            context = context_of("ann", full.thread_id)
+            await scene.send(context, key=f"f{number}", new_thread=False, user_runs_max=10_000)
+        (other,) = await self._queue(scene, "ann", 1)
+        assert await self._claim_ids(scene) == [full.run_id, other]
+
+    async def test_what_another_service_executes_takes_no_turn(self, store: Store) -> None:
+        scene = Scene(store)
+        begun = Service("ann").unit("thread_created", "agent_started")
+        assert [type(one) for one in await scene.result(begun)] == [Ingested] * 2
+        runs = await self._queue(scene, "ann", 2, user_executing_max=1)
+        assert await self._claim_ids(scene) == runs[:1]
+
+    async def test_more_users_than_a_claim_looks_at_all_get_their_turn(self, store: Store) -> None:
+        scene = Scene(store)
+        users = [f"user-{number}" for number in range(CLAIM_USERS_MAX + 10)]
+        turns = range(4)
+        await scene.outcomes(*(message(context_of(u), key=f"k{t}") for u in users for t in turns))
+        served: list[str] = []
+        for _ in range(2 * len(users)):
+            after = served[-1] if served else None
+            unit = ClaimRuns("node-1", LEASE_S, ["demo"], 1, after)
+            served += [run.lease.address.user_id for run in await scene.result(unit)]
+        assert set(served) == set(users)

@@ -58,6 +58,7 @@ def message(
     on_crash: Any = "retry",
     agent: str = "demo",
     user_runs_max: int = 20,
+    user_executing_max: int | None = None,
 ) -> SendMessage:
     """A `SendMessage` with what most tests do not care about."""
     return SendMessage(
@@ -71,6 +72,7 @@ def message(
         on_busy=on_busy,
         on_disconnect="continue",
         user_runs_max=user_runs_max,
+        user_executing_max=user_executing_max,
     )
 
 

@@ -385,7 +385,10 @@ ABLATIONS = {
                 "store_postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
             ),
         ),
-        ("test_postgres_nodes.py::test_what_was_checked_is_stored_before_its_run_can_be_taken",),
+        (
+            "test_postgres_nodes.py::"
+            "test_what_was_checked_is_stored_before_its_run_can_be_taken[long]",
+        ),
     ),
     "postgres-a-seq-is-given-under-the-lock-of-its-journal": Ablation(
         (
@@ -394,6 +397,39 @@ ABLATIONS = {
             ),
         ),
         ("test_postgres_nodes.py::test_journals_that_two_nodes_write_have_one_order",),
+    ),
+    "postgres-a-plain-append-needs-the-fence": Ablation(
+        (
+            Patch(
+                "migrations/postgres/0003_append_to_running.sql",
+                "WHERE r.fence::bigint * 8 + r.status = n.word",
+                "WHERE r.fence::bigint * 8 + r.status >= n.word",
+            ),
+        ),
+        ("test_postgres_nodes.py::test_appends_under_an_old_fence_never_follow_the_new_owners",),
+    ),
+    "postgres-a-plain-append-holds-its-journal": Ablation(
+        (
+            Patch(
+                "migrations/postgres/0003_append_to_running.sql",
+                "        ORDER BY u.user_key FOR UPDATE\n",
+                "        ORDER BY u.user_key\n",
+            ),
+        ),
+        ("test_postgres_plain_appends.py::test_two_nodes_stream_into_one_journal",),
+    ),
+    "postgres-the-units-of-a-user-keep-their-order": Ablation(
+        (
+            Patch(
+                "store_postgres/units.py",
+                "            met |= _named((unit,)).users\n",
+                "            pass\n",
+            ),
+        ),
+        (
+            "test_postgres_plain_appends.py::"
+            "test_the_units_of_a_user_keep_their_order_in_a_mixed_batch",
+        ),
     ),
     "postgres-leases-are-by-the-clock-of-the-database": Ablation(
         (

@@ -11,7 +11,9 @@ import pytest
 
 from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers
 from threadcast.cli import main
+from threadcast.schema_steps import load_steps
 
+NEWEST_SCHEMA = load_steps("postgres")[-1].version
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -39,10 +41,10 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
 def test_an_empty_database_is_set_up_once(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = said(capsys, "migrate", "--database", url)
     assert status == 0
-    assert text.endswith("version none before, 1 now\n")
+    assert text.endswith(f"version none before, {NEWEST_SCHEMA} now\n")
     status, text = said(capsys, "migrate", "--database", url)
     assert status == 0
-    assert text.endswith("version 1 already, nothing to do\n")
+    assert text.endswith(f"version {NEWEST_SCHEMA} already, nothing to do\n")
 
 
 def test_a_file_is_migrated_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +59,7 @@ def test_doctor_speaks_postgresql(url: str, capsys: pytest.CaptureFixture[str]) 
     assert said(capsys, "migrate", "--database", url)[0] == 0
     status, text = said(capsys, "doctor", "--database", url)
     assert status == 0
-    for fact in ("PostgreSQL", "version 1", "round trip", "clock of the database"):
+    for fact in ("PostgreSQL", f"version {NEWEST_SCHEMA}", "round trip", "clock of the database"):
         assert fact in text
     assert text.endswith("No problem found.\n")
 
@@ -92,10 +94,12 @@ def test_config_show_masks_the_password(
     assert "postgresql://***@127.0.0.1:" in text
 
 
-def test_a_command_for_files_only_says_so(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, text = said(capsys, "migrate-ids", "--database", url, "--dry-run")
+def test_a_command_for_files_only_says_so(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, text = said(capsys, "backup", str(tmp_path / "copy"), "--database", url)
     assert status == 78
-    assert "got a PostgreSQL URL, expected a SQLite file for this" in text
+    assert "expected a SQLite file: back it up with pg_dump" in text
 
 
 def test_without_the_package_it_says_how_to_install_it() -> None:

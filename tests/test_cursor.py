@@ -172,8 +172,9 @@ async def test_an_old_head_changes_nothing(tmp_path: Path) -> None:
         await delivery.grow(2)
         reader = delivery.reader()
         await reader.attach()
-        reader.cursor.notice(1)
+        await delivery.grow(1)
         reader.cursor.notice(2)
+        reader.cursor.notice(3)
         assert (reader.fell, reader.cursor.live) == (0, True)
 
 
@@ -355,3 +356,116 @@ async def test_how_long_the_server_lets_a_reader_wait_is_known(tmp_path: Path) -
         await asyncio.gather(first.live(), second.live())
         await asyncio.sleep(0)  # a task is over a moment after its last step
         assert read(name) == 0.0
+
+
+# --- a database that went back in time ------------------------------------------------------------
+
+
+async def test_a_head_that_fell_below_the_cursor_resets_it(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(5)
+        delivery.lose_tail(after=3)
+        reader.cursor.notice(3)  # may have been read before the last event was delivered
+        assert reader.cursor.live
+        reader.cursor.notice(3)
+        await reader.live()
+        assert reader.resets == [Placement(3, 3, await delivery.feed(), "diverged")]
+        await delivery.grow(2)
+        assert reader.sink.seqs == [1, 2, 3, 4, 5, 4, 5]
+
+
+async def test_an_append_at_a_seq_that_the_cursor_has_resets_it(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(5)
+        delivery.lose_tail(after=3)
+        delivery.clock.advance(1.0)
+        await delivery.grow(1)
+        await reader.live()
+        assert [reset.reason for reset in reader.resets] == ["diverged"]
+        await delivery.grow(1)
+        assert reader.sink.seqs == [1, 2, 3, 4, 5, 5]
+
+
+async def test_a_head_that_has_caught_up_in_another_past_resets_it(tmp_path: Path) -> None:
+    """No hint was heard of what was appended instead, and it is more than was lost."""
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(5)
+        reader.stop_listening()
+        delivery.lose_tail(after=3)
+        delivery.clock.advance(1.0)
+        await delivery.grow(4)
+        reader.cursor.notice(7)
+        await reader.behind()
+        await reader.live()
+        assert [(reset.after, reset.reason) for reset in reader.resets] == [(7, "diverged")]
+        assert reader.sink.seqs == [1, 2, 3, 4, 5]
+
+
+async def test_a_loss_that_was_made_good_to_the_very_seq_is_found_by_a_doubt(
+    tmp_path: Path,
+) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(5)
+        reader.stop_listening()
+        delivery.lose_tail(after=3)
+        delivery.clock.advance(1.0)
+        await delivery.grow(2)
+        reader.cursor.notice(5)
+        assert reader.cursor.live
+        reader.cursor.doubt()
+        await reader.live()
+        assert [(reset.after, reset.reason) for reset in reader.resets] == [(5, "diverged")]
+        reader.cursor.doubt()
+        await reader.live()
+        assert len(reader.resets) == 1
+
+
+async def test_a_reader_that_lagged_meanwhile_is_reset(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(3)
+        reader.sink.room_events = 0
+        await delivery.grow(1)
+        assert not reader.cursor.live
+        delivery.lose_tail(after=2)
+        reader.drain()
+        await reader.live()
+        assert [(reset.after, reset.reason) for reset in reader.resets] == [(2, "diverged")]
+
+
+async def test_what_is_not_touched_by_the_loss_goes_on(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader, other = delivery.reader(), delivery.reader("bob")
+        await reader.attach()
+        await other.attach()
+        await delivery.grow(3)
+        await delivery.grow(3, "bob")
+        delivery.lose_tail(after=2, user_id="bob")
+        for _ in range(2):
+            reader.cursor.notice(3)
+            other.cursor.notice(2)
+        await other.live()
+        await delivery.grow(1)
+        assert (reader.resets, len(other.resets)) == ([], 1)
+        assert (reader.fell, reader.sink.seqs) == (0, [1, 2, 3, 4])
+
+
+async def test_a_late_hint_costs_no_read(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await reader.attach()
+        await delivery.grow(5)
+        reads = delivery.store.reads.arrived
+        stored = await delivery.stored()
+        for late in (stored[:2], stored[3:], stored):
+            assert reader.cursor.offer(late) == 0
+        assert (reader.fell, delivery.store.reads.arrived) == (0, reads)

@@ -29,8 +29,8 @@ from threadcast.cli.migrate_output import Progress
 from threadcast.migration.dump import Refused
 from threadcast.migration.report import Report
 from threadcast.migration.steps import Migration
+from threadcast.schema_steps import load_steps
 from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.schema import load_migrations
 from threadcast.store_sqlite.schema import migrate as bring_to
 from threadcast.testing.clock import ManualClock
 from threadcast.units import CreateThread
@@ -315,14 +315,14 @@ def test_a_dry_run_leaves_an_older_schema_as_it_is(tmp_path: Path) -> None:
     assert database.read_bytes() == before
     assert migrate(database) == 0
     with closing(apsw.Connection(str(database))) as connection:
-        assert connection.pragma("user_version") == load_migrations()[-1].version
+        assert connection.pragma("user_version") == load_steps("sqlite")[-1].version
 
 
 def _older_database(path: Path) -> None:
     """A database of the first schema."""
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("journal_mode", "wal")
-        bring_to(connection, load_migrations()[:1])
+        bring_to(connection, load_steps("sqlite")[:1])
         connection.execute("INSERT INTO users (user_id, feed) VALUES ('ann', 'feed_x')")
 
 

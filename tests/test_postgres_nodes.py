@@ -31,6 +31,7 @@ from threadcast.units import (
     CancelRun,
     Committed,
     CreateThread,
+    OpenJournal,
     RenewLeases,
     RevokeSessions,
     Sweep,
@@ -125,19 +126,22 @@ async def test_opening_a_store_ends_no_lease(database: PostgresScene) -> None:
     await other.committed(AppendToRun(claimed.lease, [delta("still its own")]))
 
 
+@pytest.mark.parametrize("way", ["plain", "long"])
 async def test_what_was_checked_is_stored_before_its_run_can_be_taken(
-    database: PostgresScene,
+    database: PostgresScene, way: str
 ) -> None:
     """A node stops between its look at the fence and its commit: nobody takes over meanwhile."""
     slow, other = await database.node(lossy=True, timeout_s=30.0), await database.node()
     claimed = await slow.running("ann")
     await database.pass_time(LEASE_S + 1)
-    held = database.proxy.hold(b"INSERT INTO events")
-    append = asyncio.create_task(slow.outcomes(AppendToRun(claimed.lease, [delta("x")])))
+    held = database.proxy.hold(b"COMMIT" if way == "plain" else b"INSERT INTO events")
+    first = [OpenJournal(context_of("ann"))] if way == "long" else []
+    unit = AppendToRun(claimed.lease, [delta("x")])
+    append = asyncio.create_task(slow.outcomes(*first, unit))
     await held.reached.wait()
     assert not (await other.take_over()).requeued
     held.decide(Verdict.PASS)
-    assert isinstance((await append)[0], Committed)
+    assert isinstance((await append)[-1], Committed)
     assert list((await other.take_over()).requeued) == [claimed.lease.run_id]
     assert await slow.refused(AppendToRun(claimed.lease, [delta("y")])) == "fenced"
 

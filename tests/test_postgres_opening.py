@@ -14,6 +14,7 @@ from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers, f
 from store_scene import NOW, Scene, context_of
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError, ThreadcastError
+from threadcast.schema_steps import SchemaStep, load_steps
 from threadcast.store_postgres import PostgresStore, condition, schema
 from threadcast.store_postgres.connecting import Target, connect, reason
 from threadcast.testing.clock import ManualClock
@@ -181,13 +182,13 @@ async def test_d12_nothing_is_kept_in_a_session_of_the_database(database: Postgr
 async def test_d5_a_newer_schema_is_refused(database: PostgresScene) -> None:
     await database.node()
     await database.run("UPDATE threadcast_schema SET version = 99")
-    newest = schema.load_migrations()[-1].version
+    newest = load_steps("postgres")[-1].version
     line = await refusal(database.url)
     assert f"database is version 99, this program knows {newest}" in line
 
 
 async def test_d6_an_older_schema_names_the_command_that_migrates_it(
-    database: PostgresScene, migrations: tuple[schema.Migration, ...]
+    database: PostgresScene, migrations: tuple[SchemaStep, ...]
 ) -> None:
     target = Target.of(database.url)
     connection = await connect(target, timeout_s=5.0)
@@ -203,14 +204,14 @@ async def test_d6_an_older_schema_names_the_command_that_migrates_it(
 
 
 async def test_d6_a_step_that_fails_leaves_the_version_before_it(
-    database: PostgresScene, migrations: tuple[schema.Migration, ...]
+    database: PostgresScene, migrations: tuple[SchemaStep, ...]
 ) -> None:
     target = Target.of(database.url)
-    broken = schema.Migration(2, "0002_broken.sql", migrations[1].sql + "; SELECT 1 / 0")
+    broken = SchemaStep(2, "0002_broken.sql", migrations[1].sql + "; SELECT 1 / 0")
     connection = await connect(target, timeout_s=5.0)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await schema.migrate(connection, target, (migrations[0], broken))
-    await database.store()
+    await database.store(migrate_older=True)
     columns = await database.run(
         "SELECT count(*) FROM information_schema.columns WHERE column_name = 'note'"
         " AND table_schema = $1",
@@ -231,10 +232,10 @@ async def test_many_nodes_set_up_one_empty_database(database: PostgresScene) -> 
 
 
 @pytest.fixture
-def migrations() -> tuple[schema.Migration, ...]:
+def migrations() -> tuple[SchemaStep, ...]:
     """The first step, and one that a later version may bring."""
     step = "ALTER TABLE threadcast_schema ADD COLUMN note text NOT NULL DEFAULT 'kept'"
-    return (schema.load_migrations()[0], schema.Migration(2, "0002_note.sql", step))
+    return (load_steps("postgres")[0], SchemaStep(2, "0002_note.sql", step))
 
 
 async def test_passwords_are_not_logged(

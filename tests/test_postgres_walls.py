@@ -14,6 +14,7 @@ import threadcast.store_postgres
 from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
 from store_scene import completed, context_of
+from threadcast.schema_steps import load_steps
 from threadcast.store_postgres import across_users
 from threadcast.store_postgres import statements as statements_of_sessions
 from threadcast.store_postgres.keys import user_key
@@ -33,7 +34,11 @@ _OF_NO_USER = frozenset(
         "schema._PLACE",
         "schema._VERSION",
         "schema._MAKE_ROW",
+        "schema._HAS_STEPS",
+        "schema._OLDEST",
+        "schema._NOTE_STEP",
         "condition._CONDITION",
+        "sweeps._AHEAD",
     }
 )
 
@@ -65,7 +70,7 @@ def test_every_statement_names_its_user_or_says_why_not() -> None:
 
 
 def test_every_key_of_every_table_begins_with_the_user() -> None:
-    sql = threadcast.store_postgres.schema.load_migrations()[0].sql
+    sql = load_steps("postgres")[0].sql
     keys = re.findall(r"(?:PRIMARY KEY|UNIQUE) \((\w+)", sql)
     assert len(keys) > 12
     assert set(keys) == {"user_key"}
@@ -114,7 +119,7 @@ async def test_every_table_has_both_walls(database: PostgresScene) -> None:
         database.schema,
     )
     open_ones = {row[0] for row in rows if not (row[1] and row[2])}
-    assert open_ones == {"threadcast_schema"}
+    assert open_ones == {"threadcast_schema", "threadcast_schema_steps", "cluster"}
     assert len(rows) > 12
 
 

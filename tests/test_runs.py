@@ -79,9 +79,9 @@ def test_r1_refusals(live: list[RunStatus], on_busy: OnBusy, user_live: int, cod
 
 
 def test_only_a_retryable_run_with_attempts_left_is_retried() -> None:
-    assert may_retry(on_crash="retry", attempt=1, attempts_max=3)
-    assert not may_retry(on_crash="retry", attempt=3, attempts_max=3)
-    assert not may_retry(on_crash="fail", attempt=1, attempts_max=3)
+    assert may_retry(on_crash="retry", crashes=1, attempts_max=3)
+    assert not may_retry(on_crash="retry", crashes=3, attempts_max=3)
+    assert not may_retry(on_crash="fail", crashes=1, attempts_max=3)
 
 
 _OF_RUNS = [kind for kind in EventType if not kind.startswith("thread_")]

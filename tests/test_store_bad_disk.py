@@ -17,10 +17,11 @@ import pytest
 from faulty_vfs import FaultyVfs
 from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
+from threadcast.schema_steps import SchemaStep, load_steps
 from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.backup import back_up
-from threadcast.store_sqlite.schema import Migration, load_migrations, migrate
+from threadcast.store_sqlite.schema import migrate
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun
 
@@ -173,7 +174,7 @@ class TestOpening:
     async def test_d5_a_newer_schema(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"
         await filled(path)
-        known = load_migrations()[-1].version
+        known = load_steps("sqlite")[-1].version
         connection = apsw.Connection(str(path))
         connection.pragma("user_version", known + 1)
         connection.close()
@@ -182,9 +183,9 @@ class TestOpening:
 
 
 class TestMigrations:
-    FIRST = Migration(1, "0001_a.sql", "CREATE TABLE a (x); CREATE TABLE b (y);")
-    SECOND = Migration(2, "0002_b.sql", "ALTER TABLE a ADD COLUMN z; INSERT INTO a VALUES (1, 2);")
-    BROKEN = Migration(3, "0003_c.sql", "DROP TABLE b; CREATE TABLE a (x);")
+    FIRST = SchemaStep(1, "0001_a.sql", "CREATE TABLE a (x); CREATE TABLE b (y);")
+    SECOND = SchemaStep(2, "0002_b.sql", "ALTER TABLE a ADD COLUMN z; INSERT INTO a VALUES (1, 2);")
+    BROKEN = SchemaStep(3, "0003_c.sql", "DROP TABLE b; CREATE TABLE a (x);")
 
     @pytest.fixture
     def connection(self) -> Iterator[apsw.Connection]:
@@ -212,7 +213,7 @@ class TestMigrations:
         assert migrate(connection, [self.FIRST, self.SECOND]) == 1
 
     def test_versions_are_without_holes(self) -> None:
-        migrations = load_migrations()
+        migrations = load_steps("sqlite")
         assert [step.version for step in migrations] == list(range(1, len(migrations) + 1))
 
 

@@ -14,10 +14,10 @@ from store_contract import StoreContract
 from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ThreadcastError
 from threadcast.runs import RunStatus
+from threadcast.schema_steps import load_steps
 from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore, examine
 from threadcast.store_sqlite.keys import STATUS_CODE, RecentKeys
-from threadcast.store_sqlite.schema import load_migrations
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun, Committed
 
@@ -72,7 +72,7 @@ async def test_facts(store: SqliteStore) -> None:
     assert (facts["store"], facts["journal_mode"], facts["synchronous"]) == (
         "sqlite", "wal", "full",
     )  # fmt: skip
-    assert facts["schema"] == str(load_migrations()[-1].version)
+    assert facts["schema"] == str(load_steps("sqlite")[-1].version)
 
 
 async def test_readers_are_bounded_and_waiting_ends(tmp_path: Path, clock: ManualClock) -> None:
@@ -192,6 +192,6 @@ async def test_a_look_at_a_database_changes_nothing(tmp_path: Path, clock: Manua
 
     facts = examine(path, clock=clock)
 
-    newest = load_migrations()[-1].version
+    newest = load_steps("sqlite")[-1].version
     assert (facts["structure"], facts["schema"]) == ("ok", f"version {newest}")
     assert path.read_bytes() == before

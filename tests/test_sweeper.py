@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,23 @@ async def _never_called(run: Run) -> None:
     raise AssertionError("no runner executes here")
 
 
-def _sweeper(here: World, clock: ManualClock, *, retention_s: float | None = None) -> Sweeper:
+async def _nobody() -> None:
+    """A node that executes nothing."""
+
+
+def _sweeper(
+    here: World,
+    clock: ManualClock,
+    *,
+    retention_s: float | None = None,
+    owners_first: Callable[[], Awaitable[None]] = _nobody,
+) -> Sweeper:
     return Sweeper(
         here.journal,
         clock,
         here.metrics,
         AliasUses(here.journal, clock, here.metrics),
+        owners_first=owners_first,
         attempts_max=2,
         compact_after_s=900.0,
         retention_s=retention_s,

@@ -38,6 +38,7 @@ class Plain:
         self.offered: list[int] = []
         self.noticed: list[int] = []
         self.rechecks = 0
+        self.doubts = 0
         self.ends: list[tuple[str, int | None]] = []
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
@@ -48,6 +49,10 @@ class Plain:
     def notice(self, head: int) -> None:
         """Remember the head."""
         self.noticed.append(head)
+
+    def doubt(self) -> None:
+        """Count."""
+        self.doubts += 1
 
     def recheck(self) -> None:
         """Count."""
@@ -75,6 +80,7 @@ class World:
             delivery.metrics,
             delivery.guard,
             on_user_left=self._user_left,
+            losses=lambda: delivery.store.losses,
             **chosen,
         )
         delivery.bus.listen(self.manager.receive)
@@ -247,6 +253,19 @@ async def test_a_head_is_told_to_its_users_connections(tmp_path: Path) -> None:
         world.manager.notice("nobody", 5)
         assert (ann.noticed, other.noticed, bob.noticed) == ([3], [3], [])
         assert world.manager.attached_users() == ("ann", "bob")
+
+
+async def test_after_a_loss_of_the_database_everybody_looks_once(tmp_path: Path) -> None:
+    async with managing(tmp_path) as world:
+        ann, bob = world.add("ann"), world.add("bob")
+        world.delivery.store.lost = 1
+        assert (ann.doubts, bob.doubts) == (0, 0), "it is not there again yet"
+        await world.delivery.grow(1, "ann")
+        world.manager.notice("bob", 0)
+        assert (ann.doubts, bob.doubts) == (1, 1)
+        world.delivery.store.lost = 2
+        world.manager.notice("bob", 0)
+        assert (ann.doubts, bob.doubts) == (2, 2)
 
 
 async def test_a_revocation_makes_only_its_users_connections_look(tmp_path: Path) -> None:

@@ -46,7 +46,14 @@ class HintsMissed:
 
 @dataclass(frozen=True, slots=True)
 class RunsWaiting:
-    """At least one run waits to be claimed."""
+    """At least one run waits to be claimed.
+
+    Attributes:
+        passed_on: 0 for the node that stored this, which alone is told; more for one other node
+            that executes runs, because so many had no room for it.
+    """
+
+    passed_on: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class Bus(Protocol):
     """
 
     def publish(self, hint: Hint) -> None:
-        """Tell every node, this one included."""
+        """Tell every node that the hint concerns, this one included; see the hints."""
         ...
 
     def listen(self, receiver: Receiver) -> Callable[[], None]:
@@ -145,6 +152,11 @@ class LocalBus:
 
     def publish(self, hint: Hint) -> None:
         """Call every receiver now, in the order in which they began to listen."""
+        if not (isinstance(hint, RunsWaiting) and hint.passed_on):  # that is for another node
+            self.tell(hint)
+
+    def tell(self, hint: Hint) -> None:
+        """Call every receiver, whoever the hint was for."""
         for receiver in tuple(self._receivers):
             receiver(hint)
 

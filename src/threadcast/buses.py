@@ -52,6 +52,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
         metrics,
         message_max_bytes=settings.bus_message_max_bytes,
         buffer_max_bytes=settings.bus_buffer_max_bytes,
+        executes_runs=settings.role != "gateway",
     )
 
 
@@ -64,7 +65,7 @@ def bus_place(settings: Settings) -> Place:
     try:
         from .bus_nats import Place
     except ModuleNotFoundError as error:
-        if error.name not in ("nats", "nkeys"):
+        if (error.name or "").partition(".")[0] not in ("nats", "nkeys"):
             raise
         raise ConfigurationError(
             "bus_url: NATS needs the package nats-py: pip install 'threadcast[nats]'",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from .arrivals import Arrivals
@@ -61,7 +62,9 @@ class CatchUps:
         self._turns = Turns(concurrency)
         self._tasks = OwnedTasks("catch-up")
         self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
-        self.holes = Holes(self.read, self._tasks, metrics, grace_s=hole_grace_s)
+        self.holes = Holes(
+            partial(self.read, proving=True), self._tasks, metrics, grace_s=hole_grace_s
+        )
         metrics.oldest_catch_up_seconds.set_function(self.oldest_s)
         metrics.catch_ups_waiting.set_function(lambda: self._turns.waiting)
 
@@ -95,6 +98,7 @@ class CatchUps:
         *,
         thread_id: str | None = None,
         first: bool,
+        proving: bool = False,
     ) -> JournalPage:
         """Wait for a turn and read a page of the context's user's journal.
 
@@ -103,6 +107,7 @@ class CatchUps:
             after: the last seq that is not wanted.
             thread_id: only this thread's events; None means all.
             first: whether it is for readers who were live, who go before those who come.
+            proving: whether the page says which event was there at `after`.
 
         Raises:
             ThreadcastError: the store cannot be read now.
@@ -111,10 +116,11 @@ class CatchUps:
             events = await session.journal.events(
                 after, limit=_PAGE_MAX_EVENTS, max_bytes=self.page_bytes, thread_id=thread_id
             )
+            stamp = await session.journal.timestamp(after) if proving and after else None
             if self._is_full(events):
-                return JournalPage(after, highest_seq(events), events, at_head=False)
-            head = await session.journal.head()
-            return JournalPage(after, max(after, head.head), events, at_head=True)
+                return JournalPage(after, highest_seq(events), events, at_head=False, stamp=stamp)
+            head = (await session.journal.head()).head
+            return JournalPage(after, max(after, head), events, at_head=True, stamp=stamp)
 
     def _is_full(self, events: Sequence[JournalEvent]) -> bool:
         """Whether there may be more: a page ends at its bounds, or at the journal's head."""

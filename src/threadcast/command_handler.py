@@ -139,7 +139,7 @@ class CommandHandler:
         )
         data = await self._connection.attach(wanted)
         self._accept(AttachAccepted(command.id))
-        self._connection.say(ConnectionEventType.ATTACHED, data)
+        self._connection.say_attached(data)
         self._connection.flow()
 
     async def _authenticate(self, command: commands.Authenticate) -> None:

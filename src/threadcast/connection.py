@@ -7,6 +7,7 @@ knows nothing of ASGI: the gateway hands in what the client sent and a way to cl
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,6 +50,8 @@ from .wire.connection_data import (
 )
 
 _TIMER_MAX_S = 86_400.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +123,7 @@ class Connection:
             on_live=self._became_live,
             on_behind=self._fell_behind,
             on_foreign=self._stop_foreign,
+            on_reset=self._was_reset,
         )
         outbound.on_drain = self._drained
         self._room: asyncio.Future[None] | None = None
@@ -157,14 +161,7 @@ class Connection:
         attached = await self._placed(wanted)
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
-        return Attached(
-            after=attached.after,
-            head=attached.head,
-            reset=attached.reset,
-            feed=attached.feed,
-            reason=attached.reason,
-            thread_id=wanted.thread_id,
-        )
+        return _attached(attached, wanted.thread_id)
 
     async def _placed(self, wanted: Position) -> Placement:
         try:
@@ -203,10 +200,18 @@ class Connection:
         """Take its journal's head as a poll saw it."""
         self._cursor.notice(head)
 
+    def doubt(self) -> None:
+        """Another database may stand in the place of the one that its events came from."""
+        self._cursor.doubt()
+
     def recheck(self) -> None:
         """Find out whether its own credential was revoked."""
         if not self.state.ended:
             self.services.tasks.start(self._recheck())
+
+    def say_attached(self, data: Attached) -> None:
+        """Tell the client where its cursor is."""
+        self.say(ConnectionEventType.ATTACHED, data)
 
     def say(self, event_type: ConnectionEventType, data: msgspec.Struct) -> None:
         """Send a connection event, if the state allows."""
@@ -297,6 +302,12 @@ class Connection:
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
 
+    def _was_reset(self, placement: Placement) -> None:
+        """The journal is not the one any more that was delivered: the database was replaced."""
+        log.warning("a live cursor was reset at %d: %s", placement.after, placement.reason)
+        self.services.metrics.resumes.labels(placement.reason).inc()
+        self.say_attached(_attached(placement, self._cursor.thread_id))
+
     def _stop_foreign(self) -> None:
         self.end("internal")
 
@@ -323,6 +334,17 @@ class Connection:
         self._stall = asyncio.get_running_loop().call_later(
             min(10.0, stall_max_s / 4), self._watch_stall, since
         )
+
+
+def _attached(placement: Placement, thread_id: str | None) -> Attached:
+    return Attached(
+        after=placement.after,
+        head=placement.head,
+        reset=placement.reset,
+        feed=placement.feed,
+        reason=placement.reason,
+        thread_id=thread_id,
+    )
 
 
 def position_of(

@@ -4,6 +4,9 @@ A cursor is either live (it has everything and is pushed to) or behind (it reads
 by page, at the pace of its reader). It is behind after an attach, when the reader is too slow, and
 when more was missed than one read brings. The step from behind to live happens between two turns
 of the event loop, so nothing is lost or doubled at the join. It knows neither sockets nor commands.
+
+A cursor that fell behind, or whose trail is contradicted, first reads whether the journal still
+holds what it delivered, and is reset when it does not.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from .events import JournalEvent, highest_seq, merge_deltas
 from .outbound import Outbound
 from .placement import Placement, Position, judge
 from .records import JournalHead, JournalPage
+from .trail import Trail
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +42,16 @@ class Cursor:
         on_behind: called each time it falls behind after having been live.
         on_foreign: called when another user's events were about to be written; the owner must end
             the reader's connection.
+        on_reset: called when the journal does not hold any more what the reader was given; the
+            owner must tell it. Events flow on from the new position.
 
     The owner calls `drained` when its outbound is no longer congested.
     """
 
     __slots__ = (
-        "_arrival", "_catch_ups", "_head", "_known_head", "_lagging", "_on_behind", "_on_foreign",
-        "_on_live", "_outbound", "_started", "_task", "_thread_id", "context", "live", "position",
-        "waits",
+        "_arrival", "_catch_ups", "_doubts", "_head", "_known_head", "_lagging", "_on_behind",
+        "_on_foreign", "_on_live", "_on_reset", "_outbound", "_started", "_task", "_trail",
+        "context", "live", "position", "thread_id", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +63,7 @@ class Cursor:
         on_live: Callable[[int], None],
         on_behind: Callable[[], None],
         on_foreign: Callable[[], None],
+        on_reset: Callable[[Placement], None],
     ) -> None:
         self.context = context
         self._outbound = outbound
@@ -64,10 +71,13 @@ class Cursor:
         self._on_live = on_live
         self._on_behind = on_behind
         self._on_foreign = on_foreign
+        self._on_reset = on_reset
         self._head: JournalHead | None = None
         self._known_head = 0
         self._lagging = False
-        self._thread_id: str | None = None
+        self.thread_id: str | None = None
+        self._trail = Trail()
+        self._doubts = False
         self._task: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
         self._started = False
@@ -97,8 +107,10 @@ class Cursor:
                 arrival.over()
                 raise
         self.stop()
+        self._trail.begin(placement.after, None if placement.reset else wanted.at)
+        self._doubts = False
         self.position = placement.after
-        self._thread_id = wanted.thread_id
+        self.thread_id = wanted.thread_id
         self._arrival = arrival
         return placement
 
@@ -132,6 +144,10 @@ class Cursor:
         What the cursor has is ignored. What comes too early waits; if what is before it does not
         come, the journal is read.
         """
+        is_old = self.live and events[0].seq <= self.position
+        if is_old and self._trail.contradicted_by(events, self.position):
+            self.doubt()
+            return 0
         written = self.take(events)
         if self.waits:
             written += self._catch_ups.holes.go_on(self)
@@ -153,13 +169,18 @@ class Cursor:
 
     def notice(self, head: int) -> None:
         """Take the head that a poll saw a moment ago; the journal is read if a hint was lost."""
-        if self.live and head > self.position:
+        if self._trail.contradicted_by_head(head, self.position):
+            self.doubt()
+        elif self.live and head > self.position:
             self._known_head = max(self._known_head, head)
             self._catch_ups.holes.lost(self, head)
 
     def fill(self, page: JournalPage) -> None:
         """Take what was read to fill a hole, if the cursor is within the page."""
         if not self.live or not page.after <= self.position < page.upto:
+            return
+        if not self._trail.agrees_with(page):
+            self.doubt()
             return
         events = [event for event in page.events if event.seq > self.position]
         if events:
@@ -172,9 +193,16 @@ class Cursor:
         self._fall_behind()
         self._begin()
 
+    def doubt(self) -> None:
+        """Read whether the journal still holds what was delivered, before anything else."""
+        self._doubts = True
+        if self.live:
+            self.fall_back()
+
     def drained(self) -> None:
         """The reader reads again: go on from the journal if the cursor fell behind."""
         if not self.live:
+            self._doubts = True
             self._begin()
 
     def stop(self) -> None:
@@ -199,8 +227,10 @@ class Cursor:
         while self._started and not self._outbound.congested:
             known_head = self._known_head
             try:
+                if self._doubts:
+                    await self._judge_again()
                 page = await self._catch_ups.read(
-                    self.context, self.position, thread_id=self._thread_id, first=self._lagging
+                    self.context, self.position, thread_id=self.thread_id, first=self._lagging
                 )
             except ThreadcastError as error:
                 log.warning("catch-up waits for the store: %s", error.code)
@@ -214,6 +244,20 @@ class Cursor:
             if page.at_head and self._started and self._has_all(known_head):
                 self._become_live()
                 return
+
+    async def _judge_again(self) -> None:
+        """Find out whether the journal still holds what the reader was given, and reset if not."""
+        trail, feed = self._trail, None if self._head is None else self._head.feed
+        async with self._catch_ups.session(self.context, first=True) as session:
+            head = await session.journal.head()
+            stamp = None if trail.stamp is None else await session.journal.timestamp(trail.seq)
+        placement = trail.judge(head, stamp, feed=feed, position=self.position)
+        self._doubts = False
+        if placement.reset:
+            trail.begin(placement.after, None)
+            self._head, self._known_head = head, head.head
+            self.position = placement.after
+            self._on_reset(placement)
 
     def _has_all(self, known_head: int) -> bool:
         """Whether what was announced before a read is in it, or was not true."""
@@ -244,8 +288,9 @@ class Cursor:
             self.stop()
             self._on_foreign()
             return 0
-        if self._thread_id is not None:
-            events = [event for event in events if event.address.thread_id == self._thread_id]
+        self._trail.gave(events[-1])
+        if self.thread_id is not None:
+            events = [event for event in events if event.address.thread_id == self.thread_id]
         if events:
             self._outbound.deliver(merge_deltas(events) if merged else events)
         return len(events)
@@ -259,6 +304,7 @@ class Cursor:
 
     def _fall_behind(self) -> None:
         self.live = False
+        self._doubts = True
         self._set_lagging(lagging=True)
         self._on_behind()
 

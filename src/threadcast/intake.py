@@ -86,9 +86,7 @@ class Intake:
         """
         chosen = self._agent(agent)
         self._admit_start(identity.user_id)
-        limit = self._settings.max_runs_per_plan.get(
-            identity.plan or "", self._settings.max_runs_per_user
-        )
+        settings, plan = self._settings, identity.plan or ""
         return SendMessage(
             context=context,
             new_thread=thread_id is None,
@@ -99,8 +97,11 @@ class Intake:
             on_crash=chosen.on_crash,
             on_busy=on_busy,
             on_disconnect=on_disconnect,
-            user_runs_max=limit,
+            user_runs_max=settings.max_runs_per_plan.get(plan, settings.max_runs_per_user),
             user_runs_enforced=self._run_limit is None or self._run_limit.mode == "enforce",
+            user_executing_max=settings.max_executing_runs_per_plan.get(
+                plan, settings.max_executing_runs_per_user
+            ),
         )
 
     def note_accepted(self, result: MessageAccepted) -> None:

@@ -178,10 +178,9 @@ class Journal:
         for user_id, events in grown.items():
             events.sort(key=_SEQ)  # a store may apply units in another order than they came
             self._bus.publish(JournalGrew(user_id, events))
-        for outcome in outcomes:
-            if isinstance(outcome, Committed):
-                for hint in outcome.hints:
-                    self._bus.publish(hint)
+        committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
+        for hint in dict.fromkeys(hint for outcome in committed for hint in outcome.hints):
+            self._bus.publish(hint)
         self._metrics.events.inc(count)
         self._metrics.commit_events.observe(count)
 

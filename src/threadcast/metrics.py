@@ -20,7 +20,7 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
     "holes": ("hint", "read"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
-    "runs": ("completed", "failed", "cancelled", "lost", "given_up"),
+    "runs": ("completed", "failed", "cancelled", "lost", "handed_over", "given_up"),
     "take_overs": ("requeued", "ended"),
     "bus_dropped": ("away", "full", "too_large"),
     "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),

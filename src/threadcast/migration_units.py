@@ -146,6 +146,34 @@ class UndoMigration(Unit[MigrationStep]):
 
 
 @dataclass(frozen=True, slots=True)
+class FeedsStep:
+    """One step through the journals of a store.
+
+    Attributes:
+        renewed: so many journals have another feed id now.
+        next: where the next step begins; None at the end.
+    """
+
+    renewed: int
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewFeeds(Unit[FeedsStep]):
+    """Give journals another feed id, so that every cursor of before is reset (`new_feed`).
+
+    Attributes:
+        after: an empty text, or `next` of the step before.
+        limit: at most so many journals, >= 1.
+        user_id: only this user's; None for all.
+    """
+
+    after: str
+    limit: int
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AliasUse:
     """An older id was used.
 

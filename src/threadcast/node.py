@@ -154,6 +154,7 @@ class Node:
             on_user_left=self._user_left,
             refuse=self.checks.connections.refuse,
             bus=self.bus,
+            losses=lambda: self.store.losses,
         )
         self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
         self.missed_hints = MissedHints(self.head_poll.look)
@@ -168,6 +169,8 @@ class Node:
             clock=self.clock,
             metrics=self.metrics,
             consistency=self.consistency,
+            notices=self.store.run_notices,
+            publish=self.bus.publish,
             is_present=self.manager.present,
             tracing=self.tracing,
         )
@@ -177,6 +180,7 @@ class Node:
             clock=self.clock,
             metrics=self.metrics,
             alias_uses=self.alias_uses,
+            owners_first=self.runner.renew_late,
         )
         self.watchdog = Watchdog(self.metrics)
 

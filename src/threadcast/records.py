@@ -34,12 +34,14 @@ class JournalPage:
 
     Attributes:
         at_head: whether `upto` was the journal's head when it was read.
+        stamp: the timestamp text of the event at `after`, if that was asked for and is there.
     """
 
     after: int
     upto: int
     events: Sequence[JournalEvent]
     at_head: bool
+    stamp: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

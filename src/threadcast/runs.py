@@ -31,6 +31,11 @@ class RunStatus(StrEnum):
 EXTERNAL_OWNER = "external"
 """The owner of a run that another service executes: no node has it, and none may claim it."""
 
+CLAIM_USERS_MAX = 64
+"""At so many users whose runs wait a claim looks, beginning behind the one whom it served last."""
+CLAIM_THREADS_MAX = 128
+"""At so many threads of each of them a claim looks, in the order in which the threads were made."""
+
 OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
@@ -155,6 +160,29 @@ def admit(
     return Admission(position=len(live), interrupt=interrupt, beyond_limit=beyond_limit)
 
 
-def may_retry(*, on_crash: Literal["retry", "fail"], attempt: int, attempts_max: int) -> bool:
-    """Whether a run whose owner was lost may be attempted again."""
-    return on_crash == "retry" and attempt < attempts_max
+def check_owner(*, held: int, fence: int, status: RunStatus) -> None:
+    """Refuse what somebody wants to do as a run's owner who is not, or not any more.
+
+    Args:
+        held: the fence of the lease.
+        fence: the run's.
+        status: the run's.
+
+    Raises:
+        ThreadcastError: `fenced` or `run_finished`.
+    """
+    if held != fence:
+        raise ThreadcastError("fenced")
+    if status in ENDED:
+        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
+
+
+def may_retry(*, on_crash: str, crashes: int, attempts_max: int) -> bool:
+    """Whether a run whose owner was lost may be attempted again.
+
+    Args:
+        on_crash: its agent's policy.
+        crashes: how many attempts ended by a loss, this one included; a hand-over is none.
+        attempts_max: how many may.
+    """
+    return on_crash == "retry" and crashes < attempts_max

@@ -15,10 +15,7 @@ from .agent import SearchHit
 from .context import UserExecutionContext
 from .events import JournalEvent
 from .records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
-from .units import (
-    Outcome,
-    Unit,
-)
+from .units import Lease, Outcome, Unit
 
 
 class StoreSession(Protocol):
@@ -123,6 +120,18 @@ class Store(Protocol):
         """The heads of these journals, for the head poll of attached users; one query."""
         ...
 
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """What a node would know of its runs if no hint was ever lost; one query.
+
+        Args:
+            owner: the node's id.
+            waiting: leases of its runs that wait for a person, as far as it knows.
+
+        Returns:
+            Ids of its runs that were asked to end, and of those that do not wait any more.
+        """
+        ...
+
     async def facts(self) -> dict[str, str]:
         """What an operator should know: product, version, durability settings, sizes."""
         ...
@@ -141,6 +150,11 @@ class Store(Protocol):
     @property
     def has_plain_aliases(self) -> bool:
         """Whether there may be aliases of no known shape (see `legacy_ids`); False when closed."""
+        ...
+
+    @property
+    def losses(self) -> int:
+        """How often the way to the database was lost: another may stand in its place since."""
         ...
 
     @property

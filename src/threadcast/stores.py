@@ -28,7 +28,12 @@ def store_of(settings: Settings, clock: Clock) -> Store:
 
 
 def postgres_store(
-    settings: Settings, clock: Clock, *, migrate_older: bool | None = None
+    settings: Settings,
+    clock: Clock,
+    *,
+    migrate_older: bool | None = None,
+    rehearsal: bool = False,
+    timeout_s: float | None = None,
 ) -> PostgresStore:
     """The shared store.
 
@@ -36,6 +41,8 @@ def postgres_store(
         settings: their `database_url` names a PostgreSQL database.
         clock: this node's.
         migrate_older: whether opening migrates an older schema; None for what the settings say.
+        rehearsal: whether everything is undone when the store is closed.
+        timeout_s: another bound on statements than the settings have, in seconds.
 
     Raises:
         ConfigurationError: see `store_of`.
@@ -54,8 +61,9 @@ def postgres_store(
         settings.database_url,
         clock=clock,
         reader_count=settings.store_readers,
-        timeout_s=settings.database_timeout_s,
+        timeout_s=timeout_s or settings.database_timeout_s,
         commit_timeout_s=settings.database_commit_timeout_s,
         prepare_statements=settings.database_prepared_statements,
         migrate_older=settings.database_migrate if migrate_older is None else migrate_older,
+        rehearsal=rehearsal,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Self
 
 from .alias_uses import AliasUses
@@ -18,7 +18,7 @@ from .errors import ThreadcastError
 from .journal import Journal
 from .metrics import Metrics
 from .settings import Settings
-from .units import Sweep, TakeOverRuns
+from .units import RenewLeases, Sweep, TakeOverRuns
 
 __all__ = ["Sweeper"]
 
@@ -29,6 +29,7 @@ _CLEAN_EVERY_S = 15.0
 _TAKE_OVER_MAX_RUNS = 100
 _CLEAN_MAX_ROWS = 500
 _ROUNDS_MAX = 10
+_OWNERS_FIRST_S = 3.0  # who finds the store back renews within about a second
 
 
 class Sweeper:
@@ -39,7 +40,8 @@ class Sweeper:
         clock: wall time for ages, monotonic time for the pace.
         metrics: is told of take-overs.
         alias_uses: is stored when it cleans up.
-        attempts_max: a run that was attempted so often is not tried again.
+        owners_first: renews what this node executes, if that is late.
+        attempts_max: a run that was lost so often is not tried again.
         compact_after_s: deltas go when their run has ended so many seconds ago.
         retention_s: events go so many seconds after their commit; None keeps them.
 
@@ -53,6 +55,7 @@ class Sweeper:
         metrics: Metrics,
         alias_uses: AliasUses,
         *,
+        owners_first: Callable[[], Awaitable[None]],
         attempts_max: int,
         compact_after_s: float,
         retention_s: float | None,
@@ -61,6 +64,9 @@ class Sweeper:
         self._clock = clock
         self._metrics = metrics
         self._alias_uses = alias_uses
+        self._owners_first = owners_first
+        self._store_was_away = False
+        self._take_over_at = clock.monotonic()
         self._attempts_max = attempts_max
         self._compact_after_s = compact_after_s
         self._retention_s = retention_s
@@ -75,6 +81,7 @@ class Sweeper:
         clock: Clock,
         metrics: Metrics,
         alias_uses: AliasUses,
+        owners_first: Callable[[], Awaitable[None]],
     ) -> Self:
         """A sweeper with the ages that the settings give."""
         return cls(
@@ -82,6 +89,7 @@ class Sweeper:
             clock,
             metrics,
             alias_uses,
+            owners_first=owners_first,
             attempts_max=settings.attempts_max,
             compact_after_s=settings.compact_after_s,
             retention_s=settings.retention_s,
@@ -110,6 +118,26 @@ class Sweeper:
             log.warning("sweeper: could not %s: %s", what, error)
 
     async def _take_over(self) -> None:
+        """Take over what has lapsed, though never before living owners could renew.
+
+        After the store was away, the leases of all nodes may have lapsed at once; and a node that
+        stood still finds its own lapsed.
+        """
+        await self._owners_first()
+        if self._clock.monotonic() < self._take_over_at:
+            return
+        try:
+            if self._store_was_away:
+                await self._journal.append(RenewLeases(_OWNERS_FIRST_S, ()))  # is it back?
+                self._store_was_away = False
+                self._take_over_at = self._clock.monotonic() + _OWNERS_FIRST_S
+                return
+            await self._take_over_all()
+        except ThreadcastError:
+            self._store_was_away = True
+            raise
+
+    async def _take_over_all(self) -> None:
         for _ in range(_ROUNDS_MAX):
             unit = TakeOverRuns(self._attempts_max, _TAKE_OVER_MAX_RUNS)
             taken = await self._journal.append(unit)

@@ -109,6 +109,8 @@ class SendMessage(Unit[MessageAccepted]):
         digest: identifies what was asked, for recognising another body under the same key.
         user_runs_max: how many runs of the user may be live at once.
         user_runs_enforced: whether one more is rejected, or stored and told (`beyond_limit`).
+        user_executing_max: how many runs of the user may be executed at once when this one is
+            claimed, >= 1; None for any number.
     """
 
     context: UserExecutionContext
@@ -122,6 +124,7 @@ class SendMessage(Unit[MessageAccepted]):
     on_disconnect: OnDisconnect
     user_runs_max: int
     user_runs_enforced: bool = True
+    user_executing_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,19 +260,28 @@ class ClaimedRun:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRuns(Unit[Sequence[ClaimedRun]]):
-    """Claim up to `limit` queued runs, oldest first, one per thread: fence + 1, attempt + 1.
+    """Claim up to `limit` queued runs, one per thread: fence + 1, attempt + 1.
+
+    Users take turns, so that one who has sent a thousand messages does not keep another waiting. A
+    run's turn is how many runs of its user are executed, plus its place by age among those that
+    are next in their threads. Lower turns come first, older runs among equal ones. A run whose turn
+    is beyond its `user_executing_max` stays, whoever executes the others.
+
+    What a claim looks at is bounded by `runs.CLAIM_USERS_MAX` and `runs.CLAIM_THREADS_MAX`.
 
     Attributes:
         owner: this node's id.
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
         limit: at most so many, >= 1.
+        after: the user whose run this node claimed last: others are looked at first.
     """
 
     owner: str
     lease_s: float
     agents: Collection[str]
     limit: int
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +306,23 @@ class RenewLeases(Unit[LeaseReport]):
 
     lease_s: float
     leases: Sequence[Lease]
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverRun(Unit[None]):
+    """Queue a run again whose owner stops in order, so that another node goes on at once.
+
+    Unlike a lapse this counts as no crash. A run that may not be begun twice (`on_crash`) ends as
+    failed (`node_lost`) when it was `begun`, and one that was asked to end as cancelled. Rejected:
+    `fenced`, `run_finished`, `not_found`.
+
+    Attributes:
+        lease: the run's lease.
+        begun: whether its agent was called.
+    """
+
+    lease: Lease
+    begun: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ class LiveConnection(Protocol):
         """Take its journal's head as a poll saw it."""
         ...
 
+    def doubt(self) -> None:
+        """Another database may stand in the place of the one that its events came from."""
+        ...
+
     def recheck(self) -> None:
         """Credentials of its user were revoked: find out whether its own is."""
         ...
@@ -77,6 +81,7 @@ class WebSocketManager:
         on_user_left: called with the user id; must not raise.
         refuse: is called with the reason for a connection beyond its user's limit.
         bus: told whose hints this node wants, for as long as they have a connection.
+        losses: how often the way to the database was lost, see `Store.losses`.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class WebSocketManager:
         on_user_left: Callable[[str], None],
         refuse: Refuse = always,
         bus: Bus | None = None,
+        losses: Callable[[], int] = lambda: 0,
     ) -> None:
         self._metrics = metrics
         self._guard = guard
@@ -98,6 +104,8 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._refuse = refuse
+        self._losses = losses
+        self._losses_seen = losses()
         self._bus = bus or LocalBus()
         self._by_user: dict[str, dict[LiveConnection, None]] = {}
         self._user_of: dict[LiveConnection, str] = {}  # as it was when the connection was added
@@ -211,6 +219,7 @@ class WebSocketManager:
     def receive(self, hint: Hint) -> None:
         """Take a hint from the bus."""
         if isinstance(hint, JournalGrew):
+            self._doubt_after_a_loss()
             connections = self._by_user.get(hint.user_id)
             if connections is not None:
                 self._deliver(tuple(connections), hint)
@@ -235,8 +244,20 @@ class WebSocketManager:
 
     def notice(self, user_id: str, head: int) -> None:
         """Tell this user's connections their journal's head, as it was a moment ago."""
+        self._doubt_after_a_loss()
         for connection in tuple(self._by_user.get(user_id, ())):
             connection.notice(head)
+
+    def _doubt_after_a_loss(self) -> None:
+        """Have every connection look whether its events are still there, once for each loss.
+
+        That is done when something was read or written since, so the database is there again.
+        """
+        losses = self._losses()
+        if self._losses_seen != losses:
+            self._losses_seen = losses
+            for connection in self:
+                connection.doubt()
 
     def _tell_user_left(self, user_id: str) -> None:
         del self._leaving[user_id]

@@ -23,7 +23,7 @@ from .place import Place, Server
 
 __all__ = ["NatsBus", "Place", "look"]
 
-_HEARTBEAT_S = 2.0
+_ANSWER_MAX_S = 2.0
 _GATHER_S = 0.02  # users who are followed within this are asked about together
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 5.0
 _SETTLED_S = 5.0  # a link that was lost sooner was none, as far as patience goes
@@ -41,6 +41,9 @@ class NatsBus:
         metrics: counts what was sent, came, was dropped and was ignored.
         message_max_bytes: larger growth of a journal is hinted without its events.
         buffer_max_bytes: so much may be unsent; further hints are dropped.
+        heartbeat_s: how often the server is asked whether it is there, and how long it may take
+            to answer, in seconds.
+        executes_runs: whether this node is one of those that are told of runs that wait.
     """
 
     def __init__(
@@ -52,13 +55,17 @@ class NatsBus:
         *,
         message_max_bytes: int,
         buffer_max_bytes: int,
+        heartbeat_s: float = 2.0,
+        executes_runs: bool = True,
     ) -> None:
+        self._executes_runs = executes_runs
         self._place = place
         self._secret = secret
         self._node_id = node_id
         self._metrics = metrics
         self._message_max_bytes = message_max_bytes
         self._buffer_max_bytes = buffer_max_bytes
+        self._heartbeat_s = heartbeat_s
         self._local = LocalBus()
         self._messages: Messages | None = None
         self._follows = Follows()
@@ -111,7 +118,9 @@ class NatsBus:
             ThreadcastError: `unavailable`, the secret cannot be read now.
         """
         self._messages = messages = Messages(await self._secret())
-        self._follows = Follows(messages.waiting_subject, messages.node_subject(self._node_id))
+        own, waiting = messages.node_subject(self._node_id), messages.waiting_subject
+        subjects = (own, waiting) if self._executes_runs else (own,)
+        self._follows = Follows(*subjects, shared=(waiting,))
         self._task = asyncio.get_running_loop().create_task(self._run(), name="bus")
         await self._tried.wait()
 
@@ -121,6 +130,7 @@ class NatsBus:
         while task is not None and not task.done():
             task.cancel()  # again where nats-py has swallowed it
             await asyncio.wait([task], timeout=1)
+        self._heard = False
         await self._local.close()
 
     # --- its life -------------------------------------------------------------------------
@@ -162,7 +172,7 @@ class NatsBus:
         for commands in self._follows.all_again():
             link.write(commands)
             await asyncio.sleep(0)
-        await link.answered()
+        await link.answered(self._heartbeat_s)
         self._heard = True
         self._tried.set()
         self._say_connected(link)
@@ -171,14 +181,14 @@ class NatsBus:
         while True:
             await self._pause()
             begun = self._follows.take_begun()
-            await link.answered()
+            await link.answered(self._heartbeat_s)
             if begun:
                 self._local.publish(HintsMissed(begun))
 
     async def _pause(self) -> None:
         """Wait for the next heartbeat, or until there is something to do before it."""
         try:
-            async with asyncio.timeout(_HEARTBEAT_S):
+            async with asyncio.timeout(self._heartbeat_s):
                 await self._wake.wait()
             await asyncio.sleep(_GATHER_S)
         except TimeoutError:
@@ -214,7 +224,7 @@ class NatsBus:
             self._metrics.bus_ignored.labels(hint.value).inc()
         else:
             self._metrics.bus_received.inc()
-            self._local.publish(hint)
+            self._local.tell(hint)
 
 
 async def look(place: Place) -> tuple[dict[str, str], list[str]]:
@@ -227,7 +237,7 @@ async def look(place: Place) -> tuple[dict[str, str], list[str]]:
         try:
             await link.open(place, "threadcast doctor")
             started = loop.time()
-            await link.answered()
+            await link.answered(_ANSWER_MAX_S)
             facts |= _facts_of(link, round_trip_s=loop.time() - started)
             if not link.facts.get("auth_required"):
                 problems.append(f"the bus at {server.name} asks nobody to sign in")

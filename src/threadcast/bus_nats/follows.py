@@ -6,9 +6,10 @@ what is to be said to a server, as bytes, and no server.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 _CHUNK = 500
+_GROUP = b"nodes"
 
 
 class Follows:
@@ -16,9 +17,11 @@ class Follows:
 
     Args:
         subjects: heard for as long as the node lives.
+        shared: those of them of which each message goes to one of the nodes that share it.
     """
 
-    def __init__(self, *subjects: str) -> None:
+    def __init__(self, *subjects: str, shared: Collection[str] = ()) -> None:
+        self._shared = frozenset(shared)
         self._subjects: dict[int, str] = dict(enumerate(subjects, start=1))
         self._counts: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
@@ -47,7 +50,7 @@ class Follows:
         self._numbers[user_id] = self._last
         self._subjects[self._last] = subject
         self._begun[user_id] = None
-        return _subscribe(self._last, subject)
+        return self._subscribe(self._last, subject)
 
     def remove(self, user_id: str) -> bytes:
         """Follow a user once less; what the server has to be told, which may be nothing."""
@@ -72,12 +75,12 @@ class Follows:
         numbers = tuple(self._subjects)
         for start in range(0, len(numbers), _CHUNK):
             part = [
-                _subscribe(number, self._subjects[number])
+                self._subscribe(number, self._subjects[number])
                 for number in numbers[start : start + _CHUNK]
                 if number in self._subjects
             ]
             yield b"".join(part)
 
-
-def _subscribe(number: int, subject: str) -> bytes:
-    return b"SUB %b  %d\r\n" % (subject.encode(), number)
+    def _subscribe(self, number: int, subject: str) -> bytes:
+        group = _GROUP if subject in self._shared else b""
+        return b"SUB %b %b %d\r\n" % (subject.encode(), group, number)

@@ -26,7 +26,7 @@ from nats.errors import Error, NoServersError
 from .place import Place, Server
 
 _CONNECT_MAX_S = 2
-_ANSWER_MAX_S = 2
+_FLUSH_MAX_S = 60  # ours is shorter
 _CLOSE_MAX_S = 1
 _OWN_PINGS_S = 86_400  # the bus has a heartbeat of its own
 
@@ -68,12 +68,17 @@ class Link(Client):
         try:
             async with asyncio.timeout(_CONNECT_MAX_S):
                 await self._connect(place, name)
+            if type(self.max_payload) is not int:
+                raise Error("it does not say how large a message may be")
         except Exception as error:  # whatever nats-py raises, on whatever a server sends
             known = isinstance(error, NoServersError) and self._fault
             raise LinkLost(_why(known or error)) from error
 
-    async def answered(self) -> None:
-        """Return when the server has taken everything that was written; within `_ANSWER_MAX_S`.
+    async def answered(self, within_s: float) -> None:
+        """Return when the server has taken everything that was written.
+
+        Args:
+            within_s: how long it may take, in seconds.
 
         Raises:
             LinkLost: it has not; the link must be ended.
@@ -81,7 +86,8 @@ class Link(Client):
         if self.is_closed:
             raise LinkLost(_why(self._fault or self.last_error))
         try:
-            await self.flush(_ANSWER_MAX_S)
+            async with asyncio.timeout(within_s):
+                await self.flush(_FLUSH_MAX_S)
         except Exception as error:  # as above
             raise LinkLost(_why(error)) from error
 

@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Annotated
 
 import msgspec
 
@@ -33,6 +34,7 @@ RECEIVED_MAX_BYTES = 8 * 1_048_576
 _SEAL_BYTES = 16
 _HEAD_BYTES = 1 + _SEAL_BYTES
 _SEQ_MAX = 2**53 - 1
+_PASSES_MAX = 16
 
 
 class Ignored(StrEnum):
@@ -47,7 +49,7 @@ class Ignored(StrEnum):
 
 class _Event(msgspec.Struct, array_like=True, frozen=True):
     code: int
-    address: int
+    address: Annotated[int, msgspec.Meta(ge=0)]
     stamp: bytes
     data: bytes
 
@@ -65,7 +67,7 @@ class _Reached(msgspec.Struct, array_like=True, frozen=True, tag=2):
 
 
 class _Waiting(msgspec.Struct, array_like=True, frozen=True, tag=3):
-    pass
+    passed_on: int
 
 
 class _Signal(msgspec.Struct, array_like=True, frozen=True, tag=4):
@@ -117,7 +119,7 @@ class Messages:
             case RunSignal():
                 return self.node_subject(hint.node_id)
             case RunsWaiting():
-                return self.waiting_subject
+                return self.waiting_subject if hint.passed_on else None
             case _:
                 return None
 
@@ -129,7 +131,10 @@ class Messages:
             hint: one that has a subject.
             max_bytes: of the message; enough for any hint without events.
         """
-        body = _body_of(hint, max_bytes - _HEAD_BYTES)
+        return self.sealed(subject, _body_of(hint, max_bytes - _HEAD_BYTES))
+
+    def sealed(self, subject: str, body: bytes) -> bytes:
+        """A body as a message for `subject`, whatever it says."""
         return b"%c%b%b" % (VERSION, self._seal(subject, body), body)
 
     def decode(self, subject: str, message: bytes) -> Hint | Ignored:
@@ -174,7 +179,7 @@ def _body_of(hint: Hint, max_bytes: int) -> bytes:
         case JournalReached():
             return _encode(_Reached(hint.user_id, hint.head))
         case RunsWaiting():
-            return _encode(_Waiting())
+            return _encode(_Waiting(hint.passed_on))
         case RunSignal():
             return _encode(_Signal(hint.run_id, hint.node_id))
         case SessionsRevoked():
@@ -214,7 +219,7 @@ def _hint_of(body: _Body) -> Hint:
         case _Reached():
             return JournalReached(body.user_id, _seq(body.head))
         case _Waiting():
-            return RunsWaiting()
+            return RunsWaiting(_passes(body.passed_on))
         case _Signal():
             return RunSignal(body.run_id, body.node_id)
         case _Revoked():
@@ -237,4 +242,10 @@ def _events_of(body: _Grew) -> list[JournalEvent]:
 def _seq(number: int) -> int:
     if not 1 <= number <= _SEQ_MAX:
         raise ValueError("not a seq")
+    return number
+
+
+def _passes(number: int) -> int:
+    if not 1 <= number <= _PASSES_MAX:
+        raise ValueError("not a hint that was passed on")
     return number

@@ -33,6 +33,8 @@ COMMANDS = {
     "migrate-ids": LazyCommand(
         "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."
     ),
+    "backup": LazyCommand("threadcast.cli.backup:command", "Copy a SQLite database in use."),
+    "feeds": LazyCommand("threadcast.cli.feeds:command", "Have cursors reset after a restore."),
     "alerts": LazyCommand("threadcast.cli.alerts:command", "Show and try the rules of alerts."),
     "audit": LazyCommand("threadcast.cli.audit:command", "Find drift in Python code."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -17,13 +17,15 @@ from ..migration.dump import DumpFormat, UnusableDump, read_dump
 from ..migration.lines import BoundedLines
 from ..migration.report import Report
 from ..migration.steps import BATCH_MAX_THREADS, Migration
-from ..settings import sqlite_path
+from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import SqliteStore, check_early
+from ..store_sqlite import check_early
+from ..stores import store_of
 from . import exits
 from .migrate_output import Progress, Troubles, status_text, summary
 from .migrate_report import is_report, report_file
 from .options import config_option
+from .own_store import opened_store
 
 _FORMATS: dict[str, DumpFormat] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _BATCH_THREADS = 1_000
@@ -34,11 +36,11 @@ class _Wanted:
     """What is to be done.
 
     Attributes:
-        database: the file.
+        settings: name the database.
         dump: the dump to import; None: the database's own threads.
     """
 
-    database: Path
+    settings: Settings
     dump: Path | None
     undo: bool
     dry_run: bool
@@ -46,7 +48,7 @@ class _Wanted:
 
 
 @click.command("migrate-ids")
-@click.option("--database", metavar="TEXT", help="Where events are kept: sqlite:///PATH.")
+@click.option("--database", metavar="TEXT", help="The database.  [default: what the settings say]")
 @config_option
 @click.option(
     "--from",
@@ -93,16 +95,17 @@ def command(
     """
     _check_choice(dump=dump, dry_run=dry_run, undo=undo, status=status, report=report_path)
     loaded = load_settings({"database_url": database}, os.environ, config_path)
-    path = sqlite_path(loaded.settings.database_url)
+    path = _file_of(loaded.settings)
     if status:
-        if not path.exists():
-            raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
-        check_early(path, create=False)
-        asyncio.run(_show_status(path))
+        if path is not None:
+            if not path.exists():
+                raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
+            check_early(path, create=False)
+        asyncio.run(_show_status(loaded.settings))
         return
     if report_path is not None:
         _check_report(report_path, dump, path)
-    wanted = _Wanted(path, dump, undo, dry_run, batch_threads)
+    wanted = _Wanted(loaded.settings, dump, undo, dry_run, batch_threads)
     with ExitStack() as stack:
         file = None if report_path is None else stack.enter_context(report_file(report_path))
         troubles = Troubles()
@@ -113,6 +116,11 @@ def command(
     click.echo(summary(report.counts, dry_run=dry_run, undo=undo))
     if report.troubles:
         raise exits.CommandFailed(_left(report.troubles), 1)
+
+
+def _file_of(settings: Settings) -> Path | None:
+    """The database's file, or None where it has none."""
+    return None if is_postgres(settings.database_url) else sqlite_path(settings.database_url)
 
 
 def _left(count: int) -> str:
@@ -131,13 +139,14 @@ def _check_choice(
         raise click.UsageError(f"--from: expected a file that ends in one of {expected}")
 
 
-def _check_report(report: Path, dump: Path | None, database: Path) -> None:
+def _check_report(report: Path, dump: Path | None, database: Path | None) -> None:
     """Refuse to write the report over what the migration reads, by whatever name it comes.
 
     Raises:
         UsageError: it is one of these files.
     """
-    files = [database.with_name(database.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    ends = ("", "-wal", "-shm", ".lock")
+    files = [] if database is None else [database.with_name(database.name + end) for end in ends]
     for taken in files if dump is None else [dump, *files]:
         there = report.exists() and taken.exists() and report.samefile(taken)
         if there or report.resolve() == taken.resolve():
@@ -146,9 +155,9 @@ def _check_report(report: Path, dump: Path | None, database: Path) -> None:
         raise click.UsageError(f"--report: expected a new file or an earlier report, got {report}")
 
 
-async def _show_status(path: Path) -> None:
+async def _show_status(settings: Settings) -> None:
     now = SystemClock().now()
-    store = SqliteStore(path, clock=SystemClock())
+    store = store_of(settings, SystemClock())
     try:
         facts = await store.alias_facts(now=now)
     finally:
@@ -157,53 +166,59 @@ async def _show_status(path: Path) -> None:
 
 
 def _migrate(wanted: _Wanted, report: Report) -> None:
-    with _database(wanted) as path:
+    with _database(wanted) as settings:
         if wanted.dump is None:
-            asyncio.run(_walk(wanted, path, report))
+            asyncio.run(_walk(wanted, settings, report))
             return
         try:
             with wanted.dump.open("rb") as file:
                 lines = BoundedLines(file)
                 with Progress(os.fstat(file.fileno()).st_size) as progress:
-                    asyncio.run(_import(wanted, path, report, lines, progress))
+                    asyncio.run(_import(wanted, settings, report, lines, progress))
         except UnusableDump as error:
             raise exits.CommandFailed(f"{wanted.dump}: {error}", exits.USAGE) from None
 
 
 @contextmanager
-def _database(wanted: _Wanted) -> Iterator[Path]:
-    """The file to open; for a dry run without a database, one that is thrown away."""
-    if not wanted.dry_run or wanted.dump is None or wanted.database.exists():
-        yield wanted.database
+def _database(wanted: _Wanted) -> Iterator[Settings]:
+    """The database to open; for a dry run without a file, one that is thrown away."""
+    path = _file_of(wanted.settings)
+    if not wanted.dry_run or wanted.dump is None or path is None or path.exists():
+        yield wanted.settings
         return
     with tempfile.TemporaryDirectory(prefix="threadcast-dry-run-") as folder:
-        yield Path(folder) / "empty.db"
+        yield replace(wanted.settings, database_url=f"sqlite:///{folder}/empty.db")
 
 
 async def _import(
-    wanted: _Wanted, path: Path, report: Report, lines: BoundedLines, progress: Progress
+    wanted: _Wanted, settings: Settings, report: Report, lines: BoundedLines, progress: Progress
 ) -> None:
     if wanted.dump is None:
         raise AssertionError("an import without a dump")
     rows = read_dump(lines, _FORMATS[wanted.dump.suffix])
     show = progress.show
-    async with _migration(wanted, path, report, lambda n: show(n, lines.position_bytes)) as work:
+
+    def on_progress(count: int) -> None:
+        show(count, lines.position_bytes)
+
+    async with _migration(wanted, settings, report, on_progress) as work:
         await work.import_rows(rows)
 
 
-async def _walk(wanted: _Wanted, path: Path, report: Report) -> None:
-    async with _migration(wanted, path, report, Progress(None).show) as work:
+async def _walk(wanted: _Wanted, settings: Settings, report: Report) -> None:
+    async with _migration(wanted, settings, report, Progress(None).show) as work:
         await (work.undo() if wanted.undo else work.rename())
 
 
 @asynccontextmanager
 async def _migration(
-    wanted: _Wanted, path: Path, report: Report, on_progress: Callable[[int], None]
+    wanted: _Wanted, settings: Settings, report: Report, on_progress: Callable[[int], None]
 ) -> AsyncIterator[Migration]:
     """The work on an open store; the file is made only where there is something to import."""
-    clock, create = SystemClock(), wanted.dump is not None
-    store = SqliteStore(path, clock=clock, create=create, rehearsal=wanted.dry_run)
-    await store.open()
+    clock = SystemClock()
+    store = await opened_store(
+        settings, clock, create=wanted.dump is not None, rehearsal=wanted.dry_run
+    )
     try:
         yield Migration(
             store, clock, report, batch_threads=wanted.batch_threads, on_progress=on_progress

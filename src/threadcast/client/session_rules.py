@@ -244,15 +244,20 @@ class SessionRules:
 
     def _attached(self, data: dict[str, Any]) -> list[Step]:
         after, head = data.get("after"), data.get("head")
-        if type(after) is not int or type(head) is not int or not self._attaches:
-            return [Fail(ProtocolViolation("attached is unreadable or was not asked for"))]
-        self._attaches.pop(0)
+        if type(after) is not int or type(head) is not int:
+            return [Fail(ProtocolViolation("attached is unreadable"))]
+        if not (self._attaches or data.get("reset")):
+            return []  # the answer to an attach that a reset has overtaken
+        if self._attaches:
+            self._attaches.pop(0)
         if self._attaches:
             return []  # a later attach is under way and decides
         if not data.get("reset"):
             self.cursor = replace(self.cursor, feed=self._feed)
             self.start = self.start or self.cursor
             return [Became(Phase.CATCHING_UP)]
+        feed = data.get("feed")
+        self._feed = feed if isinstance(feed, str) else self._feed
         self.cursor = Cursor(after, self._feed)
         reset = Reset(str(data.get("reason")), after, head, self._feed)
         return [Became(Phase.CATCHING_UP), Deliver(reset)]

@@ -81,7 +81,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the transport."""
         super().connection_made(transport)
-        self._edge.doors.come(transport, self._start_head_timer, self.loop)
+        self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the transport."""
@@ -100,9 +100,22 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._unread += data
         elif not self._received_any and data.startswith(_TLS_HANDSHAKE):
             self._close_tls_on_plain_port()
+        elif self._received_any:
+            self._parse(data)
         else:
             self._received_any = True
-            self._parse(data)
+            self._wait_to_be_heard(data)
+
+    def _wait_to_be_heard(self, data: bytes) -> None:
+        """Wait for this connection's turn; that is not the client's time."""
+        self._stop_head_timer()
+        self.transport.pause_reading()
+        self._edge.doors.come(self.transport, lambda: self._be_heard(data), self.loop)
+
+    def _be_heard(self, data: bytes) -> None:
+        self.transport.resume_reading()
+        self._start_head_timer()
+        self._parse(data)
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, in small pieces where several requests could hide in one."""

@@ -21,6 +21,7 @@ from ..errors import ThreadcastError
 from ..events import ConnectionEventType, JournalEvent
 from ..outbound import QueuedOutbound
 from ..placement import Position
+from ..wire.connection_data import Attached
 from ..wire.json_problems import check_id
 from .calls import UserCall
 from .paging import read_cursor
@@ -81,13 +82,29 @@ def event_block(event_type: str, payload: bytes, event_id: str | None = None) ->
 
 
 class StreamConnection(Connection):
-    """A connection whose reader is a response body; it tells when to come back."""
+    """A connection whose reader is a response body; it tells when to come back.
+
+    Attributes:
+        feed: of the journal that its events are from.
+    """
 
     kind: Literal["websocket", "sse"] = "sse"
 
-    __slots__ = ()
+    __slots__ = ("feed",)
 
     outbound: QueuedOutbound
+    feed: str | None
+
+    def say_attached(self, data: Attached) -> None:
+        """As every connection; and where a reader goes on that is cut off before an event."""
+        self.feed = data.feed
+        super().say_attached(data)
+        if self.state.may_deliver:
+            self.outbound.put(b"id: %b\n\n" % self.event_id(data.after).encode())
+
+    def event_id(self, seq: int) -> str:
+        """What a reader resumes from behind the event with this seq."""
+        return f"{self.feed}:{seq}"
 
     def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
         """As every connection; a waiting time is said in the stream's own word, too."""
@@ -104,10 +121,11 @@ class EventStream:
         wanted: where the reader says that it is.
     """
 
+    _connection: StreamConnection
+
     def __init__(self, call: UserCall, wanted: Position) -> None:
         self._call = call
         self._wanted = wanted
-        self._feed: str | None = None
         self._begun = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._state = AsyncConnectionStateManager()
@@ -127,7 +145,7 @@ class EventStream:
             form_said=_form_said,
             limit_bytes=services.settings.send_buffer_max_bytes,
         )
-        connection = StreamConnection(
+        self._connection = connection = StreamConnection(
             services,
             self._call.identity,
             self._state,
@@ -169,10 +187,7 @@ class EventStream:
         except ThreadcastError as error:  # the greeting is on its way, so this ends the stream
             connection.end(error.code, retry_after_ms=error.retry_after_ms)
             return
-        self._feed = data.feed
-        connection.say(ConnectionEventType.ATTACHED, data)
-        if connection.state.may_deliver:
-            connection.outbound.put(b"id: %b\n\n" % self._event_id(data.after).encode())
+        connection.say_attached(data)
         connection.flow()
 
     async def _until_over(self, outbound: QueuedOutbound, receive: Receive) -> bool:
@@ -215,13 +230,10 @@ class EventStream:
 
     def _form_events(self, events: Sequence[JournalEvent]) -> list[bytes]:
         blocks = [
-            event_block(event.event_type.value, event.payload, self._event_id(event.seq))
+            event_block(event.event_type.value, event.payload, self._connection.event_id(event.seq))
             for event in events
         ]
         return [b"".join(blocks)]
-
-    def _event_id(self, seq: int) -> str:
-        return f"{self._feed}:{seq}"
 
 
 def _form_said(event_type: ConnectionEventType, payload: bytes) -> bytes:

@@ -47,8 +47,12 @@ __all__ = ["ExecutionLimits", "RunEnd", "RunExecution"]
 
 log = logging.getLogger(__name__)
 
-RunEnd = Literal["completed", "failed", "cancelled", "lost", "given_up"]
-"""How an attempt ended here; `given_up`: without a terminal event, the lease is to be returned."""
+RunEnd = Literal["completed", "failed", "cancelled", "lost", "handed_over", "given_up"]
+"""How an attempt ended here.
+
+The last two without a terminal event, so that the lease is to be returned: `handed_over` with all
+stored that was emitted, `given_up` because nothing can be stored.
+"""
 
 _END_OF: dict[EventType, RunEnd] = {
     EventType.AGENT_COMPLETED: "completed",
@@ -121,6 +125,7 @@ class RunExecution:
         self._clock = clock
         self._limits = limits
         self._keep = keep
+        self._began = False
         self._began_at = clock.monotonic()
         self._stopped: asyncio.Future[_Stop] = asyncio.get_running_loop().create_future()
         # A lost run stops like one that is handed over, only that nothing can be stored any more.
@@ -159,6 +164,16 @@ class RunExecution:
         """Stop without an end, so that another node can go on: what was emitted is stored."""
         self._stop(_Stop(None))
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a person now."""
+        return self._inputs.waits
+
+    @property
+    def began(self) -> bool:
+        """Whether its agent was called."""
+        return self._began
+
     def look_now(self) -> None:
         """Something happened to the run; whoever waits for an answer looks for it."""
         self._inputs.look_now()
@@ -175,6 +190,7 @@ class RunExecution:
             return await self._end(_cancelled(self.claimed.cancel_reason))
         if self._stopped.done():
             return await self._end(None)
+        self._began = True
         self._outbox.add(self._started())
         agent = asyncio.create_task(self._attempt(), name=f"agent {self.claimed.lease.run_id}")
         self._deadline.start()
@@ -206,6 +222,8 @@ class RunExecution:
         if terminal is not None and is_stored:
             return _END_OF[terminal.event_type]
         lost = self._outbox.lost
+        if lost is None and is_stored:
+            return "handed_over"
         if lost is not None and lost.code in _LEASE_IS_GONE:
             return "lost"
         if lost is not None:

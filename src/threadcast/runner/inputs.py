@@ -1,7 +1,8 @@
 """The questions of one run: asking a person, and finding the answers given to earlier attempts.
 
-A hint says only that it is time to look; the answer itself is read through a session. It is looked
-for each second too, so a lost hint costs a second and never an answer. Whether a question has
+A hint says only that it is time to look; the answer itself is read through a session. The node asks
+each second for which of its runs there is something (`asks`), so a lost hint costs a second and
+never an answer. Whether a question has
 expired is a matter of wall time, because it outlives its node.
 """
 
@@ -29,6 +30,7 @@ __all__ = ["INPUT_TIMEOUT_MAX_S", "InputExpired", "RunInputs"]
 
 INPUT_TIMEOUT_MAX_S = 30 * 86_400.0
 _POLL_S = 1.0
+_LOOK_EVERY_S = 15.0
 
 
 class InputExpired(ThreadcastError, TimeoutError):
@@ -71,8 +73,14 @@ class RunInputs:
         self._emitter = emitter
         self._earlier: deque[InputRow] | None = None
         self._asked = 0
+        self._waiting = 0
         self._loading = asyncio.Lock()
         self._signal = asyncio.Event()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person is waited for now."""
+        return self._waiting > 0
 
     def look_now(self) -> None:
         """Something happened to the run: whoever waits for an answer reads again."""
@@ -105,7 +113,11 @@ class RunInputs:
                 return earlier.value
             else:
                 input_id, expires_at = earlier.input_id, earlier.expires_at
-            return await self._answer(input_id, expires_at)
+            self._waiting += 1
+            try:
+                return await self._answer(input_id, expires_at)
+            finally:
+                self._waiting -= 1
 
     async def _asked_before(self, prompt: str) -> InputRow | None:
         """The next recorded question with this prompt; those passed over were not asked again."""
@@ -142,13 +154,13 @@ class RunInputs:
             if is_late and row is not None:
                 raise InputExpired
             remaining_s = max(expires_at - self._clock.now(), 0.0) if not is_late else _POLL_S
-            await set_within(signal, min(_POLL_S, remaining_s))
+            await set_within(signal, min(_LOOK_EVERY_S, remaining_s))
 
     async def _find(self, input_id: str) -> InputRow | None:
         try:
             rows = await self._read()
         except ThreadcastError:
-            return None  # the store is away: it is asked again within a second
+            return None  # the store is away: it is asked again
         return next((row for row in rows if row.input_id == input_id), None)
 
     async def _read_patiently(self) -> Sequence[InputRow]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from ..errors import ThreadcastError
 from ..journal import Journal
 from ..tasks import set_within
-from ..units import RenewLeases
+from ..units import HandOverRun, RenewLeases, Unit
 from .execution import RunExecution
 
 __all__ = ["RunLeases"]
@@ -22,6 +23,7 @@ __all__ = ["RunLeases"]
 log = logging.getLogger(__name__)
 
 _AFTER_FAILURE_S = 1.0
+_LATE = 2 / 3  # of a lease without a renewal; one is due after a third
 
 
 class RunLeases:
@@ -41,6 +43,7 @@ class RunLeases:
         self._lease_s = lease_s
         self._signalled: set[str] = set()
         self._signal = asyncio.Event()
+        self._renewed_at = 0.0
 
     def look_at(self, run_id: str) -> None:
         """Something happened to this run: find out what, soon."""
@@ -63,16 +66,33 @@ class RunLeases:
     async def renew_all(self) -> bool:
         """Renew every lease; whether that was possible."""
         self._take_signalled()
-        return await self._renew(list(self._executions.values()))
+        is_done = await self._renew(list(self._executions.values()))
+        if is_done:
+            self._renewed_at = asyncio.get_running_loop().time()
+        return is_done
 
     async def renew_signalled(self) -> bool:
         """Renew the leases of the runs that were signalled; whether that was possible."""
         return await self._renew(self._take_signalled())
 
-    async def give_up(self, execution: RunExecution) -> None:
-        """Let another node take the run over at once, if the store can be reached."""
+    async def renew_late(self) -> None:
+        """Renew every lease now, if that should have happened long ago: this node stood still."""
+        if asyncio.get_running_loop().time() - self._renewed_at > self._lease_s * _LATE:
+            await self.renew_all()
+
+    async def give_back(self, execution: RunExecution, *, handed_over: bool) -> None:
+        """Let another node go on with the run at once, if the store can be reached.
+
+        Args:
+            execution: has ended without a terminal event.
+            handed_over: it ended in order; otherwise this attempt counts as one that crashed.
+        """
+        lease = execution.claimed.lease
+        unit: Unit[Any] = RenewLeases(0.0, [lease])
+        if handed_over:
+            unit = HandOverRun(lease, begun=execution.began)
         try:
-            await self._journal.append(RenewLeases(0.0, [execution.claimed.lease]))
+            await self._journal.append(unit)
         except ThreadcastError as error:
             run_id = execution.claimed.lease.run_id
             log.warning("run %s: its lease could not be given up: %s", run_id, error)

@@ -1,16 +1,16 @@
 """The part of a node that executes runs: it claims them, supervises them and lets go of them.
 
 Authority: a claim gives this node a lease with a fence; every append is checked against it, so a
-node that lost a run cannot write for it, whatever it believes. Queued runs are claimed when a hint
-says that some wait, and each second anyway. States of a run here: executing, ending (its agent was
-stopped and cleans up), gone. A run whose end cannot be stored is given up, never ended twice.
+node that lost a run cannot write for it, whatever it believes. States of a run here: executing,
+ending (its agent was stopped and cleans up), gone. A run whose end cannot be stored is given up,
+never ended twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from ..agent import Agent
@@ -18,15 +18,16 @@ from ..bus import Hint, RunSignal, RunsWaiting
 from ..clock import Clock
 from ..consistency.recording import ConsistencyRecording
 from ..correlation import correlated
-from ..errors import ThreadcastError
 from ..events import EventDraft
 from ..journal import Journal
 from ..metrics import Metrics
 from ..session import RequestScopedSessionFactory
 from ..settings import Settings
-from ..tasks import OwnedTasks, set_within
+from ..tasks import OwnedTasks
 from ..tracing import Tracing, ids_of
-from ..units import CancelRun, ClaimedRun, ClaimRuns, Outcome, Rejected
+from ..units import CancelRun, ClaimedRun, Outcome, Rejected
+from .asks import RunAsks, RunNotices
+from .claims import RunClaims
 from .execution import ExecutionLimits, RunEnd, RunExecution
 from .following import end_trace, trace_of
 from .leases import RunLeases
@@ -35,8 +36,6 @@ __all__ = ["Runner"]
 
 log = logging.getLogger(__name__)
 
-_CLAIM_EVERY_S = 1.0
-_CLAIM_MAX_RUNS = 128
 _HAND_OVER_STORE_S = 1.0
 
 
@@ -51,6 +50,8 @@ class Runner:
         clock: wall time and durations.
         metrics: is told of starts and ends.
         consistency: follows the ids of runs, while it is switched on.
+        notices: see `Store.run_notices`.
+        publish: gives hints to other nodes.
         is_present: whether a user has a connection here, or had one a moment ago: then `user_left`
             is still to come.
         max_runs: how many runs execute at once; 0 for a node that only lets others execute.
@@ -74,6 +75,8 @@ class Runner:
         clock: Clock,
         metrics: Metrics,
         consistency: ConsistencyRecording,
+        notices: RunNotices,
+        publish: Callable[[Hint], None],
         is_present: Callable[[str], bool],
         max_runs: int,
         lease_s: float,
@@ -98,8 +101,16 @@ class Runner:
         self._leases = RunLeases(journal, self._executions, lease_s=lease_s)
         self._tasks = OwnedTasks("run")
         self._left_agents: set[asyncio.Task[EventDraft]] = set()
-        self._claim_now = asyncio.Event()
-        self._claiming = asyncio.Lock()
+        self._asks = RunAsks(owner, notices, self._executions, self._leases.look_at)
+        self._claims = RunClaims(
+            owner=owner,
+            agents=agents,
+            journal=journal,
+            lease_s=lease_s,
+            room=self._room,
+            start=self._start,
+            publish=publish,
+        )
         self._draining = False
         self._active = 0
 
@@ -115,6 +126,8 @@ class Runner:
         clock: Clock,
         metrics: Metrics,
         consistency: ConsistencyRecording,
+        notices: RunNotices,
+        publish: Callable[[Hint], None],
         is_present: Callable[[str], bool],
         tracing: Tracing,
     ) -> Self:
@@ -127,6 +140,8 @@ class Runner:
             clock=clock,
             metrics=metrics,
             consistency=consistency,
+            notices=notices,
+            publish=publish,
             is_present=is_present,
             max_runs=0 if settings.role == "gateway" else settings.max_runs,
             lease_s=settings.lease_s,
@@ -149,8 +164,9 @@ class Runner:
         """Claim and supervise until cancelled; what still executes then is left to lapse."""
         try:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(self._claim_forever())
+                loops.create_task(self._claims.run())
                 loops.create_task(self._leases.run())
+                loops.create_task(self._asks.run())
         finally:
             await self._tasks.close()
             await self._leave_agents()
@@ -161,15 +177,14 @@ class Runner:
         Raises:
             ThreadcastError: nothing could be claimed now.
         """
-        async with self._claiming:
-            room = min(self._max_runs - self._active, _CLAIM_MAX_RUNS)
-            if self._draining or room <= 0 or not self._agents:
-                return False
-            unit = ClaimRuns(self._owner, self._lease_s, tuple(self._agents), room)
-            claimed: Sequence[ClaimedRun] = await self._journal.append(unit)
-            for run in claimed:
-                self._start(run)
-            return len(claimed) == room
+        return await self._claims.once()
+
+    async def renew_late(self) -> None:
+        """Renew the leases of all runs here, if this node stood still and they may have lapsed.
+
+        A lapsed lease that nobody took is good again then, and its run goes on.
+        """
+        await self._leases.renew_late()
 
     async def drain(self, bound_s: float) -> None:
         """Claim no more, let runs end, then hand over the rest.
@@ -183,8 +198,7 @@ class Runner:
                 to `hand_over_max_s` more.
         """
         self._draining = True
-        async with self._claiming:  # a claim under way ends first
-            pass
+        await self._claims.stop()
         await self._tasks.finished(bound_s)
         for execution in tuple(self._executions.values()):
             execution.hand_over()
@@ -193,9 +207,9 @@ class Runner:
     def receive(self, hint: Hint) -> None:
         """Take a hint: runs wait, or something happened to one of ours."""
         if isinstance(hint, RunsWaiting):
-            self._claim_now.set()
+            self._claims.hear(hint)
         elif isinstance(hint, RunSignal) and (
-            hint.run_id in self._executions or self._claiming.locked()
+            hint.run_id in self._executions or self._claims.under_way
         ):
             self._leases.look_at(hint.run_id)
 
@@ -214,17 +228,8 @@ class Runner:
         if is_here and not self._is_present(user_id):
             self.user_left(user_id)
 
-    async def _claim_forever(self) -> None:
-        while True:
-            self._claim_now.clear()
-            try:
-                has_more = await self.claim()
-            except ThreadcastError as error:
-                log.warning("runs could not be claimed: %s", error)
-                await asyncio.sleep(_CLAIM_EVERY_S)  # hints must not make it spin
-                continue
-            if not has_more:
-                await set_within(self._claim_now, _CLAIM_EVERY_S)
+    def _room(self) -> int:
+        return self._max_runs - self._active
 
     def _start(self, claimed: ClaimedRun) -> None:
         execution = RunExecution(
@@ -284,9 +289,9 @@ class Runner:
                 end_trace(execution.trace, execution.context, is_here=is_here)
             self._count(-1)
             self._metrics.runs.labels(end).inc()
-            self._claim_now.set()
-        if end == "given_up":
-            await self._leases.give_up(execution)
+            self._claims.room_made()
+        if end in ("handed_over", "given_up"):
+            await self._leases.give_back(execution, handed_over=end == "handed_over")
 
     def _count(self, change: int) -> None:
         self._active += change

@@ -329,11 +329,27 @@ class SettingsFields:
         default=1_000, metadata=about("Runs of this server at once.", 1, 1_000_000)
     )
     max_runs_per_user: int = field(
-        default=20, metadata=about("Runs of one user at once.", 1, 100_000, live=True)
+        default=20,
+        metadata=about(
+            "Runs of one user that have not ended; one more is refused.", 1, 100_000, live=True
+        ),
     )
     max_runs_per_plan: dict[str, int] = field(
         default_factory=dict,
-        metadata=about("Runs of one user at once, by plan.", 1, 100_000, live=True),
+        metadata=about("Runs of one user that have not ended, by plan.", 1, 100_000, live=True),
+    )
+    max_executing_runs_per_user: int = field(
+        default=20,
+        metadata=about(
+            "Runs of one user that execute at once, on all servers; further ones wait.",
+            1,
+            100_000,
+            live=True,
+        ),
+    )
+    max_executing_runs_per_plan: dict[str, int] = field(
+        default_factory=dict,
+        metadata=about("Runs of one user that execute at once, by plan.", 1, 100_000, live=True),
     )
     run_starts_per_s: float = field(
         default=5.0,
@@ -349,7 +365,7 @@ class SettingsFields:
         default=10.0, metadata=about("How long a node owns a run without renewal.", 0.05, 3_600)
     )
     attempts_max: int = field(
-        default=3, metadata=about("How often a run is begun before it fails.", 1, 100)
+        default=3, metadata=about("How often a run may lose its server before it fails.", 1, 100)
     )
     disconnect_grace_s: float = field(
         default=5.0,

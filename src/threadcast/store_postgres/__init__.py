@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from typing import Any
 
@@ -19,14 +20,26 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
-from ..units import AliasThread, Outcome, Unit
-from .across_users import ALIAS_AGES_DAYS, ALIAS_FACTS, CLUSTER, HEADS, PLAIN_ALIAS
+from ..schema_steps import SchemaStep, load_steps
+from ..units import AliasThread, Lease, Outcome, Unit
+from .across_users import (
+    ALIAS_AGES_DAYS,
+    ALIAS_FACTS,
+    ASKED,
+    CLUSTER,
+    CONNECTIONS,
+    HEADS,
+    LISTS_NODES,
+    NODES_ALIVE,
+    PLAIN_ALIAS,
+)
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
-from .examination import facts_of, looking, problems_of
+from .examination import Look, facts_of, looking, problems_of
 from .keys import user_key
 from .pool import ReaderPool
-from .schema import load_migrations, migrate, refuse_older
+from .rehearsal import Rehearsal
+from .schema import migrate, refuse_empty, refuse_older
 from .sessions import PostgresSession
 from .writer import Writer
 
@@ -53,6 +66,9 @@ class PostgresStore:
             and back, but wrong behind a pooler in transaction mode that does not know of them.
         migrate_older: whether an older schema is migrated when the store is opened; an empty
             database is always set up.
+        steps: of the schema, as far as the program knows it; None for all.
+        rehearsal: everything is done in one transaction that ends undone when the store is closed;
+            reads do not see it. The users whom it touches are locked meanwhile.
     """
 
     def __init__(
@@ -65,6 +81,8 @@ class PostgresStore:
         commit_timeout_s: float = 10.0,
         prepare_statements: bool = False,
         migrate_older: bool = False,
+        steps: Sequence[SchemaStep] | None = None,
+        rehearsal: bool = False,
     ) -> None:
         self._target = Target.of(url)
         self._clock = clock
@@ -72,10 +90,13 @@ class PostgresStore:
         self._commit_timeout_s = commit_timeout_s
         self._prepared_max = _PREPARED_MAX if prepare_statements else 0
         self._migrate_older = migrate_older
+        self._steps = steps or load_steps("postgres")
+        self._rehearsal = rehearsal
         self._condition: Condition | None = None
         self._schema = 0
+        self._losses = 0
         self._has_plain_aliases = False
-        self._writer: Writer | None = None
+        self._writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
             self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
         )
@@ -92,19 +113,22 @@ class PostgresStore:
             ConfigurationError: the database cannot be used as configured.
             ThreadcastError: `unavailable`, it cannot be reached now.
         """
-        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+        async with self._looking() as look:
+            if self._rehearsal:
+                refuse_empty(self._target, version=look.version)
             if not self._migrate_older:
                 refuse_older(self._target, version=look.version, newest=look.newest)
-            await migrate(look.connection, self._target, load_migrations())
+            await migrate(look.connection, self._target, self._steps)
         self._has_plain_aliases = (await self._poll(PLAIN_ALIAS))[0][0]
-        self._schema = look.newest
+        self._schema = max(look.version, look.newest)
         self._condition = look.condition
         for warning in self._condition.warnings:
             log.warning("%s: %s", self.name, warning)
-        self._writer = Writer(
-            self._connect,
-            begin=_begin_commit(self._condition.synchronous_commit, self._timeout_s),
-            commit_timeout_s=self._commit_timeout_s,
+        begin = _begin_commit(self._condition.synchronous_commit, self._timeout_s)
+        self._writer = (
+            Rehearsal(self._connect, begin=begin)
+            if self._rehearsal
+            else Writer(self._connect, begin=begin, commit_timeout_s=self._commit_timeout_s)
         )
 
     async def migrate(self) -> tuple[int, int]:
@@ -115,9 +139,9 @@ class PostgresStore:
         Raises:
             ConfigurationError, ThreadcastError: see `open`.
         """
-        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
-            await migrate(look.connection, self._target, load_migrations())
-            return look.version, look.newest
+        async with self._looking() as look:
+            await migrate(look.connection, self._target, self._steps)
+            return look.version, max(look.version, look.newest)
 
     async def examine(self) -> tuple[dict[str, str], list[str]]:
         """What an operator should know before a server uses the database; changes nothing.
@@ -128,17 +152,25 @@ class PostgresStore:
         Raises:
             ConfigurationError, ThreadcastError: see `open`.
         """
-        async with looking(self._target, self._clock, timeout_s=self._timeout_s) as look:
+        async with self._looking() as look:
             return facts_of(look), problems_of(look)
+
+    def _looking(self) -> AbstractAsyncContextManager[Look]:
+        return looking(self._target, self._clock, self._steps, timeout_s=self._timeout_s)
 
     async def _connect(self) -> Connection:
         try:
-            return await connect(
+            connection = await connect(
                 self._target, timeout_s=self._timeout_s, prepared_max=self._prepared_max
             )
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
             raise ThreadcastError("unavailable") from error
+        connection.when_lost(self._count_loss)
+        return connection
+
+    def _count_loss(self) -> None:
+        self._losses += 1
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -169,6 +201,12 @@ class PostgresStore:
         if rows and rows[0][2]:
             self._has_plain_aliases = True
         return {user_id: head for user_id, head, _ in rows}
+
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """See `Store.run_notices`."""
+        users = [user_key(lease.address.user_id) for lease in waiting]
+        runs = [lease.run_id for lease in waiting]
+        return [row[0] for row in await self._poll(ASKED, owner, users, runs)]
 
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()
@@ -203,15 +241,26 @@ class PostgresStore:
     async def alias_facts(self, *, now: float) -> AliasFacts:
         """See `Store.alias_facts`. The store need not be open."""
         rows = await self._poll(ALIAS_FACTS, int(now * 1_000_000))
-        total, used, uses, last_us, *within = rows[0]
+        total, used, uses, last_us, made_us, *within = rows[0]
         last_used_at = None if last_us is None else last_us / 1_000_000
         ages = dict(zip(ALIAS_AGES_DAYS, within, strict=True))
-        return AliasFacts(total, used, uses, last_used_at, ages)
+        made_at = None if made_us is None else made_us / 1_000_000
+        return AliasFacts(total, used, uses, last_used_at, ages, made_at)
+
+    async def servers_at_work(self) -> int:
+        """How many servers use the database now, as far as it knows. The store need not be open."""
+        listed = (await self._poll(LISTS_NODES))[0][0]
+        return int((await self._poll(NODES_ALIVE if listed else CONNECTIONS))[0][0])
 
     @property
     def has_plain_aliases(self) -> bool:
         """See `Store.has_plain_aliases`. What another node makes is known with the head poll."""
         return self._writer is not None and self._has_plain_aliases
+
+    @property
+    def losses(self) -> int:
+        """See `Store.losses`."""
+        return self._losses
 
     @property
     def healthy(self) -> bool:

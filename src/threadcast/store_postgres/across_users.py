@@ -6,32 +6,45 @@ asked of every part; each goes over an index that holds only what there is to do
 
 from __future__ import annotations
 
+from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX
+
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
-# A node claims whatever waits longest, whoever sent it.
+# A node claims for users in turn, whoever they are; see `ClaimRuns`, and the two functions in
+# `migrations/postgres`: they look at a bounded number of users and threads, however much waits.
 #
-# A queued run that has an owner is executed by another service.
-# A run is next when no older run of its thread waits and none of them is owned. All that is queued
-# in a thread is claimed in the order of sending, also when some of it is for other nodes' agents.
-# What other runs of the thread do meanwhile can only let a run be next, never keep it from that; so
-# its own row is all that must be locked.
-CLAIM = """
+# Some are next for sure only under what stands for the right to claim runs of a user, which ends
+# with the transaction. What other runs of a thread do meanwhile can only let a run be next, never
+# keep it from that; so its own row is all that must be locked.
+TURNS = f"""
+SELECT served.user_key::text FROM (
+    SELECT DISTINCT next.user_key FROM (
+        SELECT t.user_key
+        FROM turns_of_all($1, $3, {CLAIM_USERS_MAX}, {CLAIM_THREADS_MAX}) AS t
+        ORDER BY t.turn, t.queued_at, t.user_key, t.run LIMIT $2
+    ) AS next OFFSET 0
+) AS served
+WHERE pg_try_advisory_xact_lock(
+    hashtextextended(current_schema() || served.user_key::text, 0)
+)
+"""  # noqa: S608 - joined from constants only
+CLAIM = f"""
 WITH next AS (
-    SELECT q.user_key, q.run FROM runs AS q
-    WHERE q.status = 1 AND q.owner IS NULL AND q.agent = ANY($1::text[])
-    AND NOT EXISTS (
-        SELECT 1 FROM runs AS o
-        WHERE o.user_key = q.user_key AND o.thread = q.thread AND o.status <= 3
-        AND (o.status > 1 OR o.run < q.run)
-    )
-    ORDER BY q.queued_at, q.user_key, q.run LIMIT $2
+    SELECT k.user_key, t.run, t.turn
+    FROM unnest($3::uuid[]) AS k (user_key)
+    CROSS JOIN LATERAL turns_of(k.user_key, $1, {CLAIM_THREADS_MAX}) AS t
+    ORDER BY t.turn, t.queued_at, k.user_key, t.run LIMIT $2
+), free AS (
+    SELECT q.user_key, q.run, n.turn
+    FROM next AS n JOIN runs AS q ON q.user_key = n.user_key AND q.run = n.run
+    WHERE q.status = 1 AND q.owner IS NULL
     FOR UPDATE OF q SKIP LOCKED
 ), claimed AS (
-    UPDATE runs SET status = 2, owner = $3,
-    lease_until = clock_timestamp() + make_interval(secs => $4),
-    fence = fence + 1, attempt = attempt + 1, started_us = coalesce(started_us, $5)
-    FROM next WHERE runs.user_key = next.user_key AND runs.run = next.run
-    RETURNING runs.*
+    UPDATE runs SET status = 2, owner = $4,
+    lease_until = clock_timestamp() + make_interval(secs => $5),
+    fence = fence + 1, attempt = attempt + 1, started_us = coalesce(started_us, $6)
+    FROM free WHERE runs.user_key = free.user_key AND runs.run = free.run
+    RETURNING runs.*, free.turn
 )
 SELECT u.user_id, t.thread_id, c.run_id, c.fence, c.agent, c.attempt, e.data, c.message_seq,
 c.on_disconnect, k.state, c.cancel_reason
@@ -40,8 +53,8 @@ JOIN users AS u ON u.user_key = c.user_key
 JOIN threads AS t ON t.user_key = c.user_key AND t.thread = c.thread
 JOIN events AS e ON e.user_key = c.user_key AND e.seq = c.message_seq
 LEFT JOIN checkpoints AS k ON k.user_key = c.user_key AND k.run = c.run
-ORDER BY c.queued_at, c.user_key, c.run
-"""
+ORDER BY c.turn, c.queued_at, c.user_key, c.run
+"""  # noqa: S608 - joined from constants only
 
 # A node takes over whatever has lapsed, whoever's it is. The user's row is locked with the run's:
 # nobody can be appending under the old fence meanwhile.
@@ -80,6 +93,15 @@ HEADS = """
 SELECT user_id, head, (SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known))
 FROM users WHERE user_key = ANY($1::uuid[])
 """
+# What is asked of the runs that a node executes: `runs_asked` has the few that are to end, and $2
+# and $3 name those that waited for a person.
+ASKED = """
+SELECT run_id FROM runs WHERE owner = $1 AND cancel_reason IS NOT NULL
+UNION ALL
+SELECT r.run_id FROM unnest($2::uuid[], $3::text[]) AS k (user_key, run_id)
+JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
+WHERE r.status <> 3
+"""
 # What belongs to the database as a whole, in one row. Where the database is makes the other part:
 # a copy that was restored elsewhere is not to hear the nodes on the first one.
 CLUSTER = """
@@ -103,6 +125,20 @@ JOIN users AS u ON u.user_key = m.user_key
 WHERE m.ordinal > $1 ORDER BY m.ordinal LIMIT $2
 """
 
+# After a restore every journal gets another feed id, in bounded steps.
+NEXT_JOURNALS = """
+SELECT user_key::text FROM users WHERE user_key > $1 ORDER BY user_key LIMIT $2 FOR UPDATE
+"""
+
+# An operator asks how many servers are at work. Where the database is older than their list, each
+# connection that is not ours counts as one.
+LISTS_NODES = "SELECT to_regclass('nodes') IS NOT NULL"
+NODES_ALIVE = "SELECT count(*) FROM nodes WHERE lease_until > clock_timestamp()"
+CONNECTIONS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND application_name = 'threadcast' AND usename = current_user
+"""
+
 # An operator asks how much older ids are still needed. $1: now, in microseconds.
 _USED_WITHIN = "".join(
     f", count(*) FILTER (WHERE last_used_us >= $1 - {days * 86_400_000_000}::bigint)"
@@ -110,5 +146,5 @@ _USED_WITHIN = "".join(
 )
 ALIAS_FACTS = f"""
 SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0)::bigint,
-max(last_used_us){_USED_WITHIN} FROM thread_aliases
+max(last_used_us), max(made_us){_USED_WITHIN} FROM thread_aliases
 """  # noqa: S608 - joined from constants of this module only

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from ..bus import Hint
 from ..errors import ThreadcastError
-from ..events import EventType, JournalEvent
-from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
-from ..units import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from ..events import JournalEvent
+from ..runs import ENDED, check_owner, status_after
+from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
+from .plain_appends import is_plain
 from .records import mark_ended, read_run, set_status
 
-# Types after which a running run is still running; all others take the long way.
-_PLAIN = frozenset(
-    kind
-    for kind in EventType
-    if kind not in TERMINAL_STATUS and status_after(RunStatus.RUNNING, kind) is RunStatus.RUNNING
-)
 _STORE_STATE = """
 INSERT INTO checkpoints (user_key, run, state) VALUES ($1, $2, $3)
 ON CONFLICT (user_key, run) DO UPDATE SET state = excluded.state
@@ -42,27 +37,15 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
         return Rejected(ThreadcastError("not_found"))
     word = batch.words[RunKey(place.user, place.run)]
     if word != lease.fence * 8 + RUNNING:
-        _check(lease, word)
-    elif unit.state is None and unit.question is None:
-        for draft in unit.drafts:
-            if draft.event_type not in _PLAIN:
-                break
-        else:
-            events = batch.append_all(place, lease.address, unit.drafts)
-            return Committed(_last(events, batch, place), events)
+        check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
+    elif is_plain(unit):
+        events = batch.append_all(place, lease.address, unit.drafts)
+        return Committed(_last(events, batch, place), events)
     return await _append_with_changes(batch, unit, RunKey(place.user, place.run))
 
 
 def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
     return events[-1].seq if events else batch.head(place.user)
-
-
-def _check(lease: Lease, word: int) -> None:
-    if word >> 3 != lease.fence:
-        raise ThreadcastError("fenced")
-    status = STATUS_OF_CODE[word & 7]
-    if status in ENDED:
-        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
 
 
 async def _append_with_changes(batch: Batch, unit: AppendToRun, key: RunKey) -> Outcome:

@@ -52,6 +52,11 @@ WHERE threads.user_key = n.user_key AND threads.thread = n.thread
 """
 
 
+def moves_thread(kind: EventType) -> bool:
+    """Whether an event changes when its thread was last used; pieces of an answer do not."""
+    return kind is not EventType.AGENT_DELTA
+
+
 class Batch:
     """The state of one write transaction.
 
@@ -178,17 +183,25 @@ class Batch:
     ) -> list[JournalEvent]:
         """Give events their seqs, in order; they are stored with the next `flush`."""
         user, thread, run = place
-        seq, stamp, add = self.heads[user], self.stamp, self._rows.append
-        events = []
-        for draft in drafts:
-            seq += 1
-            kind, data = draft.event_type, draft.data
-            add((user, seq, thread, run, EVENT_CODE[kind], data))
-            events.append(JournalEvent(kind, stamp, address, seq, data))
-            if kind is not EventType.AGENT_DELTA and thread is not None:
-                self._touched[user, thread] = seq
-        self.heads[user] = self._grown[user] = seq
+        events = self.number(user, address, drafts)
+        for event in events:
+            kind = event.event_type
+            self._rows.append((user, event.seq, thread, run, EVENT_CODE[kind], event.data))
+            if thread is not None and moves_thread(kind):
+                self._touched[user, thread] = event.seq
+        self._grown[user] = self.heads[user]
         return events
+
+    def number(
+        self, user: str, address: Address, drafts: Sequence[EventDraft]
+    ) -> list[JournalEvent]:
+        """Give events their seqs, in order, without storing them."""
+        first, stamp = self.heads[user] + 1, self.stamp
+        self.heads[user] += len(drafts)
+        return [
+            JournalEvent(draft.event_type, stamp, address, seq, draft.data)
+            for seq, draft in enumerate(drafts, start=first)
+        ]
 
     def take_seqs(self, user: str, count: int) -> int:
         """Take the next seqs for events that are added by `add`; the first of them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -39,6 +39,11 @@ class Connection:
     def __init__(self, raw: Any, *, timeout_s: float) -> None:
         self._raw = raw
         self._timeout_s = timeout_s
+        self._ended_here = False
+
+    def when_lost(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when the connection ends, and not because it was ended here."""
+        self._raw.add_termination_listener(lambda _: None if self._ended_here else tell())
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
         """All rows of one query."""
@@ -58,6 +63,7 @@ class Connection:
 
     async def close(self) -> None:
         """Say goodbye to the database, or end the connection without when that takes too long."""
+        self._ended_here = True
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._raw.close()
@@ -66,6 +72,7 @@ class Connection:
 
     def terminate(self) -> None:
         """Close without waiting."""
+        self._ended_here = True
         self._raw.terminate()
 
     def is_closed(self) -> bool:

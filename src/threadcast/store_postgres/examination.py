@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,10 +10,11 @@ import asyncpg
 
 from ..clock import Clock
 from ..errors import ConfigurationError, ThreadcastError
+from ..schema_steps import SchemaStep
 from .condition import Condition, condition_of
 from .connecting import Connection, Target, connect
 from .faults import DATABASE_FAULTS, not_stored
-from .schema import load_migrations, version_of
+from .schema import version_of
 
 _SLOW_S = 0.02
 
@@ -36,7 +37,9 @@ class Look:
 
 
 @asynccontextmanager
-async def looking(target: Target, clock: Clock, *, timeout_s: float) -> AsyncIterator[Look]:
+async def looking(
+    target: Target, clock: Clock, steps: Sequence[SchemaStep], *, timeout_s: float
+) -> AsyncIterator[Look]:
     """Connect and look; the body may do more over the same connection.
 
     Raises:
@@ -46,9 +49,8 @@ async def looking(target: Target, clock: Clock, *, timeout_s: float) -> AsyncIte
     connection = await connect(target, timeout_s=timeout_s)
     try:
         condition = await condition_of(connection, target, clock)
-        newest = load_migrations()[-1].version
-        version = await version_of(connection, target, newest=newest)
-        yield Look(connection, condition, version, newest)
+        version = await version_of(connection, target, steps)
+        yield Look(connection, condition, version, steps[-1].version)
     except asyncpg.SyntaxOrAccessError as error:
         raise ConfigurationError(
             f"cannot use the database {target.name}: {error}", keys=("database_url",)
@@ -62,17 +64,23 @@ async def looking(target: Target, clock: Clock, *, timeout_s: float) -> AsyncIte
 
 def facts_of(look: Look) -> dict[str, str]:
     """What was found, for people."""
-    waits = {0: "none yet; a server or threadcast migrate makes it", look.newest: ""}.get(
-        look.version, f"; threadcast migrate brings it to {look.newest}"
-    )
     condition = look.condition
     return {
         "PostgreSQL": condition.version,
-        "schema": f"version {look.version}{waits}" if look.version else waits,
+        "schema": _schema_text(look.version, look.newest),
         "synchronous_commit": f"{condition.synchronous_commit} for our transactions",
         "round trip": f"{condition.round_trip_s * 1000:.2f} ms",
         "clock of the database": f"{condition.skew_s:+.3f} s from this one",
     }
+
+
+def _schema_text(version: int, newest: int) -> str:
+    if not version:
+        return "none yet; a server or threadcast migrate makes it"
+    if version > newest:
+        return f"version {version}; this program knows {newest}, and works with it"
+    waits = f"; threadcast migrate brings it to {newest}" if version < newest else ""
+    return f"version {version}{waits}"
 
 
 def problems_of(look: Look) -> list[str]:

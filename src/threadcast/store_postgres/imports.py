@@ -61,6 +61,7 @@ _TABLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "thread_aliases": (
         ("user_key", "uuid"), ("legacy_id", "text"), ("thread", "int"), ("known", "boolean"),
+        ("made_us", "bigint"),
     ),
     "runs": (
         ("user_key", "uuid"), ("run", "int"), ("thread", "int"), ("status", "smallint"),
@@ -200,7 +201,7 @@ class _Rows:
         self._migrated.append((user, number, IMPORTED, last, *runs, thread.legacy_id))
         if (legacy_id := thread.legacy_id) is not None:
             known = legacy_kind(legacy_id) is not None
-            self._of["thread_aliases"].append((user, legacy_id, number, known))
+            self._of["thread_aliases"].append((user, legacy_id, number, known, self._batch.at_us))
         self._batch.add(Place(user, number, None), seq, thread.created)
         seq += 1
         for run in thread.runs:

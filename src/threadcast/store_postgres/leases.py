@@ -1,33 +1,30 @@
-"""Units by which nodes own runs: claim, renew, take over. Time is the database's own here.
+"""Units by which nodes keep runs: renew, take over. Time is the database's own here.
 
-Claims and take-overs look across users. They lock what they take without waiting for it: what
-another node is working on is left to that node, and found again at the next look.
+A take-over looks across users. It locks what it takes without waiting for it: what another node is
+working on is left to that node, and found again at the next look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from ..bus import Hint
-from ..errors import ERRORS
-from ..events import Address, AgentFailed, EventDraft, EventType, JournalEvent, MessageCreated
-from ..runs import may_retry
+from ..errors import ERRORS, ThreadcastError
+from ..events import AgentFailed, EventDraft, EventType, JournalEvent
+from ..runs import check_owner, may_retry
 from ..units import (
-    ClaimedRun,
-    ClaimRuns,
     Committed,
+    HandOverRun,
     Lease,
     LeaseReport,
     Outcome,
+    Rejected,
     RenewLeases,
     TakeOver,
     TakeOverRuns,
 )
-from .across_users import CLAIM, LAPSED
+from .across_users import LAPSED
 from .batch import Batch
-from .connecting import Row
 from .keys import LAST_LIVE, RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
@@ -37,26 +34,6 @@ FROM unnest($1::uuid[], $2::int[]) AS n (user_key, run)
 WHERE runs.user_key = n.user_key AND runs.run = n.run AND runs.owner IS NOT NULL
 RETURNING runs.run_id, runs.cancel_reason
 """
-
-
-async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
-    """Apply one `ClaimRuns`."""
-    arguments = (list(unit.agents), unit.limit, unit.owner, unit.lease_s, batch.at_us)
-    return Committed([_claimed(row) for row in await batch.all(CLAIM, *arguments)])
-
-
-def _claimed(row: Row) -> ClaimedRun:
-    user_id, thread_id, run_id, fence, agent, attempt, data, seq, on_disconnect, state, why = row
-    return ClaimedRun(
-        lease=Lease(Address(user_id, thread_id, run_id), fence),
-        agent=agent,
-        attempt=attempt,
-        message=msgspec.json.decode(data, type=MessageCreated).content,
-        message_seq=seq,
-        on_disconnect="cancel" if on_disconnect == "cancel" else "continue",
-        state=state,
-        cancel_reason=why,
-    )
 
 
 async def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
@@ -86,6 +63,20 @@ def _kept(batch: Batch, lease: Lease) -> RunKey | None:
     return key if word >> 3 == lease.fence and word & 7 <= LAST_LIVE else None
 
 
+async def hand_over_run(batch: Batch, unit: HandOverRun) -> Outcome:
+    """Apply one `HandOverRun`."""
+    place = batch.leased_place(unit.lease)
+    if place is None or place.run is None:
+        return Rejected(ThreadcastError("not_found"))
+    record = await read_run(batch, unit.lease.address.user_id, RunKey(place.user, place.run))
+    check_owner(held=unit.lease.fence, fence=record.fence, status=record.status)
+    may_begin = record.on_crash == "retry" or not unit.begun
+    if record.cancel_reason is None and may_begin:
+        return Committed(None, (), await requeue(batch, record, handed_over=True))
+    event, hints = await _end_lost(batch, record)
+    return Committed(None, (event,), hints)
+
+
 async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
@@ -94,12 +85,10 @@ async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     hints: list[Hint] = []
     for record in await _lapsed(batch, unit.limit):
         retry = may_retry(
-            on_crash="retry" if record.on_crash == "retry" else "fail",
-            attempt=record.attempt,
-            attempts_max=unit.attempts_max,
+            on_crash=record.on_crash, crashes=record.crashes, attempts_max=unit.attempts_max
         )
         if record.cancel_reason is None and retry:
-            hints += await requeue(batch, record)
+            hints += await requeue(batch, record, handed_over=False)
             requeued.append(record.run_id)
             continue
         event, more = await _end_lost(batch, record)

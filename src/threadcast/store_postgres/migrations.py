@@ -36,7 +36,8 @@ WHERE a.user_key = $1 AND a.legacy_id = $2
 _KNOWN = "SELECT 1 FROM threads WHERE user_key = $1 AND thread_id = $2"
 _SET_ID = "UPDATE threads SET thread_id = $3 WHERE user_key = $1 AND thread = $2"
 _ALIAS = """
-INSERT INTO thread_aliases (user_key, thread, legacy_id, known) VALUES ($1, $2, $3, $4)
+INSERT INTO thread_aliases (user_key, thread, legacy_id, known, made_us)
+VALUES ($1, $2, $3, $4, $5)
 """
 _REMEMBER = """
 INSERT INTO migrated_threads (user_key, thread, ordinal, origin, last_seq, legacy_id)
@@ -151,7 +152,7 @@ async def _rename(
     user = user_key(named.user_id)
     await batch.run(_SET_ID, user, thread, named.thread_id)
     known = legacy_kind(named.legacy_id) is not None
-    await batch.run(_ALIAS, user, thread, named.legacy_id, known)
+    await batch.run(_ALIAS, user, thread, named.legacy_id, known, batch.at_us)
     await batch.run(_REMEMBER, user, thread, ordinal, RENAMED, last_seq, named.legacy_id)
 
 

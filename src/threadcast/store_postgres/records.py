@@ -19,7 +19,7 @@ from .keys import STATUS_CODE, STATUS_OF_CODE, Place, RunKey
 
 _RUN = """
 SELECT r.run, r.thread, t.thread_id, r.run_id, r.status, r.fence, r.attempt, r.agent, r.on_crash,
-r.on_disconnect, r.message_seq, r.cancel_reason, r.owner
+r.on_disconnect, r.message_seq, r.cancel_reason, r.owner, r.handed_over
 FROM runs AS r JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
 WHERE r.user_key = $1
 """
@@ -34,22 +34,22 @@ _THREAD = """
 SELECT thread, title, metadata FROM threads
 WHERE user_key = $1 AND thread_id = $2 AND state = 0
 """
-# Whether the run's thread has another run that waits to be claimed comes with the same statement;
-# it sees the rows as they were before, so the run itself is left out by name.
+# Whether the user has another run that waits, for this one's thread or turn, comes with the same
+# statement; it sees the rows as they were before, so the run itself is left out by name.
 _MARK_ENDED = """
 UPDATE runs SET status = $3, ended_seq = $4, ended_us = $5, owner = NULL, lease_until = NULL
 WHERE user_key = $1 AND run = $2
 RETURNING EXISTS (
     SELECT 1 FROM runs AS w
-    WHERE w.user_key = $1 AND w.thread = runs.thread AND w.status <= 3 AND w.status = 1
-    AND w.run <> $2
+    WHERE w.user_key = $1 AND w.status = 1 AND w.owner IS NULL AND w.run <> $2
 )
 """
 _SET_FENCE = "UPDATE runs SET fence = $3 WHERE user_key = $1 AND run = $2"
 _SET_STATUS = "UPDATE runs SET status = $3 WHERE user_key = $1 AND run = $2"
 _SET_CANCEL_REASON = "UPDATE runs SET cancel_reason = $3 WHERE user_key = $1 AND run = $2"
 _REQUEUE = """
-UPDATE runs SET status = 1, fence = $3, owner = NULL, lease_until = NULL
+UPDATE runs SET status = 1, fence = $3, owner = NULL, lease_until = NULL,
+handed_over = handed_over + $4
 WHERE user_key = $1 AND run = $2
 """
 
@@ -73,6 +73,12 @@ class RunRecord:
     message_seq: int
     cancel_reason: str | None
     owner: str | None
+    handed_over: int
+
+    @property
+    def crashes(self) -> int:
+        """How many attempts ended by a loss of their owner, if this one has."""
+        return self.attempt - self.handed_over
 
     @property
     def executed_here(self) -> bool:
@@ -208,10 +214,14 @@ async def set_status(batch: Batch, record: RunRecord, status: RunStatus) -> None
     await batch.run(_SET_STATUS, *record.key, STATUS_CODE[status])
 
 
-async def requeue(batch: Batch, record: RunRecord) -> list[Hint]:
-    """Queue an owned run again; its owner is fenced out from now."""
+async def requeue(batch: Batch, record: RunRecord, *, handed_over: bool) -> list[Hint]:
+    """Queue an owned run again; its owner is fenced out from now.
+
+    Args:
+        handed_over: whether its owner let go of it in order, which is no crash.
+    """
     record.status = RunStatus.QUEUED
     record.fence += 1
     batch.words[record.key] = record.word
-    await batch.run(_REQUEUE, *record.key, record.fence)
+    await batch.run(_REQUEUE, *record.key, record.fence, int(handed_over))
     return [*signal(record), RunsWaiting()]

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
 
 import asyncpg
 
 from ..errors import ConfigurationError
+from ..schema_steps import SchemaStep, newer_problem, oldest_for
 from .connecting import Connection, Target
 
 _ATTEMPTS_MAX = 3
@@ -24,6 +23,21 @@ CREATE TABLE IF NOT EXISTS threadcast_schema (
     is_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_only_row),
     version integer NOT NULL
 )
+"""
+# One row for each step that was made: who may use a database that has it.
+_MAKE_STEPS = """
+CREATE TABLE IF NOT EXISTS threadcast_schema_steps (
+    version integer PRIMARY KEY,
+    oldest integer NOT NULL,
+    name text NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+_HAS_STEPS = "SELECT to_regclass('threadcast_schema_steps') IS NOT NULL"
+_OLDEST = "SELECT oldest FROM threadcast_schema_steps WHERE version = $1"
+_NOTE_STEP = """
+INSERT INTO threadcast_schema_steps (version, oldest, name) VALUES ($1, $2, $3)
+ON CONFLICT (version) DO UPDATE SET oldest = excluded.oldest, name = excluded.name
 """
 _MAKE_ROW = "INSERT INTO threadcast_schema (version) VALUES (0) ON CONFLICT DO NOTHING"
 _IS_OURS = "SELECT to_regclass('threadcast_schema') IS NOT NULL"
@@ -41,42 +55,30 @@ _STEP_MAX_S = 86_400.0  # a large table may have to be rewritten
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step: the SQL that makes schema `version` out of the one before."""
-
-    version: int
-    name: str
-    sql: str
-
-
-def load_migrations() -> tuple[Migration, ...]:
-    """The steps that this program knows, in order, from version 1."""
-    folder = resources.files("threadcast") / "migrations" / "postgres"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return tuple(
-        Migration(int(name[:4]), name, (folder / name).read_text(encoding="utf-8"))
-        for name in names
-    )
-
-
-async def version_of(connection: Connection, target: Target, *, newest: int) -> int:
+async def version_of(connection: Connection, target: Target, steps: Sequence[SchemaStep]) -> int:
     """The schema's version, 0 for a database without anything of ours in it; changes nothing.
 
+    It may be newer than the steps, where those who made it said that this program works with it.
+
     Raises:
-        ConfigurationError: the schema is of another program, or newer than this one.
+        ConfigurationError: the schema is of another program, or too new for this one.
     """
     if not (await connection.fetch(_IS_OURS))[0][0]:
         await _check_place(connection, target)
         return 0
     rows = await connection.fetch(_VERSION)
     version = int(rows[0][0]) if rows else 0
-    if version > newest:
-        raise ConfigurationError(
-            f"{target.name}: database is version {version}, this program knows {newest}",
-            keys=_KEYS,
-        )
+    problem = newer_problem(version, await _oldest_for(connection, version), steps)
+    if problem is not None:
+        raise ConfigurationError(f"{target.name}: {problem}", keys=_KEYS)
     return version
+
+
+async def _oldest_for(connection: Connection, version: int) -> int | None:
+    if not (await connection.fetch(_HAS_STEPS))[0][0]:
+        return None
+    rows = await connection.fetch(_OLDEST, version)
+    return int(rows[0][0]) if rows else None
 
 
 async def _check_place(connection: Connection, target: Target) -> None:
@@ -123,7 +125,19 @@ def refuse_older(target: Target, *, version: int, newest: int) -> None:
         )
 
 
-async def migrate(connection: Connection, target: Target, migrations: Sequence[Migration]) -> int:
+def refuse_empty(target: Target, *, version: int) -> None:
+    """Refuse a database without tables where none are to be made.
+
+    Raises:
+        ConfigurationError: with the command to run.
+    """
+    if not version:
+        raise ConfigurationError(
+            f"{target.name}: there are no tables yet: run threadcast migrate", keys=_KEYS
+        )
+
+
+async def migrate(connection: Connection, target: Target, steps: Sequence[SchemaStep]) -> int:
     """Bring the database to the newest version, each step in one transaction; the version it had.
 
     Any number of programs may do this at once: each step is done by one of them.
@@ -132,13 +146,12 @@ async def migrate(connection: Connection, target: Target, migrations: Sequence[M
         ConfigurationError: see `version_of`.
         asyncpg.PostgresError: a step failed; the database has the version before it.
     """
-    newest = migrations[-1].version
-    had = await version_of(connection, target, newest=newest)
-    if had == newest:
+    had = await version_of(connection, target, steps)
+    if had >= steps[-1].version:
         return had
     await _make_version_row(connection)
-    for migration in migrations[had:]:
-        await _step(connection, target, migration)
+    for step in steps[had:]:
+        await _make(connection, target, step, oldest=oldest_for(steps, step.version))
     return had
 
 
@@ -146,22 +159,23 @@ async def _make_version_row(connection: Connection) -> None:
     """Make the row that says which version there is; others may be doing the same."""
     for left in reversed(range(_ATTEMPTS_MAX)):
         try:
-            await connection.execute(f"{_MAKE_TABLE}; {_MAKE_ROW}")
+            await connection.execute(f"{_MAKE_TABLE}; {_MAKE_ROW}; {_MAKE_STEPS}")
             return
         except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
             if not left:
                 raise
 
 
-async def _step(connection: Connection, target: Target, migration: Migration) -> None:
+async def _make(connection: Connection, target: Target, step: SchemaStep, *, oldest: int) -> None:
     await connection.execute(_BEGIN)
     try:
         await connection.execute(f"{_VERSION} FOR UPDATE", within_s=_LOCK_MAX_S)
         rows = await connection.fetch(_VERSION)
-        if rows[0][0] < migration.version:
-            log.info("%s: migrating to version %d", target.name, migration.version)
-            await connection.execute(migration.sql, within_s=_STEP_MAX_S)
-            await connection.execute("UPDATE threadcast_schema SET version = $1", migration.version)
+        if rows[0][0] < step.version:
+            log.info("%s: migrating to version %d", target.name, step.version)
+            await connection.execute(step.sql, within_s=_STEP_MAX_S)
+            await connection.execute("UPDATE threadcast_schema SET version = $1", step.version)
+            await connection.execute(_NOTE_STEP, step.version, oldest, step.name)
         await connection.execute("COMMIT")
     except BaseException:
         connection.terminate()

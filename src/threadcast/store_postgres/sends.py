@@ -49,8 +49,8 @@ WITH numbered AS (
     UPDATE users SET runs = runs + 1 WHERE user_key = $1 RETURNING runs
 ), begun AS (
     INSERT INTO runs (user_key, run, thread, status, run_id, agent, on_crash, on_disconnect,
-    message_seq, created_us)
-    SELECT $1, runs, $2, 1, $3, $4, $5, $6, $7, $8 FROM numbered
+    message_seq, created_us, executing_max)
+    SELECT $1, runs, $2, 1, $3, $4, $5, $6, $7, $8, $13 FROM numbered
 ), listed AS (
     INSERT INTO messages (user_key, seq, thread, preview, words) VALUES ($1, $7, $2, $9, $10)
 )
@@ -186,7 +186,7 @@ async def _begin_run(
         _BEGIN_RUN,
         *(user, thread, context.run_id, unit.agent, unit.on_crash, unit.on_disconnect),
         *(seq, batch.at_us, preview_of(unit.content), words_of(unit.content)),
-        *(unit.client_message_id, unit.digest),
+        *(unit.client_message_id, unit.digest, unit.user_executing_max),
     )
     if row is None:
         raise AssertionError("an insertion without a row")

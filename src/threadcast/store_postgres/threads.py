@@ -47,7 +47,8 @@ _UPDATE = "UPDATE threads SET title = $3, metadata = $4 WHERE user_key = $1 AND 
 _SET_STATE = "UPDATE threads SET state = $3 WHERE user_key = $1 AND thread = $2"
 _ALIASED = "SELECT thread FROM thread_aliases WHERE user_key = $1 AND legacy_id = $2"
 _ALIAS = """
-INSERT INTO thread_aliases (user_key, legacy_id, thread, known) VALUES ($1, $2, $3, $4)
+INSERT INTO thread_aliases (user_key, legacy_id, thread, known, made_us)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING
 """
 
@@ -163,5 +164,5 @@ async def alias_thread(batch: Batch, unit: AliasThread) -> Outcome:
     if row is not None and row[0] != record.thread:
         return Rejected(ThreadcastError("bad_id", "the legacy id already names another thread"))
     known = legacy_kind(unit.legacy_id) is not None
-    await batch.run(_ALIAS, user, unit.legacy_id, record.thread, known)
+    await batch.run(_ALIAS, user, unit.legacy_id, record.thread, known, batch.at_us)
     return Committed(None)

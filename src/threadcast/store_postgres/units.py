@@ -1,6 +1,7 @@
 """Which function applies which unit, and how a batch of units is applied.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
+Plain appends are stored first, by one call, where nothing of their user comes before them.
 Units that look across users come after all others of their batch, whatever their place in it: they
 lock without waiting, and nothing may wait after them.
 """
@@ -14,7 +15,13 @@ from typing import Any
 
 from ..errors import ThreadcastError
 from ..events import EventType
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -23,6 +30,7 @@ from ..units import (
     ClaimRuns,
     CreateThread,
     DeleteThread,
+    HandOverRun,
     IngestEvents,
     Lease,
     OpenJournal,
@@ -38,13 +46,16 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .claims import claim_runs
 from .connecting import Connection
 from .faults import UNIT_FAULTS
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
-from .leases import claim_runs, renew_leases, take_over_runs
+from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
+from .plain_appends import append_plain, is_plain
 from .runs import answer_input, cancel_run
 from .sends import send_message
 from .sweeps import sweep
@@ -60,10 +71,12 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    HandOverRun: hand_over_run,
     ImportThreads: import_threads,
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
@@ -72,7 +85,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, UndoMigration)
+_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, RenewFeeds, UndoMigration)
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +105,11 @@ async def apply_all(
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
     """
     batch = Batch(connection, now=now)
-    await _lock(batch, units)
-    outcomes: dict[int, Outcome] = {}
+    outcomes = await _begin(batch, units)
     across = False
     for place, unit in _in_order(units):
+        if place in outcomes:
+            continue
         if isinstance(unit, _ACROSS_USERS) and not across:
             across = True
             await batch.flush()
@@ -126,11 +140,39 @@ def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
     yield from (entry for entry in placed if isinstance(entry[1], _ACROSS_USERS))
 
 
-async def _lock(batch: Batch, units: Sequence[Unit[Any]]) -> None:
-    """Lock the users of these units in order, and read the fences of all leases."""
+async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]:
+    """Lock the users of these units in order, and store what is plain; its outcomes by place.
+
+    The fences of all other leases are read.
+    """
+    plain = _plain(units)
+    if plain:
+        stored = await append_plain(batch, plain, _named(units).users)
+        if stored:
+            rest = [unit for place, unit in enumerate(units) if place not in stored]
+            await batch.load_words(_named(rest).leases)
+            return {**stored}
     named = _named(units)
     await batch.lock(named.users, to_make=named.to_make, to_import=named.to_import)
     await batch.load_words(named.leases)
+    return {}
+
+
+def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
+    """Plain appends by their places, but for those that come after something else of their user."""
+    met: set[str] = set()
+    plain: dict[int, AppendToRun] = {}
+    for place, unit in enumerate(units):
+        if (
+            isinstance(unit, AppendToRun)
+            and unit.lease.address.user_id not in met
+            and unit.drafts
+            and is_plain(unit)
+        ):
+            plain[place] = unit
+        else:
+            met |= _named((unit,)).users
+    return plain
 
 
 @dataclass(slots=True)
@@ -147,7 +189,7 @@ def _named(units: Iterable[Unit[Any]]) -> _Named:
     named = _Named()
     for unit in units:
         match unit:
-            case AppendToRun():
+            case AppendToRun() | HandOverRun():
                 named.leases.append(unit.lease)
             case RenewLeases():
                 named.leases += unit.leases

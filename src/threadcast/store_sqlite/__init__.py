@@ -19,11 +19,13 @@ import msgspec
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
+from ..events import encode_json
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
 from ..records import AliasFacts
 from ..runs import EXTERNAL_OWNER
-from ..units import AliasThread, Outcome, Unit
+from ..schema_steps import load_steps
+from ..units import AliasThread, Lease, Outcome, Unit
 from . import statements
 from .connections import (
     check_header,
@@ -42,7 +44,7 @@ from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
 from .readers import ReaderPool
-from .schema import ALIAS_USES_VERSION, load_migrations, migrate, version_of
+from .schema import ALIAS_USES_VERSION, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
 
@@ -135,13 +137,13 @@ class SqliteStore:
             check_header(self._path)
             connection = open_unchanged(self._path, vfs=self._vfs)
             undo.callback(connection.close)
-            migrations = load_migrations()
-            version_of(connection, migrations)
+            steps = load_steps("sqlite")
+            version_of(connection, steps)
             quick_check(connection, self._path)
             make_durable(connection, synchronous=self.SYNCHRONOUS)
             if self._rehearsal:
                 connection.execute("BEGIN IMMEDIATE")
-            migrate(connection, migrations)
+            migrate(connection, steps)
             # The lock says that no other server is alive: whoever held a lease has died.
             connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
             self._has_plain_aliases = connection.execute(statements.PLAIN_ALIAS).get is not None
@@ -196,14 +198,23 @@ class SqliteStore:
         """See `Store.heads`."""
         if not user_ids:
             return {}
-        names = tuple(user_ids)
+        text = await self._look(statements.HEADS, apsw.carray(tuple(user_ids)))
+        return msgspec.json.decode(text, type=dict[str, int])
+
+    async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
+        """See `Store.run_notices`."""
+        named = encode_json([(lease.address.user_id, lease.run_id) for lease in waiting]).decode()
+        return msgspec.json.decode(await self._look(statements.ASKED, owner, named), type=list[str])
+
+    async def _look(self, sql: str, *bindings: Any) -> str:
+        """The one text that a query of no single user gives."""
 
         def query(connection: apsw.Connection) -> str:
-            return str(connection.execute(statements.HEADS, (apsw.carray(names),)).get)
+            return str(connection.execute(sql, bindings).get)
 
         reader = await self._readers.acquire()
         try:
-            return msgspec.json.decode(await reader.read(query), type=dict[str, int])
+            return await reader.read(query)
         finally:
             self._readers.release(reader)
 
@@ -230,8 +241,8 @@ class SqliteStore:
         """See `Store.alias_facts`. The store need not be open."""
 
         def query(connection: apsw.Connection) -> tuple[Any, ...]:
-            migrations = load_migrations()
-            if version_of(connection, migrations) < ALIAS_USES_VERSION:
+            steps = load_steps("sqlite")
+            if version_of(connection, steps) < ALIAS_USES_VERSION:
                 raise ConfigurationError(
                     f"{self._path}: no migration and no server of this version has opened it yet"
                 )
@@ -252,6 +263,11 @@ class SqliteStore:
     def has_plain_aliases(self) -> bool:
         """See `Store.has_plain_aliases`."""
         return self._writer is not None and self._has_plain_aliases
+
+    @property
+    def losses(self) -> int:
+        """See `Store.losses`. A file that was replaced is never written to nor read again."""
+        return 0
 
     @property
     def healthy(self) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import EventType, JournalEvent
-from ..runs import ENDED, TERMINAL_STATUS, RunStatus, status_after
-from ..units import AppendToRun, Committed, Lease, Outcome, Question, Rejected
+from ..runs import ENDED, TERMINAL_STATUS, RunStatus, check_owner, status_after
+from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place
 from .records import leased_place, mark_ended, read_run, set_status
@@ -32,7 +32,7 @@ def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     if word is None:
         word = batch.load_words((place.run,))[place.run]
     if word != lease.fence * 8 + RUNNING:
-        _check(lease, word)
+        check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
     elif unit.state is None and unit.question is None:
         for draft in unit.drafts:
             if draft.event_type not in _PLAIN:
@@ -45,14 +45,6 @@ def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
 
 def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
     return events[-1].seq if events else batch.head(place.user)
-
-
-def _check(lease: Lease, word: int) -> None:
-    if word >> 3 != lease.fence:
-        raise ThreadcastError("fenced")
-    status = STATUS_OF_CODE[word & 7]
-    if status in ENDED:
-        raise ThreadcastError("run_finished", f"the run is {status.value}; it takes no more events")
 
 
 def _append_with_changes(batch: Batch, unit: AppendToRun, place: Place) -> Outcome:

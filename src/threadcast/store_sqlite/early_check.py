@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 import apsw
 
+from ..schema_steps import load_steps
 from .connections import cannot_open, check_header, prepare_file
 from .lockfile import lock_path
-from .schema import load_migrations, version_of
+from .schema import version_of
 
 
 def check_early(path: Path, *, create: bool = True) -> None:
@@ -60,7 +61,7 @@ def _check_owner(path: Path) -> None:
     except apsw.Error:
         return  # the store says what is wrong with it
     try:
-        version_of(connection, load_migrations())
+        version_of(connection, load_steps("sqlite"))
     except apsw.Error:
         return
     finally:

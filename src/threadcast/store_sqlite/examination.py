@@ -11,10 +11,11 @@ from pathlib import Path
 import apsw
 
 from ..clock import Clock
+from ..schema_steps import load_steps
 from .connections import damaged, is_damage, open_reader
 from .early_check import check_early
 from .lockfile import LockFile
-from .schema import load_migrations, version_of
+from .schema import version_of
 
 
 def examine(path: Path, *, clock: Clock) -> dict[str, str]:
@@ -43,12 +44,12 @@ def examine(path: Path, *, clock: Clock) -> dict[str, str]:
 
 
 def _facts(connection: apsw.Connection, path: Path) -> dict[str, str]:
-    migrations = load_migrations()
-    version = version_of(connection, migrations)
+    steps = load_steps("sqlite")
+    version = version_of(connection, steps)
     found = connection.pragma("quick_check", 1)
     if found != "ok":
         raise damaged(path, " ".join(str(found).split()))
-    newest = migrations[-1].version
+    newest = steps[-1].version
     waits = "" if version == newest else f", {newest} once a server has opened it"
     return {
         "schema": f"version {version}{waits}",

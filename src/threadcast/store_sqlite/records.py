@@ -19,7 +19,7 @@ from .keys import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, Place
 
 _RUN_COLUMNS = (
     "run, user, thread, run_id, status, fence, attempt, agent, on_crash, on_disconnect,"
-    " message_seq, cancel_reason, owner"
+    " message_seq, cancel_reason, owner, handed_over"
 )
 
 
@@ -40,6 +40,12 @@ class RunRecord:
     message_seq: int
     cancel_reason: str | None
     owner: str | None
+    handed_over: int
+
+    @property
+    def crashes(self) -> int:
+        """How many attempts ended by a loss of their owner, if this one has."""
+        return self.attempt - self.handed_over
 
     @property
     def executed_here(self) -> bool:
@@ -172,9 +178,7 @@ def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> 
         record.run,
     )
     waiting = batch.one(
-        "SELECT 1 FROM runs WHERE user = ? AND thread = ? AND status <= 3 AND status = 1 LIMIT 1",
-        record.user,
-        record.thread,
+        "SELECT 1 FROM runs WHERE user = ? AND status = 1 AND owner IS NULL LIMIT 1", record.user
     )
     return [] if waiting is None else [RunsWaiting()]
 
@@ -220,15 +224,21 @@ def set_status(batch: Batch, record: RunRecord, status: RunStatus) -> None:
     batch.run("UPDATE runs SET status = ? WHERE run = ?", STATUS_CODE[status], record.run)
 
 
-def requeue(batch: Batch, record: RunRecord) -> list[Hint]:
-    """Queue an owned run again; its owner is fenced out from now."""
+def requeue(batch: Batch, record: RunRecord, *, handed_over: bool) -> list[Hint]:
+    """Queue an owned run again; its owner is fenced out from now.
+
+    Args:
+        handed_over: whether its owner let go of it in order, which is no crash.
+    """
     record.status = RunStatus.QUEUED
     record.fence += 1
     batch.words[record.run] = record.word
     batch.run(
-        "UPDATE runs SET status = ?, fence = ?, owner = NULL, lease_until = NULL WHERE run = ?",
+        "UPDATE runs SET status = ?, fence = ?, owner = NULL, lease_until = NULL,"
+        " handed_over = handed_over + ? WHERE run = ?",
         STATUS_CODE[RunStatus.QUEUED],
         record.fence,
+        int(handed_over),
         record.run,
     )
     return [*signal(record), RunsWaiting()]

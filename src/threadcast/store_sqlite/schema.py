@@ -8,60 +8,56 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
 
 import apsw
 
 from ..errors import ConfigurationError
+from ..schema_steps import SchemaStep, newer_problem, oldest_for
 
 APPLICATION_ID = 0x54435354  # "TCST"
 ALIAS_USES_VERSION = 4
 """The first schema that tells uses and ages of aliases."""
 
+_MAKE_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_steps (
+    version INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, name TEXT NOT NULL
+) STRICT
+"""
+_HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_steps'"
+_OLDEST = "SELECT oldest FROM schema_steps WHERE version = ?"
+_NOTE = "INSERT OR REPLACE INTO schema_steps (version, oldest, name) VALUES (?, ?, ?)"
+
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step: the SQL that makes schema `version` out of the one before."""
-
-    version: int
-    name: str
-    sql: str
-
-
-def load_migrations() -> tuple[Migration, ...]:
-    """The steps that this program knows, in order, from version 1."""
-    folder = resources.files("threadcast") / "migrations" / "sqlite"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return tuple(
-        Migration(int(name[:4]), name, (folder / name).read_text(encoding="utf-8"))
-        for name in names
-    )
-
-
-def version_of(connection: apsw.Connection, migrations: Sequence[Migration]) -> int:
+def version_of(connection: apsw.Connection, steps: Sequence[SchemaStep]) -> int:
     """The schema's version, 0 for a database without anything in it; changes nothing.
 
+    It may be newer than the steps, where those who made it said that this program works with it.
+
     Raises:
-        ConfigurationError: the database is of another program, or newer than this one.
+        ConfigurationError: the database is of another program, or too new for this one.
     """
-    newest = migrations[-1].version
     application_id = connection.pragma("application_id")
     if application_id != APPLICATION_ID:
         if application_id != 0 or connection.execute("SELECT count(*) FROM sqlite_schema").get:
             raise ConfigurationError(f"{connection.filename} is a database of another program")
         return 0
     version = int(connection.pragma("user_version"))
-    if version > newest:
-        raise ConfigurationError(
-            f"{connection.filename}: database is version {version}, this program knows {newest}"
-        )
+    problem = newer_problem(version, _oldest_for(connection, version), steps)
+    if problem is not None:
+        raise ConfigurationError(f"{connection.filename}: {problem}")
     return version
 
 
-def migrate(connection: apsw.Connection, migrations: Sequence[Migration]) -> int:
+def _oldest_for(connection: apsw.Connection, version: int) -> int | None:
+    if connection.execute(_HAS_TABLE).get is None:
+        return None
+    oldest = connection.execute(_OLDEST, (version,)).get
+    return None if oldest is None else int(oldest)
+
+
+def migrate(connection: apsw.Connection, steps: Sequence[SchemaStep]) -> int:
     """Bring the database to the newest version in one transaction; the version it had.
 
     A crash inside leaves the version that it had.
@@ -69,9 +65,9 @@ def migrate(connection: apsw.Connection, migrations: Sequence[Migration]) -> int
     Raises:
         ConfigurationError: see `version_of`.
     """
-    newest = migrations[-1].version
-    version = version_of(connection, migrations)
-    if version == newest:
+    newest = steps[-1].version
+    version = version_of(connection, steps)
+    if version >= newest:
         return version
     if version > 0:
         log.warning(
@@ -80,8 +76,10 @@ def migrate(connection: apsw.Connection, migrations: Sequence[Migration]) -> int
             *(connection.filename, version, newest),
         )
     with connection:
-        for migration in migrations[version:]:
-            connection.execute(migration.sql)
+        connection.execute(_MAKE_TABLE)
+        for step in steps[version:]:
+            connection.execute(step.sql)
+            connection.execute(_NOTE, (step.version, oldest_for(steps, step.version), step.name))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {newest}")
     return version

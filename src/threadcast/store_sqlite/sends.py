@@ -146,9 +146,9 @@ def _begin_run(
     seq = batch.head(user) + 1
     batch.run(
         "INSERT INTO runs (user, thread, run_id, status, agent, on_crash, on_disconnect,"
-        " message_seq, created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " message_seq, created_us, executing_max) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(user, thread, context.run_id, QUEUED, unit.agent, unit.on_crash, unit.on_disconnect),
-        *(seq, batch.at_us),
+        *(seq, batch.at_us, unit.user_executing_max),
     )
     run = batch.connection.last_insert_rowid()
     batch.run(

@@ -130,6 +130,20 @@ SELECT json_group_object(u.user_id, u.head)
 FROM carray(?1) AS c CROSS JOIN users AS u ON u.user_id = c.value
 """
 
+# Not of one user: what is asked of the runs that the node ?1 executes. `runs_asked` has the few
+# that are to end, and ?2 names those that waited for a person.
+ASKED = """
+SELECT json_group_array(run_id) FROM (
+    SELECT run_id FROM runs
+    WHERE owner = ?1 AND owner IS NOT NULL AND cancel_reason IS NOT NULL
+    UNION ALL
+    SELECT r.run_id FROM json_each(?2) AS j
+    CROSS JOIN users AS u ON u.user_id = j.value ->> 0
+    CROSS JOIN runs AS r ON r.user = u.user AND r.run_id = j.value ->> 1
+    WHERE r.status <> 3
+)
+"""
+
 # Not of one user either. ?1: now, in microseconds.
 _USED_WITHIN = " ".join(
     f", count(*) FILTER (WHERE last_used_us >= ?1 - {days * 86_400_000_000})"

@@ -12,7 +12,13 @@ from typing import Any
 import apsw
 
 from ..errors import ThreadcastError
-from ..migration_units import CountAliasUses, ImportThreads, RenameThreads, UndoMigration
+from ..migration_units import (
+    CountAliasUses,
+    ImportThreads,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -21,6 +27,7 @@ from ..units import (
     ClaimRuns,
     CreateThread,
     DeleteThread,
+    HandOverRun,
     IngestEvents,
     OpenJournal,
     Outcome,
@@ -35,9 +42,11 @@ from ..units import (
 )
 from .appends import append_to_run
 from .batch import Batch
+from .claims import claim_runs
+from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
-from .leases import claim_runs, renew_leases, take_over_runs
+from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
 from .runs import answer_input, cancel_run
 from .sends import send_message
@@ -54,10 +63,12 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
+    HandOverRun: hand_over_run,
     ImportThreads: import_threads,
     IngestEvents: ingest_events,
     OpenJournal: open_journal,
     RenameThreads: rename_threads,
+    RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,

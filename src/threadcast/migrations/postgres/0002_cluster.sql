@@ -1,3 +1,4 @@
+-- works-with: 1
 -- One secret of the nodes on this database: under it they know each other's hints on the bus.
 CREATE TABLE cluster (
     is_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_only_row),

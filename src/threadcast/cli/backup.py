@@ -1,0 +1,42 @@
+"""`threadcast backup`: a copy of a SQLite database that may be in use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ..settings import is_postgres, sqlite_path
+from ..settings.sources import load_settings
+from ..store_sqlite import check_early
+from ..store_sqlite.backup import back_up
+from . import exits
+from .options import config_option
+from .printing import printable
+
+
+@click.command("backup")
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--database", metavar="URL", help="The database.  [default: what the settings say]")
+@config_option
+def command(target: Path, database: str | None, config_path: Path | None) -> None:
+    """Copy a SQLite database into FILE, while a server uses it or not.
+
+    The copy is what was committed when it began, and every journal in it has another feed id: when
+    it takes the place of the database, clients notice and read again. FILE must not exist yet. For
+    PostgreSQL use its own tools, and threadcast feeds renew after a restore.
+    """
+    settings = load_settings({"database_url": database}, os.environ, config_path).settings
+    if is_postgres(settings.database_url):
+        raise exits.CommandFailed(
+            "got a PostgreSQL database, expected a SQLite file: back it up with pg_dump or a base "
+            "backup, and run threadcast feeds renew after a restore",
+            exits.CONFIGURATION,
+        )
+    path = sqlite_path(settings.database_url)
+    if not path.exists():
+        raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
+    check_early(path, create=False)
+    back_up(path, target)
+    click.echo(printable(f"{target}: {target.stat().st_size:,} bytes"))

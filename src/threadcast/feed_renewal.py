@@ -1,0 +1,43 @@
+"""Another feed id for every journal of a store, batch by batch, after a backup was restored.
+
+Each batch is one commit. A second run from the beginning is always right: it only takes longer than
+one that goes on where the first ended. Nothing here knows which store it is, nor a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import cast
+
+from .clock import Clock
+from .migration_units import FeedsStep, RenewFeeds
+from .store import Store
+from .units import Rejected
+
+__all__ = ["renew_feeds"]
+
+
+async def renew_feeds(
+    store: Store, clock: Clock, *, after: str, batch_journals: int, user_id: str | None = None
+) -> AsyncIterator[FeedsStep]:
+    """Give journals another feed id; each step is committed when it is given.
+
+    Args:
+        store: open.
+        clock: wall time.
+        after: an empty text, or `next` of a step of an earlier run.
+        batch_journals: so many journals in one commit, >= 1.
+        user_id: only this user's journal; None for all.
+
+    Raises:
+        ThreadcastError: the store cannot commit; what was committed before stays.
+    """
+    wanted: str | None = after
+    while wanted is not None:
+        unit = RenewFeeds(wanted, batch_journals, user_id)
+        (outcome,) = await store.commit([unit], now=clock.now())
+        if isinstance(outcome, Rejected):
+            raise outcome.error
+        step = cast("FeedsStep", outcome.result)
+        yield step
+        wanted = step.next

@@ -1,0 +1,69 @@
+"""What a node would know of its runs if no hint was ever lost: one look a second for all of them.
+
+It finds runs that are to end and questions that were answered. A node that executes nothing does
+not look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from ..errors import ThreadcastError
+from ..units import Lease
+from .execution import RunExecution
+
+__all__ = ["RunAsks", "RunNotices"]
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+
+RunNotices = Callable[[str, Sequence[Lease]], Awaitable[Collection[str]]]
+"""See `Store.run_notices`."""
+
+
+class RunAsks:
+    """Looks for what others want of the runs that execute here.
+
+    Args:
+        owner: this node's id.
+        notices: asks the store.
+        executions: what executes now, by run id.
+        look_at: is called with each run that something happened to.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        notices: RunNotices,
+        executions: Mapping[str, RunExecution],
+        look_at: Callable[[str], None],
+    ) -> None:
+        self._owner = owner
+        self._notices = notices
+        self._executions = executions
+        self._look_at = look_at
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                await self.look()
+            except ThreadcastError as error:
+                log.info("what is asked of runs could not be read: %s", error.code)
+
+    async def look(self) -> None:
+        """Look once.
+
+        Raises:
+            ThreadcastError: the store cannot be read now.
+        """
+        if not self._executions:
+            return
+        waiting = [one.claimed.lease for one in self._executions.values() if one.waits]
+        for run_id in await self._notices(self._owner, waiting):
+            if run_id in self._executions:
+                self._look_at(run_id)

@@ -1,0 +1,130 @@
+"""When a node claims runs, and when it lets another node do it.
+
+A message costs one claim: the node that took it claims if it has room, and otherwise passes the
+hint on to one other. A node that finds more than it claims at once does both. Lost hints cost up to
+about a second: each node looks as often, nodes at different times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Collection, Sequence
+
+from ..bus import Hint, RunsWaiting
+from ..errors import ThreadcastError
+from ..journal import Journal
+from ..tasks import set_within
+from ..units import ClaimedRun, ClaimRuns
+
+__all__ = ["RunClaims"]
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_SPREAD = 0.25  # of that time, more or less
+_CLAIM_MAX_RUNS = 32  # at once: other nodes are to have some of what waits
+_PASSES_MAX = 3
+
+
+class RunClaims:
+    """Claims what there is room for.
+
+    Args:
+        owner: this node's id.
+        agents: names of the agents that it has.
+        journal: claims.
+        lease_s: how long a lease is valid, in seconds.
+        room: how many more runs may execute here now.
+        start: called with each run that was claimed.
+        publish: gives other nodes a hint.
+
+    The caller runs `run` in a task.
+    """
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        agents: Collection[str],
+        journal: Journal,
+        lease_s: float,
+        room: Callable[[], int],
+        start: Callable[[ClaimedRun], None],
+        publish: Callable[[Hint], None],
+    ) -> None:
+        self._owner = owner
+        self._agents = tuple(agents)
+        self._journal = journal
+        self._lease_s = lease_s
+        self._room = room
+        self._start = start
+        self._publish = publish
+        self._now = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._stopped = False
+        self._more_waits = False
+        self._served: str | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a claim is not answered yet."""
+        return self._turn.locked()
+
+    def hear(self, hint: RunsWaiting) -> None:
+        """Runs wait: claim soon, or tell another node where there is no room."""
+        if self._free() > 0:
+            self._now.set()
+            return
+        self._more_waits = True
+        if hint.passed_on < _PASSES_MAX:
+            self._publish(RunsWaiting(hint.passed_on + 1))
+
+    def room_made(self) -> None:
+        """A run has ended here: claim soon, if some were left waiting for that."""
+        if self._more_waits:
+            self._now.set()
+
+    async def run(self) -> None:
+        """Claim until cancelled."""
+        while True:
+            self._now.clear()
+            try:
+                has_more = await self.once()
+            except ThreadcastError as error:
+                log.warning("runs could not be claimed: %s", error)
+                await asyncio.sleep(_LOOK_EVERY_S)  # hints must not make it spin
+                continue
+            if not has_more:
+                spread = random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - spreads nodes
+                await set_within(self._now, _LOOK_EVERY_S * spread)
+
+    async def once(self) -> bool:
+        """Claim once and start what was claimed; whether more may be waiting that has room.
+
+        Raises:
+            ThreadcastError: nothing could be claimed now.
+        """
+        async with self._turn:
+            limit = min(self._free(), _CLAIM_MAX_RUNS)
+            if limit <= 0:
+                return False
+            unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, self._served)
+            claimed: Sequence[ClaimedRun] = await self._journal.append(unit)
+            for run in claimed:
+                self._served = run.lease.address.user_id
+                self._start(run)
+            self._more_waits = len(claimed) == limit
+        if self._more_waits:
+            self._publish(RunsWaiting(1))
+        return self._more_waits and self._free() > 0
+
+    async def stop(self) -> None:
+        """Claim no more; returns when a claim that is under way has been answered."""
+        self._stopped = True
+        async with self._turn:
+            pass
+
+    def _free(self) -> int:
+        return 0 if self._stopped or not self._agents else self._room()

@@ -1,0 +1,45 @@
+"""The unit by which a node claims runs: users take turns.
+
+Two statements. The first finds who is next and takes, without waiting, what stands for the right to
+claim runs of these users; a user whom another node is claiming for is left to that node. Only the
+second one counts what is executed and claims, because it sees all that was committed before: so
+two nodes never go beyond a user's bound together.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..events import Address, MessageCreated
+from ..units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
+from .across_users import CLAIM, TURNS
+from .batch import Batch
+from .connecting import Row
+from .keys import user_key
+
+_BEFORE_ALL = "0" * 32
+
+
+async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
+    """Apply one `ClaimRuns`."""
+    agents = list(unit.agents)
+    after = _BEFORE_ALL if unit.after is None else user_key(unit.after)
+    users = [row[0] for row in await batch.all(TURNS, agents, unit.limit, after)]
+    if not users:
+        return Committed([])
+    arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us)
+    return Committed([_claimed(row) for row in await batch.all(CLAIM, *arguments)])
+
+
+def _claimed(row: Row) -> ClaimedRun:
+    user_id, thread_id, run_id, fence, agent, attempt, data, seq, on_disconnect, state, why = row
+    return ClaimedRun(
+        lease=Lease(Address(user_id, thread_id, run_id), fence),
+        agent=agent,
+        attempt=attempt,
+        message=msgspec.json.decode(data, type=MessageCreated).content,
+        message_seq=seq,
+        on_disconnect="cancel" if on_disconnect == "cancel" else "continue",
+        state=state,
+        cancel_reason=why,
+    )

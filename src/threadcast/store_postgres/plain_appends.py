@@ -1,0 +1,101 @@
+"""What the runs of a batch stream, stored by one call of the database.
+
+An append is plain when it stores nothing but events and leaves its run running. The function
+`append_to_running` locks the users of the whole batch, looks at the fences of these appends under
+the locks, and stores all of them or none. Why an append cannot be stored is not said here: then
+the whole batch goes the long way, under the same locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..events import EVENT_CODE, EventDraft, EventType
+from ..runs import TERMINAL_STATUS, RunStatus, status_after
+from ..units import AppendToRun, Committed
+from .batch import Batch, moves_thread
+from .keys import RUNNING, user_key
+
+# Types after which a running run is still running.
+_PLAIN = frozenset(
+    kind
+    for kind in EventType
+    if kind not in TERMINAL_STATUS and status_after(RunStatus.RUNNING, kind) is RunStatus.RUNNING
+)
+# Keys and numbers go as the text of an array: asyncpg encodes a list with far more work.
+_APPEND = """
+SELECT append_to_running($1, $2::text::uuid[], $3::text::int[], $4::text::int[], $5,
+$6::text::bigint[], $7::text::int[], $8::text::int[], $9::text::int[], $10::text::smallint[], $11)
+"""
+
+
+def is_plain(unit: AppendToRun) -> bool:
+    """Whether it stores events, nothing else, and leaves a running run running."""
+    if unit.state is not None or unit.question is not None:
+        return False
+    return all(draft.event_type in _PLAIN for draft in unit.drafts)
+
+
+async def append_plain(
+    batch: Batch, units: Mapping[int, AppendToRun], user_ids: Collection[str]
+) -> dict[int, Committed]:
+    """Store plain appends, all or none, before anything else of their batch.
+
+    Args:
+        batch: nothing has been done in it yet.
+        units: by their places in the batch, in order; at least one, and none without events.
+        user_ids: all users of the batch; they are locked.
+
+    Returns:
+        What became of each, by its place. Nothing when they have to go the long way: then the batch
+        is as new.
+    """
+    keys = sorted({user_key(user_id) for user_id in user_ids})
+    rows = await batch.all(_APPEND, *_arguments(batch.at_us, keys, list(units.values())))
+    heads: list[int] | None = rows[0][0]
+    if heads is None:
+        return {}
+    batch.heads.update(zip(keys, heads, strict=True))
+    return {place: _stored(batch, unit) for place, unit in units.items()}
+
+
+def _stored(batch: Batch, unit: AppendToRun) -> Committed:
+    address = unit.lease.address
+    events = batch.number(user_key(address.user_id), address, unit.drafts)
+    return Committed(events[-1].seq, events)
+
+
+def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) -> tuple[Any, ...]:
+    """What `append_to_running` is called with; places are counted from 1."""
+    places = {key: place for place, key in enumerate(keys)}
+    grown = [0] * len(keys)
+    users: list[int] = []
+    shifts: list[int] = []
+    moves: list[int | str] = []
+    owners: list[int] = []
+    data: list[bytes] = []
+    for number, unit in enumerate(units, start=1):
+        place = places[user_key(unit.lease.address.user_id)]
+        users.append(place + 1)
+        shifts.append(grown[place] - len(data))
+        moves.append(_last_move(unit.drafts, grown[place]))
+        owners += [number] * len(unit.drafts)
+        data += [draft.data for draft in unit.drafts]
+        grown[place] += len(unit.drafts)
+    runs = [unit.lease.run_id for unit in units]
+    words = [unit.lease.fence * 8 + RUNNING for unit in units]
+    types = [EVENT_CODE[draft.event_type] for unit in units for draft in unit.drafts]
+    units_are = (_text(users), runs, _text(words), _text(shifts), _text(moves))
+    return (at_us, _text(keys), _text(grown), *units_are, _text(owners), _text(types), data)
+
+
+def _last_move(drafts: Sequence[EventDraft], before: int) -> int | str:
+    """The last event that moves the thread, counted in what its journal grows by."""
+    moving = [n for n, draft in enumerate(drafts, start=1) if moves_thread(draft.event_type)]
+    return before + moving[-1] if moving else "NULL"
+
+
+def _text(values: Iterable[int | str]) -> str:
+    """An array of keys, numbers and NULL as PostgreSQL reads it."""
+    return "{" + ",".join(map(str, values)) + "}"

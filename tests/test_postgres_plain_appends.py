@@ -1,0 +1,166 @@
+"""Plain appends in PostgreSQL: what one call stores, and when everything goes the long way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from postgres_scene import PostgresScene, postgres_scene
+from postgres_server import NEWEST, PostgresServers
+from store_scene import Scene, completed, context_of, delta, message, started
+from threadcast.events import AgentThinking, EventDraft, EventType
+from threadcast.units import (
+    AppendToRun,
+    ClaimedRun,
+    Committed,
+    Lease,
+    Rejected,
+    RenewLeases,
+    Unit,
+)
+
+# BEGIN, the call, COMMIT; a statement that is not prepared goes there and back twice.
+WAYS = {True: 3, False: 4}
+
+
+@pytest.fixture
+async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
+    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
+        yield scene
+
+
+@pytest.fixture
+async def node(database: PostgresScene) -> Scene:
+    return await database.node()
+
+
+def thinking(text: str) -> EventDraft:
+    return EventDraft.of(EventType.AGENT_THINKING, AgentThinking(text))
+
+
+def fenced(run: ClaimedRun) -> Lease:
+    return Lease(run.lease.address, run.lease.fence - 1)
+
+
+async def texts(node: Scene, user: str) -> list[str]:
+    """The data of what was streamed, in the order of seqs, which have no holes."""
+    events = await node.journal(user)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    return [
+        event.data.decode()
+        for event in events
+        if event.event_type in ("agent_delta", "agent_thinking")
+    ]
+
+
+def streamed(*said: str) -> list[str]:
+    return [f'{{"text":"{text}"}}' for text in said]
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_a_batch_of_plain_appends_is_one_call(
+    database: PostgresScene, prepared: bool
+) -> None:
+    node = await database.node(lossy=True, prepare_statements=prepared)
+    runs = [await node.running(f"user-{number}") for number in range(20)]
+    for turn in range(3):
+        before = database.proxy.pieces
+        units = [AppendToRun(run.lease, [delta(f"{turn}a"), thinking(f"{turn}b")]) for run in runs]
+        outcomes = await node.outcomes(*units)
+        assert database.proxy.pieces - before == WAYS[prepared] or turn == 0
+        for run, outcome in zip(runs, outcomes, strict=True):
+            assert isinstance(outcome, Committed)
+            assert outcome.result == outcome.events[-1].seq
+            read = await node.journal(run.lease.address.user_id, after=outcome.events[0].seq - 1)
+            assert [event.payload for event in read] == [one.payload for one in outcome.events]
+
+
+async def test_runs_and_units_of_one_user_in_one_batch(node: Scene) -> None:
+    first = await node.running("ann")
+    second = await node.running("ann", key="key-2")
+    outcomes = await node.outcomes(
+        AppendToRun(first.lease, [delta("1"), thinking("2")]),
+        AppendToRun(second.lease, [delta("3")]),
+        AppendToRun(first.lease, [delta("4")]),
+        AppendToRun(second.lease, [thinking("5"), delta("6")]),
+    )
+    seqs = [event.seq for outcome in outcomes for event in outcome.events]  # type: ignore[union-attr]
+    assert seqs == list(range(seqs[0], seqs[0] + 6))
+    assert await texts(node, "ann") == streamed(*"123456")
+
+
+async def test_only_what_is_more_than_a_piece_of_an_answer_moves_a_thread(node: Scene) -> None:
+    run = await node.running("ann")
+    thought = await node.result(AppendToRun(run.lease, [thinking("a"), delta("b")]))
+    await node.committed(AppendToRun(run.lease, [delta("c")]))
+    async with node.session("ann") as session:
+        (thread,) = await session.threads(limit=2, before=None)
+    assert thread.last_seq == thought - 1
+
+
+async def test_what_cannot_be_stored_rejects_itself_only(node: Scene) -> None:
+    ann, bob, cid = [await node.running(user) for user in ("ann", "bob", "cid")]
+    await node.committed(AppendToRun(cid.lease, [completed()]))
+    outcomes = await node.outcomes(
+        AppendToRun(ann.lease, [delta("kept")]),
+        AppendToRun(fenced(bob), [delta("old")]),
+        AppendToRun(cid.lease, [delta("late")]),
+        AppendToRun(bob.lease, [delta("new")]),
+    )
+    assert [_code(outcome) for outcome in outcomes] == ["", "fenced", "run_finished", ""]
+    assert await texts(node, "ann") == streamed("kept")
+    assert await texts(node, "bob") == streamed("new")
+    assert await texts(node, "cid") == []
+
+
+def _code(outcome: Committed | Rejected) -> str:
+    return outcome.error.code if isinstance(outcome, Rejected) else ""
+
+
+async def test_the_units_of_a_user_keep_their_order_in_a_mixed_batch(node: Scene) -> None:
+    ann, bob = await node.running("ann"), await node.running("bob")
+    units: list[Unit[object]] = [
+        AppendToRun(ann.lease, [delta("1")]),
+        message(context_of("bob"), key="key-2"),
+        AppendToRun(bob.lease, [delta("behind the message")]),
+        RenewLeases(20.0, [ann.lease, bob.lease]),
+        AppendToRun(ann.lease, [delta("2"), completed()]),
+        AppendToRun(ann.lease, [delta("late")]),
+    ]
+    outcomes = await node.outcomes(*units)
+    assert [_code(outcome) for outcome in outcomes] == [""] * 5 + ["run_finished"]
+    assert await texts(node, "ann") == streamed("1", "2")
+    kinds = [event.event_type for event in await node.journal("bob")]
+    assert kinds[-1] is EventType.AGENT_DELTA
+    assert kinds.count(EventType.MESSAGE_CREATED) == 2
+
+
+async def test_a_batch_with_a_new_user_goes_the_long_way(node: Scene) -> None:
+    ann = await node.running("ann")
+    outcomes = await node.outcomes(
+        AppendToRun(ann.lease, [started(1)]), message(context_of("new here"))
+    )
+    assert all(isinstance(outcome, Committed) for outcome in outcomes)
+    assert [event.event_type for event in await node.journal("ann")][-1] == "agent_started"
+
+
+async def test_a_failure_of_one_value_fails_one_unit(node: Scene) -> None:
+    ann, bob = await node.running("ann"), await node.running("bob")
+    broken = AppendToRun(bob.lease, [EventDraft(EventType.AGENT_DELTA, "no bytes")])  # type: ignore[arg-type]
+    outcomes = await node.outcomes(AppendToRun(ann.lease, [delta("kept")]), broken)
+    assert [_code(outcome) for outcome in outcomes] == ["", "internal"]
+    assert await texts(node, "ann") == streamed("kept")
+
+
+async def test_two_nodes_stream_into_one_journal(database: PostgresScene) -> None:
+    nodes = [await database.node() for _ in range(3)]
+    runs = [await node.running("ann", key=f"k{n}") for n, node in enumerate(nodes)]
+
+    async def stream(node: Scene, run: ClaimedRun) -> None:
+        for turn in range(40):
+            await node.committed(AppendToRun(run.lease, [delta(f"{turn}")]))
+
+    await asyncio.gather(*map(stream, nodes, runs))
+    assert len(await texts(nodes[0], "ann")) == 120
