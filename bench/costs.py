@@ -69,7 +69,8 @@ class Parts:
     async def stored_bytes(self, schema: str) -> tuple[int, int]:
         """How many events are stored, and what the events' table takes with its indexes."""
         [row] = await self._postgres.run(
-            f"SELECT count(*), pg_total_relation_size('{schema}.events') FROM {schema}.events"
+            f"SELECT count(*), pg_total_relation_size($1::regclass) FROM {schema}.events",
+            f"{schema}.events",
         )
         return row[0], row[1]
 
