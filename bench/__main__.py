@@ -16,6 +16,7 @@ from . import consistency, growth, local, migration, scenarios, validation
 from .audit import audit_times
 from .bus import bus
 from .clusters import clusters
+from .costs import costs
 from .figures import Figure, machine, percentile, plot, plot_growth, table
 from .ingest import ingest
 from .server import running_server
@@ -210,6 +211,10 @@ def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return storms(rounds, _server, _run)
 
 
+def _costs(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return costs(_server, _run)
+
+
 def _clusters(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return clusters(rounds, _run)
 
@@ -239,6 +244,7 @@ _SCENARIOS = {
     "storm": _storm,
     "cluster": _clusters,
     "growth": _growth,
+    "costs": _costs,
 }
 
 
