@@ -14,7 +14,7 @@ from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
 from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
 from .plain_appends import is_plain
-from .records import mark_ended, read_run, set_status
+from .records import LeasedRun, mark_ended, set_status
 
 _STORE_STATE = """
 INSERT INTO checkpoints (user_key, run, state) VALUES ($1, $2, $3)
@@ -41,30 +41,32 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     elif is_plain(unit):
         events = batch.append_all(place, lease.address, unit.drafts)
         return Committed(_last(events, batch, place), events)
-    return await _append_with_changes(batch, unit, RunKey(place.user, place.run))
+    run = LeasedRun(RunKey(place.user, place.run), STATUS_OF_CODE[word & 7], word >> 3)
+    return await _append_with_changes(batch, unit, place, run)
 
 
 def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
     return events[-1].seq if events else batch.head(place.user)
 
 
-async def _append_with_changes(batch: Batch, unit: AppendToRun, key: RunKey) -> Outcome:
+async def _append_with_changes(
+    batch: Batch, unit: AppendToRun, place: Place, run: LeasedRun
+) -> Outcome:
     """Append what changes the run's status, its questions or its checkpoint."""
-    record = await read_run(batch, unit.lease.address.user_id, key)
-    status = record.status
+    status = run.status
     for draft in unit.drafts:
         status = status_after(status, draft.event_type)
-    events = batch.append_all(record.place, unit.lease.address, unit.drafts)
+    events = batch.append_all(place, unit.lease.address, unit.drafts)
     if unit.state is not None:
-        await batch.run(_STORE_STATE, *key, unit.state)
+        await batch.run(_STORE_STATE, *run.key, unit.state)
     if unit.question is not None:
-        await _store_question(batch, key, unit.question)
+        await _store_question(batch, run.key, unit.question)
     hints: list[Hint] = []
     if status in ENDED:
-        hints = await mark_ended(batch, record, status, events[-1].seq)
-    elif status is not record.status:
-        await set_status(batch, record, status)
-    return Committed(_last(events, batch, record.place), events, hints)
+        hints = await mark_ended(batch, run, status, events[-1].seq)
+    elif status is not run.status:
+        await set_status(batch, run, status)
+    return Committed(_last(events, batch, place), events, hints)
 
 
 async def _store_question(batch: Batch, key: RunKey, question: Question) -> None:

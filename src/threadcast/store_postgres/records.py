@@ -57,6 +57,11 @@ WHERE user_key = $1 AND run = $2
 """
 
 
+def word_of(fence: int, status: RunStatus) -> int:
+    """Fence and status in one number."""
+    return fence * 8 + STATUS_CODE[status]
+
+
 @dataclass(slots=True)
 class RunRecord:
     """A run's row; what changes is written by this module only."""
@@ -106,7 +111,21 @@ class RunRecord:
     @property
     def word(self) -> int:
         """Fence and status in one number, as `Batch.words` has them."""
-        return self.fence * 8 + STATUS_CODE[self.status]
+        return word_of(self.fence, self.status)
+
+
+@dataclass(slots=True)
+class LeasedRun:
+    """What the word of a leased run says of it, while its user is locked: no row has to be read."""
+
+    key: RunKey
+    status: RunStatus
+    fence: int
+
+    @property
+    def word(self) -> int:
+        """As `RunRecord.word`."""
+        return word_of(self.fence, self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +189,9 @@ async def find_thread(batch: Batch, user: str, thread_id: str) -> ThreadRecord |
     return None if row is None else ThreadRecord(*row)
 
 
-async def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> list[Hint]:
+async def mark_ended(
+    batch: Batch, record: RunRecord | LeasedRun, status: RunStatus, seq: int
+) -> list[Hint]:
     """Store that a run ended with the event at `seq`; its fence stays."""
     record.status = status
     batch.words[record.key] = record.word
@@ -216,7 +237,7 @@ async def ask_to_end(batch: Batch, record: RunRecord, reason: str) -> list[Hint]
     return signal(record)
 
 
-async def set_status(batch: Batch, record: RunRecord, status: RunStatus) -> None:
+async def set_status(batch: Batch, record: RunRecord | LeasedRun, status: RunStatus) -> None:
     """Store another status of a run that keeps its owner."""
     record.status = status
     batch.words[record.key] = record.word

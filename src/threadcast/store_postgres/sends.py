@@ -30,7 +30,8 @@ JOIN runs AS r ON r.user_key = s.user_key AND r.run = s.run
 JOIN threads AS t ON t.user_key = s.user_key AND t.thread = r.thread
 WHERE s.user_key = $1 AND s.client_message_id = $2
 """
-# All that decides about a message, in one look: its thread, whether its run is new, what is live.
+# All that decides about a message, in one look: its thread, whether its run is new, what is live,
+# whether its key was used before.
 _SITUATION = """
 SELECT t.thread, t.state,
 EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND run_id = $3),
@@ -38,7 +39,8 @@ EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND run_id = $3),
     SELECT count(*) FROM runs
     WHERE user_key = $1 AND status <= 3 AND owner IS DISTINCT FROM $4::text
 ),
-EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND thread = t.thread AND status <= 3)
+EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND thread = t.thread AND status <= 3),
+EXISTS (SELECT 1 FROM sends WHERE user_key = $1 AND client_message_id = $5)
 FROM (VALUES (1)) AS one LEFT JOIN threads AS t ON t.user_key = $1 AND t.thread_id = $2
 """
 _LIST = """
@@ -78,12 +80,11 @@ class _Situation:
 
 async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     """Apply one `SendMessage`."""
-    earlier = await _earlier(batch, unit)
-    if earlier is not None:
-        return earlier
+    met = await _meet(batch, unit)
+    if met is None:
+        return await _earlier(batch, unit)
     message = MessageCreated("user", unit.content, unit.client_message_id)
     draft = EventDraft.of(EventType.MESSAGE_CREATED, message)
-    met = await _meet(batch, unit)
     ahead, admission = _admit(unit, met)
     events: list[JournalEvent] = []
     hints: list[Hint] = []
@@ -115,30 +116,33 @@ async def list_message(batch: Batch, user: str, thread: int, seq: int, content: 
     await batch.run(_LIST, user, seq, thread, preview_of(content), words_of(content))
 
 
-async def _earlier(batch: Batch, unit: SendMessage) -> Outcome | None:
-    """What this key did before, if it was used before."""
-    user = batch.user(unit.context.user_id)
-    row = None if user is None else await batch.one(_EARLIER, user, unit.client_message_id)
+async def _earlier(batch: Batch, unit: SendMessage) -> Outcome:
+    """What this key did before."""
+    user = batch.existing_user(unit.context.user_id)
+    row = await batch.one(_EARLIER, user, unit.client_message_id)
     if row is None:
-        return None
+        raise AssertionError("what was sent has a run and a thread")
     digest, thread_id, run_id, seq = row
     if digest != unit.digest:
         return Rejected(ThreadcastError("idempotency_conflict"))
     return Committed(MessageAccepted(thread_id, run_id, seq, duplicate=True))
 
 
-async def _meet(batch: Batch, unit: SendMessage) -> _Situation:
-    """Look at what the message meets.
+async def _meet(batch: Batch, unit: SendMessage) -> _Situation | None:
+    """Look at what the message meets; None when its key was used before.
 
     Raises:
         ThreadcastError: `not_found`, `bad_id`; nothing was written.
     """
     context = unit.context
     user = batch.existing_user(context.user_id)
-    row = await batch.one(_SITUATION, user, context.thread_id, context.run_id, EXTERNAL_OWNER)
+    names = (context.thread_id, context.run_id, EXTERNAL_OWNER, unit.client_message_id)
+    row = await batch.one(_SITUATION, user, *names)
     if row is None:
         raise AssertionError("a query of one row without one")
-    thread, state, known_run, user_live, busy = row
+    thread, state, known_run, user_live, busy, sent = row
+    if sent:
+        return None
     if unit.new_thread and thread is not None:
         raise ThreadcastError("bad_id", "expected the id of a new thread, got one in use")
     if not unit.new_thread and state != 0:
