@@ -185,10 +185,10 @@ class Membership:
 
     async def _renew(self) -> None:
         unit = RenewNode(self._facts, self._lease_s, len(self._places), self._count_runs())
-        known = await self._journal.append(unit)
+        in_time = await self._journal.append(unit)
         self._renew_at = self._clock.monotonic() + self._every_s
-        if not known:
-            log.warning("the store had forgotten this node; its connections take places again")
+        if not in_time:
+            log.warning("this node's lease had lapsed; its connections take places again")
             self._places.lost()
 
     async def _look(self) -> None:
