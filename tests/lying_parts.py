@@ -58,4 +58,4 @@ class LyingStore(SqliteStore):
 
     def session(self, context: UserExecutionContext) -> _LyingSession:
         """A session that lies."""
-        return _LyingSession(self._readers, context.user_id)
+        return _LyingSession(self._readers, context.user_id, self._clock)

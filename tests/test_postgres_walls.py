@@ -10,6 +10,7 @@ import pytest
 
 from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
+from store_contract_places import connection_of, place
 from store_scene import completed, context_of
 from threadcast.store_postgres import statements as statements_of_sessions
 from threadcast.store_postgres.keys import user_key
@@ -31,11 +32,12 @@ async def _two_users(database: PostgresScene) -> None:
         await node.committed(CreateThread(context, user, {}))
         await node.committed(AliasThread(context, "different-thread-abcd1234"))
         await node.committed(RevokeSessions(context, None, "jti", 2e9))
+        await node.committed(place(connection_of(user)))
 
 
 TABLES = (
     "users", "threads", "thread_aliases", "runs", "events", "messages", "sends", "checkpoints",
-    "revoked_tokens",
+    "revoked_tokens", "revocations", "connections",
 )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ async def test_every_table_has_both_walls(database: PostgresScene) -> None:
         database.schema,
     )
     open_ones = {row[0] for row in rows if not (row[1] and row[2])}
-    assert open_ones == {"threadcast_schema", "threadcast_schema_steps", "cluster"}
+    assert open_ones == {"threadcast_schema", "threadcast_schema_steps", "nodes"}
     assert len(rows) > 12
 
 
@@ -109,7 +111,7 @@ async def test_no_read_of_a_session_looks_at_the_rows_of_others(
         await connection.close()
     scans = [number for number, line in enumerate(plan) if re.search(r"Scan .*on \w+", line)]
     for number in scans:
-        if not re.search("Function Scan|Subquery Scan", plan[number]):
+        if not re.search("Function Scan|Subquery Scan| on nodes ", plan[number]):
             detail = " ".join(plan[number : number + 2])
             assert re.search(r"Index (Only )?Scan", plan[number]), "\n".join(plan)
             assert "user_key = " in detail, "\n".join(plan)
