@@ -102,12 +102,12 @@ class DatabaseProxy:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._open.discard(writer)
+            for side in (writer, up):  # before anything is awaited: this may be cancelled again
+                side.transport.abort()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._open.discard(writer)
-            for side in (writer, up):
-                side.transport.abort()
 
     async def _upwards(
         self,

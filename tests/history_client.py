@@ -243,7 +243,7 @@ class HistoryClient:
         if "seq" in event:
             self._receive(event)
         elif kind == "attached":
-            assert data["feed"], data
+            assert data["feed"] or data["reset"], data
             self._feed = data["feed"]
             after, reset = data["after"], data["reset"]
             attach = Attach(self.user, self.reader, self.position, after, reset, data["head"])
@@ -251,6 +251,7 @@ class HistoryClient:
             self.position = after
             if reset:
                 self.open_runs.clear()
+                self.accepted_seq = min(self.accepted_seq, after)
         elif kind == "connection_closing":
             self.farewells.append(data)
         elif kind == "command_rejected" and data["id"] == "attach":

@@ -1,13 +1,15 @@
-"""A bus and a store that keep their contracts but for one: they hand out another user's events."""
+"""Parts that keep their contracts but for one: they hand out another user's events, or old news."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
+from threadcast.records import JournalHead
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 
@@ -59,3 +61,39 @@ class LyingStore(SqliteStore):
     def session(self, context: UserExecutionContext) -> _LyingSession:
         """A session that lies."""
         return _LyingSession(self._readers, context.user_id, self._clock)
+
+
+class _LateSession(SqliteSession):
+    """Reads from a replica that is so many events behind."""
+
+    behind = 0
+
+    async def journal(self) -> JournalHead:
+        head = await super().journal()
+        return replace(head, head=max(0, head.head - self.behind))
+
+    async def events(
+        self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
+    ) -> list[JournalEvent]:
+        events = await super().events(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+        head = (await self.journal()).head
+        return [event for event in events if event.seq <= head]
+
+
+class LateStore(SqliteStore):
+    """Commits go to the database; sessions read a replica that lags, and never catches up.
+
+    Args:
+        folder: for the database.
+        behind: by how many events of each user.
+    """
+
+    def __init__(self, folder: Path, *, behind: int) -> None:
+        super().__init__(folder / "events.db", clock=SystemClock())
+        self._behind = behind
+
+    def session(self, context: UserExecutionContext) -> _LateSession:
+        """A session that reads old news."""
+        session = _LateSession(self._readers, context.user_id, self._clock)
+        session.behind = self._behind
+        return session

@@ -163,6 +163,19 @@ class PostgresServer:
             process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
             process.wait(_START_MAX_S)
 
+    def keep(self) -> Path:
+        """A copy of its data as they are; it must be stopped."""
+        assert self._process is None
+        kept = self.folder / "kept"
+        subprocess.run(["cp", "-a", self.data, kept], check=True)
+        return kept
+
+    def go_back(self, kept: Path) -> None:
+        """Have the data of that copy again: what came later is lost; it must be stopped."""
+        assert self._process is None
+        shutil.rmtree(self.data)
+        kept.rename(self.data)
+
     def close(self) -> None:
         """End it, and remove its data unless they are to stay."""
         self.stop(immediate=not self._stays)

@@ -381,6 +381,21 @@ ABLATIONS = {
         (Patch("tracing.py", "else type(error).__name__", "else str(error)"),),
         ("test_tracing.py::test_an_exception_is_a_code_and_no_text",),
     ),
+    "a-backup-has-other-feeds": Ablation(
+        (Patch("store_sqlite/backup.py", "        _renew_feeds(part)\n", ""),),
+        ("test_store_bad_disk.py::TestBackup::test_d14_a_backup_under_load_is_a_prefix",),
+    ),
+    "a-commit-is-announced-in-the-order-of-seqs": Ablation(
+        (
+            Patch(
+                "journal.py",
+                "            events.sort(key=_SEQ)  # a store may apply units in another order"
+                " than they came\n",
+                "",
+            ),
+        ),
+        ("test_postgres_nodes.py::test_what_one_commit_brought_is_announced_in_the_order_of_seqs",),
+    ),
     # --- the same and more on PostgreSQL, where other nodes are at work ---
     "postgres-commits-wait-for-the-disk": Ablation(
         (
@@ -478,6 +493,16 @@ ABLATIONS = {
             ),
         ),
         ("test_postgres_nodes.py::test_d13_the_clocks_of_nodes_do_not_matter_to_leases",),
+    ),
+    "postgres-no-node-sweeps-ahead-of-the-clock-of-the-database": Ablation(
+        (
+            Patch(
+                "store_postgres/sweeps.py",
+                "    unit = replace(unit, before=unit.before - row[0])\n",
+                "",
+            ),
+        ),
+        ("test_postgres_nodes.py::test_a_node_whose_clock_is_ahead_forgets_no_revocation",),
     ),
     "postgres-a-cancelled-read-costs-its-connection": Ablation(
         (

@@ -138,6 +138,7 @@ MAY_BE_RANDOM: dict[str, str] = {
     "client.client": "spreads reconnects",
     "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
     "check.scene": "chooses cursors to resume from",
+    "store_postgres.feeds": "reads the key of a user that it is given; makes none",
     "runner.claims": "spreads the looks of nodes for runs that wait",
     "agents.model_endpoint": "spreads repeated requests to a model",
 }

@@ -45,8 +45,8 @@ _OF_NO_USER = frozenset(
         "schema._VERSION",
         "schema._MAKE_ROW",
         "schema._HAS_STEPS",
-        "schema._NOTE_STEP",
         "schema._OLDEST",
+        "schema._NOTE_STEP",
         "condition._CONDITION",
         "nodes._ALIVE",
         "nodes._ENTER",
@@ -221,10 +221,13 @@ FROM users, generate_series(1, 8) AS n;
 INSERT INTO messages (user_key, seq, thread, preview, words)
 SELECT user_key, 2, 1, 'a', 'a' FROM users;
 INSERT INTO sends (user_key, run, client_message_id, digest) SELECT user_key, 1, 'k', '' FROM users;
+INSERT INTO nodes (node_id, version, role, lease_until)
+SELECT 'node-' || n, '1', 'all', now() + interval '1 day' FROM generate_series(1, 200) AS n;
 INSERT INTO connections (user_key, connection_id, node_id, kind, opened_us)
-SELECT md5(n::text)::uuid, 'ws_conn_u' || n, 'node_' || n % 10, 'websocket', 0
+SELECT md5(n::text)::uuid, 'c', 'node-' || n % 200, 'websocket', 0
 FROM generate_series(1, {USERS}) AS n;
-INSERT INTO revocations (user_key, revoked_at) SELECT user_key, now() FROM users;
+INSERT INTO revocations (user_key, revoked_at)
+SELECT user_key, now() - interval '1 day' FROM users;
 ANALYZE
 """
 # Not filled here: an empty table is read as a whole.
@@ -286,7 +289,7 @@ async def test_no_statement_about_users_scans_those_of_others(
             continue
         plan = await _generic_plan(filled, sql)
         for kind, table, detail in _scans(plan):
-            if table in _EMPTY and kind == "Seq Scan":
+            if table in _TABLES_OF_NO_USER or (table in _EMPTY and kind == "Seq Scan"):
                 continue
             told = f"{place}:\n" + "\n".join(plan)
             assert kind != "Seq Scan", told

@@ -42,7 +42,7 @@ async def judged(history: History, url: str, folder: Path, users: list[str]) -> 
     assert history.judge(folder / "history.jsonl") == []
 
 
-async def test_p10_the_runs_of_a_killed_node_move_on_within_the_lease_and_five_seconds(
+async def test_the_runs_of_a_killed_node_move_on_within_the_lease_and_five_seconds(
     tmp_path: Path, postgres_servers: PostgresServers
 ) -> None:
     history = History()
@@ -72,7 +72,7 @@ async def test_p10_the_runs_of_a_killed_node_move_on_within_the_lease_and_five_s
     assert took_s <= LEASE_S + 5.0
 
 
-async def test_p9_an_owner_that_stands_still_writes_nothing_under_its_old_fence(
+async def test_an_owner_that_stands_still_writes_nothing_under_its_old_fence(
     tmp_path: Path, postgres_servers: PostgresServers
 ) -> None:
     history = History()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from runner_world import FOREVER_S, FaultyStore, World, outcome, world
@@ -140,3 +142,22 @@ async def test_a_later_attempt_finds_its_questions_again(
             _, end = await here.watch.end_of(context.run_id)
         assert end["content"] == "red XL"
         assert len(_questions(here, context)) == 2
+
+
+async def test_a_question_that_a_lost_tail_took_away_expires_at_its_time(tmp_path: Path) -> None:
+    """Nobody can answer it any more; the run must not hold its lease for ever."""
+
+    async def asks(run: Run) -> str:
+        try:
+            return str(await run.ask("Still there?", timeout_s=0.5))
+        except TimeoutError:
+            return "too late"
+
+    async with world(tmp_path, Agent("asks", asks)) as here, here.running():
+        context = await here.send()
+        await here.watch.until(lambda: len(_questions(here, context)) == 1)
+        with closing(apsw.Connection(str(tmp_path / "journal.db"))) as connection:
+            connection.set_busy_timeout(5_000)
+            connection.execute("DELETE FROM inputs")
+        _, end = await here.watch.end_of(context.run_id)
+        assert end["content"] == "too late"

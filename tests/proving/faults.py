@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from proving.nodes import ProvedNode
+from postgres_server import free_port
 from proving.world import LEASE_S, NODES_MAX, World
+from threadcast.testing.history import TailLost
 
 Fault = Callable[[World], Awaitable[None]]
 
@@ -65,11 +66,7 @@ async def rolling_restart(world: World) -> None:
 async def node_joins(world: World) -> None:
     """One node more; from a number of nodes on, one leaves for it by SIGTERM."""
     if len(world.nodes) < NODES_MAX:
-        node = await world.cluster.prepare()
-        assert isinstance(node, ProvedNode)
-        node.troubled = True
-        await node.start_again()
-        node.troubled = False
+        await world.start_node()
         return
     async with world.troubled_node() as node:
         await node.terminate()
@@ -174,12 +171,31 @@ async def backends_terminated_in_commit(world: World) -> None:
     await world.postgres.run(_END_ALL)
 
 
+async def database_lost_its_tail(world: World) -> None:
+    """A copy that lacks the last seconds takes the place of the database; nobody renews a feed."""
+    postgres = world.postgres
+    await asyncio.to_thread(postgres.stop, immediate=True)
+    kept = await asyncio.to_thread(postgres.keep)
+    await asyncio.to_thread(postgres.start)
+    await world.last(0.5, 5.0)
+    await asyncio.to_thread(postgres.stop, immediate=True)
+    await world.all_delivered()
+    postgres.go_back(kept)
+    port, postgres.port = postgres.port, free_port()  # nobody is to write before it is looked at
+    await asyncio.to_thread(postgres.start)
+    heads = dict(map(tuple, await world.sql("SELECT user_id, head FROM users WHERE head >= $1", 0)))
+    for user in world.users:
+        world.history.add(TailLost(user, heads.get(user, 0)))
+    await asyncio.to_thread(postgres.stop)
+    postgres.port = port
+    await asyncio.to_thread(postgres.start)
+
+
 # --- the bus -----------------------------------------------------------------------------------
 
 
 async def bus_killed(world: World) -> None:
     """NATS is killed, and started again a while later."""
-    assert world.bus is not None
     await asyncio.to_thread(world.bus.server.stop, kill=True)
     try:
         await world.last(0.0, 5.0)
@@ -189,7 +205,6 @@ async def bus_killed(world: World) -> None:
 
 async def bus_unruly(world: World) -> None:
     """It loses, doubles and delays messages, each a share between none and all."""
-    assert world.bus is not None
     proxy = world.bus.proxy
     proxy.loss, proxy.double, proxy.late = (world.dice.random() for _ in range(3))
     try:
@@ -200,7 +215,6 @@ async def bus_unruly(world: World) -> None:
 
 async def bus_deaf(world: World) -> None:
     """It loses every message, and its connections stay alive."""
-    assert world.bus is not None
     world.bus.proxy.loss = 1.0
     try:
         await world.last(1.0, 8.0)

@@ -70,6 +70,7 @@ class LibraryDevice:
         async for item in client:
             if isinstance(item, Reset):
                 self.open_runs.clear()
+                self.accepted_seq = min(self.accepted_seq, item.after)
                 wanted, self.position = self.position, item.after
                 attach = Attach(self.user, self.reader, wanted, item.after, reset=True)
                 self._history.add(attach)

@@ -6,8 +6,7 @@ side. So a scenario with two lanes has two faults at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from proving import faults as f
 from proving.faults import Fault
@@ -36,12 +35,10 @@ class Scenario:
     Attributes:
         about: in words, for the report.
         lanes: see the module.
-        settings: of the nodes, beside those of every world.
     """
 
     about: str
     lanes: tuple[Lane, ...]
-    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -64,6 +61,9 @@ SCENARIOS: dict[str, Scenario] = {
     "clocks": Scenario(
         "the clocks of nodes are up to an hour apart, while nodes die",
         ((f.node_comes_back_at_another_hour,), (f.node_stopped_and_continued,)),
+    ),
+    "failover": Scenario(
+        "a copy without the last seconds takes the database's place", ((f.database_lost_its_tail,),)
     ),
     "everything": Scenario(
         "all of it at once",

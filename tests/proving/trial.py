@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +51,7 @@ class Outcome:
     folder: Path
 
 
-async def trial(
-    name: str, seed: int, folder: Path, sizes: Sizes, *, for_s: float, with_bus: bool = True
-) -> Outcome:
+async def trial(name: str, seed: int, folder: Path, sizes: Sizes, *, for_s: float) -> Outcome:
     """Run a scenario of this name.
 
     Args:
@@ -61,28 +60,42 @@ async def trial(
         folder: for what is kept; must exist and be empty.
         sizes: of the world.
         for_s: how long faults are injected, seconds; one that has begun is finished.
-        with_bus: whether there is a NATS.
     """
+
+    async def strike(world: World) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            for lane in SCENARIOS[name].lanes:
+                lanes.create_task(_strike(world, lane, for_s))
+
+    return await _judged(name, seed, folder, sizes, strike)
+
+
+async def trial_of(faults: Sequence[Fault], seed: int, folder: Path, sizes: Sizes) -> Outcome:
+    """Inject each of these faults once, one after the other; arguments are as for `trial`."""
+
+    async def strike(world: World) -> None:
+        for fault in world.dice.sample(faults, len(faults)):
+            await _inject(world, fault, world.dice)
+
+    return await _judged("each", seed, folder, sizes, strike)
+
+
+async def _judged(
+    name: str, seed: int, folder: Path, sizes: Sizes, strike: Callable[[World], Awaitable[None]]
+) -> Outcome:
     started = time.monotonic()
-    postgres = PostgresServer(settings={"max_connections": "100"})
-    bus = Bus(seed) if with_bus else None
+    postgres, bus = PostgresServer(settings={"max_connections": "100"}), Bus(seed)
     try:
         await asyncio.to_thread(postgres.start)
-        if bus is not None:
-            await bus.open()
-        scenario = SCENARIOS[name]
-        dice = random.Random(f"{name} {seed}")
-        world = World(folder, postgres, bus, dice, sizes, **scenario.settings)
+        await bus.open()
+        world = World(folder, postgres, bus, random.Random(f"{name} {seed}"), sizes)
         async with world.inhabited():
-            async with asyncio.TaskGroup() as lanes:
-                for lane in scenario.lanes:
-                    lanes.create_task(_strike(world, lane, for_s))
+            await strike(world)
             await world.come_to_rest()
         await world.add_what_was_stored()
     finally:
+        await bus.close()
         postgres.close()
-        if bus is not None:
-            await bus.close()
     return _outcome(name, seed, world, folder, time.monotonic() - started)
 
 
@@ -91,10 +104,13 @@ async def _strike(world: World, lane: Lane, for_s: float) -> None:
     dice = world.own_dice()
     until = time.monotonic() + for_s
     while time.monotonic() < until:
-        await world.some_work(dice)
-        fault: Fault = dice.choice(lane)
-        await fault(world)
-        world.struck[fault.__name__] += 1
+        await _inject(world, dice.choice(lane), dice)
+
+
+async def _inject(world: World, fault: Fault, dice: random.Random) -> None:
+    await world.some_work(dice)
+    await fault(world)
+    world.struck[fault.__name__] += 1
 
 
 def _outcome(name: str, seed: int, world: World, folder: Path, lasted_s: float) -> Outcome:

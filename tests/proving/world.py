@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster import Cluster
 from history_client import History, at_rest
@@ -24,12 +25,21 @@ from proving.library_device import LibraryDevice
 from proving.nodes import ProvedNode
 from threadcast.clock import SystemClock
 from threadcast.store_postgres import PostgresStore
-from threadcast.testing.history import decode_history
+from threadcast.store_postgres.keys import LAST_LIVE
+from threadcast.testing.history import Receive, decode_history
 
 AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "fragile"))
 LEASE_S = 2.0
 NODES_MAX = 5
-_WORK_MAX_S = 1.0
+_LOOK_EVERY_S, _DELIVERY_MAX_S = 0.1, 1.0
+_SETTINGS = {
+    "LEASE_S": str(LEASE_S),
+    "HEAD_POLL_S": "0.2",
+    "ATTEMPTS_MAX": "100",
+    "DRAIN_S": "1",
+    "COMPACT_AFTER_S": "86400",  # the checker wants whole journals
+    "LOG_LEVEL": "warning",
+}
 
 
 class Bus:
@@ -73,6 +83,7 @@ class Sizes:
         senders: devices of each that send, beside one that only reads and one that is a program.
         away_max_s: the longest time that a part stays away, seconds.
         rest_max_s: the longest time until all is quiet after the last fault healed, seconds.
+        work_max_s: the longest time between two faults, seconds.
     """
 
     nodes: int = 3
@@ -80,6 +91,7 @@ class Sizes:
     senders: int = 2
     away_max_s: float = 30.0
     rest_max_s: float = 60.0
+    work_max_s: float = 1.0
 
 
 class World:
@@ -88,10 +100,9 @@ class World:
     Args:
         folder: for the nodes and the history.
         postgres: runs, and is nobody else's; faults stop it.
-        bus: runs, and is nobody else's; None: nodes have no bus.
+        bus: runs, and is nobody else's.
         dice: decide everything.
         sizes: how large it is.
-        settings: of all nodes.
 
     Attributes:
         struck: how often each fault was injected.
@@ -102,10 +113,9 @@ class World:
         self,
         folder: Path,
         postgres: PostgresServer,
-        bus: Bus | None,
+        bus: Bus,
         dice: random.Random,
         sizes: Sizes,
-        **settings: str,
     ) -> None:
         self.folder = folder
         self.postgres = postgres
@@ -115,15 +125,6 @@ class World:
         self.history = History()
         self.struck: Counter[str] = Counter()
         self.healed_s = 0.0
-        self._settings = {
-            "LEASE_S": str(LEASE_S),
-            "HEAD_POLL_S": "0.2",
-            "ATTEMPTS_MAX": "100",
-            "DRAIN_S": "1",
-            "COMPACT_AFTER_S": "86400",  # the checker wants whole journals
-            "LOG_LEVEL": "warning",
-            **settings,
-        }
         self.users = [f"user-{number}" for number in range(sizes.users)]
         self.programs = [self._program(user) for user in self.users]
         self.devices = [device for user in self.users for device in self._devices(user)]
@@ -155,6 +156,20 @@ class World:
         finally:
             node.troubled = False
 
+    async def start_node(self) -> None:
+        """One node more; no fault has it before it listens."""
+        await self._started(await self._prepared())
+
+    async def _prepared(self) -> ProvedNode:
+        node = await self.cluster.prepare()
+        assert isinstance(node, ProvedNode)
+        return node
+
+    async def _started(self, node: ProvedNode) -> None:
+        node.troubled = True
+        await node.start_again()
+        node.troubled = False
+
     @property
     def nodes(self) -> list[ProvedNode]:
         """Those that run, or will again."""
@@ -165,10 +180,12 @@ class World:
         await asyncio.sleep(self.dice.uniform(least_s, min(most_s, self.sizes.away_max_s)))
 
     async def some_work(self, dice: random.Random) -> None:
-        """Return when so much more has been done, or when nothing can be done for a second."""
+        """Return when so much more has been done, or when it is time for a fault."""
         enough = len(self.history.records) + dice.randrange(50, 1_500)
         with suppress(TimeoutError):
-            await self.history.until(lambda: len(self.history.records) >= enough, max_s=_WORK_MAX_S)
+            await self.history.until(
+                lambda: len(self.history.records) >= enough, max_s=self.sizes.work_max_s
+            )
 
     # --- its life ------------------------------------------------------------------------------
 
@@ -181,12 +198,14 @@ class World:
             bus=self.bus,
             agents=AGENTS,
             links=True,
-            settings=self._settings,
+            settings=_SETTINGS,
             kind=ProvedNode,
         )
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self.cluster.start(self.sizes.nodes)
+            await self.cluster.start(0)
+            nodes = [await self._prepared() for _ in range(self.sizes.nodes)]
+            await asyncio.gather(*(self._started(node) for node in nodes))
             up = asyncio.Event()
             up.set()
             tasks += [asyncio.create_task(one.run(self._any_port, up)) for one in self.devices]
@@ -210,11 +229,36 @@ class World:
             one.eager = False
         started = asyncio.get_running_loop().time()
         with suppress(TimeoutError):  # the checker says who did not get there
-            await self.history.until(
-                lambda: at_rest(people) and all(one.settled for one in people),
-                max_s=self.sizes.rest_max_s,
-            )
+            async with asyncio.timeout(self.sizes.rest_max_s):
+                await self._all_runs_ended()
+                await self.history.until(
+                    lambda: at_rest(people) and all(one.settled for one in people),
+                    max_s=self.sizes.rest_max_s,
+                )
         self.healed_s = asyncio.get_running_loop().time() - started
+
+    async def _all_runs_ended(self) -> None:
+        """Wait until no run is live; people who were reset do not know of all."""
+        while True:
+            rows = await self.sql("SELECT count(*) FROM runs WHERE status <= $1", LAST_LIVE)
+            if not rows[0][0]:
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def all_delivered(self) -> None:
+        """Return when no event has come to anybody for a while; no database may run."""
+        before = -1
+        while True:
+            now = self.history.count(Receive)
+            if now == before:
+                return
+            before = now
+            await asyncio.sleep(_DELIVERY_MAX_S)
+
+    async def sql(self, statement: str, *arguments: Any) -> list[Any]:
+        """Run SQL on the nodes' schema, past row-level security."""
+        schema = self.cluster.database_url.rpartition("=")[2]
+        return await self.postgres.run(statement, *arguments, search_path=schema)
 
     async def add_what_was_stored(self) -> None:
         """Add to the history what agents wrote down and what the journals have."""

@@ -148,20 +148,20 @@ class RunInputs:
             is_late = self._clock.now() >= expires_at
             if is_late:
                 await self._outbox.behind_all()  # an answer in time may be on its way to the disk
-            row = await self._find(input_id)
-            if row is not None and row.answered:
-                return row.value
-            if is_late and row is not None:
+            rows = await self._read_if_possible()
+            for row in rows or ():
+                if row.input_id == input_id and row.answered:
+                    return row.value
+            if is_late and rows is not None:  # also a question that went with a database's tail
                 raise InputExpired
             remaining_s = max(expires_at - self._clock.now(), 0.0) if not is_late else _POLL_S
             await set_within(signal, min(_LOOK_EVERY_S, remaining_s))
 
-    async def _find(self, input_id: str) -> InputRow | None:
+    async def _read_if_possible(self) -> Sequence[InputRow] | None:
         try:
-            rows = await self._read()
+            return await self._read()
         except ThreadcastError:
             return None  # the store is away: it is asked again
-        return next((row for row in rows if row.input_id == input_id), None)
 
     async def _read_patiently(self) -> Sequence[InputRow]:
         while True:

@@ -36,14 +36,14 @@ def judge_writers(
 ) -> Iterator[Anomaly]:
     """What is wrong with the runs that have written down what they did.
 
-    What was emitted before a tail was lost may be gone; then nothing is said.
+    An attempt that a lost tail cut, or may have cut, is not judged.
     """
-    if any(isinstance(record, TailLost) for record in history):
-        return
+    lost_after = max([one.after for one in history if isinstance(one, TailLost)], default=0)
     attempts = _attempts(journal)
     for run_id, run in _runs(history).items():
         for events in attempts.get(run_id, ()):
-            yield from _judge_attempt(user, events, run)
+            if events[0].seq > lost_after:
+                yield from _judge_attempt(user, events, run)
 
 
 def _runs(history: Sequence[Record]) -> dict[str, _Run]:

@@ -1,0 +1,98 @@
+"""`scripts/prove`: trials of all scenarios in turn, until the time is over; then the page.
+
+Exit status 1: something was found; its history and logs are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from proving.report import line, page
+from proving.scenarios import SCENARIOS
+from proving.trial import Outcome, trial
+from proving.world import Sizes
+
+_FOLDER = Path("prove-report")
+_PAGE = Path("docs/explanation/proof.md")
+_SHOWN_MAX = 5
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/prove", description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10.0, help="begin no trial after these")
+    parser.add_argument("--scenario", choices=SCENARIOS, action="append", help="by default all")
+    parser.add_argument("--seed", type=int, help="of the first trial; by default any")
+    parser.add_argument("--trials", type=int, help="at most so many; by default any number")
+    parser.add_argument("--faults-s", type=float, default=20.0, help="time of faults in a trial")
+    parser.add_argument("--write", action="store_true", help=f"write {_PAGE} from this run")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run trials; the exit status."""
+    chosen = _arguments()
+    seed = random.randrange(1_000_000) if chosen.seed is None else chosen.seed
+    names = chosen.scenario or list(SCENARIOS)
+    sizes = Sizes()
+    until = time.monotonic() + 60 * chosen.minutes
+    outcomes: list[Outcome] = []
+    for number, (name, its_seed) in enumerate(_plan(names, seed)):
+        if time.monotonic() >= until or number == chosen.trials:
+            break
+        outcomes.append(_one(name, its_seed, sizes, chosen.faults_s))
+    command = " ".join(
+        [
+            f"scripts/prove --seed {seed} --trials {len(outcomes)} --minutes 600",
+            f"--faults-s {chosen.faults_s:g}",
+            *(f"--scenario {name}" for name in chosen.scenario or ()),
+        ]
+    )
+    text = page(outcomes, command, _people(sizes))
+    _FOLDER.mkdir(exist_ok=True)
+    (_FOLDER / "proof.md").write_text(text)
+    if chosen.write:
+        _PAGE.write_text(text)
+    print(f"\nwritten to {_PAGE if chosen.write else _FOLDER / 'proof.md'}; again: {command}")
+    return 1 if any(one.anomalies for one in outcomes) else 0
+
+
+def _plan(names: list[str], seed: int) -> Iterator[tuple[str, int]]:
+    for its_seed in count(seed):
+        for name in names:
+            yield name, its_seed
+
+
+def _one(name: str, seed: int, sizes: Sizes, faults_s: float) -> Outcome:
+    folder = _FOLDER / f"{name}-{seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    outcome = asyncio.run(trial(name, seed, folder, sizes, for_s=faults_s))
+    print(line(outcome), flush=True)
+    for anomaly in outcome.anomalies[:_SHOWN_MAX]:
+        print(f"  {anomaly.kind}: {anomaly.user}: {anomaly.what}")
+    if outcome.anomalies:
+        print(f"  kept in {folder}/")
+    else:
+        shutil.rmtree(folder)
+    return outcome
+
+
+def _people(sizes: Sizes) -> str:
+    devices = sizes.senders + 2
+    return (
+        f"{sizes.nodes} nodes at first, and {sizes.users} people with {devices} devices each, which"
+        " send, cancel, answer questions, leave and come back on any node; one of each is a program"
+        " with `threadcast.client`, one only reads."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What a row of trials found, as a page. Every figure in it was measured in these trials."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from nats_server import program
+from postgres_server import NEWEST, programs_of
+from proving.scenarios import SCENARIOS
+from proving.trial import Outcome
+
+_PAGE = Path(__file__).with_name("page.md")
+
+
+def page(outcomes: Sequence[Outcome], command: str, people: str) -> str:
+    """The page of these trials.
+
+    Args:
+        outcomes: in the order in which they were run.
+        command: repeats them.
+        people: who was at work, in a sentence.
+    """
+    wrong = sum(len(one.anomalies) for one in outcomes)
+    minutes = sum(one.lasted_s for one in outcomes) / 60
+    verdict = (
+        f"**{wrong} anomalies** in {_total(outcomes, 'deliveries'):,} deliveries of"
+        f" {_total(outcomes, 'events'):,} events, with"
+        f" {sum(_faults(outcomes).values()):,} faults in {len(outcomes)} trials,"
+        f" {minutes:.0f} minutes."
+    )
+    return _PAGE.read_text().format(
+        people=people,
+        verdict=verdict,
+        rows=_lines(_row(name, _of(outcomes, name)) for name in _names(outcomes)),
+        scenarios=_lines(f"- `{name}`: {SCENARIOS[name].about}." for name in _names(outcomes)),
+        faults=_lines(f"| `{name}` | {n:,} |" for name, n in sorted(_faults(outcomes).items())),
+        command=command,
+        seeds=_lines(_seeds(name, _of(outcomes, name)) for name in _names(outcomes)),
+        date=datetime.now(UTC).date().isoformat(),
+        threadcast=version("threadcast"),
+        postgres=_said(str(programs_of(NEWEST) / "postgres")).rpartition(" ")[2],
+        nats=_said(str(program())).rpartition("v")[2],
+        python=platform.python_version(),
+        kernel=platform.release(),
+        cpus=len(_cpus()),
+    )
+
+
+def line(outcome: Outcome) -> str:
+    """One trial in a line of a terminal."""
+    faults = sum(outcome.faults.values())
+    return (
+        f"{outcome.scenario:<12} seed {outcome.seed:<11} {faults:>3} faults"
+        f" {outcome.sends:>6,} sends {outcome.deliveries:>8,} deliveries"
+        f" {outcome.take_overs:>4} take-overs  quiet after {outcome.healed_s:4.1f} s"
+        f"  {len(outcome.anomalies)} anomalies"
+    )
+
+
+def _names(outcomes: Sequence[Outcome]) -> list[str]:
+    return list(dict.fromkeys(one.scenario for one in outcomes))
+
+
+def _of(outcomes: Sequence[Outcome], name: str) -> list[Outcome]:
+    return [one for one in outcomes if one.scenario == name]
+
+
+def _total(outcomes: Iterable[Outcome], what: str) -> int:
+    return sum(getattr(one, what) for one in outcomes)
+
+
+def _faults(outcomes: Iterable[Outcome]) -> Counter[str]:
+    return sum((Counter(one.faults) for one in outcomes), Counter())
+
+
+def _row(name: str, of: Sequence[Outcome]) -> str:
+    cells = [
+        f"`{name}`",
+        f"{len(of)}",
+        f"{sum(_faults(of).values()):,}",
+        *(f"{_total(of, what):,}" for what in ("sends", "events", "deliveries", "take_overs")),
+        f"{sum(len(one.anomalies) for one in of)}",
+        f"{max(one.healed_s for one in of):.1f} s",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _seeds(name: str, of: Sequence[Outcome]) -> str:
+    return f"| `{name}` | {', '.join(str(one.seed) for one in of)} | {_total(of, 'lasted_s'):.0f} |"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
+
+
+def _said(path: str) -> str:
+    """What a program says of its version."""
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    return (done.stdout or done.stderr).strip()
+
+
+def _cpus() -> Sequence[int]:
+
+    return sorted(os.sched_getaffinity(0))
