@@ -14,6 +14,7 @@ import uvloop
 
 from . import consistency, local, migration, scenarios, validation
 from .audit import audit_times
+from .bus import bus
 from .clusters import clusters
 from .figures import Figure, machine, percentile, plot, table
 from .ingest import ingest
@@ -197,6 +198,10 @@ def _audit(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return audit_times(rounds)
 
 
+def _bus(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return _run(bus(rounds))
+
+
 def _stores(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return stores(rounds, _server, _run)
 
@@ -223,6 +228,7 @@ _SCENARIOS = {
     "migrate": _migrate,
     "audit": _audit,
     "stores": _stores,
+    "bus": _bus,
     "storm": _storm,
     "cluster": _clusters,
 }

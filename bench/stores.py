@@ -18,6 +18,7 @@ from typing import Any
 from postgres_server import PostgresServer
 
 from . import scenarios
+from .commits import commits
 from .figures import Figure, percentile
 from .server import Server
 
@@ -53,7 +54,10 @@ def stores(rounds: int, start: Start, run: Run) -> list[Figure]:
         run: runs a coroutine to its end.
     """
     figures: list[Figure] = []
-    with postgres(run) as new_schema:
+    with _server() as server:
+        new_schema = _schemas_of(server, run)
+        for prepared in (False, True):
+            figures += run(commits(new_schema(), server.pid, prepared=prepared))
         makers: dict[str, Callable[[], dict[str, str]]] = {
             "SQLite": dict,
             "PostgreSQL": lambda: {"database_url": new_schema()},
@@ -100,13 +104,23 @@ def _told(runs: list[Carried]) -> str:
 @contextmanager
 def postgres(run: Run) -> Iterator[Callable[[], str]]:
     """A server that may use every core; gives the URLs of new schemas."""
+    with _server() as server:
+        yield _schemas_of(server, run)
+
+
+def _schemas_of(server: PostgresServer, run: Run) -> Callable[[], str]:
+    return lambda: str(run(server.new_schema()))
+
+
+@contextmanager
+def _server() -> Iterator[PostgresServer]:
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     server = PostgresServer(settings={"shared_buffers": "512MB", "max_wal_size": "4GB"})
     try:
         server.start()
         os.sched_setaffinity(0, mine)
-        yield lambda: str(run(server.new_schema()))
+        yield server
     finally:
         server.close()
 

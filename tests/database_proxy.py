@@ -50,6 +50,7 @@ class DatabaseProxy:
     Attributes:
         port: its own.
         pieces: so many pieces have come from clients.
+        kept: what they were, once a test has put a list here.
     """
 
     def __init__(self, port: int) -> None:
@@ -58,6 +59,7 @@ class DatabaseProxy:
         self._holds: list[Held] = []
         self.port = 0
         self.pieces = 0
+        self.kept: list[bytes] | None = None
 
     def through(self, url: str) -> str:
         """The same database, by way of this proxy."""
@@ -100,12 +102,12 @@ class DatabaseProxy:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._open.discard(writer)
+            for side in (writer, up):  # before anything is awaited: this may be cancelled again
+                side.transport.abort()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._open.discard(writer)
-            for side in (writer, up):
-                side.transport.abort()
 
     async def _upwards(
         self,
@@ -116,6 +118,8 @@ class DatabaseProxy:
     ) -> None:
         while piece := await reader.read(1 << 20):
             self.pieces += 1
+            if self.kept is not None:
+                self.kept.append(piece)
             held = next((one for one in self._holds if one.wanted(piece)), None)
             verdict = Verdict.PASS
             if held is not None:

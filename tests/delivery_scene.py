@@ -118,7 +118,7 @@ class GatedStore(SqliteStore):
         """A session with a gate."""
         if self.read_faults:
             raise self.read_faults.pop(0)
-        session = GatedSession(self._readers, context.user_id)
+        session = GatedSession(self._readers, context.user_id, self._clock)
         session.gate = self.reads
         return session
 

@@ -60,7 +60,7 @@ class LyingStore(SqliteStore):
 
     def session(self, context: UserExecutionContext) -> _LyingSession:
         """A session that lies."""
-        return _LyingSession(self._readers, context.user_id)
+        return _LyingSession(self._readers, context.user_id, self._clock)
 
 
 class _LateSession(SqliteSession):
@@ -94,6 +94,6 @@ class LateStore(SqliteStore):
 
     def session(self, context: UserExecutionContext) -> _LateSession:
         """A session that reads old news."""
-        session = _LateSession(self._readers, context.user_id)
+        session = _LateSession(self._readers, context.user_id, self._clock)
         session.behind = self._behind
         return session

@@ -14,6 +14,19 @@ from threadcast.store_postgres import PostgresStore
 from threadcast.testing.clock import ManualClock
 
 
+def times_moved_back(seconds: float, schema: str) -> str:
+    """The database's clock cannot be moved; that all its times are so much earlier is the same."""
+    return "; ".join(
+        f"UPDATE {schema}.{table} SET {column} = {column} - interval '{seconds} s'"
+        for table, column in (
+            ("runs", "lease_until"),
+            ("nodes", "lease_until"),
+            ("nodes", "started_at"),
+            ("revocations", "revoked_at"),
+        )
+    )
+
+
 class PostgresScene:
     """One schema of a server, and the stores that are open on it.
 
@@ -49,8 +62,8 @@ class PostgresScene:
         return await self.server.run(sql, *arguments, search_path=self.schema)
 
     async def pass_time(self, seconds: float) -> None:
-        """The database's clock cannot be moved; that all leases end earlier is the same."""
-        await self.run(f"UPDATE runs SET lease_until = lease_until - interval '{seconds} s'")
+        """See `times_moved_back`."""
+        await self.run(times_moved_back(seconds, self.schema))
 
     async def close(self) -> None:
         """Close every store."""

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 from threadcast.agent import SearchHit
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
-from threadcast.records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from threadcast.records import (
+    AliasFacts,
+    ConnectionRow,
+    InputRow,
+    JournalHead,
+    MessageRow,
+    NodeNotices,
+    NodeRow,
+    RunRow,
+    ThreadRow,
+)
 from threadcast.store import Store, StoreSession
 from threadcast.units import AppendToRun, Lease, Outcome, Unit
 
@@ -59,6 +69,15 @@ class RecordingStore:
     async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
         return await self._store.heads(user_ids)
 
+    async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
+        return await self._store.notices(node_id, within_s=within_s)
+
+    async def abandoned(self, *, limit: int) -> list[str]:
+        return await self._store.abandoned(limit=limit)
+
+    async def nodes(self) -> list[NodeRow]:
+        return await self._store.nodes()
+
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
         return await self._store.run_notices(owner, waiting)
 
@@ -67,6 +86,10 @@ class RecordingStore:
 
     async def alias_facts(self, *, now: float) -> AliasFacts:
         return await self._store.alias_facts(now=now)
+
+    @property
+    def shared(self) -> bool:
+        return self._store.shared
 
     @property
     def has_plain_aliases(self) -> bool:
@@ -144,6 +167,10 @@ class _RecordingSession:
     async def token_revoked(self, token_id: str) -> bool:
         self._note("token_revoked", token_id)
         return await self._session.token_revoked(token_id)
+
+    async def connections(self) -> list[ConnectionRow]:
+        self._note("connections")
+        return await self._session.connections()
 
     async def close(self) -> None:
         await self._session.close()

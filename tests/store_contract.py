@@ -13,6 +13,7 @@ from store_contract_migration import (
     ImportContract,
     UndoContract,
 )
+from store_contract_places import NodeContract, PlaceContract, PresenceContract
 from store_contract_reads import ReadContract
 from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
 from store_contract_sweeps import SweepContract
@@ -30,6 +31,9 @@ class StoreContract(
     BatchContract,
     ReadContract,
     SweepContract,
+    PlaceContract,
+    NodeContract,
+    PresenceContract,
     IngestContract,
     ImportContract,
     UndoContract,

@@ -18,7 +18,7 @@ from threadcast.events import (
     InputRequested,
     JournalEvent,
 )
-from threadcast.runs import OnBusy
+from threadcast.runs import OnBusy, OnDisconnect
 from threadcast.store import Store, StoreSession
 from threadcast.units import (
     AppendToRun,
@@ -58,6 +58,7 @@ def message(
     on_crash: Any = "retry",
     agent: str = "demo",
     user_runs_max: int = 20,
+    on_disconnect: OnDisconnect = "continue",
     user_executing_max: int | None = None,
 ) -> SendMessage:
     """A `SendMessage` with what most tests do not care about."""
@@ -70,7 +71,7 @@ def message(
         agent=agent,
         on_crash=on_crash,
         on_busy=on_busy,
-        on_disconnect="continue",
+        on_disconnect=on_disconnect,
         user_runs_max=user_runs_max,
         user_executing_max=user_executing_max,
     )

@@ -46,6 +46,39 @@ class Ablation:
 
 
 ABLATIONS = {
+    "a-copy-is-another-life-of-its-journals": Ablation(
+        (Patch("store_sqlite/backup.py", "        _renew_feeds(part)\n", ""),),
+        ("test_promise_restore.py::test_p22_a_file_is_copied_in_use_and_put_in_its_place",),
+        slow=True,
+    ),
+    "a-restore-renews-the-feeds": Ablation(
+        (Patch("store_postgres/feeds.py", "    if users:\n", "    if not users:\n"),),
+        (
+            "test_promise_restore.py::"
+            "test_p22_a_dump_of_postgresql_is_restored_and_its_feeds_are_renewed",
+        ),
+        slow=True,
+    ),
+    "a-live-cursor-notices-that-its-journal-went-back": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "        if self._trail.contradicted_by_head(head, self.position):\n",
+                "        if False:\n",
+            ),
+        ),
+        ("test_cursor.py::test_a_head_that_fell_below_the_cursor_resets_it",),
+    ),
+    "a-seq-that-is-given-again-is-noticed": Ablation(
+        (
+            Patch(
+                "cursor.py",
+                "        if is_old and self._trail.contradicted_by(events, self.position):\n",
+                "        if False:\n",
+            ),
+        ),
+        ("test_cursor.py::test_an_append_at_a_seq_that_the_cursor_has_resets_it",),
+    ),
     "every-commit-waits-for-the-disk": Ablation(
         (Patch("store_sqlite/__init__.py", 'SYNCHRONOUS = "FULL"', 'SYNCHRONOUS = "NORMAL"'),),
         ("test_power_cut.py::test_nothing_answered_is_lost_in_2000_power_cuts",),

@@ -357,11 +357,13 @@ def test_a_signature_is_checked_as_the_guide_says() -> None:
 
 
 async def test_a_backup_made_as_the_guide_says_is_a_database(tmp_path: Path) -> None:
-    folder = write(tmp_path / "backup", files_of(ROOT / "docs" / "guides" / "operations.md"))
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    command = "threadcast backup copy.db"
+    assert command in (ROOT / "docs" / "guides" / "operations.md").read_text()
 
     async with serving([*THREADCAST, "serve", "--port", "0"], folder):
-        command = [*PYTHON, "back_up.py", "threadcast.db", "copy.db"]
-        status, _, errors = await run(command, folder, {})
+        status, _, errors = await run([*THREADCAST, *command.split()[1:]], folder, {})
     doctor = [*THREADCAST, "doctor", "--database", "sqlite:///copy.db"]
     _, said, _ = await run(doctor, folder, {"THREADCAST_JWT_SECRET": SECRET})
 

@@ -251,7 +251,7 @@ async def test_a_known_shape_names_the_migration(live: LiveServer, talk: Talk) -
 
 class _SlowSession(SqliteSession):
     def __init__(self, store: SlowStore, user_id: str) -> None:
-        super().__init__(store._readers, user_id)
+        super().__init__(store._readers, user_id, store._clock)
         self._store = store
 
     async def thread(self, thread_id: str) -> ThreadRow | None:

@@ -1,79 +1,26 @@
-"""What keeps users apart in PostgreSQL: statements name their user, and rows know theirs."""
+"""What keeps users apart in PostgreSQL: rows know their user, whatever a statement says."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-import threadcast.store_postgres
 from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
+from store_contract_places import connection_of, place
 from store_scene import completed, context_of
-from threadcast.schema_steps import load_steps
-from threadcast.store_postgres import across_users
 from threadcast.store_postgres import statements as statements_of_sessions
 from threadcast.store_postgres.keys import user_key
 from threadcast.units import AliasThread, AppendToRun, CreateThread, RevokeSessions
-
-_VERBS = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
-_SCOPED = re.compile(
-    r"user_key = \$1\b"
-    r"|user_key = ANY\(\$1::uuid\[\]\)"
-    r"|unnest\(\s*\$[12]::uuid\[\]"
-    r"|INSERT INTO \w+ \(user_key\b"
-)
-# Statements about the server, not about users.
-_OF_NO_USER = frozenset(
-    {
-        "schema._IS_OURS",
-        "schema._PLACE",
-        "schema._VERSION",
-        "schema._MAKE_ROW",
-        "schema._HAS_STEPS",
-        "schema._OLDEST",
-        "schema._NOTE_STEP",
-        "condition._CONDITION",
-        "sweeps._AHEAD",
-    }
-)
 
 
 @pytest.fixture
 async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
     async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
         yield scene
-
-
-def statements() -> Iterator[tuple[str, str]]:
-    """Every constant of the store's modules that is SQL, by module and name."""
-    for found in pkgutil.iter_modules(threadcast.store_postgres.__path__):
-        module = importlib.import_module(f"threadcast.store_postgres.{found.name}")
-        for name, value in vars(module).items():
-            is_part = name.endswith("_COLUMNS") or not name.lstrip("_").isupper()
-            if isinstance(value, str) and _VERBS.search(value) and not is_part:
-                yield f"{found.name}.{name}", value
-
-
-def test_every_statement_names_its_user_or_says_why_not() -> None:
-    across = {name for name in vars(across_users) if name.isupper()}
-    unscoped = {
-        place
-        for place, sql in statements()
-        if not _SCOPED.search(sql) and place.rpartition(".")[2] not in across
-    }
-    assert unscoped - _OF_NO_USER == set()
-
-
-def test_every_key_of_every_table_begins_with_the_user() -> None:
-    sql = load_steps("postgres")[0].sql
-    keys = re.findall(r"(?:PRIMARY KEY|UNIQUE) \((\w+)", sql)
-    assert len(keys) > 12
-    assert set(keys) == {"user_key"}
 
 
 async def _two_users(database: PostgresScene) -> None:
@@ -85,11 +32,12 @@ async def _two_users(database: PostgresScene) -> None:
         await node.committed(CreateThread(context, user, {}))
         await node.committed(AliasThread(context, "different-thread-abcd1234"))
         await node.committed(RevokeSessions(context, None, "jti", 2e9))
+        await node.committed(place(connection_of(user)))
 
 
 TABLES = (
     "users", "threads", "thread_aliases", "runs", "events", "messages", "sends", "checkpoints",
-    "revoked_tokens",
+    "revoked_tokens", "revocations", "connections",
 )  # fmt: skip
 
 
@@ -119,7 +67,7 @@ async def test_every_table_has_both_walls(database: PostgresScene) -> None:
         database.schema,
     )
     open_ones = {row[0] for row in rows if not (row[1] and row[2])}
-    assert open_ones == {"threadcast_schema", "threadcast_schema_steps", "cluster"}
+    assert open_ones == {"threadcast_schema", "threadcast_schema_steps", "nodes"}
     assert len(rows) > 12
 
 
@@ -163,7 +111,7 @@ async def test_no_read_of_a_session_looks_at_the_rows_of_others(
         await connection.close()
     scans = [number for number, line in enumerate(plan) if re.search(r"Scan .*on \w+", line)]
     for number in scans:
-        if not re.search("Function Scan|Subquery Scan", plan[number]):
+        if not re.search("Function Scan|Subquery Scan| on nodes ", plan[number]):
             detail = " ".join(plan[number : number + 2])
             assert re.search(r"Index (Only )?Scan", plan[number]), "\n".join(plan)
             assert "user_key = " in detail, "\n".join(plan)

@@ -185,7 +185,8 @@ def test_journal_events_are_exactly_one_of_them(
 # --- OpenAPI --------------------------------------------------------------------------------------
 
 
-_FOR_OPERATORS = {"GET /ops/alerts"}  # beside the protocol; clients never need them
+# Beside the protocol; clients never need them.
+_FOR_OPERATORS = {"GET /ops/alerts", "GET /ops/nodes", "POST /ops/connections/close"}
 
 
 def test_every_operation_of_the_protocol_is_there_and_no_other() -> None:

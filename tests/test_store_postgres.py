@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from postgres_scene import times_moved_back
 from postgres_server import NEWEST, OLDEST, PostgresServer, PostgresServers
 from store_contract import StoreContract
 from store_scene import NOW
@@ -35,13 +36,10 @@ async def store(server: PostgresServer, url: str) -> AsyncIterator[PostgresStore
 
 @pytest.fixture
 def pass_time(server: PostgresServer, url: str) -> Callable[[float], Awaitable[None]]:
-    """The database's clock cannot be moved; that all leases end so much earlier is the same."""
     schema = url.rpartition("=")[2]
 
     async def pass_time(seconds: float) -> None:
-        await server.run(
-            f"UPDATE {schema}.runs SET lease_until = lease_until - interval '{seconds} s'"
-        )
+        await server.run(times_moved_back(seconds, schema))
 
     return pass_time
 

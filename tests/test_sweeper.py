@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from runner_world import World, running, world
+from runner_world import FaultyStore, World, running, world
 from threadcast.agent import Agent, Run, agent
 from threadcast.alias_uses import AliasUses
 from threadcast.context import UserExecutionContext
+from threadcast.errors import ThreadcastError
 from threadcast.sweeper import Sweeper
 from threadcast.testing.clock import ManualClock
+from threadcast.units import Outcome, RenewLeases, Unit
 
 
 @agent("streams")
@@ -48,6 +51,18 @@ def _sweeper(
         compact_after_s=900.0,
         retention_s=retention_s,
     )
+
+
+class AwayStore(FaultyStore):
+    """A real store that can be away."""
+
+    away = False
+
+    async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
+        """Commit, or say that it is away."""
+        if self.away:
+            raise ThreadcastError("unavailable")
+        return await super().commit(units, now=now)
 
 
 def _taken(here: World, outcome: str) -> float | None:
@@ -148,3 +163,41 @@ async def test_an_error_is_logged_and_the_loop_goes_on(
         for _ in range(10):
             await asyncio.sleep(0)
         assert not task.done()
+
+
+async def test_living_owners_renew_before_others_take_over_when_the_store_is_back(
+    tmp_path: Path,
+) -> None:
+    clock, retried = ManualClock(), Agent("retried", _never_called)
+    store = AwayStore(tmp_path / "journal.db", clock=clock, faults=())
+    async with world(tmp_path, retried, store=store) as here:
+        sweeper = _sweeper(here, clock)
+        await here.send()
+        claimed = await here.claim_as("living", lease_s=10)
+        store.away = True
+        await sweeper.step()
+        clock.advance(30)
+        store.away = False
+        await sweeper.step()
+        await here.journal.append(RenewLeases(10, [claimed.lease]))
+        clock.advance(3)
+        await sweeper.step()
+        assert _taken(here, "requeued") == 0
+        clock.advance(10)
+        await sweeper.step()
+        assert _taken(here, "requeued") == 1
+
+
+async def test_this_node_renews_before_it_takes_over(tmp_path: Path) -> None:
+    clock, retried = ManualClock(), Agent("retried", _never_called)
+    async with world(tmp_path, retried, store_clock=clock) as here:
+        await here.send()
+        claimed = await here.claim_as("living", lease_s=10)
+
+        async def renew() -> None:
+            await here.journal.append(RenewLeases(10, [claimed.lease]))
+
+        sweeper = _sweeper(here, clock, owners_first=renew)
+        clock.advance(11)
+        await sweeper.step()
+        assert _taken(here, "requeued") == 0

@@ -34,6 +34,7 @@ from .journal import Journal
 from .metrics import Metrics
 from .outbound import Outbound
 from .placement import Placement, Position
+from .places import Places
 from .records import JournalHead
 from .session import RequestScopedSessionFactory
 from .settings import Settings
@@ -56,7 +57,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionServices:
-    """What every connection of a server shares; `settings` may be exchanged while it runs."""
+    """What every connection of a server shares; `settings` may be exchanged while it runs.
+
+    `places` are there where several servers share the store.
+    """
 
     settings: Settings
     clock: Clock
@@ -71,6 +75,7 @@ class ConnectionServices:
     server: Server
     draining: Callable[[], bool]
     consistency: ConsistencyRecording
+    places: Places | None = None
     refuse_rate: Refuse = always
     tracing: Tracing = field(default_factory=Tracing)
 
@@ -131,16 +136,14 @@ class Connection:
         self._stall: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """Check that the credential is not revoked and greet the client.
+        """Check that the credential is not revoked, take a place, and greet the client.
 
         Must be called after the manager took the connection in, so that no event is missed.
 
         Raises:
-            ThreadcastError: `revoked`, or the store cannot be read.
+            ThreadcastError: `revoked`, `too_many_connections`, or the store cannot be used.
         """
-        async with self.services.catch_ups.session(self.context) as session:
-            head = await unrevoked_head(session, self.identity)
-        head = await self._with_journal(head)
+        head = await self._let_in()
         if self.state.ended:
             return  # evicted, closed or sent away while the store was asked
         if self.trace is not None:
@@ -253,6 +256,21 @@ class Connection:
     def _make_room(self) -> None:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
+
+    async def _let_in(self) -> JournalHead:
+        """Where several servers share the store, admission is the place that is taken there."""
+        services = self.services
+        if services.places is None:
+            async with services.catch_ups.session(self.context) as session:
+                head = await unrevoked_head(session, self.identity)
+            return await self._with_journal(head)
+        return await services.places.take(
+            self.context,
+            self.identity,
+            kind=self.kind,
+            opened_at=self.opened_at,
+            limit=services.intake.connection_limit(self.identity),
+        )
 
     async def _with_journal(self, head: JournalHead) -> JournalHead:
         """The head of the user's journal, which is opened at their first connect.

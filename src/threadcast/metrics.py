@@ -21,6 +21,7 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "holes": ("hint", "read"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
     "runs": ("completed", "failed", "cancelled", "lost", "handed_over", "given_up"),
+    "claims": ("claimed", "nothing"),
     "take_overs": ("requeued", "ended"),
     "bus_dropped": ("away", "full", "too_large"),
     "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),
@@ -199,6 +200,10 @@ class Metrics:
         self.runs = Counter(
             "threadcast_runs", "Runs that ended here, by outcome.", ["outcome"],
             registry=self.registry,
+        )  # fmt: skip
+        self.claims = Counter(
+            "threadcast_claims", "Looks of this node for runs that wait, by what it found.",
+            ["outcome"], registry=self.registry,
         )  # fmt: skip
         self.take_overs = Counter(
             "threadcast_take_overs", "Runs taken over from a lost node, by what became of them.",

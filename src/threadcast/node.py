@@ -27,6 +27,7 @@ from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
 from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
+from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
 from .errors import ThreadcastError
 from .gateway import Gateway
@@ -35,9 +36,12 @@ from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
 from .journal import Journal
+from .membership import Membership
 from .metrics import Metrics
 from .missed_hints import MissedHints
 from .origins import HostRule, OriginRule
+from .place_units import CancelAbandoned, NodeFacts
+from .places import Places
 from .runner import Runner
 from .server_checks import ServerChecks
 from .session import RequestScopedSessionFactory
@@ -47,6 +51,7 @@ from .stores import store_of
 from .sweeper import Sweeper
 from .tasks import OwnedTasks
 from .tracing import Tracing
+from .units import Outcome, Rejected
 from .validation.examination import Violation
 from .validation.statistics import ValidationStatistics
 from .watchdog import Watchdog
@@ -93,7 +98,7 @@ class Node:
         )
         self.settings_takers: list[Callable[[Settings], None]] = []
         self.agents = {agent.name: agent for agent in agents}
-        self.node_id = UnifiedIdGenerator.generate_base_id("node")
+        self.node_id = settings.node_id or UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
         self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics)
         self.metrics.bus_connected.set_function(lambda: self.bus.connected)
@@ -109,6 +114,7 @@ class Node:
             on=settings.track_consistency,
         )
         self.draining = False
+        self._began_at = self.clock.monotonic()
         self.failed = asyncio.Event()
         self._pillars: list[asyncio.Task[None]] = []
         self._join_delivery()
@@ -145,6 +151,15 @@ class Node:
             page_bytes=settings.catch_up_page_bytes,
             hole_grace_s=settings.hint_grace_s,
         )
+        self.places = None
+        if self.store.shared:
+            self.places = Places(
+                self.journal,
+                self.node_id,
+                check=self.checks.connections,
+                policy=settings.connection_limit_policy,
+                receive=lambda hint: self.manager.receive(hint),
+            )
         self.manager = WebSocketManager(
             self.metrics,
             self.guard,
@@ -153,6 +168,7 @@ class Node:
             disconnect_grace_s=settings.disconnect_grace_s,
             on_user_left=self._user_left,
             refuse=self.checks.connections.refuse,
+            places=self.places,
             bus=self.bus,
             losses=lambda: self.store.losses,
         )
@@ -171,7 +187,7 @@ class Node:
             consistency=self.consistency,
             notices=self.store.run_notices,
             publish=self.bus.publish,
-            is_present=self.manager.present,
+            is_present=self._is_present,
             tracing=self.tracing,
         )
         self.sweeper = Sweeper.from_settings(
@@ -182,6 +198,18 @@ class Node:
             alias_uses=self.alias_uses,
             owners_first=self.runner.renew_late,
         )
+        self.membership = None
+        if self.places is not None:
+            self.membership = Membership.from_settings(
+                self.settings,
+                store=self.store,
+                journal=self.journal,
+                places=self.places,
+                clock=self.clock,
+                receive=self.manager.receive,
+                facts=NodeFacts(self.node_id, version("threadcast"), self.settings.role),
+                count_runs=lambda: self.runner.active,
+            )
         self.watchdog = Watchdog(self.metrics)
 
     def _join_entrance(self, listens_on: str) -> None:
@@ -226,6 +254,7 @@ class Node:
             tasks=self.tasks,
             server=Server("threadcast", version("threadcast"), self.node_id),
             draining=lambda: self.draining,
+            places=self.places,
             consistency=self.consistency,
             refuse_rate=self.checks.rates.refuse,
             tracing=self.tracing,
@@ -239,7 +268,9 @@ class Node:
 
         Raises:
             ConfigurationError: the store cannot be used as configured.
+            StoreInUse: another node has this one's id.
         """
+        self._began_at = self.clock.monotonic()
         self.tracing.use_configured()
         await self.store.open()
         self.bus.listen(self.manager.receive)
@@ -247,15 +278,22 @@ class Node:
         self.bus.listen(self.missed_hints.receive)
         await self.bus.open()
         await self.authenticator.start()
+        self._begin("journal", self.journal.run())
+        if self.membership is not None:
+            await self.membership.join()
         for name, work in self._works():
-            task = asyncio.get_running_loop().create_task(work, name=name)
-            task.add_done_callback(self._pillar_ended)
-            self._pillars.append(task)
+            self._begin(name, work)
         self.watchdog.start()
         self.alerts.start()
 
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._pillar_ended)
+        self._pillars.append(task)
+
     def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-        yield "journal", self.journal.run()
+        if self.membership is not None:
+            yield "membership", self.membership.run()
         yield "runner", self.runner.run()
         yield "sweeper", self.sweeper.run()
         if self.settings.role != "worker":
@@ -299,6 +337,11 @@ class Node:
         return change
 
     @property
+    def age_s(self) -> float:
+        """How long ago it was started, in seconds."""
+        return self.clock.monotonic() - self._began_at
+
+    @property
     def drain_max_s(self) -> float:
         """How long `drain` may take, in seconds: runs, their handing over, appends and goodbyes."""
         runs_s = self.settings.drain_s + self.runner.hand_over_max_s
@@ -333,6 +376,7 @@ class Node:
         await self.alerts.close()
         await self.tasks.close()
         await self.catch_ups.close()
+        await self._leave_cluster()
         for task in reversed(self._pillars):
             task.cancel()
         await asyncio.gather(*self._pillars, return_exceptions=True)
@@ -340,6 +384,15 @@ class Node:
         await self.authenticator.aclose()
         await self.bus.close()
         await self.store.close()
+
+    async def _leave_cluster(self) -> None:
+        if self.membership is None or not self._pillars:
+            return
+        try:
+            async with asyncio.timeout(_FLUSH_MAX_S):
+                await self.membership.leave()
+        except TimeoutError:
+            log.warning("the node was not taken out in time; its lease lapses")
 
     async def _flush_alias_uses(self) -> None:
         try:
@@ -363,7 +416,13 @@ class Node:
         self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
     def _user_left(self, user_id: str) -> None:
-        self.runner.user_left(user_id)
+        """Nobody of this user is here: what asked for it ends, if there is nobody elsewhere."""
+        context = UserExecutionContext.create(user_id, "disconnect")
+        self.journal.submit(CancelAbandoned(context), _log_refusal)
+
+    def _is_present(self, user_id: str) -> bool:
+        """Whether `_user_left` will still be called; on a shared store somebody always looks."""
+        return self.store.shared or self.manager.present(user_id)
 
     def _pillar_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -371,6 +430,11 @@ class Node:
                 "the %s ended; this node stops", task.get_name(), exc_info=task.exception()
             )
             self.failed.set()
+
+
+def _log_refusal(outcome: Outcome) -> None:
+    if isinstance(outcome, Rejected):
+        log.warning("runs of a user who left could not be cancelled: %s", outcome.error)
 
 
 def _spread_ms() -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .agent import Message
 from .events import JournalEvent
@@ -26,6 +26,10 @@ class JournalHead:
     head: int = 0
     trimmed: int = 0
     revoked_before: float = 0.0
+
+    def voids(self, issued_at: float) -> bool:
+        """Whether a credential that was issued then was revoked with all others of its time."""
+        return bool(self.revoked_before) and issued_at < self.revoked_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +121,50 @@ class AliasFacts:
     last_used_at: float | None
     used_within_days: dict[int, int]
     made_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A connection of a user, on whichever node; `opened_at` is in seconds since the epoch."""
+
+    connection_id: str
+    kind: Literal["websocket", "sse"]
+    opened_at: float
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node as it last said, by the store's clock.
+
+    Attributes:
+        node_id: its id.
+        version: of the program that it runs.
+        role: what it does.
+        age_s: how long ago it began, in seconds.
+        lease_left_s: how long its lease is still valid, in seconds; below 0 for a lost node.
+        connections: how many it had.
+        runs: how many it executed.
+    """
+
+    node_id: str
+    version: str
+    role: str
+    age_s: float
+    lease_left_s: float
+    connections: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeNotices:
+    """What a node must know, whether hints told it or not.
+
+    Attributes:
+        unwanted: connections of the node that are to end, as user, connection id and error code.
+        revoked: users with a place on the node, and when credentials of theirs were last revoked,
+            by the store's clock.
+    """
+
+    unwanted: Sequence[tuple[str, str, str]]
+    revoked: Mapping[str, float]

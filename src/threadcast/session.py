@@ -19,11 +19,12 @@ from .errors import ThreadcastError
 from .events import JournalEvent
 from .ids import id_problem
 from .legacy_ids import is_plain, legacy_kind
-from .records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from .records import ConnectionRow, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from .settings import CheckMode
 from .store import Store, StoreSession
 
 __all__ = [
+    "ConnectionRepository",
     "Entrance",
     "JournalRepository",
     "MessageRepository",
@@ -152,7 +153,7 @@ class RequestScopedSession:
 
     Attributes:
         context: whose rows these are.
-        threads, runs, messages, journal: what can be read.
+        threads, runs, messages, journal, connections: what can be read.
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class RequestScopedSession:
         self.runs = RunRepository(guard, check)
         self.messages = MessageRepository(guard, check)
         self.journal = JournalRepository(guard, check)
+        self.connections = ConnectionRepository(guard)
 
 
 class _IdCheck:
@@ -363,3 +365,14 @@ class JournalRepository:
     async def token_revoked(self, token_id: str) -> bool:
         """Whether this one token (`jti`) of the user was revoked."""
         return await self._guard.use().token_revoked(token_id)
+
+
+class ConnectionRepository:
+    """The user's connections, where nodes take places for them (`Store.shared`)."""
+
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+
+    async def list(self) -> Sequence[ConnectionRow]:
+        """Those that have a place, oldest first, whichever node they are on."""
+        return await self._guard.use().connections()

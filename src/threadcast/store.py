@@ -14,7 +14,17 @@ from typing import Any, Protocol, runtime_checkable
 from .agent import SearchHit
 from .context import UserExecutionContext
 from .events import JournalEvent
-from .records import AliasFacts, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from .records import (
+    AliasFacts,
+    ConnectionRow,
+    InputRow,
+    JournalHead,
+    MessageRow,
+    NodeNotices,
+    NodeRow,
+    RunRow,
+    ThreadRow,
+)
 from .units import Lease, Outcome, Unit
 
 
@@ -77,6 +87,10 @@ class StoreSession(Protocol):
         """Whether this one token was revoked."""
         ...
 
+    async def connections(self) -> list[ConnectionRow]:
+        """The user's connections that have a place, oldest first; those of lost nodes have none."""
+        ...
+
     async def close(self) -> None:
         """End the snapshot; idempotent."""
         ...
@@ -120,6 +134,26 @@ class Store(Protocol):
         """The heads of these journals, for the head poll of attached users; one query."""
         ...
 
+    async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
+        """What a node would know if no hint was ever lost; one query.
+
+        Args:
+            node_id: the node's.
+            within_s: how far to look back for revocations, in seconds of the store's clock.
+        """
+        ...
+
+    async def abandoned(self, *, limit: int) -> list[str]:
+        """Up to `limit` users with no place and live runs that are to end then (`on_disconnect`).
+
+        The store knows of places only where nodes take them, see `shared`.
+        """
+        ...
+
+    async def nodes(self) -> list[NodeRow]:
+        """Every node that is known, by id."""
+        ...
+
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
         """What a node would know of its runs if no hint was ever lost; one query.
 
@@ -145,6 +179,11 @@ class Store(Protocol):
         Raises:
             ConfigurationError: the database is too old to know.
         """
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may use the same database, so that places have to be taken in it."""
         ...
 
     @property

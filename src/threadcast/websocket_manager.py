@@ -12,15 +12,24 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
-from .bus import Bus, Hint, JournalGrew, JournalReached, LocalBus, SessionsRevoked
+from .bus import (
+    Bus,
+    ConnectionUnwanted,
+    Hint,
+    JournalGrew,
+    JournalReached,
+    LocalBus,
+    SessionsRevoked,
+)
 from .checks import Refuse, always
 from .consistency.kinds import TrackedOperation
 from .consistency.trace import ConsistencyTrace
 from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
-from .errors import ThreadcastError
+from .errors import ERRORS, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
+from .places import Places
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +89,8 @@ class WebSocketManager:
         disconnect_grace_s: how long after a user's last connection went `on_user_left` is called.
         on_user_left: called with the user id; must not raise.
         refuse: is called with the reason for a connection beyond its user's limit.
+        places: where several nodes share the store: the limit of users is kept there, and a
+            connection that is removed leaves its place.
         bus: told whose hints this node wants, for as long as they have a connection.
         losses: how often the way to the database was lost, see `Store.losses`.
     """
@@ -94,6 +105,7 @@ class WebSocketManager:
         disconnect_grace_s: float,
         on_user_left: Callable[[str], None],
         refuse: Refuse = always,
+        places: Places | None = None,
         bus: Bus | None = None,
         losses: Callable[[], int] = lambda: 0,
     ) -> None:
@@ -104,6 +116,7 @@ class WebSocketManager:
         self._disconnect_grace_s = disconnect_grace_s
         self._on_user_left = on_user_left
         self._refuse = refuse
+        self._places = places
         self._losses = losses
         self._losses_seen = losses()
         self._bus = bus or LocalBus()
@@ -124,6 +137,8 @@ class WebSocketManager:
         """Limit from now on as the constructor's arguments of these names say."""
         self._policy = policy
         self._max_connections = max_connections
+        if self._places is not None:
+            self._places.policy = policy
 
     @property
     def full(self) -> bool:
@@ -144,7 +159,7 @@ class WebSocketManager:
             raise ThreadcastError("overloaded")
         user_id = connection.context.user_id
         connections = self._by_user.get(user_id, {})
-        if len(connections) >= limit:
+        if self._places is None and len(connections) >= limit:
             self._make_place(connections, limit)
         if not connections:
             self._bus.follow(user_id)  # before its head is read: what comes between is then seen
@@ -178,6 +193,8 @@ class WebSocketManager:
             _record_cleanup(connection.trace, connection.context, found=user_id is not None)
         if user_id is None:
             return
+        if self._places is not None:
+            self._places.leave(connection.context)
         connections = self._by_user[user_id]
         del connections[connection]
         if not self._user_of:
@@ -199,11 +216,22 @@ class WebSocketManager:
         return user_id in self._by_user or user_id in self._leaving
 
     def force_close(self, context: UserExecutionContext, connection_id: str) -> bool:
-        """End one connection of the context's user at once; whether there was one. Audited."""
-        for connection in self.connections_of(context):
+        """End one connection of the context's user at once; whether it was here. Audited."""
+        return self._end(context.user_id, connection_id, "forced_close")
+
+    def force_close_all(self, context: UserExecutionContext) -> int:
+        """End every connection of the context's user here; how many there were. Audited."""
+        connections = self.connections_of(context)
+        for connection in connections:
+            self._end(context.user_id, connection.context.connection_id or "", "forced_close")
+        return len(connections)
+
+    def _end(self, user_id: str, connection_id: str, code: str) -> bool:
+        for connection in tuple(self._by_user.get(user_id, ())):
             if connection.context.connection_id == connection_id:
-                log.warning("connection %s was closed by force", connection_id)
-                connection.end("forced_close")
+                if code == "forced_close":
+                    log.warning("connection %s was closed by force", connection_id)
+                connection.end(code)
                 return True
         return False
 
@@ -228,6 +256,9 @@ class WebSocketManager:
         elif isinstance(hint, SessionsRevoked):
             for connection in tuple(self._by_user.get(hint.user_id, ())):
                 connection.recheck()
+        elif isinstance(hint, ConnectionUnwanted):
+            code = hint.code if hint.code in ERRORS else "forced_close"  # of a newer node
+            self._end(hint.user_id, hint.connection_id, code)
 
     def _deliver(self, connections: Sequence[LiveConnection], hint: JournalGrew) -> None:
         if hint.events[0].address.user_id != hint.user_id:  # a cursor might just ignore its seqs

@@ -212,6 +212,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "run_success",
         ),
         Panel(
+            "Looks for runs that wait", "ops",
+            ((_rate("threadcast_claims_total", "outcome"), "{{outcome}}"),),
+        ),
+        Panel(
             "Taken over from a lost node", "ops",
             ((_rate("threadcast_take_overs_total", "outcome"), "{{outcome}}"),),
         ),

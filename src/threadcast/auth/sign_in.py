@@ -89,6 +89,6 @@ async def unrevoked_head(session: RequestScopedSession, identity: Identity) -> J
     head = await session.journal.head()
     token_id = identity.token_id
     revoked = token_id is not None and await session.journal.token_revoked(token_id)
-    if revoked or (head.revoked_before and (identity.issued_at or 0.0) < head.revoked_before):
+    if revoked or head.voids(identity.issued_at or 0.0):
         raise ThreadcastError("revoked")
     return head

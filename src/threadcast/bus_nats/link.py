@@ -10,7 +10,7 @@ are not used, because a node has to stay whole whatever its bus does:
   link ends when it is lost, and the bus makes the next one.
 - It upgrades `tls://` only where the server asks for it, so a stranger in between can prevent it.
 
-No other module touches the inside of nats-py. Tried with 2.11 and 2.16.
+No other module touches the inside of nats-py. Tried with 2.16.
 """
 
 from __future__ import annotations

@@ -1,37 +1,98 @@
-"""A user's live connections on this node: `/v1/connections`."""
+"""Users' live connections, whichever node they are on: `/v1/connections`, and for operators."""
 
 from __future__ import annotations
 
+import logging
+
 from starlette.types import ASGIApp
 
+from ..context import UserExecutionContext
 from ..errors import ThreadcastError
+from ..ids import user_id_problem
+from ..node import Node
+from ..place_units import ClosePlaces
 from ..websocket_manager import LiveConnection
-from ..wire.http_models import Connection, ConnectionList
+from ..wire.http_models import (
+    CloseConnectionsBody,
+    ClosedConnections,
+    Connection,
+    ConnectionList,
+)
 from ..wire.json_problems import check_id
 from .answers import empty_answer, json_answer
 from .calls import UserCall
 from .requests import read_query
 
+log = logging.getLogger(__name__)
+
 
 async def list_connections(call: UserCall) -> ASGIApp:
-    """`GET /v1/connections`."""
+    """`GET /v1/connections`: oldest first."""
     read_query(call.request)
-    live = call.node.manager.connections_of(call.context)
-    return json_answer(ConnectionList(connections=[_connection(one) for one in live]))
+    if call.node.places is None:
+        live = call.node.manager.connections_of(call.context)
+        return json_answer(ConnectionList(connections=[_live(one, call.node) for one in live]))
+    async with call.session() as session:
+        rows = await session.connections.list()
+    return json_answer(
+        ConnectionList(
+            connections=[
+                Connection(
+                    connection_id=row.connection_id,
+                    kind=row.kind,
+                    opened_at=row.opened_at,
+                    node_id=row.node_id,
+                )
+                for row in rows
+            ]
+        )
+    )
 
 
 async def close_connection(call: UserCall) -> ASGIApp:
-    """`DELETE /v1/connections/{connection_id}`."""
+    """`DELETE /v1/connections/{connection_id}`: at once here, within 2 s on another node."""
     read_query(call.request)
     connection_id: str = call.request.path_params["connection_id"]
     check_id("connection_id", connection_id, "ws_conn")
-    if not call.node.manager.force_close(call.context, connection_id):
+    if not await _close(call.node, call.context, connection_id):
         raise ThreadcastError("not_found")
     return empty_answer()
 
 
-def _connection(live: LiveConnection) -> Connection:
+async def close_connections(call: UserCall) -> ASGIApp:
+    """`POST /ops/connections/close`: an operator ends what a user has, and that is written down.
+
+    The user is named in the body: no user id stands in a URL.
+    """
+    read_query(call.request)
+    body = await call.body(CloseConnectionsBody)
+    if problem := user_id_problem(body.user):
+        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
+    closed = await _close(call.node, context, None)
+    log.warning(
+        "operator %r closed %d connection(s) of user %r (%s)",
+        call.identity.user_id, closed, body.user, call.context.request_id,
+    )  # fmt: skip
+    return json_answer(ClosedConnections(closed=closed))
+
+
+async def _close(node: Node, context: UserExecutionContext, connection_id: str | None) -> int:
+    """End one connection of the context's user, or all; how many there were."""
+    if connection_id is not None and node.manager.force_close(context, connection_id):
+        return 1
+    if node.places is not None:
+        return await node.journal.append(ClosePlaces(context, connection_id, "forced_close"))
+    return node.manager.force_close_all(context) if connection_id is None else 0
+
+
+def _live(live: LiveConnection, node: Node) -> Connection:
     connection_id = live.context.connection_id
     if connection_id is None:
         raise AssertionError("a live connection has an id")
-    return Connection(connection_id=connection_id, kind=live.kind, opened_at=live.opened_at)
+    return Connection(
+        connection_id=connection_id,
+        kind=live.kind,
+        opened_at=live.opened_at,
+        node_id=node.node_id,
+    )

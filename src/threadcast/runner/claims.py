@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from ..bus import Hint, RunsWaiting
 from ..errors import ThreadcastError
 from ..journal import Journal
+from ..metrics import Metrics
 from ..tasks import set_within
 from ..units import ClaimedRun, ClaimRuns
 
@@ -35,6 +36,7 @@ class RunClaims:
         owner: this node's id.
         agents: names of the agents that it has.
         journal: claims.
+        metrics: counts claims.
         lease_s: how long a lease is valid, in seconds.
         room: how many more runs may execute here now.
         start: called with each run that was claimed.
@@ -49,6 +51,7 @@ class RunClaims:
         owner: str,
         agents: Collection[str],
         journal: Journal,
+        metrics: Metrics,
         lease_s: float,
         room: Callable[[], int],
         start: Callable[[ClaimedRun], None],
@@ -57,6 +60,7 @@ class RunClaims:
         self._owner = owner
         self._agents = tuple(agents)
         self._journal = journal
+        self._metrics = metrics
         self._lease_s = lease_s
         self._room = room
         self._start = start
@@ -112,6 +116,7 @@ class RunClaims:
                 return False
             unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, self._served)
             claimed: Sequence[ClaimedRun] = await self._journal.append(unit)
+            self._metrics.claims.labels("claimed" if claimed else "nothing").inc()
             for run in claimed:
                 self._served = run.lease.address.user_id
                 self._start(run)

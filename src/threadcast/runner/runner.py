@@ -106,6 +106,7 @@ class Runner:
             owner=owner,
             agents=agents,
             journal=journal,
+            metrics=metrics,
             lease_s=lease_s,
             room=self._room,
             start=self._start,

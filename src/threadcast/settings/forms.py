@@ -43,6 +43,7 @@ _POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
+_NODE_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _PUBLIC_PEM = re.compile(r"-----BEGIN (RSA )?PUBLIC KEY-----\s.+-----END \1?PUBLIC KEY-----", re.S)
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _URL_MAX_CHARACTERS = 2_048
@@ -218,6 +219,13 @@ def agent(text: str) -> Misfit | None:
     if text and not re.search(r"\s", text) and text.isprintable():
         return None
     return Misfit(quoted(text), "an agent's place without spaces, such as my_app:agent")
+
+
+def node_id(text: str) -> Misfit | None:
+    """A name that fits into every log, label and subject."""
+    if _NODE_ID.fullmatch(text):
+        return None
+    return Misfit(quoted(text), "1 to 63 of a-z, 0-9, - and _, a letter first")
 
 
 def prefix(text: str) -> Misfit | None:

@@ -75,6 +75,21 @@ class SettingsFields:
             "What this server does: a worker only executes runs, a gateway only serves users."
         ),
     )
+    node_id: str | None = field(
+        default=None,
+        metadata=about(
+            "Name of this server among several, unique; by default a new one at every start.",
+            form=forms.node_id,
+        ),
+    )
+    node_lease_s: float = field(
+        default=10.0,
+        metadata=about(
+            "How long connections of a server that was lost count for their users' limits.",
+            0.5,
+            3_600,
+        ),
+    )
     bus_url: str | None = field(
         default=None,
         repr=False,  # it may hold a password

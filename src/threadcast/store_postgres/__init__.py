@@ -19,10 +19,11 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
-from ..records import AliasFacts
+from ..records import AliasFacts, NodeNotices, NodeRow
 from ..schema_steps import SchemaStep, load_steps
 from ..units import AliasThread, Lease, Outcome, Unit
 from .across_users import (
+    ABANDONED,
     ALIAS_AGES_DAYS,
     ALIAS_FACTS,
     ASKED,
@@ -30,12 +31,14 @@ from .across_users import (
     CONNECTIONS,
     HEADS,
     LISTS_NODES,
+    NODES,
     NODES_ALIVE,
+    NOTICES,
     PLAIN_ALIAS,
 )
 from .condition import Condition
 from .connecting import Connection, Row, Target, connect
-from .examination import Look, facts_of, looking, problems_of
+from .examination import Look, facts_of, looking, nodes_of, problems_of
 from .keys import user_key
 from .pool import ReaderPool
 from .rehearsal import Rehearsal
@@ -153,7 +156,7 @@ class PostgresStore:
             ConfigurationError, ThreadcastError: see `open`.
         """
         async with self._looking() as look:
-            return facts_of(look), problems_of(look)
+            return facts_of(look) | await nodes_of(look), problems_of(look)
 
     def _looking(self) -> AbstractAsyncContextManager[Look]:
         return looking(self._target, self._clock, self._steps, timeout_s=self._timeout_s)
@@ -201,6 +204,22 @@ class PostgresStore:
         if rows and rows[0][2]:
             self._has_plain_aliases = True
         return {user_id: head for user_id, head, _ in rows}
+
+    async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
+        """See `Store.notices`."""
+        rows = await self._poll(NOTICES, node_id, within_s)
+        return NodeNotices(
+            [(user_id, one, code) for user_id, one, code, at in rows if at is None],
+            {user_id: at for user_id, _, _, at in rows if at is not None},
+        )
+
+    async def abandoned(self, *, limit: int) -> list[str]:
+        """See `Store.abandoned`."""
+        return [user_id for (user_id,) in await self._poll(ABANDONED, limit)]
+
+    async def nodes(self) -> list[NodeRow]:
+        """See `Store.nodes`."""
+        return [NodeRow(*row) for row in await self._poll(NODES)]
 
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
         """See `Store.run_notices`."""
@@ -251,6 +270,11 @@ class PostgresStore:
         """How many servers use the database now, as far as it knows. The store need not be open."""
         listed = (await self._poll(LISTS_NODES))[0][0]
         return int((await self._poll(NODES_ALIVE if listed else CONNECTIONS))[0][0])
+
+    @property
+    def shared(self) -> bool:
+        """See `Store.shared`."""
+        return True
 
     @property
     def has_plain_aliases(self) -> bool:

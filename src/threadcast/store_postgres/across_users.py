@@ -110,6 +110,66 @@ SELECT concat_ws('/', secret, current_schema(), (SELECT system_identifier FROM p
 """
 PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
+# What a node would know if no hint was ever lost: marks on its own connections, over an index that
+# holds nothing but marks, and who of its users had credentials revoked in the last $2 seconds.
+NOTICES = """
+SELECT u.user_id, c.connection_id, c.unwanted, NULL::float8
+FROM connections AS c JOIN users AS u ON u.user_key = c.user_key
+WHERE c.node_id = $1 AND c.unwanted IS NOT NULL
+UNION ALL
+SELECT u.user_id, NULL, NULL, extract(epoch FROM r.revoked_at)::float8
+FROM revocations AS r JOIN users AS u ON u.user_key = r.user_key
+WHERE r.revoked_at > clock_timestamp() - make_interval(secs => $2)
+AND EXISTS (SELECT 1 FROM connections AS c WHERE c.user_key = r.user_key AND c.node_id = $1)
+"""
+
+# Who is nowhere connected and has live runs that are to end then, over the index of live runs.
+ABANDONED = """
+SELECT DISTINCT u.user_id FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
+WHERE r.status <= 3 AND r.on_disconnect = 'cancel' AND r.cancel_reason IS NULL
+AND r.owner IS DISTINCT FROM 'external'
+AND NOT EXISTS (
+    SELECT 1 FROM connections AS c WHERE c.user_key = r.user_key AND c.unwanted IS NULL
+)
+LIMIT $1
+"""
+
+# A node whose lease lapsed $1 seconds ago, or one that is not known and has places all the same;
+# the places' index is read at one row for each node.
+LOST_NODE = """
+WITH RECURSIVE placed AS (
+    (SELECT node_id FROM connections ORDER BY node_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT c.node_id FROM connections AS c WHERE c.node_id > p.node_id
+        ORDER BY c.node_id LIMIT 1
+    ) FROM placed AS p WHERE p.node_id IS NOT NULL
+), lapsed AS (
+    SELECT node_id FROM nodes
+    WHERE lease_until < clock_timestamp() - make_interval(secs => $1)
+    ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+SELECT node_id FROM lapsed
+UNION ALL
+(SELECT p.node_id FROM placed AS p WHERE p.node_id IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM nodes AS n WHERE n.node_id = p.node_id))
+LIMIT 1
+"""
+SWEEP_PLACES = """
+DELETE FROM connections AS c USING (
+    SELECT user_key, connection_id FROM connections WHERE node_id = $1
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+) AS lost WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
+"""
+# Which nodes there are, for operators; nodes are of no user.
+NODES = """
+SELECT node_id, version, role, extract(epoch FROM clock_timestamp() - started_at)::float8,
+extract(epoch FROM lease_until - clock_timestamp())::float8, connections, runs
+FROM nodes ORDER BY node_id
+"""
+# What a node of the same id left behind, or leaves behind.
+PLACES_OF_NODE = "DELETE FROM connections WHERE node_id = $1"
+
 # A migration of older ids walks through all threads, once, while no server is at work.
 TO_RENAME = """
 SELECT t.ordinal, t.thread, u.user_id, t.thread_id, t.state, t.last_seq

@@ -14,6 +14,7 @@ from ..errors import ThreadcastError
 from ..events import EVENT_CODE, Address, EventDraft, EventType, JournalEvent, timestamp_text
 from ..ids import UnifiedIdGenerator
 from ..units import Lease
+from .batch_places import BatchPlaces
 from .connecting import Connection, Row
 from .keys import Place, RunKey, user_key
 
@@ -72,7 +73,8 @@ class Batch:
         self.stamp = timestamp_text(self.at_us)
         self.heads: dict[str, int] = {}
         self.words: dict[RunKey, int] = {}
-        self._places: dict[tuple[str, str], Place] = {}
+        self.places = BatchPlaces(connection)
+        self._run_places: dict[tuple[str, str], Place] = {}
         self._grown: dict[str, int] = {}
         self._touched: dict[tuple[str, int], int] = {}
         self._rows: list[tuple[str, int, int | None, int | None, int, bytes]] = []
@@ -161,12 +163,12 @@ class Batch:
         users, runs = zip(*asked, strict=True)
         for number, thread, run, word in await self.all(_WORDS, users, runs):
             user = users[number - 1]
-            self._places[user, runs[number - 1]] = Place(user, thread, run)
+            self._run_places[user, runs[number - 1]] = Place(user, thread, run)
             self.words[RunKey(user, run)] = word
 
     def leased_place(self, lease: Lease) -> Place | None:
         """The rows of a leased run, or None when its user has no such run. It may have ended."""
-        return self._places.get((user_key(lease.address.user_id), lease.run_id))
+        return self._run_places.get((user_key(lease.address.user_id), lease.run_id))
 
     # --- events ---------------------------------------------------------------------------
 
@@ -216,6 +218,7 @@ class Batch:
 
     async def flush(self) -> None:
         """Store what has gathered, so that statements of this transaction can read it."""
+        await self.places.flush()
         if not self._rows:
             return
         columns = zip(*self._rows, strict=True)

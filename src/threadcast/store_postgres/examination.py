@@ -10,13 +10,16 @@ import asyncpg
 
 from ..clock import Clock
 from ..errors import ConfigurationError, ThreadcastError
+from ..records import NodeRow
 from ..schema_steps import SchemaStep
+from .across_users import NODES
 from .condition import Condition, condition_of
 from .connecting import Connection, Target, connect
 from .faults import DATABASE_FAULTS, not_stored
 from .schema import version_of
 
 _SLOW_S = 0.02
+_NODES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,28 @@ def _schema_text(version: int, newest: int) -> str:
         return f"version {version}; this program knows {newest}, and works with it"
     waits = f"; threadcast migrate brings it to {newest}" if version < newest else ""
     return f"version {version}{waits}"
+
+
+async def nodes_of(look: Look) -> dict[str, str]:
+    """Which servers use the database now, for people; of many, as many as can be read."""
+    if look.version < look.newest:
+        return {}
+    nodes = [NodeRow(*row) for row in await look.connection.fetch(NODES)]
+    shown = [_of_node(node) for node in nodes[:_NODES_SHOWN]]
+    if len(nodes) > len(shown):
+        shown.append(f"and {len(nodes) - len(shown)} more")
+    return {"servers": "; ".join(shown) or "none"}
+
+
+def _of_node(node: NodeRow) -> str:
+    if node.lease_left_s <= 0:
+        return (
+            f"{node.node_id} ({node.version}, {node.role}) was lost {-node.lease_left_s:.0f} s ago"
+        )
+    return (
+        f"{node.node_id} ({node.version}, {node.role}) with {node.connections} connection(s) and "
+        f"{node.runs} run(s)"
+    )
 
 
 def problems_of(look: Look) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+import re
 
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
@@ -17,7 +17,8 @@ _SET_FEEDS = """
 UPDATE users SET feed = n.feed
 FROM unnest($1::uuid[], $2::text[]) AS n (user_key, feed) WHERE users.user_key = n.user_key
 """
-_BEFORE_ALL = str(UUID(int=0))
+_BEFORE_ALL = "0" * 32
+_is_key = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}").fullmatch
 
 
 async def renew_feeds(batch: Batch, unit: RenewFeeds) -> Outcome:
@@ -35,7 +36,6 @@ async def renew_feeds(batch: Batch, unit: RenewFeeds) -> Outcome:
 
 
 def _key_of(after: str) -> str:
-    try:
-        return str(UUID(after)) if after else _BEFORE_ALL
-    except ValueError:
-        raise ThreadcastError("bad_request", "after: expected a key of a user") from None
+    if after and _is_key(after) is None:
+        raise ThreadcastError("bad_request", "after: expected a key of a user")
+    return after or _BEFORE_ALL

@@ -31,7 +31,7 @@ from .records import RunRecord, cancel, end, read_run, requeue
 _EXTEND = """
 UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => $3)
 FROM unnest($1::uuid[], $2::int[]) AS n (user_key, run)
-WHERE runs.user_key = n.user_key AND runs.run = n.run AND runs.owner IS NOT NULL
+WHERE runs.user_key = n.user_key AND runs.run = n.run
 RETURNING runs.run_id, runs.cancel_reason
 """
 

@@ -29,6 +29,9 @@ _RUN_BY_ANY_ID = f"""{_RUN} AND (r.run_id = $2 OR r.run = (
 )) FOR UPDATE OF r"""  # noqa: S608 - joined from constants of this module only
 _RUN_BY_NUMBER = f"{_RUN} AND r.run = $2 FOR UPDATE OF r"
 _LIVE_RUNS = f"{_RUN} AND r.thread = $2 AND r.status <= 3 ORDER BY r.run FOR UPDATE OF r"
+_RUNS_TO_ABANDON = f"""{_RUN} AND r.status <= 3 AND r.on_disconnect = 'cancel'
+AND r.owner IS DISTINCT FROM 'external' AND r.cancel_reason IS NULL
+ORDER BY r.run FOR UPDATE OF r"""
 
 _THREAD = """
 SELECT thread, title, metadata FROM threads
@@ -153,6 +156,12 @@ async def live_runs(batch: Batch, user_id: str, thread: int) -> list[RunRecord]:
     """The thread's runs that have not ended, oldest first."""
     user = batch.existing_user(user_id)
     return [_record(user, user_id, row) for row in await batch.all(_LIVE_RUNS, user, thread)]
+
+
+async def runs_to_abandon(batch: Batch, user_id: str) -> list[RunRecord]:
+    """The user's runs that end when the user is gone, and have not ended; oldest first."""
+    user = batch.existing_user(user_id)
+    return [_record(user, user_id, row) for row in await batch.all(_RUNS_TO_ABANDON, user)]
 
 
 async def find_thread(batch: Batch, user: str, thread_id: str) -> ThreadRecord | None:

@@ -18,7 +18,7 @@ from ..events import (
     MessageCreated,
     timestamp_text,
 )
-from ..records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from ..records import ConnectionRow, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from . import statements
 from .connecting import Row
 from .keys import STATUS_OF_CODE, user_key
@@ -122,6 +122,13 @@ class PostgresSession:
     async def token_revoked(self, token_id: str) -> bool:
         """See `StoreSession.token_revoked`."""
         return bool(await self._rows(statements.TOKEN_REVOKED, token_id))
+
+    async def connections(self) -> list[ConnectionRow]:
+        """See `StoreSession.connections`."""
+        return [
+            ConnectionRow(connection_id, kind, opened_us / _MICROSECONDS, node_id)
+            for connection_id, kind, opened_us, node_id in await self._rows(statements.CONNECTIONS)
+        ]
 
     async def close(self) -> None:
         """See `StoreSession.close`."""

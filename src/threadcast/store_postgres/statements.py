@@ -85,3 +85,11 @@ ORDER BY m.seq DESC LIMIT $3
 """  # noqa: S608 - joined from constants of this module only
 
 TOKEN_REVOKED = "SELECT 1 FROM revoked_tokens WHERE user_key = $1 AND token_id = $2"  # noqa: S105
+
+# The user's connections that have a place, oldest first.
+CONNECTIONS = """
+SELECT c.connection_id, c.kind, c.opened_us, c.node_id
+FROM connections AS c JOIN nodes AS n ON n.node_id = c.node_id
+WHERE c.user_key = $1 AND c.unwanted IS NULL AND n.lease_until > clock_timestamp()
+ORDER BY c.opened_us, c.connection_id
+"""

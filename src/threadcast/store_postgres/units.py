@@ -22,6 +22,16 @@ from ..migration_units import (
     RenewFeeds,
     UndoMigration,
 )
+from ..place_units import (
+    CancelAbandoned,
+    ClosePlaces,
+    LeavePlace,
+    RegisterNode,
+    RemoveNode,
+    RenewNode,
+    SweepNode,
+    TakePlace,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -55,6 +65,8 @@ from .ingests import ingest_events
 from .keys import user_key
 from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
+from .nodes import register_node, remove_node, renew_node, sweep_node
+from .places import cancel_abandoned, close_places, leave_place, take_place
 from .plain_appends import append_plain, is_plain
 from .runs import answer_input, cancel_run
 from .sends import send_message
@@ -66,26 +78,43 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     AliasThread: alias_thread,
     AnswerInput: answer_input,
     AppendToRun: append_to_run,
+    CancelAbandoned: cancel_abandoned,
     CancelRun: cancel_run,
     ClaimRuns: claim_runs,
+    ClosePlaces: close_places,
     CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
     HandOverRun: hand_over_run,
     ImportThreads: import_threads,
     IngestEvents: ingest_events,
+    LeavePlace: leave_place,
     OpenJournal: open_journal,
+    RegisterNode: register_node,
+    RemoveNode: remove_node,
     RenameThreads: rename_threads,
     RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
+    RenewNode: renew_node,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
     Sweep: sweep,
+    SweepNode: sweep_node,
     TakeOverRuns: take_over_runs,
+    TakePlace: take_place,
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_ACROSS_USERS = (ClaimRuns, TakeOverRuns, Sweep, RenameThreads, RenewFeeds, UndoMigration)
+_OF_NODES = (RegisterNode, RenewNode, RemoveNode, SweepNode)
+_ACROSS_USERS = (
+    ClaimRuns,
+    TakeOverRuns,
+    Sweep,
+    RenameThreads,
+    RenewFeeds,
+    UndoMigration,
+    *_OF_NODES,
+)
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +135,7 @@ async def apply_all(
     """
     batch = Batch(connection, now=now)
     outcomes = await _begin(batch, units)
+    await batch.places.load(units)
     across = False
     for place, unit in _in_order(units):
         if place in outcomes:
@@ -197,7 +227,7 @@ def _named(units: Iterable[Unit[Any]]) -> _Named:
                 named.to_import.update(thread.context.user_id for thread in unit.threads)
             case CountAliasUses():
                 named.users.update(use.context.user_id for use in unit.uses)
-            case _ if not isinstance(unit, _ACROSS_USERS):
+            case _ if not isinstance(unit, (*_ACROSS_USERS, LeavePlace)):
                 user_id = unit.context.user_id  # type: ignore[attr-defined] # the rest has one
                 named.users.add(user_id)
                 if _makes_journal(unit):
@@ -222,7 +252,7 @@ def _makes_journal(unit: Unit[Any]) -> bool:
         return unit.new_thread
     if isinstance(unit, IngestEvents):
         return any(one.draft.event_type is EventType.THREAD_CREATED for one in unit.events)
-    return isinstance(unit, OpenJournal | CreateThread | RevokeSessions)
+    return isinstance(unit, OpenJournal | CreateThread | RevokeSessions | TakePlace)
 
 
 async def _apply(batch: Batch, unit: Unit[Any]) -> Outcome:

@@ -16,6 +16,10 @@ INSERT INTO revoked_tokens (user_key, token_id, expires_at) VALUES ($1, $2, $3)
 ON CONFLICT (user_key, token_id) DO UPDATE
 SET expires_at = greatest(revoked_tokens.expires_at, excluded.expires_at)
 """
+_REVOKED = """
+INSERT INTO revocations (user_key, revoked_at) VALUES ($1, clock_timestamp())
+ON CONFLICT (user_key) DO UPDATE SET revoked_at = excluded.revoked_at
+"""
 
 
 async def open_journal(batch: Batch, unit: OpenJournal) -> Outcome:
@@ -36,4 +40,5 @@ async def revoke_sessions(batch: Batch, unit: RevokeSessions) -> Outcome:
     if unit.token_id is not None:
         expires_at = float("inf") if unit.token_expires_at is None else unit.token_expires_at
         await batch.run(_REVOKE_ONE, user, unit.token_id, expires_at)
+    await batch.run(_REVOKED, user)
     return Committed(None, (), (SessionsRevoked(unit.context.user_id),))

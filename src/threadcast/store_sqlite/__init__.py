@@ -7,11 +7,11 @@ It may not know HTTP, connections of clients or agents. See `store` for what it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -22,11 +22,11 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..events import encode_json
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
-from ..records import AliasFacts
+from ..records import AliasFacts, NodeNotices, NodeRow
 from ..runs import EXTERNAL_OWNER
 from ..schema_steps import load_steps
 from ..units import AliasThread, Lease, Outcome, Unit
-from . import statements
+from . import across_users, statements
 from .connections import (
     check_header,
     damaged,
@@ -49,6 +49,8 @@ from .sessions import SqliteSession
 from .writer import Writer
 
 __all__ = ["SqliteStore", "check_early", "examine"]
+
+T = TypeVar("T")
 
 # What another service executes goes on, whatever became of this server.
 _END_LEASES_OF_NODES = "UPDATE runs SET lease_until = 0 WHERE owner <> ?"
@@ -192,7 +194,7 @@ class SqliteStore:
 
     def session(self, context: UserExecutionContext) -> SqliteSession:
         """See `Store.session`."""
-        return SqliteSession(self._readers, context.user_id)
+        return SqliteSession(self._readers, context.user_id, self._clock)
 
     async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
         """See `Store.heads`."""
@@ -212,6 +214,23 @@ class SqliteStore:
         def query(connection: apsw.Connection) -> str:
             return str(connection.execute(sql, bindings).get)
 
+        return await self._read(query)
+
+    async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
+        """See `Store.notices`."""
+        since = self._clock.now() - within_s
+        return await self._read(lambda one: across_users.notices(one, node_id, since))
+
+    async def abandoned(self, *, limit: int) -> list[str]:
+        """See `Store.abandoned`."""
+        return await self._read(lambda one: across_users.abandoned(one, limit))
+
+    async def nodes(self) -> list[NodeRow]:
+        """See `Store.nodes`."""
+        now = self._clock.now()
+        return await self._read(lambda one: across_users.nodes(one, now))
+
+    async def _read(self, query: Callable[[apsw.Connection], T]) -> T:
         reader = await self._readers.acquire()
         try:
             return await reader.read(query)
@@ -220,11 +239,7 @@ class SqliteStore:
 
     async def facts(self) -> dict[str, str]:
         """See `Store.facts`."""
-        reader = await self._readers.acquire()
-        try:
-            schema = await reader.read(lambda connection: connection.pragma("user_version"))
-        finally:
-            self._readers.release(reader)
+        schema = await self._read(lambda connection: connection.pragma("user_version"))
         return {
             "store": "sqlite",
             "sqlite": apsw.sqlite_lib_version(),
@@ -249,15 +264,16 @@ class SqliteStore:
             arguments = (int(now * 1_000_000),)
             return next(iter(connection.execute(statements.ALIAS_FACTS, arguments)))
 
-        reader = await self._readers.acquire()
-        try:
-            total, used, uses, last_us, made_us, *within = await reader.read(query)
-        finally:
-            self._readers.release(reader)
+        total, used, uses, last_us, made_us, *within = await self._read(query)
         last_used_at = None if last_us is None else last_us / 1_000_000
         ages = dict(zip(statements.ALIAS_AGES_DAYS, within, strict=True))
         made_at = None if made_us is None else made_us / 1_000_000
         return AliasFacts(total, used, uses, last_used_at, ages, made_at)
+
+    @property
+    def shared(self) -> bool:
+        """See `Store.shared`: the lock on the file keeps other servers away."""
+        return False
 
     @property
     def has_plain_aliases(self) -> bool:

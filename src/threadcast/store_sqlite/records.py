@@ -141,6 +141,17 @@ def live_runs(batch: Batch, user: int, thread: int) -> list[RunRecord]:
     return [_record(row) for row in rows]
 
 
+def runs_to_abandon(batch: Batch, user: int) -> list[RunRecord]:
+    """The user's runs that end when the user is gone, and have not ended; oldest first."""
+    rows = batch.all(
+        f"SELECT {_RUN_COLUMNS} FROM runs"  # noqa: S608
+        " WHERE user = ? AND status <= 3 AND on_disconnect = 'cancel'"
+        " AND owner IS NOT 'external' AND cancel_reason IS NULL ORDER BY run",
+        user,
+    )
+    return [_record(row) for row in rows]
+
+
 def find_thread(batch: Batch, user: int, thread_id: str) -> ThreadRecord | None:
     """The user's thread, unless it was deleted."""
     row = batch.one(

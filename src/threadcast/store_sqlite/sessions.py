@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from ..agent import Message, SearchHit
+from ..clock import Clock
 from ..errors import ThreadcastError
 from ..events import (
     EVENT_OF_CODE,
@@ -20,7 +21,7 @@ from ..events import (
     encode_json,
     timestamp_text,
 )
-from ..records import InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from ..records import ConnectionRow, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
 from . import statements
 from .keys import STATUS_OF_CODE
 from .readers import Reader, ReaderPool
@@ -37,6 +38,9 @@ _decode_threads = msgspec.json.Decoder(
     list[tuple[str, str | None, str | None, dict[str, Any], int, int, int]]
 ).decode
 _decode_inputs = msgspec.json.Decoder(list[tuple[str, int, str, float, str | None]]).decode
+_decode_connections = msgspec.json.Decoder(
+    list[tuple[str, Literal["websocket", "sse"], int, str]]
+).decode
 _decode_message = msgspec.json.Decoder(MessageCreated).decode
 _decode_answer = msgspec.json.Decoder(AgentCompleted).decode
 
@@ -47,10 +51,12 @@ class SqliteSession:
     Args:
         pool: lends the reader, from the first read to `close`.
         user_id: whose rows; nothing else can be read.
+        clock: the store's own.
     """
 
-    def __init__(self, pool: ReaderPool, user_id: str) -> None:
+    def __init__(self, pool: ReaderPool, user_id: str, clock: Clock) -> None:
         self._pool = pool
+        self._clock = clock
         self._user_id = user_id
         self._reader: Reader | None = None
         self._closed = False
@@ -133,6 +139,14 @@ class SqliteSession:
     async def token_revoked(self, token_id: str) -> bool:
         """See `StoreSession.token_revoked`."""
         return await self._row(statements.TOKEN_REVOKED, token_id) is not None
+
+    async def connections(self) -> list[ConnectionRow]:
+        """See `StoreSession.connections`."""
+        row = await self._row(statements.CONNECTIONS, self._clock.now())
+        return [
+            ConnectionRow(connection_id, kind, opened_us / _MICROSECONDS, node_id)
+            for connection_id, kind, opened_us, node_id in _decode_connections(_first(row))
+        ]
 
     async def close(self) -> None:
         """See `StoreSession.close`."""

@@ -124,6 +124,15 @@ SELECT {_PAGE} FROM (
 
 TOKEN_REVOKED = f"SELECT 1 FROM revoked_tokens WHERE user = {_ME} AND token_id = ?2"
 
+# The user's connections that have a place, oldest first. ?2: now, by the store's clock.
+CONNECTIONS = f"""
+SELECT json_group_array(json_array(connection_id, kind, opened_us, node_id)) FROM (
+    SELECT c.* FROM connections AS c JOIN nodes AS n ON n.node_id = c.node_id
+    WHERE c.user = {_ME} AND c.unwanted IS NULL AND n.lease_until > ?2
+    ORDER BY c.opened_us, c.connection_id
+)
+"""
+
 # Not of one user: the head poll of all users that are attached here.
 HEADS = """
 SELECT json_group_object(u.user_id, u.head)

@@ -19,6 +19,16 @@ from ..migration_units import (
     RenewFeeds,
     UndoMigration,
 )
+from ..place_units import (
+    CancelAbandoned,
+    ClosePlaces,
+    LeavePlace,
+    RegisterNode,
+    RemoveNode,
+    RenewNode,
+    SweepNode,
+    TakePlace,
+)
 from ..units import (
     AliasThread,
     AnswerInput,
@@ -48,6 +58,8 @@ from .imports import import_threads
 from .ingests import ingest_events
 from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrations import count_alias_uses, rename_threads, undo_migration
+from .nodes import register_node, remove_node, renew_node, sweep_node
+from .places import cancel_abandoned, close_places, leave_place, take_place
 from .runs import answer_input, cancel_run
 from .sends import send_message
 from .sweeps import sweep
@@ -58,22 +70,30 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     AliasThread: alias_thread,
     AnswerInput: answer_input,
     AppendToRun: append_to_run,
+    CancelAbandoned: cancel_abandoned,
     CancelRun: cancel_run,
     ClaimRuns: claim_runs,
+    ClosePlaces: close_places,
     CountAliasUses: count_alias_uses,
     CreateThread: create_thread,
     DeleteThread: delete_thread,
     HandOverRun: hand_over_run,
     ImportThreads: import_threads,
     IngestEvents: ingest_events,
+    LeavePlace: leave_place,
     OpenJournal: open_journal,
+    RegisterNode: register_node,
+    RemoveNode: remove_node,
     RenameThreads: rename_threads,
     RenewFeeds: renew_feeds,
     RenewLeases: renew_leases,
+    RenewNode: renew_node,
     RevokeSessions: revoke_sessions,
     SendMessage: send_message,
     Sweep: sweep,
+    SweepNode: sweep_node,
     TakeOverRuns: take_over_runs,
+    TakePlace: take_place,
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }

@@ -34,4 +34,9 @@ def revoke_sessions(batch: Batch, unit: RevokeSessions) -> Outcome:
             " expires_at = max(expires_at, excluded.expires_at)",
             *(user, unit.token_id, expires_at),
         )
+    batch.run(
+        "INSERT INTO revocations (user, revoked_at) VALUES (?, ?)"
+        " ON CONFLICT (user) DO UPDATE SET revoked_at = excluded.revoked_at",
+        *(user, batch.lease_now),
+    )
     return Committed(None, (), (SessionsRevoked(unit.context.user_id),))

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import ThreadcastError
+from ..ids import USER_ID_MAX_CHARACTERS
 from ..runs import RunStatus
 from .fields import (
     SEQ_MAX,
@@ -311,9 +312,10 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """A live connection of the user."""
+    """A live connection of the user, and the node that it is on."""
 
     connection_id: str
+    node_id: str
     kind: Literal["websocket", "sse"]
     opened_at: Timestamp
 
@@ -322,6 +324,48 @@ class ConnectionList(msgspec.Struct, frozen=True, kw_only=True):
     """The user's live connections, oldest first."""
 
     connections: list[Connection]
+
+
+class CloseConnectionsBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose connections to close, on every server."""
+
+    user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
+
+
+class ClosedConnections(msgspec.Struct, frozen=True, kw_only=True):
+    """How many connections were told to end."""
+
+    closed: Annotated[int, Meta(ge=0)]
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A server as it last said.
+
+    Attributes:
+        node_id: its id.
+        version: of Threadcast.
+        role: what it does.
+        alive: whether its lease is valid.
+        age_s: how long ago it began.
+        lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null for
+            a server that shares its store with nobody and needs none.
+        connections, runs: how many it had.
+    """
+
+    node_id: str
+    version: str
+    role: str
+    alive: bool
+    age_s: float
+    lease_left_s: float | None
+    connections: Annotated[int, Meta(ge=0)]
+    runs: Annotated[int, Meta(ge=0)]
+
+
+class NodeList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every node that is known, by id; a lost one stays for one more lease after its own."""
+
+    nodes: list[Node]
 
 
 class Health(msgspec.Struct, frozen=True):

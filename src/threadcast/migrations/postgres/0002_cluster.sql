@@ -5,3 +5,7 @@ CREATE TABLE cluster (
     secret text NOT NULL
 );
 INSERT INTO cluster (secret) VALUES (gen_random_uuid()::text || gen_random_uuid()::text);
+ALTER TABLE cluster ENABLE ROW LEVEL SECURITY;
+ALTER TABLE cluster FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_all_users ON cluster
+    USING ((SELECT current_setting('threadcast.scope', true)) = 'all');

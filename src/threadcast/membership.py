@@ -1,0 +1,219 @@
+"""That this node is one of several on a shared store: its lease, and what hints may have lost.
+
+While its lease is valid the places of its connections count. Each look asks the store once what the
+bus should have said: connections here that are to end, users whose credentials were revoked. Every
+node also cleans up after lost ones: their places go, and runs whose user is nowhere connected any
+more end if they asked for that. What fails is logged and tried again at the next step; a node whose
+lease lapses while the store is away keeps its connections and takes their places again after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
+
+from .bus import ConnectionUnwanted, Hint, SessionsRevoked
+from .clock import Clock
+from .context import UserExecutionContext
+from .errors import StoreInUse, ThreadcastError
+from .journal import Journal
+from .place_units import (
+    CancelAbandoned,
+    NodeFacts,
+    RegisterNode,
+    RemoveNode,
+    RenewNode,
+    SweepNode,
+)
+from .places import Places
+from .settings import Settings
+from .store import Store
+
+__all__ = ["Membership"]
+
+log = logging.getLogger(__name__)
+
+_RENEWALS_PER_LEASE = 3
+_SWEEP_MAX_PLACES = 1_000
+_SWEEP_ROUNDS_MAX = 10
+_ABANDONED_MAX_USERS = 500
+# A revocation is seen when its commit ends, which is later than the time that it notes.
+_LOOK_BACK_S = 30.0
+_REGISTER_EVERY_S = 0.5
+
+
+class Membership:
+    """One node's part in a cluster.
+
+    Args:
+        store: shared with other nodes.
+        journal: commits.
+        places: of the node's connections.
+        clock: monotonic time, for the pace; leases are by the store's clock.
+        receive: is told what hints may not have told.
+        facts: what the node says of itself.
+        count_runs: how many runs the node executes now.
+        lease_s: how long the node's places count without renewal, in seconds.
+        look_s: time between looks for what hints did not tell, in seconds.
+        disconnect_grace_s: how long a user must be away until runs that ask for it end.
+
+    The caller awaits `join` before anybody connects, runs `run` in a task, and awaits `leave`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        places: Places,
+        clock: Clock,
+        *,
+        receive: Callable[[Hint], None],
+        facts: NodeFacts,
+        count_runs: Callable[[], int],
+        lease_s: float,
+        look_s: float,
+        disconnect_grace_s: float,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._places = places
+        self._clock = clock
+        self._receive = receive
+        self._facts = facts
+        self._count_runs = count_runs
+        self._lease_s = lease_s
+        self._look_s = look_s
+        self._away_s = max(disconnect_grace_s, lease_s)
+        self._every_s = lease_s / _RENEWALS_PER_LEASE
+        self._renew_at = self._clean_at = 0.0
+        self._joined = False
+        self._looked_at = clock.monotonic()
+        self._revoked: dict[str, float] = {}
+        self._away: dict[str, float] = {}
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        store: Store,
+        journal: Journal,
+        places: Places,
+        clock: Clock,
+        receive: Callable[[Hint], None],
+        facts: NodeFacts,
+        count_runs: Callable[[], int],
+    ) -> Self:
+        """A membership with the times that the settings give."""
+        return cls(
+            *(store, journal, places, clock),
+            receive=receive,
+            facts=facts,
+            count_runs=count_runs,
+            lease_s=settings.node_lease_s,
+            look_s=settings.head_poll_s,
+            disconnect_grace_s=settings.disconnect_grace_s,
+        )
+
+    async def join(self) -> None:
+        """Enter this node. Where one of its id died just now, wait until its lease has lapsed.
+
+        Raises:
+            StoreInUse: another node of this id is alive.
+            ThreadcastError: the store cannot be used now.
+        """
+        unit = RegisterNode(self._facts, self._lease_s)
+        before_s = None
+        while (left_s := await self._journal.append(unit)) is not None:
+            if before_s is None:
+                log.warning("node %s: waits %.1f s for a lease", self._facts.node_id, left_s)
+            elif left_s >= before_s:  # it was renewed meanwhile
+                raise StoreInUse(
+                    f'node_id: another node has the id "{self._facts.node_id}" and is alive; give '
+                    "each node its own, or leave it out"
+                )
+            before_s = left_s
+            await asyncio.sleep(min(left_s, _REGISTER_EVERY_S))
+        self._joined = True
+        self._renew_at = self._clock.monotonic() + self._every_s
+
+    async def leave(self) -> None:
+        """Take this node out, after its connections have gone. Otherwise its lease lapses."""
+        if not self._joined:
+            return  # whoever has this node's id may be alive
+        self._joined = False
+        try:
+            await self._journal.append(RemoveNode(self._facts.node_id))
+        except ThreadcastError as error:
+            log.warning("the node was not taken out, its lease lapses: %s", error.code)
+
+    async def run(self) -> None:
+        """Keep the node's part and look for what was not told, until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._forever(self.keep))
+            loops.create_task(self._forever(self.look))
+
+    async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(self._look_s)
+            await step()
+
+    async def keep(self) -> None:
+        """Do what is due now for this node's lease and places, and for what lost nodes left."""
+        if not self._joined:
+            return
+        now = self._clock.monotonic()
+        if now >= self._renew_at:
+            await self._try_to("renew the node's lease", self._renew())
+        await self._places.settle()
+        if now >= self._clean_at:
+            self._clean_at = now + self._every_s
+            await self._try_to("sweep lost nodes", self._sweep())
+            await self._try_to("find runs whose users have gone", self._end_abandoned())
+
+    async def look(self) -> None:
+        """Ask the store once for what hints may not have told."""
+        await self._try_to("look for what hints did not tell", self._look())
+
+    async def _try_to(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ThreadcastError as error:
+            log.warning("could not %s: %s", what, error.code)
+
+    async def _renew(self) -> None:
+        unit = RenewNode(self._facts, self._lease_s, len(self._places), self._count_runs())
+        known = await self._journal.append(unit)
+        self._renew_at = self._clock.monotonic() + self._every_s
+        if not known:
+            log.warning("the store had forgotten this node; its connections take places again")
+            self._places.lost()
+
+    async def _look(self) -> None:
+        asked_at = self._clock.monotonic()
+        within_s = asked_at - self._looked_at + _LOOK_BACK_S
+        notices = await self._store.notices(self._facts.node_id, within_s=within_s)
+        self._looked_at = asked_at
+        for unwanted in notices.unwanted:
+            self._receive(ConnectionUnwanted(*unwanted))
+        for user_id, revoked_at in notices.revoked.items():
+            if self._revoked.get(user_id) != revoked_at:
+                self._receive(SessionsRevoked(user_id))
+        self._revoked = dict(notices.revoked)
+
+    async def _sweep(self) -> None:
+        """Remove what lost nodes left; one may be away as long again before it is given up."""
+        for _ in range(_SWEEP_ROUNDS_MAX):
+            if not await self._journal.append(SweepNode(self._lease_s, _SWEEP_MAX_PLACES)):
+                return
+
+    async def _end_abandoned(self) -> None:
+        now = self._clock.monotonic()
+        users = await self._store.abandoned(limit=_ABANDONED_MAX_USERS)
+        self._away = {user_id: self._away.get(user_id, now) for user_id in users}
+        for user_id, since in self._away.items():
+            if now - since >= self._away_s:
+                context = UserExecutionContext.create(user_id, "disconnect")
+                await self._journal.append(CancelAbandoned(context))

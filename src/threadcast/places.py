@@ -1,0 +1,155 @@
+"""The places that this node's connections hold in the store, where several nodes share one.
+
+A connection takes its place in the commit that also opens its user's journal and looks whether its
+credential was revoked. Units of one connection are submitted in order, so a place that was perhaps
+taken is always left. What could not be left or taken again, because the store was away, is tried
+at every `settle`. Nothing here decides whether a connection may live on without its place: while
+the store is away it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Literal
+
+from .auth.identity import Identity
+from .bus import ConnectionUnwanted, Hint
+from .checks import Check
+from .context import UserExecutionContext
+from .errors import OutcomeUnknown, ThreadcastError
+from .journal import Journal
+from .place_units import ConnectionKind, Credential, LeavePlace, TakePlace
+from .records import JournalHead
+from .units import Outcome, Rejected
+
+_AGAIN_AT_ONCE = 500
+
+
+class Places:
+    """Takes and leaves places for the connections of one node.
+
+    Args:
+        journal: commits.
+        node_id: this node's.
+        check: how strictly the limit per user is enforced.
+        policy: what happens to a connection beyond its user's limit.
+        receive: is told of connections here that cannot have their place again.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        node_id: str,
+        *,
+        check: Check,
+        policy: Literal["reject", "evict_oldest"],
+        receive: Callable[[Hint], None],
+    ) -> None:
+        self._journal = journal
+        self._node_id = node_id
+        self._check = check
+        self._receive = receive
+        self._held: dict[str, TakePlace] = {}
+        self._to_leave: dict[str, LeavePlace] = {}
+        self._to_take: set[str] = set()
+        self.policy = policy
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    async def take(
+        self,
+        context: UserExecutionContext,
+        identity: Identity,
+        *,
+        kind: ConnectionKind,
+        opened_at: float,
+        limit: int,
+    ) -> JournalHead:
+        """Take a place; whoever calls must `leave` it on every path out, also after an error.
+
+        Args:
+            context: the connection's.
+            identity: whose it is.
+            kind: how it is attached.
+            opened_at: when it was authenticated, seconds since the epoch.
+            limit: how many its user may have at once, on all nodes.
+
+        Raises:
+            ThreadcastError: `revoked`, `too_many_connections`, or the store cannot be used now.
+        """
+        enforced = self._check.mode == "enforce"
+        credential = Credential(identity.token_id, identity.issued_at or 0.0)
+        unit = TakePlace(
+            *(context, self._node_id, kind, opened_at, limit),
+            on_full=self.policy if enforced else "tolerate",
+            credential=credential,
+        )
+        self._held[_id_of(context)] = replace(unit, credential=None)
+        try:
+            taken = await self._journal.append(unit)
+        except OutcomeUnknown as error:
+            raise ThreadcastError("unavailable") from error
+        if taken.beyond_limit:
+            self._notice(limit)
+        return taken.head
+
+    def _notice(self, limit: int) -> None:
+        reason = f"at most {limit} connections at once"
+        self._check.notice(ThreadcastError("too_many_connections", reason))
+
+    def leave(self, context: UserExecutionContext) -> None:
+        """Leave a place, taken or not; idempotent."""
+        connection_id = _id_of(context)
+        if self._held.pop(connection_id, None) is None:
+            return
+        self._to_take.discard(connection_id)
+        self._leave(connection_id, LeavePlace(context))
+
+    def _leave(self, connection_id: str, unit: LeavePlace) -> None:
+        self._to_leave[connection_id] = unit
+
+        def done(outcome: Outcome) -> None:
+            if not isinstance(outcome, Rejected):
+                self._to_leave.pop(connection_id, None)
+
+        self._journal.submit(unit, done)
+
+    def lost(self) -> None:
+        """The store has forgotten this node's places: all are to be taken again."""
+        self._to_take |= self._held.keys()
+
+    async def settle(self) -> None:
+        """Leave and take again what could not be left or taken before.
+
+        A connection that cannot have its place again, because its user has enough others by now, is
+        told to end; the rest waits for the next call where the store cannot be used yet.
+        """
+        for connection_id, unit in tuple(self._to_leave.items()):
+            self._leave(connection_id, unit)
+        waiting = list(self._to_take)
+        for start in range(0, len(waiting), _AGAIN_AT_ONCE):
+            await self._take_again(waiting[start : start + _AGAIN_AT_ONCE])
+
+    async def _take_again(self, connection_ids: Collection[str]) -> None:
+        units = [self._held[one] for one in connection_ids if one in self._held]
+        await asyncio.gather(*(self._retake(unit) for unit in units))
+
+    async def _retake(self, unit: TakePlace) -> None:
+        connection_id = _id_of(unit.context)
+        try:
+            await self._journal.append(unit)
+        except ThreadcastError as error:
+            if error.code != "too_many_connections":
+                return  # the store is away again, or the answer was lost: it is still to be taken
+            user_id = unit.context.user_id
+            self._receive(ConnectionUnwanted(user_id, connection_id, error.code))
+        self._to_take.discard(connection_id)
+
+
+def _id_of(context: UserExecutionContext) -> str:
+    if context.connection_id is None:
+        raise AssertionError("a connection has an id")
+    return context.connection_id

@@ -1,0 +1,68 @@
+"""Units about nodes: one begins, goes on, ends, or is found to be lost. Time is the database's."""
+
+from __future__ import annotations
+
+from ..place_units import NodeFacts, RegisterNode, RemoveNode, RenewNode, SweepNode
+from ..units import Committed, Outcome
+from .across_users import LOST_NODE, PLACES_OF_NODE, SWEEP_PLACES
+from .batch import Batch
+
+# Nodes belong to no user. There are few of them, each in one row.
+_ALIVE = """
+SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM nodes
+WHERE node_id = $1 AND lease_until > clock_timestamp() FOR UPDATE
+"""
+_ENTER = """
+INSERT INTO nodes (node_id, version, role, lease_until)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
+ON CONFLICT (node_id) DO UPDATE SET version = $2, role = $3,
+started_at = excluded.started_at, lease_until = excluded.lease_until
+"""
+_RENEW = """
+UPDATE nodes SET lease_until = clock_timestamp() + make_interval(secs => $2),
+connections = $3, runs = $4 WHERE node_id = $1
+"""
+_REMOVE = "DELETE FROM nodes WHERE node_id = $1"
+
+
+async def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
+    """Apply one `RegisterNode`."""
+    alive = await batch.one(_ALIVE, unit.node.node_id)
+    if alive is not None:
+        return Committed(max(alive[0], 0.0))
+    await batch.run(PLACES_OF_NODE, unit.node.node_id)
+    await _enter(batch, unit.node, unit.lease_s)
+    return Committed(None)
+
+
+async def renew_node(batch: Batch, unit: RenewNode) -> Outcome:
+    """Apply one `RenewNode`."""
+    arguments = (unit.node.node_id, unit.lease_s, unit.connections, unit.runs)
+    known = await batch.run(_RENEW, *arguments) > 0
+    if not known:
+        await _enter(batch, unit.node, unit.lease_s)
+        await batch.run(_RENEW, *arguments)
+    return Committed(known)
+
+
+async def _enter(batch: Batch, node: NodeFacts, lease_s: float) -> None:
+    await batch.run(_ENTER, node.node_id, node.version, node.role, lease_s)
+
+
+async def remove_node(batch: Batch, unit: RemoveNode) -> Outcome:
+    """Apply one `RemoveNode`."""
+    await batch.run(PLACES_OF_NODE, unit.node_id)
+    await batch.run(_REMOVE, unit.node_id)
+    return Committed(None)
+
+
+async def sweep_node(batch: Batch, unit: SweepNode) -> Outcome:
+    """Apply one `SweepNode`. Other nodes sweep as well: what one of them works on is left to it."""
+    row = await batch.one(LOST_NODE, unit.grace_s)
+    if row is None:
+        return Committed(0)
+    node_id = row[0]
+    swept = await batch.run(SWEEP_PLACES, node_id, unit.limit)
+    if swept < unit.limit:
+        await batch.run(_REMOVE, node_id)
+    return Committed(max(swept, 1))

@@ -1,0 +1,67 @@
+"""Units about nodes: one begins, goes on, ends, or is found to be lost. Time is the store's own."""
+
+from __future__ import annotations
+
+from ..place_units import RegisterNode, RemoveNode, RenewNode, SweepNode
+from ..units import Committed, Outcome
+from .batch import Batch
+
+_ENTER = """
+INSERT OR REPLACE INTO nodes (node_id, version, role, started_at, lease_until)
+VALUES (?1, ?2, ?3, ?4, ?4 + ?5)
+"""
+_RENEW = """
+UPDATE nodes SET lease_until = ?2, connections = ?3, runs = ?4 WHERE node_id = ?1
+"""
+_REMOVE = "DELETE FROM nodes WHERE node_id = ?"
+_REMOVE_PLACES = "DELETE FROM connections WHERE node_id = ?"
+_LOST = """
+SELECT node_id FROM nodes WHERE lease_until < ?1
+UNION ALL
+SELECT node_id FROM connections WHERE node_id NOT IN (SELECT node_id FROM nodes)
+LIMIT 1
+"""
+_SWEEP = """
+DELETE FROM connections WHERE (user, connection_id) IN (
+    SELECT user, connection_id FROM connections WHERE node_id = ?1 LIMIT ?2
+)
+"""
+
+
+def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
+    """Apply one `RegisterNode`."""
+    node = unit.node
+    row = batch.one("SELECT lease_until FROM nodes WHERE node_id = ?", node.node_id)
+    if row is not None and row[0] > batch.lease_now:
+        return Committed(row[0] - batch.lease_now)
+    batch.run(_REMOVE_PLACES, node.node_id)
+    batch.run(_ENTER, node.node_id, node.version, node.role, batch.lease_now, unit.lease_s)
+    return Committed(None)
+
+
+def renew_node(batch: Batch, unit: RenewNode) -> Outcome:
+    """Apply one `RenewNode`."""
+    node, until = unit.node, batch.lease_now + unit.lease_s
+    known = batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs) > 0
+    if not known:
+        batch.run(_ENTER, node.node_id, node.version, node.role, batch.lease_now, unit.lease_s)
+        batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs)
+    return Committed(known)
+
+
+def remove_node(batch: Batch, unit: RemoveNode) -> Outcome:
+    """Apply one `RemoveNode`."""
+    batch.run(_REMOVE_PLACES, unit.node_id)
+    batch.run(_REMOVE, unit.node_id)
+    return Committed(None)
+
+
+def sweep_node(batch: Batch, unit: SweepNode) -> Outcome:
+    """Apply one `SweepNode`."""
+    row = batch.one(_LOST, batch.lease_now - unit.grace_s)
+    if row is None:
+        return Committed(0)
+    swept = batch.run(_SWEEP, row[0], unit.limit)
+    if swept < unit.limit:
+        batch.run(_REMOVE, row[0])
+    return Committed(max(swept, 1))
