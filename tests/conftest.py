@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from edge_server import Serving, serving
 from http_world import World, running
 from live_server import LiveServer, Talk
 from nats_server import NatsServer
-from postgres_server import PostgresServers
+from postgres_server import TEMPLATES, PostgresServers
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
@@ -30,6 +32,14 @@ settings.register_profile(
     "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None
 )
 settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a folder for what all processes of this run copy, and which they inherit the name of."""
+    if TEMPLATES not in os.environ:
+        folder = tempfile.mkdtemp(prefix="threadcast-postgres-templates-")
+        os.environ[TEMPLATES] = folder
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(TEMPLATES)))
 
 
 @pytest.fixture(scope="module")

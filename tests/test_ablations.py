@@ -7,18 +7,14 @@ or a test that is not there any more, fails here: then this list has to follow.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-RUN_MAX_S = 100.0
+from ablation_run import ROOT, Ran, run_tests
 
 
 @dataclass(frozen=True)
@@ -547,23 +543,8 @@ def apply(patch: Patch, folder: Path) -> None:
     file.write_text(text.replace(patch.old, patch.new))
 
 
-def run_tests(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    """Run tests of a copy, by the copy's own source."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
-    options = ("-q", "-x", "-p", "no:cacheprovider")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
-        cwd=folder,
-        env=kept | {"PYTHONPATH": str(folder / "src")},
-        capture_output=True,
-        text=True,
-        timeout=RUN_MAX_S,
-        check=False,
-    )
-
-
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    return f"exit {done.returncode}\n{done.stdout[-3_000:]}\n{done.stderr[-1_000:]}"
+def said(done: Ran) -> str:
+    return f"exit {done.code}\n{done.output[-4_000:]}"
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
@@ -573,8 +554,8 @@ def test_the_suite_notices_that_a_safeguard_is_gone(name: str, tmp_path: Path) -
         apply(patch, folder)
     for test in ABLATIONS[name].notices:
         done = run_tests(folder, test)
-        assert done.returncode == 1, f"{test} did not fail, or was not run: {said(done)}"
-        assert re.search(r"^FAILED tests/", done.stdout, re.MULTILINE), said(done)
+        assert done.code == 1, f"{test} did not fail, or was not run: {said(done)}"
+        assert re.search(r"^FAILED tests/", done.output, re.MULTILINE), said(done)
 
 
 def test_the_same_tests_pass_on_the_whole_source(tmp_path: Path) -> None:
@@ -582,4 +563,4 @@ def test_the_same_tests_pass_on_the_whole_source(tmp_path: Path) -> None:
     folder = copy_of_everything(tmp_path)
     quick = [one for one in ABLATIONS.values() if not one.slow]
     done = run_tests(folder, *sorted({test for one in quick for test in one.notices}))
-    assert done.returncode == 0, said(done)
+    assert done.code == 0, said(done)
