@@ -130,9 +130,10 @@ class Membership:
             if before_s is None:
                 log.warning("node %s: waits %.1f s for a lease", self._facts.node_id, left_s)
             elif left_s >= before_s:  # it was renewed meanwhile
+                name = self._facts.node_id
                 raise StoreInUse(
-                    f'node_id: another node has the id "{self._facts.node_id}" and is alive; give '
-                    "each node its own, or leave it out"
+                    f'another node is called "{name}" and is alive: give each a node_id of its '
+                    "own, or none"
                 )
             before_s = left_s
             await asyncio.sleep(min(left_s, _REGISTER_EVERY_S))

@@ -119,7 +119,7 @@ WHERE c.node_id = $1 AND c.unwanted IS NOT NULL
 UNION ALL
 SELECT u.user_id, NULL, NULL, extract(epoch FROM r.revoked_at)::float8
 FROM revocations AS r JOIN users AS u ON u.user_key = r.user_key
-WHERE r.revoked_at > clock_timestamp() - make_interval(secs => $2)
+WHERE r.revoked_at > statement_timestamp() - make_interval(secs => $2)
 AND EXISTS (SELECT 1 FROM connections AS c WHERE c.user_key = r.user_key AND c.node_id = $1)
 """
 
