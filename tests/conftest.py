@@ -33,6 +33,25 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+# By how long they take; `scripts/test` gives each process a module after the other, so that none
+# begins a long one when the others are done.
+LONGEST = (
+    *("test_ablations", "test_check_sabotage", "test_proving", "test_promise_restore"),
+    *("test_promise_versions", "test_cluster_browser", "test_promise_kill", "test_cli_chat"),
+    *("test_cluster_connections", "test_page_browser", "test_power_cut", "test_cli_check"),
+    *("test_cluster_console", "test_runs_across_nodes", "test_promise_owners", "test_cli_serve"),
+    *("test_cluster", "test_store_postgres", "test_store_model", "test_promise_postgres"),
+    *("test_delivery_model", "test_promise_rolling", "test_promise_slow_readers", "test_docs"),
+    *("test_postgres_pooler", "test_promise_failover", "test_guide_fixing_id_drift"),
+    *("test_bus_nodes", "test_bus_nats", "test_client", "test_cli_consistency", "test_cli_audit"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules that take longest first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make a folder for what all processes of this run copy, and which they inherit the name of."""
