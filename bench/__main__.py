@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from . import consistency, local, migration, scenarios, validation
+from . import consistency, growth, local, migration, scenarios, validation
 from .audit import audit_times
 from .bus import bus
 from .clusters import clusters
-from .figures import Figure, machine, percentile, plot, table
+from .costs import costs
+from .figures import Figure, machine, percentile, plot, plot_growth, table
 from .ingest import ingest
 from .server import running_server
-from .stores import stores
-from .storm import storms
+from .stores import postgres, stores
+from .storm import files, storms
 
 T = TypeVar("T")
 _REPORT = Path("bench-report")
@@ -210,8 +211,19 @@ def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return storms(rounds, _server, _run)
 
 
+def _costs(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return costs(_server, _run)
+
+
 def _clusters(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return clusters(rounds, _run)
+
+
+def _growth(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    found, figures = growth.growth(_run, {"SQLite": files(), "PostgreSQL": postgres(_run)})
+    _REPORT.mkdir(exist_ok=True)
+    plot_growth(growth.panels(found), _REPORT / "growth.svg")
+    return figures
 
 
 _SCENARIOS = {
@@ -231,6 +243,8 @@ _SCENARIOS = {
     "bus": _bus,
     "storm": _storm,
     "cluster": _clusters,
+    "growth": _growth,
+    "costs": _costs,
 }
 
 

@@ -98,3 +98,32 @@ def plot(latencies_ms: dict[str, Sequence[float]], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def plot_growth(panels: dict[str, dict[str, Sequence[tuple[int, float]]]], path: Path) -> None:
+    """Draw costs by size as an SVG file, one panel beside the other.
+
+    Args:
+        panels: by what the size counts; in each, lines by name, as points of size and microseconds.
+        path: to write to.
+    """
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "threadcast"
+    from matplotlib import pyplot
+
+    figure, all_axes = pyplot.subplots(1, len(panels), figsize=(10, 4.5), sharey=True)
+    for axes, (what, lines) in zip(all_axes, panels.items(), strict=True):
+        for name, points in lines.items():
+            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel(what)
+        axes.grid(visible=True, which="major", alpha=0.25)
+    all_axes[0].set_ylabel("microseconds")
+    all_axes[-1].legend(fontsize="small")
+    figure.suptitle("What one costs as a database grows")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

@@ -134,7 +134,7 @@ def _carry(
             scenarios.streaming(server, users=users, per_second=per_second, seconds=seconds)
         )
         wall_s = stream.last_at - stream.first_at
-        counts = _metrics(server.port)
+        counts = metrics_of(server.port)
         commits = counts["threadcast_commit_seconds_count"]
         return Carried(
             stream.received / wall_s,
@@ -144,7 +144,7 @@ def _carry(
         )
 
 
-def _metrics(port: int) -> dict[str, float]:
+def metrics_of(port: int) -> dict[str, float]:
     """The server's counters, by name."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()

@@ -89,7 +89,7 @@ def storms(rounds: int, start: Start, run: Run) -> list[Figure]:
         run: runs a coroutine to its end.
     """
     figures = []
-    for name, databases in (("SQLite", _files()), ("PostgreSQL", postgres(run))):
+    for name, databases in (("SQLite", files()), ("PostgreSQL", postgres(run))):
         found = []
         with databases as new_database:
             for _ in range(rounds):
@@ -125,7 +125,7 @@ def _told(name: str, found: list[Storm]) -> list[Figure]:
 
 
 @contextmanager
-def _files() -> Iterator[Callable[[], str]]:
+def files() -> Iterator[Callable[[], str]]:
     """Gives the URLs of new SQLite files."""
     names = count(1)
     with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:

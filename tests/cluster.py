@@ -84,7 +84,7 @@ class Cluster:
         self._folder = folder
         self._agents = agents
         self._links = links
-        self._settings = dict(settings)
+        self._settings = {"DATABASE_MIGRATE": "true", **settings}  # they start at once
         self._kind = kind
         self._relays: list[Relay] = [self.front]
 

@@ -277,3 +277,14 @@ async def test_endless_header_is_cut_at_the_limit(server: Serving) -> None:
         for _ in range(20):
             await client.send(b"a" * 1_000)
         assert (await client.read_response()).problem()["code"] == "headers_too_large"
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+async def test_the_time_for_headers_ends_with_them(loop: str) -> None:
+    """A stranger beside it who says nothing is cut at that time; who was upgraded is not."""
+    with serving(loop=loop, header_timeout_s=0.3) as server:
+        async with await RawClient.open_websocket(server.port) as upgraded:
+            async with await RawClient.open(server.port) as stranger:
+                assert await stranger.read_end() == b""
+            await upgraded.send_text("still here")
+            assert await upgraded.read_text() == "still here"

@@ -120,7 +120,7 @@ def seqs(items: list[Event | Reset]) -> list[int]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("count", [1, 2])
-async def test_p17_a_lost_tail_resets_every_cursor_that_it_touches_and_no_other(
+async def test_a_lost_tail_resets_every_cursor_that_it_touches_and_no_other(
     tmp_path: Path, databases: Databases, count: int
 ) -> None:
     async with servers(tmp_path, databases, count) as nodes, AsyncExitStack() as stack:

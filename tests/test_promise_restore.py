@@ -124,7 +124,7 @@ async def work_and_back_up(server: ServerProcess, backup: asyncio.Task[str]) -> 
 
 
 @pytest.mark.timeout(120)
-async def test_p22_a_file_is_copied_in_use_and_put_in_its_place(tmp_path: Path) -> None:
+async def test_a_file_is_copied_in_use_and_put_in_its_place(tmp_path: Path) -> None:
     place = tmp_path / "server"
     place.mkdir()
     copy, lost = tmp_path / "copy.db", tmp_path / "lost.db"
@@ -147,7 +147,7 @@ async def test_p22_a_file_is_copied_in_use_and_put_in_its_place(tmp_path: Path) 
 
 
 @pytest.mark.timeout(120)
-async def test_p22_a_dump_of_postgresql_is_restored_and_its_feeds_are_renewed(
+async def test_a_dump_of_postgresql_is_restored_and_its_feeds_are_renewed(
     tmp_path: Path, postgres_servers: PostgresServers
 ) -> None:
     postgres = postgres_servers.of(NEWEST)

@@ -77,7 +77,7 @@ def attempts_of_lasting_runs(history: History) -> list[list[int]]:
 
 
 @pytest.mark.timeout(120)
-async def test_p15_a_rolling_restart_under_load_is_invisible(
+async def test_a_rolling_restart_under_load_is_invisible(
     tmp_path: Path, postgres_servers: PostgresServers, nats_server: NatsServer
 ) -> None:
     history = History()

@@ -415,3 +415,11 @@ def test_c2_bounds_are_written_as_one_would_type_them() -> None:
 
 def test_c2_an_empty_text_is_answered_with_the_form() -> None:
     assert "got empty text, expected sqlite:///PATH" in refused(database_url="")
+
+
+def test_proxies_are_named_by_address_or_network() -> None:
+    named = ("10.0.0.0/8", "fd00::/8", "127.0.0.1", "front")
+    assert Settings(dev=True, trusted_proxies=named).trusted_proxies == named
+    for wrong in ("10.0.0.1/8", "10.0.0.0/33", "/8", "10.0.0.0/"):
+        with pytest.raises(ConfigurationError, match="trusted_proxies"):
+            Settings(dev=True, trusted_proxies=(wrong,))

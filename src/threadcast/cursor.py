@@ -224,7 +224,7 @@ class Cursor:
 
     async def _catch_up(self) -> None:
         retry_s = _RETRY_FIRST_S
-        while self._started and not self._outbound.congested:
+        while self._may_write():
             known_head = self._known_head
             try:
                 if self._doubts:
@@ -237,6 +237,8 @@ class Cursor:
                 await asyncio.sleep(retry_s)
                 retry_s = min(_RETRY_MAX_S, retry_s * 2)
                 continue
+            if not self._may_write():
+                return  # since the read began; `drained` reads it again
             self.position = page.upto
             if page.events:
                 written = self._deliver(page.events, merged=True)
@@ -258,6 +260,9 @@ class Cursor:
             self._head, self._known_head = head, head.head
             self.position = placement.after
             self._on_reset(placement)
+
+    def _may_write(self) -> bool:
+        return self._started and not self._outbound.congested
 
     def _has_all(self, known_head: int) -> bool:
         """Whether what was announced before a read is in it, or was not true."""

@@ -1,0 +1,72 @@
+"""A crowd at the doors of a whole server: who is let in, and what the others are told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from http_world import token
+from live_server import LiveServer
+from threadcast.arrivals import Arrival
+
+
+@asynccontextmanager
+async def crowded(server: LiveServer) -> AsyncIterator[None]:
+    """Meanwhile, nobody else is let in."""
+
+    async def begin() -> Arrival:
+        return server.node.arrivals.begin()
+
+    async def end() -> None:
+        under_way.over()
+
+    under_way = await server.on_loop(begin)
+    try:
+        yield
+    finally:
+        await server.on_loop(end)
+
+
+async def test_a_program_is_told_before_the_upgrade_when_to_come_again(tmp_path: Path) -> None:
+    waits = set()
+    with LiveServer(tmp_path, arrivals_max=1) as server:
+        async with server.talk("u-1") as there:
+            async with crowded(server):
+                for _ in range(10):
+                    bearer = ("Authorization", f"Bearer {token('u-2')}")
+                    response, client = await server.upgrade(bearer)
+                    async with client:
+                        problem = response.problem()
+                        assert (response.status, problem["code"]) == (503, "overloaded")
+                        assert int(response.headers["retry-after"]) >= 1
+                        waits.add(problem["retry_after_ms"])
+                await there.ask("ping")
+            async with server.talk("u-2") as late:
+                await late.ask("ping")
+    assert len(waits) == 10, "each has a time of its own"
+
+
+async def test_a_browser_is_told_after_the_upgrade_where_it_can_hear_it(tmp_path: Path) -> None:
+    origin = "https://good.example"
+    with LiveServer(tmp_path, arrivals_max=1, allowed_origins=(origin,)) as server:
+        async with crowded(server):
+            headers = (("Authorization", f"Bearer {token('u-2')}"), ("Origin", origin))
+            response, client = await server.upgrade(*headers)
+            async with client:
+                assert response.status == 101
+                closing = await client.read_text()
+                assert '"error":"overloaded"' in closing
+                assert '"reconnect":true,"retry_after_ms":' in closing
+                assert await client.read_close() == 1013
+
+
+async def test_an_attach_is_told_too_and_the_connection_stays(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, arrivals_max=1) as server:
+        async with server.talk("u-1") as talk:
+            async with crowded(server):
+                rejected = await talk.refused(await talk.say("attach", after=0, at=1.5))
+                assert rejected["code"] == "overloaded"
+                assert rejected["retryable"] is True
+                assert rejected["retry_after_ms"] > 0
+            await talk.ask("attach", after=0, at=1.5)
