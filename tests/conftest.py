@@ -33,7 +33,7 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
-# By how long they take; `scripts/test` gives each process a module after the other, so that none
+# By how long they take; `scripts/test` gives every process one module after the other, so that none
 # begins a long one when the others are done.
 LONGEST = (
     *("test_ablations", "test_check_sabotage", "test_proving", "test_promise_restore"),

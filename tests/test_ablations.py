@@ -426,7 +426,7 @@ ABLATIONS = {
                 "    if word < lease.fence * 8 + RUNNING:\n",
             ),
         ),
-        ("test_postgres_nodes.py::test_appends_under_an_old_fence_never_follow_the_new_owners",),
+        ("test_store_postgres.py::TestContract::test_append_needs_the_fence_and_the_user[18]",),
     ),
     "postgres-a-fence-is-checked-under-the-lock-of-its-journal": Ablation(
         (
@@ -455,7 +455,7 @@ ABLATIONS = {
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
         ),
-        ("test_postgres_nodes.py::test_appends_under_an_old_fence_never_follow_the_new_owners",),
+        ("test_store_postgres.py::TestContract::test_append_needs_the_fence_and_the_user[18]",),
     ),
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
