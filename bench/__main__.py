@@ -243,13 +243,8 @@ _SCENARIOS = {
     "bus": _bus,
     "storm": _storm,
     "cluster": _clusters,
-<<<<<<< HEAD
-    "growth": _growth,
-    "costs": _costs,
-=======
     "costs": _costs,
     "growth": _growth,
->>>>>>> wip-ship
 }
 
 
