@@ -243,8 +243,8 @@ _SCENARIOS = {
     "bus": _bus,
     "storm": _storm,
     "cluster": _clusters,
-    "costs": _costs,
     "growth": _growth,
+    "costs": _costs,
 }
 
 
