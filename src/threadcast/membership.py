@@ -153,12 +153,15 @@ class Membership:
     async def run(self) -> None:
         """Keep the node's part and look for what was not told, until cancelled."""
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._forever(self.keep))
-            loops.create_task(self._forever(self.look))
+            keep_s = min(self._every_s, self._look_s)
+            loops.create_task(self._forever(self.keep, every_s=keep_s))
+            loops.create_task(self._forever(self.look, every_s=self._look_s))
 
-    async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _forever(
+        self, step: Callable[[], Coroutine[Any, Any, None]], *, every_s: float
+    ) -> None:
         while True:
-            await asyncio.sleep(self._look_s)
+            await asyncio.sleep(every_s)
             await step()
 
     async def keep(self) -> None:
