@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from edge_server import Serving, serving
 from http_world import World, running
 from live_server import LiveServer, Talk
 from nats_server import NatsServer
-from postgres_server import PostgresServers
+from postgres_server import TEMPLATES, PostgresServers
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
@@ -30,6 +32,33 @@ settings.register_profile(
     "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None
 )
 settings.load_profile("untimed")
+
+# By how long they take; `scripts/test` gives every process one module after the other, so that none
+# begins a long one when the others are done.
+LONGEST = (
+    *("test_ablations", "test_check_sabotage", "test_proving", "test_promise_restore"),
+    *("test_promise_versions", "test_cluster_browser", "test_promise_kill", "test_cli_chat"),
+    *("test_cluster_connections", "test_page_browser", "test_power_cut", "test_cli_check"),
+    *("test_cluster_console", "test_runs_across_nodes", "test_promise_owners", "test_cli_serve"),
+    *("test_cluster", "test_store_postgres", "test_store_model", "test_promise_postgres"),
+    *("test_delivery_model", "test_promise_rolling", "test_promise_slow_readers", "test_docs"),
+    *("test_postgres_pooler", "test_promise_failover", "test_guide_fixing_id_drift"),
+    *("test_bus_nodes", "test_bus_nats", "test_client", "test_cli_consistency", "test_cli_audit"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules that take longest first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a folder for what all processes of this run copy, and which they inherit the name of."""
+    if TEMPLATES not in os.environ:
+        folder = tempfile.mkdtemp(prefix="threadcast-postgres-templates-")
+        os.environ[TEMPLATES] = folder
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(TEMPLATES)))
 
 
 @pytest.fixture(scope="module")

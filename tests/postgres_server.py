@@ -1,13 +1,15 @@
 """A real PostgreSQL for tests, from the wheel that brings its programs along.
 
 One server per process of tests and major version, started when it is first asked for, on a free
-port of this machine; a schema of its own for every test. PostgreSQL refuses to be run by root, so
-where the tests are run by root it is run by nobody.
+port of this machine; a schema of its own for every test. `initdb` takes long: all processes of a
+test run copy what it made once. PostgreSQL refuses to be run by root, so where the tests are run by
+root it is run by nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import pwd
 import shutil
@@ -28,6 +30,7 @@ import asyncpg
 NEWEST = 18
 OLDEST = 16
 PASSWORD = "a password with / and @"  # of a server that lives for one test run
+TEMPLATES = "TEST_POSTGRES_TEMPLATES"  # in the environment: the folder for what `initdb` made
 _FOLDERS = {18: "pginstall18", 16: "pginstall"}
 _START_MAX_S = 60.0
 _SETTINGS = {
@@ -116,7 +119,7 @@ class PostgresServer:
         assert self._process is None
         other = PostgresServer(self.major)
         other._give_folder()
-        subprocess.run(["cp", "-a", self.data, other.data], check=True)
+        _copy(self.data, other.data)
         return other
 
     def _give_folder(self) -> None:
@@ -125,6 +128,27 @@ class PostgresServer:
 
     def _make(self) -> None:
         self._give_folder()
+        templates = os.environ.get(TEMPLATES)
+        if templates is None:
+            self._initialise()
+        else:
+            self._copy_template(Path(templates))
+        with (self.data / "postgresql.conf").open("a") as configuration:
+            for name, value in self._settings.items():
+                configuration.write(f"{name} = '{value}'\n")
+
+    def _copy_template(self, templates: Path) -> None:
+        """Have what the first server of this version was made with, or be the first."""
+        template = templates / str(self.major)
+        with (templates / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if template.exists():
+                _copy(template, self.data)
+            else:
+                self._initialise()
+                _copy(self.data, template)
+
+    def _initialise(self) -> None:
         secret = self.folder / "secret"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
@@ -138,9 +162,6 @@ class PostgresServer:
             user=self._user,
             cwd=self.folder,
         )
-        with (self.data / "postgresql.conf").open("a") as configuration:
-            for name, value in self._settings.items():
-                configuration.write(f"{name} = '{value}'\n")
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         """PostgreSQL says it in a file; there is nothing to be awaited."""
@@ -167,7 +188,7 @@ class PostgresServer:
         """A copy of its data as they are; it must be stopped."""
         assert self._process is None
         kept = self.folder / "kept"
-        subprocess.run(["cp", "-a", self.data, kept], check=True)
+        _copy(self.data, kept)
         return kept
 
     def go_back(self, kept: Path) -> None:
@@ -218,6 +239,10 @@ class PostgresServer:
             f" CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION threadcast"
         )
         return self.url(user="threadcast", search_path=name)
+
+
+def _copy(data: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", data, target], check=True)
 
 
 class PostgresServers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +21,16 @@ _OTHERS = frozenset({"limits.drain_max_s", "wanted.after", "websocket.disconnect
 _TREES = {path: ast.parse(path.read_text()) for path in sorted(_SOURCE.rglob("*.py"))}
 
 
-def _defined(owner: str) -> set[str]:
-    """What is said in the modules, packages or classes of this name."""
-    names: set[str] = set()
+def _definitions() -> dict[str, set[str]]:
+    """By the names of modules, packages and classes: what is said in all that are called so."""
+    found: dict[str, set[str]] = defaultdict(set)
     for path, tree in _TREES.items():
-        if owner in (path.stem, path.parent.name):
-            names |= {path.stem, *_names_in(tree)}
+        for owner in (path.stem, path.parent.name):
+            found[owner] |= {path.stem, *_names_in(tree)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name == owner:
-                names |= set(_names_in(node))
-    return names
+            if isinstance(node, ast.ClassDef):
+                found[node.name] |= set(_names_in(node))
+    return found
 
 
 def _names_in(tree: ast.AST) -> Iterator[str]:
@@ -50,8 +51,11 @@ def _references() -> Iterator[tuple[str, str]]:
                     yield name, str(path.relative_to(_SOURCE))
 
 
+_DEFINED = _definitions()
+
+
 @pytest.mark.parametrize(("name", "where"), sorted(set(_references())))
 def test_what_a_docstring_names_is_there(name: str, where: str) -> None:
     owner, _, last = name.removeprefix("threadcast.").rpartition(".")
     if name not in _OTHERS and owner not in sys.stdlib_module_names:
-        assert last in _defined(owner.rpartition(".")[2]), f"{where}: `{name}`"
+        assert last in _DEFINED[owner.rpartition(".")[2]], f"{where}: `{name}`"

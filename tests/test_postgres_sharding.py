@@ -50,6 +50,7 @@ _OF_NO_USER = frozenset(
         "condition._CONDITION",
         "nodes._ALIVE",
         "nodes._ENTER",
+        "nodes._HOLDS",
         "nodes._REMOVE",
         "nodes._RENEW",
         "sweeps._AHEAD",
@@ -60,6 +61,9 @@ _TABLES_OF_NO_USER = frozenset({"threadcast_schema", "threadcast_schema_steps", 
 # Indexes that do not begin with the user: each serves a statement of `across_users`.
 _ACROSS_INDEXES = frozenset(
     {
+        "connections_of_node",
+        "connections_unwanted",
+        "revocations_by_time",
         "users_to_trim",
         "threads_to_purge",
         "threads_by_ordinal",
@@ -70,15 +74,15 @@ _ACROSS_INDEXES = frozenset(
         "runs_asked",
         "runs_to_compact",
         "revoked_tokens_by_expiry",
-        "revocations_by_time",
-        "connections_unwanted",
-        "connections_of_node",
     }
 )
 # What `across_users.TURNS` calls; it walks from user to user by an index.
 _ACROSS_FUNCTIONS = frozenset({"turns_of_all"})
 # What is asked again and again while servers are at work, of all users at once.
-_HOT_ACROSS = ("TURNS", "CLAIM", "LAPSED", "HEADS", "TO_COMPACT", "TO_TRIM", "TO_PURGE", "FORGET")
+_HOT_ACROSS = (
+    *("TURNS", "CLAIM", "LAPSED", "HEADS", "TO_COMPACT", "TO_TRIM", "TO_PURGE", "FORGET"),
+    *("NOTICES", "ABANDONED", "LOST_NODE", "SWEEP_PLACES"),
+)
 
 
 @pytest.fixture
@@ -221,7 +225,8 @@ INSERT INTO sends (user_key, run, client_message_id, digest) SELECT user_key, 1,
 INSERT INTO nodes (node_id, version, role, lease_until)
 SELECT 'node-' || n, '1', 'all', now() + interval '1 day' FROM generate_series(1, 200) AS n;
 INSERT INTO connections (user_key, connection_id, node_id, kind, opened_us)
-SELECT user_key, 'c', 'node-1', 'websocket', 0 FROM users;
+SELECT md5(n::text)::uuid, 'c', 'node-' || n % 200, 'websocket', 0
+FROM generate_series(1, {USERS}) AS n;
 INSERT INTO revocations (user_key, revoked_at)
 SELECT user_key, now() - interval '1 day' FROM users;
 ANALYZE
@@ -234,6 +239,7 @@ _EMPTY = (
     "inputs",
     "checkpoints",
     "ingests",
+    "nodes",
     "revoked_tokens",
 )
 

@@ -1,0 +1,74 @@
+"""Runs tests of a copy of this project, in a process that has the libraries already.
+
+Starting Python, pytest and all libraries takes longer than most of the tests. The standard library
+has a fork server that imports them once; each run is a fork of it. Nothing of Threadcast is in it:
+the copy brings its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN_MAX_S = 100.0
+OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+LIBRARIES = (
+    *("apsw", "asyncpg", "cryptography.x509", "httptools", "httpx2", "hypothesis.strategies"),
+    *("jsonschema_rs", "jwt", "msgspec.json", "nats", "opentelemetry.sdk.trace"),
+    *("prometheus_client", "pytest", "starlette.applications", "trustme", "uvicorn", "uvloop"),
+    *("websockets.asyncio.client", "websockets.asyncio.server"),
+)
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(list(LIBRARIES))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How tests of a copy ended.
+
+    Attributes:
+        code: pytest's.
+        output: all that was printed.
+    """
+
+    code: int | None
+    output: str
+
+
+def run_tests(folder: Path, *tests: str) -> Ran:
+    """Run tests of a copy, by the copy's own source.
+
+    Args:
+        folder: the copy, with `src`, `tests` and `pyproject.toml`.
+        tests: as pytest takes them, below `tests`.
+    """
+    output = folder / "output"
+    process = _forks.Process(target=_run, args=(folder, tests, output))
+    process.start()
+    process.join(RUN_MAX_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return Ran(process.exitcode, output.read_text() if output.exists() else "")
+
+
+def _run(folder: Path, tests: tuple[str, ...], output: Path) -> None:
+    with output.open("wb") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        del os.environ[name]
+    source = str(folder / "src")
+    os.environ["PYTHONPATH"] = source
+    ours = {"", str(ROOT), str(ROOT / "src"), str(ROOT / "tests")}
+    sys.path[:] = [source, *(path for path in sys.path if path not in ours)]
+    named = [f"tests/{test}" for test in tests]
+    sys.exit(int(pytest.main([*OPTIONS, f"--basetemp={folder / 'temporary'}", *named])))
