@@ -324,10 +324,58 @@ class NodeContract:
         scene = Cluster(store)
         await scene.register("node-1")
         await scene.taken("ann")
-        await pass_time(LEASE_S + 1)
-        assert await scene.sweep(grace_s=LEASE_S) == 0
+        await pass_time(LEASE_S - 1)
+        assert await scene.renew("node-1")
+        await pass_time(LEASE_S - 1)
         assert await scene.renew("node-1")
         assert len(await scene.places("ann")) == 1
+
+    async def test_a_node_that_comes_back_late_brings_nobody_beyond_the_limit(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        """Nobody has swept its places, but meanwhile they counted for nothing."""
+        scene = Cluster(store)
+        await scene.register("node-1", "node-2")
+        late = [await scene.taken("ann", node="node-2") for _ in range(2)]
+        await pass_time(LEASE_S + 1)
+        await scene.renew("node-1")
+        new = await scene.taken("ann")
+        assert await scene.sweep(grace_s=LEASE_S) == 0
+        assert not await scene.renew("node-2")
+        await scene.committed(place(late[0], node="node-2"))
+        refused = await scene.refused(place(late[1], node="node-2"))
+        assert refused == "too_many_connections"
+        kept = {late[0].connection_id, new.connection_id}
+        assert set(await scene.places("ann")) == kept
+
+    async def test_a_node_that_comes_back_while_it_is_swept_takes_all_places_again(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Cluster(store)
+        await scene.register("node-1", "node-2")
+        lost = [await scene.taken(f"user-{number}", node="node-2") for number in range(5)]
+        await pass_time(LEASE_S + 1)
+        await scene.renew("node-1")
+        assert await scene.result(SweepNode(0.0, 2)) == 2
+        assert not await scene.renew("node-2")
+        for context in lost:
+            await scene.committed(place(context, node="node-2"))
+        assert await scene.sweep() == 0
+        for context in lost:
+            assert await scene.places(context.user_id) == [context.connection_id]
+
+    async def test_what_was_to_end_still_is_when_its_node_comes_back_late(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Cluster(store)
+        await scene.register("node-1")
+        unwanted = await scene.taken("ann")
+        await scene.committed(ClosePlaces(context_of("ann"), None, "forced_close"))
+        await pass_time(LEASE_S + 1)
+        assert not await scene.renew("node-1")
+        await scene.committed(place(unwanted))
+        notices = await store.notices("node-1", within_s=60)
+        assert notices.unwanted == [("ann", unwanted.connection_id, "forced_close")]
 
     async def test_a_lost_node_is_swept_in_steps_and_has_to_come_again(
         self, store: Store, pass_time: PassTime

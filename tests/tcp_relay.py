@@ -35,6 +35,7 @@ class Relay:
         self._flows.set()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def open(self, port: int = 0) -> None:
         """Listen; 0 takes a free port."""
@@ -43,6 +44,7 @@ class Relay:
 
     async def close(self) -> None:
         """End every connection and stop listening."""
+        self._closed = True
         if self._server is not None:
             self._server.close()
             await self._end_connections()
@@ -66,16 +68,23 @@ class Relay:
 
     # --- a connection ------------------------------------------------------------------------
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Called at once for each connection, so that none can be forgotten, however it ends."""
+        if self._closed:
+            writer.transport.abort()
+            return
+        task = asyncio.ensure_future(self._carry(reader, writer))
         self._open.add(task)
-        try:
-            with suppress(OSError, asyncio.CancelledError):
-                await self._serve(reader, writer)
-        finally:
+
+        def ended(_task: asyncio.Task[None]) -> None:
             self._open.discard(task)
             writer.transport.abort()
+
+        task.add_done_callback(ended)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.CancelledError):
+            await self._serve(reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
@@ -89,11 +98,13 @@ class Relay:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await _flush(writer, requests)
-            requests.transport.abort()
+            try:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await _flush(writer, requests)
+            finally:  # also when it is cut once more meanwhile
+                requests.transport.abort()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         ports = self._ports()

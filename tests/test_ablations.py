@@ -220,7 +220,7 @@ ABLATIONS = {
     "undo-keeps-what-was-touched": Ablation(
         (
             Patch(
-                "store_sqlite/migrations.py",
+                "store_sqlite/migrated_threads.py",
                 "if row.last_seq != row.migrated_seq else",
                 "if row.last_seq < row.migrated_seq else",
             ),

@@ -52,7 +52,7 @@ def test_without_a_credential_it_says_what_helps(
     assert status == 1
     assert errors[0].startswith("problem: jwt_secret: no credential is configured")
     assert errors[0].endswith("or use --dev on your own machine")
-    assert errors[1:] == ["threadcast: 1 problem(s) found"]
+    assert errors[1:] == ["threadcast: 1 problem found"]
 
 
 def test_development_mode_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from postgres_scene import postgres_scene
 from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers
 from program import COMMAND
+from store_contract_places import Cluster
 from store_scene import Scene, context_of
 from test_cli_migrate import said
 from threadcast.clock import SystemClock
@@ -117,6 +118,7 @@ async def test_d4_servers_at_work_are_73(server: PostgresServer, dump: Path) -> 
     async with postgres_scene(server) as scene:
         node = await scene.node()
         await node.thread("ann")
+        await Cluster(node.store).register("node-1")
         program = await asyncio.create_subprocess_exec(
             *_command("--database", scene.url, "--from", str(dump), "--dry-run"),
             stdout=asyncio.subprocess.PIPE,

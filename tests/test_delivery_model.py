@@ -213,10 +213,11 @@ class DeliveryMachine(RuleBasedStateMachine):
     def resume(self, one: ModelReader) -> None:
         """Go on after the last seq that the reader has."""
         sink = one.reader.sink
-        position = sink.seqs[-1] if sink.seqs else one.after
-        stamp = sink.events[-1].stamp if sink.events else None
 
         async def resumed() -> None:
+            one.reader.cursor.stop()  # whatever it still brought would come again
+            position = sink.seqs[-1] if sink.seqs else one.after
+            stamp = sink.events[-1].stamp if sink.events else None
             attached = await one.reader.attach(position, at=stamp)
             assert (attached.after, attached.reason) == (position, None)
 

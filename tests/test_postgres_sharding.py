@@ -50,6 +50,7 @@ _OF_NO_USER = frozenset(
         "condition._CONDITION",
         "nodes._ALIVE",
         "nodes._ENTER",
+        "nodes._HOLDS",
         "nodes._REMOVE",
         "nodes._RENEW",
         "sweeps._AHEAD",

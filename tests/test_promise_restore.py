@@ -157,7 +157,10 @@ async def test_a_dump_of_postgresql_is_restored_and_its_feeds_are_renewed(
     schema = url.rpartition("=")[2]
     password = {"PGPASSWORD": PASSWORD, "PGOPTIONS": "-c threadcast.scope=all"}
     programs = programs_of(NEWEST)
-    options = ("--format=custom", "--enable-row-security", f"--schema={schema}", f"--file={dump}")
+    options = (
+        *("--format=custom", "--enable-row-security", "--no-unlogged-table-data"),
+        *(f"--schema={schema}", f"--file={dump}"),
+    )
     name = f"host=127.0.0.1 port={postgres.port} user=threadcast dbname=postgres"
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()

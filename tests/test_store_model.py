@@ -232,9 +232,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=leases)
     def claim(self) -> tuple[ModelRun, Lease] | MultipleResults[Any]:
-        """Claim the oldest run that may begin."""
+        """Claim the run whose turn it is: of users who have least, the oldest that may begin."""
         claimed = self.wait(self.scene.claim(1))
-        expected = next((run for run in self.all_runs if self._may_begin(run)), None)
+        may_begin = [run for run in self.all_runs if self._may_begin(run)]
+        expected = min(may_begin, key=self._executing, default=None)
         if expected is None:
             assert claimed == []
             return multiple()
@@ -244,6 +245,13 @@ class StoreMachine(RuleBasedStateMachine):
         lease = claimed[0].lease
         assert (lease.run_id, lease.fence) == (expected.context.run_id, expected.fence)
         return (expected, lease)
+
+    def _executing(self, run: ModelRun) -> int:
+        """How many runs of the run's user execute."""
+        user_id = run.context.user_id
+        return sum(
+            one.status == "running" and one.context.user_id == user_id for one in self.all_runs
+        )
 
     def _may_begin(self, run: ModelRun) -> bool:
         return run.status == "queued" and self._live(run.context)[0] is run

@@ -192,6 +192,8 @@ class Connection:
         """
         await self._refuse_revoked(identity)
         self.identity = identity
+        if self.services.places is not None:
+            self.services.places.renewed(self.context, identity)
         self._watch_expiry()
         self.recheck()  # a revocation since the store was asked looked at the one before
 

@@ -153,12 +153,15 @@ class Membership:
     async def run(self) -> None:
         """Keep the node's part and look for what was not told, until cancelled."""
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._forever(self.keep))
-            loops.create_task(self._forever(self.look))
+            keep_s = min(self._every_s, self._look_s)
+            loops.create_task(self._forever(self.keep, every_s=keep_s))
+            loops.create_task(self._forever(self.look, every_s=self._look_s))
 
-    async def _forever(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _forever(
+        self, step: Callable[[], Coroutine[Any, Any, None]], *, every_s: float
+    ) -> None:
         while True:
-            await asyncio.sleep(self._look_s)
+            await asyncio.sleep(every_s)
             await step()
 
     async def keep(self) -> None:
@@ -186,10 +189,10 @@ class Membership:
 
     async def _renew(self) -> None:
         unit = RenewNode(self._facts, self._lease_s, len(self._places), self._count_runs())
-        known = await self._journal.append(unit)
+        in_time = await self._journal.append(unit)
         self._renew_at = self._clock.monotonic() + self._every_s
-        if not known:
-            log.warning("the store had forgotten this node; its connections take places again")
+        if not in_time:
+            log.warning("this node's lease had lapsed; its connections take places again")
             self._places.lost()
 
     async def _look(self) -> None:

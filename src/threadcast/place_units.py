@@ -144,8 +144,8 @@ class RegisterNode(Unit[float | None]):
 class RenewNode(Unit[bool]):
     """Extend a node's lease to `lease_s` seconds from now, and store what it does.
 
-    The result is whether the node was still known: if not, it is entered again, and it must take
-    the places of its connections again.
+    The result is whether its lease was still valid. If not, others may have been let in instead:
+    the node is entered again without its places, but for marked ones, and must take them again.
     """
 
     node: NodeFacts

@@ -81,13 +81,12 @@ class Places:
             ThreadcastError: `revoked`, `too_many_connections`, or the store cannot be used now.
         """
         enforced = self._check.mode == "enforce"
-        credential = Credential(identity.token_id, identity.issued_at or 0.0)
         unit = TakePlace(
             *(context, self._node_id, kind, opened_at, limit),
             on_full=self.policy if enforced else "tolerate",
-            credential=credential,
+            credential=_credential_of(identity),
         )
-        self._held[_id_of(context)] = replace(unit, credential=None)
+        self._held[_id_of(context)] = unit
         try:
             taken = await self._journal.append(unit)
         except OutcomeUnknown as error:
@@ -117,6 +116,12 @@ class Places:
 
         self._journal.submit(unit, done)
 
+    def renewed(self, context: UserExecutionContext, identity: Identity) -> None:
+        """A connection here goes on with a later credential of its user."""
+        unit = self._held.get(_id_of(context))
+        if unit is not None:
+            self._held[_id_of(context)] = replace(unit, credential=_credential_of(identity))
+
     def lost(self) -> None:
         """The store has forgotten this node's places: all are to be taken again."""
         self._to_take |= self._held.keys()
@@ -124,8 +129,9 @@ class Places:
     async def settle(self) -> None:
         """Leave and take again what could not be left or taken before.
 
-        A connection that cannot have its place again, because its user has enough others by now, is
-        told to end; the rest waits for the next call where the store cannot be used yet.
+        A connection that cannot have its place again, because its user has enough others by now or
+        has signed out, is told to end; the rest waits for the next call where the store cannot be
+        used yet.
         """
         for connection_id, unit in tuple(self._to_leave.items()):
             self._leave(connection_id, unit)
@@ -134,19 +140,24 @@ class Places:
             await self._take_again(waiting[start : start + _AGAIN_AT_ONCE])
 
     async def _take_again(self, connection_ids: Collection[str]) -> None:
-        units = [self._held[one] for one in connection_ids if one in self._held]
-        await asyncio.gather(*(self._retake(unit) for unit in units))
+        await asyncio.gather(*map(self._retake, connection_ids))
 
-    async def _retake(self, unit: TakePlace) -> None:
-        connection_id = _id_of(unit.context)
+    async def _retake(self, connection_id: str) -> None:
+        unit = self._held.get(connection_id)
+        if unit is None:
+            return  # it was left before its turn; to take it now would be for ever
         try:
             await self._journal.append(unit)
         except ThreadcastError as error:
-            if error.code != "too_many_connections":
+            if error.code not in ("too_many_connections", "revoked"):
                 return  # the store is away again, or the answer was lost: it is still to be taken
             user_id = unit.context.user_id
             self._receive(ConnectionUnwanted(user_id, connection_id, error.code))
         self._to_take.discard(connection_id)
+
+
+def _credential_of(identity: Identity) -> Credential:
+    return Credential(identity.token_id, identity.issued_at or 0.0)
 
 
 def _id_of(context: UserExecutionContext) -> str:

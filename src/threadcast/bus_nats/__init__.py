@@ -99,12 +99,12 @@ class NatsBus:
     def follow(self, user_id: str) -> None:
         """See `Bus.follow`."""
         if self._messages is not None:
-            self._tell(self._follows.follow(user_id, self._messages.user_subject(user_id)))
+            self._tell(self._follows.begin(user_id, self._messages.user_subject(user_id)))
             self._wake.set()
 
     def unfollow(self, user_id: str) -> None:
         """See `Bus.unfollow`."""
-        self._tell(self._follows.unfollow(user_id))
+        self._tell(self._follows.end(user_id))
 
     @property
     def connected(self) -> bool:

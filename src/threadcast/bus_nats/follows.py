@@ -40,7 +40,7 @@ class Follows:
         """What a subscription hears; None when it is over."""
         return self._subjects.get(number)
 
-    def follow(self, user_id: str, subject: str) -> bytes:
+    def begin(self, user_id: str, subject: str) -> bytes:
         """Follow a user once more; what the server has to be told, which may be nothing."""
         count = self._counts.get(user_id, 0)
         self._counts[user_id] = count + 1
@@ -52,7 +52,7 @@ class Follows:
         self._begun[user_id] = None
         return self._subscribe(self._last, subject)
 
-    def unfollow(self, user_id: str) -> bytes:
+    def end(self, user_id: str) -> bytes:
         """Follow a user once less; what the server has to be told, which may be nothing."""
         count = self._counts.get(user_id, 0)
         if count > 1:

@@ -173,4 +173,9 @@ def _why(error: BaseException | None) -> str:
         return "it does not answer"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return str(error).removeprefix("nats: ") if error is not None else "the connection was closed"
+    if error is None:
+        return "the connection was closed"
+    said = str(error).removeprefix("nats: ")
+    if said.strip("'").lower() == "authorization violation":
+        return "the user, password or token was not accepted"
+    return said

@@ -48,7 +48,8 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     for problem in problems:
         click.echo(f"problem: {printable(problem)}", err=True)
     if problems:
-        raise exits.CommandFailed(f"{len(problems)} problem(s) found", 1)
+        noun = "problem" if len(problems) == 1 else "problems"
+        raise exits.CommandFailed(f"{len(problems)} {noun} found", 1)
     click.echo("No problem found.")
 
 

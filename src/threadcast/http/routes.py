@@ -74,19 +74,9 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         ),
         at("/v1/sessions/revoke", POST=ForUser("http", sessions.revoke_sessions)),
         *_probes(at),
-        at("/ops/nodes", GET=ForScope(("ops",), "ops", nodes.list_nodes)),
-        at(
-            "/ops/connections/close",
-            POST=ForScope(("ops",), "ops", connections.close_connections),
-        ),
-        at("/ops/validation", GET=ForScope(("ops",), "ops", validation.get_validation)),
-        at("/ops/alerts", GET=ForScope(("ops",), "ops", alerts.get_alerts)),
+        *_for_operators(at),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
-        at(
-            "/ops/consistency",
-            GET=ForScope(("ops",), "ops", consistency.consistency_report),
-        ),
         at("/dev/token", **dev),
         *pages,
         at("/{path:path}"),
@@ -99,4 +89,15 @@ def _probes(at: Callable[..., Route]) -> list[BaseRoute]:
         at("/healthz", GET=ForAnyone(operations.health)),
         at("/readyz", GET=ForAnyone(operations.readiness)),
         at("/metrics", GET=ForAnyone(operations.metrics)),
+    ]
+
+
+def _for_operators(at: Callable[..., Route]) -> list[BaseRoute]:
+    scope = ("ops",)
+    return [
+        at("/ops/nodes", GET=ForScope(scope, "ops", nodes.list_nodes)),
+        at("/ops/connections/close", POST=ForScope(scope, "ops", connections.close_connections)),
+        at("/ops/validation", GET=ForScope(scope, "ops", validation.get_validation)),
+        at("/ops/alerts", GET=ForScope(scope, "ops", alerts.get_alerts)),
+        at("/ops/consistency", GET=ForScope(scope, "ops", consistency.consistency_report)),
     ]

@@ -299,7 +299,7 @@ class SettingsFields:
         ),
     )
     catch_up_concurrency: int = field(
-        default=4, metadata=about("Connections that catch up at once.", 1, 64)
+        default=4, metadata=about("Reads at once for readers that are behind.", 1, 64)
     )
     catch_up_page_bytes: int = field(
         default=131_072, metadata=about("What one catch-up step reads.", 1_024, 64 * _MIB)
@@ -330,7 +330,13 @@ class SettingsFields:
         metadata=about("How long events are kept; by default for ever.", 1, 100 * _YEAR_S),
     )
     head_poll_s: float = field(
-        default=1.0, metadata=about("Time between looks for events of other nodes.", 0.005, 60)
+        default=1.0,
+        metadata=about(
+            "Time between looks for what hints of other nodes did not tell: events, connections to "
+            "close, credentials that were revoked.",
+            0.005,
+            60,
+        ),
     )
     hint_grace_s: float = field(
         default=0.01,

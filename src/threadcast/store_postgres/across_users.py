@@ -155,9 +155,13 @@ UNION ALL
 AND NOT EXISTS (SELECT 1 FROM nodes AS n WHERE n.node_id = p.node_id))
 LIMIT 1
 """
+# A node that has come back meanwhile has taken its places again, so those stay.
 SWEEP_PLACES = """
 DELETE FROM connections AS c USING (
     SELECT user_key, connection_id FROM connections WHERE node_id = $1
+    AND NOT EXISTS (
+        SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND n.lease_until > clock_timestamp()
+    )
     LIMIT $2 FOR UPDATE SKIP LOCKED
 ) AS lost WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
 """
@@ -169,6 +173,8 @@ FROM nodes ORDER BY node_id
 """
 # What a node of the same id left behind, or leaves behind.
 PLACES_OF_NODE = "DELETE FROM connections WHERE node_id = $1"
+# What a node has to take again whose lease lapsed; what is to end stays marked.
+UNMARKED_PLACES_OF_NODE = f"{PLACES_OF_NODE} AND unwanted IS NULL"
 
 # A migration of older ids walks through all threads, once, while no server is at work.
 TO_RENAME = """

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from ..place_units import NodeFacts, RegisterNode, RemoveNode, RenewNode, SweepNode
 from ..units import Committed, Outcome
-from .across_users import LOST_NODE, PLACES_OF_NODE, SWEEP_PLACES
+from .across_users import (
+    LOST_NODE,
+    PLACES_OF_NODE,
+    SWEEP_PLACES,
+    UNMARKED_PLACES_OF_NODE,
+)
 from .batch import Batch
 
 # Nodes belong to no user. There are few of them, each in one row.
@@ -22,6 +27,9 @@ _RENEW = """
 UPDATE nodes SET lease_until = clock_timestamp() + make_interval(secs => $2),
 connections = $3, runs = $4 WHERE node_id = $1
 """
+_HOLDS = """
+SELECT lease_until > clock_timestamp() FROM nodes WHERE node_id = $1 FOR UPDATE
+"""
 _REMOVE = "DELETE FROM nodes WHERE node_id = $1"
 
 
@@ -37,12 +45,14 @@ async def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
 
 async def renew_node(batch: Batch, unit: RenewNode) -> Outcome:
     """Apply one `RenewNode`."""
-    arguments = (unit.node.node_id, unit.lease_s, unit.connections, unit.runs)
-    known = await batch.run(_RENEW, *arguments) > 0
-    if not known:
+    node_id = unit.node.node_id
+    held = await batch.one(_HOLDS, node_id)
+    in_time = held is not None and held[0]
+    if not in_time:
         await _enter(batch, unit.node, unit.lease_s)
-        await batch.run(_RENEW, *arguments)
-    return Committed(known)
+        await batch.run(UNMARKED_PLACES_OF_NODE, node_id)
+    await batch.run(_RENEW, node_id, unit.lease_s, unit.connections, unit.runs)
+    return Committed(in_time)
 
 
 async def _enter(batch: Batch, node: NodeFacts, lease_s: float) -> None:

@@ -64,7 +64,7 @@ from .imports import import_threads
 from .ingests import ingest_events
 from .keys import user_key
 from .leases import hand_over_run, renew_leases, take_over_runs
-from .migrations import count_alias_uses, rename_threads, undo_migration
+from .migrated_threads import count_alias_uses, rename_threads, undo_migration
 from .nodes import register_node, remove_node, renew_node, sweep_node
 from .places import cancel_abandoned, close_places, leave_place, take_place
 from .plain_appends import append_plain, is_plain

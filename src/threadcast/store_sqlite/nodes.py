@@ -13,8 +13,10 @@ VALUES (?1, ?2, ?3, ?4, ?4 + ?5)
 _RENEW = """
 UPDATE nodes SET lease_until = ?2, connections = ?3, runs = ?4 WHERE node_id = ?1
 """
+_LEASE = "SELECT lease_until FROM nodes WHERE node_id = ?"
 _REMOVE = "DELETE FROM nodes WHERE node_id = ?"
 _REMOVE_PLACES = "DELETE FROM connections WHERE node_id = ?"
+_REMOVE_UNMARKED = f"{_REMOVE_PLACES} AND unwanted IS NULL"
 _LOST = """
 SELECT node_id FROM nodes WHERE lease_until < ?1
 UNION ALL
@@ -31,7 +33,7 @@ DELETE FROM connections WHERE (user, connection_id) IN (
 def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
     """Apply one `RegisterNode`."""
     node = unit.node
-    row = batch.one("SELECT lease_until FROM nodes WHERE node_id = ?", node.node_id)
+    row = batch.one(_LEASE, node.node_id)
     if row is not None and row[0] > batch.lease_now:
         return Committed(row[0] - batch.lease_now)
     batch.run(_REMOVE_PLACES, node.node_id)
@@ -42,11 +44,13 @@ def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
 def renew_node(batch: Batch, unit: RenewNode) -> Outcome:
     """Apply one `RenewNode`."""
     node, until = unit.node, batch.lease_now + unit.lease_s
-    known = batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs) > 0
-    if not known:
+    row = batch.one(_LEASE, node.node_id)
+    in_time = row is not None and row[0] > batch.lease_now
+    if not in_time:
         batch.run(_ENTER, node.node_id, node.version, node.role, batch.lease_now, unit.lease_s)
-        batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs)
-    return Committed(known)
+        batch.run(_REMOVE_UNMARKED, node.node_id)
+    batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs)
+    return Committed(in_time)
 
 
 def remove_node(batch: Batch, unit: RemoveNode) -> Outcome:

@@ -57,7 +57,7 @@ from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
 from .leases import hand_over_run, renew_leases, take_over_runs
-from .migrations import count_alias_uses, rename_threads, undo_migration
+from .migrated_threads import count_alias_uses, rename_threads, undo_migration
 from .nodes import register_node, remove_node, renew_node, sweep_node
 from .places import cancel_abandoned, close_places, leave_place, take_place
 from .runs import answer_input, cancel_run

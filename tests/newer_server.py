@@ -1,7 +1,7 @@
-"""`threadcast serve` as a program that knows the schema of PostgreSQL only up to a version.
+"""`threadcast serve` as the next version's program: it knows one more step of PostgreSQL's schema.
 
-Its arguments: the version, then those of `serve`. All else is the server as it is; what stands for
-an older program here is what it knows of the schema, and so what it makes, refuses and is let do.
+Its arguments are those of `serve`. All else is the server as it is. The step is one that a next
+version may well bring: a column that new rows of it have, and an index.
 """
 
 from __future__ import annotations
@@ -18,21 +18,30 @@ from threadcast.app import Threadcast
 from threadcast.cli.listening import listen
 from threadcast.cli.serve import serve_on
 from threadcast.clock import SystemClock
-from threadcast.schema_steps import load_steps
+from threadcast.schema_steps import SchemaStep, load_steps
 from threadcast.settings.sources import load_settings
 from threadcast.store_postgres import PostgresStore
 
+STEPS = load_steps("postgres")
+NEXT_STEP = SchemaStep(
+    len(STEPS) + 1,
+    f"{len(STEPS) + 1:04}_next.sql",
+    f"-- works-with: {len(STEPS)}\n"
+    "ALTER TABLE threads ADD COLUMN colour text NOT NULL DEFAULT 'plain';\n"
+    "CREATE INDEX threads_by_colour ON threads (user_key, colour);",
+)
+NEXT_STEPS = (*STEPS, NEXT_STEP)
+
 
 @click.command()
-@click.argument("version", type=int)
 @click.argument("_serve")
 @click.option("--port", type=int)
 @click.option("--database")
-def main(version: int, _serve: str, port: int, database: str) -> None:
+def main(_serve: str, port: int, database: str) -> None:
     """Serve until SIGTERM."""
     overrides: dict[str, object] = {"database_url": database, "port": port}
     settings = load_settings(overrides, os.environ, None).settings
-    store = PostgresStore(database, clock=SystemClock(), steps=load_steps("postgres")[:version])
+    store = PostgresStore(database, clock=SystemClock(), steps=NEXT_STEPS)
     agents = [load_agent(name) for name in settings.agents]
     threadcast = Threadcast(settings, agents, store=store, listens_on=settings.host)
     with closing(listen(settings.host, port)) as listener:
