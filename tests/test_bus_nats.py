@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from bus_scene import SECRET, WAIT_S, End, Nats, grew, nats_buses, said
 from nats_server import PASSWORD, USER, NatsServer
 from tcp_relay import Relay, relaying
-from threadcast.bus import RunsWaiting
+from threadcast.bus import RunsWaiting, SessionsRevoked
 from threadcast.bus_nats.messages import Messages
 
 ALIVE_S = 0.2  # a heartbeat for tests in which a server is silent
@@ -144,15 +144,17 @@ async def test_deployments_on_one_bus_do_not_hear_each_other(
     here = await buses.end(nats_server.url())
     other = await buses.end(nats_server.url(), "node_b", secret=SECRET + b"!")
     same = await buses.end(nats_server.url(), "node_c")
+    beside = await buses.end(nats_server.url(), "node_d", secret=SECRET + b"!")
     for end in (other, same):
         await end.follow("ann")
     here.bus.publish(grew("ann"))
-    here.bus.publish(RunsWaiting())
+    here.bus.publish(RunsWaiting(1))
     await same.next(2)
-    other.bus.publish(RunsWaiting())  # its own, so it is heard after all that came before
+    beside.bus.publish(SessionsRevoked("ann"))  # it is heard after all that came before
 
-    assert other.heard == [RunsWaiting()]
-    assert buses.count("node_b", "received") == 0
+    assert await other.next() == [SessionsRevoked("ann")]
+    assert other.heard == []
+    assert buses.count("node_b", "received") == 1
 
 
 async def test_users_whom_nobody_follows_here_cost_nothing(
