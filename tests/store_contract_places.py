@@ -283,7 +283,7 @@ class NodeContract:
         await scene.register("node-1", "node-2")
         assert await scene.renew("node-2", connections=7, runs=3)
         await pass_time(LEASE_S + 1)
-        assert await scene.renew("node-2", connections=8, runs=4)
+        assert not await scene.renew("node-2", connections=8, runs=4)
         lost, alive = await store.nodes()
         assert (lost.node_id, lost.version, lost.role) == ("node-1", "1.2.3", "all")
         assert lost.lease_left_s < 0
