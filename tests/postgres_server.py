@@ -101,6 +101,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Make the data where there is none, and return when connections are taken."""
+        self._bring_programs_within_reach()
         if not self.data.exists():
             self._make()
         with (self.folder / "log").open("ab") as log:
@@ -121,6 +122,20 @@ class PostgresServer:
         other._give_folder()
         _copy(self.data, other.data)
         return other
+
+    def _bring_programs_within_reach(self) -> None:
+        """Link or copy them where another user may go: a clone can lie in a folder of its owner's."""
+        if self._user is None or all(one.stat().st_mode & 0o001 for one in self._programs.parents):
+            return
+        self._give_folder()
+        target = self.folder / "programs"
+        if not target.exists():
+            install = self._programs.parent
+            linked = subprocess.run(["cp", "-al", install, target], capture_output=True)
+            if linked.returncode:
+                shutil.rmtree(target, ignore_errors=True)
+                _copy(install, target)
+        self._programs = target / "bin"
 
     def _give_folder(self) -> None:
         if self._user is not None:
