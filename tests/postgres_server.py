@@ -124,18 +124,17 @@ class PostgresServer:
         return other
 
     def _bring_programs_within_reach(self) -> None:
-        """Link or copy them where another user may go: a clone can lie in a folder of its owner's."""
+        """Link them where another user may go: a clone can lie in a folder of its owner's."""
         if self._user is None or all(one.stat().st_mode & 0o001 for one in self._programs.parents):
             return
         self._give_folder()
+        wheel = self._programs.parent.parent
         target = self.folder / "programs"
         if not target.exists():
-            install = self._programs.parent
-            linked = subprocess.run(["cp", "-al", install, target], capture_output=True)
-            if linked.returncode:
-                shutil.rmtree(target, ignore_errors=True)
-                _copy(install, target)
-        self._programs = target / "bin"
+            (target / wheel.name).mkdir(parents=True)
+            for part in (f"{wheel.name}/{self._programs.parent.name}", f"{wheel.name}.libs"):
+                _link(wheel.parent / part, target / part)
+        self._programs = target / self._programs.relative_to(wheel.parent)
 
     def _give_folder(self) -> None:
         if self._user is not None:
@@ -254,6 +253,13 @@ class PostgresServer:
             f" CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION threadcast"
         )
         return self.url(user="threadcast", search_path=name)
+
+
+def _link(folder: Path, target: Path) -> None:
+    """Have a folder's files there as well; copies where links cannot be, over file systems."""
+    if subprocess.run(["cp", "-al", folder, target], capture_output=True, check=False).returncode:
+        shutil.rmtree(target, ignore_errors=True)
+        _copy(folder, target)
 
 
 def _copy(data: Path, target: Path) -> None:
