@@ -15,7 +15,8 @@ _UNITS_PER_COMMIT = 2_000
 
 async def fill(database_url: str, users: Sequence[str], *, events_each: int) -> None:
     """Give every user a journal with so many events: threads that were created."""
-    store = store_of(Settings(database_url=database_url, jwt_secret="x" * 32), SystemClock())
+    settings = Settings(database_url=database_url, jwt_secret="x" * 32, database_timeout_s=60.0)
+    store = store_of(settings, SystemClock())
     await store.open()
     try:
         at_once = max(1, _UNITS_PER_COMMIT // events_each)
