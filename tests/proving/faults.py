@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from postgres_server import free_port
 from proving.world import LEASE_S, NODES_MAX, World
+from tcp_relay import Relay
 from threadcast.testing.history import TailLost
 
 Fault = Callable[[World], Awaitable[None]]
@@ -91,45 +92,44 @@ async def node_comes_back_at_another_hour(world: World) -> None:
 async def node_cut_from_the_database(world: World) -> None:
     """Its connections end and no new one succeeds; the bus still reaches it."""
     async with world.troubled_node() as node:
-        assert node.database_link is not None
-        await node.database_link.cut()
-        try:
-            await world.last(0.2, 3 * LEASE_S)
-        finally:
-            node.database_link.mend()
+        await _cut(world, node.database_link)
 
 
 async def node_hears_nothing_of_the_database(world: World) -> None:
     """Nothing arrives, and nobody is told; then what was held arrives after all."""
     async with world.troubled_node() as node:
-        assert node.database_link is not None
-        node.database_link.freeze()
-        try:
-            await world.last(0.2, 3 * LEASE_S)
-        finally:
-            node.database_link.mend()
+        await _frozen(world, node.database_link)
 
 
 async def node_cut_from_the_bus(world: World) -> None:
     """Its connection to NATS ends and no new one succeeds; the database still answers."""
     async with world.troubled_node() as node:
-        assert node.bus_link is not None
-        await node.bus_link.cut()
-        try:
-            await world.last(0.2, 3 * LEASE_S)
-        finally:
-            node.bus_link.mend()
+        await _cut(world, node.bus_link)
 
 
 async def node_hears_nothing_of_the_bus(world: World) -> None:
     """Nothing of NATS arrives, and nobody is told; then what was held arrives, far too late."""
     async with world.troubled_node() as node:
-        assert node.bus_link is not None
-        node.bus_link.freeze()
-        try:
-            await world.last(0.2, 3 * LEASE_S)
-        finally:
-            node.bus_link.mend()
+        await _frozen(world, node.bus_link)
+
+
+async def _cut(world: World, link: Relay | None) -> None:
+    assert link is not None
+    await link.cut()
+    await _mended_later(world, link)
+
+
+async def _frozen(world: World, link: Relay | None) -> None:
+    assert link is not None
+    link.freeze()
+    await _mended_later(world, link)
+
+
+async def _mended_later(world: World, link: Relay) -> None:
+    try:
+        await world.last(0.2, 3 * LEASE_S)
+    finally:
+        link.mend()
 
 
 # --- the database ------------------------------------------------------------------------------
