@@ -7,6 +7,7 @@ say) stays. A module that wants a server with other settings has a fixture of th
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
@@ -59,6 +60,18 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="threadcast-postgres-templates-")
         os.environ[TEMPLATES] = folder
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(TEMPLATES)))
+
+
+@pytest.fixture(autouse=True)
+def unchanged_log() -> Iterator[None]:
+    """Take back what a command in this process did to the log: its stream is closed by now."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in list(root.handlers):
+        if type(handler) is logging.StreamHandler and handler not in before:  # not one of pytest's
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="module")
