@@ -1,0 +1,138 @@
+/**
+ * What a user interface knows, as values that are replaced and never changed.
+ *
+ * `ChatState` is folded from snapshots and events (`state.ts`); two states share what did not change,
+ * so that a view can compare parts of them by identity. This module has no code.
+ */
+
+/** How a run stands; the last three are final. */
+export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
+
+export interface TextStep {
+  readonly kind: "text";
+  readonly text: string;
+}
+
+export interface ThinkingStep {
+  readonly kind: "thinking";
+  readonly text: string;
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+}
+
+export interface ToolStep {
+  readonly kind: "tool";
+  /** The tool call's id. */
+  readonly id: string;
+  readonly tool: string;
+  readonly arguments: unknown;
+  readonly status: "running" | "completed" | "failed" | "abandoned";
+  readonly result: unknown;
+  readonly durationMs: number | null;
+  readonly startedAt: number;
+}
+
+export interface InputStep {
+  readonly kind: "input";
+  /** The input's id. */
+  readonly id: string;
+  readonly prompt: string;
+  /** A JSON Schema of the value, or null for any text. */
+  readonly schema: Record<string, unknown> | null;
+  readonly expiresAt: number;
+  readonly status: "open" | "answered" | "abandoned";
+  readonly value: unknown;
+}
+
+export type Step = TextStep | ThinkingStep | ToolStep | InputStep;
+
+export interface Message {
+  readonly content: string;
+  readonly timestamp: number;
+  readonly clientMessageId: string;
+}
+
+/** A message with everything that answered it. */
+export interface RunView {
+  readonly id: string;
+  readonly message: Message | null;
+  readonly status: RunStatus;
+  /** How many runs are ahead of a queued one, from 1. */
+  readonly position: number;
+  readonly agent: string;
+  /** From 1; above 1 the run was taken over, and what earlier attempts streamed is gone. */
+  readonly attempt: number;
+  readonly steps: readonly Step[];
+  readonly failure: {
+    readonly code: string;
+    readonly message: string;
+    readonly retryable: boolean;
+  } | null;
+  /** Why it was cancelled. */
+  readonly reason: string;
+  readonly startedAt: number | null;
+  readonly durationMs: number | null;
+  readonly usage: Readonly<Record<string, unknown>> | null;
+}
+
+export interface History {
+  /** All events of the thread up to this seq are in here. */
+  readonly upTo: number;
+  /** Whether there are older messages that were not read. */
+  readonly hasEarlier: boolean;
+  /** Ids of runs, the oldest first. */
+  readonly order: readonly string[];
+  readonly runs: Readonly<Record<string, RunView>>;
+}
+
+export interface ThreadView {
+  readonly id: string;
+  readonly title: string | null;
+  readonly preview: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** The seq of what moved it to the top of the list last. */
+  readonly order: number;
+  readonly updatedAt: number;
+  /** Runs that have not ended. */
+  readonly active: Readonly<Record<string, true>>;
+  /** Null until the thread is opened. */
+  readonly history: History | null;
+}
+
+export interface ChatState {
+  readonly user: string | null;
+  /** The cursor: all events up to `seq` of this feed are in here. */
+  readonly feed: string | null;
+  readonly seq: number | null;
+  readonly at: number | null;
+  readonly threads: Readonly<Record<string, ThreadView>>;
+  /** Where the next page of older threads begins; null when all are here. */
+  readonly olderThreads: string | null;
+}
+
+/** How the connection is. Times are milliseconds since the epoch. */
+export type Status =
+  | { readonly phase: "connecting"; readonly attempt: number }
+  | { readonly phase: "catching_up"; readonly left: number }
+  | { readonly phase: "live"; readonly transport: "websocket" | "sse" }
+  | { readonly phase: "waiting"; readonly untilMs: number; readonly reason: string }
+  | { readonly phase: "offline" }
+  | { readonly phase: "stopped"; readonly reason: string }
+  | { readonly phase: "signed_out"; readonly reason: string };
+
+/** What was asked for and is not yet in the journal. */
+export interface OutboxEntry {
+  readonly kind: "message" | "answer" | "cancel";
+  /** The `client_message_id` of a message; unique among entries. */
+  readonly key: string;
+  readonly status: "waiting" | "sending" | "accepted" | "refused";
+  /** Why the server refused it. */
+  readonly error: string | null;
+  /** The thread that it goes to; null for a new one, which `draft` then names. */
+  readonly thread: string | null;
+  readonly draft: string | null;
+  readonly content: string;
+  readonly runId: string | null;
+  readonly inputId: string | null;
+  readonly value: unknown;
+}

@@ -1,0 +1,4 @@
+/** The chat page as a whole: who is signed in, the threads, and the one that is open. */
+export function App() {
+  return <main>Threadcast</main>;
+}

@@ -1,0 +1,24 @@
+/**
+ * Builds the pages into the Python package: `src/threadcast/page/built`, which git ignores.
+ *
+ * Every address in what is built is relative, so that the pages work under any prefix. Nothing is
+ * inlined into the documents, for the policy of the pages allows no inline script or style.
+ */
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  root: at("."),
+  base: "./",
+  resolve: { conditions: ["source", "module", "browser", "production"] },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: at("../src/threadcast/page/built"),
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: { chat: at("index.html"), console: at("console.html") } },
+  },
+});
