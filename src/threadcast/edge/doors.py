@@ -34,7 +34,7 @@ _SIGNS = (b"upgrade: websocket", b"text/event-stream")
 
 
 def comes_to_stay(data: bytes) -> bool:
-    """Whether these first bytes of a connection look like a reader's; nothing hangs on it but time."""
+    """Whether these first bytes of a connection look like a reader's; only its wait hangs on it."""
     head = data[:_HEAD_BYTES].lower()
     return any(sign in head for sign in _SIGNS)
 

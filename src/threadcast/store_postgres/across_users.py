@@ -135,7 +135,7 @@ LIMIT $1
 """
 
 # A node whose lease lapsed $1 seconds ago, or one that is not known and has places all the same;
-# the places' index is read at one row for each node.
+# the places' index is read at one row for each node. Where all that is left are marks, $2 seconds.
 LOST_NODE = """
 WITH RECURSIVE placed AS (
     (SELECT node_id FROM connections ORDER BY node_id LIMIT 1)
@@ -145,8 +145,15 @@ WITH RECURSIVE placed AS (
         ORDER BY c.node_id LIMIT 1
     ) FROM placed AS p WHERE p.node_id IS NOT NULL
 ), lapsed AS (
-    SELECT node_id FROM nodes
+    SELECT node_id FROM nodes AS l
     WHERE lease_until < clock_timestamp() - make_interval(secs => $1)
+    AND (
+        lease_until < clock_timestamp() - make_interval(secs => $2)
+        OR EXISTS (
+            SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id AND c.unwanted IS NULL
+        )
+        OR NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id)
+    )
     ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 SELECT node_id FROM lapsed
@@ -158,9 +165,15 @@ LIMIT 1
 # A node that has come back meanwhile has taken its places again, so those stay.
 SWEEP_PLACES = """
 DELETE FROM connections AS c USING (
-    SELECT user_key, connection_id FROM connections WHERE node_id = $1
+    SELECT c.user_key, c.connection_id FROM connections AS c WHERE c.node_id = $1
     AND NOT EXISTS (
-        SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND n.lease_until > clock_timestamp()
+        SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND (
+            n.lease_until > clock_timestamp()
+            OR (
+                c.unwanted IS NOT NULL
+                AND n.lease_until >= clock_timestamp() - make_interval(secs => $3)
+            )
+        )
     )
     LIMIT $2 FOR UPDATE SKIP LOCKED
 ) AS lost WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
