@@ -28,6 +28,8 @@ WHERE pg_try_advisory_xact_lock(
     hashtextextended(current_schema() || served.user_key::text, 0)
 )
 """  # noqa: S608 - joined from constants only
+# A fence is a count and 16 bits by chance: a copy of the database that lost its tail gives out the
+# counts of the tail again, and who was given one there is not to be taken for the owner here.
 CLAIM = f"""
 WITH next AS (
     SELECT k.user_key, t.run, t.turn
@@ -42,7 +44,7 @@ WITH next AS (
 ), claimed AS (
     UPDATE runs SET status = 2, owner = $4,
     lease_until = clock_timestamp() + make_interval(secs => $5),
-    fence = fence + 1, attempt = attempt + 1, started_us = coalesce(started_us, $6)
+    fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int, attempt = attempt + 1, started_us = coalesce(started_us, $6)
     FROM free WHERE runs.user_key = free.user_key AND runs.run = free.run
     RETURNING runs.*, free.turn
 )
