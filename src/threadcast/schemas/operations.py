@@ -47,7 +47,7 @@ from ..wire.http_models import (
     UpdateThreadBody,
 )
 from ..wire.ingest_models import IngestAnswer, IngestBody
-from ..wire.look_up_models import FindUserBody, FoundRun, FoundUser, Timeline
+from ..wire.look_up_models import FindUserBody, FoundRun, FoundUser, LiveRuns, Timeline
 from ..wire.overview_models import Overview
 from ..wire.series_models import Series
 from ..wire.validation_report import ValidationReport
@@ -123,6 +123,14 @@ PARAMETERS: dict[str, Parameter] = {
             Meta(
                 description="A trace, thread, run, request or connection id: only traces with it."
             ),
+        ],
+    ),
+    "status": Parameter(
+        "status",
+        "query",
+        Annotated[
+            Literal["queued", "running", "waiting"],
+            Meta(description="Only runs of this status; all that have not ended without it."),
         ],
     ),
     "since": Parameter(
@@ -448,6 +456,16 @@ OPERATIONS: tuple[Operation, ...] = (
         body=FindUserBody,
         answer=FoundUser,
         errors=(*_CONSOLE, *_BODY, "too_long", "empty"),
+    ),
+    Operation(
+        method="get",
+        path="/ops/runs",
+        operation_id="list_live_runs",
+        summary="List runs that have not ended, oldest first, whoever's they are; needs the scope"
+        " `ops`, and the console to be on.",
+        parameters=("status", "limit"),
+        answer=LiveRuns,
+        errors=(*_CONSOLE, "bad_limit"),
     ),
     Operation(
         method="get",

@@ -21,6 +21,8 @@ __all__ = [
     "FindUserBody",
     "FoundRun",
     "FoundUser",
+    "LiveRun",
+    "LiveRuns",
     "RunLine",
     "Timeline",
     "TimelineEvent",
@@ -75,6 +77,18 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Timestamp
     started_at: Timestamp | None
     ended_at: Timestamp | None
+
+
+class LiveRun(RunLine, frozen=True, kw_only=True):
+    """A run that has not ended, and whose it is."""
+
+    user: str
+
+
+class LiveRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs of all users that have not ended, oldest first."""
+
+    runs: list[LiveRun]
 
 
 class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
