@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from store_contract_places import Cluster, connection_of, node_of, place
 from store_scene import LEASE_S, NOW, completed, context_of
@@ -25,19 +26,18 @@ from threadcast.units import AppendToRun, CancelRun, DeleteThread
 PassTime = Callable[[float], Awaitable[None]]
 
 
-def action(operator: str = "olga", **fields: str) -> ActionRow:
+def action(operator: str = "olga", *, target: str = "ann") -> ActionRow:
     """Something that an operator begins to do."""
-    request_id = UnifiedIdGenerator.generate_base_id("req_ops")
-    about = {"action": "disconnect", "target": "ann", **fields}
     return ActionRow(
         UnifiedIdGenerator.generate_base_id("action"),
         NOW,
         operator,
+        "disconnect",
+        target,
         user_id="ann",
         reason=None,
         node_id="node-1",
-        request_id=request_id,
-        **about,
+        request_id=UnifiedIdGenerator.generate_base_id("req_ops"),
     )
 
 
@@ -76,7 +76,8 @@ class OperatorContract:
     async def test_connections_that_are_asked_for_are_told(self, store: Store) -> None:
         scene = Cluster(store)
         await scene.register("node-1", "node-2")
-        first, second = await scene.taken("ann"), await scene.taken("ann", node="node-2", at=NOW + 1)
+        first = await scene.taken("ann")
+        second = await scene.taken("ann", node="node-2", at=NOW + 1)
         await scene.taken("bob")
         await scene.committed(AskPlaces(context_of("ann")))
         await scene.committed(AskPlaces(context_of("nobody")))
@@ -100,8 +101,7 @@ class OperatorContract:
     async def test_a_place_keeps_how_its_client_names_itself(self, store: Store) -> None:
         scene = Cluster(store)
         await scene.register("node-1")
-        unit = place(connection_of("ann"))
-        await scene.committed(type(unit)(unit.context, "node-1", "sse", NOW, 5, "reject", None, "x/1"))
+        await scene.committed(replace(place(connection_of("ann")), agent="x/1"))
         async with scene.session("ann") as session:
             assert [one.agent for one in await session.connections()] == ["x/1"]
 
@@ -156,8 +156,9 @@ class OperatorContract:
         await scene.committed(CancelRun(context, "operator"))
         await scene.committed(DeleteThread(context))
         async with scene.session("ann") as session:
-            assert [one.run.status for one in await session.runs(live=False, limit=9)] == ["cancelled"]
-            assert [one.run.run_id for one in await session.runs(live=True, limit=1)] == [second.run_id]
+            (ended,) = await session.runs(live=False, limit=9)
+            (live,) = await session.runs(live=True, limit=1)
+            assert (ended.run.status, live.run.run_id) == ("cancelled", second.run_id)
             assert await session.counts() == UserCounts(1, 2)
         async with scene.session("nobody") as session:
             assert await session.counts() == UserCounts(0, 0)

@@ -67,7 +67,8 @@ ORDER BY r.lease_until LIMIT $1
 FOR UPDATE OF u, r SKIP LOCKED
 """
 
-# Sweeps find what is old, whoever's it is, and then work on one user at a time.
+# Sweeps find what is old, whoever's it is, and then work on one user at a time. What has a limit is
+# materialized: inside a loop of a plan it would be chosen again for each row.
 TO_COMPACT = """
 SELECT user_key, run, message_seq, ended_seq FROM runs
 WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
@@ -82,10 +83,12 @@ SELECT user_key, thread, first_seq FROM threads WHERE state = 1 AND updated_us <
 ORDER BY updated_us LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 FORGET = """
-DELETE FROM revoked_tokens AS r USING (
+WITH old AS MATERIALIZED (
     SELECT user_key, token_id FROM revoked_tokens WHERE expires_at < $1
     LIMIT $2 FOR UPDATE SKIP LOCKED
-) AS old WHERE r.user_key = old.user_key AND r.token_id = old.token_id
+)
+DELETE FROM revoked_tokens AS r USING old
+WHERE r.user_key = old.user_key AND r.token_id = old.token_id
 """
 
 # The head poll: one query for all users that are attached to a node. It also says whether there are
@@ -165,13 +168,15 @@ LIMIT 1
 """
 # A node that has come back meanwhile has taken its places again, so those stay.
 SWEEP_PLACES = """
-DELETE FROM connections AS c USING (
+WITH lost AS MATERIALIZED (
     SELECT user_key, connection_id FROM connections WHERE node_id = $1
     AND NOT EXISTS (
         SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND n.lease_until > clock_timestamp()
     )
     LIMIT $2 FOR UPDATE SKIP LOCKED
-) AS lost WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
+)
+DELETE FROM connections AS c USING lost
+WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
 """
 # Which nodes there are, for operators; nodes are of no user.
 NODES = """

@@ -28,11 +28,11 @@ from ..records import (
     ThreadRow,
     UserCounts,
 )
-from .run_rows import run_facts, run_row
 from . import statements
 from .connecting import Row
 from .keys import user_key
 from .pool import Reader, ReaderPool
+from .run_rows import run_facts, run_row
 from .search import patterns_of
 
 _SEQ_MAX = 2**63 - 1

@@ -70,7 +70,7 @@ r.cancel_reason, r.on_crash, r.on_disconnect, r.handed_over
 _RUN_FACTS = f"""
 SELECT {RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
 JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
-"""
+"""  # noqa: S608 - joined from constants only
 LIVE_RUNS_OF_USER = f"""
 {_RUN_FACTS} WHERE r.user_key = $1 AND r.status <= 3 ORDER BY r.run LIMIT $2
 """

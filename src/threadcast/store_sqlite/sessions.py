@@ -42,19 +42,23 @@ Row = tuple[Any, ...]
 _SEQ_MAX = 2**63 - 1
 _MICROSECONDS = 1_000_000
 
+_Place = tuple[
+    str,
+    Literal["websocket", "sse"],
+    int,
+    str,
+    str | None,
+    int | None,
+    int | None,
+    float | None,
+]
+
 _decode_meta = msgspec.json.Decoder(list[tuple[int, int, int, str | None, str | None, int]]).decode
 _decode_threads = msgspec.json.Decoder(
     list[tuple[str, str | None, str | None, dict[str, Any], int, int, int]]
 ).decode
 _decode_inputs = msgspec.json.Decoder(list[tuple[str, int, str, float, str | None]]).decode
-_decode_connections = msgspec.json.Decoder(
-    list[
-        tuple[
-            *(str, Literal["websocket", "sse"], int, str),
-            *(str | None, int | None, int | None, float | None),
-        ]
-    ]
-).decode
+_decode_connections = msgspec.json.Decoder(list[_Place]).decode
 _decode_message = msgspec.json.Decoder(MessageCreated).decode
 _decode_answer = msgspec.json.Decoder(AgentCompleted).decode
 
