@@ -67,6 +67,7 @@ _ACROSS_INDEXES = frozenset(
         "connections_of_node",
         "connections_unwanted",
         "connections_asked",
+        "operator_actions_action_id_key",
         "revocations_by_time",
         "users_to_trim",
         "threads_to_purge",
