@@ -1,0 +1,103 @@
+/** The servers, each in full, and the way to drain one. */
+import { drainNode } from "../actions/actions.ts";
+import { ActionButton } from "../actions/dialog.tsx";
+import { count, duration, many, span } from "../format.ts";
+import { overview, problem } from "../live.ts";
+import type { NodeOverview, NodeSummary } from "../ops.ts";
+import { ping, stateOf } from "./node_columns.tsx";
+import { Ago, NoAnswer, Panel } from "./panel.tsx";
+
+export function NodesView() {
+  const now = overview.value;
+  if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
+  const { nodes_alive: alive, nodes_lost: lost } = now.totals;
+  return (
+    <div class="view">
+      <h1>Nodes</h1>
+      <p class="soft">
+        {`${many(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
+        {`This answer is of ${now.node_id}.`}
+      </p>
+      <div class="cards">
+        {now.nodes.map((node) => (
+          <NodeCard key={node.node_id} node={node} />
+        ))}
+      </div>
+      <Facts facts={now.database_facts} />
+    </div>
+  );
+}
+
+function NodeCard({ node }: { node: NodeOverview }) {
+  const { summary } = node;
+  const [kind, word] = stateOf(node);
+  const canDrain = node.alive && summary !== null && !summary.draining;
+  return (
+    <Panel title={node.node_id} aside={<span class={`badge ${kind}`}>{word}</span>}>
+      <p class="soft">
+        {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
+        {node.lease_left_s !== null &&
+          `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
+      </p>
+      {summary === null ? (
+        <p class="nothing">It has said nothing of itself yet.</p>
+      ) : (
+        <Summary summary={summary} />
+      )}
+      {canDrain && (
+        <ActionButton
+          proposal={drainNode(node.node_id, summary.connections, summary.runs)}
+          label="Drain"
+        />
+      )}
+    </Panel>
+  );
+}
+
+function Summary({ summary }: { summary: NodeSummary }) {
+  const ms = (value: number | null) => duration(value === null ? null : value / 1_000);
+  const facts: readonly [string, string][] = [
+    ["Connections", `${count(summary.connections)} of ${many(summary.users, "user")}`],
+    ["Runs", count(summary.runs)],
+    ["Events in", `${count(summary.events_in_per_s)}/s`],
+    ["Events out", `${count(summary.events_out_per_s)}/s`],
+    ["Commit", `${ms(summary.commit_ms_p50)} p50, ${ms(summary.commit_ms_p99)} p99`],
+    ["Commit to send", `${ms(summary.send_ms_p99)} p99`],
+    ["Lagging readers", count(summary.lagging)],
+    ["Loop held", ms(summary.loop_lag_ms)],
+    ["Database", ping(summary.database)],
+    ["Bus", ping(summary.bus)],
+  ];
+  return (
+    <>
+      <dl class="facts">
+        {facts.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+      <p class="hint">
+        Said <Ago at={summary.at} />.
+      </p>
+    </>
+  );
+}
+
+function Facts({ facts }: { facts: Readonly<Record<string, string>> }) {
+  const named = Object.entries(facts);
+  if (named.length === 0) return null;
+  return (
+    <Panel title="Database">
+      <dl class="facts">
+        {named.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}

@@ -1,0 +1,91 @@
+/** The sentence that says whether all is well, and each trouble with whom it hits and since when. */
+import { Icon } from "../../design/icons.tsx";
+import { many, moment, span } from "../format.ts";
+import { ageS, problem, serverNow, stale } from "../live.ts";
+import type { Overview } from "../ops.ts";
+import { type Trouble, verdictOf } from "../verdict.ts";
+
+export function VerdictBanner({ overview }: { overview: Overview }) {
+  const verdict = verdictOf(overview);
+  const isOld = stale.value;
+  const kind = isOld ? "unknown" : verdict.severity;
+  return (
+    <section class={`verdict ${kind}`} aria-label="State">
+      <span class="verdict-mark" aria-hidden="true">
+        <Icon name={MARKS[kind]} />
+      </span>
+      <div class="verdict-words">
+        <h1>
+          <span role="status">{isOld ? "The server does not answer." : verdict.sentence}</span>
+        </h1>
+        <p>{isOld ? <Silence overview={overview} /> : <Whole overview={overview} />}</p>
+      </div>
+      {verdict.troubles.length > 0 && (
+        <ul class="troubles">
+          {verdict.troubles.map((trouble) => (
+            <TroubleItem key={trouble.key} trouble={trouble} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+const MARKS = {
+  well: "check",
+  troubled: "warning",
+  broken: "warning",
+  unknown: "question",
+} as const;
+
+/** How much there is, for which the sentence holds. */
+function Whole({ overview }: { overview: Overview }) {
+  const { totals, nodes, at } = overview;
+  const calm = verdictOf(overview).severity === "well";
+  const since = calmSince(overview);
+  return (
+    <>
+      {`${many(totals.nodes_alive, "node")}`}
+      {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
+      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}, `}
+      {`${many(totals.runs, "run")}.`}
+      {calm &&
+        ` Nothing was wrong since ${moment(since, at)}, for ${span(serverNow.value - since)}.`}
+    </>
+  );
+}
+
+/** Since when nothing was wrong, as far as the node that answers can know. */
+function calmSince({ since, told }: Overview): number {
+  return Math.max(since, ...told.map((one) => one.at));
+}
+
+function Silence({ overview }: { overview: Overview }) {
+  return (
+    <>
+      {`What is shown is how it was at ${moment(overview.at, serverNow.value)}, `}
+      {`${span(ageS.value ?? 0)} ago. ${problem.value?.message ?? ""}`}
+    </>
+  );
+}
+
+function TroubleItem({ trouble }: { trouble: Trouble }) {
+  const now = serverNow.value;
+  return (
+    <li class={`trouble ${trouble.severity}`}>
+      <b>{trouble.what}</b>
+      <dl>
+        <dt>For</dt>
+        <dd>{trouble.whom}</dd>
+        <dt>Since</dt>
+        <dd>
+          {trouble.since === null
+            ? "not known"
+            : `${moment(trouble.since, now)} (${span(now - trouble.since)})`}
+        </dd>
+        <dt>Do</dt>
+        <dd>{trouble.advice}</dd>
+      </dl>
+    </li>
+  );
+}
