@@ -5,6 +5,7 @@ import { Icon, Mark } from "../design/icons.tsx";
 import { theme } from "../design/theme.ts";
 import { access, signOut } from "./access.ts";
 import { ActionDialog } from "./actions/dialog.tsx";
+import { isDark } from "./colours.ts";
 import { Freshness } from "./freshness.tsx";
 import { fragmentOf, type Route, route } from "./route.ts";
 import { SignIn } from "./sign_in.tsx";
@@ -44,7 +45,6 @@ function skip(): void {
 
 function Head({ name }: { name: string }) {
   const here = route.value.view;
-  const isDark = theme.value === "dark";
   return (
     <header class="head">
       <div class="brand">
@@ -66,10 +66,10 @@ function Head({ name }: { name: string }) {
       <div class="aside">
         <Freshness />
         <IconButton
-          icon={isDark ? "sun" : "moon"}
-          label={isDark ? "Light colours" : "Dark colours"}
+          icon={isDark.value ? "sun" : "moon"}
+          label={isDark.value ? "Light colours" : "Dark colours"}
           onClick={() => {
-            theme.value = isDark ? "light" : "dark";
+            theme.value = isDark.value ? "light" : "dark";
           }}
         />
         <span class="operator" title="The operator whose token this is">

@@ -10,6 +10,13 @@ export function count(value: number | null | undefined): string {
   return (Math.abs(value) < 10 ? small : whole).format(value);
 }
 
+const precise = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+
+/** A measured value whose unit stands elsewhere. */
+export function figure(value: number | null): string {
+  return value === null ? NOTHING : precise.format(value);
+}
+
 /** A time that something took; the unit follows the size. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NOTHING;

@@ -35,7 +35,7 @@ export interface Verdict {
 export function verdictOf(overview: Overview): Verdict {
   const troubles = [
     ...safety(overview),
-    ...overview.nodes.flatMap((node) => troublesOf(node, overview)),
+    ...nodeTroubles(overview),
     ...Object.values(Object.groupBy(overview.firing, (one) => one.rule)).map((same = []) =>
       fired(same, overview),
     ),
@@ -80,51 +80,74 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
   return found;
 }
 
-function troublesOf(node: NodeOverview, { at, nodes }: Overview): Trouble[] {
-  const { node_id: id, summary } = node;
-  if (!node.alive) {
-    return [
-      {
-        key: `lost-${id}`,
-        severity: "troubled",
-        what: `Node ${id} is lost.`,
-        whom: `${many(summary?.connections ?? 0, "connection")} had to find another node`,
-        since: summary?.at ?? at + (node.lease_left_s ?? 0),
-        advice: "Its runs are taken over when their leases end. Its log says why it ended.",
-      },
-    ];
-  }
-  if (summary === null) return [];
-  const whom = nodes.length === 1 ? "everyone" : `the ${many(summary.users, "user")} of this node`;
-  const parts: Trouble[] = [];
-  if (!summary.database.ok) {
-    parts.push({
-      key: `database-${id}`,
+/** What nodes cannot reach, or that they are gone: one trouble for all that have it. */
+function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
+  const living = nodes.filter((node) => node.alive);
+  const lost = nodes.filter((node) => !node.alive);
+  const without = (part: "database" | "bus") =>
+    living.filter((node) => node.summary?.[part]?.ok === false);
+  return [
+    troubleOfNodes(without("database"), living, {
+      key: "database",
       severity: "broken",
-      what: `Node ${id} cannot use the database.`,
-      whom,
-      since: summary.database.since,
+      what: "cannot use the database",
+      since: (node) => node.summary?.database.since ?? null,
       advice: "Nothing can be stored there: messages are refused, and runs stand still.",
-    });
-  }
-  if (summary.bus?.ok === false) {
-    parts.push({
-      key: `bus-${id}`,
+    }),
+    troubleOfNodes(without("bus"), living, {
+      key: "bus",
       severity: "troubled",
-      what: `Node ${id} does not reach the bus.`,
-      whom: `${whom}; later, and nothing is lost`,
-      since: summary.bus.since,
-      advice: "What other nodes store is found by the head poll, about once a second.",
-    });
-  }
-  return parts;
+      what: "cannot reach the bus",
+      since: (node) => node.summary?.bus?.since ?? null,
+      advice: "Nothing is lost: what other nodes store comes with the head poll, once a second.",
+    }),
+    troubleOfNodes(lost, nodes, {
+      key: "lost",
+      severity: "troubled",
+      what: lost.length === 1 ? "is lost" : "are lost",
+      since: (node) => node.summary?.at ?? at + (node.lease_left_s ?? 0),
+      advice:
+        "Its users find another node, and its runs are taken over. Its log says why it ended.",
+    }),
+  ];
+}
+
+interface NodeTrouble extends Omit<Trouble, "whom" | "since"> {
+  readonly since: (node: NodeOverview) => number | null;
+}
+
+/** `these` have the trouble, of `all` that could. */
+function troubleOfNodes(
+  these: readonly NodeOverview[],
+  all: readonly NodeOverview[],
+  trouble: NodeTrouble,
+): Trouble | null {
+  const [first] = these;
+  if (first === undefined) return null;
+  const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
+  const whose = `${many(users, "user")} of ${these.map((node) => node.node_id).join(", ")}`;
+  const isAll = these.length === all.length;
+  return {
+    ...trouble,
+    what: `${nodesWord(these.length)} ${trouble.what}.`,
+    whom: isAll ? "everyone" : whose,
+    since: earliest(these.map(trouble.since)),
+  };
+}
+
+function nodesWord(nodes: number): string {
+  return nodes === 1 ? "A node" : `${count(nodes)} nodes`;
+}
+
+function earliest(moments: readonly (number | null)[]): number | null {
+  const known = moments.filter((one) => one !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }
 
 /** One trouble for a rule, on however many nodes it fires. */
 function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | null {
   const [first] = same;
   if (first === undefined) return null;
-  const starts = same.map((one) => one.since).filter((one) => one !== null);
   const living = nodes.filter((node) => node.alive).length;
   const who =
     same.length >= living ? "everyone" : `users of ${same.map((one) => one.node_id).join(", ")}`;
@@ -133,7 +156,7 @@ function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | nul
     severity: first.severity === "medium" ? "troubled" : "broken",
     what: first.summary,
     whom: `${who}; ${measured(first)}`,
-    since: starts.length === 0 ? null : Math.min(...starts),
+    since: earliest(same.map((one) => one.since)),
     advice: first.advice,
   };
 }

@@ -1,12 +1,12 @@
 /** A chart with its present values in large, and the same as a table for who wants figures. */
 import { signal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { isDark } from "../colours.ts";
 import { count, moment } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Series } from "../ops.ts";
 import { columnOf, slicesOf } from "../series.ts";
 import { Drawing } from "./drawing.ts";
-import { look } from "./look.ts";
 import type { Plot } from "./plots.ts";
 
 const SLICE_S = 300;
@@ -19,16 +19,16 @@ interface Props {
   readonly series: Series;
   readonly windowS: number;
   readonly asTable: boolean;
-  /** The node whose figures they are; null for those of all. */
-  readonly node: string | null;
+  /** Whether it is of one node where there are others. */
+  readonly isPart: boolean;
 }
 
-export function Chart({ plot, series, windowS, asTable, node }: Props) {
+export function Chart({ plot, series, windowS, asTable, isPart }: Props) {
   const heading = useId();
   return (
     <section class="panel chart" aria-labelledby={heading}>
       <h3 id={heading}>
-        {plot.title} {node !== null && <span class="hint">of {node}</span>}
+        {plot.title} {isPart && <span class="hint">on one node</span>}
       </h3>
       <Figures plot={plot} series={series} />
       {asTable ? (
@@ -60,18 +60,18 @@ function Figures({ plot, series }: { plot: Plot; series: Series }) {
   );
 }
 
-function Curve({ plot, series, windowS }: Omit<Props, "asTable" | "node">) {
+function Curve({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
   const place = useRef<HTMLDivElement>(null);
   const drawing = useRef<Drawing | null>(null);
-  const colours = look.value;
+  const dark = isDark.value;
   useEffect(() => {
     if (place.current === null) return;
     drawing.current = new Drawing(place.current, plot, (row) => {
       pointed.value = row;
     });
     return () => drawing.current?.end();
-  }, [plot, colours]);
-  useEffect(() => drawing.current?.show(series, windowS), [series, windowS, plot, colours]);
+  }, [plot, dark]);
+  useEffect(() => drawing.current?.show(series, windowS), [series, windowS, plot, dark]);
   return <div class="curve" role="img" aria-label={said(plot, series)} ref={place} />;
 }
 
@@ -85,7 +85,7 @@ function said(plot: Plot, series: Series): string {
   return `${plot.title}: ${plot.meaning}. ${parts.join("; ")}.`;
 }
 
-function Slices({ plot, series, windowS }: Omit<Props, "asTable" | "node">) {
+function Slices({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
   const slices = plot.lines.map((line) => slicesOf(series, line.column, SLICE_S));
   const first = slices[0]?.slice(0, Math.ceil(windowS / SLICE_S)) ?? [];
   return (

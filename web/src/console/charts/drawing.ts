@@ -68,7 +68,7 @@ function options(
   return {
     width: place.clientWidth,
     height: HEIGHT_PX,
-    padding: [8, 4, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: GROUP }, drag: { x: false, y: false }, points: { size: 7 } },
     hooks: { setCursor: [(chart) => onCursor(chart.cursor.idx ?? null)] },

@@ -31,7 +31,8 @@ export function ReplayView({ events, extent, replay, onChange, content }: Props)
     <>
       <div class="replay">
         <IconButton
-          icon="back"
+          class="before"
+          icon="chevron"
           label="To the event before"
           onClick={() => onChange(stepped(replay, events, -1))}
         />

@@ -20,6 +20,12 @@ export function marksOf({ from, to }: Extent): number[] {
   return Array.from({ length: marks + 1 }, (_, index) => index * step);
 }
 
+/** A mark as it is written on the line, as short as it is exact. */
+export function marked(seconds: number): string {
+  if (seconds >= 60) return offset(seconds).slice(1);
+  return `${Number(seconds.toFixed(2))} s`;
+}
+
 /** Seconds after the beginning, as they are said: `+3.2 s`. */
 export function offset(seconds: number): string {
   if (seconds < 60) return `+${seconds.toFixed(seconds < 1 && seconds > 0 ? 2 : 1)} s`;

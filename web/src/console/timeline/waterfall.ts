@@ -65,7 +65,6 @@ export function bytesOf(event: RunEvent, name: string): number {
 
 class Folding {
   readonly rows: Draft[] = [];
-  #attempt: Draft | null = null;
   /** The thought or the text that goes on until something else comes. */
   #phase: Draft | null = null;
   #lastAt = 0;
@@ -105,15 +104,14 @@ class Folding {
   }
 
   #start(event: RunEvent): void {
-    this.#endPhase(event.at);
+    this.#phase = null;
     for (const row of this.rows) {
       if (row.kind === "queue" && row.to === null) finish(row, event.at, "done");
-      if (row.outcome === "going" && row.kind !== "input") finish(row, this.#lastAt, "void");
+      if (row.to === null && row.kind !== "input") lose(row, this.#lastAt, event.at);
       else if (row.depth === 1 && row.outcome === "done") row.outcome = "void";
     }
-    if (this.#attempt !== null) lose(this.#attempt, this.#lastAt, event.at);
     const number = typeof event.data.attempt === "number" ? event.data.attempt : 1;
-    this.#attempt = this.#begin("attempt", event, `Attempt ${number}`, textOf(event, "agent"));
+    this.#begin("attempt", event, `Attempt ${number}`, textOf(event, "agent"));
   }
 
   #go(kind: "thinking" | "text", event: RunEvent, label: string): void {
@@ -167,7 +165,7 @@ function finish(row: Draft, at: number, outcome: Outcome): void {
   row.outcome = outcome;
 }
 
-function lose(attempt: Draft, silentFrom: number, takenOverAt: number): void {
-  finish(attempt, takenOverAt, "void");
-  attempt.silentFrom = silentFrom;
+function lose(row: Draft, silentFrom: number, takenOverAt: number): void {
+  finish(row, takenOverAt, "void");
+  row.silentFrom = silentFrom;
 }

@@ -2,7 +2,7 @@
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { duration } from "../format.ts";
 import type { Extent } from "./replay.ts";
-import { marksOf, offset, placeOf } from "./scale.ts";
+import { marked, marksOf, offset, placeOf } from "./scale.ts";
 import type { Row, RowKind } from "./waterfall.ts";
 
 const ICONS: Record<RowKind, IconName> = {
@@ -28,7 +28,7 @@ export function Waterfall({ rows, extent, position }: Props) {
       <div class="waterfall-scale" aria-hidden="true">
         {marksOf(extent).map((mark) => (
           <span key={mark} style={{ left: `${placeOf(extent.from + mark, extent)}%` }}>
-            {offset(mark)}
+            {marked(mark)}
           </span>
         ))}
       </div>
@@ -56,7 +56,7 @@ function WaterfallRow({ row, extent, ahead }: RowProps) {
   const outcome = row.outcome === "void" ? "lost with its attempt" : row.outcome;
   const said = `from ${offset(row.from - extent.from)}, for ${duration(to - row.from)}, ${outcome}`;
   return (
-    <li class={`${row.kind} ${row.outcome} depth-${row.depth}${ahead ? " ahead" : ""}`}>
+    <li class={`is-${row.kind} ${row.outcome} depth-${row.depth}${ahead ? " ahead" : ""}`}>
       <span class="row-name" title={row.detail}>
         <Icon name={ICONS[row.kind]} />
         <span class="row-label">{row.label}</span>

@@ -17,6 +17,7 @@ export function Hour({ series, isCluster }: { series: Series; isCluster: boolean
     <section aria-label="The last hour">
       <div class="bar">
         <h2>The last hour</h2>
+        {isCluster && <span class="hint">Times and sizes are of {series.node_id}.</span>}
         <fieldset class="choice">
           <legend class="unseen">Span of the charts</legend>
           {WINDOWS.map(([seconds, label]) => (
@@ -51,7 +52,7 @@ export function Hour({ series, isCluster }: { series: Series; isCluster: boolean
             series={series}
             windowS={windowS.value}
             asTable={asTables.value}
-            node={isCluster && plot.ofOneNode ? series.node_id : null}
+            isPart={isCluster && plot.ofOneNode}
           />
         ))}
       </div>

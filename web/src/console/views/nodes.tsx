@@ -22,8 +22,8 @@ export function NodesView() {
         {now.nodes.map((node) => (
           <NodeCard key={node.node_id} node={node} />
         ))}
+        <Facts facts={now.database_facts} />
       </div>
-      <Facts facts={now.database_facts} />
     </div>
   );
 }
@@ -39,18 +39,27 @@ function NodeCard({ node }: { node: NodeOverview }) {
         {node.lease_left_s !== null &&
           `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
       </p>
-      {summary === null ? (
-        <p class="nothing">It has said nothing of itself yet.</p>
-      ) : (
-        <Summary summary={summary} />
-      )}
-      {canDrain && (
-        <ActionButton
-          proposal={drainNode(node.node_id, summary.connections, summary.runs)}
-          label="Drain"
-        />
-      )}
+      {summary !== null && <Summary summary={summary} />}
+      <div class="foot">
+        <span class="hint">
+          {summary === null ? "It has said nothing yet." : <Said at={summary.at} />}
+        </span>
+        {canDrain && (
+          <ActionButton
+            proposal={drainNode(node.node_id, summary.connections, summary.runs)}
+            label="Drain"
+          />
+        )}
+      </div>
     </Panel>
+  );
+}
+
+function Said({ at }: { at: number }) {
+  return (
+    <>
+      Said <Ago at={at} />.
+    </>
   );
 }
 
@@ -69,19 +78,14 @@ function Summary({ summary }: { summary: NodeSummary }) {
     ["Bus", ping(summary.bus)],
   ];
   return (
-    <>
-      <dl class="facts">
-        {facts.map(([name, text]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-      </dl>
-      <p class="hint">
-        Said <Ago at={summary.at} />.
-      </p>
-    </>
+    <dl class="facts">
+      {facts.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

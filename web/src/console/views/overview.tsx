@@ -2,13 +2,7 @@
 import { overview, problem, series } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { Hour } from "./hour.tsx";
-import {
-  FiringPanel,
-  NodesPanel,
-  RefusalsPanel,
-  RunsPanel,
-  ToldPanel,
-} from "./overview_tables.tsx";
+import { NodesPanel, RefusalsPanel, RunsPanel, ToldPanel } from "./overview_tables.tsx";
 import { NoAnswer } from "./panel.tsx";
 import { SafetyTiles } from "./safety_tiles.tsx";
 import { VerdictBanner } from "./verdict_banner.tsx";
@@ -32,7 +26,6 @@ function Tables({ overview: now }: { overview: Overview }) {
       <NodesPanel overview={now} />
       <RunsPanel overview={now} />
       <RefusalsPanel overview={now} />
-      {now.firing.length > 0 && <FiringPanel overview={now} />}
       <ToldPanel overview={now} />
     </div>
   );

@@ -1,16 +1,8 @@
-/** The tables of the overview: nodes, runs by state, refusals, rules that fire, what was told. */
-import { count, moment } from "../format.ts";
-import type {
-  CodeCount,
-  FiringAlert,
-  NodeOverview,
-  Overview,
-  RunStatusCount,
-  ToldAlert,
-} from "../ops.ts";
+/** The tables of the overview: nodes, runs by state, refusals, what was told of alerts. */
+import { count, figure, moment } from "../format.ts";
+import type { CodeCount, NodeOverview, Overview, RunStatusCount, ToldAlert } from "../ops.ts";
 import { fragmentOf } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
-import { measured } from "../verdict.ts";
 import { NODE_COLUMNS } from "./node_columns.tsx";
 import { Ago, Id, Panel, RunLink, Since, StatusBadge, UserLink } from "./panel.tsx";
 
@@ -84,32 +76,6 @@ export function RefusalsPanel({ overview }: Props) {
   );
 }
 
-const FIRING_COLUMNS: readonly Column<FiringAlert>[] = [
-  { title: "Rule", cell: (one) => <code>{one.rule}</code> },
-  { title: "Severity", cell: (one) => <span class="badge danger">{one.severity}</span> },
-  {
-    title: "For",
-    isNumber: true,
-    cell: (one) => (one.since === null ? "–" : <Since at={one.since} />),
-  },
-  { title: "Measured", cell: measured },
-  { title: "Node", cell: (one) => <Id id={one.node_id} /> },
-];
-
-export function FiringPanel({ overview }: Props) {
-  return (
-    <Panel title="Rules that fire">
-      <Table<FiringAlert>
-        caption="Rules that fire"
-        rows={overview.firing}
-        keyOf={(one) => `${one.rule} ${one.node_id}`}
-        columns={FIRING_COLUMNS}
-        nothing="None fires."
-      />
-    </Panel>
-  );
-}
-
 const CHANGES: Record<ToldAlert["change"], string> = {
   firing: "danger",
   reminder: "warn",
@@ -124,8 +90,8 @@ function toldColumns(today: number): readonly Column<ToldAlert>[] {
       title: "Change",
       cell: (one) => <span class={`badge ${CHANGES[one.change]}`}>{one.change}</span>,
     },
-    { title: "Value", isNumber: true, cell: (one) => count(one.value) },
-    { title: "Good until", isNumber: true, cell: (one) => count(one.threshold) },
+    { title: "Value", isNumber: true, cell: (one) => figure(one.value) },
+    { title: "Good until", isNumber: true, cell: (one) => figure(one.threshold) },
     { title: "Node", cell: (one) => <Id id={one.node_id} /> },
   ];
 }

@@ -18,7 +18,13 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
         <h1>
           <span role="status">{isOld ? "The server does not answer." : verdict.sentence}</span>
         </h1>
-        <p>{isOld ? <Silence overview={overview} /> : <Whole overview={overview} />}</p>
+        <p>
+          {isOld ? (
+            <Silence overview={overview} />
+          ) : (
+            <Scope overview={overview} worst={verdict.troubles[0]} />
+          )}
+        </p>
       </div>
       {verdict.troubles.length > 0 && (
         <ul class="troubles">
@@ -38,21 +44,28 @@ const MARKS = {
   unknown: "question",
 } as const;
 
-/** How much there is, for which the sentence holds. */
-function Whole({ overview }: { overview: Overview }) {
+/** How much there is for which the sentence holds; or whom the worst hits, and since when. */
+function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undefined }) {
   const { totals, nodes, at } = overview;
-  const calm = verdictOf(overview).severity === "well";
+  if (worst !== undefined) return <>{`For ${worst.whom}, since ${began(worst.since)}.`}</>;
   const since = calmSince(overview);
   return (
     <>
       {`${many(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
       {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}, `}
-      {`${many(totals.runs, "run")}.`}
-      {calm &&
-        ` Nothing was wrong since ${moment(since, at)}, for ${span(serverNow.value - since)}.`}
+      {`${many(totals.runs, "run")}. Nothing was wrong since ${moment(since, at)}, `}
+      {`for ${span(serverNow.value - since)}.`}
     </>
   );
+}
+
+/** When a trouble began, and for how long it has been. */
+function began(since: number | null): string {
+  const now = serverNow.value;
+  return since === null
+    ? "a time that is not known"
+    : `${moment(since, now)} (${span(now - since)})`;
 }
 
 /** Since when nothing was wrong, as far as the node that answers can know. */
@@ -70,21 +83,22 @@ function Silence({ overview }: { overview: Overview }) {
 }
 
 function TroubleItem({ trouble }: { trouble: Trouble }) {
-  const now = serverNow.value;
   return (
     <li class={`trouble ${trouble.severity}`}>
       <b>{trouble.what}</b>
       <dl>
-        <dt>For</dt>
-        <dd>{trouble.whom}</dd>
-        <dt>Since</dt>
-        <dd>
-          {trouble.since === null
-            ? "not known"
-            : `${moment(trouble.since, now)} (${span(now - trouble.since)})`}
-        </dd>
-        <dt>Do</dt>
-        <dd>{trouble.advice}</dd>
+        <div>
+          <dt>For</dt>
+          <dd>{trouble.whom}</dd>
+        </div>
+        <div>
+          <dt>Since</dt>
+          <dd>{began(trouble.since)}</dd>
+        </div>
+        <div>
+          <dt>Do</dt>
+          <dd>{trouble.advice}</dd>
+        </div>
       </dl>
     </li>
   );
