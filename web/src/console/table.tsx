@@ -1,5 +1,6 @@
 /** A table with a caption and headers, which scrolls by itself on a narrow screen. */
 import type { ComponentChildren } from "preact";
+import { Scrolled } from "./scrolled.tsx";
 
 export interface Column<Row> {
   readonly title: string;
@@ -21,8 +22,7 @@ interface Props<Row> {
 export function Table<Row>({ caption, rows, keyOf, columns, nothing }: Props<Row>) {
   if (rows.length === 0) return <p class="nothing">{nothing}</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
-    <section class="scrolled" tabIndex={0} aria-label={caption}>
+    <Scrolled label={caption}>
       <table class="table">
         <caption class="unseen">{caption}</caption>
         <thead>
@@ -53,6 +53,6 @@ export function Table<Row>({ caption, rows, keyOf, columns, nothing }: Props<Row
           ))}
         </tbody>
       </table>
-    </section>
+    </Scrolled>
   );
 }

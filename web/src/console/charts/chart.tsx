@@ -5,6 +5,7 @@ import { isDark } from "../colours.ts";
 import { count, moment } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Series } from "../ops.ts";
+import { Scrolled } from "../scrolled.tsx";
 import { columnOf, slicesOf } from "../series.ts";
 import { Drawing } from "./drawing.ts";
 import type { Plot } from "./plots.ts";
@@ -89,17 +90,15 @@ function Slices({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
   const slices = plot.lines.map((line) => slicesOf(series, line.column, SLICE_S));
   const first = slices[0]?.slice(0, Math.ceil(windowS / SLICE_S)) ?? [];
   return (
-    <div class="scrolled">
+    <Scrolled label={`${plot.title}, as a table`}>
       <table class="table compact">
-        <caption class="unseen">
-          {plot.title}: {plot.meaning}; mean and highest of each {count(SLICE_S / 60)} minutes
-        </caption>
+        <caption class="hint">mean / highest of {count(SLICE_S / 60)} minutes</caption>
         <thead>
           <tr>
             <th scope="col">From</th>
             {plot.lines.map((line) => (
               <th key={line.column} scope="col" class="number">
-                {line.label} <span class="hint">mean / max</span>
+                {line.label}
               </th>
             ))}
           </tr>
@@ -118,6 +117,6 @@ function Slices({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolled>
   );
 }

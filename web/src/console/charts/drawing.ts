@@ -5,8 +5,8 @@ import type { Series } from "../ops.ts";
 import { columnOf } from "../series.ts";
 import type { Plot } from "./plots.ts";
 
-const HEIGHT_PX = 120;
-const AXIS_PX = 52;
+const HEIGHT_PX = 128;
+const AXIS_PX = 54;
 const GROUP = "console";
 
 /** The colours of one chart, as the canvas wants them. */

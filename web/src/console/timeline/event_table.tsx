@@ -1,6 +1,7 @@
 /** The events of a run as a table: what the waterfall shows, in words. */
 import { useSignal } from "@preact/signals";
 import { count } from "../format.ts";
+import { Scrolled } from "../scrolled.tsx";
 import { eventRows } from "./event_rows.ts";
 import { offset } from "./scale.ts";
 import type { RunEvent } from "./waterfall.ts";
@@ -20,8 +21,7 @@ export function EventTable({ events, began, position }: Props) {
   const current = rows.findLast((row) => row.first.at <= position);
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard */}
-      <section class="scrolled" tabIndex={0} aria-label="Events of the run">
+      <Scrolled label="Events of the run">
         <table class="table">
           <caption class="unseen">Events of the run, in order</caption>
           <thead>
@@ -53,7 +53,7 @@ export function EventTable({ events, began, position }: Props) {
             ))}
           </tbody>
         </table>
-      </section>
+      </Scrolled>
       {shown.length < rows.length && (
         <button
           type="button"

@@ -15,9 +15,9 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
         <Icon name={MARKS[kind]} />
       </span>
       <div class="verdict-words">
-        <h1>
-          <span role="status">{isOld ? "The server does not answer." : verdict.sentence}</span>
-        </h1>
+        <div role="status">
+          <h1>{isOld ? "The server does not answer." : verdict.sentence}</h1>
+        </div>
         <p>
           {isOld ? (
             <Silence overview={overview} />
