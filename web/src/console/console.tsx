@@ -89,16 +89,22 @@ function View() {
   const shown = fragmentOf(value);
   const before = useRef(shown);
   useEffect(() => {
+    document.title = `${titleOf(value)} · Threadcast console`;
     if (before.current === shown) return;
     before.current = shown;
     scrollTo(0, 0);
     place.current?.focus({ preventScroll: true });
-  }, [shown]);
+  }, [shown, value]);
   return (
     <main id="main" tabIndex={-1} ref={place}>
       {viewOf(value)}
     </main>
   );
+}
+
+function titleOf(open: Route): string {
+  const name = WAYS.find(([way]) => way.view === open.view)?.[1] ?? "";
+  return "id" in open && open.id !== "" ? `${open.id} · ${name}` : name;
 }
 
 function viewOf(open: Route) {

@@ -1,5 +1,5 @@
 /** Is anything wrong, for whom, since when: the first look. */
-import { overview, problem, series } from "../live.ts";
+import { overview, problem, series, stale } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { Hour } from "./hour.tsx";
 import { NodesPanel, RefusalsPanel, RunsPanel, ToldPanel } from "./overview_tables.tsx";
@@ -11,7 +11,7 @@ export function OverviewView() {
   const now = overview.value;
   if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
   return (
-    <div class="view">
+    <div class={stale.value ? "view old" : "view"}>
       <VerdictBanner overview={now} />
       <SafetyTiles overview={now} />
       {series.value !== null && <Hour series={series.value} isCluster={now.nodes.length > 1} />}

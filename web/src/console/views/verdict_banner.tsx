@@ -16,7 +16,7 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
       </span>
       <div class="verdict-words">
         <div role="status">
-          <h1>{isOld ? "The server does not answer." : verdict.sentence}</h1>
+          <h1>{isOld ? (problem.value?.message ?? SILENT) : verdict.sentence}</h1>
         </div>
         <p>
           {isOld ? (
@@ -36,6 +36,8 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
     </section>
   );
 }
+
+const SILENT = "The server does not answer.";
 
 const MARKS = {
   well: "check",
@@ -76,8 +78,8 @@ function calmSince({ since, told }: Overview): number {
 function Silence({ overview }: { overview: Overview }) {
   return (
     <>
-      {`What is shown is how it was at ${moment(overview.at, serverNow.value)}, `}
-      {`${span(ageS.value ?? 0)} ago. ${problem.value?.message ?? ""}`}
+      {`Since ${moment(overview.at, serverNow.value)} (${span(ageS.value ?? 0)}). `}
+      What is shown is how it was then.
     </>
   );
 }
