@@ -27,6 +27,7 @@ from .look_ups import LookUps
 __all__ = ["Operator", "OperatorActions"]
 
 _REASON = "cancelled by an operator"
+_MICROSECONDS = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ class OperatorActions:
     ) -> ActionRow:
         entry = ActionRow(
             action_id=UnifiedIdGenerator.generate_base_id("action"),
-            at=self._clock.now(),
+            at=int(self._clock.now() * _MICROSECONDS) / _MICROSECONDS,  # as the trail keeps it
             operator=by.user_id,
             action=action,
             target=target,
@@ -198,7 +199,7 @@ class OperatorActions:
         return replace(entry, outcome="done", detail=detail)
 
     async def _end(self, entry: ActionRow, unit: EndAction) -> None:
-        log.warning("%s of %r is %s: %s", entry.action, entry.target, unit.outcome, unit.detail)
+        log.warning("%s of %r: %s, %s", entry.action, entry.target, unit.outcome, unit.detail)
         try:
             await self._journal.append(unit)
         except ThreadcastError as error:
