@@ -1,6 +1,13 @@
 /** What an operator can do, each with the words that say what will happen. Knows no view. */
 import { signal } from "@preact/signals";
-import type { Action, CancelRunBody, DisconnectBody, DrainNodeBody, SignOutBody } from "../ops.ts";
+import type {
+  Action,
+  CancelRunBody,
+  DisconnectBody,
+  DrainNodeBody,
+  NodeOverview,
+  SignOutBody,
+} from "../ops.ts";
 
 /** Something that was asked for and not yet confirmed. */
 export interface Proposal {
@@ -73,18 +80,21 @@ export function cancelRun(runId: string, user: string): Proposal {
   };
 }
 
-export function drainNode(nodeId: string, connections: number, runs: number): Proposal {
+export function drainNode(node: NodeOverview, others: number): Proposal {
+  const { connections = 0, runs = 0 } = node.summary ?? {};
   return {
     action: "drain_node",
     title: "Drain this node?",
     happens: [
-      `Its connections (${connections} now) are told to come again, and other nodes take them.`,
-      `Its runs (${runs} now) are handed over.`,
-      "It is not ready for new work any more, until it is restarted.",
+      others === 0
+        ? `Its connections (${connections} now) are sent away, and no other node is there to take them.`
+        : `Its connections (${connections} now) are sent away, and other nodes take them.`,
+      `Its runs (${runs} now) are handed over${others === 0 ? ", and wait until a node is there" : ""}.`,
+      "It takes no new work any more, until it is restarted.",
     ],
     verb: "Drain",
-    target: nodeId,
+    target: node.node_id,
     kind: "node",
-    body: { node_id: nodeId },
+    body: { node_id: node.node_id },
   };
 }

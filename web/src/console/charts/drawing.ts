@@ -7,6 +7,8 @@ import type { Plot } from "./plots.ts";
 
 const HEIGHT_PX = 128;
 const AXIS_PX = 54;
+/** The least that a chart shows, seconds. */
+const YOUNG_S = 300;
 const GROUP = "console";
 
 /** The colours of one chart, as the canvas wants them. */
@@ -32,14 +34,15 @@ export class Drawing {
     this.#sizes.observe(place);
   }
 
-  /** Show the last `windowS` seconds of it. */
+  /** Show the last `windowS` seconds of it, or all of it for a server that is younger. */
   show(series: Series, windowS: number): void {
     const { at } = series;
     const last = at.at(-1) ?? 0;
+    const from = Math.max(last - windowS, Math.min(at[0] ?? last, last - YOUNG_S));
     const columns = this.#plot.lines.map((line) => columnOf(series, line.column));
     this.#chart.batch(() => {
       this.#chart.setData([[...at], ...columns.map((one) => [...one])], false);
-      this.#chart.setScale("x", { min: last - windowS, max: last });
+      this.#chart.setScale("x", { min: from, max: last });
     });
   }
 
@@ -83,10 +86,20 @@ function options(
         label: line.label,
         stroke: colours.lines[index] ?? colours.text,
         width: 1.6,
-        points: { show: false },
+        points: { show: false, size: 4, filter: isolated },
       })),
     ],
   };
+}
+
+/** A measurement with nothing on either side makes no line, so it is drawn as a point. */
+function isolated(chart: uPlot, series: number): number[] | null {
+  const values = chart.data[series] ?? [];
+  const isThere = (index: number) => values[index] !== null && values[index] !== undefined;
+  const alone = [...values.keys()].filter(
+    (index) => isThere(index) && !isThere(index - 1) && !isThere(index + 1),
+  );
+  return alone.length === 0 ? null : alone;
 }
 
 /** The upper end of the scale: a little above the highest value, and never 0. */

@@ -1,7 +1,7 @@
 /** The servers, each in full, and the way to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
-import { count, duration, many, span } from "../format.ts";
+import { bytes, count, duration, many, span } from "../format.ts";
 import { overview, problem } from "../live.ts";
 import type { NodeOverview, NodeSummary } from "../ops.ts";
 import { ping, stateOf } from "./node_columns.tsx";
@@ -20,7 +20,7 @@ export function NodesView() {
       </p>
       <div class="cards">
         {now.nodes.map((node) => (
-          <NodeCard key={node.node_id} node={node} />
+          <NodeCard key={node.node_id} node={node} others={alive - 1} />
         ))}
         <Facts facts={now.database_facts} />
       </div>
@@ -28,7 +28,13 @@ export function NodesView() {
   );
 }
 
-function NodeCard({ node }: { node: NodeOverview }) {
+interface NodeProps {
+  readonly node: NodeOverview;
+  /** How many living nodes there are beside it. */
+  readonly others: number;
+}
+
+function NodeCard({ node, others }: NodeProps) {
   const { summary } = node;
   const [kind, word] = stateOf(node);
   const canDrain = node.alive && summary !== null && !summary.draining;
@@ -44,12 +50,7 @@ function NodeCard({ node }: { node: NodeOverview }) {
         <span class="hint">
           {summary === null ? "It has said nothing yet." : <Said at={summary.at} />}
         </span>
-        {canDrain && (
-          <ActionButton
-            proposal={drainNode(node.node_id, summary.connections, summary.runs)}
-            label="Drain"
-          />
-        )}
+        {canDrain && <ActionButton proposal={drainNode(node, others)} label="Drain" />}
       </div>
     </Panel>
   );
@@ -97,8 +98,8 @@ function Facts({ facts }: { facts: Readonly<Record<string, string>> }) {
       <dl class="facts">
         {named.map(([name, text]) => (
           <div key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
+            <dt>{name.replaceAll("_", " ").replace(/ bytes$/, "")}</dt>
+            <dd>{name.endsWith("_bytes") ? bytes(Number(text)) : text}</dd>
           </div>
         ))}
       </dl>
