@@ -42,6 +42,7 @@ test("a run becomes its queue, its attempt, and what that did", () => {
   assert.deepEqual(brief(RUN), [
     ["queue", 0, 1, "done"],
     ["attempt", 1, 8, "done"],
+    ["lease", 1, 8, "done"],
     ["thinking", 2, 3, "done"],
     ["tool", 3, 5, "done"],
     ["text", 6, 8, "done"],
@@ -49,10 +50,15 @@ test("a run becomes its queue, its attempt, and what that did", () => {
   assert.deepEqual(waterfall(RUN).at(-1)?.ticks, [6, 7]);
 });
 
+test("the last lease is told whose it is", () => {
+  assert.equal(waterfall(RUN, "of node_a, fence 2")[2]?.detail, "of node_a, fence 2");
+});
+
 test("what goes on has no end", () => {
   assert.deepEqual(brief(RUN.slice(0, 4)), [
     ["queue", 0, 1, "done"],
     ["attempt", 1, null, "going"],
+    ["lease", 1, null, "going"],
     ["thinking", 2, 3, "done"],
     ["tool", 3, null, "going"],
   ]);
@@ -71,13 +77,15 @@ test("an attempt that was lost is void with all that it did, and was silent befo
   assert.deepEqual(brief(run), [
     ["queue", 0, 1, "done"],
     ["attempt", 1, 13, "void"],
+    ["lease", 1, 13, "void"],
     ["thinking", 2, 3, "void"],
     ["tool", 3, 13, "void"],
     ["attempt", 13, 14, "failed"],
+    ["lease", 13, 14, "done"],
   ]);
   assert.deepEqual(
     waterfall(run).map((row) => row.silentFrom),
-    [null, 3, null, 3, null],
+    [null, 3, 3, null, 3, null, null],
   );
 });
 
@@ -90,7 +98,7 @@ test("a question to a person outlives the attempt that asked it", () => {
     [11, "input_received", { input_id: "i1" }],
   );
 
-  assert.deepEqual(brief(run)[2], ["input", 2, 11, "done"]);
+  assert.deepEqual(brief(run)[3], ["input", 2, 11, "done"]);
 });
 
 test("a tool that failed is marked, and a run that is cancelled leaves nothing open", () => {
@@ -108,6 +116,7 @@ test("a tool that failed is marked, and a run that is cancelled leaves nothing o
     [
       ["In the queue", "done"],
       ["Attempt 1", "done"],
+      ["Lease", "done"],
       ["a", "failed"],
       ["b", "void"],
     ],

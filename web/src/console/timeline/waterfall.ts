@@ -15,7 +15,7 @@ export interface RunEvent {
   readonly hidden: Readonly<Record<string, number>>;
 }
 
-export type RowKind = "queue" | "attempt" | "thinking" | "tool" | "text" | "input";
+export type RowKind = "queue" | "attempt" | "lease" | "thinking" | "tool" | "text" | "input";
 
 /** How a row ended, or that it did not. `void`: its attempt was lost, and what it did with it. */
 export type Outcome = "going" | "done" | "failed" | "void";
@@ -40,10 +40,15 @@ type Draft = { -readonly [Key in keyof Row]: Row[Key] } & { ticks: number[] };
 
 const ENDS = new Set(["agent_completed", "agent_failed", "agent_cancelled"]);
 
-/** The rows of a run, in the order in which they began. */
-export function waterfall(events: readonly RunEvent[]): Row[] {
+/**
+ * The rows of a run, in the order in which they began; `lease` says of the last attempt's lease what
+ * no event says: whose it is, and how long it still holds.
+ */
+export function waterfall(events: readonly RunEvent[], lease = ""): Row[] {
   const folding = new Folding();
   for (const event of events) folding.take(event);
+  const last = folding.rows.findLast((row) => row.kind === "lease");
+  if (last !== undefined) last.detail = lease;
   return folding.rows;
 }
 
@@ -112,6 +117,7 @@ class Folding {
     }
     const number = typeof event.data.attempt === "number" ? event.data.attempt : 1;
     this.#begin("attempt", event, `Attempt ${number}`, textOf(event, "agent"));
+    this.#begin("lease", event, "Lease", "");
   }
 
   #go(kind: "thinking" | "text", event: RunEvent, label: string): void {
@@ -138,7 +144,8 @@ class Folding {
     const outcome = event.type === "agent_failed" ? "failed" : "done";
     for (const row of this.rows) {
       if (row.to !== null) continue;
-      finish(row, event.at, row.depth === 0 || outcome === "failed" ? outcome : "void");
+      if (row.kind === "lease") finish(row, event.at, "done");
+      else finish(row, event.at, row.depth === 0 || outcome === "failed" ? outcome : "void");
     }
   }
 

@@ -8,11 +8,15 @@ import type { Row, RowKind } from "./waterfall.ts";
 const ICONS: Record<RowKind, IconName> = {
   queue: "clock",
   attempt: "play",
+  lease: "refresh",
   thinking: "thought",
   tool: "tool",
   text: "document",
   input: "user",
 };
+
+/** After so many percent of the line there is no room for a mark's words. */
+const LABEL_END = 94;
 
 interface Props {
   readonly rows: readonly Row[];
@@ -28,7 +32,7 @@ export function Waterfall({ rows, extent, position }: Props) {
       <div class="waterfall-scale" aria-hidden="true">
         {marksOf(extent).map((mark) => (
           <span key={mark} style={{ left: `${placeOf(extent.from + mark, extent)}%` }}>
-            {marked(mark)}
+            {placeOf(extent.from + mark, extent) < LABEL_END && marked(mark)}
           </span>
         ))}
       </div>
@@ -54,7 +58,8 @@ interface RowProps {
 function WaterfallRow({ row, extent, ahead }: RowProps) {
   const to = row.to ?? extent.to;
   const outcome = row.outcome === "void" ? "lost with its attempt" : row.outcome;
-  const said = `from ${offset(row.from - extent.from)}, for ${duration(to - row.from)}, ${outcome}`;
+  const when = `from ${offset(row.from - extent.from)}, for ${duration(to - row.from)}, ${outcome}`;
+  const said = row.kind === "lease" && row.detail !== "" ? `${row.detail}; ${when}` : when;
   return (
     <li class={`is-${row.kind} ${row.outcome} depth-${row.depth}${ahead ? " ahead" : ""}`}>
       <span class="row-name" title={row.detail}>

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { cancelRun } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { FindForm } from "../find_form.tsx";
-import { count, moment, span } from "../format.ts";
+import { count, duration, moment, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { FoundRun } from "../ops.ts";
 import { open } from "../route.ts";
@@ -40,7 +40,7 @@ export function RunView({ id }: { id: string }) {
           {read.answer === null ? (
             <NoAnswer problem={read.problem} sought="timeline" />
           ) : (
-            <TimelinePanel read={read.answer} />
+            <TimelinePanel read={read.answer} lease={leaseOf(run)} />
           )}
         </>
       )}
@@ -61,18 +61,18 @@ function Facts({ found }: { found: FoundRun }) {
         <Tile
           name="Created"
           value={moment(run.created_at, now)}
-          hint={`waited ${span(began - run.created_at)} in the queue`}
+          hint={`waited ${duration(began - run.created_at)} in the queue`}
         />
         <Tile
           name={ended ? "Took" : "Under way for"}
-          value={span((run.ended_at ?? now) - run.created_at)}
+          value={duration((run.ended_at ?? now) - run.created_at)}
           hint={
             found.cancel_reason === null
               ? "from its message on"
               : `cancelled: ${found.cancel_reason}`
           }
         />
-        <Tile name="Node" value={<Id id={run.owner} />} hint={lease(found)} />
+        <Tile name="Node" value={<Id id={run.owner} />} hint={heldFor(found)} />
         <Tile
           name="Fence"
           value={count(found.fence)}
@@ -88,13 +88,18 @@ function Facts({ found }: { found: FoundRun }) {
   );
 }
 
-function lease({ lease_left_s: left }: FoundRun): string {
-  if (left === null) return "nobody executes it";
+function heldFor({ lease_left_s: left, run }: FoundRun): string {
+  if (left === null) return run.ended_at === null ? "nobody executes it yet" : "it has ended";
   return left < 0 ? `its lease ended ${span(-left)} ago` : `its lease holds ${span(left)}`;
 }
 
+function leaseOf(found: FoundRun): string {
+  const { owner } = found.run;
+  return owner === null ? "" : `of ${owner}, fence ${found.fence}, ${heldFor(found)}`;
+}
+
 /** Where the replay stands; at the end, and with it, until somebody moves it. */
-function TimelinePanel({ read }: { read: RunEvents }) {
+function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const moved = useSignal<Replay | null>(null);
   const { events, ended, content } = read;
   const whole = extentOf(events);
@@ -112,7 +117,7 @@ function TimelinePanel({ read }: { read: RunEvents }) {
             moved.value = next;
           }}
         />
-        <Waterfall rows={waterfall(events)} extent={extent} position={replay.position} />
+        <Waterfall rows={waterfall(events, lease)} extent={extent} position={replay.position} />
       </Panel>
       <Panel title="Events">
         <EventTable events={events} began={extent.from} position={replay.position} />
