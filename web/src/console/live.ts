@@ -10,7 +10,7 @@ const OVERVIEW_EVERY_MS = 2_000;
 const SERIES_EVERY_MS = 5_000;
 const TICK_MS = 1_000;
 /** An answer older than that is not the present any more, milliseconds. */
-const FRESH_MAX_MS = 10_000;
+const FRESH_MAX_MS = 6_000;
 
 export const overview = signal<Overview | null>(null);
 export const series = signal<Series | null>(null);

@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import { Refusal } from "./server.ts";
 
-const SLOWEST_MS = 15_000;
+const SLOWEST_MS = 5_000;
 
 /** What a poll needs of its surroundings. */
 export interface Surroundings {

@@ -8,9 +8,10 @@ interface Props {
 
 export function Scrolled({ label, children }: Props) {
   return (
+    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
-    <section class="scrolled" tabIndex={0} aria-label={label}>
+    <div class="scrolled" role="group" tabIndex={0} aria-label={label}>
       {children}
-    </section>
+    </div>
   );
 }

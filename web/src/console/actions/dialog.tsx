@@ -53,7 +53,10 @@ function Question({ proposal }: { proposal: Proposal }) {
       danger
       disabled={typed.value !== proposal.target || busy.value}
       onConfirm={() => void act()}
-      onClose={close}
+      onClose={() => {
+        // It also closes because its outcome takes its place.
+        if (done.value === null) close();
+      }}
     >
       <ul class="happens">
         {proposal.happens.map((sentence) => (

@@ -66,7 +66,7 @@ export const PLOTS: readonly Plot[] = [
     ["cluster.users", "users"],
   ),
   plot(
-    "Runs",
+    "Live runs",
     "runs that execute, that are in the queue, and that wait for a person",
     count,
     ["cluster.runs_running", "running"],
