@@ -1,7 +1,7 @@
 """What axe finds wrong with a page for people who do not see it, or do not use a mouse.
 
-axe comes with `web`'s development packages. It is handed to the page past its content policy, as the
-browser's own tools would.
+axe comes with `web`'s development packages. It is handed to the page past its content policy, as
+the browser's own tools would.
 """
 
 from __future__ import annotations

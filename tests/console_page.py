@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -123,9 +124,10 @@ async def connected(url: str, user_id: str) -> AsyncIterator[Client]:
 
 async def until(client: Client, run_id: str, event_type: str) -> Event:
     """Read on to this event of a run."""
-    async for item in client:
-        if isinstance(item, Event) and (item.run_id, item.event_type) == (run_id, event_type):
-            return item
+    async with asyncio.timeout(WAIT_MS / 1_000):
+        async for item in client:
+            if isinstance(item, Event) and (item.run_id, item.event_type) == (run_id, event_type):
+                return item
     raise AssertionError("the client was closed")
 
 

@@ -39,7 +39,7 @@ export function disconnect(user: string, connectionId: string | null): Proposal 
       one
         ? `The connection of ${user} is closed, whichever node it is on.`
         : `All connections of ${user} are closed, on every node.`,
-      "Their token goes on being valid: they may connect again at once.",
+      "It does not connect again by itself. But the token holds: whoever reloads the page is back.",
       "Nothing is lost: what happens meanwhile waits in the journal.",
     ],
     verb: "Disconnect",
