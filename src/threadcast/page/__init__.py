@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .built import (
+from .previous import previous_pages
+from .site import (
     NOT_BUILT,
     Answer,
     PageFacts,
@@ -23,7 +24,6 @@ from .built import (
     built_pages,
     pages_are_built,
 )
-from .previous import previous_pages
 
 __all__ = ["NOT_BUILT", "PageFacts", "SignInService", "page_routes", "pages_are_built"]
 

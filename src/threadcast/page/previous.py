@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from .built import Answer
 from .policy import REVALIDATE, page_headers
+from .site import Answer
 from .stored import StoredFile
 
 
