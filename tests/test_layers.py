@@ -119,6 +119,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("app", "page"): "the application has the pages",
     ("app", "validation"): "the application's requests are checked first",
     ("cli", "app"): "`serve` runs the application",
+    ("cli", "page"): "`serve` and `doctor` say when there are no pages to serve",
 }
 
 RULES_MAY_NOT_IMPORT = (
