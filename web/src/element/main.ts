@@ -1,0 +1,2 @@
+/** `<threadcast-chat>`: what a page of others loads. */
+export {};
