@@ -3,24 +3,25 @@
  * for the pages of others. It runs after `vite.config.ts`, whose licence texts cover it too.
  */
 import { fileURLToPath } from "node:url";
-import { defineConfig, mergeConfig } from "vite";
+import { defineConfig } from "vite";
+import { stylesInside } from "./build/styles_inside.ts";
 import pages from "./vite.config.ts";
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const banner =
-  "/*! Threadcast, Apache-2.0. Licences of what is bundled: THIRD-PARTY-LICENSES.txt beside this file. */";
+const LICENCES =
+  "/*! Threadcast, Apache-2.0. Licences of what is in here: THIRD-PARTY-LICENSES.txt beside this file. */";
 
-export default mergeConfig(
-  pages,
-  defineConfig({
-    publicDir: false,
-    build: {
-      emptyOutDir: false,
-      license: false,
-      rolldownOptions: {
-        input: { "threadcast-chat": at("src/element/main.ts") },
-        output: { entryFileNames: "[name].js", banner, codeSplitting: false },
-      },
+export default defineConfig({
+  ...pages,
+  publicDir: false,
+  plugins: [stylesInside()],
+  build: {
+    ...pages.build,
+    emptyOutDir: false,
+    license: false,
+    cssCodeSplit: false,
+    rolldownOptions: {
+      input: { "threadcast-chat": fileURLToPath(new URL("src/element/main.ts", import.meta.url)) },
+      output: { entryFileNames: "[name].js", postBanner: LICENCES, codeSplitting: false },
     },
-  }),
-);
+  },
+});

@@ -1,2 +1,7 @@
 /** `<threadcast-chat>`: what a page of others loads. */
-export {};
+import "../design/design.css";
+
+declare const __STYLES__: string;
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(__STYLES__);
