@@ -1,7 +1,16 @@
-/** `<threadcast-chat>`: what a page of others loads. */
-import "../design/design.css";
+/** What a page of others loads: it defines `<threadcast-chat>`, once. */
+import { ThreadcastChat } from "./threadcast_chat.tsx";
 
-declare const __STYLES__: string;
+const NAME = "threadcast-chat";
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(__STYLES__);
+if (customElements.get(NAME) === undefined) customElements.define(NAME, ThreadcastChat);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "threadcast-chat": ThreadcastChat;
+  }
+}
+
+export { ThreadcastChat };
+export type { Happenings } from "./happenings.ts";
+export type { TokenProvider } from "./token_provider.ts";

@@ -1,0 +1,125 @@
+/** One element's chat from its connection to its end: client, model, and what the page is told. */
+import { effect, type ReadonlySignal } from "@preact/signals";
+import { Client, type JournalEvent, type Status } from "@threadcast/client";
+import { ChatModel, type SendOptions } from "../chat/model.ts";
+import { Threads } from "../chat/threads/threads.ts";
+import type { Tell } from "./happenings.ts";
+import { checked, type TokenProvider } from "./token_provider.ts";
+
+interface ChatOptions {
+  server: URL;
+  provider: TokenProvider;
+  /** The agent that messages ask for; null for the server's first one. */
+  agent: ReadonlySignal<string | null>;
+  suggestions: readonly string[];
+  tell: Tell;
+}
+
+export class Chat {
+  readonly client: Client;
+  readonly model: ChatModel;
+  readonly threads: Threads;
+  readonly #stop: (() => void)[] = [];
+  readonly #tell: Tell;
+  #isReady = false;
+
+  constructor({ server, provider, agent, suggestions, tell }: ChatOptions) {
+    const storage = storageOfThePage();
+    this.#tell = tell;
+    this.client = new Client({
+      url: server,
+      token: checked(provider, ({ code, message }) => {
+        console.error(`threadcast-chat: ${message}`);
+        tell("threadcast-error", { code, message, final: false });
+      }),
+      ...(storage !== null && { storage }),
+    });
+    this.model = new ModelOfOneAgent(this.client, agent, suggestions);
+    this.threads = new Threads(this.model);
+  }
+
+  /** Be connected, and show a thread, or a new conversation. */
+  start(threadId: string | null) {
+    const { client, model, threads } = this;
+    this.#stop.push(
+      client.on("message_created", (event) => this.#said("user", event)),
+      client.on("agent_completed", (event) => this.#said("assistant", event)),
+      effect(() => this.#statusIs(model.status.value)),
+      effect(() => this.#adopt()),
+      effect(() => {
+        this.#tell("threadcast-thread", { threadId: model.openThreadId.value });
+      }),
+      effect(() => {
+        model.openThreadId.value;
+        model.state.value;
+        threads.look();
+      }),
+    );
+    model.open(threadId);
+    client.start();
+  }
+
+  /** End the connection; nothing is left behind but what waits to be sent. */
+  close() {
+    for (const stop of this.#stop.splice(0)) stop();
+    this.client.close();
+    this.threads.close();
+    this.model.close();
+  }
+
+  #said(role: "user" | "assistant", { thread_id, run_id, data }: JournalEvent) {
+    if (!("content" in data) || thread_id === undefined || run_id === undefined) return;
+    const content = String(data.content);
+    this.#tell("threadcast-message", { role, threadId: thread_id, runId: run_id, content });
+  }
+
+  #statusIs(status: Status) {
+    const { user } = this.model.state.peek();
+    this.#tell("threadcast-status", status);
+    if (status.phase === "live" && user !== null && !this.#isReady) {
+      this.#isReady = true;
+      this.#tell("threadcast-ready", { user });
+    }
+    if (status.phase === "stopped" || status.phase === "signed_out") {
+      const { code, reason } = status;
+      const message = reason || "nobody is signed in";
+      this.#tell("threadcast-error", { code: code || "signed_out", message, final: true });
+    }
+  }
+
+  /** A new conversation that its first message has made a thread is that thread from then on. */
+  #adopt() {
+    this.model.outbox.value;
+    this.model.state.value;
+    if (this.model.openThreadId.value !== null) return;
+    const made = this.client.threadOf(this.model.draft.value);
+    if (made !== null) this.model.open(made);
+  }
+}
+
+class ModelOfOneAgent extends ChatModel {
+  readonly #agent: ReadonlySignal<string | null>;
+
+  constructor(
+    client: Client,
+    agent: ReadonlySignal<string | null>,
+    suggestions: readonly string[],
+  ) {
+    super(client, { suggestions });
+    this.#agent = agent;
+  }
+
+  override send(content: string, options: SendOptions = {}) {
+    const agent = this.#agent.peek();
+    return super.send(content, { ...(agent && { agent }), ...options });
+  }
+}
+
+/** Null where the page is not allowed any: then what waits does not outlive it. */
+function storageOfThePage(): Storage | null {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
