@@ -1,0 +1,42 @@
+/** What the list draws: threads under the days of their latest message. */
+import type { Line } from "./lines.ts";
+
+const DAY_MS = 86_400_000;
+
+export type Row =
+  | { readonly kind: "day"; readonly key: string; readonly label: string }
+  | { readonly kind: "thread"; readonly key: string; readonly line: Line };
+
+/** `nowMs` says what today is; lines come with the latest first. */
+export function rowsOf(lines: readonly Line[], nowMs: number): readonly Row[] {
+  const label = labels(nowMs);
+  const rows: Row[] = [];
+  let day = "";
+  for (const line of lines) {
+    const next = label(line.updatedAt * 1000);
+    if (next !== day) {
+      day = next;
+      // The same words can come twice where clocks differ.
+      rows.push({ kind: "day", key: `${day} ${rows.length}`, label: day });
+    }
+    rows.push({ kind: "thread", key: line.id, line });
+  }
+  return rows;
+}
+
+function labels(nowMs: number): (atMs: number) => string {
+  const today = new Date(nowMs).setHours(0, 0, 0, 0);
+  // A day may have 23 hours, or 25.
+  const yesterday = new Date(today - DAY_MS / 2).setHours(0, 0, 0, 0);
+  const month = new Intl.DateTimeFormat("en", { month: "long" });
+  const monthOfYear = new Intl.DateTimeFormat("en", { month: "long", year: "numeric" });
+  const thisYear = new Date(nowMs).getFullYear();
+  return (atMs) => {
+    if (atMs >= today) return "Today";
+    if (atMs >= yesterday) return "Yesterday";
+    if (atMs >= today - 7 * DAY_MS) return "Previous 7 days";
+    if (atMs >= today - 30 * DAY_MS) return "Previous 30 days";
+    const at = new Date(atMs);
+    return (at.getFullYear() === thisYear ? month : monthOfYear).format(at);
+  };
+}
