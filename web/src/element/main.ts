@@ -11,6 +11,6 @@ declare global {
   }
 }
 
-export { ThreadcastChat };
 export type { Happenings } from "./happenings.ts";
 export type { TokenProvider } from "./token_provider.ts";
+export { ThreadcastChat };

@@ -40,9 +40,7 @@ export class ThreadcastChat extends HTMLElement {
 
   /** The open thread; null while a new conversation is begun. Set it to open another one. */
   get thread(): string | null {
-    return this.#chat === null
-      ? this.getAttribute("thread")
-      : this.#chat.model.openThreadId.peek();
+    return this.#chat === null ? this.getAttribute("thread") : this.#chat.model.openThreadId.peek();
   }
 
   set thread(id: string | null) {

@@ -5,7 +5,12 @@ import { checked, NoToken, namedProvider } from "../../src/element/token_provide
 const why = { renew: false };
 
 test("a name is that of a function, in an object too, which is then its `this`", async () => {
-  const shop = { who: "ada", token: function (this: { who: string }) { return `t-${this.who}`; } };
+  const shop = {
+    who: "ada",
+    token: function (this: { who: string }) {
+      return `t-${this.who}`;
+    },
+  };
   assert.equal(await namedProvider("shop.token", { shop })(why), "t-ada");
   assert.equal(await namedProvider("token", { token: () => "t" })(why), "t");
 });
@@ -48,7 +53,10 @@ test("what a provider gives is a token, or says that nobody is signed in", async
 test("anything else is refused, and not shown", async () => {
   for (const given of [undefined, 7331, { token: "geheim" }]) {
     const told: NoToken[] = [];
-    const provider = checked(() => given as unknown as string, (problem) => told.push(problem));
+    const provider = checked(
+      () => given as unknown as string,
+      (problem) => told.push(problem),
+    );
     await assert.rejects(provider(why), (error) => {
       assert.ok(error instanceof NoToken);
       assert.equal(error.code, "token_provider_failed");
