@@ -54,7 +54,7 @@ class PageFacts(msgspec.Struct, frozen=True):
         dev: a name is enough to sign in.
         oidc: where to sign in otherwise, or None.
         console: there is an operator's console at `console`.
-        embedding: origins of the pages that may show the chat page in a frame and hand it a token.
+        embedding: origins of pages that may show the chat in a frame and hand it a token.
     """
 
     dev: bool = False
@@ -80,9 +80,8 @@ def built_pages(folder: Traversable, facts: PageFacts) -> dict[str, Answer]:
         folder: what the build made; a document that is not there is answered for with a sentence.
         facts: are written into the documents.
     """
-    headers = page_headers(
-        connect_to=facts.oidc.origins if facts.oidc else (), framed_by=facts.embedding
-    )
+    origins = facts.oidc.origins if facts.oidc else ()
+    headers = page_headers(connect_to=origins, framed_by=facts.embedding)
     paths = [path for path in _DOCUMENTS if path != "/console" or facts.console]
     documents = {path: _document(folder / _DOCUMENTS[path], facts, headers) for path in paths}
     return documents | dict(_loaded(folder, headers))

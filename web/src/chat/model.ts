@@ -24,6 +24,9 @@ export interface ChatClient {
   readonly status: Status;
   readonly outbox: readonly OutboxEntry[];
   subscribe(listener: () => void): () => void;
+  start(): void;
+  close(): void;
+  signOut(): unknown;
   open(threadId: string | null): void;
   failure(threadId: string): Failure | null;
   readAgain(): void;

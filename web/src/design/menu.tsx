@@ -22,9 +22,10 @@ interface MenuProps {
   icon: IconName;
   items: readonly MenuItem[];
   class?: string;
+  tabIndex?: number;
 }
 
-export function Menu({ label, icon, items, class: more }: MenuProps) {
+export function Menu({ label, icon, items, class: more, tabIndex = 0 }: MenuProps) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const [isOpen, setIsOpen] = useState(false);
@@ -48,6 +49,7 @@ export function Menu({ label, icon, items, class: more }: MenuProps) {
         {...(more === undefined ? {} : { class: more })}
         icon={icon}
         label={label}
+        tabIndex={tabIndex}
         aria-haspopup="menu"
         aria-expanded={isOpen}
         popovertarget={id}

@@ -4,7 +4,7 @@
  * While text streams, the state changes with every frame, and the list does not: lines that are as
  * they were are the same objects, and so is the whole list, so that nothing is drawn again.
  */
-import type { ThreadView } from "@threadcast/client";
+import type { ChatState, ThreadView } from "@threadcast/client";
 
 const NEW_TITLE = "New conversation";
 
@@ -19,57 +19,59 @@ export interface Line {
   readonly isArchived: boolean;
 }
 
+/** What to call a thread. */
 export function titleOf({ title, preview }: Pick<ThreadView, "title" | "preview">): string {
   return title || (preview ?? "").trim().split("\n", 1)[0] || NEW_TITLE;
 }
 
-export function isArchived({ metadata }: Pick<ThreadView, "metadata">): boolean {
-  return metadata.archived === true;
-}
-
 export class Lines {
-  #known = new Map<string, { view: ThreadView; line: Line }>();
-  #ordered: readonly Line[] = [];
+  readonly #known = new WeakMap<ThreadView, Line>();
+  #lines: readonly Line[] = [];
 
-  /** The lines of these threads; the same array as before if none of them changed. */
-  of(threads: Readonly<Record<string, ThreadView>>): readonly Line[] {
-    const known = this.#known;
-    const next = new Map<string, { view: ThreadView; line: Line }>();
-    let isSame = true;
-    for (const id in threads) {
+  /** The lines of a state; the same array as before if none of them changed. */
+  of({ threads, recent }: Pick<ChatState, "threads" | "recent">): readonly Line[] {
+    const before = this.#lines;
+    let isSame = recent.length === before.length;
+    const lines: Line[] = [];
+    for (const [index, id] of recent.entries()) {
       const view = threads[id];
       if (view === undefined) continue;
-      const before = known.get(id);
-      if (before?.view === view) {
-        next.set(id, before);
-        continue;
-      }
-      const line = lineOf(view, before?.line);
-      isSame &&= line === before?.line;
-      next.set(id, { view, line });
+      const line = this.#lineOf(view, before[index]);
+      isSame &&= line === before[index];
+      lines.push(line);
     }
-    this.#known = next;
-    if (isSame && next.size === this.#ordered.length) return this.#ordered;
-    this.#ordered = Array.from(next.values(), ({ line }) => line).sort((a, b) => b.order - a.order);
-    return this.#ordered;
+    if (!isSame) this.#lines = lines;
+    return this.#lines;
+  }
+
+  #lineOf(view: ThreadView, before: Line | undefined): Line {
+    let line = this.#known.get(view);
+    if (line === undefined) {
+      line = sameOr(makeLine(view), before);
+      this.#known.set(view, line);
+    }
+    return line;
   }
 }
 
-function lineOf(view: ThreadView, before: Line | undefined): Line {
-  const line: Line = {
+function makeLine(view: ThreadView): Line {
+  return {
     id: view.id,
     title: titleOf(view),
     preview: view.preview ?? "",
     order: view.order,
     updatedAt: view.updatedAt,
-    isRunning: hasAny(view.active),
-    isArchived: isArchived(view),
+    isRunning: isAny(view.active),
+    isArchived: view.metadata.archived === true,
   };
+}
+
+function sameOr(line: Line, before: Line | undefined): Line {
   const keys = Object.keys(line) as (keyof Line)[];
   return before !== undefined && keys.every((key) => before[key] === line[key]) ? before : line;
 }
 
-function hasAny(record: Readonly<Record<string, true>>): boolean {
+function isAny(record: Readonly<Record<string, true>>): boolean {
   for (const _ in record) return true;
   return false;
 }

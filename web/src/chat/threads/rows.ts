@@ -7,8 +7,14 @@ export type Row =
   | { readonly kind: "day"; readonly key: string; readonly label: string }
   | { readonly kind: "thread"; readonly key: string; readonly line: Line };
 
+/** The rows, where each of them is, and where the threads among them are. */
+export interface Rows {
+  readonly rows: readonly Row[];
+  readonly indexOf: ReadonlyMap<string, number>;
+}
+
 /** `nowMs` says what today is; lines come with the latest first. */
-export function rowsOf(lines: readonly Line[], nowMs: number): readonly Row[] {
+export function rowsOf(lines: readonly Line[], nowMs: number): Rows {
   const label = labels(nowMs);
   const rows: Row[] = [];
   let day = "";
@@ -21,7 +27,15 @@ export function rowsOf(lines: readonly Line[], nowMs: number): readonly Row[] {
     }
     rows.push({ kind: "thread", key: line.id, line });
   }
-  return rows;
+  return { rows, indexOf: new Map(rows.map(({ key }, index) => [key, index])) };
+}
+
+/** The index of the nearest thread row from `index` on, in steps of 1 or -1; null for none. */
+export function threadFrom({ rows }: Rows, index: number, step: 1 | -1): number | null {
+  for (let at = index; at >= 0 && at < rows.length; at += step) {
+    if (rows[at]?.kind === "thread") return at;
+  }
+  return null;
 }
 
 function labels(nowMs: number): (atMs: number) => string {
