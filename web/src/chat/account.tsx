@@ -18,7 +18,13 @@ interface AccountProps {
 export function Account({ user, hasConsole, onShortcuts, onSignOut }: AccountProps) {
   const go = (page: string) => () => window.open(page, "_blank", "noopener");
   const pages: MenuItem[] = [
-    { label: "Keyboard shortcuts", icon: "keyboard", aside: "?", apart: true, onSelect: onShortcuts },
+    {
+      label: "Keyboard shortcuts",
+      icon: "keyboard",
+      aside: "?",
+      apart: true,
+      onSelect: onShortcuts,
+    },
     { label: "API reference", icon: "document", onSelect: go("docs") },
   ];
   if (hasConsole) pages.push({ label: "Console", icon: "tool", onSelect: go("console") });

@@ -1,7 +1,6 @@
 /** The chat page as a whole: the way in, or the application of who is in. */
 import { effect, type Signal, signal } from "@preact/signals";
 import { Client } from "@threadcast/client";
-import { ToastList } from "../design/toasts.tsx";
 import { clearAddress } from "./address.ts";
 import { Application } from "./application.tsx";
 import { ChatModel } from "./model.ts";
@@ -15,7 +14,6 @@ const SUGGESTIONS = [
   "Ask me for a number",
   "Count to 200",
 ];
-const TEXTS_PREFIX = "threadcast.text.";
 
 /** Joins who is signed in with a client of theirs. */
 export class Chat {

@@ -73,16 +73,9 @@ export function Application({ model, hasConsole, onSignOut }: ApplicationProps) 
 
   return (
     <div class={isListShown ? "application" : "application alone"}>
-      <a
-        class="skip button"
-        href="#message"
-        onClick={(event) => {
-          event.preventDefault();
-          focusMessage();
-        }}
-      >
+      <button type="button" class="skip button" onClick={focusMessage}>
         Skip to the message box
-      </a>
+      </button>
       <Side isShown={isListShown} isDrawer={isNarrow} onClose={() => showList(false)}>
         <Sidebar
           threads={threads}

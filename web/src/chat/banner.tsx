@@ -72,7 +72,8 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
       return { icon: "cloudOff", text, action: "Reconnect now", isLasting: false };
     }
     case "offline": {
-      const text = waiting === 0 ? "You are offline." : `You are offline: ${messages(waiting)} waiting.`;
+      const text =
+        waiting === 0 ? "You are offline." : `You are offline: ${messages(waiting)} waiting.`;
       return { icon: "cloudOff", text, action: null, isLasting: true };
     }
     case "stopped": {

@@ -73,5 +73,7 @@ function actionOf(event: KeyboardEvent, actions: KeyActions): (() => void) | nul
 /** Whether what has the focus takes letters itself. */
 function isTaken(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || target.closest("input, textarea, select, [role=menu]") !== null;
+  return (
+    target.isContentEditable || target.closest("input, textarea, select, [role=menu]") !== null
+  );
 }

@@ -9,7 +9,7 @@ import "./sidebar.css";
 
 interface SidebarProps {
   threads: Threads;
-  searchField: RefObject<HTMLInputElement>;
+  searchField: RefObject<HTMLInputElement | null>;
   hasConsole: boolean;
   onNew: () => void;
   onHide: () => void;
@@ -29,7 +29,12 @@ export function Sidebar(props: SidebarProps) {
         <IconButton icon="sidebar" label="Hide the list" keys="[" onClick={onHide} />
       </div>
       <div class="side-tools">
-        <button type="button" class="button new-thread" onClick={onNew} title="New conversation (n)">
+        <button
+          type="button"
+          class="button new-thread"
+          onClick={onNew}
+          title="New conversation (n)"
+        >
           <Icon name="pencil" />
           New conversation
         </button>
@@ -48,9 +53,15 @@ export function Sidebar(props: SidebarProps) {
   );
 }
 
-function Search({ threads, field }: { threads: Threads; field: RefObject<HTMLInputElement> }) {
+function Search({
+  threads,
+  field,
+}: {
+  threads: Threads;
+  field: RefObject<HTMLInputElement | null>;
+}) {
   return (
-    <div class="search" role="search">
+    <search class="search">
       <Icon name="search" />
       <input
         ref={field}
@@ -70,7 +81,7 @@ function Search({ threads, field }: { threads: Threads; field: RefObject<HTMLInp
           document.querySelector<HTMLElement>(".thread-link[tabindex='0']")?.focus();
         }}
       />
-    </div>
+    </search>
   );
 }
 

@@ -50,7 +50,12 @@ function ByName({ session }: { session: Session }) {
       <p class="names">
         or as
         {NAMES.map((name) => (
-          <button key={name} type="button" class="button small" onClick={() => session.signInAs(name)}>
+          <button
+            key={name}
+            type="button"
+            class="button small"
+            onClick={() => session.signInAs(name)}
+          >
             {name}
           </button>
         ))}
@@ -94,6 +99,16 @@ function Framed({ session }: { session: Session }) {
   );
 }
 
+const NAME_INPUT = {
+  class: "input",
+  type: "text",
+  maxLength: NAME_MAX_CHARACTERS,
+  autoComplete: "off",
+  autoCapitalize: "none",
+  spellcheck: false,
+} as const;
+const SECRET_INPUT = { class: "input", type: "password", autoComplete: "off" } as const;
+
 interface OneFieldProps {
   label: string;
   secret?: boolean;
@@ -112,16 +127,7 @@ function OneFieldForm({ label, secret = false, onSubmit }: OneFieldProps) {
     >
       <label class="field">
         <span class="label">{label}</span>
-        <input
-          ref={field}
-          class="input"
-          type={secret ? "password" : "text"}
-          required
-          maxLength={secret ? undefined : NAME_MAX_CHARACTERS}
-          autoComplete="off"
-          autoCapitalize="none"
-          spellcheck={false}
-        />
+        <input ref={field} required {...(secret ? SECRET_INPUT : NAME_INPUT)} />
       </label>
       <button type="submit" class="button primary wide">
         Sign in

@@ -30,7 +30,12 @@ export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHead
   return (
     <header class="thread-header">
       {isAlone && (
-        <IconButton icon="menu" label="Show conversations" aria-expanded="false" onClick={onShowList} />
+        <IconButton
+          icon="menu"
+          label="Show conversations"
+          aria-expanded="false"
+          onClick={onShowList}
+        />
       )}
       {isRenaming && line ? (
         <TitleField

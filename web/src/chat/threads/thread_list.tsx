@@ -92,9 +92,7 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   if (threads.model.state.value.seq === null) return <Ghosts />;
   if (isSearch || threads.showsArchived.value) return <Searched threads={threads} count={count} />;
   if (threads.isReading.value) return <p class="hint list-note">Reading older ones…</p>;
-  return count === 0 ? (
-    <p class="hint list-note">Your conversations will be listed here.</p>
-  ) : null;
+  return count === 0 ? <p class="hint list-note">Your conversations will be listed here.</p> : null;
 }
 
 /** What was searched, honestly: only what is loaded, until the person asks for all. */

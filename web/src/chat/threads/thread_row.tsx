@@ -1,10 +1,10 @@
 /** A thread in the list: its title as a link, its marks, and what can be done with it. */
-import type { JSX } from "preact";
+import type { CSSProperties } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Menu, type MenuItem } from "../../design/menu.tsx";
-import { TitleField } from "./title_field.tsx";
 import type { Line } from "./lines.ts";
 import type { Threads } from "./threads.ts";
+import { TitleField } from "./title_field.tsx";
 
 interface ThreadRowProps {
   line: Line;
@@ -14,7 +14,7 @@ interface ThreadRowProps {
   isActive: boolean;
   takesFocus: boolean;
   onActive: () => void;
-  place: JSX.CSSProperties;
+  place: CSSProperties;
 }
 
 export function ThreadRow(props: ThreadRowProps) {
@@ -90,11 +90,7 @@ function Marks({ line, threads }: { line: Line; threads: Threads }) {
 }
 
 /** What can be done with a thread, in the list and in its header. */
-export function actionsOf(
-  line: Line,
-  threads: Threads,
-  onRename: () => void,
-): readonly MenuItem[] {
+export function actionsOf(line: Line, threads: Threads, onRename: () => void): readonly MenuItem[] {
   return [
     { label: "Rename", icon: "edit", aside: "F2", onSelect: onRename },
     line.isArchived

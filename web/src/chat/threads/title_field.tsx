@@ -37,7 +37,8 @@ export function TitleField({ title, onDone, onCancel }: TitleFieldProps) {
       onKeyDown={(event) => {
         event.stopPropagation();
         if (event.key === "Escape") end(onCancel);
-        if (event.key === "Enter" && !event.isComposing) end(() => onDone(event.currentTarget.value));
+        if (event.key === "Enter" && !event.isComposing)
+          end(() => onDone(event.currentTarget.value));
       }}
       onBlur={(event) => {
         const { value } = event.currentTarget;

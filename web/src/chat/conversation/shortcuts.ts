@@ -1,0 +1,2 @@
+/** Stand-in. */
+export const SHORTCUTS: readonly { keys: readonly string[]; does: string }[] = [];
