@@ -1,9 +1,10 @@
 /** One element's chat from its connection to its end: client, model, and what the page is told. */
 import { effect, type ReadonlySignal } from "@preact/signals";
-import { Client, type JournalEvent, type Status } from "@threadcast/client";
-import { ChatModel, type SendOptions } from "../chat/model.ts";
+import { Client, type JournalEvent, type SendOptions, type Status } from "@threadcast/client";
+import { ChatModel } from "../chat/model.ts";
 import { Threads } from "../chat/threads/threads.ts";
 import type { Tell } from "./happenings.ts";
+import { forget, lastingStorage } from "./kept.ts";
 import { checked, type TokenProvider } from "./token_provider.ts";
 
 interface ChatOptions {
@@ -24,7 +25,7 @@ export class Chat {
   #isReady = false;
 
   constructor({ server, provider, agent, suggestions, tell }: ChatOptions) {
-    const storage = storageOfThePage();
+    const storage = lastingStorage();
     this.#tell = tell;
     this.client = new Client({
       url: server,
@@ -52,11 +53,18 @@ export class Chat {
       effect(() => {
         model.openThreadId.value;
         model.state.value;
-        threads.look();
+        if (lastingStorage() !== null) threads.look();
       }),
     );
     model.open(threadId);
     client.start();
+  }
+
+  /** Forget who was signed in, in the page and in what it keeps. */
+  signOut() {
+    const { user } = this.client.state;
+    this.client.signOut();
+    if (user !== null) forget(user);
   }
 
   /** End the connection; nothing is left behind but what waits to be sent. */
@@ -80,11 +88,10 @@ export class Chat {
       this.#isReady = true;
       this.#tell("threadcast-ready", { user });
     }
-    if (status.phase === "stopped" || status.phase === "signed_out") {
-      const { code, reason } = status;
-      const message = reason || "nobody is signed in";
-      this.#tell("threadcast-error", { code: code || "signed_out", message, final: true });
-    }
+    if (status.phase !== "stopped" && status.phase !== "signed_out") return;
+    const { code, reason } = status;
+    if (code === "") return; // the page itself has signed out
+    this.#tell("threadcast-error", { code, message: reason || code, final: true });
   }
 
   /** A new conversation that its first message has made a thread is that thread from then on. */
@@ -109,17 +116,8 @@ class ModelOfOneAgent extends ChatModel {
     this.#agent = agent;
   }
 
-  override send(content: string, options: SendOptions = {}) {
+  override send(content: string, options: Pick<SendOptions, "agent" | "onBusy"> = {}) {
     const agent = this.#agent.peek();
-    return super.send(content, { ...(agent && { agent }), ...options });
-  }
-}
-
-/** Null where the page is not allowed any: then what waits does not outlive it. */
-function storageOfThePage(): Storage | null {
-  try {
-    return localStorage;
-  } catch {
-    return null;
+    super.send(content, { ...(agent && { agent }), ...options });
   }
 }

@@ -6,6 +6,7 @@ import { Conversation } from "../chat/conversation/conversation.tsx";
 import { titleOf } from "../chat/threads/lines.ts";
 import { ThreadList } from "../chat/threads/thread_list.tsx";
 import { IconButton } from "../design/icon_button.tsx";
+import { Icon } from "../design/icons.tsx";
 import { ToastList } from "../design/toasts.tsx";
 import type { Chat } from "./chat.ts";
 
@@ -52,6 +53,7 @@ function List({ chat, onOpened }: { chat: Chat; onOpened: () => void }) {
     // biome-ignore lint/a11y/useKeyWithClickEvents: Enter on a link is a click
     <nav class="frame-list" aria-label="Conversations" onClick={open}>
       <button type="button" class="button wide" onClick={() => begin()}>
+        <Icon name="pencil" />
         New conversation
       </button>
       <ThreadList threads={chat.threads} />

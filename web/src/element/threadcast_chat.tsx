@@ -27,6 +27,7 @@ export class ThreadcastChat extends HTMLElement {
   #chat: Chat | null = null;
   #isDue = false;
   #isStale = false;
+  #isWaiting = false;
 
   /** Gives the tokens; it counts before the function that `token-provider` names. */
   get tokenProvider(): TokenProvider | null {
@@ -71,7 +72,7 @@ export class ThreadcastChat extends HTMLElement {
 
   /** Forget who was signed in, with all that waits to be sent: call it when the person signs out. */
   signOut() {
-    this.#chat?.client.signOut();
+    this.#chat?.signOut();
   }
 
   connectedCallback() {
@@ -134,6 +135,8 @@ export class ThreadcastChat extends HTMLElement {
 
   /** Scripts that are still to come may define the function. */
   #waitForThePage() {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     const again = () => this.#changed({ anew: false });
     document.addEventListener("DOMContentLoaded", again, { once: true });
     window.addEventListener("load", again, { once: true });
