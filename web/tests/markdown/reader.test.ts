@@ -124,7 +124,8 @@ test("links go to http, https and mail only, and images are links", () => {
 });
 
 test("markup of HTML is text", () => {
-  const text = '<script>alert(1)</script>\n\n<img src=x onerror="alert(1)">\n\na <b onclick=x>b</b>';
+  const text =
+    '<script>alert(1)</script>\n\n<img src=x onerror="alert(1)">\n\na <b onclick=x>b</b>';
   const shown = JSON.stringify(readMarkdown(text));
   for (const piece of ["<script>alert(1)</script>", "<img src=x onerror=", "<b onclick=x>"]) {
     assert.ok(JSON.parse(JSON.stringify(shown)).includes(piece), piece);

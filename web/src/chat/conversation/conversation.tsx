@@ -1,26 +1,89 @@
-/** Stand-in. */
+/** The open conversation: its messages and answers, and the box to write the next one in. */
+import { useSignal } from "@preact/signals";
+import type { OutboxEntry, ThreadView } from "@threadcast/client";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { ChatModel } from "../model.ts";
+import { Composer, type Offer } from "./composer.tsx";
+import { pendingOf } from "./items.ts";
+import { Messages } from "./messages.tsx";
 
-export function Conversation({ model, threadId }: { model: ChatModel; threadId: string | null }) {
-  const history = model.state.value.threads[threadId ?? ""]?.history;
+interface Props {
+  model: ChatModel;
+  /** Null for a new conversation. */
+  threadId: string | null;
+  /** Which agent answers; the server's first one when not given. */
+  agent?: string | undefined;
+}
+
+export function Conversation({ model, threadId, agent }: Props) {
+  const wanted = useSignal<string | null>(null);
+  const box = useRef<HTMLTextAreaElement>(null);
+  const [offered, offer] = useState<Offer | null>(null);
+  const [sendings, setSendings] = useState(0);
+  const state = model.state.value;
+  const outbox = model.outbox.value;
+  const draft = model.draft.value;
+  const thread = threadId === null ? null : (state.threads[threadId] ?? null);
+  const history = thread?.history ?? null;
+  const pending = useMemo(
+    () => pendingOf(outbox, { threadId, draft, history }),
+    [outbox, threadId, draft, history],
+  );
+  const begun = useRef(new Set<string>());
+
+  function send(content: string) {
+    const key = model.send(content, agent === undefined ? {} : { agent });
+    if (threadId === null) begun.current.add(key);
+    setSendings((count) => count + 1);
+  }
+
+  const isMissing = threadId !== null && model.failure.value === "missing";
   return (
-    <div style={{ flex: "1", overflow: "auto" }}>
-      {history?.order.map((id) => (
-        <pre key={id} style={{ whiteSpace: "pre-wrap" }}>
-          {history.runs[id]?.message?.content} [{history.runs[id]?.status}]
-          {history.runs[id]?.steps.map((step) => (step.kind === "text" ? step.text : step.kind))}
-        </pre>
-      ))}
-      <textarea
-        id="message"
-        aria-label="Message"
-        onKeyDown={(event) => {
-          if (event.key !== "Enter") return;
-          event.preventDefault();
-          model.send(event.currentTarget.value);
-          event.currentTarget.value = "";
-        }}
+    <div class="conversation">
+      <Messages
+        key={threadId ?? draft}
+        model={model}
+        threadId={threadId}
+        history={history}
+        pending={pending}
+        wanted={wanted}
+        box={box}
+        sendings={sendings}
+        onSend={send}
+        onSuggest={(text) => offer({ text })}
       />
+      {!isMissing && (
+        <Composer
+          box={box}
+          user={state.user ?? ""}
+          threadId={threadId}
+          hasBegun={thread !== null && hasOneOf(thread, begun.current)}
+          offered={offered}
+          canStop={Object.keys(thread?.active ?? {}).length > 0}
+          isStopping={isStopping(thread, outbox)}
+          onSend={send}
+          onLeave={() => {
+            wanted.value = history?.order.at(-1) ?? null;
+          }}
+          onStop={() => threadId !== null && model.stop(threadId)}
+        />
+      )}
     </div>
   );
+}
+
+/** Whether one of these messages is in the thread: then it is what the new conversation became. */
+function hasOneOf({ history }: ThreadView, keys: ReadonlySet<string>): boolean {
+  if (keys.size === 0 || history === null) return false;
+  const runs = Object.values(history.runs);
+  return runs.some(({ message }) => message !== null && keys.has(message.clientMessageId));
+}
+
+/** Whether every run that goes on is being cancelled. */
+function isStopping(thread: ThreadView | null, outbox: readonly OutboxEntry[]): boolean {
+  const active = Object.keys(thread?.active ?? {});
+  const cancelled = new Set(
+    outbox.flatMap(({ kind, runId }) => (kind === "cancel" ? [runId] : [])),
+  );
+  return active.length > 0 && active.every((id) => cancelled.has(id));
 }

@@ -20,6 +20,7 @@ interface ThreadRowProps {
 export function ThreadRow(props: ThreadRowProps) {
   const { line, threads, isOpen, isActive, takesFocus, onActive, place } = props;
   const link = useRef<HTMLAnchorElement>(null);
+  const isUnread = threads.isUnread(line);
   const isRenaming = threads.renaming.value === line.id;
   useLayoutEffect(() => {
     if (takesFocus) link.current?.focus({ preventScroll: true });
@@ -34,9 +35,8 @@ export function ThreadRow(props: ThreadRowProps) {
     event.preventDefault();
     event.stopPropagation();
   }
-  const marks = `${isOpen ? " open" : ""}${threads.isUnread(line) ? " unread" : ""}`;
   return (
-    <li class={`thread-row${marks}`} style={place} onFocusIn={onActive}>
+    <li class={isOpen ? "thread-row open" : "thread-row"} style={place} onFocusIn={onActive}>
       {isRenaming ? (
         <TitleField
           title={line.title}
@@ -48,7 +48,7 @@ export function ThreadRow(props: ThreadRowProps) {
       ) : (
         <a
           ref={link}
-          class="thread-link"
+          class={isOpen || isUnread ? "thread-link strong" : "thread-link"}
           href={`#${line.id}`}
           tabIndex={isActive ? 0 : -1}
           aria-current={isOpen ? "page" : undefined}
@@ -57,7 +57,7 @@ export function ThreadRow(props: ThreadRowProps) {
           <span class="thread-title" dir="auto" title={line.title}>
             {line.title}
           </span>
-          <Marks line={line} threads={threads} />
+          <Mark isRunning={line.isRunning} isUnread={isUnread} />
         </a>
       )}
       {!isRenaming && (
@@ -73,15 +73,15 @@ export function ThreadRow(props: ThreadRowProps) {
   );
 }
 
-function Marks({ line, threads }: { line: Line; threads: Threads }) {
-  if (line.isRunning) {
+function Mark({ isRunning, isUnread }: { isRunning: boolean; isUnread: boolean }) {
+  if (isRunning) {
     return (
       <span class="mark-running" title="An answer is being made">
         <span class="unseen">, running</span>
       </span>
     );
   }
-  if (!threads.isUnread(line)) return null;
+  if (!isUnread) return null;
   return (
     <span class="mark-unread" title="Not looked at yet">
       <span class="unseen">, unread</span>

@@ -43,7 +43,12 @@ export function blockOf(token: Token): Block | null {
 }
 
 function languageOf(info: string | undefined): string {
-  return info?.trim().split(/[\s{,:]/, 1)[0]?.toLowerCase() ?? "";
+  return (
+    info
+      ?.trim()
+      .split(/[\s{,:]/, 1)[0]
+      ?.toLowerCase() ?? ""
+  );
 }
 
 function listOf(token: Tokens.List): Block {

@@ -43,10 +43,16 @@ function isPartOf(fence: string, line: string): boolean {
 
 /** The head of a table whose second line is still to come, or is not whole: as the table. */
 function mendTable(text: string): string | null {
-  const lines = text.slice(text.lastIndexOf("\n\n") + 1).trimStart().split("\n");
+  const lines = text
+    .slice(text.lastIndexOf("\n\n") + 1)
+    .trimStart()
+    .split("\n");
   const [head = "", delimiters = ""] = lines;
   if (lines.length > 2 || !ROW.test(head) || !DELIMITERS.test(delimiters)) return null;
-  const cells = head.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).length;
+  const cells = head
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split(/(?<!\\)\|/).length;
   if (lines.length === 1 && cells < 2) return null;
   const whole = lines.length === 1 ? text : text.slice(0, text.lastIndexOf("\n"));
   const closed = whole.trimEnd().endsWith("|") ? whole : `${mendInline(whole)} |`;
@@ -113,7 +119,9 @@ function isInCode(text: string, at: number): boolean {
 /** What closes the emphasis that is open at the end, the inner one first. */
 function openMarks(text: string): string {
   const open: string[] = [];
-  const plain = text.replace(/\\[\s\S]|(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, (found) => "x".repeat(found.length));
+  const plain = text.replace(/\\[\s\S]|(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, (found) =>
+    "x".repeat(found.length),
+  );
   for (const { 0: run, index } of plain.matchAll(/\*{1,3}|_{1,3}|~~/g)) {
     const before = plain[index - 1] ?? " ";
     const after = plain[index + run.length] ?? " ";
