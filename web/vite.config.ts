@@ -24,6 +24,8 @@ export default defineConfig({
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: { polyfill: false },
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
-    rolldownOptions: { input: { chat: at("index.html"), console: at("console.html") } },
+    rolldownOptions: {
+      input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
+    },
   },
 });

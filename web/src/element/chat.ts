@@ -1,6 +1,7 @@
 /** One element's chat from its connection to its end: client, model, and what the page is told. */
-import { effect, type ReadonlySignal } from "@preact/signals";
-import { Client, type JournalEvent, type SendOptions, type Status } from "@threadcast/client";
+import { effect } from "@preact/signals";
+import type { JournalEvent, Status } from "@threadcast/client";
+import { ChatClient } from "@threadcast/client/chat";
 import { ChatModel } from "../chat/model.ts";
 import { Threads } from "../chat/threads/threads.ts";
 import type { Tell } from "./happenings.ts";
@@ -10,24 +11,22 @@ import { checked, type TokenProvider } from "./token_provider.ts";
 interface ChatOptions {
   server: URL;
   provider: TokenProvider;
-  /** The agent that messages ask for; null for the server's first one. */
-  agent: ReadonlySignal<string | null>;
   suggestions: readonly string[];
   tell: Tell;
 }
 
 export class Chat {
-  readonly client: Client;
+  readonly client: ChatClient;
   readonly model: ChatModel;
   readonly threads: Threads;
   readonly #stop: (() => void)[] = [];
   readonly #tell: Tell;
   #isReady = false;
 
-  constructor({ server, provider, agent, suggestions, tell }: ChatOptions) {
+  constructor({ server, provider, suggestions, tell }: ChatOptions) {
     const storage = lastingStorage();
     this.#tell = tell;
-    this.client = new Client({
+    this.client = new ChatClient({
       url: server,
       token: checked(provider, ({ code, message }) => {
         console.error(`threadcast-chat: ${message}`);
@@ -35,7 +34,7 @@ export class Chat {
       }),
       ...(storage !== null && { storage }),
     });
-    this.model = new ModelOfOneAgent(this.client, agent, suggestions);
+    this.model = new ChatModel(this.client, { suggestions });
     this.threads = new Threads(this.model);
   }
 
@@ -101,23 +100,5 @@ export class Chat {
     if (this.model.openThreadId.value !== null) return;
     const made = this.client.threadOf(this.model.draft.value);
     if (made !== null) this.model.open(made);
-  }
-}
-
-class ModelOfOneAgent extends ChatModel {
-  readonly #agent: ReadonlySignal<string | null>;
-
-  constructor(
-    client: Client,
-    agent: ReadonlySignal<string | null>,
-    suggestions: readonly string[],
-  ) {
-    super(client, { suggestions });
-    this.#agent = agent;
-  }
-
-  override send(content: string, options: Pick<SendOptions, "agent" | "onBusy"> = {}) {
-    const agent = this.#agent.peek();
-    super.send(content, { ...(agent && { agent }), ...options });
   }
 }

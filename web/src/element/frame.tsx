@@ -12,11 +12,13 @@ import type { Chat } from "./chat.ts";
 
 interface FrameProps {
   chat: Chat;
+  /** The agent that messages ask for; null for the server's first one. */
+  agent: Signal<string | null>;
   /** Whether there is a list of threads; else there is one conversation. */
   hasThreads: Signal<boolean>;
 }
 
-export function Frame({ chat, hasThreads }: FrameProps) {
+export function Frame({ chat, agent, hasThreads }: FrameProps) {
   const { client, model } = chat;
   const isListOpen = useSignal(false);
   const { phase } = model.status.value;
@@ -29,7 +31,11 @@ export function Frame({ chat, hasThreads }: FrameProps) {
       <div class="frame-main">
         {hasThreads.value && <Head chat={chat} isListOpen={isListOpen} />}
         <Banner model={model} />
-        <Conversation model={model} threadId={model.openThreadId.value} />
+        <Conversation
+          model={model}
+          threadId={model.openThreadId.value}
+          agent={agent.value ?? undefined}
+        />
       </div>
       <ToastList toasts={model.toasts} />
     </div>

@@ -67,7 +67,8 @@ export class ThreadcastChat extends HTMLElement {
    */
   send(content: string) {
     if (this.#chat === null) throw new Error("threadcast-chat: there is no chat to send it to");
-    this.#chat.model.send(content);
+    const agent = this.#agent.peek();
+    this.#chat.model.send(content, agent === null ? {} : { agent });
   }
 
   /** Forget who was signed in, with all that waits to be sent: call it when the person signs out. */
@@ -119,12 +120,11 @@ export class ThreadcastChat extends HTMLElement {
       const chat = new Chat({
         server: serverAddress(this.getAttribute("src"), document.baseURI, SCRIPT),
         provider: this.#provider ?? this.#named(),
-        agent: this.#agent,
         suggestions: this.#suggestions,
         tell: this.#tell,
       });
       this.#chat = chat;
-      render(<Frame chat={chat} hasThreads={this.#hasThreads} />, place);
+      render(<Frame chat={chat} agent={this.#agent} hasThreads={this.#hasThreads} />, place);
       chat.start(this.getAttribute("thread") || null);
     } catch (problem) {
       if (!(problem instanceof BadAddress || problem instanceof NoToken)) throw problem;
