@@ -18,7 +18,12 @@ _FILE = """{{
 http://127.0.0.1:{port} {{
     redir {prefix} {prefix}/
     handle_path {prefix}/* {{
-        reverse_proxy 127.0.0.1:{behind}
+        reverse_proxy 127.0.0.1:{behind} {{
+            header_up -X-Forwarded-For # so that a name is enough to sign in
+            header_up -X-Forwarded-Host
+            header_up -X-Forwarded-Proto
+            header_up -Via
+        }}
     }}
     respond "not of the chat" 404
 }}
