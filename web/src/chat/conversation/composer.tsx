@@ -79,31 +79,29 @@ export function Composer(props: Props) {
         onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={press}
       />
-      <div class="composer-foot">
-        <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
-          {problem ?? (left === null ? "" : `${left.toLocaleString()} characters left`)}
-        </p>
-        {canStop && (
-          <button
-            type="button"
-            class="button small composer-stop"
-            disabled={isStopping}
-            onClick={props.onStop}
-          >
-            <Icon name="stop" />
-            Stop
-          </button>
-        )}
+      {canStop && (
         <button
-          type="submit"
-          class="icon-button composer-send"
-          aria-label="Send"
-          title="Send (Enter)"
-          disabled={!isSendable}
+          type="button"
+          class="button small composer-stop"
+          disabled={isStopping}
+          onClick={props.onStop}
         >
-          <Icon name="send" />
+          <Icon name="stop" />
+          Stop
         </button>
-      </div>
+      )}
+      <button
+        type="submit"
+        class="icon-button composer-send"
+        aria-label="Send"
+        title="Send (Enter)"
+        disabled={!isSendable}
+      >
+        <Icon name="send" />
+      </button>
+      <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
+        {problem ?? (left === null ? "" : `${left.toLocaleString()} characters left`)}
+      </p>
     </form>
   );
 }

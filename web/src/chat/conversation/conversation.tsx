@@ -29,11 +29,11 @@ export function Conversation({ model, threadId, agent }: Props) {
     () => pendingOf(outbox, { threadId, draft, history }),
     [outbox, threadId, draft, history],
   );
-  const begun = useRef(new Set<string>());
+  // What a new conversation became is the same one: nothing of it is drawn anew.
+  const hasBegun = threadId !== null && model.client.threadOf(draft) === threadId;
 
   function send(content: string) {
-    const key = model.send(content, agent === undefined ? {} : { agent });
-    if (threadId === null) begun.current.add(key);
+    model.send(content, agent === undefined ? {} : { agent });
     setSendings((count) => count + 1);
   }
 
@@ -41,7 +41,7 @@ export function Conversation({ model, threadId, agent }: Props) {
   return (
     <div class="conversation">
       <Messages
-        key={threadId ?? draft}
+        key={hasBegun ? draft : (threadId ?? draft)}
         model={model}
         threadId={threadId}
         history={history}
@@ -57,7 +57,7 @@ export function Conversation({ model, threadId, agent }: Props) {
           box={box}
           user={state.user ?? ""}
           threadId={threadId}
-          hasBegun={thread !== null && hasOneOf(thread, begun.current)}
+          hasBegun={hasBegun}
           offered={offered}
           canStop={Object.keys(thread?.active ?? {}).length > 0}
           isStopping={isStopping(thread, outbox)}
@@ -70,13 +70,6 @@ export function Conversation({ model, threadId, agent }: Props) {
       )}
     </div>
   );
-}
-
-/** Whether one of these messages is in the thread: then it is what the new conversation became. */
-function hasOneOf({ history }: ThreadView, keys: ReadonlySet<string>): boolean {
-  if (keys.size === 0 || history === null) return false;
-  const runs = Object.values(history.runs);
-  return runs.some(({ message }) => message !== null && keys.has(message.clientMessageId));
 }
 
 /** Whether every run that goes on is being cancelled. */

@@ -31,9 +31,16 @@ export class Follower {
     return this.#isFollowing;
   }
 
-  /** The key of the element that is held in place; null while the end is followed. */
-  get heldKey(): string | null {
-    return this.#isFollowing ? null : (this.#anchor?.key ?? null);
+  /**
+   * Where one is, as an offset into the list.
+   *
+   * @param startOf where the element of a key begins; null where there is none
+   */
+  topIn(startOf: (key: string) => number | null): number {
+    if (this.#isFollowing) return Number.POSITIVE_INFINITY;
+    const start = this.#anchor === null ? null : startOf(this.#anchor.key);
+    if (start === null || this.#anchor === null) return this.#place.scrollTop;
+    return start - this.#anchor.top;
   }
 
   /** The key of the first element in sight. */
@@ -64,18 +71,13 @@ export class Follower {
     this.#tell();
   }
 
-  /**
-   * Call whenever something was added or has another size, before it is painted. Returns whether
-   * the place had to be scrolled.
-   */
-  keep(): boolean {
-    const before = this.#place.scrollTop;
+  /** Call whenever something was added or has another size, before it is painted. */
+  keep() {
     if (this.#isFollowing) {
       if (this.#left() > 0) this.#place.scrollTop = this.#place.scrollHeight;
     } else this.#restore();
     this.#lastTop = this.#place.scrollTop;
     this.#tell();
-    return this.#lastTop !== before;
   }
 
   #restore() {

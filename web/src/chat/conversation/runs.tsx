@@ -9,7 +9,7 @@ import { EntryView } from "./entry.tsx";
 import { type Follower, findItem, keyOf } from "./follower.ts";
 import { entriesOf, heightOf } from "./items.ts";
 import { RunArticle } from "./run.tsx";
-import { useVirtual } from "./use_virtual.ts";
+import { useWindow } from "./use_window.ts";
 
 /** Earlier messages are read when the beginning is this near. */
 const EARLIER_WITHIN_PX = 1_200;
@@ -31,11 +31,14 @@ export function Runs(props: Props) {
   const { place, follower, model, history, pending, outbox, isOffline, wanted } = props;
   const { order, runs } = history;
   const keys = useMemo(() => [...order, ...pending.map(({ key }) => key)], [order, pending]);
-  const { parts, rest, measure } = useVirtual(place, {
+  const { parts, rest, measure } = useWindow(place, {
     keys,
     estimate: (index) => heightOf(runs[order[index] ?? ""]),
-    pinned: () => [follower.heldKey, wanted.value, ...usedKeys(place)].map(indexIn(keys)),
+    top: (startOf) => follower.topIn(startOf),
+    pinned: () => [wanted.peek(), ...usedKeys(place)].filter((key) => key !== null),
   });
+  // The one that is wanted is drawn as soon as it is.
+  void wanted.value;
   useStayInPlace(props);
   useEarlier(props);
   const lastId = order.at(-1);
@@ -68,7 +71,6 @@ export function Runs(props: Props) {
             ref={measure}
             class="item"
             data-key={key}
-            data-index={index}
             style={gap > 0 ? { marginTop: `${gap}px` } : undefined}
           >
             {item(key)}
@@ -83,8 +85,7 @@ export function Runs(props: Props) {
 /** After each change, before it is painted: the end is in sight, or what one reads is in place. */
 function useStayInPlace({ place, follower, wanted }: Props) {
   useLayoutEffect(() => {
-    // What is in the document hangs on where one is: that is found out now, not a frame later.
-    if (follower.keep()) place.dispatchEvent(new Event("scroll"));
+    follower.keep();
     const key = wanted.peek();
     const item = key === null ? null : findItem(place, key);
     if (item === null) return;
@@ -125,8 +126,4 @@ function usedKeys(place: HTMLElement): (string | null)[] {
   const selection = place.ownerDocument.getSelection();
   const nodes = [root.activeElement, selection?.anchorNode, selection?.focusNode];
   return nodes.map((node) => (node && place.contains(node) ? keyOf(node) : null));
-}
-
-function indexIn(keys: readonly string[]) {
-  return (key: string | null): number => (key === null ? -1 : keys.indexOf(key));
 }

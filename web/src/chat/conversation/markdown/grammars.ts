@@ -1,11 +1,9 @@
 /** The languages whose code is coloured. Loaded when the first code is shown. */
 import bash from "highlight.js/lib/languages/bash";
 import cpp from "highlight.js/lib/languages/cpp";
-import css from "highlight.js/lib/languages/css";
 import diff from "highlight.js/lib/languages/diff";
 import go from "highlight.js/lib/languages/go";
 import java from "highlight.js/lib/languages/java";
-import javascript from "highlight.js/lib/languages/javascript";
 import json from "highlight.js/lib/languages/json";
 import python from "highlight.js/lib/languages/python";
 import rust from "highlight.js/lib/languages/rust";
@@ -18,11 +16,9 @@ import { createLowlight } from "lowlight";
 const lowlight = createLowlight({
   bash,
   cpp,
-  css,
   diff,
   go,
   java,
-  javascript,
   json,
   python,
   rust,
@@ -31,7 +27,12 @@ const lowlight = createLowlight({
   xml,
   yaml,
 });
-lowlight.registerAlias({ bash: ["shell", "console", "shellsession"], json: ["jsonl"] });
+// TypeScript's grammar has JavaScript in it.
+lowlight.registerAlias({
+  bash: ["shell", "console", "shellsession"],
+  json: ["jsonl"],
+  typescript: ["javascript", "js", "jsx", "mjs", "cjs"],
+});
 
 /** The code as a tree of classes and texts; null for a language that is not known. */
 export function highlight(language: string, code: string) {

@@ -1,6 +1,7 @@
 /** Markdown as elements. Blocks that have not changed are not drawn again. */
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
+import { Icon } from "../../../design/icons.tsx";
 import { still } from "../still.ts";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
@@ -81,17 +82,25 @@ function heading(level: number, children: ComponentChildren) {
 
 function list({ start, items }: { start: number | null; items: readonly Item[] }, show: ShowText) {
   const children = items.map((item) => (
-    <li dir="auto" class={item.isDone === null ? undefined : "task"}>
+    <li class={item.isDone === null ? undefined : "task"}>
       {item.isDone !== null && <TaskMark isDone={item.isDone} />}
       {item.blocks.map((one) => viewOf(one, show))}
     </li>
   ));
-  return start === null ? <ul>{children}</ul> : <ol start={start}>{children}</ol>;
+  return start === null ? (
+    <ul dir="auto">{children}</ul>
+  ) : (
+    <ol dir="auto" start={start}>
+      {children}
+    </ol>
+  );
 }
 
 function TaskMark({ isDone }: { isDone: boolean }) {
   return (
-    <span class="task-mark" role="img" aria-label={isDone ? "done" : "to do"} data-done={isDone} />
+    <span class="task-mark" role="img" aria-label={isDone ? "done" : "to do"}>
+      {isDone && <Icon name="check" />}
+    </span>
   );
 }
 
