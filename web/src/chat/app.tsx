@@ -1,6 +1,6 @@
 /** The chat page as a whole: the way in, or the application of who is in. */
 import { effect, type Signal, signal } from "@preact/signals";
-import { Client } from "@threadcast/client";
+import { ChatClient } from "@threadcast/client/chat";
 import { clearAddress } from "./address.ts";
 import { Application } from "./application.tsx";
 import { ChatModel } from "./model.ts";
@@ -45,7 +45,11 @@ export class Chat {
     this.#leave();
     this.#credential = credential;
     const { base, dev } = this.session.facts;
-    const client = new Client({ url: base.href, token: credential.token, storage: localStorage });
+    const client = new ChatClient({
+      url: base.href,
+      token: credential.token,
+      storage: localStorage,
+    });
     const model = new ChatModel(client, { suggestions: dev ? SUGGESTIONS : [] });
     this.#model.value = model;
     client.start();

@@ -6,7 +6,8 @@
  * however many events came meanwhile.
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ChatState, Client, OutboxEntry, SendOptions, Status } from "@threadcast/client";
+import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
+import type { ChatClient as Client } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
 
 /** Why a thread's history is not here: there is no such thread, or reading it failed for now. */
