@@ -55,7 +55,7 @@ async def test_everything_works_under_a_prefix(tmp_path: Path) -> None:
         await screen.page.reload()
         await screen.ended()
         assert "36" in await screen.said()
-        await screen.page.get_by_role("link", name="API").click()
+        await screen.page.goto(f"{url}docs")
         await expect(screen.page.locator("main[aria-busy=false]")).to_be_attached()
         await expect(screen.page.locator("#command-send_message")).to_be_visible()
         own = (url, url.replace("http", "ws"))

@@ -21,6 +21,8 @@ export default defineConfig({
     // The first ones that know `light-dark()`, which the colours are made of.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { chat: at("index.html"), console: at("console.html") } },
+    rolldownOptions: {
+      input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
+    },
   },
 });

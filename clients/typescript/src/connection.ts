@@ -4,12 +4,13 @@
  * It tells its owner what arrives and how it is; what is done with events, and from which cursor
  * it attaches, the owner decides. Knows nothing of the document.
  */
+import { backoffMs } from "./backoff.ts";
 import type { Credential } from "./credential.ts";
 import { ThreadcastError, unreachable } from "./error.ts";
 import type { Link, OpenLink } from "./link.ts";
 import type { Status } from "./model.ts";
 import type {
-  Attached,
+  AttachedEvent,
   Command,
   ConnectionClosing,
   ConnectionEvent,
@@ -17,9 +18,6 @@ import type {
   JournalEvent,
 } from "./protocol.ts";
 
-const BACKOFF_FIRST_MS = 400;
-const BACKOFF_MAX_MS = 15_000;
-const RETRY_AFTER_MAX_MS = 300_000;
 const TICK_MS = 1_000;
 const STEADY_MS = 10_000;
 const QUIET_MAX_MS = 25_000;
@@ -30,7 +28,7 @@ const NOT_WORTH_RETRYING = [4400, 4403];
 
 export interface Owner {
   onReady(user: string, ready: ConnectionReady): void;
-  onAttached(data: Attached): void;
+  onAttached(event: AttachedEvent): void;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
 }
@@ -57,7 +55,9 @@ export class Connection {
   #lastCommand = 0;
   #closing: ConnectionClosing | null = null;
   #attempt = 0;
+  /** A token that the server refused, and why it did. */
   #refused: string | undefined;
+  #why: [code: string, reason: string] = ["signed_out", ""];
   #heardAt = 0;
   #liveAt = 0;
   #renewAt = Number.POSITIVE_INFINITY;
@@ -99,9 +99,12 @@ export class Connection {
     else if (this.#isReady) this.#askForLife(answerMs);
   }
 
-  /** The owner found that it cannot go on with this connection: try another one. */
-  restart(error?: ThreadcastError): void {
-    if (this.#ticking !== undefined) this.#lost(1006, error);
+  /** It cannot go on like this: try again later, or end when nobody is signed in. */
+  restart({ code = "", message, retryAfterMs = 0 }: Partial<ThreadcastError>): void {
+    if (this.#ticking === undefined) return;
+    this.#drop();
+    if (code === "signed_out") this.#end(code, ...this.#why);
+    else this.#wait(retryAfterMs, code, message ?? "");
   }
 
   /** Ask for the events after a cursor; journal events before the answer are not told. */
@@ -134,7 +137,7 @@ export class Connection {
       const token = await this.#credential.get(isOld);
       if (life === this.#life) this.#begin(token, this.#open.length);
     } catch (error) {
-      if (life === this.#life) this.#tokenFailed(error);
+      if (life === this.#life) this.restart(error as ThreadcastError);
     }
   }
 
@@ -184,7 +187,7 @@ export class Connection {
       case "attached":
         this.#refused = undefined;
         if (this.#attaching && --this.#attaching) return;
-        this.#owner.onAttached(event.data);
+        this.#owner.onAttached(event);
         break;
       case "caught_up":
         if (this.#attaching) return;
@@ -210,29 +213,19 @@ export class Connection {
     return waiter;
   }
 
-  #lost(close: number, error?: ThreadcastError): void {
-    const closing = this.#closing;
-    const code = closing?.error ?? error?.code ?? "";
-    const reason = closing?.reason ?? error?.message ?? "";
+  #lost(close: number): void {
+    const { error: code = "", reason = "", reconnect, retry_after_ms } = this.#closing ?? {};
     this.#drop();
-    if (close === CREDENTIAL) {
+    const isLost = code === "revoked"; // a fresh token would undo what somebody did on purpose
+    if (close === CREDENTIAL && !isLost && this.#refused === undefined) {
       // Another token may do better, but only one of them is tried.
-      if (this.#refused !== undefined) this.#end("signed_out", code, reason);
-      else {
-        this.#refused = this.#credential.current;
-        this.#connect();
-      }
-    } else if (closing?.reconnect === false || NOT_WORTH_RETRYING.includes(close)) {
+      this.#refused = this.#credential.current;
+      this.#why = [code, reason];
+      this.#connect();
+    } else if (close === CREDENTIAL) this.#end("signed_out", code, reason);
+    else if (reconnect === false || NOT_WORTH_RETRYING.includes(close)) {
       this.#end("stopped", code, reason);
-    } else {
-      this.#wait(closing?.retry_after_ms ?? error?.retryAfterMs ?? 0, code, reason);
-    }
-  }
-
-  #tokenFailed(error: unknown): void {
-    const { code = "", message } = error as ThreadcastError;
-    if (code === "signed_out") this.#end("signed_out", code, message);
-    else this.#wait(0, code, message);
+    } else this.#wait(retry_after_ms ?? 0, code, reason);
   }
 
   #end(phase: "stopped" | "signed_out", code: string, reason: string): void {
@@ -241,8 +234,7 @@ export class Connection {
   }
 
   #wait(atLeastMs: number, code: string, reason: string): void {
-    const limitMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt);
-    const waitMs = Math.min(RETRY_AFTER_MAX_MS, atLeastMs) + limitMs * (0.5 + Math.random() / 2);
+    const waitMs = backoffMs(this.#attempt, atLeastMs);
     const untilMs = Date.now() + waitMs;
     this.#attempt += 1;
     this.#reconnect = setTimeout(() => this.#connect(), waitMs);

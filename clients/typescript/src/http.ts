@@ -15,6 +15,10 @@ export class Http {
     this.#credential = credential;
   }
 
+  get<Answer>(path: string): Promise<Answer> {
+    return this.request("GET", path);
+  }
+
   /**
    * Make a request; a refused token is renewed once, and one that came too early is repeated.
    *

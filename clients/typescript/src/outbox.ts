@@ -7,15 +7,13 @@
  * outlive the page: each has an item of its own, under the user's name, so that tabs do not
  * overwrite one another's and no user gets another's.
  */
+import { backoffMs } from "./backoff.ts";
 import { ThreadcastError } from "./error.ts";
 import { isActive } from "./history.ts";
 import type { OutboxEntry, RunStatus } from "./model.ts";
 import type { Command } from "./protocol.ts";
 
 const ENTRIES_MAX = 100;
-const RETRY_FIRST_MS = 1_000;
-const RETRY_MAX_MS = 15_000;
-const RETRY_AFTER_MAX_MS = 300_000;
 
 /** What a message became. */
 export interface Sent {
@@ -24,7 +22,7 @@ export interface Sent {
   readonly seq: number;
 }
 
-interface Entry extends OutboxEntry {
+export interface Entry extends OutboxEntry {
   readonly options: object;
   readonly notBefore: number;
   readonly tries: number;
@@ -34,44 +32,47 @@ interface Entry extends OutboxEntry {
 
 type Answer = Sent & { status: RunStatus };
 type Request = (command: Command["command"], fields: object) => Promise<Answer>;
-type Fields = Pick<Entry, "kind" | "key"> & Partial<Entry>;
 
 export class Outbox {
-  entries: readonly Entry[] = [];
   /** The threads that the first messages of drafts made, by draft. */
   readonly threads = new Map<string, string>();
+  #entries = new Map<string, Entry>();
   #onChange: () => void;
   #storage: Storage | undefined;
   #prefix = "";
   #request: Request | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #waiters = new Map<string, { resolve(sent: Sent): void; reject(error: Error): void }>();
+  #waiters = new Map<string, PromiseWithResolvers<Sent>>();
 
   constructor(storage: Storage | undefined, onChange: () => void) {
     this.#storage = storage;
     this.#onChange = onChange;
   }
 
+  get entries(): Entry[] {
+    return [...this.#entries.values()];
+  }
+
   /** Take up what this user left behind in the storage. */
-  restore(owner: string): void {
+  restore(prefix: string): void {
     if (this.#prefix) return;
-    this.#prefix = owner;
+    this.#prefix = prefix;
     for (const name of Object.keys(this.#storage ?? {})) {
-      this.storageChanged(name, this.#storage?.getItem(name) ?? null);
+      this.stored(name, this.#storage?.getItem(name));
     }
   }
 
-  /** Another page of this origin changed an item of the storage. */
-  storageChanged(name: string | null, value: string | null): void {
+  /** An item of the storage is this now; null when another page took it away. */
+  stored(name: string | null, item: string | null | undefined): void {
     if (!this.#prefix || !name?.startsWith(this.#prefix)) return;
     const key = name.slice(this.#prefix.length);
-    const others = this.entries.filter((entry) => entry.key !== key);
-    if (value === null) this.#replace(others);
-    else if (others.length === this.entries.length) {
-      const entry = { ...JSON.parse(value), notBefore: 0 };
-      if (entry.status === "sending") entry.status = "waiting";
-      this.#replace([...others, entry].sort((a, b) => a.createdAt - b.createdAt));
+    if (!item) this.#entries.delete(key);
+    else if (!this.#entries.has(key)) {
+      const entry: Entry = { ...JSON.parse(item), notBefore: 0 };
+      const all = [...this.#entries, [key, entry] as const];
+      this.#entries = new Map(all.sort(([, a], [, b]) => a.createdAt - b.createdAt));
     }
+    this.#onChange();
   }
 
   /**
@@ -79,144 +80,106 @@ export class Outbox {
    *
    * @throws ThreadcastError `outbox_full`, or why it was refused in the end
    */
-  add(fields: Fields): Promise<Sent> {
-    const { key } = fields;
-    if (this.entries.length === ENTRIES_MAX) {
-      return Promise.reject(new ThreadcastError("outbox_full", "Too many messages wait."));
+  add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
+    const waiter = Promise.withResolvers<Sent>();
+    if (this.#entries.size === ENTRIES_MAX) {
+      waiter.reject(new ThreadcastError("outbox_full", "Too many messages wait."));
+      return waiter.promise;
     }
-    const done = new Promise<Sent>((resolve, reject) => {
-      this.#waiters.set(key, { resolve, reject });
+    waiter.promise.catch(() => {}); // Who does not wait for it sees it in `entries`.
+    this.#waiters.set(fields.key, waiter);
+    this.#put({
+      status: "waiting",
+      error: null,
+      thread: null,
+      draft: null,
+      content: "",
+      runId: null,
+      inputId: null,
+      value: null,
+      createdAt: Date.now() / 1_000,
+      options: {},
+      notBefore: 0,
+      tries: 0,
+      seq: 0,
+      ...fields,
     });
-    done.catch(() => {}); // Who does not wait for it sees it in `entries`.
-    this.#replace([
-      ...this.entries.filter((entry) => entry.key !== key),
-      {
-        status: "waiting",
-        error: null,
-        thread: null,
-        draft: null,
-        content: "",
-        runId: null,
-        inputId: null,
-        value: null,
-        createdAt: Date.now() / 1_000,
-        options: {},
-        notBefore: 0,
-        tries: 0,
-        seq: 0,
-        ...fields,
-      },
-    ]);
-    this.#store(key);
     this.#flush();
-    return done;
+    return waiter.promise;
   }
 
   drop(key: string): void {
-    this.#replace(this.entries.filter((entry) => entry.key !== key));
-    this.#store(key);
-    this.#settle(key, new ThreadcastError("discarded"));
+    if (!this.#entries.delete(key)) return;
+    this.#waiters.get(key)?.reject(new ThreadcastError("discarded"));
+    this.#waiters.delete(key);
+    this.#storage?.removeItem(this.#prefix + key);
+    this.#onChange();
   }
 
   /** Try a refused entry again. */
   retry(key: string): void {
-    this.#change(key, { status: "waiting", error: null, notBefore: 0 });
+    const entry = this.#entries.get(key);
+    if (entry) this.#put({ ...entry, status: "waiting", error: null, notBefore: 0 });
     this.#flush();
   }
 
   /** The message is in the journal, whoever says so first: the event or the answer. */
   arrived(key: string, sent: Sent): void {
-    const entry = this.#find(key);
-    if (entry === undefined) return;
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     this.#learnThread(entry, sent.thread_id);
-    this.#settle(key, sent);
+    this.#waiters.get(key)?.resolve(sent);
     this.drop(key);
   }
 
-  /** The run has ended: nothing is left to cancel or to answer in it. */
-  runEnded(runId: string): void {
-    for (const { key, runId: id } of this.entries) if (id === runId) this.drop(key);
+  /** Drop all for which this is so. */
+  dropIf(isIt: (entry: Entry) => boolean): void {
+    for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key);
   }
 
-  /** Forget everything, in the storage too. */
-  clear(): void {
-    for (const { key } of this.entries) this.drop(key);
-  }
-
-  /** There is a connection to send over. */
-  connected(request: Request): void {
+  /** There is a connection to send over, or there is none any more. */
+  use(request: Request | null): void {
     this.#request = request;
     // What became of a run that was cancelled over an earlier connection is asked again.
-    for (const { key, kind, status } of this.entries) {
-      if (kind === "cancel" && status === "accepted") this.#change(key, { status: "waiting" });
+    for (const entry of this.entries) {
+      if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
     }
     this.#flush();
   }
 
-  disconnected(): void {
-    this.#request = null;
-  }
-
-  #find(key: string): Entry | undefined {
-    return this.entries.find((entry) => entry.key === key);
-  }
-
-  #replace(entries: readonly Entry[]): void {
-    if (
-      entries.length === this.entries.length &&
-      entries.every((one) => this.entries.includes(one))
-    )
-      return;
-    this.entries = entries;
-    this.#onChange();
-  }
-
-  #change(key: string, fields: Partial<Entry>): void {
-    this.#replace(
-      this.entries.map((entry) => (entry.key === key ? { ...entry, ...fields } : entry)),
-    );
-    this.#store(key);
-  }
-
-  /** Make the storage hold what is here. What is accepted is in the journal, and needs no copy. */
-  #store(key: string): void {
-    const entry = this.#find(key);
-    const name = this.#prefix + key;
+  /** What is accepted is in the journal, and needs no copy in the storage. */
+  #put(entry: Entry): void {
+    this.#entries.set(entry.key, entry);
+    const name = this.#prefix + entry.key;
     try {
-      if (!entry || entry.status === "accepted") this.#storage?.removeItem(name);
+      if (entry.status === "accepted") this.#storage?.removeItem(name);
       else this.#storage?.setItem(name, JSON.stringify(entry));
     } catch {
       // A storage that is full or forbidden: then it lives as long as the page.
     }
-  }
-
-  #settle(key: string, outcome: Sent | ThreadcastError): void {
-    const waiter = this.#waiters.get(key);
-    this.#waiters.delete(key);
-    if (outcome instanceof Error) waiter?.reject(outcome);
-    else waiter?.resolve(outcome);
+    this.#onChange();
   }
 
   #flush(): void {
     clearTimeout(this.#timer);
-    if (this.#request === null) return;
-    const draftsUnderWay = new Set<string | null>();
-    const now = Date.now();
-    let next = Number.POSITIVE_INFINITY;
+    if (!this.#request) return;
+    const draftsUnderWay = new Set<string>();
+    let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.entries) {
       const { status, draft, notBefore } = entry;
-      const isHeld = draft !== null && draftsUnderWay.has(draft);
-      if (status !== "refused") draftsUnderWay.add(draft);
+      const isHeld = draftsUnderWay.has(draft as string);
+      if (draft && status !== "refused") draftsUnderWay.add(draft);
       if (status !== "waiting" || isHeld) continue;
-      if (notBefore <= now) this.#send(entry, this.#request);
-      else next = Math.min(next, notBefore);
+      const waitMs = notBefore - Date.now();
+      if (waitMs <= 0) this.#send(entry, this.#request);
+      else nextMs = Math.min(nextMs, waitMs);
     }
-    if (next < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#flush(), next - now);
+    if (nextMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#flush(), nextMs);
   }
 
   async #send(entry: Entry, request: Request): Promise<void> {
     const { key } = entry;
-    this.#change(key, { status: "sending" });
+    this.#put({ ...entry, status: "sending" });
     try {
       this.#accepted(key, await request(...commandOf(entry)));
     } catch (error) {
@@ -225,48 +188,39 @@ export class Outbox {
   }
 
   #accepted(key: string, sent: Answer): void {
-    const entry = this.#find(key);
-    if (entry === undefined) return;
-    const { kind } = entry;
-    this.#settle(key, sent);
-    if (kind === "answer" || (kind === "cancel" && !isActive(sent))) this.drop(key);
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#waiters.get(key)?.resolve(sent);
+    if (entry.kind === "answer" || (entry.kind === "cancel" && !isActive(sent))) this.drop(key);
     else {
-      this.#change(key, { status: "accepted", error: null, seq: sent.seq });
+      this.#put({ ...entry, status: "accepted", error: null, seq: sent.seq });
       this.#learnThread(entry, sent.thread_id);
     }
   }
 
-  #rejected(key: string, error: ThreadcastError): void {
-    const entry = this.#find(key);
-    if (entry === undefined) return;
+  #rejected(key: string, { code, message, retryable, retryAfterMs }: ThreadcastError): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     const { kind, tries } = entry;
-    if (error.code === "unreachable") {
-      this.#change(key, { status: "waiting" });
-    } else if (error.retryable) {
-      const backoffMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** tries);
-      const waitMs =
-        Math.min(RETRY_AFTER_MAX_MS, error.retryAfterMs) + backoffMs * (0.5 + Math.random() / 2);
-      this.#change(key, {
-        status: "waiting",
-        error: error.message,
-        tries: tries + 1,
-        notBefore: Date.now() + waitMs,
-      });
+    if (code === "unreachable") this.#put({ ...entry, status: "waiting" });
+    else if (retryable) {
+      const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
+      this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
       this.#flush();
-    } else if (kind === "cancel" || (tries && error.code === "already_answered")) {
-      this.drop(key);
-    } else {
-      this.#change(key, { status: "refused", error: error.message });
-      this.#settle(key, error);
+    } else if (kind === "cancel" || (tries && code === "already_answered")) this.drop(key);
+    else {
+      this.#put({ ...entry, status: "refused", error: message });
+      this.#waiters.get(key)?.reject(new ThreadcastError(code, message));
     }
   }
 
   /** The first message of a draft made its thread; those that waited behind it go there too. */
   #learnThread({ draft }: Entry, thread: string): void {
-    if (draft === null) return;
+    if (!draft) return;
     this.threads.set(draft, thread);
-    const waiting = this.entries.filter((entry) => entry.draft === draft);
-    for (const { key } of waiting) this.#change(key, { thread, draft: null });
+    for (const entry of this.entries) {
+      if (entry.draft === draft) this.#put({ ...entry, thread, draft: null });
+    }
     this.#flush();
   }
 }
@@ -278,9 +232,3 @@ function commandOf(entry: Entry): Parameters<Request> {
   const fields = { content, client_message_id: key, ...(thread && { thread_id: thread }) };
   return ["send_message", { ...fields, ...options }];
 }
-
-/** A name for a message that nobody else gives. */
-export const newKey = (): string => {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `web_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-};

@@ -9,15 +9,15 @@
  */
 import { emptyHistory, foldHistory, isActive } from "./history.ts";
 import type { ChatState, History, ThreadView } from "./model.ts";
-import type { JournalEvent, Thread, ThreadPage, ThreadSnapshot } from "./protocol.ts";
+import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
-export const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
+const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
 const BEGINS_RUN = /^(message_created|run_queued|agent_started)$/;
 const MOVES_TO_TOP = /^((thread|message)_created|agent_(completed|failed|cancelled))$/;
 
-export const emptyState = (user: string | null = null): ChatState => ({
-  user,
+export const emptyState = (): ChatState => ({
+  user: null,
   feed: null,
   seq: null,
   at: null,
@@ -33,23 +33,16 @@ export const applyEvent = (state: ChatState, event: JournalEvent): ChatState =>
 
 /** The same for many, which costs little more than for one. They are in the order of seq. */
 export function applyEvents(state: ChatState, events: readonly JournalEvent[]): ChatState {
-  let { seq, at } = state;
-  if (seq === null) return state;
-  const perThread = new Map<string, JournalEvent[]>();
-  for (const event of events) {
-    if (event.seq <= seq) continue;
-    ({ seq, timestamp: at } = event);
-    const id = event.thread_id;
-    if (id === undefined) continue;
-    const known = perThread.get(id);
-    if (known) known.push(event);
-    else perThread.set(id, [event]);
-  }
-  if (seq === state.seq) return state;
+  const known = state.seq ?? Number.POSITIVE_INFINITY;
+  const news = events.filter(({ seq }) => seq > known);
+  const last = news.at(-1);
+  if (!last) return state;
+  const perThread = Map.groupBy(news, ({ thread_id = "" }) => thread_id);
+  perThread.delete("");
   const threads = [...perThread].map(
     ([id, some]) => [id, foldThread(state.threads[id], id, some)] as const,
   );
-  return { ...withThreads(state, threads), seq, at };
+  return { ...withThreads(state, threads), seq: last.seq, at: last.timestamp };
 }
 
 /** A page of `GET v1/threads`. The first one sets the cursor. */
@@ -61,14 +54,6 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
   seq: state.seq ?? page.seq,
   olderThreads: page.next,
 });
-
-/** An answer of `GET v1/threads/{thread_id}`. */
-export const withThreadSnapshot = (state: ChatState, { thread, seq }: ThreadSnapshot): ChatState =>
-  withThreads(state, [[thread.thread_id, foldSnapshot(state, thread, seq)]]);
-
-/** From here on, events of this thread wait until its history has been read. */
-export const beginReading = (state: ChatState, id: string): ChatState =>
-  changeThread(state, id, { waiting: [] });
 
 /** The history was read, true at `history.upTo`; events that waited continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
@@ -84,10 +69,6 @@ export function finishReading(state: ChatState, id: string, history: History): C
     waiting: null,
   });
 }
-
-/** The history could not be read; what was there is no longer complete. */
-export const failReading = (state: ChatState, id: string): ChatState =>
-  changeThread(state, id, { waiting: null, hasGap: true });
 
 /** Forget the histories of all threads but these; they are read again when they are opened. */
 export const keepHistories = (state: ChatState, ids: readonly string[]): ChatState =>
@@ -134,7 +115,7 @@ function withThreads(
   return { ...state, threads, recent };
 }
 
-function changeThread(state: ChatState, id: string, fields: Partial<ThreadView>): ChatState {
+export function changeThread(state: ChatState, id: string, fields: Partial<ThreadView>): ChatState {
   const thread = state.threads[id];
   return thread ? withThreads(state, [[id, { ...thread, ...fields }]]) : state;
 }

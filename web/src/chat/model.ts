@@ -6,14 +6,12 @@
  * however many events came meanwhile.
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ChatState, Client, OutboxEntry, SendOptions, Status } from "@threadcast/client";
+import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
+import type { ChatClient } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
 
 /** Why a thread's history is not here: there is no such thread, or reading it failed for now. */
 export type Failure = "missing" | "failed";
-
-/** What is needed of a client. */
-export type ChatClient = Pick<Client, keyof Client>;
 
 export class ChatModel {
   readonly client: ChatClient;

@@ -34,6 +34,11 @@ export class Seen {
     addEventListener("storage", this.#hear);
   }
 
+  /** Somebody signs out: nothing of them stays in this browser. */
+  static forget(user: string) {
+    localStorage.removeItem(PREFIX + user);
+  }
+
   close() {
     removeEventListener("storage", this.#hear);
   }

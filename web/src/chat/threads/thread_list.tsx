@@ -8,8 +8,7 @@ import { useVirtualRows } from "./virtual_rows.ts";
 import "./thread_list.css";
 
 /** The heights that the style sheet gives the rows. */
-const DAY_PX = 34;
-const THREAD_PX = matchMedia("(pointer: coarse)").matches ? 46 : 38;
+const HEIGHTS = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
 /** Older ones are read when so few rows are left below. */
 const AHEAD_ROWS = 20;
 
@@ -18,22 +17,17 @@ export function ThreadList({ threads }: { threads: Threads }) {
   /** Where the focus was last in the list, and where an arrow key sends it. */
   const active = useSignal<string | null>(null);
   const wanted = useSignal<string | null>(null);
-  const listed = useComputed(() => rowsOf(threads.shown.value, Date.now()));
-  const { rows, indexOf } = listed.value;
+  const listed = useComputed(() => rowsOf(threads.shown.value, Date.now(), HEIGHTS));
+  const { rows, indexOf, starts } = listed.value;
   const openId = threads.model.openThreadId.value;
   const activeIndex = firstKnown(listed.value, [active.value, openId]);
-  const { items, heightPx, lastIndex, scrollTo } = useVirtualRows({
-    count: rows.length,
-    heightOf: (index) => (rows[index]?.kind === "day" ? DAY_PX : THREAD_PX),
-    keyOf: (index) => rows[index]?.key ?? "",
-    always: activeIndex,
-    scroller,
-  });
+  const { drawn, scrollTo } = useVirtualRows({ starts, always: activeIndex, scroller });
 
-  const isNearEnd = lastIndex >= rows.length - AHEAD_ROWS;
+  const isNearEnd = (drawn.at(-1) ?? 0) >= rows.length - AHEAD_ROWS;
   const isSearch = threads.query.value !== "" || threads.showsArchived.value;
   useEffect(() => {
-    if (isNearEnd && !isSearch && !threads.isReading.value) threads.readOlder();
+    const waits = isSearch || threads.isReading.value || threads.isStuck.value;
+    if (isNearEnd && !waits) threads.readOlder();
   });
   useEffect(() => {
     const index = openId === null ? undefined : indexOf.get(openId);
@@ -53,11 +47,11 @@ export function ThreadList({ threads }: { threads: Threads }) {
 
   return (
     <div class="thread-list" ref={scroller}>
-      <ul style={{ height: `${heightPx}px` }} onKeyDown={move} aria-label="Conversations">
-        {items.map(({ index, start }) => {
+      <ul style={{ height: `${starts.at(-1)}px` }} onKeyDown={move} aria-label="Conversations">
+        {drawn.map((index) => {
           const row = rows[index];
           if (row === undefined) return null;
-          const place = { transform: `translateY(${start}px)` };
+          const place = { transform: `translateY(${starts[index]}px)` };
           if (row.kind === "day") {
             return (
               <li key={row.key} class="day" style={place}>
@@ -90,6 +84,16 @@ export function ThreadList({ threads }: { threads: Threads }) {
 function Ending({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
   if (threads.model.state.value.seq === null) return <Ghosts />;
+  if (threads.isStuck.value) {
+    return (
+      <div class="hint list-note" role="status">
+        <p>Older conversations could not be read.</p>
+        <button type="button" class="button small" onClick={() => threads.readOlder()}>
+          Try again
+        </button>
+      </div>
+    );
+  }
   if (isSearch || threads.showsArchived.value) return <Searched threads={threads} count={count} />;
   if (threads.isReading.value) return <p class="hint list-note">Reading older ones…</p>;
   return count === 0 ? <p class="hint list-note">Your conversations will be listed here.</p> : null;

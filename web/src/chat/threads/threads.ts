@@ -16,12 +16,15 @@ export class Threads {
   /** The thread whose title is being written. */
   readonly renaming: Signal<string | null> = signal(null);
   readonly isReading: Signal<boolean> = signal(false);
+  /** Whether older ones could not be read; until the person tries again, nothing else does. */
+  readonly isStuck: Signal<boolean> = signal(false);
   readonly deletions: Deletions;
   readonly shown: ReadonlySignal<readonly Line[]>;
   readonly archivedCount: ReadonlySignal<number>;
   readonly loadedCount: ReadonlySignal<number>;
   readonly #seen: Signal<Seen | null> = signal(null);
   readonly #all: ReadonlySignal<readonly Line[]>;
+  #reading: Promise<boolean> | null = null;
 
   constructor(model: ChatModel) {
     const lines = new Lines();
@@ -68,26 +71,18 @@ export class Threads {
     if (open !== undefined && !document.hidden) this.#seen.peek()?.see(open);
   }
 
-  async readOlder() {
-    if (this.isReading.peek() || !this.hasOlder) return;
-    this.isReading.value = true;
-    try {
-      await this.model.client.readOlderThreads();
-    } catch (error) {
-      this.#failed("Older conversations could not be read", error);
-    } finally {
-      this.isReading.value = false;
-    }
+  /** Read one page more of older ones; calls that meet share it. Resolves to whether it did. */
+  readOlder(): Promise<boolean> {
+    this.#reading ??= this.#readOlder().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
   }
 
   /** Read older ones for as long as the search goes on, or until all are here. */
   async readAllOlder() {
     const query = this.query.peek();
-    let before = -1;
-    while (this.query.peek() === query && this.hasOlder && this.loadedCount.peek() !== before) {
-      before = this.loadedCount.peek();
-      await this.readOlder();
-    }
+    while (this.query.peek() === query && this.hasOlder && (await this.readOlder()));
   }
 
   /** Throws nothing: what went wrong is said in a toast. */
@@ -121,6 +116,22 @@ export class Threads {
   close() {
     this.deletions.close();
     this.#seen.peek()?.close();
+  }
+
+  async #readOlder(): Promise<boolean> {
+    if (!this.hasOlder) return false;
+    this.isReading.value = true;
+    this.isStuck.value = false;
+    try {
+      await this.model.client.readOlderThreads();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.isStuck.value = true;
+      return false;
+    } finally {
+      this.isReading.value = false;
+    }
   }
 
   async #change(
