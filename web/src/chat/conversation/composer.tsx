@@ -108,22 +108,25 @@ export function Composer(props: Props) {
 
 /** The text of the open thread's box; each thread has its own. */
 function useDraft({ user, threadId, hasBegun }: Pick<Props, "user" | "threadId" | "hasBegun">) {
-  const drafts = useMemo(() => new Drafts(tabStorage(), user), [user]);
-  const [held, hold] = useState(() => ({ threadId, drafts, text: drafts.read(threadId) }));
-  const isCurrent = held.threadId === threadId && held.drafts === drafts;
-  const goesAlong = !isCurrent && held.threadId === null && hasBegun && held.drafts === drafts;
+  // Of somebody who is not known yet nothing is kept, and the drafts of others are not touched.
+  const drafts = useMemo(() => new Drafts(user === "" ? null : tabStorage(), user), [user]);
+  const [held, hold] = useState(() => ({ user, threadId, text: drafts.read(threadId) }));
+  const isCurrent = held.threadId === threadId && held.user === user;
+  const hasBecomeThread = held.threadId === null && hasBegun && held.user === user;
+  const wasTypedEarly = held.user === "" && held.threadId === threadId && held.text !== "";
+  const goesAlong = !isCurrent && (hasBecomeThread || wasTypedEarly);
   const text = isCurrent || goesAlong ? held.text : drafts.read(threadId);
   useLayoutEffect(() => {
     if (isCurrent) return;
     if (goesAlong) {
-      drafts.write(null, "");
+      if (hasBecomeThread) drafts.write(null, "");
       drafts.write(threadId, text);
     }
-    hold({ threadId, drafts, text });
-  }, [isCurrent, goesAlong, threadId, drafts, text]);
+    hold({ user, threadId, text });
+  }, [isCurrent, goesAlong, hasBecomeThread, user, threadId, drafts, text]);
   const write = (next: string) => {
     drafts.write(threadId, next);
-    hold({ threadId, drafts, text: next });
+    hold({ user, threadId, text: next });
   };
   return { text, write };
 }
