@@ -29,6 +29,7 @@ _PROTOCOL_SECTION_8 = """
 POST /v1/threads | GET /v1/threads | GET /v1/threads/{thread_id} | PATCH /v1/threads/{thread_id}
 DELETE /v1/threads/{thread_id} | GET /v1/threads/{thread_id}/messages
 POST /v1/threads/{thread_id}/messages | GET /v1/threads/{thread_id}/events | GET /v1/runs/{run_id}
+POST /v1/messages
 POST /v1/runs/{run_id}/cancel | POST /v1/runs/{run_id}/respond | GET /v1/events | POST /v1/ingest
 GET /v1/connections | DELETE /v1/connections/{connection_id} | POST /v1/sessions/revoke
 GET /healthz | GET /readyz | GET /metrics | GET /ops/consistency

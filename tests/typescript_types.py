@@ -96,6 +96,8 @@ def _references(schema: object) -> Iterator[str]:
         for key, inner in schema.items():
             if key == "$ref":
                 yield _name(inner)
+            elif key == "properties":  # whatever their names are
+                yield from _references(list(inner.values()))
             elif key not in ("default", "examples", "description"):
                 yield from _references(inner)
     elif isinstance(schema, list):

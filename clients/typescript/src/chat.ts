@@ -1,5 +1,5 @@
 /** A client that also keeps the state that a user interface shows. */
-import { Client, type Cursor } from "./client.ts";
+import { Client } from "./client.ts";
 import type { ThreadcastError } from "./error.ts";
 import type { ChatState, Status } from "./model.ts";
 import type { Entry } from "./outbox.ts";
@@ -70,9 +70,9 @@ export class ChatClient extends Client {
     this.state = emptyState();
   }
 
-  protected override async begin(): Promise<Cursor> {
+  protected override async begin(): Promise<number | null> {
     await this.#readThreads();
-    return { after: this.state.seq as number, feed: null };
+    return this.state.seq;
   }
 
   protected override take(events: readonly JournalEvent[]): void {
@@ -87,6 +87,7 @@ export class ChatClient extends Client {
     // What failed to be read without a connection may be read now.
     if (status.phase === "live") this.state = { ...this.state, unreadable: {} };
     super.setStatus(status);
+    this.#readWhatIsMissing();
   }
 
   #change(change: Change): void {

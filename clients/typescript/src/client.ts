@@ -2,6 +2,7 @@
 import { Connection } from "./connection.ts";
 import { Credential, type TokenCall } from "./credential.ts";
 import { ThreadcastError } from "./error.ts";
+import { eventStream } from "./event_stream.ts";
 import { Http } from "./http.ts";
 import { type OpenLink, webSocket } from "./link.ts";
 import type { OutboxEntry, Status } from "./model.ts";
@@ -13,6 +14,7 @@ import type {
   ThreadAnswer,
   UpdateThreadBody,
 } from "./protocol.ts";
+import { sharedBy } from "./shared.ts";
 
 const FRAME_MS = 16;
 const QUEUE_MAX_EVENTS = 1_000;
@@ -30,7 +32,12 @@ export interface ClientOptions {
   storage?: Storage;
   /** Keep the cursor in `storage`, too, and begin where an earlier page has ended. */
   resume?: boolean;
-  /** The ways to the server, the best first. */
+  /**
+   * The address of the shared worker's script, of this origin: all its pages of one user share a
+   * connection then. Where that is not possible, each has its own.
+   */
+  shared?: string | URL;
+  /** The ways to the server, the best first; by default a WebSocket, else an event stream. */
   transport?: readonly OpenLink[];
 }
 
@@ -73,17 +80,20 @@ export class Client {
   #flushedAt = 0;
   #isScheduled = false;
 
-  constructor({ url, token, storage, resume, transport = [webSocket] }: ClientOptions) {
+  constructor({ url, token, storage, resume, shared, transport }: ClientOptions) {
     this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#storage = storage;
     this.#resume = resume === true;
     const credential = new Credential(token);
     this.http = new Http(this.#base, credential);
     this.#outbox = new Outbox(storage, () => this.changed());
-    this.#connection = new Connection(this.#base, credential, transport, {
+    const own = transport ?? [webSocket, eventStream];
+    const ways = shared ? [sharedBy(shared), ...own] : own;
+    this.#connection = new Connection(this.#base, credential, ways, {
       onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
       onAttached: (event) => this.#vital(() => this.#attached(event)),
       onEvents: (events) => {
+        if (this.cursor.after === undefined) return;
         this.#queue.push(...events);
         if (this.#queue.length > QUEUE_MAX_EVENTS) this.#flush();
         else this.changed();
@@ -114,6 +124,7 @@ export class Client {
   /** End the connection and forget everything, what waits in the storage too. */
   signOut(): void {
     this.#outbox.dropIf(() => true);
+    this.#storage?.removeItem(`cursor ${this.#key}`);
     this.#end("signed_out", "");
   }
 
@@ -171,7 +182,7 @@ export class Client {
    * @throws ThreadcastError it was refused or discarded, or 100 others wait (`outbox_full`)
    */
   send(content: string, { threadId, draft, agent, onBusy }: SendOptions = {}): Promise<Sent> {
-    const key = crypto.randomUUID();
+    const key = `web_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
     return this.#outbox.add({
       kind: "message",
       key,
@@ -235,9 +246,13 @@ export class Client {
     this.cursor = { feed: null };
   }
 
-  /** Read what was there before the events; `after` of the cursor is the seq at which it was so. */
-  protected async begin(): Promise<Cursor> {
-    return this.cursor;
+  /**
+   * Read what was there before the events.
+   *
+   * @returns the seq at which it was so; null for nothing, and events from wherever they begin
+   */
+  protected async begin(): Promise<number | null> {
+    return null;
   }
 
   /** These events are new, and in order. */
@@ -273,7 +288,7 @@ export class Client {
   }
 
   /** The server knows who we are: begin, or go on from the cursor. */
-  async #ready(user: string, feed: string | null): Promise<void> {
+  async #ready(user: string, feed: string | null, from?: number): Promise<void> {
     if (this.user && this.user !== user) {
       this.#end("stopped", "identity_change");
       return;
@@ -281,9 +296,9 @@ export class Client {
     this.user = user;
     this.#outbox.restore(this.#key);
     if (this.cursor.after === undefined) {
-      const begun = await this.begin();
+      const after = (await this.begin()) ?? from;
       const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
-      this.cursor = kept ? JSON.parse(kept) : { ...begun, feed };
+      this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
     }
     await this.#connection.attach(this.cursor);
   }
@@ -297,7 +312,7 @@ export class Client {
       this.#storage?.removeItem(`cursor ${this.#key}`);
       this.#emit("attached", event);
       this.#emit("*", event);
-      await this.#ready(this.user as string, feed);
+      await this.#ready(this.user as string, feed, after);
       return;
     }
     this.cursor = { after, ...this.cursor, feed: feed ?? this.cursor.feed };
@@ -310,8 +325,12 @@ export class Client {
   #flush(): void {
     this.#isScheduled = false;
     this.#flushedAt = Date.now();
-    const { after = 0 } = this.cursor;
-    const events = this.#queue.filter(({ seq }) => seq > after);
+    let { after = 0 } = this.cursor;
+    const events = this.#queue.filter(({ seq, user_id }) => {
+      if (seq <= after || user_id !== this.user) return false;
+      after = seq;
+      return true;
+    });
     this.#queue = [];
     const last = events.at(-1);
     if (last) this.cursor = { ...this.cursor, after: last.seq, at: last.timestamp };
@@ -319,7 +338,7 @@ export class Client {
       const left = Math.max(0, this.#head - (this.cursor.after ?? 0));
       this.status = { phase: "catching_up", left };
     }
-    this.take(events);
+    if (last) this.take(events);
     for (const event of events) this.#settle(event);
     this.#outbox.dropIf((entry) => entry.status === "accepted" && this.shows(entry));
     for (const event of events) {

@@ -180,6 +180,7 @@ export class Connection {
   #said(event: ConnectionEvent): void {
     switch (event.event_type) {
       case "connection_ready":
+        if (this.#isReady) return;
         this.#isReady = true;
         this.#renewIn(event.data.expires_at, event.timestamp);
         this.#owner.onReady(event.user_id, event.data);
@@ -213,8 +214,9 @@ export class Connection {
     return waiter;
   }
 
-  #lost(close: number): void {
+  #lost(closed: number): void {
     const { error: code = "", reason = "", reconnect, retry_after_ms } = this.#closing ?? {};
+    const close = this.#closing?.code ?? closed;
     this.#drop();
     const isLost = code === "revoked"; // a fresh token would undo what somebody did on purpose
     if (close === CREDENTIAL && !isLost && this.#refused === undefined) {

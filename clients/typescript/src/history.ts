@@ -73,21 +73,22 @@ function foldRun(run: RunView, event: JournalEvent): RunView {
       return { ...run, message: { content, timestamp: created_at ?? startedAt, clientMessageId } };
     }
     case "run_queued":
-      return { ...run, ...event.data };
+      return { ...run, agent: event.data.agent, position: event.data.position };
     case "agent_started":
       // What an earlier attempt streamed is void. Questions stay: they belong to the run, and an
       // attempt that comes to one again waits for the same answer without asking twice.
       return {
         ...run,
-        ...event.data,
         status: "running",
+        agent: event.data.agent,
+        attempt: event.data.attempt,
         steps: run.steps.filter(({ kind }) => kind === "input"),
         startedAt,
       };
     case "agent_thinking":
       return withStep(run, { kind: "thinking", text: event.data.text, startedAt });
     case "agent_delta":
-      return streamed(run, event.data.text);
+      return streamed(run, event.data.text, startedAt);
     case "tool_executing":
     case "tool_completed":
       return tool(run, event);
@@ -119,9 +120,9 @@ function foldRun(run: RunView, event: JournalEvent): RunView {
   }
 }
 
-function streamed(run: RunView, text: string): RunView {
+function streamed(run: RunView, text: string, startedAt: number): RunView {
   const last = run.steps.at(-1);
-  if (last?.kind !== "text") return withStep(run, { kind: "text", text });
+  if (last?.kind !== "text") return withStep(run, { kind: "text", text, startedAt });
   return { ...run, steps: run.steps.with(-1, { ...last, text: last.text + text }) };
 }
 
@@ -168,7 +169,7 @@ function completed(run: RunView, { content, duration_ms: durationMs, usage }: Co
   };
   if (textOf(done) === content) return done;
   const others = done.steps.filter(({ kind }) => kind !== "text");
-  return withStep({ ...done, steps: others }, { kind: "text", text: content });
+  return withStep({ ...done, steps: others }, { kind: "text", text: content, startedAt: null });
 }
 
 const ended = (run: RunView) =>

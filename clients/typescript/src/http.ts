@@ -8,9 +8,9 @@ const BUSY_WAIT_MAX_MS = 10_000;
 
 export class Http {
   #base: URL;
-  #credential: Credential;
+  #credential: Pick<Credential, "current" | "get">;
 
-  constructor(base: URL, credential: Credential) {
+  constructor(base: URL, credential: Pick<Credential, "current" | "get">) {
     this.#base = base;
     this.#credential = credential;
   }

@@ -12,6 +12,8 @@ export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed
 export interface TextStep {
   readonly kind: "text";
   readonly text: string;
+  /** Seconds since the epoch; null where it was not streamed. */
+  readonly startedAt: number | null;
 }
 
 export interface ThinkingStep {

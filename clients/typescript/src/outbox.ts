@@ -36,6 +36,8 @@ type Request = (command: Command["command"], fields: object) => Promise<Answer>;
 export class Outbox {
   /** The threads that the first messages of drafts made, by draft. */
   readonly threads = new Map<string, string>();
+  /** The entries, the oldest first; another array whenever one of them is another. */
+  entries: readonly Entry[] = [];
   #entries = new Map<string, Entry>();
   #onChange: () => void;
   #storage: Storage | undefined;
@@ -47,10 +49,6 @@ export class Outbox {
   constructor(storage: Storage | undefined, onChange: () => void) {
     this.#storage = storage;
     this.#onChange = onChange;
-  }
-
-  get entries(): Entry[] {
-    return [...this.#entries.values()];
   }
 
   /** Take up what this user left behind in the storage. */
@@ -72,7 +70,7 @@ export class Outbox {
       const all = [...this.#entries, [key, entry] as const];
       this.#entries = new Map(all.sort(([, a], [, b]) => a.createdAt - b.createdAt));
     }
-    this.#onChange();
+    this.#changed();
   }
 
   /**
@@ -113,7 +111,7 @@ export class Outbox {
     this.#waiters.get(key)?.reject(new ThreadcastError("discarded"));
     this.#waiters.delete(key);
     this.#storage?.removeItem(this.#prefix + key);
-    this.#onChange();
+    this.#changed();
   }
 
   /** Try a refused entry again. */
@@ -157,6 +155,11 @@ export class Outbox {
     } catch {
       // A storage that is full or forbidden: then it lives as long as the page.
     }
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.entries = [...this.#entries.values()];
     this.#onChange();
   }
 

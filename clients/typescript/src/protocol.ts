@@ -853,17 +853,6 @@ export interface UpdateThreadBody {
   readonly metadata?: Record<string, unknown> | null;
 }
 
-/** One of the latest violations. */
-export interface ViolationExample {
-  /** Seconds since the epoch. */
-  readonly at: number;
-  readonly kind: "legacy" | "malformed" | "repeated" | "wrong_kind";
-  readonly place: "header" | "path" | "query";
-  readonly name: string;
-  readonly reason: string;
-  readonly shown: string;
-}
-
 export type Command =
   | Authenticate
   | Attach

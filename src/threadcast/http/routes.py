@@ -61,6 +61,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
             GET=ForUser("http", threads.list_messages),
             POST=ForUser("chat", threads.send_message),
         ),
+        at("/v1/messages", POST=ForUser("chat", threads.send_first_message)),
         at("/v1/threads/{thread_id}/events", GET=ForUser("http", threads.list_events)),
         at("/v1/runs/{run_id}", GET=ForUser("http", runs.get_run)),
         at("/v1/runs/{run_id}/cancel", POST=ForUser("http", runs.cancel_run)),

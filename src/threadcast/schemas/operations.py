@@ -189,6 +189,17 @@ _WRITE = ("storage_full", "unknown_outcome")
 _CONSOLE = ("not_found",)
 _ACTION = (*_BODY, *_WRITE, "empty", "too_long")
 _THREAD_FIELDS = ("too_long", "bad_metadata")
+_SEND = (
+    *_BODY,
+    *_WRITE,
+    "empty",
+    "too_long",
+    "unknown_agent",
+    "bad_idempotency_key",
+    "idempotency_conflict",
+    "run_active",
+    "too_many_runs",
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -257,18 +268,19 @@ OPERATIONS: tuple[Operation, ...] = (
         body=SendMessageBody,
         answer=MessageAcceptedAnswer,
         status=202,
-        errors=(
-            *_LOOK_UP,
-            *_BODY,
-            *_WRITE,
-            "empty",
-            "too_long",
-            "unknown_agent",
-            "bad_idempotency_key",
-            "idempotency_conflict",
-            "run_active",
-            "too_many_runs",
-        ),
+        errors=(*_LOOK_UP, *_SEND),
+    ),
+    Operation(
+        method="post",
+        path="/v1/messages",
+        operation_id="send_first_message",
+        summary="Store a message in a new thread and start a run that answers it; it needs"
+        " client_message_id or Idempotency-Key.",
+        parameters=("idempotency_key",),
+        body=SendMessageBody,
+        answer=MessageAcceptedAnswer,
+        status=202,
+        errors=_SEND,
     ),
     Operation(
         method="get",

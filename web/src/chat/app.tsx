@@ -1,6 +1,7 @@
 /** The chat page as a whole: the way in, or the application of who is in. */
 import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
 import { ChatClient } from "@threadcast/client/chat";
+import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { Application } from "./application.tsx";
 import { ChatModel } from "./model.ts";
 import type { Session } from "./session/session.ts";
@@ -49,6 +50,7 @@ export class Chat {
     const client = new ChatClient({
       url: base.href,
       storage: localStorage,
+      shared: new URL(sharedWorker, location.href),
       // The client wants to hear nothing where there is no token; the person wants the reason.
       token: (renewal) =>
         credential.token(renewal).catch((error) => {

@@ -626,3 +626,14 @@ export interface ViolationCount {
   readonly place: "header" | "path" | "query";
   readonly count: number;
 }
+
+/** One of the latest violations. */
+export interface ViolationExample {
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly kind: "legacy" | "malformed" | "repeated" | "wrong_kind";
+  readonly place: "header" | "path" | "query";
+  readonly name: string;
+  readonly reason: string;
+  readonly shown: string;
+}

@@ -25,6 +25,11 @@ export class Seen {
     if (kept?.feed === this.#kept.peek().feed) this.#kept.value = kept;
   };
 
+  /** This browser keeps nothing of this user any more. */
+  static forget(user: string) {
+    localStorage.removeItem(PREFIX + user);
+  }
+
   /** Whoever is here for the first time has seen everything up to `seq`. */
   constructor(user: string, { feed, seq }: { feed: string; seq: number }) {
     this.#key = PREFIX + user;
@@ -32,11 +37,6 @@ export class Seen {
     this.#kept = signal(kept?.feed === feed ? kept : { feed, upTo: seq, threads: {} });
     if (this.#kept.peek() !== kept) this.#keep();
     addEventListener("storage", this.#hear);
-  }
-
-  /** Somebody signs out: nothing of them stays in this browser. */
-  static forget(user: string) {
-    localStorage.removeItem(PREFIX + user);
   }
 
   close() {
