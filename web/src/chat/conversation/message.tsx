@@ -5,6 +5,7 @@ import { contentProblem } from "./content.ts";
 import { CopyButton } from "./copy_button.tsx";
 import { sends } from "./keys.ts";
 import { moment } from "./said.ts";
+import { still } from "./still.ts";
 
 interface Props {
   content: string;
@@ -14,7 +15,7 @@ interface Props {
   onResend: ((content: string) => void) | null;
 }
 
-export function MessageView({ content, timestamp, onResend }: Props) {
+export const MessageView = still(({ content, timestamp, onResend }: Props) => {
   const [isEdited, setIsEdited] = useState(false);
   if (isEdited && onResend !== null) {
     return <Editor content={content} onSend={onResend} onEnd={() => setIsEdited(false)} />;
@@ -39,7 +40,7 @@ export function MessageView({ content, timestamp, onResend }: Props) {
       </div>
     </div>
   );
-}
+});
 
 interface EditorProps {
   content: string;

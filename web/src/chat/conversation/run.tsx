@@ -113,7 +113,7 @@ function PieceView({ piece, run, entries, isStreaming, model }: PieceProps) {
   }
 }
 
-function AnswerFoot({ run }: { run: RunView }) {
+const AnswerFoot = still(({ run }: { run: RunView }) => {
   if (!isFinal(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
@@ -134,4 +134,4 @@ function AnswerFoot({ run }: { run: RunView }) {
       )}
     </div>
   );
-}
+});
