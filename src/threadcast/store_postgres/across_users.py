@@ -45,7 +45,8 @@ WITH next AS (
 ), claimed AS (
     UPDATE runs SET status = 2, owner = $4,
     lease_until = clock_timestamp() + make_interval(secs => $5),
-    fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int, attempt = attempt + 1, started_us = coalesce(started_us, $6)
+    fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int,
+    attempt = attempt + 1, started_us = coalesce(started_us, $6)
     FROM free WHERE runs.user_key = free.user_key AND runs.run = free.run
     RETURNING runs.*, free.turn
 )
