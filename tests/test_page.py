@@ -136,7 +136,6 @@ def test_a_document_is_told_about_the_server(client: TestClient, path: str) -> N
         "dev": True,
         "embedding": [],
         "console": True,
-        "embedding": [],
         "oidc": {
             "issuer": f"{ISSUER}/t",
             "client_id": "chat",
