@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -104,8 +105,8 @@ def test_a_clone_that_was_never_built_asks_for_node(unpacked: Path, tmp_path: Pa
 
 def test_the_licence_of_all_that_is_bundled_is_there() -> None:
     text = (ROOT / BUILT / "THIRD-PARTY-LICENSES.txt").read_text(encoding="utf-8")
-    named = {line.split()[1] for line in text.splitlines() if line.startswith("## ")}
-    assert "preact" in named
-    assert text.count("\n## ") == len(named)
-    for part in text.split("\n## ")[1:]:
-        assert len(part) > 500, part  # the whole text, not only its name
+    named, *parts = re.split(r"^## (\S+) - [\d.]+ \(.+\)$", text, flags=re.MULTILINE)[1:]
+    licences = dict(zip([named, *parts[1::2]], parts[::2], strict=True))
+    assert {"preact", "marked", "lowlight", "@preact/signals"} <= set(licences)
+    for name, licence in licences.items():
+        assert len(licence) > 500, name  # the whole text, not only what it is called

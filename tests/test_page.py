@@ -134,7 +134,6 @@ def test_a_document_is_told_about_the_server(client: TestClient, path: str) -> N
     assert found is not None
     assert json.loads(html.unescape(found[1])) == {
         "dev": True,
-        "embedding": [],
         "console": True,
         "oidc": {
             "issuer": f"{ISSUER}/t",

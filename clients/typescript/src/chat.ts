@@ -17,6 +17,7 @@ import {
 
 export { isActive, textOf } from "./history.ts";
 export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
+export { tableOf } from "./table.ts";
 
 const HISTORIES_MAX = 12;
 
@@ -80,7 +81,7 @@ export class ChatClient extends Client {
   }
 
   protected override shows(entry: Entry): boolean {
-    return super.shows(entry) && !this.state.threads[entry.thread ?? ""]?.waiting;
+    return super.shows(entry) && !this.state.threads.get(entry.thread ?? "")?.waiting;
   }
 
   protected override setStatus(status: Status): void {
@@ -104,9 +105,9 @@ export class ChatClient extends Client {
   #readWhatIsMissing(): void {
     const { openId: id, state } = this;
     if (state.seq === null) return;
-    for (const one of Object.values(state.threads)) if (!one.isKnown) this.#readThread(one.id);
+    for (const one of state.threads.values()) if (!one.isKnown) this.#readThread(one.id);
     if (!id) return;
-    const thread = state.threads[id];
+    const thread = state.threads.get(id);
     if (!thread) this.#readThread(id);
     else if (needsReading(thread)) this.#readHistory(id);
   }

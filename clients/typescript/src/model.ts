@@ -6,6 +6,9 @@
  */
 import type { JournalEvent } from "./protocol.ts";
 
+/** Things by their ids; a value, too. */
+export type Table<T> = Pick<ReadonlyMap<string, T>, "get" | "size" | "values">;
+
 /** How a run stands; the last three are final. */
 export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
 
@@ -85,7 +88,7 @@ export interface History {
   readonly hasEarlier: boolean;
   /** Ids of runs, the oldest first. */
   readonly order: readonly string[];
-  readonly runs: Readonly<Record<string, RunView>>;
+  readonly runs: Table<RunView>;
 }
 
 export interface ThreadView {
@@ -116,7 +119,7 @@ export interface ChatState {
   readonly feed: string | null;
   readonly seq: number | null;
   readonly at: number | null;
-  readonly threads: Readonly<Record<string, ThreadView>>;
+  readonly threads: Table<ThreadView>;
   /** Ids of all threads, the one with the latest message or answer first. */
   readonly recent: readonly string[];
   /** Where the next page of older threads begins; null when all are here. */

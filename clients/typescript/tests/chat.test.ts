@@ -53,12 +53,12 @@ test("a page reads its threads, and the open one with what has been said", async
   server.append("thread_created", { title: "Sums", metadata: { a: 1 } });
   converse(THREAD, RUN, 20);
   const client = await started();
-  assert.equal(client.state.threads[THREAD]?.history, null);
+  assert.equal(client.state.threads.get(THREAD)?.history, null);
   client.open(THREAD);
   await pass(100);
-  const thread = client.state.threads[THREAD];
+  const thread = client.state.threads.get(THREAD);
   assert.deepEqual([thread?.title, thread?.metadata], ["Sums", { a: 1 }]);
-  const run = thread?.history?.runs[RUN];
+  const run = thread?.history?.runs.get(RUN);
   assert.ok(run);
   assert.equal(textOf(run).split(" ").length, 21);
   assert.deepEqual(Object.keys(thread?.active ?? {}), [RUN]);
@@ -84,7 +84,7 @@ test("events that come while the history is read are neither lost nor doubled", 
     answers.shift()?.();
     await pass(20);
   }
-  const run = client.state.threads[THREAD]?.history?.runs[RUN];
+  const run = client.state.threads.get(THREAD)?.history?.runs.get(RUN);
   assert.ok(run);
   assert.equal(textOf(run), "0 1 2 3 4 5 6 7 8 9 10 11 ");
 });
@@ -97,7 +97,7 @@ test("a thread of which only events tell is read", async () => {
   server.journal.push(event(2, "thread_created", { title: "Found", metadata: {} }, { thread }));
   server.link.text(JSON.stringify(hidden));
   await pass(100);
-  assert.equal(client.state.threads[thread]?.title, "Found");
+  assert.equal(client.state.threads.get(thread)?.title, "Found");
 });
 
 test("a thread that is not there is said to be missing, once", async () => {
@@ -117,15 +117,22 @@ test("only the histories of the latest twelve threads are kept", async () => {
     client.open(id);
     await pass(100);
   }
-  const kept = ids.filter((id) => client.state.threads[id]?.history);
+  const kept = ids.filter((id) => client.state.threads.get(id)?.history);
   assert.deepEqual(kept, ids.slice(8));
 });
 
 /** What a person can see of these threads, all of which were opened. */
 function seen({ threads }: ChatState, ids: readonly string[]): object {
   return ids.map((id) => {
-    const { title, preview, metadata, active, history } = threads[id] as ThreadView;
-    return { title, preview, metadata, active, order: history?.order, runs: history?.runs };
+    const { title, preview, metadata, active, history } = threads.get(id) as ThreadView;
+    return {
+      title,
+      preview,
+      metadata,
+      active,
+      order: history?.order,
+      runs: [...(history?.runs.values() ?? [])],
+    };
   });
 }
 

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .previous import previous_pages
 from .site import (
     NOT_BUILT,
     Answer,

@@ -23,7 +23,7 @@ export function Conversation({ model, threadId, agent }: Props) {
   const state = model.state.value;
   const outbox = model.outbox.value;
   const draft = model.draft.value;
-  const thread = threadId === null ? null : (state.threads[threadId] ?? null);
+  const thread = threadId === null ? null : (state.threads.get(threadId) ?? null);
   const history = thread?.history ?? null;
   const pending = useMemo(
     () => pendingOf(outbox, { threadId, draft, history }),

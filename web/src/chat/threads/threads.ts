@@ -67,7 +67,7 @@ export class Threads {
     const { user, feed, seq, threads } = this.model.state.value;
     if (user === null || feed === null || seq === null) return;
     if (this.#seen.peek() === null) this.#seen.value = new Seen(user, { feed, seq });
-    const open = threads[this.model.openThreadId.value ?? ""];
+    const open = threads.get(this.model.openThreadId.value ?? "");
     if (open !== undefined && !document.hidden) this.#seen.peek()?.see(open);
   }
 
@@ -88,14 +88,14 @@ export class Threads {
   /** Throws nothing: what went wrong is said in a toast. */
   async rename(id: string, text: string) {
     const title = [...text.trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
-    const thread = this.model.state.peek().threads[id];
+    const thread = this.model.state.peek().threads.get(id);
     this.renaming.value = null;
     if (thread === undefined || title === "" || title === titleOf(thread)) return;
     await this.#change(id, { title }, "The title could not be changed");
   }
 
   async archive(id: string, isArchived: boolean) {
-    const thread = this.model.state.peek().threads[id];
+    const thread = this.model.state.peek().threads.get(id);
     if (thread === undefined) return;
     const { archived: _, ...metadata } = thread.metadata;
     const changed = isArchived ? { ...metadata, archived: true } : metadata;
