@@ -22,15 +22,14 @@ class ServerProcess:
 
     Args:
         folder: where the database is; must exist.
-        settings: `THREADCAST_...` variables.
-        dev: whether a name is enough to sign in.
+        settings: `THREADCAST_...` variables; without `THREADCAST_DEV`, a name is enough to sign in.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, str], *, dev: bool = True) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
         path = os.pathsep.join([str(_TESTS.parent / "src"), str(_TESTS)])
         self._environment = {**kept, "PYTHONPATH": path, **settings}
-        self._options = ("--dev",) if dev else ()
+        self._options = () if "THREADCAST_DEV" in settings else ("--dev",)
         self._database = folder / "threadcast.db"
         self._log = folder / "log"
         self._process: asyncio.subprocess.Process | None = None
@@ -80,11 +79,9 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(
-    folder: Path, *, dev: bool = True, **settings: str
-) -> AsyncIterator[ServerProcess]:
+async def serving(folder: Path, **settings: str) -> AsyncIterator[ServerProcess]:
     """A server that listens, and ends with the block."""
-    server = ServerProcess(folder, settings, dev=dev)
+    server = ServerProcess(folder, settings)
     try:
         await server.start()
         yield server

@@ -13,15 +13,15 @@ import httpx2
 import jwt
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, expect
 
+from embedding_site import page_of_others
 from oidc_provider import AUDIENCE, CLIENT_ID, Provider, provider_running
 from page_browser import MISSING, Screen, find_browser, launched
 from page_server import ServerProcess, serving
 
 BROWSER = find_browser()
 SECRET = "a secret of this test, 32 bytes long"
-SHOP = "http://localhost:9"
 LIFE_S = 6.0
 
 pytestmark = [
@@ -50,6 +50,7 @@ async def server(
     provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ServerProcess]:
     settings = {
+        "THREADCAST_DEV": "false",
         "THREADCAST_AGENTS": "page_agents:quick",
         "THREADCAST_JWT_JWKS_URL": f"{provider.issuer}/keys",
         "THREADCAST_JWT_AUDIENCE": AUDIENCE,
@@ -59,7 +60,7 @@ async def server(
         "THREADCAST_OIDC_CLIENT_ID": CLIENT_ID,
         "THREADCAST_INSECURE_ALLOW_PRIVATE_JWKS": "true",
     }
-    async with serving(tmp_path_factory.mktemp("server"), dev=False, **settings) as server:
+    async with serving(tmp_path_factory.mktemp("server"), **settings) as server:
         yield server
 
 
@@ -214,32 +215,26 @@ HOST = """<!doctype html><title>Shop</title><iframe src="{url}" title="Chat"></i
 </script>"""
 
 
-@asynccontextmanager
-async def framed(browser: Browser, server: ServerProcess, at: str) -> AsyncIterator[Page]:
+def shop(server: ServerProcess) -> str:
     """A page of somebody else that shows the chat and has a token for it."""
     claims = {"sub": "gerda", "iat": time.time(), "exp": time.time() + 300}
     token = jwt.encode(claims, SECRET, algorithm="HS256")
-    body = HOST.format(url=server.url, origin=server.url.rstrip("/"), token=token)
-
-    async def answer(route: Route) -> None:
-        await route.fulfill(body=body, content_type="text/html")
-
-    async with await browser.new_context() as context:
-        page = await context.new_page()
-        await page.route(f"{at}/", answer)
-        await page.goto(f"{at}/")
-        yield page
+    return HOST.format(url=server.url, origin=server.url.rstrip("/"), token=token)
 
 
-async def test_a_page_that_is_allowed_to_hands_over_a_token(
+async def test_a_page_that_is_allowed_to_hands_over_a_token_and_no_other(
     browser: Browser, tmp_path: Path
 ) -> None:
-    settings = {"THREADCAST_JWT_SECRET": SECRET, "THREADCAST_EMBEDDING_ORIGINS": SHOP}
-    async with serving(tmp_path, dev=False, **settings) as server:
-        async with framed(browser, server, SHOP) as page:
+    settings = {"THREADCAST_JWT_SECRET": SECRET, "THREADCAST_DEV": "false"}
+    async with page_of_others() as ours, page_of_others() as others:
+        settings["THREADCAST_EMBEDDING_ORIGINS"] = ours.origin
+        async with serving(tmp_path, **settings) as server, await browser.new_context() as own:
+            ours.html = others.html = shop(server)
+            page = await own.new_page()
+            await page.goto(ours.url)
             frame = page.frame_locator("iframe")
             await expect(frame.locator("html[data-connection=live]")).to_be_attached()
             assert await page.evaluate("window.asked") == [False]
-        async with framed(browser, server, "http://localhost:10") as page:
-            await expect(page.frame_locator("iframe").locator("#app")).to_have_count(0)
+            async with page.expect_event("console", lambda one: "frame-ancestors" in one.text):
+                await page.goto(others.url)
             assert await page.evaluate("window.asked") == []
