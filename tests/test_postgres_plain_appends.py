@@ -22,7 +22,8 @@ from threadcast.units import (
 )
 
 # BEGIN, the call, COMMIT; a statement that is not prepared goes there and back twice.
-WAYS = {True: 3, False: 4}
+# Unless somebody says, statements are prepared where no pooler stands between.
+WAYS = {True: 3, False: 4, None: 3}
 
 
 @pytest.fixture
@@ -59,9 +60,9 @@ def streamed(*said: str) -> list[str]:
     return [f'{{"text":"{text}"}}' for text in said]
 
 
-@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("prepared", WAYS)
 async def test_a_batch_of_plain_appends_is_one_call(
-    database: PostgresScene, prepared: bool
+    database: PostgresScene, prepared: bool | None
 ) -> None:
     node = await database.node(lossy=True, prepare_statements=prepared)
     runs = [await node.running(f"user-{number}") for number in range(20)]

@@ -48,6 +48,7 @@ _OF_NO_USER = frozenset(
         "schema._OLDEST",
         "schema._NOTE_STEP",
         "condition._CONDITION",
+        "connecting._PROCESS",
         "nodes._ALIVE",
         "nodes._ENTER",
         "nodes._HOLDS",
