@@ -91,7 +91,7 @@ async def test_ends_of_runs_are_part_of_the_call(database: PostgresScene) -> Non
     assert database.proxy.pieces - before == WAYS[None]
     for run, outcome in zip(runs, outcomes, strict=True):
         assert isinstance(outcome, Committed)
-        assert outcome.hints == ()
+        assert not outcome.hints
         async with node.session(run.lease.address.user_id) as session:
             row = await session.run(run.lease.run_id)
         assert row is not None
@@ -99,6 +99,18 @@ async def test_ends_of_runs_are_part_of_the_call(database: PostgresScene) -> Non
         assert (row.ended_at is not None) == (run in runs[:5])
     late = await node.outcomes(*(AppendToRun(run.lease, [delta("late")]) for run in runs))
     assert [_code(outcome) for outcome in late] == ["run_finished"] * 5 + [""] * 5
+
+
+async def test_nothing_of_a_run_follows_its_end_in_one_batch(node: Scene) -> None:
+    run, other = await node.running("ann"), await node.running("ann", key="key-2")
+    outcomes = await node.outcomes(
+        AppendToRun(run.lease, [completed()]),
+        AppendToRun(run.lease, [delta("late")]),
+        AppendToRun(other.lease, [delta("goes on")]),
+        AppendToRun(run.lease, [completed()]),
+    )
+    assert [_code(one) for one in outcomes] == ["", "run_finished", "", "run_finished"]
+    assert await texts(node, "ann") == streamed("goes on")
 
 
 async def test_an_end_tells_that_another_run_of_its_user_waits(node: Scene) -> None:

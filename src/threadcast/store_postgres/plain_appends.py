@@ -71,7 +71,7 @@ async def append_plain(
     if heads is None:
         return {}
     batch.heads.update(zip(keys, heads, strict=True))
-    hints = (RunsWaiting(),) if others_wait else ()
+    hints: list[Hint] = [RunsWaiting()] if others_wait else []
     return {place: _stored(batch, unit, hints) for place, unit in units.items()}
 
 
