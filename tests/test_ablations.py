@@ -491,16 +491,6 @@ ABLATIONS = {
         ),
         ("test_postgres_plain_appends.py::test_nothing_of_a_run_follows_its_end_in_one_batch",),
     ),
-    "postgres-messages-of-one-user-are-stored-one-after-the-other": Ablation(
-        (
-            Patch(
-                "store_postgres/units.py",
-                "SendMessage) and unit.context.user_id not in met:\n",
-                "SendMessage):\n",
-            ),
-        ),
-        ("test_postgres_sends.py::test_messages_of_one_user_in_one_batch",),
-    ),
     "postgres-leases-are-by-the-clock-of-the-database": Ablation(
         (
             Patch(
