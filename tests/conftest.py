@@ -29,6 +29,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+for name in [name for name in os.environ if name.startswith("THREADCAST_")]:
+    if name not in ("THREADCAST_BROWSER", "THREADCAST_TEST_SEED"):
+        del os.environ[name]  # the settings of a server that somebody runs are none of the tests
+
 settings.register_profile(
     "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None
 )

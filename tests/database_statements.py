@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
-# A Parse message: its length, the statement's name, the statement.
-_PARSE = re.compile(rb"P\x00[\x00-\xff]{3}[^\x00]*\x00([^\x00]+)\x00")
+_PARSE = b"P"
 
 
 def statements_in(pieces: list[bytes]) -> set[str]:
     """The statements with arguments that were sent, each in one piece."""
-    return {text.decode() for piece in pieces for text in _PARSE.findall(piece)}
+    bodies = (body for piece in pieces for kind, body in _messages(piece) if kind == _PARSE)
+    return {body.split(b"\x00")[1].decode() for body in bodies}  # behind the statement's own name
+
+
+def _messages(piece: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and body of each message: a letter, the length with its own four bytes, a body."""
+    at = 0
+    while at + 5 <= len(piece):
+        end = at + 1 + int.from_bytes(piece[at + 1 : at + 5], "big")
+        yield piece[at : at + 1], piece[at + 5 : end]
+        at = max(end, at + 5)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 KEY = base64.b64encode(b"the sample nonce").decode("ascii")  # RFC 6455, section 1.3
-DEADLINE_S = 5.0
+DEADLINE_S = 15.0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Writes `docs/reference` and `deploy` from the source, so that they cannot say anything else.
+"""Writes `docs/reference`, `deploy` and the TypeScript types from the source.
 
-`scripts/reference` writes them; `tests/test_docs.py` refuses pages that are not current.
+So they cannot say anything else. `scripts/reference` writes them; `tests/test_docs.py` refuses what
+is not current.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from threadcast.settings.notes import Kind, Setting, grouped
 from threadcast.wire.commands import COMMANDS
 from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
+from typescript_types import operator_types, protocol_types
 
-DEPLOY_FOLDER = Path(__file__).parent.parent / "deploy"
-FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+ROOT = Path(__file__).parent.parent
+DEPLOY_FOLDER = ROOT / "deploy"
+FOLDER = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference from the source. Change the source, then run it. -->"
 
 _Schema = Mapping[str, Any]
@@ -482,8 +485,16 @@ DEPLOY: Mapping[str, Callable[[], str]] = {
 """Files for operators, with the thresholds that hold where nothing is set."""
 
 
+TYPES: Mapping[str, Callable[[], str]] = {
+    "clients/typescript/src/protocol.ts": protocol_types,
+    "web/src/console/ops.ts": operator_types,
+}
+
+
 def main() -> None:
     """Write every page and every file."""
+    for name, make in TYPES.items():
+        (ROOT / name).write_text(make(), encoding="utf-8")
     for name, make in DEPLOY.items():
         (DEPLOY_FOLDER / name).write_text(make(), encoding="utf-8")
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -84,7 +84,7 @@ class Watch:
 
     async def until(self, condition: Condition) -> None:
         """Wait until the condition holds; it is asked after every commit."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self._grew.clear()
                 await self._grew.wait()

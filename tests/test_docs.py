@@ -15,7 +15,7 @@ import pytest
 
 from doc_pages import PAGES, ROOT, blocks, files_of, links
 from program import environment
-from reference_pages import DEPLOY, DEPLOY_FOLDER, FOLDER
+from reference_pages import DEPLOY, DEPLOY_FOLDER, FOLDER, TYPES
 from reference_pages import PAGES as REFERENCE
 from threadcast.alerts.notification import signature
 
@@ -41,6 +41,13 @@ def test_a_file_for_operators_is_current(name: str) -> None:
     written = (DEPLOY_FOLDER / name).read_text(encoding="utf-8")
 
     assert written == DEPLOY[name](), "run scripts/reference"
+
+
+@pytest.mark.parametrize("name", sorted(TYPES))
+def test_the_types_of_a_client_are_current(name: str) -> None:
+    written = (ROOT / name).read_text(encoding="utf-8")
+
+    assert written == TYPES[name](), "run scripts/reference"
 
 
 def test_no_reference_page_is_left_over() -> None:

@@ -156,6 +156,20 @@ async def test_a_snapshot_says_how_the_first_message_begins(world: World) -> Non
     assert previews == [None, *["Hello,\nduck " + "x" * 68] * 2]
 
 
+async def test_a_first_message_makes_its_thread_once(world: World) -> None:
+    body = {"content": "What is 2 + 2?", "client_message_id": "m-1"}
+    async with world.client("u-1") as client:
+        first = await client.post("/v1/messages", json=body)
+        again = await client.post("/v1/messages", json=body)
+        threads = (await client.get("/v1/threads")).json()["threads"]
+        keyless = await client.post("/v1/messages", json={"content": "x"})
+    assert (first.status_code, first.json()["duplicate"]) == (202, False)
+    assert again.json() == {**first.json(), "duplicate": True}
+    assert [thread["thread_id"] for thread in threads] == [first.json()["thread_id"]]
+    assert threads[0]["preview"] == "What is 2 + 2?"
+    assert keyless.json()["code"] == "bad_field"
+
+
 @pytest.mark.parametrize(
     ("key", "field", "code"),
     [

@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "alerts.judging alerts.notification alerts.samples"),
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
     ("seams", "schema_steps agent bus records units migration_units place_units store session"),
+    ("seams", "operator_units"),
     ("seams", "consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* store_postgres.* bus_nats.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
@@ -42,6 +43,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
     ("work", "membership"),
     ("work", "alerts.watch"),
+    ("operators", "draining operators.*"),
     ("connections", "connection command_handler gateway visit"),
     ("composition", "buses stores node"),
     ("entrance", "http.* page.* app cli.* validation.middleware"),
@@ -90,6 +92,8 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("migration_units", "units"): "a migration is made of units",
     ("place_units", "records"): "a place comes with its user's journal",
     ("place_units", "units"): "nodes and places are made by units",
+    ("operator_units", "records"): "an entry of the trail is a record",
+    ("operator_units", "units"): "what operators ask is committed with all else",
     ("units", "agent"): "a message's run keeps its agent's crash policy",
     ("units", "bus"): "a commit may give hints",
     ("units", "records"): "some units give a record",
@@ -119,6 +123,7 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("app", "page"): "the application has the pages",
     ("app", "validation"): "the application's requests are checked first",
     ("cli", "app"): "`serve` runs the application",
+    ("cli", "page"): "`serve` and `doctor` say when there are no pages to serve",
 }
 
 RULES_MAY_NOT_IMPORT = (
@@ -134,7 +139,7 @@ MAY_BE_RANDOM: dict[str, str] = {
     "arrivals": "spreads the return of clients that are told to come again",
     "gateway": "spreads the reconnects of clients that find the node full",
     "head_poll": "keeps nodes from asking in step",
-    "node": "spreads the reconnects of clients that are sent away",
+    "draining": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
     "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
     "check.scene": "chooses cursors to resume from",
@@ -211,7 +216,7 @@ def _base(name: str, node: ast.ImportFrom) -> str | None:
     module = node.module or ""
     if not node.level:
         return _below(module)
-    is_package = (SOURCE / name.replace(".", "/")).is_dir()
+    is_package = (SOURCE / name.replace(".", "/") / "__init__.py").is_file()
     parts = [part for part in name.split(".") if part]
     up = node.level - 1 if is_package else node.level
     return ".".join([*parts[: len(parts) - up], *([module] if module else [])])

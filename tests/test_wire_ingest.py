@@ -37,7 +37,7 @@ async def ingest(live: LiveServer, shapes: list[dict[str, Any]], *, service: str
             yield lines_of(shapes[start : start + 97])
 
     async with live.http(service, scopes=["ingest"]) as client:
-        answer = await client.post("/v1/ingest", content=body(), headers=LINES)
+        answer = await client.post("/v1/ingest", content=body(), headers=LINES, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

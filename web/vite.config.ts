@@ -18,6 +18,8 @@ export default defineConfig({
     outDir: at("../src/threadcast/page/built"),
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    // The first ones that know `light-dark()`, which the colours are made of.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: { polyfill: false },
     rolldownOptions: { input: { chat: at("index.html"), console: at("console.html") } },
   },

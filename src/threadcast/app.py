@@ -19,7 +19,7 @@ from .errors import ThreadcastError
 from .http import IdRefusal, host_check, http_routes
 from .legacy_ids import is_plain, legacy_kind
 from .node import Node
-from .page import page_routes
+from .page import PageFacts, page_routes
 from .schemas.operations import OPERATIONS
 from .settings import LiveChange, Settings
 from .store import Store
@@ -74,7 +74,9 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
-            pages += page_routes(dev=settings.dev, refuse=host_check(self.node))
+            pages += page_routes(
+                PageFacts(dev=settings.dev, console=settings.console), refuse=host_check(self.node)
+            )
         site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
 

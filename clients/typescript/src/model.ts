@@ -4,6 +4,10 @@
  * `ChatState` is folded from snapshots and events (`state.ts`); two states share what did not change,
  * so that a view can compare parts of them by identity. This module has no code.
  */
+import type { JournalEvent } from "./protocol.ts";
+
+/** Things by their ids; a value, too. */
+export type Table<T> = Pick<ReadonlyMap<string, T>, "get" | "size" | "values">;
 
 /** How a run stands; the last three are final. */
 export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
@@ -11,6 +15,8 @@ export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed
 export interface TextStep {
   readonly kind: "text";
   readonly text: string;
+  /** Seconds since the epoch; null where it was not streamed. */
+  readonly startedAt: number | null;
 }
 
 export interface ThinkingStep {
@@ -78,16 +84,22 @@ export interface RunView {
 export interface History {
   /** All events of the thread up to this seq are in here. */
   readonly upTo: number;
+  /** All of them after this seq, too: where the oldest message that was read begins. */
+  readonly from: number;
+  /** Where the next page of older messages begins; null when all are here. */
+  readonly before: string | null;
   /** Whether there are older messages that were not read. */
   readonly hasEarlier: boolean;
   /** Ids of runs, the oldest first. */
   readonly order: readonly string[];
-  readonly runs: Readonly<Record<string, RunView>>;
+  readonly runs: Table<RunView>;
 }
 
 export interface ThreadView {
   readonly id: string;
   readonly title: string | null;
+  /** The seq of the event that gave title and metadata; 0 when a snapshot did. */
+  readonly titleSeq: number;
   readonly preview: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** The seq of what moved it to the top of the list last. */
@@ -95,8 +107,14 @@ export interface ThreadView {
   readonly updatedAt: number;
   /** Runs that have not ended. */
   readonly active: Readonly<Record<string, true>>;
+  /** Whether more is known of it than what some events told; else it is being read. */
+  readonly isKnown: boolean;
   /** Null until the thread is opened. */
   readonly history: History | null;
+  /** Events that wait until the history has been read; null while nobody reads it. */
+  readonly waiting: readonly JournalEvent[] | null;
+  /** Whether the history has to be read again. */
+  readonly hasGap: boolean;
 }
 
 export interface ChatState {
@@ -105,20 +123,35 @@ export interface ChatState {
   readonly feed: string | null;
   readonly seq: number | null;
   readonly at: number | null;
-  readonly threads: Readonly<Record<string, ThreadView>>;
+  readonly threads: Table<ThreadView>;
+  /** Ids of all threads, the one with the latest message or answer first. */
+  readonly recent: readonly string[];
   /** Where the next page of older threads begins; null when all are here. */
   readonly olderThreads: string | null;
+  /** Threads that could not be read: because there are none, or for another reason. */
+  readonly unreadable: Readonly<Record<string, "missing" | "failed">>;
 }
 
-/** How the connection is. Times are milliseconds since the epoch. */
+/**
+ * How the connection is. Times are milliseconds since the epoch; `code` is a row of the server's
+ * error table, or empty, and `reason` says it for people.
+ */
 export type Status =
   | { readonly phase: "connecting"; readonly attempt: number }
+  /** `left` events are still to come. */
   | { readonly phase: "catching_up"; readonly left: number }
   | { readonly phase: "live"; readonly transport: "websocket" | "sse" }
-  | { readonly phase: "waiting"; readonly untilMs: number; readonly reason: string }
-  | { readonly phase: "offline" }
-  | { readonly phase: "stopped"; readonly reason: string }
-  | { readonly phase: "signed_out"; readonly reason: string };
+  | {
+      readonly phase: "waiting";
+      readonly untilMs: number;
+      readonly code: string;
+      readonly reason: string;
+    }
+  /** The device has no network; it tries again when there is one. */
+  | { readonly phase: "offline"; readonly untilMs: number }
+  /** Another attempt would do no better. */
+  | { readonly phase: "stopped"; readonly code: string; readonly reason: string }
+  | { readonly phase: "signed_out"; readonly code: string; readonly reason: string };
 
 /** What was asked for and is not yet in the journal. */
 export interface OutboxEntry {
@@ -130,9 +163,12 @@ export interface OutboxEntry {
   readonly error: string | null;
   /** The thread that it goes to; null for a new one, which `draft` then names. */
   readonly thread: string | null;
+  /** Names the thread that its first message will make. */
   readonly draft: string | null;
   readonly content: string;
   readonly runId: string | null;
   readonly inputId: string | null;
   readonly value: unknown;
+  /** When it was asked for, in seconds since the epoch. */
+  readonly createdAt: number;
 }

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -171,6 +172,8 @@ def _why(error: BaseException | None) -> str:
     """What went wrong, for people."""
     if isinstance(error, TimeoutError):
         return "it does not answer"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()  # asyncio's own names the address again
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     if error is None:

@@ -16,6 +16,7 @@ import click
 from ..buses import bus_place
 from ..clock import SystemClock
 from ..errors import ConfigurationError, StoreInUse, ThreadcastError
+from ..page import NOT_BUILT, pages_are_built
 from ..settings import Settings, is_postgres, risks, sqlite_path
 from ..settings.sources import load_settings
 from ..store_sqlite import check_early, examine
@@ -40,7 +41,7 @@ def command(overrides: dict[str, object], config_path: Path | None) -> None:
     for more_facts, more_problems in (*_store(settings), _clock()):
         facts |= more_facts
         problems += more_problems
-    facts |= {"role": settings.role} | _limits(settings)
+    facts |= {"role": settings.role, "web pages": _pages()} | _limits(settings)
     problems += risks(settings)
     click.echo(table([("what", "found"), *facts.items()], width_columns()))
     if settings.dev:
@@ -141,6 +142,10 @@ def _clock() -> tuple[dict[str, str], list[str]]:
     year = time.gmtime().tm_year
     facts = {"clock": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     return facts, [] if year >= 2026 else [f"the clock says {year}: tokens will be refused"]
+
+
+def _pages() -> str:
+    return "built" if pages_are_built() else f"none: {NOT_BUILT}"
 
 
 def _limits(settings: Settings) -> dict[str, str]:

@@ -26,6 +26,7 @@ from ..edge import (
     check_effective_limits,
 )
 from ..errors import ConfigurationError
+from ..page import NOT_BUILT, pages_are_built
 from ..settings import Settings, dev_secret_path, is_postgres, risks, sqlite_path
 from ..settings.sources import load_settings, settings_file
 from ..store_sqlite import check_early
@@ -185,6 +186,8 @@ async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) 
     else:
         await _check_limits(server, settings, limits, host, address)
         click.echo(f"Threadcast is listening. Open http://{address}/")
+        if not pages_are_built():
+            click.echo(f"note: {NOT_BUILT}", err=True)
     if settings.dev:
         click.echo(
             "DEVELOPMENT MODE: whoever can reach this address can sign in under any name. "

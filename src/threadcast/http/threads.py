@@ -10,6 +10,7 @@ from dataclasses import asdict
 import msgspec
 from starlette.types import ASGIApp
 
+from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import highest_seq
 from ..records import MessageRow, ThreadRow
@@ -109,11 +110,21 @@ async def send_message(call: UserCall) -> ASGIApp:
     """`POST /v1/threads/{thread_id}/messages`."""
     read_query(call.request)
     thread_id = await call.thread_id()
+    return await _send(call, call.in_thread(thread_id), thread_id)
+
+
+async def send_first_message(call: UserCall) -> ASGIApp:
+    """`POST /v1/messages`."""
+    read_query(call.request)
+    return await _send(call, call.context, None)
+
+
+async def _send(call: UserCall, context: UserExecutionContext, thread_id: str | None) -> ASGIApp:
     key = idempotency_key(call.request)
     body = await call.body(SendMessageBody)
     unit = call.node.intake.message(
         call.identity,
-        call.in_thread(thread_id),
+        context,
         content=body.content,
         client_message_id=_client_message_id(body.client_message_id, key),
         thread_id=thread_id,

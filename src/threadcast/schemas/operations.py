@@ -12,6 +12,14 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from ..consistency.report import ConsistencyReport
+from ..wire.action_models import (
+    Action,
+    ActionPage,
+    CancelRunBody,
+    DisconnectBody,
+    DrainNodeBody,
+    SignOutBody,
+)
 from ..wire.alert_models import Alerts
 from ..wire.fields import ClientMessageId, Cursor, FeedId, RunId, ThreadName
 from ..wire.http_models import (
@@ -39,6 +47,17 @@ from ..wire.http_models import (
     UpdateThreadBody,
 )
 from ..wire.ingest_models import IngestAnswer, IngestBody
+from ..wire.look_up_models import (
+    TIMELINE_LIMIT_DEFAULT,
+    FindUserBody,
+    FoundRun,
+    FoundUser,
+    LiveRuns,
+    Timeline,
+    TimelineLimit,
+)
+from ..wire.overview_models import LiveStatus, Overview
+from ..wire.series_models import Series
 from ..wire.validation_report import ValidationReport
 
 __all__ = ["ANYWHERE", "OPERATIONS", "PARAMETERS", "SECURED", "Operation", "Parameter"]
@@ -99,6 +118,7 @@ PARAMETERS: dict[str, Parameter] = {
         Annotated[str, Meta(description="A connection id, `ws_conn_<ms>_<counter>_<hex8>`.")],
     ),
     "limit": Parameter("limit", "query", PageLimit, PAGE_LIMIT_DEFAULT),
+    "timeline_limit": Parameter("limit", "query", TimelineLimit, TIMELINE_LIMIT_DEFAULT),
     "before": Parameter("before", "query", PageToken),
     "after": Parameter("after", "query", Cursor, 0),
     "stream_after": Parameter("after", "query", Cursor),
@@ -113,6 +133,23 @@ PARAMETERS: dict[str, Parameter] = {
                 description="A trace, thread, run, request or connection id: only traces with it."
             ),
         ],
+    ),
+    "status": Parameter(
+        "status",
+        "query",
+        Annotated[
+            LiveStatus,
+            Meta(description="Only runs of this status; all that have not ended without it."),
+        ],
+    ),
+    "since": Parameter(
+        "since",
+        "query",
+        Annotated[
+            float,
+            Meta(ge=0, description="Only steps that ended after this; seconds since the epoch."),
+        ],
+        0,
     ),
     "idempotency_key": Parameter("Idempotency-Key", "header", ClientMessageId),
     "last_event_id": Parameter(
@@ -158,7 +195,20 @@ _BODY = (
 _LOOK_UP = ("bad_id", "legacy_id", "not_found")
 _PAGE = ("bad_limit", "bad_page_token")
 _WRITE = ("storage_full", "unknown_outcome")
+_CONSOLE = ("not_found",)
+_ACTION = (*_BODY, *_WRITE, "empty", "too_long")
 _THREAD_FIELDS = ("too_long", "bad_metadata")
+_SEND = (
+    *_BODY,
+    *_WRITE,
+    "empty",
+    "too_long",
+    "unknown_agent",
+    "bad_idempotency_key",
+    "idempotency_conflict",
+    "run_active",
+    "too_many_runs",
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -227,18 +277,19 @@ OPERATIONS: tuple[Operation, ...] = (
         body=SendMessageBody,
         answer=MessageAcceptedAnswer,
         status=202,
-        errors=(
-            *_LOOK_UP,
-            *_BODY,
-            *_WRITE,
-            "empty",
-            "too_long",
-            "unknown_agent",
-            "bad_idempotency_key",
-            "idempotency_conflict",
-            "run_active",
-            "too_many_runs",
-        ),
+        errors=(*_LOOK_UP, *_SEND),
+    ),
+    Operation(
+        method="post",
+        path="/v1/messages",
+        operation_id="send_first_message",
+        summary="Store a message in a new thread and start a run that answers it; it needs"
+        " client_message_id or Idempotency-Key.",
+        parameters=("idempotency_key",),
+        body=SendMessageBody,
+        answer=MessageAcceptedAnswer,
+        status=202,
+        errors=_SEND,
     ),
     Operation(
         method="get",
@@ -397,5 +448,111 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=ConsistencyReport,
         also_as="text/html",
         errors=("bad_limit", "not_found"),
+    ),
+    Operation(
+        method="get",
+        path="/ops/overview",
+        operation_id="get_overview",
+        summary="How every server is now, and what is wrong; needs the scope `ops`, and the"
+        " console to be on.",
+        answer=Overview,
+        errors=_CONSOLE,
+    ),
+    Operation(
+        method="get",
+        path="/ops/series",
+        operation_id="get_series",
+        summary="The last hour in steps of a few seconds; needs the scope `ops`, and the console"
+        " to be on.",
+        parameters=("since",),
+        answer=Series,
+        errors=_CONSOLE,
+    ),
+    Operation(
+        method="post",
+        path="/ops/users/find",
+        operation_id="find_user",
+        summary="Look up a user: devices, cursors, runs; needs the scope `ops`, and the console to"
+        " be on.",
+        body=FindUserBody,
+        answer=FoundUser,
+        errors=(*_CONSOLE, *_BODY, "too_long", "empty"),
+    ),
+    Operation(
+        method="get",
+        path="/ops/runs",
+        operation_id="list_live_runs",
+        summary="List runs that have not ended, oldest first, whoever's they are; needs the scope"
+        " `ops`, and the console to be on.",
+        parameters=("status", "limit"),
+        answer=LiveRuns,
+        errors=(*_CONSOLE, "bad_limit"),
+    ),
+    Operation(
+        method="get",
+        path="/ops/runs/{run_id}",
+        operation_id="find_run",
+        summary="Look up a run, whoever's it is; needs the scope `ops`, and the console to be on.",
+        parameters=("run_id",),
+        answer=FoundRun,
+        errors=(*_CONSOLE, "bad_id", "legacy_id"),
+    ),
+    Operation(
+        method="get",
+        path="/ops/runs/{run_id}/timeline",
+        operation_id="get_timeline",
+        summary="Read a run's events, without texts unless the credential has the scope `content`;"
+        " needs the scope `ops`, and the console to be on.",
+        parameters=("run_id", "after", "timeline_limit"),
+        answer=Timeline,
+        errors=(*_CONSOLE, "bad_id", "legacy_id", "bad_cursor", "bad_limit"),
+    ),
+    Operation(
+        method="get",
+        path="/ops/actions",
+        operation_id="list_actions",
+        summary="Read what operators did; needs the scope `ops`, and the console to be on.",
+        parameters=("limit", "before"),
+        answer=ActionPage,
+        errors=(*_CONSOLE, *_PAGE),
+    ),
+    Operation(
+        method="post",
+        path="/ops/actions/disconnect",
+        operation_id="disconnect",
+        summary="Close a user's connections, or one of them, on whichever server; needs the scope"
+        " `ops`, and the console to be on.",
+        body=DisconnectBody,
+        answer=Action,
+        errors=(*_CONSOLE, *_ACTION, "bad_id"),
+    ),
+    Operation(
+        method="post",
+        path="/ops/actions/sign_out",
+        operation_id="sign_out",
+        summary="Sign a user out everywhere; needs the scope `ops`, and the console to be on.",
+        body=SignOutBody,
+        answer=Action,
+        errors=(*_CONSOLE, *_ACTION),
+    ),
+    Operation(
+        method="post",
+        path="/ops/actions/cancel_run",
+        operation_id="cancel_any_run",
+        summary="Ask for the end of a run, whoever's it is; needs the scope `ops`, and the console"
+        " to be on.",
+        body=CancelRunBody,
+        answer=Action,
+        errors=(*_CONSOLE, *_ACTION, "bad_id", "legacy_id"),
+    ),
+    Operation(
+        method="post",
+        path="/ops/actions/drain_node",
+        operation_id="drain_node",
+        summary="Let a server hand over its runs and send its clients away; needs the scope `ops`,"
+        " and the console to be on.",
+        body=DrainNodeBody,
+        answer=Action,
+        errors=(*_CONSOLE, *_ACTION),
     ),
 )

@@ -6,6 +6,7 @@ No password is ever part of what is said here: a database is named by host, port
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -227,8 +228,10 @@ def _why_not_now(error: BaseException) -> str:
             return "it offers no TLS; remove sslmode from database_url, or let it offer TLS"
         case socket.gaierror():
             return "its host name is not known"
+        case OSError(errno=int() as number) if number > 0:
+            return os.strerror(number).lower()  # asyncio's own names the address again
         case OSError():
-            return (error.strerror or "no connection").lower()
+            return "no connection"
         case _:
             return _first_line(error)
 

@@ -1,0 +1,161 @@
+/** A client that also keeps the state that a user interface shows. */
+import { Client } from "./client.ts";
+import type { ThreadcastError } from "./error.ts";
+import type { ChatState, Status } from "./model.ts";
+import type { Entry } from "./outbox.ts";
+import type { JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
+import { readEarlier, readHistory } from "./snapshots.ts";
+import {
+  applyEvents,
+  changeThread,
+  emptyState,
+  finishReading,
+  finishReadingEarlier,
+  keepHistories,
+  needsReading,
+  withThreadPage,
+} from "./state.ts";
+
+export { isActive, textOf } from "./history.ts";
+export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
+export { tableOf } from "./table.ts";
+
+const HISTORIES_MAX = 12;
+
+type Change = (state: ChatState) => ChatState;
+
+export class ChatClient extends Client {
+  state: ChatState = emptyState();
+  /** The id of the open thread. */
+  openId: string | null = null;
+  #opened: string[] = [];
+  /** What is being read. When the state is forgotten, so is this, and what was read is not taken. */
+  #reading = new Set<string>();
+
+  /** Make this thread the open one, and read its history; null for none. */
+  open(id: string | null): void {
+    this.openId = id;
+    if (id) {
+      this.#opened = [id, ...this.#opened.filter((one) => one !== id)].slice(0, HISTORIES_MAX);
+      const { [id]: failed, ...unreadable } = this.state.unreadable;
+      const state = failed ? changeThread(this.state, id, { history: null }) : this.state;
+      this.state = { ...keepHistories(state, this.#opened), unreadable };
+      this.#readWhatIsMissing();
+    }
+    this.changed();
+  }
+
+  /** Read one page of messages more of the open thread. */
+  async readEarlier(): Promise<void> {
+    const id = this.openId ?? "";
+    const history = this.state.threads.get(id)?.history;
+    if (!history?.hasEarlier) return;
+    await this.#read(id, async (path) => {
+      const earlier = await readEarlier(this.http, path, history);
+      return (state) => finishReadingEarlier(state, id, earlier);
+    });
+  }
+
+  /** @throws ThreadcastError */
+  async readOlderThreads(): Promise<void> {
+    const before = this.state.olderThreads;
+    if (before) await this.#readThreads(before);
+  }
+
+  override signOut(): void {
+    this.openId = null;
+    super.signOut();
+  }
+
+  protected override forget(): void {
+    super.forget();
+    this.#reading = new Set();
+    this.state = emptyState();
+  }
+
+  protected override async begin(): Promise<number | null> {
+    await this.#readThreads();
+    return this.state.seq;
+  }
+
+  protected override take(events: readonly JournalEvent[]): void {
+    this.#adopt(applyEvents(this.state, events));
+  }
+
+  protected override shows(entry: Entry): boolean {
+    return super.shows(entry) && !this.state.threads.get(entry.thread ?? "")?.waiting;
+  }
+
+  protected override setStatus(status: Status): void {
+    // What failed to be read without a connection may be read now.
+    if (status.phase === "live") this.state = { ...this.state, unreadable: {} };
+    super.setStatus(status);
+    this.#readWhatIsMissing();
+  }
+
+  #change(change: Change): void {
+    this.#adopt(change(this.state));
+    this.changed();
+  }
+
+  #adopt(state: ChatState): void {
+    const { feed, at } = this.cursor;
+    this.state = { ...state, user: this.user, feed, at: at ?? null };
+    this.#readWhatIsMissing();
+  }
+
+  #readWhatIsMissing(): void {
+    const { openId: id, state } = this;
+    if (state.seq === null) return;
+    for (const one of state.threads.values()) if (!one.isKnown) this.#readThread(one.id);
+    if (!id) return;
+    const thread = state.threads.get(id);
+    if (!thread) this.#readThread(id);
+    else if (needsReading(thread)) this.#readHistory(id);
+  }
+
+  async #readThreads(before = ""): Promise<void> {
+    const reading = this.#reading;
+    const query = before && `&before=${before}`;
+    const page: ThreadPage = await this.http.get(`v1/threads?limit=50${query}`);
+    if (reading === this.#reading) this.#change((state) => withThreadPage(state, page));
+  }
+
+  /** A thread that only events told of, or that is to be opened. */
+  #readThread(id: string): Promise<void> {
+    return this.#read(id, async (path) => {
+      const { thread, seq }: ThreadSnapshot = await this.http.get(path);
+      return (state) => withThreadPage(state, { threads: [thread], seq, next: state.olderThreads });
+    });
+  }
+
+  #readHistory(id: string): Promise<void> {
+    return this.#read(id, async (path) => {
+      // From here on, events of this thread wait until its history has been read.
+      this.#change((state) => changeThread(state, id, { waiting: [] }));
+      const known = this.state.threads.get(id)?.history ?? null;
+      const history = await readHistory(this.http, path, known);
+      return (state) => finishReading(state, id, history);
+    });
+  }
+
+  async #read(id: string, work: (path: string) => Promise<Change>): Promise<void> {
+    const reading = this.#reading;
+    if (reading.has(id) || this.state.unreadable[id]) return;
+    reading.add(id);
+    let change: Change;
+    try {
+      change = await work(`v1/threads/${id}`);
+    } catch (error) {
+      const { code, status } = error as ThreadcastError;
+      if (status === 401) this.failed(error);
+      const how = /^(not_found|bad_id|legacy_id)$/.test(code) ? "missing" : "failed";
+      change = (state) => ({
+        ...changeThread(state, id, { waiting: null, hasGap: true }),
+        unreadable: { ...state.unreadable, [id]: how },
+      });
+    }
+    reading.delete(id);
+    if (reading === this.#reading) this.#change(change);
+  }
+}

@@ -1,0 +1,394 @@
+/** Joins credential, connection and outbox: every event of a user, and commands that arrive. */
+import { Connection } from "./connection.ts";
+import { Credential, type TokenCall } from "./credential.ts";
+import { ThreadcastError } from "./error.ts";
+import { eventStream } from "./event_stream.ts";
+import { Http } from "./http.ts";
+import { type OpenLink, webSocket } from "./link.ts";
+import type { OutboxEntry, Status } from "./model.ts";
+import { type Entry, Outbox, type Sent } from "./outbox.ts";
+import type {
+  AttachedEvent,
+  JournalEvent,
+  SendMessage,
+  ThreadAnswer,
+  UpdateThreadBody,
+} from "./protocol.ts";
+import { sharedBy } from "./shared.ts";
+
+const FRAME_MS = 16;
+const QUEUE_MAX_EVENTS = 1_000;
+const BUFFER_MAX_EVENTS = 10_000;
+const ANSWER_MAX_MS = 10_000;
+const OFFLINE_ANSWER_MAX_MS = 2_000;
+const WINDOW_EVENTS = ["online", "offline", "visibilitychange", "storage"];
+const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
+
+export interface ClientOptions {
+  /** Where the server is mounted. */
+  url: string | URL;
+  token: TokenCall;
+  /** Where messages that wait outlive the page: `localStorage`. */
+  storage?: Storage;
+  /** Keep the cursor in `storage`, too, and begin where an earlier page has ended. */
+  resume?: boolean;
+  /**
+   * The address of the shared worker's script, of this origin: all its pages of one user share a
+   * connection then. Where that is not possible, each has its own.
+   */
+  shared?: string | URL;
+  /** The ways to the server, the best first; by default a WebSocket, else an event stream. */
+  transport?: readonly OpenLink[];
+}
+
+export interface SendOptions {
+  /** Null or absent: a new thread. */
+  threadId?: string | null;
+  /** A name for the new thread; messages with the same name go into the same thread. */
+  draft?: string;
+  agent?: string;
+  onBusy?: NonNullable<SendMessage["on_busy"]>;
+}
+
+/** A reader's place: the last seq that it has, of which feed, and that event's timestamp. */
+export interface Cursor {
+  readonly after?: number;
+  readonly feed: string | null;
+  readonly at?: number;
+}
+
+/** A journal event; or, where the cursor could not be continued, that what was derived is void. */
+export type Told = JournalEvent | AttachedEvent;
+type ToldOf<Type> = Extract<Told, { event_type: Type }>;
+type Handler = (event: never) => void;
+
+export class Client {
+  status: Status = { phase: "connecting", attempt: 0 };
+  /** Who is signed in, once the server has said so. */
+  user: string | null = null;
+  /** Up to where events were told. */
+  cursor: Cursor = { feed: null };
+  protected readonly http: Http;
+  #base: URL;
+  #storage: Storage | undefined;
+  #resume: boolean;
+  #connection: Connection;
+  #outbox: Outbox;
+  #queue: JournalEvent[] = [];
+  #head = 0;
+  #handlers = new Map<string, Set<Handler>>();
+  #flushedAt = 0;
+  #isScheduled = false;
+
+  constructor({ url, token, storage, resume, shared, transport }: ClientOptions) {
+    this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
+    this.#storage = storage;
+    this.#resume = resume === true;
+    const credential = new Credential(token);
+    this.http = new Http(this.#base, credential);
+    this.#outbox = new Outbox(storage, () => this.changed());
+    const own = transport ?? [webSocket, eventStream];
+    const ways = shared ? [sharedBy(shared), ...own] : own;
+    this.#connection = new Connection(this.#base, credential, ways, {
+      onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
+      onAttached: (event) => this.#vital(() => this.#attached(event)),
+      onEvents: (events) => {
+        if (this.cursor.after === undefined) return;
+        this.#queue.push(...events);
+        if (this.#queue.length > QUEUE_MAX_EVENTS) this.#flush();
+        else this.changed();
+      },
+      onStatus: (status) => this.setStatus(status),
+    });
+  }
+
+  /** What was asked for and is not yet in the journal. */
+  get outbox(): readonly OutboxEntry[] {
+    return this.#outbox.entries;
+  }
+
+  /** Be connected from here on. */
+  start(): void {
+    for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
+    this.#connection.open();
+  }
+
+  /** End the connection; what is known stays. */
+  close(): void {
+    for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
+    this.#connection.close();
+    this.#outbox.use(null);
+    this.#emit("*", null);
+  }
+
+  /** End the connection and forget everything, what waits in the storage too. */
+  signOut(): void {
+    this.#outbox.dropIf(() => true);
+    this.#storage?.removeItem(`cursor ${this.#key}`);
+    this.#end("signed_out", "");
+  }
+
+  /** Call back after `status`, `outbox` or what was derived changed; at most once in a frame. */
+  subscribe(listener: () => void): () => void {
+    return this.#on("change", listener);
+  }
+
+  /**
+   * Call back for each event of a type, in order; `*` for each event. `attached` comes where the
+   * cursor could not be continued: what was derived from events is to be read again.
+   */
+  on<Type extends Told["event_type"]>(
+    type: Type | "*",
+    handler: (event: ToldOf<Type>) => void,
+  ): () => void {
+    return this.#on(type, (event: ToldOf<Type> | null) => event && handler(event));
+  }
+
+  /**
+   * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events.
+   *
+   * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
+   */
+  events(): AsyncIterableIterator<Told> {
+    let buffer: Told[] = [];
+    let isOver = false;
+    let isFull = false;
+    let wake = () => {};
+    const off = this.#on("*", (event: Told | null) => {
+      if (!event) isOver = true;
+      else if (buffer.length < BUFFER_MAX_EVENTS) buffer.push(event);
+      else isFull = true;
+      wake();
+    });
+    return (async function* () {
+      try {
+        for (;;) {
+          const some = buffer;
+          buffer = [];
+          yield* some;
+          if (isFull) throw new ThreadcastError("slow_reader");
+          if (isOver) return;
+          if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
+        }
+      } finally {
+        off();
+      }
+    })();
+  }
+
+  /**
+   * Send a message, now or when there is a connection; resolves when it is stored.
+   *
+   * @throws ThreadcastError it was refused or discarded, or 100 others wait (`outbox_full`)
+   */
+  send(content: string, { threadId, draft, agent, onBusy }: SendOptions = {}): Promise<Sent> {
+    const key = `web_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
+    return this.#outbox.add({
+      kind: "message",
+      key,
+      content,
+      thread: threadId ?? null,
+      draft: threadId ? null : (draft ?? key),
+      options: { ...(agent && { agent }), ...(onBusy && { on_busy: onBusy }) },
+    });
+  }
+
+  /** The thread that the first message of a draft made; null while it is not known. */
+  threadOf(draft: string): string | null {
+    return this.#outbox.threads.get(draft) ?? null;
+  }
+
+  cancel(runId: string): void {
+    this.#outbox.add({ kind: "cancel", key: runId, runId });
+  }
+
+  respond(runId: string, inputId: string, value: unknown): void {
+    this.#outbox.add({ kind: "answer", key: runId + inputId, runId, inputId, value });
+  }
+
+  /** Send a refused entry of the outbox again. */
+  retry(key: string): void {
+    this.#outbox.retry(key);
+  }
+
+  /** Take an entry out of the outbox. */
+  discard(key: string): void {
+    this.#outbox.drop(key);
+  }
+
+  /** @throws ThreadcastError */
+  async createThread(fields: UpdateThreadBody = {}): Promise<string> {
+    const { thread_id }: ThreadAnswer = await this.http.request("POST", "v1/threads", fields);
+    return thread_id;
+  }
+
+  /** @throws ThreadcastError */
+  async updateThread(id: string, fields: UpdateThreadBody): Promise<void> {
+    await this.http.request("PATCH", `v1/threads/${id}`, fields);
+  }
+
+  /** @throws ThreadcastError */
+  async deleteThread(id: string): Promise<void> {
+    await this.http.request("DELETE", `v1/threads/${id}`);
+  }
+
+  /** The window has something to say. */
+  handleEvent({ type, key, newValue }: StorageEvent): void {
+    if (type === "storage") this.#outbox.stored(key, newValue);
+    else this.#connection.nudge(type === "offline" ? OFFLINE_ANSWER_MAX_MS : ANSWER_MAX_MS);
+  }
+
+  // What a client that derives something from events adds.
+
+  /** Forget what was derived. */
+  protected forget(): void {
+    this.#queue = [];
+    this.cursor = { feed: null };
+  }
+
+  /**
+   * Read what was there before the events.
+   *
+   * @returns the seq at which it was so; null for nothing, and events from wherever they begin
+   */
+  protected async begin(): Promise<number | null> {
+    return null;
+  }
+
+  /** These events are new, and in order. */
+  protected take(_events: readonly JournalEvent[]): void {}
+
+  /** Whether an accepted message shows already, though its event was not told. */
+  protected shows(entry: Entry): boolean {
+    return entry.seq <= (this.cursor.after ?? 0);
+  }
+
+  protected setStatus(status: Status): void {
+    this.status = status;
+    if (status.phase !== "catching_up" && status.phase !== "live") this.#outbox.use(null);
+    this.#flush();
+  }
+
+  /** Tell, and soon: after a quiet time at once, else at most once in a frame. */
+  protected changed(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const waitMs = this.#flushedAt + FRAME_MS - Date.now();
+    if (waitMs > 0) setTimeout(() => this.#flush(), waitMs);
+    else queueMicrotask(() => this.#flush());
+  }
+
+  /** Something failed that the connection is of no use without. */
+  protected failed(error: unknown): void {
+    this.#connection.restart(error as ThreadcastError);
+  }
+
+  get #key(): string {
+    return `threadcast ${JSON.stringify([this.#base, this.user])}`;
+  }
+
+  /** The server knows who we are: begin, or go on from the cursor. */
+  async #ready(user: string, feed: string | null, from?: number): Promise<void> {
+    if (this.user && this.user !== user) {
+      this.#end("stopped", "identity_change");
+      return;
+    }
+    this.user = user;
+    this.#outbox.restore(this.#key);
+    if (this.cursor.after === undefined) {
+      const after = (await this.begin()) ?? from;
+      const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
+      this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
+    }
+    await this.#connection.attach(this.cursor);
+  }
+
+  /** The cursor stands, or cannot be continued: then everything is read anew. */
+  async #attached(event: AttachedEvent): Promise<void> {
+    const { reset, feed, head, after } = event.data;
+    this.#flush();
+    if (reset) {
+      this.forget();
+      this.#storage?.removeItem(`cursor ${this.#key}`);
+      this.#emit("attached", event);
+      this.#emit("*", event);
+      await this.#ready(this.user as string, feed, after);
+      return;
+    }
+    this.cursor = { after, ...this.cursor, feed: feed ?? this.cursor.feed };
+    this.#head = head;
+    this.setStatus({ phase: "catching_up", left: 0 });
+    this.#outbox.use((command, fields) => this.#connection.request(command, fields));
+  }
+
+  /** Take what came, then tell. */
+  #flush(): void {
+    this.#isScheduled = false;
+    this.#flushedAt = Date.now();
+    let { after = 0 } = this.cursor;
+    const events = this.#queue.filter(({ seq, user_id }) => {
+      if (seq <= after || user_id !== this.user) return false;
+      after = seq;
+      return true;
+    });
+    this.#queue = [];
+    const last = events.at(-1);
+    if (last) this.cursor = { ...this.cursor, after: last.seq, at: last.timestamp };
+    if (this.status.phase === "catching_up") {
+      const left = Math.max(0, this.#head - (this.cursor.after ?? 0));
+      this.status = { phase: "catching_up", left };
+    }
+    if (last) this.take(events);
+    for (const event of events) this.#settle(event);
+    this.#outbox.dropIf((entry) => entry.status === "accepted" && this.shows(entry));
+    for (const event of events) {
+      this.#emit(event.event_type, event);
+      this.#emit("*", event);
+    }
+    this.#emit("change", null);
+    if (last && this.#resume) {
+      this.#storage?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
+    }
+  }
+
+  /** What an event tells of the outbox. */
+  #settle(event: JournalEvent): void {
+    const { thread_id = "", run_id = "", seq } = event;
+    if (event.event_type === "message_created") {
+      this.#outbox.arrived(event.data.client_message_id, { thread_id, run_id, seq });
+    } else if (event.event_type === "input_received") {
+      this.#outbox.drop(run_id + event.data.input_id);
+    } else if (ENDS_RUN.test(event.event_type)) {
+      this.#outbox.dropIf(({ runId }) => runId === run_id);
+    }
+  }
+
+  #on(type: string, handler: Handler): () => void {
+    const handlers = this.#handlers.get(type) ?? new Set();
+    this.#handlers.set(type, handlers.add(handler));
+    return () => handlers.delete(handler);
+  }
+
+  #emit(type: string, event: Told | null): void {
+    for (const handler of this.#handlers.get(type) ?? []) {
+      // Each apart, so that the mistake of one harms nobody else.
+      queueMicrotask(() => handler(event as never));
+    }
+  }
+
+  /** Work without which the connection is of no use. */
+  async #vital(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  #end(phase: "signed_out" | "stopped", code: string): void {
+    this.close();
+    this.forget();
+    this.user = null;
+    this.setStatus({ phase, code, reason: code && "Another user has signed in." });
+  }
+}

@@ -1,0 +1,49 @@
+/** Where tokens come from. They are held here only: never in a URL, a storage or a log. */
+import { ThreadcastError } from "./error.ts";
+
+/**
+ * Gives the token to use now.
+ *
+ * With `renew`, the one of before was refused or will soon end, and only another one helps. An empty
+ * text says that nobody is signed in; a failure, that it should be asked for again later.
+ */
+export type TokenCall = (why: { renew: boolean }) => string | Promise<string>;
+
+/** Whom a token is for, as it says itself; who reads it has to have it checked by the server. */
+export function subjectOf(token: string): string {
+  const body = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+  const bytes = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes)).sub;
+}
+
+export class Credential {
+  /** The latest token; empty before the first. */
+  current = "";
+  #call: TokenCall;
+  #pending: Promise<string> | null = null;
+
+  constructor(call: TokenCall) {
+    this.#call = call;
+  }
+
+  /**
+   * Calls that meet share one answer.
+   *
+   * @param refused a token that must not be given again
+   * @throws ThreadcastError `signed_out`: there is no other token
+   */
+  get(refused?: string): Promise<string> {
+    this.#pending ??= (async () => this.#call({ renew: refused !== undefined }))()
+      .then((token) => {
+        if (!token || token === refused) {
+          throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
+        }
+        this.current = token;
+        return token;
+      })
+      .finally(() => {
+        this.#pending = null;
+      });
+    return this.#pending;
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The conversation of one thread, folded from its events: messages, runs and what they did.
+ *
+ * Pure, like `state.ts`. A run is a message with everything that answered it.
+ */
+import type { History, RunStatus, RunView, Step } from "./model.ts";
+import type { JournalEvent } from "./protocol.ts";
+import { tableOf, withRows } from "./table.ts";
+
+/**
+ * @param from seq after which the events of the thread will be in here
+ * @param before where the next page of older messages begins; null when there is none
+ */
+export const emptyHistory = (from: number, before: string | null = null): History => ({
+  upTo: from,
+  from,
+  before,
+  hasEarlier: before !== null,
+  order: [],
+  runs: tableOf(),
+});
+
+/** Whether a run has not ended. */
+export const isActive = ({ status }: { status: RunStatus }): boolean =>
+  status === "queued" || status === "running" || status === "waiting";
+
+/** The text that was streamed, without tools and thoughts. */
+export const textOf = (run: RunView): string =>
+  run.steps.map((step) => (step.kind === "text" ? step.text : "")).join("");
+
+/**
+ * The history after these events of its thread; those that are in it change nothing.
+ *
+ * What grows with the history is copied once, however many events there are.
+ *
+ * @returns null when an event stands for several deltas of which the history has only the first
+ */
+export function foldHistory(history: History, events: readonly JournalEvent[]): History | null {
+  let { upTo } = history;
+  const begun: string[] = [];
+  const changed = new Map<string, RunView>();
+  for (const event of events) {
+    const { seq, run_id: id } = event;
+    if (seq <= upTo) continue;
+    if (event.event_type === "agent_delta" && (event.first_seq ?? seq) <= upTo) return null;
+    upTo = seq;
+    if (id === undefined) continue;
+    const known = changed.get(id) ?? history.runs.get(id);
+    if (known && !isActive(known)) continue;
+    if (!known) begun.push(id);
+    changed.set(id, foldRun(known ?? newRun(id), event));
+  }
+  const order = begun.length ? [...history.order, ...begun] : history.order;
+  return { ...history, upTo, order, runs: withRows(history.runs, [...changed.values()]) };
+}
+
+/**
+ * A history with what was before it.
+ *
+ * @returns null when a run has events in both, which only reading both in one go can put together
+ */
+export function joined(earlier: History, history: History): History | null {
+  if (history.order.some((id) => earlier.runs.get(id))) return null;
+  return {
+    ...earlier,
+    upTo: history.upTo,
+    order: [...earlier.order, ...history.order],
+    runs: withRows(earlier.runs, [...history.runs.values()]),
+  };
+}
+
+const newRun = (id: string): RunView => ({
+  id,
+  message: null,
+  status: "queued",
+  position: 0,
+  agent: "",
+  attempt: 1,
+  steps: [],
+  failure: null,
+  reason: "",
+  startedAt: null,
+  durationMs: null,
+  usage: null,
+});
+
+function foldRun(run: RunView, event: JournalEvent): RunView {
+  const startedAt = event.timestamp;
+  switch (event.event_type) {
+    case "message_created": {
+      const { content, client_message_id: clientMessageId, created_at } = event.data;
+      return { ...run, message: { content, timestamp: created_at ?? startedAt, clientMessageId } };
+    }
+    case "run_queued":
+      return { ...run, agent: event.data.agent, position: event.data.position };
+    case "agent_started":
+      // What an earlier attempt streamed is void. Questions stay: they belong to the run, and an
+      // attempt that comes to one again waits for the same answer without asking twice.
+      return {
+        ...run,
+        status: "running",
+        agent: event.data.agent,
+        attempt: event.data.attempt,
+        steps: run.steps.filter(({ kind }) => kind === "input"),
+        startedAt,
+      };
+    case "agent_thinking":
+      return withStep(run, { kind: "thinking", text: event.data.text, startedAt });
+    case "agent_delta":
+      return streamed(run, event.data.text, startedAt);
+    case "tool_executing":
+    case "tool_completed":
+      return tool(run, event);
+    case "input_requested": {
+      const { input_id: id, prompt, schema = null, expires_at: expiresAt } = event.data;
+      return withStep(
+        { ...run, status: "waiting" },
+        {
+          kind: "input",
+          id,
+          prompt,
+          schema: schema as Record<string, unknown> | null,
+          expiresAt,
+          status: "open",
+          value: undefined,
+        },
+      );
+    }
+    case "input_received":
+      return answered(run, event.data);
+    case "agent_completed":
+      return completed(run, event.data);
+    case "agent_failed":
+      return { ...ended(run), status: "failed", failure: event.data };
+    case "agent_cancelled":
+      return { ...ended(run), status: "cancelled", reason: event.data.reason };
+    default:
+      return run;
+  }
+}
+
+function streamed(run: RunView, text: string, startedAt: number): RunView {
+  const last = run.steps.at(-1);
+  if (last?.kind !== "text") return withStep(run, { kind: "text", text, startedAt });
+  return { ...run, steps: run.steps.with(-1, { ...last, text: last.text + text }) };
+}
+
+type ToolEvent = Extract<JournalEvent, { event_type: "tool_executing" | "tool_completed" }>;
+
+function tool(run: RunView, event: ToolEvent): RunView {
+  const { tool_call_id: id, tool } = event.data;
+  const isIt = (step: Step) => step.kind === "tool" && step.id === id;
+  const step = {
+    kind: "tool",
+    id,
+    tool,
+    arguments: undefined,
+    status: "running",
+    result: undefined,
+    durationMs: null,
+    startedAt: event.timestamp,
+  } as const;
+  if (event.event_type === "tool_executing") {
+    return withStep(run, { ...step, arguments: event.data.arguments });
+  }
+  const { is_error, result, duration_ms: durationMs } = event.data;
+  const done = { status: is_error ? "failed" : "completed", result, durationMs } as const;
+  return changeSteps(run.steps.some(isIt) ? run : withStep(run, step), isIt, done);
+}
+
+function answered(run: RunView, { input_id, value }: { input_id: string; value: unknown }) {
+  const isIt = (step: Step) => step.kind === "input" && step.id === input_id;
+  const next = changeSteps(run, isIt, { status: "answered", value });
+  return { ...next, status: next.steps.some(isOpenInput) ? "waiting" : "running" } as RunView;
+}
+
+const isOpenInput = (step: Step) => step.kind === "input" && step.status === "open";
+
+type Completed = Extract<JournalEvent, { event_type: "agent_completed" }>["data"];
+
+/** `content` is the whole answer: where the pieces do not add up to it, it replaces them. */
+function completed(run: RunView, { content, duration_ms: durationMs, usage }: Completed): RunView {
+  const done: RunView = {
+    ...ended(run),
+    status: "completed",
+    durationMs,
+    usage: (usage ?? null) as RunView["usage"],
+  };
+  if (textOf(done) === content) return done;
+  const others = done.steps.filter(({ kind }) => kind !== "text");
+  return withStep({ ...done, steps: others }, { kind: "text", text: content, startedAt: null });
+}
+
+const ended = (run: RunView) =>
+  changeSteps(run, (step) => "status" in step && /running|open/.test(step.status), {
+    status: "abandoned",
+  });
+
+const withStep = (run: RunView, step: Step): RunView => ({ ...run, steps: [...run.steps, step] });
+
+const changeSteps = (run: RunView, isIt: (step: Step) => boolean, fields: object): RunView => ({
+  ...run,
+  steps: run.steps.map((step) => (isIt(step) ? ({ ...step, ...fields } as Step) : step)),
+});

@@ -1,0 +1,290 @@
+/**
+ * One connection for all pages of one user: to each of them it is like a server.
+ *
+ * It has one cursor on the journal and keeps the latest events, so that a page that comes later, with
+ * an older cursor, is given what it misses. A cursor that is older than that cannot be continued: the
+ * page is told so, and reads its snapshots again. Knows nothing of workers and ports.
+ */
+import { subjectOf } from "./credential.ts";
+import type { Link, OpenLink } from "./link.ts";
+import type {
+  Attach,
+  Attached,
+  Command,
+  ConnectionEvent,
+  ConnectionReadyEvent,
+  JournalEvent,
+} from "./protocol.ts";
+
+const KEPT_MAX_EVENTS = 2_000;
+const KEPT_MAX_CHARACTERS = 2_000_000;
+const ANSWER_MAX_MS = 10_000;
+const LOST = 1006;
+const FORBIDDEN = 4403;
+
+export interface Page {
+  /** One or more events, one per line. */
+  say(text: string): void;
+  /** The connection is over, by this close code; the page is not said anything more. */
+  end(code: number): void;
+  /** How the connection is made. */
+  kind(kind: Link["kind"]): void;
+}
+
+interface Kept {
+  readonly seq: number;
+  readonly line: string;
+}
+
+type Phase = "none" | "attaching" | "attached";
+
+export class Hub {
+  #ways: readonly OpenLink[];
+  #link: Link | null = null;
+  #life = 0;
+  #heardAt = 0;
+  #user: string | null = null;
+  #ready: ConnectionReadyEvent | null = null;
+  #phase: Phase = "none";
+  #isLive = false;
+  /** Pages, with the attach that waits for an answer, or whether they are given events. */
+  #pages = new Map<Page, Attach | boolean>();
+  #askers = new Map<string, { page: Page; id: string }>();
+  #lastId = 0;
+  /** Events after `#start`, up to the cursor. */
+  #kept: Kept[] = [];
+  #keptCharacters = 0;
+  #start = 0;
+  #cursor: { after: number; feed: string | null; at?: number } = { after: 0, feed: null };
+
+  constructor(ways: readonly OpenLink[]) {
+    this.#ways = ways;
+  }
+
+  /** A page is here, with its own token. */
+  join(page: Page, base: URL, token: string): void {
+    this.#pages.set(page, false);
+    if (this.#ready) this.#greet(page, this.#ready, token);
+    else if (!this.#link) this.#open(base, token, 0);
+  }
+
+  /** A page is gone. */
+  leave(page: Page): void {
+    this.#pages.delete(page);
+    if (this.#pages.size === 0) this.#over(LOST);
+  }
+
+  /** A page asks for something. */
+  ask(page: Page, command: Command): void {
+    if (!this.#pages.has(page) || !this.#link) return;
+    if (command.command === "attach") this.#attach(page, command);
+    else if (command.command === "authenticate" && subjectOf(command.token) !== this.#user) {
+      this.#refuse(page);
+    } else {
+      const id = `p${++this.#lastId}`;
+      this.#askers.set(id, { page, id: command.id });
+      this.#link.send({ ...command, id });
+      if (command.command === "ping") this.#expectLife();
+    }
+  }
+
+  #open(base: URL, token: string, way: number): void {
+    const life = ++this.#life;
+    const isCurrent = () => life === this.#life;
+    const open = this.#ways[way];
+    if (!open) {
+      this.#over(LOST);
+      return;
+    }
+    this.#link = open(base, token, {
+      onText: (text) => {
+        if (isCurrent()) this.#hear(text, token);
+      },
+      onClose: (code) => {
+        if (!isCurrent()) return;
+        if (code === 0) this.#open(base, token, way + 1);
+        else this.#over(code);
+      },
+    });
+  }
+
+  #over(code: number): void {
+    this.#life += 1;
+    this.#link?.close();
+    this.#link = this.#ready = null;
+    this.#phase = "none";
+    this.#isLive = false;
+    this.#askers.clear();
+    const pages = [...this.#pages.keys()];
+    this.#pages.clear();
+    for (const page of pages) page.end(code);
+  }
+
+  #hear(text: string, token: string): void {
+    this.#heardAt = Date.now();
+    const life = this.#life;
+    const lines: string[] = [];
+    for (const line of text.split("\n")) {
+      if (!line) continue;
+      const event: JournalEvent | ConnectionEvent = JSON.parse(line);
+      if ("seq" in event) {
+        if (this.#phase === "attached" && this.#keep(event, line)) lines.push(line);
+        continue;
+      }
+      this.#tell(lines.splice(0).join("\n"));
+      this.#said(event, line, token);
+      if (life !== this.#life) return;
+    }
+    this.#tell(lines.join("\n"));
+  }
+
+  #keep({ seq, timestamp }: JournalEvent, line: string): boolean {
+    if (seq <= this.#cursor.after) return false;
+    this.#cursor = { ...this.#cursor, after: seq, at: timestamp };
+    this.#kept.push({ seq, line });
+    this.#keptCharacters += line.length;
+    while (this.#kept.length > KEPT_MAX_EVENTS || this.#keptCharacters > KEPT_MAX_CHARACTERS) {
+      const first = this.#kept.shift() as Kept;
+      this.#start = first.seq;
+      this.#keptCharacters -= first.line.length;
+    }
+    return true;
+  }
+
+  /** Say this to all pages that are given events. */
+  #tell(text: string): void {
+    if (text) for (const [page, state] of this.#pages) if (state === true) page.say(text);
+  }
+
+  #said(event: ConnectionEvent, line: string, token: string): void {
+    switch (event.event_type) {
+      case "connection_ready":
+        this.#begun(event, token);
+        break;
+      case "attached":
+        this.#attached(event.data);
+        break;
+      case "caught_up":
+        this.#isLive = true;
+        this.#tell(line);
+        break;
+      case "command_accepted":
+      case "command_rejected": {
+        const { id } = event.data;
+        const asker = this.#askers.get(id as string);
+        this.#askers.delete(id as string);
+        asker?.page.say(JSON.stringify({ ...event, data: { ...event.data, id: asker.id } }));
+        break;
+      }
+      case "connection_closing":
+        for (const page of this.#pages.keys()) page.say(line);
+    }
+  }
+
+  #begun(ready: ConnectionReadyEvent, token: string): void {
+    if (this.#ready) return;
+    if (this.#user !== null && this.#user !== ready.user_id) this.#forget(0, null);
+    this.#ready = ready;
+    this.#user = ready.user_id;
+    for (const page of this.#pages.keys()) this.#greet(page, ready, token);
+  }
+
+  /** Only who says to be the same user is let in; each page proves it by what it reads itself. */
+  #greet(page: Page, ready: ConnectionReadyEvent, token: string): void {
+    if (subjectOf(token) !== ready.user_id) {
+      this.#refuse(page);
+      return;
+    }
+    page.kind((this.#link as Link).kind);
+    page.say(JSON.stringify(ready));
+  }
+
+  #refuse(page: Page): void {
+    this.#pages.delete(page);
+    page.end(FORBIDDEN);
+    if (this.#pages.size === 0) this.#over(LOST);
+  }
+
+  #attach(page: Page, wanted: Attach): void {
+    if (this.#phase === "attached") {
+      this.#place(page, wanted);
+      return;
+    }
+    this.#pages.set(page, wanted);
+    if (this.#phase === "attaching") return;
+    this.#phase = "attaching";
+    const { after, feed, at } = wanted;
+    if (!this.#fits(wanted)) {
+      this.#forget(after ?? 0, feed ?? null);
+      if (at != null) this.#cursor = { ...this.#cursor, at };
+    }
+    const own = after == null && this.#start === 0 ? {} : this.#cursor;
+    this.#link?.send({ command: "attach", id: "attach", ...own });
+  }
+
+  /** Whether a page can go on with what is kept. */
+  #fits({ after, feed }: Attach): boolean {
+    const isSame = !feed || !this.#cursor.feed || feed === this.#cursor.feed;
+    return isSame && this.#cursor.after > 0 && (after == null || after >= this.#start);
+  }
+
+  #forget(after: number, feed: string | null): void {
+    this.#kept = [];
+    this.#keptCharacters = 0;
+    this.#start = after;
+    this.#cursor = { after, feed };
+  }
+
+  #attached({ after, feed, head, reset, reason }: Attached): void {
+    const isAnswer = this.#phase === "attaching";
+    this.#phase = "attached";
+    if (reset || this.#cursor.after === 0) this.#forget(after, feed);
+    this.#cursor = { ...this.#cursor, feed };
+    if (isAnswer && !reset) {
+      for (const [page, state] of this.#pages)
+        if (typeof state === "object") this.#place(page, state);
+      return;
+    }
+    this.#isLive = false;
+    for (const [page, state] of this.#pages) {
+      if (state) this.#point(page, state, { after, feed, head, reset, ...(reason && { reason }) });
+    }
+  }
+
+  /** Put a page where it wants to be, if that is among what is kept. */
+  #place(page: Page, wanted: Attach): void {
+    const { after: head, feed } = this.#cursor;
+    if (!this.#fits({ ...wanted, after: wanted.after ?? head }) && head > 0) {
+      this.#point(page, wanted, { after: head, feed, head, reset: true, reason: "trimmed" });
+    } else {
+      const after = wanted.after ?? head;
+      const last = Math.max(head, after, this.#ready?.data.head ?? 0);
+      this.#point(page, wanted, { after, feed, head: last, reset: false });
+      const missed = this.#kept.filter(({ seq }) => seq > after).map(({ line }) => line);
+      if (missed.length) page.say(missed.join("\n"));
+    }
+    if (this.#isLive) this.#speak(page, "caught_up", { seq: head });
+  }
+
+  #point(page: Page, wanted: Attach | boolean, data: Attached): void {
+    this.#pages.set(page, true);
+    if (typeof wanted === "object") {
+      this.#speak(page, "command_accepted", { id: wanted.id, command: "attach" });
+    }
+    this.#speak(page, "attached", data);
+  }
+
+  #speak(page: Page, event_type: ConnectionEvent["event_type"], data: object): void {
+    page.say(
+      JSON.stringify({ event_type, timestamp: Date.now() / 1_000, user_id: this.#user, data }),
+    );
+  }
+
+  #expectLife(): void {
+    const life = this.#life;
+    const askedAt = Date.now();
+    setTimeout(() => {
+      if (life === this.#life && this.#heardAt < askedAt) this.#over(LOST);
+    }, ANSWER_MAX_MS);
+  }
+}

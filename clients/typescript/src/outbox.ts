@@ -1,0 +1,237 @@
+/**
+ * What the person asked for and the server has not yet answered.
+ *
+ * Each entry is sent until it is accepted or refused for good, over as many connections as that
+ * takes. A message has one `client_message_id` for all of its life, so that it cannot be stored
+ * twice. Entries are replaced, never changed, so that a view can compare them. With a storage they
+ * outlive the page: each has an item of its own, under the user's name, so that tabs do not
+ * overwrite one another's and no user gets another's.
+ */
+import { backoffMs } from "./backoff.ts";
+import { ThreadcastError } from "./error.ts";
+import { isActive } from "./history.ts";
+import type { OutboxEntry, RunStatus } from "./model.ts";
+import type { Command } from "./protocol.ts";
+
+const ENTRIES_MAX = 100;
+
+/** What a message became. */
+export interface Sent {
+  readonly thread_id: string;
+  readonly run_id: string;
+  readonly seq: number;
+}
+
+export interface Entry extends OutboxEntry {
+  readonly options: object;
+  readonly notBefore: number;
+  readonly tries: number;
+  /** Of the event that an accepted message became. */
+  readonly seq: number;
+}
+
+type Answer = Sent & { status: RunStatus };
+type Request = (command: Command["command"], fields: object) => Promise<Answer>;
+
+export class Outbox {
+  /** The threads that the first messages of drafts made, by draft. */
+  readonly threads = new Map<string, string>();
+  /** The entries, the oldest first; another array whenever one of them is another. */
+  entries: readonly Entry[] = [];
+  #entries = new Map<string, Entry>();
+  #onChange: () => void;
+  #storage: Storage | undefined;
+  #prefix = "";
+  #request: Request | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #waiters = new Map<string, PromiseWithResolvers<Sent>>();
+
+  constructor(storage: Storage | undefined, onChange: () => void) {
+    this.#storage = storage;
+    this.#onChange = onChange;
+  }
+
+  /** Take up what this user left behind in the storage. */
+  restore(prefix: string): void {
+    if (this.#prefix) return;
+    this.#prefix = prefix;
+    for (const name of Object.keys(this.#storage ?? {})) {
+      this.stored(name, this.#storage?.getItem(name));
+    }
+  }
+
+  /** An item of the storage is this now; null when another page took it away. */
+  stored(name: string | null, item: string | null | undefined): void {
+    if (!this.#prefix || !name?.startsWith(this.#prefix)) return;
+    const key = name.slice(this.#prefix.length);
+    if (!item) this.#entries.delete(key);
+    else if (!this.#entries.has(key)) {
+      const entry: Entry = { ...JSON.parse(item), notBefore: 0 };
+      const all = [...this.#entries, [key, entry] as const];
+      this.#entries = new Map(all.sort(([, a], [, b]) => a.createdAt - b.createdAt));
+    }
+    this.#changed();
+  }
+
+  /**
+   * Take this in, and send it when there is a connection.
+   *
+   * @throws ThreadcastError `outbox_full`, or why it was refused in the end
+   */
+  add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
+    const waiter = Promise.withResolvers<Sent>();
+    if (this.#entries.size === ENTRIES_MAX) {
+      waiter.reject(new ThreadcastError("outbox_full", "Too many messages wait."));
+      return waiter.promise;
+    }
+    waiter.promise.catch(() => {}); // Who does not wait for it sees it in `entries`.
+    this.#waiters.set(fields.key, waiter);
+    this.#put({
+      status: "waiting",
+      error: null,
+      thread: null,
+      draft: null,
+      content: "",
+      runId: null,
+      inputId: null,
+      value: null,
+      createdAt: Date.now() / 1_000,
+      options: {},
+      notBefore: 0,
+      tries: 0,
+      seq: 0,
+      ...fields,
+    });
+    this.#flush();
+    return waiter.promise;
+  }
+
+  drop(key: string): void {
+    if (!this.#entries.delete(key)) return;
+    this.#waiters.get(key)?.reject(new ThreadcastError("discarded"));
+    this.#waiters.delete(key);
+    this.#storage?.removeItem(this.#prefix + key);
+    this.#changed();
+  }
+
+  /** Try a refused entry again. */
+  retry(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry) this.#put({ ...entry, status: "waiting", error: null, notBefore: 0 });
+    this.#flush();
+  }
+
+  /** The message is in the journal, whoever says so first: the event or the answer. */
+  arrived(key: string, sent: Sent): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#learnThread(entry, sent.thread_id);
+    this.#waiters.get(key)?.resolve(sent);
+    this.drop(key);
+  }
+
+  /** Drop all for which this is so. */
+  dropIf(isIt: (entry: Entry) => boolean): void {
+    for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key);
+  }
+
+  /** There is a connection to send over, or there is none any more. */
+  use(request: Request | null): void {
+    this.#request = request;
+    // What became of a run that was cancelled over an earlier connection is asked again.
+    for (const entry of this.entries) {
+      if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
+    }
+    this.#flush();
+  }
+
+  /** What is accepted is in the journal, and needs no copy in the storage. */
+  #put(entry: Entry): void {
+    this.#entries.set(entry.key, entry);
+    const name = this.#prefix + entry.key;
+    try {
+      if (entry.status === "accepted") this.#storage?.removeItem(name);
+      else this.#storage?.setItem(name, JSON.stringify(entry));
+    } catch {
+      // A storage that is full or forbidden: then it lives as long as the page.
+    }
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.entries = [...this.#entries.values()];
+    this.#onChange();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    if (!this.#request) return;
+    const draftsUnderWay = new Set<string>();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const entry of this.entries) {
+      const { status, draft, notBefore } = entry;
+      const isHeld = draftsUnderWay.has(draft as string);
+      if (draft && status !== "refused") draftsUnderWay.add(draft);
+      if (status !== "waiting" || isHeld) continue;
+      const waitMs = notBefore - Date.now();
+      if (waitMs <= 0) this.#send(entry, this.#request);
+      else nextMs = Math.min(nextMs, waitMs);
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#flush(), nextMs);
+  }
+
+  async #send(entry: Entry, request: Request): Promise<void> {
+    const { key } = entry;
+    this.#put({ ...entry, status: "sending" });
+    try {
+      this.#accepted(key, await request(...commandOf(entry)));
+    } catch (error) {
+      this.#rejected(key, error as ThreadcastError);
+    }
+  }
+
+  #accepted(key: string, sent: Answer): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#waiters.get(key)?.resolve(sent);
+    if (entry.kind === "answer" || (entry.kind === "cancel" && !isActive(sent))) this.drop(key);
+    else {
+      this.#put({ ...entry, status: "accepted", error: null, seq: sent.seq });
+      this.#learnThread(entry, sent.thread_id);
+    }
+  }
+
+  #rejected(key: string, { code, message, retryable, retryAfterMs }: ThreadcastError): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    const { kind, tries } = entry;
+    if (code === "unreachable") this.#put({ ...entry, status: "waiting" });
+    else if (retryable) {
+      const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
+      this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
+      this.#flush();
+    } else if (kind === "cancel" || (tries && code === "already_answered")) this.drop(key);
+    else {
+      this.#put({ ...entry, status: "refused", error: message });
+      this.#waiters.get(key)?.reject(new ThreadcastError(code, message));
+    }
+  }
+
+  /** The first message of a draft made its thread; those that waited behind it go there too. */
+  #learnThread({ draft }: Entry, thread: string): void {
+    if (!draft) return;
+    this.threads.set(draft, thread);
+    for (const entry of this.entries) {
+      if (entry.draft === draft) this.#put({ ...entry, thread, draft: null });
+    }
+    this.#flush();
+  }
+}
+
+function commandOf(entry: Entry): Parameters<Request> {
+  const { kind, key, content, thread, runId: run_id, inputId, value, options } = entry;
+  if (kind === "cancel") return ["cancel_run", { run_id }];
+  if (kind === "answer") return ["respond", { run_id, input_id: inputId, value }];
+  const fields = { content, client_message_id: key, ...(thread && { thread_id: thread }) };
+  return ["send_message", { ...fields, ...options }];
+}

@@ -1,0 +1,34 @@
+/** The script of the shared worker: the hub, and a port to each page. */
+import { eventStream } from "./event_stream.ts";
+import { Hub, type Page } from "./hub.ts";
+import { webSocket } from "./link.ts";
+import type { Command } from "./protocol.ts";
+
+interface Hello {
+  readonly base: string;
+  readonly token: string;
+  /** The page holds it as long as it lives. */
+  readonly lock: string;
+}
+
+const hub = new Hub([webSocket, eventStream]);
+
+addEventListener("connect", (event) => {
+  const port = (event as MessageEvent).ports[0] as MessagePort;
+  const page: Page = {
+    say: (text) => port.postMessage(text),
+    end: (code) => port.postMessage(code),
+    kind: (kind) => port.postMessage({ kind }),
+  };
+  port.onmessage = ({ data }: MessageEvent<Hello | Command>) => {
+    if ("command" in data) {
+      hub.ask(page, data);
+      return;
+    }
+    hub.join(page, new URL(data.base), data.token);
+    navigator.locks.request(data.lock, () => {
+      hub.leave(page);
+      port.close();
+    });
+  };
+});

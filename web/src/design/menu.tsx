@@ -1,0 +1,113 @@
+/** A button that opens a list of actions, over everything else; arrow keys move in it. */
+import type { TargetedToggleEvent } from "preact";
+import { useId, useRef, useState } from "preact/hooks";
+import { IconButton } from "./icon_button.tsx";
+import { Icon, type IconName } from "./icons.tsx";
+
+const MARGIN_PX = 8;
+
+export interface MenuItem {
+  label: string;
+  icon: IconName;
+  onSelect: () => void;
+  danger?: boolean;
+  /** Set apart from those above it. */
+  apart?: boolean;
+  /** Said at the end of the line: keys, or the present choice. */
+  aside?: string;
+}
+
+interface MenuProps {
+  label: string;
+  icon: IconName;
+  items: readonly MenuItem[];
+  class?: string;
+}
+
+export function Menu({ label, icon, items, class: more }: MenuProps) {
+  const id = useId();
+  const list = useRef<HTMLDivElement>(null);
+  const [isOpen, setIsOpen] = useState(false);
+
+  function toggled(event: TargetedToggleEvent<HTMLDivElement>) {
+    const opens = event.newState === "open";
+    setIsOpen(opens);
+    if (opens) list.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+  }
+
+  function open(event: MouseEvent & { currentTarget: HTMLElement }) {
+    const menu = list.current;
+    if (menu === null) return;
+    menu.togglePopover();
+    if (menu.matches(":popover-open")) putBeside(menu, event.currentTarget);
+  }
+
+  return (
+    <>
+      <IconButton
+        {...(more === undefined ? {} : { class: more })}
+        icon={icon}
+        label={label}
+        aria-haspopup="menu"
+        aria-expanded={isOpen}
+        popovertarget={id}
+        onClick={(event) => {
+          event.preventDefault();
+          open(event);
+        }}
+      />
+      <div
+        id={id}
+        ref={list}
+        popover="auto"
+        class="menu"
+        role="menu"
+        aria-label={label}
+        tabIndex={-1}
+        onToggle={toggled}
+        onKeyDown={moveFocus}
+      >
+        {isOpen &&
+          items.map((item) => (
+            <button
+              key={item.label}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              class={`menu-item${item.danger ? " danger" : ""}${item.apart ? " apart" : ""}`}
+              onClick={() => {
+                list.current?.hidePopover();
+                item.onSelect();
+              }}
+            >
+              <Icon name={item.icon} />
+              {item.label}
+              {item.aside !== undefined && <span class="aside">{item.aside}</span>}
+            </button>
+          ))}
+      </div>
+    </>
+  );
+}
+
+/** Below the button or above it, wherever there is room; aligned with its end. */
+function putBeside(menu: HTMLElement, button: HTMLElement) {
+  const at = button.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = menu;
+  const below = at.bottom + 4;
+  const fits = below + height + MARGIN_PX <= innerHeight;
+  const isRtl = getComputedStyle(button).direction === "rtl";
+  const left = isRtl ? at.left : at.right - width;
+  menu.style.top = `${fits ? below : Math.max(MARGIN_PX, at.top - 4 - height)}px`;
+  menu.style.left = `${Math.min(Math.max(MARGIN_PX, left), innerWidth - width - MARGIN_PX)}px`;
+}
+
+function moveFocus(event: KeyboardEvent & { currentTarget: HTMLElement }) {
+  const items = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=menuitem]")];
+  const at = items.indexOf(document.activeElement as HTMLElement);
+  const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+  if (event.key === "Tab") event.currentTarget.hidePopover();
+  if (next === undefined) return;
+  event.preventDefault();
+  items.at(next % items.length)?.focus();
+}

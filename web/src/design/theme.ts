@@ -1,0 +1,30 @@
+/** Light, dark, or as the system has it: kept in this browser, told to the style sheets. */
+import { effect, signal } from "@preact/signals";
+
+const KEY = "threadcast.theme";
+
+export type Theme = "system" | "light" | "dark";
+
+function read(): Theme {
+  const kept = localStorage.getItem(KEY);
+  return kept === "light" || kept === "dark" ? kept : "system";
+}
+
+export const theme = signal<Theme>("system");
+
+/** Apply what this browser keeps, and follow `theme` and what other tabs choose from now on. */
+export function followTheme() {
+  theme.value = read();
+  addEventListener("storage", ({ key }) => {
+    if (key === KEY || key === null) theme.value = read();
+  });
+  effect(() => {
+    if (theme.value === "system") {
+      delete document.documentElement.dataset.theme;
+      localStorage.removeItem(KEY);
+    } else {
+      document.documentElement.dataset.theme = theme.value;
+      localStorage.setItem(KEY, theme.value);
+    }
+  });
+}
