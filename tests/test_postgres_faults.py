@@ -115,7 +115,7 @@ async def test_a_cancelled_commit_costs_its_connection_and_no_more(
 async def test_a_cancelled_read_costs_its_connection_and_no_more(
     database: PostgresScene,
 ) -> None:
-    node = await database.node(lossy=True, reader_count=1, prepare_statements=False)
+    node = await database.node(lossy=True, reader_count=1)
     await node.thread(USER)
     await node.journal(USER)
     before = await _readers(database)

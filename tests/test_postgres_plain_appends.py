@@ -80,7 +80,7 @@ async def test_a_batch_of_plain_appends_is_one_call(
 
 
 async def test_ends_of_runs_are_part_of_the_call(database: PostgresScene) -> None:
-    node = await database.node(lossy=True)
+    node = await database.node(lossy=True, prepare_statements=True)
     runs = [await node.running(f"user-{number}") for number in range(10)]
     await node.committed(AppendToRun(runs[0].lease, [delta("it is prepared")]))
     before = database.proxy.pieces
@@ -88,7 +88,7 @@ async def test_ends_of_runs_are_part_of_the_call(database: PostgresScene) -> Non
         *(AppendToRun(run.lease, [delta("a"), completed("a")]) for run in runs[:5]),
         *(AppendToRun(run.lease, [delta("b")]) for run in runs[5:]),
     )
-    assert database.proxy.pieces - before == WAYS[None]
+    assert database.proxy.pieces - before == WAYS[True]
     for run, outcome in zip(runs, outcomes, strict=True):
         assert isinstance(outcome, Committed)
         assert not outcome.hints

@@ -34,7 +34,7 @@ def code(outcome: Outcome) -> str:
 
 
 async def test_a_batch_of_messages_costs_what_one_costs(database: PostgresScene) -> None:
-    node = await database.node(lossy=True)
+    node = await database.node(lossy=True, prepare_statements=True)
     users = [f"user-{number}" for number in range(30)]
     for user in users:
         await node.committed(OpenJournal(context_of(user)))
