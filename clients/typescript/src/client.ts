@@ -294,7 +294,7 @@ export class Client {
       return;
     }
     this.user = user;
-    this.#outbox.restore(this.#key);
+    this.#outbox.belongTo(this.#key);
     if (this.cursor.after === undefined) {
       const after = (await this.begin()) ?? from;
       const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
@@ -401,6 +401,7 @@ export class Client {
   #end(phase: "signed_out" | "stopped", code: string): void {
     this.close();
     this.forget();
+    this.#outbox.belongTo("");
     this.user = null;
     this.setStatus({ phase, code, reason: code && "Another user has signed in." });
   }
