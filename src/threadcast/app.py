@@ -75,7 +75,13 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
+<<<<<<< HEAD
             pages += page_routes(_page_facts(settings), refuse=host_check(self.node))
+=======
+            pages += page_routes(
+                PageFacts(dev=settings.dev, console=settings.console), refuse=host_check(self.node)
+            )
+>>>>>>> main
         site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
 

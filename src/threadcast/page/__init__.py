@@ -14,7 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+<<<<<<< HEAD
 from .documents import (
+=======
+from .previous import previous_pages
+from .site import (
+>>>>>>> main
     NOT_BUILT,
     Answer,
     PageFacts,
