@@ -75,13 +75,7 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
-<<<<<<< HEAD
             pages += page_routes(_page_facts(settings), refuse=host_check(self.node))
-=======
-            pages += page_routes(
-                PageFacts(dev=settings.dev, console=settings.console), refuse=host_check(self.node)
-            )
->>>>>>> main
         site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
 
@@ -169,7 +163,12 @@ def _page_facts(settings: Settings) -> PageFacts:
             scope=settings.oidc_scope,
             origins=(f"{issuer.scheme}://{issuer.netloc}", *settings.oidc_origins),
         )
-    return PageFacts(dev=settings.dev, oidc=service, embedding=settings.embedding_origins)
+    return PageFacts(
+        dev=settings.dev,
+        oidc=service,
+        console=settings.console,
+        embedding=settings.embedding_origins,
+    )
 
 
 def _is_socket(scope: Scope) -> bool:

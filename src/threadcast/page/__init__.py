@@ -14,12 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-<<<<<<< HEAD
-from .documents import (
-=======
-from .previous import previous_pages
 from .site import (
->>>>>>> main
     NOT_BUILT,
     Answer,
     PageFacts,
