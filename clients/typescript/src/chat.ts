@@ -1,17 +1,19 @@
 /** A client that also keeps the state that a user interface shows. */
 import { Client } from "./client.ts";
 import type { ThreadcastError } from "./error.ts";
-import type { ChatState, Status } from "./model.ts";
+import type { ChatState, Status, ThreadView } from "./model.ts";
 import type { Entry } from "./outbox.ts";
-import type { JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
-import { readHistory } from "./snapshots.ts";
+import type { EventPage, JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
+import { readEarlier, readHistory } from "./snapshots.ts";
 import {
   applyEvents,
   changeThread,
   emptyState,
   finishReading,
+  finishReadingEarlier,
   keepHistories,
   needsReading,
+  withGlance,
   withThreadPage,
 } from "./state.ts";
 
@@ -20,6 +22,10 @@ export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state
 export { tableOf } from "./table.ts";
 
 const HISTORIES_MAX = 12;
+const GLANCES_MAX = 8;
+const RECENT_S = 600;
+
+const NOTHING: EventPage = { seq: 0, events: [], next: null };
 
 type Change = (state: ChatState) => ChatState;
 
@@ -28,8 +34,6 @@ export class ChatClient extends Client {
   /** The id of the open thread. */
   openId: string | null = null;
   #opened: string[] = [];
-  /** How many pages of messages were asked for, by thread. */
-  #pages = new Map<string, number>();
   /** What is being read. When the state is forgotten, so is this, and what was read is not taken. */
   #reading = new Set<string>();
 
@@ -38,8 +42,9 @@ export class ChatClient extends Client {
     this.openId = id;
     if (id) {
       this.#opened = [id, ...this.#opened.filter((one) => one !== id)].slice(0, HISTORIES_MAX);
-      const { [id]: _failed, ...unreadable } = this.state.unreadable;
-      this.state = { ...keepHistories(this.state, this.#opened), unreadable };
+      const { [id]: failed, ...unreadable } = this.state.unreadable;
+      const state = failed ? changeThread(this.state, id, { history: null }) : this.state;
+      this.state = { ...keepHistories(state, this.#opened), unreadable };
       this.#readWhatIsMissing();
     }
     this.changed();
@@ -47,10 +52,13 @@ export class ChatClient extends Client {
 
   /** Read one page of messages more of the open thread. */
   async readEarlier(): Promise<void> {
-    const id = this.openId;
-    if (!id || this.#reading.has(id)) return;
-    this.#pages.set(id, this.#pagesOf(id) + 1);
-    await this.#readHistory(id);
+    const id = this.openId ?? "";
+    const history = this.state.threads.get(id)?.history;
+    if (!history?.hasEarlier) return;
+    await this.#read(id, async (path) => {
+      const earlier = await readEarlier(this.http, path, history);
+      return (state) => finishReadingEarlier(state, id, earlier);
+    });
   }
 
   /** @throws ThreadcastError */
@@ -66,14 +74,15 @@ export class ChatClient extends Client {
 
   protected override forget(): void {
     super.forget();
-    this.#pages.clear();
     this.#reading = new Set();
     this.state = emptyState();
   }
 
   protected override async begin(): Promise<number | null> {
     await this.#readThreads();
-    return this.state.seq;
+    const { recent, seq, threads } = this.state;
+    for (const id of recent.slice(0, GLANCES_MAX)) this.#glance(threads.get(id) as ThreadView);
+    return seq;
   }
 
   protected override take(events: readonly JournalEvent[]): void {
@@ -112,10 +121,6 @@ export class ChatClient extends Client {
     else if (needsReading(thread)) this.#readHistory(id);
   }
 
-  #pagesOf(id: string): number {
-    return this.#pages.get(id) ?? 1;
-  }
-
   async #readThreads(before = ""): Promise<void> {
     const reading = this.#reading;
     const query = before && `&before=${before}`;
@@ -131,11 +136,22 @@ export class ChatClient extends Client {
     });
   }
 
+  /** A snapshot does not say whether a run is under way; a thread's latest event does. */
+  async #glance({ id, order, updatedAt }: ThreadView): Promise<void> {
+    if (Date.now() / 1_000 - updatedAt > RECENT_S) return;
+    const reading = this.#reading;
+    const path = `v1/threads/${id}/events?limit=1&after=${order - 1}`;
+    const page: EventPage = await this.http.get<EventPage>(path).catch(() => NOTHING);
+    const [last] = page.events;
+    if (last && reading === this.#reading) this.#change((state) => withGlance(state, id, last));
+  }
+
   #readHistory(id: string): Promise<void> {
     return this.#read(id, async (path) => {
       // From here on, events of this thread wait until its history has been read.
       this.#change((state) => changeThread(state, id, { waiting: [] }));
-      const history = await readHistory(this.http, path, this.#pagesOf(id));
+      const known = this.state.threads.get(id)?.history ?? null;
+      const history = await readHistory(this.http, path, known);
       return (state) => finishReading(state, id, history);
     });
   }
@@ -148,8 +164,8 @@ export class ChatClient extends Client {
     try {
       change = await work(`v1/threads/${id}`);
     } catch (error) {
-      const { code } = error as ThreadcastError;
-      if (code === "signed_out") this.failed(error);
+      const { code, status } = error as ThreadcastError;
+      if (status === 401) this.failed(error);
       const how = /^(not_found|bad_id|legacy_id)$/.test(code) ? "missing" : "failed";
       change = (state) => ({
         ...changeThread(state, id, { waiting: null, hasGap: true }),

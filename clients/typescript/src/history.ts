@@ -8,12 +8,14 @@ import type { JournalEvent } from "./protocol.ts";
 import { tableOf, withRows } from "./table.ts";
 
 /**
- * @param upTo seq up to which all events of the thread are in here
- * @param hasEarlier whether there are older messages that were not read
+ * @param from seq after which the events of the thread will be in here
+ * @param before where the next page of older messages begins; null when there is none
  */
-export const emptyHistory = (upTo: number, hasEarlier: boolean): History => ({
-  upTo,
-  hasEarlier,
+export const emptyHistory = (from: number, before: string | null = null): History => ({
+  upTo: from,
+  from,
+  before,
+  hasEarlier: before !== null,
   order: [],
   runs: tableOf(),
 });
@@ -50,6 +52,21 @@ export function foldHistory(history: History, events: readonly JournalEvent[]): 
   }
   const order = begun.length ? [...history.order, ...begun] : history.order;
   return { ...history, upTo, order, runs: withRows(history.runs, [...changed.values()]) };
+}
+
+/**
+ * A history with what was before it.
+ *
+ * @returns null when a run has events in both, which only reading both in one go can put together
+ */
+export function joined(earlier: History, history: History): History | null {
+  if (history.order.some((id) => earlier.runs.get(id))) return null;
+  return {
+    ...earlier,
+    upTo: history.upTo,
+    order: [...earlier.order, ...history.order],
+    runs: withRows(earlier.runs, [...history.runs.values()]),
+  };
 }
 
 const newRun = (id: string): RunView => ({

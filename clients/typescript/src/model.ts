@@ -84,6 +84,10 @@ export interface RunView {
 export interface History {
   /** All events of the thread up to this seq are in here. */
   readonly upTo: number;
+  /** All of them after this seq, too: where the oldest message that was read begins. */
+  readonly from: number;
+  /** Where the next page of older messages begins; null when all are here. */
+  readonly before: string | null;
   /** Whether there are older messages that were not read. */
   readonly hasEarlier: boolean;
   /** Ids of runs, the oldest first. */

@@ -7,7 +7,7 @@
  * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
-import { emptyHistory, foldHistory, isActive } from "./history.ts";
+import { emptyHistory, foldHistory, isActive, joined } from "./history.ts";
 import type { ChatState, History, Table, ThreadView } from "./model.ts";
 import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
 import { tableOf, withoutRows, withRows } from "./table.ts";
@@ -56,6 +56,15 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
   olderThreads: page.next,
 });
 
+/** This is the latest event of a thread that a snapshot told of: is a run under way? */
+export function withGlance(state: ChatState, id: string, last: JournalEvent): ChatState {
+  const thread = state.threads.get(id);
+  // Events since then know better, and so does a history.
+  if (!thread || thread.history || thread.order > last.seq || !last.run_id) return state;
+  if (ENDS_RUN.test(last.event_type)) return state;
+  return changeThread(state, id, { active: { ...thread.active, [last.run_id]: true } });
+}
+
 /** The history was read, true at `history.upTo`; events that waited continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
   const active: Record<string, true> = {};
@@ -79,6 +88,18 @@ export const keepHistories = (state: ChatState, ids: readonly string[]): ChatSta
       .filter(({ id, history, waiting }) => history && !waiting && !ids.includes(id))
       .map((thread) => [thread.id, { ...thread, history: null, hasGap: false }]),
   );
+
+/** Messages from before the history were read. */
+export function finishReadingEarlier(state: ChatState, id: string, earlier: History): ChatState {
+  const history = state.threads.get(id)?.history;
+  if (!history || history.from !== earlier.upTo) return state;
+  const { from, before, hasEarlier } = earlier;
+  const whole = joined(earlier, history);
+  return changeThread(state, id, {
+    history: whole ?? { ...history, from, before, hasEarlier },
+    hasGap: whole === null,
+  });
+}
 
 export const needsReading = ({ waiting, history, hasGap }: ThreadView): boolean =>
   waiting === null && (history === null || hasGap);
@@ -171,7 +192,7 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   if (MOVES_TO_TOP.test(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
     // From its first event on, a history is complete.
-    next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq, false) };
+    next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
   }
   if (type === "thread_created" || type === "thread_updated") {
     const { title, metadata } = event.data;

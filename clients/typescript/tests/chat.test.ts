@@ -64,6 +64,70 @@ test("a page reads its threads, and the open one with what has been said", async
   assert.deepEqual(Object.keys(thread?.active ?? {}), [RUN]);
 });
 
+test("older messages are read page by page, and what is known stays as it is", async () => {
+  server.append("thread_created", { title: null, metadata: {} });
+  const runs = Array.from({ length: 10 }, (_, count) => `run_chat_1_${count}_00000000`);
+  for (const run of runs) {
+    converse(THREAD, run, 3);
+    finish(THREAD, run);
+  }
+  server.pageMessages = 4;
+  const client = await started();
+  client.open(THREAD);
+  await pass(100);
+  const history = () => client.state.threads.get(THREAD)?.history;
+  const sizes = [history()?.order.length];
+  const latest = history()?.runs.get(runs[9] as string);
+  while (history()?.hasEarlier) {
+    client.readEarlier();
+    await pass(100);
+    sizes.push(history()?.order.length);
+  }
+  assert.deepEqual(sizes, [4, 8, 10]);
+  assert.deepEqual(history()?.order, runs);
+  assert.equal(history()?.runs.get(runs[9] as string), latest);
+  const events = server.journal.length;
+  const pages = server.requests.filter((path) => path.endsWith("/events")).length;
+  assert.ok(pages <= events / 7 + 3, "nothing was read twice");
+});
+
+test("a run that began before the page of messages is put together", async () => {
+  server.append("thread_created", { title: null, metadata: {} });
+  converse(THREAD, RUN, 2);
+  const other = { run: "run_chat_1_2_00000000" };
+  const message = { role: "user", content: "two", client_message_id: "m2" };
+  server.append("message_created", message, other);
+  server.append("agent_delta", { text: "late " });
+  finish(THREAD, RUN);
+  finish(THREAD, other.run);
+  server.pageMessages = 1;
+  const client = await started();
+  client.open(THREAD);
+  await pass(100);
+  client.readEarlier();
+  await pass(100);
+  const history = client.state.threads.get(THREAD)?.history;
+  const run = history?.runs.get(RUN);
+  assert.ok(run);
+  assert.deepEqual([textOf(run), run.message?.content], ["0 1 late ", RUN]);
+  assert.deepEqual(history?.order, [RUN, other.run]);
+});
+
+test("a run that is under way shows in the list, though its thread was never opened", async () => {
+  server.now = 1_000;
+  server.append("thread_created", { title: "", metadata: {} });
+  converse(THREAD, RUN, 2);
+  const other = "thread_chat_1_2_00000000";
+  server.append("thread_created", { title: "", metadata: {} }, { thread: other });
+  for (const one of server.journal) Object.assign(one, { timestamp: 999 });
+  const client = await started();
+  const active = (id: string) => Object.keys(client.state.threads.get(id)?.active ?? {});
+  assert.deepEqual([active(THREAD), active(other)], [[RUN], []]);
+  finish(THREAD, RUN);
+  await pass(100);
+  assert.deepEqual(active(THREAD), []);
+});
+
 test("events that come while the history is read are neither lost nor doubled", async () => {
   server.append("thread_created", { title: null, metadata: {} });
   converse(THREAD, RUN, 3);

@@ -230,6 +230,20 @@ test("with a storage, it goes on where an earlier page has ended", async () => {
   assert.deepEqual(seen, [2]);
 });
 
+test("a merged event of which a part was told is asked for again", async () => {
+  await started();
+  const seen: string[] = [];
+  client.on("agent_delta", ({ data }) => seen.push(data.text));
+  server.append("agent_delta", { text: "a" });
+  await pass(100);
+  const merged = event(2, "agent_delta", { text: "ab" }, { first_seq: 1 });
+  server.journal.push(event(2, "agent_delta", { text: "b" }));
+  server.link.text(JSON.stringify(merged));
+  await pass(1_000);
+  assert.deepEqual(seen, ["a", "b"]);
+  assert.equal(server.links.length, 2);
+});
+
 test("events of another user are not told", async () => {
   await started();
   let told = 0;
@@ -324,7 +338,7 @@ test("a refused token is not used again: another one is asked for, once", async 
     },
   });
   const refuse = async () => {
-    const closing = { error: "revoked", reason: "signed out", reconnect: true };
+    const closing = { error: "token_expired", reason: "too old", reconnect: true };
     server.link.say("connection_closing", { code: 4401, ...closing });
     server.link.drop(4401);
     await settled();
@@ -334,9 +348,23 @@ test("a refused token is not used again: another one is asked for, once", async 
   assert.equal(answers, 2);
   assert.notEqual(server.links[1]?.token, server.links[0]?.token);
   await refuse();
-  assert.deepEqual(client.status, { phase: "signed_out", code: "revoked", reason: "signed out" });
+  assert.deepEqual(client.status, {
+    phase: "signed_out",
+    code: "token_expired",
+    reason: "too old",
+  });
   await pass(60_000);
   assert.equal(server.links.length, 2);
+});
+
+test("who was signed out everywhere stays so, whatever tokens there are", async () => {
+  await started();
+  const closing = { error: "revoked", reason: "signed out", reconnect: false };
+  server.link.say("connection_closing", { code: 4401, ...closing });
+  server.link.drop(4401);
+  await pass(60_000);
+  assert.deepEqual(client.status, { phase: "signed_out", code: "revoked", reason: "signed out" });
+  assert.equal(server.links.length, 1);
 });
 
 test("a token callback that has only the refused one means that nobody is signed in", async () => {

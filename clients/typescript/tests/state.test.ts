@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { applyEvent, applyEvents, emptyState, isRunning, textOf, titleOf } from "../src/chat.ts";
 import type { ChatState, RunView } from "../src/model.ts";
 import type { JournalEvent } from "../src/protocol.ts";
+import { withThreadPage } from "../src/state.ts";
 import { event, RUN, THREAD } from "./fake_server.ts";
 
 const OPENING = [
@@ -203,4 +204,48 @@ test("what a piece of text costs hardly grows with the number of threads", () =>
   const [few, many] = [cost(100), cost(10_000)];
   // An object of 10,000 keys would take some thousand times as long to copy.
   assert.ok(many < 100 * few, `${few} ms, ${many} ms`);
+});
+
+test("nothing follows the end of a run", () => {
+  const ended = [...OPENING, event(4, "agent_cancelled", { reason: "why" })];
+  const state = fold([...ended, event(5, "agent_delta", { text: "late" })]);
+  assert.deepEqual([textOf(runOf(state)), runOf(state).status, state.seq], ["", "cancelled", 5]);
+});
+
+test("a question that an earlier attempt asked is answered in the later one", () => {
+  const state = fold([
+    ...OPENING,
+    event(4, "input_requested", { input_id: "i1", prompt: "?", expires_at: 9 }),
+    event(5, "agent_started", { agent: "demo", attempt: 2 }),
+    event(6, "input_received", { input_id: "i1", value: 7 }),
+  ]);
+  const [step] = runOf(state).steps;
+  assert.ok(step?.kind === "input");
+  assert.deepEqual([step.status, step.value, runOf(state).status], ["answered", 7, "running"]);
+});
+
+test("a thread is named by whatever comes last, in whatever order it becomes known", () => {
+  const snapshot = (seq: number, title: string) => ({
+    threads: [
+      {
+        thread_id: THREAD,
+        title,
+        preview: "Hi",
+        metadata: {},
+        created_at: 1,
+        updated_at: seq,
+        last_seq: seq,
+      },
+    ],
+    seq,
+    next: null,
+  });
+  const renamed = event(5, "thread_updated", { title: "New", metadata: {} });
+  const named = (state: ChatState) => state.threads.get(THREAD)?.title;
+  assert.equal(named(applyEvent(withThreadPage(fold([]), snapshot(4, "Old")), renamed)), "New");
+  assert.equal(named(withThreadPage(fold([...OPENING, renamed]), snapshot(4, "Old"))), "New");
+  assert.equal(named(withThreadPage(fold([...OPENING, renamed]), snapshot(9, "Newer"))), "Newer");
+  const unknown = fold([renamed], 4);
+  assert.equal(unknown.threads.get(THREAD)?.isKnown, false);
+  assert.equal(named(withThreadPage(unknown, snapshot(9, "Newer"))), "Newer");
 });
