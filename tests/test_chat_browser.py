@@ -74,18 +74,18 @@ def search_field(screen: Screen) -> Locator:
 async def test_a_thread_is_renamed_where_it_stands(browser: Browser, server: ServerProcess) -> None:
     await make_threads(server, "ada", ["Older", "Newer"])
     async with person(browser, server, "ada") as screen:
-        await screen.threads.filter(has_text="Older").focus()
+        await screen.threads.filter(has_text="Newer").focus()
         await screen.page.keyboard.press("F2")
         field = screen.page.get_by_role("textbox", name="Title")
         await field.fill("Nobody keeps this")
         await field.press("Escape")
         await expect(screen.threads).to_have_text(["Newer", "Older"])
         await screen.page.keyboard.press("F2")
-        await field.fill("Old letters")
+        await field.fill("New letters")
         await field.press("Enter")
-        await expect(screen.threads).to_have_text(["Newer", "Old letters"])
+        await expect(screen.threads).to_have_text(["New letters", "Older"])
         await screen.page.reload()
-        await expect(screen.threads).to_have_text(["Newer", "Old letters"])
+        await expect(screen.threads).to_have_text(["New letters", "Older"])
 
 
 async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
