@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from . import consistency, growth, local, migration, scenarios, validation
+from . import consistency, growth, local, migration, reading, scenarios, validation
 from .audit import audit_times
 from .bus import bus
 from .clusters import clusters
@@ -226,6 +226,22 @@ def _growth(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure
     return figures
 
 
+def _reading(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    steps, leaps = _run(reading.scrolling())
+    grown = _run(reading.growing())
+    figures = []
+    for name, shown, target in (
+        ("scrolling 5,000 messages, by 120 px a frame", steps, 16.7),
+        ("the same, by 2,500 px a frame", leaps, None),
+        ("an answer of 200 KB, 1,000 pieces a second", grown, None),
+    ):
+        note = f"{len(shown.frame_ms)} frames, of which {shown.late_percent:.1f} % came late"
+        figures.append(Figure(f"{name}: main thread, a frame", shown.busy_ms, "ms", 16.7, note))
+        p95 = percentile(shown.frame_ms, 0.95)
+        figures.append(Figure(f"{name}: between frames, p95", p95, "ms", target))
+    return figures
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -245,6 +261,7 @@ _SCENARIOS = {
     "cluster": _clusters,
     "growth": _growth,
     "costs": _costs,
+    "reading": _reading,
 }
 
 
