@@ -128,7 +128,7 @@ class OperatorView:
             lease_left_s=next(
                 (row.lease_left_s for row in rows if row.node_id == self._node_id), None
             ),
-            summary=self._summaries.now(),
+            summary=self._summaries.now(told_max=overview.TOLD_MAX),
         )
         others = [overview.node_of(row) for row in rows if row.node_id != self._node_id]
         return sorted([own, *others], key=lambda one: one.node_id)
