@@ -134,10 +134,15 @@ class OperatorView:
         return sorted([own, *others], key=lambda one: one.node_id)
 
     async def overview(self) -> Overview:
-        """How everything is now. Without an answer of the store it is what is known here."""
-        nodes = self._nodes(await self._rows())
-        if self._runs is None:
-            await self._look()  # the console was only just switched on, or the store was away
+        """How everything is now. Without an answer of the store it is what is known here.
+
+        While the store was away at the last step it is not asked again: that would take as long as
+        its time-outs, for every operator who looks.
+        """
+        there = self._figures.database.ok
+        nodes = self._nodes(await self._rows() if there else ())
+        if there and self._runs is None:  # the console was only just switched on
+            await self._look()
         now, facts = self._clock.now(), self._facts
         return Overview(
             node_id=self._node_id,
