@@ -30,6 +30,8 @@ __all__ = ["OperatorView"]
 
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
+_FACTS_FOR_S = 60.0  # a large database takes some time to say how large it is
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ class OperatorView:
         self._tasks = OwnedTasks("operators' view")
         self._runs: RunsOverview | None = None
         self._facts: dict[str, str] = {}
+        self._facts_at = 0.0
 
     def start(self) -> None:
         """Measure step by step from now on, in a task; once."""
@@ -95,12 +98,15 @@ class OperatorView:
 
     async def _look(self) -> None:
         """Ask the store what it is asked for all users; without an answer nothing is known."""
-        self._runs, self._facts = None, {}
+        self._runs = None
         try:
             counts = await self._store.count_live_runs()
             self._runs = overview.runs_of(counts, self._clock.now())
-            self._facts = await self._store.facts()
+            if not self._facts or self._clock.monotonic() - self._facts_at >= _FACTS_FOR_S:
+                self._facts = await self._store.facts()
+                self._facts_at = self._clock.monotonic()
         except ThreadcastError as error:
+            self._facts = {}
             log.debug("the store has no answer: %s", error.code)
 
     def _cluster_columns(self) -> dict[str, float | None]:

@@ -291,7 +291,7 @@ class RunsOverview(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         states: one for each status.
-        complete: false when there are more than were counted (50,000).
+        complete: false when there are more than were counted (20,000).
         counted_at: when.
     """
 
