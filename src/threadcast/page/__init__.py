@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .built import (
+from .documents import (
     NOT_BUILT,
     Answer,
     PageFacts,
@@ -23,7 +23,6 @@ from .built import (
     built_pages,
     pages_are_built,
 )
-from .previous import previous_pages
 
 __all__ = ["NOT_BUILT", "PageFacts", "SignInService", "page_routes", "pages_are_built"]
 
@@ -41,9 +40,6 @@ def page_routes(
         folder: what the build made; that of this package when not given.
     """
     pages = built_pages(folder or built_folder(), facts)
-    if folder is None:  # until the built page takes the place of the previous one
-        pages["/next"] = pages.pop("/")
-        pages |= previous_pages(dev=facts.dev)
     return [_route(path, answer, refuse) for path, answer in pages.items()]
 
 

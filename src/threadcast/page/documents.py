@@ -1,0 +1,134 @@
+"""The pages as the build of `web/` left them, and what to say where it was never run.
+
+It reads a folder and knows what its files are for. It may not know settings, stores or the API.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .policy import FOREIGN_PAGE_HEADERS, KEEP_FOR_EVER, REVALIDATE, page_headers
+from .stored import SUFFIXES, StoredFile
+
+NOT_BUILT = (
+    "the web pages are not built; run scripts/serve in the clone, which builds them, or install "
+    "a wheel, which has them; the API works without them"
+)
+ELEMENT = "threadcast-chat.js"
+"""The custom element: the one file that pages of others load."""
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+_DOCUMENTS = {"/": "index.html", "/docs": "docs.html", "/console": "console.html"}
+_FACTS = re.compile(rb'(<meta name="threadcast-page" content=")\{\}(")')
+
+
+class SignInService(msgspec.Struct, frozen=True):
+    """An OpenID Connect provider that the chat page signs in at.
+
+    Attributes:
+        issuer: its address, whose discovery document names the rest.
+        client_id: what the page is called there; a public client, without a secret.
+        scope: what is asked for, separated by blanks.
+        origins: which the page may talk to.
+    """
+
+    issuer: str
+    client_id: str
+    scope: str
+    origins: tuple[str, ...]
+
+
+class PageFacts(msgspec.Struct, frozen=True):
+    """What the server tells its pages about itself, in the head of each document.
+
+    Attributes:
+        dev: a name is enough to sign in.
+        oidc: where to sign in otherwise, or None.
+        console: there is an operator's console at `console`.
+        embedding: origins of pages that may show the chat in a frame and hand it a token.
+    """
+
+    dev: bool = False
+    oidc: SignInService | None = None
+    console: bool = False
+    embedding: tuple[str, ...] = ()
+
+
+def built_folder() -> Traversable:
+    """Where the build leaves the pages."""
+    return files(__package__) / "built"
+
+
+def pages_are_built() -> bool:
+    """Whether there is anything to serve."""
+    return (built_folder() / "index.html").is_file()
+
+
+def built_pages(folder: Traversable, facts: PageFacts) -> dict[str, Answer]:
+    """How to answer for the pages and for what they load, by path.
+
+    Args:
+        folder: what the build made; a document that is not there is answered for with a sentence.
+        facts: are written into the documents.
+    """
+    origins = facts.oidc.origins if facts.oidc else ()
+    headers = page_headers(connect_to=origins, framed_by=facts.embedding)
+    paths = [path for path in _DOCUMENTS if path != "/console" or facts.console]
+    documents = {path: _document(folder / _DOCUMENTS[path], facts, headers) for path in paths}
+    return documents | dict(_loaded(folder, headers))
+
+
+def _document(file: Traversable, facts: PageFacts, headers: dict[str, str]) -> Answer:
+    if not file.is_file():
+        return _say_not_built
+    written = html.escape(msgspec.json.encode(facts).decode()).encode()
+    content, count = _FACTS.subn(lambda found: found[1] + written + found[2], file.read_bytes())
+    if count != 1:
+        raise RuntimeError(f"{file.name} has {count} places for the page's facts, expected one")
+    return StoredFile(file.name, content, {**headers, "Cache-Control": REVALIDATE}).respond
+
+
+def _loaded(folder: Traversable, headers: dict[str, str]) -> Iterator[tuple[str, Answer]]:
+    for file in _files(folder):
+        if not file.name.endswith(".html"):
+            own = FOREIGN_PAGE_HEADERS if file.name == ELEMENT else headers
+            kept = {**own, "Cache-Control": REVALIDATE}
+            yield f"/{file.name}", StoredFile(file.name, file.read_bytes(), kept).respond
+    for file in _files(folder / "assets"):
+        kept = {**headers, "Cache-Control": KEEP_FOR_EVER}
+        yield f"/assets/{file.name}", StoredFile(file.name, file.read_bytes(), kept).respond
+
+
+def _files(folder: Traversable) -> Iterator[Traversable]:
+    there = folder.iterdir() if folder.is_dir() else ()
+    for file in sorted(there, key=lambda file: file.name):
+        if file.is_file() and file.name.rpartition(".")[2] in SUFFIXES:
+            yield file
+
+
+async def _say_not_built(_request: Request) -> Response:
+    headers = {**page_headers(), "Cache-Control": "no-store"}
+    return Response(_MISSING, 503, headers, "text/html; charset=utf-8")
+
+
+_MISSING = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Threadcast: no pages</title>
+<h1>Threadcast runs, but has no pages</h1>
+<p>{NOT_BUILT[0].upper()}{NOT_BUILT[1:].replace("scripts/serve", "<code>scripts/serve</code>")}.</p>
+<p>Its interface: <a href="openapi.json">openapi.json</a>,
+<a href="asyncapi.json">asyncapi.json</a>.</p>
+</html>
+""".encode()
