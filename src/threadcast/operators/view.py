@@ -94,20 +94,25 @@ class OperatorView:
         at = await self._figures.step()
         if self._settings().console:
             await self._look()
-            self._figures.cluster.add(at, self._cluster_columns())
+            if self._figures.database.ok:
+                self._figures.cluster.add(at, self._cluster_columns())
 
     async def _look(self) -> None:
         """Ask the store what it is asked for all users; without an answer nothing is known."""
-        self._runs = None
+        runs, facts = None, dict[str, str]()
         try:
-            counts = await self._store.count_live_runs()
-            self._runs = overview.runs_of(counts, self._clock.now())
-            if not self._facts or self._clock.monotonic() - self._facts_at >= _FACTS_FOR_S:
-                self._facts = await self._store.facts()
-                self._facts_at = self._clock.monotonic()
+            runs = overview.runs_of(await self._store.count_live_runs(), self._clock.now())
+            facts = await self._recent_facts()
         except ThreadcastError as error:
-            self._facts = {}
             log.debug("the store has no answer: %s", error.code)
+        self._runs, self._facts = runs, facts
+
+    async def _recent_facts(self) -> dict[str, str]:
+        now = self._clock.monotonic()
+        if self._facts and now - self._facts_at < _FACTS_FOR_S:
+            return self._facts
+        self._facts_at = now
+        return await self._store.facts()
 
     def _cluster_columns(self) -> dict[str, float | None]:
         totals = overview.totals_of(self._nodes(self._figures.nodes))
