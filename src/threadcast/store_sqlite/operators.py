@@ -9,7 +9,6 @@ import apsw
 import msgspec
 
 from ..operator_units import (
-    ACTIONS_MAX,
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -79,7 +78,7 @@ def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
     named = (one.action_id, one.operator, one.action, one.target, one.user_id, one.reason)
     rest = (one.node_id, one.request_id, one.outcome, one.detail)
     batch.run(_BEGIN, int(one.at * _MICROSECONDS), *named, *rest)
-    batch.run(_FORGET, ACTIONS_MAX)
+    batch.run(_FORGET, unit.kept_max)
     return Committed(None)
 
 
