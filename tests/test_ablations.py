@@ -42,6 +42,27 @@ class Ablation:
 
 
 ABLATIONS = {
+    "an-operator-sees-no-text-without-the-scope": Ablation(
+        (
+            Patch(
+                "operators/timeline.py", "shown = data if content else", "shown = data if True else"
+            ),
+        ),
+        (
+            "test_http_console.py::test_a_timeline_has_no_text_without_the_scope_content",
+            "test_http_console.py::test_nothing_for_operators_holds_what_was_written",
+        ),
+    ),
+    "an-operator-does-nothing-that-is-not-written-down": Ablation(
+        (
+            Patch(
+                "operators/actions.py",
+                "        await self._journal.append(BeginAction(entry))\n",
+                "",
+            ),
+        ),
+        ("test_http_actions.py::test_a_users_connections_are_closed",),
+    ),
     "a-copy-is-another-life-of-its-journals": Ablation(
         (Patch("store_sqlite/backup.py", "        _renew_feeds(part)\n", ""),),
         ("test_promise_restore.py::test_a_file_is_copied_in_use_and_put_in_its_place",),
