@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from accessibility import violations
 from console_page import VIEWS, Console, answered, asked, asking, connected, token, until
+from page_axe import violations
 from page_browser import MISSING, find_browser, launched
 from page_server import ServerProcess, serving
 from threadcast import ThreadcastError
