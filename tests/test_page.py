@@ -112,6 +112,12 @@ def test_without_a_sign_in_service_a_page_talks_to_its_own_server_only(folder: P
     assert "connect-src 'self';" in policy
 
 
+def test_only_named_origins_may_frame_a_page(folder: Path) -> None:
+    with serving(folder, PageFacts(embedding=("https://a.example", "https://b.example"))) as client:
+        policy = client.get("/").headers["content-security-policy"]
+    assert "frame-ancestors https://a.example https://b.example;" in policy
+
+
 def test_pages_of_others_may_load_the_element_and_nothing_else(client: TestClient) -> None:
     element = client.get("/threadcast-chat.js", headers={"Origin": "https://shop.example"})
     assert element.headers["access-control-allow-origin"] == "*"

@@ -237,6 +237,41 @@ def test_c7_dev_listens_on_loopback(host: str) -> None:
     assert Settings(host=host, dev=True)
 
 
+PROVIDER = {
+    "jwt_jwks_url": "https://login.example.com/keys",
+    "jwt_audience": "chat",
+    "jwt_issuer": "https://login.example.com",
+    "oidc_issuer": "https://login.example.com",
+    "oidc_client_id": "chat-page",
+}
+
+
+def test_the_page_may_sign_in_where_the_tokens_come_from() -> None:
+    assert Settings(**PROVIDER).oidc_scope == "openid"
+
+
+@pytest.mark.parametrize(
+    ("changed", "blamed"),
+    [
+        ({"oidc_client_id": None}, "oidc_issuer: got it without oidc_client_id"),
+        ({"oidc_issuer": None}, "oidc_client_id: got it without oidc_issuer"),
+        ({"oidc_issuer": "https://other.example.com"}, "oidc_issuer: got https://other"),
+        ({"jwt_jwks_url": None}, "oidc_issuer: got it alone"),
+        (
+            {"oidc_issuer": "http://login.example.com", "jwt_issuer": "http://login.example.com"},
+            "oidc_issuer: got an http URL",
+        ),
+        ({"oidc_issuer": "https://login.example.com/?a=1"}, "oidc_issuer: got"),
+        ({"oidc_scope": "profile"}, "oidc_scope: got"),
+        ({"oidc_scope": "openid  profile"}, "oidc_scope: got"),
+        ({"oidc_origins": ("https://login.example.com/token",)}, "oidc_origins"),
+        ({"embedding_origins": ("*",)}, "embedding_origins"),
+    ],
+)
+def test_a_sign_in_that_cannot_work_is_refused(changed: dict[str, Any], blamed: str) -> None:
+    assert refused(**(PROVIDER | changed)).startswith(blamed)
+
+
 @pytest.mark.parametrize(
     ("values", "blamed"),
     [

@@ -3,6 +3,7 @@
  *
  * Every address in what is built is relative, so that the pages work under any prefix. Nothing is
  * inlined into the documents, for the policy of the pages allows no inline script or style.
+ * `vite.element.config.ts` adds the custom element to what this leaves.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
@@ -12,6 +13,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 export default defineConfig({
   root: at("."),
   base: "./",
+  logLevel: "warn",
   resolve: { conditions: ["source", "module", "browser", "production"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
@@ -21,6 +23,9 @@ export default defineConfig({
     // The first ones that know `light-dark()`, which the colours are made of.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { chat: at("index.html"), console: at("console.html") } },
+    license: { fileName: "THIRD-PARTY-LICENSES.txt" },
+    rolldownOptions: {
+      input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
+    },
   },
 });

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -19,7 +20,7 @@ from .errors import ThreadcastError
 from .http import IdRefusal, host_check, http_routes
 from .legacy_ids import is_plain, legacy_kind
 from .node import Node
-from .page import PageFacts, page_routes
+from .page import PageFacts, SignInService, page_routes
 from .schemas.operations import OPERATIONS
 from .settings import LiveChange, Settings
 from .store import Store
@@ -74,9 +75,7 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
-            pages += page_routes(
-                PageFacts(dev=settings.dev, console=settings.console), refuse=host_check(self.node)
-            )
+            pages += page_routes(_page_facts(settings), refuse=host_check(self.node))
         site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
 
@@ -152,6 +151,24 @@ class Threadcast:
                 "Threadcast's lifespan was never started: pass lifespan=threadcast.lifespan to "
                 "the application that mounts it"
             )
+
+
+def _page_facts(settings: Settings) -> PageFacts:
+    service = None
+    if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
+        issuer = urlsplit(settings.oidc_issuer)
+        service = SignInService(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            scope=settings.oidc_scope,
+            origins=(f"{issuer.scheme}://{issuer.netloc}", *settings.oidc_origins),
+        )
+    return PageFacts(
+        dev=settings.dev,
+        oidc=service,
+        embedding=settings.embedding_origins,
+        console=settings.console,
+    )
 
 
 def _is_socket(scope: Scope) -> bool:

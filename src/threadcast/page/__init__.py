@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .previous import previous_pages
 from .site import (
     NOT_BUILT,
     Answer,
@@ -41,9 +40,6 @@ def page_routes(
         folder: what the build made; that of this package when not given.
     """
     pages = built_pages(folder or built_folder(), facts)
-    if folder is None:  # until the built page takes the place of the previous one
-        pages["/next"] = pages.pop("/")
-        pages |= previous_pages(dev=facts.dev)
     return [_route(path, answer, refuse) for path, answer in pages.items()]
 
 

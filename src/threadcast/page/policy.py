@@ -15,21 +15,24 @@ WORKER_POLICY = "threadcast"
 """The one Trusted Types policy that pages may make: it lets their own worker's address pass."""
 
 
-def page_headers(connect_to: Sequence[str] = ()) -> dict[str, str]:
+def page_headers(
+    *, connect_to: Sequence[str] = (), framed_by: Sequence[str] = ()
+) -> dict[str, str]:
     """The headers of a document and of the files that only our own documents load.
 
     Args:
         connect_to: origins beside the page's own that it may talk to (a sign-in service).
+        framed_by: origins whose pages may show it in a frame.
     """
     return {
         **SHARED_HEADERS,
-        "Content-Security-Policy": _policy(connect_to),
+        "Content-Security-Policy": _policy(connect_to, framed_by),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
 
 
-def _policy(connect_to: Sequence[str]) -> str:
+def _policy(connect_to: Sequence[str], framed_by: Sequence[str]) -> str:
     rules: Mapping[str, str] = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -39,7 +42,7 @@ def _policy(connect_to: Sequence[str]) -> str:
         "worker-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": "'none'",
+        "frame-ancestors": " ".join(framed_by) or "'none'",
         "require-trusted-types-for": "'script'",
         "trusted-types": WORKER_POLICY,
     }

@@ -54,11 +54,13 @@ class PageFacts(msgspec.Struct, frozen=True):
         dev: a name is enough to sign in.
         oidc: where to sign in otherwise, or None.
         console: there is an operator's console at `console`.
+        embedding: origins of pages that may show the chat in a frame and hand it a token.
     """
 
     dev: bool = False
     oidc: SignInService | None = None
     console: bool = False
+    embedding: tuple[str, ...] = ()
 
 
 def built_folder() -> Traversable:
@@ -78,7 +80,8 @@ def built_pages(folder: Traversable, facts: PageFacts) -> dict[str, Answer]:
         folder: what the build made; a document that is not there is answered for with a sentence.
         facts: are written into the documents.
     """
-    headers = page_headers(facts.oidc.origins if facts.oidc else ())
+    origins = facts.oidc.origins if facts.oidc else ()
+    headers = page_headers(connect_to=origins, framed_by=facts.embedding)
     paths = [path for path in _DOCUMENTS if path != "/console" or facts.console]
     documents = {path: _document(folder / _DOCUMENTS[path], facts, headers) for path in paths}
     return documents | dict(_loaded(folder, headers))

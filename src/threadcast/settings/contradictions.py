@@ -29,6 +29,7 @@ def refuse_contradictions(settings: SettingsFields) -> None:
     _check_credential(settings)
     _check_algorithms(settings)
     _check_key_set(settings)
+    _check_sign_in_service(settings)
     _check_exposure(settings)
     _check_bus(settings)
     _check_webhooks(settings)
@@ -76,6 +77,25 @@ def _check_key_set(settings: SettingsFields) -> None:
     for key in ("jwt_audience", "jwt_issuer"):
         if getattr(settings, key) is None:
             raise _refuse("got nothing, expected text beside jwt_jwks_url", key, "jwt_jwks_url")
+
+
+def _check_sign_in_service(settings: SettingsFields) -> None:
+    """The page brings tokens of the provider at which it signs in: they are the ones to accept."""
+    issuer = settings.oidc_issuer
+    if issuer is None:
+        if settings.oidc_client_id is not None:
+            raise _refuse("got it without oidc_issuer, expected both", "oidc_client_id")
+        return
+    if settings.oidc_client_id is None:
+        raise _refuse("got it without oidc_client_id, expected both", "oidc_issuer")
+    if settings.jwt_jwks_url is None and settings.jwt_public_key is None:
+        expected = "jwt_jwks_url or jwt_public_key beside it, the keys of that provider"
+        raise _refuse(f"got it alone, expected {expected}", "oidc_issuer", "jwt_jwks_url")
+    if settings.jwt_issuer != issuer:
+        expected = f"the same as jwt_issuer ({settings.jwt_issuer or 'not set'})"
+        raise _refuse(f"got {issuer}, expected {expected}", "oidc_issuer", "jwt_issuer")
+    if urlsplit(issuer).scheme != "https" and not settings.insecure_allow_private_jwks:
+        raise _refuse("got an http URL, expected an https URL", "oidc_issuer")
 
 
 def _check_exposure(settings: SettingsFields) -> None:

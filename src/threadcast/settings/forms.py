@@ -145,6 +145,27 @@ def origin(text: str) -> Misfit | None:
     return Misfit(quoted(masked_url(text)), expected)
 
 
+def exact_origin(text: str) -> Misfit | None:
+    """An origin of a web page, and not any."""
+    expected = 'an origin without path, such as "https://login.example.com"'
+    return Misfit(quoted(text), expected) if text == "*" else origin(text)
+
+
+def issuer_url(text: str) -> Misfit | None:
+    """An issuer's identifier: an URL without query and fragment, compared exactly."""
+    if "?" in text:
+        expected = "an URL without query, such as https://login.example.com"
+        return Misfit(quoted(masked_url(text)), expected)
+    return jwks_url(text)
+
+
+def oidc_scope(text: str) -> Misfit | None:
+    """Names with one blank between; without `openid` it would be no OpenID Connect."""
+    if re.fullmatch(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*", text) and "openid" in text.split():
+        return None
+    return Misfit(quoted(text), 'names with a blank between, "openid" among them')
+
+
 def jwks_url(text: str) -> Misfit | None:
     """Where signing keys are published; whether http or a private host will do is asked later."""
     return _web_url(text, shown=quoted(masked_url(text)))

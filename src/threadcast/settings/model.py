@@ -194,6 +194,38 @@ class SettingsFields:
     insecure_allow_private_jwks: bool = field(
         default=False, metadata=about("Allow a key set on a private address, and http to it.")
     )
+    oidc_issuer: str | None = field(
+        default=None,
+        metadata=about(
+            "OpenID Connect provider at which the chat page signs in; the same as jwt_issuer.",
+            form=forms.issuer_url,
+        ),
+    )
+    oidc_client_id: str | None = field(
+        default=None,
+        metadata=about("What the chat page is called there: a public client, without a secret."),
+    )
+    oidc_scope: str = field(
+        default="openid",
+        metadata=about(
+            "What the page asks for there; openid and, for renewal, often offline_access.",
+            form=forms.oidc_scope,
+        ),
+    )
+    oidc_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Further origins of the provider, where its token endpoint is not at the issuer's.",
+            form=forms.exact_origin,
+        ),
+    )
+    embedding_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Origins of pages that may show the chat page in a frame and hand it a token.",
+            form=forms.exact_origin,
+        ),
+    )
     allowed_origins: tuple[str, ...] = field(
         default=(),
         metadata=about(

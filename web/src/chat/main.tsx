@@ -1,7 +1,16 @@
 /** The chat page: finds its place in the document and starts. */
 import { render } from "preact";
-import { App } from "./app.tsx";
+import { followTheme } from "../design/theme.ts";
+import "../design/design.css";
+import { App, Chat } from "./app.tsx";
+import "./conversation/conversation.css";
+import { readPageFacts } from "./page_facts.ts";
+import { Session } from "./session/session.ts";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("the document has no #app");
-render(<App />, place);
+followTheme();
+const session = new Session(readPageFacts());
+const chat = new Chat(session);
+session.begin();
+render(<App chat={chat} />, place);

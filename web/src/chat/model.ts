@@ -2,47 +2,16 @@
  * What the chat's views read and do: signals over a `Client`, which do not know of the document's
  * address, of sign-in or of how anything looks.
  *
- * The signals change at most once per frame, however many events came meanwhile.
+ * The signals change as often as the client says that something did: at most once in a frame,
+ * however many events came meanwhile.
  */
-import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ChatState, OutboxEntry, Status } from "@threadcast/client";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
+import type { ChatClient } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
-
-const HIDDEN_PAUSE_MS = 250;
 
 /** Why a thread's history is not here: there is no such thread, or reading it failed for now. */
 export type Failure = "missing" | "failed";
-
-export interface SendOptions {
-  readonly agent?: string;
-  readonly onBusy?: "queue" | "reject" | "interrupt";
-}
-
-/** What is needed of the class `Client` of `@threadcast/client`. */
-export interface ChatClient {
-  readonly state: ChatState;
-  readonly status: Status;
-  readonly outbox: readonly OutboxEntry[];
-  subscribe(listener: () => void): () => void;
-  open(threadId: string | null): void;
-  failure(threadId: string): Failure | null;
-  readAgain(): void;
-  readEarlier(): unknown;
-  readOlderThreads(): unknown;
-  send(
-    content: string,
-    where: { threadId: string | null; draft: string | null } & SendOptions,
-  ): string;
-  cancel(runId: string): void;
-  respond(runId: string, inputId: string, value: unknown): void;
-  retry(key: string): void;
-  discard(key: string): void;
-  updateThread(
-    id: string,
-    change: { title?: string; metadata?: Record<string, unknown> },
-  ): Promise<unknown>;
-  deleteThread(id: string): Promise<unknown>;
-}
 
 export class ChatModel {
   readonly client: ChatClient;
@@ -53,10 +22,9 @@ export class ChatModel {
   readonly #status: Signal<Status>;
   readonly #outbox: Signal<readonly OutboxEntry[]>;
   readonly #openThreadId = signal<string | null>(null);
-  readonly #failure = signal<Failure | null>(null);
+  readonly #failure: ReadonlySignal<Failure | null>;
   readonly #draft = signal(newDraft());
   readonly #unsubscribe: () => void;
-  #isScheduled = false;
 
   constructor(client: ChatClient, { suggestions = [] }: { suggestions?: readonly string[] } = {}) {
     this.client = client;
@@ -64,7 +32,11 @@ export class ChatModel {
     this.#state = signal(client.state);
     this.#status = signal(client.status);
     this.#outbox = signal(client.outbox);
-    this.#unsubscribe = client.subscribe(() => this.#schedule());
+    this.#failure = computed(() => {
+      const openId = this.#openThreadId.value;
+      return openId === null ? null : (this.#state.value.unreadable[openId] ?? null);
+    });
+    this.#unsubscribe = client.subscribe(() => this.#take());
   }
 
   get state(): ReadonlySignal<ChatState> {
@@ -100,27 +72,26 @@ export class ChatModel {
       if (threadId === null) this.#draft.value = newDraft();
       this.#openThreadId.value = threadId;
       this.client.open(threadId);
-      this.#take();
     });
   }
 
-  /** Send to the open thread, or begin one; returns the entry's key. */
-  send(content: string, options: SendOptions = {}): string {
+  /** Send to the open thread, or begin one. */
+  send(content: string, options: Pick<SendOptions, "agent" | "onBusy"> = {}) {
     const threadId = this.#openThreadId.peek();
-    const draft = threadId === null ? this.#draft.peek() : null;
-    return this.client.send(content, { threadId, draft, ...options });
+    // What becomes of it stands in the outbox and in the history.
+    this.client.send(content, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
   }
 
   /** Cancel all runs of a thread that have not ended. */
   stop(threadId: string) {
-    for (const id of Object.keys(this.client.state.threads[threadId]?.active ?? {})) {
+    for (const id of Object.keys(this.client.state.threads.get(threadId)?.active ?? {})) {
       this.client.cancel(id);
     }
   }
 
+  /** Try to read the open thread again. */
   readAgain() {
-    this.client.readAgain();
-    this.#take();
+    this.client.open(this.#openThreadId.peek());
   }
 
   readEarlier() {
@@ -149,26 +120,20 @@ export class ChatModel {
     this.toasts.clear();
   }
 
-  #schedule() {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    const later = () => {
-      this.#isScheduled = false;
-      this.#take();
-    };
-    if (document.hidden) setTimeout(later, HIDDEN_PAUSE_MS);
-    else requestAnimationFrame(later);
-  }
-
   #take() {
     const { client } = this;
     batch(() => {
-      const openId = this.#openThreadId.peek();
       this.#state.value = client.state;
       this.#status.value = client.status;
       this.#outbox.value = client.outbox;
-      this.#failure.value = openId === null ? null : client.failure(openId);
+      this.#adoptDraft();
     });
+  }
+
+  /** The first message of the new conversation has made its thread: that one is open now. */
+  #adoptDraft() {
+    const made = this.client.threadOf(this.#draft.peek());
+    if (made !== null && this.#openThreadId.peek() === null) this.open(made);
   }
 }
 

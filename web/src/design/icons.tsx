@@ -19,7 +19,7 @@ const SHAPES = {
   keyboard: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M18 10h.01M8 14h8",
   menu: "M4 6h16M4 12h16M4 18h16",
   moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5z",
-  more: "M5 12h.01M12 12h.01M19 12h.01",
+  more: "M5 11.2v1.6M5.8 12H4.2M12 11.2v1.6m.8-.8h-1.6M19 11.2v1.6m.8-.8h-1.6",
   pause: "M8 5v14M16 5v14",
   pencil: "M12 20h9M4 20l1-4L16 5l3 3L8 19z",
   play: "m7 4 13 8-13 8z",

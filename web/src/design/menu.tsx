@@ -1,6 +1,5 @@
 /** A button that opens a list of actions, over everything else; arrow keys move in it. */
-import type { TargetedToggleEvent } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { IconButton } from "./icon_button.tsx";
 import { Icon, type IconName } from "./icons.tsx";
 
@@ -22,38 +21,40 @@ interface MenuProps {
   icon: IconName;
   items: readonly MenuItem[];
   class?: string;
+  tabIndex?: number;
 }
 
-export function Menu({ label, icon, items, class: more }: MenuProps) {
+export function Menu({ label, icon, items, class: more, tabIndex = 0 }: MenuProps) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const [isOpen, setIsOpen] = useState(false);
 
-  function toggled(event: TargetedToggleEvent<HTMLDivElement>) {
-    const opens = event.newState === "open";
-    setIsOpen(opens);
-    if (opens) list.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
-  }
+  const button = useRef<HTMLButtonElement>(null);
 
-  function open(event: MouseEvent & { currentTarget: HTMLElement }) {
+  // Its size is known once its items are there.
+  useLayoutEffect(() => {
     const menu = list.current;
-    if (menu === null) return;
-    menu.togglePopover();
-    if (menu.matches(":popover-open")) putBeside(menu, event.currentTarget);
-  }
+    if (!isOpen || menu === null || button.current === null) return;
+    menu.showPopover();
+    putBeside(menu, button.current);
+    menu.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+  }, [isOpen]);
 
   return (
     <>
       <IconButton
         {...(more === undefined ? {} : { class: more })}
+        ref={button}
         icon={icon}
         label={label}
+        tabIndex={tabIndex}
         aria-haspopup="menu"
         aria-expanded={isOpen}
         popovertarget={id}
         onClick={(event) => {
           event.preventDefault();
-          open(event);
+          if (isOpen) list.current?.hidePopover();
+          else setIsOpen(true);
         }}
       />
       <div
@@ -64,7 +65,9 @@ export function Menu({ label, icon, items, class: more }: MenuProps) {
         role="menu"
         aria-label={label}
         tabIndex={-1}
-        onToggle={toggled}
+        onToggle={(event) => {
+          if (event.newState === "closed") setIsOpen(false);
+        }}
         onKeyDown={moveFocus}
       >
         {isOpen &&

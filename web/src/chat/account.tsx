@@ -1,0 +1,54 @@
+/** Who is signed in, and what is theirs to choose: looks, help, leaving. */
+import { Menu, type MenuItem } from "../design/menu.tsx";
+import { type Theme, theme } from "../design/theme.ts";
+
+const THEMES: readonly { theme: Theme; label: string; icon: "computer" | "sun" | "moon" }[] = [
+  { theme: "system", label: "Looks as the system", icon: "computer" },
+  { theme: "light", label: "Light", icon: "sun" },
+  { theme: "dark", label: "Dark", icon: "moon" },
+];
+
+interface AccountProps {
+  user: string;
+  hasConsole: boolean;
+  onShortcuts: () => void;
+  onSignOut: () => void;
+}
+
+export function Account({ user, hasConsole, onShortcuts, onSignOut }: AccountProps) {
+  const go = (page: string) => () => window.open(page, "_blank", "noopener");
+  const pages: MenuItem[] = [
+    {
+      label: "Keyboard shortcuts",
+      icon: "keyboard",
+      aside: "?",
+      apart: true,
+      onSelect: onShortcuts,
+    },
+    { label: "API reference", icon: "document", onSelect: go("docs") },
+  ];
+  if (hasConsole) pages.push({ label: "Console", icon: "tool", onSelect: go("console") });
+  const items: MenuItem[] = [
+    ...THEMES.map(({ theme: one, label, icon }) => ({
+      label,
+      icon,
+      ...(theme.value === one ? { aside: "✓" } : {}),
+      onSelect: () => {
+        theme.value = one;
+      },
+    })),
+    ...pages,
+    { label: "Sign out", icon: "signOut", apart: true, onSelect: onSignOut },
+  ];
+  return (
+    <div class="account">
+      <span class="avatar" aria-hidden="true">
+        {[...user][0]?.toUpperCase()}
+      </span>
+      <span class="user" dir="auto">
+        {user}
+      </span>
+      <Menu icon="more" label="Account and settings" items={items} />
+    </div>
+  );
+}

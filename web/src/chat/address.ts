@@ -1,0 +1,34 @@
+/** Which thread is open stands in the address, after `#`: links, reloads and the back button work. */
+import { effect } from "@preact/signals";
+import type { ChatModel } from "./model.ts";
+
+const THREAD = /^#(thread_[a-z0-9_]{1,125})$/;
+
+export function threadInAddress(): string | null {
+  return THREAD.exec(location.hash)?.[1] ?? null;
+}
+
+/** Open what the address names, and keep both the same; returns what ends it. */
+export function followAddress(model: ChatModel): () => void {
+  model.open(threadInAddress());
+  const hear = () => {
+    const id = threadInAddress();
+    if (id !== model.openThreadId.peek() || id === null) model.open(id);
+  };
+  addEventListener("popstate", hear);
+  const stop = effect(() => {
+    const id = model.openThreadId.value;
+    if (id !== threadInAddress()) {
+      history.pushState(null, "", id === null ? location.pathname : `#${id}`);
+    }
+  });
+  return () => {
+    stop();
+    removeEventListener("popstate", hear);
+  };
+}
+
+/** No thread of somebody who has left may stay in the address. */
+export function clearAddress() {
+  if (location.hash !== "") history.replaceState(null, "", location.pathname);
+}

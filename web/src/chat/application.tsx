@@ -1,0 +1,179 @@
+/** The page of somebody who is signed in: the list of threads beside the one that is open. */
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { ToastList } from "../design/toasts.tsx";
+import { followAddress } from "./address.ts";
+import { Banner } from "./banner.tsx";
+import { Conversation } from "./conversation/conversation.tsx";
+import { followKeys } from "./keyboard.ts";
+import type { ChatModel } from "./model.ts";
+import { narrow } from "./narrow.ts";
+import { Shortcuts } from "./shortcuts.tsx";
+import { Sidebar } from "./sidebar.tsx";
+import { startRenaming, ThreadHeader } from "./thread_header.tsx";
+import { Threads } from "./threads/threads.ts";
+import "./application.css";
+
+interface ApplicationProps {
+  model: ChatModel;
+  hasConsole: boolean;
+  onSignOut: () => void;
+}
+
+export function Application({ model, hasConsole, onSignOut }: ApplicationProps) {
+  const threads = useThreads(model);
+  const searchField = useRef<HTMLInputElement>(null);
+  const isHelpOpen = useSignal(false);
+  /** On a narrow screen the list lies over the page, on a wide one it can be hidden. */
+  const isDrawerOpen = useSignal(false);
+  const isListHidden = useSignal(false);
+  const isNarrow = narrow.value;
+  const isListShown = isNarrow ? isDrawerOpen.value : !isListHidden.value;
+
+  function showList(isShown: boolean) {
+    if (narrow.value) isDrawerOpen.value = isShown;
+    else isListHidden.value = !isShown;
+  }
+  function startNew() {
+    model.open(null);
+    isDrawerOpen.value = false;
+    focusMessage();
+  }
+
+  useEffect(() => followAddress(model), [model]);
+  useOpened(model, () => {
+    isDrawerOpen.value = false;
+  });
+  useEffect(
+    () =>
+      followKeys({
+        startNew,
+        search() {
+          showList(true);
+          requestAnimationFrame(() => searchField.current?.focus());
+        },
+        rename() {
+          const id = model.openThreadId.peek();
+          if (id !== null) startRenaming(threads, { id });
+        },
+        archive() {
+          const id = model.openThreadId.peek();
+          if (id !== null) threads.archive(id, true);
+        },
+        help() {
+          isHelpOpen.value = true;
+        },
+        sidebar: () => showList(narrow.peek() ? !isDrawerOpen.peek() : isListHidden.peek()),
+        write: focusMessage,
+        neighbour: (step) => openNeighbour(threads, step),
+      }),
+    [threads],
+  );
+
+  return (
+    <div class={isListShown ? "application" : "application alone"}>
+      <button type="button" class="skip button" onClick={focusMessage}>
+        Skip to the message box
+      </button>
+      <Side isShown={isListShown} isDrawer={isNarrow} onClose={() => showList(false)}>
+        <Sidebar
+          threads={threads}
+          searchField={searchField}
+          hasConsole={hasConsole}
+          onNew={startNew}
+          onHide={() => showList(false)}
+          onShortcuts={() => {
+            isHelpOpen.value = true;
+          }}
+          onSignOut={onSignOut}
+        />
+      </Side>
+      <main class="thread" inert={isNarrow && isListShown}>
+        <ThreadHeader
+          threads={threads}
+          isAlone={!isListShown || isNarrow}
+          onShowList={() => showList(true)}
+          onNew={startNew}
+        />
+        <Banner model={model} />
+        <Conversation model={model} threadId={model.openThreadId.value} />
+      </main>
+      {isHelpOpen.value && (
+        <Shortcuts
+          onClose={() => {
+            isHelpOpen.value = false;
+          }}
+        />
+      )}
+      <ToastList toasts={model.toasts} />
+    </div>
+  );
+}
+
+interface SideProps {
+  isShown: boolean;
+  isDrawer: boolean;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+/** The list's place: beside the page, or a drawer over it that Escape and a tap outside close. */
+function Side({ isShown, isDrawer, onClose, children }: SideProps) {
+  const place = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    if (isDrawer && isShown) place.current?.querySelector<HTMLElement>(".new-thread")?.focus();
+  }, [isDrawer, isShown]);
+  return (
+    <>
+      {isDrawer && isShown && <div class="scrim" onClick={onClose} aria-hidden="true" />}
+      <nav
+        ref={place}
+        class={isDrawer && isShown ? "sidebar drawer" : "sidebar"}
+        aria-label="Conversations"
+        inert={!isShown}
+        onKeyDown={(event) => {
+          if (event.key === "Escape" && isDrawer && !event.defaultPrevented) onClose();
+        }}
+      >
+        {children}
+      </nav>
+    </>
+  );
+}
+
+function useThreads(model: ChatModel): Threads {
+  const kept = useRef<Threads | null>(null);
+  kept.current ??= new Threads(model);
+  const threads = kept.current;
+  useEffect(() => () => threads.close(), [threads]);
+  const { state, openThreadId } = model;
+  useEffect(() => {
+    threads.look();
+    const look = () => threads.look();
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [threads, state.value, openThreadId.value]);
+  return threads;
+}
+
+/** Another thread was opened, by whatever: the person wants to write in it. */
+function useOpened(model: ChatModel, act: () => void) {
+  const openId = model.openThreadId.value;
+  useEffect(() => {
+    act();
+    if (matchMedia("(pointer: fine)").matches) focusMessage();
+  }, [openId]);
+}
+
+function focusMessage() {
+  document.getElementById("message")?.focus({ preventScroll: true });
+}
+
+function openNeighbour(threads: Threads, step: 1 | -1) {
+  const lines = threads.shown.peek();
+  const openId = threads.model.openThreadId.peek();
+  const at = lines.findIndex(({ id }) => id === openId);
+  const next = at < 0 ? lines[0] : lines[at + step];
+  if (next !== undefined) threads.model.open(next.id);
+}

@@ -1,0 +1,98 @@
+/**
+ * What is said to screen readers of an answer that is streamed: whole sentences, and not too often.
+ * A live region on the text itself would start again with every word.
+ */
+
+import { type Signal, signal } from "@preact/signals";
+import type { RunView } from "@threadcast/client";
+import { plainPart } from "./markdown/plain.ts";
+import { isFinal, textOf } from "./pieces.ts";
+
+const PAUSE_MS = 2_000;
+const RUNS_MAX = 200;
+const SENTENCE_END = /[.!?:](?=\s)|\n/g;
+
+interface Part {
+  readonly runId: string;
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Known {
+  readonly run: RunView;
+  /** Characters of the text that were said, or are about to be. */
+  readonly length: number;
+}
+
+export class Announcer {
+  /** The words to say now, for a polite live region. */
+  readonly words: Signal<string> = signal("");
+  readonly #known = new Map<string, Known>();
+  #waiting: (string | Part)[] = [];
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  /** Say nothing more, and forget what was said and would have been. */
+  hush() {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#waiting = [];
+    this.#known.clear();
+    this.words.value = "";
+  }
+
+  /** Say what is new of a run that goes on; one that had ended when it was first seen is old. */
+  tell(run: RunView) {
+    const known = this.#known.get(run.id);
+    const hasEnded = isFinal(run);
+    if (known?.run === run || (known === undefined && hasEnded)) return;
+    const start = known?.run.attempt === run.attempt ? known.length : 0;
+    const text = textOf(run);
+    const end = hasEnded ? text.length : lastSentenceEnd(text, start);
+    if (end > start) this.#sayPart({ runId: run.id, text, start, end });
+    if (known?.run.status !== run.status) this.#sayStatus(run);
+    if (hasEnded) this.#known.delete(run.id);
+    else this.#remember(run, Math.max(start, end));
+  }
+
+  #remember(run: RunView, length: number) {
+    this.#known.set(run.id, { run, length });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > RUNS_MAX && oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  #sayStatus(run: RunView) {
+    if (run.status === "failed") this.#say(run.failure?.message ?? "The run failed.");
+    if (run.status === "cancelled") this.#say("Stopped.");
+    if (run.status !== "waiting") return;
+    const question = run.steps.findLast((step) => step.kind === "input");
+    if (question?.kind === "input") this.#say(`A question for you: ${question.prompt}`);
+  }
+
+  #sayPart(part: Part) {
+    const last = this.#waiting.at(-1);
+    const continues =
+      typeof last === "object" && last.runId === part.runId && last.end === part.start;
+    if (continues) this.#waiting[this.#waiting.length - 1] = { ...part, start: last.start };
+    else this.#say(part);
+  }
+
+  #say(something: string | Part) {
+    this.#waiting.push(something);
+    this.#timer ??= setTimeout(() => {
+      const words = this.#waiting.map((one) =>
+        typeof one === "string" ? one : plainPart(one.text, one.start, one.end),
+      );
+      this.#timer = null;
+      this.#waiting = [];
+      this.words.value = words.join(" ").trim();
+    }, PAUSE_MS);
+  }
+}
+
+/** Where the last whole sentence after `start` ends; `start` where there is none. */
+function lastSentenceEnd(text: string, start: number): number {
+  let end = start;
+  for (const found of text.slice(start).matchAll(SENTENCE_END)) end = start + found.index + 1;
+  return end;
+}

@@ -1,0 +1,86 @@
+/** The open conversation: its messages and answers, and the box to write the next one in. */
+import { useSignal } from "@preact/signals";
+import type { OutboxEntry, ThreadView } from "@threadcast/client";
+import { useCallback, useMemo, useRef, useState } from "preact/hooks";
+import type { ChatModel } from "../model.ts";
+import { Composer, type Offer } from "./composer.tsx";
+import { pendingOf } from "./items.ts";
+import { Messages } from "./messages.tsx";
+
+interface Props {
+  model: ChatModel;
+  /** Null for a new conversation. */
+  threadId: string | null;
+  /** Which agent answers; the server's first one when not given. */
+  agent?: string | undefined;
+}
+
+export function Conversation({ model, threadId, agent }: Props) {
+  const wanted = useSignal<string | null>(null);
+  const box = useRef<HTMLTextAreaElement>(null);
+  const [offered, offer] = useState<Offer | null>(null);
+  const [sendings, setSendings] = useState(0);
+  const state = model.state.value;
+  const outbox = model.outbox.value;
+  const draft = model.draft.value;
+  const thread = threadId === null ? null : (state.threads.get(threadId) ?? null);
+  const history = thread?.history ?? null;
+  const pending = useMemo(
+    () => pendingOf(outbox, { threadId, draft, history }),
+    [outbox, threadId, draft, history],
+  );
+  // What a new conversation became is the same one: nothing of it is drawn anew.
+  const hasBegun = threadId !== null && model.client.threadOf(draft) === threadId;
+
+  // The same function in every drawing, so that runs that did not change are not drawn again.
+  const send = useCallback(
+    (content: string) => {
+      model.send(content, agent === undefined ? {} : { agent });
+      setSendings((count) => count + 1);
+    },
+    [model, agent],
+  );
+
+  const isMissing = threadId !== null && model.failure.value === "missing";
+  return (
+    <div class="conversation">
+      <Messages
+        key={hasBegun ? draft : (threadId ?? draft)}
+        model={model}
+        threadId={threadId}
+        history={history}
+        pending={pending}
+        wanted={wanted}
+        box={box}
+        sendings={sendings}
+        onSend={send}
+        onSuggest={(text) => offer({ text })}
+      />
+      {!isMissing && (
+        <Composer
+          box={box}
+          user={state.user ?? ""}
+          threadId={threadId}
+          hasBegun={hasBegun}
+          offered={offered}
+          canStop={Object.keys(thread?.active ?? {}).length > 0}
+          isStopping={isStopping(thread, outbox)}
+          onSend={send}
+          onLeave={() => {
+            wanted.value = history?.order.at(-1) ?? null;
+          }}
+          onStop={() => threadId !== null && model.stop(threadId)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Whether every run that goes on is being cancelled. */
+function isStopping(thread: ThreadView | null, outbox: readonly OutboxEntry[]): boolean {
+  const active = Object.keys(thread?.active ?? {});
+  const cancelled = new Set(
+    outbox.flatMap(({ kind, runId }) => (kind === "cancel" ? [runId] : [])),
+  );
+  return active.length > 0 && active.every((id) => cancelled.has(id));
+}

@@ -1,0 +1,48 @@
+/** A button that puts a text on the clipboard and says whether it did. */
+import { useEffect, useState } from "preact/hooks";
+import { Icon } from "../../design/icons.tsx";
+
+const SAID_MS = 1_800;
+
+type Outcome = "copied" | "refused" | null;
+
+interface Props {
+  text: string;
+  /** What is copied, in a word, for those who do not see where the button is. */
+  what: string;
+  class?: string;
+}
+
+/** Without a clipboard (a page that came over plain HTTP from elsewhere) there is no button. */
+export function CopyButton({ text, what, class: more = "" }: Props) {
+  const [outcome, setOutcome] = useState<Outcome>(null);
+  useEffect(() => {
+    if (outcome === null) return;
+    const timer = setTimeout(() => setOutcome(null), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [outcome]);
+  if (navigator.clipboard === undefined) return null;
+
+  async function copy() {
+    setOutcome((await writeClipboard(text)) ? "copied" : "refused");
+  }
+
+  return (
+    <button type="button" class={`act ${more}`} aria-label={`Copy ${what}`} onClick={copy}>
+      <Icon name={outcome === "copied" ? "check" : "copy"} />
+      <span aria-live="polite">{WORDS[outcome ?? "none"]}</span>
+    </button>
+  );
+}
+
+const WORDS = { none: "Copy", copied: "Copied", refused: "Not allowed" } as const;
+
+/** Whether the text is on the clipboard now. */
+export async function writeClipboard(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What was being written, by user and thread, so that a reload does not lose it.
+ *
+ * Kept in the tab's session storage under `threadcast.text.`; whoever signs in next in the same tab
+ * finds nothing of it. A storage that is full or forbidden only means that it is not kept.
+ */
+
+export const DRAFT_PREFIX = "threadcast.text.";
+const DRAFTS_MAX = 20;
+const DRAFT_MAX_CHARACTERS = 65_536;
+
+export type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+
+export class Drafts {
+  readonly #storage: DraftStorage | null;
+  readonly #own: string;
+
+  /** @param storage null where there is none */
+  constructor(storage: DraftStorage | null, user: string) {
+    this.#storage = storage;
+    this.#own = `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
+    for (const key of this.#keys()) if (!key.startsWith(this.#own)) storage?.removeItem(key);
+  }
+
+  /** @param threadId null for a new conversation */
+  read(threadId: string | null): string {
+    return this.#storage?.getItem(this.#keyOf(threadId)) ?? "";
+  }
+
+  /** Keep it, or forget it where it is empty. At most 20 are kept; others make room. */
+  write(threadId: string | null, text: string) {
+    const key = this.#keyOf(threadId);
+    try {
+      this.#storage?.removeItem(key);
+      if (text.trim() === "" || text.length > DRAFT_MAX_CHARACTERS) return;
+      const others = this.#keys();
+      for (const other of others.slice(DRAFTS_MAX - 1)) this.#storage?.removeItem(other);
+      this.#storage?.setItem(key, text);
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+    }
+  }
+
+  #keyOf(threadId: string | null): string {
+    return this.#own + (threadId ?? "");
+  }
+
+  #keys(): string[] {
+    const count = this.#storage?.length ?? 0;
+    const keys = Array.from({ length: count }, (_, index) => this.#storage?.key(index) ?? "");
+    return keys.filter((key) => key.startsWith(DRAFT_PREFIX));
+  }
+}
+
+/** The tab's storage; null where the browser does not give it to this page. */
+export function tabStorage(): DraftStorage | null {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** Somebody signs out: nothing that they were writing stays in this tab. */
+export function forgetDrafts(storage: DraftStorage | null = tabStorage()) {
+  const count = storage?.length ?? 0;
+  const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
+  for (const key of keys) if (key.startsWith(DRAFT_PREFIX)) storage?.removeItem(key);
+}

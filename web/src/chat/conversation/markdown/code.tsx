@@ -1,0 +1,52 @@
+/** A block of code: its language, its text in colours, and a button that copies it. */
+import { CopyButton } from "../copy_button.tsx";
+import { useHighlight } from "./highlight.tsx";
+import { Words } from "./words.tsx";
+
+const PIECE_CHARACTERS = 8_000;
+
+interface Props {
+  language: string;
+  text: string;
+  isOpen?: boolean;
+  /** Said in place of the language. */
+  name?: string;
+}
+
+export function Code({ language, text, isOpen = false, name = language }: Props) {
+  const { nodes, rest } = useHighlight(language, text, isOpen);
+  return (
+    <figure class="code">
+      <figcaption>
+        <span class="code-name">{name || "text"}</span>
+        <CopyButton text={text} what="code" />
+      </figcaption>
+      <pre
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+        tabIndex={0}
+        dir="ltr"
+      >
+        <code>
+          {nodes}
+          {pieces(rest).map((piece, index) => (
+            <Words key={index} text={piece} />
+          ))}
+        </code>
+      </pre>
+    </figure>
+  );
+}
+
+/** Long text cut at ends of lines, so that only the last piece is laid out again as it grows. */
+function pieces(text: string): string[] {
+  if (text === "") return [];
+  const found: string[] = [];
+  let start = 0;
+  while (text.length - start > PIECE_CHARACTERS) {
+    const end = text.indexOf("\n", start + PIECE_CHARACTERS) + 1;
+    if (end === 0) break;
+    found.push(text.slice(start, end));
+    start = end;
+  }
+  return [...found, text.slice(start)];
+}

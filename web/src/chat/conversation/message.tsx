@@ -1,0 +1,108 @@
+/** What the person wrote; it can be copied, and edited, which sends it as a new message. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Icon } from "../../design/icons.tsx";
+import { contentProblem } from "./content.ts";
+import { CopyButton } from "./copy_button.tsx";
+import { sends } from "./keys.ts";
+import { moment } from "./said.ts";
+import { still } from "./still.ts";
+
+interface Props {
+  content: string;
+  /** Seconds since the epoch; null for one that is still to be sent. */
+  timestamp: number | null;
+  /** Null where nothing can be sent. */
+  onResend: ((content: string) => void) | null;
+}
+
+export const MessageView = still(({ content, timestamp, onResend }: Props) => {
+  const [isEdited, setIsEdited] = useState(false);
+  if (isEdited && onResend !== null) {
+    return <Editor content={content} onSend={onResend} onEnd={() => setIsEdited(false)} />;
+  }
+  return (
+    <div class="message">
+      <h3 class="unseen">You said</h3>
+      <div class="bubble" dir="auto">
+        {content}
+      </div>
+      <div class="message-foot acts">
+        {timestamp !== null && (
+          <time dateTime={new Date(timestamp * 1000).toISOString()}>{moment(timestamp)}</time>
+        )}
+        <CopyButton text={content} what="message" class="shy" />
+        {onResend !== null && (
+          <button type="button" class="act shy" data-edit onClick={() => setIsEdited(true)}>
+            <Icon name="edit" />
+            <span>Edit</span>
+          </button>
+        )}
+      </div>
+    </div>
+  );
+});
+
+interface EditorProps {
+  content: string;
+  onSend: (content: string) => void;
+  onEnd: () => void;
+}
+
+function Editor({ content, onSend, onEnd }: EditorProps) {
+  const [text, setText] = useState(content);
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    box.current?.focus();
+    box.current?.setSelectionRange(content.length, content.length);
+  }, [content]);
+  const problem = contentProblem(text);
+  const isSendable = problem === null && text.trim() !== "";
+
+  function send() {
+    if (!isSendable) return;
+    onSend(text);
+    onEnd();
+  }
+
+  function press(event: KeyboardEvent) {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      onEnd();
+    } else if (sends(event)) {
+      event.preventDefault();
+      send();
+    }
+  }
+
+  return (
+    <form
+      class="message editor"
+      aria-label="Edit your message"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <textarea
+        class="input"
+        aria-label="Your message, edited"
+        dir="auto"
+        value={text}
+        ref={box}
+        onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={press}
+      />
+      <p class={problem === null ? "hint" : "problem"}>
+        {problem ?? "It is sent as a new message. What was said before stays as it is."}
+      </p>
+      <div class="editor-buttons">
+        <button type="button" class="button quiet small" onClick={onEnd}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary small" disabled={!isSendable}>
+          Send
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,149 @@
+/** The scrolling part of a conversation, with its keys and what screen readers are told. */
+
+import type { Signal } from "@preact/signals";
+import type { History, OutboxEntry } from "@threadcast/client";
+import { tableOf } from "@threadcast/client/chat";
+import type { ComponentChildren, RefObject } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
+import { Icon } from "../../design/icons.tsx";
+import type { ChatModel } from "../model.ts";
+import { Announcer } from "./announcer.ts";
+import { Loading, Missing, NewConversation, NotRead } from "./blank.tsx";
+import { Follower } from "./follower.ts";
+import { Runs } from "./runs.tsx";
+import { useMessageKeys } from "./use_message_keys.ts";
+
+/** Runs whose end may still have to be said; those before them have long been. */
+const TOLD_RUNS = 20;
+
+interface Props {
+  model: ChatModel;
+  threadId: string | null;
+  history: History | null;
+  pending: readonly OutboxEntry[];
+  /** The item that shall be there and get the focus next. */
+  wanted: Signal<string | null>;
+  /** The box to write in, where keys lead back to. */
+  box: RefObject<HTMLTextAreaElement | null>;
+  /** How many messages were sent from here; with each one the end is gone to. */
+  sendings: number;
+  onSend: (content: string) => void;
+  onSuggest: (text: string) => void;
+}
+
+const EMPTY: History = { upTo: 0, hasEarlier: false, order: [], runs: tableOf([]) };
+
+export function Messages(props: Props) {
+  const { model, threadId, history, pending, wanted, box, sendings } = props;
+  const [place, setPlace] = useState<HTMLElement | null>(null);
+  const follower = useMemo(() => (place === null ? null : new Follower(place)), [place]);
+  const keys = { place, follower, history: history ?? EMPTY, wanted, box, model };
+  const press = useMessageKeys(keys);
+  useFollowing(place, follower, sendings);
+  const words = useAnnouncements(history);
+  const blank = blankFor(props);
+  return (
+    <>
+      <section
+        class="scroller"
+        ref={setPlace}
+        aria-label="Conversation"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+        tabIndex={0}
+        onKeyDown={press}
+      >
+        {blank ?? (
+          <div class="runs" role="feed" aria-label="Messages" aria-busy={history === null}>
+            {history?.hasEarlier && <Earlier model={model} />}
+            {place !== null && follower !== null && (
+              <Runs
+                place={place}
+                follower={follower}
+                model={model}
+                history={history ?? EMPTY}
+                pending={pending}
+                outbox={model.outbox.value}
+                wanted={wanted}
+                isOffline={isOffline(model)}
+                onSend={props.onSend}
+              />
+            )}
+          </div>
+        )}
+      </section>
+      {follower !== null && <Jump follower={follower} place={place} key={threadId} />}
+      <p class="unseen" aria-live="polite" data-announcements>
+        {words}
+      </p>
+    </>
+  );
+}
+
+function blankFor({ model, threadId, history, pending, onSuggest }: Props): ComponentChildren {
+  const failure = threadId === null ? null : model.failure.value;
+  if (failure === "missing") return <Missing model={model} />;
+  if (history !== null || pending.length > 0) return null;
+  if (failure === "failed") return <NotRead model={model} />;
+  if (threadId !== null) return <Loading />;
+  return <NewConversation suggestions={model.suggestions} onSuggest={onSuggest} />;
+}
+
+function isOffline(model: ChatModel): boolean {
+  const { phase } = model.status.value;
+  return phase !== "live" && phase !== "catching_up";
+}
+
+function Earlier({ model }: { model: ChatModel }) {
+  return (
+    <button type="button" class="button quiet small earlier" onClick={() => model.readEarlier()}>
+      Show earlier messages
+    </button>
+  );
+}
+
+function Jump({ follower, place }: { follower: Follower; place: HTMLElement | null }) {
+  const jump = () => {
+    follower.follow();
+    place?.focus({ preventScroll: true });
+  };
+  return (
+    <div class="jump-place">
+      {follower.isAway.value && (
+        <button type="button" class="button small jump" onClick={jump}>
+          <Icon name="down" />
+          Jump to latest
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The end is followed as the place is scrolled, gets another size, and after each message sent. */
+function useFollowing(place: HTMLElement | null, follower: Follower | null, sendings: number) {
+  useLayoutEffect(() => {
+    if (place === null || follower === null) return;
+    const scrolled = () => follower.scrolled();
+    place.addEventListener("scroll", scrolled, { passive: true });
+    const sizes = new ResizeObserver(() => follower.keep());
+    sizes.observe(place);
+    return () => {
+      place.removeEventListener("scroll", scrolled);
+      sizes.disconnect();
+    };
+  }, [place, follower]);
+  useLayoutEffect(() => {
+    if (sendings > 0) follower?.follow();
+  }, [follower, sendings]);
+}
+
+function useAnnouncements(history: History | null): string {
+  const announcer = useMemo(() => new Announcer(), []);
+  useEffect(() => () => announcer.hush(), [announcer]);
+  useEffect(() => {
+    for (const id of history?.order.slice(-TOLD_RUNS) ?? []) {
+      const run = history?.runs.get(id);
+      if (run !== undefined) announcer.tell(run);
+    }
+  }, [announcer, history]);
+  return announcer.words.value;
+}

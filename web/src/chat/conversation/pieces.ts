@@ -1,0 +1,78 @@
+/** The steps of a run as they are shown: neighbouring thoughts are one piece. Pure. */
+import type {
+  InputStep,
+  RunView,
+  Step,
+  TextStep,
+  ThinkingStep,
+  ToolStep,
+} from "@threadcast/client";
+
+export interface Thoughts {
+  readonly kind: "thoughts";
+  readonly texts: readonly string[];
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+  /** Null while they go on, and where nothing says when they ended. */
+  readonly endedAt: number | null;
+  readonly isOngoing: boolean;
+}
+
+export type Piece = { readonly key: string } & (Thoughts | TextStep | ToolStep | InputStep);
+
+const FINAL: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"]);
+
+export function isFinal({ status }: RunView): boolean {
+  return FINAL.has(status);
+}
+
+/** The text of the answer, without tools and thoughts. */
+export function textOf({ steps }: RunView): string {
+  return steps.map((step) => (step.kind === "text" ? step.text : "")).join("");
+}
+
+export function piecesOf(run: RunView): Piece[] {
+  const pieces: Piece[] = [];
+  const { steps } = run;
+  for (let at = 0; at < steps.length; at += 1) {
+    const step = steps[at];
+    if (step === undefined) continue;
+    if (step.kind !== "thinking") {
+      pieces.push({ ...step, key: keyOf(step, run.attempt, pieces.length) });
+      continue;
+    }
+    let end = at;
+    while (steps[end + 1]?.kind === "thinking") end += 1;
+    const key = `${run.attempt} thoughts ${pieces.length}`;
+    pieces.push({ ...thoughtsOf(run, at, end), key });
+    at = end;
+  }
+  return pieces;
+}
+
+/** A question stays the same one over attempts; the rest of an attempt is its own. */
+function keyOf(step: Step, attempt: number, index: number): string {
+  if (step.kind === "input") return step.id;
+  return step.kind === "tool" ? `${attempt} ${step.id}` : `${attempt} ${step.kind} ${index}`;
+}
+
+function thoughtsOf(run: RunView, start: number, end: number): Thoughts {
+  const steps = run.steps.slice(start, end + 1) as ThinkingStep[];
+  const next = run.steps[end + 1];
+  return {
+    kind: "thoughts",
+    texts: steps.map(({ text }) => text),
+    startedAt: steps[0]?.startedAt ?? 0,
+    endedAt: next === undefined ? endOf(run) : startOf(next),
+    isOngoing: next === undefined && run.status === "running",
+  };
+}
+
+function startOf(step: Step): number | null {
+  return "startedAt" in step && typeof step.startedAt === "number" ? step.startedAt : null;
+}
+
+function endOf(run: RunView): number | null {
+  if (!isFinal(run) || run.startedAt === null || run.durationMs === null) return null;
+  return run.startedAt + run.durationMs / 1000;
+}

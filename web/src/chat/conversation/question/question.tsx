@@ -1,0 +1,130 @@
+/** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
+import type { InputStep, OutboxEntry } from "@threadcast/client";
+import { useMemo } from "preact/hooks";
+import { Icon } from "../../../design/icons.tsx";
+import { seconds } from "../said.ts";
+import { useNow } from "../use_now.ts";
+import { fieldOf, inWords, type Option } from "./field.ts";
+import { Form } from "./form.tsx";
+
+const CHOICE_BUTTONS_MAX = 5;
+const COUNTED_DOWN_MS = 120_000;
+
+interface Props {
+  step: InputStep;
+  /** The answer that is under way. */
+  entry: OutboxEntry | undefined;
+  onAnswer: (value: unknown) => void;
+}
+
+export function Question({ step, entry, onAnswer }: Props) {
+  const isOpen = step.status === "open";
+  return (
+    <section class="question" data-status={step.status} aria-label="A question for you">
+      <p class="question-prompt" dir="auto">
+        <Icon name="question" />
+        <span>{step.prompt}</span>
+      </p>
+      {isOpen ? <Open step={step} entry={entry} onAnswer={onAnswer} /> : <Closed step={step} />}
+    </section>
+  );
+}
+
+function Closed({ step }: { step: InputStep }) {
+  if (step.status !== "answered")
+    return <p class="hint">Nobody answered; this question is closed.</p>;
+  const isPlain = typeof step.value !== "object" || step.value === null;
+  return (
+    <div class="question-answer" dir="auto">
+      <Icon name="check" />
+      <span class="unseen">Answered: </span>
+      {isPlain ? <span>{inWords(step.value)}</span> : <Values value={step.value} />}
+    </div>
+  );
+}
+
+/** An answer of several parts. */
+function Values({ value }: { value: unknown }) {
+  if (Array.isArray(value)) return <span>{value.map(inWords).join(", ")}</span>;
+  return (
+    <dl>
+      {Object.entries(value as Record<string, unknown>).map(([name, part]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{Array.isArray(part) ? part.map(inWords).join(", ") : inWords(part)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Open({ step, entry, onAnswer }: Props) {
+  const field = useMemo(() => fieldOf(step.schema), [step.schema]);
+  const now = useNow(true);
+  const leftMs = step.expiresAt * 1000 - now;
+  const isBusy = entry !== undefined && entry.status !== "refused";
+  const choices = choicesOf(field.shape);
+  return (
+    <>
+      {field.description !== "" && (
+        <p class="hint" dir="auto">
+          {field.description}
+        </p>
+      )}
+      <fieldset class="question-form" disabled={isBusy || leftMs <= 0}>
+        <legend class="unseen">Your answer</legend>
+        {choices === null ? (
+          <Form field={field} onAnswer={onAnswer} />
+        ) : (
+          <Choices options={choices} onAnswer={onAnswer} />
+        )}
+      </fieldset>
+      <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
+        {noteOf(entry, leftMs, step.expiresAt)}
+      </p>
+    </>
+  );
+}
+
+function choicesOf(shape: ReturnType<typeof fieldOf>["shape"]): readonly Option[] | null {
+  if (shape.kind === "boolean") {
+    return [
+      { label: "Yes", value: true },
+      { label: "No", value: false },
+    ];
+  }
+  return shape.kind === "choice" && shape.options.length <= CHOICE_BUTTONS_MAX
+    ? shape.options
+    : null;
+}
+
+function Choices({
+  options,
+  onAnswer,
+}: {
+  options: readonly Option[];
+  onAnswer: Props["onAnswer"];
+}) {
+  return (
+    <div class="question-choices">
+      {options.map(({ label, value }) => (
+        <button key={label} type="button" class="button" dir="auto" onClick={() => onAnswer(value)}>
+          {label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function noteOf(entry: OutboxEntry | undefined, leftMs: number, expiresAt: number): string {
+  if (entry?.status === "refused") return `Not accepted: ${entry.error ?? "no reason was given"}`;
+  if (entry !== undefined) return entry.status === "waiting" ? "Will be sent…" : "Sending…";
+  if (leftMs <= 0) return "The time for an answer is over.";
+  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${seconds(leftMs)} more.`;
+  const at = new Date(expiresAt * 1000);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const until = isToday
+    ? at.toLocaleTimeString([], { timeStyle: "short" })
+    : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  return `Can be answered until ${until}.`;
+}

@@ -1,0 +1,137 @@
+/** One message and what answered it. */
+import type { OutboxEntry, RunView } from "@threadcast/client";
+import { Icon } from "../../design/icons.tsx";
+import type { ChatModel } from "../model.ts";
+import { CopyButton } from "./copy_button.tsx";
+import { Markdown } from "./markdown/markdown.tsx";
+import { MessageView } from "./message.tsx";
+import { isFinal, type Piece, piecesOf, textOf } from "./pieces.ts";
+import { Question } from "./question/question.tsx";
+import { duration, tokenUse } from "./said.ts";
+import { StatusLine } from "./status_line.tsx";
+import { still } from "./still.ts";
+import { ThoughtsView } from "./thoughts.tsx";
+import { ToolCard } from "./tool.tsx";
+
+interface Props {
+  run: RunView;
+  /** What waits in the outbox for this run: answers, a cancellation. */
+  entries: readonly OutboxEntry[];
+  isLast: boolean;
+  isOffline: boolean;
+  model: ChatModel;
+  onSend: (content: string) => void;
+}
+
+export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
+  const { message } = run;
+  const isStopping = entries.some(({ kind }) => kind === "cancel") && !isFinal(run);
+  return (
+    <article class="run" data-status={run.status} tabIndex={-1} aria-label={labelOf(run)}>
+      {message !== null && (
+        <MessageView content={message.content} timestamp={message.timestamp} onResend={onSend} />
+      )}
+      <div class="answer" aria-busy={run.status === "running"}>
+        <h3 class="unseen">Answer</h3>
+        <Attempt run={run} />
+        <Pieces run={run} entries={entries} model={model} />
+        <StatusLine
+          run={run}
+          isLast={isLast}
+          isStopping={isStopping}
+          isOffline={isOffline}
+          onAgain={() => message !== null && onSend(message.content)}
+          onCancel={() => model.cancel(run.id)}
+        />
+        <AnswerFoot run={run} />
+      </div>
+    </article>
+  );
+});
+
+const LABEL_MAX_CHARACTERS = 80;
+
+function labelOf({ message }: RunView): string {
+  const text = message?.content.trim().slice(0, LABEL_MAX_CHARACTERS);
+  return text ? `Message and answer: ${text}` : "Answer";
+}
+
+/** After a server was lost: that it was, and that what had been streamed is gone. */
+function Attempt({ run }: { run: RunView }) {
+  if (run.attempt < 2) return null;
+  const isOver = isFinal(run);
+  return (
+    <p class="attempt" title="What earlier attempts had written is void.">
+      <Icon name="refresh" />
+      {isOver
+        ? `The server restarted meanwhile; this is attempt ${run.attempt}.`
+        : `The server restarted; starting again (attempt ${run.attempt}).`}
+    </p>
+  );
+}
+
+function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model">) {
+  const pieces = piecesOf(run);
+  const isGoingOn = !isFinal(run);
+  return (
+    <div class="steps">
+      {pieces.map((piece, index) => (
+        <PieceView
+          key={piece.key}
+          piece={piece}
+          run={run}
+          entries={entries}
+          isStreaming={isGoingOn && index === pieces.length - 1}
+          model={model}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface PieceProps extends Pick<Props, "run" | "entries" | "model"> {
+  piece: Piece;
+  isStreaming: boolean;
+}
+
+function PieceView({ piece, run, entries, isStreaming, model }: PieceProps) {
+  switch (piece.kind) {
+    case "thoughts":
+      return <ThoughtsView thoughts={piece} />;
+    case "tool":
+      return <ToolCard step={piece} />;
+    case "text":
+      return <Markdown text={piece.text} isStreaming={isStreaming} />;
+    default:
+      return (
+        <Question
+          step={piece}
+          entry={entries.find((one) => one.kind === "answer" && one.inputId === piece.id)}
+          onAnswer={(value) => model.respond(run.id, piece.id, value)}
+        />
+      );
+  }
+}
+
+const AnswerFoot = still(({ run }: { run: RunView }) => {
+  if (!isFinal(run)) return null;
+  const text = textOf(run);
+  const tokens = tokenUse(run.usage);
+  const time = run.durationMs === null ? null : duration(run.durationMs);
+  if (text === "" && time === null && tokens === null) return null;
+  return (
+    <div class="answer-foot acts">
+      {text !== "" && <CopyButton text={text} what="answer" />}
+      {time !== null && (
+        <span class="fact" title={`Answered by ${run.agent || "an agent"} in ${time}`}>
+          {time}
+        </span>
+      )}
+      {tokens !== null && (
+        <span class="fact" title={tokens.detail}>
+          {tokens.brief}
+        </span>
+      )}
+    </div>
+  );
+});

@@ -1,0 +1,71 @@
+/** Times, amounts and values in words. Pure. */
+
+/** A duration: "320 ms", "4.2 s", "1 min 12 s". */
+export function duration(ms: number): string {
+  if (ms < 950) return `${Math.max(1, Math.round(ms))} ms`;
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  return seconds(ms);
+}
+
+/** A duration in whole seconds, for what still goes on: "4 s", "1 min 12 s". */
+export function seconds(ms: number): string {
+  const whole = Math.max(0, Math.round(ms / 1000));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** When something was: the time, and the day unless it is today. */
+export function moment(timestamp: number, now = Date.now()): string {
+  const date = new Date(timestamp * 1000);
+  const isToday = date.toDateString() === new Date(now).toDateString();
+  if (isToday) return date.toLocaleTimeString([], { timeStyle: "short" });
+  return date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+export interface TokenUse {
+  /** "1,204 tokens". */
+  readonly brief: string;
+  /** "900 in, 304 out". */
+  readonly detail: string;
+}
+
+const INPUT = ["input_tokens", "prompt_tokens"];
+const OUTPUT = ["output_tokens", "completion_tokens"];
+
+/** The tokens that an answer took, by either of the usual names; null where none are said. */
+export function tokenUse(usage: Readonly<Record<string, unknown>> | null): TokenUse | null {
+  if (usage === null) return null;
+  const input = amount(usage, INPUT);
+  const output = amount(usage, OUTPUT);
+  const total = amount(usage, ["total_tokens"]) ?? sum(input, output);
+  if (total === null) return null;
+  const parts = [
+    input === null ? null : `${input.toLocaleString()} in`,
+    output === null ? null : `${output.toLocaleString()} out`,
+  ];
+  return {
+    brief: `${total.toLocaleString()} ${total === 1 ? "token" : "tokens"}`,
+    detail: parts.filter((part) => part !== null).join(", "),
+  };
+}
+
+function amount(usage: Readonly<Record<string, unknown>>, names: readonly string[]): number | null {
+  const found = names.map((name) => usage[name]).find((value) => typeof value === "number");
+  return typeof found === "number" ? found : null;
+}
+
+function sum(one: number | null, other: number | null): number | null {
+  return one === null && other === null ? null : (one ?? 0) + (other ?? 0);
+}
+
+const BRIEF_MAX_CHARACTERS = 120;
+
+/** What a tool was given, in one line. */
+export function briefly(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  const values = typeof value === "object" ? Object.values(value) : [value];
+  const texts = values.map((one) => (typeof one === "string" ? one : JSON.stringify(one)));
+  return texts.join(", ").replaceAll(/\s+/g, " ").slice(0, BRIEF_MAX_CHARACTERS);
+}

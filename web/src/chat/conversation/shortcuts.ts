@@ -1,0 +1,17 @@
+/** The keys of a conversation, as the page's list of shortcuts shows them. */
+
+export interface Shortcut {
+  readonly keys: readonly string[];
+  readonly does: string;
+}
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  { keys: ["Enter"], does: "Send the message" },
+  { keys: ["Shift", "Enter"], does: "Begin a new line" },
+  { keys: ["↑"], does: "In an empty box: go to the last message" },
+  { keys: ["j"], does: "Next message" },
+  { keys: ["k"], does: "Previous message" },
+  { keys: ["c"], does: "Copy the answer of the message one is at" },
+  { keys: ["e"], does: "Edit the message one is at, and send it as a new one" },
+  { keys: ["Esc"], does: "Back to the latest, and to writing" },
+];

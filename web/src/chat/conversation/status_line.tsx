@@ -1,0 +1,109 @@
+/** The line under an answer that says what is happening, or how it ended when it ended badly. */
+import type { RunView } from "@threadcast/client";
+import type { ComponentChildren } from "preact";
+import { isFinal } from "./pieces.ts";
+
+export interface RunActions {
+  /** Send the message of this run again, as a new one. */
+  onAgain: () => void;
+  onCancel: () => void;
+}
+
+interface Props extends RunActions {
+  run: RunView;
+  isLast: boolean;
+  isStopping: boolean;
+  isOffline: boolean;
+}
+
+export function StatusLine(props: Props) {
+  const { run, isLast } = props;
+  if (run.status === "failed") return <Failure {...props} />;
+  if (run.status === "cancelled") {
+    return (
+      <p class="run-status">
+        {stoppedWords(run.reason)}
+        {isLast && run.message !== null && <Again onAgain={props.onAgain} />}
+      </p>
+    );
+  }
+  if (isFinal(run)) return null;
+  return <Underway {...props} />;
+}
+
+function Failure({ run, isLast, onAgain }: Props) {
+  const isRetryable = run.failure?.retryable === true;
+  return (
+    <div class="run-status bad" role="status">
+      <p>
+        <span dir="auto">{run.failure?.message ?? "The run failed."}</span>{" "}
+        {!isRetryable && "Sending the same again would most likely end the same way."}
+      </p>
+      {isLast && isRetryable && run.message !== null && <Again onAgain={onAgain} />}
+    </div>
+  );
+}
+
+function Again({ onAgain }: { onAgain: () => void }) {
+  return (
+    <button
+      type="button"
+      class="button quiet small"
+      title="Sends your message once more, as a new one"
+      onClick={onAgain}
+    >
+      Try again
+    </button>
+  );
+}
+
+function Underway({ run, isStopping, isOffline, onCancel }: Props) {
+  if (isStopping) {
+    return <Busy>{isOffline ? "Will be stopped when the connection is back." : "Stopping…"}</Busy>;
+  }
+  if (isOffline) return null;
+  if (run.status === "queued") {
+    return (
+      <Busy>
+        {queuedWords(run.position)}
+        <button type="button" class="button quiet small" onClick={onCancel}>
+          Cancel
+        </button>
+      </Busy>
+    );
+  }
+  return run.status === "running" && isQuiet(run) ? <Busy>Working…</Busy> : null;
+}
+
+/** Whether nothing else on the screen shows that it goes on. */
+function isQuiet({ steps }: RunView): boolean {
+  const last = steps.at(-1);
+  if (last === undefined || last.kind === "input") return true;
+  return last.kind === "tool" && last.status !== "running";
+}
+
+function Busy({ children }: { children: ComponentChildren }) {
+  return (
+    <p class="run-status">
+      <span class="dots" aria-hidden="true">
+        <i />
+        <i />
+        <i />
+      </span>
+      {children}
+    </p>
+  );
+}
+
+function queuedWords(position: number): string {
+  if (position <= 0) return "Waiting to begin…";
+  return position === 1
+    ? "Waiting for the answer before…"
+    : `Waiting: ${position} answers come before…`;
+}
+
+function stoppedWords(reason: string): string {
+  if (reason === "interrupted") return "Stopped, for you sent another message.";
+  if (reason === "disconnected") return "Stopped when the last device disconnected.";
+  return "Stopped.";
+}

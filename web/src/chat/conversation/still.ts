@@ -1,0 +1,25 @@
+/** Views that stay as they are while nothing that they were given has changed. */
+import { Component, type ComponentChildren, type FunctionComponent, h } from "preact";
+
+/** The same view, drawn again only when one of its properties is another one. */
+export function still<P extends object>(
+  view: (props: P) => ComponentChildren,
+): FunctionComponent<P> {
+  class Still extends Component<P> {
+    override shouldComponentUpdate(next: Readonly<P>): boolean {
+      return differ(this.props, next);
+    }
+
+    override render() {
+      return h(view as FunctionComponent<P>, this.props);
+    }
+  }
+  return Still as unknown as FunctionComponent<P>;
+}
+
+function differ(one: object, other: object): boolean {
+  const names = Object.keys(other);
+  if (names.length !== Object.keys(one).length) return true;
+  const values = one as Record<string, unknown>;
+  return names.some((name) => (other as Record<string, unknown>)[name] !== values[name]);
+}

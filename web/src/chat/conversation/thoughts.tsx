@@ -1,0 +1,34 @@
+/** What an agent thought, folded: how long it took, and the texts for who wants to read them. */
+import { Icon } from "../../design/icons.tsx";
+import type { Thoughts } from "./pieces.ts";
+import { duration, seconds } from "./said.ts";
+import { useNow } from "./use_now.ts";
+
+export function ThoughtsView({ thoughts }: { thoughts: Thoughts }) {
+  const now = useNow(thoughts.isOngoing);
+  return (
+    <details class="step thinking">
+      <summary>
+        <Icon name="thought" />
+        <span class="step-title">{titleOf(thoughts, now)}</span>
+        <Icon name="chevron" />
+      </summary>
+      <div class="step-body">
+        {thoughts.texts.map((text, index) => (
+          <p key={index} dir="auto">
+            {text}
+          </p>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+function titleOf({ isOngoing, startedAt, endedAt }: Thoughts, now: number): string {
+  if (isOngoing) {
+    const ms = now - startedAt * 1000;
+    return ms < 1_000 ? "Thinking…" : `Thinking… ${seconds(ms)}`;
+  }
+  if (endedAt === null || endedAt < startedAt) return "Thoughts";
+  return `Thought for ${duration((endedAt - startedAt) * 1000)}`;
+}

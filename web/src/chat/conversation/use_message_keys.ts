@@ -1,0 +1,72 @@
+/** The keys with which one goes from message to message, and what is done with the one at hand. */
+import type { Signal } from "@preact/signals";
+import type { History } from "@threadcast/client";
+import type { RefObject } from "preact";
+import type { ChatModel } from "../model.ts";
+import { writeClipboard } from "./copy_button.tsx";
+import type { Follower } from "./follower.ts";
+import { findItem, keyOf } from "./follower.ts";
+import { isTextField } from "./keys.ts";
+import { textOf } from "./pieces.ts";
+
+interface At {
+  place: HTMLElement | null;
+  follower: Follower | null;
+  history: History;
+  /** The item that shall be there and get the focus next. */
+  wanted: Signal<string | null>;
+  box: RefObject<HTMLTextAreaElement | null>;
+  model: ChatModel;
+}
+
+/** Returns what is to be done when a key is pressed among the messages. */
+export function useMessageKeys(at: At): (event: KeyboardEvent) => void {
+  return (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || isTextField(event.target)) return;
+    if (ACTIONS[event.key]?.(at, keyOf(event.target as Node)) === true) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  };
+}
+
+/** Each is given the item that has the focus, and says whether there was something to do. */
+const ACTIONS: Readonly<Record<string, (at: At, key: string | null) => boolean>> = {
+  j: (at, key) => move(at, key, 1),
+  k: (at, key) => move(at, key, -1),
+  c: copy,
+  e: edit,
+  Escape: leave,
+};
+
+/** To the next or the previous article; from none, to the one that is first in sight. */
+function move({ follower, history, wanted }: At, key: string | null, step: 1 | -1): boolean {
+  const { order } = history;
+  const first = follower?.firstKey ?? null;
+  const next = key === null ? first : order[order.indexOf(key) + step];
+  if (next === undefined || next === null) return false;
+  wanted.value = next;
+  return true;
+}
+
+function copy({ history, model }: At, key: string | null): boolean {
+  const run = key === null ? undefined : history.runs.get(key);
+  if (run === undefined || navigator.clipboard === undefined) return false;
+  writeClipboard(textOf(run)).then((isCopied) => {
+    model.toasts.show(isCopied ? "The answer is copied." : "The browser did not allow to copy.");
+  });
+  return true;
+}
+
+function edit({ place }: At, key: string | null): boolean {
+  const item = key === null ? null : findItem(place, key);
+  const button = item?.querySelector<HTMLElement>("[data-edit]") ?? null;
+  button?.click();
+  return button !== null;
+}
+
+function leave({ follower, box }: At): boolean {
+  follower?.follow();
+  box.current?.focus();
+  return true;
+}

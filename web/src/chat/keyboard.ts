@@ -1,0 +1,79 @@
+/** Which keys do what in the whole page. Plain letters are left to fields and menus that have the focus. */
+
+export interface Shortcut {
+  readonly keys: readonly string[];
+  readonly does: string;
+}
+
+export interface KeyActions {
+  readonly startNew: () => void;
+  readonly search: () => void;
+  readonly rename: () => void;
+  readonly archive: () => void;
+  readonly help: () => void;
+  readonly sidebar: () => void;
+  readonly write: () => void;
+  /** -1 is the one above in the list, 1 the one below. */
+  readonly neighbour: (step: 1 | -1) => void;
+}
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  { keys: ["n"], does: "New conversation" },
+  { keys: ["/"], does: "Search conversations" },
+  { keys: ["m"], does: "Write a message" },
+  { keys: ["Alt", "↑"], does: "Conversation above" },
+  { keys: ["Alt", "↓"], does: "Conversation below" },
+  { keys: ["↑", "↓"], does: "Move in the list; Enter opens" },
+  { keys: ["F2"], does: "Rename the conversation" },
+  { keys: ["a"], does: "Archive the conversation" },
+  { keys: ["Del"], does: "Delete the one in the list" },
+  { keys: ["["], does: "Show or hide the list" },
+  { keys: ["?"], does: "These shortcuts" },
+];
+
+/** Act on keys until the returned function is called. */
+export function followKeys(actions: KeyActions): () => void {
+  const hear = (event: KeyboardEvent) => {
+    const act = event.defaultPrevented ? null : actionOf(event, actions);
+    if (act === null) return;
+    event.preventDefault();
+    act();
+  };
+  addEventListener("keydown", hear);
+  return () => removeEventListener("keydown", hear);
+}
+
+function actionOf(event: KeyboardEvent, actions: KeyActions): (() => void) | null {
+  if (event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return null;
+  if (event.key === "F2") return actions.rename;
+  if (event.altKey) {
+    if (event.key === "ArrowUp") return () => actions.neighbour(-1);
+    if (event.key === "ArrowDown") return () => actions.neighbour(1);
+    return null;
+  }
+  if (isTaken(event.target)) return null;
+  switch (event.key) {
+    case "n":
+      return actions.startNew;
+    case "/":
+      return actions.search;
+    case "m":
+      return actions.write;
+    case "a":
+      return actions.archive;
+    case "[":
+      return actions.sidebar;
+    case "?":
+      return actions.help;
+    default:
+      return null;
+  }
+}
+
+/** Whether what has the focus takes letters itself. */
+function isTaken(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return (
+    target.isContentEditable || target.closest("input, textarea, select, [role=menu]") !== null
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * Sign-in by name on a development server: only the name is kept, a token is minted when needed.
+ *
+ * A new tab signs in by the name that was given last in this browser. A tab that has signed in keeps
+ * its own, over reloads too, so that nobody becomes another user by what is done in another tab.
+ * Signing out ends all tabs.
+ */
+import { type Credential, post, SignedOut, shared } from "./ways.ts";
+
+/** Where the name is kept; removed from `localStorage` when somebody signs out. */
+export const NAME_KEY = "threadcast.development_name";
+
+export async function signInAs(base: URL, name: string): Promise<Credential> {
+  const token = await mint(base, name);
+  localStorage.setItem(NAME_KEY, name);
+  return begin(base, name, token);
+}
+
+/**
+ * Sign in by the remembered name; null when there is none.
+ *
+ * Throws `SignedOut` if the server does not take it, or somebody signed out meanwhile.
+ */
+export async function signInAgain(base: URL): Promise<Credential | null> {
+  const name = rememberedName();
+  if (name === null) return null;
+  const token = await mint(base, name);
+  if (rememberedName() !== name) throw new SignedOut("Please sign in again.");
+  return begin(base, name, token);
+}
+
+function rememberedName(): string | null {
+  const latest = localStorage.getItem(NAME_KEY);
+  return latest === null ? null : (sessionStorage.getItem(NAME_KEY) ?? latest);
+}
+
+function begin(base: URL, name: string, first: string): Credential {
+  let token = first;
+  const renew = shared(async () => {
+    token = await mint(base, name);
+  });
+  sessionStorage.setItem(NAME_KEY, name);
+  return {
+    async token(why) {
+      if (why.renew) await renew();
+      return token;
+    },
+    async end({ everywhere }) {
+      sessionStorage.removeItem(NAME_KEY);
+      if (everywhere) localStorage.removeItem(NAME_KEY);
+    },
+  };
+}
+
+async function mint(base: URL, user: string): Promise<string> {
+  const { ok, status, answer } = await post(new URL("dev/token", base), { user });
+  if (ok) return String(answer.token);
+  throw new SignedOut(String(answer.detail ?? answer.title ?? `The server answered ${status}.`));
+}

@@ -1,0 +1,75 @@
+/** Tokens that come from elsewhere: typed in by a person, or handed over by an embedding page. */
+import { type Credential, SignedOut, shared, Unreachable } from "./ways.ts";
+
+const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
+const ANSWER_MAX_MS = 10_000;
+
+/** A token that a person has; it cannot be renewed. Throws `SignedOut` if it cannot be one. */
+export function typedToken(text: string): Credential {
+  const token = text.trim().replace(/^Bearer\s+/i, "");
+  if (!TOKEN.test(token)) throw new SignedOut("That does not look like a token (a JWT).");
+  return {
+    async token({ renew }) {
+      if (renew) throw new SignedOut("Your token has ended. Please sign in again.");
+      return token;
+    },
+    async end() {},
+  };
+}
+
+/** Whether this page is shown in a frame of another one. */
+export function isFramed(): boolean {
+  return window.parent !== window;
+}
+
+/**
+ * Tokens of the page that shows this one in a frame.
+ *
+ * This page asks `{ type: "threadcast-token-wanted", id, renew }`; the answer is
+ * `{ type: "threadcast-token", id, token }`, with a null token where nobody is signed in. Only
+ * `origins` are asked, and only an answer of the parent itself, from one of them, is taken.
+ */
+export function handedToken(origins: readonly string[]): Credential {
+  let current: string | null = null;
+  let count = 0;
+  const ask = shared(async () => {
+    count += 1;
+    current = await askParent(origins, count, current !== null);
+  });
+  return {
+    async token({ renew }) {
+      if (renew || current === null) await ask();
+      if (current === null) throw new SignedOut("The page around this one has no token for it.");
+      return current;
+    },
+    async end() {
+      current = null;
+    },
+  };
+}
+
+function askParent(origins: readonly string[], id: number, renew: boolean): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      removeEventListener("message", hear);
+      reject(new Unreachable("The page around this one did not answer."));
+    }, ANSWER_MAX_MS);
+    function hear({ source, origin, data }: MessageEvent) {
+      if (source !== window.parent || !origins.includes(origin)) return;
+      if (data?.type !== "threadcast-token" || data.id !== id) return;
+      clearTimeout(timer);
+      removeEventListener("message", hear);
+      resolve(typeof data.token === "string" && TOKEN.test(data.token) ? data.token : null);
+    }
+    addEventListener("message", hear);
+    for (const origin of asked(origins)) {
+      window.parent.postMessage({ type: "threadcast-token-wanted", id, renew }, origin);
+    }
+  });
+}
+
+/** The parent's own origin where the browser tells it; a message to another one is dropped. */
+function asked(origins: readonly string[]): readonly string[] {
+  const parent = location.ancestorOrigins?.[0];
+  return parent === undefined ? origins : origins.filter((origin) => origin === parent);
+}

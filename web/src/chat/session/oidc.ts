@@ -1,0 +1,179 @@
+/**
+ * Sign-in at an OpenID Connect provider: authorization code flow with PKCE, as a public client.
+ *
+ * `sessionStorage` has the state, nonce and verifier between leaving the page and coming back, and
+ * nothing once the code is exchanged. Tokens are in memory only, so a reload goes to the provider
+ * again, without a question (`prompt=none`) where somebody was signed in in this browser.
+ */
+import type { OidcFacts } from "../page_facts.ts";
+import { challengeOf, claimsOf, unguessable } from "./pkce.ts";
+import { type Credential, post, reach, SignedOut, shared, Unreachable } from "./ways.ts";
+
+/** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
+export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
+const ATTEMPT_KEY = "threadcast.oidc_attempt";
+const NOT_SIGNED_IN = new Set(["login_required", "interaction_required", "consent_required"]);
+
+interface Provider {
+  readonly issuer: string;
+  readonly authorization_endpoint: string;
+  readonly token_endpoint: string;
+  readonly end_session_endpoint?: string;
+}
+
+interface Attempt {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  /** Where the page was, after `#`. */
+  readonly hash: string;
+}
+
+interface Tokens {
+  readonly access: string;
+  readonly refresh: string | null;
+}
+
+/** Whether to try without a question when the page is loaded. */
+export function wasSignedIn(): boolean {
+  return localStorage.getItem(SIGNED_IN_KEY) !== null;
+}
+
+/** Leave the page for the provider. `silent` comes back without a question, signed in or not. */
+export async function leaveToSignIn(facts: OidcFacts, page: URL, { silent = false } = {}) {
+  const provider = await discover(facts.issuer);
+  const attempt: Attempt = {
+    state: unguessable(),
+    nonce: unguessable(),
+    verifier: unguessable(),
+    hash: location.hash,
+  };
+  const url = new URL(provider.authorization_endpoint);
+  const query = {
+    response_type: "code",
+    client_id: facts.client_id,
+    redirect_uri: page.href,
+    scope: facts.scope,
+    state: attempt.state,
+    nonce: attempt.nonce,
+    code_challenge: await challengeOf(attempt.verifier),
+    code_challenge_method: "S256",
+    ...(silent ? { prompt: "none" } : {}),
+  };
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  sessionStorage.setItem(ATTEMPT_KEY, JSON.stringify(attempt));
+  location.assign(url);
+}
+
+/**
+ * What the provider sent back with; null where the page was not come to from there.
+ *
+ * The answer is taken out of the address at once. Throws `SignedOut` where it is no sign-in.
+ */
+export async function comeBack(facts: OidcFacts, page: URL): Promise<Credential | null> {
+  const query = new URLSearchParams(location.search);
+  if (!query.has("code") && !query.has("error")) return null;
+  const kept = sessionStorage.getItem(ATTEMPT_KEY);
+  sessionStorage.removeItem(ATTEMPT_KEY);
+  const attempt: Attempt | null = kept === null ? null : JSON.parse(kept);
+  history.replaceState(null, "", location.pathname + (attempt?.hash ?? ""));
+  if (attempt === null || query.get("state") !== attempt.state) {
+    throw new SignedOut("This sign-in was not begun here. Please sign in again.");
+  }
+  if ((query.get("iss") ?? facts.issuer) !== facts.issuer) {
+    throw new SignedOut("The answer is not of the expected provider. Please sign in again.");
+  }
+  const code = query.get("code");
+  if (code === null) throw refused(query);
+  return exchange(facts, { page, code, attempt });
+}
+
+function refused(query: URLSearchParams): SignedOut {
+  const error = query.get("error") ?? "";
+  localStorage.removeItem(SIGNED_IN_KEY);
+  if (NOT_SIGNED_IN.has(error)) return new SignedOut("Please sign in.");
+  const words = query.get("error_description") ?? error;
+  return new SignedOut(`The provider did not sign you in: ${words.slice(0, 200)}`);
+}
+
+async function exchange(
+  facts: OidcFacts,
+  { page, code, attempt }: { page: URL; code: string; attempt: Attempt },
+): Promise<Credential> {
+  const provider = await discover(facts.issuer);
+  const answer = await grant(provider, {
+    grant_type: "authorization_code",
+    code,
+    redirect_uri: page.href,
+    client_id: facts.client_id,
+    code_verifier: attempt.verifier,
+  });
+  checkIdToken(String(answer.id_token ?? ""), facts, attempt.nonce);
+  localStorage.setItem(SIGNED_IN_KEY, "yes");
+  return credentialOf(facts, { page, provider, first: tokensOf(answer, null) });
+}
+
+/** Over TLS from the token endpoint, its signature needs no check; its audience and nonce do. */
+function checkIdToken(token: string, facts: OidcFacts, nonce: string) {
+  const claims = token === "" ? {} : claimsOf(token);
+  const isOurs = [claims.aud].flat().includes(facts.client_id);
+  if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
+    throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
+  }
+}
+
+function credentialOf(
+  facts: OidcFacts,
+  { page, provider, first }: { page: URL; provider: Provider; first: Tokens },
+): Credential {
+  let tokens = first;
+  const renew = shared(async () => {
+    if (tokens.refresh === null) throw new SignedOut("Your sign-in has ended.");
+    const answer = await grant(provider, {
+      grant_type: "refresh_token",
+      refresh_token: tokens.refresh,
+      client_id: facts.client_id,
+    });
+    tokens = tokensOf(answer, tokens.refresh);
+  });
+  return {
+    async token(why) {
+      if (why.renew) await renew();
+      return tokens.access;
+    },
+    async end({ everywhere }) {
+      tokens = { access: "", refresh: null };
+      if (!everywhere) return;
+      localStorage.removeItem(SIGNED_IN_KEY);
+      if (provider.end_session_endpoint === undefined) return;
+      const url = new URL(provider.end_session_endpoint);
+      url.searchParams.set("client_id", facts.client_id);
+      url.searchParams.set("post_logout_redirect_uri", page.href);
+      location.assign(url);
+    },
+  };
+}
+
+function tokensOf(answer: Record<string, unknown>, refresh: string | null): Tokens {
+  if (typeof answer.access_token !== "string") {
+    throw new SignedOut("The provider gave no access token. Please sign in again.");
+  }
+  const given = answer.refresh_token;
+  return { access: answer.access_token, refresh: typeof given === "string" ? given : refresh };
+}
+
+async function grant(provider: Provider, fields: Record<string, string>) {
+  const { ok, answer } = await post(provider.token_endpoint, new URLSearchParams(fields));
+  if (!ok) throw new SignedOut("Your sign-in has ended. Please sign in again.");
+  return answer;
+}
+
+async function discover(issuer: string): Promise<Provider> {
+  const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  const response = await reach(url, { credentials: "omit" });
+  const provider: Provider | null = await response.json().catch(() => null);
+  if (!response.ok || provider?.issuer !== issuer) {
+    throw new Unreachable("The sign-in provider does not describe itself as expected.");
+  }
+  return provider;
+}

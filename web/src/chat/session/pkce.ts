@@ -1,0 +1,22 @@
+/** Unguessable values of a sign-in, and the challenge of one (RFC 7636, S256). */
+
+export function unguessable(): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+export async function challengeOf(verifier: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  return base64url(new Uint8Array(digest));
+}
+
+/** The claims of a JWT, not checked: only for one that came over TLS from its issuer. */
+export function claimsOf(token: string): Record<string, unknown> {
+  const part = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+  const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+function base64url(bytes: Uint8Array): string {
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}

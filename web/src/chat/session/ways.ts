@@ -1,0 +1,54 @@
+/** What all ways of signing in have in common. A token lives in memory only. */
+
+/** Nobody is signed in, or not any more; the message can be shown. */
+export class SignedOut extends Error {}
+
+/** The server or the provider cannot be reached for now; the message can be shown. */
+export class Unreachable extends Error {}
+
+/** Somebody who is signed in, for as long as the page or the token lives. */
+export interface Credential {
+  /**
+   * A token for the server: a fresh one if `renew`.
+   *
+   * It throws `SignedOut` when there will be none, and `Unreachable` when there is none for now.
+   */
+  readonly token: (why: { renew: boolean }) => Promise<string>;
+  /** End it here and in what remembers it; resolves before the page may be left. */
+  readonly end: (how: { everywhere: boolean }) => Promise<void>;
+}
+
+/** One request at a time: calls that meet share its answer. */
+export function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | null = null;
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = null;
+    });
+    return underWay;
+  };
+}
+
+/** POST a body and read the JSON that answers it; below 500 only, the rest is `Unreachable`. */
+export async function post(url: URL | string, body: URLSearchParams | object) {
+  const isForm = body instanceof URLSearchParams;
+  const response = await reach(url, {
+    method: "POST",
+    headers: { "Content-Type": isForm ? "application/x-www-form-urlencoded" : "application/json" },
+    body: isForm ? body : JSON.stringify(body),
+    credentials: isForm ? "omit" : "same-origin",
+  });
+  const { ok, status } = response;
+  if (status >= 500 || status === 429) throw new Unreachable(`The server answered ${status}.`);
+  const answer: Record<string, unknown> = await response.json().catch(() => ({}));
+  return { ok, status, answer };
+}
+
+/** `fetch`, which says no more than that it failed, and that in words of each browser's own. */
+export async function reach(url: URL | string, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, options);
+  } catch {
+    throw new Unreachable("The server cannot be reached.");
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Deleting with a way back: a thread leaves the list at once, and the server hears of it some
+ * seconds later, or when the page is left, whichever comes first.
+ */
+import { type Signal, signal } from "@preact/signals";
+
+const UNDO_MS = 7_000;
+
+interface Pending {
+  readonly timer: ReturnType<typeof setTimeout>;
+  readonly dropToast: () => void;
+}
+
+interface Owner {
+  /** Ask the server; rejects with an error whose message can be shown. */
+  readonly remove: (id: string) => Promise<unknown>;
+  /** Offer the way back for so long; returns what takes the offer away. */
+  readonly offer: (undo: () => void, shownMs: number) => () => void;
+  readonly failed: (error: Error) => void;
+}
+
+export class Deletions {
+  /** Threads that are not to be shown. */
+  readonly hidden: Signal<ReadonlySet<string>> = signal(new Set());
+  readonly #pending = new Map<string, Pending>();
+  readonly #owner: Owner;
+  readonly #leave = () => this.sendAll();
+
+  constructor(owner: Owner) {
+    this.#owner = owner;
+    addEventListener("pagehide", this.#leave);
+  }
+
+  delete(id: string) {
+    if (this.#pending.has(id)) return;
+    const timer = setTimeout(() => this.#send(id), UNDO_MS);
+    const dropToast = this.#owner.offer(() => this.#undo(id), UNDO_MS);
+    this.#pending.set(id, { timer, dropToast });
+    this.#show(id, false);
+  }
+
+  /** What waits is sent now. */
+  sendAll() {
+    for (const id of [...this.#pending.keys()]) this.#send(id);
+  }
+
+  close() {
+    this.sendAll();
+    removeEventListener("pagehide", this.#leave);
+  }
+
+  #undo(id: string) {
+    this.#take(id);
+    this.#show(id, true);
+  }
+
+  async #send(id: string) {
+    this.#take(id);
+    try {
+      await this.#owner.remove(id);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#owner.failed(error);
+    }
+    // Gone by its event, or back because it could not be deleted.
+    this.#show(id, true);
+  }
+
+  #take(id: string) {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    clearTimeout(pending?.timer);
+    pending?.dropToast();
+  }
+
+  #show(id: string, isShown: boolean) {
+    const hidden = new Set(this.hidden.peek());
+    if (isShown) hidden.delete(id);
+    else hidden.add(id);
+    this.hidden.value = hidden;
+  }
+}

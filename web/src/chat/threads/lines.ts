@@ -1,0 +1,78 @@
+/**
+ * The threads as the list shows them, the one with the latest message or answer first.
+ *
+ * While text streams, the state changes with every frame, and the list does not: lines that are as
+ * they were are the same objects, and so is the whole list, so that nothing is drawn again.
+ */
+import type { ChatState, ThreadView } from "@threadcast/client";
+
+const NEW_TITLE = "New conversation";
+
+export interface Line {
+  readonly id: string;
+  readonly title: string;
+  readonly preview: string;
+  readonly order: number;
+  /** Seconds since the epoch. */
+  readonly updatedAt: number;
+  readonly isRunning: boolean;
+  readonly isArchived: boolean;
+}
+
+/** What to call a thread. */
+export function titleOf({ title, preview }: Pick<ThreadView, "title" | "preview">): string {
+  return title || (preview ?? "").trim().split("\n", 1)[0] || NEW_TITLE;
+}
+
+export class Lines {
+  readonly #known = new WeakMap<ThreadView, Line>();
+  #lines: readonly Line[] = [];
+
+  /** The lines of a state; the same array as before if none of them changed. */
+  of({ threads, recent }: Pick<ChatState, "threads" | "recent">): readonly Line[] {
+    const before = this.#lines;
+    let isSame = recent.length === before.length;
+    const lines: Line[] = [];
+    for (const [index, id] of recent.entries()) {
+      const view = threads.get(id);
+      if (view === undefined) continue;
+      const line = this.#lineOf(view, before[index]);
+      isSame &&= line === before[index];
+      lines.push(line);
+    }
+    if (!isSame) this.#lines = lines;
+    return this.#lines;
+  }
+
+  #lineOf(view: ThreadView, before: Line | undefined): Line {
+    let line = this.#known.get(view);
+    if (line === undefined) {
+      line = sameOr(lineOf(view), before);
+      this.#known.set(view, line);
+    }
+    return line;
+  }
+}
+
+/** What the list shows of one thread. */
+export function lineOf(view: ThreadView): Line {
+  return {
+    id: view.id,
+    title: titleOf(view),
+    preview: view.preview ?? "",
+    order: view.order,
+    updatedAt: view.updatedAt,
+    isRunning: isAny(view.active),
+    isArchived: view.metadata.archived === true,
+  };
+}
+
+function sameOr(line: Line, before: Line | undefined): Line {
+  const keys = Object.keys(line) as (keyof Line)[];
+  return before !== undefined && keys.every((key) => before[key] === line[key]) ? before : line;
+}
+
+function isAny(record: Readonly<Record<string, true>>): boolean {
+  for (const _ in record) return true;
+  return false;
+}

@@ -1,0 +1,67 @@
+/** What the list draws: threads under the days of their latest message. */
+import type { Line } from "./lines.ts";
+
+const DAY_MS = 86_400_000;
+
+export type Row =
+  | { readonly kind: "day"; readonly key: string; readonly label: string }
+  | { readonly kind: "thread"; readonly key: string; readonly line: Line };
+
+/** The rows, and where each of them is. */
+export interface Rows {
+  readonly rows: readonly Row[];
+  /** By key. */
+  readonly indexOf: ReadonlyMap<string, number>;
+  /** Where each row begins, in pixels, and after the last one where the list ends. */
+  readonly starts: readonly number[];
+}
+
+/** The heights of rows, in pixels. */
+export interface Heights {
+  readonly day: number;
+  readonly thread: number;
+}
+
+/** `nowMs` says what today is; lines come with the latest first. */
+export function rowsOf(lines: readonly Line[], nowMs: number, heights: Heights): Rows {
+  const label = labels(nowMs);
+  const rows: Row[] = [];
+  let day = "";
+  for (const line of lines) {
+    const next = label(line.updatedAt * 1000);
+    if (next !== day) {
+      day = next;
+      // The same words can come twice where clocks differ.
+      rows.push({ kind: "day", key: `${day} ${rows.length}`, label: day });
+    }
+    rows.push({ kind: "thread", key: line.id, line });
+  }
+  const starts = [0];
+  for (const { kind } of rows) starts.push((starts.at(-1) ?? 0) + heights[kind]);
+  return { rows, indexOf: new Map(rows.map(({ key }, index) => [key, index])), starts };
+}
+
+/** The index of the nearest thread row from `index` on, in steps of 1 or -1; null for none. */
+export function threadFrom({ rows }: Rows, index: number, step: 1 | -1): number | null {
+  for (let at = index; at >= 0 && at < rows.length; at += step) {
+    if (rows[at]?.kind === "thread") return at;
+  }
+  return null;
+}
+
+function labels(nowMs: number): (atMs: number) => string {
+  const today = new Date(nowMs).setHours(0, 0, 0, 0);
+  // A day may have 23 hours, or 25.
+  const yesterday = new Date(today - DAY_MS / 2).setHours(0, 0, 0, 0);
+  const month = new Intl.DateTimeFormat("en", { month: "long" });
+  const monthOfYear = new Intl.DateTimeFormat("en", { month: "long", year: "numeric" });
+  const thisYear = new Date(nowMs).getFullYear();
+  return (atMs) => {
+    if (atMs >= today) return "Today";
+    if (atMs >= yesterday) return "Yesterday";
+    if (atMs >= today - 7 * DAY_MS) return "Previous 7 days";
+    if (atMs >= today - 30 * DAY_MS) return "Previous 30 days";
+    const at = new Date(atMs);
+    return (at.getFullYear() === thisYear ? month : monthOfYear).format(at);
+  };
+}

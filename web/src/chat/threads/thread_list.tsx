@@ -1,0 +1,161 @@
+/** The list of threads: drawn where one looks, read on as one scrolls, moved in by arrow keys. */
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { type Rows, rowsOf, threadFrom } from "./rows.ts";
+import { ThreadRow } from "./thread_row.tsx";
+import type { Threads } from "./threads.ts";
+import { useVirtualRows } from "./virtual_rows.ts";
+import "./thread_list.css";
+
+/** The heights that the style sheet gives the rows. */
+const HEIGHTS = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
+/** Older ones are read when so few rows are left below. */
+const AHEAD_ROWS = 20;
+
+export function ThreadList({ threads }: { threads: Threads }) {
+  const scroller = useRef<HTMLDivElement>(null);
+  /** Where the focus was last in the list, and where an arrow key sends it. */
+  const active = useSignal<string | null>(null);
+  const wanted = useSignal<string | null>(null);
+  const listed = useComputed(() => rowsOf(threads.shown.value, Date.now(), HEIGHTS));
+  const { rows, indexOf, starts } = listed.value;
+  const openId = threads.model.openThreadId.value;
+  const activeIndex = firstKnown(listed.value, [active.value, openId]);
+  const { drawn, scrollTo } = useVirtualRows({ starts, always: activeIndex, scroller });
+
+  const isNearEnd = (drawn.at(-1) ?? 0) >= rows.length - AHEAD_ROWS;
+  const isSearch = threads.query.value !== "" || threads.showsArchived.value;
+  useEffect(() => {
+    const waits = isSearch || threads.isReading.value || threads.isStuck.value;
+    if (isNearEnd && !waits) threads.readOlder();
+  });
+  useEffect(() => {
+    const index = openId === null ? undefined : indexOf.get(openId);
+    if (index !== undefined) scrollTo(index);
+    // Only when another one is opened: the person may have scrolled away since.
+  }, [openId]);
+
+  function move(event: KeyboardEvent) {
+    const next = nextIndex(listed.value, activeIndex, event.key);
+    const row = next === null ? undefined : rows[next];
+    if (next === null || row === undefined || !(event.target instanceof HTMLAnchorElement)) return;
+    event.preventDefault();
+    scrollTo(next);
+    active.value = row.key;
+    wanted.value = row.key;
+  }
+
+  return (
+    <div class="thread-list" ref={scroller}>
+      <ul style={{ height: `${starts.at(-1)}px` }} onKeyDown={move} aria-label="Conversations">
+        {drawn.map((index) => {
+          const row = rows[index];
+          if (row === undefined) return null;
+          const place = { transform: `translateY(${starts[index]}px)` };
+          if (row.kind === "day") {
+            return (
+              <li key={row.key} class="day" style={place}>
+                {row.label}
+              </li>
+            );
+          }
+          return (
+            <ThreadRow
+              key={row.key}
+              line={row.line}
+              threads={threads}
+              isOpen={row.key === openId}
+              isActive={index === activeIndex}
+              takesFocus={row.key === wanted.value}
+              onActive={() => {
+                active.value = row.key;
+                if (wanted.value !== row.key) wanted.value = null;
+              }}
+              place={place}
+            />
+          );
+        })}
+      </ul>
+      <Ending threads={threads} count={rows.length} />
+    </div>
+  );
+}
+
+function Ending({ threads, count }: { threads: Threads; count: number }) {
+  const isSearch = threads.query.value !== "";
+  if (threads.model.state.value.seq === null) return <Ghosts />;
+  if (threads.isStuck.value) {
+    return (
+      <div class="hint list-note" role="status">
+        <p>Older conversations could not be read.</p>
+        <button type="button" class="button small" onClick={() => threads.readOlder()}>
+          Try again
+        </button>
+      </div>
+    );
+  }
+  if (isSearch || threads.showsArchived.value) return <Searched threads={threads} count={count} />;
+  if (threads.isReading.value) return <p class="hint list-note">Reading older ones…</p>;
+  return count === 0 ? <p class="hint list-note">Your conversations will be listed here.</p> : null;
+}
+
+/** What was searched, honestly: only what is loaded, until the person asks for all. */
+function Searched({ threads, count }: { threads: Threads; count: number }) {
+  const loaded = threads.loadedCount.value.toLocaleString("en");
+  const what = threads.query.value === "" ? "archived" : "found";
+  return (
+    <div class="hint list-note" role="status">
+      {count === 0 && <p>{what === "found" ? "Nothing found." : "Nothing is archived."}</p>}
+      {threads.hasOlder ? (
+        <>
+          <p>Looked at the titles and beginnings of the latest {loaded} conversations.</p>
+          <button
+            type="button"
+            class="button small"
+            disabled={threads.isReading.value}
+            onClick={() => threads.readAllOlder()}
+          >
+            {threads.isReading.value ? "Looking…" : "Look at older ones, too"}
+          </button>
+        </>
+      ) : (
+        <p>Looked at the titles and beginnings of all {loaded} conversations.</p>
+      )}
+    </div>
+  );
+}
+
+function Ghosts() {
+  return (
+    <div class="ghosts" role="status" aria-label="Reading your conversations">
+      <i />
+      <i />
+      <i />
+      <i />
+    </div>
+  );
+}
+
+/** The row that Tab leads to: one of these, or the first. */
+function firstKnown(listed: Rows, keys: readonly (string | null)[]): number {
+  for (const key of keys) {
+    const index = key === null ? undefined : listed.indexOf.get(key);
+    if (index !== undefined) return index;
+  }
+  return threadFrom(listed, 0, 1) ?? -1;
+}
+
+function nextIndex(listed: Rows, from: number, key: string): number | null {
+  switch (key) {
+    case "ArrowDown":
+      return threadFrom(listed, from + 1, 1);
+    case "ArrowUp":
+      return threadFrom(listed, from - 1, -1);
+    case "Home":
+      return threadFrom(listed, 0, 1);
+    case "End":
+      return threadFrom(listed, listed.rows.length - 1, -1);
+    default:
+      return null;
+  }
+}

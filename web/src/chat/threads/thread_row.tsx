@@ -1,0 +1,112 @@
+/** A thread in the list: its title as a link, its marks, and what can be done with it. */
+import type { CSSProperties } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { Menu, type MenuItem } from "../../design/menu.tsx";
+import type { Line } from "./lines.ts";
+import type { Threads } from "./threads.ts";
+import { TitleField } from "./title_field.tsx";
+
+interface ThreadRowProps {
+  line: Line;
+  threads: Threads;
+  isOpen: boolean;
+  /** The one of all rows that Tab leads to. */
+  isActive: boolean;
+  takesFocus: boolean;
+  onActive: () => void;
+  place: CSSProperties;
+}
+
+export function ThreadRow(props: ThreadRowProps) {
+  const { line, threads, isOpen, isActive, takesFocus, onActive, place } = props;
+  const link = useRef<HTMLAnchorElement>(null);
+  const isUnread = threads.isUnread(line);
+  const isRenaming = threads.renaming.value === line.id;
+  useLayoutEffect(() => {
+    if (takesFocus) link.current?.focus({ preventScroll: true });
+  }, [takesFocus]);
+  function startRenaming() {
+    threads.renaming.value = line.id;
+  }
+  function actByKey(event: KeyboardEvent) {
+    if (event.key === "F2") startRenaming();
+    else if (event.key === "Delete") threads.delete(line.id);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  return (
+    <li class={isOpen ? "thread-row open" : "thread-row"} style={place} onFocusIn={onActive}>
+      {isRenaming ? (
+        <TitleField
+          title={line.title}
+          onDone={(text) => threads.rename(line.id, text)}
+          onCancel={() => {
+            threads.renaming.value = null;
+          }}
+        />
+      ) : (
+        <a
+          ref={link}
+          class={isOpen || isUnread ? "thread-link strong" : "thread-link"}
+          href={`#${line.id}`}
+          tabIndex={isActive ? 0 : -1}
+          aria-current={isOpen ? "page" : undefined}
+          onKeyDown={actByKey}
+        >
+          <span class="thread-title" dir="auto" title={line.title}>
+            {line.title}
+          </span>
+          <Mark isRunning={line.isRunning} isUnread={isUnread} />
+        </a>
+      )}
+      {!isRenaming && (
+        <Menu
+          class="small row-menu"
+          icon="more"
+          label={`Actions for ${line.title}`}
+          items={actionsOf(line, threads, startRenaming)}
+          tabIndex={isActive ? 0 : -1}
+        />
+      )}
+    </li>
+  );
+}
+
+function Mark({ isRunning, isUnread }: { isRunning: boolean; isUnread: boolean }) {
+  if (isRunning) {
+    return (
+      <span class="mark-running" title="An answer is being made">
+        <span class="unseen">, running</span>
+      </span>
+    );
+  }
+  if (!isUnread) return null;
+  return (
+    <span class="mark-unread" title="Not looked at yet">
+      <span class="unseen">, unread</span>
+    </span>
+  );
+}
+
+/** What can be done with a thread, in the list and in its header. */
+export function actionsOf(line: Line, threads: Threads, onRename: () => void): readonly MenuItem[] {
+  return [
+    { label: "Rename", icon: "edit", aside: "F2", onSelect: onRename },
+    line.isArchived
+      ? {
+          label: "Move back",
+          icon: "unarchive",
+          onSelect: () => threads.archive(line.id, false),
+        }
+      : { label: "Archive", icon: "archive", onSelect: () => threads.archive(line.id, true) },
+    {
+      label: "Delete",
+      icon: "trash",
+      aside: "Del",
+      danger: true,
+      apart: true,
+      onSelect: () => threads.delete(line.id),
+    },
+  ];
+}

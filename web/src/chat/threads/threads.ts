@@ -1,0 +1,155 @@
+/** What the list of threads shows and what is done with threads in it, over the chat's model. */
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { ChatModel } from "../model.ts";
+import { Deletions } from "./deletions.ts";
+import { type Line, Lines, titleOf } from "./lines.ts";
+import { search } from "./search.ts";
+import { Seen } from "./seen.ts";
+
+const TITLE_MAX_CHARACTERS = 200;
+
+export class Threads {
+  readonly model: ChatModel;
+  readonly query: Signal<string> = signal("");
+  /** Whether the archived ones are shown, instead of the others. */
+  readonly showsArchived: Signal<boolean> = signal(false);
+  /** The thread whose title is being written. */
+  readonly renaming: Signal<string | null> = signal(null);
+  readonly isReading: Signal<boolean> = signal(false);
+  /** Whether older ones could not be read; until the person tries again, nothing else does. */
+  readonly isStuck: Signal<boolean> = signal(false);
+  readonly deletions: Deletions;
+  readonly shown: ReadonlySignal<readonly Line[]>;
+  readonly archivedCount: ReadonlySignal<number>;
+  readonly loadedCount: ReadonlySignal<number>;
+  readonly #seen: Signal<Seen | null> = signal(null);
+  readonly #all: ReadonlySignal<readonly Line[]>;
+  #reading: Promise<boolean> | null = null;
+
+  constructor(model: ChatModel) {
+    const lines = new Lines();
+    this.model = model;
+    this.deletions = new Deletions({
+      remove: (id) => model.client.deleteThread(id),
+      offer: (undo, shownMs) =>
+        model.toasts.show("Conversation deleted.", {
+          action: { label: "Undo", act: undo },
+          shownMs,
+        }),
+      failed: (error) => this.#failed("The conversation could not be deleted", error),
+    });
+    const loaded = computed(() => lines.of(model.state.value));
+    this.#all = computed(() => {
+      const hidden = this.deletions.hidden.value;
+      return hidden.size === 0 ? loaded.value : loaded.value.filter(({ id }) => !hidden.has(id));
+    });
+    this.loadedCount = computed(() => this.#all.value.length);
+    this.archivedCount = computed(() => this.#all.value.filter((one) => one.isArchived).length);
+    this.shown = computed(() => {
+      const isArchived = this.showsArchived.value;
+      const lines = this.#all.value.filter((line) => line.isArchived === isArchived);
+      return search(lines, this.query.value);
+    });
+  }
+
+  /** Whether the server has older ones that are not here yet. */
+  get hasOlder(): boolean {
+    return this.model.state.value.olderThreads !== null;
+  }
+
+  isUnread(line: Line): boolean {
+    const isOpen = this.model.openThreadId.value === line.id;
+    return !isOpen && !line.isRunning && (this.#seen.value?.isUnread(line) ?? false);
+  }
+
+  /** Somebody looks at the open thread: call it when something changed or came into sight. */
+  look() {
+    const { user, feed, seq, threads } = this.model.state.value;
+    if (user === null || feed === null || seq === null) return;
+    if (this.#seen.peek() === null) this.#seen.value = new Seen(user, { feed, seq });
+    const open = threads.get(this.model.openThreadId.value ?? "");
+    if (open !== undefined && !document.hidden) this.#seen.peek()?.see(open);
+  }
+
+  /** Read one page more of older ones; calls that meet share it. Resolves to whether it did. */
+  readOlder(): Promise<boolean> {
+    this.#reading ??= this.#readOlder().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  /** Read older ones for as long as the search goes on, or until all are here. */
+  async readAllOlder() {
+    const query = this.query.peek();
+    while (this.query.peek() === query && this.hasOlder && (await this.readOlder()));
+  }
+
+  /** Throws nothing: what went wrong is said in a toast. */
+  async rename(id: string, text: string) {
+    const title = [...text.trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
+    const thread = this.model.state.peek().threads.get(id);
+    this.renaming.value = null;
+    if (thread === undefined || title === "" || title === titleOf(thread)) return;
+    await this.#change(id, { title }, "The title could not be changed");
+  }
+
+  async archive(id: string, isArchived: boolean) {
+    const thread = this.model.state.peek().threads.get(id);
+    if (thread === undefined) return;
+    const { archived: _, ...metadata } = thread.metadata;
+    const changed = isArchived ? { ...metadata, archived: true } : metadata;
+    if (!(await this.#change(id, { metadata: changed }, "It could not be archived"))) return;
+    const text = isArchived ? "Conversation archived." : "Conversation is back in the list.";
+    const act = () => this.archive(id, !isArchived);
+    this.model.toasts.show(text, { action: { label: "Undo", act } });
+  }
+
+  /** It leaves the list at once, with a way back for some seconds. */
+  delete(id: string) {
+    batch(() => {
+      this.deletions.delete(id);
+      if (this.model.openThreadId.peek() === id) this.model.open(null);
+    });
+  }
+
+  close() {
+    this.deletions.close();
+    this.#seen.peek()?.close();
+  }
+
+  async #readOlder(): Promise<boolean> {
+    if (!this.hasOlder) return false;
+    this.isReading.value = true;
+    this.isStuck.value = false;
+    try {
+      await this.model.client.readOlderThreads();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.isStuck.value = true;
+      return false;
+    } finally {
+      this.isReading.value = false;
+    }
+  }
+
+  async #change(
+    id: string,
+    change: { title?: string; metadata?: Record<string, unknown> },
+    problem: string,
+  ): Promise<boolean> {
+    try {
+      await this.model.client.updateThread(id, change);
+      return true;
+    } catch (error) {
+      this.#failed(problem, error);
+      return false;
+    }
+  }
+
+  #failed(problem: string, error: unknown) {
+    if (!(error instanceof Error)) throw error;
+    this.model.toasts.show(`${problem}. ${error.message}`, { kind: "bad" });
+  }
+}

@@ -1,0 +1,31 @@
+/** Where the server is: what `src` says, or the folder that the element's own script came from. */
+
+/** Why an address cannot be used; the message is for the authors of the page around the element. */
+export class BadAddress extends Error {}
+
+/**
+ * The URL that the server is mounted at, with a slash at its end.
+ *
+ * @param src the attribute; null or empty: beside the script
+ * @param page the URL that a relative `src` is relative to
+ * @param script the URL of the element's script
+ * @throws BadAddress
+ */
+export function serverAddress(src: string | null, page: string, script: string): URL {
+  const url = parsed(src?.trim() || ".", src?.trim() ? page : script);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    const came = url === null ? "none" : `one with ${url.protocol}`;
+    throw new BadAddress(`src: expected an address with http: or https:, got ${came}`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new BadAddress("src: expected an address without a name and a password in it");
+  }
+  url.search = "";
+  url.hash = "";
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
+}
+
+function parsed(text: string, base: string): URL | null {
+  return URL.canParse(text, base) ? new URL(text, base) : null;
+}

@@ -1,0 +1,104 @@
+/** One element's chat from its connection to its end: client, model, and what the page is told. */
+import { effect } from "@preact/signals";
+import type { JournalEvent, Status } from "@threadcast/client";
+import { ChatClient } from "@threadcast/client/chat";
+import { ChatModel } from "../chat/model.ts";
+import { Threads } from "../chat/threads/threads.ts";
+import type { Tell } from "./happenings.ts";
+import { forget, lastingStorage } from "./kept.ts";
+import { checked, type TokenProvider } from "./token_provider.ts";
+
+interface ChatOptions {
+  server: URL;
+  provider: TokenProvider;
+  suggestions: readonly string[];
+  tell: Tell;
+}
+
+export class Chat {
+  readonly client: ChatClient;
+  readonly model: ChatModel;
+  readonly threads: Threads;
+  readonly #stop: (() => void)[] = [];
+  readonly #tell: Tell;
+  #isReady = false;
+
+  constructor({ server, provider, suggestions, tell }: ChatOptions) {
+    const storage = lastingStorage();
+    this.#tell = tell;
+    this.client = new ChatClient({
+      url: server,
+      token: checked(provider, ({ code, message }) => {
+        console.error(`threadcast-chat: ${message}`);
+        tell("threadcast-error", { code, message, final: false });
+      }),
+      ...(storage !== null && { storage }),
+    });
+    this.model = new ChatModel(this.client, { suggestions });
+    this.threads = new Threads(this.model);
+  }
+
+  /** Be connected, and show a thread, or a new conversation. */
+  start(threadId: string | null) {
+    const { client, model, threads } = this;
+    this.#stop.push(
+      client.on("message_created", (event) => this.#said("user", event)),
+      client.on("agent_completed", (event) => this.#said("assistant", event)),
+      effect(() => this.#statusIs(model.status.value)),
+      effect(() => this.#adopt()),
+      effect(() => {
+        this.#tell("threadcast-thread", { threadId: model.openThreadId.value });
+      }),
+      effect(() => {
+        model.openThreadId.value;
+        model.state.value;
+        if (lastingStorage() !== null) threads.look();
+      }),
+    );
+    model.open(threadId);
+    client.start();
+  }
+
+  /** Forget who was signed in, in the page and in what it keeps. */
+  signOut() {
+    const { user } = this.client.state;
+    this.client.signOut();
+    if (user !== null) forget(user);
+  }
+
+  /** End the connection; nothing is left behind but what waits to be sent. */
+  close() {
+    for (const stop of this.#stop.splice(0)) stop();
+    this.client.close();
+    this.threads.close();
+    this.model.close();
+  }
+
+  #said(role: "user" | "assistant", { thread_id, run_id, data }: JournalEvent) {
+    if (!("content" in data) || thread_id === undefined || run_id === undefined) return;
+    const content = String(data.content);
+    this.#tell("threadcast-message", { role, threadId: thread_id, runId: run_id, content });
+  }
+
+  #statusIs(status: Status) {
+    const { user } = this.model.state.peek();
+    this.#tell("threadcast-status", status);
+    if (status.phase === "live" && user !== null && !this.#isReady) {
+      this.#isReady = true;
+      this.#tell("threadcast-ready", { user });
+    }
+    if (status.phase !== "stopped" && status.phase !== "signed_out") return;
+    const { code, reason } = status;
+    if (code === "") return; // the page itself has signed out
+    this.#tell("threadcast-error", { code, message: reason || code, final: true });
+  }
+
+  /** A new conversation that its first message has made a thread is that thread from then on. */
+  #adopt() {
+    this.model.outbox.value;
+    this.model.state.value;
+    if (this.model.openThreadId.value !== null) return;
+    const made = this.client.threadOf(this.model.draft.value);
+    if (made !== null) this.model.open(made);
+  }
+}

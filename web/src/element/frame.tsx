@@ -1,0 +1,114 @@
+/** What the element shows: the conversation, above it what can be said of all, beside it the list. */
+import { type Signal, useSignal } from "@preact/signals";
+import type { TargetedMouseEvent } from "preact";
+import { Banner } from "../chat/banner.tsx";
+import { Conversation } from "../chat/conversation/conversation.tsx";
+import { titleOf } from "../chat/threads/lines.ts";
+import { ThreadList } from "../chat/threads/thread_list.tsx";
+import { IconButton } from "../design/icon_button.tsx";
+import { Icon } from "../design/icons.tsx";
+import { ToastList } from "../design/toasts.tsx";
+import type { Chat } from "./chat.ts";
+
+interface FrameProps {
+  chat: Chat;
+  /** The agent that messages ask for; null for the server's first one. */
+  agent: Signal<string | null>;
+  /** Whether there is a list of threads; else there is one conversation. */
+  hasThreads: Signal<boolean>;
+}
+
+export function Frame({ chat, agent, hasThreads }: FrameProps) {
+  const { client, model } = chat;
+  const isListOpen = useSignal(false);
+  const { phase } = model.status.value;
+  if (phase === "signed_out") {
+    return <Notice text="You are signed out." action="Try again" act={() => client.start()} />;
+  }
+  return (
+    <div class={`frame${isListOpen.value ? " list-open" : ""}`}>
+      {hasThreads.value && <List chat={chat} onOpened={() => close()} />}
+      <div class="frame-main">
+        {hasThreads.value && <Head chat={chat} isListOpen={isListOpen} />}
+        <Banner model={model} />
+        <Conversation
+          model={model}
+          threadId={model.openThreadId.value}
+          agent={agent.value ?? undefined}
+        />
+      </div>
+      <ToastList toasts={model.toasts} />
+    </div>
+  );
+
+  function close() {
+    isListOpen.value = false;
+  }
+}
+
+/** Its links would change the address of a page that is not ours. */
+function List({ chat, onOpened }: { chat: Chat; onOpened: () => void }) {
+  function open(event: TargetedMouseEvent<HTMLElement>) {
+    const link = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
+    if (link === null) return;
+    event.preventDefault();
+    chat.model.open(decodeURIComponent(link.getAttribute("href")?.slice(1) ?? ""));
+    onOpened();
+  }
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Enter on a link is a click
+    <nav class="frame-list" aria-label="Conversations" onClick={open}>
+      <button type="button" class="button wide" onClick={() => begin()}>
+        <Icon name="pencil" />
+        New conversation
+      </button>
+      <ThreadList threads={chat.threads} />
+    </nav>
+  );
+
+  function begin() {
+    chat.model.open(null);
+    onOpened();
+  }
+}
+
+/** Only where the element is too narrow for the list: what opens it, and what is open. */
+function Head({ chat, isListOpen }: { chat: Chat; isListOpen: Signal<boolean> }) {
+  const { model } = chat;
+  const thread = model.state.value.threads.get(model.openThreadId.value ?? "");
+  return (
+    <div class="frame-head">
+      <IconButton
+        icon="menu"
+        label="Conversations"
+        aria-expanded={isListOpen.value}
+        onClick={() => {
+          isListOpen.value = !isListOpen.value;
+        }}
+      />
+      <span class="frame-title" dir="auto">
+        {thread === undefined ? "New conversation" : titleOf(thread)}
+      </span>
+    </div>
+  );
+}
+
+interface NoticeProps {
+  text: string;
+  action?: string;
+  act?: () => void;
+}
+
+/** In the place of everything: why there is no chat, and what can be done. */
+export function Notice({ text, action, act }: NoticeProps) {
+  return (
+    <div class="notice" role="alert">
+      <p>{text}</p>
+      {action !== undefined && (
+        <button type="button" class="button" onClick={act}>
+          {action}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,178 @@
+/**
+ * `<threadcast-chat>`: a chat inside somebody else's page.
+ *
+ * It lives while it is in a document: then it has a connection, and it has none of it afterwards.
+ * What concerns whom the chat is with (`src`, the token provider) begins it anew.
+ */
+import { type Signal, signal } from "@preact/signals";
+import { render } from "preact";
+import { BadAddress, serverAddress } from "./address.ts";
+import { Chat } from "./chat.ts";
+import { Frame, Notice } from "./frame.tsx";
+import { type Tell, tellerOf } from "./happenings.ts";
+import { styles } from "./styles.ts";
+import { NoToken, namedProvider, type TokenProvider } from "./token_provider.ts";
+
+const SCRIPT = import.meta.url;
+
+export class ThreadcastChat extends HTMLElement {
+  static readonly observedAttributes = ["src", "token-provider", "thread", "threads", "agent"];
+
+  readonly #tell: Tell = tellerOf(this);
+  readonly #agent: Signal<string | null> = signal(null);
+  readonly #hasThreads = signal(false);
+  #place: HTMLElement | null = null;
+  #provider: TokenProvider | null = null;
+  #suggestions: readonly string[] = [];
+  #chat: Chat | null = null;
+  #isDue = false;
+  #isStale = false;
+  #isWaiting = false;
+
+  /** Gives the tokens; it counts before the function that `token-provider` names. */
+  get tokenProvider(): TokenProvider | null {
+    return this.#provider;
+  }
+
+  set tokenProvider(provider: TokenProvider | null) {
+    this.#provider = provider;
+    this.#changed({ anew: true });
+  }
+
+  /** The open thread; null while a new conversation is begun. Set it to open another one. */
+  get thread(): string | null {
+    return this.#chat === null ? this.getAttribute("thread") : this.#chat.model.openThreadId.peek();
+  }
+
+  set thread(id: string | null) {
+    if (this.#chat !== null) this.#chat.model.open(id || null);
+    else if (id) this.setAttribute("thread", id);
+    else this.removeAttribute("thread");
+  }
+
+  /** What a new conversation offers to say; set it before the element is in the document. */
+  get suggestions(): readonly string[] {
+    return this.#suggestions;
+  }
+
+  set suggestions(texts: readonly string[]) {
+    this.#suggestions = texts.map(String);
+    this.#changed({ anew: true });
+  }
+
+  /**
+   * Send a message into the open thread, or begin a conversation with it.
+   *
+   * @throws Error the element is not in a document, or it has no token provider
+   */
+  send(content: string) {
+    if (this.#chat === null) throw new Error("threadcast-chat: there is no chat to send it to");
+    const agent = this.#agent.peek();
+    this.#chat.model.send(content, agent === null ? {} : { agent });
+  }
+
+  /** Forget who was signed in, with all that waits to be sent: call it when the person signs out. */
+  signOut() {
+    this.#chat?.signOut();
+  }
+
+  connectedCallback() {
+    for (const name of ["tokenProvider", "thread", "suggestions"] as const) this.#takeEarly(name);
+    this.#changed({ anew: false });
+  }
+
+  disconnectedCallback() {
+    this.#changed({ anew: false });
+  }
+
+  attributeChangedCallback(name: string, before: string | null, now: string | null) {
+    if (name === "agent") this.#agent.value = now;
+    else if (name === "threads") this.#hasThreads.value = now !== null;
+    else if (before === now) return;
+    else if (name === "thread") this.#chat?.model.open(now || null);
+    else this.#changed({ anew: true });
+  }
+
+  /** A property that was set before the element's script was there hides the one of the class. */
+  #takeEarly(name: "tokenProvider" | "thread" | "suggestions") {
+    if (!Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete this[name];
+    Object.assign(this, { [name]: value });
+  }
+
+  /** Once, however much changes now; an element that is only moved stays as it is. */
+  #changed({ anew }: { anew: boolean }) {
+    this.#isStale ||= anew;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      if (this.#isStale || !this.isConnected) this.#end();
+      if (this.isConnected && this.#chat === null) this.#begin();
+    });
+  }
+
+  #begin() {
+    this.#isStale = false;
+    const place = this.#ownPlace();
+    try {
+      const chat = new Chat({
+        server: serverAddress(this.getAttribute("src"), document.baseURI, SCRIPT),
+        provider: this.#provider ?? this.#named(),
+        suggestions: this.#suggestions,
+        tell: this.#tell,
+      });
+      this.#chat = chat;
+      render(<Frame chat={chat} agent={this.#agent} hasThreads={this.#hasThreads} />, place);
+      chat.start(this.getAttribute("thread") || null);
+    } catch (problem) {
+      if (!(problem instanceof BadAddress || problem instanceof NoToken)) throw problem;
+      if (problem instanceof NoToken && document.readyState !== "complete") this.#waitForThePage();
+      else this.#refuse(problem);
+    }
+  }
+
+  /** Scripts that are still to come may define the function. */
+  #waitForThePage() {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const again = () => this.#changed({ anew: false });
+    document.addEventListener("DOMContentLoaded", again, { once: true });
+    window.addEventListener("load", again, { once: true });
+  }
+
+  #refuse(problem: BadAddress | NoToken) {
+    const code = problem instanceof NoToken ? problem.code : "bad_address";
+    const { message } = problem;
+    console.error(`threadcast-chat: ${message}`);
+    render(<Notice text={`This chat is not set up: ${message}`} />, this.#ownPlace());
+    this.#tell("threadcast-error", { code, message, final: true });
+  }
+
+  #named(): TokenProvider {
+    const name = this.getAttribute("token-provider");
+    if (name !== null) return namedProvider(name, window);
+    throw new NoToken(
+      "no_token_provider",
+      'set the attribute "token-provider" to the name of a function, or the property "tokenProvider"',
+    );
+  }
+
+  #end() {
+    this.#chat?.close();
+    this.#chat = null;
+    if (this.#place !== null) render(null, this.#place);
+  }
+
+  #ownPlace(): HTMLElement {
+    if (this.#place === null) {
+      const root = this.shadowRoot ?? this.attachShadow({ mode: "open", delegatesFocus: true });
+      root.adoptedStyleSheets = [styles()];
+      this.#place = document.createElement("div");
+      this.#place.className = "chat-element";
+      root.append(this.#place);
+    }
+    return this.#place;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Builds `<threadcast-chat>` beside the pages: one script of a stable name, with its styles inside,
+ * for the pages of others. It runs after `vite.config.ts`, whose licence texts cover it too.
+ */
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+import { stylesInside } from "./build/styles_inside.ts";
+import pages from "./vite.config.ts";
+
+const LICENCES =
+  "/*! Threadcast, Apache-2.0. Licences of what is in here: THIRD-PARTY-LICENSES.txt beside this file. */";
+
+export default defineConfig({
+  ...pages,
+  publicDir: false,
+  plugins: [stylesInside()],
+  build: {
+    ...pages.build,
+    emptyOutDir: false,
+    license: false,
+    cssCodeSplit: false,
+    rolldownOptions: {
+      input: { "threadcast-chat": fileURLToPath(new URL("src/element/main.ts", import.meta.url)) },
+      output: { entryFileNames: "[name].js", postBanner: LICENCES, codeSplitting: false },
+    },
+  },
+});
