@@ -207,8 +207,8 @@ def _stores(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     return stores(rounds, _server, _run)
 
 
-def _storm(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
-    return storms(rounds, _server, _run)
+def _storm(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return storms(_server, _run)
 
 
 def _costs(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:

@@ -1,8 +1,9 @@
 """A crowd that comes back: a process of its own, so that it does not slow the measuring one down.
 
 `python -m bench.returning PORT CLIENTS SPREAD_S`: all connect within `SPREAD_S`, each with a cursor
-at the beginning of its journal, and do as PROTOCOL.md says when they are refused. At the end one
-line of JSON says how it went.
+at the beginning of its journal, and do as PROTOCOL.md says when they are refused. It writes one
+line when it is ready and begins when it is given one; when all are back, another line says how that
+went, as JSON. Then they stay until its input ends.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import uvloop
 from threadcast.auth.dev_tokens import mint
 from threadcast.clock import SystemClock
 
+from .bulk import filler
 from .server import SECRET
 from .wire import Seen, Wire, open_wire
 
 _GIVE_UP_S = 120.0
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.5, 10.0
 _RETRY_AFTER = re.compile(r'"retry_after_ms":\s*(\d+)')
-_NICE = 10
+_NICE = 19  # the measuring process on the same core goes first
 
 
 @dataclass
@@ -49,39 +51,49 @@ class Crowd:
     events: int = 0
 
 
-def name_of(number: int) -> str:
-    """The user id of one of the crowd."""
-    return f"sleeper-{number}"
+class Returning:
+    """The crowd's clients.
 
+    Args:
+        port: of the server, on loopback.
+        clients: how many; the first users of a database that was filled.
+        spread_s: all connect for the first time within so many seconds.
+    """
 
-async def come_back(port: int, clients: int, spread_s: float) -> Crowd:
-    """Let all of them come back, and stay until the last one has caught up."""
-    crowd = Crowd()
-    now = SystemClock().now()
-    tokens = [
-        mint(SECRET, name_of(number), now=now, lifetime_s=3600.0) for number in range(clients)
-    ]
-    wires: list[Wire] = []
-    started = time.perf_counter()
+    def __init__(self, port: int, clients: int, spread_s: float) -> None:
+        now = SystemClock().now()
+        self._port = port
+        self._spread_s = spread_s
+        self._tokens = [
+            mint(SECRET, filler(number), now=now, lifetime_s=3600.0) for number in range(clients)
+        ]
+        self._wires: list[Wire] = []
+        self._crowd = Crowd()
 
-    async def one(token: str) -> None:
-        await asyncio.sleep(random.random() * spread_s)
+    async def come_back(self) -> Crowd:
+        """Let all of them come back; returns when the last one has caught up."""
+        started = time.perf_counter()
+        async with asyncio.timeout(_GIVE_UP_S):
+            await asyncio.gather(*map(self._one, self._tokens))
+        self._crowd.all_back_s = time.perf_counter() - started
+        return self._crowd
+
+    async def _one(self, token: str) -> None:
+        await asyncio.sleep(random.random() * self._spread_s)
         began = time.perf_counter()
         backoff_s = _BACKOFF_FIRST_S
-        while (wire := await _attempt(port, token, crowd)) is None or isinstance(wire, float):
+        while isinstance(wire := await _attempt(self._port, token, self._crowd), float | None):
             wait_s = backoff_s * (0.5 + 0.5 * random.random()) + (wire or 0.0)
             backoff_s = min(_BACKOFF_MAX_S, backoff_s * 2)
             await asyncio.sleep(wait_s)
-        crowd.caught_up_s.append(time.perf_counter() - began)
-        wires.append(wire)
+        self._crowd.caught_up_s.append(time.perf_counter() - began)
+        self._wires.append(wire)
 
-    async with asyncio.timeout(_GIVE_UP_S):
-        await asyncio.gather(*(one(token) for token in tokens))
-    crowd.all_back_s = time.perf_counter() - started
-    for wire in wires:
-        wire.transport.abort()
-    await asyncio.gather(*(wire.closed for wire in wires))
-    return crowd
+    async def leave(self) -> None:
+        """End all connections."""
+        for wire in self._wires:
+            wire.transport.abort()
+        await asyncio.gather(*(wire.closed for wire in self._wires))
 
 
 async def _attempt(port: int, token: str, crowd: Crowd) -> Wire | float | None:
@@ -112,13 +124,26 @@ async def _attempt(port: int, token: str, crowd: Crowd) -> Wire | float | None:
     return None if told is None else int(told[1]) / 1000
 
 
+async def _as_told(returning: Returning) -> None:
+    """Keep step with the measuring process by lines."""
+    await _told("ready")
+    crowd = await returning.come_back()
+    await _told(msgspec.json.encode(crowd).decode())
+    await returning.leave()
+
+
+async def _told(line: str) -> None:
+    """Write a line, and wait for one."""
+    print(line, flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+
+
 def main() -> None:
     """See the module's first lines."""
     port, clients, spread_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     os.nice(_NICE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        crowd = runner.run(come_back(port, clients, spread_s))
-    sys.stdout.buffer.write(msgspec.json.encode(crowd) + b"\n")
+        runner.run(_as_told(Returning(port, clients, spread_s)))
 
 
 if __name__ == "__main__":

@@ -80,10 +80,10 @@ class Cluster(Scene):
         async with self.session(user_id) as session:
             return [row.connection_id for row in await session.connections()]
 
-    async def sweep(self, *, grace_s: float = 0.0) -> int:
+    async def sweep(self, *, grace_s: float = 0.0, marks_s: float = 3_600.0) -> int:
         """Sweep to the end; how often there was something to do."""
         steps = 0
-        while await self.result(SweepNode(grace_s, 2)):
+        while await self.result(SweepNode(grace_s, marks_s, 2)):
             steps += 1
         return steps
 
@@ -356,7 +356,7 @@ class NodeContract:
         lost = [await scene.taken(f"user-{number}", node="node-2") for number in range(5)]
         await pass_time(LEASE_S + 1)
         await scene.renew("node-1")
-        assert await scene.result(SweepNode(0.0, 2)) == 2
+        assert await scene.result(SweepNode(0.0, 3_600.0, 2)) == 2
         assert not await scene.renew("node-2")
         for context in lost:
             await scene.committed(place(context, node="node-2"))
@@ -376,6 +376,37 @@ class NodeContract:
         await scene.committed(place(unwanted))
         notices = await store.notices("node-1", within_s=60)
         assert notices.unwanted == [("ann", unwanted.connection_id, "forced_close")]
+
+    async def test_what_was_to_end_still_is_when_its_node_was_cut_off_for_long(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Cluster(store)
+        await scene.register("node-1", "node-2")
+        unwanted = await scene.taken("ann", node="node-2")
+        for number in range(3):
+            await scene.taken(f"user-{number}", node="node-2")
+        await scene.committed(ClosePlaces(context_of("ann"), None, "forced_close"))
+        await pass_time(10 * LEASE_S)
+        await scene.renew("node-1")
+        assert await scene.sweep(grace_s=LEASE_S) == 2
+        assert await scene.places("user-0") == []
+        assert not await scene.renew("node-2")
+        notices = await store.notices("node-2", within_s=60)
+        assert notices.unwanted == [("ann", unwanted.connection_id, "forced_close")]
+
+    async def test_what_was_to_end_is_forgotten_with_its_node_in_the_end(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Cluster(store)
+        await scene.register("node-1", "node-2")
+        await scene.taken("ann", node="node-2")
+        await scene.committed(ClosePlaces(context_of("ann"), None, "forced_close"))
+        await pass_time(10 * LEASE_S)
+        await scene.renew("node-1")
+        assert await scene.sweep(grace_s=LEASE_S, marks_s=20 * LEASE_S) == 0
+        assert await scene.sweep(grace_s=LEASE_S, marks_s=5 * LEASE_S) == 1
+        assert [one.node_id for one in await store.nodes()] == ["node-1"]
+        assert (await store.notices("node-2", within_s=60)).unwanted == []
 
     async def test_a_lost_node_is_swept_in_steps_and_has_to_come_again(
         self, store: Store, pass_time: PassTime

@@ -197,7 +197,8 @@ class LeaseContract:
         claimed = (await scene.claim())[0]
         address = claimed.lease.address
         assert (address.user_id, address.thread_id, address.run_id) == context.isolation_key
-        assert (claimed.lease.fence, claimed.attempt) == (1, 1)
+        assert claimed.lease.fence > 0
+        assert claimed.attempt == 1
         assert (claimed.agent, claimed.message, claimed.message_seq) == ("demo", "do it", 2)
         assert (claimed.state, claimed.cancel_reason) == (None, None)
         assert claimed.on_disconnect == "continue"

@@ -254,6 +254,24 @@ async def test_signing_out_reaches_every_node_within_two_seconds(reaching: Nodes
     await reaching.until_places(0)
 
 
+async def test_signing_out_reaches_a_node_soon_after_the_database_has_crashed(nodes: Nodes) -> None:
+    """A crash leaves no places and no nodes, so the database does not know whom to tell of it."""
+    here, there = nodes.start(2, node_lease_s=90.0, head_poll_s=0.2)  # they renew every 30 s
+    client, _ = await live_on(there)
+    await nodes.sql(
+        "TRUNCATE nodes, connections; SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'threadcast'"
+    )
+    begun = time.monotonic()
+    async with here.http("ann") as user:
+        while (await user.post("/v1/sessions/revoke")).status_code != 204:
+            assert time.monotonic() - begun < WAIT_S
+
+    assert await client.ending() == (4401, "revoked")
+    assert time.monotonic() - begun < WAIT_S
+    await client.leave()
+
+
 async def _begin_run(client: Talk, agent: str = "wait") -> str:
     sent = await client.ask(
         "send_message",

@@ -1,10 +1,15 @@
-"""A crowd is heard one connection in each turn of the loop; what else there is comes in between."""
+"""A crowd is heard a few at a time; what else there is comes in between, and before."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-from threadcast.edge.doors import Doors
+import pytest
+
+from threadcast.edge.doors import Doors, Pace, comes_to_stay, is_of_browser
+
+UPGRADE = b"GET /chat/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n\r\n"
 
 
 class Quiet(asyncio.Transport):
@@ -23,12 +28,34 @@ class Quiet(asyncio.Transport):
         self.cut = True
 
 
-def crowd(doors: Doors, count: int, heard: list[int]) -> list[Quiet]:
+class Times:
+    """The clock and the processor's, as a loop that works would see them."""
+
+    def __init__(self) -> None:
+        self.wall_s = self.used_s = 100.0
+
+    def pace(self) -> Pace:
+        """A pace by these times, that has begun."""
+        pace = Pace(lambda: self.wall_s, lambda: self.used_s)
+        pace.begin()
+        return pace
+
+    def work(self, seconds: float) -> None:
+        """The loop works."""
+        self.wall_s += seconds
+        self.used_s += seconds
+
+    def rest(self, seconds: float) -> None:
+        """The loop waits."""
+        self.wall_s += seconds
+
+
+def crowd(doors: Doors, count: int, heard: list[int], *, stays: bool = False) -> list[Quiet]:
     """So many who come in the same moment; `heard` gets their numbers."""
     loop = asyncio.get_running_loop()
     transports = [Quiet() for _ in range(count)]
-    for number, transport in enumerate(transports):
-        doors.come(transport, lambda number=number: heard.append(number), loop)  # type: ignore[misc]
+    for number, one in enumerate(transports):
+        doors.come(one, lambda number=number: heard.append(number), loop, stays=stays)  # type: ignore[misc]
     return transports
 
 
@@ -58,6 +85,90 @@ async def test_they_are_opened_again_after_everybody_was_heard() -> None:
     assert heard == [0, 0]
 
 
-async def test_so_many_may_wait() -> None:
+async def test_one_beyond_the_bound_is_cut() -> None:
     transports = crowd(Doors(), 10_001, [])
-    assert [one.cut for one in transports[-2:]] == [False, True]
+    assert [one.cut for one in transports].count(True) == 1
+    assert transports[-1].cut
+
+
+async def test_a_crowd_waits_while_the_loop_has_no_time_for_it() -> None:
+    times, heard = Times(), list[int]()
+    doors = Doors(times.pace())
+    doors.inside = 1
+    crowd(doors, 3, heard, stays=True)
+    for turns in range(1, 3):
+        await asyncio.sleep(0)
+        assert heard == list(range(turns))
+        times.work(0.006)  # it may work for 3 ms of them
+    await asyncio.sleep(0)
+    assert heard == [0, 1]
+    crowd(doors, 1, heard)  # a look at the server's health does not wait for them
+    await _until(lambda: len(heard) == 3)
+    assert heard == [0, 1, 0]
+    times.rest(0.003)
+    await _until(lambda: len(heard) == 4)
+
+
+async def test_where_nobody_else_is_a_crowd_is_not_held_back() -> None:
+    times, heard = Times(), list[int]()
+    crowd(Doors(times.pace()), 3, heard, stays=True)
+    times.work(1.0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert heard == [0, 1, 2]
+
+
+def test_a_crowd_gets_what_is_left_of_half_the_loops_time() -> None:
+    times = Times()
+    pace = times.pace()
+    heard = 0
+    for _ in range(2_000):
+        times.rest(0.001)
+        while pace.allows():
+            heard += 1
+            times.work(0.001)
+    assert heard / (times.wall_s - 100.0) == pytest.approx(500, rel=0.02)
+
+
+def test_a_busy_loop_takes_a_crowd_in_too() -> None:
+    times = Times()
+    pace = times.pace()
+    heard = 0
+    for _ in range(1_000):
+        times.work(0.001)
+        heard += pace.allows()
+    assert 95 <= heard <= 110
+
+
+async def test_who_would_wait_long_is_told_a_later_time_than_those_before() -> None:
+    times = Times()
+    pace = times.pace()
+    doors = Doors(pace)
+    doors.inside = 1
+    crowd(doors, 500, [], stays=True)
+    pace.every_s = 0.004
+    assert doors.come_again_s() is None  # two seconds
+    crowd(doors, 1_000, [], stays=True)
+    told = [doors.come_again_s() or 0.0 for _ in range(2_000)]
+    first, last = told[:200], told[-200:]
+    assert min(told) > 3.0
+    assert max(told) <= 30.0 * 1.25
+    assert sum(first) / 200 == pytest.approx(6.4, rel=0.1)
+    assert sum(last) / 200 == pytest.approx(13.6, rel=0.1)
+
+
+def test_who_comes_to_stay_is_seen_in_the_first_bytes() -> None:
+    assert comes_to_stay(UPGRADE)
+    assert comes_to_stay(b"GET /v1/events HTTP/1.1\r\nAccept: text/event-stream\r\n\r\n")
+    assert not comes_to_stay(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert is_of_browser(UPGRADE[:-2] + b"Origin: https://x\r\n\r\n")
+    assert not is_of_browser(UPGRADE)
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    """Let the loop turn until then; the test's time limit bounds it."""
+    for _ in range(5_000):
+        if is_true():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not come to that")

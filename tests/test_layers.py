@@ -137,6 +137,7 @@ RANDOM_MODULES = frozenset({"random", "secrets", "uuid"})
 MAY_BE_RANDOM: dict[str, str] = {
     "ids": "makes every id",
     "arrivals": "spreads the return of clients that are told to come again",
+    "edge.doors": "spreads the return of clients that are told to come again",
     "gateway": "spreads the reconnects of clients that find the node full",
     "head_poll": "keeps nodes from asking in step",
     "draining": "spreads the reconnects of clients that are sent away",

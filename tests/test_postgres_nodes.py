@@ -219,6 +219,24 @@ async def test_appends_under_an_old_fence_never_follow_the_new_owners(
         assert [event for event in after if b" old" in event.data] == []
 
 
+async def test_who_claimed_a_run_in_a_tail_that_was_lost_is_no_owner_of_it(
+    database: PostgresScene,
+) -> None:
+    """A failover to a copy without the claim: another node claims, and both seem to be right."""
+    before, after = await database.node(), await database.node()
+    await before.send(context_of("ann"))
+    (lost,) = await before.claim()
+    await database.run(
+        "UPDATE runs SET status = 1, owner = NULL, lease_until = NULL, fence = 0, attempt = 0"
+    )
+    (claimed,) = await after.claim(owner="node-2")
+
+    assert await before.refused(AppendToRun(lost.lease, [started()])) == "fenced"
+    await after.committed(AppendToRun(claimed.lease, [started()]))
+    report = await before.result(RenewLeases(LEASE_S, [lost.lease]))
+    assert report.lost == {claimed.lease.run_id}
+
+
 async def test_what_one_commit_brought_is_announced_in_the_order_of_seqs(
     database: PostgresScene,
 ) -> None:

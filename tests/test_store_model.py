@@ -240,10 +240,11 @@ class StoreMachine(RuleBasedStateMachine):
             assert claimed == []
             return multiple()
         expected.status = "running"
-        expected.fence += 1
         expected.lease_until = self.clock.now() + LEASE_S
         lease = claimed[0].lease
-        assert (lease.run_id, lease.fence) == (expected.context.run_id, expected.fence)
+        assert lease.run_id == expected.context.run_id
+        assert lease.fence > expected.fence
+        expected.fence = lease.fence
         return (expected, lease)
 
     def _executing(self, run: ModelRun) -> int:

@@ -182,8 +182,9 @@ class Connection:
     async def _placed(self, wanted: Position) -> Placement:
         try:
             placement = await self._cursor.attach(wanted)
-        except ThreadcastError:
-            self._count_resume(wanted, "failed")
+        except ThreadcastError as error:
+            if error.is_failure:  # who is told to come again goes on a little later
+                self._count_resume(wanted, "failed")
             raise
         self._count_resume(wanted, placement.reason or "continued")
         return placement

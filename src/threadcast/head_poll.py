@@ -20,6 +20,7 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 _HINT_GRACE_S = 0.1  # a hint that is under way arrives within this; what is missing then was lost
+_USERS_PER_TURN = 50
 _USERS_PER_QUERY = 2_000  # reading the answer holds the event loop for about 2 ms
 _SPREAD = 0.2  # of `poll_s`, so that the nodes of a cluster do not ask in step
 
@@ -79,5 +80,7 @@ class HeadPoll:
             heads |= await self._store.heads(users[first : first + _USERS_PER_QUERY])
         self._metrics.head_poll_seconds.observe(self._clock.monotonic() - began_at)
         await asyncio.sleep(_HINT_GRACE_S)
-        for user_id, head in heads.items():
+        for number, (user_id, head) in enumerate(heads.items(), start=1):
             self._attached.notice(user_id, head)
+            if not number % _USERS_PER_TURN:
+                await asyncio.sleep(0)  # what is pushed to them goes in between

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _RENEWALS_PER_LEASE = 3
 _SWEEP_MAX_PLACES = 1_000
+_MARKS_KEPT_S = 86_400.0  # a node that was cut off for longer may keep what was to end
 _SWEEP_ROUNDS_MAX = 10
 _ABANDONED_MAX_USERS = 500
 # A revocation is seen when its commit ends, which is later than the time that it notes.
@@ -107,6 +108,7 @@ class Membership:
         self._away_s = max(disconnect_grace_s, lease_s)
         self._every_s = lease_s / _RENEWALS_PER_LEASE
         self._renew_at = self._clean_at = 0.0
+        self._losses_seen = store.losses
         self._joined = False
         self._looked_at = clock.monotonic()
         self._revoked: dict[str, float] = {}
@@ -188,7 +190,7 @@ class Membership:
         if not self._joined:
             return
         now = self._clock.monotonic()
-        if now >= self._renew_at:
+        if now >= self._renew_at or self._store.losses != self._losses_seen:
             await self._try_to("renew the node's lease", self._renew())
         await self._places.settle()
         if now >= self._clean_at:
@@ -207,10 +209,16 @@ class Membership:
             log.warning("could not %s: %s", what, error.code)
 
     async def _renew(self) -> None:
+        """Renew the lease; at once after the way to the store was lost.
+
+        A database that crashed knows no places any more, and so not whose revocations to tell of.
+        """
+        losses = self._store.losses
         work = self._work
         said = (len(self._places), work.count_runs(), work.summary())
         unit = RenewNode(self._facts, self._lease_s, *said)
         in_time = await self._journal.append(unit)
+        self._losses_seen = losses
         self._renew_at = self._clock.monotonic() + self._every_s
         if not in_time:
             log.warning("this node's lease had lapsed; its connections take places again")
@@ -234,8 +242,10 @@ class Membership:
 
     async def _sweep(self) -> None:
         """Remove what lost nodes left; one may be away as long again before it is given up."""
+        marks_s = max(self._lease_s, _MARKS_KEPT_S)
+        unit = SweepNode(self._lease_s, marks_s, _SWEEP_MAX_PLACES)
         for _ in range(_SWEEP_ROUNDS_MAX):
-            if not await self._journal.append(SweepNode(self._lease_s, _SWEEP_MAX_PLACES)):
+            if not await self._journal.append(unit):
                 return
 
     async def _end_abandoned(self) -> None:

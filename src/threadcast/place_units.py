@@ -174,9 +174,16 @@ class RemoveNode(Unit[None]):
 class SweepNode(Unit[int]):
     """Remove up to `limit` places of one node whose lease lapsed `grace_s` ago, and then the node.
 
-    Places of a node that is not known are removed, too. The result is how many places went; 0 when
-    nothing is left to do.
+    Places that are marked stay `marks_s` long, and their node with them: it may be alive and cut
+    off, and has to hear then what is to end. Places of a node that is not known are removed, too.
+    The result is how many places went, or 1 for a node without any; 0 when nothing is left to do.
+
+    Attributes:
+        grace_s: how long ago the lease lapsed, in seconds.
+        marks_s: the same for places that are marked, in seconds; not less.
+        limit: at most so many places.
     """
 
     grace_s: float
+    marks_s: float
     limit: int

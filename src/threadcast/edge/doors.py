@@ -1,30 +1,119 @@
 """Lets new connections speak a few at a time, so that a crowd is served in between and not instead.
 
-The system takes connections in as fast as they come; here what they first say waits for its turn,
-one connection in each turn of the event loop. It knows nothing of HTTP.
+The system takes connections in as fast as they come; here what they first say waits for its turn:
+one connection in each turn of the event loop. Where others are served meanwhile, a crowd of those
+who come to stay (see `comes_to_stay`) gets what they leave of half the loop's time, because every
+event of theirs has to wait for what the loop does at that moment. Who would wait for longer than a
+client is patient is told to come again, at a time of its own. It knows nothing of HTTP beyond
+what an upgrade looks like.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser"]
 
 _WAITING_MAX = 10_000
+_WAIT_MOST_S = 4.0  # clients give up a handshake after five to ten seconds
+_BUSY_MOST = 0.5  # of the loop's time, all that it does counted
+_EACH_MOST_S = 0.01  # a busy loop takes a crowd in, too, one at least in this time
+_CREDIT_S = 0.005
+_DEBT_S = 0.05
+_LOOK_AGAIN_S = 0.001
+_SMOOTHING = 0.02  # of the time between two who are heard
+_RETRY_LEAST_S, _RETRY_MOST_S = 1.0, 30.0
+_SPREAD = 0.5
+_HEAD_BYTES = 4_096
+_SIGNS = (b"upgrade: websocket", b"text/event-stream")
+
+
+def comes_to_stay(data: bytes) -> bool:
+    """Whether these first bytes of a connection look like a reader's; only its wait hangs on it."""
+    head = data[:_HEAD_BYTES].lower()
+    return any(sign in head for sign in _SIGNS)
+
+
+def is_of_browser(data: bytes) -> bool:
+    """Whether they look like a page's, which is not shown why a handshake failed, and so waits."""
+    return b"\norigin:" in data[:_HEAD_BYTES].lower()
+
+
+class Pace:
+    """How much of the loop's time may be used, by its own clock and by the processor's.
+
+    Args:
+        wall, used: monotonic seconds, and those for which this thread had the processor.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._wall = wall
+        self._used = used
+        self._wall_at = self._used_at = self._last_at = 0.0
+        self._credit_s = 0.0
+        self.every_s = _LOOK_AGAIN_S
+
+    def begin(self) -> None:
+        """A crowd begins: what was before it says nothing."""
+        self._wall_at = self._last_at = self._wall()
+        self._used_at = self._used()
+        self._credit_s = _CREDIT_S
+
+    def allows(self) -> bool:
+        """Whether one more may be heard now; if so, it counts as heard."""
+        wall, used = self._wall(), self._used()
+        earned_s = _BUSY_MOST * (wall - self._wall_at) - (used - self._used_at)
+        self._credit_s = min(_CREDIT_S, max(-_DEBT_S, self._credit_s + earned_s))
+        self._wall_at, self._used_at = wall, used
+        between_s = wall - self._last_at
+        if self._credit_s < 0 and between_s < _EACH_MOST_S:
+            return False
+        self._last_at = wall
+        self.every_s += _SMOOTHING * (between_s - self.every_s)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    transport: asyncio.Transport
+    on_turn: Callable[[], None]
 
 
 class Doors:
-    """Those who have begun to speak and have not been heard yet. One per server."""
+    """Those who have begun to speak and have not been heard yet. One per server.
 
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[asyncio.Transport, Callable[[], None]]] = deque()
+    Args:
+        pace: at which a crowd is heard.
+
+    Attributes:
+        inside: how many WebSockets are open; their protocols count them.
+    """
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
+        self._brief: deque[_Waiting] = deque()
+        self._staying: deque[_Waiting] = deque()
         self._opening = False
+        self._paced = False
+        self._booked_until_s = 0.0
+        self.inside = 0
 
     def come(
         self,
         transport: asyncio.Transport,
         on_turn: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        *,
+        stays: bool = False,
     ) -> None:
         """Have a new connection wait until it may be heard; one beyond 10,000 is cut.
 
@@ -32,20 +121,45 @@ class Doors:
             transport: of the connection; the caller does not read from it meanwhile.
             on_turn: called when it may be heard, unless it has gone.
             loop: the transport's.
+            stays: whether it is a reader's; others, such as looks at the server's health, go first.
         """
-        if len(self._waiting) >= _WAITING_MAX:
+        if len(self._staying) + len(self._brief) >= _WAITING_MAX:
             transport.abort()
             return
-        self._waiting.append((transport, on_turn))
+        (self._staying if stays else self._brief).append(_Waiting(transport, on_turn))
         if not self._opening:
             self._opening = True
+            self._paced = self.inside > 0
+            self._pace.begin()
             loop.call_soon(self._open, loop)
 
+    def come_again_s(self) -> float | None:
+        """When one more reader had better come again, in seconds from now; None: it may wait.
+
+        Each that asks is given a later time than those before, and half as much more or less.
+        """
+        every_s = self._pace.every_s
+        wait_s = len(self._staying) * every_s
+        if not self._paced or wait_s < _WAIT_MOST_S:
+            self._booked_until_s = 0.0
+            return None
+        self._booked_until_s = max(self._booked_until_s, wait_s) + every_s
+        told_s = min(max(_RETRY_LEAST_S, self._booked_until_s), _RETRY_MOST_S)
+        return told_s * (1 - _SPREAD / 2 + _SPREAD * random.random())  # noqa: S311 - no secret
+
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting:
-            transport, on_turn = self._waiting.popleft()
-            if not transport.is_closing():
+        if not self._next(self._brief, loop):
+            if self._paced and self._staying and not self._pace.allows():
+                loop.call_later(_LOOK_AGAIN_S, self._open, loop)
+            elif not self._next(self._staying, loop):
+                self._opening = False
+
+    def _next(self, waiting: deque[_Waiting], loop: asyncio.AbstractEventLoop) -> bool:
+        """Hear the next one who has not gone; whether there was one."""
+        while waiting:
+            one = waiting.popleft()
+            if not one.transport.is_closing():
                 loop.call_soon(self._open, loop)
-                on_turn()
-                return
-        self._opening = False
+                one.on_turn()
+                return True
+        return False

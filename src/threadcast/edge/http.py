@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from .config import EdgeConfig
 from .discard import Discard
+from .doors import comes_to_stay, is_of_browser
 from .handshake import (
     UpgradeRequest,
     check_host,
@@ -109,8 +110,12 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def _wait_to_be_heard(self, data: bytes) -> None:
         """Wait for this connection's turn; that is not the client's time."""
         self._stop_head_timer()
+        stays, doors = comes_to_stay(data), self._edge.doors
+        if stays and not is_of_browser(data) and (wait_s := doors.come_again_s()) is not None:
+            self._refuse(Refusal("overloaded", retry_after_ms=round(wait_s * 1_000)))
+            return
         self.transport.pause_reading()
-        self._edge.doors.come(self.transport, lambda: self._be_heard(data), self.loop)
+        doors.come(self.transport, lambda: self._be_heard(data), self.loop, stays=stays)
 
     def _be_heard(self, data: bytes) -> None:
         self.transport.resume_reading()

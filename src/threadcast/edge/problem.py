@@ -22,16 +22,18 @@ class Refusal:
         code: a key of `threadcast.errors.ERRORS`.
         detail: what was expected and what came, without any text of the client.
         headers: additional response headers.
+        retry_after_ms: when to come again, in milliseconds; None for what the code's table says.
     """
 
     code: str
     detail: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    retry_after_ms: int | None = None
 
 
 def refusal_response(refusal: Refusal) -> bytes:
     """A whole HTTP/1.1 response that refuses and says that the connection ends."""
-    error = ThreadcastError(refusal.code, refusal.detail)
+    error = ThreadcastError(refusal.code, refusal.detail, retry_after_ms=refusal.retry_after_ms)
     status = HTTPStatus(error.kind.status)
     body = msgspec.json.encode(Problem.of(error))
     headers = {

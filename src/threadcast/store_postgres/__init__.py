@@ -42,7 +42,7 @@ from .condition import Condition
 from .connecting import Connection, Row, Target, connect, connect_preparing
 from .examination import Look, facts_of, looking, nodes_of, problems_of
 from .keys import user_key
-from .pool import ReaderPool
+from .pool import BY_KEY, ReaderPool
 from .rehearsal import Rehearsal
 from .schema import migrate, refuse_empty, refuse_older
 from .sessions import PostgresSession
@@ -334,6 +334,7 @@ def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
     return (
         "BEGIN;"
         " SET LOCAL plan_cache_mode = force_custom_plan;"  # batches are of very different sizes
+        f" {BY_KEY};"
         f" SET LOCAL synchronous_commit = {synchronous_commit};"
         " SET LOCAL threadcast.scope = 'all';"
         f" SET LOCAL lock_timeout = {bound_ms}; SET LOCAL statement_timeout = {bound_ms};"

@@ -29,6 +29,8 @@ WHERE pg_try_advisory_xact_lock(
     hashtextextended(current_schema() || served.user_key::text, 0)
 )
 """  # noqa: S608 - joined from constants only
+# A fence is a count and 16 bits by chance: a copy of the database that lost its tail gives out the
+# counts of the tail again, and who was given one there is not to be taken for the owner here.
 CLAIM = f"""
 WITH next AS (
     SELECT k.user_key, t.run, t.turn
@@ -43,7 +45,8 @@ WITH next AS (
 ), claimed AS (
     UPDATE runs SET status = 2, owner = $4,
     lease_until = clock_timestamp() + make_interval(secs => $5),
-    fence = fence + 1, attempt = attempt + 1, started_us = coalesce(started_us, $6)
+    fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int,
+    attempt = attempt + 1, started_us = coalesce(started_us, $6)
     FROM free WHERE runs.user_key = free.user_key AND runs.run = free.run
     RETURNING runs.*, free.turn
 )
@@ -146,7 +149,7 @@ LIMIT $1
 """
 
 # A node whose lease lapsed $1 seconds ago, or one that is not known and has places all the same;
-# the places' index is read at one row for each node.
+# the places' index is read at one row for each node. Where all that is left are marks, $2 seconds.
 LOST_NODE = """
 WITH RECURSIVE placed AS (
     (SELECT node_id FROM connections ORDER BY node_id LIMIT 1)
@@ -156,8 +159,15 @@ WITH RECURSIVE placed AS (
         ORDER BY c.node_id LIMIT 1
     ) FROM placed AS p WHERE p.node_id IS NOT NULL
 ), lapsed AS (
-    SELECT node_id FROM nodes
+    SELECT node_id FROM nodes AS l
     WHERE lease_until < clock_timestamp() - make_interval(secs => $1)
+    AND (
+        lease_until < clock_timestamp() - make_interval(secs => $2)
+        OR EXISTS (
+            SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id AND c.unwanted IS NULL
+        )
+        OR NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id)
+    )
     ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 SELECT node_id FROM lapsed
@@ -169,9 +179,15 @@ LIMIT 1
 # A node that has come back meanwhile has taken its places again, so those stay.
 SWEEP_PLACES = """
 WITH lost AS MATERIALIZED (
-    SELECT user_key, connection_id FROM connections WHERE node_id = $1
+    SELECT c.user_key, c.connection_id FROM connections AS c WHERE c.node_id = $1
     AND NOT EXISTS (
-        SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND n.lease_until > clock_timestamp()
+        SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND (
+            n.lease_until > clock_timestamp()
+            OR (
+                c.unwanted IS NOT NULL
+                AND n.lease_until >= clock_timestamp() - make_interval(secs => $3)
+            )
+        )
     )
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )

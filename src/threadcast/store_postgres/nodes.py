@@ -31,6 +31,10 @@ _HOLDS = """
 SELECT lease_until > clock_timestamp() FROM nodes WHERE node_id = $1 FOR UPDATE
 """
 _REMOVE = "DELETE FROM nodes WHERE node_id = $1"
+_REMOVE_EMPTY = """
+DELETE FROM nodes WHERE node_id = $1
+AND NOT EXISTS (SELECT 1 FROM connections WHERE node_id = $1)
+"""
 
 
 async def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
@@ -69,11 +73,11 @@ async def remove_node(batch: Batch, unit: RemoveNode) -> Outcome:
 
 async def sweep_node(batch: Batch, unit: SweepNode) -> Outcome:
     """Apply one `SweepNode`. Other nodes sweep as well: what one of them works on is left to it."""
-    row = await batch.one(LOST_NODE, unit.grace_s)
+    row = await batch.one(LOST_NODE, unit.grace_s, unit.marks_s)
     if row is None:
         return Committed(0)
     node_id = row[0]
-    swept = await batch.run(SWEEP_PLACES, node_id, unit.limit)
+    swept = await batch.run(SWEEP_PLACES, node_id, unit.limit, unit.marks_s)
     if swept < unit.limit:
-        await batch.run(_REMOVE, node_id)
+        await batch.run(_REMOVE_EMPTY, node_id)
     return Committed(max(swept, 1))

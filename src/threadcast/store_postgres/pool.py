@@ -15,6 +15,9 @@ from ..errors import ThreadcastError
 from .connecting import Connection, Row
 from .faults import DATABASE_FAULTS, not_stored
 
+# For a transaction: rows are found by key, whatever is known of how many there are.
+BY_KEY = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+
 Connect = Callable[[], Awaitable[Connection]]
 
 log = logging.getLogger(__name__)
@@ -67,7 +70,7 @@ class Reader:
             self._in_snapshot = False
         if not self._in_snapshot:
             bound = f"SET LOCAL statement_timeout = {int(self._timeout_s * 1000)}"
-            await self._connection.execute(f"{begin}; {bound}")
+            await self._connection.execute(f"{begin}; {BY_KEY}; {bound}")
             self._in_snapshot = True
         return self._connection
 

@@ -19,15 +19,28 @@ _LEASE = "SELECT lease_until FROM nodes WHERE node_id = ?"
 _REMOVE = "DELETE FROM nodes WHERE node_id = ?"
 _REMOVE_PLACES = "DELETE FROM connections WHERE node_id = ?"
 _REMOVE_UNMARKED = f"{_REMOVE_PLACES} AND unwanted IS NULL"
+_REMOVE_EMPTY = """
+DELETE FROM nodes WHERE node_id = ?1 AND NOT EXISTS (
+    SELECT 1 FROM connections WHERE node_id = ?1
+)
+"""
+# Where all that is left are marks, before ?2.
 _LOST = """
-SELECT node_id FROM nodes WHERE lease_until < ?1
+SELECT node_id FROM nodes AS l WHERE lease_until < ?1 AND (
+    lease_until < ?2
+    OR EXISTS (SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id AND c.unwanted IS NULL)
+    OR NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id)
+)
 UNION ALL
 SELECT node_id FROM connections WHERE node_id NOT IN (SELECT node_id FROM nodes)
 LIMIT 1
 """
 _SWEEP = """
 DELETE FROM connections WHERE (user, connection_id) IN (
-    SELECT user, connection_id FROM connections WHERE node_id = ?1 LIMIT ?2
+    SELECT user, connection_id FROM connections WHERE node_id = ?1 AND (
+        unwanted IS NULL
+        OR NOT EXISTS (SELECT 1 FROM nodes WHERE node_id = ?1 AND lease_until >= ?3)
+    ) LIMIT ?2
 )
 """
 
@@ -64,10 +77,11 @@ def remove_node(batch: Batch, unit: RemoveNode) -> Outcome:
 
 def sweep_node(batch: Batch, unit: SweepNode) -> Outcome:
     """Apply one `SweepNode`."""
-    row = batch.one(_LOST, batch.lease_now - unit.grace_s)
+    kept_from = batch.lease_now - unit.marks_s
+    row = batch.one(_LOST, batch.lease_now - unit.grace_s, kept_from)
     if row is None:
         return Committed(0)
-    swept = batch.run(_SWEEP, row[0], unit.limit)
+    swept = batch.run(_SWEEP, row[0], unit.limit, kept_from)
     if swept < unit.limit:
-        batch.run(_REMOVE, row[0])
+        batch.run(_REMOVE_EMPTY, row[0])
     return Committed(max(swept, 1))
