@@ -12,16 +12,21 @@ from threadcast.agent import SearchHit
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
 from threadcast.records import (
+    ActionRow,
     AliasFacts,
     ConnectionRow,
     InputRow,
     JournalHead,
+    LiveRunCount,
     MessageRow,
     NodeNotices,
     NodeRow,
+    RunFacts,
     RunRow,
     ThreadRow,
+    UserCounts,
 )
+from threadcast.runs import RunStatus
 from threadcast.store import Store, StoreSession
 from threadcast.units import AppendToRun, Lease, Outcome, Unit
 
@@ -77,6 +82,18 @@ class RecordingStore:
 
     async def nodes(self) -> list[NodeRow]:
         return await self._store.nodes()
+
+    async def find_run(self, run_id: str) -> RunFacts | None:
+        return await self._store.find_run(run_id)
+
+    async def live_runs(self, status: RunStatus | None, *, limit: int) -> list[RunFacts]:
+        return await self._store.live_runs(status, limit=limit)
+
+    async def count_live_runs(self) -> list[LiveRunCount]:
+        return await self._store.count_live_runs()
+
+    async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
+        return await self._store.actions(limit=limit, before=before)
 
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
         return await self._store.run_notices(owner, waiting)
@@ -171,6 +188,14 @@ class _RecordingSession:
     async def connections(self) -> list[ConnectionRow]:
         self._note("connections")
         return await self._session.connections()
+
+    async def runs(self, *, live: bool, limit: int) -> list[RunFacts]:
+        self._note("runs", live)
+        return await self._session.runs(live=live, limit=limit)
+
+    async def counts(self) -> UserCounts:
+        self._note("counts")
+        return await self._session.counts()
 
     async def close(self) -> None:
         await self._session.close()

@@ -13,6 +13,7 @@ from store_contract_migration import (
     ImportContract,
     UndoContract,
 )
+from store_contract_operators import OperatorContract
 from store_contract_places import NodeContract, PlaceContract, PresenceContract
 from store_contract_reads import ReadContract
 from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
@@ -34,6 +35,7 @@ class StoreContract(
     PlaceContract,
     NodeContract,
     PresenceContract,
+    OperatorContract,
     IngestContract,
     ImportContract,
     UndoContract,

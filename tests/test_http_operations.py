@@ -66,8 +66,8 @@ async def test_metrics_are_for_this_machine_and_for_operators(
         assert "u-1" not in answer.text
 
 
-async def test_the_documents_are_served_and_every_operation_is_there(world: World) -> None:
-    async with world.client() as client:
+async def test_the_documents_are_served_and_every_operation_is_there(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True) as world, world.client() as client:
         document = (await client.get("/openapi.json")).json()
         assert document["paths"].keys() == openapi_document("0")["paths"].keys()
         assert (await client.get("/asyncapi.json")).json()["asyncapi"].startswith("3.")
@@ -88,6 +88,11 @@ async def test_a_development_server_mints_tokens_for_this_machine(tmp_path: Path
         assert made.json()["user_id"] == "ada"
         headers = {"authorization": f"Bearer {made.json()['token']}"}
         assert (await client.get("/v1/threads", headers=headers)).status_code == 200
+        made = await client.post("/dev/token", json={"user": "olga", "scopes": ["ops"]})
+        headers = {"authorization": f"Bearer {made.json()['token']}"}
+        assert (await client.get("/ops/nodes", headers=headers)).status_code == 200
+        refused = await client.post("/dev/token", json={"user": "olga", "scopes": ["all"]})
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_field")
         for user in ("", "a\nb", "a" * 256, 5):
             refused = await client.post("/dev/token", json={"user": user})
             assert refused.status_code == 400

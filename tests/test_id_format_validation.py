@@ -44,6 +44,7 @@ SCOPES = ("ops", "ingest", "metrics")
 NO_IDS_OF_OURS = {
     "client_message_id": "the client's own name for a message",
     "token_id": "the issuer's `jti`",
+    "node_id": "the operators' own name for a server",
 }
 KINDS_BY_NAME = {
     "thread_id": "thread",
@@ -54,7 +55,14 @@ KINDS_BY_NAME = {
     "feed": "feed",
     "Last-Event-ID": "feed",
 }
-USABLE: dict[str, Any] = {"content": "x", "client_message_id": "m", "value": 1, "after": 0}
+USABLE: dict[str, Any] = {
+    "content": "x",
+    "client_message_id": "m",
+    "value": 1,
+    "after": 0,
+    "user": "u-nobody",
+    "confirm": "",
+}
 """A value for every field that is no id and without which nothing would be looked up."""
 
 
@@ -122,7 +130,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> RecordingStore:
 @pytest.fixture(scope="module")
 def live(store: RecordingStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("live")
-    with LiveServer(folder, store=store, errors_per_minute_max=10_000) as server:
+    limit = 10_000
+    with LiveServer(folder, store=store, errors_per_minute_max=limit, console=True) as server:
         yield server
 
 
@@ -195,6 +204,8 @@ async def ask(client: httpx2.AsyncClient, place: Place, text: str) -> httpx2.Res
     body = None
     if operation.body is not None:
         body = filled(operation.body) | ({place.name: text} if place.where == "body" else {})
+        if "confirm" in body:
+            body["confirm"] = text
     return await client.request(
         operation.method.upper(), path, params=query, headers=headers, json=body
     )

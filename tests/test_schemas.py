@@ -187,7 +187,22 @@ def test_journal_events_are_exactly_one_of_them(
 
 
 # Beside the protocol; clients never need them.
-_FOR_OPERATORS = {"GET /ops/alerts", "GET /ops/nodes", "POST /ops/connections/close"}
+_FOR_OPERATORS = {
+    "GET /ops/alerts",
+    "GET /ops/nodes",
+    "POST /ops/connections/close",
+    "GET /ops/overview",
+    "GET /ops/series",
+    "POST /ops/users/find",
+    "GET /ops/runs",
+    "GET /ops/runs/{run_id}",
+    "GET /ops/runs/{run_id}/timeline",
+    "GET /ops/actions",
+    "POST /ops/actions/disconnect",
+    "POST /ops/actions/sign_out",
+    "POST /ops/actions/cancel_run",
+    "POST /ops/actions/drain_node",
+}
 
 
 def test_every_operation_of_the_protocol_is_there_and_no_other() -> None:

@@ -29,6 +29,9 @@ class Plain:
 
     kind: Literal["websocket", "sse"] = "websocket"
     opened_at = NOW
+    agent: str | None = "plain/1"
+    position = 0
+    live = True
     trace: ConsistencyTrace | None = None
 
     def __init__(self, user_id: str) -> None:

@@ -135,6 +135,16 @@ class Bus(Protocol):
         """Whether hints reach other nodes now, as far as can be known."""
         ...
 
+    @property
+    def name(self) -> str | None:
+        """What carries hints to other nodes, for people; None where they stay in the process."""
+        ...
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """How long its last heartbeat took; None without a bus, or while it is away."""
+        ...
+
     async def open(self) -> None:
         """Connect; a bus that cannot connect starts degraded and goes on trying."""
         ...
@@ -180,6 +190,16 @@ class LocalBus:
     def connected(self) -> bool:
         """There is nobody else to reach."""
         return True
+
+    @property
+    def name(self) -> str | None:
+        """There is none."""
+        return None
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """There is none."""
+        return None
 
     async def open(self) -> None:
         """Nothing to connect to."""

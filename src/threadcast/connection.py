@@ -90,12 +90,13 @@ class Connection:
         outbound: where it writes.
         close: begins the closing handshake with a code and a fixed reason.
         request_id: of the request that opened it; None for a fresh one.
+        agent: how its client names itself, for operators.
     """
 
     kind: Literal["websocket", "sse"] = "websocket"
 
     __slots__ = (
-        "_close", "_cursor", "_expiry", "_id", "_room", "_stall", "context", "identity",
+        "_close", "_cursor", "_expiry", "_id", "_room", "_stall", "agent", "context", "identity",
         "opened_at", "outbound", "services", "state", "trace",
     )  # fmt: skip
 
@@ -108,7 +109,9 @@ class Connection:
         close: Callable[[int, str], None],
         *,
         request_id: str | None = None,
+        agent: str | None = None,
     ) -> None:
+        self.agent = agent
         self.services = services
         self.identity = identity
         self.state = state
@@ -134,6 +137,16 @@ class Connection:
         self._room: asyncio.Future[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
+
+    @property
+    def position(self) -> int:
+        """The last seq that it was given."""
+        return self._cursor.position
+
+    @property
+    def live(self) -> bool:
+        """Whether it is pushed to; else it catches up, or has not begun to."""
+        return self._cursor.live
 
     async def open(self) -> None:
         """Check that the credential is not revoked, take a place, and greet the client.
@@ -272,6 +285,7 @@ class Connection:
             kind=self.kind,
             opened_at=self.opened_at,
             limit=services.intake.connection_limit(self.identity),
+            agent=self.agent,
         )
 
     async def _with_journal(self, head: JournalHead) -> JournalHead:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from .bus import ConnectionUnwanted, Hint, SessionsRevoked
@@ -19,6 +20,7 @@ from .clock import Clock
 from .context import UserExecutionContext
 from .errors import StoreInUse, ThreadcastError
 from .journal import Journal
+from .operator_units import Standing, TellPlaces
 from .place_units import (
     CancelAbandoned,
     NodeFacts,
@@ -31,7 +33,7 @@ from .places import Places
 from .settings import Settings
 from .store import Store
 
-__all__ = ["Membership"]
+__all__ = ["Membership", "NodeWork"]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,23 @@ _LOOK_BACK_S = 30.0
 _REGISTER_EVERY_S = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWork:
+    """What a node does, and is asked by operators.
+
+    Attributes:
+        count_runs: how many runs it executes now.
+        summary: what it says of itself with each renewal of its lease, as JSON.
+        standings: where the connections of users are that it has.
+        drain: called when it is to take no new work; may be called again.
+    """
+
+    count_runs: Callable[[], int]
+    summary: Callable[[], str]
+    standings: Callable[[Collection[str]], Sequence[Standing]]
+    drain: Callable[[], object]
+
+
 class Membership:
     """One node's part in a cluster.
 
@@ -54,7 +73,7 @@ class Membership:
         clock: monotonic time, for the pace; leases are by the store's clock.
         receive: is told what hints may not have told.
         facts: what the node says of itself.
-        count_runs: how many runs the node executes now.
+        work: what the node does.
         lease_s: how long the node's places count without renewal, in seconds.
         look_s: time between looks for what hints did not tell, in seconds.
         disconnect_grace_s: how long a user must be away until runs that ask for it end.
@@ -71,7 +90,7 @@ class Membership:
         *,
         receive: Callable[[Hint], None],
         facts: NodeFacts,
-        count_runs: Callable[[], int],
+        work: NodeWork,
         lease_s: float,
         look_s: float,
         disconnect_grace_s: float,
@@ -82,7 +101,7 @@ class Membership:
         self._clock = clock
         self._receive = receive
         self._facts = facts
-        self._count_runs = count_runs
+        self._work = work
         self._lease_s = lease_s
         self._look_s = look_s
         self._away_s = max(disconnect_grace_s, lease_s)
@@ -104,14 +123,14 @@ class Membership:
         clock: Clock,
         receive: Callable[[Hint], None],
         facts: NodeFacts,
-        count_runs: Callable[[], int],
+        work: NodeWork,
     ) -> Self:
         """A membership with the times that the settings give."""
         return cls(
             *(store, journal, places, clock),
             receive=receive,
             facts=facts,
-            count_runs=count_runs,
+            work=work,
             lease_s=settings.node_lease_s,
             look_s=settings.head_poll_s,
             disconnect_grace_s=settings.disconnect_grace_s,
@@ -188,7 +207,9 @@ class Membership:
             log.warning("could not %s: %s", what, error.code)
 
     async def _renew(self) -> None:
-        unit = RenewNode(self._facts, self._lease_s, len(self._places), self._count_runs())
+        work = self._work
+        said = (len(self._places), work.count_runs(), work.summary())
+        unit = RenewNode(self._facts, self._lease_s, *said)
         in_time = await self._journal.append(unit)
         self._renew_at = self._clock.monotonic() + self._every_s
         if not in_time:
@@ -206,6 +227,10 @@ class Membership:
             if self._revoked.get(user_id) != revoked_at:
                 self._receive(SessionsRevoked(user_id))
         self._revoked = dict(notices.revoked)
+        if notices.drain:
+            self._work.drain()
+        if notices.asked:
+            await self._journal.append(TellPlaces(self._work.standings(notices.asked)))
 
     async def _sweep(self) -> None:
         """Remove what lost nodes left; one may be away as long again before it is given up."""

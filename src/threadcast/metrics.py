@@ -6,7 +6,9 @@ no user's data becomes a label.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -28,6 +30,9 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
 
+KEPT_MAX = 4_096
+"""So many observations a `KeepingHistogram` keeps."""
+
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -47,6 +52,28 @@ class ReadCounter(Collector):
     def collect(self) -> Iterable[Metric]:
         """The counter as it is now."""
         yield CounterMetricFamily(self._name, self._documentation, value=self.source())
+
+
+class KeepingHistogram(Histogram):
+    """A histogram that also keeps what was observed last, for percentiles that buckets blur.
+
+    At most `KEPT_MAX` observations are kept until they are taken; the latest stay.
+    """
+
+    def __init__(self, name: str, documentation: str, **options: Any) -> None:
+        self._kept: deque[float] = deque(maxlen=KEPT_MAX)
+        super().__init__(name, documentation, **options)
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Count one observation, and keep it."""
+        super().observe(amount, exemplar)
+        self._kept.append(amount)
+
+    def take(self) -> list[float]:
+        """What was observed since the last call, in order; the latest `KEPT_MAX` of it."""
+        kept = list(self._kept)
+        self._kept.clear()
+        return kept
 
 
 class Metrics:
@@ -163,15 +190,15 @@ class Metrics:
         self.deliveries = Counter(
             "threadcast_deliveries", "Events handed to connections.", registry=self.registry
         )
-        self.commit_events = Histogram(
+        self.commit_events = KeepingHistogram(
             "threadcast_commit_events", "Events per commit.", buckets=_BATCH_BUCKETS,
             registry=self.registry,
         )  # fmt: skip
-        self.commit_seconds = Histogram(
+        self.commit_seconds = KeepingHistogram(
             "threadcast_commit_seconds", "Time of a commit.", buckets=_LATENCY_BUCKETS_S,
             registry=self.registry,
         )  # fmt: skip
-        self.commit_to_send_seconds = Histogram(
+        self.commit_to_send_seconds = KeepingHistogram(
             "threadcast_commit_to_send_seconds",
             "From the end of a commit to the last live socket write of its events.",
             buckets=_LATENCY_BUCKETS_S, registry=self.registry,

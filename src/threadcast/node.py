@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -29,16 +28,18 @@ from .consistency.snapshots import ConsistencyViolation
 from .consistency.tracker import ThreadIDConsistencyTracker
 from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
-from .errors import ThreadcastError
+from .draining import Drain
 from .gateway import Gateway
 from .head_poll import HeadPoll
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
 from .journal import Journal
-from .membership import Membership
+from .membership import Membership, NodeWork
 from .metrics import Metrics
 from .missed_hints import MissedHints
+from .operators.desk import OperatorDesk
+from .operators.summary import Work
 from .origins import HostRule, OriginRule
 from .place_units import CancelAbandoned, NodeFacts
 from .places import Places
@@ -61,9 +62,6 @@ from .wire.connection_data import Server
 log = logging.getLogger(__name__)
 
 _FLUSH_MAX_S = 1.0
-_GOODBYE_MAX_S = 1.0
-_SPARE_S = 0.5  # so that whoever waits for `drain_max_s` does not cut its last step short
-_RECONNECT_SPREAD_MS = 2_000
 
 
 class Node:
@@ -113,7 +111,6 @@ class Node:
             ),
             on=settings.track_consistency,
         )
-        self.draining = False
         self._began_at = self.clock.monotonic()
         self.failed = asyncio.Event()
         self._pillars: list[asyncio.Task[None]] = []
@@ -198,6 +195,30 @@ class Node:
             alias_uses=self.alias_uses,
             owners_first=self.runner.renew_late,
         )
+        self._drain = Drain(
+            self.runner,
+            self.journal,
+            self.alias_uses,
+            self.manager,
+            runs_max_s=lambda: self.settings.drain_s,
+        )
+        self.watchdog = Watchdog(self.metrics)
+        self.desk = OperatorDesk(
+            self.node_id,
+            lambda: self.settings,
+            work=self._work,
+            age_s=lambda: self.age_s,
+            drain=self._drain.begin,
+            metrics=self.metrics,
+            store=self.store,
+            bus=self.bus,
+            journal=self.journal,
+            sessions=self.sessions,
+            manager=self.manager,
+            alerts=self.alerts,
+            watchdog=self.watchdog,
+            clock=self.clock,
+        )
         self.membership = None
         if self.places is not None:
             self.membership = Membership.from_settings(
@@ -208,9 +229,13 @@ class Node:
                 clock=self.clock,
                 receive=self.manager.receive,
                 facts=NodeFacts(self.node_id, version("threadcast"), self.settings.role),
-                count_runs=lambda: self.runner.active,
+                work=NodeWork(
+                    count_runs=lambda: self.runner.active,
+                    summary=self.desk.summaries.encoded,
+                    standings=self.manager.standings,
+                    drain=self._drain.begin,
+                ),
             )
-        self.watchdog = Watchdog(self.metrics)
 
     def _join_entrance(self, listens_on: str) -> None:
         settings = self.settings
@@ -296,6 +321,7 @@ class Node:
             yield "membership", self.membership.run()
         yield "runner", self.runner.run()
         yield "sweeper", self.sweeper.run()
+        yield "operators' view", self.desk.view.run()
         if self.settings.role != "worker":
             yield "head poll", self.head_poll.run(self.settings.head_poll_s)
             yield "look after missed hints", self.missed_hints.run()
@@ -344,30 +370,29 @@ class Node:
     @property
     def drain_max_s(self) -> float:
         """How long `drain` may take, in seconds: runs, their handing over, appends and goodbyes."""
-        runs_s = self.settings.drain_s + self.runner.hand_over_max_s
-        return runs_s + _FLUSH_MAX_S + _GOODBYE_MAX_S + _SPARE_S
+        return self._drain.max_s
+
+    def _work(self) -> Work:
+        return Work(
+            connections=len(self.manager),
+            users=self.manager.user_count,
+            runs=self.runner.active,
+            draining=self.draining,
+            drained=self._drain.done,
+            follows_ids=self.consistency.active is not None,
+        )
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no new work any more."""
+        return self._drain.begun
 
     async def drain(self) -> None:
         """Take no new work, let runs finish or hand them over, and send the clients away.
 
-        Returns within `drain_max_s`; idempotent.
+        Returns within `drain_max_s`; idempotent. One that an operator began is waited for.
         """
-        if self.draining:
-            return
-        self.draining = True
-        await self.runner.drain(self.settings.drain_s)
-        try:
-            async with asyncio.timeout(_FLUSH_MAX_S):
-                await self._flush_alias_uses()
-                await self.journal.drained()
-        except TimeoutError:
-            log.error("appends were still waiting when the server stopped")
-        self.manager.end_all("shutting_down", retry_after_ms=_spread_ms)
-        try:
-            async with asyncio.timeout(_GOODBYE_MAX_S):
-                await self.manager.emptied()
-        except TimeoutError:
-            log.warning("%d connections did not close in time", len(self.manager))
+        await self._drain.finish()
 
     async def stop(self) -> None:
         """Drain, end every task and close the store; idempotent."""
@@ -393,12 +418,6 @@ class Node:
                 await self.membership.leave()
         except TimeoutError:
             log.warning("the node was not taken out in time; its lease lapses")
-
-    async def _flush_alias_uses(self) -> None:
-        try:
-            await self.alias_uses.flush()
-        except ThreadcastError as error:
-            log.warning("the last uses of older ids were not stored: %s", error)
 
     def _count_failed_lookup(self, reason: str) -> None:
         self.metrics.thread_lookups_failed.labels(reason).inc()
@@ -435,7 +454,3 @@ class Node:
 def _log_refusal(outcome: Outcome) -> None:
     if isinstance(outcome, Rejected):
         log.warning("runs of a user who left could not be cancelled: %s", outcome.error)
-
-
-def _spread_ms() -> int:
-    return random.randrange(_RECONNECT_SPREAD_MS)  # noqa: S311 - spreads reconnects, no secret

@@ -64,6 +64,7 @@ class TakePlace(Unit[PlaceTaken]):
         limit: how many its user may have at once, everywhere.
         on_full: what happens beyond that.
         credential: refused when it was revoked; None where that was seen to before.
+        agent: how the client names itself, for operators.
     """
 
     context: UserExecutionContext
@@ -73,6 +74,7 @@ class TakePlace(Unit[PlaceTaken]):
     limit: int
     on_full: OnFull
     credential: Credential | None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,19 @@ class RenewNode(Unit[bool]):
 
     The result is whether its lease was still valid. If not, others may have been let in instead:
     the node is entered again without its places, but for marked ones, and must take them again.
+
+    Attributes:
+        node: who it is.
+        lease_s: how long its lease is valid then, in seconds.
+        connections, runs: how many it has.
+        summary: what it says of itself to operators, as JSON.
     """
 
     node: NodeFacts
     lease_s: float
     connections: int
     runs: int
+    summary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

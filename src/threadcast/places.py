@@ -67,6 +67,7 @@ class Places:
         kind: ConnectionKind,
         opened_at: float,
         limit: int,
+        agent: str | None = None,
     ) -> JournalHead:
         """Take a place; whoever calls must `leave` it on every path out, also after an error.
 
@@ -76,6 +77,7 @@ class Places:
             kind: how it is attached.
             opened_at: when it was authenticated, seconds since the epoch.
             limit: how many its user may have at once, on all nodes.
+            agent: how its client names itself.
 
         Raises:
             ThreadcastError: `revoked`, `too_many_connections`, or the store cannot be used now.
@@ -85,6 +87,7 @@ class Places:
             *(context, self._node_id, kind, opened_at, limit),
             on_full=self.policy if enforced else "tolerate",
             credential=_credential_of(identity),
+            agent=agent,
         )
         self._held[_id_of(context)] = unit
         try:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from .agent import Message
 from .events import JournalEvent
-from .runs import RunStatus
+from .runs import OnDisconnect, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +125,22 @@ class AliasFacts:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """A connection of a user, on whichever node; `opened_at` is in seconds since the epoch."""
+    """A connection of a user, on whichever node. Times are seconds since the epoch.
+
+    Attributes:
+        connection_id, kind, opened_at, node_id: which it is, and where.
+        agent: how its client named itself.
+        cursor, live: where it is in the journal, as its node said at `said_at`; see `AskPlaces`.
+    """
 
     connection_id: str
     kind: Literal["websocket", "sse"]
     opened_at: float
     node_id: str
+    agent: str | None = None
+    cursor: int | None = None
+    live: bool | None = None
+    said_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,7 @@ class NodeRow:
         lease_left_s: how long its lease is still valid, in seconds; below 0 for a lost node.
         connections: how many it had.
         runs: how many it executed.
+        summary: what it said of itself with its last renewal, as JSON.
     """
 
     node_id: str
@@ -154,6 +165,7 @@ class NodeRow:
     lease_left_s: float
     connections: int
     runs: int
+    summary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,88 @@ class NodeNotices:
         unwanted: connections of the node that are to end, as user, connection id and error code.
         revoked: users with a place on the node, and when credentials of theirs were last revoked,
             by the store's clock.
+        asked: users whose connections on the node are asked for, see `AskPlaces`.
+        drain: whether the node is to take no new work.
     """
 
     unwanted: Sequence[tuple[str, str, str]]
     revoked: Mapping[str, float]
+    asked: Sequence[str] = ()
+    drain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A run as operators see it, whoever's it is.
+
+    Attributes:
+        user_id: whose.
+        run: as its owner sees it.
+        owner: the node, or `external`, that executes it; None while nobody does.
+        fence: how often it was claimed.
+        lease_left_s: how long its owner may be silent, in seconds; None without one.
+        cancel_reason: why it was asked to end.
+        on_crash, on_disconnect: its policies.
+        handed_over: how many of its attempts ended because a node was stopped in order.
+    """
+
+    user_id: str
+    run: RunRow
+    owner: str | None
+    fence: int
+    lease_left_s: float | None
+    cancel_reason: str | None
+    on_crash: str
+    on_disconnect: OnDisconnect
+    handed_over: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRunCount:
+    """How many runs have one status, and which of them is the oldest."""
+
+    status: RunStatus
+    count: int
+    oldest_run_id: str
+    oldest_user_id: str
+    oldest_created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserCounts:
+    """How many threads a user has, those that were deleted not counted, and runs ever."""
+
+    threads: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """Something that an operator did.
+
+    Attributes:
+        action_id: its id.
+        at: when it was begun, seconds since the epoch.
+        operator: whose credential it was.
+        action: what.
+        target: to what.
+        user_id: whose that is, if it is anybody's.
+        reason: why, if that was said.
+        node_id, request_id: where it was asked for.
+        outcome: `begun`, `done` or `failed`.
+        detail: what came of it.
+        ordinal: its place in the trail; given by the store.
+    """
+
+    action_id: str
+    at: float
+    operator: str
+    action: str
+    target: str
+    user_id: str | None
+    reason: str | None
+    node_id: str
+    request_id: str
+    outcome: str = "begun"
+    detail: str | None = None
+    ordinal: int = 0

@@ -31,6 +31,9 @@ class RunStatus(StrEnum):
 EXTERNAL_OWNER = "external"
 """The owner of a run that another service executes: no node has it, and none may claim it."""
 
+LIVE_RUNS_COUNTED_MAX = 50_000
+"""So many runs that have not ended are looked at when operators ask how many there are."""
+
 CLAIM_USERS_MAX = 64
 """At so many users whose runs wait a claim looks, beginning behind the one whom it served last."""
 CLAIM_THREADS_MAX = 128

@@ -19,7 +19,16 @@ from .errors import ThreadcastError
 from .events import JournalEvent
 from .ids import id_problem
 from .legacy_ids import is_plain, legacy_kind
-from .records import ConnectionRow, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from .records import (
+    ConnectionRow,
+    InputRow,
+    JournalHead,
+    MessageRow,
+    RunFacts,
+    RunRow,
+    ThreadRow,
+    UserCounts,
+)
 from .settings import CheckMode
 from .store import Store, StoreSession
 
@@ -297,6 +306,19 @@ class RunRepository:
         session = self._guard.use()
         self._check.refuse(run_id, "run")
         return await session.inputs(run_id)
+
+    async def list(self, *, live: bool, limit: int) -> Sequence[RunFacts]:
+        """The user's runs, as operators see them.
+
+        Args:
+            live: those that have not ended, oldest first; else those that have, latest first.
+            limit: at most so many, >= 1.
+        """
+        return await self._guard.use().runs(live=live, limit=limit)
+
+    async def counts(self) -> UserCounts:
+        """How many threads and runs the user has."""
+        return await self._guard.use().counts()
 
 
 class MessageRepository:

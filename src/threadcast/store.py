@@ -15,16 +15,21 @@ from .agent import SearchHit
 from .context import UserExecutionContext
 from .events import JournalEvent
 from .records import (
+    ActionRow,
     AliasFacts,
     ConnectionRow,
     InputRow,
     JournalHead,
+    LiveRunCount,
     MessageRow,
     NodeNotices,
     NodeRow,
+    RunFacts,
     RunRow,
     ThreadRow,
+    UserCounts,
 )
+from .runs import RunStatus
 from .units import Lease, Outcome, Unit
 
 
@@ -91,6 +96,17 @@ class StoreSession(Protocol):
         """The user's connections that have a place, oldest first; those of lost nodes have none."""
         ...
 
+    async def runs(self, *, live: bool, limit: int) -> list[RunFacts]:
+        """Up to `limit` of the user's runs: live ones, oldest first, or ended ones, latest first.
+
+        Those of deleted threads are among them.
+        """
+        ...
+
+    async def counts(self) -> UserCounts:
+        """How much the user has."""
+        ...
+
     async def close(self) -> None:
         """End the snapshot; idempotent."""
         ...
@@ -152,6 +168,25 @@ class Store(Protocol):
 
     async def nodes(self) -> list[NodeRow]:
         """Every node that is known, by id."""
+        ...
+
+    async def find_run(self, run_id: str) -> RunFacts | None:
+        """One run, whoever's it is; None where there is none. For operators alone."""
+        ...
+
+    async def live_runs(self, status: RunStatus | None, *, limit: int) -> list[RunFacts]:
+        """Up to `limit` runs of this status, or of any that is live, oldest first; for operators.
+
+        The oldest are looked for among `runs.LIVE_RUNS_COUNTED_MAX` at most.
+        """
+        ...
+
+    async def count_live_runs(self) -> list[LiveRunCount]:
+        """Live runs of all users by status, `runs.LIVE_RUNS_COUNTED_MAX` at most; for operators."""
+        ...
+
+    async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
+        """What operators did, latest first; only entries with an ordinal < `before` if given."""
         ...
 
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:

@@ -15,7 +15,7 @@ import msgspec
 from opentelemetry.trace import SpanKind
 from starlette.types import Receive, Scope, Send
 
-from .auth.credentials import PROTOCOL_LINES, Headers, Offer
+from .auth.credentials import PROTOCOL_LINES, Headers, Offer, agent_of
 from .auth.identity import Identity
 from .auth.sign_in import SignIn
 from .command_handler import CommandHandler, authenticated, rejection_data
@@ -159,6 +159,7 @@ class Visit:
             outbound,
             close,
             request_id=self._handshake.request_id,
+            agent=agent_of(headers),
         )
         limit = self._services.intake.connection_limit(identity)
         with self._services.arrivals.begin() as arrival:

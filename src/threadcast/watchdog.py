@@ -39,6 +39,7 @@ class Watchdog:
         self._metrics = metrics
         self._blocked_s = blocked_s
         self._beat_at = 0.0
+        self._longest_s = 0.0
         self._next_beat: asyncio.TimerHandle | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,11 +71,17 @@ class Watchdog:
         now = time.monotonic()
         held_s = now - self._beat_at - _BEAT_EVERY_S
         self._beat_at = now
+        self._longest_s = max(self._longest_s, held_s)
         if held_s > _HELD_LEAST_S:
             self._metrics.loop_blocked_seconds.observe(held_s)
         if self._next_beat is not None:
             self._next_beat.cancel()
             self._next_beat = asyncio.get_running_loop().call_later(_BEAT_EVERY_S, self.beat)
+
+    def take_longest_s(self) -> float:
+        """The longest that the loop was held since the last call, in seconds."""
+        longest_s, self._longest_s = self._longest_s, 0.0
+        return longest_s
 
     def _watch(self, watched: int) -> None:
         reported_beat = -1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal, Protocol
 
 from .bus import (
@@ -29,6 +29,7 @@ from .delivery_guard import DeliveryGuard
 from .errors import ERRORS, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
+from .operator_units import Standing
 from .places import Places
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,21 @@ class LiveConnection(Protocol):
     @property
     def opened_at(self) -> float:
         """When it was authenticated, seconds since the epoch."""
+        ...
+
+    @property
+    def agent(self) -> str | None:
+        """How its client names itself."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """The last seq that it was given."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether it is pushed to; else it catches up, or has not begun to."""
         ...
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
@@ -211,6 +227,15 @@ class WebSocketManager:
         """The context's user's connections, oldest first."""
         return list(self._by_user.get(context.user_id, ()))
 
+    def standings(self, user_ids: Collection[str]) -> list[Standing]:
+        """Where the connections of these users are that are here."""
+        return [
+            Standing(user_id, one.context.connection_id, one.position, one.live)
+            for user_id in user_ids
+            for one in self._by_user.get(user_id, ())
+            if one.context.connection_id is not None
+        ]
+
     def present(self, user_id: str) -> bool:
         """Whether this user has a connection here, or had one within the disconnect grace."""
         return user_id in self._by_user or user_id in self._leaving
@@ -268,6 +293,11 @@ class WebSocketManager:
             return
         written = sum([connection.offer(hint.events) for connection in connections])
         self._metrics.deliveries.inc(written)
+
+    @property
+    def user_count(self) -> int:
+        """How many users have a connection here."""
+        return len(self._by_user)
 
     def attached_users(self) -> Sequence[str]:
         """The ids of users who have a connection here."""

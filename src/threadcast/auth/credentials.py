@@ -21,6 +21,8 @@ _TOKEN_KEYS = frozenset(
     {"token", "access_token", "id_token", "jwt", "bearer", "auth", "authorization"}
 )
 
+_AGENT_MAX_CHARACTERS = 200
+
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -74,6 +76,15 @@ def single_header(headers: Headers, name: bytes, code: str = "bad_request") -> s
     if len(values) > 1:
         raise ThreadcastError(code, f"{name.decode()}: expected one header, got {len(values)}")
     return values[0].decode("latin-1") if values else None
+
+
+def agent_of(headers: Headers) -> str | None:
+    """How a client names itself (`User-Agent`): printable, at most 200 characters, or None."""
+    for name, value in headers:
+        if name == b"user-agent":
+            text = value[:_AGENT_MAX_CHARACTERS].decode("latin-1")
+            return "".join(one if one.isprintable() else "?" for one in text) or None
+    return None
 
 
 def bearer_token(headers: Headers) -> str | None:

@@ -71,6 +71,7 @@ class NatsBus:
         self._follows = Follows()
         self._link: Link | None = None
         self._heard = False
+        self._round_trip_s: float | None = None
         self._wake = asyncio.Event()
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -110,6 +111,17 @@ class NatsBus:
     def connected(self) -> bool:
         """Whether a server answered the last heartbeat."""
         return self._heard
+
+    @property
+    def name(self) -> str | None:
+        """NATS, and the version of the server that is connected."""
+        version = None if self._link is None else self._link.facts.get("version")
+        return "NATS" if version is None else f"NATS {version}"
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """See `Bus.round_trip_s`."""
+        return self._round_trip_s if self._heard else None
 
     async def open(self) -> None:
         """Read the secret, and return when the first attempt to connect has ended, well or badly.
@@ -172,7 +184,7 @@ class NatsBus:
         for commands in self._follows.all_again():
             link.write(commands)
             await asyncio.sleep(0)
-        await link.answered(self._heartbeat_s)
+        await self._heartbeat(link)
         self._heard = True
         self._tried.set()
         self._say_connected(link)
@@ -181,9 +193,15 @@ class NatsBus:
         while True:
             await self._pause()
             begun = self._follows.take_begun()
-            await link.answered(self._heartbeat_s)
+            await self._heartbeat(link)
             if begun:
                 self._local.publish(HintsMissed(begun))
+
+    async def _heartbeat(self, link: Link) -> None:
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        await link.answered(self._heartbeat_s)
+        self._round_trip_s = loop.time() - began_at
 
     async def _pause(self) -> None:
         """Wait for the next heartbeat, or until there is something to do before it."""

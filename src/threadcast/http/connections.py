@@ -10,7 +10,6 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..ids import user_id_problem
 from ..node import Node
-from ..place_units import ClosePlaces
 from ..websocket_manager import LiveConnection
 from ..wire.http_models import (
     CloseConnectionsBody,
@@ -54,7 +53,7 @@ async def close_connection(call: UserCall) -> ASGIApp:
     read_query(call.request)
     connection_id: str = call.request.path_params["connection_id"]
     check_id("connection_id", connection_id, "ws_conn")
-    if not await _close(call.node, call.context, connection_id):
+    if not await call.node.desk.actions.close(call.context, connection_id):
         raise ThreadcastError("not_found")
     return empty_answer()
 
@@ -69,21 +68,12 @@ async def close_connections(call: UserCall) -> ASGIApp:
     if problem := user_id_problem(body.user):
         raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
     context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
-    closed = await _close(call.node, context, None)
+    closed = await call.node.desk.actions.close(context, None)
     log.warning(
         "operator %r closed %d connection(s) of user %r (%s)",
         call.identity.user_id, closed, body.user, call.context.request_id,
     )  # fmt: skip
     return json_answer(ClosedConnections(closed=closed))
-
-
-async def _close(node: Node, context: UserExecutionContext, connection_id: str | None) -> int:
-    """End one connection of the context's user, or all; how many there were."""
-    if connection_id is not None and node.manager.force_close(context, connection_id):
-        return 1
-    if node.places is not None:
-        return await node.journal.append(ClosePlaces(context, connection_id, "forced_close"))
-    return node.manager.force_close_all(context) if connection_id is None else 0
 
 
 def _live(live: LiveConnection, node: Node) -> Connection:

@@ -98,7 +98,20 @@ class ForScope:
         return await self.handler(user)
 
 
-Method = ForAnyone | ForUser | ForReader | ForScope
+@dataclass(frozen=True, slots=True)
+class ForConsole:
+    """A handler for operators that is there only while the setting `console` is on."""
+
+    handler: UserHandler
+
+    async def run(self, call: Call) -> ASGIApp:
+        """Find out whether there is such a thing, whose request it is, and answer."""
+        if not call.node.settings.console:
+            raise ThreadcastError("not_found")
+        return await ForScope(("ops",), "ops", self.handler).run(call)
+
+
+Method = ForAnyone | ForUser | ForReader | ForScope | ForConsole
 Methods = Mapping[str, Method]
 
 

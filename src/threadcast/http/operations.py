@@ -28,9 +28,10 @@ _DEV_TOKEN_LIFE_S = 12 * 3_600.0
 
 
 class DevTokenBody(msgspec.Struct, frozen=True):
-    """Who to be."""
+    """Who to be, and with which scopes: `ops` and `content` for the operator's console."""
 
     user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
+    scopes: Annotated[list[Literal["content", "ingest", "metrics", "ops"]], Meta(max_length=4)] = []
 
 
 class DevToken(msgspec.Struct, frozen=True):
@@ -118,7 +119,8 @@ async def dev_token(call: Call) -> ASGIApp:
     if not (settings.dev and settings.jwt_secret and is_local(call.request)):
         raise ThreadcastError("not_found")
     read_query(call.request)
-    user_id = (await call.body(DevTokenBody)).user
+    body = await call.body(DevTokenBody)
+    user_id = body.user
     if problem := user_id_problem(user_id):
         raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
     now = call.node.clock.now()
@@ -126,6 +128,7 @@ async def dev_token(call: Call) -> ASGIApp:
     token = mint(
         settings.jwt_secret,
         user_id,
+        scopes=body.scopes,
         now=now,
         lifetime_s=lifetime_s,
         audience=settings.jwt_audience,

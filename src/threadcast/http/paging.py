@@ -69,17 +69,19 @@ class PageTokens:
         return hmac.digest(self._key, signed, "sha256")[:_MAC_BYTES]
 
 
-def read_limit(text: str | None) -> int:
-    """How many items a page may have; the default where none is given.
+def read_limit(
+    text: str | None, *, default: int = PAGE_LIMIT_DEFAULT, most: int = PAGE_LIMIT_MAX
+) -> int:
+    """How many items a page may have, 1 to `most`; the default where none is given.
 
     Raises:
         ThreadcastError: `bad_limit`.
     """
     if text is None:
-        return PAGE_LIMIT_DEFAULT
+        return default
     number = whole_number(text)
-    if number is None or not 1 <= number <= PAGE_LIMIT_MAX:
-        raise ThreadcastError("bad_limit", f"limit: expected an integer in 1..{PAGE_LIMIT_MAX}")
+    if number is None or not 1 <= number <= most:
+        raise ThreadcastError("bad_limit", f"limit: expected an integer in 1..{most}")
     return number
 
 

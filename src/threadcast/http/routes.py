@@ -8,9 +8,11 @@ from starlette.routing import BaseRoute, Route
 
 from ..node import Node
 from . import (
+    actions,
     alerts,
     connections,
     consistency,
+    console,
     ingest,
     nodes,
     operations,
@@ -20,7 +22,16 @@ from . import (
     threads,
     validation,
 )
-from .entrance import ForAnyone, ForReader, ForScope, ForUser, HttpEntrance, Method, Resource
+from .entrance import (
+    ForAnyone,
+    ForConsole,
+    ForReader,
+    ForScope,
+    ForUser,
+    HttpEntrance,
+    Method,
+    Resource,
+)
 
 _NOT_SERVED = dict.fromkeys(
     ("GET", "POST", "PUT", "PATCH", "DELETE"), ForAnyone(operations.not_served)
@@ -76,6 +87,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
         at("/v1/sessions/revoke", POST=ForUser("http", sessions.revoke_sessions)),
         *_probes(at),
         *_for_operators(at),
+        *_for_the_console(at),
         at("/openapi.json", GET=ForAnyone(operations.openapi)),
         at("/asyncapi.json", GET=ForAnyone(operations.asyncapi)),
         at("/dev/token", **dev),
@@ -101,4 +113,20 @@ def _for_operators(at: Callable[..., Route]) -> list[BaseRoute]:
         at("/ops/validation", GET=ForScope(scope, "ops", validation.get_validation)),
         at("/ops/alerts", GET=ForScope(scope, "ops", alerts.get_alerts)),
         at("/ops/consistency", GET=ForScope(scope, "ops", consistency.consistency_report)),
+    ]
+
+
+def _for_the_console(at: Callable[..., Route]) -> list[BaseRoute]:
+    return [
+        at("/ops/overview", GET=ForConsole(console.get_overview)),
+        at("/ops/series", GET=ForConsole(console.get_series)),
+        at("/ops/users/find", POST=ForConsole(console.find_user)),
+        at("/ops/runs", GET=ForConsole(console.list_live_runs)),
+        at("/ops/runs/{run_id}", GET=ForConsole(console.find_run)),
+        at("/ops/runs/{run_id}/timeline", GET=ForConsole(console.get_timeline)),
+        at("/ops/actions", GET=ForConsole(actions.list_actions)),
+        at("/ops/actions/disconnect", POST=ForConsole(actions.disconnect)),
+        at("/ops/actions/sign_out", POST=ForConsole(actions.sign_out)),
+        at("/ops/actions/cancel_run", POST=ForConsole(actions.cancel_run)),
+        at("/ops/actions/drain_node", POST=ForConsole(actions.drain_node)),
     ]

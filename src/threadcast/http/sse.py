@@ -15,6 +15,7 @@ from typing import Literal
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..auth.credentials import agent_of
 from ..connection import Connection, position_of
 from ..connection_state import AsyncConnectionStateManager, ConnectionState
 from ..errors import ThreadcastError
@@ -152,6 +153,7 @@ class EventStream:
             outbound,
             self._close,
             request_id=self._call.context.request_id,
+            agent=agent_of(self._call.request.scope["headers"]),
         )
         try:
             if await self._live(connection, outbound, receive):

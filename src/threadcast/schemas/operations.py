@@ -47,8 +47,16 @@ from ..wire.http_models import (
     UpdateThreadBody,
 )
 from ..wire.ingest_models import IngestAnswer, IngestBody
-from ..wire.look_up_models import FindUserBody, FoundRun, FoundUser, LiveRuns, Timeline
-from ..wire.overview_models import Overview
+from ..wire.look_up_models import (
+    TIMELINE_LIMIT_DEFAULT,
+    FindUserBody,
+    FoundRun,
+    FoundUser,
+    LiveRuns,
+    Timeline,
+    TimelineLimit,
+)
+from ..wire.overview_models import LiveStatus, Overview
 from ..wire.series_models import Series
 from ..wire.validation_report import ValidationReport
 
@@ -110,6 +118,7 @@ PARAMETERS: dict[str, Parameter] = {
         Annotated[str, Meta(description="A connection id, `ws_conn_<ms>_<counter>_<hex8>`.")],
     ),
     "limit": Parameter("limit", "query", PageLimit, PAGE_LIMIT_DEFAULT),
+    "timeline_limit": Parameter("limit", "query", TimelineLimit, TIMELINE_LIMIT_DEFAULT),
     "before": Parameter("before", "query", PageToken),
     "after": Parameter("after", "query", Cursor, 0),
     "stream_after": Parameter("after", "query", Cursor),
@@ -129,7 +138,7 @@ PARAMETERS: dict[str, Parameter] = {
         "status",
         "query",
         Annotated[
-            Literal["queued", "running", "waiting"],
+            LiveStatus,
             Meta(description="Only runs of this status; all that have not ended without it."),
         ],
     ),
@@ -494,7 +503,7 @@ OPERATIONS: tuple[Operation, ...] = (
         operation_id="get_timeline",
         summary="Read a run's events, without texts unless the credential has the scope `content`;"
         " needs the scope `ops`, and the console to be on.",
-        parameters=("run_id", "after", "limit"),
+        parameters=("run_id", "after", "timeline_limit"),
         answer=Timeline,
         errors=(*_CONSOLE, "bad_id", "legacy_id", "bad_cursor", "bad_limit"),
     ),

@@ -506,6 +506,12 @@ class SettingsFields:
     )
 
     # alerts
+    console: bool = field(
+        default=False,
+        metadata=about(
+            "Serve the operator's console: /console and what it asks, for the scope ops.", live=True
+        ),
+    )
     alerts: bool = field(
         default=True,
         metadata=about("Judge the metrics by rules, and tell the sinks of alerts.", live=True),

@@ -19,9 +19,11 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
-from ..records import AliasFacts, NodeNotices, NodeRow
+from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
+from ..runs import RunStatus
 from ..schema_steps import SchemaStep, load_steps
 from ..units import AliasThread, Lease, Outcome, Unit
+from . import operators
 from .across_users import (
     ABANDONED,
     ALIAS_AGES_DAYS,
@@ -209,8 +211,10 @@ class PostgresStore:
         """See `Store.notices`."""
         rows = await self._poll(NOTICES, node_id, within_s)
         return NodeNotices(
-            [(user_id, one, code) for user_id, one, code, at in rows if at is None],
-            {user_id: at for user_id, _, _, at in rows if at is not None},
+            [(user_id, one, code) for what, user_id, one, code, _ in rows if what == "unwanted"],
+            {user_id: at for what, user_id, _, _, at in rows if what == "revoked"},
+            [user_id for what, user_id, _, _, _ in rows if what == "asked"],
+            any(row[0] == "drain" for row in rows),
         )
 
     async def abandoned(self, *, limit: int) -> list[str]:
@@ -220,6 +224,22 @@ class PostgresStore:
     async def nodes(self) -> list[NodeRow]:
         """See `Store.nodes`."""
         return [NodeRow(*row) for row in await self._poll(NODES)]
+
+    async def find_run(self, run_id: str) -> RunFacts | None:
+        """See `Store.find_run`."""
+        return await operators.find_run(self._poll, run_id)
+
+    async def live_runs(self, status: RunStatus | None, *, limit: int) -> list[RunFacts]:
+        """See `Store.live_runs`."""
+        return await operators.live_runs(self._poll, status, limit)
+
+    async def count_live_runs(self) -> list[LiveRunCount]:
+        """See `Store.count_live_runs`."""
+        return await operators.count_live_runs(self._poll)
+
+    async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
+        """See `Store.actions`."""
+        return await operators.actions(self._poll, limit, before)
 
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
         """See `Store.run_notices`."""

@@ -6,7 +6,8 @@ asked of every part; each goes over an index that holds only what there is to do
 
 from __future__ import annotations
 
-from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX
+from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
+from .statements import RUN_FACTS_COLUMNS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
@@ -66,7 +67,8 @@ ORDER BY r.lease_until LIMIT $1
 FOR UPDATE OF u, r SKIP LOCKED
 """
 
-# Sweeps find what is old, whoever's it is, and then work on one user at a time.
+# Sweeps find what is old, whoever's it is, and then work on one user at a time. What has a limit is
+# materialized: inside a loop of a plan it would be chosen again for each row.
 TO_COMPACT = """
 SELECT user_key, run, message_seq, ended_seq FROM runs
 WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
@@ -81,10 +83,12 @@ SELECT user_key, thread, first_seq FROM threads WHERE state = 1 AND updated_us <
 ORDER BY updated_us LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 FORGET = """
-DELETE FROM revoked_tokens AS r USING (
+WITH old AS MATERIALIZED (
     SELECT user_key, token_id FROM revoked_tokens WHERE expires_at < $1
     LIMIT $2 FOR UPDATE SKIP LOCKED
-) AS old WHERE r.user_key = old.user_key AND r.token_id = old.token_id
+)
+DELETE FROM revoked_tokens AS r USING old
+WHERE r.user_key = old.user_key AND r.token_id = old.token_id
 """
 
 # The head poll: one query for all users that are attached to a node. It also says whether there are
@@ -111,16 +115,23 @@ SELECT concat_ws('/', secret, current_schema(), (SELECT system_identifier FROM p
 PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
 # What a node would know if no hint was ever lost: marks on its own connections, over an index that
-# holds nothing but marks, and who of its users had credentials revoked in the last $2 seconds.
+# holds nothing but marks, who of its users had credentials revoked in the last $2 seconds, whose
+# connections operators ask for, over another such index, and whether it is to drain.
 NOTICES = """
-SELECT u.user_id, c.connection_id, c.unwanted, NULL::float8
+SELECT 'unwanted', u.user_id, c.connection_id, c.unwanted, NULL::float8
 FROM connections AS c JOIN users AS u ON u.user_key = c.user_key
 WHERE c.node_id = $1 AND c.unwanted IS NOT NULL
 UNION ALL
-SELECT u.user_id, NULL, NULL, extract(epoch FROM r.revoked_at)::float8
+SELECT 'revoked', u.user_id, NULL, NULL, extract(epoch FROM r.revoked_at)::float8
 FROM revocations AS r JOIN users AS u ON u.user_key = r.user_key
 WHERE r.revoked_at > statement_timestamp() - make_interval(secs => $2)
 AND EXISTS (SELECT 1 FROM connections AS c WHERE c.user_key = r.user_key AND c.node_id = $1)
+UNION ALL
+SELECT DISTINCT 'asked', u.user_id, NULL, NULL, NULL::float8
+FROM connections AS c JOIN users AS u ON u.user_key = c.user_key
+WHERE c.node_id = $1 AND c.asked
+UNION ALL
+SELECT 'drain', NULL, NULL, NULL, NULL::float8 FROM nodes WHERE node_id = $1 AND drain
 """
 
 # Who is nowhere connected and has live runs that are to end then, over the index of live runs.
@@ -157,18 +168,20 @@ LIMIT 1
 """
 # A node that has come back meanwhile has taken its places again, so those stay.
 SWEEP_PLACES = """
-DELETE FROM connections AS c USING (
+WITH lost AS MATERIALIZED (
     SELECT user_key, connection_id FROM connections WHERE node_id = $1
     AND NOT EXISTS (
         SELECT 1 FROM nodes AS n WHERE n.node_id = $1 AND n.lease_until > clock_timestamp()
     )
     LIMIT $2 FOR UPDATE SKIP LOCKED
-) AS lost WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
+)
+DELETE FROM connections AS c USING lost
+WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
 """
 # Which nodes there are, for operators; nodes are of no user.
 NODES = """
 SELECT node_id, version, role, extract(epoch FROM clock_timestamp() - started_at)::float8,
-extract(epoch FROM lease_until - clock_timestamp())::float8, connections, runs
+extract(epoch FROM lease_until - clock_timestamp())::float8, connections, runs, summary
 FROM nodes ORDER BY node_id
 """
 # What a node of the same id left behind, or leaves behind.
@@ -214,3 +227,74 @@ ALIAS_FACTS = f"""
 SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0)::bigint,
 max(last_used_us), max(made_us){_USED_WITHIN} FROM thread_aliases
 """  # noqa: S608 - joined from constants of this module only
+
+# An operator asks for a run without knowing whose it is, or which runs are live, for how long. What
+# is live is read from the index of live runs, up to a bound.
+FIND_RUN = f"""
+SELECT {RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
+JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
+WHERE r.run_id = $1 LIMIT 1
+"""  # noqa: S608 - joined from constants only
+LIVE_RUNS = f"""
+WITH live AS MATERIALIZED (
+    SELECT user_key, run, status, created_us FROM runs WHERE status <= 3
+    LIMIT {LIVE_RUNS_COUNTED_MAX}
+), oldest AS (
+    SELECT user_key, run FROM live WHERE $1::smallint IS NULL OR status = $1
+    ORDER BY created_us, user_key, run LIMIT $2
+)
+SELECT {RUN_FACTS_COLUMNS} FROM oldest AS o
+JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
+JOIN users AS u ON u.user_key = r.user_key
+JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
+ORDER BY r.created_us, r.user_key, r.run
+"""  # noqa: S608 - joined from constants only
+COUNT_LIVE_RUNS = f"""
+WITH live AS MATERIALIZED (
+    SELECT user_key, run, run_id, status, created_us FROM runs WHERE status <= 3
+    LIMIT {LIVE_RUNS_COUNTED_MAX}
+)
+SELECT DISTINCT ON (l.status) l.status, count(*) OVER (PARTITION BY l.status), l.run_id, u.user_id,
+l.created_us
+FROM live AS l JOIN users AS u ON u.user_key = l.user_key
+ORDER BY l.status, l.created_us, l.user_key, l.run
+"""  # noqa: S608 - joined from constants only
+
+# Operators ask nodes where the connections of a user are. What another commit works on is left out:
+# it is asked for again.
+ASK_PLACES = """
+UPDATE connections AS c SET asked = true FROM (
+    SELECT user_key, connection_id FROM connections
+    WHERE user_key = $1 AND unwanted IS NULL AND NOT asked
+    ORDER BY connection_id FOR UPDATE SKIP LOCKED
+) AS k WHERE c.user_key = k.user_key AND c.connection_id = k.connection_id
+"""
+TELL_PLACES = """
+UPDATE connections AS c
+SET asked = false, cursor = k.cursor, live = k.live, said_at = clock_timestamp()
+FROM (
+    SELECT c.user_key, c.connection_id, n.cursor, n.live
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::boolean[])
+    AS n (user_key, connection_id, cursor, live)
+    JOIN connections AS c ON c.user_key = n.user_key AND c.connection_id = n.connection_id
+    ORDER BY c.user_key, c.connection_id FOR UPDATE OF c SKIP LOCKED
+) AS k WHERE c.user_key = k.user_key AND c.connection_id = k.connection_id
+"""
+# The trail of what operators did; it is of no user.
+BEGIN_ACTION = """
+INSERT INTO operator_actions (at_us, action_id, operator, action, target, user_id, reason, node_id,
+request_id, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+FORGET_ACTIONS = """
+DELETE FROM operator_actions AS a USING (
+    SELECT ordinal FROM operator_actions
+    WHERE ordinal <= (SELECT max(ordinal) FROM operator_actions) - $1::bigint
+    ORDER BY ordinal FOR UPDATE SKIP LOCKED
+) AS old WHERE a.ordinal = old.ordinal
+"""
+END_ACTION = "UPDATE operator_actions SET outcome = $2, detail = $3 WHERE action_id = $1"
+ACTIONS = """
+SELECT action_id, at_us, operator, action, target, user_id, reason, node_id, request_id, outcome,
+detail, ordinal
+FROM operator_actions WHERE ordinal < $1 ORDER BY ordinal DESC LIMIT $2
+"""

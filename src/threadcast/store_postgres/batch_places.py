@@ -45,10 +45,10 @@ WITH changed AS MATERIALIZED (
     UPDATE connections AS c SET unwanted = k.code FROM changed AS k
     WHERE c.user_key = k.user_key AND c.connection_id = k.connection_id AND k.code IS NOT NULL
 )
-INSERT INTO connections (user_key, connection_id, node_id, kind, opened_us)
-SELECT user_key, connection_id, node_id, kind, opened_us
-FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[])
-AS n (user_key, connection_id, node_id, kind, opened_us)
+INSERT INTO connections (user_key, connection_id, node_id, kind, opened_us, agent)
+SELECT user_key, connection_id, node_id, kind, opened_us, agent
+FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])
+AS n (user_key, connection_id, node_id, kind, opened_us, agent)
 ORDER BY n.user_key, n.connection_id
 ON CONFLICT (user_key, connection_id) DO NOTHING
 """
@@ -79,7 +79,7 @@ class BatchPlaces:
         self._places: dict[str, dict[str, PlaceRecord]] = {}
         self._admitted: dict[tuple[str, Credential | None], tuple[JournalHead, bool]] = {}
         self._changes: dict[tuple[str, str], str | None] = {}
-        self._taken: dict[tuple[str, str], tuple[str, str, int]] = {}
+        self._taken: dict[tuple[str, str], tuple[str, str, int, str | None]] = {}
 
     async def load(self, units: Iterable[Unit[Any]]) -> None:
         """Read what units that take, close or ask for places need."""
@@ -122,7 +122,7 @@ class BatchPlaces:
         """Add a place."""
         opened_us = int(unit.opened_at * 1_000_000)
         self.of(user)[connection_id] = PlaceRecord(connection_id, counts=True)
-        self._taken[user, connection_id] = (unit.node_id, unit.kind, opened_us)
+        self._taken[user, connection_id] = (unit.node_id, unit.kind, opened_us, unit.agent)
 
     def leave(self, user: str, connection_id: str) -> None:
         """Remove a place, whether it was read or not."""
@@ -146,7 +146,7 @@ class BatchPlaces:
         taken, self._taken, self._changes = self._taken, {}, late
         changes = [[user for user, _ in now], [one for _, one in now], list(now.values())]
         rows = [(*key, *rest) for key, rest in taken.items()]
-        columns = zip(*rows, strict=True) if rows else ((),) * 5
+        columns = zip(*rows, strict=True) if rows else ((),) * 6
         await self._connection.execute(_STORE, *changes, *columns)
         if late:  # taken and marked in one batch
             await self.flush()

@@ -25,7 +25,7 @@ started_at = excluded.started_at, lease_until = excluded.lease_until
 """
 _RENEW = """
 UPDATE nodes SET lease_until = clock_timestamp() + make_interval(secs => $2),
-connections = $3, runs = $4 WHERE node_id = $1
+connections = $3, runs = $4, summary = $5 WHERE node_id = $1
 """
 _HOLDS = """
 SELECT lease_until > clock_timestamp() FROM nodes WHERE node_id = $1 FOR UPDATE
@@ -38,7 +38,7 @@ async def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
     alive = await batch.one(_ALIVE, unit.node.node_id)
     if alive is not None:
         return Committed(max(alive[0], 0.0))
-    await batch.run(PLACES_OF_NODE, unit.node.node_id)
+    await remove_node(batch, RemoveNode(unit.node.node_id))
     await _enter(batch, unit.node, unit.lease_s)
     return Committed(None)
 
@@ -51,7 +51,8 @@ async def renew_node(batch: Batch, unit: RenewNode) -> Outcome:
     if not in_time:
         await _enter(batch, unit.node, unit.lease_s)
         await batch.run(UNMARKED_PLACES_OF_NODE, node_id)
-    await batch.run(_RENEW, node_id, unit.lease_s, unit.connections, unit.runs)
+    said = (unit.connections, unit.runs, unit.summary)
+    await batch.run(_RENEW, node_id, unit.lease_s, *said)
     return Committed(in_time)
 
 

@@ -18,11 +18,21 @@ from ..events import (
     MessageCreated,
     timestamp_text,
 )
-from ..records import ConnectionRow, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from ..records import (
+    ConnectionRow,
+    InputRow,
+    JournalHead,
+    MessageRow,
+    RunFacts,
+    RunRow,
+    ThreadRow,
+    UserCounts,
+)
 from . import statements
 from .connecting import Row
-from .keys import STATUS_OF_CODE, user_key
+from .keys import user_key
 from .pool import Reader, ReaderPool
+from .run_rows import run_facts, run_row
 from .search import patterns_of
 
 _SEQ_MAX = 2**63 - 1
@@ -86,13 +96,7 @@ class PostgresSession:
         rows = await self._rows(statements.RUN, run_id)
         if not rows:
             return None
-        run_id, thread_id, agent, status, attempt, message_seq, created, started, ended = rows[0]
-        return RunRow(
-            *(run_id, thread_id, agent, STATUS_OF_CODE[status], attempt, message_seq),
-            created_at=created / _MICROSECONDS,
-            started_at=None if started is None else started / _MICROSECONDS,
-            ended_at=None if ended is None else ended / _MICROSECONDS,
-        )
+        return run_row(rows[0])
 
     async def inputs(self, run_id: str) -> list[InputRow]:
         """See `StoreSession.inputs`."""
@@ -126,9 +130,19 @@ class PostgresSession:
     async def connections(self) -> list[ConnectionRow]:
         """See `StoreSession.connections`."""
         return [
-            ConnectionRow(connection_id, kind, opened_us / _MICROSECONDS, node_id)
-            for connection_id, kind, opened_us, node_id in await self._rows(statements.CONNECTIONS)
+            ConnectionRow(connection_id, kind, opened_us / _MICROSECONDS, *rest)
+            for connection_id, kind, opened_us, *rest in await self._rows(statements.CONNECTIONS)
         ]
+
+    async def runs(self, *, live: bool, limit: int) -> list[RunFacts]:
+        """See `StoreSession.runs`."""
+        sql = statements.LIVE_RUNS_OF_USER if live else statements.ENDED_RUNS_OF_USER
+        return [run_facts(row) for row in await self._rows(sql, limit)]
+
+    async def counts(self) -> UserCounts:
+        """See `StoreSession.counts`."""
+        rows = await self._rows(statements.COUNTS)
+        return UserCounts(*rows[0]) if rows else UserCounts(0, 0)
 
     async def close(self) -> None:
         """See `StoreSession.close`."""

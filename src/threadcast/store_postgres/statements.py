@@ -60,6 +60,27 @@ WHERE t.user_key = $1 AND t.state = 0 AND t.last_seq < $2
 ORDER BY t.last_seq DESC LIMIT $3
 """  # noqa: S608 - joined from constants of this module only
 
+RUN_FACTS_COLUMNS = """
+u.user_id, r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
+r.created_us, r.started_us, r.ended_us, r.owner, r.fence,
+CASE WHEN r.owner IS NOT NULL
+THEN extract(epoch FROM r.lease_until - clock_timestamp())::float8 END,
+r.cancel_reason, r.on_crash, r.on_disconnect, r.handed_over
+"""
+_RUN_FACTS = f"""
+SELECT {RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
+JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
+"""  # noqa: S608 - joined from constants only
+LIVE_RUNS_OF_USER = f"""
+{_RUN_FACTS} WHERE r.user_key = $1 AND r.status <= 3 ORDER BY r.run LIMIT $2
+"""
+ENDED_RUNS_OF_USER = f"""
+{_RUN_FACTS} WHERE r.user_key = $1 AND r.ended_us IS NOT NULL ORDER BY r.run DESC LIMIT $2
+"""
+COUNTS = """
+SELECT (SELECT count(*) FROM threads WHERE user_key = $1 AND state = 0), runs
+FROM users WHERE user_key = $1
+"""
 RUN = """
 SELECT r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
 r.created_us, r.started_us, r.ended_us
@@ -88,7 +109,8 @@ TOKEN_REVOKED = "SELECT 1 FROM revoked_tokens WHERE user_key = $1 AND token_id =
 
 # The user's connections that have a place, oldest first.
 CONNECTIONS = """
-SELECT c.connection_id, c.kind, c.opened_us, c.node_id
+SELECT c.connection_id, c.kind, c.opened_us, c.node_id, c.agent, c.cursor, c.live,
+extract(epoch FROM c.said_at)::float8
 FROM connections AS c JOIN nodes AS n ON n.node_id = c.node_id
 WHERE c.user_key = $1 AND c.unwanted IS NULL AND n.lease_until > clock_timestamp()
 ORDER BY c.opened_us, c.connection_id

@@ -22,11 +22,11 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..events import encode_json
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
-from ..records import AliasFacts, NodeNotices, NodeRow
-from ..runs import EXTERNAL_OWNER
+from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
+from ..runs import EXTERNAL_OWNER, RunStatus
 from ..schema_steps import load_steps
 from ..units import AliasThread, Lease, Outcome, Unit
-from . import across_users, statements
+from . import across_users, operators, statements
 from .connections import (
     check_header,
     damaged,
@@ -229,6 +229,24 @@ class SqliteStore:
         """See `Store.nodes`."""
         now = self._clock.now()
         return await self._read(lambda one: across_users.nodes(one, now))
+
+    async def find_run(self, run_id: str) -> RunFacts | None:
+        """See `Store.find_run`."""
+        now = self._clock.now()
+        return await self._read(lambda one: operators.find_run(one, run_id, now))
+
+    async def live_runs(self, status: RunStatus | None, *, limit: int) -> list[RunFacts]:
+        """See `Store.live_runs`."""
+        now = self._clock.now()
+        return await self._read(lambda one: operators.live_runs(one, status, limit, now))
+
+    async def count_live_runs(self) -> list[LiveRunCount]:
+        """See `Store.count_live_runs`."""
+        return await self._read(operators.count_live_runs)
+
+    async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
+        """See `Store.actions`."""
+        return await self._read(lambda one: operators.actions(one, limit, before))
 
     async def _read(self, query: Callable[[apsw.Connection], T]) -> T:
         reader = await self._readers.acquire()

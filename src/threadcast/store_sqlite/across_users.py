@@ -22,6 +22,11 @@ SELECT (
     FROM revocations AS r JOIN users AS u ON u.user = r.user
     WHERE r.revoked_at > ?2
     AND EXISTS (SELECT 1 FROM connections AS c WHERE c.user = r.user AND c.node_id = ?1)
+), (
+    SELECT json_group_array(DISTINCT u.user_id)
+    FROM connections AS c JOIN users AS u ON u.user = c.user WHERE c.node_id = ?1 AND c.asked
+), (
+    SELECT count(*) FROM nodes WHERE node_id = ?1 AND drain
 )
 """
 _ABANDONED = """
@@ -37,19 +42,23 @@ SELECT json_group_array(user_id) FROM (
 """
 _NODES = """
 SELECT json_group_array(json_array(
-    node_id, version, role, ?1 - started_at, lease_until - ?1, connections, runs
+    node_id, version, role, ?1 - started_at, lease_until - ?1, connections, runs, summary
 )) FROM nodes
 """
 _decode_unwanted = msgspec.json.Decoder(list[tuple[str, str, str]]).decode
 _decode_revoked = msgspec.json.Decoder(dict[str, float]).decode
 _decode_users = msgspec.json.Decoder(list[str]).decode
-_decode_nodes = msgspec.json.Decoder(list[tuple[str, str, str, float, float, int, int]]).decode
+_decode_nodes = msgspec.json.Decoder(
+    list[tuple[str, str, str, float, float, int, int, str | None]]
+).decode
 
 
 def notices(connection: apsw.Connection, node_id: str, since: float) -> NodeNotices:
     """See `Store.notices`; `since` is a time of the store's clock."""
-    unwanted, revoked = _row(connection, _NOTICES, node_id, since)
-    return NodeNotices(_decode_unwanted(unwanted), _decode_revoked(revoked))
+    unwanted, revoked, asked, drain = _row(connection, _NOTICES, node_id, since)
+    return NodeNotices(
+        _decode_unwanted(unwanted), _decode_revoked(revoked), _decode_users(asked), drain > 0
+    )
 
 
 def abandoned(connection: apsw.Connection, limit: int) -> list[str]:

@@ -7,11 +7,13 @@ from ..units import Committed, Outcome
 from .batch import Batch
 
 _ENTER = """
-INSERT OR REPLACE INTO nodes (node_id, version, role, started_at, lease_until)
+INSERT INTO nodes (node_id, version, role, started_at, lease_until)
 VALUES (?1, ?2, ?3, ?4, ?4 + ?5)
+ON CONFLICT (node_id) DO UPDATE SET version = ?2, role = ?3, started_at = ?4, lease_until = ?4 + ?5
 """
 _RENEW = """
-UPDATE nodes SET lease_until = ?2, connections = ?3, runs = ?4 WHERE node_id = ?1
+UPDATE nodes SET lease_until = ?2, connections = ?3, runs = ?4, summary = ?5
+WHERE node_id = ?1
 """
 _LEASE = "SELECT lease_until FROM nodes WHERE node_id = ?"
 _REMOVE = "DELETE FROM nodes WHERE node_id = ?"
@@ -36,7 +38,7 @@ def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
     row = batch.one(_LEASE, node.node_id)
     if row is not None and row[0] > batch.lease_now:
         return Committed(row[0] - batch.lease_now)
-    batch.run(_REMOVE_PLACES, node.node_id)
+    remove_node(batch, RemoveNode(node.node_id))
     batch.run(_ENTER, node.node_id, node.version, node.role, batch.lease_now, unit.lease_s)
     return Committed(None)
 
@@ -49,7 +51,7 @@ def renew_node(batch: Batch, unit: RenewNode) -> Outcome:
     if not in_time:
         batch.run(_ENTER, node.node_id, node.version, node.role, batch.lease_now, unit.lease_s)
         batch.run(_REMOVE_UNMARKED, node.node_id)
-    batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs)
+    batch.run(_RENEW, node.node_id, until, unit.connections, unit.runs, unit.summary)
     return Committed(in_time)
 
 

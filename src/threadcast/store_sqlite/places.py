@@ -37,7 +37,8 @@ ORDER BY opened_us, connection_id
 """
 _MARK = "UPDATE connections SET unwanted = ?3 WHERE user = ?1 AND connection_id = ?2"
 _TAKE = """
-INSERT INTO connections (user, connection_id, node_id, kind, opened_us) VALUES (?, ?, ?, ?, ?)
+INSERT INTO connections (user, connection_id, node_id, kind, opened_us, agent)
+VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (user, connection_id) DO NOTHING
 """
 _LEAVE = """
@@ -70,7 +71,7 @@ def take_place(batch: Batch, unit: TakePlace) -> Outcome:
     elif beyond and unit.on_full != "tolerate":
         raise ThreadcastError("too_many_connections", f"at most {unit.limit} connections at once")
     opened_us = int(unit.opened_at * 1_000_000)
-    batch.run(_TAKE, user, connection_id, unit.node_id, unit.kind, opened_us)
+    batch.run(_TAKE, user, connection_id, unit.node_id, unit.kind, opened_us, unit.agent)
     return Committed(PlaceTaken(head, beyond), (), hints)
 
 

@@ -21,10 +21,19 @@ from ..events import (
     encode_json,
     timestamp_text,
 )
-from ..records import ConnectionRow, InputRow, JournalHead, MessageRow, RunRow, ThreadRow
+from ..records import (
+    ConnectionRow,
+    InputRow,
+    JournalHead,
+    MessageRow,
+    RunFacts,
+    RunRow,
+    ThreadRow,
+    UserCounts,
+)
 from . import statements
-from .keys import STATUS_OF_CODE
 from .readers import Reader, ReaderPool
+from .run_rows import run_row, runs_facts
 from .search import search_of
 
 T = TypeVar("T")
@@ -33,14 +42,23 @@ Row = tuple[Any, ...]
 _SEQ_MAX = 2**63 - 1
 _MICROSECONDS = 1_000_000
 
+_Place = tuple[
+    str,
+    Literal["websocket", "sse"],
+    int,
+    str,
+    str | None,
+    int | None,
+    int | None,
+    float | None,
+]
+
 _decode_meta = msgspec.json.Decoder(list[tuple[int, int, int, str | None, str | None, int]]).decode
 _decode_threads = msgspec.json.Decoder(
     list[tuple[str, str | None, str | None, dict[str, Any], int, int, int]]
 ).decode
 _decode_inputs = msgspec.json.Decoder(list[tuple[str, int, str, float, str | None]]).decode
-_decode_connections = msgspec.json.Decoder(
-    list[tuple[str, Literal["websocket", "sse"], int, str]]
-).decode
+_decode_connections = msgspec.json.Decoder(list[_Place]).decode
 _decode_message = msgspec.json.Decoder(MessageCreated).decode
 _decode_answer = msgspec.json.Decoder(AgentCompleted).decode
 
@@ -101,13 +119,7 @@ class SqliteSession:
         row = await self._row(statements.RUN, run_id)
         if row is None:
             return None
-        run_id, thread_id, agent, status, attempt, message_seq, created, started, ended = row
-        return RunRow(
-            *(run_id, thread_id, agent, STATUS_OF_CODE[status], attempt, message_seq),
-            created_at=created / _MICROSECONDS,
-            started_at=None if started is None else started / _MICROSECONDS,
-            ended_at=None if ended is None else ended / _MICROSECONDS,
-        )
+        return run_row(row)
 
     async def inputs(self, run_id: str) -> list[InputRow]:
         """See `StoreSession.inputs`."""
@@ -144,9 +156,26 @@ class SqliteSession:
         """See `StoreSession.connections`."""
         row = await self._row(statements.CONNECTIONS, self._clock.now())
         return [
-            ConnectionRow(connection_id, kind, opened_us / _MICROSECONDS, node_id)
-            for connection_id, kind, opened_us, node_id in _decode_connections(_first(row))
-        ]
+            ConnectionRow(
+                *(connection_id, kind, opened_us / _MICROSECONDS, node_id, agent, cursor),
+                live=None if live is None else bool(live),
+                said_at=said_at,
+            )
+            for (
+                connection_id, kind, opened_us, node_id, agent, cursor, live, said_at
+            ) in _decode_connections(_first(row))
+        ]  # fmt: skip
+
+    async def runs(self, *, live: bool, limit: int) -> list[RunFacts]:
+        """See `StoreSession.runs`."""
+        sql = statements.LIVE_RUNS_OF_USER if live else statements.ENDED_RUNS_OF_USER
+        row = await self._row(sql, limit)
+        return runs_facts(_first(row), self._clock.now())
+
+    async def counts(self) -> UserCounts:
+        """See `StoreSession.counts`."""
+        row = await self._row(statements.COUNTS)
+        return UserCounts(0, 0) if row is None else UserCounts(*row)
 
     async def close(self) -> None:
         """See `StoreSession.close`."""

@@ -90,6 +90,31 @@ THREADS = f"""
 ) AS t
 """
 
+RUN_FACTS_COLUMNS = """
+u.user_id, r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
+r.created_us, r.started_us, r.ended_us, r.owner, r.fence,
+CASE WHEN r.owner IS NOT NULL THEN r.lease_until END,
+r.cancel_reason, r.on_crash, r.on_disconnect, r.handed_over
+"""
+RUN_FACTS_TABLES = """
+runs AS r JOIN users AS u ON u.user = r.user JOIN threads AS t ON t.thread = r.thread
+"""
+LIVE_RUNS_OF_USER = f"""
+SELECT json_group_array(json_array({RUN_FACTS_COLUMNS}) ORDER BY r.run)
+FROM {RUN_FACTS_TABLES} WHERE r.run IN (
+    SELECT run FROM runs WHERE user = {_ME} AND status <= 3 ORDER BY run LIMIT ?2
+)
+"""
+ENDED_RUNS_OF_USER = f"""
+SELECT json_group_array(json_array({RUN_FACTS_COLUMNS}) ORDER BY r.run DESC)
+FROM {RUN_FACTS_TABLES} WHERE r.run IN (
+    SELECT run FROM runs WHERE user = {_ME} AND ended_us IS NOT NULL ORDER BY run DESC LIMIT ?2
+)
+"""
+COUNTS = f"""
+SELECT (SELECT count(*) FROM threads WHERE user = {_ME} AND state = 0),
+(SELECT count(*) FROM runs WHERE user = {_ME})
+"""
 RUN = f"""
 SELECT r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
 r.created_us, r.started_us, r.ended_us
@@ -126,7 +151,9 @@ TOKEN_REVOKED = f"SELECT 1 FROM revoked_tokens WHERE user = {_ME} AND token_id =
 
 # The user's connections that have a place, oldest first. ?2: now, by the store's clock.
 CONNECTIONS = f"""
-SELECT json_group_array(json_array(connection_id, kind, opened_us, node_id)) FROM (
+SELECT json_group_array(json_array(
+    connection_id, kind, opened_us, node_id, agent, cursor, live, said_at
+)) FROM (
     SELECT c.* FROM connections AS c JOIN nodes AS n ON n.node_id = c.node_id
     WHERE c.user = {_ME} AND c.unwanted IS NULL AND n.lease_until > ?2
     ORDER BY c.opened_us, c.connection_id

@@ -17,6 +17,8 @@ from .fields import RunId, Seq, ThreadId, Timestamp
 from .http_models import SnapshotSeq
 
 __all__ = [
+    "TIMELINE_LIMIT_DEFAULT",
+    "TIMELINE_LIMIT_MAX",
     "Device",
     "FindUserBody",
     "FoundRun",
@@ -26,9 +28,24 @@ __all__ = [
     "RunLine",
     "Timeline",
     "TimelineEvent",
+    "TimelineLimit",
 ]
 
+TIMELINE_LIMIT_DEFAULT = 200
+TIMELINE_LIMIT_MAX = 1_000
+
 _Count = Annotated[int, Meta(ge=0)]
+
+
+TimelineLimit = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=TIMELINE_LIMIT_MAX,
+        description="At most so many events of the run's thread are read.",
+        extra={"code": "bad_limit"},
+    ),
+]
 
 
 class FindUserBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +121,7 @@ class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
         signed_out_at: credentials that were issued before were made void; null for none.
         devices: their live connections, oldest first.
         active: their runs that have not ended, oldest first; at most 100.
-        ended: their runs that ended last, the latest first; at most 20.
+        ended: the latest of their runs that have ended, the latest first; at most 20.
     """
 
     user: str

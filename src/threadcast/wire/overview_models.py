@@ -18,6 +18,7 @@ __all__ = [
     "ConsistencyFigures",
     "FiringAlert",
     "FiringRule",
+    "LiveStatus",
     "NodeOverview",
     "NodeSummary",
     "OldestRun",
@@ -36,6 +37,7 @@ __all__ = [
 
 _Count = Annotated[int, Meta(ge=0)]
 _PerSecond = Annotated[float, Meta(ge=0)]
+LiveStatus = Literal["queued", "running", "waiting"]
 Severity = Literal["critical", "high", "medium"]
 
 
@@ -279,7 +281,7 @@ class OldestRun(msgspec.Struct, frozen=True, kw_only=True):
 class RunStatusCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many runs have this status, and which has been there longest (null for none)."""
 
-    status: Literal["queued", "running", "waiting"]
+    status: LiveStatus
     count: _Count
     oldest: OldestRun | None
 

@@ -1,0 +1,120 @@
+"""How a node drains: no new work, runs end or are handed over, appends are stored, clients go.
+
+It is begun once, by whoever stops the process or by an operator, and whoever comes later waits for
+the same. It ends in bounded time, and it does not end the process: a node that an operator has
+drained answers probes (not ready) and operators until it is stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from .alias_uses import AliasUses
+from .errors import ThreadcastError
+from .journal import Journal
+from .runner import Runner
+from .websocket_manager import WebSocketManager
+
+__all__ = ["Drain"]
+
+_FLUSH_MAX_S = 1.0
+_GOODBYE_MAX_S = 1.0
+_SPARE_S = 0.5  # so that whoever waits for `max_s` does not cut its last step short
+_RECONNECT_SPREAD_MS = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class Drain:
+    """The one drain of a node.
+
+    Args:
+        runner: lets its runs end, or hands them over.
+        journal: stores what was appended.
+        alias_uses: stores what it has counted.
+        manager: sends the clients away.
+        runs_max_s: how long runs may take to end by themselves, in seconds.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        journal: Journal,
+        alias_uses: AliasUses,
+        manager: WebSocketManager,
+        *,
+        runs_max_s: Callable[[], float],
+    ) -> None:
+        self._runner = runner
+        self._journal = journal
+        self._alias_uses = alias_uses
+        self._manager = manager
+        self._runs_max_s = runs_max_s
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether no new work is taken any more."""
+        return self._task is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self._task is not None and self._task.done()
+
+    @property
+    def max_s(self) -> float:
+        """How long it may take, in seconds: runs, their handing over, appends and goodbyes."""
+        runs_s = self._runs_max_s() + self._runner.hand_over_max_s
+        return runs_s + _FLUSH_MAX_S + _GOODBYE_MAX_S + _SPARE_S
+
+    def begin(self) -> asyncio.Task[None]:
+        """Take no new work from now on; the task ends when all is done. Idempotent."""
+        if self._task is None:
+            log.info("this node drains: it takes no new work")
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="drain")
+        return self._task
+
+    async def finish(self) -> None:
+        """Begin, unless that was done, and wait for the end; returns within `max_s`.
+
+        Cancelling whoever waits cancels the drain.
+        """
+        task = self.begin()
+        if task.done():
+            return
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not task.cancelled():
+            task.result()
+
+    async def _run(self) -> None:
+        await self._runner.drain(self._runs_max_s())
+        try:
+            async with asyncio.timeout(_FLUSH_MAX_S):
+                await self._flush_alias_uses()
+                await self._journal.drained()
+        except TimeoutError:
+            log.error("appends were still waiting when the server stopped")
+        self._manager.end_all("shutting_down", retry_after_ms=_spread_ms)
+        try:
+            async with asyncio.timeout(_GOODBYE_MAX_S):
+                await self._manager.emptied()
+        except TimeoutError:
+            log.warning("%d connections did not close in time", len(self._manager))
+
+    async def _flush_alias_uses(self) -> None:
+        try:
+            await self._alias_uses.flush()
+        except ThreadcastError as error:
+            log.warning("the last uses of older ids were not stored: %s", error)
+
+
+def _spread_ms() -> int:
+    return random.randrange(_RECONNECT_SPREAD_MS)  # noqa: S311 - spreads reconnects, no secret

@@ -1,0 +1,109 @@
+"""What operators do, `/ops/actions/...`, and the trail of what they did, `/ops/actions`.
+
+Every body names its target twice: a slip of the hand does nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from starlette.types import ASGIApp
+
+from ..errors import ThreadcastError
+from ..ids import user_id_problem
+from ..operators.actions import Operator
+from ..records import ActionRow
+from ..wire.action_models import (
+    Action,
+    ActionPage,
+    CancelRunBody,
+    DisconnectBody,
+    DrainNodeBody,
+    SignOutBody,
+)
+from ..wire.json_problems import check_id
+from .answers import json_answer
+from .calls import UserCall
+from .paging import read_limit
+from .requests import read_query
+
+_LIST = "actions"
+
+
+async def list_actions(call: UserCall) -> ASGIApp:
+    """`GET /ops/actions?limit&before`: the latest first."""
+    query = read_query(call.request, "limit", "before")
+    limit = read_limit(query.get("limit"))
+    user_id = call.context.user_id
+    before = call.pages.read(query.get("before"), user_id, _LIST)
+    rows = await call.node.store.actions(limit=limit, before=before)
+    more = len(rows) == limit
+    return json_answer(
+        ActionPage(
+            actions=[_action(row) for row in rows],
+            next=call.pages.make(user_id, _LIST, rows[-1].ordinal) if more else None,
+        )
+    )
+
+
+async def disconnect(call: UserCall) -> ASGIApp:
+    """`POST /ops/actions/disconnect`: all connections of a user, or one."""
+    read_query(call.request)
+    body = await call.body(DisconnectBody)
+    _check_user(body.user)
+    if body.connection_id is not None:
+        check_id("connection_id", body.connection_id, "ws_conn")
+    _check_confirmed(body.confirm, body.connection_id or body.user)
+    by = _operator(call, body.reason)
+    return _answer(await call.node.desk.actions.disconnect(by, body.user, body.connection_id))
+
+
+async def sign_out(call: UserCall) -> ASGIApp:
+    """`POST /ops/actions/sign_out`: everywhere."""
+    read_query(call.request)
+    body = await call.body(SignOutBody)
+    _check_user(body.user)
+    _check_confirmed(body.confirm, body.user)
+    return _answer(await call.node.desk.actions.sign_out(_operator(call, body.reason), body.user))
+
+
+async def cancel_run(call: UserCall) -> ASGIApp:
+    """`POST /ops/actions/cancel_run`: whoever's it is."""
+    read_query(call.request)
+    body = await call.body(CancelRunBody)
+    _check_confirmed(body.confirm, body.run_id)
+    by = _operator(call, body.reason)
+    return _answer(await call.node.desk.actions.cancel_run(by, body.run_id))
+
+
+async def drain_node(call: UserCall) -> ASGIApp:
+    """`POST /ops/actions/drain_node`: any living node."""
+    read_query(call.request)
+    body = await call.body(DrainNodeBody)
+    _check_confirmed(body.confirm, body.node_id)
+    by = _operator(call, body.reason)
+    return _answer(await call.node.desk.actions.drain_node(by, body.node_id))
+
+
+def _check_user(user_id: str) -> None:
+    if problem := user_id_problem(user_id):
+        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+
+
+def _check_confirmed(confirm: str, target: str) -> None:
+    if confirm != target:
+        raise ThreadcastError("bad_field", "confirm: expected the target once more, word for word")
+
+
+def _operator(call: UserCall, reason: str | None) -> Operator:
+    return Operator(call.identity.user_id, call.context.request_id, reason)
+
+
+def _answer(row: ActionRow) -> ASGIApp:
+    return json_answer(_action(row))
+
+
+def _action(row: ActionRow) -> Action:
+    said = asdict(row)
+    del said["ordinal"]
+    return Action(user=said.pop("user_id"), **said)

@@ -1,0 +1,80 @@
+"""Units of operators: what they did, where connections are, and which node is to drain.
+
+They belong to no user's journal and lock nothing that others wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .context import UserExecutionContext
+from .records import ActionRow
+from .units import Unit
+
+ACTIONS_MAX = 10_000
+"""So many entries the trail of operators keeps; older ones go."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAction(Unit[None]):
+    """Put an action into the trail before anything is done; beyond `ACTIONS_MAX` the oldest go."""
+
+    action: ActionRow
+
+
+@dataclass(frozen=True, slots=True)
+class EndAction(Unit[None]):
+    """Say in the trail what became of an action.
+
+    Attributes:
+        action_id: of one that was begun.
+        outcome: whether it was done.
+        detail: what came of it, or the code of what refused it.
+    """
+
+    action_id: str
+    outcome: Literal["done", "failed"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskPlaces(Unit[None]):
+    """Ask the nodes of the context's user's connections where these are; they find that by a look.
+
+    Attributes:
+        context: any of the user's.
+    """
+
+    context: UserExecutionContext
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a connection is in its user's journal.
+
+    Attributes:
+        user_id, connection_id: which connection.
+        cursor: the last seq that it was given.
+        live: whether it is pushed to; else it catches up.
+    """
+
+    user_id: str
+    connection_id: str
+    cursor: int
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TellPlaces(Unit[None]):
+    """Say where connections are; what has no place, or is at work elsewhere now, is left out."""
+
+    standings: Sequence[Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class AskToDrain(Unit[bool]):
+    """Ask a node to take no new work; it finds that by a look. The result: whether it is alive."""
+
+    node_id: str

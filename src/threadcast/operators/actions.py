@@ -1,0 +1,206 @@
+"""What operators do, each act between two entries of the trail.
+
+Nothing is done before the trail says that it was begun, and the log says the same. What became of
+it is written after; where that fails, or nobody can know, the entry stays `begun`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from ..clock import Clock
+from ..context import UserExecutionContext
+from ..errors import OutcomeUnknown, ThreadcastError
+from ..ids import UnifiedIdGenerator
+from ..journal import Journal
+from ..operator_units import AskToDrain, BeginAction, EndAction
+from ..place_units import ClosePlaces
+from ..records import ActionRow
+from ..session import RequestScopedSessionFactory
+from ..units import CancelRun, RevokeSessions
+from ..websocket_manager import WebSocketManager
+from ..wire.action_models import ActionName
+from .look_ups import LookUps
+
+__all__ = ["Operator", "OperatorActions"]
+
+_REASON = "cancelled by an operator"
+_MICROSECONDS = 1_000_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who acts.
+
+    Attributes:
+        user_id: the `sub` of the credential.
+        request_id: of the request.
+        reason: why, as the operator says.
+    """
+
+    user_id: str
+    request_id: str
+    reason: str | None
+
+
+class OperatorActions:
+    """Acts for operators.
+
+    Args:
+        node_id: this node's.
+        journal: commits.
+        sessions: say whether a user is known.
+        look_ups: find runs.
+        manager: ends connections here.
+        clock: wall time.
+        shared: whether connections have places in the store.
+        drain: begins to drain this node.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        journal: Journal,
+        sessions: RequestScopedSessionFactory,
+        look_ups: LookUps,
+        manager: WebSocketManager,
+        clock: Clock,
+        *,
+        shared: bool,
+        drain: Callable[[], object],
+    ) -> None:
+        self._node_id = node_id
+        self._journal = journal
+        self._sessions = sessions
+        self._look_ups = look_ups
+        self._manager = manager
+        self._clock = clock
+        self._shared = shared
+        self._drain = drain
+
+    async def disconnect(
+        self, by: Operator, user_id: str, connection_id: str | None = None
+    ) -> ActionRow:
+        """End a user's connections, or one, on whichever node.
+
+        Raises:
+            ThreadcastError: `not_found`, or the store cannot be used.
+        """
+        context = UserExecutionContext.create(user_id, "ops", request_id=by.request_id)
+
+        async def act() -> str:
+            await self._require_known(context)
+            closed = await self.close(context, connection_id)
+            if connection_id is not None and not closed:
+                raise ThreadcastError("not_found", "connection_id: the user has no such connection")
+            return f"{closed} connection(s)"
+
+        target = user_id if connection_id is None else connection_id
+        return await self._audited(by, "disconnect", target, user_id, act)
+
+    async def close(self, context: UserExecutionContext, connection_id: str | None) -> int:
+        """End one connection of the context's user, or all; how many there were.
+
+        Raises:
+            ThreadcastError: the store cannot be used, where it has the places.
+        """
+        if connection_id is not None and self._manager.force_close(context, connection_id):
+            return 1
+        if self._shared:
+            return await self._journal.append(ClosePlaces(context, connection_id, "forced_close"))
+        return self._manager.force_close_all(context) if connection_id is None else 0
+
+    async def sign_out(self, by: Operator, user_id: str) -> ActionRow:
+        """Make void the credentials of a user that were issued until now.
+
+        Raises:
+            ThreadcastError: `not_found`, or the store cannot be used.
+        """
+        context = UserExecutionContext.create(user_id, "ops", request_id=by.request_id)
+
+        async def act() -> str:
+            await self._require_known(context)
+            await self._journal.append(RevokeSessions(context, before=self._clock.now()))
+            return "signed out everywhere"
+
+        return await self._audited(by, "sign_out", user_id, user_id, act)
+
+    async def cancel_run(self, by: Operator, run_id: str) -> ActionRow:
+        """Ask for the end of a run, whoever's it is.
+
+        Raises:
+            ThreadcastError: `not_found`, or the store cannot be used.
+        """
+        found = await self._look_ups.facts(run_id)
+        context = UserExecutionContext.for_run(
+            found.user_id, found.run.thread_id, run_id, operation="ops"
+        )
+
+        async def act() -> str:
+            state = await self._journal.append(CancelRun(context, _REASON))
+            return f"the run is {state.status.value}"
+
+        return await self._audited(by, "cancel_run", run_id, found.user_id, act)
+
+    async def drain_node(self, by: Operator, node_id: str) -> ActionRow:
+        """Let a node take no new work, hand over its runs and send its clients away.
+
+        Raises:
+            ThreadcastError: `not_found`: no living node has this id; or the store cannot be used.
+        """
+
+        async def act() -> str:
+            if node_id == self._node_id:
+                self._drain()
+            elif not await self._journal.append(AskToDrain(node_id)):
+                raise ThreadcastError("not_found", "node_id: no living node has this id")
+            return "the node drains"
+
+        return await self._audited(by, "drain_node", node_id, None, act)
+
+    async def _require_known(self, context: UserExecutionContext) -> None:
+        async with self._sessions.open(context) as session:
+            if (await session.journal.head()).feed is None:
+                raise ThreadcastError("not_found", "user: nobody of this id has a journal")
+
+    async def _audited(
+        self,
+        by: Operator,
+        action: ActionName,
+        target: str,
+        user_id: str | None,
+        act: Callable[[], Awaitable[str]],
+    ) -> ActionRow:
+        entry = ActionRow(
+            action_id=UnifiedIdGenerator.generate_base_id("action"),
+            at=int(self._clock.now() * _MICROSECONDS) / _MICROSECONDS,  # as the trail keeps it
+            operator=by.user_id,
+            action=action,
+            target=target,
+            user_id=user_id,
+            reason=by.reason,
+            node_id=self._node_id,
+            request_id=by.request_id,
+        )
+        await self._journal.append(BeginAction(entry))
+        log.warning("operator %r begins %s of %r (%s)", by.user_id, action, target, by.request_id)
+        try:
+            detail = await act()
+        except OutcomeUnknown:
+            raise
+        except ThreadcastError as error:
+            await self._end(entry, EndAction(entry.action_id, "failed", error.code))
+            raise
+        await self._end(entry, EndAction(entry.action_id, "done", detail))
+        return replace(entry, outcome="done", detail=detail)
+
+    async def _end(self, entry: ActionRow, unit: EndAction) -> None:
+        log.warning("%s of %r: %s, %s", entry.action, entry.target, unit.outcome, unit.detail)
+        try:
+            await self._journal.append(unit)
+        except ThreadcastError as error:
+            log.warning("the trail keeps %s as begun: %s", entry.action_id, error.code)

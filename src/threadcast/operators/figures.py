@@ -1,0 +1,215 @@
+"""What a server measures of itself in steps of a few seconds: the last hour, and how it is now.
+
+Counters are read, nothing is counted anew: a step costs about a millisecond, and no event, commit
+or connection pays for it. Percentiles are of real observations, which commits leave behind (see
+`KeepingHistogram`). One small read of the store in each step is its ping. Memory is bounded by
+`ring`, by the table of errors and by the number of nodes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from ..alerts.measures import Series
+from ..alerts.samples import Sample, take
+from ..bus import Bus
+from ..clock import Clock
+from ..errors import ThreadcastError
+from ..metrics import Metrics
+from ..records import NodeRow
+from ..store import Store
+from ..watchdog import Watchdog
+from ..websocket_manager import WebSocketManager
+from ..wire.overview_models import PartHealth
+from ..wire.series_models import ClusterColumns, NodeColumns
+from .ring import Ring
+from .rises import Rises, quantile
+
+__all__ = ["STEP_S", "Figures"]
+
+STEP_S = 5.0
+_RECENT_S = 300.0
+_MS = 1_000.0
+
+_COUNTED = {
+    "events": Series("threadcast_events_total"),
+    "deliveries": Series("threadcast_deliveries_total"),
+    "commits": Series("threadcast_commit_seconds_count"),
+    "connects": Series("threadcast_connects_total", "outcome", ("accepted",)),
+    "resumes": Series("threadcast_resumes_total"),
+    "runs_ended": Series("threadcast_runs_total", "outcome", ("completed", "failed", "cancelled")),
+    "runs_failed": Series("threadcast_runs_total", "outcome", ("failed",)),
+    "requeued": Series("threadcast_take_overs_total", "outcome", ("requeued",)),
+    "ended": Series("threadcast_take_overs_total", "outcome", ("ended",)),
+    "foreign_deliveries": Series("threadcast_foreign_deliveries_total"),
+    "id_checks": Series("threadcast_id_checks_total"),
+    "id_violations": Series("threadcast_id_violations_total"),
+    "snapshots": Series("threadcast_consistency_snapshots_total"),
+    "drifts": Series("threadcast_consistency_violations_total"),
+}
+_LEVELS = {
+    "connections": Series("threadcast_connections"),
+    "lagging": Series("threadcast_lagging_readers"),
+    "oldest_catch_up_s": Series("threadcast_oldest_catch_up_seconds"),
+    "runs": Series("threadcast_runs_active"),
+    "queued_units": Series("threadcast_append_queue_units"),
+}
+_REFUSALS = "threadcast_refusals_total"
+_NAMES = frozenset({one.name for one in (*_COUNTED.values(), *_LEVELS.values())} | {_REFUSALS})
+
+log = logging.getLogger(__name__)
+
+
+class _Part:
+    """Whether a part can be used, and since when that has been so."""
+
+    def __init__(self, now: float) -> None:
+        self.health = PartHealth(ok=True, since=now, ping_ms=None)
+
+    def take(self, now: float, *, ok: bool, ping_s: float | None) -> None:
+        since = self.health.since if ok == self.health.ok else now
+        ping_ms = None if ping_s is None else ping_s * _MS
+        self.health = PartHealth(ok=ok, since=since, ping_ms=ping_ms)
+
+
+class Figures:
+    """Measures one server, step by step.
+
+    Args:
+        metrics: what it counts.
+        store: is pinged, and says what other nodes said.
+        bus: says how it is.
+        manager: knows how many users are here.
+        watchdog: knows how long the loop was held.
+        clock: wall time and monotonic time.
+
+    Attributes:
+        node: this node's steps.
+        cluster: what all nodes together did, where somebody adds it.
+        rises: its counters.
+        refusals: how often was refused, by code.
+        latest: the last step of this node, by the names of `NodeColumns`.
+        nodes: all nodes, as the store last knew them.
+        oldest_catch_up_s: of the last step.
+        lagging_since: since when a reader has been behind, seconds since the epoch.
+
+    The caller awaits `step` every `STEP_S` seconds.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        store: Store,
+        bus: Bus,
+        manager: WebSocketManager,
+        watchdog: Watchdog,
+        clock: Clock,
+    ) -> None:
+        self._metrics = metrics
+        self._store = store
+        self._bus = bus
+        self._manager = manager
+        self._watchdog = watchdog
+        self._clock = clock
+        recent_steps = round(_RECENT_S / STEP_S)
+        self.node = Ring(NodeColumns.__struct_fields__)
+        self.cluster = Ring(ClusterColumns.__struct_fields__)
+        self.rises = Rises(recent_steps)
+        self.refusals = Rises(recent_steps)
+        self.latest: dict[str, float | None] = {}
+        self.nodes: Sequence[NodeRow] = ()
+        self.oldest_catch_up_s = 0.0
+        self.lagging_since: float | None = None
+        self._database, self._bus_part = _Part(clock.now()), _Part(clock.now())
+        self._step_at = clock.monotonic()
+
+    @property
+    def database(self) -> PartHealth:
+        """How the database is, as of the last step."""
+        return self._database.health
+
+    @property
+    def bus(self) -> PartHealth | None:
+        """How the bus is, as of the last step; None where there is none."""
+        return None if self._bus.name is None else self._bus_part.health
+
+    async def step(self) -> float:
+        """Measure what happened since the last step; when this one ended (wall time)."""
+        await self._ping()
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        took_s, self._step_at = max(monotonic - self._step_at, 1e-3), monotonic
+        sample = take(self._metrics.registry, _NAMES, at=monotonic)
+        self.latest = self._values(sample, now, took_s)
+        self.node.add(now, self.latest)
+        return now
+
+    async def _ping(self) -> None:
+        began_at = self._clock.monotonic()
+        took_s: float | None = None
+        try:
+            self.nodes = await self._store.nodes()
+            took_s = self._clock.monotonic() - began_at
+        except ThreadcastError as error:
+            log.debug("the store has no answer: %s", error.code)
+        ok = took_s is not None and self._store.healthy
+        self._database.take(self._clock.now(), ok=ok, ping_s=took_s)
+        self._bus_part.take(
+            self._clock.now(), ok=self._bus.connected, ping_s=self._bus.round_trip_s
+        )
+
+    def _values(self, sample: Sample, now: float, took_s: float) -> dict[str, float | None]:
+        risen = self.rises.take(now, {name: sample.total(one) for name, one in _COUNTED.items()})
+        refused = self.refusals.take(now, _by_code(sample))
+        levels = {name: sample.total(one) for name, one in _LEVELS.items()}
+        self.oldest_catch_up_s = levels.pop("oldest_catch_up_s")
+        if not levels["lagging"]:
+            self.lagging_since = None
+        elif self.lagging_since is None:
+            self.lagging_since = now
+        rates = {
+            "events_in_per_s": risen.get("events", 0.0),
+            "events_out_per_s": risen.get("deliveries", 0.0),
+            "commits_per_s": risen.get("commits", 0.0),
+            "connects_per_s": risen.get("connects", 0.0),
+            "resumes_per_s": risen.get("resumes", 0.0),
+            "refusals_per_s": sum(refused.values()),
+            "runs_ended_per_s": risen.get("runs_ended", 0.0),
+            "runs_failed_per_s": risen.get("runs_failed", 0.0),
+        }
+        return {
+            **levels,
+            **{name: count / took_s for name, count in rates.items()},
+            **self._percentiles(),
+            "users": float(self._manager.user_count),
+            "loop_lag_ms": self._watchdog.take_longest_s() * _MS,
+            "database_ping_ms": self.database.ping_ms,
+            "bus_ping_ms": None if self.bus is None else self.bus.ping_ms,
+            "take_overs": risen.get("requeued", 0.0) + risen.get("ended", 0.0),
+            "foreign_deliveries": risen.get("foreign_deliveries", 0.0),
+            "id_violations": risen.get("id_violations", 0.0),
+        }
+
+    def _percentiles(self) -> dict[str, float | None]:
+        """Of the commits that stored events; each commit leaves one observation in all three."""
+        metrics = self._metrics
+        observed = (metrics.commit_events, metrics.commit_seconds, metrics.commit_to_send_seconds)
+        commits = [one for one in zip(*(kept.take() for kept in observed), strict=False) if one[0]]
+        counts, took, sent = (sorted(one[place] for one in commits) for place in range(3))
+        return {
+            "commit_events_p50": quantile(counts, 0.5),
+            "commit_events_p99": quantile(counts, 0.99),
+            "commit_ms_p50": _ms(quantile(took, 0.5)),
+            "commit_ms_p99": _ms(quantile(took, 0.99)),
+            "send_ms_p50": _ms(quantile(sent, 0.5)),
+            "send_ms_p99": _ms(quantile(sent, 0.99)),
+            "send_ms_p999": _ms(quantile(sent, 0.999)),
+        }
+
+
+def _by_code(sample: Sample) -> dict[str, float]:
+    return {labels["code"]: total for labels, total in sample.values.get(_REFUSALS, ())}
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * _MS

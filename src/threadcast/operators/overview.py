@@ -1,0 +1,177 @@
+"""Many nodes as one: what each said of itself, joined. Pure: it reads no store and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ..alerts.rules import BY_NAME, SEVERITIES
+from ..records import LiveRunCount, NodeRow
+from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
+from ..wire.overview_models import (
+    CodeCount,
+    ConsistencyFigures,
+    FiringAlert,
+    LiveStatus,
+    NodeOverview,
+    NodeSummary,
+    OldestRun,
+    RunsOverview,
+    RunStatusCount,
+    SafetyFigures,
+    TakeOverFigures,
+    ToldAlert,
+    Totals,
+)
+from .summary import score_of
+
+_TOLD_MAX = 200
+_LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
+
+_decode = msgspec.json.Decoder(NodeSummary).decode
+
+
+def node_of(row: NodeRow) -> NodeOverview:
+    """A node as the store knows it; a summary that this version cannot read counts as none."""
+    return NodeOverview(
+        node_id=row.node_id,
+        version=row.version,
+        role=row.role,
+        alive=row.lease_left_s > 0,
+        age_s=row.age_s,
+        lease_left_s=row.lease_left_s,
+        summary=None if row.summary is None else _read(row.summary),
+    )
+
+
+def _read(text: str) -> NodeSummary | None:
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+def living(nodes: Iterable[NodeOverview]) -> dict[str, NodeSummary]:
+    """The summaries of living nodes by id."""
+    return {one.node_id: one.summary for one in nodes if one.alive and one.summary is not None}
+
+
+def totals_of(nodes: Sequence[NodeOverview]) -> Totals:
+    """What living nodes do, together."""
+    said = living(nodes).values()
+    alive = sum(one.alive for one in nodes)
+    take_overs = [one.take_overs for one in said]
+    return Totals(
+        nodes_alive=alive,
+        nodes_lost=len(nodes) - alive,
+        connections=sum(one.connections for one in said),
+        users=sum(one.users for one in said),
+        lagging=sum(one.lagging for one in said),
+        runs=sum(one.runs for one in said),
+        events_in_per_s=sum(one.events_in_per_s for one in said),
+        events_out_per_s=sum(one.events_out_per_s for one in said),
+        take_overs=TakeOverFigures(
+            requeued=sum(one.requeued for one in take_overs),
+            ended=sum(one.ended for one in take_overs),
+            last_at=_latest(one.last_at for one in take_overs),
+        ),
+    )
+
+
+def safety_of(nodes: Sequence[NodeOverview]) -> SafetyFigures:
+    """What must be nothing, of living nodes together."""
+    said = [one.safety for one in living(nodes).values()]
+    ids = [one.consistency for one in said]
+    snapshots, violations = sum(one.snapshots for one in ids), sum(one.violations for one in ids)
+    return SafetyFigures(
+        foreign_deliveries=sum(one.foreign_deliveries for one in said),
+        foreign_delivery_at=_latest(one.foreign_delivery_at for one in said),
+        id_checks=sum(one.id_checks for one in said),
+        id_violations=sum(one.id_violations for one in said),
+        id_violation_at=_latest(one.id_violation_at for one in said),
+        consistency=ConsistencyFigures(
+            on=any(one.on for one in ids),
+            snapshots=snapshots,
+            violations=violations,
+            score=score_of(snapshots, violations),
+            violated_at=_latest(one.violated_at for one in ids),
+        ),
+    )
+
+
+def refusals_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
+    """Refusals of living nodes together, the most frequent of the last minutes first."""
+    by_code: dict[str, list[CodeCount]] = {}
+    for said in living(nodes).values():
+        for one in said.refusals:
+            by_code.setdefault(one.code, []).append(one)
+    joined = [
+        CodeCount(
+            code=code,
+            total=sum(one.total for one in counts),
+            recent=sum(one.recent for one in counts),
+            last_at=max(one.last_at for one in counts),
+        )
+        for code, counts in by_code.items()
+    ]
+    return sorted(joined, key=lambda one: (-one.recent, -one.total, one.code))
+
+
+def firing_of(nodes: Sequence[NodeOverview]) -> list[FiringAlert]:
+    """Rules that fire anywhere, the most severe first; a rule of a newer version has no words."""
+    found = [
+        _firing(node_id, one.rule, msgspec.structs.asdict(one))
+        for node_id, said in living(nodes).items()
+        for one in said.firing
+    ]
+    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.since or 0))
+
+
+def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
+    rule = BY_NAME.get(name)
+    return FiringAlert(
+        node_id=node_id,
+        unit="count" if rule is None else rule.unit,
+        good="at_least" if rule is not None and rule.is_floor else "at_most",
+        summary="" if rule is None else rule.summary,
+        meaning="" if rule is None else rule.meaning,
+        advice="" if rule is None else rule.advice,
+        **said,  # type: ignore[arg-type] # of the same struct
+    )
+
+
+def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
+    """What was told last anywhere, lost nodes too, the latest first."""
+    found = [
+        ToldAlert(node_id=node.node_id, **msgspec.structs.asdict(one))
+        for node in nodes
+        if node.summary is not None
+        for one in node.summary.told
+    ]
+    return sorted(found, key=lambda one: -one.at)[:_TOLD_MAX]
+
+
+def runs_of(counts: Sequence[LiveRunCount], at: float) -> RunsOverview:
+    """Runs of all users that have not ended."""
+    found = {one.status: one for one in counts}
+    return RunsOverview(
+        states=[_status(status, found.get(RunStatus(status))) for status in _LIVE],
+        complete=sum(one.count for one in counts) < LIVE_RUNS_COUNTED_MAX,
+        counted_at=at,
+    )
+
+
+def _status(status: LiveStatus, counted: LiveRunCount | None) -> RunStatusCount:
+    if counted is None:
+        return RunStatusCount(status=status, count=0, oldest=None)
+    oldest = OldestRun(
+        run_id=counted.oldest_run_id,
+        user=counted.oldest_user_id,
+        created_at=counted.oldest_created_at,
+    )
+    return RunStatusCount(status=status, count=counted.count, oldest=oldest)
+
+
+def _latest(times: Iterable[float | None]) -> float | None:
+    return max((one for one in times if one is not None), default=None)

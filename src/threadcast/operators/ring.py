@@ -1,0 +1,47 @@
+"""The last hour in steps: a ring of bounded size that gives columns.
+
+A step takes one value for each column; None where there was nothing to measure. 720 steps of about
+40 columns take about 0.3 MB, whatever happens. Pure: it reads no clock.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+
+STEPS_MAX = 720
+
+
+class Ring:
+    """Keeps the last `STEPS_MAX` steps.
+
+    Args:
+        columns: their names, in order.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._steps: deque[tuple[float, array[float]]] = deque(maxlen=STEPS_MAX)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, at: float, values: Mapping[str, float | None]) -> None:
+        """Take a step that ended at `at`, seconds since the epoch; a missing column is None."""
+        row = array("d", [nan] * len(self._columns))
+        for place, name in enumerate(self._columns):
+            value = values.get(name)
+            if value is not None:
+                row[place] = value
+        self._steps.append((at, row))
+
+    def since(self, after: float) -> tuple[list[float], dict[str, list[float | None]]]:
+        """When the steps ended that ended after `after`, and the columns of these; oldest first."""
+        steps = [step for step in self._steps if step[0] > after]
+        columns = {
+            name: [None if isnan(row[place]) else row[place] for _, row in steps]
+            for place, name in enumerate(self._columns)
+        }
+        return [at for at, _ in steps], columns

@@ -1,0 +1,166 @@
+"""What a node says of itself to operators, with each renewal of its lease: small, and bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+import msgspec
+
+from ..alerts.watch import AlertWatch
+from ..clock import Clock
+from ..wire.overview_models import (
+    CodeCount,
+    ConsistencyFigures,
+    FiringRule,
+    NodeSummary,
+    SafetyFigures,
+    TakeOverFigures,
+    ToldRule,
+)
+from .figures import Figures
+
+__all__ = ["Summaries", "Work"]
+
+_CODES_MAX = 40
+_TOLD_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a node does now."""
+
+    connections: int
+    users: int
+    runs: int
+    draining: bool
+    drained: bool
+    follows_ids: bool
+
+
+class Summaries:
+    """Makes summaries of one node.
+
+    Args:
+        figures: of its last step.
+        alerts: which rules fire.
+        clock: wall time.
+        work: what it does now.
+    """
+
+    def __init__(
+        self, figures: Figures, alerts: AlertWatch, clock: Clock, work: Callable[[], Work]
+    ) -> None:
+        self._figures = figures
+        self._alerts = alerts
+        self._clock = clock
+        self._work = work
+
+    def encoded(self) -> str:
+        """The summary as JSON, at most about 8 KiB."""
+        return msgspec.json.encode(self.now()).decode()
+
+    def now(self) -> NodeSummary:
+        """The summary: what the node does now, and the figures of its last step."""
+        work, figures, latest = self._work(), self._figures, self._figures.latest
+        return NodeSummary(
+            at=self._clock.now(),
+            connections=work.connections,
+            users=work.users,
+            lagging=int(latest.get("lagging") or 0),
+            lagging_since=figures.lagging_since,
+            oldest_catch_up_s=figures.oldest_catch_up_s,
+            runs=work.runs,
+            draining=work.draining,
+            drained=work.drained,
+            database=figures.database,
+            bus=figures.bus,
+            loop_lag_ms=latest.get("loop_lag_ms") or 0.0,
+            events_in_per_s=latest.get("events_in_per_s") or 0.0,
+            events_out_per_s=latest.get("events_out_per_s") or 0.0,
+            commits_per_s=latest.get("commits_per_s") or 0.0,
+            commit_ms_p50=latest.get("commit_ms_p50"),
+            commit_ms_p99=latest.get("commit_ms_p99"),
+            send_ms_p99=latest.get("send_ms_p99"),
+            safety=self._safety(follows_ids=work.follows_ids),
+            take_overs=self._take_overs(),
+            refusals=self._refusals(),
+            firing=self._firing(),
+            told=self._told(),
+        )
+
+    def _total(self, name: str) -> int:
+        return int(self._figures.rises.totals.get(name, 0))
+
+    def _last_at(self, *names: str) -> float | None:
+        last_at = self._figures.rises.last_at
+        return max((last_at[name] for name in names if name in last_at), default=None)
+
+    def _safety(self, *, follows_ids: bool) -> SafetyFigures:
+        snapshots, drifts = self._total("snapshots"), self._total("drifts")
+        return SafetyFigures(
+            foreign_deliveries=self._total("foreign_deliveries"),
+            foreign_delivery_at=self._last_at("foreign_deliveries"),
+            id_checks=self._total("id_checks"),
+            id_violations=self._total("id_violations"),
+            id_violation_at=self._last_at("id_violations"),
+            consistency=ConsistencyFigures(
+                on=follows_ids,
+                snapshots=snapshots,
+                violations=drifts,
+                score=score_of(snapshots, drifts),
+                violated_at=self._last_at("drifts"),
+            ),
+        )
+
+    def _take_overs(self) -> TakeOverFigures:
+        return TakeOverFigures(
+            requeued=self._total("requeued"),
+            ended=self._total("ended"),
+            last_at=self._last_at("requeued", "ended"),
+        )
+
+    def _refusals(self) -> list[CodeCount]:
+        refusals = self._figures.refusals
+        latest = sorted(refusals.last_at, key=refusals.last_at.__getitem__, reverse=True)
+        return [
+            CodeCount(
+                code=code,
+                total=int(refusals.totals.get(code, 0)),
+                recent=int(refusals.recent(code)),
+                last_at=refusals.last_at[code],
+            )
+            for code in latest[:_CODES_MAX]
+        ]
+
+    def _firing(self) -> list[FiringRule]:
+        alerts = self._alerts
+        return [
+            FiringRule(
+                rule=one.rule.name,
+                severity=one.rule.severity,
+                since=one.since,
+                value=None if one.reading is None else one.reading.value,
+                threshold=alerts.thresholds[one.rule.name],
+            )
+            for one in alerts.watched
+            if one.state == "firing"
+        ]
+
+    def _told(self) -> list[ToldRule]:
+        return [
+            ToldRule(
+                at=one.at,
+                rule=one.rule,
+                change=one.change,
+                value=one.value,
+                threshold=one.threshold,
+            )
+            for one in islice(reversed(self._alerts.history), _TOLD_MAX)
+        ]
+
+
+def score_of(snapshots: int, violations: int) -> float | None:
+    """The consistency score, 0 to 100; None where nothing was looked at."""
+    return max(0.0, 100 * (snapshots - violations) / snapshots) if snapshots else None

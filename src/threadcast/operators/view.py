@@ -1,0 +1,183 @@
+"""How everything is, for operators: this server's own steps, and what all servers said.
+
+One loop measures a step every few seconds and, while somebody may look (the setting `console`),
+adds what all nodes said and which runs live. What is asked of the store for all users is asked at
+most once for each step, however many operators look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from ..bus import Bus
+from ..clock import Clock
+from ..errors import ThreadcastError
+from ..records import NodeRow
+from ..settings import Settings
+from ..store import Store
+from ..wire.overview_models import NodeOverview, Overview, RunsOverview, Versions
+from ..wire.series_models import ClusterColumns, NodeColumns, Series
+from . import overview
+from .figures import STEP_S, Figures
+from .summary import Summaries
+
+__all__ = ["OperatorView"]
+
+_PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+log = logging.getLogger(__name__)
+
+
+class OperatorView:
+    """What any node can say of all.
+
+    Args:
+        node_id: this node's.
+        settings: as they are now.
+        figures: measured here.
+        summaries: this node's own.
+        store, bus: what it uses.
+        clock: wall time.
+        age_s: how long ago this node began, in seconds.
+
+    The caller runs `run` in a task.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        settings: Callable[[], Settings],
+        figures: Figures,
+        summaries: Summaries,
+        *,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        age_s: Callable[[], float],
+    ) -> None:
+        self._node_id = node_id
+        self._settings = settings
+        self._figures = figures
+        self._summaries = summaries
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._age_s = age_s
+        self._runs: RunsOverview | None = None
+        self._facts: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Measure step by step, until cancelled."""
+        while True:
+            await self.step()
+            await asyncio.sleep(STEP_S)
+
+    async def step(self) -> None:
+        """Measure one step; with the console on, that of the cluster, too."""
+        at = await self._figures.step()
+        if self._settings().console:
+            await self._look()
+            self._figures.cluster.add(at, self._cluster_columns())
+
+    async def _look(self) -> None:
+        """Ask the store what it is asked for all users; without an answer nothing is known."""
+        self._runs, self._facts = None, {}
+        try:
+            counts = await self._store.count_live_runs()
+            self._runs = overview.runs_of(counts, self._clock.now())
+            self._facts = await self._store.facts()
+        except ThreadcastError as error:
+            log.debug("the store has no answer: %s", error.code)
+
+    def _cluster_columns(self) -> dict[str, float | None]:
+        totals = overview.totals_of(self._nodes(self._figures.nodes))
+        runs = {} if self._runs is None else {one.status: one.count for one in self._runs.states}
+        return {
+            "nodes": totals.nodes_alive,
+            "connections": totals.connections,
+            "users": totals.users,
+            "lagging": totals.lagging,
+            "runs": totals.runs,
+            "events_in_per_s": totals.events_in_per_s,
+            "events_out_per_s": totals.events_out_per_s,
+            **{f"runs_{status}": count for status, count in runs.items()},
+        }
+
+    def _nodes(self, rows: Sequence[NodeRow]) -> list[NodeOverview]:
+        """All nodes by id; of this one what it is now, also where the store knows of none."""
+        own = NodeOverview(
+            node_id=self._node_id,
+            version=version("threadcast"),
+            role=self._settings().role,
+            alive=True,
+            age_s=self._age_s(),
+            lease_left_s=next(
+                (row.lease_left_s for row in rows if row.node_id == self._node_id), None
+            ),
+            summary=self._summaries.now(),
+        )
+        others = [overview.node_of(row) for row in rows if row.node_id != self._node_id]
+        return sorted([own, *others], key=lambda one: one.node_id)
+
+    async def overview(self) -> Overview:
+        """How everything is now. Without an answer of the store it is what is known here."""
+        nodes = self._nodes(await self._rows())
+        if self._runs is None:
+            await self._look()  # the console was only just switched on, or the store was away
+        now, facts = self._clock.now(), self._facts
+        return Overview(
+            node_id=self._node_id,
+            at=now,
+            since=now - self._age_s(),
+            nodes=nodes,
+            totals=overview.totals_of(nodes),
+            runs=self._runs,
+            safety=overview.safety_of(nodes),
+            refusals=overview.refusals_of(nodes),
+            firing=overview.firing_of(nodes),
+            told=overview.told_of(nodes),
+            database=self._figures.database,
+            database_facts=facts,
+            bus=self._figures.bus,
+            versions=self._versions(facts),
+        )
+
+    async def _rows(self) -> Sequence[NodeRow]:
+        try:
+            return await self._store.nodes()
+        except ThreadcastError:
+            return ()
+
+    def _versions(self, facts: dict[str, str]) -> Versions:
+        product = facts.get("store", "")
+        return Versions(
+            program=version("threadcast"),
+            python=platform.python_version(),
+            schema=facts.get("schema"),
+            database=f"{_PRODUCTS[product]} {facts[product]}" if product in _PRODUCTS else None,
+            bus=self._bus.name,
+        )
+
+    def series(self, after: float) -> Series:
+        """The steps of the last hour that ended after this time, in seconds since the epoch."""
+        at, node = self._figures.node.since(after)
+        return Series(
+            node_id=self._node_id,
+            step_s=STEP_S,
+            at=at,
+            node=NodeColumns(**node),
+            cluster=ClusterColumns(**self._cluster_beside(at)),
+        )
+
+    def _cluster_beside(self, at: Sequence[float]) -> dict[str, list[float | None]]:
+        """The cluster's columns for the steps that ended at these times."""
+        known_at, columns = self._figures.cluster.since(at[0] - 1e-6 if at else 0.0)
+        place = {one: number for number, one in enumerate(known_at)}
+        return {
+            name: [column[place[one]] if one in place else None for one in at]
+            for name, column in columns.items()
+        }

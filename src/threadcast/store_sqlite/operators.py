@@ -1,0 +1,151 @@
+"""What operators ask of the file, and units of theirs. Nothing here belongs to one user."""
+# ruff: noqa: S608 - these are joined from constants only
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+import msgspec
+
+from ..operator_units import (
+    ACTIONS_MAX,
+    AskPlaces,
+    AskToDrain,
+    BeginAction,
+    EndAction,
+    TellPlaces,
+)
+from ..records import ActionRow, LiveRunCount, RunFacts
+from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
+from ..units import Committed, Outcome
+from .batch import Batch
+from .keys import STATUS_CODE, STATUS_OF_CODE
+from .run_rows import runs_facts
+from .statements import RUN_FACTS_COLUMNS, RUN_FACTS_TABLES
+
+_MICROSECONDS = 1_000_000
+_ORDINAL_MAX = 2**63 - 1
+_BEGIN = """
+INSERT INTO operator_actions (at_us, action_id, operator, action, target, user_id, reason, node_id,
+request_id, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_FORGET = """
+DELETE FROM operator_actions
+WHERE ordinal <= (SELECT max(ordinal) FROM operator_actions) - ?1
+"""
+_END = "UPDATE operator_actions SET outcome = ?2, detail = ?3 WHERE action_id = ?1"
+_ACTIONS = """
+SELECT json_group_array(json_array(
+    action_id, at_us, operator, action, target, user_id, reason, node_id, request_id, outcome,
+    detail, ordinal
+) ORDER BY ordinal DESC) FROM (
+    SELECT * FROM operator_actions WHERE ordinal < ?1 ORDER BY ordinal DESC LIMIT ?2
+)
+"""
+_ASK = """
+UPDATE connections SET asked = 1 WHERE user = ?1 AND unwanted IS NULL
+"""
+_TELL = """
+UPDATE connections SET asked = 0, cursor = ?3, live = ?4, said_at = ?5
+WHERE user = ?1 AND connection_id = ?2
+"""
+_DRAIN = "UPDATE nodes SET drain = 1 WHERE node_id = ?1 AND lease_until > ?2"
+_FIND_RUN = f"""
+SELECT json_group_array(json_array({RUN_FACTS_COLUMNS}))
+FROM {RUN_FACTS_TABLES} WHERE r.run = (SELECT min(run) FROM runs WHERE run_id = ?1)
+"""
+_LIVE = f"""
+SELECT * FROM (SELECT * FROM runs WHERE status <= 3 LIMIT {LIVE_RUNS_COUNTED_MAX})
+"""
+_LIVE_RUNS = f"""
+SELECT json_group_array(json_array({RUN_FACTS_COLUMNS}) ORDER BY r.created_us, r.run)
+FROM {RUN_FACTS_TABLES} WHERE r.run IN (
+    SELECT run FROM ({_LIVE}) WHERE ?1 IS NULL OR status = ?1 ORDER BY created_us, run LIMIT ?2
+)
+"""
+_COUNT_LIVE_RUNS = f"""
+SELECT json_group_array(json_array(l.status, l.count, r.run_id, u.user_id, r.created_us)) FROM (
+    SELECT status, count(*) AS count, min(created_us) AS created_us FROM ({_LIVE}) GROUP BY status
+) AS l
+JOIN runs AS r ON r.run = (
+    SELECT min(o.run) FROM ({_LIVE}) AS o
+    WHERE o.status = l.status AND o.created_us = l.created_us
+)
+JOIN users AS u ON u.user = r.user
+"""
+_decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
+
+
+def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
+    """Apply one `BeginAction`."""
+    one = unit.action
+    named = (one.action_id, one.operator, one.action, one.target, one.user_id, one.reason)
+    rest = (one.node_id, one.request_id, one.outcome, one.detail)
+    batch.run(_BEGIN, int(one.at * _MICROSECONDS), *named, *rest)
+    batch.run(_FORGET, ACTIONS_MAX)
+    return Committed(None)
+
+
+def end_action(batch: Batch, unit: EndAction) -> Outcome:
+    """Apply one `EndAction`."""
+    batch.run(_END, unit.action_id, unit.outcome, unit.detail)
+    return Committed(None)
+
+
+def ask_places(batch: Batch, unit: AskPlaces) -> Outcome:
+    """Apply one `AskPlaces`."""
+    user = batch.user(unit.context.user_id)
+    if user is not None:
+        batch.run(_ASK, user)
+    return Committed(None)
+
+
+def tell_places(batch: Batch, unit: TellPlaces) -> Outcome:
+    """Apply one `TellPlaces`."""
+    for one in unit.standings:
+        user = batch.user(one.user_id)
+        batch.run(_TELL, user, one.connection_id, one.cursor, one.live, batch.lease_now)
+    return Committed(None)
+
+
+def ask_to_drain(batch: Batch, unit: AskToDrain) -> Outcome:
+    """Apply one `AskToDrain`."""
+    return Committed(batch.run(_DRAIN, unit.node_id, batch.lease_now) > 0)
+
+
+def find_run(connection: apsw.Connection, run_id: str, now: float) -> RunFacts | None:
+    """See `Store.find_run`; `now` is the store's time."""
+    found = runs_facts(_text(connection, _FIND_RUN, run_id), now)
+    return found[0] if found else None
+
+
+def live_runs(
+    connection: apsw.Connection, status: RunStatus | None, limit: int, now: float
+) -> list[RunFacts]:
+    """See `Store.live_runs`; `now` is the store's time."""
+    code = None if status is None else STATUS_CODE[status]
+    return runs_facts(_text(connection, _LIVE_RUNS, code, limit), now)
+
+
+def count_live_runs(connection: apsw.Connection) -> list[LiveRunCount]:
+    """See `Store.count_live_runs`."""
+    return [
+        LiveRunCount(STATUS_OF_CODE[code], count, run_id, user_id, created_us / _MICROSECONDS)
+        for code, count, run_id, user_id, created_us in _decode_rows(
+            _text(connection, _COUNT_LIVE_RUNS)
+        )
+    ]
+
+
+def actions(connection: apsw.Connection, limit: int, before: int | None) -> list[ActionRow]:
+    """See `Store.actions`."""
+    last = _ORDINAL_MAX if before is None else before
+    return [
+        ActionRow(action_id, at_us / _MICROSECONDS, *rest)
+        for action_id, at_us, *rest in _decode_rows(_text(connection, _ACTIONS, last, limit))
+    ]
+
+
+def _text(connection: apsw.Connection, sql: str, *bindings: Any) -> str:
+    return str(connection.execute(sql, bindings).get)
