@@ -218,7 +218,8 @@ export class Connection {
     const { error: code = "", reason = "", reconnect, retry_after_ms } = this.#closing ?? {};
     const close = this.#closing?.code ?? closed;
     this.#drop();
-    if (close === CREDENTIAL && this.#refused === undefined) {
+    const isLost = code === "revoked"; // a fresh token would undo what somebody did on purpose
+    if (close === CREDENTIAL && !isLost && this.#refused === undefined) {
       // Another token may do better, but only one of them is tried.
       this.#refused = this.#credential.current;
       this.#why = [code, reason];

@@ -1,12 +1,13 @@
 /** The chat page as a whole: the way in, or the application of who is in. */
-import { effect, type Signal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
 import { ChatClient } from "@threadcast/client/chat";
-import { clearAddress } from "./address.ts";
+import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { Application } from "./application.tsx";
 import { ChatModel } from "./model.ts";
 import type { Session } from "./session/session.ts";
-import type { Credential } from "./session/ways.ts";
+import { type Credential, SignedOut } from "./session/ways.ts";
 import { SignIn } from "./sign_in.tsx";
+import { Seen } from "./threads/seen.ts";
 
 const SUGGESTIONS = [
   "What is 15% of 240?",
@@ -19,52 +20,71 @@ const SUGGESTIONS = [
 export class Chat {
   readonly session: Session;
   readonly #model: Signal<ChatModel | null> = signal(null);
-  #credential: Credential | null = null;
+  #stop = () => {};
 
   constructor(session: Session) {
     this.session = session;
     effect(() => {
       const now = session.now.value;
-      if (now.phase === "in") this.#enter(now.credential);
-      else if (now.phase === "out") this.#leave();
+      untracked(() => (now.phase === "in" ? this.#enter(now.credential) : this.#leave()));
     });
   }
 
-  get model(): Signal<ChatModel | null> {
+  get model(): ReadonlySignal<ChatModel | null> {
     return this.#model;
   }
 
   /** The person signs out: nothing of theirs stays in the page, nor in what it keeps. */
   signOut() {
-    this.#model.peek()?.client.signOut();
+    const { client, state } = this.#model.peek() ?? {};
+    const user = state?.peek().user ?? null;
     this.session.signOut();
+    client?.signOut();
+    if (user !== null) Seen.forget(user);
   }
 
   #enter(credential: Credential) {
-    if (this.#credential === credential) return;
     this.#leave();
-    this.#credential = credential;
     const { base, dev } = this.session.facts;
+    let why = "";
     const client = new ChatClient({
       url: base.href,
-      token: credential.token,
       storage: localStorage,
+      shared: new URL(sharedWorker, location.href),
+      // The client wants to hear nothing where there is no token; the person wants the reason.
+      token: (renewal) =>
+        credential.token(renewal).catch((error) => {
+          if (!(error instanceof SignedOut)) throw error;
+          why = error.message;
+          return "";
+        }),
     });
     const model = new ChatModel(client, { suggestions: dev ? SUGGESTIONS : [] });
     this.#model.value = model;
     client.start();
-    effect(() => {
+    const follow = effect(() => {
       const status = model.status.value;
       document.documentElement.dataset.connection = status.phase;
-      if (status.phase === "signed_out") this.session.ended(status.reason);
+      if (status.phase === "signed_out") this.session.ended(why || saidOf(status));
     });
+    this.#stop = () => {
+      follow();
+      model.close();
+      client.close();
+    };
   }
 
   #leave() {
-    this.#model.peek()?.close();
-    this.#credential = null;
+    this.#stop();
+    this.#stop = () => {};
     this.#model.value = null;
+    document.documentElement.dataset.connection = "signed_out";
   }
+}
+
+function saidOf({ code, reason }: { code: string; reason: string }): string {
+  if (code === "revoked") return "You were signed out elsewhere.";
+  return reason || "Please sign in again.";
 }
 
 export function App({ chat }: { chat: Chat }) {
@@ -80,10 +100,7 @@ export function App({ chat }: { chat: Chat }) {
       key={model}
       model={model}
       hasConsole={session.facts.console}
-      onSignOut={() => {
-        chat.signOut();
-        clearAddress();
-      }}
+      onSignOut={() => chat.signOut()}
     />
   );
 }

@@ -1,22 +1,13 @@
 /** One quiet line about the connection, when there is something to say that lasts. */
 import { useSignal, useSignalEffect } from "@preact/signals";
-import type { OutboxEntry, Status } from "@threadcast/client";
-import { Icon, type IconName } from "../design/icons.tsx";
+import { Icon } from "../design/icons.tsx";
+import { describe, waitingMessages } from "./banner_words.ts";
 import type { ChatModel } from "./model.ts";
 import "./banner.css";
 
 /** Most cuts are over before anybody has to know of them. */
 const QUIET_MS = 2_000;
 const TICK_MS = 500;
-
-interface Words {
-  readonly icon: IconName;
-  readonly text: string;
-  /** What the button says; null for none. */
-  readonly action: string | null;
-  /** Said at once: waiting would not make it go away. */
-  readonly isLasting: boolean;
-}
 
 export function Banner({ model }: { model: ChatModel }) {
   const nowMs = useSignal(Date.now());
@@ -49,48 +40,4 @@ export function Banner({ model }: { model: ChatModel }) {
       )}
     </div>
   );
-}
-
-/** What to say of a status; null while all is well. */
-export function describe(status: Status, waiting: number, nowMs: number): Words | null {
-  const held = waiting === 0 ? "" : ` ${messages(waiting)} will be sent when it is back.`;
-  switch (status.phase) {
-    case "connecting": {
-      const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
-      return { icon: "refresh", text: text + held, action: null, isLasting: false };
-    }
-    case "catching_up": {
-      const left = status.left.toLocaleString("en");
-      const text = status.left > 0 ? `Catching up: ${left} events to go.` : "Catching up…";
-      return { icon: "refresh", text, action: null, isLasting: false };
-    }
-    case "waiting": {
-      const leftS = Math.ceil((status.untilMs - nowMs) / 1000);
-      const when = leftS > 0 ? `in ${leftS} s` : "now";
-      const why = status.reason || "The connection was lost.";
-      const text = `${why} Reconnecting ${when}.${held}`;
-      return { icon: "cloudOff", text, action: "Reconnect now", isLasting: false };
-    }
-    case "offline": {
-      const text =
-        waiting === 0 ? "You are offline." : `You are offline: ${messages(waiting)} waiting.`;
-      return { icon: "cloudOff", text, action: null, isLasting: true };
-    }
-    case "stopped": {
-      const text = status.reason || "The connection has ended.";
-      return { icon: "warning", text, action: "Reconnect", isLasting: true };
-    }
-    default:
-      return null;
-  }
-}
-
-function messages(count: number): string {
-  return count === 1 ? "1 message" : `${count} messages`;
-}
-
-function waitingMessages(outbox: readonly OutboxEntry[]): number {
-  const isWaiting = ({ kind, status }: OutboxEntry) =>
-    kind === "message" && (status === "waiting" || status === "sending");
-  return outbox.filter(isWaiting).length;
 }

@@ -25,7 +25,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["Alt", "↓"], does: "Conversation below" },
   { keys: ["↑", "↓"], does: "Move in the list; Enter opens" },
   { keys: ["F2"], does: "Rename the conversation" },
-  { keys: ["e"], does: "Archive the conversation" },
+  { keys: ["a"], does: "Archive the conversation" },
   { keys: ["Del"], does: "Delete the one in the list" },
   { keys: ["["], does: "Show or hide the list" },
   { keys: ["?"], does: "These shortcuts" },
@@ -59,7 +59,7 @@ function actionOf(event: KeyboardEvent, actions: KeyActions): (() => void) | nul
       return actions.search;
     case "m":
       return actions.write;
-    case "e":
+    case "a":
       return actions.archive;
     case "[":
       return actions.sidebar;

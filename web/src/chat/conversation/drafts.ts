@@ -60,3 +60,10 @@ export function tabStorage(): DraftStorage | null {
     return null;
   }
 }
+
+/** Somebody signs out: nothing that they were writing stays in this tab. */
+export function forgetDrafts(storage: DraftStorage | null = tabStorage()) {
+  const count = storage?.length ?? 0;
+  const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
+  for (const key of keys) if (key.startsWith(DRAFT_PREFIX)) storage?.removeItem(key);
+}

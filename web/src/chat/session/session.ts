@@ -5,6 +5,8 @@
  * when it has gone.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { clearAddress } from "../address.ts";
+import { forgetDrafts } from "../conversation/drafts.ts";
 import type { PageFacts } from "../page_facts.ts";
 import * as devNames from "./dev_names.ts";
 import { handedToken, isFramed, typedToken } from "./given_token.ts";
@@ -70,6 +72,7 @@ export class Session {
   /** The person signs out: here, in the other tabs of this browser, and at the provider. */
   async signOut() {
     const now = this.#now.peek();
+    forgetPlace();
     this.#now.value = { phase: "out", reason: "" };
     if (now.phase === "in") await now.credential.end({ everywhere: true });
   }
@@ -88,6 +91,7 @@ export class Session {
   #endedElsewhere() {
     const now = this.#now.peek();
     const reason = now.phase === "in" ? OUT_ELSEWHERE : "";
+    forgetPlace();
     this.#now.value = { phase: "out", reason };
     if (now.phase === "in") now.credential.end({ everywhere: false });
   }
@@ -121,4 +125,10 @@ export class Session {
       this.#now.value = { phase: "out", reason: error.message };
     }
   }
+}
+
+/** Somebody signs out: neither where they were nor what they were writing stays in the tab. */
+function forgetPlace() {
+  clearAddress();
+  forgetDrafts();
 }

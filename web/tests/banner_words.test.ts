@@ -1,0 +1,60 @@
+/** What the page says of the connection. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describe, waitingMessages } from "../src/chat/banner_words.ts";
+
+const NOW = 1_000_000;
+
+test("while all is well there is nothing to say", () => {
+  assert.equal(describe({ phase: "live", transport: "websocket" }, 3, NOW), null);
+});
+
+test("a wait is counted down, says why, and can be cut short", () => {
+  const waiting = { phase: "waiting", untilMs: NOW + 2_100, code: "", reason: "" } as const;
+  const words = describe(waiting, 0, NOW);
+  assert.equal(words?.text, "The connection was lost. Reconnecting in 3 s.");
+  assert.equal(words?.action, "Reconnect now");
+  assert.match(describe({ ...waiting, reason: "Too busy." }, 0, NOW)?.text ?? "", /^Too busy\. /);
+  assert.match(describe(waiting, 0, NOW + 5_000)?.text ?? "", /Reconnecting now\.$/);
+});
+
+test("messages that wait are counted", () => {
+  const offline = { phase: "offline", untilMs: NOW } as const;
+  assert.equal(describe(offline, 0, NOW)?.text, "You are offline.");
+  assert.equal(describe(offline, 1, NOW)?.text, "You are offline: 1 message waiting.");
+  assert.equal(describe(offline, 2, NOW)?.text, "You are offline: 2 messages waiting.");
+  const again = describe({ phase: "connecting", attempt: 2 }, 2, NOW)?.text;
+  assert.equal(again, "Reconnecting… 2 messages will be sent when it is back.");
+});
+
+test("what is left to catch up on is told as a number to read", () => {
+  const text = describe({ phase: "catching_up", left: 1_204 }, 0, NOW)?.text;
+  assert.equal(text, "Catching up: 1,204 events to go.");
+});
+
+test("what will not go away by itself is said at once", () => {
+  const stopped = { phase: "stopped", code: "too_many_connections" } as const;
+  const words = describe({ ...stopped, reason: "Too many connections." }, 0, NOW);
+  assert.deepEqual(
+    [words?.text, words?.action, words?.isLasting],
+    ["Too many connections.", "Reconnect", true],
+  );
+  assert.equal(describe({ phase: "offline", untilMs: NOW }, 0, NOW)?.isLasting, true);
+  assert.equal(describe({ phase: "connecting", attempt: 0 }, 0, NOW)?.isLasting, false);
+});
+
+test("only messages that are not with the server count as waiting", () => {
+  const entry = { key: "k", error: null, thread: null, draft: null, content: "", runId: null };
+  const rest = { inputId: null, value: null, createdAt: 0 };
+  const of = (
+    kind: "message" | "cancel",
+    status: "waiting" | "sending" | "accepted" | "refused",
+  ) => ({
+    ...entry,
+    ...rest,
+    kind,
+    status,
+  });
+  const outbox = [of("message", "waiting"), of("message", "sending"), of("message", "accepted")];
+  assert.equal(waitingMessages([...outbox, of("message", "refused"), of("cancel", "waiting")]), 2);
+});
