@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from threadcast.page.documents import built_folder, pages_are_built
+from threadcast.page.site import built_folder, pages_are_built
 
 BUILT = Path(str(built_folder()))
 CHAT_MAX_BYTES = 90 * 1024

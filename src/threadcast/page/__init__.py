@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .documents import (
+from .site import (
     NOT_BUILT,
     Answer,
     PageFacts,
