@@ -57,11 +57,8 @@ async def _conversations(browser: Browser, server: ServerProcess) -> None:
 async def _chat(
     browser: Browser, server: ServerProcess, scheme: Scheme, size: ViewportSize, name: str
 ) -> None:
-    dark = scheme == "dark"
     async with await browser.new_context(
-        viewport=size,
-        color_scheme="dark" if dark else "light",
-        device_scale_factor=2 if dark else 1.5,
+        viewport=size, color_scheme=scheme, device_scale_factor=1.5
     ) as context:
         screen = Screen(await context.new_page(), server.url)
         await screen.sign_in("ada")
