@@ -126,8 +126,9 @@ def test_the_guide_names_every_attribute_property_and_event() -> None:
     named = {word.split("(")[0] for word in words(rows("Properties and methods"))}
     assert named == public - callbacks
 
-    happenings = (SOURCE / "element" / "happenings.ts").read_text(encoding="utf-8")
-    assert words(rows("Events")) == set(re.findall(r'^  "(threadcast-[a-z]+)":', happenings, re.M))
+    types = (ROOT / "clients" / "typescript" / "src" / "element.ts").read_text(encoding="utf-8")
+    events = types.split("interface ThreadcastChatEvents")[1].split("\n}\n")[0]
+    assert words(rows("Events")) == set(re.findall(r'^  "(threadcast-[a-z]+)":', events, re.M))
 
 
 def test_the_guide_names_variables_that_there_are() -> None:
