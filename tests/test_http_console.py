@@ -10,9 +10,15 @@ import httpx2
 import pytest
 
 from http_world import NAMED, Stream, World, bearer, fresh_id, running
+from threadcast.clock import SystemClock
+from threadcast.context import UserExecutionContext
+from threadcast.errors import ThreadcastError
 from threadcast.operators.figures import STEP_S
 from threadcast.operators.ring import STEPS_MAX
+from threadcast.records import LiveRunCount, NodeRow
 from threadcast.schemas.operations import OPERATIONS
+from threadcast.store_sqlite import SqliteStore
+from threadcast.store_sqlite.sessions import SqliteSession
 
 OPS: dict[str, Any] = {"scopes": ("ops",)}
 SECRET_TEXT = "the-plan-of-ann"
@@ -131,12 +137,63 @@ def test_the_last_hour_is_an_hour() -> None:
     assert STEPS_MAX * STEP_S == 3_600
 
 
+class Away(SqliteStore):
+    """A store that cannot be read while `away` is set."""
+
+    away = False
+
+    def _there(self) -> None:
+        if self.away:
+            raise ThreadcastError("unavailable")
+
+    def session(self, context: UserExecutionContext) -> SqliteSession:
+        self._there()
+        return super().session(context)
+
+    async def nodes(self) -> list[NodeRow]:
+        self._there()
+        return await super().nodes()
+
+    async def count_live_runs(self) -> list[LiveRunCount]:
+        self._there()
+        return await super().count_live_runs()
+
+
+async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    store = Away(tmp_path / "events.db", clock=SystemClock())
+    async with running(tmp_path, console=True, store=store) as world, operator(world) as client:
+        _, run_id = await answered(world)
+        await world.node.desk.view.step()
+        before = (await client.get("/ops/overview")).json()["database"]
+        store.away = True
+        await world.node.desk.view.step()
+        found = (await client.get("/ops/overview")).json()
+        assert (found["database"]["ok"], found["database"]["ping_ms"]) == (False, None)
+        assert found["database"]["since"] > before["since"]
+        assert (found["runs"], found["database_facts"]) == (None, {})
+        series = (await client.get("/ops/series")).json()
+        assert series["node"]["database_ping_ms"][-1] is None
+        for path in (f"/ops/runs/{run_id}", f"/ops/runs/{run_id}/timeline", "/ops/actions"):
+            assert (await client.get(path)).json()["code"] == "unavailable"
+        async with world.client("ann") as ann:
+            assert (await ann.get("/ops/overview")).status_code == 403
+        store.away = False
+        await world.node.desk.view.step()
+        again = (await client.get("/ops/overview")).json()
+        assert again["database"]["ok"]
+        assert again["database"]["since"] > found["database"]["since"]
+        assert again["runs"] is not None
+
+
 async def test_a_user_is_found_with_devices_and_runs(tmp_path: Path) -> None:
     async with running(tmp_path, console=True) as world, operator(world) as client:
         _, run_id = await answered(world)
-        waiting = await world.message("ann", await world.thread("ann"), "?", agent="ask")
         stream = Stream(world.app, bearer("ann") | {"user-agent": "pad/2\x7f"})
         await stream.until("caught_up")
+        waiting = await world.message("ann", await world.thread("ann"), "?", agent="ask")
+        await stream.until("input_requested")
         found = (await client.post("/ops/users/find", json={"user": "ann"})).json()
         unknown = await client.post("/ops/users/find", json={"user": "nobody"})
         await stream.leave()

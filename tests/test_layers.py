@@ -216,7 +216,7 @@ def _base(name: str, node: ast.ImportFrom) -> str | None:
     module = node.module or ""
     if not node.level:
         return _below(module)
-    is_package = (SOURCE / name.replace(".", "/")).is_dir()
+    is_package = (SOURCE / name.replace(".", "/") / "__init__.py").is_file()
     parts = [part for part in name.split(".") if part]
     up = node.level - 1 if is_package else node.level
     return ".".join([*parts[: len(parts) - up], *([module] if module else [])])

@@ -53,16 +53,21 @@ _OF_NO_USER = frozenset(
         "nodes._HOLDS",
         "nodes._REMOVE",
         "nodes._RENEW",
+        "operators._DRAIN",
         "sweeps._AHEAD",
     }
 )
 # Rows that belong to no user; each of these tables is small.
-_TABLES_OF_NO_USER = frozenset({"threadcast_schema", "threadcast_schema_steps", "cluster", "nodes"})
+_TABLES_OF_NO_USER = frozenset(
+    {"threadcast_schema", "threadcast_schema_steps", "cluster", "nodes", "operator_actions"}
+)
 # Indexes that do not begin with the user: each serves a statement of `across_users`.
 _ACROSS_INDEXES = frozenset(
     {
         "connections_of_node",
         "connections_unwanted",
+        "connections_asked",
+        "operator_actions_action_id_key",
         "revocations_by_time",
         "users_to_trim",
         "threads_to_purge",
@@ -188,11 +193,11 @@ WHERE t.relnamespace = $1::text::regnamespace AND t.relkind = 'r'
 
 
 async def test_one_sequence_and_only_new_threads_use_it(database: PostgresScene) -> None:
-    """Every number but a thread's ordinal is given under the lock on the user's row."""
+    """Every number of a user's, but a thread's ordinal, is given under the lock on their row."""
     node = await database.node()
     run = await node.running("ann")
     rows = await database.run(_SEQUENCES, database.schema)
-    assert [row[0] for row in rows] == ["threads_ordinal_seq"]
+    assert [row[0] for row in rows] == ["operator_actions_ordinal_seq", "threads_ordinal_seq"]
     for turn in range(3):
         await node.committed(AppendToRun(run.lease, [delta(f"{turn}")]))
         context = context_of("ann", run.lease.address.thread_id)
@@ -200,7 +205,9 @@ async def test_one_sequence_and_only_new_threads_use_it(database: PostgresScene)
     assert await database.run(_SEQUENCES, database.schema) == rows
 
 
-_SEQUENCES = "SELECT sequencename::text, last_value FROM pg_sequences WHERE schemaname = $1"
+_SEQUENCES = (
+    "SELECT sequencename::text, last_value FROM pg_sequences WHERE schemaname = $1 ORDER BY 1"
+)
 
 
 # --- plans, with some thousand users ------------------------------------------------------

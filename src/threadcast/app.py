@@ -163,7 +163,12 @@ def _page_facts(settings: Settings) -> PageFacts:
             scope=settings.oidc_scope,
             origins=(f"{issuer.scheme}://{issuer.netloc}", *settings.oidc_origins),
         )
-    return PageFacts(dev=settings.dev, oidc=service, embedding=settings.embedding_origins)
+    return PageFacts(
+        dev=settings.dev,
+        oidc=service,
+        console=settings.console,
+        embedding=settings.embedding_origins,
+    )
 
 
 def _is_socket(scope: Scope) -> bool:

@@ -310,6 +310,7 @@ class Node:
             self._begin(name, work)
         self.watchdog.start()
         self.alerts.start()
+        self.desk.view.start()
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -321,7 +322,6 @@ class Node:
             yield "membership", self.membership.run()
         yield "runner", self.runner.run()
         yield "sweeper", self.sweeper.run()
-        yield "operators' view", self.desk.view.run()
         if self.settings.role != "worker":
             yield "head poll", self.head_poll.run(self.settings.head_poll_s)
             yield "look after missed hints", self.missed_hints.run()
@@ -399,6 +399,7 @@ class Node:
         await self.drain()
         self.watchdog.stop()
         await self.alerts.close()
+        await self.desk.view.close()
         await self.tasks.close()
         await self.catch_ups.close()
         await self._leave_cluster()

@@ -4,12 +4,13 @@ import type { ThreadcastError } from "./error.ts";
 import type { ChatState, Status } from "./model.ts";
 import type { Entry } from "./outbox.ts";
 import type { JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
-import { readHistory } from "./snapshots.ts";
+import { readEarlier, readHistory } from "./snapshots.ts";
 import {
   applyEvents,
   changeThread,
   emptyState,
   finishReading,
+  finishReadingEarlier,
   keepHistories,
   needsReading,
   withThreadPage,
@@ -17,6 +18,7 @@ import {
 
 export { isActive, textOf } from "./history.ts";
 export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
+export { tableOf } from "./table.ts";
 
 const HISTORIES_MAX = 12;
 
@@ -27,8 +29,6 @@ export class ChatClient extends Client {
   /** The id of the open thread. */
   openId: string | null = null;
   #opened: string[] = [];
-  /** How many pages of messages were asked for, by thread. */
-  #pages = new Map<string, number>();
   /** What is being read. When the state is forgotten, so is this, and what was read is not taken. */
   #reading = new Set<string>();
 
@@ -37,8 +37,9 @@ export class ChatClient extends Client {
     this.openId = id;
     if (id) {
       this.#opened = [id, ...this.#opened.filter((one) => one !== id)].slice(0, HISTORIES_MAX);
-      const { [id]: _failed, ...unreadable } = this.state.unreadable;
-      this.state = { ...keepHistories(this.state, this.#opened), unreadable };
+      const { [id]: failed, ...unreadable } = this.state.unreadable;
+      const state = failed ? changeThread(this.state, id, { history: null }) : this.state;
+      this.state = { ...keepHistories(state, this.#opened), unreadable };
       this.#readWhatIsMissing();
     }
     this.changed();
@@ -46,10 +47,13 @@ export class ChatClient extends Client {
 
   /** Read one page of messages more of the open thread. */
   async readEarlier(): Promise<void> {
-    const id = this.openId;
-    if (!id || this.#reading.has(id)) return;
-    this.#pages.set(id, this.#pagesOf(id) + 1);
-    await this.#readHistory(id);
+    const id = this.openId ?? "";
+    const history = this.state.threads.get(id)?.history;
+    if (!history?.hasEarlier) return;
+    await this.#read(id, async (path) => {
+      const earlier = await readEarlier(this.http, path, history);
+      return (state) => finishReadingEarlier(state, id, earlier);
+    });
   }
 
   /** @throws ThreadcastError */
@@ -65,7 +69,6 @@ export class ChatClient extends Client {
 
   protected override forget(): void {
     super.forget();
-    this.#pages.clear();
     this.#reading = new Set();
     this.state = emptyState();
   }
@@ -80,7 +83,7 @@ export class ChatClient extends Client {
   }
 
   protected override shows(entry: Entry): boolean {
-    return super.shows(entry) && !this.state.threads[entry.thread ?? ""]?.waiting;
+    return super.shows(entry) && !this.state.threads.get(entry.thread ?? "")?.waiting;
   }
 
   protected override setStatus(status: Status): void {
@@ -104,15 +107,11 @@ export class ChatClient extends Client {
   #readWhatIsMissing(): void {
     const { openId: id, state } = this;
     if (state.seq === null) return;
-    for (const one of Object.values(state.threads)) if (!one.isKnown) this.#readThread(one.id);
+    for (const one of state.threads.values()) if (!one.isKnown) this.#readThread(one.id);
     if (!id) return;
-    const thread = state.threads[id];
+    const thread = state.threads.get(id);
     if (!thread) this.#readThread(id);
     else if (needsReading(thread)) this.#readHistory(id);
-  }
-
-  #pagesOf(id: string): number {
-    return this.#pages.get(id) ?? 1;
   }
 
   async #readThreads(before = ""): Promise<void> {
@@ -134,7 +133,8 @@ export class ChatClient extends Client {
     return this.#read(id, async (path) => {
       // From here on, events of this thread wait until its history has been read.
       this.#change((state) => changeThread(state, id, { waiting: [] }));
-      const history = await readHistory(this.http, path, this.#pagesOf(id));
+      const known = this.state.threads.get(id)?.history ?? null;
+      const history = await readHistory(this.http, path, known);
       return (state) => finishReading(state, id, history);
     });
   }
@@ -147,8 +147,8 @@ export class ChatClient extends Client {
     try {
       change = await work(`v1/threads/${id}`);
     } catch (error) {
-      const { code } = error as ThreadcastError;
-      if (code === "signed_out") this.failed(error);
+      const { code, status } = error as ThreadcastError;
+      if (status === 401) this.failed(error);
       const how = /^(not_found|bad_id|legacy_id)$/.test(code) ? "missing" : "failed";
       change = (state) => ({
         ...changeThread(state, id, { waiting: null, hasGap: true }),

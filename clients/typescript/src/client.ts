@@ -389,6 +389,6 @@ export class Client {
     this.close();
     this.forget();
     this.user = null;
-    this.setStatus({ phase, code, reason: code });
+    this.setStatus({ phase, code, reason: code && "Another user has signed in." });
   }
 }

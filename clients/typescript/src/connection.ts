@@ -57,7 +57,7 @@ export class Connection {
   #attempt = 0;
   /** A token that the server refused, and why it did. */
   #refused: string | undefined;
-  #why: [code: string, reason: string] = ["signed_out", ""];
+  #why: [code: string, reason: string] | undefined;
   #heardAt = 0;
   #liveAt = 0;
   #renewAt = Number.POSITIVE_INFINITY;
@@ -100,11 +100,12 @@ export class Connection {
   }
 
   /** It cannot go on like this: try again later, or end when nobody is signed in. */
-  restart({ code = "", message, retryAfterMs = 0 }: Partial<ThreadcastError>): void {
+  restart({ code = "", message = "", status, retryAfterMs = 0 }: Partial<ThreadcastError>): void {
     if (this.#ticking === undefined) return;
     this.#drop();
-    if (code === "signed_out") this.#end(code, ...this.#why);
-    else this.#wait(retryAfterMs, code, message ?? "");
+    if (status !== 401) this.#wait(retryAfterMs, code, message);
+    else if (this.#why && code === "signed_out") this.#end("signed_out", ...this.#why);
+    else this.#end("signed_out", code, message);
   }
 
   /** Ask for the events after a cursor; journal events before the answer are not told. */
@@ -218,9 +219,8 @@ export class Connection {
     const { error: code = "", reason = "", reconnect, retry_after_ms } = this.#closing ?? {};
     const close = this.#closing?.code ?? closed;
     this.#drop();
-    const isLost = code === "revoked"; // a fresh token would undo what somebody did on purpose
-    if (close === CREDENTIAL && !isLost && this.#refused === undefined) {
-      // Another token may do better, but only one of them is tried.
+    if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
+      // Another token may do better, but only one of them is tried; none where the user signed out.
       this.#refused = this.#credential.current;
       this.#why = [code, reason];
       this.#connect();

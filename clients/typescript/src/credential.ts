@@ -35,7 +35,9 @@ export class Credential {
   get(refused?: string): Promise<string> {
     this.#pending ??= (async () => this.#call({ renew: refused !== undefined }))()
       .then((token) => {
-        if (!token || token === refused) throw new ThreadcastError("signed_out");
+        if (!token || token === refused) {
+          throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
+        }
         this.current = token;
         return token;
       })

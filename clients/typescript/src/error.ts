@@ -1,28 +1,32 @@
 /** What can go wrong, in one shape. */
 
+interface Details {
+  status?: number;
+  retryable?: boolean;
+  retry_after_ms?: number;
+}
+
 /**
- * A request or a command that failed.
+ * A request or a command that failed; `message` can be shown to people.
  *
  * `code` is a row of the server's error table, or one of the client's own: `unreachable` (no answer
- * came; whether it was done is not known), `signed_out`, `discarded` (taken out of the outbox).
+ * came; whether it was done is not known), `signed_out` (there is no token), `discarded`,
+ * `outbox_full`, `slow_reader`.
  */
 export class ThreadcastError extends Error {
   readonly code: string;
+  /** Of the HTTP answer; 401 when another token is needed, 0 where there was none. */
+  readonly status: number;
+  /** Whether the same may succeed later. */
   readonly retryable: boolean;
   readonly retryAfterMs: number;
 
-  constructor(
-    code: string,
-    message: string = code,
-    {
-      retryable = false,
-      retry_after_ms = 0,
-    }: { retryable?: boolean; retry_after_ms?: number } = {},
-  ) {
+  constructor(code: string, message: string = code, details: Details = {}) {
     super(message);
     this.code = code;
-    this.retryable = retryable;
-    this.retryAfterMs = retry_after_ms;
+    this.status = details.status ?? 0;
+    this.retryable = details.retryable ?? false;
+    this.retryAfterMs = details.retry_after_ms ?? 0;
   }
 }
 

@@ -5,16 +5,19 @@
  */
 import type { History, RunStatus, RunView, Step } from "./model.ts";
 import type { JournalEvent } from "./protocol.ts";
+import { tableOf, withRows } from "./table.ts";
 
 /**
- * @param upTo seq up to which all events of the thread are in here
- * @param hasEarlier whether there are older messages that were not read
+ * @param from seq after which the events of the thread will be in here
+ * @param before where the next page of older messages begins; null when there is none
  */
-export const emptyHistory = (upTo: number, hasEarlier: boolean): History => ({
-  upTo,
-  hasEarlier,
+export const emptyHistory = (from: number, before: string | null = null): History => ({
+  upTo: from,
+  from,
+  before,
+  hasEarlier: before !== null,
   order: [],
-  runs: {},
+  runs: tableOf(),
 });
 
 /** Whether a run has not ended. */
@@ -33,21 +36,37 @@ export const textOf = (run: RunView): string =>
  * @returns null when an event stands for several deltas of which the history has only the first
  */
 export function foldHistory(history: History, events: readonly JournalEvent[]): History | null {
-  const next = { ...history, order: [...history.order], runs: { ...history.runs } };
+  let { upTo } = history;
+  const begun: string[] = [];
+  const changed = new Map<string, RunView>();
   for (const event of events) {
-    if (event.seq <= next.upTo) continue;
-    if (event.event_type === "agent_delta" && (event.first_seq ?? event.seq) <= next.upTo) {
-      return null;
-    }
-    next.upTo = event.seq;
-    const id = event.run_id;
+    const { seq, run_id: id } = event;
+    if (seq <= upTo) continue;
+    if (event.event_type === "agent_delta" && (event.first_seq ?? seq) <= upTo) return null;
+    upTo = seq;
     if (id === undefined) continue;
-    const known = next.runs[id];
-    if (known !== undefined && !isActive(known)) continue;
-    if (known === undefined) next.order.push(id);
-    next.runs[id] = foldRun(known ?? newRun(id), event);
+    const known = changed.get(id) ?? history.runs.get(id);
+    if (known && !isActive(known)) continue;
+    if (!known) begun.push(id);
+    changed.set(id, foldRun(known ?? newRun(id), event));
   }
-  return next;
+  const order = begun.length ? [...history.order, ...begun] : history.order;
+  return { ...history, upTo, order, runs: withRows(history.runs, [...changed.values()]) };
+}
+
+/**
+ * A history with what was before it.
+ *
+ * @returns null when a run has events in both, which only reading both in one go can put together
+ */
+export function joined(earlier: History, history: History): History | null {
+  if (history.order.some((id) => earlier.runs.get(id))) return null;
+  return {
+    ...earlier,
+    upTo: history.upTo,
+    order: [...earlier.order, ...history.order],
+    runs: withRows(earlier.runs, [...history.runs.values()]),
+  };
 }
 
 const newRun = (id: string): RunView => ({

@@ -26,18 +26,19 @@ export class Http {
    * @throws ThreadcastError
    */
   async request<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-    for (let tries = 1; ; tries += 1) {
+    for (let tries = 1, renewals = 0; ; ) {
       const token = this.#credential.current || (await this.#credential.get());
-      let response = await this.#send(method, path, body, token);
-      if (response.status === 401) {
-        response = await this.#send(method, path, body, await this.#another(token));
-      }
+      const response = await this.#send(method, path, body, token);
       const answer = await response.json().catch(() => null);
       if (response.ok) return answer;
       const problem = refusal(response.status, answer);
-      if (problem.code !== "rate_limited" || tries === BUSY_TRIES) throw problem;
-      const waitMs = (problem.retryAfterMs || 1_000) * (1 + Math.random());
-      await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, BUSY_WAIT_MAX_MS)));
+      const { status, code, retryAfterMs } = problem;
+      // Who was signed out everywhere stays so, though there may be another token.
+      if (status === 401 && code !== "revoked" && ++renewals === 1) await this.#another(token);
+      else if (code === "rate_limited" && ++tries <= BUSY_TRIES) {
+        const waitMs = (retryAfterMs || 1_000) * (1 + Math.random());
+        await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, BUSY_WAIT_MAX_MS)));
+      } else throw problem;
     }
   }
 
@@ -51,6 +52,8 @@ export class Http {
     try {
       return await fetch(new URL(path, this.#base), {
         method,
+        // A page that is being left may still delete what it was going to.
+        keepalive: method === "DELETE",
         headers: {
           Authorization: `Bearer ${token}`,
           ...(body && { "Content-Type": "application/json" }),
@@ -66,7 +69,7 @@ export class Http {
 /** What an answer that is not a success says. */
 export const refusal = (status: number, problem: Problem | null): ThreadcastError =>
   new ThreadcastError(
-    status === 401 ? "signed_out" : (problem?.code ?? "internal"),
+    problem?.code ?? "internal",
     problem?.detail ?? `The server answered ${status}.`,
-    problem ?? { retryable: status >= 500 },
+    problem ?? { status, retryable: status >= 500 },
   );

@@ -6,6 +6,9 @@
  */
 import type { JournalEvent } from "./protocol.ts";
 
+/** Things by their ids; a value, too. */
+export type Table<T> = Pick<ReadonlyMap<string, T>, "get" | "size" | "values">;
+
 /** How a run stands; the last three are final. */
 export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
 
@@ -81,11 +84,15 @@ export interface RunView {
 export interface History {
   /** All events of the thread up to this seq are in here. */
   readonly upTo: number;
+  /** All of them after this seq, too: where the oldest message that was read begins. */
+  readonly from: number;
+  /** Where the next page of older messages begins; null when all are here. */
+  readonly before: string | null;
   /** Whether there are older messages that were not read. */
   readonly hasEarlier: boolean;
   /** Ids of runs, the oldest first. */
   readonly order: readonly string[];
-  readonly runs: Readonly<Record<string, RunView>>;
+  readonly runs: Table<RunView>;
 }
 
 export interface ThreadView {
@@ -116,7 +123,7 @@ export interface ChatState {
   readonly feed: string | null;
   readonly seq: number | null;
   readonly at: number | null;
-  readonly threads: Readonly<Record<string, ThreadView>>;
+  readonly threads: Table<ThreadView>;
   /** Ids of all threads, the one with the latest message or answer first. */
   readonly recent: readonly string[];
   /** Where the next page of older threads begins; null when all are here. */

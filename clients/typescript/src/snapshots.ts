@@ -5,32 +5,42 @@ import type { History } from "./model.ts";
 import type { EventPage, MessagePage } from "./protocol.ts";
 
 /**
- * A thread's history: the latest messages say how far back, its events say the rest.
+ * A thread's history: its latest messages say how far back, its events say the rest.
  *
  * @param path of the thread
- * @param pages how many pages of messages to go back
+ * @param known the history that is to be read again, from the same beginning
  */
-export async function readHistory(http: Http, path: string, pages: number): Promise<History> {
-  const after = await beginning(http, path, pages);
-  let history = emptyHistory(after, after > 0);
-  for (let next: number | null = after; next !== null; ) {
+export async function readHistory(
+  http: Http,
+  path: string,
+  known: History | null,
+): Promise<History> {
+  const begun = known ? emptyHistory(known.from, known.before) : await beginning(http, path, "");
+  return readOn(http, path, begun, Number.POSITIVE_INFINITY);
+}
+
+/** One page of messages from before a history, with their events up to where it begins. */
+export async function readEarlier(http: Http, path: string, known: History): Promise<History> {
+  const begun = await beginning(http, path, `&before=${known.before}`);
+  return { ...(await readOn(http, path, begun, known.from)), upTo: known.from };
+}
+
+/** A history without events, that begins with the oldest message of a page. */
+async function beginning(http: Http, path: string, query: string): Promise<History> {
+  const { messages, next }: MessagePage = await http.get(`${path}/messages?limit=50${query}`);
+  const first = messages.find(({ role }) => role === "user") ?? messages[0];
+  return emptyHistory(next && first ? first.seq - 1 : 0, next);
+}
+
+/** With the events that follow, up to this seq. */
+async function readOn(http: Http, path: string, begun: History, last: number): Promise<History> {
+  let history = begun;
+  for (let next: number | null = history.upTo; next !== null && next < last; ) {
     const page: EventPage = await http.get(`${path}/events?limit=200&after=${next}`);
-    history = foldHistory(history, page.events) ?? history;
+    const events = page.events.filter(({ seq }) => seq <= last);
+    history = foldHistory(history, events) ?? history;
     next = page.next;
     if (next === null) history = { ...history, upTo: Math.max(history.upTo, page.seq) };
   }
   return history;
-}
-
-/** The seq after which the events of the latest pages of messages begin. */
-async function beginning(http: Http, path: string, pages: number): Promise<number> {
-  let query = "";
-  let after = 0;
-  for (let page = 0; page < pages; page += 1) {
-    const { messages, next }: MessagePage = await http.get(`${path}/messages?limit=50${query}`);
-    if (next === null) return 0;
-    after = (messages.find(({ role }) => role === "user")?.seq ?? after + 1) - 1;
-    query = `&before=${next}`;
-  }
-  return after;
 }

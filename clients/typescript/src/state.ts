@@ -7,9 +7,10 @@
  * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
-import { emptyHistory, foldHistory, isActive } from "./history.ts";
-import type { ChatState, History, ThreadView } from "./model.ts";
+import { emptyHistory, foldHistory, isActive, joined } from "./history.ts";
+import type { ChatState, History, Table, ThreadView } from "./model.ts";
 import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
+import { tableOf, withoutRows, withRows } from "./table.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
 const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
@@ -21,7 +22,7 @@ export const emptyState = (): ChatState => ({
   feed: null,
   seq: null,
   at: null,
-  threads: {},
+  threads: tableOf(),
   recent: [],
   olderThreads: null,
   unreadable: {},
@@ -40,7 +41,7 @@ export function applyEvents(state: ChatState, events: readonly JournalEvent[]): 
   const perThread = Map.groupBy(news, ({ thread_id = "" }) => thread_id);
   perThread.delete("");
   const threads = [...perThread].map(
-    ([id, some]) => [id, foldThread(state.threads[id], id, some)] as const,
+    ([id, some]) => [id, foldThread(state.threads.get(id), id, some)] as const,
   );
   return { ...withThreads(state, threads), seq: last.seq, at: last.timestamp };
 }
@@ -58,8 +59,8 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
 /** The history was read, true at `history.upTo`; events that waited continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
   const active: Record<string, true> = {};
-  for (const run of Object.values(history.runs)) if (isActive(run)) active[run.id] = true;
-  const events = state.threads[id]?.waiting ?? [];
+  for (const run of history.runs.values()) if (isActive(run)) active[run.id] = true;
+  const events = state.threads.get(id)?.waiting ?? [];
   const next = foldHistory(history, events);
   const later = events.filter((event) => event.seq > history.upTo);
   return changeThread(state, id, {
@@ -74,10 +75,22 @@ export function finishReading(state: ChatState, id: string, history: History): C
 export const keepHistories = (state: ChatState, ids: readonly string[]): ChatState =>
   withThreads(
     state,
-    Object.values(state.threads)
+    [...state.threads.values()]
       .filter(({ id, history, waiting }) => history && !waiting && !ids.includes(id))
       .map((thread) => [thread.id, { ...thread, history: null, hasGap: false }]),
   );
+
+/** Messages from before the history were read. */
+export function finishReadingEarlier(state: ChatState, id: string, earlier: History): ChatState {
+  const history = state.threads.get(id)?.history;
+  if (!history || history.from !== earlier.upTo) return state;
+  const { from, before, hasEarlier } = earlier;
+  const whole = joined(earlier, history);
+  return changeThread(state, id, {
+    history: whole ?? { ...history, from, before, hasEarlier },
+    hasGap: whole === null,
+  });
+}
 
 export const needsReading = ({ waiting, history, hasGap }: ThreadView): boolean =>
   waiting === null && (history === null || hasGap);
@@ -98,25 +111,20 @@ function withThreads(
   changed: readonly (readonly [string, ThreadView | null])[],
 ): ChatState {
   const known = state.threads;
-  const news = changed.filter(([id, thread]) => thread !== (known[id] ?? null));
+  const news = changed.filter(([id, thread]) => thread !== (known.get(id) ?? null));
   if (news.length === 0) return state;
-  const threads = { ...known };
-  let { recent } = state;
-  for (const [id, thread] of news) {
-    if (thread?.order !== known[id]?.order) recent = [];
-    if (thread) threads[id] = thread;
-    else delete threads[id];
-  }
-  if (recent !== state.recent) {
-    recent = Object.values(threads)
-      .sort((a, b) => b.order - a.order)
-      .map(({ id }) => id);
-  }
-  return { ...state, threads, recent };
+  const gone = news.flatMap(([id, thread]) => (thread ? [] : id));
+  const kept = news.flatMap(([, thread]) => thread ?? []);
+  const threads = withRows(gone.length ? withoutRows(known, gone) : known, kept);
+  const isMoved = news.some(([id, thread]) => thread?.order !== known.get(id)?.order);
+  return { ...state, threads, recent: isMoved ? inOrder(threads) : state.recent };
 }
 
+const inOrder = (threads: Table<ThreadView>) =>
+  [...threads.values()].sort((a, b) => b.order - a.order).map(({ id }) => id);
+
 export function changeThread(state: ChatState, id: string, fields: Partial<ThreadView>): ChatState {
-  const thread = state.threads[id];
+  const thread = state.threads.get(id);
   return thread ? withThreads(state, [[id, { ...thread, ...fields }]]) : state;
 }
 
@@ -137,7 +145,7 @@ const newThread = (id: string): ThreadView => ({
 
 /** A snapshot is true at `seq`; what events since then told stays. */
 function foldSnapshot({ threads }: ChatState, snapshot: Thread, seq: number): ThreadView {
-  const thread = threads[snapshot.thread_id] ?? newThread(snapshot.thread_id);
+  const thread = threads.get(snapshot.thread_id) ?? newThread(snapshot.thread_id);
   const { title, metadata } = thread.titleSeq > seq ? thread : snapshot;
   return {
     ...thread,
@@ -175,7 +183,7 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   if (MOVES_TO_TOP.test(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
     // From its first event on, a history is complete.
-    next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq, false) };
+    next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
   }
   if (type === "thread_created" || type === "thread_updated") {
     const { title, metadata } = event.data;

@@ -53,15 +53,64 @@ test("a page reads its threads, and the open one with what has been said", async
   server.append("thread_created", { title: "Sums", metadata: { a: 1 } });
   converse(THREAD, RUN, 20);
   const client = await started();
-  assert.equal(client.state.threads[THREAD]?.history, null);
+  assert.equal(client.state.threads.get(THREAD)?.history, null);
   client.open(THREAD);
   await pass(100);
-  const thread = client.state.threads[THREAD];
+  const thread = client.state.threads.get(THREAD);
   assert.deepEqual([thread?.title, thread?.metadata], ["Sums", { a: 1 }]);
-  const run = thread?.history?.runs[RUN];
+  const run = thread?.history?.runs.get(RUN);
   assert.ok(run);
   assert.equal(textOf(run).split(" ").length, 21);
   assert.deepEqual(Object.keys(thread?.active ?? {}), [RUN]);
+});
+
+test("older messages are read page by page, and what is known stays as it is", async () => {
+  server.append("thread_created", { title: null, metadata: {} });
+  const runs = Array.from({ length: 10 }, (_, count) => `run_chat_1_${count}_00000000`);
+  for (const run of runs) {
+    converse(THREAD, run, 3);
+    finish(THREAD, run);
+  }
+  server.pageMessages = 4;
+  const client = await started();
+  client.open(THREAD);
+  await pass(100);
+  const history = () => client.state.threads.get(THREAD)?.history;
+  const sizes = [history()?.order.length];
+  const latest = history()?.runs.get(runs[9] as string);
+  while (history()?.hasEarlier) {
+    client.readEarlier();
+    await pass(100);
+    sizes.push(history()?.order.length);
+  }
+  assert.deepEqual(sizes, [4, 8, 10]);
+  assert.deepEqual(history()?.order, runs);
+  assert.equal(history()?.runs.get(runs[9] as string), latest);
+  const events = server.journal.length;
+  const pages = server.requests.filter((path) => path.endsWith("/events")).length;
+  assert.ok(pages <= events / 7 + 3, "nothing was read twice");
+});
+
+test("a run that began before the page of messages is put together", async () => {
+  server.append("thread_created", { title: null, metadata: {} });
+  converse(THREAD, RUN, 2);
+  const other = { run: "run_chat_1_2_00000000" };
+  const message = { role: "user", content: "two", client_message_id: "m2" };
+  server.append("message_created", message, other);
+  server.append("agent_delta", { text: "late " });
+  finish(THREAD, RUN);
+  finish(THREAD, other.run);
+  server.pageMessages = 1;
+  const client = await started();
+  client.open(THREAD);
+  await pass(100);
+  client.readEarlier();
+  await pass(100);
+  const history = client.state.threads.get(THREAD)?.history;
+  const run = history?.runs.get(RUN);
+  assert.ok(run);
+  assert.deepEqual([textOf(run), run.message?.content], ["0 1 late ", RUN]);
+  assert.deepEqual(history?.order, [RUN, other.run]);
 });
 
 test("events that come while the history is read are neither lost nor doubled", async () => {
@@ -84,7 +133,7 @@ test("events that come while the history is read are neither lost nor doubled", 
     answers.shift()?.();
     await pass(20);
   }
-  const run = client.state.threads[THREAD]?.history?.runs[RUN];
+  const run = client.state.threads.get(THREAD)?.history?.runs.get(RUN);
   assert.ok(run);
   assert.equal(textOf(run), "0 1 2 3 4 5 6 7 8 9 10 11 ");
 });
@@ -97,7 +146,7 @@ test("a thread of which only events tell is read", async () => {
   server.journal.push(event(2, "thread_created", { title: "Found", metadata: {} }, { thread }));
   server.link.text(JSON.stringify(hidden));
   await pass(100);
-  assert.equal(client.state.threads[thread]?.title, "Found");
+  assert.equal(client.state.threads.get(thread)?.title, "Found");
 });
 
 test("a thread that is not there is said to be missing, once", async () => {
@@ -117,15 +166,22 @@ test("only the histories of the latest twelve threads are kept", async () => {
     client.open(id);
     await pass(100);
   }
-  const kept = ids.filter((id) => client.state.threads[id]?.history);
+  const kept = ids.filter((id) => client.state.threads.get(id)?.history);
   assert.deepEqual(kept, ids.slice(8));
 });
 
 /** What a person can see of these threads, all of which were opened. */
 function seen({ threads }: ChatState, ids: readonly string[]): object {
   return ids.map((id) => {
-    const { title, preview, metadata, active, history } = threads[id] as ThreadView;
-    return { title, preview, metadata, active, order: history?.order, runs: history?.runs };
+    const { title, preview, metadata, active, history } = threads.get(id) as ThreadView;
+    return {
+      title,
+      preview,
+      metadata,
+      active,
+      order: history?.order,
+      runs: [...(history?.runs.values() ?? [])],
+    };
   });
 }
 

@@ -324,7 +324,7 @@ test("a refused token is not used again: another one is asked for, once", async 
     },
   });
   const refuse = async () => {
-    const closing = { error: "revoked", reason: "signed out", reconnect: true };
+    const closing = { error: "token_expired", reason: "too old", reconnect: true };
     server.link.say("connection_closing", { code: 4401, ...closing });
     server.link.drop(4401);
     await settled();
@@ -334,9 +334,23 @@ test("a refused token is not used again: another one is asked for, once", async 
   assert.equal(answers, 2);
   assert.notEqual(server.links[1]?.token, server.links[0]?.token);
   await refuse();
-  assert.deepEqual(client.status, { phase: "signed_out", code: "revoked", reason: "signed out" });
+  assert.deepEqual(client.status, {
+    phase: "signed_out",
+    code: "token_expired",
+    reason: "too old",
+  });
   await pass(60_000);
   assert.equal(server.links.length, 2);
+});
+
+test("who was signed out everywhere stays so, whatever tokens there are", async () => {
+  await started();
+  const closing = { error: "revoked", reason: "signed out", reconnect: false };
+  server.link.say("connection_closing", { code: 4401, ...closing });
+  server.link.drop(4401);
+  await pass(60_000);
+  assert.deepEqual(client.status, { phase: "signed_out", code: "revoked", reason: "signed out" });
+  assert.equal(server.links.length, 1);
 });
 
 test("a token callback that has only the refused one means that nobody is signed in", async () => {

@@ -39,7 +39,8 @@ export function event(
     data,
     seq,
   };
-  return { ...envelope, run_id: run, ...more } as JournalEvent;
+  const of = event_type.startsWith("thread_") ? {} : { run_id: run };
+  return { ...envelope, ...of, ...more } as JournalEvent;
 }
 
 /** Let everything happen that is only waiting for its turn. */
@@ -101,6 +102,7 @@ export class FakeServer {
   refusals = new Map<string, object>();
   /** Tell events in pages of so many, each page twice. */
   pageEvents = Number.POSITIVE_INFINITY;
+  pageMessages = 50;
   readonly links: FakeLink[] = [];
   readonly requests: string[] = [];
   #sent = new Map<string, JournalEvent>();
@@ -208,13 +210,25 @@ export class FakeServer {
     const thread = this.#threads().find(({ thread_id }) => thread_id === id);
     if (!thread) return Response.json({ code: "not_found", detail: "No." }, { status: 404 });
     if (what === undefined) return Response.json({ seq: this.head, thread });
-    if (what === "messages") return Response.json({ seq: this.head, messages: [], next: null });
+    if (what === "messages") return Response.json(this.#messages(events, searchParams));
     const after = Number(searchParams.get("after"));
     const later = events.filter(({ seq }) => seq > after);
     const page = later.slice(0, 7);
     const next = later.length > page.length ? (page.at(-1)?.seq ?? null) : null;
     return Response.json({ seq: this.head, events: page, next });
   };
+
+  #messages(events: JournalEvent[], query: URLSearchParams): object {
+    const before = Number(query.get("before") ?? Number.POSITIVE_INFINITY);
+    const older = events.filter((one) => one.event_type === "message_created" && one.seq < before);
+    const page = older.slice(-this.pageMessages);
+    const messages = page.map(({ seq }) => ({ seq, role: "user" }));
+    return {
+      seq: this.head,
+      messages,
+      next: older.length > page.length ? `${page[0]?.seq}` : null,
+    };
+  }
 
   #threads(): Thread[] {
     const found = new Map<string, Thread>();

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
 /** Bytes at most, with gzip. */
-const LIMITS = { index: 6_144, chat: 9_216, shared_worker: 3_584 };
+const LIMITS = { index: 6_144, chat: 10_240, shared_worker: 3_584 };
 
 for (const [name, limit] of Object.entries(LIMITS)) {
   test(`${name} has at most ${limit} bytes`, async (context) => {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { applyEvent, applyEvents, emptyState, isRunning, textOf, titleOf } from "../src/chat.ts";
 import type { ChatState, RunView } from "../src/model.ts";
 import type { JournalEvent } from "../src/protocol.ts";
+import { withThreadPage } from "../src/state.ts";
 import { event, RUN, THREAD } from "./fake_server.ts";
 
 const OPENING = [
@@ -16,8 +17,17 @@ const OPENING = [
 const fold = (events: JournalEvent[], seq = 0): ChatState =>
   events.reduce(applyEvent, { ...emptyState(), seq });
 
+/** With what tables hold, so that it can be compared. */
+const plain = (state: ChatState) => ({
+  ...state,
+  threads: [...state.threads.values()].map((thread) => ({
+    ...thread,
+    history: { ...thread.history, runs: [...(thread.history?.runs.values() ?? [])] },
+  })),
+});
+
 function runOf(state: ChatState): RunView {
-  const run = state.threads[THREAD]?.history?.runs[RUN];
+  const run = state.threads.get(THREAD)?.history?.runs.get(RUN);
   assert.ok(run);
   return run;
 }
@@ -109,7 +119,7 @@ test("a merged delta of which the beginning is known leaves a gap, not doubled t
   const state = fold([...OPENING, event(4, "agent_delta", { text: "ab" })]);
   const merged = event(6, "agent_delta", { text: "bc" }, { first_seq: 4 });
   const next = applyEvent(state, merged);
-  assert.equal(next.threads[THREAD]?.hasGap, true);
+  assert.equal(next.threads.get(THREAD)?.hasGap, true);
   assert.equal(textOf(runOf(next)), "ab");
 });
 
@@ -123,12 +133,15 @@ test("threads come in the order of their latest message or answer", () => {
   const ended = applyEvent(delta, event(6, "agent_cancelled", { reason: "why" }));
   assert.deepEqual(ended.recent, [THREAD, other.thread]);
   const gone = applyEvent(ended, event(7, "thread_deleted", {}));
-  assert.deepEqual([gone.recent, Object.keys(gone.threads)], [[other.thread], [other.thread]]);
+  assert.deepEqual(
+    [gone.recent, [...gone.threads.values()].map(({ id }) => id)],
+    [[other.thread], [other.thread]],
+  );
 });
 
 test("a thread is called by its title, else by how its first message begins", () => {
   const state = fold(OPENING);
-  const thread = state.threads[THREAD];
+  const thread = state.threads.get(THREAD);
   assert.ok(thread);
   assert.equal(titleOf(thread), "Hi");
   assert.equal(isRunning(thread), true);
@@ -141,11 +154,11 @@ test("many events in one go give what they give one by one, and share what did n
     events.push(event(seq, "agent_delta", { text: `${seq} ` }));
   events.push(event(200, "agent_failed", { code: "internal", message: "x", retryable: true }));
   const before = { ...emptyState(), seq: 0 };
-  assert.deepEqual(applyEvents(before, events), fold(events));
-  assert.deepEqual(before, { ...emptyState(), seq: 0 });
+  assert.deepEqual(plain(applyEvents(before, events)), plain(fold(events)));
+  assert.equal(before.threads.size, 0);
   const other = event(201, "thread_created", { title: "", metadata: {} }, { thread: "thread_o" });
   const state = fold(events);
-  assert.equal(applyEvent(state, other).threads[THREAD], state.threads[THREAD]);
+  assert.equal(applyEvent(state, other).threads.get(THREAD), state.threads.get(THREAD));
 });
 
 test("every golden event is taken", () => {
@@ -164,4 +177,75 @@ test("every golden event is taken", () => {
     assert.equal(after.seq, event.seq, name);
     assert.notEqual(after.threads, before.threads, name);
   }
+});
+
+test("what a piece of text costs hardly grows with the number of threads", () => {
+  const cost = (threads: number) => {
+    const opened = Array.from({ length: threads }, (_, count) =>
+      event(
+        count + 1,
+        "thread_created",
+        { title: "", metadata: {} },
+        { thread: `thread_${count}` },
+      ),
+    );
+    const at = { thread: "thread_0" };
+    let state = applyEvents({ ...emptyState(), seq: 0 }, opened);
+    const times: number[] = [];
+    for (let piece = 1; piece <= 400; piece += 1) {
+      const delta = event(threads + piece, "agent_delta", { text: "word " }, at);
+      const begun = performance.now();
+      state = applyEvent(state, delta);
+      times.push(performance.now() - begun);
+    }
+    return times.sort((a, b) => a - b)[200] as number;
+  };
+  cost(100);
+  const [few, many] = [cost(100), cost(10_000)];
+  // An object of 10,000 keys would take some thousand times as long to copy.
+  assert.ok(many < 100 * few, `${few} ms, ${many} ms`);
+});
+
+test("nothing follows the end of a run", () => {
+  const ended = [...OPENING, event(4, "agent_cancelled", { reason: "why" })];
+  const state = fold([...ended, event(5, "agent_delta", { text: "late" })]);
+  assert.deepEqual([textOf(runOf(state)), runOf(state).status, state.seq], ["", "cancelled", 5]);
+});
+
+test("a question that an earlier attempt asked is answered in the later one", () => {
+  const state = fold([
+    ...OPENING,
+    event(4, "input_requested", { input_id: "i1", prompt: "?", expires_at: 9 }),
+    event(5, "agent_started", { agent: "demo", attempt: 2 }),
+    event(6, "input_received", { input_id: "i1", value: 7 }),
+  ]);
+  const [step] = runOf(state).steps;
+  assert.ok(step?.kind === "input");
+  assert.deepEqual([step.status, step.value, runOf(state).status], ["answered", 7, "running"]);
+});
+
+test("a thread is named by whatever comes last, in whatever order it becomes known", () => {
+  const snapshot = (seq: number, title: string) => ({
+    threads: [
+      {
+        thread_id: THREAD,
+        title,
+        preview: "Hi",
+        metadata: {},
+        created_at: 1,
+        updated_at: seq,
+        last_seq: seq,
+      },
+    ],
+    seq,
+    next: null,
+  });
+  const renamed = event(5, "thread_updated", { title: "New", metadata: {} });
+  const named = (state: ChatState) => state.threads.get(THREAD)?.title;
+  assert.equal(named(applyEvent(withThreadPage(fold([]), snapshot(4, "Old")), renamed)), "New");
+  assert.equal(named(withThreadPage(fold([...OPENING, renamed]), snapshot(4, "Old"))), "New");
+  assert.equal(named(withThreadPage(fold([...OPENING, renamed]), snapshot(9, "Newer"))), "Newer");
+  const unknown = fold([renamed], 4);
+  assert.equal(unknown.threads.get(THREAD)?.isKnown, false);
+  assert.equal(named(withThreadPage(unknown, snapshot(9, "Newer"))), "Newer");
 });

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -29,6 +29,23 @@ from .requests import read_object, read_optional_object
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+class Identify(Protocol):
+    """Finds out whose request it is."""
+
+    async def __call__(self, operation: str, *, while_away: bool = False) -> UserCall:
+        """The request of a known user.
+
+        Args:
+            operation: a name for what is done.
+            while_away: whether a verified credential is enough while the store cannot be read, so
+                that nobody can know whether it was revoked.
+
+        Raises:
+            ThreadcastError: what refuses a stranger.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request.
@@ -37,14 +54,13 @@ class Call:
         request: as it came, its body not read yet.
         node: the server's parts.
         pages: makes and reads page tokens.
-        identify: finds out whose request it is; takes a name for what is done, and raises what
-            refuses a stranger.
+        identify: finds out whose request it is.
     """
 
     request: Request
     node: Node
     pages: PageTokens
-    identify: Callable[[str], Awaitable[UserCall]]
+    identify: Identify
 
     async def body(self, expected: type[T]) -> T:
         """The body as this struct; see `read_object`."""

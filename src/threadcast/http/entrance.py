@@ -89,10 +89,11 @@ class ForScope:
     scopes: tuple[str, ...]
     operation: str
     handler: UserHandler
+    while_away: bool = False
 
     async def run(self, call: Call) -> ASGIApp:
         """Find out whose request it is, whether the credential allows it, and answer."""
-        user = await call.identify(self.operation)
+        user = await call.identify(self.operation, while_away=self.while_away)
         if user.identity.scopes.isdisjoint(self.scopes):
             raise ThreadcastError("forbidden", f"expected the scope {' or '.join(self.scopes)}")
         return await self.handler(user)
@@ -100,15 +101,20 @@ class ForScope:
 
 @dataclass(frozen=True, slots=True)
 class ForConsole:
-    """A handler for operators that is there only while the setting `console` is on."""
+    """A handler for operators that is there only while the setting `console` is on.
+
+    `while_away`: it answers while the store cannot be read, too; for nothing but figures.
+    """
 
     handler: UserHandler
+    while_away: bool = False
 
     async def run(self, call: Call) -> ASGIApp:
         """Find out whether there is such a thing, whose request it is, and answer."""
         if not call.node.settings.console:
             raise ThreadcastError("not_found")
-        return await ForScope(("ops",), "ops", self.handler).run(call)
+        scope = ForScope(("ops",), "ops", self.handler, while_away=self.while_away)
+        return await scope.run(call)
 
 
 Method = ForAnyone | ForUser | ForReader | ForScope | ForConsole
@@ -270,8 +276,8 @@ class _Visit:
         self._headers.append((b"allow", self._allow.encode()))
         return ThreadcastError("method_not_allowed", f"expected one of: {self._allow}")
 
-    async def _identify(self, operation: str) -> UserCall:
-        """Whose request this is.
+    async def _identify(self, operation: str, *, while_away: bool = False) -> UserCall:
+        """Whose request this is; see `Identify`.
 
         Raises:
             ThreadcastError: what is wrong with the credential, `revoked`, `rate_limited`.
@@ -286,8 +292,12 @@ class _Visit:
         context = UserExecutionContext.create(
             identity.user_id, operation, request_id=self._request_id
         )
-        async with node.sessions.open(context) as session:
-            await unrevoked_head(session, identity)
+        try:
+            async with node.sessions.open(context) as session:
+                await unrevoked_head(session, identity)
+        except ThreadcastError as error:
+            if not (while_away and error.code == "unavailable"):
+                raise
         tracker = node.consistency.active
         trace = None if tracker is None or operation in _NOT_FOLLOWED else tracker.begun(context)
         pages = self._entrance.pages

@@ -36,7 +36,7 @@ class OperatorDesk:
 
     Attributes:
         summaries: what the node says of itself.
-        view: how everything is; the caller runs `view.run` in a task.
+        view: how everything is; the caller starts and closes it.
         look_ups: users and runs.
         actions: what operators do.
     """

@@ -19,6 +19,7 @@ from ..errors import ThreadcastError
 from ..records import NodeRow
 from ..settings import Settings
 from ..store import Store
+from ..tasks import OwnedTasks
 from ..wire.overview_models import NodeOverview, Overview, RunsOverview, Versions
 from ..wire.series_models import ClusterColumns, NodeColumns, Series
 from . import overview
@@ -44,7 +45,8 @@ class OperatorView:
         clock: wall time.
         age_s: how long ago this node began, in seconds.
 
-    The caller runs `run` in a task.
+    The caller calls `start` on the loop and awaits `close` in the end. If a step ever fails, that
+    is logged and costs the figures, never the server.
     """
 
     def __init__(
@@ -67,11 +69,19 @@ class OperatorView:
         self._bus = bus
         self._clock = clock
         self._age_s = age_s
+        self._tasks = OwnedTasks("operators' view")
         self._runs: RunsOverview | None = None
         self._facts: dict[str, str] = {}
 
-    async def run(self) -> None:
-        """Measure step by step, until cancelled."""
+    def start(self) -> None:
+        """Measure step by step from now on, in a task; once."""
+        self._tasks.start(self._run())
+
+    async def close(self) -> None:
+        """End the task."""
+        await self._tasks.close()
+
+    async def _run(self) -> None:
         while True:
             await self.step()
             await asyncio.sleep(STEP_S)

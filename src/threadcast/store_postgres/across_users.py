@@ -7,7 +7,7 @@ asked of every part; each goes over an index that holds only what there is to do
 from __future__ import annotations
 
 from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
-from .statements import RUN_FACTS_COLUMNS
+from .run_rows import RUN_FACTS_COLUMNS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
@@ -233,7 +233,7 @@ max(last_used_us), max(made_us){_USED_WITHIN} FROM thread_aliases
 FIND_RUN = f"""
 SELECT {RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
 JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
-WHERE r.run_id = $1 LIMIT 1
+WHERE hashtextextended(r.run_id, 0) = hashtextextended($1, 0) AND r.run_id = $1 LIMIT 1
 """  # noqa: S608 - joined from constants only
 LIVE_RUNS = f"""
 WITH live AS MATERIALIZED (

@@ -8,6 +8,14 @@ from .keys import STATUS_OF_CODE
 
 _MICROSECONDS = 1_000_000
 
+RUN_FACTS_COLUMNS = """
+u.user_id, r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
+r.created_us, r.started_us, r.ended_us, r.owner, r.fence,
+CASE WHEN r.owner IS NOT NULL
+THEN extract(epoch FROM r.lease_until - clock_timestamp())::float8 END,
+r.cancel_reason, r.on_crash, r.on_disconnect, r.handed_over
+"""
+
 
 def run_row(row: Row) -> RunRow:
     """A run out of a row of `statements.RUN`."""
@@ -21,6 +29,6 @@ def run_row(row: Row) -> RunRow:
 
 
 def run_facts(row: Row) -> RunFacts:
-    """A run out of a row with `statements.RUN_FACTS_COLUMNS`."""
+    """A run out of a row with `RUN_FACTS_COLUMNS`."""
     user_id, *run = row[:10]
     return RunFacts(user_id, run_row(run), *row[10:])

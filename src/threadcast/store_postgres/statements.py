@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import run_rows
+
 # Type 3 is `thread_deleted`: all that is left to say about a deleted thread.
 _VISIBLE = "(e.thread IS NULL OR e.type = 3 OR t.state = 0)"
 _EVENT_COLUMNS = "e.seq, e.type, e.at_us, t.thread_id, r.run_id, e.data"
@@ -60,23 +62,16 @@ WHERE t.user_key = $1 AND t.state = 0 AND t.last_seq < $2
 ORDER BY t.last_seq DESC LIMIT $3
 """  # noqa: S608 - joined from constants of this module only
 
-RUN_FACTS_COLUMNS = """
-u.user_id, r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
-r.created_us, r.started_us, r.ended_us, r.owner, r.fence,
-CASE WHEN r.owner IS NOT NULL
-THEN extract(epoch FROM r.lease_until - clock_timestamp())::float8 END,
-r.cancel_reason, r.on_crash, r.on_disconnect, r.handed_over
-"""
-_RUN_FACTS = f"""
-SELECT {RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
-JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
-"""  # noqa: S608 - joined from constants only
 LIVE_RUNS_OF_USER = f"""
-{_RUN_FACTS} WHERE r.user_key = $1 AND r.status <= 3 ORDER BY r.run LIMIT $2
-"""
+SELECT {run_rows.RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
+JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
+WHERE r.user_key = $1 AND r.status <= 3 ORDER BY r.run LIMIT $2
+"""  # noqa: S608 - joined from constants only
 ENDED_RUNS_OF_USER = f"""
-{_RUN_FACTS} WHERE r.user_key = $1 AND r.ended_us IS NOT NULL ORDER BY r.run DESC LIMIT $2
-"""
+SELECT {run_rows.RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
+JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
+WHERE r.user_key = $1 AND r.ended_us IS NOT NULL ORDER BY r.run DESC LIMIT $2
+"""  # noqa: S608 - joined from constants only
 COUNTS = """
 SELECT (SELECT count(*) FROM threads WHERE user_key = $1 AND state = 0), runs
 FROM users WHERE user_key = $1

@@ -84,7 +84,7 @@ export class ChatModel {
 
   /** Cancel all runs of a thread that have not ended. */
   stop(threadId: string) {
-    for (const id of Object.keys(this.client.state.threads[threadId]?.active ?? {})) {
+    for (const id of Object.keys(this.client.state.threads.get(threadId)?.active ?? {})) {
       this.client.cancel(id);
     }
   }

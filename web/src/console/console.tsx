@@ -1,4 +1,123 @@
-/** The console as a whole: who is signed in, and the view that is open. */
+/** The console as a whole: who is signed in, the way to the views, and the one that is open. */
+import { useEffect, useRef } from "preact/hooks";
+import { IconButton } from "../design/icon_button.tsx";
+import { Icon, Mark } from "../design/icons.tsx";
+import { theme } from "../design/theme.ts";
+import { access, signOut } from "./access.ts";
+import { ActionDialog } from "./actions/dialog.tsx";
+import { isDark } from "./colours.ts";
+import { Freshness } from "./freshness.tsx";
+import { fragmentOf, type Route, route } from "./route.ts";
+import { SignIn } from "./sign_in.tsx";
+import { ActionsView } from "./views/actions.tsx";
+import { NodesView } from "./views/nodes.tsx";
+import { OverviewView } from "./views/overview.tsx";
+import { RunView } from "./views/run.tsx";
+import { RunsView } from "./views/runs.tsx";
+import { UsersView } from "./views/users.tsx";
+
+const WAYS: readonly [Route, string][] = [
+  [{ view: "overview" }, "Overview"],
+  [{ view: "users", id: "" }, "Users"],
+  [{ view: "runs", id: "" }, "Runs"],
+  [{ view: "nodes" }, "Nodes"],
+  [{ view: "actions" }, "Actions"],
+];
+
 export function Console() {
-  return <main>Threadcast console</main>;
+  if (access.value === null) return <SignIn />;
+  return (
+    <>
+      <button type="button" class="skip button small" onClick={skip}>
+        Skip to the view
+      </button>
+      <Head name={access.value.name} />
+      <View />
+      <ActionDialog />
+    </>
+  );
+}
+
+/** A button and no link: the fragment of the address names the view. */
+function skip(): void {
+  document.getElementById("main")?.focus();
+}
+
+function Head({ name }: { name: string }) {
+  const here = route.value.view;
+  return (
+    <header class="head">
+      <div class="brand">
+        <Mark size={26} />
+        <span>Threadcast</span>
+        <span class="soft">console</span>
+      </div>
+      <nav class="ways" aria-label="Views">
+        {WAYS.map(([way, label]) => (
+          <a
+            key={label}
+            href={fragmentOf(way)}
+            aria-current={way.view === here ? "page" : undefined}
+          >
+            {label}
+          </a>
+        ))}
+      </nav>
+      <div class="aside">
+        <Freshness />
+        <IconButton
+          icon={isDark.value ? "sun" : "moon"}
+          label={isDark.value ? "Light colours" : "Dark colours"}
+          onClick={() => {
+            theme.value = isDark.value ? "light" : "dark";
+          }}
+        />
+        <span class="operator" title="The operator whose token this is">
+          <Icon name="user" />
+          <span>{name === "" ? "operator" : name}</span>
+        </span>
+        <IconButton icon="signOut" label="Sign out" onClick={() => signOut()} />
+      </div>
+    </header>
+  );
+}
+
+/** The open view; another one has the focus at its beginning, as a page of its own would. */
+function View() {
+  const place = useRef<HTMLElement>(null);
+  const { value } = route;
+  const shown = fragmentOf(value);
+  const before = useRef(shown);
+  useEffect(() => {
+    document.title = `${titleOf(value)} · Threadcast console`;
+    if (before.current === shown) return;
+    before.current = shown;
+    scrollTo(0, 0);
+    place.current?.focus({ preventScroll: true });
+  }, [shown, value]);
+  return (
+    <main id="main" tabIndex={-1} ref={place}>
+      {viewOf(value)}
+    </main>
+  );
+}
+
+function titleOf(open: Route): string {
+  const name = WAYS.find(([way]) => way.view === open.view)?.[1] ?? "";
+  return "id" in open && open.id !== "" ? `${open.id} · ${name}` : name;
+}
+
+function viewOf(open: Route) {
+  switch (open.view) {
+    case "users":
+      return <UsersView id={open.id} />;
+    case "runs":
+      return open.id === "" ? <RunsView /> : <RunView key={open.id} id={open.id} />;
+    case "nodes":
+      return <NodesView />;
+    case "actions":
+      return <ActionsView />;
+    default:
+      return <OverviewView />;
+  }
 }

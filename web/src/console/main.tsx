@@ -1,7 +1,15 @@
 /** The operator's console: finds its place in the document and starts. */
 import { render } from "preact";
+import "../design/design.css";
+import { followTheme } from "../design/theme.ts";
 import { Console } from "./console.tsx";
+import "./console.css";
+import { followServer } from "./live.ts";
+import { followAddress } from "./route.ts";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("the document has no #app");
+followTheme();
+followAddress();
+followServer();
 render(<Console />, place);

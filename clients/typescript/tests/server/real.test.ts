@@ -53,7 +53,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     client.on("*", ({ event_type }) => told.push(event_type));
     const { thread_id, run_id, seq } = await client.send("What is 15% of 240?");
     client.open(thread_id);
-    const run = () => client.state.threads[thread_id]?.history?.runs[run_id];
+    const run = () => client.state.threads.get(thread_id)?.history?.runs.get(run_id);
     await until(client, () => run()?.status === "completed");
     const found = run();
     assert.ok(found);
@@ -73,7 +73,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     const client = started(new ChatClient({ url, token: person(), transport: [way] }));
     const asked = await client.send("ask me for a number");
     client.open(asked.thread_id);
-    const run = (id: string) => client.state.threads[asked.thread_id]?.history?.runs[id];
+    const run = (id: string) => client.state.threads.get(asked.thread_id)?.history?.runs.get(id);
     await until(client, () => run(asked.run_id)?.status === "waiting");
     const input = run(asked.run_id)?.steps.find((step) => step.kind === "input");
     client.respond(asked.run_id, input?.id ?? "", 42);
@@ -126,12 +126,12 @@ test("threads are made, renamed and deleted, and another client follows", async 
   const there = started(new ChatClient({ url, token }));
   await until(there, () => there.status.phase === "live");
   const id = await here.createThread({ title: "One", metadata: { a: 1 } });
-  await until(there, () => there.state.threads[id]?.title === "One");
+  await until(there, () => there.state.threads.get(id)?.title === "One");
   await here.updateThread(id, { title: "Two" });
-  await until(there, () => there.state.threads[id]?.title === "Two");
-  assert.deepEqual(there.state.threads[id]?.metadata, { a: 1 });
+  await until(there, () => there.state.threads.get(id)?.title === "Two");
+  assert.deepEqual(there.state.threads.get(id)?.metadata, { a: 1 });
   await here.deleteThread(id);
-  await until(there, () => !there.state.threads[id]);
+  await until(there, () => !there.state.threads.get(id));
   await assert.rejects(here.updateThread(id, { title: "x" }), (error: ThreadcastError) => {
     assert.ok(error instanceof ThreadcastError);
     assert.equal(error.code, "not_found");
@@ -157,7 +157,7 @@ test("signed out elsewhere, it says so and asks for no more", async () => {
   await fetch(new URL("v1/sessions/revoke", url), { method: "POST", headers });
   await until(client, () => client.status.phase === "signed_out");
   assert.equal((client.status as { code: string }).code, "revoked");
-  assert.equal(asked, 2);
+  assert.equal(asked, 1);
 });
 
 test("a token that nobody made is refused", async () => {
@@ -183,7 +183,8 @@ test("many pages share one connection to the server", async () => {
   const sent = await pages[0]?.send("What is 2 + 2?");
   const id = sent?.thread_id ?? "";
   for (const page of pages) page.open(id);
-  const runOf = (page: ChatClient) => page.state.threads[id]?.history?.runs[sent?.run_id ?? ""];
+  const runOf = (page: ChatClient) =>
+    page.state.threads.get(id)?.history?.runs.get(sent?.run_id ?? "");
   await Promise.all(pages.map((page) => until(page, () => runOf(page)?.status === "completed")));
   const headers = { Authorization: `Bearer ${await token()}` };
   const listed = await (await fetch(new URL("v1/connections", url), { headers })).json();

@@ -16,8 +16,9 @@ ALTER TABLE connections ADD COLUMN said_at timestamptz;
 ALTER TABLE connections ADD COLUMN asked boolean NOT NULL DEFAULT false;
 CREATE INDEX connections_asked ON connections (node_id) WHERE asked;
 
--- An operator has a run's id from a log, and not its user.
-CREATE INDEX runs_by_id ON runs USING hash (run_id);
+-- An operator has a run's id from a log, and not its user. The index is of an expression, so that no
+-- statement that names its user is ever answered by way of the rows of others.
+CREATE INDEX runs_by_id ON runs (hashtextextended(run_id, 0));
 
 -- What operators did. target names a user, a connection, a run or a node; user_id says whose it is.
 CREATE TABLE operator_actions (

@@ -1,0 +1,100 @@
+/** What an operator can do, each with the words that say what will happen. Knows no view. */
+import { signal } from "@preact/signals";
+import type {
+  Action,
+  CancelRunBody,
+  DisconnectBody,
+  DrainNodeBody,
+  NodeOverview,
+  SignOutBody,
+} from "../ops.ts";
+
+/** Something that was asked for and not yet confirmed. */
+export interface Proposal {
+  readonly action: Action["action"];
+  readonly title: string;
+  /** What will happen, one sentence each. */
+  readonly happens: readonly string[];
+  /** What the button says. */
+  readonly verb: string;
+  /** What has to be typed. */
+  readonly target: string;
+  /** What kind of thing the target is. */
+  readonly kind: "user" | "connection" | "run" | "node";
+  readonly body: Omit<
+    DisconnectBody | SignOutBody | CancelRunBody | DrainNodeBody,
+    "confirm" | "reason"
+  >;
+}
+
+/** The proposal that is before the operator; null for none. */
+export const proposed = signal<Proposal | null>(null);
+
+export function disconnect(user: string, connectionId: string | null): Proposal {
+  const one = connectionId !== null;
+  return {
+    action: "disconnect",
+    title: one ? "Disconnect this device?" : "Disconnect all devices?",
+    happens: [
+      one
+        ? `The connection of ${user} is closed, whichever node it is on.`
+        : `All connections of ${user} are closed, on every node.`,
+      "It does not connect again by itself. But the token holds: whoever reloads the page is back.",
+      "Nothing is lost: what happens meanwhile waits in the journal.",
+    ],
+    verb: "Disconnect",
+    target: connectionId ?? user,
+    kind: one ? "connection" : "user",
+    body: one ? { user, connection_id: connectionId } : { user },
+  };
+}
+
+export function signOutEverywhere(user: string): Proposal {
+  return {
+    action: "sign_out",
+    title: "Sign out everywhere?",
+    happens: [
+      `Every token of ${user} that was issued until now is void, and their connections are closed.`,
+      "They have to sign in again on each device.",
+      "Their runs go on, but those that end when their user goes.",
+    ],
+    verb: "Sign out",
+    target: user,
+    kind: "user",
+    body: { user },
+  };
+}
+
+export function cancelRun(runId: string, user: string): Proposal {
+  return {
+    action: "cancel_run",
+    title: "Cancel this run?",
+    happens: [
+      `The run of ${user} ends as cancelled, also where it waits or is on another node.`,
+      "What it streamed so far stays in the thread. It cannot be taken back.",
+    ],
+    verb: "Cancel the run",
+    target: runId,
+    kind: "run",
+    body: { run_id: runId },
+  };
+}
+
+export function drainNode(node: NodeOverview, others: number): Proposal {
+  const { connections = 0, runs = 0 } = node.summary ?? {};
+  return {
+    action: "drain_node",
+    title: "Drain this node?",
+    happens: [
+      others === 0
+        ? `Its connections (${connections} now) are sent away, and no other node is there to take them.`
+        : `Its connections (${connections} now) are sent away, and other nodes take them.`,
+      `Its runs (${runs} now) are handed over${others === 0 ? ", and wait until a node is there" : ""}.`,
+      "It takes no new work any more, until it is restarted.",
+    ],
+    verb: "Drain",
+    target: node.node_id,
+    kind: "node",
+    body: { node_id: node.node_id },
+  };
+}

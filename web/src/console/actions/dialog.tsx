@@ -1,0 +1,148 @@
+/** The question before an action: what will happen, and the target typed once more. Then its outcome. */
+import { useSignal } from "@preact/signals";
+import { useId } from "preact/hooks";
+import { Confirm, Dialog } from "../../design/dialog.tsx";
+import { access } from "../access.ts";
+import type { Action } from "../ops.ts";
+import { fragmentOf } from "../route.ts";
+import { Refusal } from "../server.ts";
+import { type Proposal, proposed } from "./actions.ts";
+
+const REASON_MAX = 200;
+
+export function ActionDialog() {
+  const proposal = proposed.value;
+  return proposal === null ? null : <Question key={proposal} proposal={proposal} />;
+}
+
+function close(): void {
+  proposed.value = null;
+}
+
+function Question({ proposal }: { proposal: Proposal }) {
+  const typed = useSignal("");
+  const reason = useSignal("");
+  const busy = useSignal(false);
+  const trouble = useSignal("");
+  const done = useSignal<Action | null>(null);
+  const ids = { target: useId(), reason: useId(), problem: useId() };
+  if (done.value !== null) return <Outcome action={done.value} />;
+
+  const act = async () => {
+    busy.value = true;
+    trouble.value = "";
+    try {
+      done.value =
+        (await access.value?.server.post<Action>(`ops/actions/${proposal.action}`, {
+          ...proposal.body,
+          confirm: typed.value,
+          ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
+        })) ?? null;
+    } catch (problem) {
+      if (!(problem instanceof Refusal)) throw problem;
+      trouble.value = problem.message;
+    } finally {
+      busy.value = false;
+    }
+  };
+
+  return (
+    <Confirm
+      title={proposal.title}
+      action={proposal.verb}
+      danger
+      disabled={typed.value !== proposal.target || busy.value}
+      onConfirm={() => void act()}
+      onClose={() => {
+        // It also closes because its outcome takes its place.
+        if (done.value === null) close();
+      }}
+    >
+      <ul class="happens">
+        {proposal.happens.map((sentence) => (
+          <li key={sentence}>{sentence}</li>
+        ))}
+      </ul>
+      <div class="field">
+        <label class="label" for={ids.target}>
+          Type the {proposal.kind}’s id to confirm
+        </label>
+        <code class="target">{proposal.target}</code>
+        <input
+          id={ids.target}
+          class="input mono"
+          autocomplete="off"
+          spellcheck={false}
+          value={typed.value}
+          aria-describedby={ids.problem}
+          onInput={(event) => {
+            typed.value = event.currentTarget.value;
+          }}
+        />
+      </div>
+      <div class="field">
+        <label class="label" for={ids.reason}>
+          Reason <span class="hint">(optional; it stands in the trail)</span>
+        </label>
+        <input
+          id={ids.reason}
+          class="input"
+          maxLength={REASON_MAX}
+          autocomplete="off"
+          value={reason.value}
+          onInput={(event) => {
+            reason.value = event.currentTarget.value;
+          }}
+        />
+      </div>
+      <p class="problem" id={ids.problem} role="alert">
+        {trouble.value}
+      </p>
+    </Confirm>
+  );
+}
+
+const OUTCOMES: Record<Action["outcome"], [string, string]> = {
+  done: ["good", "Done"],
+  begun: ["info", "Begun"],
+  failed: ["danger", "Failed"],
+};
+
+function Outcome({ action }: { action: Action }) {
+  const [kind, word] = OUTCOMES[action.outcome];
+  return (
+    <Dialog title={word} onClose={close}>
+      <p role="status">
+        <span class={`badge ${kind}`}>{word.toLowerCase()}</span>{" "}
+        {action.detail ?? "The server has taken it up."}
+      </p>
+      <p class="hint">
+        It stands in the{" "}
+        <a href={fragmentOf({ view: "actions" })} onClick={close}>
+          trail of actions
+        </a>
+        .
+      </p>
+      <div class="dialog-buttons">
+        <button type="button" class="button primary" onClick={close}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** A button that brings a proposal before the operator. */
+export function ActionButton({ proposal, label }: { proposal: Proposal; label: string }) {
+  return (
+    <button
+      type="button"
+      class="button small"
+      onClick={() => {
+        proposed.value = proposal;
+      }}
+    >
+      {label}
+    </button>
+  );
+}

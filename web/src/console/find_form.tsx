@@ -1,0 +1,46 @@
+/** A field in which something is looked up by its id. */
+import { useSignal } from "@preact/signals";
+import { useEffect, useId } from "preact/hooks";
+
+interface Props {
+  readonly label: string;
+  readonly sought: string;
+  readonly onFind: (id: string) => void;
+}
+
+export function FindForm({ label, sought, onFind }: Props) {
+  const text = useSignal(sought);
+  const field = useId();
+  useEffect(() => {
+    text.value = sought;
+  }, [sought, text]);
+  return (
+    <search>
+      <form
+        class="find"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (text.value.trim() !== "") onFind(text.value.trim());
+        }}
+      >
+        <label class="label" for={field}>
+          {label}
+        </label>
+        <input
+          id={field}
+          class="input mono"
+          type="search"
+          autocomplete="off"
+          spellcheck={false}
+          value={text.value}
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+          }}
+        />
+        <button type="submit" class="button primary">
+          Look up
+        </button>
+      </form>
+    </search>
+  );
+}

@@ -1,0 +1,36 @@
+/** How old what is shown is, and how long the operator's token holds: said in the head of every view. */
+import { access } from "./access.ts";
+import { span } from "./format.ts";
+import { ageS, paused, problem, serverNow, stale } from "./live.ts";
+
+/** Before a token ends, its operator is told, seconds. */
+const TOKEN_WARNING_S = 600;
+
+export function Freshness() {
+  const [kind, text] = stateNow();
+  return (
+    <>
+      <TokenEnd />
+      <span class={`freshness ${kind}`} title="When the server last answered">
+        <span class="dot" aria-hidden="true" />
+        {text}
+      </span>
+    </>
+  );
+}
+
+function stateNow(): ["live" | "late" | "idle", string] {
+  const age = ageS.value;
+  if (age === null) return ["idle", "asking"];
+  if (paused.value) return ["idle", "paused"];
+  if (stale.value || problem.value !== null) return ["late", `last answer ${span(age)} ago`];
+  return ["live", "live"];
+}
+
+function TokenEnd() {
+  const ends = access.value?.expiresAt ?? null;
+  if (ends === null || ageS.value === null) return null;
+  const left = ends - serverNow.value;
+  if (left > TOKEN_WARNING_S) return null;
+  return <span class="badge warn">your token ends in {span(left)}</span>;
+}

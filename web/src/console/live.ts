@@ -1,0 +1,81 @@
+/** The two questions that the console asks all the time: how it stands, and what came since. */
+import { computed, effect, signal } from "@preact/signals";
+import { access } from "./access.ts";
+import type { Overview, Series } from "./ops.ts";
+import { extended, sinceOf } from "./series.ts";
+import type { Refusal, Server } from "./server.ts";
+import { watch } from "./watch.ts";
+
+const OVERVIEW_EVERY_MS = 2_000;
+const SERIES_EVERY_MS = 5_000;
+const TICK_MS = 1_000;
+/** An answer older than that is not the present any more, milliseconds. */
+const FRESH_MAX_MS = 6_000;
+
+export const overview = signal<Overview | null>(null);
+export const series = signal<Series | null>(null);
+/** Why the last question had no answer; null when it had one. */
+export const problem = signal<Refusal | null>(null);
+export const paused = signal(false);
+const answeredAt = signal<number | null>(null);
+const now = signal(performance.now());
+
+/** How long ago the last answer came, seconds; null before the first. */
+export const ageS = computed(() =>
+  answeredAt.value === null ? null : Math.max(0, (now.value - answeredAt.value) / 1_000),
+);
+
+/** Whether what is shown is not the present any more. */
+export const stale = computed(() => (ageS.value ?? 0) * 1_000 > FRESH_MAX_MS);
+
+/** The server's time now, seconds since the epoch: ages go on between its answers. */
+export const serverNow = computed(() => (overview.value?.at ?? 0) + (ageS.value ?? 0));
+
+/** Ask for as long as somebody is signed in and looks. */
+export function followServer(): void {
+  setInterval(() => {
+    if (!document.hidden) now.value = performance.now();
+  }, TICK_MS);
+  effect(() => {
+    if (access.value !== null) return follow(access.value.server);
+    forget();
+  });
+}
+
+function forget(): void {
+  overview.value = null;
+  series.value = null;
+  problem.value = null;
+  answeredAt.value = null;
+}
+
+function follow(server: Server): () => void {
+  const stops = [
+    watch<Overview>(
+      () => server.get("ops/overview"),
+      OVERVIEW_EVERY_MS,
+      (standing) => {
+        overview.value = standing.answer;
+        answeredAt.value = standing.answeredAt;
+        problem.value = standing.problem;
+        paused.value = standing.paused;
+        now.value = performance.now();
+      },
+    ),
+    watch<Series>(
+      (before) => readSeries(server, before),
+      SERIES_EVERY_MS,
+      (standing) => {
+        series.value = standing.answer;
+      },
+    ),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+async function readSeries(server: Server, before: Series | null): Promise<Series> {
+  const answer = await server.get<Series>("ops/series", { since: sinceOf(before) });
+  return extended(before, answer) ?? server.get<Series>("ops/series");
+}

@@ -1,0 +1,99 @@
+/**
+ * Asks the same question again and again: one at a time, not while nobody looks, more slowly while
+ * the server does not answer. What came last stays until something newer comes.
+ */
+import { signal } from "@preact/signals";
+import { Refusal } from "./server.ts";
+
+const SLOWEST_MS = 5_000;
+
+/** What a poll needs of its surroundings. */
+export interface Surroundings {
+  /** Milliseconds that never go backward. */
+  now(): number;
+  /** Call once later; the answer takes it back. */
+  later(work: () => void, ms: number): () => void;
+}
+
+/** How a poll stands. Times are those of `Surroundings.now`. */
+export interface Standing<Answer> {
+  readonly answer: Answer | null;
+  readonly answeredAt: number | null;
+  /** What the last try came to, when it failed. */
+  readonly problem: Refusal | null;
+  /** Whether it rests because nobody looks. */
+  readonly paused: boolean;
+}
+
+/** One question; `ask` is given the answer before. */
+export class Poll<Answer> {
+  readonly standing = signal<Standing<Answer>>({
+    answer: null,
+    answeredAt: null,
+    problem: null,
+    paused: false,
+  });
+  readonly #ask: (before: Answer | null) => Promise<Answer>;
+  readonly #everyMs: number;
+  readonly #around: Surroundings;
+  #failures = 0;
+  #asking = false;
+  #ended = false;
+  #cancel: () => void = () => {};
+
+  constructor(
+    ask: (before: Answer | null) => Promise<Answer>,
+    everyMs: number,
+    around: Surroundings,
+  ) {
+    this.#ask = ask;
+    this.#everyMs = everyMs;
+    this.#around = around;
+  }
+
+  /** Ask now, and from now on. */
+  start(): void {
+    this.#set({ paused: false });
+    this.#cancel();
+    void this.#turn();
+  }
+
+  /** Rest until `start`. */
+  pause(): void {
+    this.#cancel();
+    this.#set({ paused: true });
+  }
+
+  /** Never ask again; an answer that is on its way is dropped. */
+  end(): void {
+    this.#ended = true;
+    this.#cancel();
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#asking || this.#ended) return;
+    this.#asking = true;
+    try {
+      const answer = await this.#ask(this.standing.peek().answer);
+      this.#failures = 0;
+      if (!this.#ended) this.#set({ answer, answeredAt: this.#around.now(), problem: null });
+    } catch (problem) {
+      if (!(problem instanceof Refusal)) throw problem;
+      this.#failures += 1;
+      if (!this.#ended) this.#set({ problem });
+    } finally {
+      this.#asking = false;
+    }
+    if (!this.#ended && !this.standing.peek().paused) this.#plan();
+  }
+
+  #plan(): void {
+    const asked = this.standing.peek().problem?.retryAfterMs ?? 0;
+    const slowed = Math.min(this.#everyMs * 2 ** this.#failures, SLOWEST_MS);
+    this.#cancel = this.#around.later(() => void this.#turn(), Math.max(asked, slowed));
+  }
+
+  #set(change: Partial<Standing<Answer>>): void {
+    this.standing.value = { ...this.standing.peek(), ...change };
+  }
+}

@@ -1,0 +1,48 @@
+/** Which view is open: the fragment of the address, so that back, forward and links work anywhere. */
+import { signal } from "@preact/signals";
+
+export type Route =
+  | { readonly view: "overview" }
+  | { readonly view: "users"; readonly id: string }
+  | { readonly view: "runs"; readonly id: string }
+  | { readonly view: "nodes" }
+  | { readonly view: "actions" };
+
+/** The route that a fragment names; the overview for one that names none. */
+export function routeOf(fragment: string): Route {
+  const [view = "", id = ""] = fragment.replace(/^#\/?/, "").split("/");
+  if (view === "users" || view === "runs") return { view, id: decoded(id) };
+  if (view === "nodes" || view === "actions") return { view };
+  return { view: "overview" };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return ""; // a fragment that somebody typed
+  }
+}
+
+/** The fragment of a route. */
+export function fragmentOf(route: Route): string {
+  if (route.view === "overview") return "#/";
+  const id = "id" in route && route.id !== "" ? `/${encodeURIComponent(route.id)}` : "";
+  return `#/${route.view}${id}`;
+}
+
+export const route = signal<Route>({ view: "overview" });
+
+/** Follow the address from now on. */
+export function followAddress(): void {
+  const read = () => {
+    route.value = routeOf(location.hash);
+  };
+  addEventListener("hashchange", read);
+  read();
+}
+
+/** Open a view. */
+export function open(next: Route): void {
+  location.hash = fragmentOf(next);
+}

@@ -1,0 +1,54 @@
+/** Reads a run's events from the journal, page after page, and what follows while it goes on. */
+import type { Timeline } from "../ops.ts";
+import type { Server } from "../server.ts";
+import type { RunEvent } from "./waterfall.ts";
+
+const PAGE = 200;
+/** Pages in one go; the next go continues. */
+const PAGES_MAX = 20;
+/** More events of one run than that are not shown. */
+const EVENTS_MAX = 20_000;
+
+export interface RunEvents {
+  readonly events: readonly RunEvent[];
+  /** The cursor after which the next are. */
+  readonly after: number;
+  /** Whether texts are in them. */
+  readonly content: boolean;
+  /** Whether the journal has more than was read. */
+  readonly more: boolean;
+  /** Whether nothing will follow. */
+  readonly ended: boolean;
+}
+
+export async function readOn(
+  server: Server,
+  runId: string,
+  before: RunEvents | null,
+): Promise<RunEvents> {
+  let read = before ?? { events: [], after: 0, content: false, more: true, ended: false };
+  if (read.ended && !read.more) return read;
+  for (let page = 0; page < PAGES_MAX && read.events.length < EVENTS_MAX; page += 1) {
+    const path = `ops/runs/${encodeURIComponent(runId)}/timeline`;
+    read = joined(read, await server.get<Timeline>(path, { after: read.after, limit: PAGE }));
+    if (!read.more) break;
+  }
+  return read;
+}
+
+function joined(read: RunEvents, page: Timeline): RunEvents {
+  const events = page.events.map((event) => ({
+    seq: event.seq,
+    at: event.timestamp,
+    type: event.event_type,
+    data: event.data,
+    hidden: event.left_out,
+  }));
+  return {
+    events: events.length === 0 ? read.events : [...read.events, ...events],
+    after: page.next ?? page.seq,
+    content: page.content,
+    more: page.next !== null,
+    ended: page.ended,
+  };
+}

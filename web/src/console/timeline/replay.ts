@@ -1,0 +1,103 @@
+/**
+ * Where a replay stands: a position in the run's time that moves at a pace. Pure; who calls
+ * `advanced` brings the clock.
+ */
+import type { RunEvent } from "./waterfall.ts";
+import { bytesOf, hasEnded, textOf } from "./waterfall.ts";
+
+/** How many seconds of the run pass in a second. */
+export const PACES = [1, 2, 10] as const;
+export type Pace = (typeof PACES)[number];
+
+export interface Replay {
+  /** Seconds since the epoch, between the first event and the last. */
+  readonly position: number;
+  readonly pace: Pace;
+  readonly playing: boolean;
+}
+
+/** The time of a run, from its first event to its last. */
+export interface Extent {
+  readonly from: number;
+  readonly to: number;
+}
+
+export function extentOf(events: readonly RunEvent[]): Extent {
+  const [first, last] = [events[0], events.at(-1)];
+  return { from: first?.at ?? 0, to: last?.at ?? 0 };
+}
+
+/** After so many seconds of the operator's time; it stops at the end. */
+export function advanced(replay: Replay, seconds: number, extent: Extent): Replay {
+  if (!replay.playing) return replay;
+  const position = Math.min(extent.to, replay.position + seconds * replay.pace);
+  return { ...replay, position, playing: position < extent.to };
+}
+
+/** Played or halted; from its end it plays from the beginning. */
+export function toggled(replay: Replay, extent: Extent): Replay {
+  const position = replay.position >= extent.to ? extent.from : replay.position;
+  return {
+    ...replay,
+    position: replay.playing ? replay.position : position,
+    playing: !replay.playing,
+  };
+}
+
+/** Halted at the event after (`1`) or before (`-1`) the position. */
+export function stepped(replay: Replay, events: readonly RunEvent[], way: 1 | -1): Replay {
+  const times = events.map((event) => event.at);
+  const next =
+    way === 1
+      ? times.find((at) => at > replay.position)
+      : times.findLast((at) => at < replay.position);
+  return { ...replay, playing: false, position: next ?? replay.position };
+}
+
+/** What the user had of the run at a moment. */
+export interface Picture {
+  /** How many events were there. */
+  readonly events: number;
+  readonly doing: string;
+  /** The text that had been streamed; empty for who may not read it. */
+  readonly text: string;
+  /** How many pieces of text there were, and their bytes together. */
+  readonly pieces: number;
+  readonly bytes: number;
+}
+
+/** The run as it stood at a moment. */
+export function pictureAt(events: readonly RunEvent[], position: number): Picture {
+  const past = events.filter((event) => event.at <= position);
+  const attemptBegan = past.findLastIndex((event) => event.type === "agent_started");
+  const pieces = past.slice(attemptBegan + 1).filter((event) => event.type === "agent_delta");
+  const answer = past.findLast((event) => event.type === "agent_completed");
+  const streamed = pieces.map((event) => textOf(event, "text")).join("");
+  return {
+    events: past.length,
+    doing: past.length === 0 ? "Nothing yet" : doingAfter(past.at(-1), hasEnded(past)),
+    text: (answer && textOf(answer, "content")) || streamed,
+    pieces: pieces.length,
+    bytes: pieces.reduce((sum, event) => sum + bytesOf(event, "text"), 0),
+  };
+}
+
+const DOING: Record<string, string> = {
+  message_created: "Waiting for a runner",
+  run_queued: "Waiting for the runs before it",
+  agent_started: "Started",
+  agent_thinking: "Thinking",
+  agent_delta: "Answering",
+  tool_completed: "Going on after a tool",
+  input_requested: "Waiting for a person",
+  input_received: "Going on with a person's answer",
+  agent_completed: "Completed",
+  agent_failed: "Failed",
+  agent_cancelled: "Cancelled",
+};
+
+function doingAfter(last: RunEvent | undefined, ended: boolean): string {
+  if (last === undefined) return "";
+  if (last.type === "tool_executing") return `Calling ${textOf(last, "tool") || "a tool"}`;
+  return DOING[last.type] ?? (ended ? "Ended" : "Working");
+}

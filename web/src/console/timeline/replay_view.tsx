@@ -1,0 +1,118 @@
+/** The controls of a replay, and the run as it stood at its position. */
+import { useEffect } from "preact/hooks";
+import { IconButton } from "../../design/icon_button.tsx";
+import { bytes, count, many } from "../format.ts";
+import {
+  advanced,
+  type Extent,
+  PACES,
+  type Picture,
+  pictureAt,
+  type Replay,
+  stepped,
+  toggled,
+} from "./replay.ts";
+import { offset } from "./scale.ts";
+import type { RunEvent } from "./waterfall.ts";
+
+interface Props {
+  readonly events: readonly RunEvent[];
+  readonly extent: Extent;
+  readonly replay: Replay;
+  readonly onChange: (replay: Replay) => void;
+  /** Whether this operator may read texts. */
+  readonly content: boolean;
+}
+
+export function ReplayView({ events, extent, replay, onChange, content }: Props) {
+  usePlaying(replay, extent, onChange);
+  const picture = pictureAt(events, replay.position);
+  return (
+    <>
+      <div class="replay">
+        <IconButton
+          class="before"
+          icon="chevron"
+          label="To the event before"
+          onClick={() => onChange(stepped(replay, events, -1))}
+        />
+        <IconButton
+          class="play"
+          icon={replay.playing ? "pause" : "play"}
+          label={replay.playing ? "Pause" : "Replay"}
+          onClick={() => onChange(toggled(replay, extent))}
+        />
+        <IconButton
+          icon="chevron"
+          label="To the next event"
+          onClick={() => onChange(stepped(replay, events, 1))}
+        />
+        <fieldset class="choice">
+          <legend class="unseen">Pace</legend>
+          {PACES.map((pace) => (
+            <button
+              key={pace}
+              type="button"
+              aria-pressed={replay.pace === pace}
+              onClick={() => onChange({ ...replay, pace })}
+            >
+              {pace}×
+            </button>
+          ))}
+        </fieldset>
+        <input
+          class="scrub"
+          type="range"
+          aria-label="Position in the run"
+          aria-valuetext={offset(replay.position - extent.from)}
+          min={0}
+          max={Math.max(0.001, extent.to - extent.from)}
+          step="any"
+          value={replay.position - extent.from}
+          onInput={(event) =>
+            onChange({
+              ...replay,
+              playing: false,
+              position: extent.from + event.currentTarget.valueAsNumber,
+            })
+          }
+        />
+        <output class="at">{offset(replay.position - extent.from)}</output>
+      </div>
+      <Moment picture={picture} all={events.length} content={content} />
+    </>
+  );
+}
+
+/** Moves the position while it plays, with each frame that is drawn. */
+function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) => void): void {
+  useEffect(() => {
+    if (!replay.playing) return;
+    let before = performance.now();
+    const frame = requestAnimationFrame((now) => {
+      const seconds = Math.max(0, now - before) / 1_000;
+      before = now;
+      onChange(advanced(replay, seconds, extent));
+    });
+    return () => cancelAnimationFrame(frame);
+  });
+}
+
+function Moment({ picture, all, content }: { picture: Picture; all: number; content: boolean }) {
+  return (
+    <div class="moment">
+      <p>
+        <b>{picture.doing}</b>
+        <span class="soft">
+          {` · ${count(picture.events)} of ${many(all, "event")} · `}
+          {`${many(picture.pieces, "piece")} of text, ${bytes(picture.bytes)}`}
+        </span>
+      </p>
+      {content ? (
+        <pre class="streamed">{picture.text}</pre>
+      ) : (
+        <p class="hint">Texts are not shown: your token lacks the scope “content”.</p>
+      )}
+    </div>
+  );
+}

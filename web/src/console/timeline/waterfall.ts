@@ -1,0 +1,178 @@
+/**
+ * A run's events as a waterfall: one row for its time in the queue, for each attempt, and for each
+ * thing that an attempt did. Pure; knows no view.
+ *
+ * Times are seconds since the epoch. A bar without an end goes on.
+ */
+
+/** An event of the run. */
+export interface RunEvent {
+  readonly seq: number;
+  readonly at: number;
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Fields that this operator may not read, each with its size in bytes. */
+  readonly hidden: Readonly<Record<string, number>>;
+}
+
+export type RowKind = "queue" | "attempt" | "lease" | "thinking" | "tool" | "text" | "input";
+
+/** How a row ended, or that it did not. `void`: its attempt was lost, and what it did with it. */
+export type Outcome = "going" | "done" | "failed" | "void";
+
+export interface Row {
+  readonly key: string;
+  readonly kind: RowKind;
+  readonly label: string;
+  readonly detail: string;
+  /** Attempts and the queue stand at 0, what an attempt did at 1. */
+  readonly depth: 0 | 1;
+  readonly from: number;
+  readonly to: number | null;
+  readonly outcome: Outcome;
+  /** Moments within: pieces of text, steps of thought. */
+  readonly ticks: readonly number[];
+  /** When it fell silent before it was taken over; null where it did not. */
+  readonly silentFrom: number | null;
+}
+
+type Draft = { -readonly [Key in keyof Row]: Row[Key] } & { ticks: number[] };
+
+const ENDS = new Set(["agent_completed", "agent_failed", "agent_cancelled"]);
+
+/**
+ * The rows of a run, in the order in which they began; `lease` says of the last attempt's lease what
+ * no event says: whose it is, and how long it still holds.
+ */
+export function waterfall(events: readonly RunEvent[], lease = ""): Row[] {
+  const folding = new Folding();
+  for (const event of events) folding.take(event);
+  const last = folding.rows.findLast((row) => row.kind === "lease");
+  if (last !== undefined) last.detail = lease;
+  return folding.rows;
+}
+
+/** Whether the run has ended, as far as its events say. */
+export function hasEnded(events: readonly RunEvent[]): boolean {
+  return events.some((event) => ENDS.has(event.type));
+}
+
+/** A text in an event's data; empty where there is none, or where it is hidden. */
+export function textOf(event: RunEvent, name: string): string {
+  const value = event.data[name];
+  return typeof value === "string" ? value : "";
+}
+
+/** How long a text in an event's data is, in bytes; that is known of hidden ones, too. */
+export function bytesOf(event: RunEvent, name: string): number {
+  return event.hidden[name] ?? new TextEncoder().encode(textOf(event, name)).length;
+}
+
+class Folding {
+  readonly rows: Draft[] = [];
+  /** The thought or the text that goes on until something else comes. */
+  #phase: Draft | null = null;
+  #lastAt = 0;
+
+  take(event: RunEvent): void {
+    switch (event.type) {
+      case "message_created":
+        this.#begin("queue", event, "In the queue", "");
+        break;
+      case "agent_started":
+        this.#start(event);
+        break;
+      case "agent_thinking":
+        this.#go("thinking", event, "Thinking");
+        break;
+      case "agent_delta":
+        this.#go("text", event, "Text");
+        break;
+      case "tool_executing":
+        this.#endPhase(event.at);
+        this.#begin("tool", event, textOf(event, "tool") || "Tool", textOf(event, "tool_call_id"));
+        break;
+      case "tool_completed":
+        this.#close("tool", textOf(event, "tool_call_id"), event, event.data.is_error === true);
+        break;
+      case "input_requested":
+        this.#endPhase(event.at);
+        this.#begin("input", event, "Asked a person", textOf(event, "input_id"));
+        break;
+      case "input_received":
+        this.#close("input", textOf(event, "input_id"), event, false);
+        break;
+      default:
+        if (ENDS.has(event.type)) this.#end(event);
+    }
+    this.#lastAt = event.at;
+  }
+
+  #start(event: RunEvent): void {
+    this.#phase = null;
+    for (const row of this.rows) {
+      if (row.kind === "queue" && row.to === null) finish(row, event.at, "done");
+      if (row.to === null && row.kind !== "input") lose(row, this.#lastAt, event.at);
+      else if (row.depth === 1 && row.outcome === "done") row.outcome = "void";
+    }
+    const number = typeof event.data.attempt === "number" ? event.data.attempt : 1;
+    this.#begin("attempt", event, `Attempt ${number}`, textOf(event, "agent"));
+    this.#begin("lease", event, "Lease", "");
+  }
+
+  #go(kind: "thinking" | "text", event: RunEvent, label: string): void {
+    if (this.#phase?.kind !== kind) {
+      this.#endPhase(event.at);
+      this.#phase = this.#begin(kind, event, label, "");
+    }
+    this.#phase?.ticks.push(event.at);
+  }
+
+  #endPhase(at: number): void {
+    if (this.#phase !== null) finish(this.#phase, at, "done");
+    this.#phase = null;
+  }
+
+  #close(kind: RowKind, id: string, event: RunEvent, failed: boolean): void {
+    const open = this.rows.filter((row) => row.kind === kind && row.to === null);
+    const row = open.find((one) => one.detail === id) ?? open.at(-1);
+    if (row !== undefined) finish(row, event.at, failed ? "failed" : "done");
+  }
+
+  #end(event: RunEvent): void {
+    this.#endPhase(event.at);
+    const outcome = event.type === "agent_failed" ? "failed" : "done";
+    for (const row of this.rows) {
+      if (row.to !== null) continue;
+      if (row.kind === "lease") finish(row, event.at, "done");
+      else finish(row, event.at, row.depth === 0 || outcome === "failed" ? outcome : "void");
+    }
+  }
+
+  #begin(kind: RowKind, event: RunEvent, label: string, detail: string): Draft {
+    const row: Draft = {
+      key: `${kind}-${event.seq}`,
+      kind,
+      label,
+      detail,
+      depth: kind === "queue" || kind === "attempt" ? 0 : 1,
+      from: event.at,
+      to: null,
+      outcome: "going",
+      ticks: [],
+      silentFrom: null,
+    };
+    this.rows.push(row);
+    return row;
+  }
+}
+
+function finish(row: Draft, at: number, outcome: Outcome): void {
+  row.to = at;
+  row.outcome = outcome;
+}
+
+function lose(row: Draft, silentFrom: number, takenOverAt: number): void {
+  finish(row, takenOverAt, "void");
+  row.silentFrom = silentFrom;
+}

@@ -1,0 +1,95 @@
+/** The waterfall on the page: a row for each thing that took time, on one line of time. */
+import { Icon, type IconName } from "../../design/icons.tsx";
+import { duration } from "../format.ts";
+import type { Extent } from "./replay.ts";
+import { marked, marksOf, offset, placeOf } from "./scale.ts";
+import type { Row, RowKind } from "./waterfall.ts";
+
+const ICONS: Record<RowKind, IconName> = {
+  queue: "clock",
+  attempt: "play",
+  lease: "refresh",
+  thinking: "thought",
+  tool: "tool",
+  text: "document",
+  input: "user",
+};
+
+/** After so many percent of the line there is no room for a mark's words. */
+const LABEL_END = 94;
+
+interface Props {
+  readonly rows: readonly Row[];
+  readonly extent: Extent;
+  /** Where the replay stands. */
+  readonly position: number;
+}
+
+export function Waterfall({ rows, extent, position }: Props) {
+  const playhead = { left: `${placeOf(position, extent)}%` };
+  return (
+    <div class="waterfall">
+      <div class="waterfall-scale" aria-hidden="true">
+        {marksOf(extent).map((mark) => (
+          <span key={mark} style={{ left: `${placeOf(extent.from + mark, extent)}%` }}>
+            {placeOf(extent.from + mark, extent) < LABEL_END && marked(mark)}
+          </span>
+        ))}
+      </div>
+      <ol>
+        {rows.map((row) => (
+          <WaterfallRow key={row.key} row={row} extent={extent} ahead={row.from > position} />
+        ))}
+      </ol>
+      <div class="waterfall-over" aria-hidden="true">
+        <span class="playhead" style={playhead} />
+      </div>
+    </div>
+  );
+}
+
+interface RowProps {
+  readonly row: Row;
+  readonly extent: Extent;
+  /** Whether the replay has not come to it yet. */
+  readonly ahead: boolean;
+}
+
+function WaterfallRow({ row, extent, ahead }: RowProps) {
+  const to = row.to ?? extent.to;
+  const outcome = row.outcome === "void" ? "lost with its attempt" : row.outcome;
+  const when = `from ${offset(row.from - extent.from)}, for ${duration(to - row.from)}, ${outcome}`;
+  const said = row.kind === "lease" && row.detail !== "" ? `${row.detail}; ${when}` : when;
+  return (
+    <li class={`is-${row.kind} ${row.outcome} depth-${row.depth}${ahead ? " ahead" : ""}`}>
+      <span class="row-name" title={row.detail}>
+        <Icon name={ICONS[row.kind]} />
+        <span class="row-label">{row.label}</span>
+        <span class="row-time">{duration(to - row.from)}</span>
+        <span class="unseen">{said}</span>
+      </span>
+      <span class="row-track" aria-hidden="true">
+        <span
+          class="row-bar"
+          style={stretch(row.from, row.silentFrom ?? to, extent)}
+          title={said}
+        />
+        {row.silentFrom !== null && (
+          <span
+            class="row-bar silent"
+            style={stretch(row.silentFrom, to, extent)}
+            title="silent, until its lease ended and it was taken over"
+          />
+        )}
+        {row.ticks.map((at) => (
+          <i key={at} style={{ left: `${placeOf(at, extent)}%` }} />
+        ))}
+      </span>
+    </li>
+  );
+}
+
+function stretch(from: number, to: number, extent: Extent) {
+  const left = placeOf(from, extent);
+  return { left: `${left}%`, width: `${placeOf(to, extent) - left}%` };
+}

@@ -1,0 +1,192 @@
+/**
+ * Whether anything is wrong, for whom, since when: one sentence from an overview. Pure.
+ *
+ * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
+ * cannot tell, because the node that would tell is gone or cannot reach what it needs.
+ */
+import { count, duration, many } from "./format.ts";
+import type { FiringAlert, NodeOverview, Overview, RunStatusCount } from "./ops.ts";
+
+/** How long a run may be in the queue before somebody should look, seconds. */
+const QUEUED_MAX_S = 60;
+
+export type Severity = "broken" | "troubled";
+
+/** One thing that is wrong. */
+export interface Trouble {
+  readonly key: string;
+  readonly severity: Severity;
+  /** A sentence. */
+  readonly what: string;
+  readonly whom: string;
+  /** Seconds since the epoch; null when it is not known. */
+  readonly since: number | null;
+  /** What to do first. */
+  readonly advice: string;
+}
+
+export interface Verdict {
+  readonly severity: Severity | "well";
+  readonly sentence: string;
+  /** The worst first. */
+  readonly troubles: readonly Trouble[];
+}
+
+export function verdictOf(overview: Overview): Verdict {
+  const troubles = [
+    ...safety(overview),
+    ...nodeTroubles(overview),
+    ...Object.values(Object.groupBy(overview.firing, (one) => one.rule)).map((same = []) =>
+      fired(same, overview),
+    ),
+    ...(overview.runs?.states ?? []).map((runs) => stuck(runs, overview)),
+  ]
+    .filter((one) => one !== null)
+    .sort((one, other) => rank(one) - rank(other) || (one.since ?? 0) - (other.since ?? 0));
+  const [worst] = troubles;
+  if (worst === undefined) return { severity: "well", sentence: "All promises hold.", troubles };
+  const more = troubles.length === 1 ? "" : ` And ${count(troubles.length - 1)} more.`;
+  return { severity: worst.severity, sentence: `${worst.what}${more}`, troubles };
+}
+
+function rank(trouble: Trouble): number {
+  return trouble.severity === "broken" ? 0 : 1;
+}
+
+/** What must never be: a rule tells of it for a while only, and here it is never forgotten. */
+function safety({ safety: held, firing }: Overview): Trouble[] {
+  const { consistency } = held;
+  const found: Trouble[] = [];
+  if (held.foreign_deliveries > 0 && !firing.some((one) => one.rule === "foreign_delivery")) {
+    found.push({
+      key: "foreign",
+      severity: "broken",
+      what: `${many(held.foreign_deliveries, "event")} of one user nearly reached another.`,
+      whom: "nobody saw them; the log names connection, seq and thread",
+      since: held.foreign_delivery_at,
+      advice: "The last check stopped them. Find out what let them come so far.",
+    });
+  }
+  if (consistency.violations > 0) {
+    found.push({
+      key: "consistency",
+      severity: "troubled",
+      what: `Ids drifted ${count(consistency.violations)} times between parts of the program.`,
+      whom: "the report of consistency names the contexts",
+      since: consistency.violated_at,
+      advice: "Read /ops/consistency, or run `threadcast consistency`.",
+    });
+  }
+  return found;
+}
+
+/** What nodes cannot reach, or that they are gone: one trouble for all that have it. */
+function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
+  const living = nodes.filter((node) => node.alive);
+  const lost = nodes.filter((node) => !node.alive);
+  const without = (part: "database" | "bus") =>
+    living.filter((node) => node.summary?.[part]?.ok === false);
+  return [
+    troubleOfNodes(without("database"), living, {
+      key: "database",
+      severity: "broken",
+      what: "cannot use the database",
+      since: (node) => node.summary?.database.since ?? null,
+      advice: "Nothing can be stored there: messages are refused, and runs stand still.",
+    }),
+    troubleOfNodes(without("bus"), living, {
+      key: "bus",
+      severity: "troubled",
+      what: "cannot reach the bus",
+      since: (node) => node.summary?.bus?.since ?? null,
+      advice: "Nothing is lost: what other nodes store comes with the head poll, once a second.",
+    }),
+    troubleOfNodes(lost, nodes, {
+      key: "lost",
+      severity: "troubled",
+      what: lost.length === 1 ? "is lost" : "are lost",
+      since: (node) => node.summary?.at ?? at + (node.lease_left_s ?? 0),
+      advice:
+        "Its users find another node, and its runs are taken over. Its log says why it ended.",
+    }),
+  ];
+}
+
+interface NodeTrouble extends Omit<Trouble, "whom" | "since"> {
+  readonly since: (node: NodeOverview) => number | null;
+}
+
+/** `these` have the trouble, of `all` that could. */
+function troubleOfNodes(
+  these: readonly NodeOverview[],
+  all: readonly NodeOverview[],
+  trouble: NodeTrouble,
+): Trouble | null {
+  const [first] = these;
+  if (first === undefined) return null;
+  const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
+  const whose = `${many(users, "user")} of ${these.map((node) => node.node_id).join(", ")}`;
+  const isAll = these.length === all.length;
+  return {
+    ...trouble,
+    what: `${nodesWord(these.length)} ${trouble.what}.`,
+    whom: isAll ? "everyone" : whose,
+    since: earliest(these.map(trouble.since)),
+  };
+}
+
+function nodesWord(nodes: number): string {
+  return nodes === 1 ? "A node" : `${count(nodes)} nodes`;
+}
+
+function earliest(moments: readonly (number | null)[]): number | null {
+  const known = moments.filter((one) => one !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** One trouble for a rule, on however many nodes it fires. */
+function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | null {
+  const [first] = same;
+  if (first === undefined) return null;
+  const living = nodes.filter((node) => node.alive).length;
+  const who =
+    same.length >= living ? "everyone" : `users of ${same.map((one) => one.node_id).join(", ")}`;
+  return {
+    key: `rule-${first.rule}`,
+    severity: first.severity === "medium" ? "troubled" : "broken",
+    what: first.summary,
+    whom: `${who}; ${measured(first)}`,
+    since: earliest(same.map((one) => one.since)),
+    advice: first.advice,
+  };
+}
+
+/** What a rule measured, against what is still good. */
+export function measured(alert: FiringAlert): string {
+  const side = alert.good === "at_least" ? "at least" : "at most";
+  const threshold = inUnit(alert.threshold, alert.unit);
+  return `${inUnit(alert.value, alert.unit)} where ${side} ${threshold} is good`;
+}
+
+/** A value in a rule's unit. */
+export function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
+  if (value === null) return "nothing";
+  if (unit === "share") return `${Math.round(value * 1_000) / 10} %`;
+  if (unit === "seconds") return duration(value);
+  return unit === "per_minute" ? `${count(value)} a minute` : count(value);
+}
+
+function stuck(runs: RunStatusCount, { at }: Overview): Trouble | null {
+  const { oldest } = runs;
+  if (runs.status !== "queued" || oldest === null || at - oldest.created_at <= QUEUED_MAX_S) {
+    return null;
+  }
+  return {
+    key: "queued",
+    severity: "troubled",
+    what: `${many(runs.count, "run")} in the queue, one for ${duration(at - oldest.created_at)}.`,
+    whom: `user ${oldest.user} first`,
+    since: oldest.created_at,
+    advice: "Runners are full, or the run before it in its thread does not end.",
+  };
+}

@@ -1,0 +1,108 @@
+/** The servers, each in full, and the way to drain one. */
+import { drainNode } from "../actions/actions.ts";
+import { ActionButton } from "../actions/dialog.tsx";
+import { bytes, count, duration, many, span } from "../format.ts";
+import { overview, problem } from "../live.ts";
+import type { NodeOverview, NodeSummary } from "../ops.ts";
+import { ping, stateOf } from "./node_columns.tsx";
+import { Ago, NoAnswer, Panel } from "./panel.tsx";
+
+export function NodesView() {
+  const now = overview.value;
+  if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
+  const { nodes_alive: alive, nodes_lost: lost } = now.totals;
+  return (
+    <div class="view">
+      <h1>Nodes</h1>
+      <p class="soft">
+        {`${many(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
+        {`This answer is of ${now.node_id}.`}
+      </p>
+      <div class="cards">
+        {now.nodes.map((node) => (
+          <NodeCard key={node.node_id} node={node} others={alive - 1} />
+        ))}
+        <Facts facts={now.database_facts} />
+      </div>
+    </div>
+  );
+}
+
+interface NodeProps {
+  readonly node: NodeOverview;
+  /** How many living nodes there are beside it. */
+  readonly others: number;
+}
+
+function NodeCard({ node, others }: NodeProps) {
+  const { summary } = node;
+  const [kind, word] = stateOf(node);
+  const canDrain = node.alive && summary !== null && !summary.draining;
+  return (
+    <Panel title={node.node_id} aside={<span class={`badge ${kind}`}>{word}</span>}>
+      <p class="soft">
+        {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
+        {node.lease_left_s !== null &&
+          `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
+      </p>
+      {summary !== null && <Summary summary={summary} />}
+      <div class="foot">
+        <span class="hint">
+          {summary === null ? "It has said nothing yet." : <Said at={summary.at} />}
+        </span>
+        {canDrain && <ActionButton proposal={drainNode(node, others)} label="Drain" />}
+      </div>
+    </Panel>
+  );
+}
+
+function Said({ at }: { at: number }) {
+  return (
+    <>
+      Said <Ago at={at} />.
+    </>
+  );
+}
+
+function Summary({ summary }: { summary: NodeSummary }) {
+  const ms = (value: number | null) => duration(value === null ? null : value / 1_000);
+  const facts: readonly [string, string][] = [
+    ["Connections", `${count(summary.connections)} of ${many(summary.users, "user")}`],
+    ["Runs", count(summary.runs)],
+    ["Events in", `${count(summary.events_in_per_s)}/s`],
+    ["Events out", `${count(summary.events_out_per_s)}/s`],
+    ["Commit", `${ms(summary.commit_ms_p50)} p50, ${ms(summary.commit_ms_p99)} p99`],
+    ["Commit to send", `${ms(summary.send_ms_p99)} p99`],
+    ["Lagging readers", count(summary.lagging)],
+    ["Loop held", ms(summary.loop_lag_ms)],
+    ["Database", ping(summary.database)],
+    ["Bus", ping(summary.bus)],
+  ];
+  return (
+    <dl class="facts">
+      {facts.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Facts({ facts }: { facts: Readonly<Record<string, string>> }) {
+  const named = Object.entries(facts);
+  if (named.length === 0) return null;
+  return (
+    <Panel title="Database">
+      <dl class="facts">
+        {named.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name.replaceAll("_", " ").replace(/ bytes$/, "")}</dt>
+            <dd>{name.endsWith("_bytes") ? bytes(Number(text)) : text}</dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}

@@ -1,0 +1,111 @@
+/** The tables of the overview: nodes, runs by state, refusals, what was told of alerts. */
+import { count, figure, moment } from "../format.ts";
+import type { CodeCount, NodeOverview, Overview, RunStatusCount, ToldAlert } from "../ops.ts";
+import { fragmentOf } from "../route.ts";
+import { type Column, Table } from "../table.tsx";
+import { NODE_COLUMNS } from "./node_columns.tsx";
+import { Ago, Id, Panel, RunLink, Since, StatusBadge, UserLink } from "./panel.tsx";
+
+interface Props {
+  readonly overview: Overview;
+}
+
+export function NodesPanel({ overview }: Props) {
+  return (
+    <Panel title="Nodes" aside={<a href={fragmentOf({ view: "nodes" })}>All about nodes</a>}>
+      <Table<NodeOverview>
+        caption="Nodes"
+        rows={overview.nodes}
+        keyOf={(node) => node.node_id}
+        columns={NODE_COLUMNS}
+        nothing="No node is known."
+      />
+    </Panel>
+  );
+}
+
+const RUN_COLUMNS: readonly Column<RunStatusCount>[] = [
+  { title: "State", cell: (runs) => <StatusBadge status={runs.status} /> },
+  { title: "Runs", isNumber: true, cell: (runs) => count(runs.count) },
+  {
+    title: "Oldest for",
+    isNumber: true,
+    cell: ({ oldest }) => (oldest === null ? "–" : <Since at={oldest.created_at} />),
+  },
+  {
+    title: "The oldest",
+    cell: ({ oldest }) => (oldest === null ? "–" : <RunLink id={oldest.run_id} />),
+  },
+  { title: "Of", cell: ({ oldest }) => (oldest === null ? "–" : <UserLink id={oldest.user} />) },
+];
+
+export function RunsPanel({ overview: { runs } }: Props) {
+  const more = runs !== null && !runs.complete;
+  return (
+    <Panel title="Runs" aside={<a href={fragmentOf({ view: "runs", id: "" })}>All live runs</a>}>
+      <Table<RunStatusCount>
+        caption="Runs that have not ended, by state"
+        rows={runs?.states ?? []}
+        keyOf={(one) => one.status}
+        columns={RUN_COLUMNS}
+        nothing="The database does not say."
+      />
+      {more && <p class="hint">There are more than were counted.</p>}
+    </Panel>
+  );
+}
+
+const REFUSAL_COLUMNS: readonly Column<CodeCount>[] = [
+  { title: "Code", cell: (one) => <code>{one.code}</code> },
+  { title: "Last 5 min", isNumber: true, cell: (one) => count(one.recent) },
+  { title: "In all", isNumber: true, cell: (one) => count(one.total) },
+  { title: "Last", isNumber: true, cell: (one) => <Ago at={one.last_at} /> },
+];
+
+export function RefusalsPanel({ overview }: Props) {
+  return (
+    <Panel title="Refusals">
+      <Table<CodeCount>
+        caption="Refused requests and commands, by code"
+        rows={overview.refusals}
+        keyOf={(one) => one.code}
+        columns={REFUSAL_COLUMNS}
+        nothing="Nothing was refused."
+      />
+    </Panel>
+  );
+}
+
+const CHANGES: Record<ToldAlert["change"], string> = {
+  firing: "danger",
+  reminder: "warn",
+  recovered: "good",
+};
+
+function toldColumns(today: number): readonly Column<ToldAlert>[] {
+  return [
+    { title: "When", cell: (one) => moment(one.at, today) },
+    { title: "Rule", cell: (one) => <code>{one.rule}</code> },
+    {
+      title: "Change",
+      cell: (one) => <span class={`badge ${CHANGES[one.change]}`}>{one.change}</span>,
+    },
+    { title: "Value", isNumber: true, cell: (one) => figure(one.value) },
+    { title: "Good until", isNumber: true, cell: (one) => figure(one.threshold) },
+    { title: "Node", cell: (one) => <Id id={one.node_id} /> },
+  ];
+}
+
+export function ToldPanel({ overview }: Props) {
+  return (
+    <Panel title="Alerts so far">
+      <Table<ToldAlert>
+        caption="What was told of alerts, the latest first"
+        rows={overview.told}
+        keyOf={(one) => `${one.at} ${one.rule} ${one.node_id}`}
+        columns={toldColumns(overview.at)}
+        nothing="No alert was told since the nodes started."
+      />
+    </Panel>
+  );
+}

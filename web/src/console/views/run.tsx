@@ -1,0 +1,128 @@
+/** One run: what it is, its waterfall with a replay, and its events. */
+import { useSignal } from "@preact/signals";
+import { cancelRun } from "../actions/actions.ts";
+import { ActionButton } from "../actions/dialog.tsx";
+import { FindForm } from "../find_form.tsx";
+import { count, duration, moment, span } from "../format.ts";
+import { serverNow } from "../live.ts";
+import type { FoundRun } from "../ops.ts";
+import { open } from "../route.ts";
+import { EventTable } from "../timeline/event_table.tsx";
+import { type RunEvents, readOn } from "../timeline/read.ts";
+import { extentOf, type Replay } from "../timeline/replay.ts";
+import { ReplayView } from "../timeline/replay_view.tsx";
+import { waterfall } from "../timeline/waterfall.ts";
+import { Waterfall } from "../timeline/waterfall_view.tsx";
+import { useAnswer } from "../watch.ts";
+import { Id, NoAnswer, Panel, StatusBadge, Tile, UserLink } from "./panel.tsx";
+
+const EVERY_MS = 2_000;
+
+export function RunView({ id }: { id: string }) {
+  const found = useAnswer<FoundRun>(`run ${id}`, EVERY_MS, (server) =>
+    server.get(`ops/runs/${encodeURIComponent(id)}`),
+  );
+  const read = useAnswer<RunEvents>(`timeline ${id}`, EVERY_MS, (server, before) =>
+    readOn(server, id, before),
+  );
+  const run = found.answer;
+  return (
+    <div class="view">
+      <h1>
+        <span class="id">{id}</span> {run !== null && <StatusBadge status={run.run.status} />}
+      </h1>
+      <FindForm label="Run id" sought={id} onFind={(next) => open({ view: "runs", id: next })} />
+      {run === null ? (
+        <NoAnswer problem={found.problem} sought="run" />
+      ) : (
+        <>
+          <Facts found={run} />
+          {read.answer === null ? (
+            <NoAnswer problem={read.problem} sought="timeline" />
+          ) : (
+            <TimelinePanel read={read.answer} lease={leaseOf(run)} />
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+function Facts({ found }: { found: FoundRun }) {
+  const { run, user } = found;
+  const now = serverNow.value;
+  const ended = run.ended_at !== null;
+  const began = run.started_at ?? run.ended_at ?? now;
+  return (
+    <>
+      <dl class="tiles">
+        <Tile name="User" value={<UserLink id={user} />} hint={<Id id={run.thread_id} />} />
+        <Tile name="Agent" value={run.agent} hint={`attempt ${count(run.attempt)}`} />
+        <Tile
+          name="Created"
+          value={moment(run.created_at, now)}
+          hint={`waited ${duration(began - run.created_at)} in the queue`}
+        />
+        <Tile
+          name={ended ? "Took" : "Under way for"}
+          value={duration((run.ended_at ?? now) - run.created_at)}
+          hint={
+            found.cancel_reason === null
+              ? "from its message on"
+              : `cancelled: ${found.cancel_reason}`
+          }
+        />
+        <Tile name="Node" value={<Id id={run.owner} />} hint={heldFor(found)} />
+        <Tile
+          name="Fence"
+          value={count(found.fence)}
+          hint={`after a crash: ${found.on_crash}; handed over ${count(found.handed_over)} times`}
+        />
+      </dl>
+      {!ended && (
+        <div class="buttons">
+          <ActionButton proposal={cancelRun(run.run_id, user)} label="Cancel the run" />
+        </div>
+      )}
+    </>
+  );
+}
+
+function heldFor({ lease_left_s: left, run }: FoundRun): string {
+  if (left === null) return run.ended_at === null ? "nobody executes it yet" : "it has ended";
+  return left < 0 ? `its lease ended ${span(-left)} ago` : `its lease holds ${span(left)}`;
+}
+
+function leaseOf(found: FoundRun): string {
+  const { owner } = found.run;
+  return owner === null ? "" : `of ${owner}, fence ${found.fence}, ${heldFor(found)}`;
+}
+
+/** Where the replay stands; at the end, and with it, until somebody moves it. */
+function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
+  const moved = useSignal<Replay | null>(null);
+  const { events, ended, content } = read;
+  const whole = extentOf(events);
+  const extent = ended ? whole : { ...whole, to: Math.max(whole.to, serverNow.value) };
+  const replay = moved.value ?? { position: extent.to, pace: 1, playing: false };
+  return (
+    <>
+      <Panel title="Timeline" aside={!ended && <span class="badge info">going on</span>}>
+        <ReplayView
+          events={events}
+          extent={extent}
+          replay={replay}
+          content={content}
+          onChange={(next) => {
+            moved.value = next;
+          }}
+        />
+        <Waterfall rows={waterfall(events, lease)} extent={extent} position={replay.position} />
+      </Panel>
+      <Panel title="Events">
+        <EventTable events={events} began={extent.from} position={replay.position} />
+        {read.more && <p class="hint">Reading on …</p>}
+      </Panel>
+    </>
+  );
+}

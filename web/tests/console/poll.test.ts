@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Poll } from "../../src/console/poll.ts";
+import { Refusal } from "../../src/console/server.ts";
+
+/** A clock that goes on when it is told to. */
+class Clock {
+  nowMs = 0;
+  readonly waits: number[] = [];
+  #work: (() => void) | null = null;
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  later(work: () => void, ms: number): () => void {
+    this.waits.push(ms);
+    this.#work = work;
+    return () => {
+      this.#work = null;
+    };
+  }
+
+  get waiting(): boolean {
+    return this.#work !== null;
+  }
+
+  async goOn(): Promise<void> {
+    const work = this.#work;
+    this.#work = null;
+    this.nowMs += this.waits.at(-1) ?? 0;
+    work?.();
+    await settled();
+  }
+}
+
+/** What was promised has come. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test("it gives each question the answer before, and keeps the pace", async () => {
+  const clock = new Clock();
+  const poll = new Poll<number>(async (before) => (before ?? 0) + 1, 2_000, clock);
+
+  poll.start();
+  await settled();
+  await clock.goOn();
+
+  assert.equal(poll.standing.value.answer, 2);
+  assert.equal(poll.standing.value.answeredAt, 2_000);
+  assert.deepEqual(clock.waits, [2_000, 2_000]);
+});
+
+test("it keeps the last answer while there is none, and asks more slowly", async () => {
+  const clock = new Clock();
+  let works = true;
+  const poll = new Poll<string>(
+    async () => {
+      if (!works) throw new Refusal(0, "unreachable", "gone");
+      return "here";
+    },
+    2_000,
+    clock,
+  );
+
+  poll.start();
+  await settled();
+  works = false;
+  for (let turn = 0; turn < 4; turn += 1) await clock.goOn();
+
+  assert.deepEqual(clock.waits, [2_000, 4_000, 5_000, 5_000, 5_000]);
+  assert.equal(poll.standing.value.answer, "here");
+  assert.equal(poll.standing.value.answeredAt, 0);
+  assert.equal(poll.standing.value.problem?.code, "unreachable");
+});
+
+test("it waits for as long as the server asks", async () => {
+  const clock = new Clock();
+  const poll = new Poll<string>(
+    () => Promise.reject(new Refusal(429, "rate_limited", "slowly", 30_000)),
+    2_000,
+    clock,
+  );
+
+  poll.start();
+  await settled();
+
+  assert.deepEqual(clock.waits, [30_000]);
+});
+
+test("paused it asks nothing, and started again it asks at once", async () => {
+  const clock = new Clock();
+  let asked = 0;
+  const poll = new Poll<number>(async () => (asked += 1), 2_000, clock);
+
+  poll.start();
+  await settled();
+  poll.pause();
+  assert.equal(clock.waiting, false);
+  poll.start();
+  await settled();
+
+  assert.equal(asked, 2);
+  assert.equal(clock.waiting, true);
+});
+
+test("an answer that comes after the end is dropped", async () => {
+  let answer: (text: string) => void = () => {};
+  const poll = new Poll<string>(
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    2_000,
+    new Clock(),
+  );
+
+  poll.start();
+  poll.end();
+  answer("late");
+  await settled();
+
+  assert.equal(poll.standing.value.answer, null);
+});

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Series } from "../../src/console/ops.ts";
+import { columnOf, extended, sinceOf, slicesOf } from "../../src/console/series.ts";
+
+/** Only the columns that are looked at are in it. */
+function seriesOf(at: readonly number[], lagging: readonly (number | null)[], node = "node_a") {
+  return { node_id: node, step_s: 5, at, node: { lagging }, cluster: {} } as unknown as Series;
+}
+
+test("what is new is put behind what was there", () => {
+  const series = extended(seriesOf([5, 10], [1, 2]), seriesOf([10, 15], [9, 3]));
+
+  assert.deepEqual(series?.at, [5, 10, 15]);
+  assert.deepEqual(series && columnOf(series, "node.lagging"), [1, 2, 3]);
+  assert.equal(sinceOf(series), 15);
+});
+
+test("an hour is kept, and no more", () => {
+  const many = Array.from({ length: 720 }, (_, index) => index * 5);
+
+  const series = extended(seriesOf(many, many), seriesOf([3_600], [7]));
+
+  assert.equal(series?.at.length, 720);
+  assert.equal(series?.at[0], 5);
+});
+
+test("the answer of another node does not go on from this one's", () => {
+  assert.equal(extended(seriesOf([5], [1]), seriesOf([10], [1], "node_b")), null);
+});
+
+test("nothing new leaves it as it is", () => {
+  const series = seriesOf([5], [1]);
+
+  assert.equal(extended(series, seriesOf([], [])), series);
+});
+
+test("slices have mean and highest of what was measured, the latest first", () => {
+  const series = seriesOf([0, 5, 300, 305], [2, 4, null, null]);
+
+  assert.deepEqual(slicesOf(series, "node.lagging", 300), [
+    { from: 300, mean: null, highest: null },
+    { from: 0, mean: 3, highest: 4 },
+  ]);
+});

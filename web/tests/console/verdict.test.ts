@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { FiringAlert } from "../../src/console/ops.ts";
+import { verdictOf } from "../../src/console/verdict.ts";
+import { AT, node, overviewWith } from "./overview_facts.ts";
+
+const away = { ok: false, since: AT - 90, ping_ms: null };
+
+function firing(rule: string, nodeId: string, since: number): FiringAlert {
+  return {
+    rule,
+    severity: "high",
+    since,
+    value: 0.9,
+    threshold: 0.995,
+    node_id: nodeId,
+    unit: "share",
+    good: "at_least",
+    summary: "Too many connection attempts fail.",
+    meaning: "",
+    advice: "Look at the log.",
+  };
+}
+
+test("nothing wrong is one sentence", () => {
+  const verdict = verdictOf(overviewWith());
+
+  assert.deepEqual(verdict, { severity: "well", sentence: "All promises hold.", troubles: [] });
+});
+
+test("a node without its database is named with its users and since when", () => {
+  const nodes = [node("node_a"), node("node_b", { database: away })];
+
+  const { severity, sentence, troubles } = verdictOf(overviewWith({ nodes }));
+
+  assert.equal(severity, "broken");
+  assert.equal(sentence, "A node cannot use the database.");
+  assert.equal(troubles[0]?.whom, "7 users of node_b");
+  assert.equal(troubles[0]?.since, AT - 90);
+});
+
+test("what all nodes have hits everyone, since the first of them had it", () => {
+  const later = { ...away, since: AT - 30 };
+  const nodes = [node("node_a", { bus: later }), node("node_b", { bus: away })];
+
+  const { severity, sentence, troubles } = verdictOf(overviewWith({ nodes }));
+
+  assert.equal(severity, "troubled");
+  assert.equal(sentence, "2 nodes cannot reach the bus.");
+  assert.deepEqual([troubles[0]?.whom, troubles[0]?.since], ["everyone", AT - 90]);
+});
+
+test("a lost node is a trouble since it last spoke", () => {
+  const nodes = [node("node_a"), node("node_b", { at: AT - 14 }, false)];
+
+  const { sentence, troubles } = verdictOf(overviewWith({ nodes }));
+
+  assert.equal(sentence, "A node is lost.");
+  assert.equal(troubles[0]?.since, AT - 14);
+});
+
+test("a rule that fires on two nodes is one trouble, the worst stand first", () => {
+  const rules = [
+    firing("connect_success", "node_b", AT - 20),
+    firing("connect_success", "node_a", AT - 40),
+  ];
+  const nodes = [node("node_a", { bus: away }), node("node_b")];
+
+  const { sentence, troubles } = verdictOf(overviewWith({ firing: rules, nodes }));
+
+  assert.equal(sentence, "Too many connection attempts fail. And 1 more.");
+  assert.deepEqual(
+    troubles.map((one) => one.key),
+    ["rule-connect_success", "bus"],
+  );
+  assert.equal(troubles[0]?.since, AT - 40);
+  assert.equal(troubles[0]?.whom, "everyone; 90 % where at least 99.5 % is good");
+});
+
+test("an event that nearly reached another user is never forgotten", () => {
+  const { safety } = overviewWith();
+  const held = { ...safety, foreign_deliveries: 2, foreign_delivery_at: AT - 800 };
+
+  const verdict = verdictOf(overviewWith({ safety: held }));
+
+  assert.equal(verdict.severity, "broken");
+  assert.equal(verdict.sentence, "2 events of one user nearly reached another.");
+  assert.equal(verdict.troubles[0]?.since, AT - 800);
+});
+
+test("a run that is queued for long is a trouble, one that just came is none", () => {
+  const queued = (age: number) => ({
+    complete: true,
+    counted_at: AT,
+    states: [
+      {
+        status: "queued" as const,
+        count: 3,
+        oldest: { run_id: "run_a", user: "ada", created_at: AT - age },
+      },
+    ],
+  });
+
+  assert.equal(verdictOf(overviewWith({ runs: queued(5) })).severity, "well");
+  const { troubles } = verdictOf(overviewWith({ runs: queued(300) }));
+  assert.equal(troubles[0]?.what, "3 runs in the queue, one for 5 min.");
+  assert.equal(troubles[0]?.whom, "user ada first");
+});
