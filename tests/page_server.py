@@ -1,4 +1,4 @@
-"""Runs `threadcast serve --dev` as a process of its own, to be killed and started again."""
+"""Runs `threadcast serve` as a process of its own, to be killed and started again."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ class ServerProcess:
 
     Args:
         folder: where the database is; must exist.
-        settings: `THREADCAST_...` variables.
+        settings: `THREADCAST_...` variables; without `THREADCAST_DEV`, a name is enough to sign in.
     """
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
         path = os.pathsep.join([str(_TESTS.parent / "src"), str(_TESTS)])
         self._environment = {**kept, "PYTHONPATH": path, **settings}
+        self._options = () if "THREADCAST_DEV" in settings else ("--dev",)
         self._database = folder / "threadcast.db"
         self._log = folder / "log"
         self._process: asyncio.subprocess.Process | None = None
@@ -37,7 +38,7 @@ class ServerProcess:
 
     async def start(self) -> None:
         """Start it and wait until it listens."""
-        arguments = ("-m", "threadcast.cli", "serve", "--dev", "--port", str(self._port))
+        arguments = ("-m", "threadcast.cli", "serve", *self._options, "--port", str(self._port))
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -123,7 +123,7 @@ async def test_a_killed_server_is_gone_on_with(screen: Screen, server: ServerPro
     await expect(screen.banner).to_contain_text("Reconnecting")
     await server.start()
     await expect(screen.runs.last.locator(".attempt")).to_contain_text(
-        "The server restarted; starting again (attempt 2)."
+        re.compile("server restarted.*attempt 2")
     )
     await screen.ended()
     assert COUNTED in await screen.said()
@@ -336,7 +336,7 @@ async def test_a_question_of_the_agent_is_answered(screen: Screen) -> None:
     await screen.sign_in("ines")
     await screen.say("ask me for a number")
     question = screen.runs.last.get_by_role("region", name="A question for you")
-    await question.get_by_role("spinbutton").fill("42")
+    await question.get_by_role("textbox").fill("42")
     await question.get_by_role("button", name="Answer").click()
     await screen.ended()
     await expect(question).to_contain_text("Answered: 42")
@@ -349,7 +349,7 @@ async def test_a_question_outlives_the_server_that_asked_it(
     await screen.sign_in("lotte")
     await screen.say("ask me for a number")
     question = screen.runs.last.get_by_role("region", name="A question for you")
-    await question.get_by_role("spinbutton").fill("17")
+    await question.get_by_role("textbox").fill("17")
     await server.kill()
     await expect(screen.banner).to_contain_text("Reconnecting")
     await question.get_by_role("button", name="Answer").click()
@@ -428,7 +428,9 @@ async def test_unsafe_markdown_is_inert(browser: Browser, tmp_path: Path) -> Non
         await screen.say(HOSTILE)
         await screen.ended()
         assert await screen.page.evaluate("() => window.hacked") is None
-        inside = screen.answer.locator("script, img, iframe, svg, b, [onload], [onerror], [style]")
+        inside = screen.answer.locator(
+            "script, img, iframe, svg:not(.icon), b, [onload], [onerror], [style]"
+        )
         assert await inside.count() == 0
         links = await screen.answer.locator("a").evaluate_all("all => all.map(one => one.href)")
         assert links == [

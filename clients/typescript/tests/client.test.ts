@@ -230,6 +230,20 @@ test("with a storage, it goes on where an earlier page has ended", async () => {
   assert.deepEqual(seen, [2]);
 });
 
+test("a merged event of which a part was told is asked for again", async () => {
+  await started();
+  const seen: string[] = [];
+  client.on("agent_delta", ({ data }) => seen.push(data.text));
+  server.append("agent_delta", { text: "a" });
+  await pass(100);
+  const merged = event(2, "agent_delta", { text: "ab" }, { first_seq: 1 });
+  server.journal.push(event(2, "agent_delta", { text: "b" }));
+  server.link.text(JSON.stringify(merged));
+  await pass(1_000);
+  assert.deepEqual(seen, ["a", "b"]);
+  assert.equal(server.links.length, 2);
+});
+
 test("events of another user are not told", async () => {
   await started();
   let told = 0;

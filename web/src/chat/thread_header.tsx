@@ -1,9 +1,8 @@
 /** The title of what is open, and what can be done with it. */
-import { useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Menu } from "../design/menu.tsx";
-import { type Line, Lines } from "./threads/lines.ts";
+import { type Line, lineOf } from "./threads/lines.ts";
 import { actionsOf } from "./threads/thread_row.tsx";
 import type { Threads } from "./threads/threads.ts";
 import { TitleField } from "./threads/title_field.tsx";
@@ -19,9 +18,8 @@ interface ThreadHeaderProps {
 export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHeaderProps) {
   const { model } = threads;
   const openId = model.openThreadId.value;
-  const lines = useComputed(() => new Lines());
-  const open = openId === null ? undefined : model.state.value.threads[openId];
-  const line = open && lines.value.of({ threads: { [open.id]: open }, recent: [open.id] })[0];
+  const open = openId === null ? undefined : model.state.value.threads.get(openId);
+  const line = open && lineOf(open);
   const title = titleIn(line, openId !== null, model.failure.value === "missing");
   useEffect(() => {
     document.title = line === undefined ? "Threadcast" : `${line.title} · Threadcast`;

@@ -75,7 +75,7 @@ function List({ chat, onOpened }: { chat: Chat; onOpened: () => void }) {
 /** Only where the element is too narrow for the list: what opens it, and what is open. */
 function Head({ chat, isListOpen }: { chat: Chat; isListOpen: Signal<boolean> }) {
   const { model } = chat;
-  const thread = model.state.value.threads[model.openThreadId.value ?? ""];
+  const thread = model.state.value.threads.get(model.openThreadId.value ?? "");
   return (
     <div class="frame-head">
       <IconButton

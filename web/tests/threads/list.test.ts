@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ThreadView } from "@threadcast/client";
+import { tableOf } from "@threadcast/client/chat";
 import { type Line, Lines, titleOf } from "../../src/chat/threads/lines.ts";
 import { rowsOf, threadFrom } from "../../src/chat/threads/rows.ts";
 import { search } from "../../src/chat/threads/search.ts";
@@ -17,8 +18,7 @@ function view(id: string, fields: Partial<ThreadView> = {}): ThreadView {
 }
 
 function stateOf(...views: ThreadView[]) {
-  const threads = Object.fromEntries(views.map((one) => [one.id, one]));
-  return { threads, recent: views.map(({ id }) => id) };
+  return { threads: tableOf(views), recent: views.map(({ id }) => id) };
 }
 
 function line(id: string, fields: Partial<Line> = {}): Line {

@@ -48,7 +48,7 @@ export class Announcer {
     if (known?.run === run || (known === undefined && hasEnded)) return;
     const start = known?.run.attempt === run.attempt ? known.length : 0;
     const text = textOf(run);
-    const end = hasEnded ? text.length : lastSentenceEnd(text);
+    const end = hasEnded ? text.length : lastSentenceEnd(text, start);
     if (end > start) this.#sayPart({ runId: run.id, text, start, end });
     if (known?.run.status !== run.status) this.#sayStatus(run);
     if (hasEnded) this.#known.delete(run.id);
@@ -90,8 +90,9 @@ export class Announcer {
   }
 }
 
-function lastSentenceEnd(text: string): number {
-  let end = 0;
-  for (const found of text.matchAll(SENTENCE_END)) end = found.index + 1;
+/** Where the last whole sentence after `start` ends; `start` where there is none. */
+function lastSentenceEnd(text: string, start: number): number {
+  let end = start;
+  for (const found of text.slice(start).matchAll(SENTENCE_END)) end = start + found.index + 1;
   return end;
 }

@@ -1,7 +1,7 @@
 /** The open conversation: its messages and answers, and the box to write the next one in. */
 import { useSignal } from "@preact/signals";
 import type { OutboxEntry, ThreadView } from "@threadcast/client";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import type { ChatModel } from "../model.ts";
 import { Composer, type Offer } from "./composer.tsx";
 import { pendingOf } from "./items.ts";
@@ -23,7 +23,7 @@ export function Conversation({ model, threadId, agent }: Props) {
   const state = model.state.value;
   const outbox = model.outbox.value;
   const draft = model.draft.value;
-  const thread = threadId === null ? null : (state.threads[threadId] ?? null);
+  const thread = threadId === null ? null : (state.threads.get(threadId) ?? null);
   const history = thread?.history ?? null;
   const pending = useMemo(
     () => pendingOf(outbox, { threadId, draft, history }),
@@ -32,10 +32,14 @@ export function Conversation({ model, threadId, agent }: Props) {
   // What a new conversation became is the same one: nothing of it is drawn anew.
   const hasBegun = threadId !== null && model.client.threadOf(draft) === threadId;
 
-  function send(content: string) {
-    model.send(content, agent === undefined ? {} : { agent });
-    setSendings((count) => count + 1);
-  }
+  // The same function in every drawing, so that runs that did not change are not drawn again.
+  const send = useCallback(
+    (content: string) => {
+      model.send(content, agent === undefined ? {} : { agent });
+      setSendings((count) => count + 1);
+    },
+    [model, agent],
+  );
 
   const isMissing = threadId !== null && model.failure.value === "missing";
   return (

@@ -22,7 +22,7 @@ export function pendingOf(
       (threadId === null ? entry.draft === draft : entry.thread === threadId),
   );
   if (here.length === 0) return NO_ENTRIES;
-  const runs = Object.values(history?.runs ?? {});
+  const runs = [...(history?.runs.values() ?? [])];
   const sent = new Set(runs.map(({ message }) => message?.clientMessageId));
   return here.filter(({ key }) => !sent.has(key));
 }

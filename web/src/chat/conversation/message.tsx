@@ -5,6 +5,7 @@ import { contentProblem } from "./content.ts";
 import { CopyButton } from "./copy_button.tsx";
 import { sends } from "./keys.ts";
 import { moment } from "./said.ts";
+import { still } from "./still.ts";
 
 interface Props {
   content: string;
@@ -14,14 +15,14 @@ interface Props {
   onResend: ((content: string) => void) | null;
 }
 
-export function MessageView({ content, timestamp, onResend }: Props) {
+export const MessageView = still(({ content, timestamp, onResend }: Props) => {
   const [isEdited, setIsEdited] = useState(false);
   if (isEdited && onResend !== null) {
     return <Editor content={content} onSend={onResend} onEnd={() => setIsEdited(false)} />;
   }
   return (
     <div class="message">
-      <h3 class="unseen">You said</h3>
+      <h2 class="unseen">You said</h2>
       <div class="bubble" dir="auto">
         {content}
       </div>
@@ -39,7 +40,7 @@ export function MessageView({ content, timestamp, onResend }: Props) {
       </div>
     </div>
   );
-}
+});
 
 interface EditorProps {
   content: string;

@@ -2,6 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
+import { tableOf } from "@threadcast/client/chat";
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
@@ -30,7 +31,14 @@ interface Props {
   onSuggest: (text: string) => void;
 }
 
-const EMPTY: History = { upTo: 0, hasEarlier: false, order: [], runs: {} };
+const EMPTY: History = {
+  upTo: 0,
+  from: 0,
+  before: null,
+  hasEarlier: false,
+  order: [],
+  runs: tableOf([]),
+};
 
 export function Messages(props: Props) {
   const { model, threadId, history, pending, wanted, box, sendings } = props;
@@ -140,7 +148,7 @@ function useAnnouncements(history: History | null): string {
   useEffect(() => () => announcer.hush(), [announcer]);
   useEffect(() => {
     for (const id of history?.order.slice(-TOLD_RUNS) ?? []) {
-      const run = history?.runs[id];
+      const run = history?.runs.get(id);
       if (run !== undefined) announcer.tell(run);
     }
   }, [announcer, history]);

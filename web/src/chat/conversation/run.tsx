@@ -32,7 +32,7 @@ export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSen
         <MessageView content={message.content} timestamp={message.timestamp} onResend={onSend} />
       )}
       <div class="answer" aria-busy={run.status === "running"}>
-        <h3 class="unseen">Answer</h3>
+        <h2 class="unseen">Answer</h2>
         <Attempt run={run} />
         <Pieces run={run} entries={entries} model={model} />
         <StatusLine
@@ -113,7 +113,7 @@ function PieceView({ piece, run, entries, isStreaming, model }: PieceProps) {
   }
 }
 
-function AnswerFoot({ run }: { run: RunView }) {
+const AnswerFoot = still(({ run }: { run: RunView }) => {
   if (!isFinal(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
@@ -134,4 +134,4 @@ function AnswerFoot({ run }: { run: RunView }) {
       )}
     </div>
   );
-}
+});

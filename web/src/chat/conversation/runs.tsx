@@ -33,7 +33,7 @@ export function Runs(props: Props) {
   const keys = useMemo(() => [...order, ...pending.map(({ key }) => key)], [order, pending]);
   const { parts, rest, measure } = useWindow(place, {
     keys,
-    estimate: (index) => heightOf(runs[order[index] ?? ""]),
+    estimate: (index) => heightOf(runs.get(order[index] ?? "")),
     top: (startOf) => follower.topIn(startOf),
     pinned: () => [wanted.peek(), ...usedKeys(place)].filter((key) => key !== null),
   });
@@ -44,7 +44,7 @@ export function Runs(props: Props) {
   const lastId = order.at(-1);
 
   function item(key: string): ComponentChildren {
-    const run = runs[key];
+    const run = runs.get(key);
     if (run === undefined) {
       const entry = pending.find((one) => one.key === key);
       return entry && <EntryView entry={entry} isOffline={isOffline} model={model} />;

@@ -50,7 +50,7 @@ function move({ follower, history, wanted }: At, key: string | null, step: 1 | -
 }
 
 function copy({ history, model }: At, key: string | null): boolean {
-  const run = key === null ? undefined : history.runs[key];
+  const run = key === null ? undefined : history.runs.get(key);
   if (run === undefined || navigator.clipboard === undefined) return false;
   writeClipboard(textOf(run)).then((isCopied) => {
     model.toasts.show(isCopied ? "The answer is copied." : "The browser did not allow to copy.");

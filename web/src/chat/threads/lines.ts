@@ -34,7 +34,7 @@ export class Lines {
     let isSame = recent.length === before.length;
     const lines: Line[] = [];
     for (const [index, id] of recent.entries()) {
-      const view = threads[id];
+      const view = threads.get(id);
       if (view === undefined) continue;
       const line = this.#lineOf(view, before[index]);
       isSame &&= line === before[index];
@@ -47,14 +47,15 @@ export class Lines {
   #lineOf(view: ThreadView, before: Line | undefined): Line {
     let line = this.#known.get(view);
     if (line === undefined) {
-      line = sameOr(makeLine(view), before);
+      line = sameOr(lineOf(view), before);
       this.#known.set(view, line);
     }
     return line;
   }
 }
 
-function makeLine(view: ThreadView): Line {
+/** What the list shows of one thread. */
+export function lineOf(view: ThreadView): Line {
   return {
     id: view.id,
     title: titleOf(view),

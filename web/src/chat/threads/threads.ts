@@ -24,6 +24,7 @@ export class Threads {
   readonly loadedCount: ReadonlySignal<number>;
   readonly #seen: Signal<Seen | null> = signal(null);
   readonly #all: ReadonlySignal<readonly Line[]>;
+  readonly #stop: () => void;
   #reading: Promise<boolean> | null = null;
 
   constructor(model: ChatModel) {
@@ -37,6 +38,12 @@ export class Threads {
           shownMs,
         }),
       failed: (error) => this.#failed("The conversation could not be deleted", error),
+    });
+    // Whoever had seen a thread need not look at it again because it was renamed.
+    this.#stop = model.client.on("thread_updated", ({ thread_id: id = "", seq }) => {
+      const line = this.#all.peek().find((one) => one.id === id);
+      const seen = this.#seen.peek();
+      if (line !== undefined && seen?.isUnread(line) === false) seen.see({ id, order: seq });
     });
     const loaded = computed(() => lines.of(model.state.value));
     this.#all = computed(() => {
@@ -67,7 +74,7 @@ export class Threads {
     const { user, feed, seq, threads } = this.model.state.value;
     if (user === null || feed === null || seq === null) return;
     if (this.#seen.peek() === null) this.#seen.value = new Seen(user, { feed, seq });
-    const open = threads[this.model.openThreadId.value ?? ""];
+    const open = threads.get(this.model.openThreadId.value ?? "");
     if (open !== undefined && !document.hidden) this.#seen.peek()?.see(open);
   }
 
@@ -88,14 +95,14 @@ export class Threads {
   /** Throws nothing: what went wrong is said in a toast. */
   async rename(id: string, text: string) {
     const title = [...text.trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
-    const thread = this.model.state.peek().threads[id];
+    const thread = this.model.state.peek().threads.get(id);
     this.renaming.value = null;
     if (thread === undefined || title === "" || title === titleOf(thread)) return;
     await this.#change(id, { title }, "The title could not be changed");
   }
 
   async archive(id: string, isArchived: boolean) {
-    const thread = this.model.state.peek().threads[id];
+    const thread = this.model.state.peek().threads.get(id);
     if (thread === undefined) return;
     const { archived: _, ...metadata } = thread.metadata;
     const changed = isArchived ? { ...metadata, archived: true } : metadata;
@@ -114,6 +121,7 @@ export class Threads {
   }
 
   close() {
+    this.#stop();
     this.deletions.close();
     this.#seen.peek()?.close();
   }

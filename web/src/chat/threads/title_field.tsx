@@ -36,9 +36,12 @@ export function TitleField({ title, onDone, onCancel }: TitleFieldProps) {
       autoComplete="off"
       onKeyDown={(event) => {
         event.stopPropagation();
-        if (event.key === "Escape") end(onCancel);
-        if (event.key === "Enter" && !event.isComposing)
-          end(() => onDone(event.currentTarget.value));
+        const isEnter = event.key === "Enter" && !event.isComposing;
+        if (!isEnter && event.key !== "Escape") return;
+        // Else the key would press what has the focus next.
+        event.preventDefault();
+        const { value } = event.currentTarget;
+        end(isEnter ? () => onDone(value) : onCancel);
       }}
       onBlur={(event) => {
         const { value } = event.currentTarget;

@@ -4,18 +4,27 @@ import { safeAddress } from "./address.ts";
 import { decodeEntities } from "./entities.ts";
 import type { Align, Block, Inline, Item } from "./tree.ts";
 
-/** The blocks of these tokens. */
-export function blocksOf(tokens: readonly Token[]): Block[] {
+/** Gives the item that was made of the same source before, or makes one. */
+export type MakeItem = (source: string, make: () => Item) => Item;
+
+const makeAnew: MakeItem = (_source, make) => make();
+
+/**
+ * The blocks of these tokens.
+ *
+ * @param makeItem makes the items of lists; those of a long list that grows are worth keeping
+ */
+export function blocksOf(tokens: readonly Token[], makeItem = makeAnew): Block[] {
   const blocks: Block[] = [];
   for (const token of tokens) {
-    const block = blockOf(token);
+    const block = blockOf(token, makeItem);
     if (block !== null) blocks.push(block);
   }
   return blocks;
 }
 
 /** What a token is shown as; null for what is not seen (blank lines, definitions of links). */
-export function blockOf(token: Token): Block | null {
+function blockOf(token: Token, makeItem: MakeItem): Block | null {
   switch (token.type) {
     case "space":
     case "def":
@@ -28,7 +37,7 @@ export function blockOf(token: Token): Block | null {
     case "blockquote":
       return { kind: "quote", blocks: blocksOf(token.tokens ?? []) };
     case "list":
-      return listOf(token as Tokens.List);
+      return listOf(token as Tokens.List, makeItem);
     case "table":
       return tableOf(token as Tokens.Table);
     case "hr":
@@ -51,12 +60,13 @@ function languageOf(info: string | undefined): string {
   );
 }
 
-function listOf(token: Tokens.List): Block {
-  const items = token.items.map(
-    (item): Item => ({
+function listOf(token: Tokens.List, makeItem: MakeItem): Block {
+  const items = token.items.map((item) =>
+    // A blank line between two items makes all of them loose, which their own source does not say.
+    makeItem(`${token.loose} ${item.raw}`, () => ({
       blocks: blocksOf(item.tokens),
       isDone: item.task ? item.checked === true : null,
-    }),
+    })),
   );
   return { kind: "list", start: token.ordered ? Number(token.start) : null, items };
 }

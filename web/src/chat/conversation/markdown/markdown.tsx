@@ -6,6 +6,7 @@ import { still } from "../still.ts";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
+import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 
 interface Props {
@@ -14,7 +15,8 @@ interface Props {
   isStreaming: boolean;
 }
 
-export const Markdown = still(({ text, isStreaming }: Props) => {
+export const Markdown = still(({ text: latest, isStreaming }: Props) => {
+  const text = usePaced(latest, isStreaming);
   const reader = useRef<MarkdownReader | null>(null);
   // A text that grew here keeps its growing pieces when it is whole, for the sake of selections.
   const hasGrown = useRef(false);
@@ -81,12 +83,7 @@ function heading(level: number, children: ComponentChildren) {
 }
 
 function list({ start, items }: { start: number | null; items: readonly Item[] }, show: ShowText) {
-  const children = items.map((item) => (
-    <li class={item.isDone === null ? undefined : "task"}>
-      {item.isDone !== null && <TaskMark isDone={item.isDone} />}
-      {item.blocks.map((one) => viewOf(one, show))}
-    </li>
-  ));
+  const children = items.map((item, index) => <ItemView key={index} item={item} show={show} />);
   return start === null ? (
     <ul dir="auto">{children}</ul>
   ) : (
@@ -95,6 +92,13 @@ function list({ start, items }: { start: number | null; items: readonly Item[] }
     </ol>
   );
 }
+
+const ItemView = still(({ item, show }: { item: Item; show: ShowText }) => (
+  <li class={item.isDone === null ? undefined : "task"}>
+    {item.isDone !== null && <TaskMark isDone={item.isDone} />}
+    {item.blocks.map((one) => viewOf(one, show))}
+  </li>
+));
 
 function TaskMark({ isDone }: { isDone: boolean }) {
   return (

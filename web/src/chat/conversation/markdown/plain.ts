@@ -1,4 +1,5 @@
 /** Markdown as plain words, as they are read aloud: without marks and addresses. */
+import { mend } from "./mend.ts";
 import { readMarkdown } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
 
@@ -16,8 +17,8 @@ export function plainText(markdown: string): string {
  */
 export function plainPart(markdown: string, start: number, end: number): string {
   const beginning = markdown.lastIndexOf("\n\n", start) + 1;
-  const before = plainText(markdown.slice(beginning, start));
-  const whole = plainText(markdown.slice(beginning, end));
+  const before = plainText(mend(markdown.slice(beginning, start)));
+  const whole = plainText(mend(markdown.slice(beginning, end)));
   if (whole.startsWith(before)) return whole.slice(before.length).trim();
   return plainText(markdown.slice(start, end)).replaceAll(LOOSE_MARKS, "");
 }

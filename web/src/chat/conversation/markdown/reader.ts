@@ -6,10 +6,10 @@
  * proportion to the last block, not to the text.
  */
 import { Lexer, type Links, type Token } from "marked";
-import { blocksOf } from "./convert.ts";
+import { blocksOf, type MakeItem } from "./convert.ts";
 import { mend } from "./mend.ts";
 import { isTangled } from "./tangled.ts";
-import type { Block } from "./tree.ts";
+import type { Block, Item } from "./tree.ts";
 
 const CHUNK_BLOCKS = 24;
 
@@ -25,6 +25,8 @@ export class MarkdownReader {
   #fullChunks: Block[][] = [];
   #links: Links = {};
   #chunks: Chunks = [];
+  /** Items of the open list, by their source. */
+  #items = new Map<string, Item>();
 
   /**
    * @param source the whole text so far
@@ -58,10 +60,23 @@ export class MarkdownReader {
     const before = tokens.slice(0, Math.max(0, last));
     const length = before.reduce((sum, { raw }) => sum + raw.length, 0);
     // Until its first line is whole, the last block may still turn out to continue the one before.
-    if (!rest.slice(length).includes("\n")) return openLast(blocksOf(tokens));
+    if (!rest.slice(length).includes("\n")) return openLast(this.#openBlocks(tokens));
     this.#settledEnd += length;
     this.#settled.push(...blocksOf(before));
-    return openLast(blocksOf(tokens.slice(Math.max(0, last))));
+    return openLast(this.#openBlocks(tokens.slice(Math.max(0, last))));
+  }
+
+  /** What is still open; items of a list that are as they were are the same objects. */
+  #openBlocks(tokens: readonly Token[]): Block[] {
+    const before = this.#items;
+    const now = new Map<string, Item>();
+    const makeItem: MakeItem = (source, make) => {
+      const item = before.get(source) ?? make();
+      now.set(source, item);
+      return item;
+    };
+    this.#items = now;
+    return blocksOf(tokens, makeItem);
   }
 
   #lex(text: string): Token[] {

@@ -1,0 +1,31 @@
+"""Judges what a page shows by the rules of axe: for who sees little, hears it, or has only keys."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from playwright.async_api import Page
+
+_AXE = Path(__file__).resolve().parent.parent / "node_modules" / "axe-core" / "axe.min.js"
+_RUN = """async () => {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const { violations } = await axe.run(document, { runOnly: { type: "tag", values: tags } });
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}: ` + nodes.slice(0, 3).map(
+    (node) => `${node.target.join(" ")} (${node.any.map((one) => one.message).join("; ")})`,
+  ).join(" | "));
+}"""
+
+
+@cache
+def _program() -> str:
+    return _AXE.read_text(encoding="utf-8")
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds wrong in what is shown now; empty when all is well."""
+    if not await page.evaluate("() => 'axe' in window"):
+        await page.evaluate(_program())
+    # What is fading in would be judged by its colours of that moment.
+    await page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+    return list(await page.evaluate(_RUN))
