@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Literal
 from PIL import Image
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
+from console_page import Console, answered, connected
 from page_browser import MISSING, Screen, find_browser, launched
 from page_server import ServerProcess, serving
 from picture_agents import FOLLOW_UP, QUESTION, TITLES
@@ -24,6 +26,8 @@ Scheme = Literal["light", "dark"]
 MAX_BYTES = 120_000
 COLOURS = 128
 WIDE = ViewportSize(width=1360, height=860)
+CONSOLE = ViewportSize(width=1360, height=940)
+PEOPLE, BUSY_S = 12, 100.0
 PHONE = ViewportSize(width=390, height=844)
 
 
@@ -32,11 +36,15 @@ async def main() -> None:
     if (path := find_browser()) is None:
         sys.exit(MISSING)
     folder = Path(tempfile.mkdtemp(prefix="threadcast-pictures-"))
+    (folder / "console").mkdir()
     settings = {"THREADCAST_AGENTS": "picture_agents:assistant"}
+    busy = {"THREADCAST_AGENTS": "picture_agents:talker", "THREADCAST_CONSOLE": "true"}
     async with serving(folder, **settings) as server, launched(path) as browser:
         await _conversations(browser, server)
         await _chat(browser, server, "light", WIDE, "chat")
         await _chat(browser, server, "dark", PHONE, "phone")
+    async with serving(folder / "console", **busy) as server, launched(path) as browser:
+        await _console(browser, server)
 
 
 async def _conversations(browser: Browser, server: ServerProcess) -> None:
@@ -64,6 +72,33 @@ async def _chat(
         await screen.sign_in("ada")
         await _open(screen)
         _keep(await screen.page.screenshot(), name)
+
+
+async def _console(browser: Browser, server: ServerProcess) -> None:
+    """The overview, after some people have talked for a while."""
+    async with asyncio.TaskGroup() as people:
+        talks = [
+            people.create_task(_talk(server, f"user-{number}", number * BUSY_S / PEOPLE / 2))
+            for number in range(PEOPLE)
+        ]
+        await asyncio.sleep(BUSY_S)  # the charts are drawn from what happened meanwhile
+        async with await browser.new_context(
+            viewport=CONSOLE, color_scheme="dark", device_scale_factor=1.5
+        ) as context:
+            console = Console(await context.new_page(), server.url)
+            await console.sign_in()
+            await expect(console.verdict).to_have_text("All promises hold.")
+            await _rest(console.page)
+            _keep(await console.page.screenshot(), "console")
+        for talk in talks:
+            talk.cancel()
+
+
+async def _talk(server: ServerProcess, user_id: str, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    async with connected(server.url, user_id) as client:
+        for number in itertools.count():
+            await answered(client, "and then? " + "." * number)
 
 
 async def _open(screen: Screen) -> None:

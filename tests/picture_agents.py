@@ -61,6 +61,13 @@ async def _answer(run: Run) -> None:
     run.usage({"input_tokens": 1840, "output_tokens": 212})
 
 
+async def _talk(run: Run) -> None:
+    pause_s = 0.02 + len(run.message) % 7 / 50
+    for number in range(200):
+        await run.delta(f"{number} ")
+        await asyncio.sleep(pause_s)
+
+
 async def _use(
     run: Run, name: str, arguments: Mapping[str, object], result: Mapping[str, object]
 ) -> None:
@@ -70,3 +77,4 @@ async def _use(
 
 
 assistant = Agent("assistant", _answer)
+talker = Agent("talker", _talk)
