@@ -62,7 +62,7 @@ async def _answer(run: Run) -> None:
 
 
 async def _talk(run: Run) -> None:
-    pause_s = 0.02 + len(run.message) % 7 / 50
+    pause_s = 0.02 + len(run.message) % 4 / 100
     for number in range(200):
         await run.delta(f"{number} ")
         await asyncio.sleep(pause_s)
