@@ -1,8 +1,8 @@
 """A small shop with a chat in its pages: its sign-in, its tokens, and Threadcast under `/chat`.
 
-    pip install 'threadcast[assistant]' fastapi
-    export THREADCAST_JWT_SECRET=$(openssl rand -hex 32)
-    uvicorn app:app --ws-max-size 262144
+pip install 'threadcast[assistant]' fastapi
+export THREADCAST_JWT_SECRET=$(openssl rand -hex 32)
+uvicorn app:app --ws-max-size 262144
 """
 
 import os
@@ -21,7 +21,9 @@ from threadcast import Settings, Threadcast
 SECRET = os.environ["THREADCAST_JWT_SECRET"]
 TOKEN_S = 900
 SITE = Path(__file__).parent / "site"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+)
 
 customers: dict[str, str] = {}  # who has which session; a real shop keeps them in its database
 

@@ -166,8 +166,8 @@ def _page_facts(settings: Settings) -> PageFacts:
     return PageFacts(
         dev=settings.dev,
         oidc=service,
-        console=settings.console,
         embedding=settings.embedding_origins,
+        console=settings.console,
     )
 
 
