@@ -19,6 +19,7 @@ from .clusters import clusters
 from .costs import costs
 from .figures import Figure, machine, percentile, plot, plot_growth, table
 from .ingest import ingest
+from .pages import paints
 from .server import running_server
 from .stores import postgres, stores
 from .storm import files, storms
@@ -145,6 +146,11 @@ def _connect(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure
     return figures
 
 
+def _pages(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    with _server() as server:
+        return _run(paints(server, loads=max(3, rounds) * 3))
+
+
 def _memory(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     with _server() as server:
         kib = _run(scenarios.idle_memory(server, connections=2_000))
@@ -250,6 +256,7 @@ _SCENARIOS = {
     "latency": _latency,
     "streams": _streams,
     "connect": _connect,
+    "pages": _pages,
     "memory": _memory,
     "resume": _resume,
     "ingest": _ingest,
