@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
-from accessibility import violations
 from embedding_site import PageOfOthers, page_of_others
+from page_axe import violations
 from page_browser import MISSING, WAIT_MS, find_browser, launched
 from page_server import ServerProcess, serving
 
