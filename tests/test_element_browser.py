@@ -11,9 +11,9 @@ from typing import Any
 import jwt
 import pytest
 import pytest_asyncio
+from accessibility import violations
 from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
-from accessibility import violations
 from embedding_site import PageOfOthers, page_of_others
 from page_browser import MISSING, WAIT_MS, find_browser, launched
 from page_server import ServerProcess, serving
