@@ -392,7 +392,7 @@ ABLATIONS = {
                 "journal.py",
                 "            events.sort(key=_SEQ)  # a store may apply units in another order"
                 " than they came\n",
-                "",
+                "            pass\n",
             ),
         ),
         ("test_postgres_nodes.py::test_what_one_commit_brought_is_announced_in_the_order_of_seqs",),
@@ -450,7 +450,7 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0003_append_to_running.sql",
+                "migrations/postgres/0009_append_to_runs.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
@@ -460,7 +460,7 @@ ABLATIONS = {
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0003_append_to_running.sql",
+                "migrations/postgres/0009_append_to_runs.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),
@@ -471,14 +471,25 @@ ABLATIONS = {
         (
             Patch(
                 "store_postgres/units.py",
-                "            met |= _named((unit,)).users\n",
-                "            pass\n",
+                "                plain[place] = unit\n        met |= _named((unit,)).users\n",
+                "                plain[place] = unit\n",
             ),
         ),
         (
             "test_postgres_plain_appends.py::"
             "test_the_units_of_a_user_keep_their_order_in_a_mixed_batch",
         ),
+    ),
+    "postgres-nothing-follows-an-end-in-its-batch": Ablation(
+        (
+            Patch(
+                "store_postgres/units.py",
+                "            if is_plain_end(unit):\n                plain[place] = unit\n",
+                "            if is_plain_end(unit):\n                plain[place] = unit\n"
+                "                continue\n",
+            ),
+        ),
+        ("test_postgres_plain_appends.py::test_nothing_of_a_run_follows_its_end_in_one_batch",),
     ),
     "postgres-leases-are-by-the-clock-of-the-database": Ablation(
         (

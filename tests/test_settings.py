@@ -237,7 +237,7 @@ def test_c7_dev_listens_on_loopback(host: str) -> None:
     assert Settings(host=host, dev=True)
 
 
-PROVIDER = {
+PROVIDER: dict[str, Any] = {
     "jwt_jwks_url": "https://login.example.com/keys",
     "jwt_audience": "chat",
     "jwt_issuer": "https://login.example.com",

@@ -31,7 +31,14 @@ interface Props {
   onSuggest: (text: string) => void;
 }
 
-const EMPTY: History = { upTo: 0, hasEarlier: false, order: [], runs: tableOf([]) };
+const EMPTY: History = {
+  upTo: 0,
+  from: 0,
+  before: null,
+  hasEarlier: false,
+  order: [],
+  runs: tableOf([]),
+};
 
 export function Messages(props: Props) {
   const { model, threadId, history, pending, wanted, box, sendings } = props;
