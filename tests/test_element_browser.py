@@ -11,7 +11,6 @@ from typing import Any
 import jwt
 import pytest
 import pytest_asyncio
-from accessibility import violations
 from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from embedding_site import PageOfOthers, page_of_others
