@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from . import consistency, growth, local, migration, scenarios, validation
+from . import consistency, growth, local, migration, reading, scenarios, validation
 from .audit import audit_times
 from .bus import bus
 from .clusters import clusters
 from .costs import costs
 from .figures import Figure, machine, percentile, plot, plot_growth, table
 from .ingest import ingest
+from .pages import paints
 from .server import running_server
 from .stores import postgres, stores
 from .storm import files, storms
@@ -145,6 +146,11 @@ def _connect(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure
     return figures
 
 
+def _pages(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    with _server() as server:
+        return _run(paints(server, loads=max(3, rounds) * 3))
+
+
 def _memory(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     with _server() as server:
         kib = _run(scenarios.idle_memory(server, connections=2_000))
@@ -226,6 +232,22 @@ def _growth(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure
     return figures
 
 
+def _reading(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    steps, leaps = _run(reading.scrolling())
+    grown = _run(reading.growing())
+    figures = []
+    for name, shown, target in (
+        ("scrolling 5,000 messages, by 120 px a frame", steps, 16.7),
+        ("the same, by 2,500 px a frame", leaps, None),
+        ("an answer of 200 KB, 1,000 pieces a second", grown, None),
+    ):
+        note = f"{len(shown.frame_ms)} frames, of which {shown.late_percent:.1f} % came late"
+        figures.append(Figure(f"{name}: main thread, a frame", shown.busy_ms, "ms", 16.7, note))
+        p95 = percentile(shown.frame_ms, 0.95)
+        figures.append(Figure(f"{name}: between frames, p95", p95, "ms", target))
+    return figures
+
+
 _SCENARIOS = {
     "ids": _ids,
     "session": _session,
@@ -234,6 +256,7 @@ _SCENARIOS = {
     "latency": _latency,
     "streams": _streams,
     "connect": _connect,
+    "pages": _pages,
     "memory": _memory,
     "resume": _resume,
     "ingest": _ingest,
@@ -245,6 +268,7 @@ _SCENARIOS = {
     "cluster": _clusters,
     "growth": _growth,
     "costs": _costs,
+    "reading": _reading,
 }
 
 

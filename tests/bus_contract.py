@@ -25,6 +25,15 @@ class BusContract:
         assert [said(one) for one in here.heard[: len(hints)]] == [said(one) for one in hints]
         assert [said(one) for one in await there.next(len(hints))] == [said(one) for one in hints]
 
+    async def test_hints_of_one_call_come_in_their_order(self, ends: Ends) -> None:
+        here, there = ends
+        await there.follow("ann")
+        hints = about("ann", "node_b")
+        here.bus.publish(*hints)
+
+        assert [said(one) for one in here.heard[: len(hints)]] == [said(one) for one in hints]
+        assert [said(one) for one in await there.next(len(hints))] == [said(one) for one in hints]
+
     async def test_that_runs_wait_is_for_the_node_that_stored_them(self, ends: Ends) -> None:
         here, there = ends
         here.bus.publish(RunsWaiting())

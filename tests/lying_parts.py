@@ -34,14 +34,17 @@ class LyingBus(LocalBus):
         super().__init__()
         self.lies = ""
 
-    def publish(self, hint: Hint) -> None:
-        """Pass a hint on, or a lie."""
+    def publish(self, *hints: Hint) -> None:
+        """Pass hints on, or lies."""
+        super().publish(*map(self._said, hints))
+
+    def _said(self, hint: Hint) -> Hint:
         if isinstance(hint, JournalGrew) and self.lies == "first":
-            hint = JournalGrew(hint.user_id, [stolen(hint.events[0]), *hint.events[1:]])
-        elif isinstance(hint, JournalGrew) and self.lies == "last":
+            return JournalGrew(hint.user_id, [stolen(hint.events[0]), *hint.events[1:]])
+        if isinstance(hint, JournalGrew) and self.lies == "last":
             last = hint.events[-1]
-            hint = JournalGrew(hint.user_id, [*hint.events, stolen(last, seq=last.seq + 1)])
-        super().publish(hint)
+            return JournalGrew(hint.user_id, [*hint.events, stolen(last, seq=last.seq + 1)])
+        return hint
 
 
 class _LyingSession(SqliteSession):

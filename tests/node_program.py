@@ -26,6 +26,15 @@ def node() -> Path:
     return Path(found.origin).parent / "bin" / "node"
 
 
+async def npm(*arguments: str, within_s: float) -> tuple[int, str]:
+    """Run npm in the clone, as `run_node` runs a program."""
+    program = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    path = os.pathsep.join([str(node().parent), os.environ["PATH"]])
+    return await run_node(
+        str(program), *arguments, folder=ROOT, within_s=within_s, variables={"PATH": path}
+    )
+
+
 async def run_node(
     *arguments: str, folder: Path, within_s: float, variables: Mapping[str, str] | None = None
 ) -> tuple[int, str]:

@@ -1,8 +1,10 @@
-"""Agents for tests of the page: one that repeats, one that asks, and a quick demonstration."""
+"""Agents for tests of the page: they repeat, ask, write at length, or are a quick demonstration."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 from threadcast.agent import Agent, Run
@@ -49,3 +51,22 @@ async def _form(run: Run) -> str:
 
 
 form = Agent("form", _form)
+
+PROSE = (Path(__file__).parent / "page_prose.md").read_text()
+PROSE_S = 20
+
+
+async def _prose(run: Run) -> None:
+    """Stream Markdown for 20 s; the message is `<deltas per second> <characters>`."""
+    per_second, characters = map(int, run.message.split())
+    text = (PROSE * (characters // len(PROSE) + 1))[:characters]
+    size = max(1, characters // (PROSE_S * per_second))
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    for start in range(0, len(text), size):
+        due += 1.0 / per_second
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        await run.delta(text[start : start + size])
+
+
+prose = Agent("prose", _prose)

@@ -16,6 +16,8 @@ _RUN = """async () => {
   ).join(" | "));
 }"""
 
+_STILL = "() => Promise.allSettled(document.getAnimations().map((one) => one.finished))"
+
 
 @cache
 def _program() -> str:
@@ -26,6 +28,6 @@ async def violations(page: Page) -> list[str]:
     """What axe finds wrong in what is shown now; empty when all is well."""
     if not await page.evaluate("() => 'axe' in window"):
         await page.evaluate(_program())
-    # What is fading in would be judged by its colours of that moment.
-    await page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+    # What is fading in would be judged by its colours of that moment. One may also be cancelled.
+    await page.evaluate(_STILL)
     return list(await page.evaluate(_RUN))

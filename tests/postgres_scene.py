@@ -46,8 +46,14 @@ class PostgresScene:
     async def store(
         self, *, lossy: bool = False, clock: Clock | None = None, **settings: Any
     ) -> PostgresStore:
-        """Another node's store, open; with `lossy` its connections go through the proxy."""
+        """Another node's store, open.
+
+        With `lossy` its connections go through the proxy, and unless `settings` say otherwise each
+        statement is sent whole, so that it can be held by its text.
+        """
         url = self.proxy.through(self.url) if lossy else self.url
+        if lossy:
+            settings = {"prepare_statements": False, **settings}
         store = PostgresStore(url, clock=clock or ManualClock(NOW), **settings)
         await store.open()
         self._open.append(store)

@@ -9,7 +9,6 @@ from store_contract_places import Cluster, connection_of, node_of, place
 from store_scene import LEASE_S, NOW, completed, context_of
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.operator_units import (
-    ACTIONS_MAX,
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -178,9 +177,9 @@ class OperatorContract:
 
     async def test_the_trail_is_bounded(self, store: Store) -> None:
         scene = Cluster(store)
-        for start in range(0, ACTIONS_MAX + 500, 500):
-            await scene.outcomes(*(BeginAction(action(target=f"u{start + n}")) for n in range(500)))
-        latest = (await store.actions(limit=1, before=None))[0]
-        assert latest.target == f"u{ACTIONS_MAX + 499}"
-        oldest = await store.actions(limit=2, before=latest.ordinal - ACTIONS_MAX + 2)
-        assert len(oldest) == 1
+        for number in range(7):
+            await scene.committed(BeginAction(action(target=f"u{number}"), kept_max=3))
+        kept = await store.actions(limit=10, before=None)
+        assert [one.target for one in kept] == ["u6", "u5", "u4"]
+        await scene.committed(BeginAction(action(target="u7")))
+        assert len(await store.actions(limit=10, before=None)) == 4

@@ -42,6 +42,27 @@ class Ablation:
 
 
 ABLATIONS = {
+    "an-operator-sees-no-text-without-the-scope": Ablation(
+        (
+            Patch(
+                "operators/timeline.py", "shown = data if content else", "shown = data if True else"
+            ),
+        ),
+        (
+            "test_http_console.py::test_a_timeline_has_no_text_without_the_scope_content",
+            "test_http_console.py::test_nothing_for_operators_holds_what_was_written",
+        ),
+    ),
+    "an-operator-does-nothing-that-is-not-written-down": Ablation(
+        (
+            Patch(
+                "operators/actions.py",
+                "        await self._journal.append(BeginAction(entry))\n",
+                "",
+            ),
+        ),
+        ("test_http_actions.py::test_a_users_connections_are_closed",),
+    ),
     "a-copy-is-another-life-of-its-journals": Ablation(
         (Patch("store_sqlite/backup.py", "        _renew_feeds(part)\n", ""),),
         ("test_promise_restore.py::test_a_file_is_copied_in_use_and_put_in_its_place",),
@@ -392,7 +413,7 @@ ABLATIONS = {
                 "journal.py",
                 "            events.sort(key=_SEQ)  # a store may apply units in another order"
                 " than they came\n",
-                "",
+                "            pass\n",
             ),
         ),
         ("test_postgres_nodes.py::test_what_one_commit_brought_is_announced_in_the_order_of_seqs",),
@@ -450,7 +471,7 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0003_append_to_running.sql",
+                "migrations/postgres/0009_append_to_runs.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
@@ -460,7 +481,7 @@ ABLATIONS = {
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0003_append_to_running.sql",
+                "migrations/postgres/0009_append_to_runs.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),
@@ -471,14 +492,25 @@ ABLATIONS = {
         (
             Patch(
                 "store_postgres/units.py",
-                "            met |= _named((unit,)).users\n",
-                "            pass\n",
+                "                plain[place] = unit\n        met |= _named((unit,)).users\n",
+                "                plain[place] = unit\n",
             ),
         ),
         (
             "test_postgres_plain_appends.py::"
             "test_the_units_of_a_user_keep_their_order_in_a_mixed_batch",
         ),
+    ),
+    "postgres-nothing-follows-an-end-in-its-batch": Ablation(
+        (
+            Patch(
+                "store_postgres/units.py",
+                "            if is_plain_end(unit):\n                plain[place] = unit\n",
+                "            if is_plain_end(unit):\n                plain[place] = unit\n"
+                "                continue\n",
+            ),
+        ),
+        ("test_postgres_plain_appends.py::test_nothing_of_a_run_follows_its_end_in_one_batch",),
     ),
     "postgres-leases-are-by-the-clock-of-the-database": Ablation(
         (

@@ -173,6 +173,17 @@ async def test_users_whom_nobody_follows_here_cost_nothing(
     assert buses.count("node_b", "ignored", reason="foreign") == 0
 
 
+async def test_hints_are_on_their_way_before_this_node_hears_the_first(
+    nats_server: NatsServer, buses: Nats
+) -> None:
+    here = await buses.end(nats_server.url())
+    sent: list[float] = []
+    here.bus.listen(lambda _: sent.append(buses.count("node_a", "published")))
+    here.bus.publish(grew("ann"), grew("bob"), SessionsRevoked("ann"))
+
+    assert sent == [3, 3, 3]
+
+
 # --- a server that is away ------------------------------------------------------------------
 
 

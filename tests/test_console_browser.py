@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from accessibility import violations
 from console_page import VIEWS, Console, answered, asked, asking, connected, token, until
+from page_axe import violations
 from page_browser import MISSING, find_browser, launched
 from page_server import ServerProcess, serving
 from threadcast import ThreadcastError
@@ -106,26 +106,6 @@ async def test_refusals_are_counted_by_their_code(console: Console, server: Serv
         for _ in range(3):
             await stranger.get("/v1/threads", headers={"authorization": "Bearer x.y.z"})
     await expect(console.row("token_invalid").get_by_role("cell").nth(0)).to_have_text("3")
-
-
-async def test_a_server_that_is_gone_is_said_at_once_and_nothing_old_is_shown_as_new(
-    console: Console, tmp_path: Path
-) -> None:
-    async with serving(tmp_path, **SETTINGS) as short_lived:
-        console.url = f"{short_lived.url}console"
-        await console.sign_in()
-        await expect(console.page.get_by_text("live", exact=True)).to_be_visible()
-        await short_lived.kill()
-        late = console.page.get_by_text(re.compile(r"^last answer \d+ s ago$"))
-        await expect(late).to_be_visible()
-        await expect(console.verdict).to_have_text("The server does not answer.")
-        await expect(console.page.get_by_label("State", exact=True)).to_contain_text(
-            "What is shown is how it was then."
-        )
-        await short_lived.start()
-        # Its secret is kept beside its database, so the token still holds.
-        await expect(console.verdict).to_have_text("All promises hold.", timeout=30_000)
-    console.requests.clear()
 
 
 async def test_a_user_is_found_with_devices_and_cursors(
@@ -274,34 +254,37 @@ async def test_a_token_says_what_it_lacks_and_is_kept_nowhere(
     await expect(console.page.get_by_role("heading", name="Operator’s console")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_view_is_for_everybody(
-    console: Console, server: ServerProcess, scheme: str
-) -> None:
-    assert scheme in ("light", "dark")
-    await console.page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+async def test_every_view_is_for_everybody(console: Console, server: ServerProcess) -> None:
+    wrong: dict[str, list[str]] = {}
+
+    async def judge(view: str) -> None:
+        for scheme in ("light", "dark"):
+            await console.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            if found := await violations(console.page):
+                wrong[f"{view}, {scheme}"] = found
+
     await console.page.goto(console.url)
-    found = {"door": await violations(console.page)}
+    await judge("door")
     async with connected(server.url, "joy") as joy:
         run_id = await answered(joy, "count to 5")
         await console.sign_in()
         for view in VIEWS:
             await console.open(view)
             await expect(console.page.get_by_text("Asking …")).to_have_count(0)
-            found[view] = await violations(console.page)
+            await judge(view)
         await console.look_up("Users", "joy")
         await expect(console.row(run_id)).to_be_visible()
-        found["user"] = await violations(console.page)
+        await judge("user")
         await console.page.get_by_role("button", name="Disconnect all").click()
-        found["question"] = await violations(console.page)
+        await judge("question")
         await console.page.keyboard.press("Escape")
         await console.look_up("Runs", run_id)
         await expect(console.row("agent_completed")).to_be_visible()
-        found["run"] = await violations(console.page)
+        await judge("run")
         await console.open("Overview")
         await console.page.get_by_role("button", name="Show tables").click()
-        found["tables"] = await violations(console.page)
-    assert {view: wrong for view, wrong in found.items() if wrong} == {}
+        await judge("tables")
+    assert wrong == {}
 
 
 async def test_nothing_is_wider_than_a_phone(console: Console, server: ServerProcess) -> None:
@@ -352,11 +335,13 @@ async def test_the_keyboard_reaches_everything(console: Console, server: ServerP
         await expect(disconnect).to_be_focused()
 
 
-async def test_a_drained_node_says_so(console: Console, tmp_path: Path) -> None:
-    async with serving(tmp_path, **SETTINGS) as drained:
-        console.url = f"{drained.url}console"
+async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_path: Path) -> None:
+    async with serving(tmp_path, **SETTINGS) as own:
+        console.url = f"{own.url}console"
+        state = console.page.get_by_label("State", exact=True)
         await console.sign_in()
-        node_id = (await asked(drained.url, "/ops/overview"))["node_id"]
+        await expect(console.page.get_by_text("live", exact=True)).to_be_visible()
+        node_id = (await asked(own.url, "/ops/overview"))["node_id"]
         await console.open("Nodes")
         await console.page.get_by_role("button", name="Drain").click()
         await expect(console.page.get_by_role("dialog")).to_contain_text("no other node is there")
@@ -366,4 +351,17 @@ async def test_a_drained_node_says_so(console: Console, tmp_path: Path) -> None:
         await expect(console.page.get_by_role("button", name="Drain")).to_have_count(0)
         await console.open("Actions")
         await expect(console.row(node_id, "drained the node")).to_contain_text("a new version")
-    console.requests.clear()
+        await console.open("Overview")
+        await expect(console.verdict).to_have_text("A node takes no new work.")
+
+        await own.kill()
+        late = console.page.get_by_text(re.compile(r"^last answer \d+ s ago$"))
+        await expect(late).to_be_visible()
+        await expect(console.verdict).to_have_text("The server does not answer.")
+        await expect(state).to_contain_text("What is shown is how it was then.")
+
+        # Its secret is kept beside its database, so the token still holds.
+        await own.start()
+        await expect(console.verdict).to_have_text("All promises hold.")
+        assert not [one for one in console.requests if not one.startswith(own.url)]
+        console.requests.clear()

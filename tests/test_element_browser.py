@@ -14,6 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from embedding_site import PageOfOthers, page_of_others
+from page_axe import violations
 from page_browser import MISSING, WAIT_MS, find_browser, launched
 from page_server import ServerProcess, serving
 
@@ -307,6 +308,19 @@ async def test_the_page_decides_on_colours_and_size(visitor: Visitor) -> None:
     )
     assert look == ["rgb(1, 2, 3)", "300px"]
     await expect(visitor.chat().get_by_role("textbox", name="Message")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing_in_the_element(visitor: Visitor, theme: str) -> None:
+    chat = f"<threadcast-chat threads theme={theme} token-provider=token></threadcast-chat>"
+    await visitor.open(f"<main><h1>A page of others</h1>{chat}</main>", OF_ADA)
+    await visitor.say("Is this **well** to read?")
+    run = visitor.chat().locator("article.run")
+    await expect(run).to_have_attribute("data-status", "completed")
+    assert await violations(visitor.page) == []
+    await visitor.page.evaluate("chat().signOut()")
+    await expect(visitor.chat().get_by_role("alert")).to_be_visible()
+    assert await violations(visitor.page) == []
 
 
 async def test_a_page_that_is_not_allowed_gets_no_chat(

@@ -175,6 +175,7 @@ async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
         assert (found["runs"], found["database_facts"]) == (None, {})
         series = (await client.get("/ops/series")).json()
         assert series["node"]["database_ping_ms"][-1] is None
+        assert series["cluster"]["nodes"][-2:] == [1, None]
         for path in (f"/ops/runs/{run_id}", f"/ops/runs/{run_id}/timeline", "/ops/actions"):
             assert (await client.get(path)).json()["code"] == "unavailable"
         async with world.client("ann") as ann:

@@ -20,8 +20,8 @@ THREADS = 30
 class DeafBus(LocalBus):
     """Loses every hint."""
 
-    def publish(self, hint: Hint) -> None:
-        """Lose it."""
+    def publish(self, *hints: Hint) -> None:
+        """Lose them."""
 
 
 class UnrulyBus(LocalBus):
@@ -32,12 +32,13 @@ class UnrulyBus(LocalBus):
         self._random = random.Random(seed)
         self._late: list[Hint] = []
 
-    def publish(self, hint: Hint) -> None:
-        """Do something with it."""
-        self._late += [hint] * self._random.choice((0, 1, 1, 2))
-        self._random.shuffle(self._late)
-        while self._late and self._random.random() < 0.6:
-            super().publish(self._late.pop())
+    def publish(self, *hints: Hint) -> None:
+        """Do something with each of them."""
+        for hint in hints:
+            self._late += [hint] * self._random.choice((0, 1, 1, 2))
+            self._random.shuffle(self._late)
+            while self._late and self._random.random() < 0.6:
+                super().publish(self._late.pop())
 
 
 @contextlib.asynccontextmanager

@@ -135,6 +135,7 @@ def test_a_document_is_told_about_the_server(client: TestClient, path: str) -> N
     assert json.loads(html.unescape(found[1])) == {
         "dev": True,
         "console": True,
+        "embedding": [],
         "oidc": {
             "issuer": f"{ISSUER}/t",
             "client_id": "chat",

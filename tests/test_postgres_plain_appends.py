@@ -9,7 +9,8 @@ import pytest
 
 from postgres_scene import PostgresScene, postgres_scene
 from postgres_server import NEWEST, PostgresServers
-from store_scene import Scene, completed, context_of, delta, message, started
+from store_scene import Scene, completed, context_of, delta, message, question, started
+from threadcast.bus import RunsWaiting
 from threadcast.events import AgentThinking, EventDraft, EventType
 from threadcast.units import (
     AppendToRun,
@@ -22,7 +23,8 @@ from threadcast.units import (
 )
 
 # BEGIN, the call, COMMIT; a statement that is not prepared goes there and back twice.
-WAYS = {True: 3, False: 4}
+# Unless somebody says, statements are prepared where no pooler stands between.
+WAYS = {True: 3, False: 4, None: 3}
 
 
 @pytest.fixture
@@ -59,9 +61,9 @@ def streamed(*said: str) -> list[str]:
     return [f'{{"text":"{text}"}}' for text in said]
 
 
-@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("prepared", WAYS)
 async def test_a_batch_of_plain_appends_is_one_call(
-    database: PostgresScene, prepared: bool
+    database: PostgresScene, prepared: bool | None
 ) -> None:
     node = await database.node(lossy=True, prepare_statements=prepared)
     runs = [await node.running(f"user-{number}") for number in range(20)]
@@ -75,6 +77,61 @@ async def test_a_batch_of_plain_appends_is_one_call(
             assert outcome.result == outcome.events[-1].seq
             read = await node.journal(run.lease.address.user_id, after=outcome.events[0].seq - 1)
             assert [event.payload for event in read] == [one.payload for one in outcome.events]
+
+
+async def test_ends_of_runs_are_part_of_the_call(database: PostgresScene) -> None:
+    node = await database.node(lossy=True, prepare_statements=True)
+    runs = [await node.running(f"user-{number}") for number in range(10)]
+    await node.committed(AppendToRun(runs[0].lease, [delta("it is prepared")]))
+    before = database.proxy.pieces
+    outcomes = await node.outcomes(
+        *(AppendToRun(run.lease, [delta("a"), completed("a")]) for run in runs[:5]),
+        *(AppendToRun(run.lease, [delta("b")]) for run in runs[5:]),
+    )
+    assert database.proxy.pieces - before == WAYS[True]
+    for run, outcome in zip(runs, outcomes, strict=True):
+        assert isinstance(outcome, Committed)
+        assert not outcome.hints
+        async with node.session(run.lease.address.user_id) as session:
+            row = await session.run(run.lease.run_id)
+        assert row is not None
+        assert row.status == ("completed" if run in runs[:5] else "running")
+        assert (row.ended_at is not None) == (run in runs[:5])
+    late = await node.outcomes(*(AppendToRun(run.lease, [delta("late")]) for run in runs))
+    assert [_code(outcome) for outcome in late] == ["run_finished"] * 5 + [""] * 5
+
+
+async def test_nothing_of_a_run_follows_its_end_in_one_batch(node: Scene) -> None:
+    run, other = await node.running("ann"), await node.running("ann", key="key-2")
+    outcomes = await node.outcomes(
+        AppendToRun(run.lease, [completed()]),
+        AppendToRun(run.lease, [delta("late")]),
+        AppendToRun(other.lease, [delta("goes on")]),
+        AppendToRun(run.lease, [completed()]),
+    )
+    assert [_code(one) for one in outcomes] == ["", "run_finished", "", "run_finished"]
+    assert await texts(node, "ann") == streamed("goes on")
+
+
+async def test_an_end_tells_that_another_run_of_its_user_waits(node: Scene) -> None:
+    ann, bob = await node.running("ann"), await node.running("bob")
+    thread_id = ann.lease.address.thread_id
+    await node.send(context_of("ann", thread_id), new_thread=False, key="key-2")
+    outcomes = await node.outcomes(
+        AppendToRun(bob.lease, [delta("goes on")]), AppendToRun(ann.lease, [completed()])
+    )
+    hints = [outcome.hints for outcome in outcomes if isinstance(outcome, Committed)]
+    assert [list(one) for one in hints] == [[], [RunsWaiting()]]
+    (claimed,) = await node.claim()
+    assert claimed.lease.address.thread_id == thread_id
+
+
+async def test_a_run_that_waits_for_a_person_ends_the_long_way(node: Scene) -> None:
+    run = await node.running("ann")
+    await node.committed(question(run.lease))
+    await node.committed(AppendToRun(run.lease, [completed()]))
+    kinds = [event.event_type.value for event in await node.journal("ann")]
+    assert kinds[-2:] == ["input_requested", "agent_completed"]
 
 
 async def test_runs_and_units_of_one_user_in_one_batch(node: Scene) -> None:

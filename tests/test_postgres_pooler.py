@@ -20,6 +20,7 @@ from store_contract_runs import LeaseContract
 from store_contract_writes import BatchContract, SendContract
 from store_scene import NOW, Scene, context_of, delta
 from threadcast.store_postgres import PostgresStore
+from threadcast.store_postgres.connecting import Target, connect
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun, Committed
 
@@ -84,6 +85,19 @@ def pass_time(server: PostgresServer, url: str) -> Callable[[float], Awaitable[N
 
 class TestContract(SendContract, LeaseContract, BatchContract):
     """What servers ask most, on sessions that change from one transaction to the next."""
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+async def test_d12_each_connection_finds_out_whether_a_pooler_stands_between(
+    pooler: Pooler, url: str, *, pooled: bool
+) -> None:
+    """A look that pools must survive: the statement may be asked for in another session."""
+    target = Target.of(pooler.through(url) if pooled else url)
+    connection = await connect(target, timeout_s=5.0, prepared_max=20)
+    try:
+        assert await connection.is_direct() is not pooled
+    finally:
+        connection.terminate()
 
 
 async def test_d12_nodes_that_share_a_few_sessions(pooler: Pooler, url: str) -> None:

@@ -37,7 +37,7 @@ _SCOPED = re.compile(
     r"|unnest\(\s*(\$[12]::uuid\[\]|keys)"
     r"|INSERT INTO \w+ \(user_key\b"
     r"|user_key = of_user"
-    r"|append_to_running\(\$1, \$2"
+    r"|append_to_runs\(\$1, \$2"
 )
 # Statements about the server or about all nodes, not about users.
 _OF_NO_USER = frozenset(
@@ -50,6 +50,7 @@ _OF_NO_USER = frozenset(
         "schema._OLDEST",
         "schema._NOTE_STEP",
         "condition._CONDITION",
+        "connecting._PROCESS",
         "nodes._ALIVE",
         "nodes._ENTER",
         "nodes._HOLDS",
@@ -124,7 +125,7 @@ ACROSS = {value for name, value in vars(across_users).items() if name.isupper()}
 
 def test_every_statement_names_its_users_or_says_why_not() -> None:
     found = dict([*constants(), *functions()])
-    assert any(place.startswith("append_to_running.") for place in found)
+    assert any(place.startswith("append_to_runs.") for place in found)
     unscoped = {
         place for place, sql in found.items() if not _SCOPED.search(sql) and sql not in ACROSS
     }
@@ -138,7 +139,7 @@ async def test_what_is_sent_is_what_was_read(database: PostgresScene) -> None:
     await _a_bit_of_everything(node)
     sent = {sql for sql in statements_in(database.proxy.kept) if not _OF_ASYNCPG.search(sql)}
     assert len(sent) > 25
-    assert any("append_to_running" in sql for sql in sent)
+    assert any("append_to_runs" in sql for sql in sent)
     assert sent - {sql for _, sql in constants()} - {_SIZE} == set()
 
 
@@ -325,27 +326,28 @@ async def test_the_call_for_plain_appends_keeps_to_the_keys_of_its_users(
     plans: list[str] = []
 
     def keep(_: asyncpg.Connection, said: asyncpg.PostgresLogMessage) -> None:
-        if "append_to_running" in (said.context or ""):
+        if "append_to_runs" in (said.context or ""):
             plans.append(said.detail)
 
     filled.add_log_listener(keep)
     await filled.execute("SET threadcast.scope = 'all'; SET client_min_messages = log")
     await filled.execute("SET debug_print_plan = on; SET debug_pretty_print = off")
     await filled.fetch(
-        "SELECT append_to_running(1, $1, '{1}', '{1}', '{run_u1}', '{4}', '{0}', '{1}', '{1}',"
-        " '{8}', '{x}')",
+        "SELECT heads FROM append_to_runs(1, $1, '{1}', '{1}', '{run_u1}', '{4}', '{0}', '{1}',"
+        " '{4}', '{1}', '{8}', '{x}')",
         [md5(b"1").hexdigest()],
     )
     keys = await database.run(
-        "SELECT indexrelid::text FROM pg_index"
-        " WHERE indisunique AND indrelid = ANY($1::text[]::regclass[])",
+        "SELECT indexrelid::text FROM pg_index WHERE indrelid = ANY($1::text[]::regclass[])"
+        " AND (indisunique OR indexrelid = $2::text::regclass)",
         [f"{database.schema}.{table}" for table in ("users", "runs", "threads")],
+        f"{database.schema}.runs_next",
     )
     said = " ".join(" ".join(plans).split())
     used = set(re.findall(r"\{INDEX(?:ONLY)?SCAN .*?:indexid (\d+)", said))
     assert "{SEQSCAN" not in said
     assert "{BITMAP" not in said
-    assert len(used) == 3
+    assert len(used) >= 4  # of users, runs, threads, and of runs that wait
     assert used <= {row[0] for row in keys}
     head = await database.run("SELECT head FROM users WHERE user_id = $1", "u1")
     assert head[0][0] == 9

@@ -16,8 +16,11 @@ TESTED = [name for name, tests in WORKSPACES.items() if any((ROOT / name).glob(t
 
 @pytest.mark.parametrize("workspace", TESTED)
 async def test_the_units_of_a_workspace(workspace: str) -> None:
+    # The pages take the client's sources, as they do when they are built.
     status, written = await run_node(
-        "--test", WORKSPACES[workspace], folder=ROOT / workspace, within_s=UNITS_MAX_S
+        *("--conditions=source", "--test", WORKSPACES[workspace]),
+        folder=ROOT / workspace,
+        within_s=UNITS_MAX_S,
     )
     assert status == 0, written
     assert "tests 0" not in written

@@ -110,8 +110,12 @@ class Bus(Protocol):
     Receivers are called on the event loop and must not raise.
     """
 
-    def publish(self, hint: Hint) -> None:
-        """Tell every node that the hint concerns, this one included; see the hints."""
+    def publish(self, *hints: Hint) -> None:
+        """Tell every node that each hint concerns, this one included; see the hints.
+
+        Hints of one call go out together and in order, to other nodes before this one hears them:
+        what this node has to do meanwhile is not waited for elsewhere.
+        """
         ...
 
     def listen(self, receiver: Receiver) -> Callable[[], None]:
@@ -160,10 +164,11 @@ class LocalBus:
     def __init__(self) -> None:
         self._receivers: list[Receiver] = []
 
-    def publish(self, hint: Hint) -> None:
+    def publish(self, *hints: Hint) -> None:
         """Call every receiver now, in the order in which they began to listen."""
-        if not (isinstance(hint, RunsWaiting) and hint.passed_on):  # that is for another node
-            self.tell(hint)
+        for hint in hints:
+            if not (isinstance(hint, RunsWaiting) and hint.passed_on):  # that is for another node
+                self.tell(hint)
 
     def tell(self, hint: Hint) -> None:
         """Call every receiver, whoever the hint was for."""

@@ -175,12 +175,13 @@ class Journal:
             if isinstance(outcome, Committed) and outcome.events:
                 count += len(outcome.events)
                 _gather(outcome.events, grown)
-        for user_id, events in grown.items():
+        for events in grown.values():
             events.sort(key=_SEQ)  # a store may apply units in another order than they came
-            self._bus.publish(JournalGrew(user_id, events))
         committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
-        for hint in dict.fromkeys(hint for outcome in committed for hint in outcome.hints):
-            self._bus.publish(hint)
+        self._bus.publish(
+            *(JournalGrew(user_id, events) for user_id, events in grown.items()),
+            *dict.fromkeys(hint for outcome in committed for hint in outcome.hints),
+        )
         self._metrics.events.inc(count)
         self._metrics.commit_events.observe(count)
 

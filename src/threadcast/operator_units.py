@@ -19,9 +19,15 @@ ACTIONS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class BeginAction(Unit[None]):
-    """Put an action into the trail before anything is done; beyond `ACTIONS_MAX` the oldest go."""
+    """Put an action into the trail before anything is done.
+
+    Attributes:
+        action: what is begun.
+        kept_max: so many entries the trail keeps, >= 1; beyond that the oldest go.
+    """
 
     action: ActionRow
+    kept_max: int = ACTIONS_MAX
 
 
 @dataclass(frozen=True, slots=True)

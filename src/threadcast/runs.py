@@ -31,7 +31,7 @@ class RunStatus(StrEnum):
 EXTERNAL_OWNER = "external"
 """The owner of a run that another service executes: no node has it, and none may claim it."""
 
-LIVE_RUNS_COUNTED_MAX = 50_000
+LIVE_RUNS_COUNTED_MAX = 20_000
 """So many runs that have not ended are looked at when operators ask how many there are."""
 
 CLAIM_USERS_MAX = 64

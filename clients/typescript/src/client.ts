@@ -294,7 +294,7 @@ export class Client {
       return;
     }
     this.user = user;
-    this.#outbox.restore(this.#key);
+    this.#outbox.belongTo(this.#key);
     if (this.cursor.after === undefined) {
       const after = (await this.begin()) ?? from;
       const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
@@ -325,13 +325,7 @@ export class Client {
   #flush(): void {
     this.#isScheduled = false;
     this.#flushedAt = Date.now();
-    let { after = 0 } = this.cursor;
-    const events = this.#queue.filter(({ seq, user_id }) => {
-      if (seq <= after || user_id !== this.user) return false;
-      after = seq;
-      return true;
-    });
-    this.#queue = [];
+    const events = this.#news();
     const last = events.at(-1);
     if (last) this.cursor = { ...this.cursor, after: last.seq, at: last.timestamp };
     if (this.status.phase === "catching_up") {
@@ -349,6 +343,25 @@ export class Client {
     if (last && this.#resume) {
       this.#storage?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
     }
+  }
+
+  /** What came and was not told yet. */
+  #news(): JournalEvent[] {
+    const queue = this.#queue;
+    this.#queue = [];
+    let { after = 0 } = this.cursor;
+    const events: JournalEvent[] = [];
+    for (const event of queue) {
+      if (event.seq <= after || event.user_id !== this.user) continue;
+      if (event.event_type === "agent_delta" && (event.first_seq ?? after + 1) <= after) {
+        // A part of it was told: what follows the cursor has to be asked for again.
+        this.failed({});
+        break;
+      }
+      after = event.seq;
+      events.push(event);
+    }
+    return events;
   }
 
   /** What an event tells of the outbox. */
@@ -388,6 +401,7 @@ export class Client {
   #end(phase: "signed_out" | "stopped", code: string): void {
     this.close();
     this.forget();
+    this.#outbox.belongTo("");
     this.user = null;
     this.setStatus({ phase, code, reason: code && "Another user has signed in." });
   }

@@ -73,10 +73,6 @@ export class Connection {
     this.#owner = owner;
   }
 
-  get kind(): Link["kind"] {
-    return this.#link?.kind ?? "websocket";
-  }
-
   open(): void {
     this.close();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
@@ -96,7 +92,10 @@ export class Connection {
   nudge(answerMs = ANSWER_MAX_MS): void {
     if (this.#ticking === undefined) return;
     if (this.#reconnect !== undefined) this.#connect();
-    else if (this.#isReady) this.#askForLife(answerMs);
+    else if (this.#isReady) {
+      this.#ping();
+      this.#expectLife(answerMs);
+    }
   }
 
   /** It cannot go on like this: try again later, or end when nobody is signed in. */
@@ -152,11 +151,17 @@ export class Connection {
       },
       onClose: (code) => {
         if (life !== this.#life) return;
-        if (code === 0) this.#way = (this.#way + 1) % this.#open.length;
+        if (code === 0) this.#turn();
         if (code === 0 && ways > 1) this.#begin(token, ways - 1);
         else this.#lost(code);
       },
     });
+  }
+
+  /** This way leads nowhere: try the next. */
+  #turn(): void {
+    this.#link?.close();
+    this.#way = (this.#way + 1) % this.#open.length;
   }
 
   #hear(text: string): void {
@@ -194,9 +199,10 @@ export class Connection {
       case "caught_up":
         if (this.#attaching) return;
         this.#liveAt ||= Date.now();
-        this.#owner.onStatus({ phase: "live", transport: this.kind });
+        this.#owner.onStatus({ phase: "live", transport: (this.#link as Link).kind });
         break;
       case "command_accepted":
+        if ("expires_at" in event.data) this.#renewIn(event.data.expires_at, event.timestamp);
         this.#take(event.data.id)?.resolve(event.data as never);
         break;
       case "command_rejected": {
@@ -270,26 +276,24 @@ export class Connection {
     const { current } = this.#credential;
     // If it fails, it is tried again: the server ends the connection when the credential does.
     this.#renewAt = Date.now() + ANSWER_MAX_MS;
-    const token = await this.#credential.get(current);
-    const { expires_at } = await this.request<{ expires_at: number | null }>("authenticate", {
-      token,
-    });
-    this.#renewIn(expires_at, Date.now() / 1_000);
+    await this.request("authenticate", { token: await this.#credential.get(current) });
   }
 
   #tick(): void {
     const now = Date.now();
     if (this.#liveAt && now - this.#liveAt > STEADY_MS) this.#attempt = 0;
     if (this.#link === null) return;
-    if (now - this.#heardAt > QUIET_MAX_MS + ANSWER_MAX_MS) this.#lost(1006);
-    else if (this.#isReady && now - this.#heardAt > QUIET_MAX_MS)
-      this.request("ping").catch(() => {});
-    if (this.#isReady && now > this.#renewAt) this.#renew().catch(() => {});
+    if (now - this.#heardAt > QUIET_MAX_MS + ANSWER_MAX_MS) {
+      if (!this.#isReady) this.#turn();
+      this.#lost(1006);
+    } else if (this.#isReady) {
+      if (now - this.#heardAt > QUIET_MAX_MS) this.#ping();
+      if (now > this.#renewAt) this.#renew().catch(() => {});
+    }
   }
 
-  #askForLife(answerMs: number): void {
+  #ping(): void {
     this.request("ping").catch(() => {});
-    this.#expectLife(answerMs);
   }
 
   #expectLife(answerMs: number): void {

@@ -8,8 +8,8 @@ import { Http, refusal } from "./http.ts";
 import type { OpenLink } from "./link.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
 
-const CREDENTIAL = 4401;
-const FORBIDDEN = 4403;
+/** Close codes are statuses of HTTP beyond this. */
+const CLOSES = 4_000;
 const LOST = 1006;
 
 export const eventStream: OpenLink = (base, token, listener) => {
@@ -25,16 +25,15 @@ export const eventStream: OpenLink = (base, token, listener) => {
   const http = new Http(base, {
     current: token,
     get() {
-      end(CREDENTIAL);
+      end(CLOSES + 401);
       throw unreachable();
     },
   });
 
   async function attach({ id, command, after, feed }: Attach) {
     say("command_accepted", { id, command });
-    const query = new URLSearchParams();
-    if (after != null) query.set("after", `${after}`);
-    if (feed != null) query.set("feed", feed);
+    const cursor = Object.entries({ after, feed }).filter(([, value]) => value != null);
+    const query = new URLSearchParams(cursor as [string, string][]);
     let wasOpen = false;
     try {
       const response = await fetch(new URL(`v1/events?${query}`, base), {
@@ -52,7 +51,7 @@ export const eventStream: OpenLink = (base, token, listener) => {
           error: code,
           reason: message,
           retry_after_ms: retryAfterMs,
-          code: { 401: CREDENTIAL, 403: FORBIDDEN }[response.status] ?? LOST,
+          code: CLOSES + response.status,
         });
       }
       end(LOST);

@@ -47,6 +47,8 @@ export class Hub {
   #ready: ConnectionReadyEvent | null = null;
   #phase: Phase = "none";
   #isLive = false;
+  /** Whom each page's token is for. */
+  #subjects = new WeakMap<Page, string>();
   /** Pages, with the attach that waits for an answer, or whether they are given events. */
   #pages = new Map<Page, Attach | boolean>();
   #askers = new Map<string, { page: Page; id: string }>();
@@ -64,7 +66,8 @@ export class Hub {
   /** A page is here, with its own token. */
   join(page: Page, base: URL, token: string): void {
     this.#pages.set(page, false);
-    if (this.#ready) this.#greet(page, this.#ready, token);
+    this.#subjects.set(page, subjectOf(token));
+    if (this.#ready) this.#greet(page, this.#ready);
     else if (!this.#link) this.#open(base, token, 0);
   }
 
@@ -98,7 +101,7 @@ export class Hub {
     }
     this.#link = open(base, token, {
       onText: (text) => {
-        if (isCurrent()) this.#hear(text, token);
+        if (isCurrent()) this.#hear(text);
       },
       onClose: (code) => {
         if (!isCurrent()) return;
@@ -120,7 +123,7 @@ export class Hub {
     for (const page of pages) page.end(code);
   }
 
-  #hear(text: string, token: string): void {
+  #hear(text: string): void {
     this.#heardAt = Date.now();
     const life = this.#life;
     const lines: string[] = [];
@@ -132,7 +135,7 @@ export class Hub {
         continue;
       }
       this.#tell(lines.splice(0).join("\n"));
-      this.#said(event, line, token);
+      this.#said(event, line);
       if (life !== this.#life) return;
     }
     this.#tell(lines.join("\n"));
@@ -156,10 +159,10 @@ export class Hub {
     if (text) for (const [page, state] of this.#pages) if (state === true) page.say(text);
   }
 
-  #said(event: ConnectionEvent, line: string, token: string): void {
+  #said(event: ConnectionEvent, line: string): void {
     switch (event.event_type) {
       case "connection_ready":
-        this.#begun(event, token);
+        this.#begun(event);
         break;
       case "attached":
         this.#attached(event.data);
@@ -181,17 +184,17 @@ export class Hub {
     }
   }
 
-  #begun(ready: ConnectionReadyEvent, token: string): void {
+  #begun(ready: ConnectionReadyEvent): void {
     if (this.#ready) return;
     if (this.#user !== null && this.#user !== ready.user_id) this.#forget(0, null);
     this.#ready = ready;
     this.#user = ready.user_id;
-    for (const page of this.#pages.keys()) this.#greet(page, ready, token);
+    for (const page of this.#pages.keys()) this.#greet(page, ready);
   }
 
   /** Only who says to be the same user is let in; each page proves it by what it reads itself. */
-  #greet(page: Page, ready: ConnectionReadyEvent, token: string): void {
-    if (subjectOf(token) !== ready.user_id) {
+  #greet(page: Page, ready: ConnectionReadyEvent): void {
+    if (this.#subjects.get(page) !== ready.user_id) {
       this.#refuse(page);
       return;
     }

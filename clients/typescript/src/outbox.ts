@@ -51,13 +51,21 @@ export class Outbox {
     this.#onChange = onChange;
   }
 
-  /** Take up what this user left behind in the storage. */
-  restore(prefix: string): void {
-    if (this.#prefix) return;
+  /**
+   * From here on it is this user's, whose items begin so; empty for nobody.
+   *
+   * What was asked for before anybody was known is theirs, too; what another has here stays behind
+   * in the storage.
+   */
+  belongTo(prefix: string): void {
+    if (prefix === this.#prefix) return;
+    if (this.#prefix) this.#entries.clear();
     this.#prefix = prefix;
+    for (const entry of this.#entries.values()) this.#put(entry);
     for (const name of Object.keys(this.#storage ?? {})) {
       this.stored(name, this.#storage?.getItem(name));
     }
+    this.#changed();
   }
 
   /** An item of the storage is this now; null when another page took it away. */
@@ -81,7 +89,7 @@ export class Outbox {
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
     const waiter = Promise.withResolvers<Sent>();
     if (this.#entries.size === ENTRIES_MAX) {
-      waiter.reject(new ThreadcastError("outbox_full", "Too many messages wait."));
+      waiter.reject(new ThreadcastError("outbox_full"));
       return waiter.promise;
     }
     waiter.promise.catch(() => {}); // Who does not wait for it sees it in `entries`.
@@ -110,7 +118,7 @@ export class Outbox {
     if (!this.#entries.delete(key)) return;
     this.#waiters.get(key)?.reject(new ThreadcastError("discarded"));
     this.#waiters.delete(key);
-    this.#storage?.removeItem(this.#prefix + key);
+    this.#store(key);
     this.#changed();
   }
 
@@ -145,17 +153,22 @@ export class Outbox {
     this.#flush();
   }
 
-  /** What is accepted is in the journal, and needs no copy in the storage. */
   #put(entry: Entry): void {
     this.#entries.set(entry.key, entry);
-    const name = this.#prefix + entry.key;
+    this.#store(entry.key, entry);
+    this.#changed();
+  }
+
+  /** What is accepted is in the journal, and needs no copy in the storage. */
+  #store(key: string, entry?: Entry): void {
+    if (!this.#prefix) return;
+    const name = this.#prefix + key;
     try {
-      if (entry.status === "accepted") this.#storage?.removeItem(name);
+      if (!entry || entry.status === "accepted") this.#storage?.removeItem(name);
       else this.#storage?.setItem(name, JSON.stringify(entry));
     } catch {
       // A storage that is full or forbidden: then it lives as long as the page.
     }
-    this.#changed();
   }
 
   #changed(): void {

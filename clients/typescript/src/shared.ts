@@ -27,13 +27,15 @@ function trusted(url: string): string {
 export const sharedBy =
   (script: string | URL): OpenLink =>
   (base, token, listener) => {
-    let letGo = () => {};
+    let letGo: (() => void) | undefined;
+    let isClosed = false;
     let port: MessagePort | undefined;
     const link: { -readonly [Key in keyof Link]: Link[Key] } = {
       kind: "websocket",
       send: (command) => port?.postMessage(command),
       close() {
-        letGo();
+        isClosed = true;
+        letGo?.();
         port?.close();
       },
     };
@@ -49,6 +51,7 @@ export const sharedBy =
       };
       const lock = `threadcast ${crypto.randomUUID()}`;
       navigator.locks.request(lock, () => {
+        if (isClosed) return;
         port?.postMessage({ base: `${base}`, token, lock });
         return new Promise<void>((resolve) => {
           letGo = resolve;

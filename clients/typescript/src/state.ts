@@ -56,6 +56,15 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
   olderThreads: page.next,
 });
 
+/** This is the latest event of a thread that a snapshot told of: is a run under way? */
+export function withGlance(state: ChatState, id: string, last: JournalEvent): ChatState {
+  const thread = state.threads.get(id);
+  // Events since then know better, and so does a history.
+  if (!thread || thread.history || thread.order > last.seq || !last.run_id) return state;
+  if (ENDS_RUN.test(last.event_type)) return state;
+  return changeThread(state, id, { active: { ...thread.active, [last.run_id]: true } });
+}
+
 /** The history was read, true at `history.upTo`; events that waited continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
   const active: Record<string, true> = {};

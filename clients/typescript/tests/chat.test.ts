@@ -113,6 +113,21 @@ test("a run that began before the page of messages is put together", async () =>
   assert.deepEqual(history?.order, [RUN, other.run]);
 });
 
+test("a run that is under way shows in the list, though its thread was never opened", async () => {
+  server.now = 1_000;
+  server.append("thread_created", { title: "", metadata: {} });
+  converse(THREAD, RUN, 2);
+  const other = "thread_chat_1_2_00000000";
+  server.append("thread_created", { title: "", metadata: {} }, { thread: other });
+  for (const one of server.journal) Object.assign(one, { timestamp: 999 });
+  const client = await started();
+  const active = (id: string) => Object.keys(client.state.threads.get(id)?.active ?? {});
+  assert.deepEqual([active(THREAD), active(other)], [[RUN], []]);
+  finish(THREAD, RUN);
+  await pass(100);
+  assert.deepEqual(active(THREAD), []);
+});
+
 test("events that come while the history is read are neither lost nor doubled", async () => {
   server.append("thread_created", { title: null, metadata: {} });
   converse(THREAD, RUN, 3);

@@ -189,6 +189,13 @@ test("where one way is not open the next is tried at once, and is the first from
   assert.deepEqual(tried, ["blocked", "open", "open"]);
 });
 
+test("a way that swallows everything is left, too", async () => {
+  const swallowing = () => ({ kind: "websocket", send() {}, close() {} }) as const;
+  await started({ transport: [swallowing, server.open] });
+  await pass(12_000);
+  assert.equal(phase(), "live");
+});
+
 // --- cursors -------------------------------------------------------------------------------------
 
 test("a reset is told, and events go on from where it says", async () => {
@@ -228,6 +235,20 @@ test("with a storage, it goes on where an earlier page has ended", async () => {
   client.start();
   await pass(100);
   assert.deepEqual(seen, [2]);
+});
+
+test("a merged event of which a part was told is asked for again", async () => {
+  await started();
+  const seen: string[] = [];
+  client.on("agent_delta", ({ data }) => seen.push(data.text));
+  server.append("agent_delta", { text: "a" });
+  await pass(100);
+  const merged = event(2, "agent_delta", { text: "ab" }, { first_seq: 1 });
+  server.journal.push(event(2, "agent_delta", { text: "b" }));
+  server.link.text(JSON.stringify(merged));
+  await pass(1_000);
+  assert.deepEqual(seen, ["a", "b"]);
+  assert.equal(server.links.length, 2);
 });
 
 test("events of another user are not told", async () => {
@@ -497,6 +518,38 @@ test("nobody is given what another user has left behind", async () => {
   kept.setItem(`threadcast ${JSON.stringify(["http://test/", "u-1"])}k`, "{}");
   await started({ storage: kept });
   assert.deepEqual(client.outbox, []);
+});
+
+test("what is asked for before anybody is known is kept for who signs in", async () => {
+  const kept = storage();
+  const token = () => tokenFor(USER);
+  server.greets = false;
+  client = new Client({ url: "http://test", token, transport: [server.open], storage: kept });
+  client.send("Hello");
+  assert.deepEqual(Object.keys(kept), []);
+  server.ignores.add("send_message");
+  client.start();
+  await settled();
+  server.greet(server.link);
+  await pass(100);
+  const [name] = Object.keys(kept);
+  assert.ok(name?.startsWith(`threadcast ${JSON.stringify(["http://test/", USER])}`));
+});
+
+test("what waits stays with its user when another one signs in", async () => {
+  const kept = storage();
+  await started({ storage: kept });
+  server.ignores.add("send_message");
+  client.send("Hello").catch(() => {});
+  await pass(100);
+  server.greets = false;
+  server.link.drop();
+  await pass(1_000);
+  const ready = { connection_id: "w", feed: "f", head: 0, expires_at: null };
+  const envelope = { event_type: "connection_ready", timestamp: 1, user_id: "other", data: ready };
+  server.link.text(JSON.stringify(envelope));
+  await settled();
+  assert.deepEqual([client.outbox, Object.keys(kept).length], [[], 1]);
 });
 
 test("signing out leaves nothing behind", async () => {

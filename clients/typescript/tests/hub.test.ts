@@ -158,6 +158,18 @@ test("a page whose token is another user's is not let in", async () => {
   assert.equal(one.client.status.phase, "live");
 });
 
+test("nor is one that came while the connection was being made", async () => {
+  server.greets = false;
+  const one = await page();
+  const foreign = await page("u-2");
+  server.greet(server.link);
+  await pass(100);
+  say(1);
+  await pass(100);
+  assert.deepEqual([one.seen, foreign.seen], [[1], []]);
+  assert.equal(foreign.client.status.phase, "stopped");
+});
+
 test("when the last page has gone, so has the connection", async () => {
   const one = await page();
   const other = await page();

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
 from ..bus import Hint, HintsMissed, LocalBus, Receiver
@@ -78,20 +78,11 @@ class NatsBus:
 
     # --- the seam -------------------------------------------------------------------------
 
-    def publish(self, hint: Hint) -> None:
-        """See `Bus.publish`. This node hears it at once, and never again from the bus."""
-        self._local.publish(hint)
-        messages = self._messages
-        subject = None if messages is None else messages.subject_of(hint)
-        if messages is None or subject is None:
-            return
-        link = self._link
-        if link is None:
-            self._metrics.bus_dropped.labels("away").inc()
-        elif link.unsent_bytes > self._buffer_max_bytes:
-            self._metrics.bus_dropped.labels("full").inc()
-        else:
-            self._send(link, subject, messages, hint)
+    def publish(self, *hints: Hint) -> None:
+        """See `Bus.publish`. This node hears them at once, and never again from the bus."""
+        if self._messages is not None:
+            self._send(self._messages, hints)
+        self._local.publish(*hints)
 
     def listen(self, receiver: Receiver) -> Callable[[], None]:
         """See `Bus.listen`."""
@@ -224,14 +215,34 @@ class NatsBus:
         if commands and self._link is not None:
             self._link.write(commands)
 
-    def _send(self, link: Link, subject: str, messages: Messages, hint: Hint) -> None:
+    def _send(self, messages: Messages, hints: Sequence[Hint]) -> None:
+        """Send what is for other nodes, by one write: each costs a system call."""
+        link = self._link
+        commands: list[bytes] = []
+        room_bytes = self._buffer_max_bytes - (0 if link is None else link.unsent_bytes)
+        for hint in hints:
+            subject = messages.subject_of(hint)
+            if subject is None:
+                continue
+            if link is None:
+                self._metrics.bus_dropped.labels("away").inc()
+            elif room_bytes < 0:
+                self._metrics.bus_dropped.labels("full").inc()
+            elif command := self._command(link, subject, messages, hint):
+                commands.append(command)
+                room_bytes -= len(command)
+        if link is not None and commands:
+            link.write(b"".join(commands))
+            self._metrics.bus_published.inc(len(commands))
+
+    def _command(self, link: Link, subject: str, messages: Messages, hint: Hint) -> bytes:
+        """What publishes a hint; nothing for one that the server does not take."""
         most_bytes = min(self._message_max_bytes, link.max_payload)
         message = messages.encode(subject, hint, max_bytes=most_bytes)
         if len(message) > link.max_payload:  # the server would end the connection
             self._metrics.bus_dropped.labels("too_large").inc()
-            return
-        link.write(b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(message), message))
-        self._metrics.bus_published.inc()
+            return b""
+        return b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(message), message)
 
     def _received(self, number: int, message: bytes) -> None:
         subject = self._follows.subject_of(number)

@@ -26,7 +26,8 @@ from ..wire.overview_models import (
 )
 from .summary import score_of
 
-_TOLD_MAX = 200
+TOLD_MAX = 200
+"""So many notifications an overview has, of all nodes together."""
 _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 
 _decode = msgspec.json.Decoder(NodeSummary).decode
@@ -149,7 +150,7 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
         if node.summary is not None
         for one in node.summary.told
     ]
-    return sorted(found, key=lambda one: -one.at)[:_TOLD_MAX]
+    return sorted(found, key=lambda one: -one.at)[:TOLD_MAX]
 
 
 def runs_of(counts: Sequence[LiveRunCount], at: float) -> RunsOverview:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
 STEPS_MAX = 720
+_DIGITS = 3  # of what is measured in milliseconds; more would only make answers longer
 
 
 class Ring:
@@ -34,7 +35,7 @@ class Ring:
         for place, name in enumerate(self._columns):
             value = values.get(name)
             if value is not None:
-                row[place] = value
+                row[place] = round(value, _DIGITS)
         self._steps.append((at, row))
 
     def since(self, after: float) -> tuple[list[float], dict[str, list[float | None]]]:

@@ -24,7 +24,7 @@ from .figures import Figures
 __all__ = ["Summaries", "Work"]
 
 _CODES_MAX = 40
-_TOLD_MAX = 10
+_TOLD_MAX = 10  # of what other nodes can read; a node that is asked itself says all
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,12 @@ class Summaries:
         """The summary as JSON, at most about 8 KiB."""
         return msgspec.json.encode(self.now()).decode()
 
-    def now(self) -> NodeSummary:
-        """The summary: what the node does now, and the figures of its last step."""
+    def now(self, *, told_max: int = _TOLD_MAX) -> NodeSummary:
+        """The summary: what the node does now, and the figures of its last step.
+
+        Args:
+            told_max: so many of the last notifications are in it, >= 0.
+        """
         work, figures, latest = self._work(), self._figures, self._figures.latest
         return NodeSummary(
             at=self._clock.now(),
@@ -87,7 +91,7 @@ class Summaries:
             take_overs=self._take_overs(),
             refusals=self._refusals(),
             firing=self._firing(),
-            told=self._told(),
+            told=self._told(told_max),
         )
 
     def _total(self, name: str) -> int:
@@ -148,7 +152,7 @@ class Summaries:
             if one.state == "firing"
         ]
 
-    def _told(self) -> list[ToldRule]:
+    def _told(self, told_max: int) -> list[ToldRule]:
         return [
             ToldRule(
                 at=one.at,
@@ -157,7 +161,7 @@ class Summaries:
                 value=one.value,
                 threshold=one.threshold,
             )
-            for one in islice(reversed(self._alerts.history), _TOLD_MAX)
+            for one in islice(reversed(self._alerts.history), told_max)
         ]
 
 

@@ -30,6 +30,8 @@ __all__ = ["OperatorView"]
 
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
+_FACTS_FOR_S = 60.0  # a large database takes some time to say how large it is
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ class OperatorView:
         self._tasks = OwnedTasks("operators' view")
         self._runs: RunsOverview | None = None
         self._facts: dict[str, str] = {}
+        self._facts_at = 0.0
 
     def start(self) -> None:
         """Measure step by step from now on, in a task; once."""
@@ -91,17 +94,25 @@ class OperatorView:
         at = await self._figures.step()
         if self._settings().console:
             await self._look()
-            self._figures.cluster.add(at, self._cluster_columns())
+            if self._figures.database.ok:
+                self._figures.cluster.add(at, self._cluster_columns())
 
     async def _look(self) -> None:
         """Ask the store what it is asked for all users; without an answer nothing is known."""
-        self._runs, self._facts = None, {}
+        runs, facts = None, dict[str, str]()
         try:
-            counts = await self._store.count_live_runs()
-            self._runs = overview.runs_of(counts, self._clock.now())
-            self._facts = await self._store.facts()
+            runs = overview.runs_of(await self._store.count_live_runs(), self._clock.now())
+            facts = await self._recent_facts()
         except ThreadcastError as error:
             log.debug("the store has no answer: %s", error.code)
+        self._runs, self._facts = runs, facts
+
+    async def _recent_facts(self) -> dict[str, str]:
+        now = self._clock.monotonic()
+        if self._facts and now - self._facts_at < _FACTS_FOR_S:
+            return self._facts
+        self._facts_at = now
+        return await self._store.facts()
 
     def _cluster_columns(self) -> dict[str, float | None]:
         totals = overview.totals_of(self._nodes(self._figures.nodes))
@@ -128,16 +139,21 @@ class OperatorView:
             lease_left_s=next(
                 (row.lease_left_s for row in rows if row.node_id == self._node_id), None
             ),
-            summary=self._summaries.now(),
+            summary=self._summaries.now(told_max=overview.TOLD_MAX),
         )
         others = [overview.node_of(row) for row in rows if row.node_id != self._node_id]
         return sorted([own, *others], key=lambda one: one.node_id)
 
     async def overview(self) -> Overview:
-        """How everything is now. Without an answer of the store it is what is known here."""
-        nodes = self._nodes(await self._rows())
-        if self._runs is None:
-            await self._look()  # the console was only just switched on, or the store was away
+        """How everything is now. Without an answer of the store it is what is known here.
+
+        While the store was away at the last step it is not asked again: that would take as long as
+        its time-outs, for every operator who looks.
+        """
+        there = self._figures.database.ok
+        nodes = self._nodes(await self._rows() if there else ())
+        if there and self._runs is None:  # the console was only just switched on
+            await self._look()
         now, facts = self._clock.now(), self._facts
         return Overview(
             node_id=self._node_id,

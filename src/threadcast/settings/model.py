@@ -50,11 +50,11 @@ class SettingsFields:
             "always set up."
         ),
     )
-    database_prepared_statements: bool = field(
-        default=False,
+    database_prepared_statements: bool | None = field(
+        default=None,
         metadata=about(
             "Keep prepared statements in PostgreSQL's connections: faster, but not behind a pooler "
-            "in transaction mode that does not support them."
+            "in transaction mode that does not support them. Unset: where nothing stands between."
         ),
     )
     database_timeout_s: float = field(

@@ -39,7 +39,7 @@ from .across_users import (
     PLAIN_ALIAS,
 )
 from .condition import Condition
-from .connecting import Connection, Row, Target, connect
+from .connecting import Connection, Row, Target, connect, connect_preparing
 from .examination import Look, facts_of, looking, nodes_of, problems_of
 from .keys import user_key
 from .pool import BY_KEY, ReaderPool
@@ -69,6 +69,7 @@ class PostgresStore:
         commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.
         prepare_statements: whether connections keep prepared statements: fewer ways to the database
             and back, but wrong behind a pooler in transaction mode that does not know of them.
+            None: where nothing stands between.
         migrate_older: whether an older schema is migrated when the store is opened; an empty
             database is always set up.
         steps: of the schema, as far as the program knows it; None for all.
@@ -84,7 +85,7 @@ class PostgresStore:
         reader_count: int = 4,
         timeout_s: float = 2.0,
         commit_timeout_s: float = 10.0,
-        prepare_statements: bool = False,
+        prepare_statements: bool | None = None,
         migrate_older: bool = False,
         steps: Sequence[SchemaStep] | None = None,
         rehearsal: bool = False,
@@ -93,7 +94,7 @@ class PostgresStore:
         self._clock = clock
         self._timeout_s = timeout_s
         self._commit_timeout_s = commit_timeout_s
-        self._prepared_max = _PREPARED_MAX if prepare_statements else 0
+        self._prepare_statements = prepare_statements
         self._migrate_older = migrate_older
         self._steps = steps or load_steps("postgres")
         self._rehearsal = rehearsal
@@ -165,14 +166,19 @@ class PostgresStore:
 
     async def _connect(self) -> Connection:
         try:
-            connection = await connect(
-                self._target, timeout_s=self._timeout_s, prepared_max=self._prepared_max
-            )
+            connection = await self._opened()
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
             raise ThreadcastError("unavailable") from error
         connection.when_lost(self._count_loss)
         return connection
+
+    async def _opened(self) -> Connection:
+        target, timeout_s = self._target, self._timeout_s
+        if self._prepare_statements is None:
+            return await connect_preparing(target, timeout_s=timeout_s, prepared_max=_PREPARED_MAX)
+        prepared_max = _PREPARED_MAX if self._prepare_statements else 0
+        return await connect(target, timeout_s=timeout_s, prepared_max=prepared_max)
 
     def _count_loss(self) -> None:
         self._losses += 1

@@ -273,13 +273,18 @@ ORDER BY r.created_us, r.user_key, r.run
 """  # noqa: S608 - joined from constants only
 COUNT_LIVE_RUNS = f"""
 WITH live AS MATERIALIZED (
-    SELECT user_key, run, run_id, status, created_us FROM runs WHERE status <= 3
+    SELECT user_key, run, status, created_us FROM runs WHERE status <= 3
     LIMIT {LIVE_RUNS_COUNTED_MAX}
+), counted AS (
+    SELECT status, count(*) AS count, min(created_us) AS created_us FROM live GROUP BY status
+), oldest AS (
+    SELECT DISTINCT ON (c.status) c.status, c.count, c.created_us, l.user_key, l.run
+    FROM counted AS c JOIN live AS l ON l.status = c.status AND l.created_us = c.created_us
+    ORDER BY c.status, l.user_key, l.run
 )
-SELECT DISTINCT ON (l.status) l.status, count(*) OVER (PARTITION BY l.status), l.run_id, u.user_id,
-l.created_us
-FROM live AS l JOIN users AS u ON u.user_key = l.user_key
-ORDER BY l.status, l.created_us, l.user_key, l.run
+SELECT o.status, o.count, r.run_id, u.user_id, o.created_us FROM oldest AS o
+JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
+JOIN users AS u ON u.user_key = o.user_key
 """  # noqa: S608 - joined from constants only
 
 # Operators ask nodes where the connections of a user are. What another commit works on is left out:

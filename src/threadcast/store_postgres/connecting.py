@@ -21,6 +21,13 @@ from ..errors import ConfigurationError, ThreadcastError
 _APPLICATION = "threadcast"
 _DEFAULT_PORT = 5_432
 _KEYS = ("database_url",)
+_PROCESS = "SELECT pg_backend_pid()"
+# What a pooler makes of statements that were prepared in another session.
+_LOST_STATEMENTS = (
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.ProtocolViolationError,
+)
 
 
 Row = Sequence[Any]
@@ -61,6 +68,16 @@ class Connection:
         """
         async with asyncio.timeout(within_s or self._timeout_s):
             return str(await self._raw.execute(sql, *arguments))
+
+    async def is_direct(self) -> bool:
+        """Whether nothing stands between this node and the session of the database.
+
+        A pooler, in front of sessions that it gives to whom it likes, names another process.
+        """
+        try:
+            return bool((await self.fetch(_PROCESS))[0][0] == self._raw.get_server_pid())
+        except _LOST_STATEMENTS:
+            return False
 
     async def close(self) -> None:
         """Say goodbye to the database, or end the connection without when that takes too long."""
@@ -116,7 +133,7 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
         target: the database.
         timeout_s: how long it may take, in seconds.
         prepared_max: so many statements are prepared once and kept; 0 where a pooler may give
-            each transaction another session.
+            each transaction another session, see `connect_preparing`.
 
     Raises:
         ConfigurationError: it will never work as configured.
@@ -138,6 +155,25 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
         raise ThreadcastError(
             "unavailable", f"cannot reach the database {target.name}: {_why_not_now(error)}"
         ) from error
+
+
+async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: int) -> Connection:
+    """The same, with statements prepared where the connection is direct, and nowhere else.
+
+    Raises:
+        ConfigurationError, ThreadcastError: see `connect`.
+    """
+    connection = await connect(target, timeout_s=timeout_s, prepared_max=prepared_max)
+    try:
+        if await connection.is_direct():
+            return connection
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        connection.terminate()
+        raise ThreadcastError(
+            "unavailable", f"cannot use the database {target.name}: {_why_not_now(error)}"
+        ) from error
+    await connection.close()
+    return await connect(target, timeout_s=timeout_s)
 
 
 _REFUSALS = (

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ..operator_units import (
-    ACTIONS_MAX,
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -47,7 +46,7 @@ async def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
     named = (one.action_id, one.operator, one.action, one.target, one.user_id, one.reason)
     rest = (one.node_id, one.request_id, one.outcome, one.detail)
     await batch.run(BEGIN_ACTION, int(one.at * _MICROSECONDS), *named, *rest)
-    await batch.run(FORGET_ACTIONS, ACTIONS_MAX)
+    await batch.run(FORGET_ACTIONS, unit.kept_max)
     return Committed(None)
 
 

@@ -1,9 +1,9 @@
-"""What the runs of a batch stream, stored by one call of the database.
+"""What the runs of a batch stream, and how they end, stored by one call of the database.
 
-An append is plain when it stores nothing but events and leaves its run running. The function
-`append_to_running` locks the users of the whole batch, looks at the fences of these appends under
-the locks, and stores all of them or none. Why an append cannot be stored is not said here: then
-the whole batch goes the long way, under the same locks.
+An append is plain when it stores nothing but events and leaves its run running, or ends it. The
+function `append_to_runs` locks the users of the whole batch, looks at the fences of these appends
+under the locks, and stores all of them or none. Why an append cannot be stored is not said here:
+then the whole batch goes the long way, under the same locks.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..bus import Hint, RunsWaiting
 from ..events import EVENT_CODE, EventDraft, EventType
 from ..runs import TERMINAL_STATUS, RunStatus, status_after
 from ..units import AppendToRun, Committed
 from .batch import Batch, moves_thread
-from .keys import RUNNING, user_key
+from .keys import RUNNING, STATUS_CODE, user_key
 
 # Types after which a running run is still running.
 _PLAIN = frozenset(
@@ -25,26 +26,38 @@ _PLAIN = frozenset(
 )
 # Keys and numbers go as the text of an array: asyncpg encodes a list with far more work.
 _APPEND = """
-SELECT append_to_running($1, $2::text::uuid[], $3::text::int[], $4::text::int[], $5,
-$6::text::bigint[], $7::text::int[], $8::text::int[], $9::text::int[], $10::text::smallint[], $11)
+SELECT heads, others_wait FROM append_to_runs($1, $2::text::uuid[], $3::text::int[],
+$4::text::int[], $5, $6::text::bigint[], $7::text::int[], $8::text::int[], $9::text::smallint[],
+$10::text::int[], $11::text::smallint[], $12)
 """
 
 
 def is_plain(unit: AppendToRun) -> bool:
     """Whether it stores events, nothing else, and leaves a running run running."""
-    if unit.state is not None or unit.question is not None:
+    return _is_events_only(unit) and all(draft.event_type in _PLAIN for draft in unit.drafts)
+
+
+def is_plain_end(unit: AppendToRun) -> bool:
+    """Whether it stores events, nothing else, and the last of them ends the run."""
+    if not unit.drafts or not _is_events_only(unit):
         return False
-    return all(draft.event_type in _PLAIN for draft in unit.drafts)
+    *others, last = unit.drafts
+    return last.event_type in TERMINAL_STATUS and all(one.event_type in _PLAIN for one in others)
+
+
+def _is_events_only(unit: AppendToRun) -> bool:
+    return unit.state is None and unit.question is None
 
 
 async def append_plain(
     batch: Batch, units: Mapping[int, AppendToRun], user_ids: Collection[str]
 ) -> dict[int, Committed]:
-    """Store plain appends, all or none, before anything else of their batch.
+    """Store plain appends and ends, all or none, before anything else of their batch.
 
     Args:
         batch: nothing has been done in it yet.
-        units: by their places in the batch, in order; at least one, and none without events.
+        units: by their places in the batch, in order; at least one, none without events, and none
+            of a run behind its end.
         user_ids: all users of the batch; they are locked.
 
     Returns:
@@ -53,21 +66,23 @@ async def append_plain(
     """
     keys = sorted({user_key(user_id) for user_id in user_ids})
     rows = await batch.all(_APPEND, *_arguments(batch.at_us, keys, list(units.values())))
-    heads: list[int] | None = rows[0][0]
+    heads: list[int] | None
+    heads, others_wait = rows[0]
     if heads is None:
         return {}
     batch.heads.update(zip(keys, heads, strict=True))
-    return {place: _stored(batch, unit) for place, unit in units.items()}
+    hints: list[Hint] = [RunsWaiting()] if others_wait else []
+    return {place: _stored(batch, unit, hints) for place, unit in units.items()}
 
 
-def _stored(batch: Batch, unit: AppendToRun) -> Committed:
+def _stored(batch: Batch, unit: AppendToRun, hints: Sequence[Hint]) -> Committed:
     address = unit.lease.address
     events = batch.number(user_key(address.user_id), address, unit.drafts)
-    return Committed(events[-1].seq, events)
+    return Committed(events[-1].seq, events, hints if _end_of(unit) else ())
 
 
 def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) -> tuple[Any, ...]:
-    """What `append_to_running` is called with; places are counted from 1."""
+    """What `append_to_runs` is called with; places are counted from 1."""
     places = {key: place for place, key in enumerate(keys)}
     grown = [0] * len(keys)
     users: list[int] = []
@@ -85,9 +100,16 @@ def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) ->
         grown[place] += len(unit.drafts)
     runs = [unit.lease.run_id for unit in units]
     words = [unit.lease.fence * 8 + RUNNING for unit in units]
+    ends: list[int | str] = [_end_of(unit) or "NULL" for unit in units]
     types = [EVENT_CODE[draft.event_type] for unit in units for draft in unit.drafts]
-    units_are = (_text(users), runs, _text(words), _text(shifts), _text(moves))
+    units_are = (_text(users), runs, _text(words), _text(shifts), _text(moves), _text(ends))
     return (at_us, _text(keys), _text(grown), *units_are, _text(owners), _text(types), data)
+
+
+def _end_of(unit: AppendToRun) -> int | None:
+    """The code of the status with which the unit ends its run, if it does."""
+    status = TERMINAL_STATUS.get(unit.drafts[-1].event_type)
+    return None if status is None else STATUS_CODE[status]
 
 
 def _last_move(drafts: Sequence[EventDraft], before: int) -> int | str:

@@ -1,8 +1,12 @@
-"""The unit that stores a message and its run in one commit, once per `client_message_id`."""
+"""The unit that stores a message and its run in one commit, once per `client_message_id`.
+
+Messages that meet nothing in their threads are stored together, by two statements for all of a
+batch: one looks at what they meet, one inserts. A message that meets a live run is stored alone.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from ..bus import Hint, RunsWaiting
 from ..errors import ThreadcastError
@@ -14,14 +18,15 @@ from ..events import (
     MessageCreated,
     RunQueued,
     ThreadData,
+    encode_json,
 )
-from ..runs import EXTERNAL_OWNER, Admission, admit
+from ..runs import Admission, admit
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import Place
 from .records import RunRecord, ask_to_end, cancel, live_runs
 from .search import preview_of, words_of
-from .threads import insert_thread
+from .situations import Situation, situations_of
 
 _EARLIER = """
 SELECT s.digest, t.thread_id, r.run_id, r.message_seq
@@ -30,85 +35,89 @@ JOIN runs AS r ON r.user_key = s.user_key AND r.run = s.run
 JOIN threads AS t ON t.user_key = s.user_key AND t.thread = r.thread
 WHERE s.user_key = $1 AND s.client_message_id = $2
 """
-# All that decides about a message, in one look: its thread, whether its run is new, what is live,
-# whether its key was used before.
-_SITUATION = """
-SELECT t.thread, t.state,
-EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND run_id = $3),
-(
-    SELECT count(*) FROM runs
-    WHERE user_key = $1 AND status <= 3 AND owner IS DISTINCT FROM $4::text
-),
-EXISTS (SELECT 1 FROM runs WHERE user_key = $1 AND thread = t.thread AND status <= 3),
-EXISTS (SELECT 1 FROM sends WHERE user_key = $1 AND client_message_id = $5)
-FROM (VALUES (1)) AS one LEFT JOIN threads AS t ON t.user_key = $1 AND t.thread_id = $2
-"""
 _LIST = """
 INSERT INTO messages (user_key, seq, thread, preview, words) VALUES ($1, $2, $3, $4, $5)
 """
-_BEGIN_RUN = """
-WITH numbered AS (
-    UPDATE users SET runs = runs + 1 WHERE user_key = $1 RETURNING runs
+# Runs with their keys and words, one of each user; a thread without a number is new. $2 is the
+# time, $3 what is said of a new thread.
+_BEGIN = """
+WITH n AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::int[], $12::text[], $13::text[], $14::text[], $15::bytea[])
+    AS n (user_key, thread, thread_id, seq, run_id, agent, on_crash, on_disconnect, executing_max,
+    preview, words, client_message_id, digest)
+), numbered AS (
+    UPDATE users AS u SET runs = u.runs + 1, threads = u.threads + (n.thread IS NULL)::int
+    FROM n WHERE u.user_key = n.user_key
+    RETURNING u.user_key, u.runs AS run, coalesce(n.thread, u.threads) AS thread
+), threaded AS (
+    INSERT INTO threads (user_key, thread, first_seq, last_seq, created_us, updated_us, thread_id,
+    metadata)
+    SELECT user_key, k.thread, n.seq - 1, n.seq - 1, $2, $2, n.thread_id, $3
+    FROM n JOIN numbered AS k USING (user_key) WHERE n.thread IS NULL
 ), begun AS (
     INSERT INTO runs (user_key, run, thread, status, run_id, agent, on_crash, on_disconnect,
     message_seq, created_us, executing_max)
-    SELECT $1, runs, $2, 1, $3, $4, $5, $6, $7, $8, $13 FROM numbered
+    SELECT user_key, k.run, k.thread, 1, n.run_id, n.agent, n.on_crash, n.on_disconnect, n.seq, $2,
+    n.executing_max
+    FROM n JOIN numbered AS k USING (user_key)
 ), listed AS (
-    INSERT INTO messages (user_key, seq, thread, preview, words) VALUES ($1, $7, $2, $9, $10)
+    INSERT INTO messages (user_key, seq, thread, preview, words)
+    SELECT user_key, n.seq, k.thread, n.preview, n.words FROM n JOIN numbered AS k USING (user_key)
+), sent AS (
+    INSERT INTO sends (user_key, client_message_id, digest, run)
+    SELECT user_key, n.client_message_id, n.digest, k.run FROM n JOIN numbered AS k USING (user_key)
 )
-INSERT INTO sends (user_key, client_message_id, digest, run) SELECT $1, $11, $12, runs FROM numbered
-RETURNING run
+SELECT user_key::text, thread, run FROM numbered
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Situation:
-    """What a message meets.
-
-    Attributes:
-        user: the user's key; None while there is no journal.
-        thread: its thread's number; None when it is to be new.
-        live: the thread's runs that have not ended, oldest first.
-        user_live: how many runs of the user have not ended.
-    """
-
-    user: str | None
-    thread: int | None
-    live: list[RunRecord]
-    user_live: int
 
 
 async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     """Apply one `SendMessage`."""
-    met = await _meet(batch, unit)
+    batch.existing_user(unit.context.user_id)
+    (met,) = await situations_of(batch, [unit])
+    if isinstance(met, ThreadcastError):
+        raise met
     if met is None:
         return await _earlier(batch, unit)
-    message = MessageCreated("user", unit.content, unit.client_message_id)
-    draft = EventDraft.of(EventType.MESSAGE_CREATED, message)
-    ahead, admission = _admit(unit, met)
+    live: list[RunRecord] = []
+    if met.busy and met.thread is not None:
+        live = await live_runs(batch, unit.context.user_id, met.thread)
+    ahead, admission = _admit(unit, met, live)
     events: list[JournalEvent] = []
     hints: list[Hint] = []
-    thread = met.thread
-    if thread is None:
-        context = unit.context
-        thread, created = await insert_thread(
-            batch, context.user_id, context.thread_id, ThreadData()
-        )
-        events.append(created)
-    for run in met.live if admission.interrupt else ():
+    for run in live if admission.interrupt else ():
         hints += await _interrupt(batch, run, events)
-    place, address, seq = await _begin_run(batch, unit, thread, draft, events)
+    ((accepted, place),) = await _begin(batch, [(unit, met, admission, events)])
     if ahead:
         queued = EventDraft.of(EventType.RUN_QUEUED, RunQueued(unit.agent, ahead))
-        events.append(batch.append(place, address, queued))
-    accepted = MessageAccepted(
-        unit.context.thread_id,
-        unit.context.run_id,
-        seq,
-        duplicate=False,
-        beyond_limit=admission.beyond_limit,
-    )
+        events.append(batch.append(place, _address(unit), queued))
     return Committed(accepted, events, (*hints, RunsWaiting()))
+
+
+async def send_together(batch: Batch, units: Mapping[int, SendMessage]) -> dict[int, Outcome]:
+    """Store messages that meet no live run and no limit, before others of their users.
+
+    Args:
+        batch: all users are locked.
+        units: by their places in the batch; of each user at most one.
+
+    Returns:
+        What became of those that were stored, by place. Nothing was written for the others.
+    """
+    known = {place: unit for place, unit in units.items() if batch.user(unit.context.user_id)}
+    begun: dict[int, _Beginning] = {}
+    met_by_all = await situations_of(batch, list(known.values())) if known else ()
+    for (place, unit), met in zip(known.items(), met_by_all, strict=True):
+        if isinstance(met, Situation) and not met.busy and met.user_live < unit.user_runs_max:
+            begun[place] = (unit, met, _admit(unit, met, ())[1], [])
+    if not begun:
+        return {}
+    stored = await _begin(batch, list(begun.values()))
+    return {
+        place: Committed(accepted, events, (RunsWaiting(),))
+        for (place, (_, _, _, events)), (accepted, _) in zip(begun.items(), stored, strict=True)
+    }
 
 
 async def list_message(batch: Batch, user: str, thread: int, seq: int, content: str) -> None:
@@ -128,39 +137,14 @@ async def _earlier(batch: Batch, unit: SendMessage) -> Outcome:
     return Committed(MessageAccepted(thread_id, run_id, seq, duplicate=True))
 
 
-async def _meet(batch: Batch, unit: SendMessage) -> _Situation | None:
-    """Look at what the message meets; None when its key was used before.
-
-    Raises:
-        ThreadcastError: `not_found`, `bad_id`; nothing was written.
-    """
-    context = unit.context
-    user = batch.existing_user(context.user_id)
-    names = (context.thread_id, context.run_id, EXTERNAL_OWNER, unit.client_message_id)
-    row = await batch.one(_SITUATION, user, *names)
-    if row is None:
-        raise AssertionError("a query of one row without one")
-    thread, state, known_run, user_live, busy, sent = row
-    if sent:
-        return None
-    if unit.new_thread and thread is not None:
-        raise ThreadcastError("bad_id", "expected the id of a new thread, got one in use")
-    if not unit.new_thread and state != 0:
-        raise ThreadcastError("not_found")
-    if known_run:
-        raise ThreadcastError("bad_id", "expected the id of a new run, got one in use")
-    live = await live_runs(batch, context.user_id, thread) if busy else []
-    return _Situation(user, thread, live, user_live)
-
-
-def _admit(unit: SendMessage, met: _Situation) -> tuple[int, Admission]:
+def _admit(unit: SendMessage, met: Situation, live: Sequence[RunRecord]) -> tuple[int, Admission]:
     """How many runs stay ahead, and what becomes of the thread's live ones.
 
     Raises:
         ThreadcastError: the message is not to be stored; nothing was written.
     """
     admission = admit(
-        [run.status for run in met.live],
+        [run.status for run in live],
         unit.on_busy,
         user_live=met.user_live,
         user_live_max=unit.user_runs_max,
@@ -168,7 +152,7 @@ def _admit(unit: SendMessage, met: _Situation) -> tuple[int, Admission]:
     )
     if not admission.interrupt:
         return admission.position, admission
-    return sum(run.executed_here for run in met.live), admission
+    return sum(run.executed_here for run in live), admission
 
 
 async def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -> list[Hint]:
@@ -179,22 +163,59 @@ async def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -
     return hints
 
 
-async def _begin_run(
-    batch: Batch, unit: SendMessage, thread: int, draft: EventDraft, events: list[JournalEvent]
-) -> tuple[Place, Address, int]:
-    """Insert the run with its key and its words, and append the message's event."""
+_Beginning = tuple[SendMessage, Situation, Admission, list[JournalEvent]]
+"""A message that is to be stored, and the events of its unit so far; more are added."""
+
+
+async def _begin(
+    batch: Batch, beginnings: Sequence[_Beginning]
+) -> list[tuple[MessageAccepted, Place]]:
+    """Insert the runs of messages, and threads that are new, and append their events."""
+    rows = []
+    for unit, met, _, _ in beginnings:
+        seq = batch.head(met.user) + (2 if met.thread is None else 1)
+        rows.append(
+            (
+                *(met.user, met.thread, unit.context.thread_id, seq, unit.context.run_id),
+                *(unit.agent, unit.on_crash, unit.on_disconnect, unit.user_executing_max),
+                *(preview_of(unit.content), words_of(unit.content)),
+                *(unit.client_message_id, unit.digest),
+            )
+        )
+    users, *columns = map(list, zip(*rows, strict=True))
+    metadata = encode_json(ThreadData().metadata).decode()
+    numbers = {
+        user.replace("-", ""): (thread, run)
+        for user, thread, run in await batch.all(_BEGIN, users, batch.at_us, metadata, *columns)
+    }
+    return [_append(batch, one, *numbers[one[1].user]) for one in beginnings]
+
+
+def _append(
+    batch: Batch, beginning: _Beginning, thread: int, run: int
+) -> tuple[MessageAccepted, Place]:
+    """Append the events of a message whose rows are there."""
+    unit, met, admission, events = beginning
     context = unit.context
-    user = batch.existing_user(context.user_id)
-    seq = batch.head(user) + 1
-    row = await batch.one(
-        _BEGIN_RUN,
-        *(user, thread, context.run_id, unit.agent, unit.on_crash, unit.on_disconnect),
-        *(seq, batch.at_us, preview_of(unit.content), words_of(unit.content)),
-        *(unit.client_message_id, unit.digest, unit.user_executing_max),
+    if met.thread is None:
+        created = EventDraft.of(EventType.THREAD_CREATED, ThreadData())
+        address = Address(context.user_id, context.thread_id, None)
+        events.append(batch.append(Place(met.user, thread, None), address, created))
+    message = MessageCreated("user", unit.content, unit.client_message_id)
+    draft = EventDraft.of(EventType.MESSAGE_CREATED, message)
+    place = Place(met.user, thread, run)
+    event = batch.append(place, _address(unit), draft)
+    events.append(event)
+    accepted = MessageAccepted(
+        context.thread_id,
+        context.run_id,
+        event.seq,
+        duplicate=False,
+        beyond_limit=admission.beyond_limit,
     )
-    if row is None:
-        raise AssertionError("an insertion without a row")
-    place = Place(user, thread, row[0])
-    address = Address(context.user_id, context.thread_id, context.run_id)
-    events.append(batch.append(place, address, draft))
-    return place, address, seq
+    return accepted, place
+
+
+def _address(unit: SendMessage) -> Address:
+    context = unit.context
+    return Address(context.user_id, context.thread_id, context.run_id)

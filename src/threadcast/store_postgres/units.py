@@ -1,7 +1,8 @@
 """Which function applies which unit, and how a batch of units is applied.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
-Plain appends are stored first, by one call, where nothing of their user comes before them.
+Plain appends and ends are stored first, by one call, where nothing of their user comes before them,
+and then messages that meet nothing, by two statements.
 Units that look across users come after all others of their batch, whatever their place in it: they
 lock without waiting, and nothing may wait after them.
 """
@@ -9,7 +10,7 @@ lock without waiting, and nothing may wait after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,9 +70,9 @@ from .migrated_threads import count_alias_uses, rename_threads, undo_migration
 from .nodes import register_node, remove_node, renew_node, sweep_node
 from .operators import ask_places, ask_to_drain, begin_action, end_action, tell_places
 from .places import cancel_abandoned, close_places, leave_place, take_place
-from .plain_appends import append_plain, is_plain
+from .plain_appends import append_plain, is_plain, is_plain_end
 from .runs import answer_input, cancel_run
-from .sends import send_message
+from .sends import send_message, send_together
 from .sweeps import sweep
 from .threads import alias_thread, create_thread, delete_thread, update_thread
 from .users import open_journal, revoke_sessions
@@ -144,6 +145,7 @@ async def apply_all(
     """
     batch = Batch(connection, now=now)
     outcomes = await _begin(batch, units)
+    outcomes |= await send_together(batch, _first_sends(units, outcomes))
     await batch.places.load(units)
     across = False
     for place, unit in _in_order(units):
@@ -198,20 +200,34 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
 
 
 def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
-    """Plain appends by their places, but for those that come after something else of their user."""
+    """Plain appends and ends of runs by their places, but for what comes after others of its user.
+
+    Whatever follows an end is one of those others.
+    """
     met: set[str] = set()
     plain: dict[int, AppendToRun] = {}
     for place, unit in enumerate(units):
-        if (
-            isinstance(unit, AppendToRun)
-            and unit.lease.address.user_id not in met
-            and unit.drafts
-            and is_plain(unit)
-        ):
-            plain[place] = unit
-        else:
-            met |= _named((unit,)).users
+        if isinstance(unit, AppendToRun) and unit.lease.address.user_id not in met:
+            if unit.drafts and is_plain(unit):
+                plain[place] = unit
+                continue
+            if is_plain_end(unit):
+                plain[place] = unit
+        met |= _named((unit,)).users
     return plain
+
+
+def _first_sends(units: Sequence[Unit[Any]], done: Collection[int]) -> dict[int, SendMessage]:
+    """Messages by their places, but for those that come after something else of their user."""
+    met: set[str] = set()
+    sends: dict[int, SendMessage] = {}
+    for place, unit in enumerate(units):
+        if place in done:
+            continue
+        if isinstance(unit, SendMessage) and unit.context.user_id not in met:
+            sends[place] = unit
+        met |= _named((unit,)).users
+    return sends
 
 
 @dataclass(slots=True)

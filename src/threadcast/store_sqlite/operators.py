@@ -9,7 +9,6 @@ import apsw
 import msgspec
 
 from ..operator_units import (
-    ACTIONS_MAX,
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -64,15 +63,11 @@ FROM {RUN_FACTS_TABLES} WHERE r.run IN (
     SELECT run FROM ({_LIVE}) WHERE ?1 IS NULL OR status = ?1 ORDER BY created_us, run LIMIT ?2
 )
 """
+# With min(), SQLite takes a column that stands alone from the row that has the minimum.
 _COUNT_LIVE_RUNS = f"""
 SELECT json_group_array(json_array(l.status, l.count, r.run_id, u.user_id, r.created_us)) FROM (
-    SELECT status, count(*) AS count, min(created_us) AS created_us FROM ({_LIVE}) GROUP BY status
-) AS l
-JOIN runs AS r ON r.run = (
-    SELECT min(o.run) FROM ({_LIVE}) AS o
-    WHERE o.status = l.status AND o.created_us = l.created_us
-)
-JOIN users AS u ON u.user = r.user
+    SELECT status, count(*) AS count, min(created_us), run FROM ({_LIVE}) GROUP BY status
+) AS l JOIN runs AS r ON r.run = l.run JOIN users AS u ON u.user = r.user
 """
 _decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
 
@@ -83,7 +78,7 @@ def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
     named = (one.action_id, one.operator, one.action, one.target, one.user_id, one.reason)
     rest = (one.node_id, one.request_id, one.outcome, one.detail)
     batch.run(_BEGIN, int(one.at * _MICROSECONDS), *named, *rest)
-    batch.run(_FORGET, ACTIONS_MAX)
+    batch.run(_FORGET, unit.kept_max)
     return Committed(None)
 
 

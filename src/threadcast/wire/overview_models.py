@@ -167,7 +167,7 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
         take_overs: runs of lost nodes that it took over.
         refusals: by code, those that occurred.
         firing: rules that fire on it.
-        told: what it told last, the latest first; at most 10.
+        told: what it told last, the latest first; at most 10, or 200 of the node that answers.
     """
 
     at: Timestamp
@@ -291,7 +291,7 @@ class RunsOverview(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         states: one for each status.
-        complete: false when there are more than were counted (50,000).
+        complete: false when there are more than were counted (20,000).
         counted_at: when.
     """
 

@@ -1,4 +1,8 @@
-/** Which view is open: the fragment of the address, so that back, forward and links work anywhere. */
+/**
+ * Which view is open: the fragment of the address, so that back, forward and links work anywhere.
+ *
+ * A fragment never leaves the browser, so ids of users may stand in it.
+ */
 import { signal } from "@preact/signals";
 
 export type Route =

@@ -86,7 +86,16 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   const lost = nodes.filter((node) => !node.alive);
   const without = (part: "database" | "bus") =>
     living.filter((node) => node.summary?.[part]?.ok === false);
+  const drained = living.filter((node) => node.summary?.draining === true);
   return [
+    // While others are there, a drain is what an operator wants.
+    troubleOfNodes(drained.length === living.length ? drained : [], living, {
+      key: "drained",
+      severity: "broken",
+      what: drained.length === 1 ? "takes no new work" : "take no new work",
+      since: () => null,
+      advice: "Every node that is there is drained. A node takes work again when it is restarted.",
+    }),
     troubleOfNodes(without("database"), living, {
       key: "database",
       severity: "broken",

@@ -87,7 +87,7 @@ interface TableProps {
 export function Table({ heads, rows }: TableProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
-    <section class="fields" tabIndex={0} aria-label={heads.join(", ")}>
+    <div class="fields" tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -108,7 +108,7 @@ export function Table({ heads, rows }: TableProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }
 

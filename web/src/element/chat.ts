@@ -2,11 +2,12 @@
 import { effect } from "@preact/signals";
 import type { JournalEvent, Status } from "@threadcast/client";
 import { ChatClient } from "@threadcast/client/chat";
+import type { TokenProvider } from "@threadcast/client/element";
 import { ChatModel } from "../chat/model.ts";
 import { Threads } from "../chat/threads/threads.ts";
 import type { Tell } from "./happenings.ts";
 import { forget, lastingStorage } from "./kept.ts";
-import { checked, type TokenProvider } from "./token_provider.ts";
+import { checked } from "./token_provider.ts";
 
 interface ChatOptions {
   server: URL;

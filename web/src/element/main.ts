@@ -5,12 +5,4 @@ const NAME = "threadcast-chat";
 
 if (customElements.get(NAME) === undefined) customElements.define(NAME, ThreadcastChat);
 
-declare global {
-  interface HTMLElementTagNameMap {
-    "threadcast-chat": ThreadcastChat;
-  }
-}
-
-export type { Happenings } from "./happenings.ts";
-export type { TokenProvider } from "./token_provider.ts";
 export { ThreadcastChat };

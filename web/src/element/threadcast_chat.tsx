@@ -5,17 +5,18 @@
  * What concerns whom the chat is with (`src`, the token provider) begins it anew.
  */
 import { type Signal, signal } from "@preact/signals";
+import type { ThreadcastChatElement, TokenProvider } from "@threadcast/client/element";
 import { render } from "preact";
 import { BadAddress, serverAddress } from "./address.ts";
 import { Chat } from "./chat.ts";
 import { Frame, Notice } from "./frame.tsx";
 import { type Tell, tellerOf } from "./happenings.ts";
 import { styles } from "./styles.ts";
-import { NoToken, namedProvider, type TokenProvider } from "./token_provider.ts";
+import { NoToken, namedProvider } from "./token_provider.ts";
 
 const SCRIPT = import.meta.url;
 
-export class ThreadcastChat extends HTMLElement {
+export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement {
   static readonly observedAttributes = ["src", "token-provider", "thread", "threads", "agent"];
 
   readonly #tell: Tell = tellerOf(this);
@@ -29,7 +30,6 @@ export class ThreadcastChat extends HTMLElement {
   #isStale = false;
   #isWaiting = false;
 
-  /** Gives the tokens; it counts before the function that `token-provider` names. */
   get tokenProvider(): TokenProvider | null {
     return this.#provider;
   }
@@ -39,7 +39,6 @@ export class ThreadcastChat extends HTMLElement {
     this.#changed({ anew: true });
   }
 
-  /** The open thread; null while a new conversation is begun. Set it to open another one. */
   get thread(): string | null {
     return this.#chat === null ? this.getAttribute("thread") : this.#chat.model.openThreadId.peek();
   }
@@ -50,7 +49,6 @@ export class ThreadcastChat extends HTMLElement {
     else this.removeAttribute("thread");
   }
 
-  /** What a new conversation offers to say; set it before the element is in the document. */
   get suggestions(): readonly string[] {
     return this.#suggestions;
   }
@@ -60,18 +58,12 @@ export class ThreadcastChat extends HTMLElement {
     this.#changed({ anew: true });
   }
 
-  /**
-   * Send a message into the open thread, or begin a conversation with it.
-   *
-   * @throws Error the element is not in a document, or it has no token provider
-   */
   send(content: string) {
     if (this.#chat === null) throw new Error("threadcast-chat: there is no chat to send it to");
     const agent = this.#agent.peek();
     this.#chat.model.send(content, agent === null ? {} : { agent });
   }
 
-  /** Forget who was signed in, with all that waits to be sent: call it when the person signs out. */
   signOut() {
     this.#chat?.signOut();
   }

@@ -1,13 +1,6 @@
 /** Where tokens come from: a function of the page around the element. */
 
-/**
- * Gives a token of the person who is signed in at the page; null or an empty text: nobody is.
- *
- * `renew` is true when the token before is over, or nearly: then a new one is needed. A failure means
- * that it should be asked for again later.
- */
-export type TokenProvider = (why: { renew: boolean }) => Given | Promise<Given>;
-type Given = string | null;
+import type { TokenProvider } from "@threadcast/client/element";
 
 /** Why there is no token; the message is for the authors of the page around the element. */
 export class NoToken extends Error {

@@ -8,7 +8,7 @@ import {
   stepped,
   toggled,
 } from "../../src/console/timeline/replay.ts";
-import { marksOf, offset, placeOf } from "../../src/console/timeline/scale.ts";
+import { marksOf, offset, placeOf, ticksOf } from "../../src/console/timeline/scale.ts";
 import { type RunEvent, waterfall } from "../../src/console/timeline/waterfall.ts";
 
 type Fact = readonly [at: number, type: string, data?: Record<string, unknown>];
@@ -20,6 +20,7 @@ function events(...facts: readonly Fact[]): RunEvent[] {
     type,
     data,
     hidden: {},
+    textBytes: String(data.text ?? "").length,
   }));
 }
 
@@ -154,7 +155,7 @@ test("a moment has what was streamed until then, of the last attempt", () => {
 });
 
 test("texts that are hidden are known by their size", () => {
-  const hidden = RUN.map((event) => ({ ...event, data: {}, hidden: { text: 40 } }));
+  const hidden = RUN.map((event) => ({ ...event, data: {}, hidden: { text: 40 }, textBytes: 40 }));
 
   assert.equal(pictureAt(hidden, 9).bytes, 80);
   assert.equal(eventRows(hidden).find((row) => row.events === 2)?.says, "text: 80 bytes");
@@ -176,6 +177,7 @@ test("the line of time is marked at round times", () => {
   assert.deepEqual(marksOf({ from: 100, to: 108 }), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   assert.equal(placeOf(104, { from: 100, to: 108 }), 50);
   assert.equal(placeOf(5, { from: 5, to: 5 }), 0);
+  assert.deepEqual(ticksOf([100, 100.001, 104], { from: 100, to: 108 }), [0, 50]);
   assert.deepEqual(
     [offset(0), offset(3.25), offset(75), offset(3_700)],
     ["+0.0 s", "+3.3 s", "+1:15 min", "+1:01 h"],

@@ -59,6 +59,15 @@ test("a lost node is a trouble since it last spoke", () => {
   assert.equal(troubles[0]?.since, AT - 14);
 });
 
+test("a drained node is a trouble when no other is there", () => {
+  const drained = node("node_a", { draining: true, drained: true });
+
+  const alone = verdictOf(overviewWith({ nodes: [drained] }));
+  assert.deepEqual([alone.severity, alone.sentence], ["broken", "A node takes no new work."]);
+  const beside = verdictOf(overviewWith({ nodes: [drained, node("node_b")] }));
+  assert.equal(beside.severity, "well");
+});
+
 test("a rule that fires on two nodes is one trouble, the worst stand first", () => {
   const rules = [
     firing("connect_success", "node_b", AT - 20),

@@ -30,5 +30,6 @@ function titleOf({ isOngoing, startedAt, endedAt }: Thoughts, now: number): stri
     return ms < 1_000 ? "Thinking…" : `Thinking… ${seconds(ms)}`;
   }
   if (endedAt === null || endedAt < startedAt) return "Thoughts";
-  return `Thought for ${duration((endedAt - startedAt) * 1000)}`;
+  const ms = (endedAt - startedAt) * 1000;
+  return ms < 1_000 ? "Thought for a moment" : `Thought for ${duration(ms)}`;
 }

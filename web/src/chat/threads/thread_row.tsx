@@ -25,6 +25,13 @@ export function ThreadRow(props: ThreadRowProps) {
   useLayoutEffect(() => {
     if (takesFocus) link.current?.focus({ preventScroll: true });
   }, [takesFocus]);
+  const wasRenaming = useRef(false);
+  useLayoutEffect(() => {
+    // The field had the focus and is gone.
+    const isLost = wasRenaming.current && document.activeElement === document.body;
+    if (isLost) link.current?.focus({ preventScroll: true });
+    wasRenaming.current = isRenaming;
+  }, [isRenaming]);
   function startRenaming() {
     threads.renaming.value = line.id;
   }

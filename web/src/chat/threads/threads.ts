@@ -24,6 +24,7 @@ export class Threads {
   readonly loadedCount: ReadonlySignal<number>;
   readonly #seen: Signal<Seen | null> = signal(null);
   readonly #all: ReadonlySignal<readonly Line[]>;
+  readonly #stop: () => void;
   #reading: Promise<boolean> | null = null;
 
   constructor(model: ChatModel) {
@@ -37,6 +38,12 @@ export class Threads {
           shownMs,
         }),
       failed: (error) => this.#failed("The conversation could not be deleted", error),
+    });
+    // Whoever had seen a thread need not look at it again because it was renamed.
+    this.#stop = model.client.on("thread_updated", ({ thread_id: id = "", seq }) => {
+      const line = this.#all.peek().find((one) => one.id === id);
+      const seen = this.#seen.peek();
+      if (line !== undefined && seen?.isUnread(line) === false) seen.see({ id, order: seq });
     });
     const loaded = computed(() => lines.of(model.state.value));
     this.#all = computed(() => {
@@ -114,6 +121,7 @@ export class Threads {
   }
 
   close() {
+    this.#stop();
     this.deletions.close();
     this.#seen.peek()?.close();
   }

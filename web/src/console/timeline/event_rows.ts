@@ -1,5 +1,5 @@
 /** A run's events as rows to read: pieces of one text, or of one thought, are one row. Pure. */
-import { bytesOf, type RunEvent, textOf } from "./waterfall.ts";
+import { type RunEvent, textOf } from "./waterfall.ts";
 
 export interface EventRow {
   readonly first: RunEvent;
@@ -42,7 +42,7 @@ function saysOf(own: readonly RunEvent[]): string {
 function joinedText(own: readonly RunEvent[]): string {
   const text = own.map((event) => textOf(event, "text")).join("");
   if (text !== "") return cut(text);
-  const size = own.reduce((sum, event) => sum + bytesOf(event, "text"), 0);
+  const size = own.reduce((sum, event) => sum + event.textBytes, 0);
   return `text: ${size} bytes`;
 }
 

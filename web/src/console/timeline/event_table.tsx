@@ -1,8 +1,9 @@
 /** The events of a run as a table: what the waterfall shows, in words. */
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { count } from "../format.ts";
 import { Scrolled } from "../scrolled.tsx";
-import { eventRows } from "./event_rows.ts";
+import { type EventRow, eventRows } from "./event_rows.ts";
 import { offset } from "./scale.ts";
 import type { RunEvent } from "./waterfall.ts";
 
@@ -16,9 +17,19 @@ interface Props {
 
 export function EventTable({ events, began, position }: Props) {
   const all = useSignal(false);
-  const rows = eventRows(events);
-  const shown = all.value ? rows : rows.slice(0, ROWS_MAX);
+  const rows = useMemo(() => eventRows(events), [events]);
+  const limit = all.value ? rows.length : ROWS_MAX;
   const current = rows.findLast((row) => row.first.at <= position);
+  // A replay moves many times a second, and few of these moves change a row.
+  const shown = useMemo(
+    () =>
+      rows
+        .slice(0, limit)
+        .map((row) => (
+          <EventTableRow key={row.first.seq} row={row} began={began} isCurrent={row === current} />
+        )),
+    [rows, limit, began, current],
+  );
   return (
     <>
       <Scrolled label="Events of the run">
@@ -36,22 +47,7 @@ export function EventTable({ events, began, position }: Props) {
               <th scope="col">Data</th>
             </tr>
           </thead>
-          <tbody>
-            {shown.map((row) => (
-              <tr key={row.first.seq} aria-current={row === current ? "step" : undefined}>
-                <th scope="row" class="number">
-                  {row.first.seq}
-                  {row.events > 1 && `–${row.last.seq}`}
-                </th>
-                <td class="number">{offset(row.first.at - began)}</td>
-                <td>
-                  <code>{row.first.type}</code>
-                  {row.events > 1 && <span class="hint"> × {count(row.events)}</span>}
-                </td>
-                <td class="says">{row.says}</td>
-              </tr>
-            ))}
-          </tbody>
+          <tbody>{shown}</tbody>
         </table>
       </Scrolled>
       {shown.length < rows.length && (
@@ -66,5 +62,28 @@ export function EventTable({ events, began, position }: Props) {
         </button>
       )}
     </>
+  );
+}
+
+interface RowProps {
+  readonly row: EventRow;
+  readonly began: number;
+  readonly isCurrent: boolean;
+}
+
+function EventTableRow({ row, began, isCurrent }: RowProps) {
+  return (
+    <tr aria-current={isCurrent ? "step" : undefined}>
+      <th scope="row" class="number">
+        {row.first.seq}
+        {row.events > 1 && `–${row.last.seq}`}
+      </th>
+      <td class="number">{offset(row.first.at - began)}</td>
+      <td>
+        <code>{row.first.type}</code>
+        {row.events > 1 && <span class="hint"> × {count(row.events)}</span>}
+      </td>
+      <td class="says">{row.says}</td>
+    </tr>
   );
 }

@@ -1,5 +1,5 @@
 /** Reads a run's events from the journal, page after page, and what follows while it goes on. */
-import type { Timeline } from "../ops.ts";
+import type { Timeline, TimelineEvent } from "../ops.ts";
 import type { Server } from "../server.ts";
 import type { RunEvent } from "./waterfall.ts";
 
@@ -43,6 +43,7 @@ function joined(read: RunEvents, page: Timeline): RunEvents {
     type: event.event_type,
     data: event.data,
     hidden: event.left_out,
+    textBytes: textBytesOf(event),
   }));
   return {
     events: events.length === 0 ? read.events : [...read.events, ...events],
@@ -51,4 +52,9 @@ function joined(read: RunEvents, page: Timeline): RunEvents {
     more: page.next !== null,
     ended: page.ended,
   };
+}
+
+function textBytesOf({ data, left_out: hidden }: TimelineEvent): number {
+  const { text } = data;
+  return hidden.text ?? (typeof text === "string" ? new TextEncoder().encode(text).length : 0);
 }

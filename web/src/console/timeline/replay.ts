@@ -3,7 +3,7 @@
  * `advanced` brings the clock.
  */
 import type { RunEvent } from "./waterfall.ts";
-import { bytesOf, hasEnded, textOf } from "./waterfall.ts";
+import { hasEnded, textOf } from "./waterfall.ts";
 
 /** How many seconds of the run pass in a second. */
 export const PACES = [1, 2, 10] as const;
@@ -78,7 +78,7 @@ export function pictureAt(events: readonly RunEvent[], position: number): Pictur
     doing: past.length === 0 ? "Nothing yet" : doingAfter(past.at(-1), hasEnded(past)),
     text: (answer && textOf(answer, "content")) || streamed,
     pieces: pieces.length,
-    bytes: pieces.reduce((sum, event) => sum + bytesOf(event, "text"), 0),
+    bytes: pieces.reduce((sum, event) => sum + event.textBytes, 0),
   };
 }
 

@@ -6,6 +6,7 @@ const STEPS_S = [
   21_600, 43_200, 86_400,
 ];
 const MARKS_MAX = 8;
+const TICKS_PER_PERCENT = 5;
 
 /** Where a moment stands on the line, in percent. */
 export function placeOf(at: number, { from, to }: Extent): number {
@@ -18,6 +19,12 @@ export function marksOf({ from, to }: Extent): number[] {
   const step = STEPS_S.find((one) => length / one <= MARKS_MAX) ?? length / MARKS_MAX;
   const marks = Math.floor(length / step + 1e-9);
   return Array.from({ length: marks + 1 }, (_, index) => index * step);
+}
+
+/** Where moments stand, in percent; of those too close to be told apart there is one. */
+export function ticksOf(moments: readonly number[], extent: Extent): number[] {
+  const places = moments.map((at) => Math.round(placeOf(at, extent) * TICKS_PER_PERCENT));
+  return [...new Set(places)].map((place) => place / TICKS_PER_PERCENT);
 }
 
 /** A mark as it is written on the line, as short as it is exact. */

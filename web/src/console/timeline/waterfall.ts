@@ -13,6 +13,8 @@ export interface RunEvent {
   readonly data: Readonly<Record<string, unknown>>;
   /** Fields that this operator may not read, each with its size in bytes. */
   readonly hidden: Readonly<Record<string, number>>;
+  /** How long its text is, in bytes; that is known of a hidden one, too. */
+  readonly textBytes: number;
 }
 
 export type RowKind = "queue" | "attempt" | "lease" | "thinking" | "tool" | "text" | "input";
@@ -61,11 +63,6 @@ export function hasEnded(events: readonly RunEvent[]): boolean {
 export function textOf(event: RunEvent, name: string): string {
   const value = event.data[name];
   return typeof value === "string" ? value : "";
-}
-
-/** How long a text in an event's data is, in bytes; that is known of hidden ones, too. */
-export function bytesOf(event: RunEvent, name: string): number {
-  return event.hidden[name] ?? new TextEncoder().encode(textOf(event, name)).length;
 }
 
 class Folding {

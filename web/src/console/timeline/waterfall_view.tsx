@@ -1,8 +1,9 @@
 /** The waterfall on the page: a row for each thing that took time, on one line of time. */
+import { useMemo } from "preact/hooks";
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { duration } from "../format.ts";
 import type { Extent } from "./replay.ts";
-import { marked, marksOf, offset, placeOf } from "./scale.ts";
+import { marked, marksOf, offset, placeOf, ticksOf } from "./scale.ts";
 import type { Row, RowKind } from "./waterfall.ts";
 
 const ICONS: Record<RowKind, IconName> = {
@@ -57,6 +58,11 @@ interface RowProps {
 
 function WaterfallRow({ row, extent, ahead }: RowProps) {
   const to = row.to ?? extent.to;
+  const ticks = useMemo(
+    () =>
+      ticksOf(row.ticks, extent).map((place) => <i key={place} style={{ left: `${place}%` }} />),
+    [row.ticks, extent.from, extent.to],
+  );
   const outcome = row.outcome === "void" ? "lost with its attempt" : row.outcome;
   const when = `from ${offset(row.from - extent.from)}, for ${duration(to - row.from)}, ${outcome}`;
   const said = row.kind === "lease" && row.detail !== "" ? `${row.detail}; ${when}` : when;
@@ -81,9 +87,7 @@ function WaterfallRow({ row, extent, ahead }: RowProps) {
             title="silent, until its lease ended and it was taken over"
           />
         )}
-        {row.ticks.map((at) => (
-          <i key={at} style={{ left: `${placeOf(at, extent)}%` }} />
-        ))}
+        {ticks}
       </span>
     </li>
   );

@@ -1,5 +1,6 @@
 /** One run: what it is, its waterfall with a replay, and its events. */
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { cancelRun } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { FindForm } from "../find_form.tsx";
@@ -105,6 +106,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const whole = extentOf(events);
   const extent = ended ? whole : { ...whole, to: Math.max(whole.to, serverNow.value) };
   const replay = moved.value ?? { position: extent.to, pace: 1, playing: false };
+  const rows = useMemo(() => waterfall(events, lease), [events, lease]);
   return (
     <>
       <Panel title="Timeline" aside={!ended && <span class="badge info">going on</span>}>
@@ -117,7 +119,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
             moved.value = next;
           }}
         />
-        <Waterfall rows={waterfall(events, lease)} extent={extent} position={replay.position} />
+        <Waterfall rows={rows} extent={extent} position={replay.position} />
       </Panel>
       <Panel title="Events">
         <EventTable events={events} began={extent.from} position={replay.position} />

@@ -1,6 +1,5 @@
 /** The languages whose code is coloured. Loaded when the first code is shown. */
 import bash from "highlight.js/lib/languages/bash";
-import cpp from "highlight.js/lib/languages/cpp";
 import diff from "highlight.js/lib/languages/diff";
 import go from "highlight.js/lib/languages/go";
 import java from "highlight.js/lib/languages/java";
@@ -15,7 +14,6 @@ import { createLowlight } from "lowlight";
 
 const lowlight = createLowlight({
   bash,
-  cpp,
   diff,
   go,
   java,

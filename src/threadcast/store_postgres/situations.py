@@ -1,0 +1,97 @@
+"""What messages meet in the store: their threads, live runs, keys that were used before.
+
+One statement for all messages of a batch, under the locks on their users. It decides nothing and
+writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ThreadcastError
+from ..runs import EXTERNAL_OWNER
+from ..units import SendMessage
+from .batch import Batch
+from .keys import user_key
+
+# All that decides about messages, in one look: the thread of each, whether its run is known, what
+# is live, whether its key was used before. Not by EXISTS: for that, all rows could be hashed.
+_SITUATIONS = """
+SELECT n.number, t.thread, t.state,
+(SELECT true FROM runs AS r WHERE r.user_key = n.user_key AND r.run_id = n.run_id),
+(
+    SELECT count(*) FROM runs AS r
+    WHERE r.user_key = n.user_key AND r.status <= 3 AND r.owner IS DISTINCT FROM $5::text
+),
+(
+    SELECT true FROM runs AS r
+    WHERE r.user_key = n.user_key AND r.thread = t.thread AND r.status <= 3 LIMIT 1
+),
+(
+    SELECT true FROM sends AS s
+    WHERE s.user_key = n.user_key AND s.client_message_id = n.client_message_id
+)
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
+AS n (user_key, thread_id, run_id, client_message_id, number)
+LEFT JOIN threads AS t ON t.user_key = n.user_key AND t.thread_id = n.thread_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a message meets.
+
+    Attributes:
+        user: the user's key.
+        thread: its thread's number; None when it is to be new.
+        user_live: how many runs of the user have not ended.
+        busy: whether some of them are the thread's.
+    """
+
+    user: str
+    thread: int | None
+    user_live: int
+    busy: bool
+
+
+async def situations_of(
+    batch: Batch, units: Sequence[SendMessage]
+) -> list[Situation | ThreadcastError | None]:
+    """What each message meets: None when its key was used before, an error (`not_found`, `bad_id`)
+    when it cannot be stored.
+
+    Args:
+        batch: the users of these messages have journals, and are locked.
+        units: what they do not know of is what the others of them will do.
+    """
+    users = [user_key(unit.context.user_id) for unit in units]
+    rows = await batch.all(
+        _SITUATIONS,
+        users,
+        [unit.context.thread_id for unit in units],
+        [unit.context.run_id for unit in units],
+        [unit.client_message_id for unit in units],
+        EXTERNAL_OWNER,
+    )
+    met: list[Situation | ThreadcastError | None] = [None] * len(units)
+    for number, thread, state, known_run, user_live, busy, sent in rows:
+        unit, situation = (
+            units[number - 1],
+            Situation(users[number - 1], thread, user_live, bool(busy)),
+        )
+        fault = _fault(unit, thread=thread, state=state, known_run=known_run)
+        met[number - 1] = None if sent else fault or situation
+    return met
+
+
+def _fault(
+    unit: SendMessage, *, thread: int | None, state: int | None, known_run: bool | None
+) -> ThreadcastError | None:
+    if unit.new_thread and thread is not None:
+        return ThreadcastError("bad_id", "expected the id of a new thread, got one in use")
+    if not unit.new_thread and state != 0:
+        return ThreadcastError("not_found")
+    if known_run:
+        return ThreadcastError("bad_id", "expected the id of a new run, got one in use")
+    return None

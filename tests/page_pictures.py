@@ -1,0 +1,134 @@
+"""Takes the pictures of docs/images from the real pages and a real server. Run by scripts/pictures.
+
+What it took has to be looked at by a person before it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from playwright.async_api import Browser, Page, ViewportSize, expect
+
+from console_page import Console, answered, connected
+from page_browser import MISSING, Screen, find_browser, launched
+from page_server import ServerProcess, serving
+from picture_agents import FOLLOW_UP, QUESTION, TITLES
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+Scheme = Literal["light", "dark"]
+MAX_BYTES = 120_000
+COLOURS = 128
+WIDE = ViewportSize(width=1360, height=860)
+CONSOLE = ViewportSize(width=1360, height=940)
+PEOPLE, BUSY_S = 12, 100.0
+PHONE = ViewportSize(width=390, height=844)
+
+
+async def main() -> None:
+    """Take all of them."""
+    if (path := find_browser()) is None:
+        sys.exit(MISSING)
+    folder = Path(tempfile.mkdtemp(prefix="threadcast-pictures-"))
+    (folder / "console").mkdir()
+    settings = {"THREADCAST_AGENTS": "picture_agents:assistant"}
+    busy = {"THREADCAST_AGENTS": "picture_agents:talker", "THREADCAST_CONSOLE": "true"}
+    async with serving(folder, **settings) as server, launched(path) as browser:
+        await _conversations(browser, server)
+        await _chat(browser, server, "light", WIDE, "chat")
+        await _chat(browser, server, "dark", PHONE, "phone")
+    async with serving(folder / "console", **busy) as server, launched(path) as browser:
+        await _console(browser, server)
+
+
+async def _conversations(browser: Browser, server: ServerProcess) -> None:
+    """What the pictures show: a list of threads, and one that is open."""
+    async with await browser.new_context() as context:
+        screen = Screen(await context.new_page(), server.url)
+        await screen.sign_in("ada")
+        for title in reversed(TITLES):
+            await screen.say(title)
+            await screen.ended()
+            await screen.page.get_by_role("button", name="New conversation").click()
+        await screen.say(QUESTION)
+        await screen.ended()
+        await screen.say(FOLLOW_UP)
+        await expect(screen.runs.last).to_contain_text("watch_latency")
+
+
+async def _chat(
+    browser: Browser, server: ServerProcess, scheme: Scheme, size: ViewportSize, name: str
+) -> None:
+    async with await browser.new_context(
+        viewport=size, color_scheme=scheme, device_scale_factor=1.5
+    ) as context:
+        screen = Screen(await context.new_page(), server.url)
+        await screen.sign_in("ada")
+        await _open(screen)
+        _keep(await screen.page.screenshot(), name)
+
+
+async def _console(browser: Browser, server: ServerProcess) -> None:
+    """The overview, after some people have talked for a while."""
+    async with asyncio.TaskGroup() as people:
+        talks = [
+            people.create_task(_talk(server, f"user-{number}", number * BUSY_S / PEOPLE / 2))
+            for number in range(PEOPLE)
+        ]
+        await asyncio.sleep(BUSY_S)  # the charts are drawn from what happened meanwhile
+        async with await browser.new_context(
+            viewport=CONSOLE, color_scheme="dark", device_scale_factor=1.5
+        ) as context:
+            console = Console(await context.new_page(), server.url)
+            await console.sign_in()
+            await expect(console.verdict).to_have_text("All promises hold.")
+            await _rest(console.page)
+            _keep(await console.page.screenshot(), "console")
+        for talk in talks:
+            talk.cancel()
+
+
+async def _talk(server: ServerProcess, user_id: str, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    async with connected(server.url, user_id) as client:
+        for number in itertools.count():
+            await answered(client, "and then? " + "." * number)
+
+
+async def _open(screen: Screen) -> None:
+    """Open the latest thread, and look at its end."""
+    if not await screen.threads.first.is_visible():
+        await screen.page.get_by_role("button", name="conversations").first.click()
+    await screen.threads.first.click()
+    await expect(screen.runs.last).to_contain_text("watch_latency")
+    await _rest(screen.page)
+
+
+async def _rest(page: Page) -> None:
+    """Wait until what moves has come to rest."""
+    await page.evaluate(
+        "() => Promise.all(document.getAnimations().map(({ finished, effect }) =>"
+        " effect.getComputedTiming().iterations === Infinity ? null : finished))"
+    )
+
+
+def _keep(picture: bytes, name: str) -> None:
+    """Write it with few colours, which is what makes it small; text stays sharp."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    small = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    file = IMAGES / f"{name}.png"
+    small.save(file, optimize=True)
+    size = file.stat().st_size
+    print(f"{file.relative_to(Path.cwd())}: {image.width}x{image.height}, {size:,} bytes")
+    if size > MAX_BYTES:
+        sys.exit(f"{file.name} has {size:,} bytes, expected at most {MAX_BYTES:,}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
