@@ -108,13 +108,17 @@ class LookUps:
         found = await self._store.live_runs(status, limit=limit)
         return LiveRuns(runs=[LiveRun(user=one.user_id, **_line(one)) for one in found])
 
+    async def find(self, run_id: str) -> RunFacts | None:
+        """A run, whoever's it is, if there is one."""
+        return await self._store.find_run(run_id)
+
     async def facts(self, run_id: str) -> RunFacts:
         """A run, whoever's it is.
 
         Raises:
             ThreadcastError: `not_found`.
         """
-        found = await self._store.find_run(run_id)
+        found = await self.find(run_id)
         if found is None:
             raise ThreadcastError("not_found", "run_id: there is no run of this id")
         return found

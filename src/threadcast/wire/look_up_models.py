@@ -172,7 +172,8 @@ class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
         timestamp: when it was committed.
         event_type: what it says.
         data: what of it is no text of users or agents; with the scope `content`, all of it.
-        left_out: the size as JSON, in bytes, of each field of `data` that is not shown.
+        left_out: the size as JSON, in bytes, of each field of `data`, or of that part of it, that
+            is not shown.
     """
 
     seq: Seq
