@@ -21,7 +21,7 @@ from ..store import Store
 from ..units import Outcome
 from ..websocket_manager import LiveConnection, WebSocketManager
 from ..wire.look_up_models import Device, FoundRun, FoundUser, LiveRun, LiveRuns, RunLine, Timeline
-from .timeline import timeline_events
+from .timeline import agent_name, timeline_events
 
 __all__ = ["LookUps"]
 
@@ -194,7 +194,7 @@ def _line(found: RunFacts) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "thread_id": run.thread_id,
-        "agent": run.agent,
+        "agent": agent_name(run.agent),
         "status": run.status,
         "attempt": run.attempt,
         "owner": found.owner,

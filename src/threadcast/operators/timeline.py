@@ -46,6 +46,11 @@ def timeline_events(events: Iterable[JournalEvent], *, content: bool) -> list[Ti
     return [_event(event, content=content) for event in events]
 
 
+def agent_name(name: str) -> str:
+    """The name of a run's agent, or `?`: another service may have called it by any text."""
+    return name if _is_name(name, _NAME) else "?"
+
+
 def _event(event: JournalEvent, *, content: bool) -> TimelineEvent:
     data: dict[str, Any] = msgspec.json.decode(event.data)
     shown = data if content else _shown(data)

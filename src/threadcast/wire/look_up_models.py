@@ -83,7 +83,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a user, in short; `owner` is the node that executes it."""
+    """A run of a user, in short; `owner` is the node that executes it.
+
+    Its `agent` is `?` where another service called it by what is no name.
+    """
 
     run_id: RunId
     thread_id: ThreadId
@@ -143,7 +146,7 @@ class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
         user: whose it is.
         run: the run.
         message_seq: the seq of the message that started it.
-        fence: how often it was claimed; who writes with an older number is refused.
+        fence: grows with every claim; who writes with an older number is refused.
         lease_left_s: how long its owner may be silent; null while nobody executes it.
         cancel_reason: why it was asked to end; null if it was not.
         on_crash: what becomes of it when its node dies.
