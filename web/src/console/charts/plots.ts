@@ -2,7 +2,7 @@
 import { count, duration } from "../format.ts";
 import type { Column } from "../series.ts";
 
-/** Colours of lines, in order of importance; `console.css` has them. */
+/** Colours of lines, in order of importance; `charts.css` has them. */
 export type Tone = "first" | "second" | "third";
 
 export interface Line {
