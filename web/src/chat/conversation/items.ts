@@ -1,6 +1,6 @@
 /** What a conversation lists: runs, then messages that are not in the journal yet. Pure. */
 import type { History, OutboxEntry, RunView } from "@threadcast/client";
-import { textOf } from "./pieces.ts";
+import { textOf } from "@threadcast/client/chat";
 
 export const NO_ENTRIES: readonly OutboxEntry[] = [];
 
