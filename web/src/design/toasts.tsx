@@ -5,7 +5,7 @@ import { IconButton } from "./icon_button.tsx";
 const SHOWN_MS = 6_000;
 const TOASTS_MAX = 4;
 
-export interface Toast {
+interface Toast {
   readonly text: string;
   readonly kind: "plain" | "bad";
   readonly action: { readonly label: string; readonly act: () => void } | null;

@@ -9,7 +9,7 @@ const DRAFT_PREFIX = "threadcast.text.";
 const DRAFTS_MAX = 20;
 const DRAFT_MAX_CHARACTERS = 65_536;
 
-export type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
 export class Drafts {
   readonly #storage: DraftStorage | null;

@@ -2,7 +2,7 @@
 import type { History, OutboxEntry, RunView } from "@threadcast/client";
 import { textOf } from "@threadcast/client/chat";
 
-export const NO_ENTRIES: readonly OutboxEntry[] = [];
+const NO_ENTRIES: readonly OutboxEntry[] = [];
 
 interface Place {
   readonly threadId: string | null;

@@ -3,7 +3,7 @@ import type { RunView } from "@threadcast/client";
 import { isActive } from "@threadcast/client/chat";
 import type { ComponentChildren } from "preact";
 
-export interface RunActions {
+interface RunActions {
   /** Send the message of this run again, as a new one. */
   onAgain: () => void;
   onCancel: () => void;

@@ -13,7 +13,7 @@ import * as oidc from "./oidc.ts";
 import { type Credential, SignedOut, Unreachable } from "./ways.ts";
 
 /** `beginning`: it is not yet known whether somebody is. */
-export type SignedIn =
+type SignedIn =
   | { readonly phase: "beginning" }
   | { readonly phase: "in"; readonly credential: Credential }
   | { readonly phase: "out"; readonly reason: string };

@@ -3,7 +3,7 @@ import { count, duration } from "../format.ts";
 import type { Column } from "../series.ts";
 
 /** Colours of lines, in order of importance; `charts.css` has them. */
-export type Tone = "first" | "second" | "third";
+type Tone = "first" | "second" | "third";
 
 export interface Line {
   readonly column: Column;
