@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
-from ..ids import user_id_problem
 from ..node import Node
 from ..operators.actions import Operator
 from ..websocket_manager import LiveConnection
@@ -15,7 +14,7 @@ from ..wire.http_models import (
     Connection,
     ConnectionList,
 )
-from ..wire.json_problems import check_id
+from ..wire.json_problems import check_id, check_user
 from .answers import empty_answer, json_answer
 from .calls import UserCall
 from .requests import read_query
@@ -62,8 +61,7 @@ async def close_connections(call: UserCall) -> ASGIApp:
     """
     read_query(call.request)
     body = await call.body(CloseConnectionsBody)
-    if problem := user_id_problem(body.user):
-        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    check_user(body.user)
     by = Operator(call.identity.user_id, call.context.request_id, reason=None)
     closed = await call.node.desk.actions.close_all(by, body.user)
     return json_answer(ClosedConnections(closed=closed))
