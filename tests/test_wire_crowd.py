@@ -76,7 +76,8 @@ async def test_readers_of_event_streams_are_counted_at_the_doors(tmp_path: Path)
     with LiveServer(tmp_path) as server:
         async with server.http("u-1") as client:
             async with client.stream("GET", "/v1/events") as answer:
-                await anext(answer.aiter_lines())
+                lines = answer.aiter_lines()  # held: a stream whose lines nobody has is closed
+                await anext(lines)
                 assert await server.readers() == 1
             assert (await client.get("/v1/events?after=x")).status_code == 400
             assert (await client.get("/v1/threads")).status_code == 200
