@@ -218,7 +218,8 @@ async def test_an_operator_closes_all_that_a_user_has(
         assert answer.json() == {"closed": 2}
     for one in clients:
         assert await one.ending() == (4403, "forced_close")
-    assert "operator 'olga' closed 2 connection(s) of user 'ann'" in caplog.text
+    assert "operator 'olga' begins disconnect of 'ann'" in caplog.text
+    assert "disconnect of 'ann': done, 2 connection(s)" in caplog.text
     assert await bystander.ask("ping")
     for one in (*clients, bystander):
         await one.leave()
