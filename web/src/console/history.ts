@@ -4,7 +4,7 @@
  * A server forgets when it ends, and knows nothing of the time in which it did not run; the page
  * does. What both know is told once, as the server tells it.
  */
-import { duration, many } from "./format.ts";
+import { many } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
 import type { Trouble, TroubledRun } from "./verdict.ts";
 
@@ -89,16 +89,16 @@ function ofServer(past: PastTrouble, { nodes }: Overview): Past {
   const some = past.users === null ? "users" : many(past.users, "user");
   const nodesUsers = nodes.length > 1 ? `${some} of ${past.node_id}` : `everyone (${some})`;
   const whom = run === null ? nodesUsers : `user ${run.user}`;
-  return { key, what: WHAT[key](duration(ended - began)), whom, run, began, ended };
+  return { key, what: WHAT[key], whom, run, began, ended };
 }
 
-const WHAT: Record<PastTrouble["kind"], (took: string) => string> = {
-  database: () => "A node could not use the database.",
-  bus: () => "A node could not reach the bus.",
-  lost: () => "A node was lost.",
-  held: () => "A node stood still, and answered nobody.",
-  queued: (took) => `A run waited ${took} for a runner.`,
-  behind: (took) => `A run waited ${took} for another one of its thread.`,
+const WHAT: Record<PastTrouble["kind"], string> = {
+  database: "A node could not use the database.",
+  bus: "A node could not reach the bus.",
+  lost: "A node was lost.",
+  held: "A node stood still, and answered nobody.",
+  queued: "A run waited for a runner.",
+  behind: "A run waited for another one of its thread.",
 };
 
 /** Rules that fired and do no more: the history of alerts, read from its latest. */

@@ -62,7 +62,8 @@ function forget(): void {
 /** What an answer shows, and that there was none before; a computer that slept saw no silence. */
 function remember(before: Overview | null, after: Overview): void {
   const awake = ticks * TICK_MS > FRESH_MAX_MS / 2;
-  const known = before !== null && stale.peek() && awake ? sawSilence(seen.peek(), before, after) : seen.peek();
+  const known =
+    before !== null && stale.peek() && awake ? sawSilence(seen.peek(), before, after) : seen.peek();
   seen.value = sawTroubles(known, verdictOf(after).troubles, after.at);
   ticks = 0;
 }

@@ -70,7 +70,7 @@ test("a run that waited is named with its user", () => {
 
   const [first] = pastOf(overviewWith({ past: [waited] }), NOTHING_SEEN);
 
-  assert.equal(first?.what, "A run waited 15 s for a runner.");
+  assert.equal(first?.what, "A run waited for a runner.");
   assert.deepEqual(first?.run, { id: "run_a", user: "ada" });
 });
 
