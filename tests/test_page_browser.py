@@ -360,6 +360,24 @@ async def test_who_scrolls_away_is_not_moved(screen: Screen) -> None:
     await screen.ended("cancelled")
 
 
+HOSTILE = """# Heading <script>window.hacked = 1</script>
+
+<img src=x onerror="window.hacked = 2"> and <b>bold</b> of HTML
+
+[click](javascript:window.hacked=3) [data](data:text/html,<script>window.hacked=4</script>)
+[vb](vbscript:x) [good](https://example.com/a?b=c) <https://example.org/> <javascript:alert(1)>
+![tracker](http://127.0.0.1:9/pixel.png) [JaVa](JaVaScRiPt:alert(1)) [rel](//example.net/x)
+
+| a | b |
+| - | -: |
+| <svg onload=window.hacked=5> | **2** |
+
+```html
+<iframe src="javascript:parent.hacked=6"></iframe>
+```
+"""
+
+
 async def test_unsafe_markdown_is_inert(browser: Browser, tmp_path: Path) -> None:
     async with (
         serving(tmp_path, THREADCAST_AGENTS="page_agents:mirror") as server,
