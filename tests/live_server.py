@@ -34,6 +34,7 @@ from threadcast.agent import Agent
 from threadcast.app import WEBSOCKET_PATH
 from threadcast.bus import Bus
 from threadcast.clock import Clock
+from threadcast.edge.config import EdgeConfig
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.store import Store
 from threadcast.testing.server import LocalServer
@@ -210,6 +211,16 @@ class LiveServer(LocalServer):
             return max(one.transport.get_write_buffer_size() for one in connections)
 
         return await self.on_loop(most)
+
+    async def readers(self) -> int:
+        """How many readers are inside its doors."""
+
+        async def inside() -> int:
+            config = self._server.config
+            assert isinstance(config, EdgeConfig)
+            return config.doors.inside
+
+        return await self.on_loop(inside)
 
     async def raw(self, user_id: str | None = None, **more: Any) -> Talk:
         """A WebSocket of a user or of nobody, not greeted yet; see `open_websocket`."""

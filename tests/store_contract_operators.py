@@ -23,6 +23,7 @@ from threadcast.store import Store
 from threadcast.units import AppendToRun, CancelRun, DeleteThread
 
 PassTime = Callable[[float], Awaitable[None]]
+DAY_S = 86_400
 
 
 def action(operator: str = "olga", *, target: str = "ann") -> ActionRow:
@@ -208,3 +209,16 @@ class OperatorContract:
         assert [one.target for one in kept] == ["u6", "u5", "u4"]
         await scene.committed(BeginAction(action(target="u7")))
         assert len(await store.actions(limit=10, before=None)) == 4
+
+    async def test_the_trail_is_kept_for_a_time_and_not_until_others_come(
+        self, store: Store
+    ) -> None:
+        scene = Cluster(store)
+        old, late = action(target="old"), action(target="late")
+        await scene.committed(BeginAction(replace(old, at=NOW - 401 * DAY_S)))
+        assert [one.target for one in await store.actions(limit=9, before=None)] == ["old"]
+        await scene.committed(BeginAction(replace(late, at=NOW - 399 * DAY_S)))
+        for number in range(150):
+            await scene.committed(BeginAction(action(target=f"u{number}")))
+        kept = await store.actions(limit=1_000, before=None)
+        assert [one.target for one in kept[-2:]] == ["u0", "late"]

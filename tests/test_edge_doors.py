@@ -11,6 +11,8 @@ from threadcast.edge.doors import Doors, Pace, comes_to_stay, is_of_browser
 
 UPGRADE = b"GET /chat/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n\r\n"
 
+PATHS = frozenset({b"/chat/v1/ws", b"/v1/events"})
+
 
 class Quiet(asyncio.Transport):
     """A transport of which no more is asked than whether it was cut."""
@@ -157,10 +159,31 @@ async def test_who_would_wait_long_is_told_a_later_time_than_those_before() -> N
     assert sum(last) / 200 == pytest.approx(13.6, rel=0.1)
 
 
-def test_who_comes_to_stay_is_seen_in_the_first_bytes() -> None:
-    assert comes_to_stay(UPGRADE)
-    assert comes_to_stay(b"GET /v1/events HTTP/1.1\r\nAccept: text/event-stream\r\n\r\n")
-    assert not comes_to_stay(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(b"/v1/events", b"/v1/events?after=0", b"/v1/ev%65nts", b"http://x/v1/events"),
+        *(b"/chat/v1/ws", b"http://x:1/chat/v1/ws?a=://"),
+    ],
+)
+def test_who_comes_to_stay_is_seen_in_the_first_line(target: bytes) -> None:
+    assert comes_to_stay(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n", PATHS)
+    assert comes_to_stay(b"\r\nGET  " + target + b" HTTP/1.1\r\nAccept: */*\r\n", PATHS)
+
+
+def test_headers_that_anybody_can_choose_do_not_say_who_stays() -> None:
+    signs = b"Upgrade: websocket\r\nAccept: text/event-stream\r\n"
+    assert not comes_to_stay(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + signs, PATHS)
+    assert not comes_to_stay(b"GET /healthz?/v1/events HTTP/1.1\r\n\r\n", PATHS)
+    assert not comes_to_stay(b"\r\nGET\r\n\r\n", PATHS)
+
+
+def test_a_first_line_in_two_pieces_hides_nobody() -> None:
+    assert comes_to_stay(b"GET /v1/ev", PATHS)
+    assert comes_to_stay(b"GET /" + b"x" * 5_000, PATHS)
+
+
+def test_a_page_is_known_by_its_origin() -> None:
     assert is_of_browser(UPGRADE[:-2] + b"Origin: https://x\r\n\r\n")
     assert not is_of_browser(UPGRADE)
 

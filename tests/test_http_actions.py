@@ -13,7 +13,7 @@ import pytest
 from http_world import Stream, World, bearer, fresh_id, running
 from threadcast.clock import SystemClock
 from threadcast.errors import OutcomeUnknown, ThreadcastError
-from threadcast.operator_units import BeginAction, EndAction
+from threadcast.operator_units import ACTIONS_MAX, ACTIONS_PER_DAY, BeginAction, EndAction
 from threadcast.store_sqlite import SqliteStore
 from threadcast.units import Outcome, RevokeSessions, Unit
 
@@ -125,27 +125,51 @@ async def test_a_run_is_cancelled_whoevers_it_is(tmp_path: Path) -> None:
             "/ops/actions/cancel_run", json={"run_id": nowhere, "confirm": nowhere}
         )
         assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+        entry = (await trail(client))[0]
+        assert (entry["target"], entry["user"], entry["outcome"]) == (nowhere, None, "failed")
         await stream.leave()
 
 
 async def test_a_node_drains_and_goes_on_answering_operators(tmp_path: Path) -> None:
     async with running(tmp_path, console=True, node_id="node-1") as world:
+        await world.thread("ann")
         stream = await attached(world, "ann")
         async with operator(world) as client:
             nowhere = {"node_id": "node-9", "confirm": "node-9"}
             assert (await client.post("/ops/actions/drain_node", json=nowhere)).status_code == 404
             body = {"node_id": "node-1", "confirm": "node-1"}
             done = await client.post("/ops/actions/drain_node", json=body)
-            assert (done.status_code, done.json()["detail"]) == (200, "the node drains")
+            assert (done.status_code, done.json()["detail"]) == (
+                200,
+                "the node drains; no other takes new work: messages are refused until one does",
+            )
             assert (await stream.until("connection_closing")).data["data"]["code"] == 1012
             assert (await client.get("/readyz")).status_code == 503
             refused = Stream(world.app, bearer("ann"))
             assert (await refused.body())["code"] == "shutting_down"
+            await _nothing_begins(world)
             await stream.leave()
             await world.node.drain()
             said = (await client.get("/ops/overview")).json()["nodes"][0]["summary"]
             assert (said["draining"], said["drained"], said["connections"]) == (True, True, 0)
             assert [one["outcome"] for one in await trail(client)] == ["done", "failed"]
+
+
+async def _nothing_begins(world: World) -> None:
+    """What would wait for a node that may never come is refused, and can be sent again."""
+    async with world.client("ann") as ann:
+        (thread,) = (await ann.get("/v1/threads")).json()["threads"]
+        sent = {"content": "hello", "client_message_id": "late"}
+        for path, body in (
+            ("/v1/messages", sent),
+            (f"/v1/threads/{thread['thread_id']}/messages", sent),
+            ("/v1/threads", {}),
+        ):
+            refused = await ann.post(path, json=body)
+            assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down"), path
+            assert refused.json()["retryable"]
+            assert int(refused.headers["retry-after"]) > 0
+        assert len((await ann.get("/v1/threads")).json()["threads"]) == 1
 
 
 async def test_the_trail_is_paged_and_kept(tmp_path: Path) -> None:
@@ -215,6 +239,41 @@ async def test_the_older_way_to_close_connections_needs_no_console(tmp_path: Pat
         closed = await client.post("/ops/connections/close", json={"user": "ann"})
         assert closed.json() == {"closed": 1}
         assert (await stream.until("connection_closing")).data["data"]["error"] == "forced_close"
+        nobody = await client.post("/ops/connections/close", json={"user": "nobody"})
+        assert nobody.json() == {"closed": 0}
+    async with running(tmp_path, console=True) as world, operator(world) as client:
+        of_nobody, entry = await trail(client)
+    assert (entry["operator"], entry["action"], entry["target"]) == ("olga", "disconnect", "ann")
+    assert (entry["outcome"], entry["detail"]) == ("done", "1 connection(s)")
+    assert entry["request_id"] == closed.headers["x-request-id"]
+    assert (of_nobody["target"], of_nobody["detail"]) == ("nobody", "0 connection(s)")
+
+
+async def test_no_operator_can_push_an_entry_out_of_the_trail(tmp_path: Path) -> None:
+    async with running(tmp_path, console=True, node_id="node-1") as world:
+        await world.thread("ann")
+        async with operator(world) as client:
+            harm = {"user": "ann", "confirm": "ann", "reason": "harm"}
+            assert (await client.post("/ops/actions/sign_out", json=harm)).status_code == 200
+            nowhere = {"node_id": "node-9", "confirm": "node-9"}
+            for _ in range(199):
+                await client.post("/ops/actions/drain_node", json=nowhere)
+            for path, body in (
+                ("/ops/actions/drain_node", nowhere),
+                ("/ops/actions/sign_out", harm),
+                ("/ops/connections/close", {"user": "ann"}),
+            ):
+                refused = await client.post(path, json=body)
+                assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+                assert 40 <= int(refused.headers["retry-after"]) <= 44
+        async with operator(world, "oleg") as other:
+            await other.post("/ops/actions/disconnect", json={"user": "ann", "confirm": "ann"})
+            pages = [(await other.get("/ops/actions?limit=200")).json()]
+            pages.append((await other.get(f"/ops/actions?before={pages[0]['next']}")).json())
+    entries = [one for page in pages for one in page["actions"]]
+    assert [entries[0]["operator"], entries[-1]["reason"]] == ["oleg", "harm"]
+    assert len(entries) == 201
+    assert 400 * ACTIONS_PER_DAY < ACTIONS_MAX
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,30 @@ async def test_a_server_can_say_for_whom(tmp_path: Path) -> None:
         assert codes(await send(client, shapes)) == ["stored", "stored", "forbidden", "forbidden"]
 
 
+async def test_what_a_service_calls_its_agent_is_shown_to_operators_if_it_is_a_name(
+    tmp_path: Path,
+) -> None:
+    async with (
+        running(tmp_path, console=True) as world,
+        world.client("crm", scopes=["ingest"]) as client,
+        world.client("olga", scopes=["ops"]) as operator,
+    ):
+        named, odd = Service("ann"), Service("ann")
+        for service, agent in ((named, "old-bot"), (odd, "the bot of Ada, who is ill")):
+            shapes = service.shapes("thread_created", "message_created")
+            shapes.append(service.shape("agent_started", data={"agent": agent}))
+            assert codes(await send(client, shapes)) == ["stored"] * 3
+        for service, shown in ((named, "old-bot"), (odd, "?")):
+            found = (await operator.get(f"/ops/runs/{service.run_id}")).json()
+            assert found["run"]["agent"] == shown
+        for answer in (
+            await operator.post("/ops/users/find", json={"user": "ann"}),
+            await operator.get("/ops/runs"),
+            await operator.get("/ops/overview"),
+        ):
+            assert "Ada" not in answer.text
+
+
 async def test_what_was_appended_for_whom_is_logged_without_content(
     service: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -70,3 +70,16 @@ async def test_an_attach_is_told_too_and_the_connection_stays(tmp_path: Path) ->
                 assert rejected["retryable"] is True
                 assert rejected["retry_after_ms"] > 0
             await talk.ask("attach", after=0, at=1.5)
+
+
+async def test_readers_of_event_streams_are_counted_at_the_doors(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as server:
+        async with server.http("u-1") as client:
+            async with client.stream("GET", "/v1/events") as answer:
+                lines = answer.aiter_lines()  # held: a stream whose lines nobody has is closed
+                await anext(lines)
+                assert await server.readers() == 1
+            assert (await client.get("/v1/events?after=x")).status_code == 400
+            assert (await client.get("/v1/threads")).status_code == 200
+        await server.settled(0)
+        assert await server.readers() == 0

@@ -27,6 +27,7 @@ from .store import Store
 from .validation.middleware import SSOTValidationMiddleware
 
 WEBSOCKET_PATH = "/v1/ws"
+STREAM_PATH = "/v1/events"
 
 
 class Threadcast:

@@ -13,8 +13,15 @@ from .context import UserExecutionContext
 from .records import ActionRow
 from .units import Unit
 
-ACTIONS_MAX = 10_000
-"""So many entries the trail of operators keeps; older ones go."""
+_DAY_S = 86_400
+ACTIONS_PER_DAY = 2_000
+"""So many acts one operator may begin in a day on each node, those that fail counted, too."""
+ACTIONS_KEPT_S = 400 * _DAY_S
+"""For so long the trail of operators keeps an entry, in seconds."""
+ACTIONS_MAX = 1_000_000
+"""So many entries it keeps at most: more than one operator can fill it with while one is kept."""
+FORGOTTEN_AT_ONCE_MAX = 100
+"""So many old entries go at most when one is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +30,12 @@ class BeginAction(Unit[None]):
 
     Attributes:
         action: what is begun.
-        kept_max: so many entries the trail keeps, >= 1; beyond that the oldest go.
+        kept_s: for so long the trail keeps an entry, in seconds; older ones go, 100 at a time.
+        kept_max: so many entries it keeps at most, >= 1; beyond that the oldest go, too.
     """
 
     action: ActionRow
+    kept_s: float = ACTIONS_KEPT_S
     kept_max: int = ACTIONS_MAX
 
 

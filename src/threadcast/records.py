@@ -194,7 +194,7 @@ class RunFacts:
         user_id: whose.
         run: as its owner sees it.
         owner: the node, or `external`, that executes it; None while nobody does.
-        fence: how often it was claimed.
+        fence: grows with every claim.
         lease_left_s: how long its owner may be silent, in seconds; None without one.
         cancel_reason: why it was asked to end.
         on_crash, on_disconnect: its policies.

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from ..agents import load_agent
-from ..app import WEBSOCKET_PATH, Threadcast
+from ..app import STREAM_PATH, WEBSOCKET_PATH, Threadcast
 from ..auth.dev_tokens import load_or_make_secret
 from ..edge import (
     EdgeLimits,
@@ -149,6 +149,7 @@ async def serve_on(
         before_shutdown=node.drain,
         options=ServeOptions(
             websocket_paths=(WEBSOCKET_PATH,),
+            stream_paths=(STREAM_PATH,),
             lifespan="off",
             trusted_proxies=settings.trusted_proxies,
         ),

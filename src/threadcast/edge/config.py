@@ -22,11 +22,13 @@ class ServeOptions:
 
     Attributes:
         websocket_paths: raw paths that only speak WebSocket; other requests get 426 or 405.
+        stream_paths: paths of answers that go on for as long as their readers stay.
         trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
         lifespan: whether the application speaks ASGI's lifespan.
     """
 
     websocket_paths: tuple[str, ...] = ("/v1/ws",)
+    stream_paths: tuple[str, ...] = ("/v1/events",)
     trusted_proxies: tuple[str, ...] = ()
     lifespan: Literal["auto", "on", "off"] = "auto"
 
@@ -37,6 +39,8 @@ class EdgeConfig(uvicorn.Config):
     Attributes:
         limits: the bounds that the protocols keep.
         websocket_paths: raw paths that only speak WebSocket.
+        stream_paths: paths of answers that go on for as long as their readers stay.
+        reader_paths: both.
         doors: where new connections wait to be heard.
         draining: set when shutdown begins; upgrades are refused from then on.
         checking: set while the server tries its own limits; closes are logged at debug then.
@@ -55,6 +59,8 @@ class EdgeConfig(uvicorn.Config):
     ) -> None:
         self.limits = limits
         self.websocket_paths = frozenset(path.encode("ascii") for path in options.websocket_paths)
+        self.stream_paths = frozenset(path.encode("ascii") for path in options.stream_paths)
+        self.reader_paths = self.websocket_paths | self.stream_paths
         self.doors = Doors()
         self.draining = False
         self.checking = False

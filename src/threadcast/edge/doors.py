@@ -5,7 +5,7 @@ one connection in each turn of the event loop. Where others are served meanwhile
 who come to stay (see `comes_to_stay`) gets what they leave of half the loop's time, because every
 event of theirs has to wait for what the loop does at that moment. Who would wait for longer than a
 client is patient is told to come again, at a time of its own. It knows nothing of HTTP beyond
-what an upgrade looks like.
+what the first line of a request looks like.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
-__all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser"]
+__all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser", "path_of"]
 
 _WAITING_MAX = 10_000
 _WAIT_MOST_S = 4.0  # clients give up a handshake after five to ten seconds
@@ -30,13 +31,30 @@ _SMOOTHING = 0.02  # of the time between two who are heard
 _RETRY_LEAST_S, _RETRY_MOST_S = 1.0, 30.0
 _SPREAD = 0.5
 _HEAD_BYTES = 4_096
-_SIGNS = (b"upgrade: websocket", b"text/event-stream")
 
 
-def comes_to_stay(data: bytes) -> bool:
-    """Whether these first bytes of a connection look like a reader's; only its wait hangs on it."""
-    head = data[:_HEAD_BYTES].lower()
-    return any(sign in head for sign in _SIGNS)
+def comes_to_stay(data: bytes, paths: Collection[bytes]) -> bool:
+    """Whether these first bytes of a connection are a reader's.
+
+    Its first line alone says so, which no reader can write in another way and be served. One that
+    is not whole yet counts as a reader's; looks at the server's health come in one piece.
+
+    Args:
+        data: the first that came.
+        paths: of readers, decoded.
+    """
+    line, whole, _ = data[:_HEAD_BYTES].lstrip(b"\r\n").partition(b"\n")
+    words = line.split(None, 2)
+    return not whole or (len(words) > 1 and path_of(words[1]) in paths)
+
+
+def path_of(target: bytes) -> bytes:
+    """The decoded path of a request's target, which may be a whole address."""
+    path = target.partition(b"?")[0].partition(b"#")[0]
+    scheme, is_whole, rest = path.partition(b"://")
+    if is_whole and b"/" not in scheme:
+        path = b"/" + rest.partition(b"/")[2]
+    return unquote_to_bytes(path)
 
 
 def is_of_browser(data: bytes) -> bool:
@@ -95,7 +113,7 @@ class Doors:
         pace: at which a crowd is heard.
 
     Attributes:
-        inside: how many WebSockets are open; their protocols count them.
+        inside: how many readers are served; their protocols count them.
     """
 
     def __init__(self, pace: Pace | None = None) -> None:

@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 
 from .config import EdgeConfig
 from .discard import Discard
-from .doors import comes_to_stay, is_of_browser
+from .doors import comes_to_stay, is_of_browser, path_of
 from .handshake import (
     UpgradeRequest,
     check_host,
@@ -67,6 +67,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._closed_to_input = False
         self._discard = Discard()
         self._received_any = False
+        self._is_read = False
         self._unread = b""
         self._in_head = True
         self._head_bytes = 0
@@ -89,6 +90,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         if self._end_timer is not None:
             self._end_timer.cancel()
+        self._end_reading()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -110,7 +112,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def _wait_to_be_heard(self, data: bytes) -> None:
         """Wait for this connection's turn; that is not the client's time."""
         self._stop_head_timer()
-        stays, doors = comes_to_stay(data), self._edge.doors
+        doors = self._edge.doors
+        stays = comes_to_stay(data, self._edge.reader_paths)
         if stays and not is_of_browser(data) and (wait_s := doors.come_again_s()) is not None:
             self._refuse(Refusal("overloaded", retry_after_ms=round(wait_s * 1_000)))
             return
@@ -158,6 +161,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """A response is whole: go on with what was sent in advance."""
+        self._end_reading()
         super().on_response_complete()
         if self._unread and not self.transport.is_closing():
             self.flow.pause_reading()
@@ -208,6 +212,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         refusal = self._judge_head()
         if refusal is not None:
             self._stop(refusal)
+        if path_of(self.url) in self._edge.stream_paths:
+            self._begin_reading()
         super().on_headers_complete()
         if self._upgrade is None and self.parser.should_upgrade():
             self.cycle.keep_alive = False
@@ -267,6 +273,16 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         protocol = EdgeWebSocketProtocol(self._edge, self.server_state, self.loop)
         state = self.app_state.copy()
         protocol.begin(self.transport, self._upgrade, early=early, state=state)
+
+    # Readers of streams; those of WebSockets are counted by their own protocol
+
+    def _begin_reading(self) -> None:
+        self._edge.doors.inside += not self._is_read
+        self._is_read = True
+
+    def _end_reading(self) -> None:
+        self._edge.doors.inside -= self._is_read
+        self._is_read = False
 
     # Refusing
 

@@ -19,6 +19,7 @@ from ..auth.identity import Identity
 from ..consistency.kinds import TrackedOperation
 from ..consistency.trace import ConsistencyTrace
 from ..context import UserExecutionContext
+from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..records import RunRow
@@ -86,6 +87,15 @@ class UserCall(Call):
     identity: Identity
     context: UserExecutionContext
     trace: ConsistencyTrace | None
+
+    def admit_work(self) -> None:
+        """Let nothing begin on a server that drains: it may be the only one, and stop for long.
+
+        Raises:
+            ThreadcastError: `shutting_down`; the same request may be sent again.
+        """
+        if self.node.draining:
+            raise ThreadcastError("shutting_down")
 
     def session(
         self, entrance: Entrance = "http"

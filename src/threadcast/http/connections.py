@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from starlette.types import ASGIApp
 
-from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..node import Node
+from ..operators.actions import Operator
 from ..websocket_manager import LiveConnection
 from ..wire.http_models import (
     CloseConnectionsBody,
@@ -20,8 +18,6 @@ from ..wire.json_problems import check_id, check_user
 from .answers import empty_answer, json_answer
 from .calls import UserCall
 from .requests import read_query
-
-log = logging.getLogger(__name__)
 
 
 async def list_connections(call: UserCall) -> ASGIApp:
@@ -58,19 +54,16 @@ async def close_connection(call: UserCall) -> ASGIApp:
 
 
 async def close_connections(call: UserCall) -> ASGIApp:
-    """`POST /ops/connections/close`: an operator ends what a user has, and that is written down.
+    """`POST /ops/connections/close`: an operator ends what a user has; the trail says so.
 
-    The user is named in the body: no user id stands in a URL.
+    The user is named in the body: no user id stands in a URL. It asks for no confirmation, because
+    it names one user only, whose clients may come back, and programs call it.
     """
     read_query(call.request)
     body = await call.body(CloseConnectionsBody)
     check_user(body.user)
-    context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
-    closed = await call.node.desk.actions.close(context, None)
-    log.warning(
-        "operator %r closed %d connection(s) of user %r (%s)",
-        call.identity.user_id, closed, body.user, call.context.request_id,
-    )  # fmt: skip
+    by = Operator(call.identity.user_id, call.context.request_id, reason=None)
+    closed = await call.node.desk.actions.close_all(by, body.user)
     return json_answer(ClosedConnections(closed=closed))
 
 

@@ -38,6 +38,7 @@ from .requests import idempotency_key, read_query
 async def create_thread(call: UserCall) -> ASGIApp:
     """`POST /v1/threads`."""
     read_query(call.request)
+    call.admit_work()
     body = await call.body(CreateThreadBody)
     result = await call.node.journal.append(CreateThread(call.context, body.title, body.metadata))
     answer = ThreadAnswer(thread_id=result.thread_id, seq=result.seq)
@@ -120,6 +121,7 @@ async def send_first_message(call: UserCall) -> ASGIApp:
 
 
 async def _send(call: UserCall, context: UserExecutionContext, thread_id: str | None) -> ASGIApp:
+    call.admit_work()
     key = idempotency_key(call.request)
     body = await call.body(SendMessageBody)
     unit = call.node.intake.message(

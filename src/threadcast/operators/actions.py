@@ -1,13 +1,14 @@
 """What operators do, each act between two entries of the trail.
 
 Nothing is done before the trail says that it was begun, and the log says the same. What became of
-it is written after; where that fails, or nobody can know, the entry stays `begun`.
+it is written after; where that fails, or nobody can know, the entry stays `begun`. No operator may
+act so often that entries had to go before their time.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..clock import Clock
@@ -15,19 +16,27 @@ from ..context import UserExecutionContext
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..journal import Journal
-from ..operator_units import AskToDrain, BeginAction, EndAction
+from ..operator_units import ACTIONS_PER_DAY, AskToDrain, BeginAction, EndAction
 from ..place_units import ClosePlaces
-from ..records import ActionRow
+from ..rates import BucketPerKey, rate_limited
+from ..records import ActionRow, NodeRow
 from ..session import RequestScopedSessionFactory
 from ..units import CancelRun, RevokeSessions
 from ..websocket_manager import WebSocketManager
 from ..wire.action_models import ActionName
 from .look_ups import LookUps
+from .overview import taking_work
 
 __all__ = ["Operator", "OperatorActions"]
 
 _REASON = "cancelled by an operator"
 _MICROSECONDS = 1_000_000
+_DAY_S = 86_400
+_AT_ONCE_MAX = 200
+_OPERATORS_MAX = 10_000
+_ACTS_ALLOWED = (
+    f"An operator may act {_AT_ONCE_MAX} times at once and {ACTIONS_PER_DAY} times a day."
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +65,8 @@ class OperatorActions:
         sessions: say whether a user is known.
         look_ups: find runs.
         manager: ends connections here.
-        clock: wall time.
+        clock: wall time, and monotonic time for how often an operator acts.
+        nodes: those that the store knows; none where it has one server.
         shared: whether connections have places in the store.
         drain: begins to drain this node.
     """
@@ -70,6 +80,7 @@ class OperatorActions:
         manager: WebSocketManager,
         clock: Clock,
         *,
+        nodes: Callable[[], Awaitable[Sequence[NodeRow]]],
         shared: bool,
         drain: Callable[[], object],
     ) -> None:
@@ -79,8 +90,27 @@ class OperatorActions:
         self._look_ups = look_ups
         self._manager = manager
         self._clock = clock
+        self._nodes = nodes
         self._shared = shared
         self._drain = drain
+        self._rates = BucketPerKey(ACTIONS_PER_DAY / _DAY_S, _AT_ONCE_MAX, keys_max=_OPERATORS_MAX)
+
+    async def close_all(self, by: Operator, user_id: str) -> int:
+        """End a user's connections on every node; how many there were, also of nobody.
+
+        Raises:
+            ThreadcastError: `rate_limited`, or the store cannot be used.
+        """
+        context = UserExecutionContext.create(user_id, "ops", request_id=by.request_id)
+        closed = 0
+
+        async def act() -> str:
+            nonlocal closed
+            closed = await self.close(context, None)
+            return f"{closed} connection(s)"
+
+        await self._in_trail(by, "disconnect", user_id, user_id, act)
+        return closed
 
     async def disconnect(
         self, by: Operator, user_id: str, connection_id: str | None = None
@@ -88,7 +118,7 @@ class OperatorActions:
         """End a user's connections, or one, on whichever node.
 
         Raises:
-            ThreadcastError: `not_found`, or the store cannot be used.
+            ThreadcastError: `not_found`, `rate_limited`, or the store cannot be used.
         """
         context = UserExecutionContext.create(user_id, "ops", request_id=by.request_id)
 
@@ -118,7 +148,7 @@ class OperatorActions:
         """Make void the credentials of a user that were issued until now.
 
         Raises:
-            ThreadcastError: `not_found`, or the store cannot be used.
+            ThreadcastError: `not_found`, `rate_limited`, or the store cannot be used.
         """
         context = UserExecutionContext.create(user_id, "ops", request_id=by.request_id)
 
@@ -133,32 +163,39 @@ class OperatorActions:
         """Ask for the end of a run, whoever's it is.
 
         Raises:
-            ThreadcastError: `not_found`, or the store cannot be used.
+            ThreadcastError: `not_found`, `rate_limited`, or the store cannot be used.
         """
-        found = await self._look_ups.facts(run_id)
-        context = UserExecutionContext.for_run(
-            found.user_id, found.run.thread_id, run_id, operation="ops"
-        )
+        found = await self._look_ups.find(run_id)
 
         async def act() -> str:
+            if found is None:
+                raise ThreadcastError("not_found", "run_id: there is no run of this id")
+            context = UserExecutionContext.for_run(
+                found.user_id, found.run.thread_id, run_id, operation="ops"
+            )
             state = await self._journal.append(CancelRun(context, _REASON))
             return f"the run is {state.status.value}"
 
-        return await self._in_trail(by, "cancel_run", run_id, found.user_id, act)
+        whose = None if found is None else found.user_id
+        return await self._in_trail(by, "cancel_run", run_id, whose, act)
 
     async def drain_node(self, by: Operator, node_id: str) -> ActionRow:
         """Let a node take no new work, hand over its runs and send its clients away.
 
+        The entry says how many others take new work; the last one may be drained, too.
+
         Raises:
-            ThreadcastError: `not_found`: no living node has this id; or the store cannot be used.
+            ThreadcastError: `not_found`: no living node has this id; `rate_limited`, or the store
+                cannot be used.
         """
 
         async def act() -> str:
+            others = taking_work(await self._nodes()) - {node_id}
             if node_id == self._node_id:
                 self._drain()
             elif not await self._journal.append(AskToDrain(node_id)):
                 raise ThreadcastError("not_found", "node_id: no living node has this id")
-            return "the node drains"
+            return f"the node drains; {_left(len(others))}"
 
         return await self._in_trail(by, "drain_node", node_id, None, act)
 
@@ -175,6 +212,9 @@ class OperatorActions:
         user_id: str | None,
         act: Callable[[], Awaitable[str]],
     ) -> ActionRow:
+        wait_s = self._rates.take(by.user_id, self._clock.monotonic())
+        if wait_s:
+            raise rate_limited(wait_s, _ACTS_ALLOWED)
         entry = ActionRow(
             action_id=UnifiedIdGenerator.generate_base_id("action"),
             at=int(self._clock.now() * _MICROSECONDS) / _MICROSECONDS,  # as the trail keeps it
@@ -204,3 +244,9 @@ class OperatorActions:
             await self._journal.append(unit)
         except ThreadcastError as error:
             log.warning("the trail keeps %s as begun: %s", entry.action_id, error.code)
+
+
+def _left(others: int) -> str:
+    if others:
+        return f"{others} other(s) take new work"
+    return "no other takes new work: messages are refused until one does"

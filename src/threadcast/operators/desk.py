@@ -71,6 +71,7 @@ class OperatorDesk:
         self.look_ups = LookUps(node_id, store, sessions, journal, manager)
         self.actions = OperatorActions(
             *(node_id, journal, sessions, self.look_ups, manager, clock),
+            nodes=store.nodes,
             shared=store.shared,
             drain=drain,
         )

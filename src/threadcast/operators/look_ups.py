@@ -21,7 +21,7 @@ from ..store import Store
 from ..units import Outcome
 from ..websocket_manager import LiveConnection, WebSocketManager
 from ..wire.look_up_models import Device, FoundRun, FoundUser, LiveRun, LiveRuns, RunLine, Timeline
-from .timeline import timeline_events
+from .timeline import agent_name, timeline_events
 
 __all__ = ["LookUps"]
 
@@ -108,13 +108,17 @@ class LookUps:
         found = await self._store.live_runs(status, limit=limit)
         return LiveRuns(runs=[LiveRun(user=one.user_id, **_line(one)) for one in found])
 
+    async def find(self, run_id: str) -> RunFacts | None:
+        """A run, whoever's it is, if there is one."""
+        return await self._store.find_run(run_id)
+
     async def facts(self, run_id: str) -> RunFacts:
         """A run, whoever's it is.
 
         Raises:
             ThreadcastError: `not_found`.
         """
-        found = await self._store.find_run(run_id)
+        found = await self.find(run_id)
         if found is None:
             raise ThreadcastError("not_found", "run_id: there is no run of this id")
         return found
@@ -190,7 +194,7 @@ def _line(found: RunFacts) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "thread_id": run.thread_id,
-        "agent": run.agent,
+        "agent": agent_name(run.agent),
         "status": run.status,
         "attempt": run.attempt,
         "owner": found.owner,

@@ -60,6 +60,13 @@ def living(nodes: Iterable[NodeOverview]) -> dict[str, NodeSummary]:
     return {one.node_id: one.summary for one in nodes if one.alive and one.summary is not None}
 
 
+def taking_work(rows: Iterable[NodeRow]) -> set[str]:
+    """The ids of living nodes that let new work in, as they last said."""
+    nodes = [node_of(row) for row in rows]
+    draining = {node_id for node_id, said in living(nodes).items() if said.draining}
+    return {one.node_id for one in nodes if one.alive} - draining
+
+
 def totals_of(nodes: Sequence[NodeOverview]) -> Totals:
     """What living nodes do, together."""
     said = living(nodes).values()

@@ -1,11 +1,13 @@
 """A run's events as an operator may see them: without what users and agents wrote, unless allowed.
 
 What is shown is named here, field by field; all else of an event's data is left out, and only its
-size is said. So a field that is added to events later is not shown by accident. Pure.
+size is said. So a field that is added to events later is not shown by accident. Names and ids are
+shown where they look like some: what models and other services put there may be any text. Pure.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,15 +16,24 @@ import msgspec
 from ..events import JournalEvent
 from ..wire.look_up_models import TimelineEvent
 
-_SHOWN = frozenset(
+_NUMBERS = frozenset(
     {
-        *("agent", "attempt", "position", "created_at"),
-        *("tool", "tool_call_id", "is_error", "duration_ms"),
-        *("input_id", "expires_at", "code", "retryable", "role"),
+        *("attempt", "position", "created_at"),
+        *("is_error", "duration_ms", "expires_at", "retryable"),
     }
 )
-_SHOWN_MAX_CHARACTERS = 200
-_COUNTS = "usage"
+_NAMES = frozenset({"agent", "tool", "tool_call_id", "input_id", "code", "role"})
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9_.:/@-]{1,64}")
+_USAGE = "usage"
+_USAGE_NUMBERS = frozenset(
+    {
+        *("input_tokens", "output_tokens", "total_tokens"),
+        *("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
+        *("cache_creation_input_tokens", "cache_read_input_tokens"),
+        *("requests", "cost", "cost_usd"),
+    }
+)
 
 
 def timeline_events(events: Iterable[JournalEvent], *, content: bool) -> list[TimelineEvent]:
@@ -35,28 +46,55 @@ def timeline_events(events: Iterable[JournalEvent], *, content: bool) -> list[Ti
     return [_event(event, content=content) for event in events]
 
 
+def agent_name(name: str) -> str:
+    """The name of a run's agent, or `?`: another service may have called it by any text."""
+    return name if _is_name(name, _NAME) else "?"
+
+
 def _event(event: JournalEvent, *, content: bool) -> TimelineEvent:
     data: dict[str, Any] = msgspec.json.decode(event.data)
-    shown = data if content else {name: data[name] for name in data if _may_show(name, data[name])}
+    shown = data if content else _shown(data)
     return TimelineEvent(
         seq=event.seq,
         timestamp=float(event.stamp),
         event_type=event.event_type.value,
         data=shown,
         left_out={
-            name: len(msgspec.json.encode(value))
+            name: len(msgspec.json.encode(_without(value, shown.get(name))))
             for name, value in data.items()
-            if name not in shown
+            if name not in shown or shown[name] != value
         },
     )
 
 
+def _without(value: Any, shown: Any) -> Any:
+    """What of a field is not shown."""
+    if not isinstance(value, dict) or not isinstance(shown, dict):
+        return value
+    return {name: one for name, one in value.items() if name not in shown}
+
+
+def _shown(data: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in data.items() if _may_show(name, value)}
+    if isinstance(usage := data.get(_USAGE), dict):
+        shown[_USAGE] = {name: one for name, one in usage.items() if _may_show_usage(name, one)}
+    return {name: value for name, value in shown.items() if value != {}}
+
+
 def _may_show(name: str, value: object) -> bool:
-    if name == _COUNTS:
-        return isinstance(value, dict) and all(_is_number(one) for one in value.values())
-    if isinstance(value, str):
-        return name in _SHOWN and len(value) <= _SHOWN_MAX_CHARACTERS
-    return name in _SHOWN and _is_number(value)
+    if name in _NUMBERS:
+        return _is_number(value)
+    return name in _NAMES and _is_name(value, _NAME)
+
+
+def _may_show_usage(name: str, value: object) -> bool:
+    if name == "model":
+        return _is_name(value, _MODEL_NAME)
+    return name in _USAGE_NUMBERS and _is_number(value)
+
+
+def _is_name(value: object, names: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and names.fullmatch(value) is not None
 
 
 def _is_number(value: object) -> bool:

@@ -318,10 +318,11 @@ request_id, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1
 """
 FORGET_ACTIONS = """
 DELETE FROM operator_actions AS a USING (
-    SELECT ordinal FROM operator_actions
-    WHERE ordinal <= (SELECT max(ordinal) FROM operator_actions) - $1::bigint
-    ORDER BY ordinal FOR UPDATE SKIP LOCKED
-) AS old WHERE a.ordinal = old.ordinal
+    SELECT ordinal, at_us FROM operator_actions ORDER BY ordinal LIMIT $3 FOR UPDATE SKIP LOCKED
+) AS old WHERE a.ordinal = old.ordinal AND (
+    old.at_us < $2
+    OR old.ordinal <= (SELECT max(ordinal) FROM operator_actions) - $1::bigint
+)
 """
 END_ACTION = "UPDATE operator_actions SET outcome = $2, detail = $3 WHERE action_id = $1"
 ACTIONS = """

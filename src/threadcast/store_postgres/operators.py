@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ..operator_units import (
+    FORGOTTEN_AT_ONCE_MAX,
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -45,8 +46,10 @@ async def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
     one = unit.action
     named = (one.action_id, one.operator, one.action, one.target, one.user_id, one.reason)
     rest = (one.node_id, one.request_id, one.outcome, one.detail)
-    await batch.run(BEGIN_ACTION, int(one.at * _MICROSECONDS), *named, *rest)
-    await batch.run(FORGET_ACTIONS, unit.kept_max)
+    at_us = int(one.at * _MICROSECONDS)
+    await batch.run(BEGIN_ACTION, at_us, *named, *rest)
+    kept_us = int(unit.kept_s * _MICROSECONDS)
+    await batch.run(FORGET_ACTIONS, unit.kept_max, at_us - kept_us, FORGOTTEN_AT_ONCE_MAX)
     return Committed(None)
 
 

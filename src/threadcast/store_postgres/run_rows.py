@@ -8,9 +8,10 @@ from .keys import STATUS_OF_CODE
 
 _MICROSECONDS = 1_000_000
 
+# Of a fence, what is by chance is not said.
 RUN_FACTS_COLUMNS = """
 u.user_id, r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,
-r.created_us, r.started_us, r.ended_us, r.owner, r.fence,
+r.created_us, r.started_us, r.ended_us, r.owner, r.fence >> 16,
 CASE WHEN r.owner IS NOT NULL
 THEN extract(epoch FROM r.lease_until - clock_timestamp())::float8 END,
 r.cancel_reason, r.on_crash, r.on_disconnect, r.handed_over

@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from ..operator_units import (
+    FORGOTTEN_AT_ONCE_MAX,
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -31,7 +32,8 @@ request_id, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _FORGET = """
 DELETE FROM operator_actions
-WHERE ordinal <= (SELECT max(ordinal) FROM operator_actions) - ?1
+WHERE ordinal IN (SELECT ordinal FROM operator_actions ORDER BY ordinal LIMIT ?3)
+AND (at_us < ?2 OR ordinal <= (SELECT max(ordinal) FROM operator_actions) - ?1)
 """
 _END = "UPDATE operator_actions SET outcome = ?2, detail = ?3 WHERE action_id = ?1"
 _ACTIONS = """
@@ -86,8 +88,10 @@ def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
     one = unit.action
     named = (one.action_id, one.operator, one.action, one.target, one.user_id, one.reason)
     rest = (one.node_id, one.request_id, one.outcome, one.detail)
-    batch.run(_BEGIN, int(one.at * _MICROSECONDS), *named, *rest)
-    batch.run(_FORGET, unit.kept_max)
+    at_us = int(one.at * _MICROSECONDS)
+    batch.run(_BEGIN, at_us, *named, *rest)
+    kept_us = int(unit.kept_s * _MICROSECONDS)
+    batch.run(_FORGET, unit.kept_max, at_us - kept_us, FORGOTTEN_AT_ONCE_MAX)
     return Committed(None)
 
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from ..agent import Agent
 from ..agents.demo import demo_agent
-from ..app import WEBSOCKET_PATH, Threadcast
+from ..app import STREAM_PATH, WEBSOCKET_PATH, Threadcast
 from ..bus import Bus
 from ..cli.serve import edge_limits
 from ..clock import Clock
@@ -189,7 +189,9 @@ class LocalServer:
             limits=edge_limits(self.settings, drain_max_s=self.node.drain_max_s),
             before_shutdown=self.node.drain,
             options=ServeOptions(
-                websocket_paths=(f"{self._prefix}{WEBSOCKET_PATH}",), lifespan="off"
+                websocket_paths=(f"{self._prefix}{WEBSOCKET_PATH}",),
+                stream_paths=(f"{self._prefix}{STREAM_PATH}",),
+                lifespan="off",
             ),
         )
         async with threadcast.lifespan():

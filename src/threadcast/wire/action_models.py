@@ -112,7 +112,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What operators did, the latest first; the last 10,000 are kept."""
+    """What operators did, the latest first; kept for 400 days, at most 1,000,000 of them."""
 
     actions: list[Action]
     next: Annotated[str, Meta(description="Give it as `before`; null on the last page.")] | None

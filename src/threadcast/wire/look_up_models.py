@@ -83,7 +83,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a user, in short; `owner` is the node that executes it."""
+    """A run of a user, in short; `owner` is the node that executes it.
+
+    Its `agent` is `?` where another service called it by what is no name.
+    """
 
     run_id: RunId
     thread_id: ThreadId
@@ -143,7 +146,7 @@ class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
         user: whose it is.
         run: the run.
         message_seq: the seq of the message that started it.
-        fence: how often it was claimed; who writes with an older number is refused.
+        fence: grows with every claim; who writes with an older number is refused.
         lease_left_s: how long its owner may be silent; null while nobody executes it.
         cancel_reason: why it was asked to end; null if it was not.
         on_crash: what becomes of it when its node dies.
@@ -172,7 +175,8 @@ class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
         timestamp: when it was committed.
         event_type: what it says.
         data: what of it is no text of users or agents; with the scope `content`, all of it.
-        left_out: the size as JSON, in bytes, of each field of `data` that is not shown.
+        left_out: the size as JSON, in bytes, of each field of `data`, or of that part of it, that
+            is not shown.
     """
 
     seq: Seq

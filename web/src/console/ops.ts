@@ -21,7 +21,7 @@ export interface Action {
   readonly request_id: string;
 }
 
-/** What operators did, the latest first; the last 10,000 are kept. */
+/** What operators did, the latest first; kept for 400 days, at most 1,000,000 of them. */
 export interface ActionPage {
   readonly actions: readonly Action[];
   readonly next: string | null;
