@@ -147,10 +147,9 @@ async def test_what_a_drain_waits_for_is_said_when_it_begins(tmp_path: Path) -> 
 async def asked(client: Client, run_id: str) -> None:
     """Wait until the run has asked its person."""
     async for item in client:
-        if isinstance(item, Event) and (item.run_id, item.event_type) == (
-            run_id,
-            "input_requested",
-        ):
+        if not isinstance(item, Event) or item.run_id != run_id:
+            continue
+        if item.event_type == "input_requested":
             return
 
 

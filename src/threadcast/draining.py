@@ -101,8 +101,8 @@ class Drain:
             log.info("this node drains: it takes no new work")
             return
         log.info(
-            "this node drains: it takes no new work, and waits up to %g s for %d %s to end; one that "
-            "does not, perhaps because it waits for a person, goes on elsewhere or at the next start",
+            "this node drains: it takes no new work, and waits up to %g s for %d %s to end; "
+            "one that does not, perhaps because it waits for a person, is handed over",
             self._runs_max_s(), running, "run" if running == 1 else "runs",
         )  # fmt: skip
 
