@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -104,6 +105,12 @@ class Visitor:
             <script type="module" src="{self._server.url}threadcast-chat.js"></script>
             <body>{body}</body></html>"""
         await self.page.goto(self._site.url)
+
+    async def until_status(self, phase: str) -> None:
+        """Wait until an element told this status; the page's policy lets nobody wait inside."""
+        async with asyncio.timeout(WAIT_MS / 1000):
+            while not await self.page.evaluate(f"() => statuses.includes('{phase}')"):
+                await asyncio.sleep(0.05)
 
     def chat(self, name: str = "threadcast-chat") -> Locator:
         """An element of the page."""
@@ -318,6 +325,6 @@ async def test_a_page_that_is_not_allowed_gets_no_chat(
     async with page_of_others() as stranger, await browser.new_context() as context:
         visitor = Visitor(await context.new_page(), stranger, server)
         await visitor.open(ONE, OF_ADA)
-        await visitor.page.wait_for_function("statuses.includes('waiting')")
+        await visitor.until_status("waiting")
         assert await visitor.told("ready") == []
         assert [one for one in visitor.problems if "403" in one or "CORS" in one]

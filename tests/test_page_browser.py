@@ -347,7 +347,7 @@ async def test_a_question_outlives_the_server_that_asked_it(
     await server.kill()
     await expect(screen.banner).to_contain_text("Reconnecting")
     await question.get_by_role("button", name="Answer").click()
-    await expect(question).to_contain_text("Sending…")
+    await expect(question).to_contain_text("Will be sent…")
     await server.start()
     await screen.ended()
     await expect(question).to_contain_text("Answered: 17")
@@ -435,7 +435,7 @@ async def test_unsafe_markdown_is_inert(browser: Browser, tmp_path: Path) -> Non
         text = await screen.said()
         assert "<script>window.hacked = 1</script>" in text
         assert '<iframe src="javascript:parent.hacked=6"></iframe>' in text
-        await expect(screen.answer.locator("td.align-right strong")).to_have_text("2")
+        await expect(screen.answer.locator("td.align-end strong")).to_have_text("2")
         own = (server.url, server.url.replace("http", "ws"))
         assert [url for url in screen.requests if not url.startswith(own)] == []
         assert screen.problems == []
