@@ -2,9 +2,8 @@
 import { Connection } from "./connection.ts";
 import { Credential, type TokenCall } from "./credential.ts";
 import { ThreadcastError } from "./error.ts";
-import { eventStream } from "./event_stream.ts";
 import { Http } from "./http.ts";
-import { type OpenLink, webSocket } from "./link.ts";
+import { type OpenLink, streamWhereBlocked, webSocket } from "./link.ts";
 import type { OutboxEntry, Status } from "./model.ts";
 import { type Entry, Outbox, type Sent } from "./outbox.ts";
 import type {
@@ -87,7 +86,7 @@ export class Client {
     const credential = new Credential(token);
     this.http = new Http(this.#base, credential);
     this.#outbox = new Outbox(storage, () => this.changed());
-    const own = transport ?? [webSocket, eventStream];
+    const own = transport ?? [webSocket, streamWhereBlocked];
     const ways = shared ? [sharedBy(shared), ...own] : own;
     this.#connection = new Connection(this.#base, credential, ways, {
       onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
@@ -123,7 +122,7 @@ export class Client {
 
   /** End the connection and forget everything, what waits in the storage too. */
   signOut(): void {
-    this.#outbox.dropIf(() => true);
+    for (const { key } of this.outbox) this.#outbox.discard(key);
     this.#storage?.removeItem(`cursor ${this.#key}`);
     this.#end("signed_out", "");
   }
@@ -213,7 +212,7 @@ export class Client {
 
   /** Take an entry out of the outbox. */
   discard(key: string): void {
-    this.#outbox.drop(key);
+    this.#outbox.discard(key);
   }
 
   /** @throws ThreadcastError */

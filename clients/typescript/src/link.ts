@@ -38,3 +38,23 @@ export const webSocket: OpenLink = (base, token, listener) => {
     },
   };
 };
+
+/** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
+export const streamWhereBlocked: OpenLink = (base, token, listener) => {
+  let isClosed = false;
+  let link: Link | undefined;
+  import("./event_stream.ts").then(
+    ({ eventStream }) => {
+      if (!isClosed) link = eventStream(base, token, listener);
+    },
+    () => isClosed || listener.onClose(0),
+  );
+  return {
+    kind: "sse",
+    send: (command) => link?.send(command),
+    close() {
+      isClosed = true;
+      link?.close();
+    },
+  };
+};

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Client, type ClientOptions, type JournalEvent, ThreadcastError } from "../src/index.ts";
 import { event, FakeServer, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { storage } from "./tabs.ts";
 
 let server: FakeServer;
 let client: Client;
@@ -18,21 +19,6 @@ afterEach(() => {
   mock.timers.reset();
   mock.restoreAll();
 });
-
-/** A storage as browsers have it: its items are properties, too. */
-function storage(): Storage {
-  const methods = {
-    getItem: (name: string) => items[name] ?? null,
-    setItem(name: string, value: string) {
-      items[name] = value;
-    },
-    removeItem(name: string) {
-      delete items[name];
-    },
-  };
-  const items: Record<string, string> = Object.create(methods);
-  return items as unknown as Storage;
-}
 
 async function started(options: Partial<ClientOptions> = {}): Promise<Client> {
   const token = () => tokenFor(USER);
