@@ -71,6 +71,7 @@ export class Client {
   #base: URL;
   #storage: Storage | undefined;
   #resume: boolean;
+  #credential: Credential;
   #connection: Connection;
   #outbox: Outbox;
   #queue: JournalEvent[] = [];
@@ -78,17 +79,19 @@ export class Client {
   #handlers = new Map<string, Set<Handler>>();
   #flushedAt = 0;
   #isScheduled = false;
+  /** Counts connections, so that work which began over an earlier one is recognised. */
+  #life = 0;
 
   constructor({ url, token, storage, resume, shared, transport }: ClientOptions) {
     this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#storage = storage;
     this.#resume = resume === true;
-    const credential = new Credential(token);
-    this.http = new Http(this.#base, credential);
+    this.#credential = new Credential(token);
+    this.http = new Http(this.#base, this.#credential);
     this.#outbox = new Outbox(storage, () => this.changed());
     const own = transport ?? [webSocket, streamWhereBlocked];
     const ways = shared ? [sharedBy(shared), ...own] : own;
-    this.#connection = new Connection(this.#base, credential, ways, {
+    this.#connection = new Connection(this.#base, this.#credential, ways, {
       onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
       onAttached: (event) => this.#vital(() => this.#attached(event)),
       onEvents: (events) => {
@@ -120,8 +123,14 @@ export class Client {
     this.#emit("*", null);
   }
 
-  /** End the connection and forget everything, what waits in the storage too. */
+  /**
+   * End the connection and forget everything, what waits in the storage too.
+   *
+   * Before the server has said who is signed in, it is whom the token is for.
+   */
   signOut(): void {
+    this.user ??= this.#credential.subject;
+    if (this.user) this.#outbox.belongTo(this.#key);
     for (const { key } of this.outbox) this.#outbox.discard(key);
     this.#storage?.removeItem(`cursor ${this.#key}`);
     this.#end("signed_out", "");
@@ -144,7 +153,8 @@ export class Client {
   }
 
   /**
-   * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events.
+   * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events,
+   * until the iterator is ended by `return` or the end of a loop.
    *
    * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
    */
@@ -159,7 +169,7 @@ export class Client {
       else isFull = true;
       wake();
     });
-    return (async function* () {
+    const told = (async function* () {
       try {
         for (;;) {
           const some = buffer;
@@ -173,6 +183,16 @@ export class Client {
         off();
       }
     })();
+    const end = told.return.bind(told);
+    // A generator that was not begun, or that waits, does not learn that it is ended.
+    told.return = (value) => {
+      off();
+      buffer = [];
+      isOver = true;
+      wake();
+      return end(value);
+    };
+    return told;
   }
 
   /**
@@ -264,7 +284,10 @@ export class Client {
 
   protected setStatus(status: Status): void {
     this.status = status;
-    if (status.phase !== "catching_up" && status.phase !== "live") this.#outbox.use(null);
+    if (status.phase !== "catching_up" && status.phase !== "live") {
+      this.#life += 1;
+      this.#outbox.use(null);
+    }
     this.#flush();
   }
 
@@ -295,7 +318,9 @@ export class Client {
     this.user = user;
     this.#outbox.belongTo(this.#key);
     if (this.cursor.after === undefined) {
+      const life = this.#life;
       const after = (await this.begin()) ?? from;
+      if (life !== this.#life) return;
       const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
       this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
     }
@@ -390,10 +415,11 @@ export class Client {
 
   /** Work without which the connection is of no use. */
   async #vital(work: () => Promise<void>): Promise<void> {
+    const life = this.#life;
     try {
       await work();
     } catch (error) {
-      this.failed(error);
+      if (life === this.#life) this.failed(error);
     }
   }
 

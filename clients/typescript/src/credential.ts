@@ -26,6 +26,15 @@ export class Credential {
     this.#call = call;
   }
 
+  /** Whom the latest token is for; null where that is not known. */
+  get subject(): string | null {
+    try {
+      return subjectOf(this.current);
+    } catch {
+      return null;
+    }
+  }
+
   /**
    * Calls that meet share one answer.
    *
@@ -33,6 +42,10 @@ export class Credential {
    * @throws ThreadcastError `signed_out`: there is no other token
    */
   get(refused?: string): Promise<string> {
+    // A call that began before the refusal may give the refused one.
+    if (this.#pending && refused) {
+      return this.#pending.then((token) => (token === refused ? this.get(refused) : token));
+    }
     this.#pending ??= (async () => this.#call({ renew: refused !== undefined }))()
       .then((token) => {
         if (!token || token === refused) {
