@@ -1,7 +1,14 @@
 /** The client: connections, cursors, credentials and the outbox, against a server without a network. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Client, type ClientOptions, type JournalEvent, ThreadcastError } from "../src/index.ts";
+import { Credential } from "../src/credential.ts";
+import {
+  Client,
+  type ClientOptions,
+  type JournalEvent,
+  type OpenLink,
+  ThreadcastError,
+} from "../src/index.ts";
 import { event, FakeServer, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
 import { storage } from "./tabs.ts";
 
@@ -175,6 +182,40 @@ test("where one way is not open the next is tried at once, and is the first from
   assert.deepEqual(tried, ["blocked", "open", "open"]);
 });
 
+/** A way that is refused by this close code, and notes that it was tried. */
+const refused =
+  (name: string, code: number, tried: string[]): OpenLink =>
+  (_base, _token, listener) => {
+    tried.push(name);
+    queueMicrotask(() => listener.onClose(code));
+    return { kind: "websocket", send() {}, close() {} };
+  };
+
+test("a better way is tried again after a while, at the next connection", async () => {
+  const tried: string[] = [];
+  await started({ transport: [refused("better", 0, tried), server.open] });
+  server.link.drop();
+  await pass(1_000);
+  assert.deepEqual(tried, ["better"]);
+  await pass(300_000);
+  assert.deepEqual(tried, ["better"]);
+  server.link.drop();
+  await pass(1_000);
+  assert.deepEqual([tried, phase()], [["better", "better"], "live"]);
+});
+
+test("where the server refuses every way for a while, the best is the first to be tried again", async () => {
+  const tried: string[] = [];
+  let isDown = true;
+  const better: OpenLink = (...link) =>
+    isDown ? refused("better", 0, tried)(...link) : server.open(...link);
+  await started({ transport: [better, refused("other", 1006, tried)] });
+  assert.deepEqual([tried, phase()], [["better", "other"], "waiting"]);
+  isDown = false;
+  await pass(1_000);
+  assert.deepEqual([tried, phase()], [["better", "other"], "live"]);
+});
+
 test("a way that swallows everything is left, too", async () => {
   const swallowing = () => ({ kind: "websocket", send() {}, close() {} }) as const;
   await started({ transport: [swallowing, server.open] });
@@ -276,6 +317,31 @@ test("a reader that is too slow is told so", async () => {
   assert.equal(seen, 10_000);
 });
 
+test("an iterator that is ended holds nothing more, begun or not, and does not keep who waits", async () => {
+  await started();
+  const unbegun = client.events();
+  await unbegun.return?.();
+  const waiting = client.events();
+  const next = waiting.next();
+  await settled();
+  await waiting.return?.();
+  assert.equal((await next).done, true);
+  const read = client.events();
+  for (let count = 0; count < 3; count += 1) server.append("agent_delta", { text: "x" });
+  await pass(100);
+  for await (const _ of read) break;
+  assert.deepEqual(
+    await Promise.all([unbegun.next(), waiting.next(), read.next()]),
+    Array(3).fill({ done: true, value: undefined }),
+  );
+  // An ended one whose buffer still filled would be `slow_reader` here.
+  const ended = client.events();
+  await ended.return?.();
+  for (let count = 0; count < 10_001; count += 1) server.append("agent_delta", { text: "x" });
+  await pass(100);
+  assert.equal((await ended.next()).done, true);
+});
+
 test("a mistake of one listener harms no other", async () => {
   await started();
   const mistakes: unknown[] = [];
@@ -348,6 +414,23 @@ test("a refused token is not used again: another one is asked for, once", async 
   });
   await pass(60_000);
   assert.equal(server.links.length, 2);
+});
+
+test("a token that is refused while another call is under way is not given again", async () => {
+  const asked: boolean[] = [];
+  const gates: ((token: string) => void)[] = [];
+  const credential = new Credential(({ renew }) => {
+    asked.push(renew);
+    return new Promise((resolve) => gates.push(resolve));
+  });
+  const plain = credential.get();
+  const renewed = [credential.get("old"), credential.get("old")];
+  gates[0]?.("old");
+  assert.equal(await plain, "old");
+  await settled();
+  gates[1]?.("new");
+  assert.deepEqual(await Promise.all(renewed), ["new", "new"]);
+  assert.deepEqual(asked, [false, true]);
 });
 
 test("who was signed out everywhere stays so, whatever tokens there are", async () => {
@@ -549,6 +632,29 @@ test("signing out leaves nothing behind", async () => {
   await settled();
   assert.deepEqual([client.outbox.length, client.user, phase()], [0, null, "signed_out"]);
   assert.deepEqual(Object.keys(kept), []);
+});
+
+test("nor does signing out while the server has not yet said who is here", async () => {
+  const kept = storage();
+  await started({ storage: kept, resume: true });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  server.greets = false;
+  server.link.drop();
+  await settled();
+  client.send("secret").catch(() => {});
+  client.close();
+  assert.equal(Object.keys(kept).length, 2);
+  await started({ storage: kept, resume: true });
+  assert.equal(client.user, null);
+  client.signOut();
+  assert.deepEqual([Object.keys(kept), client.outbox, client.user], [[], [], null]);
+});
+
+test("signing out with a token that says nothing ends, too", async () => {
+  await started({ token: () => "opaque" });
+  client.signOut();
+  assert.equal(phase(), "signed_out");
 });
 
 test("a cancel and an answer are sent until they are accepted", async () => {
