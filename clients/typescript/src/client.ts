@@ -1,6 +1,6 @@
 /** Joins credential, connection and outbox: every event of a user, and commands that arrive. */
 import { Connection } from "./connection.ts";
-import { Credential, type TokenCall } from "./credential.ts";
+import { Credential, readableSubjectOf, type TokenCall } from "./credential.ts";
 import { ThreadcastError } from "./error.ts";
 import { Http } from "./http.ts";
 import { type OpenLink, streamWhereBlocked, webSocket } from "./link.ts";
@@ -21,6 +21,7 @@ const BUFFER_MAX_EVENTS = 10_000;
 const ANSWER_MAX_MS = 10_000;
 const OFFLINE_ANSWER_MAX_MS = 2_000;
 const WINDOW_EVENTS = ["online", "offline", "visibilitychange", "storage"];
+const OTHER_USER = "Another user has signed in.";
 const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
 
 export interface ClientOptions {
@@ -86,7 +87,7 @@ export class Client {
     this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#storage = storage;
     this.#resume = resume === true;
-    this.#credential = new Credential(token);
+    this.#credential = new Credential(token, (subject) => this.#stayWith(subject ?? this.user));
     this.http = new Http(this.#base, this.#credential);
     this.#outbox = new Outbox(storage, () => this.changed());
     const own = transport ?? [webSocket, streamWhereBlocked];
@@ -129,7 +130,7 @@ export class Client {
    * Before the server has said who is signed in, it is whom the token is for.
    */
   signOut(): void {
-    this.user ??= this.#credential.subject;
+    this.user ??= readableSubjectOf(this.#credential.current);
     if (this.user) this.#outbox.belongTo(this.#key);
     for (const { key } of this.outbox) this.#outbox.discard(key);
     this.#storage?.removeItem(`cursor ${this.#key}`);
@@ -309,12 +310,16 @@ export class Client {
     return `threadcast ${JSON.stringify([this.#base, this.user])}`;
   }
 
+  /** A client belongs to one user: with the token of another one, nothing is asked for. */
+  #stayWith(user: string | null): void {
+    if (!this.user || this.user === user) return;
+    this.#end("stopped", "identity_change");
+    throw new ThreadcastError("identity_change", OTHER_USER);
+  }
+
   /** The server knows who we are: begin, or go on from the cursor. */
   async #ready(user: string, feed: string | null, from?: number): Promise<void> {
-    if (this.user && this.user !== user) {
-      this.#end("stopped", "identity_change");
-      return;
-    }
+    this.#stayWith(user);
     this.user = user;
     this.#outbox.belongTo(this.#key);
     if (this.cursor.after === undefined) {
@@ -428,6 +433,6 @@ export class Client {
     this.forget();
     this.#outbox.belongTo("");
     this.user = null;
-    this.setStatus({ phase, code, reason: code && "Another user has signed in." });
+    this.setStatus({ phase, code, reason: code && OTHER_USER });
   }
 }

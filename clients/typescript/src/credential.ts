@@ -16,23 +16,26 @@ export function subjectOf(token: string): string {
   return JSON.parse(new TextDecoder().decode(bytes)).sub;
 }
 
+/** The same; null where it does not say so. */
+export function readableSubjectOf(token: string): string | null {
+  try {
+    return subjectOf(token);
+  } catch {
+    return null;
+  }
+}
+
 export class Credential {
   /** The latest token; empty before the first. */
   current = "";
   #call: TokenCall;
+  #check: (subject: string | null) => void;
   #pending: Promise<string> | null = null;
 
-  constructor(call: TokenCall) {
+  /** @param check told whom each token is for, before it is used; what it throws keeps it unused */
+  constructor(call: TokenCall, check: (subject: string | null) => void = () => {}) {
     this.#call = call;
-  }
-
-  /** Whom the latest token is for; null where that is not known. */
-  get subject(): string | null {
-    try {
-      return subjectOf(this.current);
-    } catch {
-      return null;
-    }
+    this.#check = check;
   }
 
   /**
@@ -51,6 +54,7 @@ export class Credential {
         if (!token || token === refused) {
           throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
         }
+        this.#check(readableSubjectOf(token));
         this.current = token;
         return token;
       })

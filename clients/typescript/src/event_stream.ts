@@ -46,7 +46,7 @@ export const eventStream: OpenLink = (base, token, listener) => {
     let wasOpen = false;
     try {
       const response = await fetch(new URL(`v1/events?${query}`, base), {
-        headers: { Authorization: `Bearer ${token}` },
+        headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" },
         signal,
       });
       wasOpen = true;

@@ -63,13 +63,19 @@ export class Outbox {
    */
   belongTo(prefix: string): void {
     if (prefix === this.#prefix) return;
-    if (this.#prefix) this.#entries.clear();
+    if (this.#prefix) this.#leave();
     this.#prefix = prefix;
     for (const entry of this.#entries.values()) this.#put(entry);
     for (const name of Object.keys(this.#storage ?? {})) {
       this.stored(name, this.#storage?.getItem(name), 0);
     }
     this.#changed();
+  }
+
+  /** What is here is not of the user who comes; in the storage it stays. */
+  #leave(): void {
+    for (const { reject } of this.#waiters.values()) reject(new ThreadcastError("identity_change"));
+    for (const known of [this.#waiters, this.#entries, this.threads]) known.clear();
   }
 
   /** An item of the storage is this now; null when another page took it away, empty: discarded it. */

@@ -1,7 +1,7 @@
 /** The client: connections, cursors, credentials and the outbox, against a server without a network. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Credential } from "../src/credential.ts";
+import { Credential, subjectOf } from "../src/credential.ts";
 import {
   Client,
   type ClientOptions,
@@ -479,6 +479,32 @@ test("a client stays with its user", async () => {
   assert.equal(client.user, null);
 });
 
+test("with a token of another user nothing is asked for", async () => {
+  let user = USER;
+  const asked: string[] = [];
+  mock.method(globalThis, "fetch", async (_address: URL, { headers }: RequestInit) => {
+    asked.push(subjectOf((headers as Record<string, string>).Authorization ?? ""));
+    const problem = { status: 401, code: "token_expired", detail: "too old" };
+    return Response.json(problem, { status: 401 });
+  });
+  await started({ token: () => tokenFor(user) });
+  user = "u-2";
+  await assert.rejects(client.createThread({ title: "secret" }), { code: "identity_change" });
+  assert.deepEqual(asked, [USER]);
+  assert.equal((client.status as { code: string }).code, "identity_change");
+  assert.equal(server.link.isClosed, true);
+});
+
+test("nor is a connection made with it", async () => {
+  let user = USER;
+  await started({ token: () => tokenFor(user) });
+  user = "u-2";
+  server.link.drop();
+  await pass(30_000);
+  const { phase: now, code } = client.status as never;
+  assert.deepEqual([now, code, server.links.length], ["stopped", "identity_change", 1]);
+});
+
 // --- the outbox ----------------------------------------------------------------------------------
 
 test("a message that is sent without a connection arrives once there is one", async () => {
@@ -609,7 +635,7 @@ test("what waits stays with its user when another one signs in", async () => {
   const kept = storage();
   await started({ storage: kept });
   server.ignores.add("send_message");
-  client.send("Hello").catch(() => {});
+  const sent = client.send("Hello", { draft: "d" });
   await pass(100);
   server.greets = false;
   server.link.drop();
@@ -619,6 +645,7 @@ test("what waits stays with its user when another one signs in", async () => {
   server.link.text(JSON.stringify(envelope));
   await settled();
   assert.deepEqual([client.outbox, Object.keys(kept).length], [[], 1]);
+  await assert.rejects(sent, { code: "identity_change" });
 });
 
 test("signing out leaves nothing behind", async () => {

@@ -7,6 +7,7 @@ import { event, FakeServer, settled, THREAD, tokenFor, USER } from "./fake_serve
 
 interface Stream {
   address: URL;
+  headers: Headers;
   signal: AbortSignal;
   say(event_type: string, data: object): void;
   text(text: string): void;
@@ -41,7 +42,7 @@ afterEach(() => {
 let underWay = 0;
 
 async function answer(address: URL, init: RequestInit): Promise<Response> {
-  if (!init.method) return new Response(streamOf(address, init.signal as AbortSignal));
+  if (!init.method) return new Response(streamOf(address, init));
   posts.push({ path: address.pathname, body: JSON.parse(init.body as string) });
   underWay += 1;
   mostAtOnce = Math.max(mostAtOnce, underWay);
@@ -50,7 +51,9 @@ async function answer(address: URL, init: RequestInit): Promise<Response> {
   return Response.json({ thread_id: THREAD, run_id: "r", seq: 1, duplicate: false });
 }
 
-function streamOf(address: URL, signal: AbortSignal): ReadableStream<Uint8Array> {
+function streamOf(address: URL, init: RequestInit): ReadableStream<Uint8Array> {
+  const headers = new Headers(init.headers);
+  const signal = init.signal as AbortSignal;
   return new ReadableStream({
     start(controller) {
       const text = (one: string) => controller.enqueue(new TextEncoder().encode(one));
@@ -58,7 +61,7 @@ function streamOf(address: URL, signal: AbortSignal): ReadableStream<Uint8Array>
       const say = (event_type: string, data: object) =>
         line({ event_type, timestamp: 1, user_id: USER, data });
       signal.addEventListener("abort", () => controller.error(signal.reason));
-      streams.push({ address, signal, say, text });
+      streams.push({ address, headers, signal, say, text });
       say("attached", attached);
       say("caught_up", { seq: 0 });
     },
@@ -106,6 +109,11 @@ test("where WebSockets are blocked, its code is loaded and it is used", async ()
   client.start();
   await turns();
   assert.deepEqual(client.status, { phase: "live", transport: "sse" });
+});
+
+test("it asks for what it is, so that a server can tell a crowd of streams from requests", async () => {
+  await started();
+  assert.equal(streams[0]?.headers.get("accept"), "text/event-stream");
 });
 
 test("looking at the page again does not end a healthy connection", async () => {
