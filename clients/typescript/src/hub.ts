@@ -23,6 +23,7 @@ const KEPT_MAX_CHARACTERS = 2_000_000;
 const ANSWER_MAX_MS = 10_000;
 const ATTACH = "attach";
 const LOST = 1006;
+const CREDENTIAL = 4401;
 const FORBIDDEN = 4403;
 
 export interface Page {
@@ -53,6 +54,9 @@ export class Hub {
   #ready: ConnectionReadyEvent | null = null;
   #phase: Phase = "none";
   #isLive = false;
+  /** Whose token the connection has; when that one ends, the others may have a better one. */
+  #bearer: Page | null = null;
+  #isRevoked = false;
   /** Whom each page's token is for. */
   #subjects = new WeakMap<Page, string>();
   /** Pages, with the attach that waits for an answer, or whether they are given events. */
@@ -78,7 +82,11 @@ export class Hub {
     this.#pages.set(page, false);
     this.#subjects.set(page, subjectOf(token));
     if (this.#ready) this.#greet(page, this.#ready);
-    else if (!this.#link) this.#open(base, token, 0);
+    else if (!this.#link) {
+      this.#bearer = page;
+      this.#isRevoked = false;
+      this.#open(base, token, 0);
+    }
   }
 
   /** A page is gone. */
@@ -94,6 +102,7 @@ export class Hub {
     else if (command.command === "authenticate" && subjectOf(command.token) !== this.#user) {
       this.#refuse(page);
     } else {
+      if (command.command === "authenticate") this.#bearer = page;
       const id = `p${++this.#lastId}`;
       this.#askers.set(id, { page, id: command.id });
       this.#link.send({ ...command, id });
@@ -130,7 +139,12 @@ export class Hub {
     this.#askers.clear();
     const pages = [...this.#pages.keys()];
     this.#pages.clear();
-    for (const page of pages) page.end(code);
+    for (const page of pages) page.end(this.#concerns(page, code) ? code : LOST);
+  }
+
+  /** Whether this close code says something of a page, and not only of another page's token. */
+  #concerns(page: Page, code: number): boolean {
+    return code !== CREDENTIAL || this.#isRevoked || page === this.#bearer;
   }
 
   #hear(text: string): void {
@@ -197,7 +211,10 @@ export class Hub {
         break;
       }
       case "connection_closing":
-        for (const page of this.#pages.keys()) page.say(line);
+        this.#isRevoked = event.data.error === "revoked";
+        for (const page of this.#pages.keys()) {
+          if (this.#concerns(page, event.data.code)) page.say(line);
+        }
     }
   }
 

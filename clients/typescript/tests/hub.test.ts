@@ -378,3 +378,41 @@ test("a sign of life is one for every page", async () => {
   server.link.text("");
   assert.equal(told.at(-1), "sign of life");
 });
+
+// --- tokens --------------------------------------------------------------------------------------
+
+/** The server ends the connection because of its token. */
+function endToken(error: string): void {
+  const closing = { error, reason: error, reconnect: error !== "revoked" };
+  server.link.say("connection_closing", { code: 4401, ...closing });
+  server.link.drop(4401);
+}
+
+/** A page whose token is all that it has. */
+async function pageWithOneToken(): Promise<Client> {
+  const only = tokenFor(USER);
+  const client = new Client({ url: "http://test/", token: () => only, transport: [throughHub] });
+  clients.push(client);
+  client.start();
+  await pass(100);
+  return client;
+}
+
+test("the end of one page's token does not sign out a page whose token is good", async () => {
+  const first = await pageWithOneToken();
+  const other = await pageWithOneToken();
+  endToken("token_expired");
+  await pass(2_000);
+  assert.deepEqual([first.status.phase, other.status.phase], ["signed_out", "live"]);
+  assert.equal(server.links.length, 2);
+});
+
+test("who was signed out everywhere is so in every page", async () => {
+  const pages = [await pageWithOneToken(), await pageWithOneToken()];
+  endToken("revoked");
+  await pass(2_000);
+  assert.deepEqual(
+    pages.map(({ status }) => status.phase),
+    ["signed_out", "signed_out"],
+  );
+});

@@ -154,4 +154,7 @@ for (const { name, event } of vectorsOf<{ event: ConnectionEvent }>("connection_
 }
 
 /** Events of one thread alone are not for a hub: it never attaches so. */
-const passedOn = ({ thread_id: _thread, ...data }: { thread_id?: string | null }) => data;
+function passedOn(data: object): object {
+  const { thread_id: _thread, ...others } = data as { thread_id?: string };
+  return others;
+}
