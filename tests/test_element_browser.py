@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,26 +14,16 @@ from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from embedding_site import PageOfOthers, page_of_others
 from page_axe import violations
-from page_browser import MISSING, WAIT_MS, find_browser, launched
+from page_browser import NEEDS_BROWSER, WAIT_MS
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
-IN_CI = os.environ.get("CI") == "true"
 SECRET = "a secret of these tests, 32 bytes or more"
 NAMES = ("ready", "thread", "message", "error")
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -12,10 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, WebSocketRoute, expect
 
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import BROWSER, MISSING, NEEDS_BROWSER, Screen
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
 IN_CI = os.environ.get("CI") == "true"
 COUNT = 200
 COUNTED = " ".join(str(number) for number in range(1, COUNT + 1)) + "."
@@ -26,17 +25,9 @@ if BROWSER is None and not IN_CI:
         warnings.warn(pytest.PytestWarning(MISSING), stacklevel=1)
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -163,10 +163,11 @@ WITH RECURSIVE placed AS (
     WHERE lease_until < clock_timestamp() - make_interval(secs => $1)
     AND (
         lease_until < clock_timestamp() - make_interval(secs => $2)
-        OR EXISTS (
-            SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id AND c.unwanted IS NULL
-        )
-        OR NOT EXISTS (SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id)
+        OR (
+            SELECT 1 FROM connections AS c
+            WHERE c.node_id = l.node_id AND c.unwanted IS NULL LIMIT 1
+        ) IS NOT NULL
+        OR (SELECT 1 FROM connections AS c WHERE c.node_id = l.node_id LIMIT 1) IS NULL
     )
     ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED
 )
@@ -199,6 +200,11 @@ NODES = """
 SELECT node_id, version, role, extract(epoch FROM clock_timestamp() - started_at)::float8,
 extract(epoch FROM lease_until - clock_timestamp())::float8, connections, runs, summary
 FROM nodes ORDER BY node_id
+"""
+# A node of which nothing is left, marks neither.
+REMOVE_EMPTY_NODE = """
+DELETE FROM nodes WHERE node_id = $1
+AND NOT EXISTS (SELECT 1 FROM connections WHERE node_id = $1)
 """
 # What a node of the same id left behind, or leaves behind.
 PLACES_OF_NODE = "DELETE FROM connections WHERE node_id = $1"

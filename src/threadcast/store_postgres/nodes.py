@@ -7,6 +7,7 @@ from ..units import Committed, Outcome
 from .across_users import (
     LOST_NODE,
     PLACES_OF_NODE,
+    REMOVE_EMPTY_NODE,
     SWEEP_PLACES,
     UNMARKED_PLACES_OF_NODE,
 )
@@ -31,10 +32,6 @@ _HOLDS = """
 SELECT lease_until > clock_timestamp() FROM nodes WHERE node_id = $1 FOR UPDATE
 """
 _REMOVE = "DELETE FROM nodes WHERE node_id = $1"
-_REMOVE_EMPTY = """
-DELETE FROM nodes WHERE node_id = $1
-AND NOT EXISTS (SELECT 1 FROM connections WHERE node_id = $1)
-"""
 
 
 async def register_node(batch: Batch, unit: RegisterNode) -> Outcome:
@@ -79,5 +76,5 @@ async def sweep_node(batch: Batch, unit: SweepNode) -> Outcome:
     node_id = row[0]
     swept = await batch.run(SWEEP_PLACES, node_id, unit.limit, unit.marks_s)
     if swept < unit.limit:
-        await batch.run(_REMOVE_EMPTY, node_id)
+        await batch.run(REMOVE_EMPTY_NODE, node_id)
     return Committed(max(swept, 1))

@@ -5,11 +5,11 @@
  * finds nothing of it. A storage that is full or forbidden only means that it is not kept.
  */
 
-export const DRAFT_PREFIX = "threadcast.text.";
+const DRAFT_PREFIX = "threadcast.text.";
 const DRAFTS_MAX = 20;
 const DRAFT_MAX_CHARACTERS = 65_536;
 
-export type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
 export class Drafts {
   readonly #storage: DraftStorage | null;
@@ -19,7 +19,8 @@ export class Drafts {
   constructor(storage: DraftStorage | null, user: string) {
     this.#storage = storage;
     this.#own = `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
-    for (const key of this.#keys()) if (!key.startsWith(this.#own)) storage?.removeItem(key);
+    for (const key of draftKeys(this.#storage))
+      if (!key.startsWith(this.#own)) storage?.removeItem(key);
   }
 
   /** @param threadId null for a new conversation */
@@ -33,7 +34,7 @@ export class Drafts {
     try {
       this.#storage?.removeItem(key);
       if (text.trim() === "" || text.length > DRAFT_MAX_CHARACTERS) return;
-      const others = this.#keys();
+      const others = draftKeys(this.#storage);
       for (const other of others.slice(DRAFTS_MAX - 1)) this.#storage?.removeItem(other);
       this.#storage?.setItem(key, text);
     } catch (error) {
@@ -43,12 +44,6 @@ export class Drafts {
 
   #keyOf(threadId: string | null): string {
     return this.#own + (threadId ?? "");
-  }
-
-  #keys(): string[] {
-    const count = this.#storage?.length ?? 0;
-    const keys = Array.from({ length: count }, (_, index) => this.#storage?.key(index) ?? "");
-    return keys.filter((key) => key.startsWith(DRAFT_PREFIX));
   }
 }
 
@@ -63,7 +58,11 @@ export function tabStorage(): DraftStorage | null {
 
 /** Somebody signs out: nothing that they were writing stays in this tab. */
 export function forgetDrafts(storage: DraftStorage | null = tabStorage()) {
+  for (const key of draftKeys(storage)) storage?.removeItem(key);
+}
+
+function draftKeys(storage: DraftStorage | null): string[] {
   const count = storage?.length ?? 0;
   const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
-  for (const key of keys) if (key.startsWith(DRAFT_PREFIX)) storage?.removeItem(key);
+  return keys.filter((key) => key.startsWith(DRAFT_PREFIX));
 }
