@@ -1,6 +1,6 @@
 /** Joins credential, connection and outbox: every event of a user, and commands that arrive. */
 import { Connection } from "./connection.ts";
-import { Credential, readableSubjectOf, type TokenCall } from "./credential.ts";
+import { Credential, subjectOf, type TokenCall } from "./credential.ts";
 import { ThreadcastError } from "./error.ts";
 import { Http } from "./http.ts";
 import { type OpenLink, streamWhereBlocked, webSocket } from "./link.ts";
@@ -70,8 +70,8 @@ export class Client {
   cursor: Cursor = { feed: null };
   protected readonly http: Http;
   #base: URL;
-  #storage: Storage | undefined;
-  #resume: boolean;
+  /** Where the cursor is kept. */
+  #kept: Storage | undefined;
   #credential: Credential;
   #connection: Connection;
   #outbox: Outbox;
@@ -80,14 +80,16 @@ export class Client {
   #handlers = new Map<string, Set<Handler>>();
   #flushedAt = 0;
   #isScheduled = false;
+  #isStarted = false;
+  /** What open iterators have not yet processed. */
+  #buffers = new Set<Told[]>();
   /** Counts connections, so that work which began over an earlier one is recognised. */
   #life = 0;
 
   constructor({ url, token, storage, resume, shared, transport }: ClientOptions) {
     this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
-    this.#storage = storage;
-    this.#resume = resume === true;
-    this.#credential = new Credential(token, (subject) => this.#stayWith(subject ?? this.user));
+    this.#kept = resume ? storage : undefined;
+    this.#credential = new Credential(token, (subject) => this.#stayWith(subject));
     this.http = new Http(this.#base, this.#credential);
     this.#outbox = new Outbox(storage, () => this.changed());
     const own = transport ?? [webSocket, streamWhereBlocked];
@@ -112,12 +114,14 @@ export class Client {
 
   /** Be connected from here on. */
   start(): void {
+    this.#isStarted = true;
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
     this.#connection.open();
   }
 
   /** End the connection; what is known stays. */
   close(): void {
+    this.#isStarted = false;
     for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
     this.#connection.close();
     this.#outbox.use(null);
@@ -130,10 +134,10 @@ export class Client {
    * Before the server has said who is signed in, it is whom the token is for.
    */
   signOut(): void {
-    this.user ??= readableSubjectOf(this.#credential.current);
+    this.user ??= subjectOf(this.#credential.current);
     if (this.user) this.#outbox.belongTo(this.#key);
-    for (const { key } of this.outbox) this.#outbox.discard(key);
-    this.#storage?.removeItem(`cursor ${this.#key}`);
+    for (const { key } of this.outbox) this.discard(key);
+    this.#kept?.removeItem(`cursor ${this.#key}`);
     this.#end("signed_out", "");
   }
 
@@ -160,35 +164,42 @@ export class Client {
    * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
    */
   events(): AsyncIterableIterator<Told> {
-    let buffer: Told[] = [];
+    const buffer: Told[] = [];
+    this.#buffers.add(buffer);
     let isOver = false;
     let isFull = false;
     let wake = () => {};
     const off = this.#on("*", (event: Told | null) => {
       if (!event) isOver = true;
-      else if (buffer.length < BUFFER_MAX_EVENTS) buffer.push(event);
-      else isFull = true;
+      else if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
       wake();
     });
+    const taken = () => {
+      buffer.shift();
+      if (this.#kept) this.changed();
+    };
+    const over = () => {
+      off();
+      // Who was too slow begins again where it was.
+      if (!isFull) this.#buffers.delete(buffer);
+    };
     const told = (async function* () {
       try {
         for (;;) {
-          const some = buffer;
-          buffer = [];
-          yield* some;
+          // Who asks for the next one is done with this one.
+          for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
           if (isFull) throw new ThreadcastError("slow_reader");
           if (isOver) return;
           if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
-        off();
+        over();
       }
     })();
     const end = told.return.bind(told);
     // A generator that was not begun, or that waits, does not learn that it is ended.
     told.return = (value) => {
-      off();
-      buffer = [];
+      over();
       isOver = true;
       wake();
       return end(value);
@@ -233,7 +244,7 @@ export class Client {
 
   /** Take an entry out of the outbox. */
   discard(key: string): void {
-    this.#outbox.discard(key);
+    this.#outbox.drop(key, true);
   }
 
   /** @throws ThreadcastError */
@@ -312,7 +323,7 @@ export class Client {
 
   /** A client belongs to one user: with the token of another one, nothing is asked for. */
   #stayWith(user: string | null): void {
-    if (!this.user || this.user === user) return;
+    if (!this.user || !user || this.user === user) return;
     this.#end("stopped", "identity_change");
     throw new ThreadcastError("identity_change", OTHER_USER);
   }
@@ -326,7 +337,7 @@ export class Client {
       const life = this.#life;
       const after = (await this.begin()) ?? from;
       if (life !== this.#life) return;
-      const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
+      const kept = this.#kept?.getItem(`cursor ${this.#key}`);
       this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
     }
     await this.#connection.attach(this.cursor);
@@ -338,7 +349,7 @@ export class Client {
     this.#flush();
     if (reset) {
       this.forget();
-      this.#storage?.removeItem(`cursor ${this.#key}`);
+      this.#kept?.removeItem(`cursor ${this.#key}`);
       this.#emit("attached", event);
       this.#emit("*", event);
       await this.#ready(this.user as string, feed, after);
@@ -369,9 +380,14 @@ export class Client {
       this.#emit("*", event);
     }
     this.#emit("change", null);
-    if (last && this.#resume) {
-      this.#storage?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
-    }
+    queueMicrotask(() => this.#keep());
+  }
+
+  /** Store the cursor once all is processed: who begins there may hear something twice, but misses nothing. */
+  #keep(): void {
+    for (const { length } of this.#buffers) if (length) return;
+    if (this.#isStarted && this.cursor.feed)
+      this.#kept?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
   }
 
   /** What came and was not told yet. */

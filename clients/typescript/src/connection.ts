@@ -55,7 +55,6 @@ export class Connection {
   #turnedAt = 0;
   #link: Link | null = null;
   #isReady = false;
-  #isAttached = false;
   /** The id of the latest attach, until it is accepted. */
   #attaching = "";
   #waiters = new Map<string, Waiter>();
@@ -161,7 +160,7 @@ export class Connection {
         if (life !== this.#life) return;
         if (code === 0) this.#turn();
         // The server refuses this way, too: the best one may have been refused for the same reason.
-        else if (!this.#isAttached) this.#way = 0;
+        else if (!this.#liveAt) this.#way = 0;
         if (code === 0 && ways > 1) this.#begin(token, ways - 1);
         else this.#lost(code);
       },
@@ -205,7 +204,6 @@ export class Connection {
       case "attached":
         this.#refused = undefined;
         if (this.#attaching) return;
-        this.#isAttached = true;
         this.#owner.onAttached(event);
         break;
       case "caught_up":
@@ -272,7 +270,7 @@ export class Connection {
     this.#reconnect = undefined;
     this.#link?.close();
     this.#link = this.#closing = null;
-    this.#isReady = this.#isAttached = false;
+    this.#isReady = false;
     this.#attaching = "";
     this.#liveAt = 0;
     const waiters = [...this.#waiters.values()];
@@ -298,17 +296,18 @@ export class Connection {
     if (this.#liveAt && now - this.#liveAt > STEADY_MS) this.#attempt = 0;
     if (this.#link === null) return;
     const quietMs = now - this.#heardAt;
-    if (quietMs > (this.#isStream ? STREAM_QUIET_MAX_MS : QUIET_MAX_MS) + ANSWER_MAX_MS) {
+    const maxMs = this.#isStream ? STREAM_QUIET_MAX_MS : QUIET_MAX_MS;
+    if (quietMs > maxMs + ANSWER_MAX_MS) {
       if (!this.#isReady) this.#turn();
       this.#lost(1006);
     } else if (this.#isReady) {
-      if (quietMs > QUIET_MAX_MS && !this.#isStream) this.#ping();
+      if (quietMs > maxMs) this.#ping();
       if (now > this.#renewAt) this.#renew().catch(() => {});
     }
   }
 
   get #isStream(): boolean {
-    return this.#isAttached && this.#link?.kind === "sse";
+    return !!this.#liveAt && this.#link?.kind === "sse";
   }
 
   #ping(): void {

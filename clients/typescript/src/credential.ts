@@ -9,17 +9,16 @@ import { ThreadcastError } from "./error.ts";
  */
 export type TokenCall = (why: { renew: boolean }) => string | Promise<string>;
 
-/** Whom a token is for, as it says itself; who reads it has to have it checked by the server. */
-export function subjectOf(token: string): string {
-  const body = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-  const bytes = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
-  return JSON.parse(new TextDecoder().decode(bytes)).sub;
-}
-
-/** The same; null where it does not say so. */
-export function readableSubjectOf(token: string): string | null {
+/**
+ * Whom a token is for, as it says itself; null where it does not say so. Who reads it has to have it
+ * checked by the server.
+ */
+export function subjectOf(token: string): string | null {
   try {
-    return subjectOf(token);
+    const [, body = ""] = token.split(".");
+    const text = atob(body.replace(/-/g, "+").replace(/_/g, "/"));
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)).sub;
   } catch {
     return null;
   }
@@ -33,7 +32,7 @@ export class Credential {
   #pending: Promise<string> | null = null;
 
   /** @param check told whom each token is for, before it is used; what it throws keeps it unused */
-  constructor(call: TokenCall, check: (subject: string | null) => void = () => {}) {
+  constructor(call: TokenCall, check: (subject: string | null) => void) {
     this.#call = call;
     this.#check = check;
   }
@@ -54,7 +53,7 @@ export class Credential {
         if (!token || token === refused) {
           throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
         }
-        this.#check(readableSubjectOf(token));
+        this.#check(subjectOf(token));
         this.current = token;
         return token;
       })

@@ -3,7 +3,7 @@
  * requests of their own. It says what a WebSocket would say.
  */
 import { subjectOf } from "./credential.ts";
-import { type ThreadcastError, unreachable } from "./error.ts";
+import type { ThreadcastError } from "./error.ts";
 import { Http, refusal } from "./http.ts";
 import type { OpenLink } from "./link.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
@@ -32,7 +32,7 @@ export const eventStream: OpenLink = (base, token, listener) => {
     current: token,
     get() {
       end(CLOSES + 401);
-      throw unreachable();
+      throw refusal(401, null);
     },
   });
 

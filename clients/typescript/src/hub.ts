@@ -79,8 +79,13 @@ export class Hub {
 
   /** A page is here, with its own token. */
   join(page: Page, base: URL, token: string): void {
+    const subject = subjectOf(token);
+    if (subject === null) {
+      page.end(0); // Whom it is for is not known: it may have a connection of its own.
+      return;
+    }
     this.#pages.set(page, false);
-    this.#subjects.set(page, subjectOf(token));
+    this.#subjects.set(page, subject);
     if (this.#ready) this.#greet(page, this.#ready);
     else if (!this.#link) {
       this.#bearer = page;

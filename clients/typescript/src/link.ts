@@ -41,20 +41,20 @@ export const webSocket: OpenLink = (base, token, listener) => {
 
 /** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
 export const streamWhereBlocked: OpenLink = (base, token, listener) => {
-  let isClosed = false;
-  let link: Link | undefined;
+  /** Null when it was closed. */
+  let link: Link | null | undefined;
   import("./event_stream.ts").then(
     ({ eventStream }) => {
-      if (!isClosed) link = eventStream(base, token, listener);
+      if (link !== null) link = eventStream(base, token, listener);
     },
-    () => isClosed || listener.onClose(0),
+    () => link === null || listener.onClose(0),
   );
   return {
     kind: "sse",
     send: (command) => link?.send(command),
     close() {
-      isClosed = true;
       link?.close();
+      link = null;
     },
   };
 };

@@ -75,7 +75,9 @@ export class Outbox {
   /** What is here is not of the user who comes; in the storage it stays. */
   #leave(): void {
     for (const { reject } of this.#waiters.values()) reject(new ThreadcastError("identity_change"));
-    for (const known of [this.#waiters, this.#entries, this.threads]) known.clear();
+    this.#waiters.clear();
+    this.#entries.clear();
+    this.threads.clear();
   }
 
   /** An item of the storage is this now; null when another page took it away, empty: discarded it. */
@@ -145,18 +147,13 @@ export class Outbox {
     return waiter.promise;
   }
 
-  /** Take it out, whatever has become of it. */
-  drop(key: string): void {
+  /** Take it out, and tell the other pages of the user where nobody wants it any more. */
+  drop(key: string, isUnwanted = false): void {
     if (!this.#entries.has(key)) return;
+    if (isUnwanted) this.#save(key, "");
     this.#forget(key);
     this.#store(key);
     this.#flush();
-  }
-
-  /** Take it out, on every page of the user: it is not wanted any more. */
-  discard(key: string): void {
-    if (this.#entries.has(key)) this.#save(key, "");
-    this.drop(key);
   }
 
   /** Try a refused entry again. */
@@ -223,10 +220,10 @@ export class Outbox {
     const underWay = new Set<string>();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.entries) {
-      const { status, draft, thread, notBefore } = entry;
-      const place = draft ?? thread;
-      const isHeld = place && underWay.has(place);
-      if (place && /ing$/.test(status)) underWay.add(place);
+      const { key, status, draft, thread, notBefore } = entry;
+      const place = draft ?? thread ?? key;
+      const isHeld = underWay.has(place);
+      if (/ing$/.test(status)) underWay.add(place);
       if (status !== "waiting" || isHeld) continue;
       const waitMs = notBefore - Date.now();
       if (waitMs <= 0) this.#send(entry, this.#request);

@@ -264,6 +264,44 @@ test("with a storage, it goes on where an earlier page has ended", async () => {
   assert.deepEqual(seen, [2]);
 });
 
+/** Read what is there, as a program that resumes would: with an iterator that is left in the middle. */
+async function readSome(kept: Storage, count: number): Promise<number[]> {
+  await started({ storage: kept, resume: true });
+  const seen: number[] = [];
+  const events = client.events();
+  while (server.head < 50) server.append("agent_delta", { text: "x" });
+  await pass(1_000);
+  while (seen.length < count) {
+    const { value } = await events.next();
+    seen.push((value as JournalEvent).seq);
+    await pass(20);
+  }
+  return seen;
+}
+
+test("what an iterator has not given is not skipped by the next page", async () => {
+  const kept = storage();
+  await readSome(kept, 4);
+  client.close();
+  await pass(1_000);
+  assert.equal(Object.keys(kept).length, 1);
+  const [item = ""] = Object.values(kept) as string[];
+  assert.ok(JSON.parse(item).after <= 4, item);
+});
+
+test("the cursor is stored after an event was handled, not before", async () => {
+  const kept = storage();
+  await started({ storage: kept, resume: true });
+  let stored: string | undefined;
+  client.on("agent_delta", () => {
+    stored = Object.values(kept)[0] as string;
+  });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  assert.equal(JSON.parse(stored ?? "{}").after, 0, "not before it was handled");
+  assert.equal(JSON.parse(Object.values(kept)[0] as string).after, 1);
+});
+
 test("a merged event of which a part was told is asked for again", async () => {
   await started();
   const seen: string[] = [];
@@ -419,10 +457,13 @@ test("a refused token is not used again: another one is asked for, once", async 
 test("a token that is refused while another call is under way is not given again", async () => {
   const asked: boolean[] = [];
   const gates: ((token: string) => void)[] = [];
-  const credential = new Credential(({ renew }) => {
-    asked.push(renew);
-    return new Promise((resolve) => gates.push(resolve));
-  });
+  const credential = new Credential(
+    ({ renew }) => {
+      asked.push(renew);
+      return new Promise((resolve) => gates.push(resolve));
+    },
+    () => {},
+  );
   const plain = credential.get();
   const renewed = [credential.get("old"), credential.get("old")];
   gates[0]?.("old");
@@ -483,7 +524,7 @@ test("with a token of another user nothing is asked for", async () => {
   let user = USER;
   const asked: string[] = [];
   mock.method(globalThis, "fetch", async (_address: URL, { headers }: RequestInit) => {
-    asked.push(subjectOf((headers as Record<string, string>).Authorization ?? ""));
+    asked.push(`${subjectOf((headers as Record<string, string>).Authorization ?? "")}`);
     const problem = { status: 401, code: "token_expired", detail: "too old" };
     return Response.json(problem, { status: 401 });
   });

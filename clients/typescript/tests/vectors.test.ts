@@ -26,7 +26,10 @@ beforeEach(async () => {
   mock.method(Math, "random", () => 1);
   server = new FakeServer();
   told = [];
-  const credential = new Credential(() => tokenFor(USER));
+  const credential = new Credential(
+    () => tokenFor(USER),
+    () => {},
+  );
   connection = new Connection(BASE, credential, [server.open], {
     onReady: (user, data) => told.push([user, data]),
     onAttached: (event) => told.push(["attached", event]),
