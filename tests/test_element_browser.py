@@ -97,13 +97,20 @@ class Visitor:
                 document.addEventListener(`threadcast-${{name}}`, keep);
               }}
               const statuses = [], chat = () => document.querySelector("threadcast-chat");
-              const hear = ({{ detail }}) => statuses.push(detail.phase);
+              const hear = ({{ detail }}) => {{
+                statuses.push(detail.phase);
+                document.documentElement.dataset.told = statuses.join(" ");
+              }};
               document.addEventListener("threadcast-status", hear);
               {script}
             </script>
             <script type="module" src="{self._server.url}threadcast-chat.js"></script>
             <body>{body}</body></html>"""
         await self.page.goto(self._site.url)
+
+    async def until_status(self, phase: str) -> None:
+        """Wait until an element told this status."""
+        await expect(self.page.locator(f"html[data-told~={phase}]")).to_be_attached()
 
     def chat(self, name: str = "threadcast-chat") -> Locator:
         """An element of the page."""
@@ -318,6 +325,6 @@ async def test_a_page_that_is_not_allowed_gets_no_chat(
     async with page_of_others() as stranger, await browser.new_context() as context:
         visitor = Visitor(await context.new_page(), stranger, server)
         await visitor.open(ONE, OF_ADA)
-        await visitor.page.wait_for_function("statuses.includes('waiting')")
+        await visitor.until_status("waiting")
         assert await visitor.told("ready") == []
         assert [one for one in visitor.problems if "403" in one or "CORS" in one]
