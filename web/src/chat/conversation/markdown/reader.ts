@@ -5,8 +5,9 @@
  * need not look at. Only what is behind them is read when more has come; that takes time in
  * proportion to the last block, not to the text.
  */
-import { Lexer, type Links, type Token } from "marked";
+import type { Links, Token } from "marked";
 import { blocksOf, type MakeItem } from "./convert.ts";
+import { lex } from "./lexer.ts";
 import { mend } from "./mend.ts";
 import { isTangled } from "./tangled.ts";
 import type { Block, Item } from "./tree.ts";
@@ -80,10 +81,8 @@ export class MarkdownReader {
   }
 
   #lex(text: string): Token[] {
-    const lexer = new Lexer({ gfm: true, breaks: true });
-    Object.assign(lexer.tokens.links, this.#links);
-    const tokens = lexer.lex(text);
-    this.#links = tokens.links;
+    const { tokens, links } = lex(text, this.#links);
+    this.#links = links;
     return tokens;
   }
 
