@@ -1,5 +1,5 @@
 /** What the element keeps in the browser, under the origin of the page around it. */
-import { DRAFT_PREFIX } from "../chat/conversation/drafts.ts";
+import { forgetDrafts, tabStorage } from "../chat/conversation/drafts.ts";
 import { Seen } from "../chat/threads/seen.ts";
 
 /** Null where the page is not allowed any: then what waits to be sent does not outlive it. */
@@ -13,9 +13,6 @@ export function lastingStorage(): Storage | null {
 
 /** Take away what views keep of somebody who signs out: marks, and texts that were begun. */
 export function forget(user: string) {
-  if (lastingStorage() === null) return;
-  Seen.forget(user);
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(DRAFT_PREFIX)) sessionStorage.removeItem(key);
-  }
+  if (lastingStorage() !== null) Seen.forget(user);
+  forgetDrafts(tabStorage(), user);
 }

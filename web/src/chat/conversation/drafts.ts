@@ -1,11 +1,11 @@
 /**
  * What was being written, by user and thread, so that a reload does not lose it.
  *
- * Kept in the tab's session storage under `threadcast.text.`; whoever signs in next in the same tab
- * finds nothing of it. A storage that is full or forbidden only means that it is not kept.
+ * Kept in the tab's session storage under `threadcast.text.`, and forgotten when its user signs out.
+ * A storage that is full or forbidden only means that it is not kept.
  */
 
-export const DRAFT_PREFIX = "threadcast.text.";
+const DRAFT_PREFIX = "threadcast.text.";
 const DRAFTS_MAX = 20;
 const DRAFT_MAX_CHARACTERS = 65_536;
 
@@ -18,8 +18,7 @@ export class Drafts {
   /** @param storage null where there is none */
   constructor(storage: DraftStorage | null, user: string) {
     this.#storage = storage;
-    this.#own = `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
-    for (const key of this.#keys()) if (!key.startsWith(this.#own)) storage?.removeItem(key);
+    this.#own = ownPrefix(user);
   }
 
   /** @param threadId null for a new conversation */
@@ -27,7 +26,7 @@ export class Drafts {
     return this.#storage?.getItem(this.#keyOf(threadId)) ?? "";
   }
 
-  /** Keep it, or forget it where it is empty. At most 20 are kept; others make room. */
+  /** Keep it, or forget it where it is empty. At most 20 of one user are kept; others make room. */
   write(threadId: string | null, text: string) {
     const key = this.#keyOf(threadId);
     try {
@@ -46,9 +45,7 @@ export class Drafts {
   }
 
   #keys(): string[] {
-    const count = this.#storage?.length ?? 0;
-    const keys = Array.from({ length: count }, (_, index) => this.#storage?.key(index) ?? "");
-    return keys.filter((key) => key.startsWith(DRAFT_PREFIX));
+    return keysIn(this.#storage).filter((key) => key.startsWith(this.#own));
   }
 }
 
@@ -61,9 +58,24 @@ export function tabStorage(): DraftStorage | null {
   }
 }
 
-/** Somebody signs out: nothing that they were writing stays in this tab. */
-export function forgetDrafts(storage: DraftStorage | null = tabStorage()) {
-  const count = storage?.length ?? 0;
-  const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
-  for (const key of keys) if (key.startsWith(DRAFT_PREFIX)) storage?.removeItem(key);
+/** Forget what was being written in this tab: all of it, or that of one user. */
+export function forgetDrafts(storage: DraftStorage | null = tabStorage(), user?: string) {
+  const prefix = user === undefined ? DRAFT_PREFIX : ownPrefix(user);
+  for (const key of keysIn(storage)) if (key.startsWith(prefix)) storage?.removeItem(key);
+}
+
+/** The tab is one user's: whoever signs in finds nothing of those who were here before. */
+export function forgetDraftsOfOthers(user: string, storage: DraftStorage | null = tabStorage()) {
+  for (const key of keysIn(storage)) {
+    const isOfAnother = key.startsWith(DRAFT_PREFIX) && !key.startsWith(ownPrefix(user));
+    if (isOfAnother) storage?.removeItem(key);
+  }
+}
+
+function ownPrefix(user: string): string {
+  return `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
+}
+
+function keysIn(storage: DraftStorage | null): string[] {
+  return Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? "");
 }
