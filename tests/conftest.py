@@ -17,12 +17,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
+from playwright.async_api import Browser
 
 from edge_server import Serving, serving
 from http_world import World, running
 from live_server import LiveServer, Talk
 from nats_server import NatsServer
+from page_browser import BROWSER, launched
 from postgres_server import TEMPLATES, PostgresServers
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -119,6 +122,13 @@ async def server(shared: Serving) -> Serving:
     await shared.settled(0)
     shared.app.forget()
     return shared
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A browser for the tests of one module, which run on its loop."""
+    async with launched(BROWSER) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 WAIT_MS = 15_000
@@ -32,9 +33,18 @@ def find_browser() -> str | None:
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
+BROWSER = find_browser()
+NEEDS_BROWSER = pytest.mark.skipif(
+    BROWSER is None and os.environ.get("CI") != "true", reason=MISSING
+)
+"""Where there is no browser the tests are left out, but not in continuous integration."""
+
+
 @asynccontextmanager
-async def launched(path: str) -> AsyncIterator[Browser]:
-    """A browser without a window."""
+async def launched(path: str | None) -> AsyncIterator[Browser]:
+    """A browser without a window; where there is none, the test fails."""
+    if path is None:
+        pytest.fail(MISSING)
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,24 +13,15 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from page_axe import violations
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import NEEDS_BROWSER, Screen
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
 PHONE = {"width": 390, "height": 844}
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and os.environ.get("CI") != "true", reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

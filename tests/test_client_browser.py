@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext
 
 from client_page import ClientPage, bundle, client_pages
-from page_browser import MISSING, find_browser, launched
+from page_browser import NEEDS_BROWSER
 
-BROWSER = find_browser()
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and os.environ.get("CI") != "true", reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
@@ -31,14 +29,6 @@ async def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def url(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     async with client_pages(tmp_path_factory.mktemp("server"), bundles) as url:
         yield url
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -7,7 +7,6 @@ again after they have been loaded anew.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,17 +17,15 @@ from playwright.async_api import Browser, expect
 
 from cluster import Cluster, Node, cluster
 from nats_server import NatsServer
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import BROWSER, NEEDS_BROWSER, Screen, launched
 from postgres_server import PostgresServer
 
-BROWSER = find_browser()
-IN_CI = os.environ.get("CI") == "true"
 COUNT = 60
 COUNTED = " ".join(str(number) for number in range(1, COUNT + 1)) + "."
 LEASE_S = 1.0
 SETTINGS = {"DEV": "true", "LEASE_S": str(LEASE_S), "HEAD_POLL_S": "0.2", "LOG_LEVEL": "error"}
 
-pytestmark = pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING)
+pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture
@@ -113,8 +110,6 @@ async def started_again(victim: Node | NatsServer | PostgresServer) -> None:
 async def test_the_chat_goes_on_whatever_is_killed(
     tmp_path: Path, postgres: PostgresServer, nats: NatsServer
 ) -> None:
-    if BROWSER is None:
-        pytest.fail(MISSING)
     async with (
         launched(BROWSER) as browser,
         cluster(

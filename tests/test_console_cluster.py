@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,9 @@ from playwright.async_api import expect
 from cluster import cluster
 from console_page import Console, asking, connected
 from nats_server import NatsServer
-from page_browser import MISSING, find_browser, launched
+from page_browser import BROWSER, NEEDS_BROWSER, launched
 from postgres_server import NEWEST, PostgresServers
 
-BROWSER = find_browser()
-IN_CI = os.environ.get("CI") == "true"
 AGENTS = "page_agents:quick"
 SETTINGS = {
     "DEV": "true",
@@ -30,7 +27,7 @@ SETTINGS = {
     "LOG_LEVEL": "error",
 }
 
-pytestmark = pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING)
+pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture
@@ -45,8 +42,6 @@ def nats() -> Iterator[NatsServer]:
 async def test_what_is_wrong_for_whom_and_since_when(
     tmp_path: Path, postgres_servers: PostgresServers, nats: NatsServer
 ) -> None:
-    if BROWSER is None:
-        pytest.fail(MISSING)
     database = postgres_servers.of(NEWEST)
     async with (
         cluster(tmp_path, database, nodes=2, bus=nats, agents=AGENTS, settings=SETTINGS) as running,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,25 +19,15 @@ from conversation_scene import (
     tool,
     tool_ended,
 )
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import NEEDS_BROWSER, Screen
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
-IN_CI = os.environ.get("CI") == "true"
 LONG_RUNS = 2_500
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

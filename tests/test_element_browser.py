@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,26 +15,16 @@ from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from embedding_site import PageOfOthers, page_of_others
 from page_axe import violations
-from page_browser import MISSING, WAIT_MS, find_browser, launched
+from page_browser import NEEDS_BROWSER, WAIT_MS
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
-IN_CI = os.environ.get("CI") == "true"
 SECRET = "a secret of these tests, 32 bytes or more"
 NAMES = ("ready", "thread", "message", "error")
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -115,6 +105,12 @@ class Visitor:
             <script type="module" src="{self._server.url}threadcast-chat.js"></script>
             <body>{body}</body></html>"""
         await self.page.goto(self._site.url)
+
+    async def until_status(self, phase: str) -> None:
+        """Wait until an element told this status; the page's policy lets nobody wait inside."""
+        async with asyncio.timeout(WAIT_MS / 1000):
+            while not await self.page.evaluate(f"() => statuses.includes('{phase}')"):
+                await asyncio.sleep(0.05)
 
     def chat(self, name: str = "threadcast-chat") -> Locator:
         """An element of the page."""
@@ -329,6 +325,6 @@ async def test_a_page_that_is_not_allowed_gets_no_chat(
     async with page_of_others() as stranger, await browser.new_context() as context:
         visitor = Visitor(await context.new_page(), stranger, server)
         await visitor.open(ONE, OF_ADA)
-        await visitor.page.wait_for_function("statuses.includes('waiting')")
+        await visitor.until_status("waiting")
         assert await visitor.told("ready") == []
         assert [one for one in visitor.problems if "403" in one or "CORS" in one]

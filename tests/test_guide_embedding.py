@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from doc_pages import ROOT, blocks, files_of
 from embedding_site import EXAMPLE, uvicorn
-from page_browser import MISSING, WAIT_MS, find_browser, launched
+from page_browser import BROWSER, NEEDS_BROWSER, WAIT_MS, launched
 
 GUIDE = ROOT / "docs" / "guides" / "embedding.md"
 TEXT = GUIDE.read_text(encoding="utf-8")
 SOURCE = ROOT / "web" / "src"
-BROWSER = find_browser()
-in_browser = pytest.mark.skipif(BROWSER is None and os.environ.get("CI") != "true", reason=MISSING)
 
 
 @pytest_asyncio.fixture
 async def page() -> AsyncIterator[Page]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
     async with launched(BROWSER) as browser:
         yield await page_of(browser)
 
@@ -67,7 +61,7 @@ def words(cells: Iterator[str]) -> set[str]:
     return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
 
 
-@in_browser
+@NEEDS_BROWSER
 async def test_the_guide_gives_a_page_with_a_chat(tmp_path: Path, page: Page) -> None:
     for name, code in files_of(GUIDE).items():
         (tmp_path / name).write_text(code)
@@ -89,7 +83,7 @@ async def test_the_guide_gives_a_page_with_a_chat(tmp_path: Path, page: Page) ->
         await page.close()
 
 
-@in_browser
+@NEEDS_BROWSER
 async def test_the_shop_of_the_example_has_a_chat_of_its_customer(
     tmp_path: Path, page: Page
 ) -> None:

@@ -12,10 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, WebSocketRoute, expect
 
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import BROWSER, MISSING, NEEDS_BROWSER, Screen
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
 IN_CI = os.environ.get("CI") == "true"
 COUNT = 200
 COUNTED = " ".join(str(number) for number in range(1, COUNT + 1)) + "."
@@ -26,17 +25,9 @@ if BROWSER is None and not IN_CI:
         warnings.warn(pytest.PytestWarning(MISSING), stacklevel=1)
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -356,7 +347,7 @@ async def test_a_question_outlives_the_server_that_asked_it(
     await server.kill()
     await expect(screen.banner).to_contain_text("Reconnecting")
     await question.get_by_role("button", name="Answer").click()
-    await expect(question).to_contain_text("Sending…")
+    await expect(question).to_contain_text("Will be sent…")
     await server.start()
     await screen.ended()
     await expect(question).to_contain_text("Answered: 17")
@@ -444,7 +435,7 @@ async def test_unsafe_markdown_is_inert(browser: Browser, tmp_path: Path) -> Non
         text = await screen.said()
         assert "<script>window.hacked = 1</script>" in text
         assert '<iframe src="javascript:parent.hacked=6"></iframe>' in text
-        await expect(screen.answer.locator("td.align-right strong")).to_have_text("2")
+        await expect(screen.answer.locator("td.align-end strong")).to_have_text("2")
         own = (server.url, server.url.replace("http", "ws"))
         assert [url for url in screen.requests if not url.startswith(own)] == []
         assert screen.problems == []

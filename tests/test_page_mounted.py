@@ -6,7 +6,6 @@ The prefix is that of somebody else's application, or that of a proxy which take
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,15 +15,14 @@ from playwright.async_api import expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import BROWSER, NEEDS_BROWSER, Screen, launched
 from stripping_proxy import stripping
 from threadcast.agents.demo import demo_agent
 from threadcast.app import Threadcast
 from threadcast.edge import EdgeLimits, ServeOptions, build_server
 from threadcast.settings import Settings
 
-BROWSER = find_browser()
-pytestmark = pytest.mark.skipif(BROWSER is None and os.environ.get("CI") != "true", reason=MISSING)
+pytestmark = NEEDS_BROWSER
 
 
 Place = Callable[[Path], AbstractAsyncContextManager[str]]
@@ -67,8 +65,6 @@ async def listening(folder: Path, prefix: str) -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("place", [mounted, behind_a_proxy])
 async def test_everything_works_under_a_prefix(tmp_path: Path, place: Place) -> None:
-    if BROWSER is None:
-        pytest.fail(MISSING)
     async with place(tmp_path) as url, launched(BROWSER) as browser:
         screen = Screen(await browser.new_page(), url)
         await screen.sign_in("ada")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -17,25 +16,16 @@ from playwright.async_api import Browser, Page, expect
 
 from embedding_site import page_of_others
 from oidc_provider import AUDIENCE, CLIENT_ID, Provider, provider_running
-from page_browser import MISSING, Screen, find_browser, launched
+from page_browser import NEEDS_BROWSER, Screen
 from page_server import ServerProcess, serving
 
-BROWSER = find_browser()
 SECRET = "a secret of this test, 32 bytes long"
 LIFE_S = 6.0
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None and os.environ.get("CI") != "true", reason=MISSING),
+    NEEDS_BROWSER,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if BROWSER is None:
-        pytest.fail(MISSING)
-    async with launched(BROWSER) as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

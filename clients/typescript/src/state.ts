@@ -111,7 +111,7 @@ export function isRunning(thread: ThreadView): boolean {
 }
 
 /** What to call a thread; empty while nothing is known of it. */
-export const titleOf = ({ title, preview }: ThreadView): string =>
+export const titleOf = ({ title, preview }: Pick<ThreadView, "title" | "preview">): string =>
   title || preview?.trim().split("\n", 1)[0] || "";
 
 /** Put threads into a state; null takes one away. The order is made anew only where it changed. */

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
-from ..ids import user_id_problem
 from ..operators.actions import Operator
 from ..records import ActionRow
 from ..wire.action_models import (
@@ -21,7 +20,7 @@ from ..wire.action_models import (
     DrainNodeBody,
     SignOutBody,
 )
-from ..wire.json_problems import check_id
+from ..wire.json_problems import check_id, check_user
 from .answers import json_answer
 from .calls import UserCall
 from .paging import read_limit
@@ -50,7 +49,7 @@ async def disconnect(call: UserCall) -> ASGIApp:
     """`POST /ops/actions/disconnect`: all connections of a user, or one."""
     read_query(call.request)
     body = await call.body(DisconnectBody)
-    _check_user(body.user)
+    check_user(body.user)
     if body.connection_id is not None:
         check_id("connection_id", body.connection_id, "ws_conn")
     _check_confirmed(body.confirm, body.connection_id or body.user)
@@ -62,7 +61,7 @@ async def sign_out(call: UserCall) -> ASGIApp:
     """`POST /ops/actions/sign_out`: everywhere."""
     read_query(call.request)
     body = await call.body(SignOutBody)
-    _check_user(body.user)
+    check_user(body.user)
     _check_confirmed(body.confirm, body.user)
     return _answer(await call.node.desk.actions.sign_out(_operator(call, body.reason), body.user))
 
@@ -83,11 +82,6 @@ async def drain_node(call: UserCall) -> ASGIApp:
     _check_confirmed(body.confirm, body.node_id)
     by = _operator(call, body.reason)
     return _answer(await call.node.desk.actions.drain_node(by, body.node_id))
-
-
-def _check_user(user_id: str) -> None:
-    if problem := user_id_problem(user_id):
-        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
 
 
 def _check_confirmed(confirm: str, target: str) -> None:

@@ -8,7 +8,6 @@ from starlette.types import ASGIApp
 
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
-from ..ids import user_id_problem
 from ..node import Node
 from ..websocket_manager import LiveConnection
 from ..wire.http_models import (
@@ -17,7 +16,7 @@ from ..wire.http_models import (
     Connection,
     ConnectionList,
 )
-from ..wire.json_problems import check_id
+from ..wire.json_problems import check_id, check_user
 from .answers import empty_answer, json_answer
 from .calls import UserCall
 from .requests import read_query
@@ -65,8 +64,7 @@ async def close_connections(call: UserCall) -> ASGIApp:
     """
     read_query(call.request)
     body = await call.body(CloseConnectionsBody)
-    if problem := user_id_problem(body.user):
-        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    check_user(body.user)
     context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
     closed = await call.node.desk.actions.close(context, None)
     log.warning(

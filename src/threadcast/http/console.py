@@ -8,9 +8,8 @@ from starlette.types import ASGIApp
 
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
-from ..ids import user_id_problem
 from ..runs import RunStatus
-from ..wire.json_problems import check_id
+from ..wire.json_problems import check_id, check_user
 from ..wire.look_up_models import TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX, FindUserBody
 from ..wire.overview_models import LiveStatus
 from .answers import json_answer
@@ -38,8 +37,7 @@ async def find_user(call: UserCall) -> ASGIApp:
     """`POST /ops/users/find`: the user is named in the body; no user id stands in a URL."""
     read_query(call.request)
     body = await call.body(FindUserBody)
-    if problem := user_id_problem(body.user):
-        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    check_user(body.user)
     context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
     return json_answer(await call.node.desk.look_ups.user(context, now=call.node.clock.now()))
 

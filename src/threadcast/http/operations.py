@@ -15,9 +15,10 @@ from starlette.types import ASGIApp
 
 from ..auth.dev_tokens import mint
 from ..errors import ThreadcastError
-from ..ids import USER_ID_MAX_CHARACTERS, UnifiedIdGenerator, user_id_problem
+from ..ids import USER_ID_MAX_CHARACTERS, UnifiedIdGenerator
 from ..schemas import asyncapi_document, openapi_document
 from ..wire.http_models import Health, Readiness
+from ..wire.json_problems import check_user
 from .answers import JSON_TYPE, json_answer
 from .calls import Call
 from .entrance import ForAnyone, ForScope
@@ -121,8 +122,7 @@ async def dev_token(call: Call) -> ASGIApp:
     read_query(call.request)
     body = await call.body(DevTokenBody)
     user_id = body.user
-    if problem := user_id_problem(user_id):
-        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
+    check_user(user_id)
     now = call.node.clock.now()
     lifetime_s = min(_DEV_TOKEN_LIFE_S, settings.jwt_lifetime_max_s or _DEV_TOKEN_LIFE_S)
     token = mint(

@@ -100,7 +100,7 @@ class OperatorActions:
             return f"{closed} connection(s)"
 
         target = user_id if connection_id is None else connection_id
-        return await self._audited(by, "disconnect", target, user_id, act)
+        return await self._in_trail(by, "disconnect", target, user_id, act)
 
     async def close(self, context: UserExecutionContext, connection_id: str | None) -> int:
         """End one connection of the context's user, or all; how many there were.
@@ -127,7 +127,7 @@ class OperatorActions:
             await self._journal.append(RevokeSessions(context, before=self._clock.now()))
             return "signed out everywhere"
 
-        return await self._audited(by, "sign_out", user_id, user_id, act)
+        return await self._in_trail(by, "sign_out", user_id, user_id, act)
 
     async def cancel_run(self, by: Operator, run_id: str) -> ActionRow:
         """Ask for the end of a run, whoever's it is.
@@ -144,7 +144,7 @@ class OperatorActions:
             state = await self._journal.append(CancelRun(context, _REASON))
             return f"the run is {state.status.value}"
 
-        return await self._audited(by, "cancel_run", run_id, found.user_id, act)
+        return await self._in_trail(by, "cancel_run", run_id, found.user_id, act)
 
     async def drain_node(self, by: Operator, node_id: str) -> ActionRow:
         """Let a node take no new work, hand over its runs and send its clients away.
@@ -160,14 +160,14 @@ class OperatorActions:
                 raise ThreadcastError("not_found", "node_id: no living node has this id")
             return "the node drains"
 
-        return await self._audited(by, "drain_node", node_id, None, act)
+        return await self._in_trail(by, "drain_node", node_id, None, act)
 
     async def _require_known(self, context: UserExecutionContext) -> None:
         async with self._sessions.open(context) as session:
             if (await session.journal.head()).feed is None:
                 raise ThreadcastError("not_found", "user: nobody of this id has a journal")
 
-    async def _audited(
+    async def _in_trail(
         self,
         by: Operator,
         action: ActionName,

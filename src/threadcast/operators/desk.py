@@ -1,4 +1,4 @@
-"""What operators are served with on one server, made and joined here."""
+"""What operators are served with by one node, made and joined here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["OperatorDesk"]
 
 
 class OperatorDesk:
-    """A server's view, look-ups and actions for operators.
+    """A node's view, look-ups and actions for operators.
 
     Args:
         node_id: this node's.

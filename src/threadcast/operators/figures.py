@@ -1,4 +1,4 @@
-"""What a server measures of itself in steps of a few seconds: the last hour, and how it is now.
+"""What a node measures of itself in steps of a few seconds: the last hour, and how it is now.
 
 Counters are read, nothing is counted anew: a step costs about a millisecond, and no event, commit
 or connection pays for it. Percentiles are of real observations, which commits leave behind (see
@@ -74,7 +74,7 @@ class _Part:
 
 
 class Figures:
-    """Measures one server, step by step.
+    """Measures one node, step by step.
 
     Args:
         metrics: what it counts.

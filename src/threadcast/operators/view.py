@@ -1,4 +1,4 @@
-"""How everything is, for operators: this server's own steps, and what all servers said.
+"""How everything is, for operators: this node's own steps, and what all nodes said.
 
 One loop measures a step every few seconds and, while somebody may look (the setting `console`),
 adds what all nodes said and which runs live. What is asked of the store for all users is asked at

@@ -76,12 +76,10 @@ async def situations_of(
     )
     met: list[Situation | ThreadcastError | None] = [None] * len(units)
     for number, thread, state, known_run, user_live, busy, sent in rows:
-        unit, situation = (
-            units[number - 1],
-            Situation(users[number - 1], thread, user_live, bool(busy)),
-        )
-        fault = _fault(unit, thread=thread, state=state, known_run=known_run)
-        met[number - 1] = None if sent else fault or situation
+        place = number - 1
+        fault = _fault(units[place], thread=thread, state=state, known_run=known_run)
+        situation = Situation(users[place], thread, user_live, bool(busy))
+        met[place] = None if sent else fault or situation
     return met
 
 

@@ -18,13 +18,14 @@ import msgspec
 from msgspec import inspect
 
 from ..errors import ThreadcastError
-from ..ids import id_kind, id_problem
+from ..ids import id_kind, id_problem, user_id_problem
 from ..legacy_ids import legacy_kind, may_be_legacy
 
 __all__ = [
     "check_fields",
     "check_id",
     "check_raw_sizes",
+    "check_user",
     "describe",
     "explain_field",
     "explain_fields",
@@ -88,6 +89,16 @@ def check_id(name: str, text: str, kind: str, *, older_too: bool = False) -> Non
         f"{name}: expected a {kind} id, got the id of an older system ({legacy});"
         " ids of older systems are not accepted here; migrate the thread first",
     )
+
+
+def check_user(text: str) -> None:
+    """Check that the field `user` is the id of a user.
+
+    Raises:
+        ThreadcastError: `bad_field`.
+    """
+    if problem := user_id_problem(text):
+        raise ThreadcastError("bad_field", problem.replace("user_id", "user", 1))
 
 
 def _check_size(name: str, value: Any, extra: dict[str, Any]) -> None:

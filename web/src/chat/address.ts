@@ -4,7 +4,7 @@ import type { ChatModel } from "./model.ts";
 
 const THREAD = /^#(thread_[a-z0-9_]{1,125})$/;
 
-export function threadInAddress(): string | null {
+function threadInAddress(): string | null {
   return THREAD.exec(location.hash)?.[1] ?? null;
 }
 

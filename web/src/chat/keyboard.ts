@@ -5,7 +5,7 @@ export interface Shortcut {
   readonly does: string;
 }
 
-export interface KeyActions {
+interface KeyActions {
   readonly startNew: () => void;
   readonly search: () => void;
   readonly rename: () => void;

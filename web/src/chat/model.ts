@@ -1,5 +1,5 @@
 /**
- * What the chat's views read and do: signals over a `Client`, which do not know of the document's
+ * What the chat's views read and do: signals over a `ChatClient`, which do not know of the document's
  * address, of sign-in or of how anything looks.
  *
  * The signals change as often as the client says that something did: at most once in a frame,

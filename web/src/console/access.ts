@@ -6,7 +6,7 @@
 import { signal } from "@preact/signals";
 import { Refusal, Server } from "./server.ts";
 
-export interface Access {
+interface Access {
   readonly server: Server;
   /** The operator's name; empty where the token does not say. */
   readonly name: string;

@@ -48,7 +48,7 @@ export function columnOf(series: Series, column: Column): Values {
 }
 
 /** What a column comes to in a span of time. */
-export interface Slice {
+interface Slice {
   readonly from: number;
   readonly mean: number | null;
   readonly highest: number | null;

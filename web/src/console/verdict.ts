@@ -25,7 +25,7 @@ export interface Trouble {
   readonly advice: string;
 }
 
-export interface Verdict {
+interface Verdict {
   readonly severity: Severity | "well";
   readonly sentence: string;
   /** The worst first. */
@@ -178,7 +178,7 @@ export function measured(alert: FiringAlert): string {
 }
 
 /** A value in a rule's unit. */
-export function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
+function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
   if (value === null) return "nothing";
   if (unit === "share") return `${Math.round(value * 1_000) / 10} %`;
   if (unit === "seconds") return duration(value);

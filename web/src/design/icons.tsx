@@ -3,7 +3,6 @@
 const SHAPES = {
   archive: "M4 8v11a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1V8M3 4h18v4H3zM10 12h4",
   back: "M20 12H4m6-6-6 6 6 6",
-  chat: "M4 5h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1h-8l-5 4v-4H4a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1z",
   check: "m5 12.5 4.5 4.5L19 7.5",
   chevron: "m9 6 6 6-6 6",
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 4v5l3.5 2",
@@ -14,7 +13,6 @@ const SHAPES = {
   document: "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5m-5 4h5",
   down: "M12 4v16m6-6-6 6-6-6",
   edit: "m4 20 1-4L16 5l3 3L8 19zM14 7l3 3",
-  external: "M14 4h6v6m0-6-9 9M18 14v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V7a1 1 0 0 1 1-1h5",
   info: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 8v5m0-8.5v.01",
   keyboard: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M18 10h.01M8 14h8",
   menu: "M4 6h16M4 12h16M4 18h16",
@@ -23,7 +21,6 @@ const SHAPES = {
   pause: "M8 5v14M16 5v14",
   pencil: "M12 20h9M4 20l1-4L16 5l3 3L8 19z",
   play: "m7 4 13 8-13 8z",
-  plus: "M12 5v14M5 12h14",
   question:
     "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8m0 3v.01",
   refresh: "M20 11a8 8 0 1 0-.7 4.5M20 4v7h-7",
@@ -45,7 +42,7 @@ const SHAPES = {
 export type IconName = keyof typeof SHAPES;
 
 /** Those that point along the line of reading, and turn with it. */
-const DIRECTED: ReadonlySet<IconName> = new Set(["back", "chevron", "external", "signOut"]);
+const DIRECTED: ReadonlySet<IconName> = new Set(["back", "chevron", "signOut"]);
 
 export function Icon({ name }: { name: IconName }) {
   return (

@@ -5,7 +5,7 @@ import { IconButton } from "./icon_button.tsx";
 const SHOWN_MS = 6_000;
 const TOASTS_MAX = 4;
 
-export interface Toast {
+interface Toast {
   readonly text: string;
   readonly kind: "plain" | "bad";
   readonly action: { readonly label: string; readonly act: () => void } | null;
@@ -19,25 +19,23 @@ export class Toasts {
   /** Show it; the oldest goes when there are too many. Returns what takes it away early. */
   show(text: string, { kind = "plain", action = null, shownMs = SHOWN_MS }: ToastFields = {}) {
     const toast = { text, kind, action };
-    const drop = () => this.#drop(toast);
+    const drop = () => this.drop(toast);
     this.shown.value = [...this.shown.peek(), toast].slice(-TOASTS_MAX);
     setTimeout(drop, shownMs);
     return drop;
   }
 
-  clear() {
-    this.shown.value = [];
+  /** Take it away; one that has gone stays so. */
+  drop(toast: Toast) {
+    this.shown.value = this.shown.peek().filter((one) => one !== toast);
   }
 
-  #drop(toast: Toast) {
-    this.shown.value = this.shown.peek().filter((one) => one !== toast);
+  clear() {
+    this.shown.value = [];
   }
 }
 
 export function ToastList({ toasts }: { toasts: Toasts }) {
-  const drop = (toast: Toast) => {
-    toasts.shown.value = toasts.shown.value.filter((one) => one !== toast);
-  };
   return (
     <div role="status" aria-live="polite">
       <ul class="toasts">
@@ -49,14 +47,19 @@ export function ToastList({ toasts }: { toasts: Toasts }) {
                 type="button"
                 class="button small"
                 onClick={() => {
-                  drop(toast);
+                  toasts.drop(toast);
                   toast.action?.act();
                 }}
               >
                 {toast.action.label}
               </button>
             )}
-            <IconButton class="small" icon="close" label="Dismiss" onClick={() => drop(toast)} />
+            <IconButton
+              class="small"
+              icon="close"
+              label="Dismiss"
+              onClick={() => toasts.drop(toast)}
+            />
           </li>
         ))}
       </ul>

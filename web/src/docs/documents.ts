@@ -23,7 +23,7 @@ export interface Schema {
   readonly "x-errors"?: readonly ErrorRow[];
 }
 
-export interface ErrorRow {
+interface ErrorRow {
   readonly code: string;
   readonly text: string;
   readonly status: number;

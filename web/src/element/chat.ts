@@ -46,7 +46,6 @@ export class Chat {
       client.on("message_created", (event) => this.#said("user", event)),
       client.on("agent_completed", (event) => this.#said("assistant", event)),
       effect(() => this.#statusIs(model.status.value)),
-      effect(() => this.#adopt()),
       effect(() => {
         this.#tell("threadcast-thread", { threadId: model.openThreadId.value });
       }),
@@ -92,14 +91,5 @@ export class Chat {
     const { code, reason } = status;
     if (code === "") return; // the page itself has signed out
     this.#tell("threadcast-error", { code, message: reason || code, final: true });
-  }
-
-  /** A new conversation that its first message has made a thread is that thread from then on. */
-  #adopt() {
-    this.model.outbox.value;
-    this.model.state.value;
-    if (this.model.openThreadId.value !== null) return;
-    const made = this.client.threadOf(this.model.draft.value);
-    if (made !== null) this.model.open(made);
   }
 }

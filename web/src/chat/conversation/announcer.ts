@@ -5,8 +5,8 @@
 
 import { type Signal, signal } from "@preact/signals";
 import type { RunView } from "@threadcast/client";
+import { isActive, textOf } from "@threadcast/client/chat";
 import { plainPart } from "./markdown/plain.ts";
-import { isFinal, textOf } from "./pieces.ts";
 
 const PAUSE_MS = 2_000;
 const RUNS_MAX = 200;
@@ -44,7 +44,7 @@ export class Announcer {
   /** Say what is new of a run that goes on; one that had ended when it was first seen is old. */
   tell(run: RunView) {
     const known = this.#known.get(run.id);
-    const hasEnded = isFinal(run);
+    const hasEnded = !isActive(run);
     if (known?.run === run || (known === undefined && hasEnded)) return;
     const start = known?.run.attempt === run.attempt ? known.length : 0;
     const text = textOf(run);

@@ -1,11 +1,11 @@
 /** The bounds of a message, as the server has them. Pure. */
 
-export const CONTENT_MAX_CHARACTERS = 65_536;
+const CONTENT_MAX_CHARACTERS = 65_536;
 /** From here on one is told how much is left. */
 const WARNED_CHARACTERS = 60_000;
 
 /** Characters as the server counts them: a pair of surrogates is one. */
-export function charactersOf(text: string): number {
+function charactersOf(text: string): number {
   let pairs = 0;
   for (let at = 1; at < text.length; at += 1) {
     if (isHigh(text.charCodeAt(at - 1)) && isLow(text.charCodeAt(at))) pairs += 1;

@@ -1,6 +1,7 @@
 /** The open conversation: its messages and answers, and the box to write the next one in. */
 import { useSignal } from "@preact/signals";
 import type { OutboxEntry, ThreadView } from "@threadcast/client";
+import { isRunning } from "@threadcast/client/chat";
 import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import type { ChatModel } from "../model.ts";
 import { Composer, type Offer } from "./composer.tsx";
@@ -63,7 +64,7 @@ export function Conversation({ model, threadId, agent }: Props) {
           threadId={threadId}
           hasBegun={hasBegun}
           offered={offered}
-          canStop={Object.keys(thread?.active ?? {}).length > 0}
+          canStop={thread !== null && isRunning(thread)}
           isStopping={isStopping(thread, outbox)}
           onSend={send}
           onLeave={() => {

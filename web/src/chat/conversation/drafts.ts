@@ -32,7 +32,7 @@ export class Drafts {
     try {
       this.#storage?.removeItem(key);
       if (text.trim() === "" || text.length > DRAFT_MAX_CHARACTERS) return;
-      const others = this.#keys();
+      const others = draftKeys(this.#storage, this.#own);
       for (const other of others.slice(DRAFTS_MAX - 1)) this.#storage?.removeItem(other);
       this.#storage?.setItem(key, text);
     } catch (error) {
@@ -42,10 +42,6 @@ export class Drafts {
 
   #keyOf(threadId: string | null): string {
     return this.#own + (threadId ?? "");
-  }
-
-  #keys(): string[] {
-    return keysIn(this.#storage).filter((key) => key.startsWith(this.#own));
   }
 }
 
@@ -61,14 +57,14 @@ export function tabStorage(): DraftStorage | null {
 /** Forget what was being written in this tab: all of it, or that of one user. */
 export function forgetDrafts(storage: DraftStorage | null = tabStorage(), user?: string) {
   const prefix = user === undefined ? DRAFT_PREFIX : ownPrefix(user);
-  for (const key of keysIn(storage)) if (key.startsWith(prefix)) storage?.removeItem(key);
+  for (const key of draftKeys(storage, prefix)) storage?.removeItem(key);
 }
 
 /** The tab is one user's: whoever signs in finds nothing of those who were here before. */
 export function forgetDraftsOfOthers(user: string, storage: DraftStorage | null = tabStorage()) {
-  for (const key of keysIn(storage)) {
-    const isOfAnother = key.startsWith(DRAFT_PREFIX) && !key.startsWith(ownPrefix(user));
-    if (isOfAnother) storage?.removeItem(key);
+  const own = ownPrefix(user);
+  for (const key of draftKeys(storage, DRAFT_PREFIX)) {
+    if (!key.startsWith(own)) storage?.removeItem(key);
   }
 }
 
@@ -76,6 +72,8 @@ function ownPrefix(user: string): string {
   return `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
 }
 
-function keysIn(storage: DraftStorage | null): string[] {
-  return Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? "");
+function draftKeys(storage: DraftStorage | null, prefix: string): string[] {
+  const count = storage?.length ?? 0;
+  const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
+  return keys.filter((key) => key.startsWith(prefix));
 }

@@ -1,8 +1,8 @@
 /** What a conversation lists: runs, then messages that are not in the journal yet. Pure. */
 import type { History, OutboxEntry, RunView } from "@threadcast/client";
-import { textOf } from "./pieces.ts";
+import { textOf } from "@threadcast/client/chat";
 
-export const NO_ENTRIES: readonly OutboxEntry[] = [];
+const NO_ENTRIES: readonly OutboxEntry[] = [];
 
 interface Place {
   readonly threadId: string | null;

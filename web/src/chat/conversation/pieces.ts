@@ -7,6 +7,7 @@ import type {
   ThinkingStep,
   ToolStep,
 } from "@threadcast/client";
+import { isActive } from "@threadcast/client/chat";
 
 export interface Thoughts {
   readonly kind: "thoughts";
@@ -19,17 +20,6 @@ export interface Thoughts {
 }
 
 export type Piece = { readonly key: string } & (Thoughts | TextStep | ToolStep | InputStep);
-
-const FINAL: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"]);
-
-export function isFinal({ status }: RunView): boolean {
-  return FINAL.has(status);
-}
-
-/** The text of the answer, without tools and thoughts. */
-export function textOf({ steps }: RunView): string {
-  return steps.map((step) => (step.kind === "text" ? step.text : "")).join("");
-}
 
 export function piecesOf(run: RunView): Piece[] {
   const pieces: Piece[] = [];
@@ -73,6 +63,6 @@ function startOf(step: Step): number | null {
 }
 
 function endOf(run: RunView): number | null {
-  if (!isFinal(run) || run.startedAt === null || run.durationMs === null) return null;
+  if (isActive(run) || run.startedAt === null || run.durationMs === null) return null;
   return run.startedAt + run.durationMs / 1000;
 }

@@ -1,11 +1,12 @@
 /** One message and what answered it. */
 import type { OutboxEntry, RunView } from "@threadcast/client";
+import { isActive, textOf } from "@threadcast/client/chat";
 import { Icon } from "../../design/icons.tsx";
 import type { ChatModel } from "../model.ts";
 import { CopyButton } from "./copy_button.tsx";
 import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
-import { isFinal, type Piece, piecesOf, textOf } from "./pieces.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
 import { Question } from "./question/question.tsx";
 import { duration, tokenUse } from "./said.ts";
 import { StatusLine } from "./status_line.tsx";
@@ -25,7 +26,7 @@ interface Props {
 
 export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
   const { message } = run;
-  const isStopping = entries.some(({ kind }) => kind === "cancel") && !isFinal(run);
+  const isStopping = entries.some(({ kind }) => kind === "cancel") && isActive(run);
   return (
     <article class="run" data-status={run.status} tabIndex={-1} aria-label={labelOf(run)}>
       {message !== null && (
@@ -59,7 +60,7 @@ function labelOf({ message }: RunView): string {
 /** After a server was lost: that it was, and that what had been streamed is gone. */
 function Attempt({ run }: { run: RunView }) {
   if (run.attempt < 2) return null;
-  const isOver = isFinal(run);
+  const isOver = !isActive(run);
   return (
     <p class="attempt" title="What earlier attempts had written is void.">
       <Icon name="refresh" />
@@ -72,7 +73,7 @@ function Attempt({ run }: { run: RunView }) {
 
 function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model">) {
   const pieces = piecesOf(run);
-  const isGoingOn = !isFinal(run);
+  const isGoingOn = isActive(run);
   return (
     <div class="steps">
       {pieces.map((piece, index) => (
@@ -114,7 +115,7 @@ function PieceView({ piece, run, entries, isStreaming, model }: PieceProps) {
 }
 
 const AnswerFoot = still(({ run }: { run: RunView }) => {
-  if (!isFinal(run)) return null;
+  if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
   const time = run.durationMs === null ? null : duration(run.durationMs);

@@ -24,7 +24,7 @@ export function moment(timestamp: number, now = Date.now()): string {
   return date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
-export interface TokenUse {
+interface TokenUse {
   /** "1,204 tokens". */
   readonly brief: string;
   /** "900 in, 304 out". */

@@ -1,9 +1,5 @@
 /** The keys of a conversation, as the page's list of shortcuts shows them. */
-
-export interface Shortcut {
-  readonly keys: readonly string[];
-  readonly does: string;
-}
+import type { Shortcut } from "../keyboard.ts";
 
 export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["Enter"], does: "Send the message" },

@@ -1,9 +1,9 @@
 /** The line under an answer that says what is happening, or how it ended when it ended badly. */
 import type { RunView } from "@threadcast/client";
+import { isActive } from "@threadcast/client/chat";
 import type { ComponentChildren } from "preact";
-import { isFinal } from "./pieces.ts";
 
-export interface RunActions {
+interface RunActions {
   /** Send the message of this run again, as a new one. */
   onAgain: () => void;
   onCancel: () => void;
@@ -27,8 +27,7 @@ export function StatusLine(props: Props) {
       </p>
     );
   }
-  if (isFinal(run)) return null;
-  return <Underway {...props} />;
+  return isActive(run) ? <Underway {...props} /> : null;
 }
 
 function Failure({ run, isLast, onAgain }: Props) {

@@ -1,13 +1,13 @@
 /** The keys with which one goes from message to message, and what is done with the one at hand. */
 import type { Signal } from "@preact/signals";
 import type { History } from "@threadcast/client";
+import { textOf } from "@threadcast/client/chat";
 import type { RefObject } from "preact";
 import type { ChatModel } from "../model.ts";
 import { writeClipboard } from "./copy_button.tsx";
 import type { Follower } from "./follower.ts";
 import { findItem, keyOf } from "./follower.ts";
 import { isTextField } from "./keys.ts";
-import { textOf } from "./pieces.ts";
 
 interface At {
   place: HTMLElement | null;

@@ -7,11 +7,11 @@ import { useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import { Heights } from "./heights.ts";
 
 /** Lists up to this long are wholly in the document. */
-export const WHOLE_MAX_ITEMS = 60;
+const WHOLE_MAX_ITEMS = 60;
 /** So much above and below what is in sight is there, too. */
 const AROUND_PX = 900;
 
-export interface WindowOptions {
+interface WindowOptions {
   readonly keys: readonly string[];
   /** A guess of an item's height in pixels. */
   readonly estimate: (index: number) => number;
@@ -21,7 +21,7 @@ export interface WindowOptions {
   readonly pinned: () => readonly string[];
 }
 
-export interface WindowPart {
+interface WindowPart {
   readonly index: number;
   /** Pixels between the item before that is in the document, or the beginning, and this one. */
   readonly gap: number;

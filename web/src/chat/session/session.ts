@@ -1,8 +1,7 @@
 /**
  * Who is signed in at this page, by whichever way the server offers.
  *
- * There is a credential or there is none; `changed` is called with each new one, and with the reason
- * when it has gone.
+ * There is a credential, or there is none and perhaps a reason why: `now` is the signal that says so.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { clearAddress } from "../address.ts";
@@ -14,7 +13,7 @@ import * as oidc from "./oidc.ts";
 import { type Credential, SignedOut, Unreachable } from "./ways.ts";
 
 /** `beginning`: it is not yet known whether somebody is. */
-export type SignedIn =
+type SignedIn =
   | { readonly phase: "beginning" }
   | { readonly phase: "in"; readonly credential: Credential }
   | { readonly phase: "out"; readonly reason: string };

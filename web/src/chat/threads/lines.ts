@@ -5,6 +5,7 @@
  * they were are the same objects, and so is the whole list, so that nothing is drawn again.
  */
 import type { ChatState, ThreadView } from "@threadcast/client";
+import { isRunning, titleOf as knownTitle } from "@threadcast/client/chat";
 
 const NEW_TITLE = "New conversation";
 
@@ -20,8 +21,8 @@ export interface Line {
 }
 
 /** What to call a thread. */
-export function titleOf({ title, preview }: Pick<ThreadView, "title" | "preview">): string {
-  return title || (preview ?? "").trim().split("\n", 1)[0] || NEW_TITLE;
+export function titleOf(view: Pick<ThreadView, "title" | "preview">): string {
+  return knownTitle(view) || NEW_TITLE;
 }
 
 export class Lines {
@@ -62,7 +63,7 @@ export function lineOf(view: ThreadView): Line {
     preview: view.preview ?? "",
     order: view.order,
     updatedAt: view.updatedAt,
-    isRunning: isAny(view.active),
+    isRunning: isRunning(view),
     isArchived: view.metadata.archived === true,
   };
 }
@@ -70,9 +71,4 @@ export function lineOf(view: ThreadView): Line {
 function sameOr(line: Line, before: Line | undefined): Line {
   const keys = Object.keys(line) as (keyof Line)[];
   return before !== undefined && keys.every((key) => before[key] === line[key]) ? before : line;
-}
-
-function isAny(record: Readonly<Record<string, true>>): boolean {
-  for (const _ in record) return true;
-  return false;
 }

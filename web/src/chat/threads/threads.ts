@@ -6,7 +6,7 @@ import { type Line, Lines, titleOf } from "./lines.ts";
 import { search } from "./search.ts";
 import { Seen } from "./seen.ts";
 
-const TITLE_MAX_CHARACTERS = 200;
+export const TITLE_MAX_CHARACTERS = 200;
 
 export class Threads {
   readonly model: ChatModel;

@@ -1,7 +1,6 @@
 /** A title that is being written in its place: Enter and leaving keep it, Escape does not. */
 import { useLayoutEffect, useRef } from "preact/hooks";
-
-const TITLE_MAX_CHARACTERS = 200;
+import { TITLE_MAX_CHARACTERS } from "./threads.ts";
 
 interface TitleFieldProps {
   title: string;

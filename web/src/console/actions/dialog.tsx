@@ -8,7 +8,7 @@ import { fragmentOf } from "../route.ts";
 import { Refusal } from "../server.ts";
 import { type Proposal, proposed } from "./actions.ts";
 
-const REASON_MAX = 200;
+const REASON_MAX_CHARACTERS = 200;
 
 export function ActionDialog() {
   const proposal = proposed.value;
@@ -87,7 +87,7 @@ function Question({ proposal }: { proposal: Proposal }) {
         <input
           id={ids.reason}
           class="input"
-          maxLength={REASON_MAX}
+          maxLength={REASON_MAX_CHARACTERS}
           autocomplete="off"
           value={reason.value}
           onInput={(event) => {

@@ -2,8 +2,8 @@
 import { count, duration } from "../format.ts";
 import type { Column } from "../series.ts";
 
-/** Colours of lines, in order of importance; `console.css` has them. */
-export type Tone = "first" | "second" | "third";
+/** Colours of lines, in order of importance; `charts.css` has them. */
+type Tone = "first" | "second" | "third";
 
 export interface Line {
   readonly column: Column;

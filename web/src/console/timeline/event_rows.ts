@@ -10,7 +10,7 @@ export interface EventRow {
 }
 
 const JOINED = new Set(["agent_delta", "agent_thinking"]);
-const SAYS_MAX = 300;
+const SAYS_MAX_CHARACTERS = 300;
 
 export function eventRows(events: readonly RunEvent[]): EventRow[] {
   const rows: EventRow[] = [];
@@ -51,5 +51,5 @@ function shortly(value: unknown): string {
 }
 
 function cut(text: string): string {
-  return text.length <= SAYS_MAX ? text : `${text.slice(0, SAYS_MAX)}…`;
+  return text.length <= SAYS_MAX_CHARACTERS ? text : `${text.slice(0, SAYS_MAX_CHARACTERS)}…`;
 }

@@ -3,7 +3,7 @@ import type { Timeline, TimelineEvent } from "../ops.ts";
 import type { Server } from "../server.ts";
 import type { RunEvent } from "./waterfall.ts";
 
-const PAGE = 200;
+const PAGE_MAX_EVENTS = 200;
 /** Pages in one go; the next go continues. */
 const PAGES_MAX = 20;
 /** More events of one run than that are not shown. */
@@ -30,7 +30,8 @@ export async function readOn(
   if (read.ended && !read.more) return read;
   for (let page = 0; page < PAGES_MAX && read.events.length < EVENTS_MAX; page += 1) {
     const path = `ops/runs/${encodeURIComponent(runId)}/timeline`;
-    read = joined(read, await server.get<Timeline>(path, { after: read.after, limit: PAGE }));
+    const wanted = { after: read.after, limit: PAGE_MAX_EVENTS };
+    read = joined(read, await server.get<Timeline>(path, wanted));
     if (!read.more) break;
   }
   return read;

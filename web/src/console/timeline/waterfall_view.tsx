@@ -17,7 +17,7 @@ const ICONS: Record<RowKind, IconName> = {
 };
 
 /** After so many percent of the line there is no room for a mark's words. */
-const LABEL_END = 94;
+const LABEL_END_PERCENT = 94;
 
 interface Props {
   readonly rows: readonly Row[];
@@ -33,7 +33,7 @@ export function Waterfall({ rows, extent, position }: Props) {
       <div class="waterfall-scale" aria-hidden="true">
         {marksOf(extent).map((mark) => (
           <span key={mark} style={{ left: `${placeOf(extent.from + mark, extent)}%` }}>
-            {placeOf(extent.from + mark, extent) < LABEL_END && marked(mark)}
+            {placeOf(extent.from + mark, extent) < LABEL_END_PERCENT && marked(mark)}
           </span>
         ))}
       </div>

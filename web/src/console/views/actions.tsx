@@ -8,7 +8,7 @@ import { useAnswer } from "../watch.ts";
 import { NoAnswer, Panel, RunLink, UserLink } from "./panel.tsx";
 
 const EVERY_MS = 5_000;
-const PAGE = 50;
+const PAGE_MAX_ACTIONS = 50;
 
 const NAMES: Record<Action["action"], string> = {
   disconnect: "disconnected",
@@ -23,7 +23,7 @@ export function ActionsView() {
   const before = useSignal<string | null>(null);
   const cursor = before.value;
   const { answer, problem } = useAnswer<ActionPage>(`actions ${cursor}`, EVERY_MS, (server) =>
-    server.get("ops/actions", { limit: PAGE, before: cursor }),
+    server.get("ops/actions", { limit: PAGE_MAX_ACTIONS, before: cursor }),
   );
   return (
     <div class="view">

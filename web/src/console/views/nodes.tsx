@@ -22,7 +22,7 @@ export function NodesView() {
         {now.nodes.map((node) => (
           <NodeCard key={node.node_id} node={node} others={alive - 1} />
         ))}
-        <Facts facts={now.database_facts} />
+        <DatabasePanel facts={now.database_facts} />
       </div>
     </div>
   );
@@ -78,6 +78,23 @@ function Summary({ summary }: { summary: NodeSummary }) {
     ["Database", ping(summary.database)],
     ["Bus", ping(summary.bus)],
   ];
+  return <Facts facts={facts} />;
+}
+
+function DatabasePanel({ facts }: { facts: Readonly<Record<string, string>> }) {
+  const named = Object.entries(facts).map(([name, text]): readonly [string, string] => [
+    name.replaceAll("_", " ").replace(/ bytes$/, ""),
+    name.endsWith("_bytes") ? bytes(Number(text)) : text,
+  ]);
+  if (named.length === 0) return null;
+  return (
+    <Panel title="Database">
+      <Facts facts={named} />
+    </Panel>
+  );
+}
+
+function Facts({ facts }: { facts: readonly (readonly [string, string])[] }) {
   return (
     <dl class="facts">
       {facts.map(([name, text]) => (
@@ -87,22 +104,5 @@ function Summary({ summary }: { summary: NodeSummary }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-function Facts({ facts }: { facts: Readonly<Record<string, string>> }) {
-  const named = Object.entries(facts);
-  if (named.length === 0) return null;
-  return (
-    <Panel title="Database">
-      <dl class="facts">
-        {named.map(([name, text]) => (
-          <div key={name}>
-            <dt>{name.replaceAll("_", " ").replace(/ bytes$/, "")}</dt>
-            <dd>{name.endsWith("_bytes") ? bytes(Number(text)) : text}</dd>
-          </div>
-        ))}
-      </dl>
-    </Panel>
   );
 }

@@ -24,7 +24,7 @@ export function NodesPanel({ overview }: Props) {
   );
 }
 
-const RUN_COLUMNS: readonly Column<RunStatusCount>[] = [
+const STATUS_COLUMNS: readonly Column<RunStatusCount>[] = [
   { title: "State", cell: (runs) => <StatusBadge status={runs.status} /> },
   { title: "Runs", isNumber: true, cell: (runs) => count(runs.count) },
   {
@@ -47,7 +47,7 @@ export function RunsPanel({ overview: { runs } }: Props) {
         caption="Runs that have not ended, by state"
         rows={runs?.states ?? []}
         keyOf={(one) => one.status}
-        columns={RUN_COLUMNS}
+        columns={STATUS_COLUMNS}
         nothing="The database does not say."
       />
       {more && <p class="hint">There are more than were counted.</p>}

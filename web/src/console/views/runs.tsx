@@ -6,7 +6,7 @@ import { open } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { useAnswer } from "../watch.ts";
 import { NoAnswer, Panel, UserLink } from "./panel.tsx";
-import { RUN_COLUMNS } from "./users.tsx";
+import { RUN_COLUMNS } from "./run_columns.tsx";
 
 const EVERY_MS = 3_000;
 const RUNS_MAX = 200;

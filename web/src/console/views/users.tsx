@@ -9,7 +9,8 @@ import type { Device, FoundUser, RunLine } from "../ops.ts";
 import { open } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { useAnswer } from "../watch.ts";
-import { Ago, Id, NoAnswer, Panel, RunLink, StatusBadge, Tile } from "./panel.tsx";
+import { Ago, Id, NoAnswer, Panel, Tile } from "./panel.tsx";
+import { RUN_COLUMNS } from "./run_columns.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -134,13 +135,3 @@ function Lag({ device: { lag_events: lag, live } }: { device: Device }) {
   const words = lag === 0 ? "none" : `${count(lag)} events`;
   return <span class={`badge ${kind}`}>{live === false ? `${words}, catching up` : words}</span>;
 }
-
-/** How a run reads in a table. */
-export const RUN_COLUMNS: readonly Column<RunLine>[] = [
-  { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
-  { title: "State", cell: (run) => <StatusBadge status={run.status} /> },
-  { title: "Agent", cell: (run) => run.agent },
-  { title: "Attempt", isNumber: true, cell: (run) => count(run.attempt) },
-  { title: "Begun", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
-  { title: "Node", cell: (run) => <Id id={run.owner} /> },
-];

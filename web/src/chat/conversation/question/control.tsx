@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { type Entered, type Problems, pathOf } from "./answer.ts";
 import type { Field, Option, Shape } from "./field.ts";
 
-export interface ControlProps {
+interface ControlProps {
   /** Of the form; names of elements begin with it. */
   id: string;
   path: string;

@@ -17,7 +17,7 @@ export interface Option {
   readonly value: unknown;
 }
 
-export type TextFormat = "text" | "long" | "email" | "url" | "date" | "datetime-local" | "time";
+type TextFormat = "text" | "long" | "email" | "url" | "date" | "datetime-local" | "time";
 
 export type Shape =
   | {

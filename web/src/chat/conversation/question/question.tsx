@@ -2,7 +2,7 @@
 import type { InputStep, OutboxEntry } from "@threadcast/client";
 import { useMemo } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
-import { seconds } from "../said.ts";
+import { moment, seconds } from "../said.ts";
 import { useNow } from "../use_now.ts";
 import { fieldOf, inWords, type Option } from "./field.ts";
 import { Form } from "./form.tsx";
@@ -121,10 +121,5 @@ function noteOf(entry: OutboxEntry | undefined, leftMs: number, expiresAt: numbe
   if (entry !== undefined) return entry.status === "waiting" ? "Will be sent…" : "Sending…";
   if (leftMs <= 0) return "The time for an answer is over.";
   if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${seconds(leftMs)} more.`;
-  const at = new Date(expiresAt * 1000);
-  const isToday = at.toDateString() === new Date().toDateString();
-  const until = isToday
-    ? at.toLocaleTimeString([], { timeStyle: "short" })
-    : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  return `Can be answered until ${until}.`;
+  return `Can be answered until ${moment(expiresAt)}.`;
 }

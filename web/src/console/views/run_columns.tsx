@@ -1,0 +1,14 @@
+/** How a run reads in a table. */
+import { count } from "../format.ts";
+import type { RunLine } from "../ops.ts";
+import type { Column } from "../table.tsx";
+import { Ago, Id, RunLink, StatusBadge } from "./panel.tsx";
+
+export const RUN_COLUMNS: readonly Column<RunLine>[] = [
+  { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
+  { title: "State", cell: (run) => <StatusBadge status={run.status} /> },
+  { title: "Agent", cell: (run) => run.agent },
+  { title: "Attempt", isNumber: true, cell: (run) => count(run.attempt) },
+  { title: "Begun", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
+  { title: "Node", cell: (run) => <Id id={run.owner} /> },
+];
