@@ -37,7 +37,8 @@ export class MarkdownReader {
     const text = withPlainEnds(source);
     if (text === this.#text && isStreaming === this.#isStreaming) return this.#chunks;
     const refersAhead = !isStreaming && Object.keys(this.#links).length > 0;
-    if (!text.startsWith(this.#text) || refersAhead) this.#forget();
+    // Not `startsWith`, which compares one character after the other.
+    if (text.slice(0, this.#text.length) !== this.#text || refersAhead) this.#forget();
     this.#text = text;
     this.#isStreaming = isStreaming;
     this.#chunks = this.#withOpen(this.#readOpen());
