@@ -309,7 +309,7 @@ async def test_a_message_written_offline_waits_and_is_sent_once_after_a_reload(
         await expect(screen.runs).to_have_count(2)
 
 
-async def test_a_short_cut_is_not_worth_a_word_and_a_long_one_is_counted_down(
+async def test_a_lasting_cut_is_counted_down_and_need_not_be_waited_for(
     browser: Browser, tmp_path: Path
 ) -> None:
     async with (
