@@ -55,8 +55,8 @@ async def bundle(folder: Path) -> None:
         status, written = await run_node(
             str(ROOT / "node_modules" / "rolldown" / "bin" / "cli.mjs"),
             f"clients/typescript/src/{name}.ts",
-            "--file",
-            str(folder / f"{name}.js"),
+            "--dir",
+            str(folder),
             folder=ROOT,
             within_s=BUNDLE_MAX_S,
         )

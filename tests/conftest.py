@@ -46,7 +46,10 @@ settings.load_profile("untimed")
 LONGEST = (
     *("test_ablations", "test_check_sabotage", "test_proving", "test_promise_restore"),
     *("test_promise_versions", "test_cluster_browser", "test_promise_kill", "test_cli_chat"),
-    *("test_cluster_connections", "test_page_browser", "test_power_cut", "test_cli_check"),
+    *("test_console_browser", "test_chat_browser", "test_page_browser", "test_client_browser"),
+    *("test_conversation_browser", "test_element_browser", "test_sign_in_browser"),
+    *("test_console_cluster", "test_cluster_operators", "test_packages", "test_guide_typescript"),
+    *("test_cluster_connections", "test_guide_embedding", "test_power_cut", "test_cli_check"),
     *("test_cluster_console", "test_runs_across_nodes", "test_promise_owners", "test_cli_serve"),
     *("test_cluster", "test_store_postgres", "test_store_model", "test_promise_postgres"),
     *("test_delivery_model", "test_promise_rolling", "test_promise_slow_readers", "test_docs"),

@@ -26,13 +26,13 @@ def node() -> Path:
     return Path(found.origin).parent / "bin" / "node"
 
 
-async def npm(*arguments: str, within_s: float) -> tuple[int, str]:
-    """Run npm in the clone, as `run_node` runs a program."""
-    program = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    path = os.pathsep.join([str(node().parent), os.environ["PATH"]])
-    return await run_node(
-        str(program), *arguments, folder=ROOT, within_s=within_s, variables={"PATH": path}
-    )
+def npm_program() -> Path:
+    """The program of npm that comes with Node.js; the wheel's `bin/npm` does not run.
+
+    Raises:
+        RuntimeError: as `node` does.
+    """
+    return node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 async def run_node(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from store_contract_places import Cluster, connection_of, node_of, place
-from store_scene import LEASE_S, NOW, completed, context_of
+from store_scene import LEASE_S, NOW, completed, context_of, question
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.operator_units import (
     AskPlaces,
@@ -140,6 +140,31 @@ class OperatorContract:
             running.lease.run_id, queued.run_id, later.run_id,
         ]  # fmt: skip
         assert [one.user_id for one in await store.live_runs(RunStatus.QUEUED, limit=1)] == ["bob"]
+
+    async def test_runs_in_the_queue_are_told_apart_by_what_they_are_behind(
+        self, store: Store
+    ) -> None:
+        scene = Cluster(store)
+        asking = await scene.running("ann")
+        await scene.committed(question(asking.lease))
+        busy = await scene.running("bob", key="busy")
+        behind = {
+            one: await scene.send(
+                context_of(user, claimed.lease.address.thread_id), key="next", new_thread=False
+            )
+            for one, user, claimed in (("waiting", "ann", asking), ("running", "bob", busy))
+        }
+        free = await scene.send(context_of("cid"))
+        counted = {
+            one.behind: (one.count, one.oldest_run_id)
+            for one in await store.count_live_runs()
+            if one.status == RunStatus.QUEUED
+        }
+        assert counted == {
+            RunStatus.WAITING: (1, behind["waiting"].run_id),
+            RunStatus.RUNNING: (1, behind["running"].run_id),
+            None: (1, free.run_id),
+        }
 
     async def test_a_users_runs_and_counts(self, store: Store) -> None:
         scene = Cluster(store)

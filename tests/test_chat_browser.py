@@ -86,6 +86,8 @@ async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
         await screen.threads.get_by_text("Taxes").click()
         await screen.act("Archive")
         await expect(screen.threads).to_have_text(["Garden"])
+        thread = screen.page.get_by_role("main")
+        await expect(thread.get_by_text("Archived", exact=True)).to_be_visible()
         await screen.page.reload()
         await expect(screen.threads).to_have_text(["Garden"])
         await screen.page.get_by_role("button", name=re.compile("Archived")).click()
@@ -106,6 +108,12 @@ async def test_what_is_deleted_can_be_brought_back_for_some_seconds(
         await expect(screen.threads).to_have_text(["Drop"])
         await screen.page.get_by_role("button", name="Undo").click()
         await expect(screen.threads).to_have_text(["Drop", "Keep"])
+        await screen.threads.get_by_text("Drop").click()
+        await expect(screen.page.get_by_role("heading", name="Drop")).to_be_visible()
+        await screen.act("Delete")
+        await expect(screen.page.get_by_role("heading", name="New conversation")).to_be_visible()
+        await screen.page.get_by_role("button", name="Undo").click()
+        await expect(screen.page.get_by_role("heading", name="Drop")).to_be_visible()
         await screen.threads.filter(has_text="Drop").focus()
         async with screen.page.expect_request(lambda one: one.method == "DELETE"):
             await screen.page.keyboard.press("Delete")
@@ -301,7 +309,7 @@ async def test_a_message_written_offline_waits_and_is_sent_once_after_a_reload(
         await expect(screen.runs).to_have_count(2)
 
 
-async def test_a_short_cut_is_not_worth_a_word_and_a_long_one_is_counted_down(
+async def test_a_lasting_cut_is_counted_down_and_need_not_be_waited_for(
     browser: Browser, tmp_path: Path
 ) -> None:
     async with (

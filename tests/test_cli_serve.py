@@ -13,12 +13,13 @@ import httpx2
 import pytest
 
 from program import run
-from server_process import ServerProcess
-from threadcast import Threadcast
+from server_process import ServerProcess, serving, token
+from threadcast import Event, Threadcast, connect
 from threadcast.agents import load_agent
 from threadcast.cli import exits
 from threadcast.cli.listening import holder_of, listen
 from threadcast.cli.serve import edge_limits
+from threadcast.client import Client
 from threadcast.settings import Settings
 
 
@@ -121,6 +122,35 @@ async def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
     status, _ = await refused(tmp_path / "a.db", "--agent", "no_such_module:agent")
     assert status == exits.CONFIGURATION
     assert os.listdir(tmp_path) == []
+
+
+async def test_a_second_server_of_one_file_does_not_speak_of_draining(tmp_path: Path) -> None:
+    async with serving(tmp_path, agents="promise_agents:quick") as server:
+        status, line = await refused(server.database)
+    assert status == exits.CANNOT_CREATE
+    assert f"is in use by pid {server.pid}" in line
+
+
+# --- ends -----------------------------------------------------------------------------------------
+
+
+async def test_what_a_drain_waits_for_is_said_when_it_begins(tmp_path: Path) -> None:
+    async with serving(tmp_path, agents="promise_agents:asking", DRAIN_S="0.2") as server:
+        async with connect(server.url, token("ann")) as client:
+            sent = await client.send_message("how many?")
+            await asked(client, sent.run_id)
+            assert await server.terminate() == 0
+        log = server.log.read_text()
+    assert "takes no new work, and waits up to 0.2 s for 1 run to end" in log
+
+
+async def asked(client: Client, run_id: str) -> None:
+    """Wait until the run has asked its person."""
+    async for item in client:
+        if not isinstance(item, Event) or item.run_id != run_id:
+            continue
+        if item.event_type == "input_requested":
+            return
 
 
 def test_c8_an_address_that_is_not_ours() -> None:

@@ -208,6 +208,18 @@ async def test_a_run_is_replayed(console: Console, server: ServerProcess) -> Non
     await expect(events).to_contain_text(SECRET)
 
 
+async def test_a_replay_shows_an_answer_as_its_user_saw_it(
+    console: Console, server: ServerProcess
+) -> None:
+    async with connected(server.url, "ida") as ida:
+        run_id = await answered(ida, "hello")
+    await console.sign_in()
+    await console.look_up("Runs", run_id)
+    answer = console.panel("Timeline").get_by_role("strong")
+    await expect(answer.filter(has_text="demonstration agent")).to_be_visible()
+    await expect(console.panel("Timeline")).not_to_contain_text("**")
+
+
 async def test_texts_are_sizes_without_the_scope_content(
     console: Console, server: ServerProcess
 ) -> None:
@@ -281,7 +293,8 @@ async def test_nothing_is_wider_than_a_phone(console: Console, server: ServerPro
     async with connected(server.url, "kim") as kim:
         run_id = await answered(kim, "count to 5")
         await console.sign_in()
-        wide = {}
+        ways = console.page.get_by_role("navigation")
+        wide = {"ways": await ways.evaluate("way => way.scrollWidth - way.clientWidth")}
         for view in VIEWS:
             await console.open(view)
             wide[view] = await _overflow(console)
@@ -352,5 +365,10 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         # Its secret is kept beside its database, so the token still holds.
         await own.start()
         await expect(console.verdict).to_have_text("All promises hold.")
+        past = console.page.get_by_role("region", name="Wrong in the last hour")
+        await expect(past).to_contain_text("A node takes no new work.")
+        await expect(past).to_contain_text("The server did not answer this page.")
+        times = re.findall(r"\d\d:\d\d:\d\d", await past.get_by_role("time").first.inner_text())
+        await expect(state).to_contain_text(f"Nothing was wrong since {times[-1]}")
         assert not [one for one in console.requests if not one.startswith(own.url)]
         console.requests.clear()

@@ -24,6 +24,7 @@ SECRET = "docs-tests-5f0c8e2ab1d94763ae21b7"
 PYTHON = [sys.executable]
 THREADCAST = [*PYTHON, "-m", "threadcast.cli"]
 UVICORN = [*PYTHON, "-m", "uvicorn", "--port", "0"]
+_INSTALLS = re.compile(r"^pip install .*\bthreadcast\b", re.MULTILINE)
 
 
 # --- pages ------------------------------------------------------------------------------------
@@ -57,6 +58,14 @@ def test_no_reference_page_is_left_over() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links(page) if not (page.parent / link).exists()] == []
+
+
+def test_who_is_told_to_install_is_told_from_where() -> None:
+    told = [page for page in PAGES if _INSTALLS.search(page.read_text(encoding="utf-8"))]
+    assert len(told) > 5
+    for page in told:
+        text = page.read_text(encoding="utf-8")
+        assert page.name == "installing.md" or "installing.md)" in text, page
 
 
 def test_tests_that_are_named_exist() -> None:

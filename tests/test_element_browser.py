@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -98,7 +97,10 @@ class Visitor:
                 document.addEventListener(`threadcast-${{name}}`, keep);
               }}
               const statuses = [], chat = () => document.querySelector("threadcast-chat");
-              const hear = ({{ detail }}) => statuses.push(detail.phase);
+              const hear = ({{ detail }}) => {{
+                statuses.push(detail.phase);
+                document.documentElement.dataset.told = statuses.join(" ");
+              }};
               document.addEventListener("threadcast-status", hear);
               {script}
             </script>
@@ -107,10 +109,8 @@ class Visitor:
         await self.page.goto(self._site.url)
 
     async def until_status(self, phase: str) -> None:
-        """Wait until an element told this status; the page's policy lets nobody wait inside."""
-        async with asyncio.timeout(WAIT_MS / 1000):
-            while not await self.page.evaluate(f"() => statuses.includes('{phase}')"):
-                await asyncio.sleep(0.05)
+        """Wait until an element told this status."""
+        await expect(self.page.locator(f"html[data-told~={phase}]")).to_be_attached()
 
     def chat(self, name: str = "threadcast-chat") -> Locator:
         """An element of the page."""

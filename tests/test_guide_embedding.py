@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from doc_pages import ROOT, blocks, files_of
 from embedding_site import EXAMPLE, uvicorn
@@ -16,6 +16,7 @@ from page_browser import BROWSER, NEEDS_BROWSER, WAIT_MS, launched
 GUIDE = ROOT / "docs" / "guides" / "embedding.md"
 TEXT = GUIDE.read_text(encoding="utf-8")
 SOURCE = ROOT / "web" / "src"
+WHITE = "rgb(255, 255, 255)"
 
 
 @pytest_asyncio.fixture
@@ -80,7 +81,23 @@ async def test_the_guide_gives_a_page_with_a_chat(tmp_path: Path, page: Page) ->
         await expect(page).to_have_title("(1) My product")
         own_page = await page.request.get(f"{url}chat/")
         assert own_page.ok
+        browser = page.context.browser
+        assert browser is not None
+        await look_by_phone_in_the_dark(browser, url)
         await page.close()
+
+
+async def look_by_phone_in_the_dark(browser: Browser, url: str) -> None:
+    """The guide's page is as wide as the phone, and as dark as the chat in it."""
+    size = ViewportSize(width=390, height=844)
+    phone = await browser.new_context(viewport=size, is_mobile=True, color_scheme="dark")
+    page = await phone.new_page()
+    await page.goto(url)
+    chat = page.locator("threadcast-chat")
+    await expect(chat.get_by_role("button", name="Conversations")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    await expect(page.get_by_role("heading", name="My product")).to_have_css("color", WHITE)
+    await phone.close()
 
 
 @NEEDS_BROWSER

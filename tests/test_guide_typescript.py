@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import re
-import tarfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 import pytest_asyncio
 
-from doc_pages import ROOT, blocks
-from node_program import npm, run_node
-from page_server import ServerProcess, serving
+from doc_pages import ROOT, all_blocks, blocks
+from followed_page import Shell
+from node_program import node, npm_program, run_node
+from page_server import serving
 
 GUIDE = ROOT / "docs" / "guides" / "typescript-client.md"
-NPM_MAX_S = 120.0
-PROGRAM_MAX_S = 60.0
+CLIENT = ROOT / "clients" / "typescript"
+PORT = "8080"
+SECRET = "a secret of the guide's server, 32 bytes and more"
+COMPILER_MAX_S = 120.0
 _NAME = re.compile(r"// ([a-z_]+\.ts)\n")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What there is when the guide was followed to its end.
+
+    Attributes:
+        project: the folder that the reader has made.
+        printed: by the commands that run each program.
+    """
+
+    project: Path
+    printed: dict[str, str]
 
 
 def programs() -> dict[str, str]:
@@ -31,65 +47,61 @@ def programs() -> dict[str, str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the packed client is installed."""
-    folder: Path = tmp_path_factory.mktemp("project")
-    command = ("pack", "--workspace", "clients/typescript", "--pack-destination", str(folder))
-    status, written = await npm(*command, within_s=NPM_MAX_S)
-    assert status == 0, written
-    unpack(folder)
-    return folder
+async def followed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Followed]:
+    """The guide, followed by a reader whose Node.js is the wheel's, and who has no network."""
+    home = tmp_path_factory.mktemp("home")
+    folder = tmp_path_factory.mktemp("server")
+    async with serving(folder, THREADCAST_JWT_SECRET=SECRET) as server:
+        port = urlsplit(server.url).port
+        assert port is not None
+        async with Shell(ROOT, home, {PORT: port}) as shell:
+            await shell.run(_prepared())
+            yield Followed(home / "asking", await _follow(shell, home / "asking"))
 
 
-def unpack(folder: Path) -> None:
-    """Install the one packed file that is in a folder, as npm would from a registry."""
-    scope = folder / "node_modules" / "@threadcast"
-    scope.mkdir(parents=True)
-    (packed,) = folder.glob("*.tgz")
-    with tarfile.open(packed) as archive:
-        archive.extractall(scope, filter="data")
-    (scope / "package").rename(scope / "client")
-    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+def _prepared() -> str:
+    return f"""
+        export THREADCAST_JWT_SECRET="{SECRET}" npm_config_offline=true npm_config_audit=false
+        PATH="{node().parent}:$PATH"
+        npm() {{ node "{npm_program()}" "$@"; }}
+    """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
-    async with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-def minted(url: str) -> str:
-    body = msgspec.json.encode({"user": "ada"})
-    request = Request(f"{url}dev/token", body, {"Content-Type": "application/json"})
-    with urlopen(request) as answer:
-        token: str = msgspec.json.decode(answer.read())["token"]
-    return token
+async def _follow(shell: Shell, project: Path) -> dict[str, str]:
+    """Save what is to be saved, type what is to be typed; what the programs print."""
+    printed = {}
+    for block in all_blocks(GUIDE):
+        if (name := _NAME.match(block.code)) is not None:
+            (project / name[1]).write_text(shell.with_free_ports(block.code), encoding="utf-8")
+        elif block.language == "sh" and block.code != "scripts/serve\n":  # the test's own serves
+            status, said = await shell.run(block.code)
+            assert status == 0, f"{block}: {said}"
+            if (ran := re.search(r"^node (\w+\.ts)$", block.code, re.MULTILINE)) is not None:
+                printed[ran[1]] = said
+    return printed
 
 
 @pytest.mark.parametrize(
     ("name", "says"), [("ask.ts", r"\b36\b"), ("chat.ts", r"^What is 2 \+ 2\? -> (?s:.)*4")]
 )
-async def test_a_program_of_the_guide(
-    installed: Path, server: ServerProcess, name: str, says: str
-) -> None:
-    (installed / name).write_text(programs()[name], encoding="utf-8")
-    status, written = await run_node(
-        name,
-        folder=installed,
-        within_s=PROGRAM_MAX_S,
-        variables={"THREADCAST_URL": server.url, "THREADCAST_TOKEN": minted(server.url)},
-    )
-    assert status == 0, written
-    assert re.search(says, written), written
+async def test_a_program_of_the_guide(followed: Followed, name: str, says: str) -> None:
+    assert re.search(says, followed.printed[name], re.MULTILINE), followed.printed[name]
+
+
+async def test_the_package_and_its_documents_name_one_version_of_node() -> None:
+    described = msgspec.json.decode((CLIENT / "package.json").read_bytes())
+    least = described["engines"]["node"].removeprefix(">=")
+    for page in (GUIDE, CLIENT / "README.md"):
+        assert f"Node.js {least} or later" in page.read_text(encoding="utf-8")
+    packed = f"threadcast-client-{described['version']}.tgz"
+    assert f"npm install ./{packed}" in GUIDE.read_text(encoding="utf-8")
 
 
 async def test_the_guide_has_no_other_programs() -> None:
     assert sorted(programs()) == ["ask.ts", "chat.ts"]
 
 
-async def test_the_package_is_typed_for_who_installs_it(installed: Path) -> None:
-    for name, code in programs().items():
-        (installed / name).write_text(code, encoding="utf-8")
+async def test_the_package_is_typed_for_who_installs_it(followed: Followed) -> None:
     compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
     options = "--noEmit --strict --skipLibCheck false --module nodenext --target es2022"
     types = ROOT / "node_modules" / "@types"
@@ -98,14 +110,14 @@ async def test_the_package_is_typed_for_who_installs_it(installed: Path) -> None
         *options.split(),
         *("--lib", "es2024,dom,dom.iterable", "--types", "node", "--typeRoots", str(types)),
         *programs(),
-        folder=installed,
-        within_s=NPM_MAX_S,
+        folder=followed.project,
+        within_s=COMPILER_MAX_S,
     )
     assert status == 0, written
 
 
-async def test_nothing_is_packed_that_nobody_needs(installed: Path) -> None:
-    package = installed / "node_modules" / "@threadcast" / "client"
+async def test_nothing_is_packed_that_nobody_needs(followed: Followed) -> None:
+    package = followed.project / "node_modules" / "@threadcast" / "client"
     assert {one.name for one in package.iterdir()} == {"README.md", "dist", "package.json", "src"}
     sizes = sum(one.stat().st_size for one in package.rglob("*") if one.is_file())
     assert sizes < 400_000

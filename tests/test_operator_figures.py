@@ -149,7 +149,7 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "complete"), [(7, True), (LIVE_RUNS_COUNTED_MAX, False)])
 def test_runs_by_status(count: int, complete: bool) -> None:
-    counted = LiveRunCount(RunStatus.QUEUED, count, "run_x", "ann", 12.0)
+    counted = LiveRunCount(RunStatus.QUEUED, None, count, "run_x", "ann", 12.0)
     found = overview.runs_of([counted], 20.0)
     assert [(one.status, one.count) for one in found.states] == [
         ("queued", count),

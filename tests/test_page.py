@@ -112,10 +112,17 @@ def test_without_a_sign_in_service_a_page_talks_to_its_own_server_only(folder: P
     assert "connect-src 'self';" in policy
 
 
-def test_only_named_origins_may_frame_a_page(folder: Path) -> None:
-    with serving(folder, PageFacts(embedding=("https://a.example", "https://b.example"))) as client:
-        policy = client.get("/").headers["content-security-policy"]
-    assert "frame-ancestors https://a.example https://b.example;" in policy
+def test_only_named_origins_may_frame_the_chat_and_nobody_another_page(folder: Path) -> None:
+    facts = PageFacts(console=True, embedding=("https://a.example", "https://b.example"))
+    with serving(folder, facts) as client:
+        policies = {path: client.get(path).headers for path in ("/", "/docs", "/console", HASHED)}
+    framed_by = {
+        path: re.findall(r"frame-ancestors ([^;]+);", headers["content-security-policy"])
+        for path, headers in policies.items()
+    }
+    nobody = ["'none'"]
+    assert framed_by.pop("/") == ["https://a.example https://b.example"]
+    assert framed_by == {"/docs": nobody, "/console": nobody, HASHED: nobody}
 
 
 def test_pages_of_others_may_load_the_element_and_nothing_else(client: TestClient) -> None:

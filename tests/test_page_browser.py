@@ -123,25 +123,6 @@ async def test_a_killed_server_is_gone_on_with(screen: Screen, server: ServerPro
     await expect(screen.banner).to_be_hidden()
 
 
-async def test_a_message_written_while_offline_is_sent_once(
-    screen: Screen, server: ServerProcess
-) -> None:
-    await screen.sign_in("dora")
-    await screen.say("What is 1 + 1?")
-    await screen.ended()
-    await server.kill()
-    await expect(screen.banner).to_contain_text("Reconnecting")
-    await screen.say("What is 20 + 3?")
-    await expect(screen.runs.last).to_contain_text("Will be sent when the connection is back.")
-    await server.start()
-    await screen.ended()
-    await expect(screen.runs).to_have_count(2)
-    await screen.page.reload()
-    await screen.ended()
-    await expect(screen.runs).to_have_count(2)
-    assert "23" in await screen.said()
-
-
 async def test_a_message_whose_answer_was_lost_is_stored_once(screen: Screen) -> None:
     losses: list[str] = []
 
@@ -189,8 +170,9 @@ async def test_two_screens_of_a_user_follow_live(browser: Browser, server: Serve
         await there.ended()
         assert COUNTED in await there.said()
         await there.say("What is 3 * 4?")
-        await expect(here.runs).to_have_count(2)
-        await here.ended()
+        for one in (here, there):
+            await expect(one.runs).to_have_count(2)
+            await one.ended()
         assert await here.said() == await there.said()
         assert here.problems + there.problems == []
 
@@ -376,22 +358,6 @@ async def test_who_scrolls_away_is_not_moved(screen: Screen) -> None:
     assert left < 2
     await screen.page.get_by_role("button", name="Stop").click()
     await screen.ended("cancelled")
-
-
-async def test_a_thread_is_renamed_and_deleted(screen: Screen) -> None:
-    await screen.sign_in("kim")
-    await screen.say("What is 2 + 2?")
-    await screen.ended()
-    await screen.act("Rename")
-    await screen.page.get_by_role("textbox", name="Title").fill("Sums")
-    await screen.page.keyboard.press("Enter")
-    await expect(screen.title).to_have_text("Sums")
-    await expect(screen.threads).to_have_text(re.compile("Sums"))
-    await screen.act("Delete")
-    await expect(screen.threads).to_have_count(0)
-    await expect(screen.title).to_have_text("New conversation")
-    await screen.page.get_by_role("button", name="Undo").click()
-    await expect(screen.threads).to_have_count(1)
 
 
 HOSTILE = """# Heading <script>window.hacked = 1</script>

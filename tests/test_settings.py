@@ -308,7 +308,6 @@ def test_c11_limits_may_be_moved_together() -> None:
     "url",
     [
         "",
-        "threadcast.db",
         "sqlite://",
         "sqlite:///",
         "sqlite:///:memory:",
@@ -358,6 +357,20 @@ def test_a_bad_url_of_postgresql_is_not_repeated(url: str, why: str) -> None:
     line = refused(database_url=url)
     assert why in line
     assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("path", ["/tmp/x.db", "./x", "../a b/x.db", "x.db", "a/x.sqlite3"])
+def test_a_database_may_be_the_path_of_a_file(path: str) -> None:
+    settings = Settings(database_url=path)
+    assert sqlite_path(settings.database_url) == Path(path)
+    assert dev_secret_path(settings) == Path(f"{path}.dev-secret")
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "db.example.com/chat", "user@host/x.db", "mysql://h/x.db", "/", "./a/", "C:/x.db"]
+)
+def test_what_may_not_be_a_file_is_asked_about(text: str) -> None:
+    assert "expected sqlite:///PATH or postgresql://" in refused(database_url=text)
 
 
 def test_a_database_path_is_relative_or_absolute() -> None:

@@ -13,7 +13,7 @@ from threadcast.agents.demo import demo_agent
 
 async def test_the_demonstration_shows_the_golden_path(tmp_path: Path) -> None:
     async with world(tmp_path, demo_agent(pace_s=0)) as here, here.running():
-        context = await here.send("hello pancakes")
+        context = await here.send("search for pancakes")
         kind, data = await here.watch.end_of(context.run_id)
         assert here.watch.types_of(context.run_id)[:4] == [
             "agent_started",

@@ -74,7 +74,7 @@ class Drain:
     def begin(self) -> asyncio.Task[None]:
         """Take no new work from now on; the task ends when all is done. Idempotent."""
         if self._task is None:
-            log.info("this node drains: it takes no new work")
+            self._log_begin()
             self._task = asyncio.get_running_loop().create_task(self._run(), name="drain")
         return self._task
 
@@ -93,6 +93,18 @@ class Drain:
             raise
         if not task.cancelled():
             task.result()
+
+    def _log_begin(self) -> None:
+        """Say what is waited for, and how long at most: nothing more is seen until that is over."""
+        running = self._runner.active
+        if not running:
+            log.info("this node drains: it takes no new work")
+            return
+        log.info(
+            "this node drains: it takes no new work, and waits up to %g s for %d %s to end; "
+            "one that does not, perhaps because it waits for a person, is handed over",
+            self._runs_max_s(), running, "run" if running == 1 else "runs",
+        )  # fmt: skip
 
     async def _run(self) -> None:
         await self._runner.drain(self._runs_max_s())

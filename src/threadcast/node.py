@@ -114,6 +114,7 @@ class Node:
         self._began_at = self.clock.monotonic()
         self.failed = asyncio.Event()
         self._pillars: list[asyncio.Task[None]] = []
+        self._started = False
         self._join_delivery()
         self._join_work()
         self._join_entrance(listens_on)
@@ -311,6 +312,7 @@ class Node:
         self.watchdog.start()
         self.alerts.start()
         self.desk.view.start()
+        self._started = True
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -396,7 +398,8 @@ class Node:
 
     async def stop(self) -> None:
         """Drain, end every task and close the store; idempotent."""
-        await self.drain()
+        if self._started:  # else it never took work, and nobody should read that it takes no more
+            await self.drain()
         self.watchdog.stop()
         await self.alerts.close()
         await self.desk.view.close()

@@ -214,9 +214,16 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class LiveRunCount:
-    """How many runs have one status, and which of them is the oldest."""
+    """How many runs stand alike, and which of them is the oldest.
+
+    Attributes:
+        status: theirs.
+        behind: of runs in the queue, the status of the run that has their thread; None where
+            nothing but a runner is wanted, and for other runs.
+    """
 
     status: RunStatus
+    behind: RunStatus | None
     count: int
     oldest_run_id: str
     oldest_user_id: str

@@ -182,7 +182,10 @@ class Store(Protocol):
         ...
 
     async def count_live_runs(self) -> list[LiveRunCount]:
-        """Live runs of all users by status, `runs.LIVE_RUNS_COUNTED_MAX` at most; for operators."""
+        """Live runs of all users by status, and by what those in the queue are behind.
+
+        At most `runs.LIVE_RUNS_COUNTED_MAX` are counted; for operators.
+        """
         ...
 
     async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:

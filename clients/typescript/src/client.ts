@@ -1,10 +1,9 @@
 /** Joins credential, connection and outbox: every event of a user, and commands that arrive. */
 import { Connection } from "./connection.ts";
-import { Credential, type TokenCall } from "./credential.ts";
+import { Credential, subjectOf, type TokenCall } from "./credential.ts";
 import { ThreadcastError } from "./error.ts";
-import { eventStream } from "./event_stream.ts";
 import { Http } from "./http.ts";
-import { type OpenLink, webSocket } from "./link.ts";
+import { type OpenLink, streamWhereBlocked, webSocket } from "./link.ts";
 import type { OutboxEntry, Status } from "./model.ts";
 import { type Entry, Outbox, type Sent } from "./outbox.ts";
 import type {
@@ -22,6 +21,7 @@ const BUFFER_MAX_EVENTS = 10_000;
 const ANSWER_MAX_MS = 10_000;
 const OFFLINE_ANSWER_MAX_MS = 2_000;
 const WINDOW_EVENTS = ["online", "offline", "visibilitychange", "storage"];
+const OTHER_USER = "Another user has signed in.";
 const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
 
 export interface ClientOptions {
@@ -70,8 +70,9 @@ export class Client {
   cursor: Cursor = { feed: null };
   protected readonly http: Http;
   #base: URL;
-  #storage: Storage | undefined;
-  #resume: boolean;
+  /** Where the cursor is kept. */
+  #kept: Storage | undefined;
+  #credential: Credential;
   #connection: Connection;
   #outbox: Outbox;
   #queue: JournalEvent[] = [];
@@ -79,17 +80,21 @@ export class Client {
   #handlers = new Map<string, Set<Handler>>();
   #flushedAt = 0;
   #isScheduled = false;
+  #isStarted = false;
+  /** What open iterators have not yet processed. */
+  #buffers = new Set<Told[]>();
+  /** Counts connections, so that work which began over an earlier one is recognised. */
+  #life = 0;
 
   constructor({ url, token, storage, resume, shared, transport }: ClientOptions) {
     this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
-    this.#storage = storage;
-    this.#resume = resume === true;
-    const credential = new Credential(token);
-    this.http = new Http(this.#base, credential);
+    this.#kept = resume ? storage : undefined;
+    this.#credential = new Credential(token, (subject) => this.#stayWith(subject));
+    this.http = new Http(this.#base, this.#credential);
     this.#outbox = new Outbox(storage, () => this.changed());
-    const own = transport ?? [webSocket, eventStream];
+    const own = transport ?? [webSocket, streamWhereBlocked];
     const ways = shared ? [sharedBy(shared), ...own] : own;
-    this.#connection = new Connection(this.#base, credential, ways, {
+    this.#connection = new Connection(this.#base, this.#credential, ways, {
       onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
       onAttached: (event) => this.#vital(() => this.#attached(event)),
       onEvents: (events) => {
@@ -109,22 +114,30 @@ export class Client {
 
   /** Be connected from here on. */
   start(): void {
+    this.#isStarted = true;
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
     this.#connection.open();
   }
 
   /** End the connection; what is known stays. */
   close(): void {
+    this.#isStarted = false;
     for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
     this.#connection.close();
     this.#outbox.use(null);
     this.#emit("*", null);
   }
 
-  /** End the connection and forget everything, what waits in the storage too. */
+  /**
+   * End the connection and forget everything, what waits in the storage too.
+   *
+   * Before the server has said who is signed in, it is whom the token is for.
+   */
   signOut(): void {
-    this.#outbox.dropIf(() => true);
-    this.#storage?.removeItem(`cursor ${this.#key}`);
+    this.user ??= subjectOf(this.#credential.current);
+    if (this.user) this.#outbox.belongTo(this.#key);
+    for (const { key } of this.outbox) this.discard(key);
+    this.#kept?.removeItem(`cursor ${this.#key}`);
     this.#end("signed_out", "");
   }
 
@@ -145,35 +158,53 @@ export class Client {
   }
 
   /**
-   * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events.
+   * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events,
+   * until the iterator is ended by `return` or the end of a loop.
    *
    * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
    */
   events(): AsyncIterableIterator<Told> {
-    let buffer: Told[] = [];
+    const buffer: Told[] = [];
+    this.#buffers.add(buffer);
     let isOver = false;
     let isFull = false;
     let wake = () => {};
     const off = this.#on("*", (event: Told | null) => {
       if (!event) isOver = true;
-      else if (buffer.length < BUFFER_MAX_EVENTS) buffer.push(event);
-      else isFull = true;
+      else if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
       wake();
     });
-    return (async function* () {
+    const taken = () => {
+      buffer.shift();
+      if (this.#kept) this.changed();
+    };
+    const over = () => {
+      off();
+      // Who was too slow begins again where it was.
+      if (!isFull) this.#buffers.delete(buffer);
+    };
+    const told = (async function* () {
       try {
         for (;;) {
-          const some = buffer;
-          buffer = [];
-          yield* some;
+          // Who asks for the next one is done with this one.
+          for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
           if (isFull) throw new ThreadcastError("slow_reader");
           if (isOver) return;
           if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
-        off();
+        over();
       }
     })();
+    const end = told.return.bind(told);
+    // A generator that was not begun, or that waits, does not learn that it is ended.
+    told.return = (value) => {
+      over();
+      isOver = true;
+      wake();
+      return end(value);
+    };
+    return told;
   }
 
   /**
@@ -213,7 +244,7 @@ export class Client {
 
   /** Take an entry out of the outbox. */
   discard(key: string): void {
-    this.#outbox.drop(key);
+    this.#outbox.drop(key, true);
   }
 
   /** @throws ThreadcastError */
@@ -265,7 +296,10 @@ export class Client {
 
   protected setStatus(status: Status): void {
     this.status = status;
-    if (status.phase !== "catching_up" && status.phase !== "live") this.#outbox.use(null);
+    if (status.phase !== "catching_up" && status.phase !== "live") {
+      this.#life += 1;
+      this.#outbox.use(null);
+    }
     this.#flush();
   }
 
@@ -287,17 +321,23 @@ export class Client {
     return `threadcast ${JSON.stringify([this.#base, this.user])}`;
   }
 
+  /** A client belongs to one user: with the token of another one, nothing is asked for. */
+  #stayWith(user: string | null): void {
+    if (!this.user || !user || this.user === user) return;
+    this.#end("stopped", "identity_change");
+    throw new ThreadcastError("identity_change", OTHER_USER);
+  }
+
   /** The server knows who we are: begin, or go on from the cursor. */
   async #ready(user: string, feed: string | null, from?: number): Promise<void> {
-    if (this.user && this.user !== user) {
-      this.#end("stopped", "identity_change");
-      return;
-    }
+    this.#stayWith(user);
     this.user = user;
     this.#outbox.belongTo(this.#key);
     if (this.cursor.after === undefined) {
+      const life = this.#life;
       const after = (await this.begin()) ?? from;
-      const kept = this.#resume && this.#storage?.getItem(`cursor ${this.#key}`);
+      if (life !== this.#life) return;
+      const kept = this.#kept?.getItem(`cursor ${this.#key}`);
       this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
     }
     await this.#connection.attach(this.cursor);
@@ -309,7 +349,7 @@ export class Client {
     this.#flush();
     if (reset) {
       this.forget();
-      this.#storage?.removeItem(`cursor ${this.#key}`);
+      this.#kept?.removeItem(`cursor ${this.#key}`);
       this.#emit("attached", event);
       this.#emit("*", event);
       await this.#ready(this.user as string, feed, after);
@@ -340,9 +380,14 @@ export class Client {
       this.#emit("*", event);
     }
     this.#emit("change", null);
-    if (last && this.#resume) {
-      this.#storage?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
-    }
+    queueMicrotask(() => this.#keep());
+  }
+
+  /** Store the cursor once all is processed: who begins there may hear something twice, but misses nothing. */
+  #keep(): void {
+    for (const { length } of this.#buffers) if (length) return;
+    if (this.#isStarted && this.cursor.feed)
+      this.#kept?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
   }
 
   /** What came and was not told yet. */
@@ -391,10 +436,11 @@ export class Client {
 
   /** Work without which the connection is of no use. */
   async #vital(work: () => Promise<void>): Promise<void> {
+    const life = this.#life;
     try {
       await work();
     } catch (error) {
-      this.failed(error);
+      if (life === this.#life) this.failed(error);
     }
   }
 
@@ -403,6 +449,6 @@ export class Client {
     this.forget();
     this.#outbox.belongTo("");
     this.user = null;
-    this.setStatus({ phase, code, reason: code && "Another user has signed in." });
+    this.setStatus({ phase, code, reason: code && OTHER_USER });
   }
 }

@@ -21,7 +21,11 @@ import type {
 const TICK_MS = 1_000;
 const STEADY_MS = 10_000;
 const QUIET_MAX_MS = 25_000;
+/** An event stream cannot be asked: this is the longest that a server may be set to say nothing. */
+const STREAM_QUIET_MAX_MS = 55_000;
 const ANSWER_MAX_MS = 10_000;
+/** Then a better way that led nowhere is tried again, at the next connection. */
+const WAY_MAX_MS = 300_000;
 const RENEW_AT_SHARE = 0.75;
 const CREDENTIAL = 4401;
 const NOT_WORTH_RETRYING = [4400, 4403];
@@ -46,11 +50,13 @@ export class Connection {
   #credential: Credential;
   #open: readonly OpenLink[];
   #owner: Owner;
-  /** Which way is tried; the one that worked last is tried first. */
+  /** Which way is tried; the one that worked last is tried first, for a while. */
   #way = 0;
+  #turnedAt = 0;
   #link: Link | null = null;
   #isReady = false;
-  #attaching = 0;
+  /** The id of the latest attach, until it is accepted. */
+  #attaching = "";
   #waiters = new Map<string, Waiter>();
   #lastCommand = 0;
   #closing: ConnectionClosing | null = null;
@@ -92,7 +98,7 @@ export class Connection {
   nudge(answerMs = ANSWER_MAX_MS): void {
     if (this.#ticking === undefined) return;
     if (this.#reconnect !== undefined) this.#connect();
-    else if (this.#isReady) {
+    else if (this.#isReady && !this.#isStream) {
       this.#ping();
       this.#expectLife(answerMs);
     }
@@ -109,7 +115,7 @@ export class Connection {
 
   /** Ask for the events after a cursor; journal events before the answer are not told. */
   async attach(cursor: FieldsOf<"attach">): Promise<void> {
-    this.#attaching += 1;
+    this.#attaching = `c${this.#lastCommand + 1}`;
     await this.request("attach", cursor);
   }
 
@@ -130,6 +136,7 @@ export class Connection {
   async #connect(): Promise<void> {
     this.#drop();
     const life = this.#life;
+    if (Date.now() - this.#turnedAt > WAY_MAX_MS) this.#way = 0;
     this.#owner.onStatus({ phase: "connecting", attempt: this.#attempt });
     try {
       const isOld =
@@ -152,6 +159,8 @@ export class Connection {
       onClose: (code) => {
         if (life !== this.#life) return;
         if (code === 0) this.#turn();
+        // The server refuses this way, too: the best one may have been refused for the same reason.
+        else if (!this.#liveAt) this.#way = 0;
         if (code === 0 && ways > 1) this.#begin(token, ways - 1);
         else this.#lost(code);
       },
@@ -162,6 +171,7 @@ export class Connection {
   #turn(): void {
     this.#link?.close();
     this.#way = (this.#way + 1) % this.#open.length;
+    this.#turnedAt = Date.now();
   }
 
   #hear(text: string): void {
@@ -193,7 +203,7 @@ export class Connection {
         break;
       case "attached":
         this.#refused = undefined;
-        if (this.#attaching && --this.#attaching) return;
+        if (this.#attaching) return;
         this.#owner.onAttached(event);
         break;
       case "caught_up":
@@ -202,6 +212,7 @@ export class Connection {
         this.#owner.onStatus({ phase: "live", transport: (this.#link as Link).kind });
         break;
       case "command_accepted":
+        if (event.data.id === this.#attaching) this.#attaching = "";
         if ("expires_at" in event.data) this.#renewIn(event.data.expires_at, event.timestamp);
         this.#take(event.data.id)?.resolve(event.data as never);
         break;
@@ -260,7 +271,8 @@ export class Connection {
     this.#link?.close();
     this.#link = this.#closing = null;
     this.#isReady = false;
-    this.#attaching = this.#liveAt = 0;
+    this.#attaching = "";
+    this.#liveAt = 0;
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
     for (const { reject } of waiters) reject(unreachable());
@@ -283,13 +295,19 @@ export class Connection {
     const now = Date.now();
     if (this.#liveAt && now - this.#liveAt > STEADY_MS) this.#attempt = 0;
     if (this.#link === null) return;
-    if (now - this.#heardAt > QUIET_MAX_MS + ANSWER_MAX_MS) {
+    const quietMs = now - this.#heardAt;
+    const maxMs = this.#isStream ? STREAM_QUIET_MAX_MS : QUIET_MAX_MS;
+    if (quietMs > maxMs + ANSWER_MAX_MS) {
       if (!this.#isReady) this.#turn();
       this.#lost(1006);
     } else if (this.#isReady) {
-      if (now - this.#heardAt > QUIET_MAX_MS) this.#ping();
+      if (quietMs > maxMs) this.#ping();
       if (now > this.#renewAt) this.#renew().catch(() => {});
     }
+  }
+
+  get #isStream(): boolean {
+    return !!this.#liveAt && this.#link?.kind === "sse";
   }
 
   #ping(): void {

@@ -9,21 +9,32 @@ import { ThreadcastError } from "./error.ts";
  */
 export type TokenCall = (why: { renew: boolean }) => string | Promise<string>;
 
-/** Whom a token is for, as it says itself; who reads it has to have it checked by the server. */
-export function subjectOf(token: string): string {
-  const body = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-  const bytes = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
-  return JSON.parse(new TextDecoder().decode(bytes)).sub;
+/**
+ * Whom a token is for, as it says itself; null where it does not say so. Who reads it has to have it
+ * checked by the server.
+ */
+export function subjectOf(token: string): string | null {
+  try {
+    const [, body = ""] = token.split(".");
+    const text = atob(body.replace(/-/g, "+").replace(/_/g, "/"));
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)).sub;
+  } catch {
+    return null;
+  }
 }
 
 export class Credential {
   /** The latest token; empty before the first. */
   current = "";
   #call: TokenCall;
+  #check: (subject: string | null) => void;
   #pending: Promise<string> | null = null;
 
-  constructor(call: TokenCall) {
+  /** @param check told whom each token is for, before it is used; what it throws keeps it unused */
+  constructor(call: TokenCall, check: (subject: string | null) => void) {
     this.#call = call;
+    this.#check = check;
   }
 
   /**
@@ -33,11 +44,16 @@ export class Credential {
    * @throws ThreadcastError `signed_out`: there is no other token
    */
   get(refused?: string): Promise<string> {
+    // A call that began before the refusal may give the refused one.
+    if (this.#pending && refused) {
+      return this.#pending.then((token) => (token === refused ? this.get(refused) : token));
+    }
     this.#pending ??= (async () => this.#call({ renew: refused !== undefined }))()
       .then((token) => {
         if (!token || token === refused) {
           throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
         }
+        this.#check(subjectOf(token));
         this.current = token;
         return token;
       })

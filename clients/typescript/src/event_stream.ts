@@ -3,7 +3,7 @@
  * requests of their own. It says what a WebSocket would say.
  */
 import { subjectOf } from "./credential.ts";
-import { type ThreadcastError, unreachable } from "./error.ts";
+import type { ThreadcastError } from "./error.ts";
 import { Http, refusal } from "./http.ts";
 import type { OpenLink } from "./link.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
@@ -13,20 +13,26 @@ const CLOSES = 4_000;
 const LOST = 1006;
 
 export const eventStream: OpenLink = (base, token, listener) => {
-  const over = new AbortController();
+  let isOver = false;
+  /** Of the latest attach: another one ends it. */
+  let stream = new AbortController();
+  const close = () => {
+    isOver = true;
+    stream.abort();
+  };
   const end = (code: number) => {
-    if (!over.signal.aborted) listener.onClose(code);
-    over.abort();
+    if (!isOver) listener.onClose(code);
+    close();
   };
   const say = (event_type: ConnectionEvent["event_type"], data: object) => {
     const event = { event_type, timestamp: Date.now() / 1_000, user_id: subjectOf(token), data };
-    if (!over.signal.aborted) listener.onText(JSON.stringify(event));
+    if (!isOver) listener.onText(JSON.stringify(event));
   };
   const http = new Http(base, {
     current: token,
     get() {
       end(CLOSES + 401);
-      throw unreachable();
+      throw refusal(401, null);
     },
   });
 
@@ -34,11 +40,14 @@ export const eventStream: OpenLink = (base, token, listener) => {
     say("command_accepted", { id, command });
     const cursor = Object.entries({ after, feed }).filter(([, value]) => value != null);
     const query = new URLSearchParams(cursor as [string, string][]);
+    stream.abort();
+    stream = new AbortController();
+    const { signal } = stream;
     let wasOpen = false;
     try {
       const response = await fetch(new URL(`v1/events?${query}`, base), {
-        headers: { Authorization: `Bearer ${token}` },
-        signal: over.signal,
+        headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" },
+        signal,
       });
       wasOpen = true;
       if (response.ok) await read(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
@@ -56,7 +65,7 @@ export const eventStream: OpenLink = (base, token, listener) => {
       }
       end(LOST);
     } catch {
-      end(wasOpen ? LOST : 0);
+      if (!signal.aborted) end(wasOpen ? LOST : 0);
     }
   }
 
@@ -102,6 +111,6 @@ export const eventStream: OpenLink = (base, token, listener) => {
       if (command.command === "attach") attach(command);
       else if (command.command !== "ping") request(command);
     },
-    close: () => over.abort(),
+    close,
   };
 };

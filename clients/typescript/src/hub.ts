@@ -3,7 +3,9 @@
  *
  * It has one cursor on the journal and keeps the latest events, so that a page that comes later, with
  * an older cursor, is given what it misses. A cursor that is older than that cannot be continued: the
- * page is told so, and reads its snapshots again. Knows nothing of workers and ports.
+ * page is told so, and reads its snapshots again. Of a page that has read further than the hub has
+ * heard, only the server can say whether it is right: the hub attaches again, and the page waits for
+ * the answer. Knows nothing of workers and ports.
  */
 import { subjectOf } from "./credential.ts";
 import type { Link, OpenLink } from "./link.ts";
@@ -19,7 +21,9 @@ import type {
 const KEPT_MAX_EVENTS = 2_000;
 const KEPT_MAX_CHARACTERS = 2_000_000;
 const ANSWER_MAX_MS = 10_000;
+const ATTACH = "attach";
 const LOST = 1006;
+const CREDENTIAL = 4401;
 const FORBIDDEN = 4403;
 
 export interface Page {
@@ -32,7 +36,10 @@ export interface Page {
 }
 
 interface Kept {
+  /** A merged event stands for all from `first` to `seq`. */
+  readonly first: number;
   readonly seq: number;
+  readonly at: number;
   readonly line: string;
 }
 
@@ -47,6 +54,9 @@ export class Hub {
   #ready: ConnectionReadyEvent | null = null;
   #phase: Phase = "none";
   #isLive = false;
+  /** Whose token the connection has; when that one ends, the others may have a better one. */
+  #bearer: Page | null = null;
+  #isRevoked = false;
   /** Whom each page's token is for. */
   #subjects = new WeakMap<Page, string>();
   /** Pages, with the attach that waits for an answer, or whether they are given events. */
@@ -57,6 +67,10 @@ export class Hub {
   #kept: Kept[] = [];
   #keptCharacters = 0;
   #start = 0;
+  /** Where the journal ended when the server last said so. */
+  #head = 0;
+  /** The pages that waited when the hub attached: its answer is one to them, too. */
+  #covered = new Set<Page>();
   #cursor: { after: number; feed: string | null; at?: number } = { after: 0, feed: null };
 
   constructor(ways: readonly OpenLink[]) {
@@ -65,10 +79,19 @@ export class Hub {
 
   /** A page is here, with its own token. */
   join(page: Page, base: URL, token: string): void {
+    const subject = subjectOf(token);
+    if (subject === null) {
+      page.end(0); // Whom it is for is not known: it may have a connection of its own.
+      return;
+    }
     this.#pages.set(page, false);
-    this.#subjects.set(page, subjectOf(token));
+    this.#subjects.set(page, subject);
     if (this.#ready) this.#greet(page, this.#ready);
-    else if (!this.#link) this.#open(base, token, 0);
+    else if (!this.#link) {
+      this.#bearer = page;
+      this.#isRevoked = false;
+      this.#open(base, token, 0);
+    }
   }
 
   /** A page is gone. */
@@ -84,6 +107,7 @@ export class Hub {
     else if (command.command === "authenticate" && subjectOf(command.token) !== this.#user) {
       this.#refuse(page);
     } else {
+      if (command.command === "authenticate") this.#bearer = page;
       const id = `p${++this.#lastId}`;
       this.#askers.set(id, { page, id: command.id });
       this.#link.send({ ...command, id });
@@ -120,11 +144,18 @@ export class Hub {
     this.#askers.clear();
     const pages = [...this.#pages.keys()];
     this.#pages.clear();
-    for (const page of pages) page.end(code);
+    for (const page of pages) page.end(this.#concerns(page, code) ? code : LOST);
+  }
+
+  /** Whether this close code says something of a page, and not only of another page's token. */
+  #concerns(page: Page, code: number): boolean {
+    return code !== CREDENTIAL || this.#isRevoked || page === this.#bearer;
   }
 
   #hear(text: string): void {
     this.#heardAt = Date.now();
+    // An event stream cannot be asked for a sign of life, so that its pages are given each.
+    if (!text) this.#tell("");
     const life = this.#life;
     const lines: string[] = [];
     for (const line of text.split("\n")) {
@@ -134,17 +165,19 @@ export class Hub {
         if (this.#phase === "attached" && this.#keep(event, line)) lines.push(line);
         continue;
       }
-      this.#tell(lines.splice(0).join("\n"));
+      if (lines.length) this.#tell(lines.splice(0).join("\n"));
       this.#said(event, line);
       if (life !== this.#life) return;
     }
-    this.#tell(lines.join("\n"));
+    if (lines.length) this.#tell(lines.join("\n"));
   }
 
-  #keep({ seq, timestamp }: JournalEvent, line: string): boolean {
+  #keep(event: JournalEvent, line: string): boolean {
+    const { seq, timestamp: at } = event;
     if (seq <= this.#cursor.after) return false;
-    this.#cursor = { ...this.#cursor, after: seq, at: timestamp };
-    this.#kept.push({ seq, line });
+    this.#cursor = { ...this.#cursor, after: seq, at };
+    const first = ("first_seq" in event && event.first_seq) || seq;
+    this.#kept.push({ first, seq, at, line });
     this.#keptCharacters += line.length;
     while (this.#kept.length > KEPT_MAX_EVENTS || this.#keptCharacters > KEPT_MAX_CHARACTERS) {
       const first = this.#kept.shift() as Kept;
@@ -156,7 +189,7 @@ export class Hub {
 
   /** Say this to all pages that are given events. */
   #tell(text: string): void {
-    if (text) for (const [page, state] of this.#pages) if (state === true) page.say(text);
+    for (const [page, state] of this.#pages) if (state === true) page.say(text);
   }
 
   #said(event: ConnectionEvent, line: string): void {
@@ -169,18 +202,24 @@ export class Hub {
         break;
       case "caught_up":
         this.#isLive = true;
+        this.#head = event.data.seq;
         this.#tell(line);
+        this.#answer();
         break;
       case "command_accepted":
       case "command_rejected": {
         const { id } = event.data;
+        if (id === ATTACH && event.event_type === "command_rejected") this.#over(LOST);
         const asker = this.#askers.get(id as string);
         this.#askers.delete(id as string);
         asker?.page.say(JSON.stringify({ ...event, data: { ...event.data, id: asker.id } }));
         break;
       }
       case "connection_closing":
-        for (const page of this.#pages.keys()) page.say(line);
+        this.#isRevoked = event.data.error === "revoked";
+        for (const page of this.#pages.keys()) {
+          if (this.#concerns(page, event.data.code)) page.say(line);
+        }
     }
   }
 
@@ -209,32 +248,53 @@ export class Hub {
   }
 
   #attach(page: Page, wanted: Attach): void {
-    if (this.#phase === "attached") {
-      this.#place(page, wanted);
-      return;
-    }
     this.#pages.set(page, wanted);
-    if (this.#phase === "attaching") return;
-    this.#phase = "attaching";
+    this.#covered.delete(page);
+    if (this.#phase === "attached") this.#answer();
+    if (this.#phase !== "none") return;
     const { after, feed, at } = wanted;
-    if (!this.#fits(wanted)) {
+    const reason = this.#reasonOf(wanted);
+    if (this.#cursor.after === 0 || (reason && reason !== "cursor_ahead")) {
       this.#forget(after ?? 0, feed ?? null);
       if (at != null) this.#cursor = { ...this.#cursor, at };
     }
-    const own = after == null && this.#start === 0 ? {} : this.#cursor;
-    this.#link?.send({ command: "attach", id: "attach", ...own });
+    this.#askFor(after == null && this.#cursor.after === 0 ? {} : this.#cursor);
   }
 
-  /** Whether a page can go on with what is kept. */
-  #fits({ after, feed }: Attach): boolean {
-    const isSame = !feed || !this.#cursor.feed || feed === this.#cursor.feed;
-    return isSame && this.#cursor.after > 0 && (after == null || after >= this.#start);
+  /** Ask the server for the events after a cursor. */
+  #askFor(cursor: object): void {
+    this.#phase = "attaching";
+    this.#isLive = false;
+    this.#covered = new Set(this.#pages.keys());
+    this.#link?.send({ command: "attach", id: ATTACH, ...cursor });
+  }
+
+  /** Answer the pages that wait, as far as the answer is known. */
+  #answer(): void {
+    for (const [page, wanted] of this.#pages) {
+      if (typeof wanted !== "object") continue;
+      const isAhead = (wanted.after ?? 0) > this.#cursor.after;
+      if (!isAhead || (this.#isLive && this.#covered.has(page))) this.#place(page, wanted);
+      else if (this.#isLive) this.#askFor(this.#cursor);
+    }
+  }
+
+  /** Why a page cannot go on with what is kept; null when it can. */
+  #reasonOf({ after, feed, at }: Attach): Attached["reason"] | null {
+    const cursor = this.#cursor;
+    if (feed && cursor.feed && feed !== cursor.feed) return "new_feed";
+    if (after == null) return null;
+    if (after > Math.max(cursor.after, this.#head)) return "cursor_ahead";
+    const next = this.#kept.find(({ seq }) => seq > after);
+    if (after < this.#start || (next && next.first <= after)) return "trimmed";
+    const last = this.#kept.find(({ seq }) => seq === after);
+    return last && at != null && at !== last.at ? "diverged" : null;
   }
 
   #forget(after: number, feed: string | null): void {
     this.#kept = [];
     this.#keptCharacters = 0;
-    this.#start = after;
+    this.#start = this.#head = after;
     this.#cursor = { after, feed };
   }
 
@@ -243,9 +303,9 @@ export class Hub {
     this.#phase = "attached";
     if (reset || this.#cursor.after === 0) this.#forget(after, feed);
     this.#cursor = { ...this.#cursor, feed };
+    this.#head = head;
     if (isAnswer && !reset) {
-      for (const [page, state] of this.#pages)
-        if (typeof state === "object") this.#place(page, state);
+      this.#answer();
       return;
     }
     this.#isLive = false;
@@ -257,11 +317,12 @@ export class Hub {
   /** Put a page where it wants to be, if that is among what is kept. */
   #place(page: Page, wanted: Attach): void {
     const { after: head, feed } = this.#cursor;
-    if (!this.#fits({ ...wanted, after: wanted.after ?? head }) && head > 0) {
-      this.#point(page, wanted, { after: head, feed, head, reset: true, reason: "trimmed" });
+    const reason = this.#reasonOf(wanted);
+    if (reason) {
+      this.#point(page, wanted, { after: head, feed, head, reset: true, reason });
     } else {
       const after = wanted.after ?? head;
-      const last = Math.max(head, after, this.#ready?.data.head ?? 0);
+      const last = Math.max(head, after, this.#head);
       this.#point(page, wanted, { after, feed, head: last, reset: false });
       const missed = this.#kept.filter(({ seq }) => seq > after).map(({ line }) => line);
       if (missed.length) page.say(missed.join("\n"));

@@ -38,3 +38,23 @@ export const webSocket: OpenLink = (base, token, listener) => {
     },
   };
 };
+
+/** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
+export const streamWhereBlocked: OpenLink = (base, token, listener) => {
+  /** Null when it was closed. */
+  let link: Link | null | undefined;
+  import("./event_stream.ts").then(
+    ({ eventStream }) => {
+      if (link !== null) link = eventStream(base, token, listener);
+    },
+    () => link === null || listener.onClose(0),
+  );
+  return {
+    kind: "sse",
+    send: (command) => link?.send(command),
+    close() {
+      link?.close();
+      link = null;
+    },
+  };
+};

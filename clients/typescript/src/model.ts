@@ -128,6 +128,8 @@ export interface ChatState {
   readonly recent: readonly string[];
   /** Where the next page of older threads begins; null when all are here. */
   readonly olderThreads: string | null;
+  /** The threads that were deleted last, so that an answer from before brings none of them back. */
+  readonly deleted: readonly string[];
   /** Threads that could not be read: because there are none, or for another reason. */
   readonly unreadable: Readonly<Record<string, "missing" | "failed">>;
 }

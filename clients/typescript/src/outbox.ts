@@ -6,6 +6,8 @@
  * twice. Entries are replaced, never changed, so that a view can compare them. With a storage they
  * outlive the page: each has an item of its own, under the user's name, so that tabs do not
  * overwrite one another's and no user gets another's.
+ *
+ * Messages of one thread, or of one draft, are sent one after the other, in the order of the entries.
  */
 import { backoffMs } from "./backoff.ts";
 import { ThreadcastError } from "./error.ts";
@@ -14,6 +16,8 @@ import type { OutboxEntry, RunStatus } from "./model.ts";
 import type { Command } from "./protocol.ts";
 
 const ENTRIES_MAX = 100;
+/** So long is what another page stores left to that page. */
+const TAKE_OVER_MS = 10_000;
 
 /** What a message became. */
 export interface Sent {
@@ -59,25 +63,54 @@ export class Outbox {
    */
   belongTo(prefix: string): void {
     if (prefix === this.#prefix) return;
-    if (this.#prefix) this.#entries.clear();
+    if (this.#prefix) this.#leave();
     this.#prefix = prefix;
     for (const entry of this.#entries.values()) this.#put(entry);
     for (const name of Object.keys(this.#storage ?? {})) {
-      this.stored(name, this.#storage?.getItem(name));
+      this.stored(name, this.#storage?.getItem(name), 0);
     }
     this.#changed();
   }
 
-  /** An item of the storage is this now; null when another page took it away. */
-  stored(name: string | null, item: string | null | undefined): void {
+  /** What is here is not of the user who comes; in the storage it stays. */
+  #leave(): void {
+    for (const { reject } of this.#waiters.values()) reject(new ThreadcastError("identity_change"));
+    this.#waiters.clear();
+    this.#entries.clear();
+    this.threads.clear();
+  }
+
+  /** An item of the storage is this now; null when another page took it away, empty: discarded it. */
+  stored(
+    name: string | null,
+    item: string | null | undefined,
+    notBefore = Date.now() + TAKE_OVER_MS,
+  ): void {
     if (!this.#prefix || !name?.startsWith(this.#prefix)) return;
     const key = name.slice(this.#prefix.length);
-    if (!item) this.#entries.delete(key);
-    else if (!this.#entries.has(key)) {
-      const entry: Entry = { ...JSON.parse(item), notBefore: 0 };
-      const all = [...this.#entries, [key, entry] as const];
-      this.#entries = new Map(all.sort(([, a], [, b]) => a.createdAt - b.createdAt));
+    const known = this.#entries.get(key);
+    if (item) {
+      const entry = entryOf(item, key);
+      if (!entry) this.#store(key);
+      else if (!known) this.#insert({ ...entry, notBefore });
+      else if (known.draft && entry.thread) this.#learnThread(known.draft, entry.thread);
+    } else if (item === "" || known?.kind !== "message" || !this.#waiters.has(key)) {
+      this.#forget(key);
     }
+    // Else it is asked for here, and what became of it there is learned by sending it again.
+    this.#flush();
+  }
+
+  #insert(entry: Entry): void {
+    const all = [...this.#entries.values(), entry].sort((a, b) => a.createdAt - b.createdAt);
+    this.#entries = new Map(all.map((one) => [one.key, one]));
+    this.#changed();
+  }
+
+  #forget(key: string): void {
+    if (!this.#entries.delete(key)) return;
+    this.#waiters.get(key)?.reject(new ThreadcastError("discarded"));
+    this.#waiters.delete(key);
     this.#changed();
   }
 
@@ -114,12 +147,13 @@ export class Outbox {
     return waiter.promise;
   }
 
-  drop(key: string): void {
-    if (!this.#entries.delete(key)) return;
-    this.#waiters.get(key)?.reject(new ThreadcastError("discarded"));
-    this.#waiters.delete(key);
+  /** Take it out, and tell the other pages of the user where nobody wants it any more. */
+  drop(key: string, isUnwanted = false): void {
+    if (!this.#entries.has(key)) return;
+    if (isUnwanted) this.#save(key, "");
+    this.#forget(key);
     this.#store(key);
-    this.#changed();
+    this.#flush();
   }
 
   /** Try a refused entry again. */
@@ -133,7 +167,7 @@ export class Outbox {
   arrived(key: string, sent: Sent): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
-    this.#learnThread(entry, sent.thread_id);
+    this.#learnThread(entry.draft, sent.thread_id);
     this.#waiters.get(key)?.resolve(sent);
     this.drop(key);
   }
@@ -161,11 +195,15 @@ export class Outbox {
 
   /** What is accepted is in the journal, and needs no copy in the storage. */
   #store(key: string, entry?: Entry): void {
+    this.#save(key, entry && entry.status !== "accepted" ? JSON.stringify(entry) : null);
+  }
+
+  #save(key: string, item: string | null): void {
     if (!this.#prefix) return;
     const name = this.#prefix + key;
     try {
-      if (!entry || entry.status === "accepted") this.#storage?.removeItem(name);
-      else this.#storage?.setItem(name, JSON.stringify(entry));
+      if (item === null) this.#storage?.removeItem(name);
+      else this.#storage?.setItem(name, item);
     } catch {
       // A storage that is full or forbidden: then it lives as long as the page.
     }
@@ -179,12 +217,13 @@ export class Outbox {
   #flush(): void {
     clearTimeout(this.#timer);
     if (!this.#request) return;
-    const draftsUnderWay = new Set<string>();
+    const underWay = new Set<string>();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.entries) {
-      const { status, draft, notBefore } = entry;
-      const isHeld = draftsUnderWay.has(draft as string);
-      if (draft && status !== "refused") draftsUnderWay.add(draft);
+      const { key, status, draft, thread, notBefore } = entry;
+      const place = draft ?? thread ?? key;
+      const isHeld = underWay.has(place);
+      if (/ing$/.test(status)) underWay.add(place);
       if (status !== "waiting" || isHeld) continue;
       const waitMs = notBefore - Date.now();
       if (waitMs <= 0) this.#send(entry, this.#request);
@@ -209,16 +248,19 @@ export class Outbox {
     this.#waiters.get(key)?.resolve(sent);
     if (entry.kind === "answer" || (entry.kind === "cancel" && !isActive(sent))) this.drop(key);
     else {
-      this.#put({ ...entry, status: "accepted", error: null, seq: sent.seq });
-      this.#learnThread(entry, sent.thread_id);
+      // First where the next ones go: other pages, which hold them too, learn it in this order.
+      this.#learnThread(entry.draft, sent.thread_id);
+      const known = this.#entries.get(key) as Entry;
+      this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
     }
+    this.#flush();
   }
 
   #rejected(key: string, { code, message, retryable, retryAfterMs }: ThreadcastError): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
     const { kind, tries } = entry;
-    if (code === "unreachable") this.#put({ ...entry, status: "waiting" });
+    if (code === "unreachable") this.#put(askedAgain(entry));
     else if (retryable) {
       const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
       this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
@@ -227,19 +269,37 @@ export class Outbox {
     else {
       this.#put({ ...entry, status: "refused", error: message });
       this.#waiters.get(key)?.reject(new ThreadcastError(code, message));
+      this.#flush();
     }
   }
 
   /** The first message of a draft made its thread; those that waited behind it go there too. */
-  #learnThread({ draft }: Entry, thread: string): void {
+  #learnThread(draft: string | null, thread: string): void {
     if (!draft) return;
     this.threads.set(draft, thread);
     for (const entry of this.entries) {
       if (entry.draft === draft) this.#put({ ...entry, thread, draft: null });
     }
-    this.#flush();
   }
 }
+
+/** An entry as it was stored; null for what is none. */
+function entryOf(item: string, key: string): Entry | null {
+  try {
+    const entry: Entry = JSON.parse(item);
+    if (entry.key !== key) return null;
+    return entry.status === "sending" ? askedAgain(entry) : entry;
+  } catch {
+    return null;
+  }
+}
+
+/** It was sent, and whether it arrived is not known. */
+const askedAgain = (entry: Entry): Entry => ({
+  ...entry,
+  status: "waiting",
+  tries: entry.tries || 1,
+});
 
 function commandOf(entry: Entry): Parameters<Request> {
   const { kind, key, content, thread, runId: run_id, inputId, value, options } = entry;

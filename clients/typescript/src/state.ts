@@ -13,6 +13,7 @@ import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
 import { tableOf, withoutRows, withRows } from "./table.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
+const DELETED_MAX = 1_000;
 const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
 const BEGINS_RUN = /^(message_created|run_queued|agent_started)$/;
 const MOVES_TO_TOP = /^((thread|message)_created|agent_(completed|failed|cancelled))$/;
@@ -25,6 +26,7 @@ export const emptyState = (): ChatState => ({
   threads: tableOf(),
   recent: [],
   olderThreads: null,
+  deleted: [],
   unreadable: {},
 });
 
@@ -43,14 +45,18 @@ export function applyEvents(state: ChatState, events: readonly JournalEvent[]): 
   const threads = [...perThread].map(
     ([id, some]) => [id, foldThread(state.threads.get(id), id, some)] as const,
   );
-  return { ...withThreads(state, threads), seq: last.seq, at: last.timestamp };
+  const gone = threads.flatMap(([id, thread]) => (thread ? [] : id));
+  const deleted = gone.length ? [...state.deleted, ...gone].slice(-DELETED_MAX) : state.deleted;
+  return { ...withThreads(state, threads), deleted, seq: last.seq, at: last.timestamp };
 }
 
-/** A page of `GET v1/threads`. The first one sets the cursor. */
+/** A page of `GET v1/threads`, of any age. The first one sets the cursor. */
 export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState => ({
   ...withThreads(
     state,
-    page.threads.map((one) => [one.thread_id, foldSnapshot(state, one, page.seq)]),
+    page.threads
+      .filter(({ thread_id }) => !state.deleted.includes(thread_id))
+      .map((one) => [one.thread_id, foldSnapshot(state, one, page.seq)]),
   ),
   seq: state.seq ?? page.seq,
   olderThreads: page.next,

@@ -1,8 +1,16 @@
 /** The client: connections, cursors, credentials and the outbox, against a server without a network. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Client, type ClientOptions, type JournalEvent, ThreadcastError } from "../src/index.ts";
+import { Credential, subjectOf } from "../src/credential.ts";
+import {
+  Client,
+  type ClientOptions,
+  type JournalEvent,
+  type OpenLink,
+  ThreadcastError,
+} from "../src/index.ts";
 import { event, FakeServer, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { storage } from "./tabs.ts";
 
 let server: FakeServer;
 let client: Client;
@@ -18,21 +26,6 @@ afterEach(() => {
   mock.timers.reset();
   mock.restoreAll();
 });
-
-/** A storage as browsers have it: its items are properties, too. */
-function storage(): Storage {
-  const methods = {
-    getItem: (name: string) => items[name] ?? null,
-    setItem(name: string, value: string) {
-      items[name] = value;
-    },
-    removeItem(name: string) {
-      delete items[name];
-    },
-  };
-  const items: Record<string, string> = Object.create(methods);
-  return items as unknown as Storage;
-}
 
 async function started(options: Partial<ClientOptions> = {}): Promise<Client> {
   const token = () => tokenFor(USER);
@@ -189,6 +182,40 @@ test("where one way is not open the next is tried at once, and is the first from
   assert.deepEqual(tried, ["blocked", "open", "open"]);
 });
 
+/** A way that is refused by this close code, and notes that it was tried. */
+const refused =
+  (name: string, code: number, tried: string[]): OpenLink =>
+  (_base, _token, listener) => {
+    tried.push(name);
+    queueMicrotask(() => listener.onClose(code));
+    return { kind: "websocket", send() {}, close() {} };
+  };
+
+test("a better way is tried again after a while, at the next connection", async () => {
+  const tried: string[] = [];
+  await started({ transport: [refused("better", 0, tried), server.open] });
+  server.link.drop();
+  await pass(1_000);
+  assert.deepEqual(tried, ["better"]);
+  await pass(300_000);
+  assert.deepEqual(tried, ["better"]);
+  server.link.drop();
+  await pass(1_000);
+  assert.deepEqual([tried, phase()], [["better", "better"], "live"]);
+});
+
+test("where the server refuses every way for a while, the best is the first to be tried again", async () => {
+  const tried: string[] = [];
+  let isDown = true;
+  const better: OpenLink = (...link) =>
+    isDown ? refused("better", 0, tried)(...link) : server.open(...link);
+  await started({ transport: [better, refused("other", 1006, tried)] });
+  assert.deepEqual([tried, phase()], [["better", "other"], "waiting"]);
+  isDown = false;
+  await pass(1_000);
+  assert.deepEqual([tried, phase()], [["better", "other"], "live"]);
+});
+
 test("a way that swallows everything is left, too", async () => {
   const swallowing = () => ({ kind: "websocket", send() {}, close() {} }) as const;
   await started({ transport: [swallowing, server.open] });
@@ -235,6 +262,44 @@ test("with a storage, it goes on where an earlier page has ended", async () => {
   client.start();
   await pass(100);
   assert.deepEqual(seen, [2]);
+});
+
+/** Read what is there, as a program that resumes would: with an iterator that is left in the middle. */
+async function readSome(kept: Storage, count: number): Promise<number[]> {
+  await started({ storage: kept, resume: true });
+  const seen: number[] = [];
+  const events = client.events();
+  while (server.head < 50) server.append("agent_delta", { text: "x" });
+  await pass(1_000);
+  while (seen.length < count) {
+    const { value } = await events.next();
+    seen.push((value as JournalEvent).seq);
+    await pass(20);
+  }
+  return seen;
+}
+
+test("what an iterator has not given is not skipped by the next page", async () => {
+  const kept = storage();
+  await readSome(kept, 4);
+  client.close();
+  await pass(1_000);
+  assert.equal(Object.keys(kept).length, 1);
+  const [item = ""] = Object.values(kept) as string[];
+  assert.ok(JSON.parse(item).after <= 4, item);
+});
+
+test("the cursor is stored after an event was handled, not before", async () => {
+  const kept = storage();
+  await started({ storage: kept, resume: true });
+  let stored: string | undefined;
+  client.on("agent_delta", () => {
+    stored = Object.values(kept)[0] as string;
+  });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  assert.equal(JSON.parse(stored ?? "{}").after, 0, "not before it was handled");
+  assert.equal(JSON.parse(Object.values(kept)[0] as string).after, 1);
 });
 
 test("a merged event of which a part was told is asked for again", async () => {
@@ -288,6 +353,31 @@ test("a reader that is too slow is told so", async () => {
     { code: "slow_reader" },
   );
   assert.equal(seen, 10_000);
+});
+
+test("an iterator that is ended holds nothing more, begun or not, and does not keep who waits", async () => {
+  await started();
+  const unbegun = client.events();
+  await unbegun.return?.();
+  const waiting = client.events();
+  const next = waiting.next();
+  await settled();
+  await waiting.return?.();
+  assert.equal((await next).done, true);
+  const read = client.events();
+  for (let count = 0; count < 3; count += 1) server.append("agent_delta", { text: "x" });
+  await pass(100);
+  for await (const _ of read) break;
+  assert.deepEqual(
+    await Promise.all([unbegun.next(), waiting.next(), read.next()]),
+    Array(3).fill({ done: true, value: undefined }),
+  );
+  // An ended one whose buffer still filled would be `slow_reader` here.
+  const ended = client.events();
+  await ended.return?.();
+  for (let count = 0; count < 10_001; count += 1) server.append("agent_delta", { text: "x" });
+  await pass(100);
+  assert.equal((await ended.next()).done, true);
 });
 
 test("a mistake of one listener harms no other", async () => {
@@ -364,6 +454,26 @@ test("a refused token is not used again: another one is asked for, once", async 
   assert.equal(server.links.length, 2);
 });
 
+test("a token that is refused while another call is under way is not given again", async () => {
+  const asked: boolean[] = [];
+  const gates: ((token: string) => void)[] = [];
+  const credential = new Credential(
+    ({ renew }) => {
+      asked.push(renew);
+      return new Promise((resolve) => gates.push(resolve));
+    },
+    () => {},
+  );
+  const plain = credential.get();
+  const renewed = [credential.get("old"), credential.get("old")];
+  gates[0]?.("old");
+  assert.equal(await plain, "old");
+  await settled();
+  gates[1]?.("new");
+  assert.deepEqual(await Promise.all(renewed), ["new", "new"]);
+  assert.deepEqual(asked, [false, true]);
+});
+
 test("who was signed out everywhere stays so, whatever tokens there are", async () => {
   await started();
   const closing = { error: "revoked", reason: "signed out", reconnect: false };
@@ -408,6 +518,32 @@ test("a client stays with its user", async () => {
   await settled();
   assert.equal((client.status as { code: string }).code, "identity_change");
   assert.equal(client.user, null);
+});
+
+test("with a token of another user nothing is asked for", async () => {
+  let user = USER;
+  const asked: string[] = [];
+  mock.method(globalThis, "fetch", async (_address: URL, { headers }: RequestInit) => {
+    asked.push(`${subjectOf((headers as Record<string, string>).Authorization ?? "")}`);
+    const problem = { status: 401, code: "token_expired", detail: "too old" };
+    return Response.json(problem, { status: 401 });
+  });
+  await started({ token: () => tokenFor(user) });
+  user = "u-2";
+  await assert.rejects(client.createThread({ title: "secret" }), { code: "identity_change" });
+  assert.deepEqual(asked, [USER]);
+  assert.equal((client.status as { code: string }).code, "identity_change");
+  assert.equal(server.link.isClosed, true);
+});
+
+test("nor is a connection made with it", async () => {
+  let user = USER;
+  await started({ token: () => tokenFor(user) });
+  user = "u-2";
+  server.link.drop();
+  await pass(30_000);
+  const { phase: now, code } = client.status as never;
+  assert.deepEqual([now, code, server.links.length], ["stopped", "identity_change", 1]);
 });
 
 // --- the outbox ----------------------------------------------------------------------------------
@@ -540,7 +676,7 @@ test("what waits stays with its user when another one signs in", async () => {
   const kept = storage();
   await started({ storage: kept });
   server.ignores.add("send_message");
-  client.send("Hello").catch(() => {});
+  const sent = client.send("Hello", { draft: "d" });
   await pass(100);
   server.greets = false;
   server.link.drop();
@@ -550,6 +686,7 @@ test("what waits stays with its user when another one signs in", async () => {
   server.link.text(JSON.stringify(envelope));
   await settled();
   assert.deepEqual([client.outbox, Object.keys(kept).length], [[], 1]);
+  await assert.rejects(sent, { code: "identity_change" });
 });
 
 test("signing out leaves nothing behind", async () => {
@@ -563,6 +700,29 @@ test("signing out leaves nothing behind", async () => {
   await settled();
   assert.deepEqual([client.outbox.length, client.user, phase()], [0, null, "signed_out"]);
   assert.deepEqual(Object.keys(kept), []);
+});
+
+test("nor does signing out while the server has not yet said who is here", async () => {
+  const kept = storage();
+  await started({ storage: kept, resume: true });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  server.greets = false;
+  server.link.drop();
+  await settled();
+  client.send("secret").catch(() => {});
+  client.close();
+  assert.equal(Object.keys(kept).length, 2);
+  await started({ storage: kept, resume: true });
+  assert.equal(client.user, null);
+  client.signOut();
+  assert.deepEqual([Object.keys(kept), client.outbox, client.user], [[], [], null]);
+});
+
+test("signing out with a token that says nothing ends, too", async () => {
+  await started({ token: () => "opaque" });
+  client.signOut();
+  assert.equal(phase(), "signed_out");
 });
 
 test("a cancel and an answer are sent until they are accepted", async () => {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Hub, type Page } from "../src/hub.ts";
-import { Client } from "../src/index.ts";
+import { Client, type Cursor } from "../src/index.ts";
 import type { OpenLink } from "../src/link.ts";
-import { FakeServer, settled, tokenFor, USER } from "./fake_server.ts";
+import { event, FakeServer, settled, tokenFor, USER } from "./fake_server.ts";
 
 let server: FakeServer;
 let hub: Hub;
@@ -44,16 +44,26 @@ const throughHub: OpenLink = (base, token, listener) => {
   };
 };
 
-async function page(user = USER, after?: number): Promise<{ client: Client; seen: number[] }> {
+interface Opened {
+  client: Client;
+  seen: number[];
+  /** Why the client was told to read anew. */
+  resets: unknown[];
+}
+
+async function page(user = USER, cursor?: number | Partial<Cursor>): Promise<Opened> {
   const token = () => tokenFor(user);
   const client = new Client({ url: "http://test/", token, transport: [throughHub] });
-  if (after !== undefined) client.cursor = { feed: server.feed, after };
+  const given = typeof cursor === "number" ? { after: cursor } : cursor;
+  if (given) client.cursor = { feed: server.feed, ...given };
   const seen: number[] = [];
+  const resets: unknown[] = [];
   client.on("agent_delta", ({ seq }) => seen.push(seq));
+  client.on("attached", ({ data }) => resets.push(data.reason));
   clients.push(client);
   client.start();
   await pass(100);
-  return { client, seen };
+  return { client, seen, resets };
 }
 
 async function pass(ms: number): Promise<void> {
@@ -61,6 +71,16 @@ async function pass(ms: number): Promise<void> {
     await settled();
     mock.timers.tick(Math.min(left, 250));
     await settled();
+  }
+}
+
+/** A client whose reading before the events takes until it is let go. */
+class SlowBegin extends Client {
+  readonly gates: (() => void)[] = [];
+
+  protected override async begin(): Promise<number | null> {
+    await new Promise<void>((resolve) => this.gates.push(resolve));
+    return null;
   }
 }
 
@@ -91,20 +111,10 @@ test("a page with an older cursor is given what it misses, where that is kept", 
 test("a page with a cursor that is too old is told to read anew", async () => {
   say(5);
   await page();
-  const late = new Client({
-    url: "http://test/",
-    token: () => tokenFor(USER),
-    transport: [throughHub],
-  });
-  clients.push(late);
-  late.cursor = { feed: server.feed, after: 2 };
-  const told: unknown[] = [];
-  late.on("attached", ({ data }) => told.push(data.reason));
-  late.start();
-  await pass(100);
+  const late = await page(USER, 2);
   say(1);
   await pass(100);
-  assert.deepEqual([told, late.cursor.after], [["trimmed"], 6]);
+  assert.deepEqual([late.resets, late.client.cursor.after], [["trimmed"], 6]);
 });
 
 test("commands are answered to the page that asked", async () => {
@@ -186,4 +196,223 @@ test("a connection that does not answer is given up by all, and opened once", as
   await pass(40_000);
   assert.equal(server.links.length, 2);
   assert.equal(one.client.status.phase, "live");
+});
+
+// --- cursors that the hub cannot judge by what it keeps ------------------------------------------
+
+test("a page with a cursor inside a merged event is told to read anew, once", async () => {
+  await page(USER, 0);
+  const merged = event(200, "agent_delta", { text: "x".repeat(200) }, { first_seq: 1 });
+  server.journal.push(merged);
+  server.link.text(JSON.stringify(merged));
+  await pass(100);
+  const late = await page(USER, 150);
+  await pass(60_000);
+  say(1);
+  await pass(100);
+  assert.deepEqual([late.resets, late.seen], [["trimmed"], [201]]);
+  assert.equal(late.client.status.phase, "live");
+});
+
+test("after a lost connection, such a cursor is the one that the server continues", async () => {
+  const one = await page(USER, 0);
+  const merged = event(9, "agent_delta", { text: "x".repeat(9) }, { first_seq: 1 });
+  server.journal.push(merged);
+  server.link.text(JSON.stringify(merged));
+  await pass(100);
+  one.client.close();
+  server.journal = Array.from({ length: 9 }, (_, at) =>
+    event(at + 1, "agent_delta", { text: "x" }),
+  );
+  const late = await page(USER, 5);
+  assert.deepEqual([late.resets, late.seen], [[], [6, 7, 8, 9]]);
+});
+
+test("a page that is ahead of the journal is told to read anew, and misses nothing", async () => {
+  say(9);
+  const one = await page(USER, 0);
+  const ahead = await page(USER, { after: 20, at: 7 });
+  assert.deepEqual([ahead.resets, ahead.client.cursor.after], [["cursor_ahead"], 9]);
+  say(3);
+  await pass(100);
+  assert.deepEqual(ahead.seen, [10, 11, 12]);
+  assert.deepEqual([one.seen.length, one.resets, server.links.length], [12, [], 1]);
+});
+
+test("a page that has read further than the hub has heard waits, and is not told to", async () => {
+  const one = await page(USER, 0);
+  const late = server.link;
+  late.isClosed = true; // what is committed now is still on its way to the hub
+  say(5);
+  late.isClosed = false;
+  const ahead = await page(USER, { after: 4, at: 5.5 });
+  assert.deepEqual([ahead.resets, ahead.seen, one.seen], [[], [5], [1, 2, 3, 4, 5]]);
+  say(1);
+  await pass(100);
+  assert.deepEqual([ahead.seen, one.seen.at(-1), server.links.length], [[5, 6], 6, 1]);
+});
+
+test("so does one that came while the hub was still catching up", async () => {
+  say(3);
+  server.ignores.add("attach");
+  const one = await page(USER, 0);
+  const [link] = server.links;
+  assert.ok(link);
+  say(2); // the hub's answer does not know of these
+  const ahead = await page(USER, { after: 5, at: 6.5 });
+  server.ignores.delete("attach");
+  link.say("attached", { after: 0, head: 3, feed: server.feed, reset: false });
+  link.text(
+    server.journal
+      .slice(0, 3)
+      .map((one) => JSON.stringify(one))
+      .join("\n"),
+  );
+  link.say("caught_up", { seq: 3 });
+  await pass(100);
+  say(1);
+  await pass(100);
+  assert.deepEqual([ahead.resets, ahead.seen], [[], [6]]);
+  assert.deepEqual(one.seen, [1, 2, 3, 4, 5, 6]);
+});
+
+test("a page whose last event is another than the kept one is told to read anew", async () => {
+  await page();
+  say(5);
+  await pass(100);
+  const same = await page(USER, { after: 3, at: 4.5 });
+  const other = await page(USER, { after: 3, at: 4.25 });
+  assert.deepEqual([same.resets, other.resets], [[], ["diverged"]]);
+});
+
+test("a page of another feed is told so, though the journal is empty", async () => {
+  await page();
+  const other = await page(USER, { after: 7, feed: "feed_9_9_00000000" });
+  assert.deepEqual(other.resets, ["new_feed"]);
+});
+
+test("a page without a cursor does not make the hub skip what the others miss", async () => {
+  const one = await page();
+  say(2);
+  await pass(100);
+  server.link.drop();
+  say(2);
+  const fresh = await page();
+  await pass(2_000);
+  assert.deepEqual(one.seen, [1, 2, 3, 4]);
+  assert.equal(fresh.client.status.phase, "live");
+});
+
+// --- attaches and signs of life ------------------------------------------------------------------
+
+/** A page that says what it is told, without a client. */
+function barePage(): { page: Page; told: string[]; ended: number[] } {
+  const told: string[] = [];
+  const ended: number[] = [];
+  const page: Page = {
+    say: (text) => told.push(...(text ? text.split("\n").map(labelOf) : ["sign of life"])),
+    end: (code) => ended.push(code),
+    kind() {},
+  };
+  hub.join(page, new URL("http://test/"), tokenFor(USER));
+  return { page, told, ended };
+}
+
+function labelOf(line: string): string {
+  const { event_type, data } = JSON.parse(line);
+  return event_type.startsWith("command") ? `${event_type} ${data.id}` : event_type;
+}
+
+test("a page that attaches twice is given what the later one asked for", async () => {
+  server.ignores.add("attach");
+  const { page: bare, told } = barePage();
+  await pass(100);
+  hub.ask(bare, { command: "attach", id: "c1" });
+  hub.ask(bare, { command: "attach", id: "c2" });
+  server.attach(server.link, { command: "attach", id: "attach" });
+  say(1);
+  assert.deepEqual(told.slice(1), ["command_accepted c2", "attached", "caught_up", "agent_delta"]);
+});
+
+test("a client that attached twice hears what comes after the later answer", async () => {
+  const slow = new SlowBegin({
+    url: "http://test/",
+    token: () => tokenFor(USER),
+    transport: [throughHub],
+  });
+  clients.push(slow);
+  slow.start();
+  await pass(100);
+  server.link.drop();
+  await pass(2_000);
+  assert.equal(slow.gates.length, 2);
+  server.ignores.add("attach");
+  for (const open of slow.gates) {
+    open();
+    await settled();
+  }
+  const attaches = server.link.commands.filter(({ command }) => command === "attach");
+  assert.equal(attaches.length, 1);
+  server.attach(server.link, { command: "attach", id: "attach" });
+  const seen: number[] = [];
+  slow.on("agent_delta", ({ seq }) => seen.push(seq));
+  say(2);
+  await pass(100);
+  assert.deepEqual([slow.status.phase, seen], ["live", [1, 2]]);
+});
+
+test("when the server refuses the hub's attach, the pages try again", async () => {
+  server.refusals.set("attach", { code: "store_unavailable", message: "later", retryable: true });
+  const one = await page();
+  await pass(2_000);
+  say(1);
+  await pass(100);
+  assert.deepEqual([one.client.status.phase, one.seen, server.links.length], ["live", [1], 2]);
+});
+
+test("a sign of life is one for every page", async () => {
+  const { page: bare, told } = barePage();
+  await pass(100);
+  hub.ask(bare, { command: "attach", id: "c1" });
+  await pass(100);
+  server.link.text("");
+  assert.equal(told.at(-1), "sign of life");
+});
+
+// --- tokens --------------------------------------------------------------------------------------
+
+/** The server ends the connection because of its token. */
+function endToken(error: string): void {
+  const closing = { error, reason: error, reconnect: error !== "revoked" };
+  server.link.say("connection_closing", { code: 4401, ...closing });
+  server.link.drop(4401);
+}
+
+/** A page whose token is all that it has. */
+async function pageWithOneToken(): Promise<Client> {
+  const only = tokenFor(USER);
+  const client = new Client({ url: "http://test/", token: () => only, transport: [throughHub] });
+  clients.push(client);
+  client.start();
+  await pass(100);
+  return client;
+}
+
+test("the end of one page's token does not sign out a page whose token is good", async () => {
+  const first = await pageWithOneToken();
+  const other = await pageWithOneToken();
+  endToken("token_expired");
+  await pass(2_000);
+  assert.deepEqual([first.status.phase, other.status.phase], ["signed_out", "live"]);
+  assert.equal(server.links.length, 2);
+});
+
+test("who was signed out everywhere is so in every page", async () => {
+  const pages = [await pageWithOneToken(), await pageWithOneToken()];
+  endToken("revoked");
+  await pass(2_000);
+  assert.deepEqual(
+    pages.map(({ status }) => status.phase),
+    ["signed_out", "signed_out"],
+  );
 });

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { applyEvent, applyEvents, emptyState, isRunning, textOf, titleOf } from "../src/chat.ts";
 import type { ChatState, RunView } from "../src/model.ts";
-import type { JournalEvent } from "../src/protocol.ts";
+import type { JournalEvent, Thread } from "../src/protocol.ts";
 import { withThreadPage } from "../src/state.ts";
 import { event, RUN, THREAD } from "./fake_server.ts";
 
@@ -248,4 +248,36 @@ test("a thread is named by whatever comes last, in whatever order it becomes kno
   const unknown = fold([renamed], 4);
   assert.equal(unknown.threads.get(THREAD)?.isKnown, false);
   assert.equal(named(withThreadPage(unknown, snapshot(9, "Newer"))), "Newer");
+});
+
+test("a thread that was deleted is not brought back by an answer from before", () => {
+  const snapshot = (id: string): Thread => ({
+    thread_id: id,
+    title: "Sums",
+    preview: null,
+    metadata: {},
+    created_at: 1,
+    updated_at: 1,
+    last_seq: 5,
+  });
+  const other = "thread_chat_1_2_00000000";
+  const page = { threads: [snapshot(THREAD), snapshot(other)], seq: 100, next: null };
+  const before = withThreadPage(emptyState(), { ...page, threads: [snapshot(THREAD)] });
+  const after = applyEvent(before, event(101, "thread_deleted", {}));
+  const late = withThreadPage(after, page);
+  assert.deepEqual([after.recent, late.recent], [[], [other]]);
+  // Of a thread that was not known here, either.
+  const unknown = applyEvent(late, event(102, "thread_deleted", {}, { thread: "thread_x" }));
+  assert.equal(
+    withThreadPage(unknown, { ...page, threads: [snapshot("thread_x")] }).recent.length,
+    1,
+  );
+});
+
+test("no more deletions are remembered than a read may meet", () => {
+  const events = Array.from({ length: 1_500 }, (_, at) =>
+    event(at + 1, "thread_deleted", {}, { thread: `thread_${at}` }),
+  );
+  const next = applyEvents({ ...emptyState(), seq: 0 }, events);
+  assert.deepEqual([next.deleted.length, next.deleted.at(-1)], [1_000, "thread_1499"]);
 });

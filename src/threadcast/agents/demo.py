@@ -1,6 +1,6 @@
 """The demonstration agent: no model, no network, no pretence.
 
-It reads the words of the message, uses at least one tool on them, and streams what came of it. It
+It reads the words of the message, uses the tools that fit them, and streams what came of it. It
 is what a fresh server answers with, and what one tries a reload, a kill or a question on. It emits
 only through its `Run`.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,15 +60,12 @@ class _Demo:
         findings = [finding async for finding in self._findings(run, reading)]
         if reading.question is not None:
             findings.append(await _asked(run, reading.question))
-        await self._stream(run, _INTRODUCTION)
-        await self._stream(run, "\n\n" + "\n".join(findings))
-        for piece in _long_part(reading):
+        is_first = not await run.history(limit=1)
+        for piece in _paragraphs(reading, findings, is_first=is_first):
             await self._stream(run, piece)
-        if not reading.is_understood or not await run.history(limit=1):
-            await self._stream(run, _SUGGESTIONS)
 
     async def _findings(self, run: Run, reading: Reading) -> AsyncIterator[str]:
-        """What the tools make of the message; at least one is used."""
+        """What the tools make of the message; those are used that fit it."""
         if reading.expression is not None:
             yield await self._finding(run, "calculate", {"expression": reading.expression})
         if reading.count_to is not None:
@@ -78,7 +75,7 @@ class _Demo:
         elif reading.wants_long:
             product = " * ".join(map(str, _factors(LONG_LINES)))
             yield await self._calculation(run, product, "so the last line below is right")
-        if reading.wants_time or not reading.fits_a_tool:
+        if reading.wants_time:
             await asyncio.to_thread(self._zones.load)
             zone = self._zones.mentioned(run.message[:READ_MAX_CHARACTERS]) or "UTC"
             yield await self._finding(run, "current_time", {"zone": zone})
@@ -109,11 +106,28 @@ _INTRODUCTION = (
     "I am the **demonstration agent**: no language model is connected, so I only do what can be "
     "worked out from your words."
 )
+_LOST = "I found nothing in your words that I can work out."
 _SUGGESTIONS = (
-    "\n\nThings to try: `15% of 240`, `what time is it in Tokyo?`, `search for tokyo`, "
+    "Things to try: `15% of 240`, `what time is it in Tokyo?`, `search for tokyo`, "
     "`ask me for a number`, `count to 100`, or `a long answer` (then reload the page while it "
-    "streams). To connect a model, set `OPENAI_API_KEY` or `OPENAI_BASE_URL` and restart."
+    "streams)."
 )
+_A_MODEL = "Whoever runs this server connects a model by `OPENAI_API_KEY` or `OPENAI_BASE_URL`."
+
+
+def _paragraphs(reading: Reading, findings: Sequence[str], *, is_first: bool) -> Iterator[str]:
+    """The answer, in pieces; what it is and what to try come once, and for who seems lost."""
+    said = [_INTRODUCTION] if is_first else []
+    if findings:
+        said.append("\n".join(findings))
+    elif not is_first:
+        said.append(_LOST)
+    yield "\n\n".join(said)
+    yield from _long_part(reading)
+    if is_first or not reading.is_understood:
+        yield f"\n\n{_SUGGESTIONS}"
+    if is_first:
+        yield f"\n\n{_A_MODEL}"
 
 
 def _plan(reading: Reading) -> str:
@@ -128,10 +142,10 @@ def _plan(reading: Reading) -> str:
         steps.append(f"I am to count to {reading.count_to}, and can tell the sum beforehand")
     elif reading.wants_long:
         steps.append("it wants something long, which I check beforehand")
-    if not reading.fits_a_tool and not reading.wants_time:
-        steps.append("no tool is asked for, so I look at the clock")
     if reading.question is not None:
         steps.append("it wants to be asked something")
+    if not steps:
+        steps.append("nothing that one of my tools fits")
     noun = "word" if reading.words == 1 else "words"
     return f"I read {reading.words} {noun}: {'; '.join(steps)}."
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .calculator import EXPRESSION_MAX_CHARACTERS, function_names
@@ -43,12 +43,10 @@ class Reading:
         words: how many there are.
         expression: arithmetic in the text, or None.
         wants_time: whether it speaks of the time or the date.
-        search_text: what to look for in earlier messages: what it asks for, else its longest word
-            that may mean something when it asks for nothing at all; or None.
+        search_text: what it asks to look for in earlier messages, or None.
         question: what it wants to be asked, or None.
         count_to: how far to count, 1..COUNT_MAX, or None.
         wants_long: whether it asks for a long answer.
-        is_understood: whether it asks for anything.
     """
 
     words: int
@@ -58,13 +56,12 @@ class Reading:
     question: Question | None
     count_to: int | None
     wants_long: bool
-    is_understood: bool
 
     @property
-    def fits_a_tool(self) -> bool:
-        """Whether a tool other than the clock fits what is asked for."""
-        wishes = (self.expression, self.search_text, self.count_to)
-        return self.wants_long or any(wish is not None for wish in wishes)
+    def is_understood(self) -> bool:
+        """Whether it asks for anything."""
+        wishes = (self.expression, self.search_text, self.question, self.count_to)
+        return self.wants_time or self.wants_long or any(wish is not None for wish in wishes)
 
 
 def read_message(text: str) -> Reading:
@@ -72,7 +69,7 @@ def read_message(text: str) -> Reading:
     text = text[:READ_MAX_CHARACTERS]
     expression = find_expression(text)
     # What is calculated is not searched for as well.
-    asked = Reading(
+    return Reading(
         words=len(text.split()),
         expression=expression,
         wants_time=_TIME.search(text) is not None,
@@ -80,12 +77,7 @@ def read_message(text: str) -> Reading:
         question=_question(text),
         count_to=_count_to(text),
         wants_long=_LONG.search(text) is not None,
-        is_understood=True,
     )
-    if asked.fits_a_tool or asked.wants_time or asked.question is not None:
-        return asked
-    longest = max(_salient_words(text), key=len, default="")[:TOPIC_MAX_CHARACTERS]
-    return replace(asked, search_text=longest or None, is_understood=False)
 
 
 # --- arithmetic --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,7 @@ from ..wire.overview_models import (
     NodeOverview,
     NodeSummary,
     OldestRun,
+    QueuedRuns,
     RunsOverview,
     RunStatusCount,
     SafetyFigures,
@@ -142,7 +144,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
         node_id=node_id,
         unit="count" if rule is None else rule.unit,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
-        summary="" if rule is None else rule.summary,
+        summary=_summary(name),
         meaning="" if rule is None else rule.meaning,
         advice="" if rule is None else rule.advice,
         **said,  # type: ignore[arg-type] # of the same struct
@@ -152,7 +154,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
 def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
     """What was told last anywhere, lost nodes too, the latest first."""
     found = [
-        ToldAlert(node_id=node.node_id, **msgspec.structs.asdict(one))
+        ToldAlert(node_id=node.node_id, summary=_summary(one.rule), **msgspec.structs.asdict(one))
         for node in nodes
         if node.summary is not None
         for one in node.summary.told
@@ -160,25 +162,64 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
     return sorted(found, key=lambda one: -one.at)[:TOLD_MAX]
 
 
-def runs_of(counts: Sequence[LiveRunCount], at: float) -> RunsOverview:
-    """Runs of all users that have not ended."""
-    found = {one.status: one for one in counts}
+def _summary(name: str) -> str:
+    rule = BY_NAME.get(name)
+    return "" if rule is None else rule.summary
+
+
+def runs_of(
+    counts: Sequence[LiveRunCount], at: float, before: RunsOverview | None = None
+) -> RunsOverview:
+    """Runs of all users that have not ended; `before` is what was counted last."""
+    seen = {(one.behind, one.oldest.run_id): one.since for one in before.queued} if before else {}
     return RunsOverview(
-        states=[_status(status, found.get(RunStatus(status))) for status in _LIVE],
+        states=[
+            _status(status, [one for one in counts if one.status == status]) for status in _LIVE
+        ],
+        queued=[
+            _queued(one, seen.get((_behind(one), one.oldest_run_id), at))
+            for one in counts
+            if one.status == RunStatus.QUEUED
+        ],
         complete=sum(one.count for one in counts) < LIVE_RUNS_COUNTED_MAX,
         counted_at=at,
     )
 
 
-def _status(status: LiveStatus, counted: LiveRunCount | None) -> RunStatusCount:
-    if counted is None:
-        return RunStatusCount(status=status, count=0, oldest=None)
-    oldest = OldestRun(
+def _status(status: LiveStatus, counts: Sequence[LiveRunCount]) -> RunStatusCount:
+    oldest = min(counts, key=lambda one: one.oldest_created_at, default=None)
+    return RunStatusCount(
+        status=status,
+        count=sum(one.count for one in counts),
+        oldest=None if oldest is None else _oldest(oldest),
+    )
+
+
+def _queued(counted: LiveRunCount, seen_at: float) -> QueuedRuns:
+    """A run that was behind a question for long is not late the moment it is answered."""
+    return QueuedRuns(
+        behind=_behind(counted),
+        count=counted.count,
+        oldest=_oldest(counted),
+        since=counted.oldest_created_at if counted.behind is None else seen_at,
+    )
+
+
+def _behind(counted: LiveRunCount) -> Literal["running", "waiting"] | None:
+    match counted.behind:
+        case RunStatus.RUNNING:
+            return "running"
+        case RunStatus.WAITING:
+            return "waiting"
+    return None
+
+
+def _oldest(counted: LiveRunCount) -> OldestRun:
+    return OldestRun(
         run_id=counted.oldest_run_id,
         user=counted.oldest_user_id,
         created_at=counted.oldest_created_at,
     )
-    return RunStatusCount(status=status, count=counted.count, oldest=oldest)
 
 
 def _latest(times: Iterable[float | None]) -> float | None:

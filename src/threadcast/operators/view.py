@@ -24,6 +24,7 @@ from ..wire.overview_models import NodeOverview, Overview, RunsOverview, Version
 from ..wire.series_models import ClusterColumns, NodeColumns, Series
 from . import overview
 from .figures import STEP_S, Figures
+from .past import PastTroubles
 from .summary import Summaries
 
 __all__ = ["OperatorView"]
@@ -72,6 +73,7 @@ class OperatorView:
         self._clock = clock
         self._age_s = age_s
         self._tasks = OwnedTasks("operators' view")
+        self._past = PastTroubles()
         self._runs: RunsOverview | None = None
         self._facts: dict[str, str] = {}
         self._facts_at = 0.0
@@ -96,12 +98,16 @@ class OperatorView:
             await self._look()
             if self._figures.database.ok:
                 self._figures.cluster.add(at, self._cluster_columns())
+        held_s = (self._figures.latest["loop_lag_ms"] or 0.0) / 1_000
+        nodes = self._nodes(self._figures.nodes)
+        self._past.take(at, nodes, self._runs, held=(self._node_id, held_s))
 
     async def _look(self) -> None:
         """Ask the store what it is asked for all users; without an answer nothing is known."""
         runs, facts = None, dict[str, str]()
         try:
-            runs = overview.runs_of(await self._store.count_live_runs(), self._clock.now())
+            counted = await self._store.count_live_runs()
+            runs = overview.runs_of(counted, self._clock.now(), self._runs)
             facts = await self._recent_facts()
         except ThreadcastError as error:
             log.debug("the store has no answer: %s", error.code)
@@ -166,6 +172,7 @@ class OperatorView:
             refusals=overview.refusals_of(nodes),
             firing=overview.firing_of(nodes),
             told=overview.told_of(nodes),
+            past=self._past.until(now),
             database=self._figures.database,
             database_facts=facts,
             bus=self._figures.bus,

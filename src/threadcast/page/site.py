@@ -81,9 +81,13 @@ def built_pages(folder: Traversable, facts: PageFacts) -> dict[str, Answer]:
         facts: are written into the documents.
     """
     origins = facts.oidc.origins if facts.oidc else ()
-    headers = page_headers(connect_to=origins, framed_by=facts.embedding)
+    headers = page_headers(connect_to=origins)
+    chat_headers = page_headers(connect_to=origins, framed_by=facts.embedding)
     paths = [path for path in _DOCUMENTS if path != "/console" or facts.console]
-    documents = {path: _document(folder / _DOCUMENTS[path], facts, headers) for path in paths}
+    documents = {
+        path: _document(folder / _DOCUMENTS[path], facts, chat_headers if path == "/" else headers)
+        for path in paths
+    }
     return documents | dict(_loaded(folder, headers))
 
 

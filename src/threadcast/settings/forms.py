@@ -39,6 +39,8 @@ _PLACEHOLDERS = (
 SECRET_LEAST_BYTES = 32
 
 SQLITE_PREFIX = "sqlite:///"
+# With no colon and no @ in it, it is neither a URL of another kind nor one that lost its scheme.
+_BARE_PATH = re.compile(r"(?=\.{0,2}/|.*\.(?:db|sqlite3?)\Z)[^:@]*[^:@/]")
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -177,12 +179,15 @@ def webhook_url(text: str) -> Misfit | None:
 
 
 def database_url(text: str) -> Misfit | None:
-    """`sqlite:///PATH`, a file because readers and the writer each open it, or PostgreSQL's URL."""
+    """SQLite's file, because readers and the writer each open it, or PostgreSQL's URL.
+
+    The file is `sqlite:///PATH`, or a bare path that can be nothing else.
+    """
     if is_postgres(text):
         return _postgres_url(text)
     expected = "sqlite:///PATH or postgresql://USER@HOST/DATABASE, such as sqlite:///threadcast.db"
     path = text.removeprefix(SQLITE_PREFIX)
-    if path == text or not path:
+    if not path or (path == text and _BARE_PATH.fullmatch(text) is None):
         return Misfit(quoted(masked_url(text)), expected)
     if path == ":memory:" or re.search(r"[?#\x00-\x1f]", path):
         return Misfit(quoted(text), f"{expected}, a plain file path")

@@ -38,7 +38,8 @@ class SettingsFields:
         default="sqlite:///threadcast.db",
         repr=False,  # it may hold a password
         metadata=about(
-            "Where events are kept: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE.",
+            "Where events are kept: sqlite:///PATH, or just the path of a file such as ./chat.db, "
+            "or postgresql://USER:PASSWORD@HOST/DATABASE.",
             form=forms.database_url,
             option="--database",
         ),
@@ -558,7 +559,7 @@ class SettingsFields:
 
 
 def sqlite_path(database_url: str) -> Path:
-    """The file that a checked `database_url` names; `sqlite:////var/x.db` is absolute.
+    """The file that a checked `database_url` names; `sqlite:////var/x.db` and `/var/x.db` are one.
 
     Raises:
         ConfigurationError: it names a PostgreSQL database.

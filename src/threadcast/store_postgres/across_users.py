@@ -273,16 +273,20 @@ ORDER BY r.created_us, r.user_key, r.run
 """  # noqa: S608 - joined from constants only
 COUNT_LIVE_RUNS = f"""
 WITH live AS MATERIALIZED (
-    SELECT user_key, run, status, created_us FROM runs WHERE status <= 3
+    SELECT user_key, thread, run, status, created_us FROM runs WHERE status <= 3
     LIMIT {LIVE_RUNS_COUNTED_MAX}
-), counted AS (
-    SELECT status, count(*) AS count, min(created_us) AS created_us FROM live GROUP BY status
+), taken AS (
+    SELECT user_key, thread, max(status) AS behind FROM live WHERE status > 1
+    GROUP BY user_key, thread
+), placed AS (
+    SELECT l.*, t.behind FROM live AS l LEFT JOIN taken AS t
+    ON l.status = 1 AND t.user_key = l.user_key AND t.thread = l.thread
 ), oldest AS (
-    SELECT DISTINCT ON (c.status) c.status, c.count, c.created_us, l.user_key, l.run
-    FROM counted AS c JOIN live AS l ON l.status = c.status AND l.created_us = c.created_us
-    ORDER BY c.status, l.user_key, l.run
+    SELECT DISTINCT ON (status, behind) status, behind,
+        count(*) OVER (PARTITION BY status, behind) AS count, created_us, user_key, run
+    FROM placed ORDER BY status, behind, created_us, user_key, run
 )
-SELECT o.status, o.count, r.run_id, u.user_id, o.created_us FROM oldest AS o
+SELECT o.status, o.behind, o.count, r.run_id, u.user_id, o.created_us FROM oldest AS o
 JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
 JOIN users AS u ON u.user_key = o.user_key
 """  # noqa: S608 - joined from constants only

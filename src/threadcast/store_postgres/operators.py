@@ -94,10 +94,15 @@ async def live_runs(poll: Poll, status: RunStatus | None, limit: int) -> list[Ru
 
 async def count_live_runs(poll: Poll) -> list[LiveRunCount]:
     """See `Store.count_live_runs`."""
-    return [
-        LiveRunCount(STATUS_OF_CODE[code], count, run_id, user_id, created_us / _MICROSECONDS)
-        for code, count, run_id, user_id, created_us in await poll(COUNT_LIVE_RUNS)
-    ]
+    return [_live_run_count(*row) for row in await poll(COUNT_LIVE_RUNS)]
+
+
+def _live_run_count(
+    status: int, behind: int | None, count: int, run_id: str, user_id: str, created_us: int
+) -> LiveRunCount:
+    held_by = None if behind is None else STATUS_OF_CODE[behind]
+    oldest = (run_id, user_id, created_us / _MICROSECONDS)
+    return LiveRunCount(STATUS_OF_CODE[status], held_by, count, *oldest)
 
 
 async def actions(poll: Poll, limit: int, before: int | None) -> list[ActionRow]:

@@ -20,7 +20,7 @@ from ..records import ActionRow, LiveRunCount, RunFacts
 from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
 from ..units import Committed, Outcome
 from .batch import Batch
-from .keys import STATUS_CODE, STATUS_OF_CODE
+from .keys import QUEUED, STATUS_CODE, STATUS_OF_CODE
 from .run_rows import runs_facts
 from .statements import RUN_FACTS_COLUMNS, RUN_FACTS_TABLES
 
@@ -67,9 +67,18 @@ FROM {RUN_FACTS_TABLES} WHERE r.run IN (
 """
 # With min(), SQLite takes a column that stands alone from the row that has the minimum.
 _COUNT_LIVE_RUNS = f"""
-SELECT json_group_array(json_array(l.status, l.count, r.run_id, u.user_id, r.created_us)) FROM (
-    SELECT status, count(*) AS count, min(created_us), run FROM ({_LIVE}) GROUP BY status
-) AS l JOIN runs AS r ON r.run = l.run JOIN users AS u ON u.user = r.user
+WITH live AS MATERIALIZED ({_LIVE}), taken AS (
+    SELECT user, thread, max(status) AS behind FROM live WHERE status > {QUEUED}
+    GROUP BY user, thread
+), counted AS (
+    SELECT l.status, t.behind, count(*) AS count, min(l.created_us), l.run
+    FROM live AS l LEFT JOIN taken AS t
+    ON l.status = {QUEUED} AND t.user = l.user AND t.thread = l.thread
+    GROUP BY l.status, t.behind
+)
+SELECT json_group_array(json_array(
+    c.status, c.behind, c.count, r.run_id, u.user_id, r.created_us
+)) FROM counted AS c JOIN runs AS r ON r.run = c.run JOIN users AS u ON u.user = r.user
 """
 _decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
 
@@ -129,12 +138,15 @@ def live_runs(
 
 def count_live_runs(connection: apsw.Connection) -> list[LiveRunCount]:
     """See `Store.count_live_runs`."""
-    return [
-        LiveRunCount(STATUS_OF_CODE[code], count, run_id, user_id, created_us / _MICROSECONDS)
-        for code, count, run_id, user_id, created_us in _decode_rows(
-            _text(connection, _COUNT_LIVE_RUNS)
-        )
-    ]
+    return [_live_run_count(*row) for row in _decode_rows(_text(connection, _COUNT_LIVE_RUNS))]
+
+
+def _live_run_count(
+    status: int, behind: int | None, count: int, run_id: str, user_id: str, created_us: int
+) -> LiveRunCount:
+    held_by = None if behind is None else STATUS_OF_CODE[behind]
+    oldest = (run_id, user_id, created_us / _MICROSECONDS)
+    return LiveRunCount(STATUS_OF_CODE[status], held_by, count, *oldest)
 
 
 def actions(connection: apsw.Connection, limit: int, before: int | None) -> list[ActionRow]:

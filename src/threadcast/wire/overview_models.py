@@ -24,6 +24,8 @@ __all__ = [
     "OldestRun",
     "Overview",
     "PartHealth",
+    "PastTrouble",
+    "QueuedRuns",
     "RunStatusCount",
     "RunsOverview",
     "SafetyFigures",
@@ -240,9 +242,10 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
 
 
 class ToldAlert(ToldRule, frozen=True, kw_only=True):
-    """Something that was told of a rule, and by which node."""
+    """Something that was told of a rule, by which node, and what is wrong when it fires."""
 
     node_id: str
+    summary: str
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,18 +289,59 @@ class RunStatusCount(msgspec.Struct, frozen=True, kw_only=True):
     oldest: OldestRun | None
 
 
+class QueuedRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs in the queue that wait for the same.
+
+    Attributes:
+        behind: the status of the run that has their thread; null where only a runner is wanted. A
+            run that is `waiting` waits for a person's answer, and the server for nothing.
+        count: how many runs.
+        oldest: which has been there longest.
+        since: since when that one has waited for this; behind another run exact to a step.
+    """
+
+    behind: Literal["running", "waiting"] | None
+    count: _Count
+    oldest: OldestRun
+    since: Timestamp
+
+
 class RunsOverview(msgspec.Struct, frozen=True, kw_only=True):
     """Runs of all users that have not ended, from the store.
 
     Attributes:
         states: one for each status.
+        queued: those in the queue, by what they wait for; empty where none is.
         complete: false when there are more than were counted (20,000).
         counted_at: when.
     """
 
     states: list[RunStatusCount]
+    queued: list[QueuedRuns]
     complete: bool
     counted_at: Timestamp
+
+
+class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was wrong and is over, as the node that answers saw it in its steps.
+
+    Attributes:
+        kind: `database` or `bus` could not be reached, a node was `lost`, its event loop was
+            `held`, or a run was in the queue for too long, for a runner (`queued`) or `behind`
+            another one of its thread.
+        node_id: where; null for the queue, which is of all nodes.
+        users: so many users that node had when the trouble began; null for the queue.
+        run_id, user: the run that was in the queue longest, and whose it was; else null.
+        began_at, ended_at: from when to when, exact to a step of 5 seconds.
+    """
+
+    kind: Literal["database", "bus", "lost", "held", "queued", "behind"]
+    node_id: str | None
+    users: _Count | None
+    run_id: str | None
+    user: str | None
+    began_at: Timestamp
+    ended_at: Timestamp
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -330,6 +374,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         refusals: of living nodes together, the most frequent of the last minutes first.
         firing: rules that fire anywhere, the most severe first.
         told: what was told last anywhere, the latest first.
+        past: what was wrong in the last hour and is over, the latest first; at most 100.
         database: as the node that answers sees it.
         database_facts: what the database says of itself: durability, sizes; empty without an
             answer.
@@ -347,6 +392,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[CodeCount]
     firing: list[FiringAlert]
     told: list[ToldAlert]
+    past: list[PastTrouble]
     database: PartHealth
     database_facts: dict[str, str]
     bus: PartHealth | None

@@ -1,8 +1,16 @@
 /** The chat page as a whole: the way in, or the application of who is in. */
-import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import {
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from "@preact/signals";
 import { ChatClient } from "@threadcast/client/chat";
 import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { Application } from "./application.tsx";
+import { forgetDraftsOfOthers } from "./conversation/drafts.ts";
 import { ChatModel } from "./model.ts";
 import type { Session } from "./session/session.ts";
 import { type Credential, SignedOut } from "./session/ways.ts";
@@ -67,8 +75,13 @@ export class Chat {
       document.documentElement.dataset.connection = status.phase;
       if (status.phase === "signed_out") this.session.ended(why || saidOf(status));
     });
+    const user = computed(() => model.state.value.user);
+    const own = effect(() => {
+      if (user.value !== null) forgetDraftsOfOthers(user.value);
+    });
     this.#stop = () => {
       follow();
+      own();
       model.close();
       client.close();
     };

@@ -48,6 +48,7 @@ export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHead
           {title}
         </h1>
       )}
+      {line?.isArchived && <span class="hint">Archived</span>}
       {isAlone && openId !== null && (
         <IconButton icon="pencil" label="New conversation" keys="n" onClick={onNew} />
       )}
@@ -55,7 +56,10 @@ export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHead
         <Menu
           icon="more"
           label="Actions for this conversation"
-          items={actionsOf(line, threads, () => startRenaming(threads, line))}
+          items={actionsOf(line, threads, {
+            onRename: () => startRenaming(threads, line),
+            place: "header",
+          })}
         />
       )}
     </header>

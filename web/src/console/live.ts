@@ -1,13 +1,16 @@
 /** The two questions that the console asks all the time: how it stands, and what came since. */
 import { computed, effect, signal } from "@preact/signals";
 import { access } from "./access.ts";
+import { NOTHING_SEEN, type Seen, sawSilence, sawTroubles } from "./history.ts";
 import type { Overview, Series } from "./ops.ts";
 import { extended, sinceOf } from "./series.ts";
 import type { Refusal, Server } from "./server.ts";
+import { verdictOf } from "./verdict.ts";
 import { watch } from "./watch.ts";
 
 const OVERVIEW_EVERY_MS = 2_000;
-const SERIES_EVERY_MS = 5_000;
+/** As often, so that charts and tiles do not tell of different moments. */
+const SERIES_EVERY_MS = OVERVIEW_EVERY_MS;
 const TICK_MS = 1_000;
 /** An answer older than that is not the present any more, milliseconds. */
 const FRESH_MAX_MS = 6_000;
@@ -17,8 +20,12 @@ export const series = signal<Series | null>(null);
 /** Why the last question had no answer; null when it had one. */
 export const problem = signal<Refusal | null>(null);
 export const paused = signal(false);
+/** What this page saw of troubles, those that are over, too. */
+export const seen = signal<Seen>(NOTHING_SEEN);
 const answeredAt = signal<number | null>(null);
 const now = signal(performance.now());
+/** For how many ticks the page has been awake since the last answer. */
+let ticks = 0;
 
 /** How long ago the last answer came, seconds; null before the first. */
 export const ageS = computed(() =>
@@ -34,7 +41,9 @@ export const serverNow = computed(() => (overview.value?.at ?? 0) + (ageS.value 
 /** Ask for as long as somebody is signed in and looks. */
 export function followServer(): void {
   setInterval(() => {
-    if (!document.hidden) now.value = performance.now();
+    if (document.hidden) return;
+    now.value = performance.now();
+    ticks += 1;
   }, TICK_MS);
   effect(() => {
     if (access.value !== null) return follow(access.value.server);
@@ -47,6 +56,16 @@ function forget(): void {
   series.value = null;
   problem.value = null;
   answeredAt.value = null;
+  seen.value = NOTHING_SEEN;
+}
+
+/** What an answer shows, and that there was none before; a computer that slept saw no silence. */
+function remember(before: Overview | null, after: Overview): void {
+  const awake = ticks * TICK_MS > FRESH_MAX_MS / 2;
+  const known =
+    before !== null && stale.peek() && awake ? sawSilence(seen.peek(), before, after) : seen.peek();
+  seen.value = sawTroubles(known, verdictOf(after).troubles, after.at);
+  ticks = 0;
 }
 
 function follow(server: Server): () => void {
@@ -55,7 +74,10 @@ function follow(server: Server): () => void {
       () => server.get("ops/overview"),
       OVERVIEW_EVERY_MS,
       (standing) => {
-        overview.value = standing.answer;
+        const { answer } = standing;
+        if (standing.paused) ticks = 0;
+        if (answer !== null && answer !== overview.peek()) remember(overview.peek(), answer);
+        overview.value = answer;
         answeredAt.value = standing.answeredAt;
         problem.value = standing.problem;
         paused.value = standing.paused;

@@ -452,6 +452,7 @@ export interface Overview {
   readonly refusals: readonly CodeCount[];
   readonly firing: readonly FiringAlert[];
   readonly told: readonly ToldAlert[];
+  readonly past: readonly PastTrouble[];
   readonly database: PartHealth;
   readonly database_facts: Readonly<Record<string, string>>;
   readonly bus: PartHealth | null;
@@ -464,6 +465,28 @@ export interface PartHealth {
   /** Seconds since the epoch. */
   readonly since: number;
   readonly ping_ms: number | null;
+}
+
+/** Something that was wrong and is over, as the node that answers saw it in its steps. */
+export interface PastTrouble {
+  readonly kind: "behind" | "bus" | "database" | "held" | "lost" | "queued";
+  readonly node_id: string | null;
+  readonly users: number | null;
+  readonly run_id: string | null;
+  readonly user: string | null;
+  /** Seconds since the epoch. */
+  readonly began_at: number;
+  /** Seconds since the epoch. */
+  readonly ended_at: number;
+}
+
+/** Runs in the queue that wait for the same. */
+export interface QueuedRuns {
+  readonly behind: "running" | "waiting" | null;
+  readonly count: number;
+  readonly oldest: OldestRun;
+  /** Seconds since the epoch. */
+  readonly since: number;
 }
 
 /** A run of a user, in short; `owner` is the node that executes it. */
@@ -495,6 +518,7 @@ export interface RunStatusCount {
 /** Runs of all users that have not ended, from the store. */
 export interface RunsOverview {
   readonly states: readonly RunStatusCount[];
+  readonly queued: readonly QueuedRuns[];
   readonly complete: boolean;
   /** Seconds since the epoch. */
   readonly counted_at: number;
@@ -566,7 +590,7 @@ export interface TimelineEvent {
   readonly left_out: Readonly<Record<string, number>>;
 }
 
-/** Something that was told of a rule, and by which node. */
+/** Something that was told of a rule, by which node, and what is wrong when it fires. */
 export interface ToldAlert {
   /** Seconds since the epoch. */
   readonly at: number;
@@ -575,6 +599,7 @@ export interface ToldAlert {
   readonly value: number | null;
   readonly threshold: number;
   readonly node_id: string;
+  readonly summary: string;
 }
 
 /** Something that a node told of a rule. */

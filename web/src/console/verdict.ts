@@ -5,7 +5,7 @@
  * cannot tell, because the node that would tell is gone or cannot reach what it needs.
  */
 import { count, duration, many } from "./format.ts";
-import type { FiringAlert, NodeOverview, Overview, RunStatusCount } from "./ops.ts";
+import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
@@ -19,10 +19,17 @@ export interface Trouble {
   /** A sentence. */
   readonly what: string;
   readonly whom: string;
+  /** The run that it is about, and whose that is; null where it is about none. */
+  readonly run: TroubledRun | null;
   /** Seconds since the epoch; null when it is not known. */
   readonly since: number | null;
   /** What to do first. */
   readonly advice: string;
+}
+
+export interface TroubledRun {
+  readonly id: string;
+  readonly user: string;
 }
 
 interface Verdict {
@@ -39,7 +46,7 @@ export function verdictOf(overview: Overview): Verdict {
     ...Object.values(Object.groupBy(overview.firing, (one) => one.rule)).map((same = []) =>
       fired(same, overview),
     ),
-    ...(overview.runs?.states ?? []).map((runs) => stuck(runs, overview)),
+    ...(overview.runs?.queued ?? []).map((runs) => stuck(runs, overview)),
   ]
     .filter((one) => one !== null)
     .sort((one, other) => rank(one) - rank(other) || (one.since ?? 0) - (other.since ?? 0));
@@ -62,7 +69,8 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
       key: "foreign",
       severity: "broken",
       what: `${many(held.foreign_deliveries, "event")} of one user nearly reached another.`,
-      whom: "nobody saw them; the log names connection, seq and thread",
+      whom: "nobody (the log names connection, seq and thread)",
+      run: null,
       since: held.foreign_delivery_at,
       advice: "The last check stopped them. Find out what let them come so far.",
     });
@@ -72,7 +80,8 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
       key: "consistency",
       severity: "troubled",
       what: `Ids drifted ${count(consistency.violations)} times between parts of the program.`,
-      whom: "the report of consistency names the contexts",
+      whom: "those whose contexts the report of consistency names",
+      run: null,
       since: consistency.violated_at,
       advice: "Read /ops/consistency, or run `threadcast consistency`.",
     });
@@ -121,7 +130,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   ];
 }
 
-interface NodeTrouble extends Omit<Trouble, "whom" | "since"> {
+interface NodeTrouble extends Omit<Trouble, "whom" | "since" | "run"> {
   readonly since: (node: NodeOverview) => number | null;
 }
 
@@ -140,6 +149,7 @@ function troubleOfNodes(
     ...trouble,
     what: `${nodesWord(these.length)} ${trouble.what}.`,
     whom: isAll ? "everyone" : whose,
+    run: null,
     since: earliest(these.map(trouble.since)),
   };
 }
@@ -165,6 +175,7 @@ function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | nul
     severity: first.severity === "medium" ? "troubled" : "broken",
     what: first.summary,
     whom: `${who}; ${measured(first)}`,
+    run: null,
     since: earliest(same.map((one) => one.since)),
     advice: first.advice,
   };
@@ -185,17 +196,26 @@ function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
   return unit === "per_minute" ? `${count(value)} a minute` : count(value);
 }
 
-function stuck(runs: RunStatusCount, { at }: Overview): Trouble | null {
-  const { oldest } = runs;
-  if (runs.status !== "queued" || oldest === null || at - oldest.created_at <= QUEUED_MAX_S) {
-    return null;
-  }
-  return {
-    key: "queued",
+/** Runs that are in the queue for long. Those behind a question wait for a person, not for us. */
+function stuck({ behind, count: runs, oldest, since }: QueuedRuns, { at }: Overview) {
+  if (behind === "waiting" || at - since <= QUEUED_MAX_S) return null;
+  const trouble: Trouble = {
+    key: behind === null ? "queued" : "behind",
     severity: "troubled",
-    what: `${many(runs.count, "run")} in the queue, one for ${duration(at - oldest.created_at)}.`,
-    whom: `user ${oldest.user} first`,
-    since: oldest.created_at,
-    advice: "Runners are full, or the run before it in its thread does not end.",
+    what: `${many(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
+    whom: `user ${oldest.user}`,
+    run: { id: oldest.run_id, user: oldest.user },
+    since,
+    advice: behind === null ? NO_RUNNER : NO_END,
   };
+  return trouble;
 }
+
+const AWAITED = {
+  nothing: "a runner",
+  running: "another run of the same thread, which does not end",
+};
+
+const NO_RUNNER =
+  "All runners are busy, or no server runs this agent. Give the servers more runners, or add one.";
+const NO_END = "Look at the live runs of this user; cancel the one that hangs.";

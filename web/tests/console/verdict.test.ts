@@ -97,21 +97,30 @@ test("an event that nearly reached another user is never forgotten", () => {
   assert.equal(verdict.troubles[0]?.since, AT - 800);
 });
 
-test("a run that is queued for long is a trouble, one that just came is none", () => {
-  const queued = (age: number) => ({
+function queued(behind: "running" | "waiting" | null, age: number, count = 3) {
+  const oldest = { run_id: "run_a", user: "ada", created_at: AT - age };
+  return {
     complete: true,
     counted_at: AT,
-    states: [
-      {
-        status: "queued" as const,
-        count: 3,
-        oldest: { run_id: "run_a", user: "ada", created_at: AT - age },
-      },
-    ],
-  });
+    states: [{ status: "queued" as const, count, oldest }],
+    queued: [{ behind, count, oldest, since: AT - age }],
+  };
+}
 
-  assert.equal(verdictOf(overviewWith({ runs: queued(5) })).severity, "well");
-  const { troubles } = verdictOf(overviewWith({ runs: queued(300) }));
-  assert.equal(troubles[0]?.what, "3 runs in the queue, one for 5 min.");
-  assert.equal(troubles[0]?.whom, "user ada first");
+test("a run that waits long for a runner is a trouble, one that just came is none", () => {
+  assert.equal(verdictOf(overviewWith({ runs: queued(null, 5) })).severity, "well");
+  const { troubles } = verdictOf(overviewWith({ runs: queued(null, 300) }));
+  assert.equal(troubles[0]?.what, "3 runs wait for a runner.");
+  assert.deepEqual(troubles[0]?.run, { id: "run_a", user: "ada" });
+  assert.equal(troubles[0]?.since, AT - 300);
+});
+
+test("a run behind a question waits for a person, and that is no trouble", () => {
+  assert.equal(verdictOf(overviewWith({ runs: queued("waiting", 900) })).severity, "well");
+});
+
+test("a run behind one that does not end is a trouble of its own", () => {
+  const { sentence } = verdictOf(overviewWith({ runs: queued("running", 300, 1) }));
+
+  assert.equal(sentence, "1 run waits for another run of the same thread, which does not end.");
 });

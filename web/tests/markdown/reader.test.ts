@@ -166,8 +166,8 @@ test("markup of HTML is text", () => {
 });
 
 test("entities are characters, and cannot become markup", () => {
-  const [block] = readMarkdown("&lt;b&gt; &amp;lt; &#128512; &#xD800; &unknown; &nbsp;");
-  const children = ["<b> &lt; 😀 \ufffd &unknown; \u00a0"];
+  const [block] = readMarkdown("&lt;b&gt; &amp;lt; &#128512; &#xD800; &unknown; &valueOf; &nbsp;");
+  const children = ["<b> &lt; 😀 \ufffd &unknown; &valueOf; \u00a0"];
   assert.deepEqual(block, { kind: "paragraph", children });
 });
 
@@ -175,11 +175,17 @@ const SIZE = 60_000;
 const SEEDS = [
   "*a ", "**", "_a_", "[", "[a](", "`", "`a``", "![", "> ", ">", "- ", "1. ", "  - a\n", "|", "|-",
   "#", " ", "~", "<http://", "http://a ", "\\", "a\n", "`a` `` ", "***a**", "a*b_", "<a ", "&", "~~a",
+  "a.", "a@", "<a b=\"", "[a]: x\n", "<?", "www.", "&amp;", "a\n\n", "```\n",
 ]; // biome-ignore format: one list
 const SLOW = [
   ...SEEDS.map((seed) => seed.repeat(SIZE / seed.length)),
   `# ${" ".repeat(SIZE)}x`,
   `${" ".repeat(SIZE)}x`,
+  `a${" ".repeat(SIZE)}`,
+  `${"a.".repeat(SIZE / 2)}@`,
+  `[a](b "${'\\"'.repeat(SIZE / 2)}`,
+  `- ${"a\n".repeat(SIZE / 2)}`,
+  `\`\`\`\n${" ".repeat(SIZE)}x`,
   `${">".repeat(SIZE)}${"\n- ".repeat(9)}`,
   Array.from({ length: 300 }, (_, depth) => `${"  ".repeat(depth)}- x`).join("\n"),
   "`".repeat(300) + Array.from({ length: 300 }, (_, count) => "`".repeat(count)).join(" "),
@@ -193,6 +199,34 @@ for (const text of SLOW) {
     assert.ok(performance.now() - started < 3_000);
   });
 }
+
+test("a piece with too much in it is shown as it was written, and the rest is read", () => {
+  const much = `a **b** &amp; ${"*c* ".repeat(700)}`.trim();
+  const [before, piece, after] = readMarkdown(`**x**\n\n${much}\nd\n\n- *y*`);
+  assert.deepEqual(before, { kind: "paragraph", children: [mark("strong", "x")] });
+  assert.deepEqual(piece, { kind: "paragraph", children: [much, { kind: "break" }, "d"] });
+  assert.equal(after?.kind, "list");
+});
+
+test("a long word is no reason not to read what is around it", () => {
+  const address = `https://example.org/${"a.b-c_%20".repeat(300)}`;
+  const [paragraph] = readMarkdown(`**x** [file](${address}) and ${address}`);
+  assert.equal(paragraph?.kind === "paragraph" && paragraph.children.length, 5);
+  assert.deepEqual(links(paragraph), [address, address]);
+});
+
+test("addresses within a sentence are links", () => {
+  const text = "to a.b+c@example.org, or (www.example.org); not a@b, xhttp://c or @d";
+  assert.deepEqual(links(readMarkdown(text)), [
+    "mailto:a.b+c@example.org",
+    "http://www.example.org/",
+  ]);
+});
+
+test("blanks before the end of a line are not seen", () => {
+  const children = ["one", { kind: "break" }, "two"];
+  assert.deepEqual(readMarkdown("one  \ntwo"), [{ kind: "paragraph", children }]);
+});
 
 /** All addresses that the blocks link to. */
 function links(value: unknown): string[] {

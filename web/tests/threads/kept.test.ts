@@ -20,7 +20,16 @@ Object.assign(globalThis, {
 beforeEach(() => kept.clear());
 
 const line = (id: string, order: number) => ({
-  ...{ id, order, title: id, preview: "", updatedAt: 1, isRunning: false, isArchived: false },
+  ...{
+    id,
+    order,
+    title: id,
+    preview: "",
+    updatedAt: 1,
+    isRunning: false,
+    isWaiting: false,
+    isArchived: false,
+  },
 });
 const cursor = { feed: "feed_1", seq: 10 };
 
@@ -100,11 +109,11 @@ test("undo brings it back and nothing is sent", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   const own = owner();
   const deletions = new Deletions(own);
-  deletions.delete("a");
+  deletions.delete("a", () => own.log.push("undone"));
   own.undos[0]?.();
   mock.timers.tick(60_000);
   assert.equal(deletions.hidden.value.size, 0);
-  assert.deepEqual(own.log, ["offer gone"]);
+  assert.deepEqual(own.log, ["offer gone", "undone"]);
   deletions.close();
   mock.timers.reset();
 });

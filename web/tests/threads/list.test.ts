@@ -1,7 +1,7 @@
 /** The list of threads: what a line says, which day it stands under, what a search finds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ThreadView } from "@threadcast/client";
+import type { RunView, ThreadView } from "@threadcast/client";
 import { tableOf } from "@threadcast/client/chat";
 import { type Line, Lines, titleOf } from "../../src/chat/threads/lines.ts";
 import { rowsOf, threadFrom } from "../../src/chat/threads/rows.ts";
@@ -22,8 +22,8 @@ function stateOf(...views: ThreadView[]) {
 }
 
 function line(id: string, fields: Partial<Line> = {}): Line {
-  const blank = { title: id, preview: "", order: 1, isRunning: false, isArchived: false };
-  return { ...blank, id, updatedAt: NOW / 1000, ...fields };
+  const blank = { title: id, preview: "", order: 1, isRunning: false, isWaiting: false };
+  return { ...blank, isArchived: false, id, updatedAt: NOW / 1000, ...fields };
 }
 
 const idsOf = (lines: readonly Line[]) => lines.map(({ id }) => id);
@@ -44,6 +44,17 @@ test("what streams into a thread leaves the list as it was", () => {
   assert.equal(renamed[1], before[1]);
 });
 
+test("a thread that asks the person something waits for them", () => {
+  const asking = { id: "run", status: "waiting" } as RunView;
+  const history = { upTo: 1, from: 1, before: null, hasEarlier: false, order: ["run"] };
+  const runs = tableOf([asking]);
+  const views = [{}, { run: true as const }].map((active, index) =>
+    view(`t${index}`, { active, history: { ...history, runs } }),
+  );
+  const waits = new Lines().of(stateOf(...views)).map(({ isWaiting }) => isWaiting);
+  assert.deepEqual(waits, [false, true]);
+});
+
 test("the list follows the order of the state and forgets what is gone", () => {
   const lines = new Lines();
   assert.deepEqual(idsOf(lines.of(stateOf(view("a"), view("b")))), ["a", "b"]);
@@ -55,6 +66,7 @@ test("a line says whether a run goes on and whether it is put away", () => {
   const busy = view("a", { active: { run: true }, metadata: { archived: true } });
   const [only] = new Lines().of(stateOf(busy));
   assert.equal(only?.isRunning, true);
+  assert.equal(only?.isWaiting, false);
   assert.equal(only?.isArchived, true);
 });
 

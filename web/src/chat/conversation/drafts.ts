@@ -1,15 +1,15 @@
 /**
  * What was being written, by user and thread, so that a reload does not lose it.
  *
- * Kept in the tab's session storage under `threadcast.text.`; whoever signs in next in the same tab
- * finds nothing of it. A storage that is full or forbidden only means that it is not kept.
+ * Kept in the tab's session storage under `threadcast.text.`, and forgotten when its user signs out.
+ * A storage that is full or forbidden only means that it is not kept.
  */
 
 const DRAFT_PREFIX = "threadcast.text.";
 const DRAFTS_MAX = 20;
 const DRAFT_MAX_CHARACTERS = 65_536;
 
-type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+export type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
 export class Drafts {
   readonly #storage: DraftStorage | null;
@@ -18,9 +18,7 @@ export class Drafts {
   /** @param storage null where there is none */
   constructor(storage: DraftStorage | null, user: string) {
     this.#storage = storage;
-    this.#own = `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
-    for (const key of draftKeys(this.#storage))
-      if (!key.startsWith(this.#own)) storage?.removeItem(key);
+    this.#own = ownPrefix(user);
   }
 
   /** @param threadId null for a new conversation */
@@ -28,13 +26,13 @@ export class Drafts {
     return this.#storage?.getItem(this.#keyOf(threadId)) ?? "";
   }
 
-  /** Keep it, or forget it where it is empty. At most 20 are kept; others make room. */
+  /** Keep it, or forget it where it is empty. At most 20 of one user are kept; others make room. */
   write(threadId: string | null, text: string) {
     const key = this.#keyOf(threadId);
     try {
       this.#storage?.removeItem(key);
       if (text.trim() === "" || text.length > DRAFT_MAX_CHARACTERS) return;
-      const others = draftKeys(this.#storage);
+      const others = draftKeys(this.#storage, this.#own);
       for (const other of others.slice(DRAFTS_MAX - 1)) this.#storage?.removeItem(other);
       this.#storage?.setItem(key, text);
     } catch (error) {
@@ -56,13 +54,26 @@ export function tabStorage(): DraftStorage | null {
   }
 }
 
-/** Somebody signs out: nothing that they were writing stays in this tab. */
-export function forgetDrafts(storage: DraftStorage | null = tabStorage()) {
-  for (const key of draftKeys(storage)) storage?.removeItem(key);
+/** Forget what was being written in this tab: all of it, or that of one user. */
+export function forgetDrafts(storage: DraftStorage | null = tabStorage(), user?: string) {
+  const prefix = user === undefined ? DRAFT_PREFIX : ownPrefix(user);
+  for (const key of draftKeys(storage, prefix)) storage?.removeItem(key);
 }
 
-function draftKeys(storage: DraftStorage | null): string[] {
+/** The tab is one user's: whoever signs in finds nothing of those who were here before. */
+export function forgetDraftsOfOthers(user: string, storage: DraftStorage | null = tabStorage()) {
+  const own = ownPrefix(user);
+  for (const key of draftKeys(storage, DRAFT_PREFIX)) {
+    if (!key.startsWith(own)) storage?.removeItem(key);
+  }
+}
+
+function ownPrefix(user: string): string {
+  return `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
+}
+
+function draftKeys(storage: DraftStorage | null, prefix: string): string[] {
   const count = storage?.length ?? 0;
   const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
-  return keys.filter((key) => key.startsWith(DRAFT_PREFIX));
+  return keys.filter((key) => key.startsWith(prefix));
 }

@@ -11,6 +11,8 @@ import { type Credential, post, reach, SignedOut, shared, Unreachable } from "./
 
 /** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
+/** Stands there for a moment when the person signs out, for the other tabs to see. */
+export const SIGNED_OUT = "no";
 const ATTEMPT_KEY = "threadcast.oidc_attempt";
 const NOT_SIGNED_IN = new Set(["login_required", "interaction_required", "consent_required"]);
 
@@ -90,8 +92,11 @@ export async function comeBack(facts: OidcFacts, page: URL): Promise<Credential 
 
 function refused(query: URLSearchParams): SignedOut {
   const error = query.get("error") ?? "";
-  localStorage.removeItem(SIGNED_IN_KEY);
-  if (NOT_SIGNED_IN.has(error)) return new SignedOut("Please sign in.");
+  if (NOT_SIGNED_IN.has(error)) {
+    // Other tabs are told nothing: they have tokens of their own, which outlive the provider's session.
+    localStorage.removeItem(SIGNED_IN_KEY);
+    return new SignedOut("Please sign in.");
+  }
   const words = query.get("error_description") ?? error;
   return new SignedOut(`The provider did not sign you in: ${words.slice(0, 200)}`);
 }
@@ -144,6 +149,7 @@ function credentialOf(
     async end({ everywhere }) {
       tokens = { access: "", refresh: null };
       if (!everywhere) return;
+      localStorage.setItem(SIGNED_IN_KEY, SIGNED_OUT);
       localStorage.removeItem(SIGNED_IN_KEY);
       if (provider.end_session_endpoint === undefined) return;
       const url = new URL(provider.end_session_endpoint);

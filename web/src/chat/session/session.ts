@@ -29,8 +29,10 @@ export class Session {
   constructor(facts: PageFacts) {
     this.facts = facts;
     addEventListener("storage", ({ key, newValue, storageArea }) => {
-      if (storageArea !== localStorage || newValue !== null || this.#keptAs === null) return;
-      if (key === this.#keptAs || key === null) this.#endedElsewhere();
+      const out = this.#signOutMark;
+      if (storageArea !== localStorage || out === null) return;
+      // Without a key everything was cleared.
+      if (key === null || (key === out.key && newValue === out.value)) this.#endedElsewhere();
     });
   }
 
@@ -81,10 +83,16 @@ export class Session {
     if (this.#now.peek().phase === "in") this.#now.value = { phase: "out", reason };
   }
 
-  get #keptAs(): string | null {
-    return { name: devNames.NAME_KEY, provider: oidc.SIGNED_IN_KEY, token: null, frame: null }[
-      this.way
-    ];
+  /** What a sign-out in another tab leaves in `localStorage`; null where tabs know nothing of it. */
+  get #signOutMark(): { key: string; value: string | null } | null {
+    switch (this.way) {
+      case "name":
+        return { key: devNames.NAME_KEY, value: null };
+      case "provider":
+        return { key: oidc.SIGNED_IN_KEY, value: oidc.SIGNED_OUT };
+      default:
+        return null;
+    }
   }
 
   #endedElsewhere() {

@@ -31,10 +31,11 @@ export class Deletions {
     addEventListener("pagehide", this.#leave);
   }
 
-  delete(id: string) {
+  /** @param onUndone called when the person takes it back */
+  delete(id: string, onUndone = () => {}) {
     if (this.#pending.has(id)) return;
     const timer = setTimeout(() => this.#send(id), UNDO_MS);
-    const dropToast = this.#owner.offer(() => this.#undo(id), UNDO_MS);
+    const dropToast = this.#owner.offer(() => this.#undo(id, onUndone), UNDO_MS);
     this.#pending.set(id, { timer, dropToast });
     this.#show(id, false);
   }
@@ -49,9 +50,10 @@ export class Deletions {
     removeEventListener("pagehide", this.#leave);
   }
 
-  #undo(id: string) {
+  #undo(id: string, onUndone: () => void) {
     this.#take(id);
     this.#show(id, true);
+    onUndone();
   }
 
   async #send(id: string) {

@@ -17,6 +17,8 @@ export interface Line {
   /** Seconds since the epoch. */
   readonly updatedAt: number;
   readonly isRunning: boolean;
+  /** Whether what runs asks the person something, as far as the thread has been read. */
+  readonly isWaiting: boolean;
   readonly isArchived: boolean;
 }
 
@@ -64,8 +66,14 @@ export function lineOf(view: ThreadView): Line {
     order: view.order,
     updatedAt: view.updatedAt,
     isRunning: isRunning(view),
+    isWaiting: isWaiting(view),
     isArchived: view.metadata.archived === true,
   };
+}
+
+function isWaiting({ active, history }: ThreadView): boolean {
+  if (history === null) return false;
+  return Object.keys(active).some((id) => history.runs.get(id)?.status === "waiting");
 }
 
 function sameOr(line: Line, before: Line | undefined): Line {

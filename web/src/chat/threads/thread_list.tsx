@@ -96,19 +96,25 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   }
   if (isSearch || threads.showsArchived.value) return <Searched threads={threads} count={count} />;
   if (threads.isReading.value) return <p class="hint list-note">Reading older ones…</p>;
-  return count === 0 ? <p class="hint list-note">Your conversations will be listed here.</p> : null;
+  if (count > 0) return null;
+  const areAway = threads.archivedCount.value > 0;
+  return (
+    <p class="hint list-note">
+      {areAway ? "All conversations are archived." : "Your conversations will be listed here."}
+    </p>
+  );
 }
 
 /** What was searched, honestly: only what is loaded, until the person asks for all. */
 function Searched({ threads, count }: { threads: Threads; count: number }) {
-  const loaded = threads.loadedCount.value.toLocaleString("en");
+  const loaded = many(threads.loadedCount.value);
   const what = threads.query.value === "" ? "archived" : "found";
   return (
     <div class="hint list-note" role="status">
       {count === 0 && <p>{what === "found" ? "Nothing found." : "Nothing is archived."}</p>}
       {threads.hasOlder ? (
         <>
-          <p>Looked at the titles and beginnings of the latest {loaded} conversations.</p>
+          <p>Looked at the titles and beginnings of the latest {loaded}.</p>
           <button
             type="button"
             class="button small"
@@ -119,10 +125,15 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
           </button>
         </>
       ) : (
-        <p>Looked at the titles and beginnings of all {loaded} conversations.</p>
+        <p>Looked at the titles and beginnings of all you have: {loaded}.</p>
       )}
     </div>
   );
+}
+
+function many(conversations: number): string {
+  const noun = conversations === 1 ? "conversation" : "conversations";
+  return `${conversations.toLocaleString("en")} ${noun}`;
 }
 
 function Ghosts() {

@@ -1,6 +1,7 @@
 /** A thread in the list: its title as a link, its marks, and what can be done with it. */
 import type { CSSProperties } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { Icon } from "../../design/icons.tsx";
 import { Menu, type MenuItem } from "../../design/menu.tsx";
 import type { Line } from "./lines.ts";
 import type { Threads } from "./threads.ts";
@@ -64,7 +65,7 @@ export function ThreadRow(props: ThreadRowProps) {
           <span class="thread-title" dir="auto" title={line.title}>
             {line.title}
           </span>
-          <Mark isRunning={line.isRunning} isUnread={isUnread} />
+          <Mark line={line} isUnread={isUnread} />
         </a>
       )}
       {!isRenaming && (
@@ -72,7 +73,7 @@ export function ThreadRow(props: ThreadRowProps) {
           class="small row-menu"
           icon="more"
           label={`Actions for ${line.title}`}
-          items={actionsOf(line, threads, startRenaming)}
+          items={actionsOf(line, threads, { onRename: startRenaming, place: "row" })}
           tabIndex={isActive ? 0 : -1}
         />
       )}
@@ -80,24 +81,45 @@ export function ThreadRow(props: ThreadRowProps) {
   );
 }
 
-function Mark({ isRunning, isUnread }: { isRunning: boolean; isUnread: boolean }) {
-  if (isRunning) {
+function Mark({ line, isUnread }: { line: Line; isUnread: boolean }) {
+  if (line.isWaiting) {
+    return (
+      <span class="mark-waiting" title="It asks you something">
+        <Icon name="question" />
+        <span class="unseen">(waits for you)</span>
+      </span>
+    );
+  }
+  if (line.isRunning) {
     return (
       <span class="mark-running" title="An answer is being made">
-        <span class="unseen">, running</span>
+        <span class="unseen">(running)</span>
       </span>
     );
   }
   if (!isUnread) return null;
   return (
     <span class="mark-unread" title="Not looked at yet">
-      <span class="unseen">, unread</span>
+      <span class="unseen">(unread)</span>
     </span>
   );
 }
 
+/** Del is for the thread of the list that has the focus, `a` for the one that is open. */
+const KEYS = { row: { remove: "Del" }, header: { archive: "a" } };
+
+interface ActionOptions {
+  onRename: () => void;
+  place: "row" | "header";
+}
+
 /** What can be done with a thread, in the list and in its header. */
-export function actionsOf(line: Line, threads: Threads, onRename: () => void): readonly MenuItem[] {
+export function actionsOf(
+  line: Line,
+  threads: Threads,
+  { onRename, place }: ActionOptions,
+): readonly MenuItem[] {
+  const keys: { archive?: string; remove?: string } = KEYS[place];
   return [
     { label: "Rename", icon: "edit", aside: "F2", onSelect: onRename },
     line.isArchived
@@ -106,11 +128,16 @@ export function actionsOf(line: Line, threads: Threads, onRename: () => void): r
           icon: "unarchive",
           onSelect: () => threads.archive(line.id, false),
         }
-      : { label: "Archive", icon: "archive", onSelect: () => threads.archive(line.id, true) },
+      : {
+          label: "Archive",
+          icon: "archive",
+          ...(keys.archive && { aside: keys.archive }),
+          onSelect: () => threads.archive(line.id, true),
+        },
     {
       label: "Delete",
       icon: "trash",
-      aside: "Del",
+      ...(keys.remove && { aside: keys.remove }),
       danger: true,
       apart: true,
       onSelect: () => threads.delete(line.id),

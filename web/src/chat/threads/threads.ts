@@ -112,11 +112,17 @@ export class Threads {
     this.model.toasts.show(text, { action: { label: "Undo", act } });
   }
 
-  /** It leaves the list at once, with a way back for some seconds. */
+  /** It leaves the list at once, with a way back for some seconds: to where the person was, too. */
   delete(id: string) {
+    const { model } = this;
+    const wasOpen = model.openThreadId.peek() === id;
     batch(() => {
-      this.deletions.delete(id);
-      if (this.model.openThreadId.peek() === id) this.model.open(null);
+      if (wasOpen) model.open(null);
+      const draft = model.draft.peek();
+      this.deletions.delete(id, () => {
+        const isStillThere = model.openThreadId.peek() === null && model.draft.peek() === draft;
+        if (wasOpen && isStillThere) model.open(id);
+      });
     });
   }
 

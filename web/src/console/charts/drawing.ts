@@ -111,20 +111,23 @@ function timeOfDay(at: number): string {
   return new Date(at * 1_000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 }
 
-/** A canvas knows no style sheet: a hidden element is asked what each class comes to. */
+/**
+ * A canvas knows no style sheet: an element is asked what each class comes to. A new one for each,
+ * because one that changes its class may be in a transition from the colour before.
+ */
 function coloursIn(place: HTMLElement, plot: Plot): Colours {
-  const probe = document.createElement("span");
-  place.append(probe);
   const colour = (name: string) => {
+    const probe = document.createElement("span");
     probe.className = name;
-    return getComputedStyle(probe).color;
+    place.append(probe);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
   };
-  const colours = {
+  return {
     lines: plot.lines.map((line) => colour(`tone-${line.tone}`)),
     text: colour("chart-text"),
     grid: colour("chart-grid"),
-    font: `11px ${getComputedStyle(probe).fontFamily}`,
+    font: `11px ${getComputedStyle(place).fontFamily}`,
   };
-  probe.remove();
-  return colours;
 }

@@ -1,5 +1,6 @@
 /** The controls of a replay, and the run as it stood at its position. */
 import { useEffect } from "preact/hooks";
+import { Markdown } from "../../chat/conversation/markdown/markdown.tsx";
 import { IconButton } from "../../design/icon_button.tsx";
 import { bytes, count, many } from "../format.ts";
 import {
@@ -109,7 +110,9 @@ function Moment({ picture, all, content }: { picture: Picture; all: number; cont
         </span>
       </p>
       {content ? (
-        <pre class="streamed">{picture.text}</pre>
+        <div class="streamed">
+          <Markdown text={picture.text} isStreaming={false} />
+        </div>
       ) : (
         <p class="hint">Texts are not shown: your token lacks the scope “content”.</p>
       )}

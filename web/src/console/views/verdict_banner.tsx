@@ -1,12 +1,16 @@
 /** The sentence that says whether all is well, and each trouble with whom it hits and since when. */
 import { Icon } from "../../design/icons.tsx";
 import { many, moment, span } from "../format.ts";
-import { ageS, problem, serverNow, stale } from "../live.ts";
+import { calmSince, pastOf, whoseServer } from "../history.ts";
+import { ageS, problem, seen, serverNow, stale } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { type Trouble, verdictOf } from "../verdict.ts";
+import { PastTroubles } from "./past_troubles.tsx";
+import { Whom } from "./whom.tsx";
 
 export function VerdictBanner({ overview }: { overview: Overview }) {
   const verdict = verdictOf(overview);
+  const [worst, ...others] = verdict.troubles;
   const isOld = stale.value;
   const kind = isOld ? "unknown" : verdict.severity;
   return (
@@ -18,21 +22,16 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
         <div role="status">
           <h1>{isOld ? (problem.value?.message ?? SILENT) : verdict.sentence}</h1>
         </div>
-        <p>
-          {isOld ? (
-            <Silence overview={overview} />
-          ) : (
-            <Scope overview={overview} worst={verdict.troubles[0]} />
-          )}
-        </p>
+        {isOld ? <Silence overview={overview} /> : <Scope overview={overview} worst={worst} />}
       </div>
-      {verdict.troubles.length > 0 && (
+      {others.length > 0 && (
         <ul class="troubles">
-          {verdict.troubles.map((trouble) => (
+          {others.map((trouble) => (
             <TroubleItem key={trouble.key} trouble={trouble} />
           ))}
         </ul>
       )}
+      <PastTroubles past={pastOf(overview, seen.value)} />
     </section>
   );
 }
@@ -46,18 +45,30 @@ const MARKS = {
   unknown: "question",
 } as const;
 
-/** How much there is for which the sentence holds; or whom the worst hits, and since when. */
+/** How much there is for which the sentence holds; or whom the worst hits, since when, what to do. */
 function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undefined }) {
   const { totals, nodes, at } = overview;
-  if (worst !== undefined) return <>{`For ${worst.whom}, since ${began(worst.since)}.`}</>;
-  const since = calmSince(overview);
+  if (worst !== undefined) return <Worst trouble={worst} />;
+  const since = calmSince(overview, seen.value);
   return (
-    <>
+    <p>
       {`${many(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
       {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}, `}
       {`${many(totals.runs, "run")}. Nothing was wrong since ${moment(since, at)}, `}
       {`for ${span(serverNow.value - since)}.`}
+    </p>
+  );
+}
+
+function Worst({ trouble }: { trouble: Trouble }) {
+  return (
+    <>
+      <p>
+        For <Whom trouble={trouble} />
+        {`, since ${began(trouble.since)}.`}
+      </p>
+      <p class="advice">{trouble.advice}</p>
     </>
   );
 }
@@ -70,16 +81,18 @@ function began(since: number | null): string {
     : `${moment(since, now)} (${span(now - since)})`;
 }
 
-/** Since when nothing was wrong, as far as the node that answers can know. */
-function calmSince({ since, told }: Overview): number {
-  return Math.max(since, ...told.map((one) => one.at));
-}
-
 function Silence({ overview }: { overview: Overview }) {
   return (
     <>
-      {`Since ${moment(overview.at, serverNow.value)} (${span(ageS.value ?? 0)}). `}
-      What is shown is how it was then.
+      <p>
+        {`For ${whoseServer(overview)}, `}
+        {`since ${moment(overview.at, serverNow.value)} (${span(ageS.value ?? 0)}). `}
+        What is shown is how it was then.
+      </p>
+      <p class="advice">
+        Look whether the process runs and what its log says last; one that runs and does not answer
+        its /healthz is best restarted. Runs and messages are kept.
+      </p>
     </>
   );
 }
@@ -91,7 +104,9 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
       <dl>
         <div>
           <dt>For</dt>
-          <dd>{trouble.whom}</dd>
+          <dd>
+            <Whom trouble={trouble} />
+          </dd>
         </div>
         <div>
           <dt>Since</dt>

@@ -1,42 +1,44 @@
 /** Characters that are written as `&name;` or `&#number;`. Names beyond the usual ones stay. */
 
-const NAMED: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  nbsp: "\u00a0",
-  copy: "©",
-  reg: "®",
-  trade: "™",
-  hellip: "…",
-  ndash: "–",
-  mdash: "—",
-  lsquo: "‘",
-  rsquo: "’",
-  ldquo: "“",
-  rdquo: "”",
-  bull: "•",
-  middot: "·",
-  times: "×",
-  minus: "−",
-  deg: "°",
-  plusmn: "±",
-  le: "≤",
-  ge: "≥",
-  ne: "≠",
-  larr: "←",
-  rarr: "→",
-  euro: "€",
-};
+const NAMED: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    amp: "&",
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    nbsp: "\u00a0",
+    copy: "©",
+    reg: "®",
+    trade: "™",
+    hellip: "…",
+    ndash: "–",
+    mdash: "—",
+    lsquo: "‘",
+    rsquo: "’",
+    ldquo: "“",
+    rdquo: "”",
+    bull: "•",
+    middot: "·",
+    times: "×",
+    minus: "−",
+    deg: "°",
+    plusmn: "±",
+    le: "≤",
+    ge: "≥",
+    ne: "≠",
+    larr: "←",
+    rarr: "→",
+    euro: "€",
+  }),
+);
 const ENTITY = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,8}));/gi;
 const REPLACEMENT = "\ufffd";
 
 export function decodeEntities(text: string): string {
   if (!text.includes("&")) return text;
   return text.replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
-    if (name !== undefined) return NAMED[name] ?? whole;
+    if (name !== undefined) return NAMED.get(name) ?? whole;
     return characterOf(decimal === undefined ? Number.parseInt(hex ?? "", 16) : Number(decimal));
   });
 }

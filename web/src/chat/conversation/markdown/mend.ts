@@ -4,8 +4,9 @@
  *
  * Pure. Only the end is changed, so that all blocks before the last are read as they will stay.
  */
+import { isTangledPiece } from "./tangled.ts";
 
-const FENCE = /^(?:[ >]*(?:[-*+]|\d{1,9}[.)])?)[ >]*(`{3,}|~{3,})([^`]*)$/;
+const FENCE = /^(?:[ >]{0,99}(?:[-*+]|\d{1,9}[.)])?)[ >]{0,99}(`{3,}|~{3,})([^`]*)$/;
 const PARTIAL_FENCE = /^[ >]*(?:`{1,2}|~{1,2})$/;
 const ONLY_MARKS = /^[ >]*(?:[-=*+_#>~]+|\d{1,9}[.)]|[-*+] +\[[ xX]?\]?)[ \t]*$/;
 const ROW = /^ {0,3}\|/;
@@ -62,6 +63,7 @@ function mendTable(text: string): string | null {
 function mendInline(text: string): string {
   const start = lastInlineStart(text);
   const inline = text.slice(start);
+  if (isTangledPiece(inline)) return text;
   const code = openCode(inline);
   if (code !== null) {
     const isEmpty = inline.endsWith(code);

@@ -3,7 +3,7 @@ import { mend } from "./mend.ts";
 import { readMarkdown } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
 
-const LOOSE_MARKS = /(?<!\S)[*_~`]+(?=\S)|(?<=\S)[*_~`]+(?!\S)/g;
+const MARKS = /[*_~`]+/g;
 
 export function plainText(markdown: string): string {
   return blocksText(readMarkdown(markdown));
@@ -20,7 +20,14 @@ export function plainPart(markdown: string, start: number, end: number): string 
   const before = plainText(mend(markdown.slice(beginning, start)));
   const whole = plainText(mend(markdown.slice(beginning, end)));
   if (whole.startsWith(before)) return whole.slice(before.length).trim();
-  return plainText(markdown.slice(start, end)).replaceAll(LOOSE_MARKS, "");
+  return plainText(markdown.slice(start, end)).replace(MARKS, withoutLoose);
+}
+
+/** Marks at the beginning or at the end of a word were cut from what they belong to. */
+function withoutLoose(marks: string, at: number, whole: string): string {
+  const begins = !/\S/.test(whole[at - 1] ?? " ");
+  const ends = !/\S/.test(whole[at + marks.length] ?? " ");
+  return begins === ends ? marks : "";
 }
 
 function blocksText(blocks: readonly Block[]): string {

@@ -5,8 +5,9 @@
  * need not look at. Only what is behind them is read when more has come; that takes time in
  * proportion to the last block, not to the text.
  */
-import { Lexer, type Links, type Token } from "marked";
+import type { Links, Token } from "marked";
 import { blocksOf, type MakeItem } from "./convert.ts";
+import { lex } from "./lexer.ts";
 import { mend } from "./mend.ts";
 import { isTangled } from "./tangled.ts";
 import type { Block, Item } from "./tree.ts";
@@ -36,7 +37,8 @@ export class MarkdownReader {
     const text = withPlainEnds(source);
     if (text === this.#text && isStreaming === this.#isStreaming) return this.#chunks;
     const refersAhead = !isStreaming && Object.keys(this.#links).length > 0;
-    if (!text.startsWith(this.#text) || refersAhead) this.#forget();
+    // Not `startsWith`, which compares one character after the other.
+    if (text.slice(0, this.#text.length) !== this.#text || refersAhead) this.#forget();
     this.#text = text;
     this.#isStreaming = isStreaming;
     this.#chunks = this.#withOpen(this.#readOpen());
@@ -80,10 +82,8 @@ export class MarkdownReader {
   }
 
   #lex(text: string): Token[] {
-    const lexer = new Lexer({ gfm: true, breaks: true });
-    Object.assign(lexer.tokens.links, this.#links);
-    const tokens = lexer.lex(text);
-    this.#links = tokens.links;
+    const { tokens, links } = lex(text, this.#links);
+    this.#links = links;
     return tokens;
   }
 

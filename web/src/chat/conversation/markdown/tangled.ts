@@ -1,28 +1,39 @@
 /**
- * Whether a text would take too long to read as Markdown. The reader's time grows with the square
- * of the marks in a paragraph and with the depth of nesting; nothing that a person would write
- * comes near these bounds.
+ * What would take too long to read as Markdown, and is shown as it was written. The reader's time
+ * grows with the depth of nesting, with the square of the lines of one item of a list, and with the
+ * square of the marks and the length of one piece (a paragraph, a cell, a line of an item); nothing that a person would write comes near these bounds.
  */
 
-const MARKS_MAX = 2_000;
+const PIECE_MAX_CHARACTERS = 20_000;
+const PIECE_MAX_MARKS = 1_000;
 const DEPTH_MAX = 16;
+const ITEM_MAX_LINES = 2_000;
 
 const DEEP = new RegExp(`^(?:[ \\t]*(?:>|[-*+](?=\\s)|\\d{1,9}[.)](?=\\s))){${DEPTH_MAX},}`, "m");
 const DEEP_ITEM = new RegExp(`^[ \\t]{${4 * DEPTH_MAX},}(?:[-*+]|\\d{1,9}[.)])\\s`, "m");
-const BEGINS_BLOCK = /^\s*(?:$|\||(?:[-*+]|\d{1,9}[.)]|#{1,6})\s)/;
-const MARKS = /[*_~[\]]/g;
+const BEGINS_ITEM = /^\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
+const MARKS = /[*_~[\]<`]/g;
 
+/** Whether the blocks of a text are nested too deep, or one item of a list goes on for too long. */
 export function isTangled(text: string): boolean {
-  return hasManyMarks(text) || DEEP.test(text) || DEEP_ITEM.test(text);
+  return DEEP.test(text) || DEEP_ITEM.test(text) || hasLongItem(text);
 }
 
-function hasManyMarks(text: string): boolean {
-  if (text.length < MARKS_MAX) return false;
-  let marks = 0;
+function hasLongItem(text: string): boolean {
+  let itemLines = 0;
+  let wasBlank = false;
   for (const line of text.split("\n")) {
-    if (BEGINS_BLOCK.test(line)) marks = 0;
-    marks += line.match(MARKS)?.length ?? 0;
-    if (marks > MARKS_MAX) return true;
+    if (BEGINS_ITEM.test(line)) itemLines = 1;
+    else if (wasBlank && /^\S/.test(line)) itemLines = 0;
+    else if (itemLines > 0) itemLines += 1;
+    if (itemLines > ITEM_MAX_LINES) return true;
+    wasBlank = line.trim() === "";
   }
   return false;
+}
+
+/** Whether there is too much in what stands within one block. */
+export function isTangledPiece(text: string): boolean {
+  if (text.length > PIECE_MAX_CHARACTERS) return true;
+  return text.length > PIECE_MAX_MARKS && (text.match(MARKS)?.length ?? 0) > PIECE_MAX_MARKS;
 }

@@ -5,6 +5,7 @@
  * say what would be right.
  */
 import type { Field, Shape } from "./field.ts";
+import { fits } from "./pattern.ts";
 
 /** What a control holds: text, whether it is ticked, the indices of choices, or fields by name. */
 export type Entered = string | boolean | readonly number[] | { readonly [name: string]: Entered };
@@ -134,8 +135,8 @@ function readText(shape: Extract<Shape, { kind: "text" }>, text: string): Found<
   if (shape.format === "email" && !/^\S+@\S+$/.test(text)) return { problem: "An e-mail address." };
   if (shape.format === "url" && !URL.canParse(text))
     return { problem: "A whole address, with https://." };
-  if (shape.pattern !== null && !shape.pattern.test(text)) {
-    return { problem: `It has to fit the pattern ${shape.pattern.source}` };
+  if (shape.pattern !== null && fits(shape.pattern, text) === false) {
+    return { problem: `It has to fit the pattern ${shape.pattern}` };
   }
   return { value: shape.format === "datetime-local" ? withZone(text) : text };
 }
@@ -148,8 +149,9 @@ function withZone(text: string): string {
 
 function readNumber(shape: Extract<Shape, { kind: "number" }>, text: string): Found<number> {
   const value = Number(text.trim().replace(",", "."));
-  if (!Number.isFinite(value)) return { problem: "A number." };
-  if (shape.isInteger && !Number.isInteger(value)) return { problem: "A whole number." };
+  if (!Number.isFinite(value)) return { problem: "This has to be a number, for example 42." };
+  if (shape.isInteger && !Number.isInteger(value))
+    return { problem: "This has to be a whole number, for example 42." };
   const { minimum, maximum, isAboveMinimum, isBelowMaximum } = shape;
   if (value < minimum || (isAboveMinimum && value === minimum)) {
     return { problem: isAboveMinimum ? `More than ${minimum}.` : `At least ${minimum}.` };

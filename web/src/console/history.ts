@@ -1,0 +1,128 @@
+/**
+ * What was wrong in the last hour and is over: what servers know, and what this page saw. Pure.
+ *
+ * A server forgets when it ends, and knows nothing of the time in which it did not run; the page
+ * does. What both know is told once, as the server tells it.
+ */
+import { many } from "./format.ts";
+import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
+import type { Trouble, TroubledRun } from "./verdict.ts";
+
+const KEPT_S = 3_600;
+const SEEN_MAX = 50;
+/** Two that tell of the same trouble may differ by a step of a server, and a question. */
+const SAME_WITHIN_S = 10;
+
+/** A trouble that is over. */
+export interface Past {
+  readonly key: string;
+  readonly what: string;
+  readonly whom: string;
+  readonly run: TroubledRun | null;
+  /** Seconds since the epoch; null when it is not known. */
+  readonly began: number | null;
+  readonly ended: number;
+}
+
+/** What a page saw. */
+export interface Seen {
+  /** What stood in the last answer. */
+  readonly standing: readonly Trouble[];
+  /** At most 50, the latest first. */
+  readonly over: readonly Past[];
+}
+
+export const NOTHING_SEEN: Seen = { standing: [], over: [] };
+
+/** After an answer at `at` that shows these troubles. */
+export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number): Seen {
+  const keys = new Set(troubles.map((one) => one.key));
+  const ended = seen.standing
+    .filter((one) => !keys.has(one.key))
+    .map(({ key, what, whom, run, since }) => ({ key, what, whom, run, began: since, ended: at }));
+  return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
+}
+
+/** After a silence between two answers. */
+export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen {
+  const silence: Past = {
+    key: "silent",
+    what: "The server did not answer this page.",
+    whom: whoseServer(before),
+    run: null,
+    began: before.at,
+    ended: after.at,
+  };
+  return { ...seen, over: [silence, ...seen.over].slice(0, SEEN_MAX) };
+}
+
+/** Whom it hits when the server that answers is silent. */
+export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
+  if (totals.nodes_alive <= 1) return `everyone (${many(totals.users, "user")} were connected)`;
+  const users = nodes.find((node) => node.node_id === id)?.summary?.users ?? 0;
+  return `${many(users, "user")} of ${id}`;
+}
+
+/** What was wrong in the last hour and is over, the latest first. */
+export function pastOf(overview: Overview, seen: Seen): Past[] {
+  const known = [...overview.past.map((one) => ofServer(one, overview)), ...recovered(overview)];
+  const own = seen.over.filter((one) => !known.some((other) => isSame(one, other)));
+  return [...known, ...own]
+    .filter((one) => one.ended > overview.at - KEPT_S)
+    .sort((one, other) => other.ended - one.ended);
+}
+
+/** Since when nothing has been wrong, as far as the server that answers and this page know. */
+export function calmSince(overview: Overview, seen: Seen): number {
+  return Math.max(overview.since, ...pastOf(overview, seen).map((one) => one.ended));
+}
+
+function isSame(own: Past, known: Past): boolean {
+  const sameKind = own.key === known.key || (own.key === "silent" && known.key === "held");
+  const began = Math.max(own.began ?? own.ended, known.began ?? known.ended);
+  return sameKind && began <= Math.min(own.ended, known.ended) + SAME_WITHIN_S;
+}
+
+function ofServer(past: PastTrouble, { nodes }: Overview): Past {
+  const { kind: key, began_at: began, ended_at: ended, user, run_id: id } = past;
+  const run = user === null || id === null ? null : { id, user };
+  const some = past.users === null ? "users" : many(past.users, "user");
+  const nodesUsers = nodes.length > 1 ? `${some} of ${past.node_id}` : `everyone (${some})`;
+  const whom = run === null ? nodesUsers : `user ${run.user}`;
+  return { key, what: WHAT[key], whom, run, began, ended };
+}
+
+const WHAT: Record<PastTrouble["kind"], string> = {
+  database: "A node could not use the database.",
+  bus: "A node could not reach the bus.",
+  lost: "A node was lost.",
+  held: "A node stood still, and answered nobody.",
+  queued: "A run waited for a runner.",
+  behind: "A run waited for another one of its thread.",
+};
+
+/** Rules that fired and do no more: the history of alerts, read from its latest. */
+function recovered({ told, nodes }: Overview): Past[] {
+  const whole = nodes.length <= 1;
+  return told
+    .filter((one) => one.change === "recovered")
+    .map((end) => ({
+      key: `rule-${end.rule}`,
+      what: end.summary || end.rule,
+      whom: whole ? "everyone" : `users of ${end.node_id}`,
+      run: null,
+      began: firedAt(end, told),
+      ended: end.at,
+    }));
+}
+
+function firedAt(end: ToldAlert, told: readonly ToldAlert[]): number | null {
+  const before = told.find(
+    (one) =>
+      one.change === "firing" &&
+      one.rule === end.rule &&
+      one.node_id === end.node_id &&
+      one.at <= end.at,
+  );
+  return before?.at ?? null;
+}

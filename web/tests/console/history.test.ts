@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  calmSince,
+  NOTHING_SEEN,
+  pastOf,
+  type Seen,
+  sawSilence,
+  sawTroubles,
+  whoseServer,
+} from "../../src/console/history.ts";
+import type { PastTrouble, ToldAlert } from "../../src/console/ops.ts";
+import type { Trouble } from "../../src/console/verdict.ts";
+import { AT, node, overviewWith } from "./overview_facts.ts";
+
+const queue: Trouble = {
+  key: "queued",
+  severity: "troubled",
+  what: "2 runs wait for a runner.",
+  whom: "user ada",
+  run: { id: "run_a", user: "ada" },
+  since: AT - 300,
+  advice: "",
+};
+
+function past(change: Partial<PastTrouble>): PastTrouble {
+  return {
+    kind: "held",
+    node_id: "node_a",
+    users: 7,
+    run_id: null,
+    user: null,
+    began_at: AT - 115,
+    ended_at: AT - 100,
+    ...change,
+  };
+}
+
+function told(change: ToldAlert["change"], at: number, nodeId = "node_a"): ToldAlert {
+  const summary = "Too many runs fail.";
+  return { at, rule: "run_success", change, value: 0.5, threshold: 0.99, node_id: nodeId, summary };
+}
+
+test("a trouble that the page saw is over when an answer shows it no more", () => {
+  const saw = sawTroubles(NOTHING_SEEN, [queue], AT - 60);
+  assert.deepEqual(saw.over, []);
+
+  const after = sawTroubles(saw, [], AT - 40);
+
+  const { key, what, whom, run } = queue;
+  assert.deepEqual(pastOf(overviewWith(), after), [
+    { key, what, whom, run, began: AT - 300, ended: AT - 40 },
+  ]);
+  assert.equal(calmSince(overviewWith(), after), AT - 40);
+});
+
+test("nothing was wrong since the server began, when neither knows of anything", () => {
+  assert.equal(calmSince(overviewWith(), NOTHING_SEEN), AT - 900);
+});
+
+test("what the server knows ends the calm, too, though this page never saw it", () => {
+  const overview = overviewWith({ past: [past({})], nodes: [node("node_a")] });
+
+  assert.equal(calmSince(overview, NOTHING_SEEN), AT - 100);
+  assert.equal(pastOf(overview, NOTHING_SEEN)[0]?.whom, "everyone (7 users)");
+});
+
+test("a run that waited is named with its user", () => {
+  const waited = past({ kind: "queued", node_id: null, users: null, run_id: "run_a", user: "ada" });
+
+  const [first] = pastOf(overviewWith({ past: [waited] }), NOTHING_SEEN);
+
+  assert.equal(first?.what, "A run waited for a runner.");
+  assert.deepEqual(first?.run, { id: "run_a", user: "ada" });
+});
+
+test("a silence is told, unless the server says itself that it stood still", () => {
+  const seen = sawSilence(
+    NOTHING_SEEN,
+    overviewWith({ at: AT - 120 }),
+    overviewWith({ at: AT - 100 }),
+  );
+
+  assert.deepEqual(
+    pastOf(overviewWith(), seen).map((one) => [one.key, one.began, one.ended]),
+    [["silent", AT - 120, AT - 100]],
+  );
+  const known = overviewWith({ past: [past({})] });
+  assert.deepEqual(
+    pastOf(known, seen).map((one) => one.key),
+    ["held"],
+  );
+});
+
+test("what the server and the page saw is told once, another time of the same is told", () => {
+  const waited = past({ kind: "queued", run_id: "run_a", user: "ada", began_at: AT - 300 });
+  const saw = sawTroubles(sawTroubles(NOTHING_SEEN, [queue], AT - 150), [], AT - 98);
+  assert.equal(pastOf(overviewWith({ past: [waited] }), saw).length, 1);
+
+  const again = sawTroubles(sawTroubles(saw, [{ ...queue, since: AT - 80 }], AT - 20), [], AT - 10);
+  assert.equal(pastOf(overviewWith({ past: [waited] }), again).length, 2);
+});
+
+test("an alert that recovered is past, from when it fired on that node", () => {
+  const history = [
+    told("recovered", AT - 30),
+    told("firing", AT - 60, "node_b"),
+    told("reminder", AT - 90),
+    told("firing", AT - 200),
+  ];
+
+  const [first, ...others] = pastOf(overviewWith({ told: history }), NOTHING_SEEN);
+
+  assert.deepEqual(
+    [first?.what, first?.whom, first?.began, first?.ended],
+    ["Too many runs fail.", "users of node_a", AT - 200, AT - 30],
+  );
+  assert.deepEqual(others, []);
+});
+
+test("an hour later it is forgotten, and a page keeps at most 50", () => {
+  const old = overviewWith({ past: [past({ began_at: AT - 3_800, ended_at: AT - 3_700 })] });
+  assert.deepEqual(pastOf(old, NOTHING_SEEN), []);
+
+  let seen: Seen = NOTHING_SEEN;
+  for (let turn = 0; turn < 60; turn += 1) {
+    seen = sawTroubles(sawTroubles(seen, [queue], AT + turn), [], AT + turn);
+  }
+  assert.equal(seen.over.length, 50);
+});
+
+test("a silent server hits all its users, and of others none", () => {
+  assert.equal(whoseServer(overviewWith()), "7 users of node_a");
+  assert.match(whoseServer(overviewWith({ nodes: [node("node_a")] })), /^everyone/);
+});
