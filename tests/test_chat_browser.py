@@ -178,7 +178,7 @@ async def test_marks_tell_what_runs_and_what_was_not_looked_at(
         await here.say("count to 200")
         await expect(there.threads).to_have_text(re.compile("count to 200.*running"))
         await here.ended()
-        await expect(there.threads).to_have_text(re.compile(r"count to 200 \(unread\)"))
+        await expect(there.threads).to_have_text(re.compile(r"count to 200\s*\(unread\)"))
         await there.page.reload()
         await there.live()
         await there.threads.click()
