@@ -88,52 +88,21 @@ async def test_any_node_answers_for_all_and_drains_any(
         phone = await greeted(second, token, "phone/1")
         pad = await greeted(third, token, "pad/2")
         sent = await phone.ask("send_message", content="go on", client_message_id=fresh_key())
+        run_id = sent["run_id"]
 
-        seen = await here.until(
-            lambda found: all_said(found) and found["totals"]["connections"] == 2, "/ops/overview"
-        )
-        assert seen["totals"]["nodes_alive"] == 3
-        assert seen["bus"]["ok"]
-        assert seen["versions"]["bus"].startswith("NATS ")
-        assert seen["versions"]["database"].startswith("PostgreSQL ")
-
-        found = await here.until(
-            lambda found: all(one["cursor"] for one in found["devices"]),
-            "/ops/users/find",
-            user="ann",
-        )
-        assert [(one["agent"], one["live"]) for one in found["devices"]] == [
-            ("phone/1", True),
-            ("pad/2", True),
-        ]
-        on_second, on_third = (one["node_id"] for one in found["devices"])
-        assert len({on_second, on_third, seen["node_id"]}) == 3
-
+        on_second = await finds_both_devices(here)
         body = {"node_id": on_second, "confirm": on_second, "reason": "a new kernel"}
         assert (await here.read("/ops/actions/drain_node", **body))["outcome"] == "done"
         assert (await phone.ending())[0] == 1012
         await phone.leave()
-        drained = await there.until(
-            lambda found: any(
-                one["node_id"] == on_second and one["summary"]["drained"] for one in found["nodes"]
-            ),
-            "/ops/overview",
-        )
-        assert drained["totals"]["nodes_alive"] == 3
-        run = (await there.until(
-            lambda found: found["run"]["owner"] not in (None, on_second),
-            f"/ops/runs/{sent['run_id']}",
-        ))  # fmt: skip
-        assert (run["run"]["attempt"], run["handed_over"]) == (2, 1)
-
+        await sees_it_drained(there, on_second, run_id)
         async with httpx2.AsyncClient(base_url=second.url) as probe:
             assert (await probe.get("/readyz")).status_code == 503
             assert (await probe.get("/healthz")).status_code == 200
+
         await second.kill()
         lost = await here.until(lambda found: found["totals"]["nodes_lost"] == 1, "/ops/overview")
         assert lost["totals"]["connections"] == 1
-
-        run_id = sent["run_id"]
         await there.read("/ops/actions/cancel_run", run_id=run_id, confirm=run_id)
         await pad.until("agent_cancelled")
         trail = (await here.read("/ops/actions"))["actions"]
@@ -144,3 +113,39 @@ async def test_any_node_answers_for_all_and_drains_any(
         for one in (here, there):
             await one.close()
         await pad.leave()
+
+
+async def finds_both_devices(desk: Desk) -> str:
+    """The node that asks knows of all three and of ann's two devices; the node of the phone."""
+    seen = await desk.until(
+        lambda found: all_said(found) and found["totals"]["connections"] == 2, "/ops/overview"
+    )
+    assert seen["totals"]["nodes_alive"] == 3
+    assert seen["bus"]["ok"]
+    assert seen["versions"]["bus"].startswith("NATS ")
+    assert seen["versions"]["database"].startswith("PostgreSQL ")
+    found = await desk.until(
+        lambda found: all(one["cursor"] for one in found["devices"]), "/ops/users/find", user="ann"
+    )
+    assert [(one["agent"], one["live"]) for one in found["devices"]] == [
+        ("phone/1", True),
+        ("pad/2", True),
+    ]
+    on_second, on_third = (str(one["node_id"]) for one in found["devices"])
+    assert len({on_second, on_third, seen["node_id"]}) == 3
+    return on_second
+
+
+async def sees_it_drained(desk: Desk, node_id: str, run_id: str) -> None:
+    """The node takes no work any more, and another one goes on with its run."""
+    drained = await desk.until(
+        lambda found: any(
+            one["node_id"] == node_id and one["summary"]["drained"] for one in found["nodes"]
+        ),
+        "/ops/overview",
+    )
+    assert drained["totals"]["nodes_alive"] == 3
+    run = await desk.until(
+        lambda found: found["run"]["owner"] not in (None, node_id), f"/ops/runs/{run_id}"
+    )
+    assert (run["run"]["attempt"], run["handed_over"]) == (2, 1)

@@ -117,6 +117,7 @@ class Node:
         self._started = False
         self._join_delivery()
         self._join_work()
+        self._join_operators()
         self._join_entrance(listens_on)
 
     def _join_delivery(self) -> None:
@@ -204,6 +205,8 @@ class Node:
             runs_max_s=lambda: self.settings.drain_s,
         )
         self.watchdog = Watchdog(self.metrics)
+
+    def _join_operators(self) -> None:
         self.desk = OperatorDesk(
             self.node_id,
             lambda: self.settings,
