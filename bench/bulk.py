@@ -114,6 +114,7 @@ async def _add_to_postgres(url: str, fill: Fill) -> None:
             " COMMIT",
             timeout=600,
         )
-        await connection.execute("ANALYZE users, threads, events", timeout=600)
+        # As in a database that grew slowly: nothing of the filling is left to do in the background.
+        await connection.execute("VACUUM (ANALYZE) users, threads, events", timeout=600)
     finally:
         await connection.close()

@@ -52,10 +52,14 @@ class History:
     def add(self, record: Record) -> None:
         """Write one line."""
         self.records.append(record)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Have `until` ask once more: a client learned what is no line of the history."""
         self._grew.set()
 
     async def until(self, condition: Callable[[], bool], max_s: float = 30.0) -> None:
-        """Wait until the condition holds; it is asked whenever something was recorded."""
+        """Wait until the condition holds; it is asked whenever something was learned."""
         async with asyncio.timeout(max_s):
             while not condition():
                 self._grew.clear()
@@ -129,6 +133,7 @@ class HistoryClient:
 
     Attributes:
         position: the seq up to which it has everything.
+        connections: how many of its connections became ready.
         accepted_seq: the seq of its last message that was accepted.
         open_runs: the runs whose message it has, and whose end it has not.
         farewells: what `connection_closing` said, each time.
@@ -222,7 +227,7 @@ class HistoryClient:
     async def _attach(self, socket: ClientConnection) -> None:
         ready = json.loads(str(await socket.recv()).split("\n", 1)[0])
         if ready["event_type"] == "connection_closing":
-            self.farewells.append(ready["data"])
+            self._told_to_go(ready["data"])
             raise EOFError(ready["data"]["reason"])
         assert ready["event_type"] == "connection_ready", ready
         self.connections += 1
@@ -253,7 +258,7 @@ class HistoryClient:
                 self.open_runs.clear()
                 self.accepted_seq = min(self.accepted_seq, after)
         elif kind == "connection_closing":
-            self.farewells.append(data)
+            self._told_to_go(data)
         elif kind == "command_rejected" and data["id"] == "attach":
             await socket.close()
         elif kind in ("command_accepted", "command_rejected") and data["id"] in self._asked:
@@ -262,6 +267,10 @@ class HistoryClient:
             if self._leaves_when_refused and not self._may_send:
                 await socket.close()
         await self.act(socket, event)
+
+    def _told_to_go(self, data: dict[str, Any]) -> None:
+        self.farewells.append(data)
+        self.history.look_again()
 
     def _receive(self, event: dict[str, Any]) -> None:
         seq = event["seq"]

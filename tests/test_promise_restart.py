@@ -28,9 +28,14 @@ def all_clients(history: History) -> list[HistoryClient]:
     return clients
 
 
-def busy(history: History, clients: list[HistoryClient], accepted: int) -> Callable[[], bool]:
-    """So much is accepted, and every client knows of runs under way."""
-    return lambda: history.count(Ok) >= accepted and all(one.open_runs for one in clients)
+def busy(
+    history: History, clients: list[HistoryClient], accepted: int, times: int
+) -> Callable[[], bool]:
+    """So much is accepted, and every client is there for that time and knows of runs under way."""
+    return lambda: (
+        history.count(Ok) >= accepted
+        and all(one.connections >= times and one.open_runs for one in clients)
+    )
 
 
 def sent_away(clients: list[HistoryClient], times: int) -> Callable[[], bool]:
@@ -54,7 +59,7 @@ async def test_restarts_under_load_lose_and_double_nothing(tmp_path: Path) -> No
                 if not client.reads_only and client.unsettled < 20:
                     client.send_more(20)
             up.set()
-            await history.until(busy(history, clients, history.count(Ok) + 20))
+            await history.until(busy(history, clients, history.count(Ok) + 20, number))
             up.clear()
             async with asyncio.timeout(STOP_MAX_S):
                 assert await server.terminate() == 0
