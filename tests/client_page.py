@@ -26,7 +26,7 @@ BUNDLE_MAX_S = 60.0
 WAIT_MS = 15_000
 _PAGE = '<!doctype html><title>Client</title><script type="module" src="page.js"></script>'
 _SCRIPT = """
-import { ChatClient, textOf } from "./chat.js";
+import { ChatClient, ownTransports, sharedBy, textOf } from "./page_client.js";
 const headers = { "Content-Type": "application/json" };
 window.begin = (user, { isShared = false, ...options } = {}) => {
   const token = async () => {
@@ -35,9 +35,10 @@ window.begin = (user, { isShared = false, ...options } = {}) => {
     return (await answer.json()).token;
   };
   const url = new URL("/", location.href);
-  const shared = isShared ? new URL("shared_worker.js", import.meta.url) : undefined;
+  const script = new URL("shared_worker.js", import.meta.url);
+  const transports = isShared ? [sharedBy(script), ...ownTransports] : ownTransports;
   window.seen = [];
-  window.client = new ChatClient({ url, token, storage: localStorage, shared, ...options });
+  window.client = new ChatClient({ url, token, storage: localStorage, transports, ...options });
   client.on("*", (event) => seen.push(event));
   client.start();
 };

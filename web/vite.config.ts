@@ -10,6 +10,9 @@ import { defineConfig } from "vite";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+const COMMON =
+  /node_modules.@?preact|design.(icons|theme)|typescript.src.(request|claims|error)\.ts/;
+
 export default defineConfig({
   root: at("."),
   base: "./",
@@ -25,7 +28,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
     rolldownOptions: {
+      optimization: { inlineConst: { mode: "all", pass: 2 } },
       input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
+      // What every page has is one script: small ones would be compressed each by itself.
+      output: { codeSplitting: { groups: [{ name: "common", test: COMMON, minShareCount: 2 }] } },
     },
   },
 });

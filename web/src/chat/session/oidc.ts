@@ -5,9 +5,10 @@
  * nothing once the code is exchanged. Tokens are in memory only, so a reload goes to the provider
  * again, without a question (`prompt=none`) where somebody was signed in in this browser.
  */
+import { ask, claimsOf } from "@threadcast/client/request";
 import type { OidcFacts } from "../page_facts.ts";
-import { challengeOf, claimsOf, unguessable } from "./pkce.ts";
-import { type Credential, post, reach, SignedOut, shared, Unreachable } from "./ways.ts";
+import { challengeOf, unguessable } from "./pkce.ts";
+import { type Credential, post, SignedOut, Unreachable } from "./ways.ts";
 
 /** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
@@ -120,7 +121,7 @@ async function exchange(
 
 /** Over TLS from the token endpoint, its signature needs no check; its audience and nonce do. */
 function checkIdToken(token: string, facts: OidcFacts, nonce: string) {
-  const claims = token === "" ? {} : claimsOf(token);
+  const claims = claimsOf(token);
   const isOurs = [claims.aud].flat().includes(facts.client_id);
   if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
     throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
@@ -132,7 +133,7 @@ function credentialOf(
   { page, provider, first }: { page: URL; provider: Provider; first: Tokens },
 ): Credential {
   let tokens = first;
-  const renew = shared(async () => {
+  async function renew() {
     if (tokens.refresh === null) throw new SignedOut("Your sign-in has ended.");
     const answer = await grant(provider, {
       grant_type: "refresh_token",
@@ -140,7 +141,7 @@ function credentialOf(
       client_id: facts.client_id,
     });
     tokens = tokensOf(answer, tokens.refresh);
-  });
+  }
   return {
     async token(why) {
       if (why.renew) await renew();
@@ -169,16 +170,19 @@ function tokensOf(answer: Record<string, unknown>, refresh: string | null): Toke
 }
 
 async function grant(provider: Provider, fields: Record<string, string>) {
-  const { ok, answer } = await post(provider.token_endpoint, new URLSearchParams(fields));
-  if (!ok) throw new SignedOut("Your sign-in has ended. Please sign in again.");
-  return answer;
+  const body = new URLSearchParams(fields);
+  return post(provider.token_endpoint, { body, credentials: "omit" }, () => {
+    return "Your sign-in has ended. Please sign in again.";
+  });
 }
 
 async function discover(issuer: string): Promise<Provider> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  const response = await reach(url, { credentials: "omit" });
-  const provider: Provider | null = await response.json().catch(() => null);
-  if (!response.ok || provider?.issuer !== issuer) {
+  const provider = await ask<Provider | null>(url, { credentials: "omit" }).catch((error) => {
+    if (error.status === 0) throw new Unreachable(error.message);
+    return null;
+  });
+  if (provider?.issuer !== issuer) {
     throw new Unreachable("The sign-in provider does not describe itself as expected.");
   }
   return provider;

@@ -1,4 +1,5 @@
 /** What all ways of signing in have in common. A token lives in memory only. */
+import { type Asked, ask, type ThreadcastError } from "@threadcast/client/request";
 
 /** Nobody is signed in, or not any more; the message can be shown. */
 export class SignedOut extends Error {}
@@ -9,7 +10,7 @@ export class Unreachable extends Error {}
 /** Somebody who is signed in, for as long as the page or the token lives. */
 export interface Credential {
   /**
-   * A token for the server: a fresh one if `renew`.
+   * A token for the server: a fresh one if `renew`. Who asks waits for the answer to the call before.
    *
    * It throws `SignedOut` when there will be none, and `Unreachable` when there is none for now.
    */
@@ -18,37 +19,24 @@ export interface Credential {
   readonly end: (how: { everywhere: boolean }) => Promise<void>;
 }
 
-/** One request at a time: calls that meet share its answer. */
-export function shared<T>(work: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | null = null;
-  return () => {
-    underWay ??= work().finally(() => {
-      underWay = null;
-    });
-    return underWay;
-  };
-}
-
-/** POST a body and read the JSON that answers it; below 500 only, the rest is `Unreachable`. */
-export async function post(url: URL | string, body: URLSearchParams | object) {
-  const isForm = body instanceof URLSearchParams;
-  const response = await reach(url, {
-    method: "POST",
-    headers: { "Content-Type": isForm ? "application/x-www-form-urlencoded" : "application/json" },
-    body: isForm ? body : JSON.stringify(body),
-    credentials: isForm ? "omit" : "same-origin",
-  });
-  const { ok, status } = response;
-  if (status >= 500 || status === 429) throw new Unreachable(`The server answered ${status}.`);
-  const answer: Record<string, unknown> = await response.json().catch(() => ({}));
-  return { ok, status, answer };
-}
-
-/** `fetch`, which says no more than that it failed, and that in words of each browser's own. */
-export async function reach(url: URL | string, options: RequestInit): Promise<Response> {
+/**
+ * POST, and read the JSON that answers it.
+ *
+ * @param why what to say of a refusal; by default what its answer says
+ * @throws SignedOut it was refused
+ * @throws Unreachable there is no answer for now
+ */
+export async function post(
+  url: URL | string,
+  asked: Asked,
+  why = (error: ThreadcastError) => error.message,
+): Promise<Record<string, unknown>> {
   try {
-    return await fetch(url, options);
-  } catch {
-    throw new Unreachable("The server cannot be reached.");
+    return (await ask<Record<string, unknown> | null>(url, { ...asked, method: "POST" })) ?? {};
+  } catch (problem) {
+    const error = problem as ThreadcastError;
+    const { status, message } = error;
+    if (status === 0 || status === 429 || status >= 500) throw new Unreachable(message);
+    throw new SignedOut(why(error));
   }
 }

@@ -1,10 +1,11 @@
 /** Pieces that views share: a panel with a heading, a name with its figure, links, an age. */
+
+import type { ThreadcastError } from "@threadcast/client/request";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { moment, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import { fragmentOf } from "../route.ts";
-import type { Refusal } from "../server.ts";
 
 interface PanelProps {
   readonly title: string;
@@ -94,7 +95,7 @@ export function StatusBadge({ status }: { status: string }) {
 }
 
 /** What a view shows while it has no answer yet. */
-export function NoAnswer({ problem, sought }: { problem: Refusal | null; sought: string }) {
+export function NoAnswer({ problem, sought }: { problem: ThreadcastError | null; sought: string }) {
   if (problem === null) return <p class="nothing">Asking …</p>;
   const text = problem.status === 404 ? `There is no such ${sought}.` : problem.message;
   return (
