@@ -74,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if TEMPLATES in os.environ:
         return
     _hold(config, TEMPLATES, tempfile.mkdtemp(prefix="threadcast-postgres-templates-"))
-    if "TMPDIR" not in os.environ and MEMORY.is_dir() and disk_usage(MEMORY).free >= ROOM_BYTES:
+    is_usable = os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free >= ROOM_BYTES
+    if "TMPDIR" not in os.environ and is_usable:
         _hold(config, "TMPDIR", tempfile.mkdtemp(prefix="threadcast-tests-", dir=MEMORY))
         tempfile.tempdir = os.environ["TMPDIR"]
 
@@ -83,7 +84,7 @@ def _hold(config: pytest.Config, name: str, folder: str) -> None:
     """Name a folder in the environment, until the run is over; servers of others go into it."""
     Path(folder).chmod(0o711)
     os.environ[name] = folder
-    config.add_cleanup(lambda: rmtree(os.environ.pop(name)))
+    config.add_cleanup(lambda: rmtree(os.environ.pop(name), ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)
