@@ -1,4 +1,4 @@
-"""The composition root: every part of one running server, made here, joined here, ended here.
+"""The composition root: every part of one node, made here, joined here, ended here.
 
 The parts do not know each other beyond what is handed to them below. A node is started once and
 stopped once; stopping drains first: no new work, runs finish or are handed over, clients are told.
@@ -65,12 +65,12 @@ _FLUSH_MAX_S = 1.0
 
 
 class Node:
-    """One server's parts.
+    """One node's parts.
 
     Args:
         settings: complete and checked.
         agents: at least one; the first answers where none is named.
-        listens_on: the address that the server is bound to, where it is known.
+        listens_on: the address that it is bound to, where it is known.
         clock, store, bus: others than the settings ask for, for tests and for embedding.
     """
 
