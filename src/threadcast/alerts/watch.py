@@ -106,6 +106,11 @@ class AlertWatch:
             reminder_s=settings.alert_reminder_s,
         )
 
+    def take_settings(self, settings: Settings) -> None:
+        """Judge as these settings say from the next look on."""
+        self.enabled = settings.alerts
+        self.thresholds = thresholds(settings.alert_thresholds)
+
     def start(self) -> None:
         """Take the first sample and go on in a task; once."""
         self.step()
