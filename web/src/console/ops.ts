@@ -97,7 +97,7 @@ export interface CancelRunBody {
   readonly reason?: string | null;
 }
 
-/** Whose connections to close, on every server. */
+/** Whose connections to close, on every node. */
 export interface CloseConnectionsBody {
   readonly user: string;
 }
@@ -318,7 +318,7 @@ export interface LiveRuns {
   readonly runs: readonly LiveRun[];
 }
 
-/** A server as it last said. */
+/** A node as it last said. */
 export interface Node {
   readonly node_id: string;
   readonly version: string;
