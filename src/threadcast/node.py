@@ -219,6 +219,7 @@ class Node:
             journal=self.journal,
             sessions=self.sessions,
             manager=self.manager,
+            catch_ups=self.catch_ups,
             alerts=self.alerts,
             watchdog=self.watchdog,
             clock=self.clock,
