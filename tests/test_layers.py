@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("adapters", "store_sqlite.* store_postgres.* bus_nats.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
-    ("delivery", "journal cursor delivery_guard missed_hints outbound places websocket_manager"),
+    ("delivery", "journal cursor delivery_guard outbound places websocket_manager"),
     ("delivery", "arrivals catch_ups head_poll holes placement trail turns"),
     ("work", "feed_renewal"),
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),

@@ -150,7 +150,7 @@ class PostgresStore:
             return look.version, max(look.version, look.newest)
 
     async def examine(self) -> tuple[dict[str, str], list[str]]:
-        """What an operator should know before a server uses the database; changes nothing.
+        """What an operator should know before a node uses the database; changes nothing.
 
         Returns:
             Facts by name, and one line for each problem.
@@ -292,8 +292,8 @@ class PostgresStore:
         made_at = None if made_us is None else made_us / 1_000_000
         return AliasFacts(total, used, uses, last_used_at, ages, made_at)
 
-    async def servers_at_work(self) -> int:
-        """How many servers use the database now, as far as it knows. The store need not be open."""
+    async def nodes_at_work(self) -> int:
+        """How many nodes use the database now, as far as it knows. The store need not be open."""
         listed = (await self._poll(LISTS_NODES))[0][0]
         return int((await self._poll(NODES_ALIVE if listed else CONNECTIONS))[0][0])
 

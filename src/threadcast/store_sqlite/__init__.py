@@ -52,7 +52,7 @@ __all__ = ["SqliteStore", "check_early", "examine"]
 
 T = TypeVar("T")
 
-# What another service executes goes on, whatever became of this server.
+# What another service executes goes on, whatever became of this node.
 _END_LEASES_OF_NODES = "UPDATE runs SET lease_until = 0 WHERE owner <> ?"
 
 
@@ -146,7 +146,7 @@ class SqliteStore:
             if self._rehearsal:
                 connection.execute("BEGIN IMMEDIATE")
             migrate(connection, steps)
-            # The lock says that no other server is alive: whoever held a lease has died.
+            # The lock says that no other node is alive: whoever held a lease has died.
             connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
             self._has_plain_aliases = connection.execute(statements.PLAIN_ALIAS).get is not None
             writer = Writer(
@@ -290,7 +290,7 @@ class SqliteStore:
 
     @property
     def shared(self) -> bool:
-        """See `Store.shared`: the lock on the file keeps other servers away."""
+        """See `Store.shared`: the lock on the file keeps other nodes away."""
         return False
 
     @property
