@@ -67,6 +67,7 @@ class PostgresServer:
         major: which version of those in the wheel.
         settings: for postgresql.conf, beside those that all servers of tests have.
         folder: where it is and stays, data and log; none: a temporary one, gone with `close`.
+        network: whoever has an address of it may connect, too; `settings` say where it listens.
 
     Attributes:
         own_group: whether a Ctrl-C in the terminal is kept from it.
@@ -80,8 +81,10 @@ class PostgresServer:
         settings: Mapping[str, str] | None = None,
         *,
         folder: Path | None = None,
+        network: str | None = None,
     ) -> None:
         self.major = major
+        self._network = network
         self._programs = programs_of(major)
         self._user = "nobody" if os.geteuid() == 0 else None
         self._settings = _SETTINGS | dict(settings or {})
@@ -150,6 +153,9 @@ class PostgresServer:
         with (self.data / "postgresql.conf").open("a") as configuration:
             for name, value in self._settings.items():
                 configuration.write(f"{name} = '{value}'\n")
+        if self._network is not None:
+            with (self.data / "pg_hba.conf").open("a") as allowed:
+                allowed.write(f"host all all {self._network} scram-sha-256\n")
 
     def _copy_template(self, templates: Path) -> None:
         """Have what the first server of this version was made with, or be the first."""

@@ -215,6 +215,7 @@ class Node:
             journal=self.journal,
             sessions=self.sessions,
             manager=self.manager,
+            catch_ups=self.catch_ups,
             alerts=self.alerts,
             watchdog=self.watchdog,
             clock=self.clock,

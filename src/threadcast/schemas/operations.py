@@ -151,6 +151,14 @@ PARAMETERS: dict[str, Parameter] = {
         ],
         0,
     ),
+    "node_id": Parameter(
+        "node_id",
+        "query",
+        Annotated[
+            str,
+            Meta(description="Whose columns `node` has; those of the server that answers without."),
+        ],
+    ),
     "idempotency_key": Parameter("Idempotency-Key", "header", ClientMessageId),
     "last_event_id": Parameter(
         "Last-Event-ID",
@@ -464,7 +472,7 @@ OPERATIONS: tuple[Operation, ...] = (
         operation_id="get_series",
         summary="The last hour in steps of a few seconds; needs the scope `ops`, and the console"
         " to be on.",
-        parameters=("since",),
+        parameters=("since", "node_id"),
         answer=Series,
         errors=_CONSOLE,
     ),

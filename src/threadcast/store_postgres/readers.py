@@ -54,7 +54,7 @@ class Reader:
                 return await connection.fetch(sql, *arguments)
         except DATABASE_FAULTS as error:
             log.error("a read failed: %s: %s", type(error).__name__, error)
-            self.discard()
+            self.discard(fell_silent=isinstance(error, TimeoutError))
             raise not_stored(error) from error
         except BaseException:
             self.discard()
@@ -81,18 +81,22 @@ class Reader:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._connection.execute("ROLLBACK")
-        except DATABASE_FAULTS:
-            self.discard()
+        except DATABASE_FAULTS as error:
+            self.discard(fell_silent=isinstance(error, TimeoutError))
         except BaseException:
             self.discard()
             raise
 
-    def discard(self) -> None:
-        """Close the connection without waiting; the reader must not be used again."""
+    def discard(self, *, fell_silent: bool = False) -> None:
+        """Close the connection without waiting; the reader must not be used again.
+
+        Args:
+            fell_silent: see `Connection.terminate`.
+        """
         self.broken = True
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.terminate()
+            connection.terminate(fell_silent=fell_silent)
 
     async def close(self) -> None:
         """Close the connection in order, when nobody uses it."""
