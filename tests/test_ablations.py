@@ -245,7 +245,7 @@ ABLATIONS = {
     "undo-keeps-what-was-touched": Ablation(
         (
             Patch(
-                "store_sqlite/migrated_threads.py",
+                "migration_judging.py",
                 "if row.last_seq != row.migrated_seq else",
                 "if row.last_seq < row.migrated_seq else",
             ),
@@ -544,7 +544,7 @@ ABLATIONS = {
     "postgres-a-cancelled-read-costs-its-connection": Ablation(
         (
             Patch(
-                "store_postgres/pool.py",
+                "store_postgres/readers.py",
                 "        except BaseException:\n"
                 "            self.discard()\n"
                 "            raise\n"

@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "alerts.judging alerts.notification alerts.samples"),
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
     ("seams", "schema_steps agent bus records units migration_units place_units store session"),
-    ("seams", "operator_units"),
+    ("seams", "operator_units migration_judging reader_pool stored_runs"),
     ("seams", "consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* store_postgres.* bus_nats.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
