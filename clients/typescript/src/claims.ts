@@ -1,7 +1,9 @@
 /** What a token says of itself. Who reads it has to have it checked by the server. */
 
+export type Claims = Readonly<Record<string, unknown>>;
+
 /** The claims of a JWT; none where it cannot be read. */
-export function claimsOf(token: string): Readonly<Record<string, unknown>> {
+export function claimsOf(token: string): Claims {
   try {
     const [, body = ""] = token.split(".");
     const text = atob(body.replace(/-/g, "+").replace(/_/g, "/"));

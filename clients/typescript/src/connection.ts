@@ -7,7 +7,7 @@
 import { backoffMs } from "./backoff.ts";
 import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST, UNUSABLE } from "./close_codes.ts";
 import type { Credential } from "./credential.ts";
-import { type ThreadcastError, unreachable } from "./error.ts";
+import { NO_ANSWER, type ThreadcastError, unreachable } from "./error.ts";
 import { InFlight } from "./in_flight.ts";
 import { Liveness, SIGN_MAX_MS } from "./liveness.ts";
 import type { Status, Trouble } from "./model.ts";
@@ -30,7 +30,7 @@ const TRANSPORT_MAX_MS = 300_000;
 const RENEW_AT_SHARE = 0.75;
 const RENEW_AGAIN_MS = 10_000;
 const NOT_STORED = /^(unavailable|storage_full|unknown_outcome)$/;
-const UNANSWERED: Trouble = { code: "unanswered", reason: "The server does not answer." };
+const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
   onReady(user: string, ready: ConnectionReady): void;

@@ -30,5 +30,7 @@ export class ThreadcastError extends Error {
   }
 }
 
+export const NO_ANSWER = "The server does not answer.";
+
 export const unreachable = (): ThreadcastError =>
-  new ThreadcastError("unreachable", "The server cannot be reached.", { retryable: true });
+  new ThreadcastError("unreachable", NO_ANSWER, { retryable: true });

@@ -2,7 +2,7 @@
 import { ThreadcastError, unreachable } from "./error.ts";
 import type { Problem } from "./protocol.ts";
 
-export { claimsOf } from "./claims.ts";
+export { type Claims, claimsOf } from "./claims.ts";
 export { ThreadcastError } from "./error.ts";
 
 const ANSWER_MAX_MS = 15_000;

@@ -5,7 +5,7 @@
  * its own, over reloads too, so that nobody becomes another user by what is done in another tab.
  * Signing out ends all tabs.
  */
-import { type Credential, post, SignedOut } from "./ways.ts";
+import { type Credential, reach, SERVER, SignedOut } from "./ways.ts";
 
 /** Where the name is kept; removed from `localStorage` when somebody signs out. */
 export const NAME_KEY = "threadcast.development_name";
@@ -50,6 +50,6 @@ function begin(base: URL, name: string, first: string): Credential {
 }
 
 async function mint(base: URL, user: string): Promise<string> {
-  const { token } = await post(new URL("dev/token", base), { json: { user } });
-  return String(token);
+  const asked = { method: "POST", json: { user } };
+  return (await reach<{ token: string }>(SERVER, new URL("dev/token", base), asked)).token;
 }

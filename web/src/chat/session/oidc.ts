@@ -5,10 +5,10 @@
  * nothing once the code is exchanged. Tokens are in memory only, so a reload goes to the provider
  * again, without a question (`prompt=none`) where somebody was signed in in this browser.
  */
-import { ask, claimsOf } from "@threadcast/client/request";
+import { type Claims, claimsOf } from "@threadcast/client/request";
 import type { OidcFacts } from "../page_facts.ts";
 import { challengeOf, unguessable } from "./pkce.ts";
-import { type Credential, post, SignedOut, Unreachable } from "./ways.ts";
+import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./ways.ts";
 
 /** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
@@ -114,18 +114,25 @@ async function exchange(
     client_id: facts.client_id,
     code_verifier: attempt.verifier,
   });
-  checkIdToken(String(answer.id_token ?? ""), facts, attempt.nonce);
+  const claims = claimsOf(String(answer.id_token));
+  checkClaims(claims, facts, attempt.nonce);
   localStorage.setItem(SIGNED_IN_KEY, "yes");
-  return credentialOf(facts, { page, provider, first: tokensOf(answer, null) });
+  const first = tokensOf(answer, null);
+  return { name: nameIn(claims), ...credentialOf(facts, { page, provider, first }) };
 }
 
 /** Over TLS from the token endpoint, its signature needs no check; its audience and nonce do. */
-function checkIdToken(token: string, facts: OidcFacts, nonce: string) {
-  const claims = claimsOf(token);
+function checkClaims(claims: Claims, facts: OidcFacts, nonce: string) {
   const isOurs = [claims.aud].flat().includes(facts.client_id);
   if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
     throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
   }
+}
+
+/** `sub` is often a number or a UUID, which tells nobody who is signed in. */
+function nameIn({ name, preferred_username, email }: Claims): string | undefined {
+  const isName = (one: unknown): one is string => typeof one === "string" && one !== "";
+  return [name, preferred_username, email].find(isName);
 }
 
 function credentialOf(
@@ -170,16 +177,19 @@ function tokensOf(answer: Record<string, unknown>, refresh: string | null): Toke
 }
 
 async function grant(provider: Provider, fields: Record<string, string>) {
-  const body = new URLSearchParams(fields);
-  return post(provider.token_endpoint, { body, credentials: "omit" }, () => {
-    return "Your sign-in has ended. Please sign in again.";
+  const asked = { method: "POST", body: new URLSearchParams(fields), credentials: "omit" } as const;
+  const answer = reach<Record<string, unknown>>(PROVIDER, provider.token_endpoint, asked);
+  return answer.catch((error) => {
+    if (error instanceof Unreachable) throw error;
+    throw new SignedOut("Your sign-in has ended. Please sign in again.");
   });
 }
 
 async function discover(issuer: string): Promise<Provider> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  const provider = await ask<Provider | null>(url, { credentials: "omit" }).catch((error) => {
-    if (error.status === 0) throw new Unreachable(error.message);
+  const asked = reach<Provider | null>(PROVIDER, url, { credentials: "omit" });
+  const provider = await asked.catch((error) => {
+    if (error instanceof Unreachable) throw error;
     return null;
   });
   if (provider?.issuer !== issuer) {

@@ -7,8 +7,13 @@ export class SignedOut extends Error {}
 /** The server or the provider cannot be reached for now; the message can be shown. */
 export class Unreachable extends Error {}
 
+export const SERVER = "The server";
+export const PROVIDER = "The sign-in provider";
+
 /** Somebody who is signed in, for as long as the page or the token lives. */
 export interface Credential {
+  /** What to call the person on the screen, where the way in says it. */
+  readonly name?: string | undefined;
   /**
    * A token for the server: a fresh one if `renew`. Who asks waits for the answer to the call before.
    *
@@ -20,23 +25,18 @@ export interface Credential {
 }
 
 /**
- * POST, and read the JSON that answers it.
+ * Ask the server, or the provider.
  *
- * @param why what to say of a refusal; by default what its answer says
- * @throws SignedOut it was refused
  * @throws Unreachable there is no answer for now
+ * @throws SignedOut the answer is no
  */
-export async function post(
-  url: URL | string,
-  asked: Asked,
-  why = (error: ThreadcastError) => error.message,
-): Promise<Record<string, unknown>> {
+export async function reach<Answer>(who: string, url: URL | string, asked: Asked): Promise<Answer> {
   try {
-    return (await ask<Record<string, unknown> | null>(url, { ...asked, method: "POST" })) ?? {};
+    return await ask<Answer>(url, asked);
   } catch (problem) {
-    const error = problem as ThreadcastError;
-    const { status, message } = error;
-    if (status === 0 || status === 429 || status >= 500) throw new Unreachable(message);
-    throw new SignedOut(why(error));
+    const { status, message } = problem as ThreadcastError;
+    if (status === 0) throw new Unreachable(`${who} cannot be reached.`);
+    if (status === 429 || status >= 500) throw new Unreachable(`${who} answered ${status}.`);
+    throw new SignedOut(message);
   }
 }
