@@ -471,17 +471,27 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0009_append_to_runs.sql",
+                "migrations/postgres/0010_owners_of_appends.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
         ),
         ("test_store_postgres.py::TestContract::test_append_needs_the_fence_and_the_user[18]",),
     ),
+    "postgres-a-plain-append-needs-the-owner": Ablation(
+        (
+            Patch(
+                "migrations/postgres/0010_owners_of_appends.sql",
+                " AND (n.owner IS NULL OR r.owner = n.owner)",
+                "",
+            ),
+        ),
+        ("test_postgres_plain_appends.py::test_the_same_fence_of_another_owner_is_fenced",),
+    ),
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0009_append_to_runs.sql",
+                "migrations/postgres/0010_owners_of_appends.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),

@@ -36,6 +36,8 @@ _LOST_STATEMENTS = (
 )
 
 
+STANDBY = "it is a standby and takes no writes: name the primary in database_url"
+
 Row = Sequence[Any]
 
 
@@ -162,6 +164,7 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
                 statement_cache_size=prepared_max,
                 server_settings={"application_name": _APPLICATION},
             )
+        _refuse_standby(raw)
         return Connection(raw, timeout_s=timeout_s)
     except _REFUSALS as error:
         raise ConfigurationError(
@@ -171,6 +174,17 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
         raise ThreadcastError(
             "unavailable", f"cannot reach the database {target.name}: {_why_not_now(error)}"
         ) from error
+
+
+def _refuse_standby(raw: Any) -> None:
+    """Refuse what may lag behind what was answered; a pooler does not say what is behind it.
+
+    Raises:
+        ClientConfigurationError: it is a standby now.
+    """
+    if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":
+        raw.terminate()
+        raise asyncpg.ClientConfigurationError(STANDBY)
 
 
 async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: int) -> Connection:
@@ -233,6 +247,8 @@ def reason(target: Target, error: BaseException) -> str:
             )
         case asyncpg.PostgresError():
             return f"{_first_line(error)}; change database_url"
+        case asyncpg.ClientConfigurationError() if STANDBY in str(error):
+            return STANDBY
         case _:
             return "database_url has an option that is not understood"
 
