@@ -561,6 +561,17 @@ ABLATIONS = {
         ),
         ("test_postgres_faults.py::test_a_cancelled_read_costs_its_connection_and_no_more",),
     ),
+    "postgres-a-standby-is-not-read": Ablation(
+        (
+            Patch(
+                "store_postgres/connecting.py",
+                'if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":',
+                "if False:",
+            ),
+        ),
+        ("test_postgres_faults.py::test_a_standby_in_the_place_of_the_database_is_not_read",),
+        slow=True,
+    ),
     "postgres-rows-know-their-user": Ablation(
         (
             Patch(

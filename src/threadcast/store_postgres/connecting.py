@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -135,6 +136,11 @@ class Target:
     def __repr__(self) -> str:
         return f"Target({self.name})"
 
+    @property
+    def names_files(self) -> bool:
+        """Whether certificates or keys for TLS are in files of which it says where they are."""
+        return any(f"{name}=" in self.url for name in ("sslrootcert", "sslcert", "sslkey"))
+
     @classmethod
     def of(cls, url: str) -> Target:
         """Take a checked `database_url` apart."""
@@ -171,6 +177,12 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
             f"cannot use the database {target.name}: {reason(target, error)}", keys=_KEYS
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if target.names_files and isinstance(error, _NO_FILE):
+            raise ConfigurationError(
+                f"cannot use the database {target.name}: a file for TLS that database_url names "
+                f"cannot be read ({_why_not_now(error)})",
+                keys=_KEYS,
+            ) from error
         raise ThreadcastError(
             "unavailable", f"cannot reach the database {target.name}: {_why_not_now(error)}"
         ) from error
@@ -207,6 +219,8 @@ async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: i
     return await connect(target, timeout_s=timeout_s)
 
 
+_OF_TLS = re.compile("sslmode|root certificate")
+_NO_FILE = (FileNotFoundError, IsADirectoryError, PermissionError)
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password is one, too
     asyncpg.InvalidCatalogNameError,
@@ -249,6 +263,8 @@ def reason(target: Target, error: BaseException) -> str:
             return f"{_first_line(error)}; change database_url"
         case asyncpg.ClientConfigurationError() if STANDBY in str(error):
             return STANDBY
+        case asyncpg.ClientConfigurationError() if _OF_TLS.search(str(error)):
+            return f"{_first_line(error)}; change sslmode or sslrootcert in database_url"
         case _:
             return "database_url has an option that is not understood"
 
