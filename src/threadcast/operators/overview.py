@@ -38,16 +38,25 @@ _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 _decode = msgspec.json.Decoder(NodeSummary).decode
 
 
-def node_of(row: NodeRow) -> NodeOverview:
-    """A node as the store knows it; a summary that this version cannot read counts as none."""
+def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
+    """A node as the store knows it; a summary that this version cannot read counts as none.
+
+    Args:
+        row: of the store.
+        known: whether it is of now. Else no user is named: who looks may have been revoked since.
+    """
+    said = None if row.summary is None else _read(row.summary)
+    if said is not None and not known:
+        said = msgspec.structs.replace(said, lagging_readers=[])
     return NodeOverview(
         node_id=row.node_id,
         version=row.version,
         role=row.role,
         alive=row.lease_left_s > 0,
+        known=known,
         age_s=row.age_s,
         lease_left_s=row.lease_left_s,
-        summary=None if row.summary is None else _read(row.summary),
+        summary=said,
     )
 
 

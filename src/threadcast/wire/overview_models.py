@@ -224,6 +224,8 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         version: of Threadcast.
         role: what it does.
         alive: whether its lease is valid.
+        known: false while the node that answers cannot ask the database; all of this is then as it
+            was last.
         age_s: how long ago it began.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
             for a server that shares its store with nobody.
@@ -235,6 +237,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     role: str
     alive: bool
+    known: bool
     age_s: float
     lease_left_s: float | None
     summary: NodeSummary | None

@@ -248,6 +248,7 @@ export interface NodeOverview {
   readonly version: string;
   readonly role: string;
   readonly alive: boolean;
+  readonly known: boolean;
   readonly age_s: number;
   readonly lease_left_s: number | null;
   readonly summary: NodeSummary | null;

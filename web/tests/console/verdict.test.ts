@@ -40,6 +40,20 @@ test("a node without its database is named with its users and since when", () =>
   assert.equal(troubles[0]?.since, AT - 90);
 });
 
+test("a node without its database knows nothing of others, and that is the cause of what it measures", () => {
+  const other = { ...node("node_b"), known: false };
+  const nodes = [node("node_a", { database: away }), other];
+  const measured = [firing("commit_failures", "node_a", AT - 95)];
+
+  const { troubles } = verdictOf(overviewWith({ nodes, firing: measured, database: away }));
+
+  assert.deepEqual(
+    troubles.map((one) => one.key),
+    ["database", "rule-commit_failures"],
+  );
+  assert.match(troubles[0]?.whom ?? "", /^7 users of node_a, and maybe others/);
+});
+
 test("what all nodes have hits everyone, since the first of them had it", () => {
   const later = { ...away, since: AT - 30 };
   const nodes = [node("node_a", { bus: later }), node("node_b", { bus: away })];
