@@ -155,6 +155,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
     return FiringAlert(
         node_id=node_id,
         unit="count" if rule is None else rule.unit,
+        looks_back_s=None if rule is None else rule.looks_back_s,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
         summary=_summary(name),
         meaning="" if rule is None else rule.meaning,

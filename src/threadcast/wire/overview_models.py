@@ -250,6 +250,8 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         node_id: where.
         unit: of value and threshold.
         good: which side of the threshold is good.
+        looks_back_s: over so many seconds the value is taken, so it stays for a while; null where
+            it is of the moment.
         summary: what is wrong.
         meaning: what users notice.
         advice: what to do first.
@@ -258,6 +260,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     node_id: str
     unit: Literal["share", "per_minute", "count", "seconds"]
     good: Literal["at_least", "at_most"]
+    looks_back_s: int | None
     summary: str
     meaning: str
     advice: str

@@ -127,6 +127,7 @@ export interface FiringAlert {
   readonly node_id: string;
   readonly unit: "count" | "per_minute" | "seconds" | "share";
   readonly good: "at_least" | "at_most";
+  readonly looks_back_s: number | null;
   readonly summary: string;
   readonly meaning: string;
   readonly advice: string;

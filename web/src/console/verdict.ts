@@ -4,7 +4,7 @@
  * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
  * cannot tell, because the node that would tell is gone or cannot reach what it needs.
  */
-import { count, duration, many } from "./format.ts";
+import { count, duration, many, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
@@ -115,7 +115,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
       what: "cannot use the database",
       since: (node) => node.summary?.database.since ?? null,
       advice:
-        "See whether the database runs, has room and lets them in; the log has its words. Until then nothing is stored there: messages are refused, and runs stand still.",
+        "See whether the database runs, has room and lets nodes in; the log has its words. Until then nothing is stored there: messages are refused, and runs stand still.",
     }),
     troubleOfNodes(without("bus"), living, {
       key: "bus",
@@ -205,7 +205,9 @@ function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview)
 export function measured(alert: FiringAlert): string {
   const side = alert.good === "at_least" ? "at least" : "at most";
   const threshold = inUnit(alert.threshold, alert.unit);
-  return `${inUnit(alert.value, alert.unit)} where ${side} ${threshold} is good`;
+  const back = alert.looks_back_s;
+  const within = back === null ? "" : ` in the last ${span(back)}`;
+  return `${inUnit(alert.value, alert.unit)}${within} where ${side} ${threshold} is good`;
 }
 
 /** A value in a rule's unit. */

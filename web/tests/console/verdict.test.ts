@@ -17,6 +17,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
     node_id: nodeId,
     unit: "share",
     good: "at_least",
+    looks_back_s: 300,
     summary: "Too many connection attempts fail.",
     meaning: "",
     advice: "Look at the log.",
@@ -98,7 +99,7 @@ test("a rule that fires on two nodes is one trouble, the worst stand first", () 
     ["rule-connect_success", "bus"],
   );
   assert.equal(troubles[0]?.since, AT - 40);
-  assert.equal(troubles[0]?.whom, "everyone; 90 % where at least 99.5 % is good");
+  assert.equal(troubles[0]?.whom, "everyone; 90 % in the last 5 min where at least 99.5 % is good");
 });
 
 test("an event that nearly reached another user is never forgotten", () => {
@@ -148,7 +149,7 @@ test("who is behind is named, the first few", () => {
     verdictOf(overviewWith({ ...told, lagging_readers: readers })).troubles[0]?.whom;
 
   assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see lagging readers\);/);
-  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 %/);
+  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 % in the last 5 min where/);
   assert.match(whom([]) ?? "", /^users of node_b;/);
 });
 
