@@ -228,7 +228,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
             was last.
         age_s: how long ago it began.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
-            for a server that shares its store with nobody.
+            for one that shares its store with nobody.
         summary: what it said with its last renewal; null for one that said nothing yet, or whose
             version is older.
     """
