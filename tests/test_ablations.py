@@ -589,14 +589,17 @@ ABLATIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copy_of_everything(folder: Path) -> Path:
     """Source, tests and configuration; compiled modules stay valid, because times are kept."""
-    folder = tmp_path_factory.mktemp("copy")
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy2(ROOT / "pyproject.toml", folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_everything(tmp_path_factory.mktemp("copy"))
 
 
 @contextmanager
