@@ -23,10 +23,13 @@ from threadcast.edge import EdgeLimits, ServeOptions, build_server
 from threadcast.page.policy import page_headers
 from threadcast.settings import Settings
 
+_SOURCES = ROOT / "clients" / "typescript" / "src"
 BUNDLE_MAX_S = 60.0
 _PAGE = '<!doctype html><title>Client</title><script type="module" src="page.js"></script>'
 _SCRIPT = """
-import { ChatClient, textOf } from "./chat.js";
+import { ChatClient, textOf } from "SOURCES/chat.ts";
+import { ownTransports } from "SOURCES/index.ts";
+import { sharedBy } from "SOURCES/shared.ts";
 const headers = { "Content-Type": "application/json" };
 window.begin = (user, { isShared = false, ...options } = {}) => {
   const token = async () => {
@@ -35,9 +38,10 @@ window.begin = (user, { isShared = false, ...options } = {}) => {
     return (await answer.json()).token;
   };
   const url = new URL("/", location.href);
-  const shared = isShared ? new URL("shared_worker.js", import.meta.url) : undefined;
+  const script = new URL("shared_worker.js", import.meta.url);
+  const transports = isShared ? [sharedBy(script), ...ownTransports] : ownTransports;
   window.seen = [];
-  window.client = new ChatClient({ url, token, storage: localStorage, shared, ...options });
+  window.client = new ChatClient({ url, token, storage: localStorage, transports, ...options });
   client.on("*", (event) => seen.push(event));
   client.start();
 };
@@ -50,18 +54,20 @@ window.isThere = true;
 
 
 async def bundle(folder: Path) -> None:
-    """Bundle the client and the shared worker's script, as an application would."""
-    for name in ("chat", "shared_worker"):
+    """Bundle a page's script and the shared worker's, as an application would."""
+    page = folder / "source" / "page.js"
+    page.parent.mkdir()
+    page.write_text(_SCRIPT.replace("SOURCES", str(_SOURCES)), encoding="utf-8")
+    for script in (page, _SOURCES / "shared_worker.ts"):
         status, written = await run_node(
             str(ROOT / "node_modules" / "rolldown" / "bin" / "cli.mjs"),
-            f"clients/typescript/src/{name}.ts",
+            str(script),
             "--dir",
             str(folder),
             folder=ROOT,
             within_s=BUNDLE_MAX_S,
         )
         assert status == 0, written
-    (folder / "page.js").write_text(_SCRIPT, encoding="utf-8")
 
 
 @asynccontextmanager

@@ -247,7 +247,7 @@ ABLATIONS = {
     "undo-keeps-what-was-touched": Ablation(
         (
             Patch(
-                "store_sqlite/migrated_threads.py",
+                "migration_judging.py",
                 "if row.last_seq != row.migrated_seq else",
                 "if row.last_seq < row.migrated_seq else",
             ),
@@ -477,17 +477,27 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0009_append_to_runs.sql",
+                "migrations/postgres/0010_owners_of_appends.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
         ),
         ("test_store_postgres.py::TestContract::test_append_needs_the_fence_and_the_user[18]",),
     ),
+    "postgres-a-plain-append-needs-the-owner": Ablation(
+        (
+            Patch(
+                "migrations/postgres/0010_owners_of_appends.sql",
+                " AND (n.owner IS NULL OR r.owner = n.owner)",
+                "",
+            ),
+        ),
+        ("test_postgres_plain_appends.py::test_the_same_fence_of_another_owner_is_fenced",),
+    ),
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0009_append_to_runs.sql",
+                "migrations/postgres/0010_owners_of_appends.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),
@@ -546,7 +556,7 @@ ABLATIONS = {
     "postgres-a-cancelled-read-costs-its-connection": Ablation(
         (
             Patch(
-                "store_postgres/pool.py",
+                "store_postgres/readers.py",
                 "        except BaseException:\n"
                 "            self.discard()\n"
                 "            raise\n"
@@ -556,6 +566,17 @@ ABLATIONS = {
             ),
         ),
         ("test_postgres_faults.py::test_a_cancelled_read_costs_its_connection_and_no_more",),
+    ),
+    "postgres-a-standby-is-not-read": Ablation(
+        (
+            Patch(
+                "store_postgres/connecting.py",
+                'if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":',
+                "if False:",
+            ),
+        ),
+        ("test_postgres_faults.py::test_a_standby_in_the_place_of_the_database_is_not_read",),
+        slow=True,
     ),
     "postgres-rows-know-their-user": Ablation(
         (
@@ -570,14 +591,17 @@ ABLATIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copy_of_everything(folder: Path) -> Path:
     """Source, tests and configuration; compiled modules stay valid, because times are kept."""
-    folder = tmp_path_factory.mktemp("copy")
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy2(ROOT / "pyproject.toml", folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_everything(tmp_path_factory.mktemp("copy"))
 
 
 @contextmanager

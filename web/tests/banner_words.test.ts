@@ -9,6 +9,25 @@ test("while all is well there is nothing to say", () => {
   assert.equal(describe({ phase: "live", transport: "websocket" }, 3, NOW), null);
 });
 
+test("a server that does not answer, or cannot store anything, is said at once", () => {
+  const live = { phase: "live", transport: "websocket" } as const;
+  const silent = {
+    ...live,
+    trouble: { code: "unanswered", reason: "The server does not answer." },
+  };
+  const words = describe(silent, 1, NOW);
+  assert.equal(
+    words?.text,
+    "The server does not answer. Your message is kept, and sent as soon as it can be.",
+  );
+  assert.equal(words?.isLasting, true);
+  const away = { ...live, trouble: { code: "unavailable", reason: "the store cannot be used" } };
+  assert.equal(describe(away, 0, NOW)?.text, "The server cannot store anything at the moment.");
+  assert.match(describe(away, 2, NOW)?.text ?? "", /moment\. 2 messages are kept, and sent/);
+  const refused = { phase: "waiting", untilMs: NOW, code: "unavailable", reason: "x" } as const;
+  assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store .* Reconnecting/);
+});
+
 test("a wait is counted down, says why, and can be cut short", () => {
   const waiting = { phase: "waiting", untilMs: NOW + 2_100, code: "", reason: "" } as const;
   const words = describe(waiting, 0, NOW);

@@ -19,6 +19,7 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
+from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import RunStatus
 from ..schema_steps import SchemaStep, load_steps
@@ -42,7 +43,7 @@ from .condition import Condition
 from .connecting import Connection, Row, Target, connect, connect_preparing
 from .examination import Look, facts_of, looking, nodes_of, problems_of
 from .keys import user_key
-from .pool import BY_KEY, ReaderPool
+from .readers import BY_KEY, Reader
 from .rehearsal import Rehearsal
 from .schema import migrate, refuse_empty, refuse_older
 from .sessions import PostgresSession
@@ -104,7 +105,9 @@ class PostgresStore:
         self._has_plain_aliases = False
         self._writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
-            self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
+            lambda: Reader(self._connect, timeout_s=timeout_s),
+            count=reader_count,
+            wait_max_s=timeout_s,
         )
 
     @property
@@ -256,9 +259,11 @@ class PostgresStore:
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()
         try:
-            return await reader.read(_BEGIN_POLL, sql, *arguments)
+            rows = await reader.read(_BEGIN_POLL, sql, *arguments)
+            await reader.end_snapshot()
+            return rows
         finally:
-            await self._readers.release(reader)
+            self._readers.put_back(reader)
 
     async def cluster_secret(self) -> bytes:
         """See `SharedStore.cluster_secret`."""

@@ -22,6 +22,7 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..events import encode_json
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
+from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import EXTERNAL_OWNER, RunStatus
 from ..schema_steps import load_steps
@@ -43,7 +44,7 @@ from .examination import examine
 from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
-from .readers import ReaderPool
+from .readers import Reader
 from .schema import ALIAS_USES_VERSION, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
@@ -99,7 +100,7 @@ class SqliteStore:
         self._lock = LockFile(self._path)
         self._known = KnownKeys(known_users_max, known_runs_max)
         self._readers = ReaderPool(
-            self._connect_reader, count=reader_count, wait_max_s=reader_wait_max_s
+            lambda: Reader(self._connect_reader), count=reader_count, wait_max_s=reader_wait_max_s
         )
         self._thread: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
@@ -253,7 +254,8 @@ class SqliteStore:
         try:
             return await reader.read(query)
         finally:
-            self._readers.release(reader)
+            reader.end_snapshot()
+            self._readers.put_back(reader)
 
     async def facts(self) -> dict[str, str]:
         """See `Store.facts`."""

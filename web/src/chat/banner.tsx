@@ -11,11 +11,12 @@ export function Banner({ model }: { model: ChatModel }) {
   const nowMs = useSignal(Date.now());
   const sinceMs = useSignal<number | null>(null);
   useSignalEffect(() => {
-    const isLive = model.status.value.phase === "live";
-    if (isLive) sinceMs.value = null;
+    const status = model.status.value;
+    const isWell = status.phase === "live" && !status.trouble;
+    if (isWell) sinceMs.value = null;
     else sinceMs.value ??= Date.now();
     nowMs.value = Date.now();
-    if (isLive) return;
+    if (isWell) return;
     const timer = setInterval(() => {
       nowMs.value = Date.now();
     }, TICK_MS);
