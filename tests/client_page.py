@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from node_program import ROOT, run_node
+from page_browser import WatchedPage
 from threadcast.agents.demo import demo_agent
 from threadcast.app import Threadcast
 from threadcast.edge import EdgeLimits, ServeOptions, build_server
@@ -24,7 +25,6 @@ from threadcast.settings import Settings
 
 _SOURCES = ROOT / "clients" / "typescript" / "src"
 BUNDLE_MAX_S = 60.0
-WAIT_MS = 15_000
 _PAGE = '<!doctype html><title>Client</title><script type="module" src="page.js"></script>'
 _SCRIPT = """
 import { ChatClient, textOf } from "SOURCES/chat.ts";
@@ -117,15 +117,8 @@ async def client_pages(
             server.stop()
 
 
-class ClientPage:
-    """One page with the client in it. Everything that goes wrong inside is kept in `problems`."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.problems: list[str] = []
-        page.set_default_timeout(WAIT_MS)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
+class ClientPage(WatchedPage):
+    """One page with the client in it."""
 
     @classmethod
     async def opened(cls, context: BrowserContext, url: str) -> ClientPage:

@@ -1,7 +1,7 @@
 /** What the page says of the connection. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describe, waitingMessages } from "../src/chat/banner_words.ts";
+import { describe, isDue, waitingMessages } from "../src/chat/banner_words.ts";
 
 const NOW = 1_000_000;
 
@@ -76,4 +76,15 @@ test("only messages that are not with the server count as waiting", () => {
   });
   const outbox = [of("message", "waiting"), of("message", "sending"), of("message", "accepted")];
   assert.equal(waitingMessages([...outbox, of("message", "refused"), of("cancel", "waiting")]), 2);
+});
+
+test("a cut that is soon over is not told of", () => {
+  const cut = describe({ phase: "connecting", attempt: 1 }, 0, NOW);
+  const stopped = describe({ phase: "stopped", code: "x", reason: "" }, 0, NOW);
+  assert.ok(cut && stopped);
+  assert.deepEqual(
+    [null, NOW, NOW - 1_999, NOW - 2_000].map((sinceMs) => isDue(cut, sinceMs, NOW)),
+    [false, false, false, true],
+  );
+  assert.equal(isDue(stopped, NOW, NOW), true);
 });

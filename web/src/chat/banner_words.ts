@@ -71,3 +71,10 @@ export function waitingMessages(outbox: readonly OutboxEntry[]): number {
     kind === "message" && (status === "waiting" || status === "sending");
   return outbox.filter(isWaiting).length;
 }
+
+/** Most cuts are over before anybody has to know of them. */
+const QUIET_MS = 2_000;
+
+/** Whether to say it already, of a connection that has not been well since then. */
+export const isDue = ({ isLasting }: Words, sinceMs: number | null, nowMs: number): boolean =>
+  isLasting || (sinceMs !== null && nowMs - sinceMs >= QUIET_MS);
