@@ -1,5 +1,5 @@
 /**
- * What was wrong in the last hour and is over: what servers know, and what this page saw. Pure.
+ * What was wrong in the last hour and is over: what nodes know, and what this page saw. Pure.
  *
  * A server forgets when it ends, and knows nothing of the time in which it did not run; the page
  * does. What both know is told once, as the server tells it.

@@ -239,5 +239,5 @@ const AWAITED = {
 };
 
 const NO_RUNNER =
-  "All runners are busy, or no node runs this agent. Give the nodes more runners, or add one.";
+  "All runners are busy, or no node has this agent. Let nodes execute more runs (max_runs), or add one.";
 const NO_END = "Look at the live runs of this user; cancel the one that hangs.";

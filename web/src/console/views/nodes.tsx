@@ -1,4 +1,4 @@
-/** The servers, each in full, and the way to drain one. */
+/** The nodes, each in full, and the way to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { bytes, count, duration, many, span } from "../format.ts";
