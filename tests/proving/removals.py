@@ -11,12 +11,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablation_run import run_tests
-from test_ablations import ABLATIONS, apply, copy_of_everything
+from test_ablations import ABLATIONS, copy_of_everything, without
 
 _TRIAL_MAX_S = 600.0
 _TRIES_MAX = 3  # how processes are scheduled is not repeated by a seed
@@ -129,8 +130,7 @@ def noticed(number: int) -> Noticed:
     failed: list[str] = []
     silent: list[str] = []
     for name in removal.names:
-        with tempfile.TemporaryDirectory(prefix="threadcast-removal-") as folder:
-            copy = _without((name,), Path(folder))
+        with _copy_without((name,)) as copy:
             for test in (*ABLATIONS[name].notices, *removal.tests):
                 (failed if run_tests(copy, test).code == 1 else silent).append(test)
     kinds = () if removal.trial is None else _kinds(removal.names, *removal.trial)
@@ -139,8 +139,7 @@ def noticed(number: int) -> Noticed:
 
 def _kinds(names: Sequence[str], scenario: str, seed: int) -> tuple[str, ...]:
     """What a trial finds without these safeguards."""
-    with tempfile.TemporaryDirectory(prefix="threadcast-removal-") as folder:
-        copy = _without(names, Path(folder))
+    with _copy_without(names) as copy:
         paths = os.pathsep.join((str(copy / "src"), str(copy / "tests")))
         one = ("--scenario", scenario, "--seed", str(seed), "--trials", "1")
         for _ in range(_TRIES_MAX):
@@ -159,9 +158,10 @@ def _kinds(names: Sequence[str], scenario: str, seed: int) -> tuple[str, ...]:
     return ()
 
 
-def _without(names: Sequence[str], folder: Path) -> Path:
-    copy = copy_of_everything(folder)
+@contextmanager
+def _copy_without(names: Sequence[str]) -> Iterator[Path]:
     patches = dict.fromkeys(patch for name in names for patch in ABLATIONS[name].patches)
-    for patch in patches:
-        apply(patch, copy)
-    return copy
+    with tempfile.TemporaryDirectory(prefix="threadcast-removal-") as folder:
+        copy = copy_of_everything(Path(folder))
+        with without(patches, copy):
+            yield copy

@@ -16,7 +16,7 @@ from ..errors import ThreadcastError
 from ..units import Outcome, Unit
 from .connecting import Connection
 from .faults import DATABASE_FAULTS, RETRIED, UNIT_FAULTS, is_fault_of_unit, not_stored, of_commit
-from .pool import Connect
+from .readers import Connect
 from .units import apply_all, apply_each
 
 _RETRIES_MAX = 3
