@@ -215,6 +215,11 @@ class Cursor:
             self._task.cancel()
             self._task = None
 
+    def end(self) -> None:
+        """Stop for good and let go of the owner, so that nothing waits for a garbage collection."""
+        self.stop()
+        self._on_live = self._on_behind = self._on_foreign = self._on_reset = _tell_nobody
+
     async def catch_up(self) -> None:
         """Read and write pages until the cursor is live or its reader is congested."""
         try:
@@ -326,6 +331,10 @@ class Cursor:
         if lagging is not self._lagging:
             self._lagging = lagging
             self._catch_ups.metrics.lagging.inc(1 if lagging else -1)
+
+
+def _tell_nobody(*_what: object) -> None:
+    """Whoever owned the cursor has gone."""
 
 
 def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence[JournalEvent]]:
