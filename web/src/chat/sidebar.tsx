@@ -44,7 +44,7 @@ export function Sidebar(props: SidebarProps) {
       <ThreadList threads={threads} key={String(threads.showsArchived.value)} />
       <ArchivedLink threads={threads} />
       <Account
-        user={threads.model.state.value.user ?? ""}
+        user={threads.model.person ?? threads.model.state.value.user ?? ""}
         hasConsole={hasConsole}
         onShortcuts={onShortcuts}
         onSignOut={onSignOut}

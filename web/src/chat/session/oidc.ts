@@ -5,9 +5,10 @@
  * nothing once the code is exchanged. Tokens are in memory only, so a reload goes to the provider
  * again, without a question (`prompt=none`) where somebody was signed in in this browser.
  */
+import { type Claims, claimsOf } from "@threadcast/client/request";
 import type { OidcFacts } from "../page_facts.ts";
-import { challengeOf, claimsOf, unguessable } from "./pkce.ts";
-import { type Credential, post, reach, SignedOut, shared, Unreachable } from "./ways.ts";
+import { challengeOf, unguessable } from "./pkce.ts";
+import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./ways.ts";
 
 /** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
@@ -113,18 +114,25 @@ async function exchange(
     client_id: facts.client_id,
     code_verifier: attempt.verifier,
   });
-  checkIdToken(String(answer.id_token ?? ""), facts, attempt.nonce);
+  const claims = claimsOf(String(answer.id_token));
+  checkClaims(claims, facts, attempt.nonce);
   localStorage.setItem(SIGNED_IN_KEY, "yes");
-  return credentialOf(facts, { page, provider, first: tokensOf(answer, null) });
+  const first = tokensOf(answer, null);
+  return { name: nameIn(claims), ...credentialOf(facts, { page, provider, first }) };
 }
 
 /** Over TLS from the token endpoint, its signature needs no check; its audience and nonce do. */
-function checkIdToken(token: string, facts: OidcFacts, nonce: string) {
-  const claims = token === "" ? {} : claimsOf(token);
+function checkClaims(claims: Claims, facts: OidcFacts, nonce: string) {
   const isOurs = [claims.aud].flat().includes(facts.client_id);
   if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
     throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
   }
+}
+
+/** `sub` is often a number or a UUID, which tells nobody who is signed in. */
+function nameIn({ name, preferred_username, email }: Claims): string | undefined {
+  const isName = (one: unknown): one is string => typeof one === "string" && one !== "";
+  return [name, preferred_username, email].find(isName);
 }
 
 function credentialOf(
@@ -132,7 +140,7 @@ function credentialOf(
   { page, provider, first }: { page: URL; provider: Provider; first: Tokens },
 ): Credential {
   let tokens = first;
-  const renew = shared(async () => {
+  async function renew() {
     if (tokens.refresh === null) throw new SignedOut("Your sign-in has ended.");
     const answer = await grant(provider, {
       grant_type: "refresh_token",
@@ -140,7 +148,7 @@ function credentialOf(
       client_id: facts.client_id,
     });
     tokens = tokensOf(answer, tokens.refresh);
-  });
+  }
   return {
     async token(why) {
       if (why.renew) await renew();
@@ -169,16 +177,22 @@ function tokensOf(answer: Record<string, unknown>, refresh: string | null): Toke
 }
 
 async function grant(provider: Provider, fields: Record<string, string>) {
-  const { ok, answer } = await post(provider.token_endpoint, new URLSearchParams(fields));
-  if (!ok) throw new SignedOut("Your sign-in has ended. Please sign in again.");
-  return answer;
+  const asked = { method: "POST", body: new URLSearchParams(fields), credentials: "omit" } as const;
+  const answer = reach<Record<string, unknown>>(PROVIDER, provider.token_endpoint, asked);
+  return answer.catch((error) => {
+    if (error instanceof Unreachable) throw error;
+    throw new SignedOut("Your sign-in has ended. Please sign in again.");
+  });
 }
 
 async function discover(issuer: string): Promise<Provider> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  const response = await reach(url, { credentials: "omit" });
-  const provider: Provider | null = await response.json().catch(() => null);
-  if (!response.ok || provider?.issuer !== issuer) {
+  const asked = reach<Provider | null>(PROVIDER, url, { credentials: "omit" });
+  const provider = await asked.catch((error) => {
+    if (error instanceof Unreachable) throw error;
+    return null;
+  });
+  if (provider?.issuer !== issuer) {
     throw new Unreachable("The sign-in provider does not describe itself as expected.");
   }
   return provider;

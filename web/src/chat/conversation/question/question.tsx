@@ -1,6 +1,6 @@
 /** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
 import type { InputStep, OutboxEntry } from "@threadcast/client";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
 import { moment, seconds } from "../said.ts";
 import { useNow } from "../use_now.ts";
@@ -19,13 +19,25 @@ interface Props {
 
 export function Question({ step, entry, onAnswer }: Props) {
   const isOpen = step.status === "open";
+  const place = useRef<HTMLElement>(null);
+  const answer = (value: unknown) => {
+    // What had the focus goes away with the form.
+    place.current?.focus({ preventScroll: true });
+    onAnswer(value);
+  };
   return (
-    <section class="question" data-status={step.status} aria-label="A question for you">
+    <section
+      ref={place}
+      tabIndex={-1}
+      class="question"
+      data-status={step.status}
+      aria-label="A question for you"
+    >
       <p class="question-prompt" dir="auto">
         <Icon name="question" />
         <span>{step.prompt}</span>
       </p>
-      {isOpen ? <Open step={step} entry={entry} onAnswer={onAnswer} /> : <Closed step={step} />}
+      {isOpen ? <Open step={step} entry={entry} onAnswer={answer} /> : <Closed step={step} />}
     </section>
   );
 }
