@@ -28,7 +28,7 @@ _EACH_MAX_S = 0.01  # a busy process takes a crowd in, too, one at least in this
 _EACH_FIRST_S = 0.005  # is expected before anything was measured
 _CREDIT_S = 0.0005  # less than one of them costs: what was saved lets no two in at once
 _DEBT_S = 0.05
-_LOOK_AGAIN_S = 0.001
+_LOOK_AGAIN_S = 0.002
 _SMOOTHING = 0.05  # of the time between two who are heard
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 60.0
 _SPREAD = 0.5
@@ -106,12 +106,6 @@ class Pace:
         self.every_s += _SMOOTHING * (between_s - self.every_s)
         return True
 
-    @property
-    def wait_s(self) -> float:
-        """How long one who may not be heard now waits at least, in seconds."""
-        rest_s = _EACH_MAX_S - (self._wall_at - self._last_at)
-        return max(_LOOK_AGAIN_S, min(-self._credit_s / _BUSY_MAX, rest_s))
-
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
@@ -181,7 +175,7 @@ class Doors:
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._next(self._brief, loop):
             if self._paced and self._staying and not self._pace.allows():
-                loop.call_later(self._pace.wait_s, self._open, loop)
+                loop.call_later(_LOOK_AGAIN_S, self._open, loop)
             elif not self._next(self._staying, loop):
                 self._opening = False
 
