@@ -1,9 +1,9 @@
 /** A client that also keeps the state that a user interface shows. */
 import { Client } from "./client.ts";
 import type { ThreadcastError } from "./error.ts";
-import type { ChatState, Status, ThreadView } from "./model.ts";
+import type { ChatState, Status } from "./model.ts";
 import type { Entry } from "./outbox.ts";
-import type { EventPage, JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
+import type { JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
 import { readEarlier, readHistory } from "./snapshots.ts";
 import {
   applyEvents,
@@ -13,19 +13,14 @@ import {
   finishReadingEarlier,
   keepHistories,
   needsReading,
-  withGlance,
   withThreadPage,
 } from "./state.ts";
 
-export { isActive, textOf } from "./history.ts";
+export { emptyHistory, isActive, textOf } from "./history.ts";
 export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
 export { tableOf } from "./table.ts";
 
 const HISTORIES_MAX = 12;
-const GLANCES_MAX = 8;
-const RECENT_S = 600;
-
-const NOTHING: EventPage = { seq: 0, events: [], next: null };
 
 type Change = (state: ChatState) => ChatState;
 
@@ -80,9 +75,7 @@ export class ChatClient extends Client {
 
   protected override async begin(): Promise<number | null> {
     await this.#readThreads();
-    const { recent, seq, threads } = this.state;
-    for (const id of recent.slice(0, GLANCES_MAX)) this.#glance(threads.get(id) as ThreadView);
-    return seq;
+    return this.state.seq;
   }
 
   protected override take(events: readonly JournalEvent[]): void {
@@ -134,16 +127,6 @@ export class ChatClient extends Client {
       const { thread, seq }: ThreadSnapshot = await this.http.get(path);
       return (state) => withThreadPage(state, { threads: [thread], seq, next: state.olderThreads });
     });
-  }
-
-  /** A snapshot does not say whether a run is under way; a thread's latest event does. */
-  async #glance({ id, order, updatedAt }: ThreadView): Promise<void> {
-    if (Date.now() / 1_000 - updatedAt > RECENT_S) return;
-    const reading = this.#reading;
-    const path = `v1/threads/${id}/events?limit=1&after=${order - 1}`;
-    const page: EventPage = await this.http.get<EventPage>(path).catch(() => NOTHING);
-    const [last] = page.events;
-    if (last && reading === this.#reading) this.#change((state) => withGlance(state, id, last));
   }
 
   #readHistory(id: string): Promise<void> {

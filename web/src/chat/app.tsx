@@ -1,12 +1,5 @@
 /** The chat page as a whole: the way in, or the application of who is in. */
-import {
-  computed,
-  effect,
-  type ReadonlySignal,
-  type Signal,
-  signal,
-  untracked,
-} from "@preact/signals";
+import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
 import { ChatClient } from "@threadcast/client/chat";
 import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { Application } from "./application.tsx";
@@ -44,10 +37,10 @@ export class Chat {
 
   /** The person signs out: nothing of theirs stays in the page, nor in what it keeps. */
   signOut() {
-    const { client, state } = this.#model.peek() ?? {};
-    const user = state?.peek().user ?? null;
+    const model = this.#model.peek();
+    const user = model?.user.peek() ?? null;
     this.session.signOut();
-    client?.signOut();
+    model?.client.signOut();
     if (user !== null) Seen.forget(user);
   }
 
@@ -75,9 +68,8 @@ export class Chat {
       document.documentElement.dataset.connection = status.phase;
       if (status.phase === "signed_out") this.session.ended(why || saidOf(status));
     });
-    const user = computed(() => model.state.value.user);
     const own = effect(() => {
-      if (user.value !== null) forgetDraftsOfOthers(user.value);
+      if (model.user.value !== null) forgetDraftsOfOthers(model.user.value);
     });
     this.#stop = () => {
       follow();

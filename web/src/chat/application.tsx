@@ -1,7 +1,7 @@
 /** The page of somebody who is signed in: the list of threads beside the one that is open. */
-import { useSignal } from "@preact/signals";
+import { effect, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ToastList } from "../design/toasts.tsx";
 import { followAddress } from "./address.ts";
 import { Banner } from "./banner.tsx";
@@ -143,17 +143,18 @@ function Side({ isShown, isDrawer, onClose, children }: SideProps) {
 }
 
 function useThreads(model: ChatModel): Threads {
-  const kept = useRef<Threads | null>(null);
-  kept.current ??= new Threads(model);
-  const threads = kept.current;
-  useEffect(() => () => threads.close(), [threads]);
-  const { state, openThreadId } = model;
+  const threads = useMemo(() => new Threads(model), [model]);
   useEffect(() => {
-    threads.look();
     const look = () => threads.look();
+    // Not by reading the state here: it changes with every frame, and this is the whole page.
+    const stop = effect(look);
     document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, [threads, state.value, openThreadId.value]);
+    return () => {
+      stop();
+      document.removeEventListener("visibilitychange", look);
+      threads.close();
+    };
+  }, [threads]);
   return threads;
 }
 

@@ -2,18 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunView, ThreadView } from "@threadcast/client";
-import { tableOf } from "@threadcast/client/chat";
-import { type Line, Lines, titleOf } from "../../src/chat/threads/lines.ts";
+import { emptyHistory, tableOf } from "@threadcast/client/chat";
+import { type Line, Lines, lineOf, titleOf } from "../../src/chat/threads/lines.ts";
 import { rowsOf, threadFrom } from "../../src/chat/threads/rows.ts";
 import { search } from "../../src/chat/threads/search.ts";
-import { rangeOf } from "../../src/chat/threads/virtual_rows.ts";
 
 const NOW = new Date(2026, 2, 30, 15, 0).getTime();
-const HEIGHTS = { day: 30, thread: 40 };
 
 function view(id: string, fields: Partial<ThreadView> = {}): ThreadView {
-  const blank = { titleSeq: 0, preview: null, metadata: {}, active: {}, history: null };
-  const read = { isKnown: true, waiting: null, hasGap: false, title: null };
+  const blank = { titleSeq: 0, activeSeq: 0, preview: null, metadata: {}, active: {} };
+  const read = { history: null, isKnown: true, waiting: null, hasGap: false, title: null };
   return { ...blank, ...read, id, order: 1, updatedAt: NOW / 1000, ...fields };
 }
 
@@ -44,15 +42,19 @@ test("what streams into a thread leaves the list as it was", () => {
   assert.equal(renamed[1], before[1]);
 });
 
-test("a thread that asks the person something waits for them", () => {
-  const asking = { id: "run", status: "waiting" } as RunView;
-  const history = { upTo: 1, from: 1, before: null, hasEarlier: false, order: ["run"] };
-  const runs = tableOf([asking]);
-  const views = [{}, { run: true as const }].map((active, index) =>
-    view(`t${index}`, { active, history: { ...history, runs } }),
+test("a thread that asks the person something waits for them, opened or not", () => {
+  const waits = (active: ThreadView["active"], status?: RunView["status"]) => {
+    const run = { id: "run", status } as RunView;
+    const history = { ...emptyHistory(1), order: ["run"], runs: tableOf([run]) };
+    return lineOf(view("a", { active, history: status ? history : null })).isWaiting;
+  };
+  assert.deepEqual(
+    [waits({}), waits({ run: "running" }), waits({ run: "waiting" })],
+    [false, false, true],
   );
-  const waits = new Lines().of(stateOf(...views)).map(({ isWaiting }) => isWaiting);
-  assert.deepEqual(waits, [false, true]);
+  // One of two questions was answered.
+  assert.equal(waits({ run: "running" }, "waiting"), true);
+  assert.equal(waits({}, "completed"), false);
 });
 
 test("the list follows the order of the state and forgets what is gone", () => {
@@ -63,7 +65,7 @@ test("the list follows the order of the state and forgets what is gone", () => {
 });
 
 test("a line says whether a run goes on and whether it is put away", () => {
-  const busy = view("a", { active: { run: true }, metadata: { archived: true } });
+  const busy = view("a", { active: { run: "running" }, metadata: { archived: true } });
   const [only] = new Lines().of(stateOf(busy));
   assert.equal(only?.isRunning, true);
   assert.equal(only?.isWaiting, false);
@@ -76,9 +78,7 @@ test("threads stand under the day of their latest message", () => {
   const days = [at(2026, 2, 30), at(2026, 2, 29), at(2026, 2, 25), at(2026, 2, 2)];
   const older = [at(2026, 1, 20), at(2025, 1, 20)];
   const lines = [...days, ...older].map((updatedAt, index) => line(`t${index}`, { updatedAt }));
-  const labels = rowsOf(lines, NOW, HEIGHTS).rows.flatMap((row) =>
-    row.kind === "day" ? [row.label] : [],
-  );
+  const labels = rowsOf(lines, NOW).rows.flatMap((row) => (row.kind === "day" ? [row.label] : []));
   assert.deepEqual(labels, [
     "Today",
     "Yesterday",
@@ -89,10 +89,9 @@ test("threads stand under the day of their latest message", () => {
   ]);
 });
 
-test("rows know where they begin, and arrows step over the days", () => {
+test("arrows step over the days", () => {
   const yesterday = { updatedAt: NOW / 1000 - 86_400 };
-  const listed = rowsOf([line("a"), line("b", yesterday)], NOW, HEIGHTS);
-  assert.deepEqual(listed.starts, [0, 30, 70, 100, 140]);
+  const listed = rowsOf([line("a"), line("b", yesterday)], NOW);
   assert.equal(listed.indexOf.get("b"), 3);
   assert.equal(threadFrom(listed, 2, 1), 3);
   assert.equal(threadFrom(listed, 2, -1), 1);
@@ -110,15 +109,4 @@ test("a search wants every word, of title or beginning, whatever the case and ac
   assert.deepEqual(idsOf(search(lines, "עולם")), ["c"]);
   assert.equal(search(lines, "  "), lines);
   assert.deepEqual(search(lines, "nothing"), []);
-});
-
-test("of ten thousand rows only those around the sight are drawn, in whole blocks", () => {
-  const starts = Array.from({ length: 10_001 }, (_, index) => index * 40);
-  const [first, end] = rangeOf(starts, { scrollTop: 200_000, clientHeight: 800 });
-  assert.ok(first <= 5_000 - 8 && first > 5_000 - 24);
-  assert.ok(end >= 5_020 + 8 && end < 5_020 + 24);
-  const moved = rangeOf(starts, { scrollTop: 200_040, clientHeight: 800 });
-  assert.deepEqual(moved, [first, end]);
-  assert.deepEqual(rangeOf([0], { scrollTop: 0, clientHeight: 800 }), [0, 0]);
-  assert.equal(rangeOf(starts, { scrollTop: 399_200, clientHeight: 800 })[1], 10_000);
 });

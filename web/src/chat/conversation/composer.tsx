@@ -5,6 +5,7 @@ import { Icon } from "../../design/icons.tsx";
 import { charactersLeft, contentProblem } from "./content.ts";
 import { Drafts, tabStorage } from "./drafts.ts";
 import { sends } from "./keys.ts";
+import { still } from "./still.ts";
 
 interface Props {
   box: RefObject<HTMLTextAreaElement | null>;
@@ -28,7 +29,7 @@ export interface Offer {
   readonly text: string;
 }
 
-export function Composer(props: Props) {
+export const Composer = still((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
   const { text, write } = useDraft(props);
   const problem = contentProblem(text);
@@ -104,7 +105,7 @@ export function Composer(props: Props) {
       </p>
     </form>
   );
-}
+});
 
 /** The text of the open thread's box; each thread has its own. */
 function useDraft({ user, threadId, hasBegun }: Pick<Props, "user" | "threadId" | "hasBegun">) {

@@ -79,7 +79,7 @@ function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model"
       {pieces.map((piece, index) => (
         <PieceView
           key={piece.key}
-          piece={piece}
+          of={piece.of}
           run={run}
           entries={entries}
           isStreaming={isGoingOn && index === pieces.length - 1}
@@ -90,25 +90,26 @@ function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model"
   );
 }
 
-interface PieceProps extends Pick<Props, "run" | "entries" | "model"> {
-  piece: Piece;
+interface PieceProps extends Pick<Props, "run" | "entries" | "model">, Pick<Piece, "of"> {
   isStreaming: boolean;
 }
 
-function PieceView({ piece, run, entries, isStreaming, model }: PieceProps) {
-  switch (piece.kind) {
+function PieceView({ of, run, entries, isStreaming, model }: PieceProps) {
+  switch (of.kind) {
     case "thoughts":
-      return <ThoughtsView thoughts={piece} />;
+      return <ThoughtsView thoughts={of} />;
     case "tool":
-      return <ToolCard step={piece} />;
+      return <ToolCard step={of} />;
     case "text":
-      return <Markdown text={piece.text} isStreaming={isStreaming} />;
+      return <Markdown text={of.text} isStreaming={isStreaming} />;
     default:
       return (
         <Question
-          step={piece}
-          entry={entries.find((one) => one.kind === "answer" && one.inputId === piece.id)}
-          onAnswer={(value) => model.respond(run.id, piece.id, value)}
+          step={of}
+          entry={entries.find((one) => one.kind === "answer" && one.inputId === of.id)}
+          onAnswer={(value) => model.respond(run.id, of.id, value)}
+          isStopping={entries.some(({ kind }) => kind === "cancel")}
+          onStop={() => model.cancel(run.id)}
         />
       );
   }

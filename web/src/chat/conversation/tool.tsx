@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { Code } from "./markdown/code.tsx";
 import { briefly, duration, seconds } from "./said.ts";
+import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
 const SHOWN_MAX_CHARACTERS = 20_000;
@@ -15,7 +16,7 @@ const ICONS: Readonly<Record<ToolStep["status"], IconName>> = {
   abandoned: "tool",
 };
 
-export function ToolCard({ step }: { step: ToolStep }) {
+export const ToolCard = still(({ step }: { step: ToolStep }) => {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details
@@ -40,7 +41,7 @@ export function ToolCard({ step }: { step: ToolStep }) {
       )}
     </details>
   );
-}
+});
 
 function ToolState({ step }: { step: ToolStep }) {
   const now = useNow(step.status === "running");

@@ -24,7 +24,7 @@ export const Markdown = still(({ text: latest, isStreaming }: Props) => {
   reader.current ??= new MarkdownReader();
   const chunks = reader.current.read(text, isStreaming);
   return (
-    <div class={isStreaming ? "prose streaming" : "prose"}>
+    <div class={`prose${hasGrown.current ? " grown" : ""}${isStreaming ? " streaming" : ""}`}>
       {chunks.map((blocks, index) => (
         <Chunk key={index} blocks={blocks} isGrowing={hasGrown.current} />
       ))}

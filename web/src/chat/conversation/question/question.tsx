@@ -14,10 +14,15 @@ interface Props {
   step: InputStep;
   /** The answer that is under way. */
   entry: OutboxEntry | undefined;
+  /** The run is being stopped. */
+  isStopping: boolean;
   onAnswer: (value: unknown) => void;
+  /** Not to answer: the run is stopped, for it waits for nothing else. */
+  onStop: () => void;
 }
 
-export function Question({ step, entry, onAnswer }: Props) {
+export function Question(props: Props) {
+  const { step } = props;
   const isOpen = step.status === "open";
   return (
     <section class="question" data-status={step.status} aria-label="A question for you">
@@ -25,7 +30,7 @@ export function Question({ step, entry, onAnswer }: Props) {
         <Icon name="question" />
         <span>{step.prompt}</span>
       </p>
-      {isOpen ? <Open step={step} entry={entry} onAnswer={onAnswer} /> : <Closed step={step} />}
+      {isOpen ? <Open {...props} /> : <Closed step={step} />}
     </section>
   );
 }
@@ -58,11 +63,11 @@ function Values({ value }: { value: unknown }) {
   );
 }
 
-function Open({ step, entry, onAnswer }: Props) {
+function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
   const field = useMemo(() => fieldOf(step.schema), [step.schema]);
   const now = useNow(true);
   const leftMs = step.expiresAt * 1000 - now;
-  const isBusy = entry !== undefined && entry.status !== "refused";
+  const isBusy = isStopping || (entry !== undefined && entry.status !== "refused");
   const choices = choicesOf(field.shape);
   return (
     <>
@@ -79,9 +84,20 @@ function Open({ step, entry, onAnswer }: Props) {
           <Choices options={choices} onAnswer={onAnswer} />
         )}
       </fieldset>
-      <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
-        {noteOf(entry, leftMs, step.expiresAt)}
-      </p>
+      <div class="question-foot">
+        <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
+          {noteOf(entry, leftMs, step.expiresAt)}
+        </p>
+        <button
+          type="button"
+          class="button quiet small"
+          title="The agent gets no answer, and what it was doing ends"
+          disabled={isStopping}
+          onClick={onStop}
+        >
+          Stop without answering
+        </button>
+      </div>
     </>
   );
 }
