@@ -21,7 +21,8 @@ OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAss
 LIBRARIES = (
     *("apsw", "asyncpg", "cryptography.x509", "httptools", "httpx2", "hypothesis.strategies"),
     *("jsonschema_rs", "jwt", "msgspec.json", "nats", "opentelemetry.sdk.trace"),
-    *("prometheus_client", "pytest", "starlette.applications", "trustme", "uvicorn", "uvloop"),
+    *("playwright.async_api", "prometheus_client", "pytest", "pytest_asyncio.plugin"),
+    *("starlette.applications", "trustme", "uvicorn", "uvloop"),
     *("websockets.asyncio.client", "websockets.asyncio.server"),
 )
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import random
-import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from shutil import disk_usage, rmtree
 
 import pytest
 import pytest_asyncio
@@ -41,6 +41,11 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+# What tests write is synced as it is on a disk, but waits for none: no test cuts the power of this
+# machine. Who sets TMPDIR has it there, and what failed tests wrote stays.
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6 * 1024**3
+
 # By how long they take; `scripts/test` gives every process one module after the other, so that none
 # begins a long one when the others are done.
 LONGEST = (
@@ -65,11 +70,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make a folder for what all processes of this run copy, and which they inherit the name of."""
-    if TEMPLATES not in os.environ:
-        folder = tempfile.mkdtemp(prefix="threadcast-postgres-templates-")
-        os.environ[TEMPLATES] = folder
-        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(TEMPLATES)))
+    """Make the folders of this run, whose names all its processes inherit."""
+    if TEMPLATES in os.environ:
+        return
+    _hold(config, TEMPLATES, tempfile.mkdtemp(prefix="threadcast-postgres-templates-"))
+    is_usable = os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free >= ROOM_BYTES
+    if "TMPDIR" not in os.environ and is_usable:
+        _hold(config, "TMPDIR", tempfile.mkdtemp(prefix="threadcast-tests-", dir=MEMORY))
+        tempfile.tempdir = os.environ["TMPDIR"]
+
+
+def _hold(config: pytest.Config, name: str, folder: str) -> None:
+    """Name a folder in the environment, until the run is over; servers of others go into it."""
+    Path(folder).chmod(0o711)
+    os.environ[name] = folder
+    config.add_cleanup(lambda: rmtree(os.environ.pop(name), ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ LIMITLESS = {
 }
 _PUBLIC_KEYS = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
 _TESTS = Path(__file__).resolve().parent
-_LISTENING = re.compile(rb"listening\. Open http://127\.0\.0\.1:(\d+)/")
+_LISTENING = re.compile(rb"listening\. Open http://[\d.]+:(\d+)/")
 _ENDED = re.compile(rb"^ended$")
 _PID = re.compile(rb"^pid (\d+)$")
 

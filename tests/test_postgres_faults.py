@@ -79,6 +79,7 @@ async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
     node = await database.node(lossy=True, timeout_s=0.3, commit_timeout_s=0.3)
     for number in count(1):
         await warm(node)
+        assert node.store.losses == number - 1  # another database may be there after each silence
         held = database.proxy.hold_piece(number)
         started = time.monotonic()
         with pytest.raises(ThreadcastError) as refused:
@@ -89,6 +90,16 @@ async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
         held.decide(Verdict.CUT)
         if expected == "unknown_outcome":
             break
+
+
+async def test_a_read_without_an_answer_is_a_loss_of_the_way(database: PostgresScene) -> None:
+    node = await database.node(lossy=True, timeout_s=0.3, reader_count=1)
+    await warm(node)
+    held = database.proxy.hold(b"FROM events AS e")
+    assert await _refusal(node.journal(USER)) == "unavailable"
+    held.decide(Verdict.CUT)
+    await node.journal(USER)
+    assert node.store.losses == 1
 
 
 async def test_a_cancelled_commit_costs_its_connection_and_no_more(
@@ -107,6 +118,7 @@ async def test_a_cancelled_commit_costs_its_connection_and_no_more(
             await send
         held.decide(Verdict.PASS)
         await send_once_more(node, f"k{number}")
+        assert node.store.losses == 0
         assert await messages_of(truth) == number
         if b"COMMIT" in held.piece:
             break

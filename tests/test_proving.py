@@ -42,7 +42,7 @@ def test_a_page_says_what_was_found_and_how_to_repeat_it(tmp_path: Path) -> None
     found = Anomaly("lost", "user-0", "message k1")
     quiet = Outcome("kills", 7, {"node_killed": 3}, 1_000, 20, 300, 4, [], 12.0, 1.5, tmp_path)
     noisy = replace(quiet, scenario="ways", seed=8, faults={"node_killed": 1}, anomalies=[found])
-    text = page([quiet, noisy], "scripts/prove --seed 7", "Two people.")
+    text = page([quiet, noisy], "scripts/prove --seed 7", "Two people.", no_networks=None)
     assert "**1 anomalies** in 2,000 deliveries of 600 events, with 4 faults in 2 trials" in text
     assert "| `kills` | 1 | 3 | 20 | 300 | 1,000 | 4 | 0 | 1.5 s |" in text
     assert "| `node_killed` | 4 |" in text

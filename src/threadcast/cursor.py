@@ -85,6 +85,11 @@ class Cursor:
         self.position = 0
         self.waits = False
 
+    @property
+    def behind(self) -> int:
+        """How many events of the journal it has still to be given, as far as it knows."""
+        return max(self._known_head - self.position, 0)
+
     def know(self, head: JournalHead) -> None:
         """Take the journal's head, read after this cursor began to be offered events."""
         self._head = head
@@ -325,7 +330,8 @@ class Cursor:
     def _set_lagging(self, *, lagging: bool) -> None:
         if lagging is not self._lagging:
             self._lagging = lagging
-            self._catch_ups.metrics.lagging.inc(1 if lagging else -1)
+            tell = self._catch_ups.lags if lagging else self._catch_ups.lags_no_more
+            tell(self)
 
 
 def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence[JournalEvent]]:

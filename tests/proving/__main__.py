@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from proving.namespaces import leave_network
 from proving.report import line, page
 from proving.scenarios import SCENARIOS
 from proving.trial import Outcome, trial
@@ -42,12 +43,15 @@ def main() -> int:
     seed = random.randrange(1_000_000) if chosen.seed is None else chosen.seed
     names = chosen.scenario or list(SCENARIOS)
     sizes = Sizes()
+    missing = leave_network()
+    if missing is not None:
+        print(f"NO NETWORKS OF THEIR OWN FOR NODES ({missing}): relays take their place")
     until = time.monotonic() + 60 * chosen.minutes
     outcomes: list[Outcome] = []
     for number, (name, its_seed) in enumerate(_plan(names, seed)):
         if time.monotonic() >= until or number == chosen.trials:
             break
-        outcomes.append(_one(name, its_seed, sizes, chosen.faults_s))
+        outcomes.append(_one(name, its_seed, sizes, chosen.faults_s, networks=missing is None))
     command = " ".join(
         [
             f"scripts/prove --seed {seed} --trials {len(outcomes)} --minutes 600",
@@ -55,7 +59,7 @@ def main() -> int:
             *(f"--scenario {name}" for name in chosen.scenario or ()),
         ]
     )
-    text = page(outcomes, command, _people(sizes))
+    text = page(outcomes, command, _people(sizes), no_networks=missing)
     _FOLDER.mkdir(exist_ok=True)
     (_FOLDER / "proof.md").write_text(text)
     if chosen.write:
@@ -70,11 +74,11 @@ def _plan(names: list[str], seed: int) -> Iterator[tuple[str, int]]:
             yield name, its_seed
 
 
-def _one(name: str, seed: int, sizes: Sizes, faults_s: float) -> Outcome:
+def _one(name: str, seed: int, sizes: Sizes, faults_s: float, *, networks: bool) -> Outcome:
     folder = _FOLDER / f"{name}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    outcome = asyncio.run(trial(name, seed, folder, sizes, for_s=faults_s))
+    outcome = asyncio.run(trial(name, seed, folder, sizes, for_s=faults_s, networks=networks))
     print(line(outcome), flush=True)
     for anomaly in outcome.anomalies[:_SHOWN_MAX]:
         print(f"  {anomaly.kind}: {anomaly.user}: {anomaly.what}")

@@ -17,15 +17,21 @@ from proving.scenarios import SCENARIOS
 from proving.trial import Outcome
 
 _PAGE = Path(__file__).with_name("page.md")
+_NETWORKS = """All processes run on one machine. In `networks` each node is in a network of its own,
+  behind a router that loses packets without a word; elsewhere networks are cut, frozen and made
+  unruly by relays between the processes."""
+_NO_NETWORKS = """**No node had a network of its own here ({}): in `networks`, too, relays cut
+  and froze what a router is to lose.** All processes run on one machine."""
 
 
-def page(outcomes: Sequence[Outcome], command: str, people: str) -> str:
+def page(outcomes: Sequence[Outcome], command: str, people: str, *, no_networks: str | None) -> str:
     """The page of these trials.
 
     Args:
         outcomes: in the order in which they were run.
         command: repeats them.
         people: who was at work, in a sentence.
+        no_networks: why nodes had no networks of their own, or None: they had.
     """
     wrong = sum(len(one.anomalies) for one in outcomes)
     minutes = sum(one.lasted_s for one in outcomes) / 60
@@ -37,6 +43,7 @@ def page(outcomes: Sequence[Outcome], command: str, people: str) -> str:
     )
     return _PAGE.read_text().format(
         people=people,
+        networks=_NETWORKS if no_networks is None else _NO_NETWORKS.format(no_networks),
         verdict=verdict,
         rows=_lines(_row(name, _of(outcomes, name)) for name in _names(outcomes)),
         scenarios=_lines(f"- `{name}`: {SCENARIOS[name].about}." for name in _names(outcomes)),

@@ -1,4 +1,4 @@
-"""`threadcast serve`: one server process, from its settings to its orderly end."""
+"""`threadcast serve`: one node, from its settings to its orderly end."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser", "path_of"]
 
 _WAITING_MAX = 10_000
-_WAIT_MOST_S = 4.0  # clients give up a handshake after five to ten seconds
-_BUSY_MOST = 0.5  # of the loop's time, all that it does counted
-_EACH_MOST_S = 0.01  # a busy loop takes a crowd in, too, one at least in this time
+_WAIT_MAX_S = 4.0  # clients give up a handshake after five to ten seconds
+_BUSY_MAX = 0.5  # of the loop's time, all that it does counted
+_EACH_MAX_S = 0.01  # a busy loop takes a crowd in, too, one at least in this time
 _CREDIT_S = 0.005
 _DEBT_S = 0.05
 _LOOK_AGAIN_S = 0.001
 _SMOOTHING = 0.02  # of the time between two who are heard
-_RETRY_LEAST_S, _RETRY_MOST_S = 1.0, 30.0
+_RETRY_MIN_S, _RETRY_MAX_S = 1.0, 30.0
 _SPREAD = 0.5
 _HEAD_BYTES = 4_096
 
@@ -89,11 +89,11 @@ class Pace:
     def allows(self) -> bool:
         """Whether one more may be heard now; if so, it counts as heard."""
         wall, used = self._wall(), self._used()
-        earned_s = _BUSY_MOST * (wall - self._wall_at) - (used - self._used_at)
+        earned_s = _BUSY_MAX * (wall - self._wall_at) - (used - self._used_at)
         self._credit_s = min(_CREDIT_S, max(-_DEBT_S, self._credit_s + earned_s))
         self._wall_at, self._used_at = wall, used
         between_s = wall - self._last_at
-        if self._credit_s < 0 and between_s < _EACH_MOST_S:
+        if self._credit_s < 0 and between_s < _EACH_MAX_S:
             return False
         self._last_at = wall
         self.every_s += _SMOOTHING * (between_s - self.every_s)
@@ -158,11 +158,11 @@ class Doors:
         """
         every_s = self._pace.every_s
         wait_s = len(self._staying) * every_s
-        if not self._paced or wait_s < _WAIT_MOST_S:
+        if not self._paced or wait_s < _WAIT_MAX_S:
             self._booked_until_s = 0.0
             return None
         self._booked_until_s = max(self._booked_until_s, wait_s) + every_s
-        told_s = min(max(_RETRY_LEAST_S, self._booked_until_s), _RETRY_MOST_S)
+        told_s = min(max(_RETRY_MIN_S, self._booked_until_s), _RETRY_MAX_S)
         return told_s * (1 - _SPREAD / 2 + _SPREAD * random.random())  # noqa: S311 - no secret
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:

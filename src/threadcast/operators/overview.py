@@ -14,6 +14,7 @@ from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,
     FiringAlert,
+    LaggingAnywhere,
     LiveStatus,
     NodeOverview,
     NodeSummary,
@@ -30,6 +31,8 @@ from .summary import score_of
 
 TOLD_MAX = 200
 """So many notifications an overview has, of all nodes together."""
+LAGGING_MAX = 20
+"""So many lagging readers an overview names, of all nodes together."""
 _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 
 _decode = msgspec.json.Decoder(NodeSummary).decode
@@ -160,6 +163,16 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
         for one in node.summary.told
     ]
     return sorted(found, key=lambda one: -one.at)[:TOLD_MAX]
+
+
+def lagging_of(nodes: Sequence[NodeOverview]) -> list[LaggingAnywhere]:
+    """Readers that are behind on living nodes, the longest first."""
+    found = [
+        LaggingAnywhere(node_id=node_id, **msgspec.structs.asdict(one))
+        for node_id, said in living(nodes).items()
+        for one in said.lagging_readers
+    ]
+    return sorted(found, key=lambda one: one.since)[:LAGGING_MAX]
 
 
 def _summary(name: str) -> str:

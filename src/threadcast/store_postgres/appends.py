@@ -10,9 +10,10 @@ from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
 from ..runs import ENDED, check_owner, status_after
+from ..stored_runs import RUNNING, STATUS_OF_CODE
 from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
-from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
+from .keys import Place, RunKey
 from .plain_appends import is_plain
 from .records import LeasedRun, mark_ended, set_status
 

@@ -22,6 +22,12 @@ _APPLICATION = "threadcast"
 _DEFAULT_PORT = 5_432
 _KEYS = ("database_url",)
 _PROCESS = "SELECT pg_backend_pid()"
+# The database notices within about half a minute that a node has vanished without a word. Its own
+# patience is two hours, while a snapshot that nobody reads any more keeps old rows from going.
+_NOTICE_LOST_NODES = """
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = 25000
+"""
 # What a pooler makes of statements that were prepared in another session.
 _LOST_STATEMENTS = (
     asyncpg.InvalidSQLStatementNameError,
@@ -48,10 +54,16 @@ class Connection:
         self._raw = raw
         self._timeout_s = timeout_s
         self._ended_here = False
+        self._fell_silent = False
 
     def when_lost(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when the connection ends, and not because it was ended here."""
-        self._raw.add_termination_listener(lambda _: None if self._ended_here else tell())
+        """Have `tell` called when the connection has ended, if the database ended it or was silent.
+
+        What a network loses, nobody is told of: behind a silence another database may take over.
+        """
+        self._raw.add_termination_listener(
+            lambda _: tell() if self._fell_silent or not self._ended_here else None
+        )
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
         """All rows of one query."""
@@ -88,9 +100,13 @@ class Connection:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             self._raw.terminate()
 
-    def terminate(self) -> None:
-        """Close without waiting."""
-        self._ended_here = True
+    def terminate(self, *, fell_silent: bool = False) -> None:
+        """Close without waiting.
+
+        Args:
+            fell_silent: whether that is because no answer came in time.
+        """
+        self._ended_here, self._fell_silent = True, fell_silent
         self._raw.terminate()
 
     def is_closed(self) -> bool:
@@ -166,6 +182,7 @@ async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: i
     connection = await connect(target, timeout_s=timeout_s, prepared_max=prepared_max)
     try:
         if await connection.is_direct():
+            await connection.execute(_NOTICE_LOST_NODES)
             return connection
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         connection.terminate()

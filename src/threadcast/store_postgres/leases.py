@@ -12,6 +12,7 @@ from ..bus import Hint
 from ..errors import ERRORS, ThreadcastError
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent
 from ..runs import check_owner, may_retry
+from ..stored_runs import LAST_LIVE
 from ..units import (
     Committed,
     HandOverRun,
@@ -25,7 +26,7 @@ from ..units import (
 )
 from .across_users import LAPSED
 from .batch import Batch
-from .keys import LAST_LIVE, RunKey
+from .keys import RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
 _EXTEND = """

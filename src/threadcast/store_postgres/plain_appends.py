@@ -14,9 +14,10 @@ from typing import Any
 from ..bus import Hint, RunsWaiting
 from ..events import EVENT_CODE, MOVES_THREAD, EventDraft, EventType
 from ..runs import TERMINAL_STATUS, RunStatus, status_after
+from ..stored_runs import RUNNING, STATUS_CODE
 from ..units import AppendToRun, Committed
 from .batch import Batch
-from .keys import RUNNING, STATUS_CODE, user_key
+from .keys import user_key
 
 # Types after which a running run is still running.
 _PLAIN = frozenset(

@@ -60,7 +60,10 @@ export class Chat {
           return "";
         }),
     });
-    const model = new ChatModel(client, { suggestions: dev ? SUGGESTIONS : [] });
+    const model = new ChatModel(client, {
+      suggestions: dev ? SUGGESTIONS : [],
+      person: credential.name,
+    });
     this.#model.value = model;
     client.start();
     const follow = effect(() => {

@@ -13,11 +13,18 @@ import { Toasts } from "../design/toasts.tsx";
 /** Why a thread's history is not here: there is no such thread, or reading it failed for now. */
 export type Failure = "missing" | "failed";
 
+interface ChatModelOptions {
+  suggestions?: readonly string[];
+  person?: string | undefined;
+}
+
 export class ChatModel {
   readonly client: ChatClient;
   readonly toasts = new Toasts();
   /** What a new conversation offers to say. */
   readonly suggestions: readonly string[];
+  /** What to call the person, where the way in said it. */
+  readonly person: string | undefined;
   readonly #state: Signal<ChatState>;
   readonly #status: Signal<Status>;
   readonly #outbox: Signal<readonly OutboxEntry[]>;
@@ -27,9 +34,10 @@ export class ChatModel {
   readonly #draft = signal(newDraft());
   readonly #unsubscribe: () => void;
 
-  constructor(client: ChatClient, { suggestions = [] }: { suggestions?: readonly string[] } = {}) {
+  constructor(client: ChatClient, { suggestions = [], person }: ChatModelOptions = {}) {
     this.client = client;
     this.suggestions = suggestions;
+    this.person = person;
     this.#state = signal(client.state);
     this.#status = signal(client.status);
     this.#outbox = signal(client.outbox);

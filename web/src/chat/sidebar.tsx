@@ -44,7 +44,7 @@ export function Sidebar(props: SidebarProps) {
       <ThreadList threads={threads} key={String(threads.showsArchived.value)} />
       <ArchivedLink threads={threads} />
       <Account
-        user={threads.model.user.value ?? ""}
+        user={threads.model.person ?? threads.model.user.value ?? ""}
         hasConsole={hasConsole}
         onShortcuts={onShortcuts}
         onSignOut={onSignOut}

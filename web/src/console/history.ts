@@ -103,13 +103,13 @@ const WHAT: Record<PastTrouble["kind"], string> = {
 
 /** Rules that fired and do no more: the history of alerts, read from its latest. */
 function recovered({ told, nodes }: Overview): Past[] {
-  const whole = nodes.length <= 1;
+  const isAlone = nodes.length <= 1;
   return told
     .filter((one) => one.change === "recovered")
     .map((end) => ({
       key: `rule-${end.rule}`,
       what: end.summary || end.rule,
-      whom: whole ? "everyone" : `users of ${end.node_id}`,
+      whom: isAlone ? "everyone" : `users of ${end.node_id}`,
       run: null,
       began: firedAt(end, told),
       ended: end.at,

@@ -9,6 +9,8 @@ import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
+/** So many users are named in a sentence. */
+const NAMED_MAX = 3;
 
 export type Severity = "broken" | "troubled";
 
@@ -164,12 +166,14 @@ function earliest(moments: readonly (number | null)[]): number | null {
 }
 
 /** One trouble for a rule, on however many nodes it fires. */
-function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | null {
+function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null {
   const [first] = same;
   if (first === undefined) return null;
-  const living = nodes.filter((node) => node.alive).length;
+  const living = overview.nodes.filter((node) => node.alive).length;
+  const ids = same.map((one) => one.node_id);
   const who =
-    same.length >= living ? "everyone" : `users of ${same.map((one) => one.node_id).join(", ")}`;
+    (first.rule === "readers_behind" && whoLags(ids, overview)) ||
+    (same.length >= living ? "everyone" : `users of ${ids.join(", ")}`);
   return {
     key: `rule-${first.rule}`,
     severity: first.severity === "medium" ? "troubled" : "broken",
@@ -179,6 +183,14 @@ function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | nul
     since: earliest(same.map((one) => one.since)),
     advice: first.advice,
   };
+}
+
+/** The users whose readers are behind on these nodes; empty where none is named. */
+function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview): string {
+  const there = readers.filter((one) => ids.includes(one.node_id));
+  const users = [...new Set(there.map((one) => one.user))];
+  const named = users.slice(0, NAMED_MAX).join(", ");
+  return users.length <= NAMED_MAX ? named : `${named} and others (see lagging readers)`;
 }
 
 /** What a rule measured, against what is still good. */

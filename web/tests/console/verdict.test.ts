@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { drainNode } from "../../src/console/actions/actions.ts";
 import type { FiringAlert } from "../../src/console/ops.ts";
 import { verdictOf } from "../../src/console/verdict.ts";
 import { AT, node, overviewWith } from "./overview_facts.ts";
@@ -123,4 +124,23 @@ test("a run behind one that does not end is a trouble of its own", () => {
   const { sentence } = verdictOf(overviewWith({ runs: queued("running", 300, 1) }));
 
   assert.equal(sentence, "1 run waits for another run of the same thread, which does not end.");
+});
+
+test("who is behind is named, the first few", () => {
+  const reader = { connection_id: "c", lag_events: 9, since: AT - 60, node_id: "node_b" };
+  const lagging_readers = ["ann", "ann", "bob", "cyd", "dan"].map((user) => ({ ...reader, user }));
+  const told = { firing: [firing("readers_behind", "node_b", AT - 60)] };
+  const whom = (readers: typeof lagging_readers) =>
+    verdictOf(overviewWith({ ...told, lagging_readers: readers })).troubles[0]?.whom;
+
+  assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see lagging readers\);/);
+  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 %/);
+  assert.match(whom([]) ?? "", /^users of node_b;/);
+});
+
+test("who drains the last node that takes work is told so", () => {
+  const [last] = drainNode(node("node_a"), 0).happens;
+
+  assert.match(last ?? "", /^This is the last node that takes new work/);
+  assert.ok(!drainNode(node("node_a"), 1).happens.some((one) => one.includes("last node")));
 });

@@ -1,5 +1,6 @@
-/** What a tab makes of what happens in another tab that signs in at the same provider. */
+/** What a tab makes of a provider's answers, and of what happens in another tab that signs in there. */
 import assert from "node:assert/strict";
+import { setMaxListeners } from "node:events";
 import { beforeEach, test } from "node:test";
 import * as oidc from "../../src/chat/session/oidc.ts";
 import { Session } from "../../src/chat/session/session.ts";
@@ -41,9 +42,11 @@ class TabStorage {
 }
 
 const page = new EventTarget();
+setMaxListeners(100, page); // each session of a test is one more tab
 const location = { search: "", hash: "", pathname: "/", href: "https://chat.example/" };
 let lasting = new TabStorage();
 let ofTab = new TabStorage();
+let isProviderAway = false;
 
 Object.defineProperties(globalThis, {
   localStorage: { get: () => lasting, configurable: true },
@@ -52,8 +55,10 @@ Object.defineProperties(globalThis, {
 Object.assign(globalThis, {
   addEventListener: page.addEventListener.bind(page),
   ...{ location, history: { replaceState() {} }, window: globalThis, parent: globalThis },
-  fetch: async (url: URL | string) =>
-    Response.json(String(url).includes("well-known") ? PROVIDER : TOKENS),
+  fetch: async (url: URL | string) => {
+    if (isProviderAway) throw new TypeError("no way there");
+    return Response.json(String(url).includes("well-known") ? PROVIDER : TOKENS);
+  },
 });
 
 const PROVIDER = {
@@ -61,7 +66,9 @@ const PROVIDER = {
   authorization_endpoint: `${ISSUER}/a`,
   token_endpoint: `${ISSUER}/t`,
 };
-const CLAIMS = Buffer.from(JSON.stringify({ iss: ISSUER, aud: "chat", nonce: "n" }));
+const CLAIMS = Buffer.from(
+  JSON.stringify({ iss: ISSUER, aud: "chat", nonce: "n", name: "", email: "ada@x.example" }),
+);
 const ID_TOKEN = `e30.${CLAIMS.toString("base64url")}.x`;
 const TOKENS = { access_token: "a.b.c", refresh_token: "r", id_token: ID_TOKEN };
 
@@ -95,6 +102,18 @@ async function signedInTab() {
 beforeEach(() => {
   lasting = new TabStorage();
   ofTab = new TabStorage();
+});
+
+test("a person is called what the provider calls them", async () => {
+  const now = (await signedInTab()).session.now.value;
+  assert.equal(now.phase === "in" && now.credential.name, "ada@x.example");
+});
+
+test("a provider that is away is not called the server", async () => {
+  isProviderAway = true;
+  const { value } = (await comeBackWith("code=1")).now;
+  isProviderAway = false;
+  assert.deepEqual(value, { phase: "out", reason: "The sign-in provider cannot be reached." });
 });
 
 for (const error of ["login_required", "temporarily_unavailable"]) {

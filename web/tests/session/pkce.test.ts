@@ -17,3 +17,10 @@ test("claims are read as UTF-8", () => {
   const body = Buffer.from(JSON.stringify({ sub: "Zoë", nonce: "n" })).toString("base64url");
   assert.deepEqual(claimsOf(`e30.${body}.x`), { sub: "Zoë", nonce: "n" });
 });
+
+test("what is no JWT has no claims", () => {
+  const noObject = Buffer.from("null").toString("base64url");
+  for (const text of [undefined, "", "opaque", "a.%.c", "a.bm8.c", `a.${noObject}.c`]) {
+    assert.deepEqual(claimsOf(text), {});
+  }
+});

@@ -6,8 +6,8 @@
  * again, without a question (`prompt=none`) where somebody was signed in in this browser.
  */
 import type { OidcFacts } from "../page_facts.ts";
-import { challengeOf, claimsOf, unguessable } from "./pkce.ts";
-import { type Credential, post, reach, SignedOut, shared, Unreachable } from "./ways.ts";
+import { type Claims, challengeOf, claimsOf, unguessable } from "./pkce.ts";
+import { type Credential, PROVIDER, post, reach, SignedOut, shared, Unreachable } from "./ways.ts";
 
 /** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
@@ -113,18 +113,25 @@ async function exchange(
     client_id: facts.client_id,
     code_verifier: attempt.verifier,
   });
-  checkIdToken(String(answer.id_token ?? ""), facts, attempt.nonce);
+  const claims = claimsOf(answer.id_token);
+  checkClaims(claims, facts, attempt.nonce);
   localStorage.setItem(SIGNED_IN_KEY, "yes");
-  return credentialOf(facts, { page, provider, first: tokensOf(answer, null) });
+  const first = tokensOf(answer, null);
+  return { name: nameIn(claims), ...credentialOf(facts, { page, provider, first }) };
 }
 
 /** Over TLS from the token endpoint, its signature needs no check; its audience and nonce do. */
-function checkIdToken(token: string, facts: OidcFacts, nonce: string) {
-  const claims = token === "" ? {} : claimsOf(token);
+function checkClaims(claims: Claims, facts: OidcFacts, nonce: string) {
   const isOurs = [claims.aud].flat().includes(facts.client_id);
   if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
     throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
   }
+}
+
+/** `sub` is often a number or a UUID, which tells nobody who is signed in. */
+function nameIn({ name, preferred_username, email }: Claims): string | undefined {
+  const isName = (one: unknown): one is string => typeof one === "string" && one !== "";
+  return [name, preferred_username, email].find(isName);
 }
 
 function credentialOf(
@@ -176,7 +183,7 @@ async function grant(provider: Provider, fields: Record<string, string>) {
 
 async function discover(issuer: string): Promise<Provider> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  const response = await reach(url, { credentials: "omit" });
+  const response = await reach(url, { credentials: "omit" }, PROVIDER);
   const provider: Provider | null = await response.json().catch(() => null);
   if (!response.ok || provider?.issuer !== issuer) {
     throw new Unreachable("The sign-in provider does not describe itself as expected.");

@@ -22,14 +22,14 @@ function close(): void {
 function Question({ proposal }: { proposal: Proposal }) {
   const typed = useSignal("");
   const reason = useSignal("");
-  const busy = useSignal(false);
+  const isBusy = useSignal(false);
   const trouble = useSignal("");
   const done = useSignal<Action | null>(null);
   const ids = { target: useId(), reason: useId(), problem: useId() };
   if (done.value !== null) return <Outcome action={done.value} />;
 
   const act = async () => {
-    busy.value = true;
+    isBusy.value = true;
     trouble.value = "";
     try {
       done.value =
@@ -42,7 +42,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       if (!(problem instanceof Refusal)) throw problem;
       trouble.value = problem.message;
     } finally {
-      busy.value = false;
+      isBusy.value = false;
     }
   };
 
@@ -51,7 +51,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       title={proposal.title}
       action={proposal.verb}
       danger
-      disabled={typed.value !== proposal.target || busy.value}
+      disabled={typed.value !== proposal.target || isBusy.value}
       onConfirm={() => void act()}
       onClose={() => {
         // It also closes because its outcome takes its place.

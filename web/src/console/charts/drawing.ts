@@ -1,8 +1,7 @@
 /** One chart on a canvas. Colours come from the style sheet; data is given again and again. */
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Series } from "../ops.ts";
-import { columnOf } from "../series.ts";
+import { type Curves, columnOf } from "../series.ts";
 import type { Plot } from "./plots.ts";
 
 const HEIGHT_PX = 128;
@@ -35,11 +34,11 @@ export class Drawing {
   }
 
   /** Show the last `windowS` seconds of it, or all of it for a server that is younger. */
-  show(series: Series, windowS: number): void {
-    const { at } = series;
+  show(curves: Curves, windowS: number): void {
+    const { at } = curves;
     const last = at.at(-1) ?? 0;
     const from = Math.max(last - windowS, Math.min(at[0] ?? last, last - YOUNG_S));
-    const columns = this.#plot.lines.map((line) => columnOf(series, line.column));
+    const columns = this.#plot.lines.map((line) => columnOf(curves, line.column));
     this.#chart.batch(() => {
       this.#chart.setData([[...at], ...columns.map((one) => [...one])], false);
       this.#chart.setScale("x", { min: from, max: last });

@@ -130,10 +130,10 @@ class Folding {
     this.#phase = null;
   }
 
-  #close(kind: RowKind, id: string, event: RunEvent, failed: boolean): void {
+  #close(kind: RowKind, id: string, event: RunEvent, isFailure: boolean): void {
     const open = this.rows.filter((row) => row.kind === kind && row.to === null);
     const row = open.find((one) => one.detail === id) ?? open.at(-1);
-    if (row !== undefined) finish(row, event.at, failed ? "failed" : "done");
+    if (row !== undefined) finish(row, event.at, isFailure ? "failed" : "done");
   }
 
   #end(event: RunEvent): void {

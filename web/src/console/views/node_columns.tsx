@@ -2,7 +2,7 @@
 import { count, duration, span } from "../format.ts";
 import type { NodeOverview, PartHealth } from "../ops.ts";
 import type { Column } from "../table.tsx";
-import { Id } from "./panel.tsx";
+import { Id } from "./ids.tsx";
 
 /** In a word: how a node is. */
 export function stateOf({ alive, summary }: NodeOverview): readonly [kind: string, word: string] {

@@ -4,13 +4,15 @@ import { ActionButton } from "../actions/dialog.tsx";
 import { bytes, count, duration, many, span } from "../format.ts";
 import { overview, problem } from "../live.ts";
 import type { NodeOverview, NodeSummary } from "../ops.ts";
+import { Ago } from "./ages.tsx";
 import { ping, stateOf } from "./node_columns.tsx";
-import { Ago, NoAnswer, Panel } from "./panel.tsx";
+import { NoAnswer, Panel } from "./panel.tsx";
 
 export function NodesView() {
   const now = overview.value;
   if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
   const { nodes_alive: alive, nodes_lost: lost } = now.totals;
+  const working = now.nodes.filter((node) => node.alive && node.summary?.draining !== true);
   return (
     <div class="view">
       <h1>Nodes</h1>
@@ -20,7 +22,11 @@ export function NodesView() {
       </p>
       <div class="cards">
         {now.nodes.map((node) => (
-          <NodeCard key={node.node_id} node={node} others={alive - 1} />
+          <NodeCard
+            key={node.node_id}
+            node={node}
+            others={working.filter((other) => other !== node).length}
+          />
         ))}
         <DatabasePanel facts={now.database_facts} />
       </div>
@@ -30,7 +36,7 @@ export function NodesView() {
 
 interface NodeProps {
   readonly node: NodeOverview;
-  /** How many living nodes there are beside it. */
+  /** How many nodes beside it take new work. */
   readonly others: number;
 }
 

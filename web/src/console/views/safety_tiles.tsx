@@ -2,7 +2,7 @@
 import { count, duration, many, moment, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Overview, PartHealth } from "../ops.ts";
-import { Tile } from "./panel.tsx";
+import { Tile } from "./tile.tsx";
 
 export function SafetyTiles({ overview }: { overview: Overview }) {
   const { safety, totals, versions } = overview;
@@ -12,7 +12,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
   return (
     <dl class="tiles">
       <Tile
-        large
+        isLarge
         name="Foreign deliveries"
         kind={safety.foreign_deliveries === 0 ? "good" : "bad"}
         value={count(safety.foreign_deliveries)}
