@@ -1,6 +1,7 @@
 /** One message and what answered it. */
 import type { OutboxEntry, RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
+import { durationOfMs } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
 import type { ChatModel } from "../model.ts";
 import { CopyButton } from "./copy_button.tsx";
@@ -8,7 +9,7 @@ import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { Question } from "./question/question.tsx";
-import { duration, tokenUse } from "./said.ts";
+import { tokenUse } from "./said.ts";
 import { StatusLine } from "./status_line.tsx";
 import { still } from "./still.ts";
 import { ThoughtsView } from "./thoughts.tsx";
@@ -119,7 +120,7 @@ const AnswerFoot = still(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
-  const time = run.durationMs === null ? null : duration(run.durationMs);
+  const time = run.durationMs === null ? null : durationOfMs(run.durationMs);
   if (text === "" && time === null && tokens === null) return null;
   return (
     <div class="answer-foot acts">

@@ -1,9 +1,10 @@
 /** A tool call as a card: which one, with what, how it stands; folded away, what came of it. */
 import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
+import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { Code } from "./markdown/code.tsx";
-import { briefly, duration, seconds } from "./said.ts";
+import { briefly } from "./said.ts";
 import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
@@ -50,11 +51,11 @@ function ToolState({ step }: { step: ToolStep }) {
     return (
       <span class="step-state">
         <span class="spinner" aria-hidden="true" />
-        {ms < 1_000 ? "running" : `running, ${seconds(ms)}`}
+        {ms < 1_000 ? "running" : `running, ${durationOfS(ms / 1_000)}`}
       </span>
     );
   }
-  const time = step.durationMs === null ? "" : duration(step.durationMs);
+  const time = step.durationMs === null ? "" : durationOfMs(step.durationMs);
   if (step.status === "abandoned") return <span class="step-state">not finished</span>;
   if (step.status === "completed") return <span class="step-state">{time}</span>;
   return <span class="step-state">{time === "" ? "failed" : `failed after ${time}`}</span>;

@@ -6,6 +6,7 @@ import { still } from "../still.ts";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
+import { turnsShown } from "./turns.tsx";
 import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 
@@ -155,7 +156,7 @@ function inlineView(inline: Inline, show: ShowText): ComponentChildren {
     case "del":
       return <del>{inlines(inline.children, show)}</del>;
     case "code":
-      return <code dir="ltr">{show(inline.text)}</code>;
+      return <code dir="ltr">{turnsShown(inline.text, show(inline.text))}</code>;
     case "link":
       return (
         <a href={inline.href} target="_blank" rel="noopener noreferrer nofollow">

@@ -1,8 +1,9 @@
 /** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
 import type { InputStep, OutboxEntry } from "@threadcast/client";
 import { useMemo } from "preact/hooks";
+import { durationOfS } from "../../../design/durations.ts";
 import { Icon } from "../../../design/icons.tsx";
-import { moment, seconds } from "../said.ts";
+import { moment } from "../said.ts";
 import { useNow } from "../use_now.ts";
 import { fieldOf, inWords, type Option } from "./field.ts";
 import { Form } from "./form.tsx";
@@ -136,6 +137,6 @@ function noteOf(entry: OutboxEntry | undefined, leftMs: number, expiresAt: numbe
   if (entry?.status === "refused") return `Not accepted: ${entry.error ?? "no reason was given"}`;
   if (entry !== undefined) return entry.status === "waiting" ? "Will be sent…" : "Sending…";
   if (leftMs <= 0) return "The time for an answer is over.";
-  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${seconds(leftMs)} more.`;
+  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${durationOfS(leftMs / 1_000)} more.`;
   return `Can be answered until ${moment(expiresAt)}.`;
 }

@@ -13,15 +13,15 @@ import { Shortcuts } from "./shortcuts.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { startRenaming, ThreadHeader } from "./thread_header.tsx";
 import { Threads } from "./threads/threads.ts";
-import "./application.css";
+import "./chat_page.css";
 
-interface ApplicationProps {
+interface ChatPageProps {
   model: ChatModel;
   hasConsole: boolean;
   onSignOut: () => void;
 }
 
-export function Application({ model, hasConsole, onSignOut }: ApplicationProps) {
+export function ChatPage({ model, hasConsole, onSignOut }: ChatPageProps) {
   const threads = useThreads(model);
   const searchField = useRef<HTMLInputElement>(null);
   const isHelpOpen = useSignal(false);
@@ -72,7 +72,7 @@ export function Application({ model, hasConsole, onSignOut }: ApplicationProps) 
   );
 
   return (
-    <div class={isListShown ? "application" : "application alone"}>
+    <div class={isListShown ? "chat-page" : "chat-page alone"}>
       <button type="button" class="skip button" onClick={focusMessage}>
         Skip to the message box
       </button>
