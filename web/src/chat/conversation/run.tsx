@@ -120,7 +120,7 @@ const AnswerFoot = still(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
-  const time = run.durationMs === null ? null : durationOfMs(run.durationMs);
+  const time = run.durationMs === null ? null : durationOfMs(Math.max(1, run.durationMs));
   if (text === "" && time === null && tokens === null) return null;
   return (
     <div class="answer-foot acts">

@@ -120,16 +120,18 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   );
 }
 
-/** What was searched, honestly: only what is loaded, until the person asks for all. */
+/** What was looked at, honestly: only what is loaded, until the person asks for all. */
 function Searched({ threads, count }: { threads: Threads; count: number }) {
+  const isSearch = threads.query.value !== "";
   const loaded = many(threads.loadedCount.value);
-  const what = threads.query.value === "" ? "archived" : "found";
   return (
     <div class="hint list-note" role="status">
-      {count === 0 && <p>{what === "found" ? "Nothing found." : "Nothing is archived."}</p>}
+      {count === 0 && <p>{isSearch ? "Nothing found." : "Nothing is archived."}</p>}
       {threads.hasOlder.value ? (
         <>
-          <p>Looked at the titles and beginnings of the latest {loaded}.</p>
+          <p>
+            Looked at {isSearch && "the titles and beginnings of "}the latest {loaded}.
+          </p>
           <button
             type="button"
             class="button small"
@@ -140,7 +142,7 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
           </button>
         </>
       ) : (
-        <p>Looked at the titles and beginnings of all you have: {loaded}.</p>
+        isSearch && <p>Looked at the titles and beginnings of all you have: {loaded}.</p>
       )}
     </div>
   );

@@ -91,7 +91,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
         </p>
         <button
           type="button"
-          class="button quiet small"
+          class="button small"
           title="The agent gets no answer, and what it was doing ends"
           disabled={isStopping}
           onClick={onStop}
