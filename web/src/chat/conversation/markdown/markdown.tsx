@@ -1,6 +1,6 @@
 /** Markdown as elements. Blocks that have not changed are not drawn again. */
 import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
 import { still } from "../still.ts";
 import { Code } from "./code.tsx";
@@ -25,21 +25,49 @@ export const Markdown = still(({ text: latest, isStreaming }: Props) => {
   reader.current ??= new MarkdownReader();
   const chunks = reader.current.read(text, isStreaming);
   return (
-    <div class={`prose${hasGrown.current ? " grown" : ""}${isStreaming ? " streaming" : ""}`}>
+    <div class={isStreaming ? "prose streaming" : "prose"}>
       {chunks.map((blocks, index) => (
-        <Chunk key={index} blocks={blocks} isGrowing={hasGrown.current} />
+        <Chunk
+          key={index}
+          blocks={blocks}
+          isGrowing={hasGrown.current}
+          isPast={index < chunks.length - 1}
+        />
       ))}
     </div>
   );
 });
 
-const Chunk = still(({ blocks, isGrowing }: { blocks: readonly Block[]; isGrowing: boolean }) => (
-  <div>
-    {blocks.map((block, index) => (
-      <BlockView key={index} block={block} isGrowing={isGrowing} />
-    ))}
-  </div>
-));
+interface ChunkProps {
+  blocks: readonly Block[];
+  isGrowing: boolean;
+  /** Another chunk comes behind it. */
+  isPast: boolean;
+}
+
+const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (isGrowing && isPast && place.current !== null) leaveOutOfSight(place.current);
+  }, [isGrowing, isPast]);
+  return (
+    <div ref={place}>
+      {blocks.map((block, index) => (
+        <BlockView key={index} block={block} isGrowing={isGrowing} />
+      ))}
+    </div>
+  );
+});
+
+/**
+ * From now on the browser looks at this only where it is in sight: with each frame of a long answer
+ * it would look at all of it. What was laid out keeps its height, so that nothing moves.
+ */
+function leaveOutOfSight(element: HTMLElement) {
+  const { height } = element.getBoundingClientRect();
+  element.style.containIntrinsicBlockSize = `auto ${height}px`;
+  element.style.contentVisibility = "auto";
+}
 
 const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
   viewOf(block, isGrowing ? growing : settled),
