@@ -475,17 +475,27 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0009_append_to_runs.sql",
+                "migrations/postgres/0010_owners_of_appends.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
         ),
         ("test_store_postgres.py::TestContract::test_append_needs_the_fence_and_the_user[18]",),
     ),
+    "postgres-a-plain-append-needs-the-owner": Ablation(
+        (
+            Patch(
+                "migrations/postgres/0010_owners_of_appends.sql",
+                " AND (n.owner IS NULL OR r.owner = n.owner)",
+                "",
+            ),
+        ),
+        ("test_postgres_plain_appends.py::test_the_same_fence_of_another_owner_is_fenced",),
+    ),
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0009_append_to_runs.sql",
+                "migrations/postgres/0010_owners_of_appends.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),
@@ -555,6 +565,17 @@ ABLATIONS = {
         ),
         ("test_postgres_faults.py::test_a_cancelled_read_costs_its_connection_and_no_more",),
     ),
+    "postgres-a-standby-is-not-read": Ablation(
+        (
+            Patch(
+                "store_postgres/connecting.py",
+                'if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":',
+                "if False:",
+            ),
+        ),
+        ("test_postgres_faults.py::test_a_standby_in_the_place_of_the_database_is_not_read",),
+        slow=True,
+    ),
     "postgres-rows-know-their-user": Ablation(
         (
             Patch(
@@ -568,14 +589,17 @@ ABLATIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copy_of_everything(folder: Path) -> Path:
     """Source, tests and configuration; compiled modules stay valid, because times are kept."""
-    folder = tmp_path_factory.mktemp("copy")
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy2(ROOT / "pyproject.toml", folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_everything(tmp_path_factory.mktemp("copy"))
 
 
 @contextmanager

@@ -200,8 +200,9 @@ async def test_a_form_says_what_is_wrong_and_sends_what_is_right(screen: Screen)
     await question.get_by_label("Zip").fill("1234")
     await question.get_by_label("gift wrap").check()
     await question.get_by_label("Country").select_option("Kenya")
-    await question.get_by_role("button", name="Answer").click()
+    await question.get_by_role("button", name="Answer").press("Enter")
     await screen.ended()
+    await expect(question).to_be_focused()
     assert await screen.said() == (
         '{"address": {"zip": "1234"}, "count": 3, "country": "Kenya", '
         '"extras": ["gift wrap"], "isFast": false, "name": "Ada"}'

@@ -138,6 +138,35 @@ async def test_the_series_has_columns_of_one_length(tmp_path: Path) -> None:
             assert (refused.status_code, refused.json()["code"]) == (400, "bad_query"), text
 
 
+class Two(SqliteStore):
+    """A store in which another node says what this one said."""
+
+    said: str | None = None
+
+    async def nodes(self) -> list[NodeRow]:
+        return [NodeRow("node-2", "1.2.3", "all", 60.0, 5.0, 0, 0, self.said)]
+
+
+async def test_a_node_answers_for_the_hour_of_another_and_of_both(tmp_path: Path) -> None:
+    store = Two(tmp_path / "events.db", clock=SystemClock())
+    async with running(tmp_path, console=True, store=store) as world, operator(world) as client:
+        await answered(world)
+        await world.node.desk.view.step()
+        store.said = world.node.desk.summaries.encoded()
+        await answered(world)
+        await world.node.desk.view.step()
+        own = (await client.get("/ops/series")).json()
+        other = (await client.get("/ops/series?node_id=node-2")).json()
+    assert (other["of_node_id"], other["at"]) == ("node-2", own["at"])
+    for column, values in other["node"].items():
+        assert values[-1] == own["node"][column][-2], column
+    both, one = own["cluster"], own["node"]
+    assert both["nodes"][-1] == 2
+    assert both["events_in_per_s"][-1] == pytest.approx(sum(one["events_in_per_s"][-2:]), abs=0.01)
+    assert min(one["send_ms_p99"][-2:]) * 0.95 < both["send_ms_p99"][-1]
+    assert both["send_ms_p99"][-1] < max(one["send_ms_p99"][-2:]) * 1.05
+
+
 def test_the_last_hour_is_an_hour() -> None:
     assert STEPS_MAX * STEP_S == 3_600
 

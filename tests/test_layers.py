@@ -90,6 +90,8 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("store", "records"): "reads give records",
     ("store", "units"): "a store commits units",
     ("migration_units", "units"): "a migration is made of units",
+    ("migration_judging", "migration_units"): "what becomes of a thread is its unit's result",
+    ("stored_runs", "bus"): "a run's owner is told by a hint",
     ("place_units", "records"): "a place comes with its user's journal",
     ("place_units", "units"): "nodes and places are made by units",
     ("operator_units", "records"): "an entry of the trail is a record",

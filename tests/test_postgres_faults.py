@@ -13,9 +13,11 @@ import pytest
 
 from database_proxy import Verdict
 from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_server import NEWEST, PostgresServer, PostgresServers
 from store_scene import Scene, context_of, message
-from threadcast.errors import OutcomeUnknown, ThreadcastError
+from threadcast.clock import SystemClock
+from threadcast.errors import ConfigurationError, OutcomeUnknown, ThreadcastError
+from threadcast.store_postgres import PostgresStore
 from threadcast.units import Committed, OpenJournal
 
 USER = "ann"
@@ -290,3 +292,24 @@ async def test_a_locked_journal_is_waited_for_a_bounded_time(database: PostgresS
     held.decide(Verdict.PASS)
     await first
     assert (await node.send(context_of(USER), key="k2")).seq == 4
+
+
+async def test_a_standby_in_the_place_of_the_database_is_not_read() -> None:
+    """It lags: what was delivered may not be there yet, and nobody would be told."""
+    server = PostgresServer()
+    await asyncio.to_thread(server.start)
+    store = PostgresStore(await server.new_schema(), clock=SystemClock())
+    try:
+        await store.open()
+        await Scene(store).thread(USER)
+        await asyncio.to_thread(server.stop)
+        (server.data / "standby.signal").touch()
+        await asyncio.to_thread(server.start)
+        assert await _refusal(Scene(store).journal(USER)) == "unavailable"
+        with pytest.raises(ConfigurationError, match="it is a standby"):
+            await PostgresStore(server.url(), clock=SystemClock()).open()
+        await server.run("SELECT pg_promote()")
+        assert len(await Scene(store).journal(USER)) == 1
+    finally:
+        await store.close()
+        server.close()

@@ -23,6 +23,7 @@ class ProvedNode(Node):
         troubled: whether a fault has it now; no other one takes it then.
     """
 
+    start_max_s = stop_max_s = 180.0  # on a machine that does much else
     clock_ahead_s = 0.0
     namespace: Path | None = None
     troubled = False

@@ -2,8 +2,8 @@
 import { Bundle } from "./bundle.ts";
 import { eventStream } from "./event_stream.ts";
 import { Hub, type Page } from "./hub.ts";
-import { webSocket } from "./link.ts";
 import type { Command } from "./protocol.ts";
+import { webSocket } from "./transport.ts";
 
 interface Hello {
   readonly base: string;
@@ -24,7 +24,7 @@ addEventListener("connect", (event) => {
   const page: Page = {
     say: (text) => bundle.say(text),
     end: post,
-    kind: (kind) => post({ kind }),
+    transport: (transport) => post({ transport }),
   };
   port.onmessage = ({ data }: MessageEvent<Hello | Command>) => {
     if ("command" in data) {

@@ -7,17 +7,15 @@
  * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
-import { emptyHistory, foldHistory, isActive, joined } from "./history.ts";
+import { emptyHistory, foldHistory, joined } from "./history.ts";
 import type { ChatState, History, RunStatus, Table, ThreadView } from "./model.ts";
 import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
+import { endsRun, isActive } from "./runs.ts";
 import { tableOf, withoutRows, withRows } from "./table.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
-const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
-/** What the server says moves a thread: renaming it, or a tool at work, does not. */
-const MOVES_TO_TOP =
-  /^((thread|message)_created|input_requested|agent_(completed|failed|cancelled))$/;
+const MOVES = /^((thread|message)_created|input_requested)$/;
 /** How a run stands after these events; what comes between them changes nothing. */
 const STATUS_AFTER: Partial<Record<string, RunStatus>> = {
   message_created: "queued",
@@ -201,7 +199,8 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, seq, timestamp } = event;
   const active = foldActive(thread.active, event);
   let next = active === thread.active ? thread : { ...thread, active, activeSeq: seq };
-  if (MOVES_TO_TOP.test(type)) next = { ...next, order: seq, updatedAt: timestamp };
+  // As the server says it: neither another title nor a tool at work moves a thread.
+  if (MOVES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
     // From its first event on, a history is complete.
     next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
@@ -221,7 +220,7 @@ type Active = ThreadView["active"];
 
 function foldActive(active: Active, { event_type: type, run_id: id }: JournalEvent): Active {
   if (id === undefined) return active;
-  if (ENDS_RUN.test(type)) {
+  if (endsRun(type)) {
     const { [id]: _ended, ...others } = active;
     return others;
   }

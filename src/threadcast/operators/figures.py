@@ -90,7 +90,7 @@ class Figures:
         nodes: all nodes, as the store last knew them.
         oldest_catch_up_s: of the last step.
 
-    The caller awaits `step` every `STEP_S` seconds.
+    The caller awaits `step` every `STEP_S` seconds, and `ping` where that is too old.
     """
 
     def __init__(
@@ -129,14 +129,18 @@ class Figures:
 
     async def step(self) -> float:
         """Measure what happened since the last step; when this one ended (wall time)."""
-        await self._ping()
+        await self.ping()
         now, monotonic = self._clock.now(), self._clock.monotonic()
         took_s, self._step_at = max(monotonic - self._step_at, 1e-3), monotonic
         sample = take(self._metrics.registry, _NAMES, at=monotonic)
         self.last_step = self._measured(sample, now, took_s)
         return now
 
-    async def _ping(self) -> None:
+    async def ping(self) -> None:
+        """Find out how the database and the bus are, and what nodes said.
+
+        While the database has no answer, `nodes` stays as it was last.
+        """
         began_at = self._clock.monotonic()
         took_s: float | None = None
         try:

@@ -51,13 +51,17 @@ class LastStep(msgspec.Struct, frozen=True, kw_only=True):
         send_ms: Sequence[float],
     ) -> LastStep:
         """A step from its values and from what was observed of its commits."""
-        observed = {"commit_events": commit_events, "commit_ms": commit_ms, "send_ms": send_ms}
+        observed = {
+            "commit_events": sorted(commit_events),
+            "commit_ms": sorted(commit_ms),
+            "send_ms": sorted(send_ms),
+        }
         measured = {**values, **dict(_exactly(observed))}
         return cls(
             columns={
                 name: round(value, DIGITS) for name, value in measured.items() if value is not None
             },
-            **{name: spread_of(values) for name, values in observed.items()},
+            **{name: spread_of(ordered) for name, ordered in observed.items()},
         )
 
 
@@ -98,8 +102,7 @@ def together(steps: Sequence[LastStep]) -> dict[str, float]:
 
 
 def _exactly(observed: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, float | None]]:
-    for name, values in observed.items():
-        ordered = sorted(values)
+    for name, ordered in observed.items():
         for title, share in _SHARES[name].items():
             yield f"{name}_{title}", quantile(ordered, share)
 

@@ -38,16 +38,25 @@ _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 _decode = msgspec.json.Decoder(NodeSummary).decode
 
 
-def node_of(row: NodeRow) -> NodeOverview:
-    """A node as the store knows it; a summary that this version cannot read counts as none."""
+def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
+    """A node as the store knows it; a summary that this version cannot read counts as none.
+
+    Args:
+        row: of the store.
+        known: whether it is of now. Else no user is named: who looks may have been revoked since.
+    """
+    said = None if row.summary is None else _read(row.summary)
+    if said is not None and not known:
+        said = msgspec.structs.replace(said, lagging_readers=[])
     return NodeOverview(
         node_id=row.node_id,
         version=row.version,
         role=row.role,
         alive=row.lease_left_s > 0,
+        known=known,
         age_s=row.age_s,
         lease_left_s=row.lease_left_s,
-        summary=None if row.summary is None else _read(row.summary),
+        summary=said,
     )
 
 
@@ -146,6 +155,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
     return FiringAlert(
         node_id=node_id,
         unit="count" if rule is None else rule.unit,
+        looks_back_s=None if rule is None else rule.looks_back_s,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
         summary=_summary(name),
         meaning="" if rule is None else rule.meaning,

@@ -16,7 +16,6 @@ from importlib.metadata import version
 from ..bus import Bus
 from ..clock import Clock
 from ..errors import ThreadcastError
-from ..records import NodeRow
 from ..settings import Settings
 from ..store import Store
 from ..tasks import OwnedTasks
@@ -100,7 +99,7 @@ class OperatorView:
         at = await figures.step()
         if self._settings().console:
             await self._look()
-        nodes = self._nodes(figures.nodes)
+        nodes = self._nodes()
         is_known = figures.database.ok or not self._store.shared
         counted = self._counted(nodes)
         self._hours.take(at, figures.last_step, self._others() if is_known else None, counted)
@@ -111,6 +110,8 @@ class OperatorView:
         """Ask the store what it is asked for all users; without an answer nothing is known."""
         runs, facts = None, dict[str, str]()
         try:
+            if not self._figures.database.ok:  # it would cost its time-outs once more
+                raise ThreadcastError("unavailable")
             counted = await self._store.count_live_runs()
             runs = overview.runs_of(counted, self._clock.now(), self._runs)
             facts = await self._recent_facts()
@@ -141,13 +142,15 @@ class OperatorView:
             **{f"runs_{one.status}": one.count for one in states},
         }
 
-    def _nodes(self, rows: Sequence[NodeRow]) -> list[NodeOverview]:
+    def _nodes(self) -> list[NodeOverview]:
         """All nodes by id; of this one what it is now, also where the store knows of none."""
+        rows, is_known = self._figures.nodes, self._figures.database.ok
         own = NodeOverview(
             node_id=self._node_id,
             version=version("threadcast"),
             role=self._settings().role,
             alive=True,
+            known=True,
             age_s=self._age_s(),
             lease_left_s=next(
                 (row.lease_left_s for row in rows if row.node_id == self._node_id), None
@@ -156,20 +159,25 @@ class OperatorView:
                 told_max=overview.TOLD_MAX, lagging_max=overview.LAGGING_MAX
             ),
         )
-        others = [overview.node_of(row) for row in rows if row.node_id != self._node_id]
+        others = [
+            overview.node_of(row, known=is_known) for row in rows if row.node_id != self._node_id
+        ]
         return sorted([own, *others], key=lambda one: one.node_id)
 
     async def overview(self) -> Overview:
-        """How everything is now. Without an answer of the store it is what is known here.
+        """How everything is now. Without an answer of the store others are as they were last.
 
         While the store was away at the last step it is not asked again: that would take as long as
         its time-outs, for every operator who looks.
         """
+        if self._figures.database.ok:
+            await self._figures.ping()
         there = self._figures.database.ok
-        nodes = self._nodes(await self._rows() if there else ())
-        if there and self._runs is None:  # the console was only just switched on
+        if not there:
+            self._runs, self._facts = None, {}
+        elif self._runs is None:  # the console was only just switched on
             await self._look()
-        now, facts = self._clock.now(), self._facts
+        nodes, now, facts = self._nodes(), self._clock.now(), self._facts
         return Overview(
             node_id=self._node_id,
             at=now,
@@ -188,12 +196,6 @@ class OperatorView:
             bus=self._figures.bus,
             versions=self._versions(facts),
         )
-
-    async def _rows(self) -> Sequence[NodeRow]:
-        try:
-            return await self._store.nodes()
-        except ThreadcastError:
-            return ()
 
     def _versions(self, facts: dict[str, str]) -> Versions:
         product = facts.get("store", "")

@@ -1,7 +1,7 @@
 """Appending to a run under its lease: the unit that decides how fast the whole product is.
 
-Fences and statuses of all leases of a batch were read when its users were locked (`Batch.words`):
-nobody can take a run from its owner while its user is locked.
+Fences, statuses and owners of all leases of a batch were read when its users were locked
+(`Batch.word_for`): nobody can take a run from its owner while its user is locked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     place = batch.leased_place(lease)
     if place is None or place.run is None:
         return Rejected(ThreadcastError("not_found"))
-    word = batch.words[RunKey(place.user, place.run)]
+    word = batch.word_for(lease, RunKey(place.user, place.run))
     if word != lease.fence * 8 + RUNNING:
         check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
     elif is_plain(unit):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ _LOST_STATEMENTS = (
     asyncpg.ProtocolViolationError,
 )
 
+
+STANDBY = "it is a standby and takes no writes: name the primary in database_url"
 
 Row = Sequence[Any]
 
@@ -133,6 +136,11 @@ class Target:
     def __repr__(self) -> str:
         return f"Target({self.name})"
 
+    @property
+    def names_files(self) -> bool:
+        """Whether certificates or keys for TLS are in files of which it says where they are."""
+        return any(f"{name}=" in self.url for name in ("sslrootcert", "sslcert", "sslkey"))
+
     @classmethod
     def of(cls, url: str) -> Target:
         """Take a checked `database_url` apart."""
@@ -162,15 +170,33 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
                 statement_cache_size=prepared_max,
                 server_settings={"application_name": _APPLICATION},
             )
+        _refuse_standby(raw)
         return Connection(raw, timeout_s=timeout_s)
     except _REFUSALS as error:
         raise ConfigurationError(
             f"cannot use the database {target.name}: {reason(target, error)}", keys=_KEYS
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if target.names_files and isinstance(error, _NO_FILE):
+            raise ConfigurationError(
+                f"cannot use the database {target.name}: a file for TLS that database_url names "
+                f"cannot be read ({_why_not_now(error)})",
+                keys=_KEYS,
+            ) from error
         raise ThreadcastError(
             "unavailable", f"cannot reach the database {target.name}: {_why_not_now(error)}"
         ) from error
+
+
+def _refuse_standby(raw: Any) -> None:
+    """Refuse what may lag behind what was answered; a pooler does not say what is behind it.
+
+    Raises:
+        ClientConfigurationError: it is a standby now.
+    """
+    if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":
+        raw.terminate()
+        raise asyncpg.ClientConfigurationError(STANDBY)
 
 
 async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: int) -> Connection:
@@ -193,6 +219,8 @@ async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: i
     return await connect(target, timeout_s=timeout_s)
 
 
+_OF_TLS = re.compile("sslmode|root certificate")
+_NO_FILE = (FileNotFoundError, IsADirectoryError, PermissionError)
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password is one, too
     asyncpg.InvalidCatalogNameError,
@@ -233,6 +261,10 @@ def reason(target: Target, error: BaseException) -> str:
             )
         case asyncpg.PostgresError():
             return f"{_first_line(error)}; change database_url"
+        case asyncpg.ClientConfigurationError() if STANDBY in str(error):
+            return STANDBY
+        case asyncpg.ClientConfigurationError() if _OF_TLS.search(str(error)):
+            return f"{_first_line(error)}; change sslmode or sslrootcert in database_url"
         case _:
             return "database_url has an option that is not understood"
 

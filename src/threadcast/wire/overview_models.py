@@ -224,6 +224,8 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         version: of Threadcast.
         role: what it does.
         alive: whether its lease is valid.
+        known: false while the node that answers cannot ask the database; all of this is then as it
+            was last.
         age_s: how long ago it began.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
             for one that shares its store with nobody.
@@ -235,6 +237,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     role: str
     alive: bool
+    known: bool
     age_s: float
     lease_left_s: float | None
     summary: NodeSummary | None
@@ -247,6 +250,8 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         node_id: where.
         unit: of value and threshold.
         good: which side of the threshold is good.
+        looks_back_s: over so many seconds the value is taken, so it stays for a while; null where
+            it is of the moment.
         summary: what is wrong.
         meaning: what users notice.
         advice: what to do first.
@@ -255,6 +260,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     node_id: str
     unit: Literal["share", "per_minute", "count", "seconds"]
     good: Literal["at_least", "at_most"]
+    looks_back_s: int | None
     summary: str
     meaning: str
     advice: str

@@ -1,6 +1,8 @@
 /** The model of who is signed in: made when somebody is, closed when they leave. */
 import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import { ownTransports } from "@threadcast/client";
 import { ChatClient } from "@threadcast/client/chat";
+import { sharedBy } from "@threadcast/client/shared";
 import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { forgetUnsentOfOthers } from "./conversation/unsent_texts.ts";
 import { ChatModel } from "./model.ts";
@@ -48,7 +50,7 @@ export class SessionModel {
     const client = new ChatClient({
       url: base.href,
       storage: localStorage,
-      shared: new URL(sharedWorker, location.href),
+      transports: [sharedBy(new URL(sharedWorker, location.href)), ...ownTransports],
       // The client wants to hear nothing where there is no token; the person wants the reason.
       token: (renewal) =>
         credential.token(renewal).catch((error) => {

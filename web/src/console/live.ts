@@ -1,10 +1,11 @@
 /** The two questions that the console asks all the time: how it stands, and what came since. */
 import { computed, effect, signal } from "@preact/signals";
+import type { ThreadcastError } from "@threadcast/client/request";
 import { access } from "./access.ts";
 import { NOTHING_SEEN, type Seen, sawSilence, sawTroubles } from "./history.ts";
 import type { Overview, Series } from "./ops.ts";
 import { extended, sinceOf } from "./series.ts";
-import type { Refusal, Server } from "./server.ts";
+import type { Server } from "./server.ts";
 import { verdictOf } from "./verdict.ts";
 import { watch } from "./watch.ts";
 
@@ -22,7 +23,7 @@ export const wantedNode = signal<string | null>(null);
 /** The node that the series was asked for; null for all. */
 export const shownNode = signal<string | null>(null);
 /** Why the last question had no answer; null when it had one. */
-export const problem = signal<Refusal | null>(null);
+export const problem = signal<ThreadcastError | null>(null);
 export const isPaused = signal(false);
 /** What this page saw of troubles, those that are over, too. */
 export const seen = signal<Seen>(NOTHING_SEEN);

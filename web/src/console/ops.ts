@@ -127,6 +127,7 @@ export interface FiringAlert {
   readonly node_id: string;
   readonly unit: "count" | "per_minute" | "seconds" | "share";
   readonly good: "at_least" | "at_most";
+  readonly looks_back_s: number | null;
   readonly summary: string;
   readonly meaning: string;
   readonly advice: string;
@@ -248,6 +249,7 @@ export interface NodeOverview {
   readonly version: string;
   readonly role: string;
   readonly alive: boolean;
+  readonly known: boolean;
   readonly age_s: number;
   readonly lease_left_s: number | null;
   readonly summary: NodeSummary | null;

@@ -3,7 +3,7 @@
  * the server does not answer. What came last stays until something newer comes.
  */
 import { signal } from "@preact/signals";
-import { Refusal } from "./server.ts";
+import { ThreadcastError } from "@threadcast/client/request";
 
 const SLOWEST_MS = 5_000;
 
@@ -20,7 +20,7 @@ export interface Standing<Answer> {
   readonly answer: Answer | null;
   readonly answeredAt: number | null;
   /** What the last try came to, when it failed. */
-  readonly problem: Refusal | null;
+  readonly problem: ThreadcastError | null;
   /** Whether it rests because nobody looks. */
   readonly isPaused: boolean;
 }
@@ -78,7 +78,7 @@ export class Poll<Answer> {
       this.#failures = 0;
       if (!this.#hasEnded) this.#set({ answer, answeredAt: this.#around.now(), problem: null });
     } catch (problem) {
-      if (!(problem instanceof Refusal)) throw problem;
+      if (!(problem instanceof ThreadcastError)) throw problem;
       this.#failures += 1;
       if (!this.#hasEnded) this.#set({ problem });
     } finally {

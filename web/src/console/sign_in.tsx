@@ -1,11 +1,11 @@
 /** Where an operator shows a token; on a development server, a name is enough. */
 import { useSignal } from "@preact/signals";
+import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";
 import { useId } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
 import { developmentToken, farewell, signIn } from "./access.ts";
 import { isDevelopment } from "./facts.ts";
-import { Refusal } from "./server.ts";
 
 export function SignIn() {
   const text = useSignal("");
@@ -22,7 +22,7 @@ export function SignIn() {
     try {
       await signIn(isByName.value ? await developmentToken(given) : given);
     } catch (problem) {
-      if (!(problem instanceof Refusal)) throw problem;
+      if (!(problem instanceof ThreadcastError)) throw problem;
       trouble.value = problem.message;
     } finally {
       isBusy.value = false;

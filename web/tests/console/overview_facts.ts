@@ -46,6 +46,7 @@ export function node(id: string, said: Partial<NodeSummary> = {}, alive = true):
     version: "1.0",
     role: "all",
     alive,
+    known: true,
     age_s: 900,
     lease_left_s: alive ? 8 : -4,
     summary: { ...summary, ...said },

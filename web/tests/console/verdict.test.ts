@@ -17,6 +17,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
     node_id: nodeId,
     unit: "share",
     good: "at_least",
+    looks_back_s: 300,
     summary: "Too many connection attempts fail.",
     meaning: "",
     advice: "Look at the log.",
@@ -38,6 +39,20 @@ test("a node without its database is named with its users and since when", () =>
   assert.equal(sentence, "A node cannot use the database.");
   assert.equal(troubles[0]?.whom, "7 users of node_b");
   assert.equal(troubles[0]?.since, AT - 90);
+});
+
+test("a node without its database knows nothing of others, and that is the cause of what it measures", () => {
+  const other = { ...node("node_b"), known: false };
+  const nodes = [node("node_a", { database: away }), other];
+  const measured = [firing("commit_failures", "node_a", AT - 95)];
+
+  const { troubles } = verdictOf(overviewWith({ nodes, firing: measured, database: away }));
+
+  assert.deepEqual(
+    troubles.map((one) => one.key),
+    ["database", "rule-commit_failures"],
+  );
+  assert.match(troubles[0]?.whom ?? "", /^7 users of node_a, and maybe others/);
 });
 
 test("what all nodes have hits everyone, since the first of them had it", () => {
@@ -84,7 +99,7 @@ test("a rule that fires on two nodes is one trouble, the worst stand first", () 
     ["rule-connect_success", "bus"],
   );
   assert.equal(troubles[0]?.since, AT - 40);
-  assert.equal(troubles[0]?.whom, "everyone; 90 % where at least 99.5 % is good");
+  assert.equal(troubles[0]?.whom, "everyone; 90 % in the last 5 min where at least 99.5 % is good");
 });
 
 test("an event that nearly reached another user is never forgotten", () => {
@@ -134,7 +149,7 @@ test("who is behind is named, the first few", () => {
     verdictOf(overviewWith({ ...told, lagging_readers: readers })).troubles[0]?.whom;
 
   assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see lagging readers\);/);
-  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 %/);
+  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 % in the last 5 min where/);
   assert.match(whom([]) ?? "", /^users of node_b;/);
 });
 

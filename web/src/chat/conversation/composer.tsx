@@ -85,7 +85,11 @@ export const Composer = still((props: Props) => {
           type="button"
           class="button small composer-stop"
           disabled={isStopping}
-          onClick={props.onStop}
+          onClick={({ detail }) => {
+            props.onStop();
+            // By a key, not a finger: the button goes away, and the focus would be nowhere.
+            if (detail === 0) box.current?.focus();
+          }}
         >
           <Icon name="stop" />
           Stop

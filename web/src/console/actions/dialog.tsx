@@ -1,11 +1,11 @@
 /** The question before an action: what will happen, and the target typed once more. Then its outcome. */
 import { useSignal } from "@preact/signals";
+import { ThreadcastError } from "@threadcast/client/request";
 import { useId } from "preact/hooks";
 import { Confirm, Dialog } from "../../design/dialog.tsx";
 import { access } from "../access.ts";
 import type { Action } from "../ops.ts";
 import { fragmentOf } from "../route.ts";
-import { Refusal } from "../server.ts";
 import { type Proposal, proposed } from "./actions.ts";
 
 const REASON_MAX_CHARACTERS = 200;
@@ -39,7 +39,7 @@ function Question({ proposal }: { proposal: Proposal }) {
           ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
         })) ?? null;
     } catch (problem) {
-      if (!(problem instanceof Refusal)) throw problem;
+      if (!(problem instanceof ThreadcastError)) throw problem;
       trouble.value = problem.message;
     } finally {
       isBusy.value = false;

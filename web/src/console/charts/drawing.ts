@@ -7,7 +7,9 @@ import type { Plot } from "./plots.ts";
 const HEIGHT_PX = 128;
 const AXIS_PX = 54;
 /** The least that a chart shows, seconds. */
-const YOUNG_S = 300;
+const YOUNG_S = 120;
+/** Marks are so far apart: they are named by their minute. */
+const MARKS_S = [60, 120, 300, 600, 900, 1_800, 3_600];
 const GROUP = "console";
 
 /** The colours of one chart, as the canvas wants them. */
@@ -76,7 +78,13 @@ function options(
     hooks: { setCursor: [(chart) => onCursor(chart.cursor.idx ?? null)] },
     scales: { x: { auto: false }, y: { range: (_chart, _low, high) => [0, ceiling(high)] } },
     axes: [
-      { ...axis, space: 64, size: 26, values: (_chart, times) => times.map(timeOfDay) },
+      {
+        ...axis,
+        space: 64,
+        size: 26,
+        incrs: MARKS_S,
+        values: (_chart, times) => times.map(timeOfDay),
+      },
       { ...axis, space: 34, size: AXIS_PX, values: (_chart, values) => values.map(plot.read) },
     ],
     series: [

@@ -1,4 +1,4 @@
-/** The servers, each in full, and the way to drain one. */
+/** The nodes, each in full, and the way to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { bytes, count, duration, many, span } from "../format.ts";
@@ -25,6 +25,7 @@ export function NodesView() {
           <NodeCard
             key={node.node_id}
             node={node}
+            isAsked={now.database.ok}
             others={working.filter((other) => other !== node).length}
           />
         ))}
@@ -36,19 +37,22 @@ export function NodesView() {
 
 interface NodeProps {
   readonly node: NodeOverview;
+  /** Whether the node that answers can ask the database of leases, and have something done. */
+  readonly isAsked: boolean;
   /** How many nodes beside it take new work. */
   readonly others: number;
 }
 
-function NodeCard({ node, others }: NodeProps) {
+function NodeCard({ node, isAsked, others }: NodeProps) {
   const { summary } = node;
   const [kind, word] = stateOf(node);
-  const canDrain = node.alive && summary !== null && !summary.draining;
+  const canDrain = isAsked && node.alive && summary !== null && !summary.draining;
   return (
     <Panel title={node.node_id} aside={<span class={`badge ${kind}`}>{word}</span>}>
       <p class="soft">
         {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
         {node.lease_left_s !== null &&
+          isAsked &&
           `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
       </p>
       {summary !== null && <Summary summary={summary} />}

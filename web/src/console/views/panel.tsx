@@ -1,7 +1,7 @@
 /** A part of a view with a heading, and what stands in its place while there is no answer. */
+import type { ThreadcastError } from "@threadcast/client/request";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
-import type { Refusal } from "../server.ts";
 
 interface PanelProps {
   readonly title: string;
@@ -23,7 +23,7 @@ export function Panel({ title, aside, children }: PanelProps) {
 }
 
 /** What a view shows while it has no answer yet. */
-export function NoAnswer({ problem, sought }: { problem: Refusal | null; sought: string }) {
+export function NoAnswer({ problem, sought }: { problem: ThreadcastError | null; sought: string }) {
   if (problem === null) return <p class="nothing">Asking …</p>;
   const text = problem.status === 404 ? `There is no such ${sought}.` : problem.message;
   return (

@@ -24,7 +24,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
       />
       <Part name="Database" part={overview.database} version={versions.database} />
       {overview.bus === null ? (
-        <Tile name="Bus" value="none" hint="One server needs none." />
+        <Tile name="Bus" value="none" hint="One node needs none." />
       ) : (
         <Part name="Bus" part={overview.bus} version={versions.bus} />
       )}

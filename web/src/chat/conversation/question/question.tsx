@@ -1,6 +1,6 @@
 /** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
 import type { InputStep, OutboxEntry } from "@threadcast/client";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { durationOfS } from "../../../design/durations.ts";
 import { Icon } from "../../../design/icons.tsx";
 import { moment } from "../said.ts";
@@ -25,13 +25,25 @@ interface Props {
 export function Question(props: Props) {
   const { step } = props;
   const isOpen = step.status === "open";
+  const place = useRef<HTMLElement>(null);
+  const answer = (value: unknown) => {
+    // What had the focus goes away with the form.
+    place.current?.focus({ preventScroll: true });
+    props.onAnswer(value);
+  };
   return (
-    <section class="question" data-status={step.status} aria-label="A question for you">
+    <section
+      ref={place}
+      tabIndex={-1}
+      class="question"
+      data-status={step.status}
+      aria-label="A question for you"
+    >
       <p class="question-prompt" dir="auto">
         <Icon name="question" />
         <span>{step.prompt}</span>
       </p>
-      {isOpen ? <Open {...props} /> : <Closed step={step} />}
+      {isOpen ? <Open {...props} onAnswer={answer} /> : <Closed step={step} />}
     </section>
   );
 }
