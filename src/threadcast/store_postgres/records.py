@@ -105,7 +105,7 @@ class LeasedRun:
 
     @property
     def word(self) -> int:
-        """See `word_of`."""
+        """As `StoredRun.word`."""
         return word_of(self.fence, self.status)
 
 
