@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PLOT_POINTS = 300
+_STORE_COLORS = ("#0f766e", "#c2410c")
+_MARKS = "os^D"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def plot_growth(panels: dict[str, dict[str, Sequence[tuple[int, float]]]], path:
     """Draw costs by size as an SVG file, one panel beside the other.
 
     Args:
-        panels: by what the size counts; in each, lines by name, as points of size and microseconds.
+        panels: by what the size counts; in each, lines by store and work ("SQLite: append"), as
+            points of size and microseconds; at most two stores and four works.
         path: to write to.
     """
     import matplotlib as mpl
@@ -113,17 +116,27 @@ def plot_growth(panels: dict[str, dict[str, Sequence[tuple[int, float]]]], path:
     mpl.rcParams["svg.hashsalt"] = "threadcast"
     from matplotlib import pyplot
 
-    figure, all_axes = pyplot.subplots(1, len(panels), figsize=(10, 4.5), sharey=True)
+    mpl.rcParams["svg.fonttype"] = "none"
+    figure, all_axes = pyplot.subplots(
+        1, len(panels), figsize=(10, 5), sharey=True, layout="constrained"
+    )
     for axes, (what, lines) in zip(all_axes, panels.items(), strict=True):
+        stores = list(dict.fromkeys(name.split(": ")[0] for name in lines))
+        works = list(dict.fromkeys(name.split(": ")[1] for name in lines))
         for name, points in lines.items():
-            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+            store, work = name.split(": ")
+            axes.plot(
+                *zip(*points, strict=True),
+                color=_STORE_COLORS[stores.index(store)],
+                marker=_MARKS[works.index(work)],
+                label=name,
+            )
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel(what)
         axes.grid(visible=True, which="major", alpha=0.25)
     all_axes[0].set_ylabel("microseconds")
-    all_axes[-1].legend(fontsize="small")
+    figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("What one costs as a database grows")
-    figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)

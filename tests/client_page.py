@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,17 +16,20 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from node_program import ROOT, run_node
+from page_browser import WatchedPage
 from threadcast.agents.demo import demo_agent
 from threadcast.app import Threadcast
 from threadcast.edge import EdgeLimits, ServeOptions, build_server
 from threadcast.page.policy import page_headers
 from threadcast.settings import Settings
 
+_SOURCES = ROOT / "clients" / "typescript" / "src"
 BUNDLE_MAX_S = 60.0
-WAIT_MS = 15_000
 _PAGE = '<!doctype html><title>Client</title><script type="module" src="page.js"></script>'
 _SCRIPT = """
-import { ChatClient, textOf } from "./chat.js";
+import { ChatClient, textOf } from "SOURCES/chat.ts";
+import { ownTransports } from "SOURCES/index.ts";
+import { sharedBy } from "SOURCES/shared.ts";
 const headers = { "Content-Type": "application/json" };
 window.begin = (user, { isShared = false, ...options } = {}) => {
   const token = async () => {
@@ -35,9 +38,10 @@ window.begin = (user, { isShared = false, ...options } = {}) => {
     return (await answer.json()).token;
   };
   const url = new URL("/", location.href);
-  const shared = isShared ? new URL("shared_worker.js", import.meta.url) : undefined;
+  const script = new URL("shared_worker.js", import.meta.url);
+  const transports = isShared ? [sharedBy(script), ...ownTransports] : ownTransports;
   window.seen = [];
-  window.client = new ChatClient({ url, token, storage: localStorage, shared, ...options });
+  window.client = new ChatClient({ url, token, storage: localStorage, transports, ...options });
   client.on("*", (event) => seen.push(event));
   client.start();
 };
@@ -50,18 +54,20 @@ window.isThere = true;
 
 
 async def bundle(folder: Path) -> None:
-    """Bundle the client and the shared worker's script, as an application would."""
-    for name in ("chat", "shared_worker"):
+    """Bundle a page's script and the shared worker's, as an application would."""
+    page = folder / "source" / "page.js"
+    page.parent.mkdir()
+    page.write_text(_SCRIPT.replace("SOURCES", str(_SOURCES)), encoding="utf-8")
+    for script in (page, _SOURCES / "shared_worker.ts"):
         status, written = await run_node(
             str(ROOT / "node_modules" / "rolldown" / "bin" / "cli.mjs"),
-            f"clients/typescript/src/{name}.ts",
+            str(script),
             "--dir",
             str(folder),
             folder=ROOT,
             within_s=BUNDLE_MAX_S,
         )
         assert status == 0, written
-    (folder / "page.js").write_text(_SCRIPT, encoding="utf-8")
 
 
 @asynccontextmanager
@@ -111,15 +117,8 @@ async def client_pages(
             server.stop()
 
 
-class ClientPage:
-    """One page with the client in it. Everything that goes wrong inside is kept in `problems`."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.problems: list[str] = []
-        page.set_default_timeout(WAIT_MS)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
+class ClientPage(WatchedPage):
+    """One page with the client in it."""
 
     @classmethod
     async def opened(cls, context: BrowserContext, url: str) -> ClientPage:

@@ -17,7 +17,7 @@ from typing import Protocol
 from postgres_server import PostgresServer
 from server_process import ServerProcess
 from server_process import token as token_of
-from tcp_relay import Relay
+from tcp_relay import Link, Relay
 
 AGENTS = "promise_agents:quick"
 
@@ -45,8 +45,8 @@ class Node(ServerProcess):
     """
 
     name = ""
-    database_link: Relay | None = None
-    bus_link: Relay | None = None
+    database_link: Link | None = None
+    bus_link: Link | None = None
 
 
 class Cluster:
@@ -140,7 +140,7 @@ class Cluster:
         self.nodes.append(node)
         return node
 
-    async def _linked(self, url: str) -> tuple[str, Relay | None]:
+    async def _linked(self, url: str) -> tuple[str, Link | None]:
         """The same place by way of a relay, where the cluster has links."""
         if not self._links:
             return url, None

@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from cluster import Cluster, Node
-from cluster_console import Console, Part, Refused, say
+from cluster_terminal import Part, Refused, Terminal, say
 from nats_server import NatsServer
 from postgres_server import PostgresServer
 from threadcast.auth.dev_tokens import load_or_make_secret
@@ -89,7 +89,7 @@ async def serve(folder: Path, *, port: int, nodes: int, with_bus: bool) -> None:
         stack.push_async_callback(_end, cluster, patience)
         await cluster.start(nodes, port=port)
         parts += map(_part_of_node, cluster.nodes)
-        await Console(parts, cluster.url, patience.enough).run()
+        await Terminal(parts, cluster.url, patience.enough).run()
         say("\nending; a second Ctrl-C does it at once ...")
 
 

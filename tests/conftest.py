@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import random
-import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
+from shutil import disk_usage, rmtree
 
 import pytest
 import pytest_asyncio
@@ -41,6 +42,11 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+# What tests write is synced as it is on a disk, but waits for none: no test cuts the power of this
+# machine. Who sets TMPDIR has it there, and what failed tests wrote stays.
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6 * 1024**3
+
 # By how long they take; `scripts/test` gives every process one module after the other, so that none
 # begins a long one when the others are done.
 LONGEST = (
@@ -48,9 +54,9 @@ LONGEST = (
     *("test_promise_versions", "test_cluster_browser", "test_promise_kill", "test_cli_chat"),
     *("test_console_browser", "test_chat_browser", "test_page_browser", "test_client_browser"),
     *("test_conversation_browser", "test_element_browser", "test_sign_in_browser"),
-    *("test_console_cluster", "test_cluster_operators", "test_packages", "test_guide_typescript"),
+    *("test_console_troubles", "test_cluster_operators", "test_packages", "test_guide_typescript"),
     *("test_cluster_connections", "test_guide_embedding", "test_power_cut", "test_cli_check"),
-    *("test_cluster_console", "test_runs_across_nodes", "test_promise_owners", "test_cli_serve"),
+    *("test_cluster_terminal", "test_runs_across_nodes", "test_promise_owners", "test_cli_serve"),
     *("test_cluster", "test_store_postgres", "test_store_model", "test_promise_postgres"),
     *("test_delivery_model", "test_promise_rolling", "test_promise_slow_readers", "test_docs"),
     *("test_postgres_pooler", "test_promise_failover", "test_guide_fixing_id_drift"),
@@ -64,12 +70,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make a folder for what all processes of this run copy, and which they inherit the name of."""
-    if TEMPLATES not in os.environ:
-        folder = tempfile.mkdtemp(prefix="threadcast-postgres-templates-")
-        os.environ[TEMPLATES] = folder
-        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(TEMPLATES)))
+def pytest_configure() -> None:
+    """Make the folders of this run, whose names all its processes inherit."""
+    if TEMPLATES in os.environ:
+        return
+    _hold(TEMPLATES, tempfile.mkdtemp(prefix="threadcast-postgres-templates-"))
+    is_usable = os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free >= ROOM_BYTES
+    if "TMPDIR" not in os.environ and is_usable:
+        _hold("TMPDIR", tempfile.mkdtemp(prefix="threadcast-tests-", dir=MEMORY))
+        tempfile.tempdir = os.environ["TMPDIR"]
+
+
+def _hold(name: str, folder: str) -> None:
+    """Name a folder in the environment, until this process ends; servers of others go into it."""
+    Path(folder).chmod(0o711)
+    os.environ[name] = folder
+    # After what `multiprocessing` clears away of its own in it, by a priority of -100.
+    Finalize(None, rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-200)
 
 
 @pytest.fixture(autouse=True)

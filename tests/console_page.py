@@ -11,28 +11,18 @@ from typing import Any, cast
 import httpx2
 from playwright.async_api import Locator, Page, expect
 
+from page_browser import WAIT_MS, WatchedPage
 from threadcast import Event, connect
 from threadcast.client.client import Client
 
-WAIT_MS = 15_000
 VIEWS = ("Overview", "Users", "Runs", "Nodes", "Actions")
 
 
-class Console:
-    """A page with the console in it. Everything that goes wrong inside is kept in `problems`.
-
-    Attributes:
-        requests: every address that the page asked for.
-    """
+class Console(WatchedPage):
+    """A page with the console in it."""
 
     def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = f"{url.rstrip('/')}/console"
-        self.problems: list[str] = []
-        self.requests: list[str] = []
-        page.set_default_timeout(WAIT_MS)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
+        super().__init__(page, f"{url.rstrip('/')}/console")
 
     async def sign_in(self, name: str = "olga") -> None:
         """Open the page and sign in with a development name."""

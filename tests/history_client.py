@@ -55,7 +55,7 @@ class History:
         self.look_again()
 
     def look_again(self) -> None:
-        """Have `until` ask once more: a client learned what is no line of the history."""
+        """Have `until` ask once more: something changed that is no line of the history."""
         self._grew.set()
 
     async def until(self, condition: Callable[[], bool], max_s: float = 30.0) -> None:
@@ -267,6 +267,7 @@ class HistoryClient:
             if self._leaves_when_refused and not self._may_send:
                 await socket.close()
         await self.act(socket, event)
+        self.history.look_again()
 
     def _told_to_go(self, data: dict[str, Any]) -> None:
         self.farewells.append(data)

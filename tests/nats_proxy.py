@@ -37,10 +37,12 @@ class NatsProxy(Relay):
         self.messages = 0
         self._random = random.Random(seed)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: asyncio.Event
+    ) -> None:
         frames, held = _Frames(), list[bytes]()
         while piece := await reader.read(_PIECE_MAX_BYTES):
-            await self._flows.wait()
+            await flow.wait()
             for frame in frames.feed(piece):
                 writer.writelines(self._judged(frame, held))
             await writer.drain()

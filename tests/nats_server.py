@@ -44,6 +44,7 @@ class NatsServer:
         authenticate: whether it asks for a user and a password.
         configuration: further lines of its configuration file.
         port: to listen on; by default a free one.
+        host: where it listens; this machine can reach it at 127.0.0.1 in any case.
 
     Attributes:
         own_group: whether a Ctrl-C in the terminal is kept from it.
@@ -52,9 +53,15 @@ class NatsServer:
     own_group = False
 
     def __init__(
-        self, *, authenticate: bool = True, configuration: str = "", port: int | None = None
+        self,
+        *,
+        authenticate: bool = True,
+        configuration: str = "",
+        port: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.authenticate = authenticate
+        self.host = host
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="threadcast-nats-"))
         self._configuration = configuration
@@ -80,7 +87,7 @@ class NatsServer:
         raise AssertionError((self.folder / "log").read_text()[-2_000:])
 
     def _write_configuration(self) -> None:
-        lines = [f"listen: 127.0.0.1:{self.port}"]
+        lines = [f"listen: {self.host}:{self.port}"]
         if self.authenticate:
             lines.append(f'authorization: {{ user: "{USER}", password: "{PASSWORD}" }}')
         (self.folder / "nats.conf").write_text("\n".join([*lines, self._configuration, ""]))

@@ -54,10 +54,11 @@ async def launched(path: str | None) -> AsyncIterator[Browser]:
             await browser.close()
 
 
-class Screen:
-    """A page with the chat in it. Everything that goes wrong inside is kept in `problems`.
+class WatchedPage:
+    """A page in a browser. Everything that goes wrong inside is kept in `problems`.
 
     Attributes:
+        url: where what it is about is.
         requests: every address that the page asked for.
     """
 
@@ -70,6 +71,10 @@ class Screen:
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("websocket", lambda socket: self.requests.append(socket.url))
+
+
+class Screen(WatchedPage):
+    """A page with the chat in it."""
 
     async def sign_in(self, name: str) -> None:
         """Open the page and sign in with a development name."""

@@ -27,7 +27,7 @@ MAX_BYTES = 120_000
 COLOURS = 128
 WIDE = ViewportSize(width=1360, height=860)
 CONSOLE = ViewportSize(width=1360, height=940)
-PEOPLE, BUSY_S = 12, 100.0
+PEOPLE, BUSY_S = 12, 75.0
 PHONE = ViewportSize(width=390, height=844)
 
 
@@ -39,12 +39,16 @@ async def main() -> None:
     (folder / "console").mkdir()
     settings = {"THREADCAST_AGENTS": "picture_agents:assistant"}
     busy = {"THREADCAST_AGENTS": "picture_agents:talker", "THREADCAST_CONSOLE": "true"}
-    async with serving(folder, **settings) as server, launched(path) as browser:
+    async with (
+        serving(folder, **settings) as server,
+        serving(folder / "console", **busy) as other,
+        launched(path) as browser,
+        asyncio.TaskGroup() as work,
+    ):
+        work.create_task(_console(browser, other))  # most of it is waiting
         await _conversations(browser, server)
         await _chat(browser, server, "light", WIDE, "chat")
         await _chat(browser, server, "dark", PHONE, "phone")
-    async with serving(folder / "console", **busy) as server, launched(path) as browser:
-        await _console(browser, server)
 
 
 async def _conversations(browser: Browser, server: ServerProcess) -> None:

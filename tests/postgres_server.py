@@ -2,8 +2,8 @@
 
 One server per process of tests and major version, started when it is first asked for, on a free
 port of this machine; a schema of its own for every test. `initdb` takes long: all processes of a
-test run copy what it made once. PostgreSQL refuses to be run by root, so where the tests are run by
-root it is run by nobody.
+test run copy what it made once, and share the programs. PostgreSQL refuses to be run by root, so
+where the tests are run by root it is run by nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -30,7 +31,7 @@ import asyncpg
 NEWEST = 18
 OLDEST = 16
 PASSWORD = "a password with / and @"  # of a server that lives for one test run
-TEMPLATES = "TEST_POSTGRES_TEMPLATES"  # in the environment: the folder for what `initdb` made
+TEMPLATES = "TEST_POSTGRES_TEMPLATES"  # in the environment: the folder of what a test run shares
 _FOLDERS = {18: "pginstall18", 16: "pginstall"}
 _START_MAX_S = 60.0
 _SETTINGS = {
@@ -42,6 +43,19 @@ _SETTINGS = {
     "log_min_messages": "fatal",
 }
 _names = count(1)
+_CLEAR = """
+SET session_replication_role = replica;
+DO $$ DECLARE one record; BEGIN
+    FOR one IN SELECT oid::regclass AS name, relkind FROM pg_class
+        WHERE relnamespace = '{schema}'::regnamespace AND relkind IN ('r', 'S')
+            AND relname NOT IN ('threadcast_schema', 'threadcast_schema_steps', 'cluster')
+    LOOP
+        IF one.relkind = 'r' THEN EXECUTE 'DELETE FROM ' || one.name;
+        ELSE PERFORM setval(one.name, 1, false);
+        END IF;
+    END LOOP;
+END $$
+"""
 
 
 def programs_of(major: int) -> Path:
@@ -67,6 +81,7 @@ class PostgresServer:
         major: which version of those in the wheel.
         settings: for postgresql.conf, beside those that all servers of tests have.
         folder: where it is and stays, data and log; none: a temporary one, gone with `close`.
+        network: whoever has an address of it may connect, too; `settings` say where it listens.
 
     Attributes:
         own_group: whether a Ctrl-C in the terminal is kept from it.
@@ -80,8 +95,10 @@ class PostgresServer:
         settings: Mapping[str, str] | None = None,
         *,
         folder: Path | None = None,
+        network: str | None = None,
     ) -> None:
         self.major = major
+        self._network = network
         self._programs = programs_of(major)
         self._user = "nobody" if os.geteuid() == 0 else None
         self._settings = _SETTINGS | dict(settings or {})
@@ -91,6 +108,7 @@ class PostgresServer:
         self.data = self.folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._cleared: str | None = None
 
     @property
     def pid(self) -> int:
@@ -129,11 +147,12 @@ class PostgresServer:
             return
         self._give_folder()
         wheel = self._programs.parent.parent
-        target = self.folder / "programs"
-        if not target.exists():
-            (target / wheel.name).mkdir(parents=True)
-            for part in (f"{wheel.name}/{self._programs.parent.name}", f"{wheel.name}.libs"):
-                _link(wheel.parent / part, target / part)
+        with _shared(self.folder) as shared:
+            target = shared / f"programs-{self.major}"
+            if not target.exists():
+                (target / wheel.name).mkdir(parents=True)
+                for part in (f"{wheel.name}/{self._programs.parent.name}", f"{wheel.name}.libs"):
+                    _link(wheel.parent / part, target / part)
         self._programs = target / self._programs.relative_to(wheel.parent)
 
     def _give_folder(self) -> None:
@@ -142,25 +161,20 @@ class PostgresServer:
 
     def _make(self) -> None:
         self._give_folder()
-        templates = os.environ.get(TEMPLATES)
-        if templates is None:
-            self._initialise()
-        else:
-            self._copy_template(Path(templates))
-        with (self.data / "postgresql.conf").open("a") as configuration:
-            for name, value in self._settings.items():
-                configuration.write(f"{name} = '{value}'\n")
-
-    def _copy_template(self, templates: Path) -> None:
-        """Have what the first server of this version was made with, or be the first."""
-        template = templates / str(self.major)
-        with (templates / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _shared(self.folder) as shared:
+            template = shared / str(self.major)
             if template.exists():
                 _copy(template, self.data)
             else:
                 self._initialise()
-                _copy(self.data, template)
+                if shared != self.folder:
+                    _copy(self.data, template)
+        with (self.data / "postgresql.conf").open("a") as configuration:
+            for name, value in self._settings.items():
+                configuration.write(f"{name} = '{value}'\n")
+        if self._network is not None:
+            with (self.data / "pg_hba.conf").open("a") as allowed:
+                allowed.write(f"host all all {self._network} scram-sha-256\n")
 
     def _initialise(self) -> None:
         secret = self.folder / "secret"
@@ -253,6 +267,26 @@ class PostgresServer:
             f" CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION threadcast"
         )
         return self.url(user="threadcast", search_path=name)
+
+    async def cleared_schema(self) -> str:
+        """The URL of a schema that has the tables already, and no rows of the tests before.
+
+        To make the tables takes longer than most tests of a store. Nobody may have it open.
+        """
+        if self._cleared is None:
+            self._cleared = await self.new_schema()
+        else:
+            await self.run(_CLEAR.format(schema=self._cleared.rpartition("=")[2]))
+        return self._cleared
+
+
+@contextmanager
+def _shared(own: Path) -> Iterator[Path]:
+    """The folder of what all servers of a test run share, held; alone, a server has its own."""
+    shared = Path(os.environ.get(TEMPLATES, own))
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shared
 
 
 def _link(folder: Path, target: Path) -> None:

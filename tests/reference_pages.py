@@ -30,7 +30,7 @@ from threadcast.settings.notes import Kind, Setting, grouped
 from threadcast.wire.commands import COMMANDS
 from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
-from typescript_types import operator_types, protocol_types
+from typescript_types import console_types, protocol_types
 
 ROOT = Path(__file__).parent.parent
 DEPLOY_FOLDER = ROOT / "deploy"
@@ -487,7 +487,7 @@ DEPLOY: Mapping[str, Callable[[], str]] = {
 
 TYPES: Mapping[str, Callable[[], str]] = {
     "clients/typescript/src/protocol.ts": protocol_types,
-    "web/src/console/ops.ts": operator_types,
+    "web/src/console/ops.ts": console_types,
 }
 
 

@@ -31,7 +31,7 @@ LIMITLESS = {
 }
 _PUBLIC_KEYS = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
 _TESTS = Path(__file__).resolve().parent
-_LISTENING = re.compile(rb"listening\. Open http://127\.0\.0\.1:(\d+)/")
+_LISTENING = re.compile(rb"listening\. Open http://[\d.]+:(\d+)/")
 _ENDED = re.compile(rb"^ended$")
 _PID = re.compile(rb"^pid (\d+)$")
 
@@ -67,10 +67,13 @@ class ServerProcess:
         stands_in: the folder that it is started in; None: this process's own.
         limitless: whether rates and numbers are bounded so high that no test meets the bounds.
         own_group: whether a Ctrl-C in the terminal is kept from it.
+        start_max_s, stop_max_s: how long it may take to listen, and to end when asked, seconds.
     """
 
     limitless = True
     own_group = False
+    start_max_s = START_MAX_S
+    stop_max_s = STOP_MAX_S
 
     def __init__(
         self, folder: Path, *, agents: str, database_url: str | None = None, **settings: str
@@ -127,7 +130,7 @@ class ServerProcess:
         """Ask it to end, and wait; the exit status."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(STOP_MAX_S):
+        async with asyncio.timeout(self.stop_max_s):
             return await self._process.wait()
 
     def pause(self) -> None:
@@ -169,7 +172,7 @@ class ServerProcess:
         """The next line that matches."""
         assert self._process is not None
         assert self._process.stdout is not None
-        async with asyncio.timeout(START_MAX_S):
+        async with asyncio.timeout(self.start_max_s):
             async for line in self._process.stdout:
                 if found := wanted.search(line.rstrip()):
                     return found

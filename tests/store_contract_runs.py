@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -34,7 +35,6 @@ from threadcast.units import (
     ClaimRuns,
     HandOverRun,
     Ingested,
-    Lease,
     RenewLeases,
     RunState,
 )
@@ -122,9 +122,10 @@ class RunContract:
         await scene.thread("bob")
         address = claimed.lease.address
         for fence in (claimed.lease.fence - 1, claimed.lease.fence + 1):
-            assert await scene.refused(AppendToRun(Lease(address, fence), [delta("x")])) == "fenced"
+            stale = replace(claimed.lease, fence=fence)
+            assert await scene.refused(AppendToRun(stale, [delta("x")])) == "fenced"
         foreign = Address("bob", address.thread_id, address.run_id)
-        unit = AppendToRun(Lease(foreign, claimed.lease.fence), [delta("x")])
+        unit = AppendToRun(replace(claimed.lease, address=foreign), [delta("x")])
         assert await scene.refused(unit) == "not_found"
         assert len(await scene.journal("ann")) == 3
 
@@ -343,10 +344,9 @@ class LeaseContract:
             await scene.send(context_of(user))
         one, two, three = (run.lease for run in await scene.claim())
         await scene.committed(AppendToRun(two, [started(), completed()]))
-        unknown = Lease(
-            type(one.address)("dan", three.address.thread_id, context_of("dan").run_id), 1
-        )
-        stale = Lease(three.address, three.fence + 1)
+        nowhere = Address("dan", three.address.thread_id, context_of("dan").run_id)
+        unknown = replace(three, address=nowhere, fence=1)
+        stale = replace(three, fence=three.fence + 1)
         report = await scene.result(RenewLeases(LEASE_S, [one, two, stale, unknown]))
         assert report.lost == {two.run_id, three.run_id, unknown.run_id}
         assert msgspec.to_builtins(dict(report.cancelled)) == {}
@@ -397,7 +397,7 @@ class HandOverContract:
         await scene.committed(AppendToRun(claimed.lease, [completed()]))
         assert await scene.refused(HandOverRun(claimed.lease, begun=True)) == "run_finished"
         address = claimed.lease.address
-        foreign = Lease(Address("bob", address.thread_id, address.run_id), claimed.lease.fence)
+        foreign = replace(claimed.lease, address=Address("bob", address.thread_id, address.run_id))
         assert await scene.refused(HandOverRun(foreign, begun=True)) == "not_found"
 
     async def test_an_owner_can_ask_which_of_its_runs_are_to_end(self, store: Store) -> None:

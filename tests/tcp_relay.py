@@ -1,4 +1,4 @@
-"""A TCP relay on this machine: a front over several servers, or a link that can be cut or frozen.
+"""A TCP relay on this machine: a front over several nodes, or a link that can be cut or frozen.
 
 It knows nothing of what it carries. Whoever listens at none of its ports is passed over, so that
 clients of a front do not notice which servers are dead.
@@ -9,9 +9,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 CONNECT_MAX_S = 2.0
 _PIECE_MAX_BYTES = 65_536
+
+
+class Link(Protocol):
+    """A way to a server, with what can happen to it; a relay, or what does the same to packets."""
+
+    async def cut(self) -> None:
+        """Let nothing pass, and tell whoever tries, until `mend`."""
+        ...
+
+    def freeze(self, *, requests: bool = True, answers: bool = True) -> None:
+        """Let nothing arrive, and tell nobody, until `mend`.
+
+        Args:
+            requests: whether this is so for what goes to the server.
+            answers: whether this is so for what comes from it.
+        """
+        ...
+
+    def mend(self) -> None:
+        """Pass everything on again."""
+        ...
 
 
 class Relay:
@@ -31,8 +53,8 @@ class Relay:
         self._ports = ports
         self._turn = 0
         self._cut = False
-        self._flows = asyncio.Event()
-        self._flows.set()
+        self._requests_flow, self._answers_flow = asyncio.Event(), asyncio.Event()
+        self.mend()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -57,14 +79,18 @@ class Relay:
         self._cut = True
         await self._end_connections()
 
-    def freeze(self) -> None:
-        """Hold what comes, in both directions, until `mend`: nobody is told of anything."""
-        self._flows.clear()
+    def freeze(self, *, requests: bool = True, answers: bool = True) -> None:
+        """Hold what goes to the server, what comes from it or both, until `mend`."""
+        if answers:
+            self._answers_flow.clear()
+        if requests:
+            self._requests_flow.clear()
 
     def mend(self) -> None:
         """Pass everything on again; what was held first."""
         self._cut = False
-        self._flows.set()
+        self._answers_flow.set()
+        self._requests_flow.set()
 
     # --- a connection ------------------------------------------------------------------------
 
@@ -87,13 +113,13 @@ class Relay:
             await self._serve(reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._flows.wait()
+        await self._requests_flow.wait()
         if self._cut or (behind := await self._connect()) is None:
             return
         answers, requests = behind
         tasks = [
-            asyncio.create_task(self._pass(reader, requests)),
-            asyncio.create_task(self._pass(answers, writer)),
+            asyncio.create_task(self._pass(reader, requests, self._requests_flow)),
+            asyncio.create_task(self._pass(answers, writer, self._answers_flow)),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -118,9 +144,11 @@ class Relay:
                 return streams
         return None
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: asyncio.Event
+    ) -> None:
         while piece := await reader.read(_PIECE_MAX_BYTES):
-            await self._flows.wait()
+            await flow.wait()
             writer.write(piece)
             await writer.drain()
 

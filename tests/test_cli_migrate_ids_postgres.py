@@ -114,7 +114,7 @@ async def test_a_kill_between_two_batches_is_made_good_by_starting_again(
         assert len(await _threads(scene.url)) == COUNT
 
 
-async def test_d4_servers_at_work_are_73(server: PostgresServer, dump: Path) -> None:
+async def test_d4_nodes_at_work_are_73(server: PostgresServer, dump: Path) -> None:
     async with postgres_scene(server) as scene:
         node = await scene.node()
         await node.thread("ann")

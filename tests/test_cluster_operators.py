@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -51,8 +51,10 @@ class Desk:
                 pass
         return found
 
-    async def close(self) -> None:
-        """Go."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
 
@@ -73,20 +75,21 @@ async def greeted(node: Node, token: str, agent: str) -> Talk:
 async def test_any_node_answers_for_all_and_drains_any(
     tmp_path: Path, postgres_servers: PostgresServers, nats_server: NatsServer
 ) -> None:
-    async with cluster(
-        tmp_path,
-        postgres_servers.of(NEWEST),
-        nodes=3,
-        bus=nats_server,
-        agents="promise_agents:retried",
-        settings=SETTINGS,
-    ) as running:
-        first, second, third = running.nodes
-        token = running.token("ann")
-        here = Desk(first, running.token("olga", scopes=["ops"]))
-        there = Desk(third, running.token("oleg", scopes=["ops"]))
+    async with (
+        cluster(
+            tmp_path,
+            postgres_servers.of(NEWEST),
+            nodes=3,
+            bus=nats_server,
+            agents="promise_agents:retried",
+            settings=SETTINGS,
+        ) as running,
+        Desk(running.nodes[0], running.token("olga", scopes=["ops"])) as here,
+        Desk(running.nodes[2], running.token("oleg", scopes=["ops"])) as there,
+    ):
+        second, token = running.nodes[1], running.token("ann")
         phone = await greeted(second, token, "phone/1")
-        pad = await greeted(third, token, "pad/2")
+        pad = await greeted(running.nodes[2], token, "pad/2")
         sent = await phone.ask("send_message", content="go on", client_message_id=fresh_key())
         run_id = sent["run_id"]
 
@@ -105,14 +108,17 @@ async def test_any_node_answers_for_all_and_drains_any(
         assert lost["totals"]["connections"] == 1
         await there.read("/ops/actions/cancel_run", run_id=run_id, confirm=run_id)
         await pad.until("agent_cancelled")
-        trail = (await here.read("/ops/actions"))["actions"]
-        assert [(one["operator"], one["action"], one["reason"]) for one in trail] == [
-            ("oleg", "cancel_run", None),
-            ("olga", "drain_node", "a new kernel"),
-        ]
-        for one in (here, there):
-            await one.close()
         await pad.leave()
+        await reads_what_was_done(here)
+
+
+async def reads_what_was_done(desk: Desk) -> None:
+    """The trail has what both operators did, the latest first."""
+    trail = (await desk.read("/ops/actions"))["actions"]
+    assert [(one["operator"], one["action"], one["reason"]) for one in trail] == [
+        ("oleg", "cancel_run", None),
+        ("olga", "drain_node", "a new kernel"),
+    ]
 
 
 async def finds_both_devices(desk: Desk) -> str:

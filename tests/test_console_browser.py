@@ -369,6 +369,6 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         await expect(past).to_contain_text("A node takes no new work.")
         await expect(past).to_contain_text("The server did not answer this page.")
         times = re.findall(r"\d\d:\d\d:\d\d", await past.get_by_role("time").first.inner_text())
-        await expect(state).to_contain_text(f"Nothing was wrong since {times[-1]}")
+        await expect(state).to_contain_text(f"Nothing has been wrong since {times[-1]}")
         assert not [one for one in console.requests if not one.startswith(own.url)]
         console.requests.clear()

@@ -216,6 +216,9 @@ async def test_a_congested_reader_is_not_pushed_to_and_catches_up(tmp_path: Path
             await delivery.grow(1)
         assert reader.sink.seqs == [1, 2]
         assert (reader.fell, lagging(delivery)) == (1, 1.0)
+        delivery.clock.advance(7.0)
+        [lag] = delivery.catch_ups.lagging(20)
+        assert (lag.context, lag.events, lag.lasts_s) == (reader.cursor.context, 8, 7.0)
         reader.drain(room_events=3)
         await reader.sink.until(5)
         await delivery.grow(1)
@@ -223,7 +226,7 @@ async def test_a_congested_reader_is_not_pushed_to_and_catches_up(tmp_path: Path
         await reader.live()
         assert reader.sink.seqs == list(range(1, 12))
         assert not reader.sink.refused
-        assert lagging(delivery) == 0.0
+        assert (lagging(delivery), delivery.catch_ups.lagging(20)) == (0.0, [])
 
 
 async def test_one_large_commit_costs_a_slow_reader_a_page(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from doc_pages import ROOT
 from page_browser import BROWSER, NEEDS_BROWSER, launched
 
 TOKENS = (ROOT / "web" / "src" / "design" / "tokens.css").read_text(encoding="utf-8")
-TEXT_LEAST = 4.5
+TEXT_CONTRAST_MIN = 4.5
 SHIPPED, PURPLE = "light-dark(#0f766e, #5ec8ba)", "light-dark(#7a3e9d, #cba3e6)"
 _DRAWN = """
 (name) => {
@@ -80,13 +80,13 @@ async def test_texts_are_legible_on_what_follows_the_accent(
         ("ink", "accent-soft"),
         ("soft", "accent-soft"),
     ):
-        assert await palette.contrast(text, ground) >= TEXT_LEAST, (text, ground)
+        assert await palette.contrast(text, ground) >= TEXT_CONTRAST_MIN, (text, ground)
 
 
 @pytest.mark.parametrize("accent", ["#facc15", "#111", "#777", "#e11d48", "rebeccapurple", "#fff"])
 async def test_what_is_written_on_any_accent_is_legible(palette: Palette, accent: str) -> None:
     await palette.show(accent, "light")
-    assert await palette.contrast("accent-ink", "accent") >= TEXT_LEAST
+    assert await palette.contrast("accent-ink", "accent") >= TEXT_CONTRAST_MIN
 
 
 @pytest.mark.parametrize("name", ["accent-strong", "accent-soft"])

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from embedding_site import PageOfOthers, page_of_others
 from page_axe import violations
-from page_browser import NEEDS_BROWSER, WAIT_MS
+from page_browser import NEEDS_BROWSER, WatchedPage
 from page_server import ServerProcess, serving
 
 SECRET = "a secret of these tests, 32 bytes or more"
@@ -64,17 +64,14 @@ def strict(server: str) -> str:
     )
 
 
-class Visitor:
-    """A person at a page of others; whatever goes wrong inside is kept in `problems`."""
+class Visitor(WatchedPage):
+    """A person at a page of others."""
 
     def __init__(self, page: Page, site: PageOfOthers, server: ServerProcess) -> None:
-        self.page = page
-        self.problems: list[str] = []
+        super().__init__(page, site.url)
         self.sockets: list[WebSocket] = []
         self._site = site
         self._server = server
-        page.set_default_timeout(WAIT_MS)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("websocket", lambda socket: self.sockets.append(socket))
         page.on("console", lambda said: self._heard(said.type, said.text))
 

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from delivery_scene import WAIT_S, Delivery, delivering
+from threadcast.bus import HintsMissed, RunsWaiting
 from threadcast.errors import ThreadcastError
 from threadcast.head_poll import HeadPoll
+
+NEVER_S = 3_600.0
 
 
 class Noted:
@@ -28,6 +31,21 @@ class Noted:
         """Remember the head."""
         self.heads[user_id] = head
         self.told.set()
+
+    async def hears(self, user_id: str) -> None:
+        """Wait until this user's head was told."""
+        async with asyncio.timeout(WAIT_S):
+            while user_id not in self.heads:
+                self.told.clear()
+                await self.told.wait()
+
+
+@asynccontextmanager
+async def running(poll: HeadPoll, poll_s: float) -> AsyncIterator[None]:
+    task = asyncio.create_task(poll.run(poll_s))
+    yield
+    task.cancel()
+    await asyncio.wait([task])
 
 
 @asynccontextmanager
@@ -58,10 +76,51 @@ async def test_it_goes_on_when_the_store_does_not_answer(tmp_path: Path) -> None
     async with polling(tmp_path, "ann") as (delivery, noted, poll):
         await delivery.grow(1, "ann")
         delivery.store.head_faults = [ThreadcastError("unavailable")]
-        running = asyncio.create_task(poll.run(0.01))
-        async with asyncio.timeout(WAIT_S):
-            await noted.told.wait()
-        running.cancel()
-        await asyncio.wait([running])
+        async with running(poll, 0.01):
+            await noted.hears("ann")
         assert noted.heads == {"ann": 1}
+        assert delivery.store.head_reads.arrived >= 2
+
+
+async def test_what_may_have_been_missed_during_a_look_is_looked_at_together(
+    tmp_path: Path,
+) -> None:
+    async with polling(tmp_path) as (delivery, noted, poll):
+        for user_id in ("ann", "bob", "carol"):
+            await delivery.grow(1, user_id)
+        delivery.store.head_reads.close()
+        poll.receive(HintsMissed(["ann"]))
+        async with running(poll, NEVER_S):
+            await delivery.store.head_reads.next_arrival()
+            poll.receive(HintsMissed(["bob", "ann"]))
+            poll.receive(HintsMissed(["carol", "bob"]))
+            delivery.store.head_reads.open()
+            await noted.hears("carol")
+
+        assert noted.heads == {"ann": 1, "bob": 1, "carol": 1}
+        assert delivery.store.head_reads.arrived == 2
+
+
+async def test_other_hints_and_nobody_are_no_reason_to_look(tmp_path: Path) -> None:
+    async with polling(tmp_path, "bob") as (delivery, noted, poll):
+        for user_id in ("ann", "bob"):
+            await delivery.grow(1, user_id)
+        poll.receive(RunsWaiting())
+        poll.receive(HintsMissed([]))
+        poll.receive(HintsMissed(["ann"]))
+        async with running(poll, NEVER_S):
+            await noted.hears("ann")
+
+        assert noted.heads == {"ann": 1}
+        assert delivery.store.head_reads.arrived == 1
+
+
+async def test_a_look_that_fails_is_left_to_the_next_look_at_all(tmp_path: Path) -> None:
+    async with polling(tmp_path, "ann") as (delivery, noted, poll):
+        await delivery.grow(1, "ann")
+        delivery.store.head_faults = [ThreadcastError("unavailable")]
+        poll.receive(HintsMissed(["ann"]))
+        async with running(poll, 0.05):
+            await noted.hears("ann")
+
         assert delivery.store.head_reads.arrived >= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,42 @@ async def test_the_series_has_columns_of_one_length(tmp_path: Path) -> None:
         rest = (await client.get(f"/ops/series?since={whole['at'][0]!r}")).json()
         assert rest["at"] == whole["at"][1:]
         assert len(rest["node"]["runs"]) == len(rest["cluster"]["runs"]) == len(rest["at"])
+        named = (await client.get(f"/ops/series?node_id={whole['node_id']}")).json()
+        assert (named["of_node_id"], named["node"]) == (whole["node_id"], whole["node"])
+        unknown = await client.get("/ops/series?node_id=node-7")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
         for text in ("x", "-1", "1e3", "", "1" * 30, "١"):
             refused = await client.get("/ops/series", params={"since": text})
             assert (refused.status_code, refused.json()["code"]) == (400, "bad_query"), text
+
+
+class Two(SqliteStore):
+    """A store in which another node says what this one said."""
+
+    said: str | None = None
+
+    async def nodes(self) -> list[NodeRow]:
+        return [NodeRow("node-2", "1.2.3", "all", 60.0, 5.0, 0, 0, self.said)]
+
+
+async def test_a_node_answers_for_the_hour_of_another_and_of_both(tmp_path: Path) -> None:
+    store = Two(tmp_path / "events.db", clock=SystemClock())
+    async with running(tmp_path, console=True, store=store) as world, operator(world) as client:
+        await answered(world)
+        await world.node.desk.view.step()
+        store.said = world.node.desk.summaries.encoded()
+        await answered(world)
+        await world.node.desk.view.step()
+        own = (await client.get("/ops/series")).json()
+        other = (await client.get("/ops/series?node_id=node-2")).json()
+    assert (other["of_node_id"], other["at"]) == ("node-2", own["at"])
+    for column, values in other["node"].items():
+        assert values[-1] == own["node"][column][-2], column
+    both, one = own["cluster"], own["node"]
+    assert both["nodes"][-1] == 2
+    assert both["events_in_per_s"][-1] == pytest.approx(sum(one["events_in_per_s"][-2:]), abs=0.01)
+    assert min(one["send_ms_p99"][-2:]) * 0.95 < both["send_ms_p99"][-1]
+    assert both["send_ms_p99"][-1] < max(one["send_ms_p99"][-2:]) * 1.05
 
 
 def test_the_last_hour_is_an_hour() -> None:
@@ -159,6 +193,14 @@ class Away(SqliteStore):
         return await super().count_live_runs()
 
 
+@dataclass(frozen=True)
+class Slow:
+    """A cursor whose reader does not read."""
+
+    context: UserExecutionContext
+    behind: int
+
+
 async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
     tmp_path: Path,
 ) -> None:
@@ -166,16 +208,22 @@ async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
     async with running(tmp_path, console=True, store=store) as world, operator(world) as client:
         _, run_id = await answered(world)
         await world.node.desk.view.step()
-        before = (await client.get("/ops/overview")).json()["database"]
+        world.node.catch_ups.lags(Slow(UserExecutionContext.create("ann", "test"), behind=7))
+        there = (await client.get("/ops/overview")).json()
+        before, [slow] = there["database"], there["lagging_readers"]
+        assert (slow["user"], slow["node_id"], slow["lag_events"]) == ("ann", there["node_id"], 7)
         store.away = True
         await world.node.desk.view.step()
         found = (await client.get("/ops/overview")).json()
         assert (found["database"]["ok"], found["database"]["ping_ms"]) == (False, None)
         assert found["database"]["since"] > before["since"]
         assert (found["runs"], found["database_facts"]) == (None, {})
+        assert '"ann"' not in json.dumps(found)
         series = (await client.get("/ops/series")).json()
         assert series["node"]["database_ping_ms"][-1] is None
-        assert series["cluster"]["nodes"][-2:] == [1, None]
+        # A server that shares its store with nobody knows all nodes: itself.
+        assert series["cluster"]["nodes"][-2:] == [1, 1]
+        assert series["cluster"]["runs_waiting"][-2:] == [0, None]
         for path in (f"/ops/runs/{run_id}", f"/ops/runs/{run_id}/timeline", "/ops/actions"):
             assert (await client.get(path)).json()["code"] == "unavailable"
         async with world.client("ann") as ann:

@@ -18,9 +18,9 @@ from threadcast.operators.ring import STEPS_MAX, Ring
 from threadcast.operators.rises import Rises, quantile
 from threadcast.records import LiveRunCount, NodeRow
 from threadcast.runs import LIVE_RUNS_COUNTED_MAX, RunStatus
-from threadcast.wire.overview_models import FiringRule, NodeSummary, ToldRule
+from threadcast.wire.overview_models import FiringRule, LaggingReader, NodeSummary, ToldRule
 
-SUMMARY_MAX_BYTES = 8_192
+SUMMARY_MAX_BYTES = 12_288
 
 
 def test_a_ring_keeps_the_last_steps_and_nothing_more() -> None:
@@ -103,6 +103,14 @@ async def test_a_summary_is_small_whatever_has_happened(tmp_path: Path) -> None:
     async with running(tmp_path) as world:
         for code in ERRORS:
             world.node.metrics.refusals.labels(code).inc(1_000_000)
+        metrics = world.node.metrics
+        for number in range(KEPT_MAX):
+            for kept in (
+                metrics.commit_events,
+                metrics.commit_seconds,
+                metrics.commit_to_send_seconds,
+            ):
+                kept.observe(1.005**number / 1_000)
         await world.node.desk.view.step()
         encoded = world.node.desk.summaries.encoded()
     assert len(encoded) < SUMMARY_MAX_BYTES
@@ -122,7 +130,14 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     busy = await summary(
         tmp_path, connections=3, users=2, runs=1, firing=[firing, newer], told=[told]
     )
-    quiet = msgspec.structs.replace(busy, connections=4, firing=[], told=[])
+    behind = [
+        LaggingReader(user=f"u-{one}", connection_id="c", lag_events=9, since=float(one))
+        for one in range(15)
+    ]
+    busy = msgspec.structs.replace(busy, lagging_readers=behind[5:])
+    quiet = msgspec.structs.replace(
+        busy, connections=4, firing=[], told=[], lagging_readers=[*behind, *behind]
+    )
     nodes = [
         overview.node_of(one)
         for one in (
@@ -144,6 +159,9 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     ]
     assert found[1].advice
     assert [one.node_id for one in overview.told_of(nodes)] == ["node-1", "node-3"]
+    slowest = overview.lagging_of(nodes)
+    assert len(slowest) == overview.LAGGING_MAX
+    assert [(one.node_id, one.user) for one in slowest[:2]] == [("node-2", "u-0")] * 2
     assert overview.safety_of(nodes).foreign_deliveries == 0
 
 

@@ -30,7 +30,7 @@ QUIET = ("node-1", 0.0)
 def node(node_id: str = "node-1", *, alive: bool = True, **said: Any) -> NodeOverview:
     nothing = ConsistencyFigures(on=False, snapshots=0, violations=0, score=None, violated_at=None)
     facts: dict[str, Any] = {
-        "at": AT - 3, "connections": 9, "users": 7, "lagging": 0, "lagging_since": None,
+        "at": AT - 3, "connections": 9, "users": 7, "lagging": 0, "lagging_readers": [],
         "oldest_catch_up_s": 0.0, "runs": 0, "draining": False, "drained": False,
         "database": WELL, "bus": WELL, "loop_lag_ms": 0.0, "events_in_per_s": 0.0,
         "events_out_per_s": 0.0, "commits_per_s": 0.0, "commit_ms_p50": None,
@@ -47,6 +47,7 @@ def node(node_id: str = "node-1", *, alive: bool = True, **said: Any) -> NodeOve
         version="1",
         role="all",
         alive=alive,
+        known=True,
         age_s=900.0,
         lease_left_s=5.0 if alive else -4.0,
         summary=NodeSummary(**{**facts, **said}),

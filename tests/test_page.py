@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from threadcast.page import NOT_BUILT, PageFacts, SignInService, page_routes
+from threadcast.page import NOT_BUILT, PageFacts, Pages, SignInService
 
 ISSUER = "https://login.example"
 ALL = PageFacts(
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def serving(folder: Path, facts: PageFacts = ALL) -> TestClient:
-    routes = page_routes(facts, refuse=_nobody, folder=folder)
+    routes = Pages(facts, refuse=_nobody, folder=folder).routes
     return TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})
 
 
@@ -64,14 +64,21 @@ PATHS = (*DOCUMENTS, *LOADED)
 
 
 def test_the_documents_and_what_they_load_are_served_and_nothing_else(folder: Path) -> None:
-    routes = page_routes(ALL, refuse=_nobody, folder=folder)
+    routes = Pages(ALL, refuse=_nobody, folder=folder).routes
     assert sorted(route.path for route in routes) == sorted(PATHS)
 
 
-def test_there_is_no_console_where_it_is_not_wanted(folder: Path) -> None:
-    with serving(folder, PageFacts()) as client:
-        assert client.get("/console").status_code == 404
-        assert client.get("/").status_code == 200
+def test_the_console_comes_and_goes_while_others_stay(folder: Path) -> None:
+    pages = Pages(PageFacts(), refuse=_nobody, folder=folder)
+    with TestClient(Starlette(routes=pages.routes)) as client:
+        unknown = client.get("/nothing")
+        for wanted in (False, True, False):
+            pages.tell(PageFacts(console=wanted))
+            answer = client.get("/console")
+            assert answer.status_code == (200 if wanted else 404)
+            assert (answer.content == unknown.content) is not wanted
+            assert f"console&quot;:{str(wanted).lower()}" in client.get("/").text
+            assert client.get(HASHED).status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -165,7 +172,7 @@ def test_a_fact_cannot_leave_its_attribute(folder: Path) -> None:
 def test_a_document_without_a_place_for_the_facts_is_our_own_fault(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<!doctype html>")
     with pytest.raises(RuntimeError, match=r"index\.html has 0 places"):
-        page_routes(ALL, refuse=_nobody, folder=tmp_path)
+        Pages(ALL, refuse=_nobody, folder=tmp_path)
 
 
 @pytest.mark.parametrize("tags", ["{}", "W/{}", '"old", {}', "*"])
@@ -230,7 +237,7 @@ def test_who_is_refused_gets_that_answer_and_nothing_of_the_file(folder: Path, p
     def refuse(request: Request) -> Response | None:
         return Response("no", 421) if request.headers["host"] == "evil.example" else None
 
-    routes = page_routes(ALL, refuse=refuse, folder=folder)
+    routes = Pages(ALL, refuse=refuse, folder=folder).routes
     with TestClient(Starlette(routes=routes)) as client:
         etag = client.get(path).headers["etag"]
         headers = {"Host": "evil.example", "If-None-Match": etag}
@@ -259,7 +266,7 @@ def test_without_a_build_every_page_says_what_is_missing_and_what_helps(
 
 
 def test_under_a_prefix_the_same_is_served(folder: Path) -> None:
-    routes = page_routes(ALL, refuse=_nobody, folder=folder)
+    routes = Pages(ALL, refuse=_nobody, folder=folder).routes
     with TestClient(Starlette(routes=[Mount("/chat", routes=routes)])) as client:
         for path in PATHS:
             assert client.get(f"/chat{path}").status_code == 200

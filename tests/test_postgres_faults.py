@@ -13,9 +13,11 @@ import pytest
 
 from database_proxy import Verdict
 from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_server import NEWEST, PostgresServer, PostgresServers
 from store_scene import Scene, context_of, message
-from threadcast.errors import OutcomeUnknown, ThreadcastError
+from threadcast.clock import SystemClock
+from threadcast.errors import ConfigurationError, OutcomeUnknown, ThreadcastError
+from threadcast.store_postgres import PostgresStore
 from threadcast.units import Committed, OpenJournal
 
 USER = "ann"
@@ -76,19 +78,30 @@ async def test_d11_a_connection_lost_at_any_statement(
 async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
     database: PostgresScene,
 ) -> None:
-    node = await database.node(lossy=True, timeout_s=0.3, commit_timeout_s=0.3)
+    node = await database.node(lossy=True, timeout_s=0.75, commit_timeout_s=0.75)
     for number in count(1):
         await warm(node)
+        assert node.store.losses == number - 1  # another database may be there after each silence
         held = database.proxy.hold_piece(number)
         started = time.monotonic()
         with pytest.raises(ThreadcastError) as refused:
             await node.send(context_of(USER), key=f"k{number}", user_runs_max=1_000)
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 5.0
         expected = "unknown_outcome" if b"COMMIT" in held.piece else "unavailable"
         assert refused.value.code == expected
         held.decide(Verdict.CUT)
         if expected == "unknown_outcome":
             break
+
+
+async def test_a_read_without_an_answer_is_a_loss_of_the_way(database: PostgresScene) -> None:
+    node = await database.node(lossy=True, timeout_s=0.3, reader_count=1)
+    await warm(node)
+    held = database.proxy.hold(b"FROM events AS e")
+    assert await _refusal(node.journal(USER)) == "unavailable"
+    held.decide(Verdict.CUT)
+    await node.journal(USER)
+    assert node.store.losses == 1
 
 
 async def test_a_cancelled_commit_costs_its_connection_and_no_more(
@@ -107,6 +120,7 @@ async def test_a_cancelled_commit_costs_its_connection_and_no_more(
             await send
         held.decide(Verdict.PASS)
         await send_once_more(node, f"k{number}")
+        assert node.store.losses == 0
         assert await messages_of(truth) == number
         if b"COMMIT" in held.piece:
             break
@@ -278,3 +292,24 @@ async def test_a_locked_journal_is_waited_for_a_bounded_time(database: PostgresS
     held.decide(Verdict.PASS)
     await first
     assert (await node.send(context_of(USER), key="k2")).seq == 4
+
+
+async def test_a_standby_in_the_place_of_the_database_is_not_read() -> None:
+    """It lags: what was delivered may not be there yet, and nobody would be told."""
+    server = PostgresServer()
+    await asyncio.to_thread(server.start)
+    store = PostgresStore(await server.new_schema(), clock=SystemClock())
+    try:
+        await store.open()
+        await Scene(store).thread(USER)
+        await asyncio.to_thread(server.stop)
+        (server.data / "standby.signal").touch()
+        await asyncio.to_thread(server.start)
+        assert await _refusal(Scene(store).journal(USER)) == "unavailable"
+        with pytest.raises(ConfigurationError, match="it is a standby"):
+            await PostgresStore(server.url(), clock=SystemClock()).open()
+        await server.run("SELECT pg_promote()")
+        assert len(await Scene(store).journal(USER)) == 1
+    finally:
+        await store.close()
+        server.close()

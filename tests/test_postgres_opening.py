@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -85,7 +86,19 @@ async def test_d9_a_schema_of_another_program(database: PostgresScene) -> None:
 
 async def test_d9_an_option_that_is_not_known(database: PostgresScene) -> None:
     assert "colour" in await refusal(f"{database.url}&colour=blue")
-    assert "an option that is not understood" in await refusal(f"{database.url}&sslmode=strict")
+    assert "sslmode" in await refusal(f"{database.url}&sslmode=strict")
+
+
+async def test_d9_a_certificate_that_is_not_there(
+    database: PostgresScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "ca.pem"
+    strict = f"{database.url}&sslmode=verify-full"
+    assert "no such file" in await refusal(f"{strict}&sslrootcert={nowhere}")
+    nowhere.write_text("no certificate")
+    assert "its certificate was not accepted" in await refusal(f"{strict}&sslrootcert={nowhere}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "sslrootcert" in await refusal(strict)
 
 
 async def test_d9_tls_that_the_server_does_not_offer(database: PostgresScene) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from threadcast.units import (
     AppendToRun,
     ClaimedRun,
     Committed,
+    HandOverRun,
     Lease,
     Rejected,
     RenewLeases,
@@ -43,7 +46,7 @@ def thinking(text: str) -> EventDraft:
 
 
 def fenced(run: ClaimedRun) -> Lease:
-    return Lease(run.lease.address, run.lease.fence - 1)
+    return replace(run.lease, fence=run.lease.fence - 1)
 
 
 async def texts(node: Scene, user: str) -> list[str]:
@@ -99,6 +102,25 @@ async def test_ends_of_runs_are_part_of_the_call(database: PostgresScene) -> Non
         assert (row.ended_at is not None) == (run in runs[:5])
     late = await node.outcomes(*(AppendToRun(run.lease, [delta("late")]) for run in runs))
     assert [_code(outcome) for outcome in late] == ["run_finished"] * 5 + [""] * 5
+
+
+async def test_the_same_fence_of_another_owner_is_fenced(
+    database: PostgresScene, node: Scene
+) -> None:
+    """So it is after a failover that lost a claim: the fence may be given out once more."""
+    lease = (await node.running("ann")).lease
+    await database.run("UPDATE runs SET owner = 'another'")
+    late = AppendToRun(lease, [delta("late")])
+    others: list[Unit[Any]] = [
+        AppendToRun(lease, [delta("late")], state=b"1"),
+        AppendToRun(lease, [completed()]),
+        HandOverRun(lease, begun=True),
+    ]
+    for unit in (late, *others):
+        assert await node.refused(unit) == "fenced"
+    assert (await node.result(RenewLeases(60.0, [lease]))).lost == {lease.run_id}
+    assert await texts(node, "ann") == []
+    await node.committed(AppendToRun(replace(lease, owner="another"), [delta("goes on")]))
 
 
 async def test_nothing_of_a_run_follows_its_end_in_one_batch(node: Scene) -> None:

@@ -20,7 +20,7 @@ from store_contract_runs import LeaseContract
 from store_contract_writes import BatchContract, SendContract
 from store_scene import NOW, Scene, context_of, delta
 from threadcast.store_postgres import PostgresStore
-from threadcast.store_postgres.connecting import Target, connect
+from threadcast.store_postgres.connecting import Target, connect, connect_preparing
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun, Committed
 
@@ -96,6 +96,19 @@ async def test_d12_each_connection_finds_out_whether_a_pooler_stands_between(
     connection = await connect(target, timeout_s=5.0, prepared_max=20)
     try:
         assert await connection.is_direct() is not pooled
+    finally:
+        connection.terminate()
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+async def test_the_database_looks_for_nodes_that_vanish_unless_they_share_its_sessions(
+    pooler: Pooler, url: str, *, pooled: bool
+) -> None:
+    target = Target.of(pooler.through(url) if pooled else url)
+    connection = await connect_preparing(target, timeout_s=5.0, prepared_max=20)
+    try:
+        ((idle_s,),) = await connection.fetch("SHOW tcp_keepalives_idle")
+        assert (idle_s == "10") is not pooled
     finally:
         connection.terminate()
 

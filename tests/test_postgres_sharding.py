@@ -25,7 +25,7 @@ from threadcast.schema_steps import load_steps
 from threadcast.store_postgres import across_users
 from threadcast.store_postgres.batch import _FLUSH
 from threadcast.store_postgres.keys import user_key
-from threadcast.store_postgres.pool import BY_KEY
+from threadcast.store_postgres.readers import BY_KEY
 from threadcast.units import AppendToRun, CancelRun, CreateThread, RenewLeases, Sweep, UpdateThread
 
 USERS = 3_000

@@ -17,7 +17,8 @@ from threadcast.runs import RunStatus
 from threadcast.schema_steps import load_steps
 from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore, examine
-from threadcast.store_sqlite.keys import STATUS_CODE, RecentKeys
+from threadcast.store_sqlite.keys import RecentKeys
+from threadcast.stored_runs import STATUS_CODE
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun, Committed
 

@@ -26,15 +26,6 @@ async def test_the_units_of_a_workspace(workspace: str) -> None:
     assert "tests 0" not in written
 
 
-async def test_both_workspaces_are_typed() -> None:
-    compiler = str(ROOT / "node_modules" / "typescript" / "bin" / "tsc")
-    for workspace in WORKSPACES:
-        status, written = await run_node(
-            compiler, "--project", workspace, folder=ROOT, within_s=UNITS_MAX_S
-        )
-        assert status == 0, written
-
-
 async def test_the_client_and_a_real_server(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         status, written = await run_node(

@@ -15,12 +15,13 @@ from threadcast.events import DATA_OF_EVENT, ConnectionEventType
 from threadcast.schemas.asyncapi import asyncapi_document
 from threadcast.schemas.definitions import event_schema_name
 from threadcast.schemas.openapi import openapi_document
-from threadcast.schemas.operations import OPERATIONS
+from threadcast.schemas.operations import OPERATIONS, Operation
 from threadcast.wire.commands import COMMANDS
 from threadcast.wire.connection_data import DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import Problem
 
 _LINE_MAX = 100
+_CONSOLE = ("/ops/overview", "/ops/series", "/ops/users/", "/ops/runs", "/ops/actions")
 _WORDS = {
     "integer": "number",
     "number": "number",
@@ -39,8 +40,9 @@ def protocol_types() -> str:
     schemas: _Schemas = {}
     for document in documents:
         schemas |= document["components"]["schemas"]
-    operators = _held_by(schemas, _answers(of_operators=True))
-    users = _held_by(schemas, _answers(of_operators=False))
+    of_operators = [one for one in OPERATIONS if one.path.startswith("/ops/")]
+    operators = _held_by(schemas, _bodies(of_operators))
+    users = _held_by(schemas, _bodies(one for one in OPERATIONS if one not in of_operators))
     names = [name for name in sorted(schemas) if name not in operators - users]
     unions = [
         _union("Command", (kind.__name__ for kind in COMMANDS.values())),
@@ -52,13 +54,13 @@ def protocol_types() -> str:
     )
 
 
-def operator_types() -> str:
-    """What the operators' routes take and answer."""
+def console_types() -> str:
+    """What the operator's console asks and is answered."""
     schemas: _Schemas = openapi_document("")["components"]["schemas"]
-    names = sorted(_held_by(schemas, _answers(of_operators=True)))
+    asked = (one for one in OPERATIONS if one.path.startswith(_CONSOLE))
     return _module(
-        "What the operators' routes take and answer.",
-        [_declaration(name, schemas[name]) for name in names],
+        "What the operator's console asks and is answered.",
+        [_declaration(name, schemas[name]) for name in sorted(_held_by(schemas, _bodies(asked)))],
     )
 
 
@@ -69,11 +71,11 @@ def _module(says: str, declarations: Iterable[str]) -> str:
     return "\n".join([head, *declarations])
 
 
-def _answers(*, of_operators: bool) -> set[str]:
+def _bodies(operations: Iterable[Operation]) -> set[str]:
+    """The names of what these operations take and answer."""
     return {
         one.__name__
-        for operation in OPERATIONS
-        if operation.path.startswith("/ops/") is of_operators
+        for operation in operations
         for one in (operation.body, operation.answer)
         if isinstance(one, type)
     }

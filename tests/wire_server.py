@@ -24,6 +24,7 @@ RUN = "run_chat_1763629200001_7_90c65fe4"
 FEED = "feed_1763629200000_1_0c5e21aa"
 OTHER_FEED = "feed_1763629200000_2_0c5e21ab"
 USER = "u-17"
+WAIT_S = 20.0
 
 Envelope = dict[str, Any]
 
@@ -80,7 +81,7 @@ class WireServer:
         self.on_command: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _command: None
         self.on_message: Callable[[str], None] = lambda _run_id: None
         self.connections: set[_Wire] = set()
-        self.changed = asyncio.Condition()
+        self._changed = asyncio.Event()
         self._messages: dict[str, dict[str, Any]] = {}
         self._server: Server | None = None
 
@@ -110,6 +111,7 @@ class WireServer:
         self.journal.append(event)
         for wire in list(self.connections):
             wire.wake.set()
+        self.note()
         return event
 
     def attaches(self) -> list[dict[str, Any]]:
@@ -121,13 +123,15 @@ class WireServer:
             wire.socket.transport.abort()
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        """Wait until a command or a connection has made `reached()` true."""
-        async with asyncio.timeout(10), self.changed:
-            await self.changed.wait_for(reached)
+        """Wait until a command, an event or a connection has made `reached()` true."""
+        async with asyncio.timeout(WAIT_S):
+            while not reached():
+                self._changed.clear()
+                await self._changed.wait()
 
-    async def note(self) -> None:
-        async with self.changed:
-            self.changed.notify_all()
+    def note(self) -> None:
+        """Have `until` ask once more."""
+        self._changed.set()
 
     @asynccontextmanager
     async def running(self, port: int = 0) -> AsyncIterator[WireServer]:
@@ -156,6 +160,7 @@ class WireServer:
             return connection.respond(status, json.dumps(body or problem))
         authorization = request.headers.get("Authorization")
         self.tokens.append(authorization and authorization.removeprefix("Bearer "))
+        self.note()
         plan = self.plans[0] if self.plans else Plan()
         if plan.status is None:
             return None
@@ -178,7 +183,7 @@ class WireServer:
             socket.transport.abort()
         finally:
             self.connections.discard(wire)
-            await self.note()
+            self.note()
 
     def carry_out(self, command: dict[str, Any]) -> dict[str, Any]:
         """Do what a command asks and return the data of its answer."""
@@ -270,7 +275,7 @@ class _Wire:
                 await self._attach(command)
             else:
                 await self._answer(command)
-            await self.server.note()
+            self.server.note()
 
     async def _answer(self, command: dict[str, Any]) -> None:
         how, self.plan.at_command = self.plan.at_command, ""

@@ -7,13 +7,18 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { plainImports } from "./build/plain_imports.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const COMMON =
+  /node_modules.@?preact|design.(icons|theme)|typescript.src.(request|claims|error|close_codes|backoff|runs)\.ts/;
 
 export default defineConfig({
   root: at("."),
   base: "./",
   logLevel: "warn",
+  plugins: [plainImports()],
   resolve: { conditions: ["source", "module", "browser", "production"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
@@ -26,6 +31,8 @@ export default defineConfig({
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
     rolldownOptions: {
       input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
+      // What every page has is one script: small ones would be compressed each by itself.
+      output: { codeSplitting: { groups: [{ name: "common", test: COMMON, minShareCount: 2 }] } },
     },
   },
 });

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { plainImports } from "./build/plain_imports.ts";
 import { stylesInside } from "./build/styles_inside.ts";
 import pages from "./vite.config.ts";
 
@@ -13,7 +14,7 @@ const LICENCES =
 export default defineConfig({
   ...pages,
   publicDir: false,
-  plugins: [stylesInside()],
+  plugins: [plainImports(), stylesInside()],
   build: {
     ...pages.build,
     emptyOutDir: false,

@@ -20,7 +20,7 @@ from .errors import ThreadcastError
 from .http import IdRefusal, host_check, http_routes
 from .legacy_ids import is_plain, legacy_kind
 from .node import Node
-from .page import PageFacts, SignInService, page_routes
+from .page import PageFacts, Pages, SignInService
 from .schemas.operations import OPERATIONS
 from .settings import LiveChange, Settings
 from .store import Store
@@ -76,19 +76,21 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
-            pages += page_routes(_page_facts(settings), refuse=host_check(self.node))
-        site = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
+            site = Pages(_page_facts(settings), refuse=host_check(self.node))
+            self.node.settings_takers.append(lambda taken: site.tell(_page_facts(taken)))
+            pages += site.routes
+        router = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
-                await site(scope, receive, send)
+                await router(scope, receive, send)
                 return
             self._require_running()
             if _is_socket(scope):
                 await self.node.gateway(scope, receive, send)
             else:
-                await site(scope, receive, send)
+                await router(scope, receive, send)
 
         async def refuse(
             error: ThreadcastError, scope: Scope, receive: Receive, send: Send
@@ -99,7 +101,7 @@ class Threadcast:
             elif scope["type"] == "http":
                 await refuse_http(error, scope, receive, send)
             else:
-                await site(scope, receive, send)
+                await router(scope, receive, send)
 
         return SSOTValidationMiddleware(
             application,

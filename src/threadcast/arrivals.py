@@ -15,12 +15,12 @@ from .clock import Clock
 from .errors import ThreadcastError
 from .metrics import Metrics
 
-_WAIT_LEAST_S = 0.5
-_WAIT_MOST_S = 30.0
+_WAIT_MIN_S = 0.5
+_WAIT_MAX_S = 30.0
 _SPREAD = 0.5  # of the time that is told: half as much more or less
 _RATE_FIRST_PER_S = 200.0
-_RATE_LEAST_PER_S = 20.0
-_MEASURE_LEAST_S, _MEASURE_MOST_S = 0.5, 5.0
+_RATE_MIN_PER_S = 20.0
+_MEASURE_MIN_S, _MEASURE_MAX_S = 0.5, 5.0
 _ARRIVALS_EACH = 2  # to be let in, and to catch up
 
 
@@ -102,7 +102,7 @@ class Arrivals:
         now = self._clock.monotonic()
         self._measure(now)
         self._booked_until = max(self._booked_until, now) + _ARRIVALS_EACH / self._rate_per_s
-        wait_s = min(max(_WAIT_LEAST_S, self._booked_until - now), _WAIT_MOST_S)
+        wait_s = min(max(_WAIT_MIN_S, self._booked_until - now), _WAIT_MAX_S)
         spread = 1 - _SPREAD / 2 + _SPREAD * random.random()  # noqa: S311 - no secret
         self._metrics.arrivals_postponed.inc()
         return Postponed(wait_s * spread)
@@ -115,8 +115,8 @@ class Arrivals:
     def _measure(self, now: float) -> None:
         """Find out how many arrive in a second; what was before the crowd says nothing of it."""
         elapsed_s = now - self._measured_from
-        if elapsed_s < _MEASURE_LEAST_S:
+        if elapsed_s < _MEASURE_MIN_S:
             return
-        if elapsed_s <= _MEASURE_MOST_S:
-            self._rate_per_s = max(_RATE_LEAST_PER_S, self._over_since / elapsed_s)
+        if elapsed_s <= _MEASURE_MAX_S:
+            self._rate_per_s = max(_RATE_MIN_PER_S, self._over_since / elapsed_s)
         self._measured_from, self._over_since = now, 0

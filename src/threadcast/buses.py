@@ -33,7 +33,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
     if settings.bus_url is None:
         if isinstance(store, SharedStore):
             log.info(
-                "no bus_url: what other servers commit is found by the head poll, each %g s",
+                "no bus_url: what other nodes commit is found by the head poll, each %g s",
                 settings.head_poll_s,
             )
         return LocalBus()
@@ -42,7 +42,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
 
     if not isinstance(store, SharedStore):
         raise ConfigurationError(
-            "bus_url: got it with a store of one server, expected one that servers share",
+            "bus_url: got it with a store of one node, expected one that nodes share",
             keys=("bus_url",),
         )
     return NatsBus(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 from .arrivals import Arrivals
 from .clock import Clock
@@ -27,12 +29,41 @@ from .turns import Turns
 _PAGE_MAX_EVENTS = 500
 
 
+class Lagging(Protocol):
+    """A cursor that was live and fell behind."""
+
+    @property
+    def context(self) -> UserExecutionContext:
+        """Whose journal it reads."""
+        ...
+
+    @property
+    def behind(self) -> int:
+        """How many events it has still to be given, as far as it knows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a reader is behind.
+
+    Attributes:
+        context: whose it is, with its connection.
+        events: how many it has still to be given.
+        lasts_s: for how long it has been behind, in seconds.
+    """
+
+    context: UserExecutionContext
+    events: int
+    lasts_s: float
+
+
 class CatchUps:
     """Reads pages, and owns the tasks that do so for cursors that are behind.
 
     Args:
         sessions: opens sessions for the cursors' contexts.
-        metrics: counts lagging readers.
+        metrics: counts who is behind.
         guard: judges every event before it is written.
         arrivals: bounds how many catch up for the first time.
         clock: only its monotonic time is used.
@@ -61,6 +92,7 @@ class CatchUps:
         self._clock = clock
         self._turns = Turns(concurrency)
         self._tasks = OwnedTasks("catch-up")
+        self._lagging: dict[Lagging, float] = {}  # since when; the longest first
         self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
         self.holes = Holes(
             partial(self.read, proving=True), self._tasks, metrics, grace_s=hole_grace_s
@@ -134,6 +166,24 @@ class CatchUps:
         """
         began_at = next(iter(self._begun_at.values()), None)
         return 0.0 if began_at is None else self._clock.monotonic() - began_at
+
+    def lags(self, cursor: Lagging) -> None:
+        """Take note that a cursor fell behind; the caller must tell when it is not any more."""
+        self._lagging.setdefault(cursor, self._clock.monotonic())
+        self.metrics.lagging.set(len(self._lagging))
+
+    def lags_no_more(self, cursor: Lagging) -> None:
+        """Take note that a cursor is live again, or gone."""
+        self._lagging.pop(cursor, None)
+        self.metrics.lagging.set(len(self._lagging))
+
+    def lagging(self, most: int) -> list[Lag]:
+        """The readers that have been behind longest, at most `most`; the longest first."""
+        now = self._clock.monotonic()
+        return [
+            Lag(cursor.context, cursor.behind, now - since)
+            for cursor, since in islice(self._lagging.items(), most)
+        ]
 
     async def close(self) -> None:
         """Cancel what is under way and wait for it."""

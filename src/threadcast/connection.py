@@ -57,9 +57,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionServices:
-    """What every connection of a server shares; `settings` may be exchanged while it runs.
+    """What every connection of a node shares; `settings` may be exchanged while it runs.
 
-    `places` are there where several servers share the store.
+    `places` are there where several nodes share the store.
     """
 
     settings: Settings
@@ -253,8 +253,9 @@ class Connection:
         self._close(kind.close_code, kind.text)
 
     def release(self) -> None:
-        """Stop the cursor and the timers; idempotent. The owner calls it on every path out."""
-        self._cursor.stop()
+        """End the cursor and the timers; idempotent. The owner calls it on every path out."""
+        self._cursor.end()
+        self.outbound.on_drain = None
         for timer in (self._expiry, self._stall):
             if timer is not None:
                 timer.cancel()
@@ -274,7 +275,7 @@ class Connection:
             self._room.set_result(None)
 
     async def _let_in(self) -> JournalHead:
-        """Where several servers share the store, admission is the place that is taken there."""
+        """Where several nodes share the store, admission is the place that is taken there."""
         services = self.services
         if services.places is None:
             async with services.catch_ups.session(self.context) as session:

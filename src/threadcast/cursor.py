@@ -85,6 +85,11 @@ class Cursor:
         self.position = 0
         self.waits = False
 
+    @property
+    def behind(self) -> int:
+        """How many events of the journal it has still to be given, as far as it knows."""
+        return max(self._known_head - self.position, 0)
+
     def know(self, head: JournalHead) -> None:
         """Take the journal's head, read after this cursor began to be offered events."""
         self._head = head
@@ -215,6 +220,11 @@ class Cursor:
             self._task.cancel()
             self._task = None
 
+    def end(self) -> None:
+        """Stop for good and let go of the owner, so that nothing waits for a garbage collection."""
+        self.stop()
+        self._on_live = self._on_behind = self._on_foreign = self._on_reset = _tell_nobody
+
     async def catch_up(self) -> None:
         """Read and write pages until the cursor is live or its reader is congested."""
         try:
@@ -325,7 +335,12 @@ class Cursor:
     def _set_lagging(self, *, lagging: bool) -> None:
         if lagging is not self._lagging:
             self._lagging = lagging
-            self._catch_ups.metrics.lagging.inc(1 if lagging else -1)
+            tell = self._catch_ups.lags if lagging else self._catch_ups.lags_no_more
+            tell(self)
+
+
+def _tell_nobody(*_what: object) -> None:
+    """Whoever owned the cursor has gone."""
 
 
 def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence[JournalEvent]]:

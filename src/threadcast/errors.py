@@ -89,7 +89,7 @@ _TABLE = (
     ErrorKind("identity_change", "A connection cannot change its user.", 403, 4403),
     ErrorKind("origin_not_allowed", "The origin is not allowed.", 403, 4403),
     ErrorKind("host_not_allowed", "The host is not allowed.", 421),
-    ErrorKind("wrong_role", "This server executes runs and serves no users.", 421),
+    ErrorKind("wrong_role", "This node executes runs and serves no users.", 421),
     ErrorKind("forbidden", "The credential does not allow this.", 403, 4403),
     ErrorKind("authentication_timeout", "No credential came in time.", 408, 4408),
     # how much is asked

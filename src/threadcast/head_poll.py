@@ -1,7 +1,8 @@
 """The look for events that no hint told of: once in a while, the heads of all attached users.
 
 It makes the bus a convenience: losing every hint costs at most about one `poll_s`. It asks for many
-users in one query, and not at the same moment as other nodes do. It knows nothing of connections.
+users in one query, and not at the same moment as other nodes do. Where a bus says that it may have
+been deaf, it looks at once, at those users only. It knows nothing of connections.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from .bus import Hint, HintsMissed
 from .clock import Clock
 from .errors import ThreadcastError
 from .metrics import Metrics
@@ -45,6 +47,9 @@ class HeadPoll:
         attached: says whose heads, and is told them.
         clock: only its monotonic time is used.
         metrics: is told how long each look takes.
+
+    The caller hands `receive` to the bus and runs `run` in a task. Of those who may have missed
+    hints it holds each user once, and only users who are attached here.
     """
 
     def __init__(
@@ -54,15 +59,38 @@ class HeadPoll:
         self._attached = attached
         self._clock = clock
         self._metrics = metrics
+        self._missed: dict[str, None] = {}
+        self._may_have_missed = asyncio.Event()
+
+    def receive(self, hint: Hint) -> None:
+        """Take a hint from the bus: whoever may have missed some is looked at soon."""
+        if isinstance(hint, HintsMissed) and hint.user_ids:
+            self._missed.update(dict.fromkeys(hint.user_ids))
+            self._may_have_missed.set()
 
     async def run(self, poll_s: float) -> None:
-        """Look at least every `poll_s` seconds, until cancelled."""
+        """Look at all at least every `poll_s` seconds, and at once where in doubt; never ends."""
+        async with asyncio.TaskGroup() as looks:
+            looks.create_task(self._look_at_all(poll_s))
+            looks.create_task(self._look_where_in_doubt())
+
+    async def _look_at_all(self, poll_s: float) -> None:
         while True:
             await asyncio.sleep(poll_s * (1 - _SPREAD * random.random()))  # noqa: S311 - no secret
-            try:
-                await self.look()
-            except ThreadcastError as error:
-                log.warning("the head poll waits for the store: %s", error.code)
+            await self._try_to_look()
+
+    async def _look_where_in_doubt(self) -> None:
+        while True:
+            await self._may_have_missed.wait()
+            users, self._missed = tuple(self._missed), {}
+            self._may_have_missed.clear()
+            await self._try_to_look(users)
+
+    async def _try_to_look(self, user_ids: Sequence[str] | None = None) -> None:
+        try:
+            await self.look(user_ids)
+        except ThreadcastError as error:  # the next look at all finds them, too
+            log.warning("the head poll waits for the store: %s", error.code)
 
     async def look(self, user_ids: Sequence[str] | None = None) -> None:
         """Ask once, give hints that are under way time to arrive, and tell who missed one.

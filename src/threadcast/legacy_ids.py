@@ -11,7 +11,7 @@ The one rule for a text that is to name a thread. At an entrance the first line 
 5. all else: `bad_id`, and no store is asked.
 
 A migration (`migrated_ids`) is wider: it takes any printable text that is no id of today, for no
-conversation should be lost. A thread whose older id is neither 3 nor 4 has its new id only.
+thread should be lost. A thread whose older id is neither 3 nor 4 has its new id only.
 
 This module reads text only; it may not know current ids, stores or aliases, and it may not import
 any other module. No current id has one of the shapes of `legacy_kind`.

@@ -77,7 +77,7 @@ class KeepingHistogram(Histogram):
 
 
 class Metrics:
-    """All metrics of one server."""
+    """All metrics of one node."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -244,15 +244,15 @@ class Metrics:
     def _bus(self) -> None:
         self.bus_connected = Gauge(
             "threadcast_bus_connected",
-            "1 while hints can reach other servers, or where there is no bus; else 0.",
+            "1 while hints can reach other nodes, or where there is no bus; else 0.",
             registry=self.registry,
         )  # fmt: skip
         self.bus_published = Counter(
-            "threadcast_bus_published", "Hints that were sent to other servers.",
+            "threadcast_bus_published", "Hints that were sent to other nodes.",
             registry=self.registry,
         )  # fmt: skip
         self.bus_received = Counter(
-            "threadcast_bus_received", "Hints that came from other servers.",
+            "threadcast_bus_received", "Hints that came from other nodes.",
             registry=self.registry,
         )  # fmt: skip
         self.bus_dropped = Counter(

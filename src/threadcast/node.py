@@ -1,4 +1,4 @@
-"""The composition root: every part of one running server, made here, joined here, ended here.
+"""The composition root: every part of one node, made here, joined here, ended here.
 
 The parts do not know each other beyond what is handed to them below. A node is started once and
 stopped once; stopping drains first: no new work, runs finish or are handed over, clients are told.
@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import Any
 
 from .agent import Agent
-from .alerts.rules import thresholds
 from .alerts.watch import AlertWatch
 from .alias_uses import AliasUses
 from .arrivals import Arrivals
@@ -24,8 +23,6 @@ from .catch_ups import CatchUps
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
-from .consistency.snapshots import ConsistencyViolation
-from .consistency.tracker import ThreadIDConsistencyTracker
 from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
 from .draining import Drain
@@ -37,7 +34,6 @@ from .intake import Intake
 from .journal import Journal
 from .membership import Membership, NodeWork
 from .metrics import Metrics
-from .missed_hints import MissedHints
 from .operators.desk import OperatorDesk
 from .operators.summary import Work
 from .origins import HostRule, OriginRule
@@ -50,7 +46,7 @@ from .settings import LiveChange, Settings, live_change
 from .store import Store
 from .stores import store_of
 from .sweeper import Sweeper
-from .tasks import OwnedTasks
+from .tasks import OwnedTasks, Pillars
 from .tracing import Tracing
 from .units import Outcome, Rejected
 from .validation.examination import Violation
@@ -65,12 +61,12 @@ _FLUSH_MAX_S = 1.0
 
 
 class Node:
-    """One server's parts.
+    """One node's parts.
 
     Args:
         settings: complete and checked.
         agents: at least one; the first answers where none is named.
-        listens_on: the address that the server is bound to, where it is known.
+        listens_on: the address that it is bound to, where it is known.
         clock, store, bus: others than the settings ask for, for tests and for embedding.
     """
 
@@ -94,7 +90,6 @@ class Node:
             clock=self.clock,
             on_tolerated=lambda name: self.metrics.tolerated.labels(name).inc(),
         )
-        self.settings_takers: list[Callable[[Settings], None]] = []
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = settings.node_id or UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
@@ -102,23 +97,25 @@ class Node:
         self.metrics.bus_connected.set_function(lambda: self.bus.connected)
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
-        self.consistency = ConsistencyRecording(
-            ThreadIDConsistencyTracker(
-                clock=self.clock,
-                max_traces=settings.track_consistency_max_traces,
-                sample=settings.track_consistency_sample,
-                on_recorded=self._count_snapshot,
-            ),
-            on=settings.track_consistency,
-        )
+        self.consistency = ConsistencyRecording.from_settings(settings, self.clock, self.metrics)
         self._began_at = self.clock.monotonic()
-        self.failed = asyncio.Event()
-        self._pillars: list[asyncio.Task[None]] = []
+        self._pillars = Pillars()
+        self.failed = self._pillars.failed
         self._started = False
         self._join_delivery()
         self._join_work()
         self._join_operators()
         self._join_entrance(listens_on)
+        self.settings_takers: list[Callable[[Settings], None]] = [
+            self.checks.take_settings,
+            self.intake.take_settings,
+            self.ingestion.take_settings,
+            self.consistency.take_settings,
+            self.alerts.take_settings,
+            self.gateway.sign_in.take_settings,
+            self.hosts.take_settings,
+            self.origins.take_settings,
+        ]
 
     def _join_delivery(self) -> None:
         settings = self.settings
@@ -172,7 +169,6 @@ class Node:
             losses=lambda: self.store.losses,
         )
         self.head_poll = HeadPoll(self.store, self.manager, self.clock, self.metrics)
-        self.missed_hints = MissedHints(self.head_poll.look)
 
     def _join_work(self) -> None:
         self.runner = Runner.from_settings(
@@ -219,6 +215,7 @@ class Node:
             journal=self.journal,
             sessions=self.sessions,
             manager=self.manager,
+            catch_ups=self.catch_ups,
             alerts=self.alerts,
             watchdog=self.watchdog,
             clock=self.clock,
@@ -264,12 +261,7 @@ class Node:
         self.hosts = HostRule(
             settings.allowed_hosts, listens_on=listens_on, refuse=self.checks.hosts.refuse
         )
-        self.origins = OriginRule(
-            settings.allowed_origins,
-            allow_any=settings.insecure_allow_any_origin and "*" in settings.allowed_origins,
-            require=settings.require_origin,
-            refuse=self.checks.origins.refuse,
-        )
+        self.origins = OriginRule.from_settings(settings, refuse=self.checks.origins.refuse)
         self.services = ConnectionServices(
             settings=settings,
             clock=self.clock,
@@ -304,23 +296,18 @@ class Node:
         await self.store.open()
         self.bus.listen(self.manager.receive)
         self.bus.listen(self.runner.receive)
-        self.bus.listen(self.missed_hints.receive)
+        self.bus.listen(self.head_poll.receive)
         await self.bus.open()
         await self.authenticator.start()
-        self._begin("journal", self.journal.run())
+        self._pillars.begin("journal", self.journal.run())
         if self.membership is not None:
             await self.membership.join()
         for name, work in self._works():
-            self._begin(name, work)
+            self._pillars.begin(name, work)
         self.watchdog.start()
         self.alerts.start()
         self.desk.view.start()
         self._started = True
-
-    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(self._pillar_ended)
-        self._pillars.append(task)
 
     def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         if self.membership is not None:
@@ -329,7 +316,6 @@ class Node:
         yield "sweeper", self.sweeper.run()
         if self.settings.role != "worker":
             yield "head poll", self.head_poll.run(self.settings.head_poll_s)
-            yield "look after missed hints", self.missed_hints.run()
 
     def take_settings(self, wanted: Settings) -> LiveChange:
         """Work from now on with what of these settings can be taken without a restart.
@@ -344,24 +330,9 @@ class Node:
         """
         change = live_change(self.settings, wanted)
         settings = self.settings = self.services.settings = change.settings
-        self.checks.take_settings(settings)
         self.sessions.id_validation = settings.id_validation
-        self.intake.take_settings(settings)
-        self.ingestion.take_settings(settings)
-        self.consistency.switch(
-            on=settings.track_consistency, sample=settings.track_consistency_sample
-        )
-        self.alerts.enabled = settings.alerts
-        self.alerts.thresholds = thresholds(settings.alert_thresholds)
-        self.gateway.sign_in.take_settings(settings)
         self.manager.limit(
             policy=settings.connection_limit_policy, max_connections=settings.max_connections
-        )
-        self.hosts.allow(settings.allowed_hosts)
-        self.origins.allow(
-            settings.allowed_origins,
-            allow_any=settings.insecure_allow_any_origin and "*" in settings.allowed_origins,
-            require=settings.require_origin,
         )
         for take in self.settings_takers:
             take(settings)
@@ -409,10 +380,7 @@ class Node:
         await self.tasks.close()
         await self.catch_ups.close()
         await self._leave_cluster()
-        for task in reversed(self._pillars):
-            task.cancel()
-        await asyncio.gather(*self._pillars, return_exceptions=True)
-        self._pillars.clear()
+        await self._pillars.close()
         await self.authenticator.aclose()
         await self.bus.close()
         await self.store.close()
@@ -429,15 +397,6 @@ class Node:
     def _count_failed_lookup(self, reason: str) -> None:
         self.metrics.thread_lookups_failed.labels(reason).inc()
 
-    def _count_snapshot(self, violations: Sequence[ConsistencyViolation]) -> None:
-        self.metrics.consistency_snapshots.inc()
-        for one in violations:
-            self.metrics.consistency_violations.labels(one.severity.value).inc()
-            log.warning(
-                "ids drifted in %s at %s (%s, %s): %s",
-                one.trace_id, one.operation, one.severity.value, one.kind, one.message,
-            )  # fmt: skip
-
     def _count_violation(self, violation: Violation) -> None:
         self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
@@ -449,13 +408,6 @@ class Node:
     def _is_present(self, user_id: str) -> bool:
         """Whether `_user_left` will still be called; on a shared store somebody always looks."""
         return self.store.shared or self.manager.present(user_id)
-
-    def _pillar_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.critical(
-                "the %s ended; this node stops", task.get_name(), exc_info=task.exception()
-            )
-            self.failed.set()
 
 
 def _log_refusal(outcome: Outcome) -> None:

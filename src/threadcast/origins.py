@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Self
 from urllib.parse import urlsplit
 
 from .checks import Refuse, always
 from .errors import ThreadcastError
+from .settings import Settings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _WEB_SCHEME = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
@@ -66,15 +68,23 @@ class OriginRule:
         refuse: Refuse = always,
     ) -> None:
         self._refuse = refuse
-        self.allow(allowed, allow_any=allow_any, require=require)
-
-    def allow(self, allowed: tuple[str, ...], *, allow_any: bool, require: bool) -> None:
-        """Allow these from now on; the arguments are those of the constructor."""
-        self._allowed = frozenset(
-            origin for text in allowed if (origin := parse_origin(text)) is not None
-        )
+        self._allowed = _parsed(allowed)
         self._allow_any = allow_any
         self._require = require
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, refuse: Refuse) -> Self:
+        """The rule that these settings give."""
+        rule = cls((), allow_any=False, require=False, refuse=refuse)
+        rule.take_settings(settings)
+        return rule
+
+    def take_settings(self, settings: Settings) -> None:
+        """Allow what these settings allow from now on."""
+        origins = settings.allowed_origins
+        self._allowed = _parsed(origins)
+        self._allow_any = settings.insecure_allow_any_origin and "*" in origins
+        self._require = settings.require_origin
 
     def check(self, origin: str | None, *, scheme: str, host: str, credential: bool) -> None:
         """Refuse an origin that is not allowed.
@@ -97,6 +107,10 @@ class OriginRule:
         came = parse_origin(origin)
         if came is None or (came not in self._allowed and came != _own(scheme, host)):
             self._refuse(ThreadcastError("origin_not_allowed"))
+
+
+def _parsed(texts: tuple[str, ...]) -> frozenset[Origin]:
+    return frozenset(origin for text in texts if (origin := parse_origin(text)) is not None)
 
 
 def _own(scheme: str, host: str) -> Origin | None:
@@ -128,10 +142,13 @@ class HostRule:
         on_loopback = listens_on in _LOOPBACK_NAMES or listens_on.startswith("127.")
         self._default = (*_LOOPBACK_NAMES, listens_on) if on_loopback else ()
         self._refuse = refuse
-        self.allow(allowed)
+        self._allow(allowed)
 
-    def allow(self, allowed: tuple[str, ...]) -> None:
-        """Answer for these names from now on; see the constructor."""
+    def take_settings(self, settings: Settings) -> None:
+        """Answer for the names of these settings from now on."""
+        self._allow(settings.allowed_hosts)
+
+    def _allow(self, allowed: tuple[str, ...]) -> None:
         parsed = (_bare_host(text) for text in allowed or self._default)
         self._allowed = frozenset(host for host in parsed if host is not None)
 

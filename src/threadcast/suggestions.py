@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _NAME_MAX_CHARACTERS = 64
-_LIKENESS_LEAST = 0.52
+_LIKENESS_MIN = 0.52
 _CANDIDATES_MAX = 5
 
 
@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         return None
     typed = name.casefold()
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    alike = get_close_matches(typed, by_folded, n=_CANDIDATES_MAX, cutoff=_LIKENESS_LEAST)
+    alike = get_close_matches(typed, by_folded, n=_CANDIDATES_MAX, cutoff=_LIKENESS_MIN)
     found = min(alike, key=lambda one: slips(typed, one), default=None)  # the first of equals
     return None if found is None else by_folded[found]
 

@@ -56,6 +56,43 @@ class OwnedTasks:
             log.error("a %s failed", self._what, exc_info=task.exception())
 
 
+class Pillars:
+    """Tasks that run until they are cancelled, and without which their owner cannot go on.
+
+    Attributes:
+        failed: set when one of them has ended by itself.
+
+    The owner must await `close`.
+    """
+
+    def __init__(self) -> None:
+        self.failed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work`; `name` is what the log calls it should it end."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    async def close(self) -> None:
+        """Cancel all, the latest first, and wait for them."""
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical(
+                "the %s ended; this node stops", task.get_name(), exc_info=task.exception()
+            )
+            self.failed.set()
+
+
 async def set_within(signal: asyncio.Event, bound_s: float) -> bool:
     """Wait until `signal` is set, at most `bound_s` seconds; whether it is."""
     try:

@@ -41,7 +41,7 @@ def ids_of(context: UserExecutionContext) -> dict[str, AttributeValue]:
 
 
 class Tracing:
-    """The tracer of one server, or none."""
+    """The tracer of one node, or none."""
 
     def __init__(self) -> None:
         self._tracer: Tracer | None = None

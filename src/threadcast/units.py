@@ -198,10 +198,15 @@ class IngestEvents(Unit[Sequence[Ingested | ThreadcastError]]):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write for a run: void as soon as the run's fence is another."""
+    """The right to write for a run: void as soon as the run's fence or its owner is another.
+
+    A fence alone is enough where no commit is ever lost. A copy of a database that lacks the last
+    ones gives out the same fences again, perhaps to another node.
+    """
 
     address: Address
     fence: int
+    owner: str
 
     @property
     def run_id(self) -> str:

@@ -21,7 +21,7 @@ __all__ = ["Watchdog"]
 log = logging.getLogger(__name__)
 
 _BEAT_EVERY_S = 0.1
-_HELD_LEAST_S = 0.05
+_HELD_MIN_S = 0.05
 
 
 class Watchdog:
@@ -72,7 +72,7 @@ class Watchdog:
         held_s = now - self._beat_at - _BEAT_EVERY_S
         self._beat_at = now
         self._longest_s = max(self._longest_s, held_s)
-        if held_s > _HELD_LEAST_S:
+        if held_s > _HELD_MIN_S:
             self._metrics.loop_blocked_seconds.observe(held_s)
         if self._next_beat is not None:
             self._next_beat.cancel()

@@ -124,6 +124,7 @@ class Device(HistoryClient):
                 self.history.add(said)
             self._said.clear()
             self._cancels.clear()
+            self.history.look_again()
 
     async def act(self, socket: ClientConnection, event: dict[str, Any]) -> None:
         """Answer, cancel, send the next message or leave."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from postgres_server import free_port
 from proving.world import LEASE_S, NODES_MAX, World
-from tcp_relay import Relay
+from tcp_relay import Link
 from threadcast.testing.history import TailLost
 
 Fault = Callable[[World], Awaitable[None]]
@@ -96,7 +96,7 @@ async def node_cut_from_the_database(world: World) -> None:
 
 
 async def node_hears_nothing_of_the_database(world: World) -> None:
-    """Nothing arrives, and nobody is told; then what was held arrives after all."""
+    """Nothing arrives, there, here or both, and nobody is told; then it does after all."""
     async with world.troubled_node() as node:
         await _frozen(world, node.database_link)
 
@@ -108,24 +108,25 @@ async def node_cut_from_the_bus(world: World) -> None:
 
 
 async def node_hears_nothing_of_the_bus(world: World) -> None:
-    """Nothing of NATS arrives, and nobody is told; then what was held arrives, far too late."""
+    """The same with NATS; what arrives after all comes far too late."""
     async with world.troubled_node() as node:
         await _frozen(world, node.bus_link)
 
 
-async def _cut(world: World, link: Relay | None) -> None:
+async def _cut(world: World, link: Link | None) -> None:
     assert link is not None
     await link.cut()
     await _mended_later(world, link)
 
 
-async def _frozen(world: World, link: Relay | None) -> None:
+async def _frozen(world: World, link: Link | None) -> None:
     assert link is not None
-    link.freeze()
+    requests, answers = world.dice.choice(((True, True), (True, False), (False, True)))
+    link.freeze(requests=requests, answers=answers)
     await _mended_later(world, link)
 
 
-async def _mended_later(world: World, link: Relay) -> None:
+async def _mended_later(world: World, link: Link) -> None:
     try:
         await world.last(0.2, 3 * LEASE_S)
     finally:

@@ -1,4 +1,6 @@
-"""A node of a cluster that is proven: its agents write where it stands, its clock may be wrong."""
+"""A node of a cluster that is proven: its agents write where it stands, its clock may be wrong, and
+it may have a network of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 from cluster import Node
 
 _STARTS_MAX, _START_PAUSE_S = 60, 0.5
-_SHIFTED = Path(__file__).with_name("shifted_server.py")
+_DISPLACED = Path(__file__).with_name("displaced_server.py")
 
 
 class ProvedNode(Node):
@@ -17,10 +19,13 @@ class ProvedNode(Node):
 
     Attributes:
         clock_ahead_s: by how much its clock is wrong from its next start on, in seconds.
+        namespace: the network from which it reaches everything; None: that of this process.
         troubled: whether a fault has it now; no other one takes it then.
     """
 
+    start_max_s = stop_max_s = 180.0  # on a machine that does much else
     clock_ahead_s = 0.0
+    namespace: Path | None = None
     troubled = False
 
     def __init__(self, folder: Path, **settings: Any) -> None:
@@ -41,13 +46,14 @@ class ProvedNode(Node):
         await self.start()
 
     async def begin(self) -> None:
-        """Start it without waiting, by its own clock."""
-        if not self.clock_ahead_s:
+        """Start it without waiting, by its own clock and in its network."""
+        if not self.clock_ahead_s and self.namespace is None:
             await super().begin()
             return
         self._environment |= {
             "THREADCAST_PORT": str(self.port),
             "THREADCAST_DATABASE_URL": self._database_url,
         }
-        self._process = await self._execute(str(_SHIFTED), str(self.clock_ahead_s))
+        where = () if self.namespace is None else (str(self.namespace),)
+        self._process = await self._execute(str(_DISPLACED), str(self.clock_ahead_s), *where)
         self.pid = self._process.pid

@@ -35,10 +35,12 @@ class Scenario:
     Attributes:
         about: in words, for the report.
         lanes: see the module.
+        of_packets: whether nodes have networks of their own, in which packets are lost.
     """
 
     about: str
     lanes: tuple[Lane, ...]
+    of_packets: bool = False
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -58,6 +60,11 @@ SCENARIOS: dict[str, Scenario] = {
         "PostgreSQL is restarted, away, full, or ends connections in their COMMIT", (_DATABASE,)
     ),
     "ways": Scenario("nodes are cut from the database or from the bus, not both", (_WAYS,)),
+    "networks": Scenario(
+        "the same where packets are lost, and nobody is told: nodes in networks of their own",
+        (_WAYS, _WAYS),
+        of_packets=True,
+    ),
     "clocks": Scenario(
         "the clocks of nodes are up to an hour apart, while nodes die",
         ((f.node_comes_back_at_another_hour,), (f.node_stopped_and_continued,)),

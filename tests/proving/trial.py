@@ -13,6 +13,7 @@ from pathlib import Path
 from history_client import History
 from postgres_server import PostgresServer
 from proving.faults import Fault
+from proving.network import DATABASE, NETWORK, Network
 from proving.scenarios import SCENARIOS, Lane
 from proving.world import Bus, Sizes, World
 from threadcast.testing.checker import Anomaly
@@ -51,7 +52,9 @@ class Outcome:
     folder: Path
 
 
-async def trial(name: str, seed: int, folder: Path, sizes: Sizes, *, for_s: float) -> Outcome:
+async def trial(
+    name: str, seed: int, folder: Path, sizes: Sizes, *, for_s: float, networks: bool = False
+) -> Outcome:
     """Run a scenario of this name.
 
     Args:
@@ -60,14 +63,22 @@ async def trial(name: str, seed: int, folder: Path, sizes: Sizes, *, for_s: floa
         folder: for what is kept; must exist and be empty.
         sizes: of the world.
         for_s: how long faults are injected, seconds; one that has begun is finished.
+        networks: whether nodes can have networks of their own; relays take their place else.
     """
+    of_packets = networks and SCENARIOS[name].of_packets
 
     async def strike(world: World) -> None:
         async with asyncio.TaskGroup() as lanes:
             for lane in SCENARIOS[name].lanes:
                 lanes.create_task(_strike(world, lane, for_s))
 
-    return await _judged(name, seed, folder, sizes, strike)
+    if not of_packets:
+        return await _judged(name, seed, folder, sizes, strike)
+    network = Network()
+    try:
+        return await _judged(name, seed, folder, sizes, strike, network)
+    finally:
+        network.close()
 
 
 async def trial_of(faults: Sequence[Fault], seed: int, folder: Path, sizes: Sizes) -> Outcome:
@@ -81,15 +92,21 @@ async def trial_of(faults: Sequence[Fault], seed: int, folder: Path, sizes: Size
 
 
 async def _judged(
-    name: str, seed: int, folder: Path, sizes: Sizes, strike: Callable[[World], Awaitable[None]]
+    name: str,
+    seed: int,
+    folder: Path,
+    sizes: Sizes,
+    strike: Callable[[World], Awaitable[None]],
+    network: Network | None = None,
 ) -> Outcome:
     started = time.monotonic()
-    postgres, bus = PostgresServer(settings={"max_connections": "100"}), Bus(seed)
+    postgres, bus = _postgres(network), Bus(seed, networked=network is not None)
     try:
         await asyncio.to_thread(postgres.start)
         await bus.open()
-        world = World(folder, postgres, bus, random.Random(f"{name} {seed}"), sizes)
+        world = World(folder, postgres, bus, random.Random(f"{name} {seed}"), sizes, network)
         async with world.inhabited():
+            await world.at_work()
             await strike(world)
             await world.come_to_rest()
         await world.add_what_was_stored()
@@ -97,6 +114,14 @@ async def _judged(
         await bus.close()
         postgres.close()
     return _outcome(name, seed, world, folder, time.monotonic() - started)
+
+
+def _postgres(network: Network | None) -> PostgresServer:
+    settings = {"max_connections": "100"}
+    if network is None:
+        return PostgresServer(settings=settings)
+    settings["listen_addresses"] = f"127.0.0.1,{DATABASE}"
+    return PostgresServer(settings=settings, network=NETWORK)
 
 
 async def _strike(world: World, lane: Lane, for_s: float) -> None:

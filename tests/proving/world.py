@@ -22,10 +22,11 @@ from nats_server import NatsServer
 from postgres_server import PostgresServer
 from proving.devices import Device
 from proving.library_device import LibraryDevice
+from proving.network import BUS, DATABASE, Network, NetworkedCluster, moved
 from proving.nodes import ProvedNode
 from threadcast.clock import SystemClock
 from threadcast.store_postgres import PostgresStore
-from threadcast.store_postgres.keys import LAST_LIVE
+from threadcast.stored_runs import LAST_LIVE
 from threadcast.testing.history import Receive, decode_history
 
 AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "fragile"))
@@ -47,10 +48,12 @@ class Bus:
 
     Args:
         seed: of what the proxy does to which message.
+        networked: whether nodes are in other networks; they pass the proxy by then.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.server = NatsServer()
+    def __init__(self, seed: int, *, networked: bool = False) -> None:
+        self._networked = networked
+        self.server = NatsServer(host="0.0.0.0" if networked else "127.0.0.1")
         self.proxy = NatsProxy(self.server.port, seed)
 
     @property
@@ -59,7 +62,9 @@ class Bus:
         return self.proxy.port
 
     def url(self) -> str:
-        """By way of the proxy."""
+        """As nodes reach it."""
+        if self._networked:
+            return moved(self.server.url(), BUS)
         return self.server.url(port=self.port)
 
     async def open(self) -> None:
@@ -90,7 +95,7 @@ class Sizes:
     users: int = 3
     senders: int = 2
     away_max_s: float = 30.0
-    rest_max_s: float = 60.0
+    rest_max_s: float = 180.0  # on a machine that does much else
     work_max_s: float = 1.0
 
 
@@ -103,6 +108,7 @@ class World:
         bus: runs, and is nobody else's.
         dice: decide everything.
         sizes: how large it is.
+        network: the nodes' networks; None: they reach everything through relays.
 
     Attributes:
         struck: how often each fault was injected.
@@ -116,7 +122,9 @@ class World:
         bus: Bus,
         dice: random.Random,
         sizes: Sizes,
+        network: Network | None = None,
     ) -> None:
+        self._network = network
         self.folder = folder
         self.postgres = postgres
         self.bus = bus
@@ -179,6 +187,13 @@ class World:
         """Let a fault last for a time between these, as the dice say."""
         await asyncio.sleep(self.dice.uniform(least_s, min(most_s, self.sizes.away_max_s)))
 
+    async def at_work(self) -> None:
+        """Return when each person has had a message accepted; faults before show nothing."""
+        senders = [one for one in self.devices if one.eager]
+        await self.history.until(
+            lambda: all(one.accepted_seq for one in senders), max_s=self.sizes.rest_max_s
+        )
+
     async def some_work(self, dice: random.Random) -> None:
         """Return when so much more has been done, or when it is time for a fault."""
         enough = len(self.history.records) + dice.randrange(50, 1_500)
@@ -192,15 +207,7 @@ class World:
     @asynccontextmanager
     async def inhabited(self) -> AsyncIterator[None]:
         """Nodes listen, and people are at work; after the block no process is left."""
-        url = await self.postgres.new_schema()
-        self.cluster = Cluster(
-            *(self.folder, url),
-            bus=self.bus,
-            agents=AGENTS,
-            links=True,
-            settings=_SETTINGS,
-            kind=ProvedNode,
-        )
+        self.cluster = self._cluster(await self.postgres.new_schema())
         tasks: list[asyncio.Task[None]] = []
         try:
             await self.cluster.start(0)
@@ -218,6 +225,17 @@ class World:
             await self.cluster.close()
         faults = [one for one in ended if not isinstance(one, asyncio.CancelledError)]
         assert not faults, faults
+
+    def _cluster(self, url: str) -> Cluster:
+        if self._network is None:
+            return Cluster(self.folder, url, links=True, **self._nodes_are)
+        networked = NetworkedCluster(self.folder, moved(url, DATABASE), **self._nodes_are)
+        networked.network = self._network
+        return networked
+
+    @property
+    def _nodes_are(self) -> dict[str, Any]:
+        return {"bus": self.bus, "agents": AGENTS, "settings": _SETTINGS, "kind": ProvedNode}
 
     def _any_port(self) -> int:
         return self.dice.choice(self.nodes).port

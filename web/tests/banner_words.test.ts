@@ -1,12 +1,31 @@
 /** What the page says of the connection. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describe, waitingMessages } from "../src/chat/banner_words.ts";
+import { describe, isDue, waitingMessages } from "../src/chat/banner_words.ts";
 
 const NOW = 1_000_000;
 
 test("while all is well there is nothing to say", () => {
   assert.equal(describe({ phase: "live", transport: "websocket" }, 3, NOW), null);
+});
+
+test("a server that does not answer, or cannot store anything, is said at once", () => {
+  const live = { phase: "live", transport: "websocket" } as const;
+  const silent = {
+    ...live,
+    trouble: { code: "unanswered", reason: "The server does not answer." },
+  };
+  const words = describe(silent, 1, NOW);
+  assert.equal(
+    words?.text,
+    "The server does not answer. Your message is kept, and sent as soon as it can be.",
+  );
+  assert.equal(words?.isLasting, true);
+  const away = { ...live, trouble: { code: "unavailable", reason: "the store cannot be used" } };
+  assert.equal(describe(away, 0, NOW)?.text, "The server cannot store anything at the moment.");
+  assert.match(describe(away, 2, NOW)?.text ?? "", /moment\. 2 messages are kept, and sent/);
+  const refused = { phase: "waiting", untilMs: NOW, code: "unavailable", reason: "x" } as const;
+  assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store .* Reconnecting/);
 });
 
 test("a wait is counted down, says why, and can be cut short", () => {
@@ -57,4 +76,15 @@ test("only messages that are not with the server count as waiting", () => {
   });
   const outbox = [of("message", "waiting"), of("message", "sending"), of("message", "accepted")];
   assert.equal(waitingMessages([...outbox, of("message", "refused"), of("cancel", "waiting")]), 2);
+});
+
+test("a cut that is soon over is not told of", () => {
+  const cut = describe({ phase: "connecting", attempt: 1 }, 0, NOW);
+  const stopped = describe({ phase: "stopped", code: "x", reason: "" }, 0, NOW);
+  assert.ok(cut && stopped);
+  assert.deepEqual(
+    [null, NOW, NOW - 1_999, NOW - 2_000].map((sinceMs) => isDue(cut, sinceMs, NOW)),
+    [false, false, false, true],
+  );
+  assert.equal(isDue(stopped, NOW, NOW), true);
 });

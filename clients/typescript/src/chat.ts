@@ -1,9 +1,17 @@
 /** A client that also keeps the state that a user interface shows. */
 import { Client } from "./client.ts";
 import type { ThreadcastError } from "./error.ts";
+import { Http } from "./http.ts";
 import type { ChatState, Status, ThreadView } from "./model.ts";
 import type { Entry } from "./outbox.ts";
-import type { EventPage, JournalEvent, ThreadPage, ThreadSnapshot } from "./protocol.ts";
+import type {
+  EventPage,
+  JournalEvent,
+  ThreadAnswer,
+  ThreadPage,
+  ThreadSnapshot,
+  UpdateThreadBody,
+} from "./protocol.ts";
 import { readEarlier, readHistory } from "./snapshots.ts";
 import {
   applyEvents,
@@ -16,14 +24,17 @@ import {
   withGlance,
   withThreadPage,
 } from "./state.ts";
+import { troubleOfStore } from "./store_check.ts";
 
-export { isActive, textOf } from "./history.ts";
+export { textOf } from "./history.ts";
+export { endsRun, isActive } from "./runs.ts";
 export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
 export { tableOf } from "./table.ts";
 
 const HISTORIES_MAX = 12;
 const GLANCES_MAX = 8;
 const RECENT_S = 600;
+const CHECK_MS = 10_000;
 
 const NOTHING: EventPage = { seq: 0, events: [], next: null };
 
@@ -33,7 +44,10 @@ export class ChatClient extends Client {
   state: ChatState = emptyState();
   /** The id of the open thread. */
   openId: string | null = null;
+  #http = new Http(this.base, this.credential);
   #opened: string[] = [];
+  /** When it was looked whether the server can store anything. */
+  #checkedMs = 0;
   /** What is being read. When the state is forgotten, so is this, and what was read is not taken. */
   #reading = new Set<string>();
 
@@ -56,7 +70,7 @@ export class ChatClient extends Client {
     const history = this.state.threads.get(id)?.history;
     if (!history?.hasEarlier) return;
     await this.#read(id, async (path) => {
-      const earlier = await readEarlier(this.http, path, history);
+      const earlier = await readEarlier(this.#http, path, history);
       return (state) => finishReadingEarlier(state, id, earlier);
     });
   }
@@ -65,6 +79,22 @@ export class ChatClient extends Client {
   async readOlderThreads(): Promise<void> {
     const before = this.state.olderThreads;
     if (before) await this.#readThreads(before);
+  }
+
+  /** @throws ThreadcastError */
+  async createThread(fields: UpdateThreadBody = {}): Promise<string> {
+    const { thread_id }: ThreadAnswer = await this.#http.request("POST", "v1/threads", fields);
+    return thread_id;
+  }
+
+  /** @throws ThreadcastError */
+  async updateThread(id: string, fields: UpdateThreadBody): Promise<void> {
+    await this.#http.request("PATCH", `v1/threads/${id}`, fields);
+  }
+
+  /** @throws ThreadcastError */
+  async deleteThread(id: string): Promise<void> {
+    await this.#http.request("DELETE", `v1/threads/${id}`);
   }
 
   override signOut(): void {
@@ -100,6 +130,14 @@ export class ChatClient extends Client {
     this.#readWhatIsMissing();
   }
 
+  /** A server that cannot store anything has nothing to say. */
+  protected override async silent(): Promise<void> {
+    if (this.#checkedMs + CHECK_MS > Date.now()) return;
+    this.#checkedMs = Date.now();
+    const trouble = await troubleOfStore(this.base);
+    if (trouble !== undefined) this.connection.troubled(trouble);
+  }
+
   #change(change: Change): void {
     this.#adopt(change(this.state));
     this.changed();
@@ -124,14 +162,14 @@ export class ChatClient extends Client {
   async #readThreads(before = ""): Promise<void> {
     const reading = this.#reading;
     const query = before && `&before=${before}`;
-    const page: ThreadPage = await this.http.get(`v1/threads?limit=50${query}`);
+    const page: ThreadPage = await this.#http.get(`v1/threads?limit=50${query}`);
     if (reading === this.#reading) this.#change((state) => withThreadPage(state, page));
   }
 
   /** A thread that only events told of, or that is to be opened. */
   #readThread(id: string): Promise<void> {
     return this.#read(id, async (path) => {
-      const { thread, seq }: ThreadSnapshot = await this.http.get(path);
+      const { thread, seq }: ThreadSnapshot = await this.#http.get(path);
       return (state) => withThreadPage(state, { threads: [thread], seq, next: state.olderThreads });
     });
   }
@@ -141,7 +179,7 @@ export class ChatClient extends Client {
     if (Date.now() / 1_000 - updatedAt > RECENT_S) return;
     const reading = this.#reading;
     const path = `v1/threads/${id}/events?limit=1&after=${order - 1}`;
-    const page: EventPage = await this.http.get<EventPage>(path).catch(() => NOTHING);
+    const page: EventPage = await this.#http.get<EventPage>(path).catch(() => NOTHING);
     const [last] = page.events;
     if (last && reading === this.#reading) this.#change((state) => withGlance(state, id, last));
   }
@@ -151,7 +189,7 @@ export class ChatClient extends Client {
       // From here on, events of this thread wait until its history has been read.
       this.#change((state) => changeThread(state, id, { waiting: [] }));
       const known = this.state.threads.get(id)?.history ?? null;
-      const history = await readHistory(this.http, path, known);
+      const history = await readHistory(this.#http, path, known);
       return (state) => finishReading(state, id, history);
     });
   }

@@ -1,44 +1,33 @@
 /** Joins credential, connection and outbox: every event of a user, and commands that arrive. */
+
+import { subjectOf } from "./claims.ts";
 import { Connection } from "./connection.ts";
-import { Credential, subjectOf, type TokenCall } from "./credential.ts";
+import { Credential, type TokenProvider } from "./credential.ts";
 import { ThreadcastError } from "./error.ts";
-import { Http } from "./http.ts";
-import { type OpenLink, streamWhereBlocked, webSocket } from "./link.ts";
+import { Frames } from "./frames.ts";
+import { Listeners, type Told } from "./listeners.ts";
+import { SIGN_MAX_MS } from "./liveness.ts";
 import type { OutboxEntry, Status } from "./model.ts";
 import { type Entry, Outbox, type Sent } from "./outbox.ts";
-import type {
-  AttachedEvent,
-  JournalEvent,
-  SendMessage,
-  ThreadAnswer,
-  UpdateThreadBody,
-} from "./protocol.ts";
-import { sharedBy } from "./shared.ts";
+import type { AttachedEvent, JournalEvent, SendMessage } from "./protocol.ts";
+import { endsRun } from "./runs.ts";
+import { ownTransports, type Transport } from "./transport.ts";
 
-const FRAME_MS = 16;
 const QUEUE_MAX_EVENTS = 1_000;
-const BUFFER_MAX_EVENTS = 10_000;
-const ANSWER_MAX_MS = 10_000;
-const OFFLINE_ANSWER_MAX_MS = 2_000;
+const OFFLINE_SIGN_MAX_MS = 2_000;
 const WINDOW_EVENTS = ["online", "offline", "visibilitychange", "storage"];
 const OTHER_USER = "Another user has signed in.";
-const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
 
 export interface ClientOptions {
   /** Where the server is mounted. */
   url: string | URL;
-  token: TokenCall;
+  token: TokenProvider;
   /** Where messages that wait outlive the page: `localStorage`. */
   storage?: Storage;
   /** Keep the cursor in `storage`, too, and begin where an earlier page has ended. */
   resume?: boolean;
-  /**
-   * The address of the shared worker's script, of this origin: all its pages of one user share a
-   * connection then. Where that is not possible, each has its own.
-   */
-  shared?: string | URL;
-  /** The ways to the server, the best first; by default a WebSocket, else an event stream. */
-  transport?: readonly OpenLink[];
+  /** How to reach the server, the best first; without them by a connection of one's own. */
+  transports?: readonly Transport[];
 }
 
 export interface SendOptions {
@@ -57,10 +46,7 @@ export interface Cursor {
   readonly at?: number;
 }
 
-/** A journal event; or, where the cursor could not be continued, that what was derived is void. */
-export type Told = JournalEvent | AttachedEvent;
 type ToldOf<Type> = Extract<Told, { event_type: Type }>;
-type Handler = (event: never) => void;
 
 export class Client {
   status: Status = { phase: "connecting", attempt: 0 };
@@ -68,42 +54,37 @@ export class Client {
   user: string | null = null;
   /** Up to where events were told. */
   cursor: Cursor = { feed: null };
-  protected readonly http: Http;
-  #base: URL;
+  protected readonly base: URL;
   /** Where the cursor is kept. */
   #kept: Storage | undefined;
-  #credential: Credential;
-  #connection: Connection;
+  protected readonly credential: Credential;
+  protected readonly connection: Connection;
   #outbox: Outbox;
   #queue: JournalEvent[] = [];
   #head = 0;
-  #handlers = new Map<string, Set<Handler>>();
-  #flushedAt = 0;
-  #isScheduled = false;
+  #listeners = new Listeners(() => this.#kept && this.changed());
+  #frames = new Frames(() => this.#flush());
   #isStarted = false;
-  /** What open iterators have not yet processed. */
-  #buffers = new Set<Told[]>();
   /** Counts connections, so that work which began over an earlier one is recognised. */
   #life = 0;
 
-  constructor({ url, token, storage, resume, shared, transport }: ClientOptions) {
-    this.#base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
+  constructor({ url, token, storage, resume, transports = ownTransports }: ClientOptions) {
+    this.base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#kept = resume ? storage : undefined;
-    this.#credential = new Credential(token, (subject) => this.#stayWith(subject));
-    this.http = new Http(this.#base, this.#credential);
+    this.credential = new Credential(token, (subject) => this.#stayWith(subject));
     this.#outbox = new Outbox(storage, () => this.changed());
-    const own = transport ?? [webSocket, streamWhereBlocked];
-    const ways = shared ? [sharedBy(shared), ...own] : own;
-    this.#connection = new Connection(this.#base, this.#credential, ways, {
+    this.connection = new Connection(this.base, this.credential, transports, {
       onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
       onAttached: (event) => this.#vital(() => this.#attached(event)),
       onEvents: (events) => {
         if (this.cursor.after === undefined) return;
         this.#queue.push(...events);
-        if (this.#queue.length > QUEUE_MAX_EVENTS) this.#flush();
+        if (this.#queue.length > QUEUE_MAX_EVENTS) this.#frames.now();
         else this.changed();
       },
       onStatus: (status) => this.setStatus(status),
+      onRenewed: () => this.#vital(() => this.connection.attach(this.cursor)),
+      onSilence: () => this.silent(),
     });
   }
 
@@ -116,16 +97,16 @@ export class Client {
   start(): void {
     this.#isStarted = true;
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
-    this.#connection.open();
+    this.connection.open();
   }
 
   /** End the connection; what is known stays. */
   close(): void {
     this.#isStarted = false;
     for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
-    this.#connection.close();
+    this.connection.close();
     this.#outbox.use(null);
-    this.#emit("*", null);
+    this.#listeners.emit("*", null);
   }
 
   /**
@@ -134,7 +115,7 @@ export class Client {
    * Before the server has said who is signed in, it is whom the token is for.
    */
   signOut(): void {
-    this.user ??= subjectOf(this.#credential.current);
+    this.user ??= subjectOf(this.credential.current);
     if (this.user) this.#outbox.belongTo(this.#key);
     for (const { key } of this.outbox) this.discard(key);
     this.#kept?.removeItem(`cursor ${this.#key}`);
@@ -143,7 +124,7 @@ export class Client {
 
   /** Call back after `status`, `outbox` or what was derived changed; at most once in a frame. */
   subscribe(listener: () => void): () => void {
-    return this.#on("change", listener);
+    return this.#listeners.on("change", listener);
   }
 
   /**
@@ -154,7 +135,7 @@ export class Client {
     type: Type | "*",
     handler: (event: ToldOf<Type>) => void,
   ): () => void {
-    return this.#on(type, (event: ToldOf<Type> | null) => event && handler(event));
+    return this.#listeners.on(type, (event: ToldOf<Type> | null) => event && handler(event));
   }
 
   /**
@@ -164,47 +145,7 @@ export class Client {
    * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
    */
   events(): AsyncIterableIterator<Told> {
-    const buffer: Told[] = [];
-    this.#buffers.add(buffer);
-    let isOver = false;
-    let isFull = false;
-    let wake = () => {};
-    const off = this.#on("*", (event: Told | null) => {
-      if (!event) isOver = true;
-      else if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
-      wake();
-    });
-    const taken = () => {
-      buffer.shift();
-      if (this.#kept) this.changed();
-    };
-    const over = () => {
-      off();
-      // Who was too slow begins again where it was.
-      if (!isFull) this.#buffers.delete(buffer);
-    };
-    const told = (async function* () {
-      try {
-        for (;;) {
-          // Who asks for the next one is done with this one.
-          for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
-          if (isFull) throw new ThreadcastError("slow_reader");
-          if (isOver) return;
-          if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
-        }
-      } finally {
-        over();
-      }
-    })();
-    const end = told.return.bind(told);
-    // A generator that was not begun, or that waits, does not learn that it is ended.
-    told.return = (value) => {
-      over();
-      isOver = true;
-      wake();
-      return end(value);
-    };
-    return told;
+    return this.#listeners.events();
   }
 
   /**
@@ -247,26 +188,10 @@ export class Client {
     this.#outbox.drop(key, true);
   }
 
-  /** @throws ThreadcastError */
-  async createThread(fields: UpdateThreadBody = {}): Promise<string> {
-    const { thread_id }: ThreadAnswer = await this.http.request("POST", "v1/threads", fields);
-    return thread_id;
-  }
-
-  /** @throws ThreadcastError */
-  async updateThread(id: string, fields: UpdateThreadBody): Promise<void> {
-    await this.http.request("PATCH", `v1/threads/${id}`, fields);
-  }
-
-  /** @throws ThreadcastError */
-  async deleteThread(id: string): Promise<void> {
-    await this.http.request("DELETE", `v1/threads/${id}`);
-  }
-
   /** The window has something to say. */
   handleEvent({ type, key, newValue }: StorageEvent): void {
     if (type === "storage") this.#outbox.stored(key, newValue);
-    else this.#connection.nudge(type === "offline" ? OFFLINE_ANSWER_MAX_MS : ANSWER_MAX_MS);
+    else this.connection.nudge(type === "offline" ? OFFLINE_SIGN_MAX_MS : SIGN_MAX_MS);
   }
 
   // What a client that derives something from events adds.
@@ -296,29 +221,28 @@ export class Client {
 
   protected setStatus(status: Status): void {
     this.status = status;
-    if (status.phase !== "catching_up" && status.phase !== "live") {
+    if (!/^(catching_up|live)$/.test(status.phase)) {
       this.#life += 1;
       this.#outbox.use(null);
     }
-    this.#flush();
+    this.#frames.now();
   }
 
   /** Tell, and soon: after a quiet time at once, else at most once in a frame. */
   protected changed(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    const waitMs = this.#flushedAt + FRAME_MS - Date.now();
-    if (waitMs > 0) setTimeout(() => this.#flush(), waitMs);
-    else queueMicrotask(() => this.#flush());
+    this.#frames.soon();
   }
+
+  /** A run says nothing, or the server could not store something. */
+  protected silent(): void {}
 
   /** Something failed that the connection is of no use without. */
   protected failed(error: unknown): void {
-    this.#connection.restart(error as ThreadcastError);
+    this.connection.restart(error as ThreadcastError);
   }
 
   get #key(): string {
-    return `threadcast ${JSON.stringify([this.#base, this.user])}`;
+    return `threadcast ${JSON.stringify([this.base, this.user])}`;
   }
 
   /** A client belongs to one user: with the token of another one, nothing is asked for. */
@@ -340,31 +264,30 @@ export class Client {
       const kept = this.#kept?.getItem(`cursor ${this.#key}`);
       this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
     }
-    await this.#connection.attach(this.cursor);
+    await this.connection.attach(this.cursor);
   }
 
   /** The cursor stands, or cannot be continued: then everything is read anew. */
   async #attached(event: AttachedEvent): Promise<void> {
     const { reset, feed, head, after } = event.data;
-    this.#flush();
+    this.#frames.now();
     if (reset) {
       this.forget();
       this.#kept?.removeItem(`cursor ${this.#key}`);
-      this.#emit("attached", event);
-      this.#emit("*", event);
+      this.#listeners.emit("attached", event);
+      this.#listeners.emit("*", event);
       await this.#ready(this.user as string, feed, after);
       return;
     }
     this.cursor = { after, ...this.cursor, feed: feed ?? this.cursor.feed };
     this.#head = head;
-    this.setStatus({ phase: "catching_up", left: 0 });
-    this.#outbox.use((command, fields) => this.#connection.request(command, fields));
+    // A stream that only has another token has little to catch up on, and nobody need know of it.
+    if (this.status.phase !== "live") this.setStatus({ phase: "catching_up", left: 0 });
+    this.#outbox.use((command, fields) => this.connection.request(command, { ...fields }));
   }
 
   /** Take what came, then tell. */
   #flush(): void {
-    this.#isScheduled = false;
-    this.#flushedAt = Date.now();
     const events = this.#news();
     const last = events.at(-1);
     if (last) this.cursor = { ...this.cursor, after: last.seq, at: last.timestamp };
@@ -376,17 +299,16 @@ export class Client {
     for (const event of events) this.#settle(event);
     this.#outbox.dropIf((entry) => entry.status === "accepted" && this.shows(entry));
     for (const event of events) {
-      this.#emit(event.event_type, event);
-      this.#emit("*", event);
+      this.#listeners.emit(event.event_type, event);
+      this.#listeners.emit("*", event);
     }
-    this.#emit("change", null);
+    this.#listeners.emit("change", null);
     queueMicrotask(() => this.#keep());
   }
 
   /** Store the cursor once all is processed: who begins there may hear something twice, but misses nothing. */
   #keep(): void {
-    for (const { length } of this.#buffers) if (length) return;
-    if (this.#isStarted && this.cursor.feed)
+    if (this.#listeners.areDone && this.#isStarted && this.cursor.feed)
       this.#kept?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
   }
 
@@ -416,21 +338,8 @@ export class Client {
       this.#outbox.arrived(event.data.client_message_id, { thread_id, run_id, seq });
     } else if (event.event_type === "input_received") {
       this.#outbox.drop(run_id + event.data.input_id);
-    } else if (ENDS_RUN.test(event.event_type)) {
+    } else if (endsRun(event.event_type)) {
       this.#outbox.dropIf(({ runId }) => runId === run_id);
-    }
-  }
-
-  #on(type: string, handler: Handler): () => void {
-    const handlers = this.#handlers.get(type) ?? new Set();
-    this.#handlers.set(type, handlers.add(handler));
-    return () => handlers.delete(handler);
-  }
-
-  #emit(type: string, event: Told | null): void {
-    for (const handler of this.#handlers.get(type) ?? []) {
-      // Each apart, so that the mistake of one harms nobody else.
-      queueMicrotask(() => handler(event as never));
     }
   }
 

@@ -5,10 +5,12 @@
  * it attaches, the owner decides. Knows nothing of the document.
  */
 import { backoffMs } from "./backoff.ts";
+import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST, UNUSABLE } from "./close_codes.ts";
 import type { Credential } from "./credential.ts";
-import { ThreadcastError, unreachable } from "./error.ts";
-import type { Link, OpenLink } from "./link.ts";
-import type { Status } from "./model.ts";
+import { NO_ANSWER, type ThreadcastError, unreachable } from "./error.ts";
+import { InFlight } from "./in_flight.ts";
+import { Liveness, SIGN_MAX_MS } from "./liveness.ts";
+import type { Status, Trouble } from "./model.ts";
 import type {
   AttachedEvent,
   Command,
@@ -17,65 +19,66 @@ import type {
   ConnectionReady,
   JournalEvent,
 } from "./protocol.ts";
+import { isFollowed } from "./runs.ts";
+import type { Link, Transport } from "./transport.ts";
 
-const TICK_MS = 1_000;
+const TICK_MS = 500;
 const STEADY_MS = 10_000;
-const QUIET_MAX_MS = 25_000;
-/** An event stream cannot be asked: this is the longest that a server may be set to say nothing. */
-const STREAM_QUIET_MAX_MS = 55_000;
-const ANSWER_MAX_MS = 10_000;
-/** Then a better way that led nowhere is tried again, at the next connection. */
-const WAY_MAX_MS = 300_000;
+const HANDSHAKE_MAX_MS = 10_000;
+/** Then a better transport that led nowhere is tried again, at the next connection. */
+const TRANSPORT_MAX_MS = 300_000;
 const RENEW_AT_SHARE = 0.75;
-const CREDENTIAL = 4401;
-const NOT_WORTH_RETRYING = [4400, 4403];
+const RENEW_AGAIN_MS = 10_000;
+const NOT_STORED = /^(unavailable|storage_full|unknown_outcome)$/;
+const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
   onReady(user: string, ready: ConnectionReady): void;
   onAttached(event: AttachedEvent): void;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
+  /** Another stream has to be begun with the renewed token: attach again. */
+  onRenewed(): void;
+  /** A run says nothing, or there is trouble. */
+  onSilence(): void;
 }
 
 type Fields<C> = C extends Command ? Omit<C, "id" | "command" | "version"> : never;
 type FieldsOf<Name extends Command["command"]> = Fields<Extract<Command, { command: Name }>>;
 
-interface Waiter {
-  resolve(answer: never): void;
-  reject(error: Error): void;
-}
-
 export class Connection {
   #base: URL;
   #credential: Credential;
-  #open: readonly OpenLink[];
+  #transports: readonly Transport[];
   #owner: Owner;
-  /** Which way is tried; the one that worked last is tried first, for a while. */
-  #way = 0;
+  /** Which transport is tried; the one that worked last is tried first, for a while. */
+  #transport = 0;
   #turnedAt = 0;
   #link: Link | null = null;
   #isReady = false;
   /** The id of the latest attach, until it is accepted. */
   #attaching = "";
-  #waiters = new Map<string, Waiter>();
-  #lastCommand = 0;
+  #inFlight = new InFlight();
   #closing: ConnectionClosing | null = null;
   #attempt = 0;
   /** A token that the server refused, and why it did. */
   #refused: string | undefined;
-  #why: [code: string, reason: string] | undefined;
-  #heardAt = 0;
+  #why: readonly [code: string, reason: string] | undefined;
+  #liveness = new Liveness();
   #liveAt = 0;
+  #trouble: Trouble | null = null;
+  /** Whether the last event was one of a run that goes on. */
+  #isInRun = false;
   #renewAt = Number.POSITIVE_INFINITY;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #reconnect: ReturnType<typeof setTimeout> | undefined;
   /** Counts connections, so that what belongs to an earlier one is recognised. */
   #life = 0;
 
-  constructor(base: URL, credential: Credential, open: readonly OpenLink[], owner: Owner) {
+  constructor(base: URL, credential: Credential, transports: readonly Transport[], owner: Owner) {
     this.#base = base;
     this.#credential = credential;
-    this.#open = open;
+    this.#transports = transports;
     this.#owner = owner;
   }
 
@@ -89,33 +92,33 @@ export class Connection {
 
   /** End it and forget it. */
   close(): void {
-    clearInterval(this.#ticking);
-    this.#ticking = undefined;
+    this.#ticking = void clearInterval(this.#ticking);
     this.#drop();
   }
 
-  /** Skip what is left of a wait; find out within `answerMs` whether a connection still lives. */
-  nudge(answerMs = ANSWER_MAX_MS): void {
-    if (this.#ticking === undefined) return;
-    if (this.#reconnect !== undefined) this.#connect();
-    else if (this.#isReady && !this.#isStream) {
-      this.#ping();
-      this.#expectLife(answerMs);
-    }
+  /** Skip what is left of a wait; find out within so long whether a connection still lives. */
+  nudge(signMaxMs: number): void {
+    if (!this.#ticking) return;
+    if (this.#reconnect) this.#connect();
+    else if (this.#isReady) this.#askForSign(signMaxMs);
   }
 
   /** It cannot go on like this: try again later, or end when nobody is signed in. */
   restart({ code = "", message = "", status, retryAfterMs = 0 }: Partial<ThreadcastError>): void {
-    if (this.#ticking === undefined) return;
+    if (!this.#ticking) return;
     this.#drop();
     if (status !== 401) this.#wait(retryAfterMs, code, message);
-    else if (this.#why && code === "signed_out") this.#end("signed_out", ...this.#why);
-    else this.#end("signed_out", code, message);
+    else this.#end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
+  }
+
+  /** This is wrong, or nothing is, as far as the owner knows. */
+  troubled(trouble: Trouble | null): void {
+    if (this.#trouble !== UNANSWERED) this.#setTrouble(trouble);
   }
 
   /** Ask for the events after a cursor; journal events before the answer are not told. */
   async attach(cursor: FieldsOf<"attach">): Promise<void> {
-    this.#attaching = `c${this.#lastCommand + 1}`;
+    this.#attaching = this.#inFlight.nextId;
     await this.request("attach", cursor);
   }
 
@@ -124,59 +127,63 @@ export class Connection {
    *
    * @throws ThreadcastError of the server's table; `unreachable`: no answer came
    */
-  request<Answer>(command: Command["command"], fields: object = {}): Promise<Answer> {
-    const id = `c${++this.#lastCommand}`;
-    return new Promise((resolve, reject) => {
-      if (!this.#isReady) throw unreachable();
-      this.#waiters.set(id, { resolve, reject });
-      this.#link?.send({ command, id, ...fields } as Command);
-    });
+  async request<Answer>(
+    command: Command["command"],
+    fields: { readonly content?: string; [name: string]: unknown } = {},
+  ): Promise<Answer> {
+    if (!this.#isReady) throw unreachable();
+    const id = this.#inFlight.nextId;
+    const answer = this.#inFlight.add<Answer>(fields.content?.length ?? 0);
+    this.#link?.send({ command, id, ...fields } as Command);
+    return answer;
   }
 
   async #connect(): Promise<void> {
     this.#drop();
     const life = this.#life;
-    if (Date.now() - this.#turnedAt > WAY_MAX_MS) this.#way = 0;
+    if (Date.now() - this.#turnedAt > TRANSPORT_MAX_MS) this.#transport = 0;
     this.#owner.onStatus({ phase: "connecting", attempt: this.#attempt });
     try {
       const isOld =
         this.#refused ?? (Date.now() > this.#renewAt ? this.#credential.current : undefined);
       const token = await this.#credential.get(isOld);
-      if (life === this.#life) this.#begin(token, this.#open.length);
+      if (life === this.#life) this.#begin(token, this.#transports.length);
     } catch (error) {
       if (life === this.#life) this.restart(error as ThreadcastError);
     }
   }
 
-  /** @param ways how many ways are left to try */
-  #begin(token: string, ways: number): void {
+  /** @param left how many transports are left to try */
+  #begin(token: string, left: number): void {
     const life = this.#life;
-    this.#expectLife(ANSWER_MAX_MS);
-    this.#link = (this.#open[this.#way] as OpenLink)(this.#base, token, {
+    this.#liveness = new Liveness();
+    this.#liveness.expect(Date.now() + HANDSHAKE_MAX_MS);
+    this.#link = (this.#transports[this.#transport] as Transport)(this.#base, token, {
       onText: (text) => {
         if (life === this.#life) this.#hear(text);
       },
       onClose: (code) => {
         if (life !== this.#life) return;
-        if (code === 0) this.#turn();
-        // The server refuses this way, too: the best one may have been refused for the same reason.
-        else if (!this.#liveAt) this.#way = 0;
-        if (code === 0 && ways > 1) this.#begin(token, ways - 1);
+        if (code === BLOCKED) this.#turn();
+        // The server refuses this one, too: the best may have been refused for the same reason.
+        else if (!this.#liveAt) this.#transport = 0;
+        if (code === BLOCKED && left > 1) this.#begin(token, left - 1);
         else this.#lost(code);
       },
     });
   }
 
-  /** This way leads nowhere: try the next. */
+  /** This transport leads nowhere: try the next. */
   #turn(): void {
     this.#link?.close();
-    this.#way = (this.#way + 1) % this.#open.length;
+    this.#transport = (this.#transport + 1) % this.#transports.length;
     this.#turnedAt = Date.now();
   }
 
   #hear(text: string): void {
     const life = this.#life;
-    this.#heardAt = Date.now();
+    this.#liveness.heard(Date.now());
+    if (this.#trouble === UNANSWERED) this.#setTrouble(null);
     let events: JournalEvent[] = [];
     for (const line of text.split("\n")) {
       if (!line) continue;
@@ -185,20 +192,28 @@ export class Connection {
         if (!this.#attaching) events.push(event);
         continue;
       }
-      if (events.length) this.#owner.onEvents(events);
+      this.#tell(events);
       events = [];
       this.#said(event);
       if (life !== this.#life) return;
     }
-    if (events.length) this.#owner.onEvents(events);
+    this.#tell(events);
+  }
+
+  #tell(events: JournalEvent[]): void {
+    const last = events.at(-1);
+    if (!last) return;
+    this.#isInRun = isFollowed(last);
+    this.#setTrouble(null);
+    this.#owner.onEvents(events);
   }
 
   #said(event: ConnectionEvent): void {
     switch (event.event_type) {
       case "connection_ready":
+        this.#renewIn(event.data.expires_at, event.timestamp);
         if (this.#isReady) return;
         this.#isReady = true;
-        this.#renewIn(event.data.expires_at, event.timestamp);
         this.#owner.onReady(event.user_id, event.data);
         break;
       case "attached":
@@ -209,16 +224,18 @@ export class Connection {
       case "caught_up":
         if (this.#attaching) return;
         this.#liveAt ||= Date.now();
-        this.#owner.onStatus({ phase: "live", transport: (this.#link as Link).kind });
+        this.#tellLive();
         break;
       case "command_accepted":
         if (event.data.id === this.#attaching) this.#attaching = "";
         if ("expires_at" in event.data) this.#renewIn(event.data.expires_at, event.timestamp);
-        this.#take(event.data.id)?.resolve(event.data as never);
+        if ("seq" in event.data) this.#setTrouble(null);
+        this.#inFlight.accepted(event.data);
         break;
       case "command_rejected": {
-        const { id, code, message } = event.data;
-        this.#take(id)?.reject(new ThreadcastError(code, message, event.data as object));
+        const { code, message: reason } = event.data;
+        if (NOT_STORED.test(code)) this.#setTrouble({ code, reason });
+        this.#inFlight.rejected(event.data);
         break;
       }
       case "connection_closing":
@@ -226,15 +243,21 @@ export class Connection {
     }
   }
 
-  #take(id: string | null): Waiter | undefined {
-    const waiter = this.#waiters.get(id as string);
-    this.#waiters.delete(id as string);
-    return waiter;
+  #setTrouble(trouble: Trouble | null): void {
+    const isOther = this.#trouble?.code !== trouble?.code;
+    this.#trouble = trouble;
+    if (isOther && this.#liveAt) this.#tellLive();
+  }
+
+  #tellLive(): void {
+    const { transport } = this.#link as Link;
+    const trouble = this.#trouble;
+    this.#owner.onStatus({ phase: "live", transport, ...(trouble && { trouble }) });
   }
 
   #lost(closed: number): void {
-    const { error: code = "", reason = "", reconnect, retry_after_ms } = this.#closing ?? {};
-    const close = this.#closing?.code ?? closed;
+    const closing: Partial<ConnectionClosing> = this.#closing ?? {};
+    const { code: close = closed, error: code = "", reason = "" } = closing;
     this.#drop();
     if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
       // Another token may do better, but only one of them is tried; none where the user signed out.
@@ -242,9 +265,9 @@ export class Connection {
       this.#why = [code, reason];
       this.#connect();
     } else if (close === CREDENTIAL) this.#end("signed_out", code, reason);
-    else if (reconnect === false || NOT_WORTH_RETRYING.includes(close)) {
+    else if (closing.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
       this.#end("stopped", code, reason);
-    } else this.#wait(retry_after_ms ?? 0, code, reason);
+    } else this.#wait(closing.retry_after_ms ?? 0, code, reason);
   }
 
   #end(phase: "stopped" | "signed_out", code: string, reason: string): void {
@@ -266,55 +289,54 @@ export class Connection {
 
   #drop(): void {
     this.#life += 1;
-    clearTimeout(this.#reconnect);
-    this.#reconnect = undefined;
+    this.#reconnect = void clearTimeout(this.#reconnect);
     this.#link?.close();
     this.#link = this.#closing = null;
-    this.#isReady = false;
+    this.#isReady = this.#isInRun = false;
     this.#attaching = "";
     this.#liveAt = 0;
-    const waiters = [...this.#waiters.values()];
-    this.#waiters.clear();
-    for (const { reject } of waiters) reject(unreachable());
+    this.#trouble = null;
+    this.#inFlight.drop();
   }
 
   /** Renew a credential while the connection lives, so that it never has to end. */
   #renewIn(expiresAt: number | null, now: number): void {
     const leftMs = (expiresAt ?? Number.POSITIVE_INFINITY) - now;
-    this.#renewAt = Date.now() + Math.max(TICK_MS, leftMs * 1_000 * RENEW_AT_SHARE);
+    this.#renewAt = Date.now() + Math.max(1_000, leftMs * 1_000 * RENEW_AT_SHARE);
   }
 
   async #renew(): Promise<void> {
     const { current } = this.#credential;
     // If it fails, it is tried again: the server ends the connection when the credential does.
-    this.#renewAt = Date.now() + ANSWER_MAX_MS;
+    this.#renewAt = Date.now() + RENEW_AGAIN_MS;
     await this.request("authenticate", { token: await this.#credential.get(current) });
+    if (this.#link?.transport === "sse") this.#owner.onRenewed();
   }
 
   #tick(): void {
     const now = Date.now();
     if (this.#liveAt && now - this.#liveAt > STEADY_MS) this.#attempt = 0;
-    if (this.#link === null) return;
-    const quietMs = now - this.#heardAt;
-    const maxMs = this.#isStream ? STREAM_QUIET_MAX_MS : QUIET_MAX_MS;
-    if (quietMs > maxMs + ANSWER_MAX_MS) {
+    if (!this.#link) return;
+    if (this.#liveness.isLost(now)) {
       if (!this.#isReady) this.#turn();
-      this.#lost(1006);
+      this.#lost(LOST);
     } else if (this.#isReady) {
-      if (quietMs > maxMs) this.#ping();
       if (now > this.#renewAt) this.#renew().catch(() => {});
+      this.#watch(now);
     }
   }
 
-  get #isStream(): boolean {
-    return !!this.#liveAt && this.#link?.kind === "sse";
+  #watch(now: number): void {
+    const isInRun = this.#isInRun || !!this.#trouble;
+    if (this.#liveness.isLate(now)) this.#setTrouble(UNANSWERED);
+    else if (this.#liveness.isToBeAsked(now, this.#inFlight.since, isInRun)) {
+      this.#askForSign(SIGN_MAX_MS);
+      if (isInRun) this.#owner.onSilence();
+    }
   }
 
-  #ping(): void {
+  #askForSign(maxMs: number): void {
     this.request("ping").catch(() => {});
-  }
-
-  #expectLife(answerMs: number): void {
-    this.#heardAt = Date.now() - QUIET_MAX_MS - ANSWER_MAX_MS + answerMs;
+    this.#liveness.expect(this.#inFlight.arrivesAt + maxMs);
   }
 }

@@ -2,16 +2,10 @@
  * The types of `<threadcast-chat>`, which the server brings: `import type {} from
  * "@threadcast/client/element"` makes its events and properties known. This module has no code.
  */
+import type { TokenProvider } from "./credential.ts";
 import type { Status } from "./model.ts";
 
-/**
- * Gives a token of the person who is signed in at the page; null or an empty text: nobody is.
- *
- * `renew` is true when the token before is over, or nearly: then a new one is needed. A failure means
- * that it should be asked for again later.
- */
-export type TokenProvider = (why: { renew: boolean }) => Given | Promise<Given>;
-type Given = string | null;
+export type { TokenProvider } from "./credential.ts";
 
 export interface ThreadcastChatElement extends HTMLElement {
   /** Counts before the function that the attribute `token-provider` names. */

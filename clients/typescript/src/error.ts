@@ -14,12 +14,12 @@ interface Details {
  * `identity_change` (there is one of another user), `discarded`, `outbox_full`, `slow_reader`.
  */
 export class ThreadcastError extends Error {
-  readonly code: string;
+  declare readonly code: string;
   /** Of the HTTP answer; 401 when another token is needed, 0 where there was none. */
-  readonly status: number;
+  declare readonly status: number;
   /** Whether the same may succeed later. */
-  readonly retryable: boolean;
-  readonly retryAfterMs: number;
+  declare readonly retryable: boolean;
+  declare readonly retryAfterMs: number;
 
   constructor(code: string, message: string = code, details: Details = {}) {
     super(message);
@@ -30,5 +30,7 @@ export class ThreadcastError extends Error {
   }
 }
 
+export const NO_ANSWER = "The server does not answer.";
+
 export const unreachable = (): ThreadcastError =>
-  new ThreadcastError("unreachable", "The server cannot be reached.", { retryable: true });
+  new ThreadcastError("unreachable", NO_ANSWER, { retryable: true });

@@ -2,23 +2,30 @@
  * Server-Sent Events, where WebSockets are blocked: events over one long answer, commands as
  * requests of their own. It says what a WebSocket would say.
  */
-import { subjectOf } from "./credential.ts";
+import { subjectOf } from "./claims.ts";
+import { BLOCKED, CREDENTIAL, LOST } from "./close_codes.ts";
 import type { ThreadcastError } from "./error.ts";
-import { Http, refusal } from "./http.ts";
-import type { OpenLink } from "./link.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
+import { ask, refusal } from "./request.ts";
+import type { Transport } from "./transport.ts";
 
 /** Close codes are statuses of HTTP beyond this. */
 const CLOSES = 4_000;
-const LOST = 1006;
+/** The longest that a server may be set to say nothing, and a little more. */
+const QUIET_MAX_MS = 65_000;
 
-export const eventStream: OpenLink = (base, token, listener) => {
+export const eventStream: Transport = (base, first, listener) => {
+  let token = first;
   let isOver = false;
   /** Of the latest attach: another one ends it. */
   let stream = new AbortController();
+  const requests = new AbortController();
+  let quiet: ReturnType<typeof setTimeout> | undefined;
   const close = () => {
     isOver = true;
+    clearTimeout(quiet);
     stream.abort();
+    requests.abort();
   };
   const end = (code: number) => {
     if (!isOver) listener.onClose(code);
@@ -28,14 +35,6 @@ export const eventStream: OpenLink = (base, token, listener) => {
     const event = { event_type, timestamp: Date.now() / 1_000, user_id: subjectOf(token), data };
     if (!isOver) listener.onText(JSON.stringify(event));
   };
-  const http = new Http(base, {
-    current: token,
-    get() {
-      end(CLOSES + 401);
-      throw refusal(401, null);
-    },
-  });
-
   async function attach({ id, command, after, feed }: Attach) {
     say("command_accepted", { id, command });
     const cursor = Object.entries({ after, feed }).filter(([, value]) => value != null);
@@ -65,7 +64,7 @@ export const eventStream: OpenLink = (base, token, listener) => {
       }
       end(LOST);
     } catch {
-      if (!signal.aborted) end(wasOpen ? LOST : 0);
+      if (!signal.aborted) end(wasOpen ? LOST : BLOCKED);
     }
   }
 
@@ -74,6 +73,8 @@ export const eventStream: OpenLink = (base, token, listener) => {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => end(LOST), QUIET_MAX_MS);
       const { done, value } = await reader.read();
       if (done) return;
       const lines = (rest + value).split("\n");
@@ -90,26 +91,42 @@ export const eventStream: OpenLink = (base, token, listener) => {
       : thread_id
         ? `threads/${thread_id}/messages`
         : "messages";
-    http.request<object>("POST", `v1/${path}`, fields).then(
+    const { signal } = requests;
+    ask<object>(new URL(`v1/${path}`, base), { method: "POST", json: fields, token, signal }).then(
       (answer) => say("command_accepted", { id, command, ...answer }),
-      ({ code, message, retryable, retryAfterMs }: ThreadcastError) =>
+      ({ code, status, message, retryable, retryAfterMs }: ThreadcastError) => {
+        if (status === 401 && code !== "revoked") end(CREDENTIAL);
         say("command_rejected", {
           id,
           // Here the connection is not lost, so that this must be tried again by itself.
-          code: code === "unreachable" ? "unavailable" : code,
+          code: code === "unreachable" ? "unanswered" : code,
           message,
           retryable,
           retry_after_ms: retryAfterMs,
-        }),
+        });
+      },
+    );
+  }
+
+  /** Any answer is a sign of life. */
+  function ping({ id, command }: Command) {
+    fetch(new URL("healthz", base), { signal: requests.signal }).then(
+      () => say("command_accepted", { id, command }),
+      () => {},
     );
   }
 
   queueMicrotask(() => say("connection_ready", { feed: null, expires_at: null }));
   return {
-    kind: "sse",
+    transport: "sse",
     send(command) {
       if (command.command === "attach") attach(command);
-      else if (command.command !== "ping") request(command);
+      else if (command.command === "authenticate") {
+        // It is the next attach that has it.
+        token = command.token;
+        say("command_accepted", { id: command.id, command: command.command });
+      } else if (command.command === "ping") ping(command);
+      else request(command);
     },
     close,
   };

@@ -3,8 +3,9 @@
  *
  * Pure, like `state.ts`. A run is a message with everything that answered it.
  */
-import type { History, RunStatus, RunView, Step } from "./model.ts";
+import type { History, RunView, Step } from "./model.ts";
 import type { JournalEvent } from "./protocol.ts";
+import { isActive } from "./runs.ts";
 import { tableOf, withRows } from "./table.ts";
 
 /**
@@ -19,10 +20,6 @@ export const emptyHistory = (from: number, before: string | null = null): Histor
   order: [],
   runs: tableOf(),
 });
-
-/** Whether a run has not ended. */
-export const isActive = ({ status }: { status: RunStatus }): boolean =>
-  status === "queued" || status === "running" || status === "waiting";
 
 /** The text that was streamed, without tools and thoughts. */
 export const textOf = (run: RunView): string =>

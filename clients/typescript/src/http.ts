@@ -1,16 +1,16 @@
 /** Requests to the HTTP API, with the credential of the connection. */
 import type { Credential } from "./credential.ts";
-import { ThreadcastError, unreachable } from "./error.ts";
-import type { Problem } from "./protocol.ts";
+import type { ThreadcastError } from "./error.ts";
+import { ask } from "./request.ts";
 
 const BUSY_TRIES = 5;
 const BUSY_WAIT_MAX_MS = 10_000;
 
 export class Http {
   #base: URL;
-  #credential: Pick<Credential, "current" | "get">;
+  #credential: Credential;
 
-  constructor(base: URL, credential: Pick<Credential, "current" | "get">) {
+  constructor(base: URL, credential: Credential) {
     this.#base = base;
     this.#credential = credential;
   }
@@ -25,20 +25,22 @@ export class Http {
    * @param path below the base, with its query
    * @throws ThreadcastError
    */
-  async request<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+  async request<Answer>(method: string, path: string, json?: object): Promise<Answer> {
     for (let tries = 1, renewals = 0; ; ) {
       const token = this.#credential.current || (await this.#credential.get());
-      const response = await this.#send(method, path, body, token);
-      const answer = await response.json().catch(() => null);
-      if (response.ok) return answer;
-      const problem = refusal(response.status, answer);
-      const { status, code, retryAfterMs } = problem;
-      // Who was signed out everywhere stays so, though there may be another token.
-      if (status === 401 && code !== "revoked" && ++renewals === 1) await this.#another(token);
-      else if (code === "rate_limited" && ++tries <= BUSY_TRIES) {
-        const waitMs = (retryAfterMs || 1_000) * (1 + Math.random());
-        await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, BUSY_WAIT_MAX_MS)));
-      } else throw problem;
+      try {
+        // A page that is being left may still delete what it was going to.
+        const keepalive = method === "DELETE";
+        return await ask(new URL(path, this.#base), { method, json, token, keepalive });
+      } catch (error) {
+        const { status, code, retryAfterMs } = error as ThreadcastError;
+        // Who was signed out everywhere stays so, though there may be another token.
+        if (status === 401 && code !== "revoked" && ++renewals === 1) await this.#another(token);
+        else if (code === "rate_limited" && ++tries <= BUSY_TRIES) {
+          const waitMs = (retryAfterMs || 1_000) * (1 + Math.random());
+          await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, BUSY_WAIT_MAX_MS)));
+        } else throw error;
+      }
     }
   }
 
@@ -47,29 +49,4 @@ export class Http {
     const { current } = this.#credential;
     return current === token ? this.#credential.get(token) : current;
   }
-
-  async #send(method: string, path: string, body: object | undefined, token: string) {
-    try {
-      return await fetch(new URL(path, this.#base), {
-        method,
-        // A page that is being left may still delete what it was going to.
-        keepalive: method === "DELETE",
-        headers: {
-          Authorization: `Bearer ${token}`,
-          ...(body && { "Content-Type": "application/json" }),
-        },
-        body: body ? JSON.stringify(body) : null,
-      });
-    } catch {
-      throw unreachable();
-    }
-  }
 }
-
-/** What an answer that is not a success says. */
-export const refusal = (status: number, problem: Problem | null): ThreadcastError =>
-  new ThreadcastError(
-    problem?.code ?? "internal",
-    problem?.detail ?? `The server answered ${status}.`,
-    problem ?? { status, retryable: status >= 500 },
-  );

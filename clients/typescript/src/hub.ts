@@ -7,8 +7,8 @@
  * heard, only the server can say whether it is right: the hub attaches again, and the page waits for
  * the answer. Knows nothing of workers and ports.
  */
-import { subjectOf } from "./credential.ts";
-import type { Link, OpenLink } from "./link.ts";
+import { subjectOf } from "./claims.ts";
+import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "./close_codes.ts";
 import type {
   Attach,
   Attached,
@@ -17,14 +17,13 @@ import type {
   ConnectionReadyEvent,
   JournalEvent,
 } from "./protocol.ts";
+import type { Link, Transport } from "./transport.ts";
 
 const KEPT_MAX_EVENTS = 2_000;
 const KEPT_MAX_CHARACTERS = 2_000_000;
-const ANSWER_MAX_MS = 10_000;
+/** A little less than pages wait for a sign of life: they lose it together, and open one anew. */
+const SIGN_MAX_MS = 3_000;
 const ATTACH = "attach";
-const LOST = 1006;
-const CREDENTIAL = 4401;
-const FORBIDDEN = 4403;
 
 export interface Page {
   /** One or more events, one per line. */
@@ -32,7 +31,7 @@ export interface Page {
   /** The connection is over, by this close code; the page is not said anything more. */
   end(code: number): void;
   /** How the connection is made. */
-  kind(kind: Link["kind"]): void;
+  transport(transport: Link["transport"]): void;
 }
 
 interface Kept {
@@ -46,7 +45,7 @@ interface Kept {
 type Phase = "none" | "attaching" | "attached";
 
 export class Hub {
-  #ways: readonly OpenLink[];
+  #transports: readonly Transport[];
   #link: Link | null = null;
   #life = 0;
   #heardAt = 0;
@@ -73,15 +72,15 @@ export class Hub {
   #covered = new Set<Page>();
   #cursor: { after: number; feed: string | null; at?: number } = { after: 0, feed: null };
 
-  constructor(ways: readonly OpenLink[]) {
-    this.#ways = ways;
+  constructor(transports: readonly Transport[]) {
+    this.#transports = transports;
   }
 
   /** A page is here, with its own token. */
   join(page: Page, base: URL, token: string): void {
     const subject = subjectOf(token);
     if (subject === null) {
-      page.end(0); // Whom it is for is not known: it may have a connection of its own.
+      page.end(BLOCKED); // Whom it is for is not known: it may have a connection of its own.
       return;
     }
     this.#pages.set(page, false);
@@ -112,13 +111,15 @@ export class Hub {
       this.#askers.set(id, { page, id: command.id });
       this.#link.send({ ...command, id });
       if (command.command === "ping") this.#expectLife();
+      const isStream = this.#link.transport === "sse";
+      if (command.command === "authenticate" && isStream) this.#askFor(this.#cursor);
     }
   }
 
-  #open(base: URL, token: string, way: number): void {
+  #open(base: URL, token: string, index: number): void {
     const life = ++this.#life;
     const isCurrent = () => life === this.#life;
-    const open = this.#ways[way];
+    const open = this.#transports[index];
     if (!open) {
       this.#over(LOST);
       return;
@@ -129,7 +130,7 @@ export class Hub {
       },
       onClose: (code) => {
         if (!isCurrent()) return;
-        if (code === 0) this.#open(base, token, way + 1);
+        if (code === BLOCKED) this.#open(base, token, index + 1);
         else this.#over(code);
       },
     });
@@ -213,6 +214,8 @@ export class Hub {
         const asker = this.#askers.get(id as string);
         this.#askers.delete(id as string);
         asker?.page.say(JSON.stringify({ ...event, data: { ...event.data, id: asker.id } }));
+        // To the others it is a sign of life.
+        this.#tell("");
         break;
       }
       case "connection_closing":
@@ -224,7 +227,12 @@ export class Hub {
   }
 
   #begun(ready: ConnectionReadyEvent): void {
-    if (this.#ready) return;
+    if (this.#ready) {
+      // An event stream was begun: now it is known until when the token is good.
+      this.#ready = ready;
+      for (const page of this.#pages.keys()) page.say(JSON.stringify(ready));
+      return;
+    }
     if (this.#user !== null && this.#user !== ready.user_id) this.#forget(0, null);
     this.#ready = ready;
     this.#user = ready.user_id;
@@ -237,7 +245,7 @@ export class Hub {
       this.#refuse(page);
       return;
     }
-    page.kind((this.#link as Link).kind);
+    page.transport((this.#link as Link).transport);
     page.say(JSON.stringify(ready));
   }
 
@@ -349,6 +357,6 @@ export class Hub {
     const askedAt = Date.now();
     setTimeout(() => {
       if (life === this.#life && this.#heardAt < askedAt) this.#over(LOST);
-    }, ANSWER_MAX_MS);
+    }, SIGN_MAX_MS);
   }
 }

@@ -135,6 +135,15 @@ export interface ChatState {
 }
 
 /**
+ * What is wrong though there is a connection: `unanswered` (a sign of life that was asked for is
+ * late), or why the server cannot store anything (`unavailable`, `storage_full`, `unknown_outcome`).
+ */
+export interface Trouble {
+  readonly code: string;
+  readonly reason: string;
+}
+
+/**
  * How the connection is. Times are milliseconds since the epoch; `code` is a row of the server's
  * error table, or empty, and `reason` says it for people.
  */
@@ -142,7 +151,11 @@ export type Status =
   | { readonly phase: "connecting"; readonly attempt: number }
   /** `left` events are still to come. */
   | { readonly phase: "catching_up"; readonly left: number }
-  | { readonly phase: "live"; readonly transport: "websocket" | "sse" }
+  | {
+      readonly phase: "live";
+      readonly transport: "websocket" | "sse";
+      readonly trouble?: Trouble;
+    }
   | {
       readonly phase: "waiting";
       readonly untilMs: number;

@@ -11,9 +11,9 @@
  */
 import { backoffMs } from "./backoff.ts";
 import { ThreadcastError } from "./error.ts";
-import { isActive } from "./history.ts";
 import type { OutboxEntry, RunStatus } from "./model.ts";
 import type { Command } from "./protocol.ts";
+import { isActive } from "./runs.ts";
 
 const ENTRIES_MAX = 100;
 /** So long is what another page stores left to that page. */

@@ -1,6 +1,7 @@
-/** The way over the connection that all pages of this origin share; see `hub.ts`. */
-import { subjectOf } from "./credential.ts";
-import type { Link, OpenLink } from "./link.ts";
+/** The transport over the connection that all pages of this origin share; see `hub.ts`. */
+import { subjectOf } from "./claims.ts";
+import { BLOCKED } from "./close_codes.ts";
+import type { Link, Transport } from "./transport.ts";
 
 declare global {
   var trustedTypes:
@@ -25,13 +26,13 @@ function trusted(url: string): string {
  * gone is noticed by its lock, which its end lets go.
  */
 export const sharedBy =
-  (script: string | URL): OpenLink =>
+  (script: string | URL): Transport =>
   (base, token, listener) => {
     let letGo: (() => void) | undefined;
     let isClosed = false;
     let port: MessagePort | undefined;
     const link: { -readonly [Key in keyof Link]: Link[Key] } = {
-      kind: "websocket",
+      transport: "websocket",
       send: (command) => port?.postMessage(command),
       close() {
         isClosed = true;
@@ -43,9 +44,9 @@ export const sharedBy =
       const name = `threadcast ${JSON.stringify([base, subjectOf(token)])}`;
       const worker = new SharedWorker(trusted(`${script}`), { type: "module", name });
       port = worker.port;
-      worker.onerror = () => listener.onClose(0);
+      worker.onerror = () => listener.onClose(BLOCKED);
       port.onmessage = ({ data }) => {
-        if (data.kind) link.kind = data.kind;
+        if (data.transport) link.transport = data.transport;
         else if (typeof data === "number") listener.onClose(data);
         else listener.onText(data);
       };
@@ -58,7 +59,7 @@ export const sharedBy =
         });
       });
     } catch {
-      queueMicrotask(() => listener.onClose(0));
+      queueMicrotask(() => listener.onClose(BLOCKED));
     }
     return link;
   };

@@ -1,8 +1,8 @@
 /** The script of the shared worker: the hub, and a port to each page. */
 import { eventStream } from "./event_stream.ts";
 import { Hub, type Page } from "./hub.ts";
-import { webSocket } from "./link.ts";
 import type { Command } from "./protocol.ts";
+import { webSocket } from "./transport.ts";
 
 interface Hello {
   readonly base: string;
@@ -18,7 +18,7 @@ addEventListener("connect", (event) => {
   const page: Page = {
     say: (text) => port.postMessage(text),
     end: (code) => port.postMessage(code),
-    kind: (kind) => port.postMessage({ kind }),
+    transport: (transport) => port.postMessage({ transport }),
   };
   port.onmessage = ({ data }: MessageEvent<Hello | Command>) => {
     if ("command" in data) {

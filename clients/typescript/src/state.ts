@@ -7,16 +7,16 @@
  * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
-import { emptyHistory, foldHistory, isActive, joined } from "./history.ts";
+import { emptyHistory, foldHistory, joined } from "./history.ts";
 import type { ChatState, History, Table, ThreadView } from "./model.ts";
 import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
+import { endsRun, isActive } from "./runs.ts";
 import { tableOf, withoutRows, withRows } from "./table.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
-const ENDS_RUN = /^agent_(completed|failed|cancelled)$/;
 const BEGINS_RUN = /^(message_created|run_queued|agent_started)$/;
-const MOVES_TO_TOP = /^((thread|message)_created|agent_(completed|failed|cancelled))$/;
+const CREATES = /^(thread|message)_created$/;
 
 export const emptyState = (): ChatState => ({
   user: null,
@@ -67,7 +67,7 @@ export function withGlance(state: ChatState, id: string, last: JournalEvent): Ch
   const thread = state.threads.get(id);
   // Events since then know better, and so does a history.
   if (!thread || thread.history || thread.order > last.seq || !last.run_id) return state;
-  if (ENDS_RUN.test(last.event_type)) return state;
+  if (endsRun(last.event_type)) return state;
   return changeThread(state, id, { active: { ...thread.active, [last.run_id]: true } });
 }
 
@@ -195,7 +195,7 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, seq, timestamp } = event;
   const active = foldActive(thread.active, event);
   let next = active === thread.active ? thread : { ...thread, active };
-  if (MOVES_TO_TOP.test(type)) next = { ...next, order: seq, updatedAt: timestamp };
+  if (CREATES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
     // From its first event on, a history is complete.
     next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
@@ -216,7 +216,7 @@ type Active = ThreadView["active"];
 function foldActive(active: Active, { event_type: type, run_id: id }: JournalEvent): Active {
   if (id === undefined) return active;
   if (BEGINS_RUN.test(type) && !active[id]) return { ...active, [id]: true };
-  if (!ENDS_RUN.test(type) || !active[id]) return active;
+  if (!endsRun(type) || !active[id]) return active;
   const { [id]: _ended, ...others } = active;
   return others;
 }

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { ChatClient, textOf } from "../src/chat.ts";
+import { subjectOf } from "../src/claims.ts";
 import type { ChatState, ThreadView } from "../src/model.ts";
-import { event, FakeServer, RUN, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { event, FakeServer, pass, RUN, THREAD, tokenFor, USER } from "./fake_server.ts";
 
 let server: FakeServer;
 const clients: ChatClient[] = [];
@@ -22,19 +23,11 @@ afterEach(() => {
 
 async function started(): Promise<ChatClient> {
   const token = () => tokenFor(USER);
-  const client = new ChatClient({ url: "http://test/", token, transport: [server.open] });
+  const client = new ChatClient({ url: "http://test/", token, transports: [server.open] });
   clients.push(client);
   client.start();
   await pass(100);
   return client;
-}
-
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 250) {
-    await settled();
-    mock.timers.tick(Math.min(left, 250));
-    await settled();
-  }
 }
 
 /** A run in a thread: what a server would commit. */
@@ -262,3 +255,60 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     assert.deepEqual(seen(client.state, threads), seen(fresh.state, threads));
   });
 }
+
+// --- a server that cannot store anything ---------------------------------------------------------
+
+/** What `/readyz` says of the store. */
+function readiness(store: string): void {
+  const { fetch } = server;
+  mock.method(globalThis, "fetch", async (address: URL) =>
+    address.pathname === "/readyz"
+      ? Response.json({ checks: { store } }, { status: store === "ok" ? 200 : 503 })
+      : fetch(address),
+  );
+}
+
+const troubleOf = ({ status }: ChatClient) => status.phase === "live" && status.trouble?.code;
+
+test("a run that falls silent because nothing can be stored says so, and goes on", async () => {
+  const client = await started();
+  converse(THREAD, RUN, 3);
+  readiness("the store cannot be used");
+  await pass(6_000);
+  assert.equal(troubleOf(client), "unavailable");
+  server.append("agent_delta", { text: "x" });
+  assert.equal(troubleOf(client), undefined);
+});
+
+test("a run that is silent for its own reasons is no trouble", async () => {
+  const client = await started();
+  converse(THREAD, RUN, 3);
+  readiness("ok");
+  await pass(60_000);
+  assert.equal(troubleOf(client), undefined);
+});
+
+// --- one user ------------------------------------------------------------------------------------
+
+test("with a token of another user nothing is asked for", async () => {
+  let user = USER;
+  const asked: string[] = [];
+  const client = new ChatClient({
+    url: "http://test/",
+    token: () => tokenFor(user),
+    transports: [server.open],
+  });
+  clients.push(client);
+  client.start();
+  await pass(100);
+  mock.method(globalThis, "fetch", async (_address: URL, { headers }: RequestInit) => {
+    asked.push(`${subjectOf((headers as Record<string, string>).Authorization ?? "")}`);
+    const problem = { status: 401, code: "token_expired", detail: "too old" };
+    return Response.json(problem, { status: 401 });
+  });
+  user = "u-2";
+  await assert.rejects(client.createThread({ title: "secret" }), { code: "identity_change" });
+  assert.deepEqual(asked, [USER]);
+  assert.equal((client.status as { code: string }).code, "identity_change");
+  assert.equal(server.link.isClosed, true);
+});

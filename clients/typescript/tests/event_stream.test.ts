@@ -18,7 +18,12 @@ let server: FakeServer;
 let client: Client;
 let streams: Stream[];
 let posts: { path: string; body: unknown }[];
+let underWay: number;
 let mostAtOnce: number;
+/** How often it was asked for a sign of life. */
+let signs: number;
+/** Whether requests are not answered. */
+let isHung: boolean;
 /** What `attached` says; by default the head. */
 let attached: object;
 
@@ -27,7 +32,9 @@ beforeEach(() => {
   server = new FakeServer();
   streams = [];
   posts = [];
-  mostAtOnce = 0;
+  underWay = mostAtOnce = 0;
+  signs = 0;
+  isHung = false;
   attached = { after: 0, head: 0, feed: server.feed, reset: false };
   mock.method(globalThis, "fetch", answer);
 });
@@ -39,11 +46,15 @@ afterEach(() => {
   mock.restoreAll();
 });
 
-let underWay = 0;
-
 async function answer(address: URL, init: RequestInit): Promise<Response> {
+  if (address.pathname === "/healthz") {
+    signs += 1;
+    if (isHung) await new Promise(() => {});
+    return Response.json({ status: "ok" });
+  }
   if (!init.method) return new Response(streamOf(address, init));
   posts.push({ path: address.pathname, body: JSON.parse(init.body as string) });
+  if (isHung) await new Promise(() => {});
   underWay += 1;
   mostAtOnce = Math.max(mostAtOnce, underWay);
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -62,7 +73,9 @@ function streamOf(address: URL, init: RequestInit): ReadableStream<Uint8Array> {
         line({ event_type, timestamp: 1, user_id: USER, data });
       signal.addEventListener("abort", () => controller.error(signal.reason));
       streams.push({ address, headers, signal, say, text });
+      say("connection_ready", { feed: server.feed, expires_at: server.expiresAt });
       say("attached", attached);
+      text(`id: ${server.feed}:${(attached as { after: number }).after}\n\n`);
       say("caught_up", { seq: 0 });
     },
   });
@@ -86,9 +99,14 @@ async function pass(ms: number, signOfLifeMs = Number.POSITIVE_INFINITY): Promis
   }
 }
 
-async function started(): Promise<void> {
-  const token = () => tokenFor(USER);
-  client = new Client({ url: "http://test/", token, transport: [eventStream] });
+/** An event, with the id from which a reader goes on behind it. */
+function say(stream: Stream | undefined, seq: number): void {
+  const data = JSON.stringify(event(seq, "agent_delta", { text: "x" }));
+  stream?.text(`id: ${server.feed}:${seq}\nevent: agent_delta\ndata: ${data}\n\n`);
+}
+
+async function started(token = () => tokenFor(USER)): Promise<void> {
+  client = new Client({ url: "http://test/", token, transports: [eventStream] });
   client.start();
   await turns();
 }
@@ -123,20 +141,73 @@ test("looking at the page again does not end a healthy connection", async () => 
     client.handleEvent({ type: "offline" } as StorageEvent);
     await pass(25_000, 20_000);
   }
-  assert.deepEqual([streams.length, phase()], [1, "live"]);
+  assert.deepEqual([streams.length, phase(), signs], [1, "live", 20]);
 });
 
 test("nor does the longest quiet that a server may be set to", async () => {
   await started();
   await pass(300_000, 55_000);
   assert.deepEqual([streams.length, phase()], [1, "live"]);
+  assert.ok(signs <= 12, `${signs}`);
 });
 
-test("one on which nothing comes any more is given up", async () => {
+test("a stream on which nothing comes any more is given up, though requests are answered", async () => {
   await started();
   await pass(70_000);
   assert.equal(streams[0]?.signal.aborted, true);
   assert.ok(streams.length > 1);
+});
+
+test("a message that is not answered is asked about by a request, and the stream given up", async () => {
+  await started();
+  isHung = true;
+  client.send("Hello", { threadId: THREAD });
+  await pass(3_000);
+  assert.deepEqual([signs, streams.length], [1, 1]);
+  isHung = false;
+  await pass(5_000);
+  assert.deepEqual([streams[0]?.signal.aborted, streams.length, phase()], [true, 2, "live"]);
+  assert.equal(posts.length, 2);
+});
+
+test("its token is renewed by another stream, of which nobody is told", async () => {
+  server.expiresAt = 101;
+  const tokens: string[] = [];
+  await started(() => {
+    tokens.push(tokenFor(USER));
+    return tokens.at(-1) as string;
+  });
+  const seen: number[] = [];
+  const phases: string[] = [];
+  client.on("agent_delta", ({ seq }) => seen.push(seq));
+  client.subscribe(() => phases.push(phase()));
+  say(streams[0], 1);
+  await pass(74_000, 20_000);
+  assert.equal(streams.length, 1);
+  await pass(2_000);
+  assert.deepEqual([streams.length, streams[0]?.signal.aborted], [2, true]);
+  const { address, headers } = streams[1] as Stream;
+  assert.deepEqual(
+    [headers.get("authorization"), address.searchParams.get("after")],
+    [`Bearer ${tokens[1]}`, "1"],
+  );
+  say(streams[1], 2);
+  client.send("Hello", { threadId: THREAD });
+  await pass(2_000);
+  assert.deepEqual([seen, [...new Set(phases)], tokens.length], [[1, 2], ["live"], 2]);
+});
+
+test("a stream that cannot go on with the new token from where it was says so", async () => {
+  server.expiresAt = 101;
+  await started();
+  attached = { after: 7, head: 7, feed: server.feed, reset: true, reason: "trimmed" };
+  const resets: unknown[] = [];
+  client.on("attached", ({ data }) => {
+    resets.push(data.reason);
+    attached = { ...attached, reset: false };
+  });
+  await pass(76_000, 20_000);
+  assert.deepEqual([resets, phase()], [["trimmed"], "live"]);
 });
 
 test("after a reset there is one stream, from where it says", async () => {

@@ -1,5 +1,6 @@
 /** A server without a network: a journal, the links to it, and what `fetch` would answer. */
-import type { Link, Listener, OpenLink } from "../src/link.ts";
+
+import { mock } from "node:test";
 import type {
   Attach,
   Command,
@@ -8,6 +9,7 @@ import type {
   SendMessage,
   Thread,
 } from "../src/protocol.ts";
+import type { Link, Listener, Transport } from "../src/transport.ts";
 
 export const USER = "u-17";
 export const THREAD = "thread_chat_1_1_00000000";
@@ -45,11 +47,20 @@ export function event(
 
 /** Let everything happen that is only waiting for its turn. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 30; turn += 1) await Promise.resolve();
+  for (let turn = 0; turn < 60; turn += 1) await Promise.resolve();
+}
+
+/** Let time go by, on the clock that is the test's own. */
+export async function pass(ms: number): Promise<void> {
+  await settled();
+  for (let left = ms; left > 0; left -= 250) {
+    mock.timers.tick(Math.min(left, 250));
+    await settled();
+  }
 }
 
 export class FakeLink implements Link {
-  readonly kind = "websocket";
+  readonly transport = "websocket";
   readonly token: string;
   readonly commands: Command[] = [];
   isClosed = false;
@@ -117,7 +128,7 @@ export class FakeServer {
     return link;
   }
 
-  readonly open: OpenLink = (_base, token, listener) => {
+  readonly open: Transport = (_base, token, listener) => {
     const link = new FakeLink(this, token, listener);
     this.links.push(link);
     queueMicrotask(() => {

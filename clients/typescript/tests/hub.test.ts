@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Hub, type Page } from "../src/hub.ts";
 import { Client, type Cursor } from "../src/index.ts";
-import type { OpenLink } from "../src/link.ts";
-import { event, FakeServer, settled, tokenFor, USER } from "./fake_server.ts";
+import type { Transport } from "../src/transport.ts";
+import { event, FakeServer, pass, settled, tokenFor, USER } from "./fake_server.ts";
 
 let server: FakeServer;
 let hub: Hub;
@@ -21,8 +21,8 @@ afterEach(() => {
   mock.timers.reset();
 });
 
-/** The way of a page to the hub, as the ports of a worker are. */
-const throughHub: OpenLink = (base, token, listener) => {
+/** The transport of a page to the hub, as the ports of a worker are. */
+const throughHub: Transport = (base, token, listener) => {
   let isOpen = true;
   const later = (act: () => void) =>
     queueMicrotask(() => {
@@ -31,11 +31,11 @@ const throughHub: OpenLink = (base, token, listener) => {
   const page: Page = {
     say: (text) => later(() => listener.onText(text)),
     end: (code) => later(() => listener.onClose(code)),
-    kind() {},
+    transport() {},
   };
   hub.join(page, base, token);
   return {
-    kind: "websocket",
+    transport: "websocket",
     send: (command) => hub.ask(page, command),
     close() {
       isOpen = false;
@@ -53,7 +53,7 @@ interface Opened {
 
 async function page(user = USER, cursor?: number | Partial<Cursor>): Promise<Opened> {
   const token = () => tokenFor(user);
-  const client = new Client({ url: "http://test/", token, transport: [throughHub] });
+  const client = new Client({ url: "http://test/", token, transports: [throughHub] });
   const given = typeof cursor === "number" ? { after: cursor } : cursor;
   if (given) client.cursor = { feed: server.feed, ...given };
   const seen: number[] = [];
@@ -64,14 +64,6 @@ async function page(user = USER, cursor?: number | Partial<Cursor>): Promise<Ope
   client.start();
   await pass(100);
   return { client, seen, resets };
-}
-
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 250) {
-    await settled();
-    mock.timers.tick(Math.min(left, 250));
-    await settled();
-  }
 }
 
 /** A client whose reading before the events takes until it is let go. */
@@ -312,7 +304,7 @@ function barePage(): { page: Page; told: string[]; ended: number[] } {
   const page: Page = {
     say: (text) => told.push(...(text ? text.split("\n").map(labelOf) : ["sign of life"])),
     end: (code) => ended.push(code),
-    kind() {},
+    transport() {},
   };
   hub.join(page, new URL("http://test/"), tokenFor(USER));
   return { page, told, ended };
@@ -338,7 +330,7 @@ test("a client that attached twice hears what comes after the later answer", asy
   const slow = new SlowBegin({
     url: "http://test/",
     token: () => tokenFor(USER),
-    transport: [throughHub],
+    transports: [throughHub],
   });
   clients.push(slow);
   slow.start();
@@ -391,7 +383,7 @@ function endToken(error: string): void {
 /** A page whose token is all that it has. */
 async function pageWithOneToken(): Promise<Client> {
   const only = tokenFor(USER);
-  const client = new Client({ url: "http://test/", token: () => only, transport: [throughHub] });
+  const client = new Client({ url: "http://test/", token: () => only, transports: [throughHub] });
   clients.push(client);
   client.start();
   await pass(100);
@@ -416,3 +408,33 @@ test("who was signed out everywhere is so in every page", async () => {
     ["signed_out", "signed_out"],
   );
 });
+
+test("a stream's token is renewed for all pages by whoever does it first, and no event is missed", async () => {
+  const asStream: Transport = (...link) => {
+    const open = server.open(...link);
+    return { transport: "sse", send: (command) => open.send(command), close: () => open.close() };
+  };
+  hub = new Hub([asStream]);
+  server.expiresAt = server.now + 100;
+  const [one, other] = [await page(), await page()];
+  await pass(76_000);
+  server.link.isClosed = true; // what is committed now is not told over the stream of before
+  say(2);
+  server.link.isClosed = false;
+  hub.ask(...renewal());
+  await pass(100);
+  assert.deepEqual(
+    [one.seen, other.seen],
+    [
+      [1, 2],
+      [1, 2],
+    ],
+  );
+  assert.deepEqual([one.client.status.phase, server.links.length], ["live", 1]);
+});
+
+/** What a page asks for before its token ends. */
+function renewal(): Parameters<Hub["ask"]> {
+  const { page } = barePage();
+  return [page, { command: "authenticate", id: "r1", token: tokenFor(USER) }];
+}

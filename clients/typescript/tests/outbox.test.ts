@@ -1,8 +1,8 @@
 /** What waits to be sent: over reloads, in several tabs, and in the order in which it was said. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Client, type OpenLink } from "../src/index.ts";
-import { FakeServer, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { Client, type Transport } from "../src/index.ts";
+import { FakeServer, pass, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
 import { Tabs } from "./tabs.ts";
 
 let server: FakeServer;
@@ -22,19 +22,11 @@ afterEach(() => {
   mock.restoreAll();
 });
 
-async function pass(ms: number): Promise<void> {
-  await settled();
-  for (let left = ms; left > 0; left -= 250) {
-    mock.timers.tick(Math.min(left, 250));
-    await settled();
-  }
-}
-
-/** A tab with its client; `way` is how it reaches the server. */
-async function tab(way: OpenLink = server.open): Promise<Client> {
+/** A tab with its client; `transport` is how it reaches the server. */
+async function tab(transport: Transport = server.open): Promise<Client> {
   const token = () => tokenFor(USER);
   const client = tabs.open(
-    (storage) => new Client({ url: "http://test/", token, transport: [way], storage }),
+    (storage) => new Client({ url: "http://test/", token, transports: [transport], storage }),
   );
   clients.push(client);
   client.start();
@@ -42,14 +34,14 @@ async function tab(way: OpenLink = server.open): Promise<Client> {
   return client;
 }
 
-/** A way that is open until it is cut; while it is cut, nothing comes of an attempt. */
-function cable(): { way: OpenLink; cut(): void; mend(): void } {
+/** A transport that is open until it is cut; while it is cut, nothing comes of an attempt. */
+function cable(): { transport: Transport; cut(): void; mend(): void } {
   let isCut = false;
   return {
-    way: (base, token, listener) => {
+    transport: (base, token, listener) => {
       if (!isCut) return server.open(base, token, listener);
       queueMicrotask(() => listener.onClose(1006));
-      return { kind: "websocket", send() {}, close() {} };
+      return { transport: "websocket", send() {}, close() {} };
     },
     cut() {
       isCut = true;
@@ -140,8 +132,8 @@ test("another tab leaves a message to the one that asked for it, and takes over 
 });
 
 test("a tab without a connection learns what became of the message that another one sent", async () => {
-  const { way, cut, mend } = cable();
-  const away = await tab(way);
+  const { transport, cut, mend } = cable();
+  const away = await tab(transport);
   cut();
   const other = await tab();
   const first = away.send("first", { draft: "d" });
@@ -159,8 +151,8 @@ test("a tab without a connection learns what became of the message that another 
 });
 
 test("what is discarded in one tab is not sent by another", async () => {
-  const { way, cut, mend } = cable();
-  const away = await tab(way);
+  const { transport, cut, mend } = cable();
+  const away = await tab(transport);
   const other = await tab();
   server.ignores.add("send_message");
   cut();
@@ -181,8 +173,8 @@ test("messages of a draft stay together, whichever tab sends them after a reload
   first.send("two", { draft: "d" });
   await pass(100);
   await crash(first);
-  const { way, cut, mend } = cable();
-  const away = await tab(way);
+  const { transport, cut, mend } = cable();
+  const away = await tab(transport);
   cut();
   server.ignores.clear();
   await tab();

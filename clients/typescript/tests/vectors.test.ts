@@ -35,6 +35,8 @@ beforeEach(async () => {
     onAttached: (event) => told.push(["attached", event]),
     onEvents: (events) => told.push(["events", events]),
     onStatus: (status) => told.push(["status", status]),
+    onRenewed() {},
+    onSilence() {},
   });
   connection.open();
   await settled();
@@ -134,9 +136,11 @@ for (const { name, event } of vectorsOf<{ event: ConnectionEvent }>("connection_
     const heard: ConnectionEvent[] = [];
     const hub = new Hub([server.open]);
     const page = {
-      say: (text: string) => heard.push(...text.split("\n").map((line) => JSON.parse(line))),
+      say: (text: string) => {
+        if (text) heard.push(...text.split("\n").map((line) => JSON.parse(line)));
+      },
       end() {},
-      kind() {},
+      transport() {},
     };
     server.greets = false;
     hub.join(page, BASE, tokenFor(USER));

@@ -1,6 +1,6 @@
 """What a rule's value can be made of: sums of counters and gauges, as data.
 
-`judging` measures them on this server, `prometheus` writes them as expressions. Nothing here reads
+`judging` measures them on this node, `prometheus` writes them as expressions. Nothing here reads
 a metric.
 """
 

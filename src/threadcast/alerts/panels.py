@@ -222,11 +222,11 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     ),
     "Bus": (
         Panel(
-            "Servers whose bus is away", "short",
-            ((f"sum(1 - {_of('threadcast_bus_connected')})", "servers"),),
+            "Nodes whose bus is away", "short",
+            ((f"sum(1 - {_of('threadcast_bus_connected')})", "nodes"),),
         ),
         Panel(
-            "Hints between servers", "ops",
+            "Hints between nodes", "ops",
             (
                 (_rate("threadcast_bus_published_total"), "sent"),
                 (_rate("threadcast_bus_received_total"), "received"),

@@ -1,7 +1,7 @@
 """The same rules for Prometheus: a rules file, written from the table.
 
-Pure text. The file needs Prometheus 2.42 or later (`keep_firing_for`). It judges all servers of a
-job together, where each server judges itself alone.
+Pure text. The file needs Prometheus 2.42 or later (`keep_firing_for`). It judges all nodes of a
+job together, where each node judges itself alone.
 """
 
 from __future__ import annotations

@@ -64,6 +64,11 @@ class Rule:
     advice: str
 
     @property
+    def looks_back_s(self) -> int | None:
+        """Over so many seconds its value is taken; None where it is that of the moment."""
+        return None if isinstance(self.measure, Level | LevelShare) else self.window_s
+
+    @property
     def is_floor(self) -> bool:
         """Whether the value must not fall below the threshold; else it must not rise above it."""
         return isinstance(self.measure, Success)

@@ -43,13 +43,13 @@ class Told:
 
 
 class AlertWatch:
-    """Watches the metrics of one server.
+    """Watches the metrics of one node.
 
     Args:
         metrics: what is watched; `alerts_firing` is set here.
         couriers: one for each sink.
         clock: wall time and monotonic time.
-        node: this server's id, said in notifications.
+        node: this node's id, said in notifications.
         enabled: whether rules are judged at all.
         thresholds: of every rule, by name.
         sample_s: time between two looks, in seconds.
@@ -105,6 +105,11 @@ class AlertWatch:
             sample_s=settings.alert_sample_s,
             reminder_s=settings.alert_reminder_s,
         )
+
+    def take_settings(self, settings: Settings) -> None:
+        """Judge as these settings say from the next look on."""
+        self.enabled = settings.alerts
+        self.thresholds = thresholds(settings.alert_thresholds)
 
     def start(self) -> None:
         """Take the first sample and go on in a task; once."""

@@ -30,9 +30,9 @@ _CONNECTION_METHODS = frozenset({
     "send_personal_message", "add_connection", "remove_connection", "get_connections",
 })  # fmt: skip
 _MANY_AT_ONCE = _CONNECTION_METHODS - {"connect", "disconnect"}
-_SHARED_LEAST = 2
-_OVERLAP_LEAST = 0.5
-_ALIKE_LEAST, _ALIKE_METHODS_LEAST = 0.8, 3
+_SHARED_MIN = 2
+_OVERLAP_MIN = 0.5
+_ALIKE_MIN, _ALIKE_METHODS_MIN = 0.8, 3
 _PAIRS_MAX = 200_000
 _GROUP_MAX = 300
 
@@ -100,7 +100,7 @@ def _compare(
         return None
     shared = sorted(first.methods & second.methods)
     least = min(len(first.methods), len(second.methods))
-    if len(shared) >= _SHARED_LEAST and len(shared) >= _OVERLAP_LEAST * least:
+    if len(shared) >= _SHARED_MIN and len(shared) >= _OVERLAP_MIN * least:
         message = f"`{second.name}` is a second implementation of `{first.name}`: both have "
         return _finding("TC101", first, second, message + _listed(shared))
     is_near = first.name != second.name or _folder(first) == _folder(second)
@@ -172,7 +172,7 @@ def _by_behaviour(
         (
             one
             for one in classes
-            if len(one.methods) >= _ALIKE_METHODS_LEAST
+            if len(one.methods) >= _ALIKE_METHODS_MIN
             and len(one.methods & _CONNECTION_METHODS) >= 2
             and one.methods & _MANY_AT_ONCE
             and not one.is_interface
@@ -192,7 +192,7 @@ def _by_behaviour(
 
 def _alike(first: ClassFact, second: ClassFact) -> bool:
     shared = len(first.methods & second.methods)
-    return shared >= _ALIKE_LEAST * len(first.methods | second.methods)
+    return shared >= _ALIKE_MIN * len(first.methods | second.methods)
 
 
 def _is_pair(first: ClassFact, second: ClassFact, known: Mapping[str, ClassFact]) -> bool:

@@ -1,4 +1,4 @@
-"""Several conversations at once, watched by two devices: the order that both of them saw."""
+"""Several threads at once, watched by two devices: the order that both of them saw."""
 
 from __future__ import annotations
 
@@ -157,15 +157,15 @@ async def needed_load(scene: Scene) -> Load:
     try:
         return await load_of(scene)
     except (Broken, ThreadcastError) as error:
-        raise NotTried(f"the conversations did not come to their end: {error}") from None
+        raise NotTried(f"the threads did not come to their end: {error}") from None
 
 
 async def judge_order(scene: Scene) -> Finding:
     """Whether the first device saw everything once, in order, without a hole."""
     load = await load_of(scene)
     faults = [*sequence_faults(load.base, load.first), *_placement_faults(load)]
-    conversations = f"{scene.options.threads} conversations at once"
-    return Finding.judged(f"{len(load.first)} events of {conversations}, once each", faults)
+    threads = f"{scene.options.threads} threads at once"
+    return Finding.judged(f"{len(load.first)} events of {threads}, once each", faults)
 
 
 def sequence_faults(base: int, events: Sequence[Event]) -> list[str]:

@@ -38,7 +38,7 @@ class CheckOptions:
         connections: how many connects are under way at once, 1..200; fewer where the two users may
             not have so many.
         connects: how many are made in all, 1..2,000.
-        threads: how many conversations go on at once under load, 1..20.
+        threads: how many threads are written in at once under load, 1..20.
         messages: how many messages each of them gets, 1..20.
         cursors: how many cursors are resumed from, 1..200.
         leeway_s: how far the deployment lets clocks differ (its `jwt_leeway_s`), 0..60 seconds.

@@ -74,7 +74,7 @@ def _postgres(settings: Settings) -> tuple[dict[str, str], list[str]]:
 
 def _bus(settings: Settings) -> tuple[dict[str, str], list[str]]:
     if settings.bus_url is None:
-        found = f"none; other servers' events are found within {settings.head_poll_s:g} s"
+        found = f"none; other nodes' events are found within {settings.head_poll_s:g} s"
         return {"bus": found}, []
     try:
         place = bus_place(settings)

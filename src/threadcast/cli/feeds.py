@@ -42,9 +42,7 @@ command = LazyGroup(
 @click.option("--user", "user_id", metavar="ID", help="Only this user's journal.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @click.option("--after", default="", metavar="PLACE", help="Go on where an earlier call ended.")
-@click.option(
-    "--beside-servers", is_flag=True, help="Do it while servers use a PostgreSQL database."
-)
+@click.option("--beside-nodes", is_flag=True, help="Do it while nodes use a PostgreSQL database.")
 @click.option(
     "--batch",
     "batch_journals",
@@ -61,11 +59,11 @@ def renew(
     batch_journals: int,
     *,
     is_sure: bool,
-    beside_servers: bool,
+    beside_nodes: bool,
 ) -> None:
     """Give every journal another feed id, so that clients read again what they have.
 
-    For a database that was restored from a backup, before servers use it: the cursors of clients
+    For a database that was restored from a backup, before nodes use it: the cursors of clients
     may be from a time that it does not know. Each batch is one commit; where it was stopped, it
     can be started again, from the beginning or with --after.
     """
@@ -76,7 +74,7 @@ def renew(
         check_early(_existing_file(settings), create=False)
     _ask(is_sure=is_sure, user_id=user_id)
     renewed = asyncio.run(
-        _renew(settings, user_id, after, batch_journals, beside_servers=beside_servers)
+        _renew(settings, user_id, after, batch_journals, beside_nodes=beside_nodes)
     )
     if user_id is not None and not renewed:
         raise exits.CommandFailed(f"{printable(user_id)} has no journal", exits.USAGE)
@@ -105,10 +103,10 @@ async def _renew(
     after: str,
     batch_journals: int,
     *,
-    beside_servers: bool,
+    beside_nodes: bool,
 ) -> int:
     """How many journals have another feed id."""
-    store = await opened_store(settings, SystemClock(), beside_servers=beside_servers)
+    store = await opened_store(settings, SystemClock(), beside_nodes=beside_nodes)
     renewed, said_at, place = 0, 0, after
     try:
         async for step in renew_feeds(

@@ -18,7 +18,7 @@ async def opened_store(
     *,
     create: bool = False,
     rehearsal: bool = False,
-    beside_servers: bool = False,
+    beside_nodes: bool = False,
 ) -> Store:
     """Open the store; the caller must close it.
 
@@ -27,10 +27,10 @@ async def opened_store(
         clock: this program's.
         create: whether to make a file that is missing.
         rehearsal: whether everything is undone when the store is closed.
-        beside_servers: whether servers may be at work; a file never has two users.
+        beside_nodes: whether nodes may be at work; a file never has two users.
 
     Raises:
-        CommandFailed: servers are at work.
+        CommandFailed: nodes are at work.
         StoreInUse: the same, of a file.
         ConfigurationError, ThreadcastError: see `Store.open`.
     """
@@ -40,10 +40,10 @@ async def opened_store(
         await file.open()
         return file
     store = postgres_store(settings, clock, rehearsal=rehearsal, timeout_s=_STATEMENT_MAX_S)
-    at_work = 0 if beside_servers else await store.servers_at_work()
+    at_work = 0 if beside_nodes else await store.nodes_at_work()
     if at_work:
         await store.close()
-        count = "a server is" if at_work == 1 else f"{at_work:,} servers or connections are"
+        count = "a node is" if at_work == 1 else f"{at_work:,} nodes or connections are"
         raise exits.CommandFailed(
             f"{store.name}: {count} at work on it; stop them first", exits.CANNOT_CREATE
         )

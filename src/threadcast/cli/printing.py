@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
-_LEAST_COLUMNS = 10
+_COLUMNS_MIN = 10
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -27,7 +27,7 @@ def printable(text: str, *, keep: str = "") -> str:
 def width_columns() -> int | None:
     """The terminal's width in columns; None where nothing limits a line (a pipe, a file)."""
     limited = "COLUMNS" in os.environ or (sys.stdout is not None and sys.stdout.isatty())
-    return max(_LEAST_COLUMNS, shutil.get_terminal_size().columns) if limited else None
+    return max(_COLUMNS_MIN, shutil.get_terminal_size().columns) if limited else None
 
 
 def table(rows: Sequence[Sequence[str]], width: int | None) -> str:

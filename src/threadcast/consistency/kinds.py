@@ -80,7 +80,7 @@ KINDS: dict[str, ViolationKind] = {
     "thread_changed": ViolationKind(
         Severity.HIGH,
         "the thread changed from {expected} to {got} within one request",
-        "Two components made two ids for one conversation. Make the ids once, where the context "
+        "Two components made two ids for one thread. Make the ids once, where the context "
         "is created, and hand the context on.",
     ),
     "run_changed": ViolationKind(

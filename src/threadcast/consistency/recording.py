@@ -1,15 +1,25 @@
-"""Whether a server follows contexts now: one switch that its parts share."""
+"""Whether a node follows contexts now: one switch that its parts share."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from typing import Self
+
+from ..clock import Clock
+from ..metrics import Metrics
+from ..settings import Settings
 from .report import ConsistencyReport
+from .snapshots import ConsistencyViolation
 from .tracker import ThreadIDConsistencyTracker
 
 __all__ = ["ConsistencyRecording"]
 
+log = logging.getLogger(__name__)
+
 
 class ConsistencyRecording:
-    """A tracker that can be switched on and off while a server runs.
+    """A tracker that can be switched on and off while a node runs.
 
     Who begins a context asks for `active`; when that is None, there is nothing else to do. Whoever
     was given a trace then records into it to the end, whatever the switch says by then.
@@ -25,6 +35,31 @@ class ConsistencyRecording:
     def __init__(self, tracker: ThreadIDConsistencyTracker, *, on: bool) -> None:
         self._tracker = tracker
         self.active = tracker if on else None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock, metrics: Metrics) -> Self:
+        """As these settings say; what drifts is counted and logged."""
+
+        def count(violations: Sequence[ConsistencyViolation]) -> None:
+            metrics.consistency_snapshots.inc()
+            for one in violations:
+                metrics.consistency_violations.labels(one.severity.value).inc()
+                log.warning(
+                    "ids drifted in %s at %s (%s, %s): %s",
+                    one.trace_id, one.operation, one.severity.value, one.kind, one.message,
+                )  # fmt: skip
+
+        tracker = ThreadIDConsistencyTracker(
+            clock=clock,
+            max_traces=settings.track_consistency_max_traces,
+            sample=settings.track_consistency_sample,
+            on_recorded=count,
+        )
+        return cls(tracker, on=settings.track_consistency)
+
+    def take_settings(self, settings: Settings) -> None:
+        """Follow contexts that begin from now on, or a share of them, or no further ones."""
+        self.switch(on=settings.track_consistency, sample=settings.track_consistency_sample)
 
     def switch(self, *, on: bool, sample: float) -> None:
         """Follow contexts that begin from now on, or no further ones.

@@ -89,7 +89,7 @@ class UserCall(Call):
     trace: ConsistencyTrace | None
 
     def admit_work(self) -> None:
-        """Let nothing begin on a server that drains: it may be the only one, and stop for long.
+        """Let nothing begin on a node that drains: it may be the only one, and stop for long.
 
         Raises:
             ThreadcastError: `shutting_down`; the same request may be sent again.

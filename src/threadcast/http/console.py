@@ -28,9 +28,10 @@ async def get_overview(call: UserCall) -> ASGIApp:
 
 
 async def get_series(call: UserCall) -> ASGIApp:
-    """`GET /ops/series?since`: the last hour, or what of it is newer."""
-    after = _read_time(read_query(call.request, "since").get("since"))
-    return json_answer(call.node.desk.view.series(after))
+    """`GET /ops/series?since&node_id`: the last hour, or what of it is newer; of which node."""
+    query = read_query(call.request, "since", "node_id")
+    after = _read_time(query.get("since"))
+    return json_answer(call.node.desk.view.series(after, query.get("node_id")))
 
 
 async def find_user(call: UserCall) -> ASGIApp:

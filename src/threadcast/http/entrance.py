@@ -99,6 +99,11 @@ class ForScope:
         return await self.handler(user)
 
 
+def no_such_path() -> ThreadcastError:
+    """What is said of a path that is not there, or not for whoever asks: always the same."""
+    return ThreadcastError("not_found", "expected a path that /openapi.json lists")
+
+
 @dataclass(frozen=True, slots=True)
 class ForConsole:
     """A handler for operators that is there only while the setting `console` is on.
@@ -112,7 +117,7 @@ class ForConsole:
     async def run(self, call: Call) -> ASGIApp:
         """Find out whether there is such a thing, whose request it is, and answer."""
         if not call.node.settings.console:
-            raise ThreadcastError("not_found")
+            raise no_such_path()
         scope = ForScope(("ops",), "ops", self.handler, while_away=self.while_away)
         return await scope.run(call)
 
@@ -272,7 +277,7 @@ class _Visit:
 
     def _no_such_method(self) -> ThreadcastError:
         if not self._methods:
-            return ThreadcastError("not_found")
+            return no_such_path()
         self._headers.append((b"allow", self._allow.encode()))
         return ThreadcastError("method_not_allowed", f"expected one of: {self._allow}")
 

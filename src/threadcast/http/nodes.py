@@ -1,4 +1,4 @@
-"""`GET /ops/nodes`: which servers share the store, for operators."""
+"""`GET /ops/nodes`: which nodes share the store, for operators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .requests import read_query
 
 
 async def list_nodes(call: UserCall) -> ASGIApp:
-    """Every node that is known, lost ones too for a while; alone, this server."""
+    """Every node that is known, lost ones too for a while; alone, this one."""
     read_query(call.request)
     node = call.node
     rows = [_alone(node)] if node.places is None else map(_row, await node.store.nodes())

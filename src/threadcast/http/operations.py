@@ -21,7 +21,7 @@ from ..wire.http_models import Health, Readiness
 from ..wire.json_problems import check_user
 from .answers import JSON_TYPE, json_answer
 from .calls import Call
-from .entrance import ForAnyone, ForScope
+from .entrance import ForAnyone, ForScope, no_such_path
 from .requests import is_local, read_query
 
 _METRICS_SCOPES = ("metrics", "ops")
@@ -53,7 +53,7 @@ async def readiness(call: Call) -> ASGIApp:
     """`GET /readyz`: whether this node takes work.
 
     Without fresh signing keys it is `degraded`: the keys that it knows go on working. So it is
-    while the bus is away: what other servers commit is found by the head poll.
+    while the bus is away: what other nodes commit is found by the head poll.
     """
     read_query(call.request)
     node = call.node
@@ -65,7 +65,7 @@ async def readiness(call: Call) -> ASGIApp:
     checks = {name: text if bad else "ok" for name, (bad, text) in stops.items()}
     weak = {
         "signing_keys": (node.authenticator.degraded, "signing keys cannot be fetched"),
-        "bus": (not node.bus.connected, "the bus is away; events of other servers come later"),
+        "bus": (not node.bus.connected, "the bus is away; events of other nodes come later"),
     }
     checks |= {name: f"degraded: {text}" if bad else "ok" for name, (bad, text) in weak.items()}
     role, degraded = node.settings.role, any(bad for bad, _ in weak.values())
@@ -118,7 +118,7 @@ async def dev_token(call: Call) -> ASGIApp:
     """`POST /dev/token`: a token for any name, on a development server, for this machine only."""
     settings = call.node.settings
     if not (settings.dev and settings.jwt_secret and is_local(call.request)):
-        raise ThreadcastError("not_found")
+        raise no_such_path()
     read_query(call.request)
     body = await call.body(DevTokenBody)
     user_id = body.user

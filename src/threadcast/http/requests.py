@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from ..auth.credentials import single_header
 from ..errors import ThreadcastError
+from ..wire.accept_header import weights_of
 from ..wire.json_input import decode_object
 from .answers import JSON_TYPE
 from .paging import whole_number
@@ -28,7 +29,6 @@ _QUERY_KEYS_MAX = 16
 _BODY_SLOW_AFTER_S = 15.0
 _BODY_BYTES_PER_S_MIN = 1_024
 _IDEMPOTENCY_KEY = re.compile("[ -~]{1,128}")
-_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 
 
@@ -54,16 +54,9 @@ def is_local(request: Request) -> bool:
 
 def prefers_html(accept: str | None) -> bool:
     """Whether an `Accept` header names `text/html`, and JSON not before it."""
-    weights = dict(map(_weighed, (accept or "").split(",")))
+    weights = weights_of(accept or "")
     html = weights.get("text/html", 0.0)
     return html > 0 and html >= weights.get(JSON_TYPE, 0.0)
-
-
-def _weighed(choice: str) -> tuple[str, float]:
-    """A media type and how much it is wanted, 0..1; what is unreadable is not wanted."""
-    media_type, *parameters = (part.strip(" \t").lower() for part in choice.split(";"))
-    weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-    return media_type, float(weight) if _WEIGHT.fullmatch(weight) else 0.0
 
 
 def read_query(request: Request, *allowed: str) -> dict[str, str]:

@@ -97,7 +97,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
 
 
 def _probes(at: Callable[..., Route]) -> list[BaseRoute]:
-    """What every server answers, whatever its role: to those who start, route and watch it."""
+    """What every node answers, whatever its role: to those who start, route and watch it."""
     return [
         at("/healthz", GET=ForAnyone(operations.health)),
         at("/readyz", GET=ForAnyone(operations.readiness)),

@@ -66,7 +66,7 @@ class OperatorActions:
         look_ups: find runs.
         manager: ends connections here.
         clock: wall time, and monotonic time for how often an operator acts.
-        nodes: those that the store knows; none where it has one server.
+        nodes: those that the store knows; none where it has one.
         shared: whether connections have places in the store.
         drain: begins to drain this node.
     """

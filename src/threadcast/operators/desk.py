@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..alerts.watch import AlertWatch
 from ..bus import Bus
+from ..catch_ups import CatchUps
 from ..clock import Clock
 from ..journal import Journal
 from ..metrics import Metrics
@@ -32,6 +33,7 @@ class OperatorDesk:
         work: what the node does now.
         age_s: how long ago it began, in seconds.
         drain: begins to drain it.
+        catch_ups: know who is behind.
         metrics, store, bus, journal, sessions, manager, alerts, watchdog, clock: its parts.
 
     Attributes:
@@ -55,12 +57,13 @@ class OperatorDesk:
         journal: Journal,
         sessions: RequestScopedSessionFactory,
         manager: WebSocketManager,
+        catch_ups: CatchUps,
         alerts: AlertWatch,
         watchdog: Watchdog,
         clock: Clock,
     ) -> None:
         figures = Figures(metrics, store, bus, manager, watchdog, clock)
-        self.summaries = Summaries(figures, alerts, clock, work)
+        self.summaries = Summaries(figures, alerts, clock, work, catch_ups.lagging)
         self.view = OperatorView(
             *(node_id, settings, figures, self.summaries),
             store=store,

@@ -1,9 +1,9 @@
-"""What a node measures of itself in steps of a few seconds: the last hour, and how it is now.
+"""What a node measures of itself in steps of a few seconds, and how it is now.
 
 Counters are read, nothing is counted anew: a step costs about a millisecond, and no event, commit
 or connection pays for it. Percentiles are of real observations, which commits leave behind (see
-`KeepingHistogram`). One small read of the store in each step is its ping. Memory is bounded by
-`ring`, by the table of errors and by the number of nodes.
+`KeepingHistogram`). One small read of the store in each step is its ping. Memory is bounded by the
+table of errors and by the number of nodes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from ..store import Store
 from ..watchdog import Watchdog
 from ..websocket_manager import WebSocketManager
 from ..wire.overview_models import PartHealth
-from ..wire.series_models import ClusterColumns, NodeColumns
-from .ring import Ring
-from .rises import Rises, quantile
+from .last_step import LastStep
+from .rises import Rises
 
 __all__ = ["STEP_S", "Figures"]
 
@@ -85,16 +84,13 @@ class Figures:
         clock: wall time and monotonic time.
 
     Attributes:
-        node: this node's steps.
-        cluster: what all nodes together did, where somebody adds it.
         rises: its counters.
         refusals: how often was refused, by code.
-        latest: the last step of this node, by the names of `NodeColumns`.
+        last_step: of this node.
         nodes: all nodes, as the store last knew them.
         oldest_catch_up_s: of the last step.
-        lagging_since: since when a reader has been behind, seconds since the epoch.
 
-    The caller awaits `step` every `STEP_S` seconds.
+    The caller awaits `step` every `STEP_S` seconds, and `ping` where that is too old.
     """
 
     def __init__(
@@ -113,14 +109,11 @@ class Figures:
         self._watchdog = watchdog
         self._clock = clock
         recent_steps = round(_RECENT_S / STEP_S)
-        self.node = Ring(NodeColumns.__struct_fields__)
-        self.cluster = Ring(ClusterColumns.__struct_fields__)
         self.rises = Rises(recent_steps)
         self.refusals = Rises(recent_steps)
-        self.latest: dict[str, float | None] = {}
+        self.last_step = LastStep()
         self.nodes: Sequence[NodeRow] = ()
         self.oldest_catch_up_s = 0.0
-        self.lagging_since: float | None = None
         self._database, self._bus_part = _Part(clock.now()), _Part(clock.now())
         self._step_at = clock.monotonic()
 
@@ -136,15 +129,18 @@ class Figures:
 
     async def step(self) -> float:
         """Measure what happened since the last step; when this one ended (wall time)."""
-        await self._ping()
+        await self.ping()
         now, monotonic = self._clock.now(), self._clock.monotonic()
         took_s, self._step_at = max(monotonic - self._step_at, 1e-3), monotonic
         sample = take(self._metrics.registry, _NAMES, at=monotonic)
-        self.latest = self._values(sample, now, took_s)
-        self.node.add(now, self.latest)
+        self.last_step = self._measured(sample, now, took_s)
         return now
 
-    async def _ping(self) -> None:
+    async def ping(self) -> None:
+        """Find out how the database and the bus are, and what nodes said.
+
+        While the database has no answer, `nodes` stays as it was last.
+        """
         began_at = self._clock.monotonic()
         took_s: float | None = None
         try:
@@ -158,15 +154,11 @@ class Figures:
             self._clock.now(), ok=self._bus.connected, ping_s=self._bus.round_trip_s
         )
 
-    def _values(self, sample: Sample, now: float, took_s: float) -> dict[str, float | None]:
+    def _measured(self, sample: Sample, now: float, took_s: float) -> LastStep:
         risen = self.rises.take(now, {name: sample.total(one) for name, one in _COUNTED.items()})
         refused = self.refusals.take(now, _by_code(sample))
         levels = {name: sample.total(one) for name, one in _LEVELS.items()}
         self.oldest_catch_up_s = levels.pop("oldest_catch_up_s")
-        if not levels["lagging"]:
-            self.lagging_since = None
-        elif self.lagging_since is None:
-            self.lagging_since = now
         rates = {
             "events_in_per_s": risen.get("events", 0.0),
             "events_out_per_s": risen.get("deliveries", 0.0),
@@ -177,10 +169,9 @@ class Figures:
             "runs_ended_per_s": risen.get("runs_ended", 0.0),
             "runs_failed_per_s": risen.get("runs_failed", 0.0),
         }
-        return {
+        values = {
             **levels,
             **{name: count / took_s for name, count in rates.items()},
-            **self._percentiles(),
             "users": float(self._manager.user_count),
             "loop_lag_ms": self._watchdog.take_longest_s() * _MS,
             "database_ping_ms": self.database.ping_ms,
@@ -189,27 +180,22 @@ class Figures:
             "foreign_deliveries": risen.get("foreign_deliveries", 0.0),
             "id_violations": risen.get("id_violations", 0.0),
         }
+        return LastStep.of(values, *self._commits())
 
-    def _percentiles(self) -> dict[str, float | None]:
-        """Of the commits that stored events; each commit leaves one observation in all three."""
+    def _commits(self) -> tuple[list[float], list[float], list[float]]:
+        """Of the commits that stored events: their events, and how long they took and to send.
+
+        Each commit leaves one observation in all three.
+        """
         metrics = self._metrics
         observed = (metrics.commit_events, metrics.commit_seconds, metrics.commit_to_send_seconds)
         commits = [one for one in zip(*(kept.take() for kept in observed), strict=False) if one[0]]
-        counts, took, sent = (sorted(one[place] for one in commits) for place in range(3))
-        return {
-            "commit_events_p50": quantile(counts, 0.5),
-            "commit_events_p99": quantile(counts, 0.99),
-            "commit_ms_p50": _ms(quantile(took, 0.5)),
-            "commit_ms_p99": _ms(quantile(took, 0.99)),
-            "send_ms_p50": _ms(quantile(sent, 0.5)),
-            "send_ms_p99": _ms(quantile(sent, 0.99)),
-            "send_ms_p999": _ms(quantile(sent, 0.999)),
-        }
+        return (
+            [events for events, _, _ in commits],
+            [took_s * _MS for _, took_s, _ in commits],
+            [sent_s * _MS for _, _, sent_s in commits],
+        )
 
 
 def _by_code(sample: Sample) -> dict[str, float]:
     return {labels["code"]: total for labels, total in sample.values.get(_REFUSALS, ())}
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * _MS

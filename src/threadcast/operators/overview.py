@@ -14,6 +14,7 @@ from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,
     FiringAlert,
+    LaggingAnywhere,
     LiveStatus,
     NodeOverview,
     NodeSummary,
@@ -30,21 +31,32 @@ from .summary import score_of
 
 TOLD_MAX = 200
 """So many notifications an overview has, of all nodes together."""
+LAGGING_MAX = 20
+"""So many lagging readers an overview names, of all nodes together."""
 _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 
 _decode = msgspec.json.Decoder(NodeSummary).decode
 
 
-def node_of(row: NodeRow) -> NodeOverview:
-    """A node as the store knows it; a summary that this version cannot read counts as none."""
+def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
+    """A node as the store knows it; a summary that this version cannot read counts as none.
+
+    Args:
+        row: of the store.
+        known: whether it is of now. Else no user is named: who looks may have been revoked since.
+    """
+    said = None if row.summary is None else _read(row.summary)
+    if said is not None and not known:
+        said = msgspec.structs.replace(said, lagging_readers=[])
     return NodeOverview(
         node_id=row.node_id,
         version=row.version,
         role=row.role,
         alive=row.lease_left_s > 0,
+        known=known,
         age_s=row.age_s,
         lease_left_s=row.lease_left_s,
-        summary=None if row.summary is None else _read(row.summary),
+        summary=said,
     )
 
 
@@ -143,6 +155,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
     return FiringAlert(
         node_id=node_id,
         unit="count" if rule is None else rule.unit,
+        looks_back_s=None if rule is None else rule.looks_back_s,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
         summary=_summary(name),
         meaning="" if rule is None else rule.meaning,
@@ -160,6 +173,16 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
         for one in node.summary.told
     ]
     return sorted(found, key=lambda one: -one.at)[:TOLD_MAX]
+
+
+def lagging_of(nodes: Sequence[NodeOverview]) -> list[LaggingAnywhere]:
+    """Readers that are behind on living nodes, the longest first."""
+    found = [
+        LaggingAnywhere(node_id=node_id, **msgspec.structs.asdict(one))
+        for node_id, said in living(nodes).items()
+        for one in said.lagging_readers
+    ]
+    return sorted(found, key=lambda one: one.since)[:LAGGING_MAX]
 
 
 def _summary(name: str) -> str:

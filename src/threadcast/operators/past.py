@@ -20,7 +20,7 @@ __all__ = ["PAST_MAX", "PastTroubles"]
 PAST_MAX = 100
 _KEPT_S = 3_600.0
 _QUEUED_MAX_S = 60.0
-_HELD_LEAST_S = 2.0
+_HELD_MIN_S = 2.0
 
 _Kind = Literal["database", "bus", "lost", "held", "queued", "behind"]
 _Key = tuple[_Kind, str | None]
@@ -59,7 +59,7 @@ class PastTroubles:
                 self._over.append(replace(before, ended_at=at))
         self._standing = found
         node_id, held_s = held
-        if held_s >= _HELD_LEAST_S:
+        if held_s >= _HELD_MIN_S:
             users = next((_users(one) for one in nodes if one.node_id == node_id), None)
             self._over.append(_trouble("held", at - held_s, at, node_id=node_id, users=users))
 

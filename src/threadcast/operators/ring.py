@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
 STEPS_MAX = 720
-_DIGITS = 3  # of what is measured in milliseconds; more would only make answers longer
+DIGITS = 3
+"""Of what is measured in milliseconds; more would only make answers longer."""
 
 
 class Ring:
@@ -29,13 +30,18 @@ class Ring:
     def __len__(self) -> int:
         return len(self._steps)
 
+    @property
+    def last_at(self) -> float:
+        """When its last step ended, seconds since the epoch; 0 before the first."""
+        return self._steps[-1][0] if self._steps else 0.0
+
     def add(self, at: float, values: Mapping[str, float | None]) -> None:
         """Take a step that ended at `at`, seconds since the epoch; a missing column is None."""
         row = array("d", [nan] * len(self._columns))
         for place, name in enumerate(self._columns):
             value = values.get(name)
             if value is not None:
-                row[place] = round(value, _DIGITS)
+                row[place] = round(value, DIGITS)
         self._steps.append((at, row))
 
     def since(self, after: float) -> tuple[list[float], dict[str, list[float | None]]]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
 
 from ..alerts.watch import AlertWatch
+from ..catch_ups import Lag
 from ..clock import Clock
 from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,
     FiringRule,
+    LaggingReader,
     NodeSummary,
     SafetyFigures,
     TakeOverFigures,
@@ -24,7 +26,9 @@ from .figures import Figures
 __all__ = ["Summaries", "Work"]
 
 _CODES_MAX = 40
-_TOLD_MAX = 10  # of what other nodes can read; a node that is asked itself says all
+# Of what other nodes can read; a node that is asked itself says more.
+_TOLD_MAX = 10
+_LAGGING_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +51,53 @@ class Summaries:
         alerts: which rules fire.
         clock: wall time.
         work: what it does now.
+        lagging: the readers that have been behind longest, at most so many.
     """
 
     def __init__(
-        self, figures: Figures, alerts: AlertWatch, clock: Clock, work: Callable[[], Work]
+        self,
+        figures: Figures,
+        alerts: AlertWatch,
+        clock: Clock,
+        work: Callable[[], Work],
+        lagging: Callable[[int], Sequence[Lag]],
     ) -> None:
         self._figures = figures
         self._alerts = alerts
         self._clock = clock
         self._work = work
+        self._lagging_longest = lagging
 
     def encoded(self) -> str:
-        """The summary as JSON, at most about 8 KiB."""
-        return msgspec.json.encode(self.now()).decode()
+        """The summary and the last step as JSON, for other nodes: about 2 KiB, at most 24."""
+        said = msgspec.structs.asdict(self.now())
+        return msgspec.json.encode({**said, "last_step": self._figures.last_step}).decode()
 
-    def now(self, *, told_max: int = _TOLD_MAX) -> NodeSummary:
+    def now(self, *, told_max: int = _TOLD_MAX, lagging_max: int = _LAGGING_MAX) -> NodeSummary:
         """The summary: what the node does now, and the figures of its last step.
 
         Args:
             told_max: so many of the last notifications are in it, >= 0.
+            lagging_max: so many lagging readers are named in it, >= 0.
         """
-        work, figures, latest = self._work(), self._figures, self._figures.latest
+        work, figures = self._work(), self._figures
+        latest = figures.last_step.columns
         return NodeSummary(
             at=self._clock.now(),
             connections=work.connections,
             users=work.users,
-            lagging=int(latest.get("lagging") or 0),
-            lagging_since=figures.lagging_since,
+            lagging=int(latest.get("lagging", 0)),
+            lagging_readers=self._lagging(lagging_max),
             oldest_catch_up_s=figures.oldest_catch_up_s,
             runs=work.runs,
             draining=work.draining,
             drained=work.drained,
             database=figures.database,
             bus=figures.bus,
-            loop_lag_ms=latest.get("loop_lag_ms") or 0.0,
-            events_in_per_s=latest.get("events_in_per_s") or 0.0,
-            events_out_per_s=latest.get("events_out_per_s") or 0.0,
-            commits_per_s=latest.get("commits_per_s") or 0.0,
+            loop_lag_ms=latest.get("loop_lag_ms", 0.0),
+            events_in_per_s=latest.get("events_in_per_s", 0.0),
+            events_out_per_s=latest.get("events_out_per_s", 0.0),
+            commits_per_s=latest.get("commits_per_s", 0.0),
             commit_ms_p50=latest.get("commit_ms_p50"),
             commit_ms_p99=latest.get("commit_ms_p99"),
             send_ms_p99=latest.get("send_ms_p99"),
@@ -93,6 +107,21 @@ class Summaries:
             firing=self._firing(),
             told=self._told(told_max),
         )
+
+    def _lagging(self, lagging_max: int) -> list[LaggingReader]:
+        """Named only while the database can say who may know: else a revoked operator might."""
+        if not self._figures.database.ok:
+            return []
+        now = self._clock.now()
+        return [
+            LaggingReader(
+                user=one.context.user_id,
+                connection_id=one.context.connection_id or "",
+                lag_events=one.events,
+                since=now - one.lasts_s,
+            )
+            for one in self._lagging_longest(lagging_max)
+        ]
 
     def _total(self, name: str) -> int:
         return int(self._figures.rises.totals.get(name, 0))

@@ -1,8 +1,8 @@
 """How everything is, for operators: this node's own steps, and what all nodes said.
 
-One loop measures a step every few seconds and, while somebody may look (the setting `console`),
-adds what all nodes said and which runs live. What is asked of the store for all users is asked at
-most once for each step, however many operators look.
+One loop measures a step every few seconds and adds what other nodes said of theirs. Which runs live
+is asked of the store only while somebody may look (the setting `console`), and at most once for
+each step, however many operators look.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from importlib.metadata import version
 from ..bus import Bus
 from ..clock import Clock
 from ..errors import ThreadcastError
-from ..records import NodeRow
 from ..settings import Settings
 from ..store import Store
 from ..tasks import OwnedTasks
 from ..wire.overview_models import NodeOverview, Overview, RunsOverview, Versions
-from ..wire.series_models import ClusterColumns, NodeColumns, Series
+from ..wire.series_models import Series
 from . import overview
 from .figures import STEP_S, Figures
+from .hours import Hours
+from .last_step import LastStep, last_step_of
 from .past import PastTroubles
 from .summary import Summaries
 
 __all__ = ["OperatorView"]
 
+_VERSION = version("threadcast")  # read once: each look reads files
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 _FACTS_FOR_S = 60.0  # a large database takes some time to say how large it is
@@ -73,6 +75,7 @@ class OperatorView:
         self._clock = clock
         self._age_s = age_s
         self._tasks = OwnedTasks("operators' view")
+        self._hours = Hours(node_id, step_s=STEP_S)
         self._past = PastTroubles()
         self._runs: RunsOverview | None = None
         self._facts: dict[str, str] = {}
@@ -92,20 +95,24 @@ class OperatorView:
             await asyncio.sleep(STEP_S)
 
     async def step(self) -> None:
-        """Measure one step; with the console on, that of the cluster, too."""
-        at = await self._figures.step()
+        """Measure one step; with the console on, ask the store what it is asked for all, too."""
+        figures = self._figures
+        at = await figures.step()
         if self._settings().console:
             await self._look()
-            if self._figures.database.ok:
-                self._figures.cluster.add(at, self._cluster_columns())
-        held_s = (self._figures.latest["loop_lag_ms"] or 0.0) / 1_000
-        nodes = self._nodes(self._figures.nodes)
+        nodes = self._nodes()
+        is_known = figures.database.ok or not self._store.shared
+        counted = self._counted(nodes)
+        self._hours.take(at, figures.last_step, self._others() if is_known else None, counted)
+        held_s = figures.last_step.columns["loop_lag_ms"] / 1_000
         self._past.take(at, nodes, self._runs, held=(self._node_id, held_s))
 
     async def _look(self) -> None:
         """Ask the store what it is asked for all users; without an answer nothing is known."""
         runs, facts = None, dict[str, str]()
         try:
+            if not self._figures.database.ok:  # it would cost its time-outs once more
+                raise ThreadcastError("unavailable")
             counted = await self._store.count_live_runs()
             runs = overview.runs_of(counted, self._clock.now(), self._runs)
             facts = await self._recent_facts()
@@ -120,47 +127,58 @@ class OperatorView:
         self._facts_at = now
         return await self._store.facts()
 
-    def _cluster_columns(self) -> dict[str, float | None]:
-        totals = overview.totals_of(self._nodes(self._figures.nodes))
-        runs = {} if self._runs is None else {one.status: one.count for one in self._runs.states}
+    def _others(self) -> dict[str, LastStep]:
+        """What other living nodes said last, by id."""
+        steps = {one.node_id: last_step_of(one) for one in self._figures.nodes}
         return {
-            "nodes": totals.nodes_alive,
-            "connections": totals.connections,
-            "users": totals.users,
-            "lagging": totals.lagging,
-            "runs": totals.runs,
-            "events_in_per_s": totals.events_in_per_s,
-            "events_out_per_s": totals.events_out_per_s,
-            **{f"runs_{status}": count for status, count in runs.items()},
+            node_id: step
+            for node_id, step in steps.items()
+            if step is not None and node_id != self._node_id
         }
 
-    def _nodes(self, rows: Sequence[NodeRow]) -> list[NodeOverview]:
+    def _counted(self, nodes: Sequence[NodeOverview]) -> dict[str, float]:
+        states = () if self._runs is None else self._runs.states
+        return {
+            "nodes": sum(one.alive for one in nodes),
+            **{f"runs_{one.status}": one.count for one in states},
+        }
+
+    def _nodes(self) -> list[NodeOverview]:
         """All nodes by id; of this one what it is now, also where the store knows of none."""
+        rows, is_known = self._figures.nodes, self._figures.database.ok
         own = NodeOverview(
             node_id=self._node_id,
-            version=version("threadcast"),
+            version=_VERSION,
             role=self._settings().role,
             alive=True,
+            known=True,
             age_s=self._age_s(),
             lease_left_s=next(
                 (row.lease_left_s for row in rows if row.node_id == self._node_id), None
             ),
-            summary=self._summaries.now(told_max=overview.TOLD_MAX),
+            summary=self._summaries.now(
+                told_max=overview.TOLD_MAX, lagging_max=overview.LAGGING_MAX
+            ),
         )
-        others = [overview.node_of(row) for row in rows if row.node_id != self._node_id]
+        others = [
+            overview.node_of(row, known=is_known) for row in rows if row.node_id != self._node_id
+        ]
         return sorted([own, *others], key=lambda one: one.node_id)
 
     async def overview(self) -> Overview:
-        """How everything is now. Without an answer of the store it is what is known here.
+        """How everything is now. Without an answer of the store others are as they were last.
 
         While the store was away at the last step it is not asked again: that would take as long as
         its time-outs, for every operator who looks.
         """
+        if self._figures.database.ok:
+            await self._figures.ping()
         there = self._figures.database.ok
-        nodes = self._nodes(await self._rows() if there else ())
-        if there and self._runs is None:  # the console was only just switched on
+        if not there:
+            self._runs, self._facts = None, {}
+        elif self._runs is None:  # the console was only just switched on
             await self._look()
-        now, facts = self._clock.now(), self._facts
+        nodes, now, facts = self._nodes(), self._clock.now(), self._facts
         return Overview(
             node_id=self._node_id,
             at=now,
@@ -172,45 +190,24 @@ class OperatorView:
             refusals=overview.refusals_of(nodes),
             firing=overview.firing_of(nodes),
             told=overview.told_of(nodes),
-            past=self._past.until(now),
+            lagging_readers=overview.lagging_of(nodes),
+            past=[one for one in self._past.until(now) if there or one.user is None],
             database=self._figures.database,
             database_facts=facts,
             bus=self._figures.bus,
             versions=self._versions(facts),
         )
 
-    async def _rows(self) -> Sequence[NodeRow]:
-        try:
-            return await self._store.nodes()
-        except ThreadcastError:
-            return ()
-
     def _versions(self, facts: dict[str, str]) -> Versions:
         product = facts.get("store", "")
         return Versions(
-            program=version("threadcast"),
+            program=_VERSION,
             python=platform.python_version(),
             schema=facts.get("schema"),
             database=f"{_PRODUCTS[product]} {facts[product]}" if product in _PRODUCTS else None,
             bus=self._bus.name,
         )
 
-    def series(self, after: float) -> Series:
-        """The steps of the last hour that ended after this time, in seconds since the epoch."""
-        at, node = self._figures.node.since(after)
-        return Series(
-            node_id=self._node_id,
-            step_s=STEP_S,
-            at=at,
-            node=NodeColumns(**node),
-            cluster=ClusterColumns(**self._cluster_beside(at)),
-        )
-
-    def _cluster_beside(self, at: Sequence[float]) -> dict[str, list[float | None]]:
-        """The cluster's columns for the steps that ended at these times."""
-        known_at, columns = self._figures.cluster.since(at[0] - 1e-6 if at else 0.0)
-        place = {one: number for number, one in enumerate(known_at)}
-        return {
-            name: [column[place[one]] if one in place else None for one in at]
-            for name, column in columns.items()
-        }
+    def series(self, after: float, node_id: str | None = None) -> Series:
+        """See `Hours.series`."""
+        return self._hours.series(after, node_id)

@@ -12,39 +12,60 @@ from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from .site import (
     NOT_BUILT,
-    Answer,
     PageFacts,
     SignInService,
+    Site,
     built_folder,
-    built_pages,
     pages_are_built,
 )
 
-__all__ = ["NOT_BUILT", "PageFacts", "SignInService", "page_routes", "pages_are_built"]
+__all__ = ["NOT_BUILT", "PageFacts", "Pages", "SignInService", "pages_are_built"]
 
 _Refusal = Callable[[Request], Response | None]
 
 
-def page_routes(
-    facts: PageFacts, *, refuse: _Refusal, folder: Traversable | None = None
-) -> list[Route]:
-    """The routes of the pages and of what they load.
+class Pages:
+    """The pages and what they load.
 
     Args:
         facts: what the pages are told about the server; they decide which pages there are.
         refuse: the answer to a request that is not to be served (another's host), or None.
         folder: what the build made; that of this package when not given.
+
+    Attributes:
+        routes: of all of them; a page that is not wanted now is as one that never was.
     """
-    pages = built_pages(folder or built_folder(), facts)
-    return [_route(path, answer, refuse) for path, answer in pages.items()]
+
+    def __init__(
+        self, facts: PageFacts, *, refuse: _Refusal, folder: Traversable | None = None
+    ) -> None:
+        self._site = Site(folder or built_folder(), facts)
+        self.routes = [_PageRoute(path, self._site, refuse) for path in self._site.paths]
+
+    def tell(self, facts: PageFacts) -> None:
+        """Tell the pages this about the server from now on; which may be served may change.
+
+        Args:
+            facts: with the sign-in service that they had.
+        """
+        self._site.tell(facts)
 
 
-def _route(path: str, answer: Answer, refuse: _Refusal) -> Route:
-    async def serve(request: Request) -> Response:
-        return refuse(request) or await answer(request)
+class _PageRoute(Route):
+    """The route of one path, for as long as there is an answer for it."""
 
-    return Route(path, serve, methods=["GET"], include_in_schema=False)
+    def __init__(self, path: str, site: Site, refuse: _Refusal) -> None:
+        async def serve(request: Request) -> Response:
+            return refuse(request) or await site.answers[path](request)
+
+        super().__init__(path, serve, methods=["GET"], include_in_schema=False)
+        self._site = site
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request is for it."""
+        return super().matches(scope) if self.path in self._site.answers else (Match.NONE, {})

@@ -27,7 +27,8 @@ ELEMENT = "threadcast-chat.js"
 
 Answer = Callable[[Request], Awaitable[Response]]
 
-_DOCUMENTS = {"/": "index.html", "/docs": "docs.html", "/console": "console.html"}
+_CONSOLE = "/console"
+_DOCUMENTS = {"/": "index.html", "/docs": "docs.html", _CONSOLE: "console.html"}
 _FACTS = re.compile(rb'(<meta name="threadcast-page" content=")\{\}(")')
 
 
@@ -73,32 +74,49 @@ def pages_are_built() -> bool:
     return (built_folder() / "index.html").is_file()
 
 
-def built_pages(folder: Traversable, facts: PageFacts) -> dict[str, Answer]:
-    """How to answer for the pages and for what they load, by path.
+class Site:
+    """The build's files, read once, and how to answer for them.
 
     Args:
         folder: what the build made; a document that is not there is answered for with a sentence.
         facts: are written into the documents.
+
+    Attributes:
+        paths: every path that there can be an answer for.
+        answers: those that there are now, by path.
     """
-    origins = facts.oidc.origins if facts.oidc else ()
-    headers = page_headers(connect_to=origins)
-    chat_headers = page_headers(connect_to=origins, framed_by=facts.embedding)
-    paths = [path for path in _DOCUMENTS if path != "/console" or facts.console]
-    documents = {
-        path: _document(folder / _DOCUMENTS[path], facts, chat_headers if path == "/" else headers)
-        for path in paths
-    }
-    return documents | dict(_loaded(folder, headers))
+
+    def __init__(self, folder: Traversable, facts: PageFacts) -> None:
+        origins = facts.oidc.origins if facts.oidc else ()
+        self._sources = {path: _read(folder / name) for path, name in _DOCUMENTS.items()}
+        self._loaded = dict(_loaded(folder, page_headers(connect_to=origins)))
+        self.paths = (*_DOCUMENTS, *self._loaded)
+        self.answers: dict[str, Answer] = {}
+        self.tell(facts)
+
+    def tell(self, facts: PageFacts) -> None:
+        """Tell the pages this about the server from now on; what they load stays as it is."""
+        paths = [path for path in _DOCUMENTS if path != _CONSOLE or facts.console]
+        documents = {path: _document(path, self._sources[path], facts) for path in paths}
+        self.answers = documents | self._loaded
 
 
-def _document(file: Traversable, facts: PageFacts, headers: dict[str, str]) -> Answer:
-    if not file.is_file():
+def _read(file: Traversable) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
+
+
+def _document(path: str, source: bytes | None, facts: PageFacts) -> Answer:
+    if source is None:
         return _say_not_built
-    written = html.escape(msgspec.json.encode(facts).decode()).encode()
-    content, count = _FACTS.subn(lambda found: found[1] + written + found[2], file.read_bytes())
+    name, written = _DOCUMENTS[path], html.escape(msgspec.json.encode(facts).decode()).encode()
+    content, count = _FACTS.subn(lambda found: found[1] + written + found[2], source)
     if count != 1:
-        raise RuntimeError(f"{file.name} has {count} places for the page's facts, expected one")
-    return StoredFile(file.name, content, {**headers, "Cache-Control": REVALIDATE}).respond
+        raise RuntimeError(f"{name} has {count} places for the page's facts, expected one")
+    headers = page_headers(
+        connect_to=facts.oidc.origins if facts.oidc else (),
+        framed_by=facts.embedding if path == "/" else (),
+    )
+    return StoredFile(name, content, {**headers, "Cache-Control": REVALIDATE}).respond
 
 
 def _loaded(folder: Traversable, headers: dict[str, str]) -> Iterator[tuple[str, Answer]]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..wire.accept_header import weights_of
+
 _MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -83,14 +85,5 @@ def _is_known(if_none_match: str, etag: str) -> bool:
 
 def _takes_gzip(accept_encoding: str) -> bool:
     """Whether an `Accept-Encoding` allows gzip; what names it counts before what names all."""
-    weights = dict(map(_weight, accept_encoding.lower().split(",")))
+    weights = weights_of(accept_encoding)
     return weights.get("gzip", weights.get("*", 0.0)) > 0
-
-
-def _weight(item: str) -> tuple[str, float]:
-    coding, _, parameter = item.partition(";")
-    name, _, weight = parameter.strip().partition("=")
-    try:
-        return coding.strip(), float(weight) if name.strip() == "q" else 1.0
-    except ValueError:
-        return coding.strip(), 0.0

@@ -151,6 +151,14 @@ PARAMETERS: dict[str, Parameter] = {
         ],
         0,
     ),
+    "node_id": Parameter(
+        "node_id",
+        "query",
+        Annotated[
+            str,
+            Meta(description="Whose columns `node` has; those of the server that answers without."),
+        ],
+    ),
     "idempotency_key": Parameter("Idempotency-Key", "header", ClientMessageId),
     "last_event_id": Parameter(
         "Last-Event-ID",
@@ -385,7 +393,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="get",
         path="/ops/nodes",
         operation_id="list_nodes",
-        summary="List the servers that share the store; needs the scope `ops`.",
+        summary="List the nodes that share the store; needs the scope `ops`.",
         answer=NodeList,
         errors=("unavailable",),
     ),
@@ -393,7 +401,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="post",
         path="/ops/connections/close",
         operation_id="close_connections",
-        summary="Close a user's connections on every server; needs the scope `ops`.",
+        summary="Close a user's connections on every node; needs the scope `ops`.",
         body=CloseConnectionsBody,
         answer=ClosedConnections,
         errors=(*_BODY, "too_long", *_WRITE),
@@ -453,7 +461,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="get",
         path="/ops/overview",
         operation_id="get_overview",
-        summary="How every server is now, and what is wrong; needs the scope `ops`, and the"
+        summary="How every node is now, and what is wrong; needs the scope `ops`, and the"
         " console to be on.",
         answer=Overview,
         errors=_CONSOLE,
@@ -464,7 +472,7 @@ OPERATIONS: tuple[Operation, ...] = (
         operation_id="get_series",
         summary="The last hour in steps of a few seconds; needs the scope `ops`, and the console"
         " to be on.",
-        parameters=("since",),
+        parameters=("since", "node_id"),
         answer=Series,
         errors=_CONSOLE,
     ),
@@ -549,7 +557,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="post",
         path="/ops/actions/drain_node",
         operation_id="drain_node",
-        summary="Let a server hand over its runs and send its clients away; needs the scope `ops`,"
+        summary="Let a node hand over its runs and send its clients away; needs the scope `ops`,"
         " and the console to be on.",
         body=DrainNodeBody,
         answer=Action,

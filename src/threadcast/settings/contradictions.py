@@ -117,7 +117,7 @@ def _check_exposure(settings: SettingsFields) -> None:
 
 
 def _check_bus(settings: SettingsFields) -> None:
-    """A bus is between servers that share a database, and nothing that signs in is for nobody."""
+    """A bus is between nodes that share a database, and nothing that signs in is for nobody."""
     url = settings.bus_url
     if url is None:
         for key in ("bus_credentials_file", "bus_ca_file"):
@@ -125,7 +125,7 @@ def _check_bus(settings: SettingsFields) -> None:
                 raise _refuse("got it without bus_url, expected both", key, "bus_url")
         return
     if not forms.is_postgres(settings.database_url):
-        expected = "a postgresql:// database (one file is used by one server, which needs no bus)"
+        expected = "a postgresql:// database (one file is used by one node, which needs no bus)"
         raise _refuse(f"got it with a SQLite database_url, expected {expected}", "bus_url")
     in_url = any(bus_forms.signs_in(server) for server in bus_forms.bus_servers(url))
     if in_url and settings.bus_credentials_file is not None:
@@ -152,7 +152,7 @@ def _check_webhooks(settings: SettingsFields) -> None:
 def _check_role(settings: SettingsFields) -> None:
     """Who does half of the work needs others on the same database for the other half."""
     if settings.role != "all" and not forms.is_postgres(settings.database_url):
-        expected = "all with a SQLite file, which one server has for itself"
+        expected = "all with a SQLite file, which one node has for itself"
         raise _refuse(f"got {settings.role}, expected {expected}", "role", "database_url")
 
 

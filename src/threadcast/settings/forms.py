@@ -36,7 +36,7 @@ _PLACEHOLDERS = (
     "examplesecret",
 )
 
-SECRET_LEAST_BYTES = 32
+SECRET_MIN_BYTES = 32
 
 SQLITE_PREFIX = "sqlite:///"
 # With no colon and no @ in it, it is neither a URL of another kind nor one that lost its scheme.
@@ -224,8 +224,8 @@ def secret(text: str) -> Misfit | None:
     if is_example_secret(text):
         return Misfit("the secret of an example", "a secret of your own (openssl rand -hex 32)")
     size = len(text.encode("utf-8", "surrogateescape"))
-    if size < SECRET_LEAST_BYTES:
-        expected = f"at least {SECRET_LEAST_BYTES} bytes (openssl rand -hex 32)"
+    if size < SECRET_MIN_BYTES:
+        expected = f"at least {SECRET_MIN_BYTES} bytes (openssl rand -hex 32)"
         return Misfit(f"a secret of {size} bytes", expected)
     return None
 

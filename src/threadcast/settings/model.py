@@ -73,20 +73,20 @@ class SettingsFields:
     role: Literal["all", "worker", "gateway"] = field(
         default="all",
         metadata=about(
-            "What this server does: a worker only executes runs, a gateway only serves users."
+            "What this node does: a worker only executes runs, a gateway only serves users."
         ),
     )
     node_id: str | None = field(
         default=None,
         metadata=about(
-            "Name of this server among several, unique; by default a new one at every start.",
+            "Name of this node among several, unique; by default a new one at every start.",
             form=forms.node_id,
         ),
     )
     node_lease_s: float = field(
         default=10.0,
         metadata=about(
-            "How long connections of a server that was lost count for their users' limits.",
+            "How long connections of a node that was lost count for their users' limits.",
             0.5,
             3_600,
         ),
@@ -95,7 +95,7 @@ class SettingsFields:
         default=None,
         repr=False,  # it may hold a password
         metadata=about(
-            "NATS servers over which the servers on one PostgreSQL database hint each other: "
+            "NATS servers over which the nodes on one PostgreSQL database hint each other: "
             "nats://USER:PASSWORD@HOST:PORT, tls:// for TLS, several with commas between.",
             form=bus_forms.bus_url,
             option="--bus",
@@ -256,7 +256,7 @@ class SettingsFields:
         metadata=about("Connections of one user, by plan.", 1, 100_000, live=True),
     )
     max_connections: int = field(
-        default=10_000, metadata=about("Connections of this server.", 1, 1_000_000, live=True)
+        default=10_000, metadata=about("Connections of this node.", 1, 1_000_000, live=True)
     )
     connection_limit_policy: Literal["reject", "evict_oldest"] = field(
         default="reject", metadata=about("What happens to one connection too many.", live=True)
@@ -379,9 +379,7 @@ class SettingsFields:
     )
 
     # runs
-    max_runs: int = field(
-        default=1_000, metadata=about("Runs of this server at once.", 1, 1_000_000)
-    )
+    max_runs: int = field(default=1_000, metadata=about("Runs of this node at once.", 1, 1_000_000))
     max_runs_per_user: int = field(
         default=20,
         metadata=about(
@@ -395,7 +393,7 @@ class SettingsFields:
     max_executing_runs_per_user: int = field(
         default=20,
         metadata=about(
-            "Runs of one user that execute at once, on all servers; further ones wait.",
+            "Runs of one user that execute at once, on all nodes; further ones wait.",
             1,
             100_000,
             live=True,
@@ -454,7 +452,7 @@ class SettingsFields:
         metadata=about("Events that it may append at once.", 256, 10_000_000, live=True),
     )
     ingest_requests_max: int = field(
-        default=8, metadata=about("Ingest requests of this server at once.", 1, 1_000, live=True)
+        default=8, metadata=about("Ingest requests of this node at once.", 1, 1_000, live=True)
     )
     external_run_silence_s: float = field(
         default=3_600.0,

@@ -19,6 +19,7 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
+from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import RunStatus
 from ..schema_steps import SchemaStep, load_steps
@@ -42,7 +43,7 @@ from .condition import Condition
 from .connecting import Connection, Row, Target, connect, connect_preparing
 from .examination import Look, facts_of, looking, nodes_of, problems_of
 from .keys import user_key
-from .pool import BY_KEY, ReaderPool
+from .readers import BY_KEY, Reader
 from .rehearsal import Rehearsal
 from .schema import migrate, refuse_empty, refuse_older
 from .sessions import PostgresSession
@@ -104,7 +105,9 @@ class PostgresStore:
         self._has_plain_aliases = False
         self._writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
-            self._connect, count=reader_count, wait_max_s=timeout_s, timeout_s=timeout_s
+            lambda: Reader(self._connect, timeout_s=timeout_s),
+            count=reader_count,
+            wait_max_s=timeout_s,
         )
 
     @property
@@ -150,7 +153,7 @@ class PostgresStore:
             return look.version, max(look.version, look.newest)
 
     async def examine(self) -> tuple[dict[str, str], list[str]]:
-        """What an operator should know before a server uses the database; changes nothing.
+        """What an operator should know before a node uses the database; changes nothing.
 
         Returns:
             Facts by name, and one line for each problem.
@@ -256,9 +259,11 @@ class PostgresStore:
     async def _poll(self, sql: str, *arguments: Any) -> Sequence[Row]:
         reader = await self._readers.acquire()
         try:
-            return await reader.read(_BEGIN_POLL, sql, *arguments)
+            rows = await reader.read(_BEGIN_POLL, sql, *arguments)
+            await reader.end_snapshot()
+            return rows
         finally:
-            await self._readers.release(reader)
+            self._readers.put_back(reader)
 
     async def cluster_secret(self) -> bytes:
         """See `SharedStore.cluster_secret`."""
@@ -292,8 +297,8 @@ class PostgresStore:
         made_at = None if made_us is None else made_us / 1_000_000
         return AliasFacts(total, used, uses, last_used_at, ages, made_at)
 
-    async def servers_at_work(self) -> int:
-        """How many servers use the database now, as far as it knows. The store need not be open."""
+    async def nodes_at_work(self) -> int:
+        """How many nodes use the database now, as far as it knows. The store need not be open."""
         listed = (await self._poll(LISTS_NODES))[0][0]
         return int((await self._poll(NODES_ALIVE if listed else CONNECTIONS))[0][0])
 

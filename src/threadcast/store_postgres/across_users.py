@@ -231,7 +231,7 @@ NEXT_JOURNALS = """
 SELECT user_key::text FROM users WHERE user_key > $1 ORDER BY user_key LIMIT $2 FOR UPDATE
 """
 
-# An operator asks how many servers are at work. Where the database is older than their list, each
+# An operator asks how many nodes are at work. Where the database is older than their list, each
 # connection that is not ours counts as one.
 LISTS_NODES = "SELECT to_regclass('nodes') IS NOT NULL"
 NODES_ALIVE = "SELECT count(*) FROM nodes WHERE lease_until > clock_timestamp()"

@@ -1,7 +1,7 @@
 """Appending to a run under its lease: the unit that decides how fast the whole product is.
 
-Fences and statuses of all leases of a batch were read when its users were locked (`Batch.words`):
-nobody can take a run from its owner while its user is locked.
+Fences, statuses and owners of all leases of a batch were read when its users were locked
+(`Batch.word_for`): nobody can take a run from its owner while its user is locked.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
 from ..runs import ENDED, check_owner, status_after
+from ..stored_runs import RUNNING, STATUS_OF_CODE
 from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
-from .keys import RUNNING, STATUS_OF_CODE, Place, RunKey
+from .keys import Place, RunKey
 from .plain_appends import is_plain
 from .records import LeasedRun, mark_ended, set_status
 
@@ -35,7 +36,7 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     place = batch.leased_place(lease)
     if place is None or place.run is None:
         return Rejected(ThreadcastError("not_found"))
-    word = batch.words[RunKey(place.user, place.run)]
+    word = batch.word_for(lease, RunKey(place.user, place.run))
     if word != lease.fence * 8 + RUNNING:
         check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
     elif is_plain(unit):

@@ -32,7 +32,7 @@ RETURNING user_key::text, user_id, head
 """
 # A fence and a status as one number, by the user and the text id of each run that is asked for.
 _WORDS = """
-SELECT k.number, r.thread, r.run, r.fence::bigint * 8 + r.status
+SELECT k.number, r.thread, r.run, r.fence::bigint * 8 + r.status, r.owner
 FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (user_key, run_id, number)
 JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
 """
@@ -73,6 +73,7 @@ class Batch:
         self.stamp = timestamp_text(self.at_us)
         self.heads: dict[str, int] = {}
         self.words: dict[RunKey, int] = {}
+        self._owners: dict[RunKey, str | None] = {}
         self.places = BatchPlaces(connection)
         self._run_places: dict[tuple[str, str], Place] = {}
         self._grown: dict[str, int] = {}
@@ -155,20 +156,25 @@ class Batch:
     # --- leased runs ----------------------------------------------------------------------
 
     async def load_words(self, leases: Iterable[Lease]) -> None:
-        """Read where these runs are, with their fences and statuses, by one query."""
+        """Read where these runs are, with fences, statuses and owners, by one query."""
         wanted = {(lease.address.user_id, lease.run_id) for lease in leases}
         asked = [(user_key(user_id), run_id) for user_id, run_id in wanted]
         if not asked:
             return
         users, runs = zip(*asked, strict=True)
-        for number, thread, run, word in await self.all(_WORDS, users, runs):
-            user = users[number - 1]
+        for number, thread, run, word, owner in await self.all(_WORDS, users, runs):
+            user, key = users[number - 1], RunKey(users[number - 1], run)
             self._run_places[user, runs[number - 1]] = Place(user, thread, run)
-            self.words[RunKey(user, run)] = word
+            self.words[key], self._owners[key] = word, owner
 
     def leased_place(self, lease: Lease) -> Place | None:
         """The rows of a leased run, or None when its user has no such run. It may have ended."""
         return self._run_places.get((user_key(lease.address.user_id), lease.run_id))
+
+    def word_for(self, lease: Lease, key: RunKey) -> int:
+        """The word of a leased run; one without a fence where somebody else is its owner."""
+        owner = self._owners[key]
+        return self.words[key] if owner is None or owner == lease.owner else self.words[key] & 7
 
     # --- events ---------------------------------------------------------------------------
 

@@ -28,13 +28,13 @@ async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     if not users:
         return Committed([])
     arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us)
-    return Committed([_claimed(row) for row in await batch.all(CLAIM, *arguments)])
+    return Committed([_claimed(row, unit.owner) for row in await batch.all(CLAIM, *arguments)])
 
 
-def _claimed(row: Row) -> ClaimedRun:
+def _claimed(row: Row, owner: str) -> ClaimedRun:
     user_id, thread_id, run_id, fence, agent, attempt, data, seq, on_disconnect, state, why = row
     return ClaimedRun(
-        lease=Lease(Address(user_id, thread_id, run_id), fence),
+        lease=Lease(Address(user_id, thread_id, run_id), fence, owner),
         agent=agent,
         attempt=attempt,
         message=msgspec.json.decode(data, type=MessageCreated).content,

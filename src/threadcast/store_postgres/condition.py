@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..clock import Clock
 from ..errors import ConfigurationError
-from .connecting import Connection, Target
+from .connecting import STANDBY, Connection, Target
 
 _OLDEST = 15
 _SKEW_MAX_S = 5.0
@@ -89,7 +89,7 @@ def refuse_unusable(found: Settings, target: Target) -> None:
     elif found.fsync != "on":
         problem = "fsync is off, so a crash can lose and corrupt everything: set fsync = on"
     elif found.standby:
-        problem = "it is a standby and takes no writes: name the primary in database_url"
+        problem = STANDBY
     elif found.encoding != "UTF8":
         problem = f"its encoding is {found.encoding}, expected UTF8: create it with ENCODING 'UTF8'"
     if problem is not None:

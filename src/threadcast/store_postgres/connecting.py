@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -22,6 +23,12 @@ _APPLICATION = "threadcast"
 _DEFAULT_PORT = 5_432
 _KEYS = ("database_url",)
 _PROCESS = "SELECT pg_backend_pid()"
+# The database notices within about half a minute that a node has vanished without a word. Its own
+# patience is two hours, while a snapshot that nobody reads any more keeps old rows from going.
+_NOTICE_LOST_NODES = """
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = 25000
+"""
 # What a pooler makes of statements that were prepared in another session.
 _LOST_STATEMENTS = (
     asyncpg.InvalidSQLStatementNameError,
@@ -29,6 +36,8 @@ _LOST_STATEMENTS = (
     asyncpg.ProtocolViolationError,
 )
 
+
+STANDBY = "it is a standby and takes no writes: name the primary in database_url"
 
 Row = Sequence[Any]
 
@@ -48,10 +57,16 @@ class Connection:
         self._raw = raw
         self._timeout_s = timeout_s
         self._ended_here = False
+        self._fell_silent = False
 
     def when_lost(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when the connection ends, and not because it was ended here."""
-        self._raw.add_termination_listener(lambda _: None if self._ended_here else tell())
+        """Have `tell` called when the connection has ended, if the database ended it or was silent.
+
+        What a network loses, nobody is told of: behind a silence another database may take over.
+        """
+        self._raw.add_termination_listener(
+            lambda _: tell() if self._fell_silent or not self._ended_here else None
+        )
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
         """All rows of one query."""
@@ -88,9 +103,13 @@ class Connection:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             self._raw.terminate()
 
-    def terminate(self) -> None:
-        """Close without waiting."""
-        self._ended_here = True
+    def terminate(self, *, fell_silent: bool = False) -> None:
+        """Close without waiting.
+
+        Args:
+            fell_silent: whether that is because no answer came in time.
+        """
+        self._ended_here, self._fell_silent = True, fell_silent
         self._raw.terminate()
 
     def is_closed(self) -> bool:
@@ -116,6 +135,11 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({self.name})"
+
+    @property
+    def names_files(self) -> bool:
+        """Whether certificates or keys for TLS are in files of which it says where they are."""
+        return any(f"{name}=" in self.url for name in ("sslrootcert", "sslcert", "sslkey"))
 
     @classmethod
     def of(cls, url: str) -> Target:
@@ -146,15 +170,33 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
                 statement_cache_size=prepared_max,
                 server_settings={"application_name": _APPLICATION},
             )
+        _refuse_standby(raw)
         return Connection(raw, timeout_s=timeout_s)
     except _REFUSALS as error:
         raise ConfigurationError(
             f"cannot use the database {target.name}: {reason(target, error)}", keys=_KEYS
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if target.names_files and isinstance(error, _NO_FILE):
+            raise ConfigurationError(
+                f"cannot use the database {target.name}: a file for TLS that database_url names "
+                f"cannot be read ({_why_not_now(error)})",
+                keys=_KEYS,
+            ) from error
         raise ThreadcastError(
             "unavailable", f"cannot reach the database {target.name}: {_why_not_now(error)}"
         ) from error
+
+
+def _refuse_standby(raw: Any) -> None:
+    """Refuse what may lag behind what was answered; a pooler does not say what is behind it.
+
+    Raises:
+        ClientConfigurationError: it is a standby now.
+    """
+    if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":
+        raw.terminate()
+        raise asyncpg.ClientConfigurationError(STANDBY)
 
 
 async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: int) -> Connection:
@@ -166,16 +208,22 @@ async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: i
     connection = await connect(target, timeout_s=timeout_s, prepared_max=prepared_max)
     try:
         if await connection.is_direct():
+            await connection.execute(_NOTICE_LOST_NODES)
             return connection
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         connection.terminate()
         raise ThreadcastError(
             "unavailable", f"cannot use the database {target.name}: {_why_not_now(error)}"
         ) from error
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
     await connection.close()
     return await connect(target, timeout_s=timeout_s)
 
 
+_OF_TLS = re.compile("sslmode|root certificate")
+_NO_FILE = (FileNotFoundError, IsADirectoryError, PermissionError)
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password is one, too
     asyncpg.InvalidCatalogNameError,
@@ -216,6 +264,10 @@ def reason(target: Target, error: BaseException) -> str:
             )
         case asyncpg.PostgresError():
             return f"{_first_line(error)}; change database_url"
+        case asyncpg.ClientConfigurationError() if STANDBY in str(error):
+            return STANDBY
+        case asyncpg.ClientConfigurationError() if _OF_TLS.search(str(error)):
+            return f"{_first_line(error)}; change sslmode or sslrootcert in database_url"
         case _:
             return "database_url has an option that is not understood"
 

@@ -79,7 +79,7 @@ def facts_of(look: Look) -> dict[str, str]:
 
 def _schema_text(version: int, newest: int) -> str:
     if not version:
-        return "none yet; a server or threadcast migrate makes it"
+        return "none yet; a node or threadcast migrate makes it"
     if version > newest:
         return f"version {version}; this program knows {newest}, and works with it"
     waits = f"; threadcast migrate brings it to {newest}" if version < newest else ""
@@ -87,14 +87,14 @@ def _schema_text(version: int, newest: int) -> str:
 
 
 async def nodes_of(look: Look) -> dict[str, str]:
-    """Which servers use the database now, for people; of many, as many as can be read."""
+    """Which nodes use the database now, for people; of many, as many as can be read."""
     if look.version < look.newest:
         return {}
     nodes = [NodeRow(*row) for row in await look.connection.fetch(NODES)]
     shown = [_of_node(node) for node in nodes[:_NODES_SHOWN]]
     if len(nodes) > len(shown):
         shown.append(f"and {len(nodes) - len(shown)} more")
-    return {"servers": "; ".join(shown) or "none"}
+    return {"nodes": "; ".join(shown) or "none"}
 
 
 def _of_node(node: NodeRow) -> str:

@@ -6,29 +6,24 @@ Its events are not announced: it runs while no server does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..events import EventType
 from ..legacy_ids import legacy_kind
+from ..migration_judging import IMPORTED, IdsInUse, imported
 from ..migration_units import (
     ImportedRun,
     ImportedThread,
     ImportThreads,
-    MigratedThread,
-    MigrationOutcome,
 )
+from ..stored_runs import STATUS_CODE
 from ..units import Committed, Outcome
 from .batch import Batch
-from .keys import STATUS_CODE, Place
+from .keys import Place
 from .search import preview_of, words_of
 
-IMPORTED = 2
 _STARTED = EventType.AGENT_STARTED
 _MICROSECONDS = 1_000_000
-_IN_USE = "a thread of the database has this older id itself; migrate without a dump first"
-_RUN_IN_USE = "a run of another thread has the id that one of its runs would get"
-
 _NUMBERS = "SELECT user_key::text, threads, runs FROM users WHERE user_key = ANY($1::uuid[])"
 _SET_NUMBERS = """
 UPDATE users SET threads = n.threads, runs = n.runs
@@ -95,7 +90,7 @@ Named = tuple[str, str]
 async def import_threads(batch: Batch, unit: ImportThreads) -> Outcome:
     """Apply one `ImportThreads`."""
     placed = [(batch.existing_user(one.context.user_id), one) for one in unit.threads]
-    there = await _There.read(batch, placed)
+    there = await _ids_in_use(batch, placed)
     rows = await _Rows.of(batch, {user for user, _ in placed})
     results = []
     for user, thread in placed:
@@ -103,66 +98,25 @@ async def import_threads(batch: Batch, unit: ImportThreads) -> Outcome:
         if result is None:
             rows.add(user, thread)
             there.take(user, thread)
-            result = _result(thread, thread.context.thread_id)
+            result = imported(thread)
         results.append(result)
     await rows.insert()
     return Committed(results)
 
 
-def _result(thread: ImportedThread, thread_id: str, *, already: bool = False) -> MigratedThread:
-    outcome: MigrationOutcome = "already" if already else "migrated"
-    if thread.legacy_id is None:
-        outcome = "canonical"
-    return MigratedThread(thread.context.user_id, thread.legacy_id, thread_id, outcome)
-
-
-def _refusal(thread: ImportedThread, reason: str) -> MigratedThread:
-    return MigratedThread(thread.context.user_id, thread.legacy_id, None, "refused", reason)
-
-
-@dataclass(slots=True)
-class _There:
-    """What users have of the ids of an import: threads, runs, and which thread an alias names."""
-
-    threads: set[Named]
-    runs: set[Named]
-    aliases: dict[Named, str]
-
-    @classmethod
-    async def read(cls, batch: Batch, threads: Sequence[tuple[str, ImportedThread]]) -> _There:
-        """Ask the database for all of them at once."""
-        legacy = [(user, one.legacy_id) for user, one in threads if one.legacy_id is not None]
-        named = [*legacy, *((user, one.context.thread_id) for user, one in threads)]
-        runs = [(user, run.run_id) for user, one in threads for run in one.runs]
-        found = await batch.all(_THREADS, *_columns(named, 2))
-        known_runs = await batch.all(_RUNS, *_columns(runs, 2))
-        aliases = await batch.all(_ALIASES, *_columns(legacy, 2))
-        return cls(
-            {named[number - 1] for number, _ in found},
-            {runs[number - 1] for (number,) in known_runs},
-            {legacy[number - 1]: thread_id for number, _, thread_id in aliases},
-        )
-
-    def judge(self, user: str, thread: ImportedThread) -> MigratedThread | None:
-        """What is to be said of a thread that is not to be stored, or None if it is."""
-        thread_id = thread.context.thread_id
-        legacy_id = thread.legacy_id
-        if legacy_id is not None:
-            if (named := self.aliases.get((user, legacy_id))) is not None:
-                return _result(thread, named, already=True)
-            if (user, legacy_id) in self.threads:
-                return _refusal(thread, _IN_USE)
-        if (user, thread_id) in self.threads:
-            return _result(thread, thread_id, already=True)
-        if any((user, run.run_id) in self.runs for run in thread.runs):
-            return _refusal(thread, _RUN_IN_USE)
-        return None
-
-    def take(self, user: str, thread: ImportedThread) -> None:
-        """A thread is being stored."""
-        self.threads.add((user, thread.context.thread_id))
-        if thread.legacy_id is not None:
-            self.aliases[user, thread.legacy_id] = thread.context.thread_id
+async def _ids_in_use(batch: Batch, threads: Sequence[tuple[str, ImportedThread]]) -> IdsInUse[str]:
+    """What users have of these ids, asked for all at once."""
+    legacy = [(user, one.legacy_id) for user, one in threads if one.legacy_id is not None]
+    named = [*legacy, *((user, one.context.thread_id) for user, one in threads)]
+    runs = [(user, run.run_id) for user, one in threads for run in one.runs]
+    found = await batch.all(_THREADS, *_columns(named, 2))
+    known_runs = await batch.all(_RUNS, *_columns(runs, 2))
+    aliases = await batch.all(_ALIASES, *_columns(legacy, 2))
+    return IdsInUse(
+        {named[number - 1] for number, _ in found},
+        {runs[number - 1] for (number,) in known_runs},
+        {legacy[number - 1]: thread_id for number, _, thread_id in aliases},
+    )
 
 
 class _Rows:

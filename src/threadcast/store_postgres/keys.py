@@ -10,15 +10,6 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from ..runs import RunStatus
-
-STATUS_CODE: dict[RunStatus, int] = {status: code for code, status in enumerate(RunStatus, start=1)}
-STATUS_OF_CODE: dict[int, RunStatus] = {code: status for status, code in STATUS_CODE.items()}
-QUEUED = STATUS_CODE[RunStatus.QUEUED]
-RUNNING = STATUS_CODE[RunStatus.RUNNING]
-LAST_LIVE = STATUS_CODE[RunStatus.WAITING]
-THREAD_THERE, THREAD_DELETED, THREAD_PURGED = 0, 1, 2
-
 _KEY_BYTES = 16
 _REMEMBERED_MAX = 20_000
 

@@ -12,6 +12,7 @@ from ..bus import Hint
 from ..errors import ERRORS, ThreadcastError
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent
 from ..runs import check_owner, may_retry
+from ..stored_runs import LAST_LIVE
 from ..units import (
     Committed,
     HandOverRun,
@@ -25,7 +26,7 @@ from ..units import (
 )
 from .across_users import LAPSED
 from .batch import Batch
-from .keys import LAST_LIVE, RunKey
+from .keys import RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
 _EXTEND = """
@@ -59,7 +60,7 @@ def _kept(batch: Batch, lease: Lease) -> RunKey | None:
     if place is None or place.run is None:
         return None
     key = RunKey(place.user, place.run)
-    word = batch.words[key]
+    word = batch.word_for(lease, key)
     return key if word >> 3 == lease.fence and word & 7 <= LAST_LIVE else None
 
 
@@ -68,8 +69,10 @@ async def hand_over_run(batch: Batch, unit: HandOverRun) -> Outcome:
     place = batch.leased_place(unit.lease)
     if place is None or place.run is None:
         return Rejected(ThreadcastError("not_found"))
-    record = await read_run(batch, unit.lease.address.user_id, RunKey(place.user, place.run))
-    check_owner(held=unit.lease.fence, fence=record.fence, status=record.status)
+    key = RunKey(place.user, place.run)
+    record = await read_run(batch, unit.lease.address.user_id, key)
+    fence = batch.word_for(unit.lease, key) >> 3
+    check_owner(held=unit.lease.fence, fence=fence, status=record.status)
     may_begin = record.on_crash == "retry" or not unit.begun
     if record.cancel_reason is None and may_begin:
         return Committed(None, (), await requeue(batch, record, handed_over=True))

@@ -11,6 +11,15 @@ from typing import NamedTuple
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import legacy_kind
 from ..migrated_ids import legacy_id_problem, migrate_legacy_thread_id
+from ..migration_judging import (
+    IMPORTED,
+    RENAMED,
+    named_already,
+    new_id_in_use,
+    refused,
+    undone,
+    why_kept,
+)
 from ..migration_units import (
     CountAliasUses,
     MigratedThread,
@@ -21,12 +30,7 @@ from ..migration_units import (
 from ..units import Committed, Outcome
 from .across_users import MIGRATED, TO_RENAME
 from .batch import Batch
-from .imports import IMPORTED
 from .keys import user_key
-
-RENAMED = 1
-_CHANGED = "it has changed since it was migrated"
-_DELETED = "its user has deleted it since"
 
 _NAMED_BY = """
 SELECT t.thread_id FROM thread_aliases AS a
@@ -101,13 +105,6 @@ class _Migrated(NamedTuple):
         """The user's key."""
         return user_key(self.user_id)
 
-    def result(self, *, kept: str = "") -> MigratedThread:
-        """What became of it."""
-        if kept:
-            return MigratedThread(self.user_id, self.legacy_id, self.thread_id, "kept", kept)
-        named = self.legacy_id if self.origin == RENAMED else None
-        return MigratedThread(self.user_id, self.legacy_id, named, "undone")
-
 
 # --- renaming -------------------------------------------------------------------------------------
 
@@ -133,16 +130,14 @@ async def rename_threads(batch: Batch, unit: RenameThreads) -> Outcome:
 
 async def _new_name(batch: Batch, user_id: str, legacy_id: str) -> MigratedThread:
     if problem := legacy_id_problem(legacy_id):
-        return MigratedThread(user_id, legacy_id, None, "refused", problem)
+        return refused(user_id, legacy_id, problem)
     user = user_key(user_id)
     taken = await batch.one(_NAMED_BY, user, legacy_id)
     if taken is not None:
-        reason = f"this older id already names another thread, {taken[0]}"
-        return MigratedThread(user_id, legacy_id, None, "refused", reason)
+        return refused(user_id, legacy_id, named_already(taken[0]))
     thread_id = migrate_legacy_thread_id(legacy_id, user_id)
     if await batch.one(_KNOWN, user, thread_id):
-        reason = f"its new id, {thread_id}, is already that of another thread"
-        return MigratedThread(user_id, legacy_id, None, "refused", reason)
+        return refused(user_id, legacy_id, new_id_in_use(thread_id))
     return MigratedThread(user_id, legacy_id, thread_id, "migrated")
 
 
@@ -169,9 +164,8 @@ async def undo_migration(batch: Batch, unit: UndoMigration) -> Outcome:
     """Apply one `UndoMigration`."""
     rows = [_Migrated(*row) for row in await batch.all(MIGRATED, unit.after, unit.limit)]
     await batch.lock({row.user_id for row in rows})
-    kept = {row.ordinal: reason for row in rows if (reason := _why_kept(row))}
-    undone = [row for row in rows if row.ordinal not in kept]
-    for row in undone:
+    gone = [row for row in rows if not why_kept(row)]
+    for row in gone:
         await batch.run(_FORGET, row.user, row.thread)
         if row.origin == RENAMED:  # other aliases that it has stay
             await batch.run(_SET_ID, row.user, row.thread, row.legacy_id)
@@ -179,16 +173,10 @@ async def undo_migration(batch: Batch, unit: UndoMigration) -> Outcome:
         elif row.origin == IMPORTED:
             await batch.run(_FORGET_ALIASES, row.user, row.thread)
             await _remove(batch, row)
-    await _remove_users(batch, undone)
-    results = [row.result(kept=kept.get(row.ordinal, "")) for row in rows]
+    await _remove_users(batch, gone)
+    results = [undone(row) for row in rows]
     after = rows[-1].ordinal if len(rows) == unit.limit else None
     return Committed(MigrationStep(results, 0, after))
-
-
-def _why_kept(row: _Migrated) -> str:
-    if row.state:
-        return _DELETED
-    return _CHANGED if row.last_seq != row.migrated_seq else ""
 
 
 async def _remove(batch: Batch, row: _Migrated) -> None:

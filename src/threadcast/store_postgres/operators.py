@@ -15,6 +15,7 @@ from ..operator_units import (
 )
 from ..records import ActionRow, LiveRunCount, RunFacts
 from ..runs import RunStatus
+from ..stored_runs import STATUS_CODE, STATUS_OF_CODE
 from ..units import Committed, Outcome
 from .across_users import (
     ACTIONS,
@@ -29,7 +30,7 @@ from .across_users import (
 )
 from .batch import Batch
 from .connecting import Row
-from .keys import STATUS_CODE, STATUS_OF_CODE, user_key
+from .keys import user_key
 from .run_rows import run_facts
 
 Poll = Callable[..., Awaitable[Sequence[Row]]]

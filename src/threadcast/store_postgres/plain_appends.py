@@ -1,9 +1,9 @@
 """What the runs of a batch stream, and how they end, stored by one call of the database.
 
 An append is plain when it stores nothing but events and leaves its run running, or ends it. The
-function `append_to_runs` locks the users of the whole batch, looks at the fences of these appends
-under the locks, and stores all of them or none. Why an append cannot be stored is not said here:
-then the whole batch goes the long way, under the same locks.
+function `append_to_runs` locks the users of the whole batch, looks at the fences and owners of
+these appends under the locks, and stores all of them or none. Why an append cannot be stored is not
+said here: then the whole batch goes the long way, under the same locks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 from ..bus import Hint, RunsWaiting
 from ..events import EVENT_CODE, EventDraft, EventType
 from ..runs import TERMINAL_STATUS, RunStatus, status_after
+from ..stored_runs import RUNNING, STATUS_CODE
 from ..units import AppendToRun, Committed
 from .batch import Batch, moves_thread
-from .keys import RUNNING, STATUS_CODE, user_key
+from .keys import user_key
 
 # Types after which a running run is still running.
 _PLAIN = frozenset(
@@ -28,7 +29,7 @@ _PLAIN = frozenset(
 _APPEND = """
 SELECT heads, others_wait FROM append_to_runs($1, $2::text::uuid[], $3::text::int[],
 $4::text::int[], $5, $6::text::bigint[], $7::text::int[], $8::text::int[], $9::text::smallint[],
-$10::text::int[], $11::text::smallint[], $12)
+$10::text::int[], $11::text::smallint[], $12, $13)
 """
 
 
@@ -88,14 +89,14 @@ def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) ->
     users: list[int] = []
     shifts: list[int] = []
     moves: list[int | str] = []
-    owners: list[int] = []
+    of_units: list[int] = []
     data: list[bytes] = []
     for number, unit in enumerate(units, start=1):
         place = places[user_key(unit.lease.address.user_id)]
         users.append(place + 1)
         shifts.append(grown[place] - len(data))
         moves.append(_last_move(unit.drafts, grown[place]))
-        owners += [number] * len(unit.drafts)
+        of_units += [number] * len(unit.drafts)
         data += [draft.data for draft in unit.drafts]
         grown[place] += len(unit.drafts)
     runs = [unit.lease.run_id for unit in units]
@@ -103,7 +104,9 @@ def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) ->
     ends: list[int | str] = [_end_of(unit) or "NULL" for unit in units]
     types = [EVENT_CODE[draft.event_type] for unit in units for draft in unit.drafts]
     units_are = (_text(users), runs, _text(words), _text(shifts), _text(moves), _text(ends))
-    return (at_us, _text(keys), _text(grown), *units_are, _text(owners), _text(types), data)
+    holders = [unit.lease.owner for unit in units]
+    events_are = (_text(of_units), _text(types), data)
+    return (at_us, _text(keys), _text(grown), *units_are, *events_are, holders)
 
 
 def _end_of(unit: AppendToRun) -> int | None:

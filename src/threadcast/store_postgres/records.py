@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..bus import Hint, RunSignal, RunsWaiting
+from ..bus import Hint, RunsWaiting
 from ..errors import ThreadcastError
-from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
-from ..runs import ENDED, EXTERNAL_OWNER, OWNED, TERMINAL_STATUS, RunStatus
+from ..events import Address, EventDraft, JournalEvent
+from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
+from ..stored_runs import STATUS_CODE, STATUS_OF_CODE, StoredRun, cancelled, signal, word_of
 from .batch import Batch
 from .connecting import Row
-from .keys import STATUS_CODE, STATUS_OF_CODE, Place, RunKey
+from .keys import Place, RunKey
 
 _RUN = """
 SELECT r.run, r.thread, t.thread_id, r.run_id, r.status, r.fence, r.attempt, r.agent, r.on_crash,
@@ -57,13 +58,8 @@ WHERE user_key = $1 AND run = $2
 """
 
 
-def word_of(fence: int, status: RunStatus) -> int:
-    """Fence and status in one number."""
-    return fence * 8 + STATUS_CODE[status]
-
-
 @dataclass(slots=True)
-class RunRecord:
+class RunRecord(StoredRun):
     """A run's row; what changes is written by this module only."""
 
     user: str
@@ -84,16 +80,6 @@ class RunRecord:
     handed_over: int
 
     @property
-    def crashes(self) -> int:
-        """How many attempts ended by a loss of their owner, if this one has."""
-        return self.attempt - self.handed_over
-
-    @property
-    def executed_here(self) -> bool:
-        """Whether a node executes it now, and so is the one to end it."""
-        return self.status in OWNED and self.owner != EXTERNAL_OWNER
-
-    @property
     def key(self) -> RunKey:
         """The row's key."""
         return RunKey(self.user, self.run)
@@ -108,11 +94,6 @@ class RunRecord:
         """The envelope address of the run's events."""
         return Address(self.user_id, self.thread_id, self.run_id)
 
-    @property
-    def word(self) -> int:
-        """Fence and status in one number, as `Batch.words` has them."""
-        return word_of(self.fence, self.status)
-
 
 @dataclass(slots=True)
 class LeasedRun:
@@ -124,7 +105,7 @@ class LeasedRun:
 
     @property
     def word(self) -> int:
-        """As `RunRecord.word`."""
+        """As `StoredRun.word`."""
         return word_of(self.fence, self.status)
 
 
@@ -201,13 +182,6 @@ async def mark_ended(
     return [RunsWaiting()] if row[0] else []
 
 
-def signal(record: RunRecord) -> list[Hint]:
-    """What tells a run's owner, if it has one that is a node, to look at it now."""
-    if record.owner is None or record.owner == EXTERNAL_OWNER:
-        return []
-    return [RunSignal(record.run_id, record.owner)]
-
-
 async def end(
     batch: Batch, record: RunRecord, draft: EventDraft
 ) -> tuple[JournalEvent, list[Hint]]:
@@ -225,8 +199,7 @@ async def end(
 
 async def cancel(batch: Batch, record: RunRecord, reason: str) -> tuple[JournalEvent, list[Hint]]:
     """End a live run with `agent_cancelled`."""
-    draft = EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))
-    return await end(batch, record, draft)
+    return await end(batch, record, cancelled(reason))
 
 
 async def ask_to_end(batch: Batch, record: RunRecord, reason: str) -> list[Hint]:

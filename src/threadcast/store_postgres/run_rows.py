@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..records import RunFacts, RunRow
+from ..stored_runs import STATUS_OF_CODE
 from .connecting import Row
-from .keys import STATUS_OF_CODE
 
 _MICROSECONDS = 1_000_000
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..errors import ThreadcastError
 from ..events import EventDraft, EventType, InputReceived, encode_json
 from ..runs import ENDED, RunStatus
+from ..stored_runs import signal
 from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
-from .records import RunRecord, ask_to_end, cancel, find_run, set_status, signal
+from .records import RunRecord, ask_to_end, cancel, find_run, set_status
 
 _QUESTION = """
 SELECT value IS NOT NULL, expires_at FROM inputs

@@ -18,6 +18,7 @@ from ..events import (
     MessageCreated,
     timestamp_text,
 )
+from ..reader_pool import ReaderPool
 from ..records import (
     ConnectionRow,
     InputRow,
@@ -31,7 +32,7 @@ from ..records import (
 from . import statements
 from .connecting import Row
 from .keys import user_key
-from .pool import Reader, ReaderPool
+from .readers import Reader
 from .run_rows import run_facts, run_row
 from .search import patterns_of
 
@@ -50,7 +51,7 @@ class PostgresSession:
         user_id: whose rows; nothing else can be read.
     """
 
-    def __init__(self, pool: ReaderPool, user_id: str) -> None:
+    def __init__(self, pool: ReaderPool[Reader], user_id: str) -> None:
         self._pool = pool
         self._user_id = user_id
         self._reader: Reader | None = None
@@ -149,7 +150,10 @@ class PostgresSession:
         self._closed = True
         reader, self._reader = self._reader, None
         if reader is not None:
-            await self._pool.release(reader)
+            try:
+                await reader.end_snapshot()
+            finally:
+                self._pool.put_back(reader)
 
     # --- how it is read -------------------------------------------------------------------
 

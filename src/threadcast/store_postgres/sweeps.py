@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..events import EVENT_CODE, EventType
+from ..stored_runs import THREAD_PURGED
 from ..units import Committed, Outcome, Sweep
 from .across_users import FORGET, TO_COMPACT, TO_PURGE, TO_TRIM
 from .batch import Batch
-from .keys import THREAD_PURGED
 
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]
 _DELETED = EVENT_CODE[EventType.THREAD_DELETED]

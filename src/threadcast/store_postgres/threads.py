@@ -19,6 +19,7 @@ from ..events import (
     encode_json,
 )
 from ..legacy_ids import legacy_kind
+from ..stored_runs import THREAD_DELETED
 from ..units import (
     AliasThread,
     Committed,
@@ -30,7 +31,7 @@ from ..units import (
     UpdateThread,
 )
 from .batch import Batch
-from .keys import THREAD_DELETED, Place
+from .keys import Place
 from .records import ThreadRecord, cancel, find_thread, live_runs
 
 _KNOWN = "SELECT 1 FROM threads WHERE user_key = $1 AND thread_id = $2"

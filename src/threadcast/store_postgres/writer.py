@@ -16,7 +16,7 @@ from ..errors import ThreadcastError
 from ..units import Outcome, Unit
 from .connecting import Connection
 from .faults import DATABASE_FAULTS, RETRIED, UNIT_FAULTS, is_fault_of_unit, not_stored, of_commit
-from .pool import Connect
+from .readers import Connect
 from .units import apply_all, apply_each
 
 _RETRIES_MAX = 3
@@ -47,9 +47,9 @@ class Writer:
             try:
                 outcomes = await self._apply_with_retries(units, now)
                 await self._end()
-            except BaseException:
+            except BaseException as error:
                 self.healthy = False
-                self.discard()
+                self.discard(fell_silent=isinstance(error.__cause__, TimeoutError))
                 raise
             self.healthy = True
             return outcomes
@@ -117,11 +117,15 @@ class Writer:
         except DATABASE_FAULTS:
             self.discard()
 
-    def discard(self) -> None:
-        """Close the connection without waiting; the next commit opens another."""
+    def discard(self, *, fell_silent: bool = False) -> None:
+        """Close the connection without waiting; the next commit opens another.
+
+        Args:
+            fell_silent: see `Connection.terminate`.
+        """
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.terminate()
+            connection.terminate(fell_silent=fell_silent)
 
     async def close(self) -> None:
         """Wait for what is under way and close the connection."""

@@ -22,6 +22,7 @@ from ..errors import ConfigurationError, ThreadcastError
 from ..events import encode_json
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
+from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import EXTERNAL_OWNER, RunStatus
 from ..schema_steps import load_steps
@@ -43,7 +44,7 @@ from .examination import examine
 from .file_watch import FileWatch
 from .keys import KnownKeys
 from .lockfile import LockFile
-from .readers import ReaderPool
+from .readers import Reader
 from .schema import ALIAS_USES_VERSION, migrate, version_of
 from .sessions import SqliteSession
 from .writer import Writer
@@ -52,7 +53,7 @@ __all__ = ["SqliteStore", "check_early", "examine"]
 
 T = TypeVar("T")
 
-# What another service executes goes on, whatever became of this server.
+# What another service executes goes on, whatever became of this node.
 _END_LEASES_OF_NODES = "UPDATE runs SET lease_until = 0 WHERE owner <> ?"
 
 
@@ -99,7 +100,7 @@ class SqliteStore:
         self._lock = LockFile(self._path)
         self._known = KnownKeys(known_users_max, known_runs_max)
         self._readers = ReaderPool(
-            self._connect_reader, count=reader_count, wait_max_s=reader_wait_max_s
+            lambda: Reader(self._connect_reader), count=reader_count, wait_max_s=reader_wait_max_s
         )
         self._thread: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
@@ -146,7 +147,7 @@ class SqliteStore:
             if self._rehearsal:
                 connection.execute("BEGIN IMMEDIATE")
             migrate(connection, steps)
-            # The lock says that no other server is alive: whoever held a lease has died.
+            # The lock says that no other node is alive: whoever held a lease has died.
             connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
             self._has_plain_aliases = connection.execute(statements.PLAIN_ALIAS).get is not None
             writer = Writer(
@@ -253,7 +254,8 @@ class SqliteStore:
         try:
             return await reader.read(query)
         finally:
-            self._readers.release(reader)
+            reader.end_snapshot()
+            self._readers.put_back(reader)
 
     async def facts(self) -> dict[str, str]:
         """See `Store.facts`."""
@@ -290,7 +292,7 @@ class SqliteStore:
 
     @property
     def shared(self) -> bool:
-        """See `Store.shared`: the lock on the file keeps other servers away."""
+        """See `Store.shared`: the lock on the file keeps other nodes away."""
         return False
 
     @property

@@ -8,9 +8,10 @@ from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import EventType, JournalEvent
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus, check_owner, status_after
+from ..stored_runs import RUNNING, STATUS_OF_CODE
 from ..units import AppendToRun, Committed, Outcome, Question, Rejected
 from .batch import Batch
-from .keys import RUNNING, STATUS_OF_CODE, Place
+from .keys import Place
 from .records import leased_place, mark_ended, read_run, set_status
 
 # Types after which a running run is still running; all others take the long way.

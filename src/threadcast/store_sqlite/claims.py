@@ -104,7 +104,7 @@ def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
     batch.known.runs.put((address.user_id, record.run_id), record.place)
     state = batch.one("SELECT state FROM checkpoints WHERE run = ?", run)
     return ClaimedRun(
-        lease=Lease(address, record.fence),
+        lease=Lease(address, record.fence, unit.owner),
         agent=record.agent,
         attempt=record.attempt,
         message=_message_of(batch, record),

@@ -23,7 +23,7 @@ def examine(path: Path, *, clock: Clock) -> dict[str, str]:
 
     Args:
         path: the database file; it must exist.
-        clock: for the lock that keeps servers away meanwhile.
+        clock: for the lock that keeps nodes away meanwhile.
 
     Raises:
         StoreInUse: a server has the file.

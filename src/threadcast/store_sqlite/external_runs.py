@@ -15,10 +15,10 @@ from ..errors import ThreadcastError
 from ..events import Address, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
+from ..stored_runs import QUEUED
 from ..wire.external_data import Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
-from .keys import QUEUED
 from .records import (
     RunRecord,
     address_of,

@@ -7,7 +7,6 @@ the keys that a writer knows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -15,25 +14,20 @@ import apsw
 from ..events import EVENT_CODE, EventType, encode_json
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import legacy_kind
+from ..migration_judging import IMPORTED, IdsInUse, imported
 from ..migration_units import (
     ImportedRun,
     ImportedThread,
     ImportThreads,
-    MigratedThread,
-    MigrationOutcome,
 )
+from ..stored_runs import STATUS_CODE
 from ..units import Committed, Outcome
 from .batch import Batch, Row
-from .keys import STATUS_CODE
 from .search import owner_word
 
-IMPORTED = 2
 _CREATED = EVENT_CODE[EventType.THREAD_CREATED]
 _STARTED = EventType.AGENT_STARTED
 _MICROSECONDS = 1_000_000
-_IN_USE = "a thread of the database has this older id itself; migrate without a dump first"
-_RUN_IN_USE = "a run of another thread has the id that one of its runs would get"
-
 _USERS = (
     "SELECT u.user_id, u.user, u.head FROM carray(?1) AS c"
     " CROSS JOIN users AS u ON u.user_id = c.value"
@@ -69,7 +63,7 @@ _OTHERWISE = {"sends": " OR IGNORE"}
 def import_threads(batch: Batch, unit: ImportThreads) -> Outcome:
     """Apply one `ImportThreads`."""
     users = _users(batch, {thread.context.user_id for thread in unit.threads})
-    there = _There.read(batch, [(users[one.context.user_id], one) for one in unit.threads])
+    there = _ids_in_use(batch, [(users[one.context.user_id], one) for one in unit.threads])
     rows = _Rows(batch)
     results = []
     for thread in unit.threads:
@@ -78,7 +72,7 @@ def import_threads(batch: Batch, unit: ImportThreads) -> Outcome:
         if result is None:
             rows.add(user, thread)
             there.take(user, thread)
-            result = _result(thread, thread.context.thread_id)
+            result = imported(thread)
         results.append(result)
     rows.insert()
     return Committed(results)
@@ -109,58 +103,17 @@ def _next_row(batch: Batch, table: str, key: str) -> int:
     return int(row[0])
 
 
-def _result(thread: ImportedThread, thread_id: str, *, already: bool = False) -> MigratedThread:
-    outcome: MigrationOutcome = "already" if already else "migrated"
-    if thread.legacy_id is None:
-        outcome = "canonical"
-    return MigratedThread(thread.context.user_id, thread.legacy_id, thread_id, outcome)
-
-
-def _refusal(thread: ImportedThread, reason: str) -> MigratedThread:
-    return MigratedThread(thread.context.user_id, thread.legacy_id, None, "refused", reason)
-
-
-@dataclass(slots=True)
-class _There:
-    """What users have of the ids of an import: threads, runs, and which thread an alias names."""
-
-    threads: set[tuple[int, str]]
-    runs: set[tuple[int, str]]
-    aliases: dict[tuple[int, str], str]
-
-    @classmethod
-    def read(cls, batch: Batch, threads: Sequence[tuple[int, ImportedThread]]) -> _There:
-        """Ask the database for all of them at once."""
-        legacy = [(user, one.legacy_id) for user, one in threads if one.legacy_id is not None]
-        present = [(user, one.context.thread_id) for user, one in threads]
-        runs = [(user, run.run_id) for user, one in threads for run in one.runs]
-        aliases = batch.all(_ALIASES, _json(legacy))
-        return cls(
-            set(batch.all(_THREADS, _json([*legacy, *present]))),
-            set(batch.all(_RUNS, _json(runs))),
-            {(user, legacy_id): thread_id for user, legacy_id, thread_id in aliases},
-        )
-
-    def judge(self, user: int, thread: ImportedThread) -> MigratedThread | None:
-        """What is to be said of a thread that is not to be stored, or None if it is."""
-        thread_id = thread.context.thread_id
-        legacy_id = thread.legacy_id
-        if legacy_id is not None:
-            if (named := self.aliases.get((user, legacy_id))) is not None:
-                return _result(thread, named, already=True)
-            if (user, legacy_id) in self.threads:
-                return _refusal(thread, _IN_USE)
-        if (user, thread_id) in self.threads:
-            return _result(thread, thread_id, already=True)
-        if any((user, run.run_id) in self.runs for run in thread.runs):
-            return _refusal(thread, _RUN_IN_USE)
-        return None
-
-    def take(self, user: int, thread: ImportedThread) -> None:
-        """A thread is being stored."""
-        self.threads.add((user, thread.context.thread_id))
-        if thread.legacy_id is not None:
-            self.aliases[user, thread.legacy_id] = thread.context.thread_id
+def _ids_in_use(batch: Batch, threads: Sequence[tuple[int, ImportedThread]]) -> IdsInUse[int]:
+    """What users have of these ids, asked for all at once."""
+    legacy = [(user, one.legacy_id) for user, one in threads if one.legacy_id is not None]
+    present = [(user, one.context.thread_id) for user, one in threads]
+    runs = [(user, run.run_id) for user, one in threads for run in one.runs]
+    aliases = batch.all(_ALIASES, _json(legacy))
+    return IdsInUse(
+        set(batch.all(_THREADS, _json([*legacy, *present]))),
+        set(batch.all(_RUNS, _json(runs))),
+        {(user, legacy_id): thread_id for user, legacy_id, thread_id in aliases},
+    )
 
 
 def _json(pairs: Iterable[tuple[int, str]]) -> str:

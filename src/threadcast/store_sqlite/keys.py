@@ -8,18 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Generic, NamedTuple, TypeVar
 
-from ..runs import RunStatus
-
 K = TypeVar("K")
 V = TypeVar("V")
-
-STATUS_CODE: dict[RunStatus, int] = {status: code for code, status in enumerate(RunStatus, start=1)}
-STATUS_OF_CODE: dict[int, RunStatus] = {code: status for status, code in STATUS_CODE.items()}
-QUEUED = STATUS_CODE[RunStatus.QUEUED]
-RUNNING = STATUS_CODE[RunStatus.RUNNING]
-WAITING = STATUS_CODE[RunStatus.WAITING]
-LAST_LIVE = WAITING
-THREAD_THERE, THREAD_DELETED, THREAD_PURGED = 0, 1, 2
 
 
 class Place(NamedTuple):

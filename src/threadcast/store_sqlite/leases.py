@@ -10,6 +10,7 @@ from ..bus import Hint
 from ..errors import ERRORS, ThreadcastError
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent
 from ..runs import check_owner, may_retry
+from ..stored_runs import LAST_LIVE
 from ..units import (
     Committed,
     HandOverRun,
@@ -21,7 +22,6 @@ from ..units import (
     TakeOverRuns,
 )
 from .batch import Batch
-from .keys import LAST_LIVE
 from .records import RunRecord, cancel, end, leased_place, read_run, requeue
 
 _EXTEND = """

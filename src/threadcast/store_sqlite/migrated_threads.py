@@ -11,6 +11,15 @@ import apsw
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import legacy_kind
 from ..migrated_ids import legacy_id_problem, migrate_legacy_thread_id
+from ..migration_judging import (
+    IMPORTED,
+    RENAMED,
+    named_already,
+    new_id_in_use,
+    refused,
+    undone,
+    why_kept,
+)
 from ..migration_units import (
     CountAliasUses,
     MigratedThread,
@@ -20,11 +29,6 @@ from ..migration_units import (
 )
 from ..units import Committed, Outcome
 from .batch import Batch
-from .imports import IMPORTED
-
-RENAMED = 1
-_CHANGED = "it has changed since it was migrated"
-_DELETED = "its user has deleted it since"
 
 _TO_RENAME = (
     "SELECT t.thread, t.user, u.user_id, t.thread_id, t.state, t.last_seq FROM threads AS t"
@@ -59,13 +63,6 @@ class _Migrated(NamedTuple):
     first_seq: int
     last_seq: int
 
-    def result(self, *, kept: str = "") -> MigratedThread:
-        """What became of it."""
-        if kept:
-            return MigratedThread(self.user_id, self.legacy_id, self.thread_id, "kept", kept)
-        named = self.legacy_id if self.origin == RENAMED else None
-        return MigratedThread(self.user_id, self.legacy_id, named, "undone")
-
 
 # --- renaming -------------------------------------------------------------------------------------
 
@@ -90,19 +87,17 @@ def rename_threads(batch: Batch, unit: RenameThreads) -> Outcome:
 
 def _new_name(batch: Batch, user: int, user_id: str, legacy_id: str) -> MigratedThread:
     if problem := legacy_id_problem(legacy_id):
-        return MigratedThread(user_id, legacy_id, None, "refused", problem)
+        return refused(user_id, legacy_id, problem)
     taken = batch.one(
         "SELECT t.thread_id FROM thread_aliases AS a JOIN threads AS t ON t.thread = a.thread"
         " WHERE a.user = ? AND a.legacy_id = ?",
         *(user, legacy_id),
     )
     if taken is not None:
-        reason = f"this older id already names another thread, {taken[0]}"
-        return MigratedThread(user_id, legacy_id, None, "refused", reason)
+        return refused(user_id, legacy_id, named_already(taken[0]))
     thread_id = migrate_legacy_thread_id(legacy_id, user_id)
     if batch.one("SELECT 1 FROM threads WHERE user = ? AND thread_id = ?", user, thread_id):
-        reason = f"its new id, {thread_id}, is already that of another thread"
-        return MigratedThread(user_id, legacy_id, None, "refused", reason)
+        return refused(user_id, legacy_id, new_id_in_use(thread_id))
     return MigratedThread(user_id, legacy_id, thread_id, "migrated")
 
 
@@ -134,26 +129,19 @@ def _give_new_feeds(batch: Batch, users: Iterable[int]) -> None:
 def undo_migration(batch: Batch, unit: UndoMigration) -> Outcome:
     """Apply one `UndoMigration`."""
     rows = [_Migrated(*row) for row in batch.all(_MIGRATED, unit.after, unit.limit)]
-    kept = {row.thread: reason for row in rows if (reason := _why_kept(row))}
-    undone = [row for row in rows if row.thread not in kept]
-    imported = [row for row in undone if row.origin == IMPORTED]
-    _take_back_names(batch, [row for row in undone if row.origin == RENAMED])
+    gone = [row for row in rows if not why_kept(row)]
+    imported = [row for row in gone if row.origin == IMPORTED]
+    _take_back_names(batch, [row for row in gone if row.origin == RENAMED])
     _forget_names(batch, imported)
     _remove(batch, imported)
     batch.connection.executemany(
-        "DELETE FROM migrated_threads WHERE thread = ?", [(row.thread,) for row in undone]
+        "DELETE FROM migrated_threads WHERE thread = ?", [(row.thread,) for row in gone]
     )
-    _remove_users(batch, {row.user for row in undone})
+    _remove_users(batch, {row.user for row in gone})
     batch.known.clear()
-    results = [row.result(kept=kept.get(row.thread, "")) for row in rows]
+    results = [undone(row) for row in rows]
     after = rows[-1].thread if len(rows) == unit.limit else None
     return Committed(MigrationStep(results, 0, after))
-
-
-def _why_kept(row: _Migrated) -> str:
-    if row.state:
-        return _DELETED
-    return _CHANGED if row.last_seq != row.migrated_seq else ""
 
 
 def _forget_names(batch: Batch, rows: Sequence[_Migrated]) -> None:

@@ -18,9 +18,9 @@ from ..operator_units import (
 )
 from ..records import ActionRow, LiveRunCount, RunFacts
 from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
+from ..stored_runs import QUEUED, STATUS_CODE, STATUS_OF_CODE
 from ..units import Committed, Outcome
 from .batch import Batch
-from .keys import QUEUED, STATUS_CODE, STATUS_OF_CODE
 from .run_rows import runs_facts
 from .statements import RUN_FACTS_COLUMNS, RUN_FACTS_TABLES
 

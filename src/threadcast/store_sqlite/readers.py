@@ -1,4 +1,4 @@
-"""A bounded number of connections that read, each on a thread of its own.
+"""A connection that reads, on a thread of its own.
 
 A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
 """
@@ -91,54 +91,3 @@ class Reader:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-
-class ReaderPool:
-    """Lends readers to sessions.
-
-    Args:
-        connect: opens a connection.
-        count: at most so many readers at once, >= 1.
-        wait_max_s: how long a session may wait for one, in seconds.
-    """
-
-    def __init__(
-        self, connect: Callable[[], apsw.Connection], *, count: int, wait_max_s: float
-    ) -> None:
-        self._connect = connect
-        self._wait_max_s = wait_max_s
-        self._free = asyncio.Semaphore(count)
-        self._idle: list[Reader] = []
-        self._closed = False
-
-    async def acquire(self) -> Reader:
-        """A reader without a snapshot; the caller must release it.
-
-        Raises:
-            ThreadcastError: `unavailable`, none was free in time or the pool is closed.
-        """
-        try:
-            async with asyncio.timeout(self._wait_max_s):
-                await self._free.acquire()
-        except TimeoutError as error:
-            message = f"no reader was free within {self._wait_max_s} s"
-            raise ThreadcastError("unavailable", message) from error
-        if self._closed:
-            self._free.release()
-            raise ThreadcastError("unavailable", "the store is closed")
-        return self._idle.pop() if self._idle else Reader(self._connect)
-
-    def release(self, reader: Reader) -> None:
-        """Take a reader back and end its snapshot; a broken one is not kept."""
-        if reader.broken or self._closed:
-            reader.discard()
-        else:
-            reader.end_snapshot()
-            self._idle.append(reader)
-        self._free.release()
-
-    async def close(self) -> None:
-        """Close the readers that nobody uses; the others close when they are released."""
-        self._closed = True
-        while self._idle:
-            await self._idle.pop().close()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..bus import Hint, RunSignal, RunsWaiting
+from ..bus import Hint, RunsWaiting
 from ..errors import ThreadcastError
-from ..events import Address, AgentCancelled, EventDraft, EventType, JournalEvent
-from ..runs import ENDED, EXTERNAL_OWNER, OWNED, TERMINAL_STATUS, RunStatus
+from ..events import Address, EventDraft, JournalEvent
+from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
+from ..stored_runs import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, StoredRun, cancelled, signal
 from ..units import Lease
 from .batch import Batch, Row
-from .keys import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, Place
+from .keys import Place
 
 _RUN_COLUMNS = (
     "run, user, thread, run_id, status, fence, attempt, agent, on_crash, on_disconnect,"
@@ -24,7 +25,7 @@ _RUN_COLUMNS = (
 
 
 @dataclass(slots=True)
-class RunRecord:
+class RunRecord(StoredRun):
     """A run's row; what changes is written by `save`, `end` and `requeue` only."""
 
     run: int
@@ -43,24 +44,9 @@ class RunRecord:
     handed_over: int
 
     @property
-    def crashes(self) -> int:
-        """How many attempts ended by a loss of their owner, if this one has."""
-        return self.attempt - self.handed_over
-
-    @property
-    def executed_here(self) -> bool:
-        """Whether a node executes it now, and so is the one to end it."""
-        return self.status in OWNED and self.owner != EXTERNAL_OWNER
-
-    @property
     def place(self) -> Place:
         """Where the run's events belong."""
         return Place(self.user, self.thread, self.run)
-
-    @property
-    def word(self) -> int:
-        """Fence and status in one number, as `Batch.words` has them."""
-        return self.fence * 8 + STATUS_CODE[self.status]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +180,6 @@ def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> 
     return [] if waiting is None else [RunsWaiting()]
 
 
-def signal(record: RunRecord) -> list[Hint]:
-    """What tells a run's owner, if it has one that is a node, to look at it now."""
-    if record.owner is None or record.owner == EXTERNAL_OWNER:
-        return []
-    return [RunSignal(record.run_id, record.owner)]
-
-
 def end(batch: Batch, record: RunRecord, draft: EventDraft) -> tuple[JournalEvent, list[Hint]]:
     """End a live run on behalf of somebody who is not its owner; an owner is fenced out."""
     if record.status in ENDED:
@@ -216,8 +195,7 @@ def end(batch: Batch, record: RunRecord, draft: EventDraft) -> tuple[JournalEven
 
 def cancel(batch: Batch, record: RunRecord, reason: str) -> tuple[JournalEvent, list[Hint]]:
     """End a live run with `agent_cancelled`."""
-    draft = EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))
-    return end(batch, record, draft)
+    return end(batch, record, cancelled(reason))
 
 
 def ask_to_end(batch: Batch, record: RunRecord, reason: str) -> list[Hint]:

@@ -14,9 +14,10 @@ from ..events import (
     ThreadData,
 )
 from ..runs import EXTERNAL_OWNER, Admission, admit
+from ..stored_runs import QUEUED
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
-from .keys import QUEUED, Place
+from .keys import Place
 from .records import RunRecord, ask_to_end, cancel, live_runs
 from .search import owner_word
 from .threads import existing_thread, insert_thread, refuse_known_thread

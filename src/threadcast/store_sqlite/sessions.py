@@ -21,6 +21,7 @@ from ..events import (
     encode_json,
     timestamp_text,
 )
+from ..reader_pool import ReaderPool
 from ..records import (
     ConnectionRow,
     InputRow,
@@ -32,7 +33,7 @@ from ..records import (
     UserCounts,
 )
 from . import statements
-from .readers import Reader, ReaderPool
+from .readers import Reader
 from .run_rows import run_row, runs_facts
 from .search import search_of
 
@@ -72,7 +73,7 @@ class SqliteSession:
         clock: the store's own.
     """
 
-    def __init__(self, pool: ReaderPool, user_id: str, clock: Clock) -> None:
+    def __init__(self, pool: ReaderPool[Reader], user_id: str, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
         self._user_id = user_id
@@ -182,7 +183,8 @@ class SqliteSession:
         self._closed = True
         reader, self._reader = self._reader, None
         if reader is not None:
-            self._pool.release(reader)
+            reader.end_snapshot()
+            self._pool.put_back(reader)
 
     # --- how it is read -------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ Rows go in sets, by few statements: see `batch` for why one statement per row wo
 from __future__ import annotations
 
 from ..events import EVENT_CODE, EventType
+from ..stored_runs import THREAD_PURGED
 from ..units import Committed, Outcome, Sweep
 from .batch import Batch
-from .keys import THREAD_PURGED
 
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]
 _MESSAGE = EVENT_CODE[EventType.MESSAGE_CREATED]

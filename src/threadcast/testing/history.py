@@ -1,7 +1,7 @@
 """What happened, as a file of JSON lines: what was asked, what was answered, what was received.
 
 A history is written by whoever drives clients and agents, and read by `checker`. It may not know
-how the clients talk to a server, nor which of many servers it is. Its order is that in which things
+how the clients talk to a server, nor which of many nodes it is. Its order is that in which things
 were seen; what agents wrote down of themselves may stand anywhere before `Stored`.
 """
 

@@ -327,7 +327,7 @@ class ConnectionList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloseConnectionsBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose connections to close, on every server."""
+    """Whose connections to close, on every node."""
 
     user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
 
@@ -339,7 +339,7 @@ class ClosedConnections(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A server as it last said.
+    """A node as it last said.
 
     Attributes:
         node_id: its id.
@@ -348,7 +348,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         alive: whether its lease is valid.
         age_s: how long ago it began.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null for
-            a server that shares its store with nobody and needs none.
+            one that shares its store with nobody and needs none.
         connections, runs: how many it had.
     """
 
@@ -377,7 +377,7 @@ class Health(msgspec.Struct, frozen=True):
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether work can be taken: `degraded` still takes it; `checks` says what is not right.
 
-    `role`: what this server does; a worker serves no users, a gateway executes no runs.
+    `role`: what this node does; a worker serves no users, a gateway executes no runs.
     """
 
     status: Literal["ready", "degraded", "not_ready"]

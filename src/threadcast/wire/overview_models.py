@@ -18,6 +18,8 @@ __all__ = [
     "ConsistencyFigures",
     "FiringAlert",
     "FiringRule",
+    "LaggingAnywhere",
+    "LaggingReader",
     "LiveStatus",
     "NodeOverview",
     "NodeSummary",
@@ -77,6 +79,22 @@ class ToldRule(msgspec.Struct, frozen=True, kw_only=True):
     change: Literal["firing", "reminder", "recovered"]
     value: float | None
     threshold: float
+
+
+class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection that was live and fell behind its journal.
+
+    Attributes:
+        user: whose it is.
+        connection_id: which of that user's.
+        lag_events: how many events it has still to be given, as far as its node knows.
+        since: when it fell behind.
+    """
+
+    user: str
+    connection_id: str
+    lag_events: _Count
+    since: Timestamp
 
 
 class ConsistencyFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +170,8 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
         connections: how many it has.
         users: of how many users.
         lagging: how many of its readers are behind.
-        lagging_since: since when at least one has been; null while none is.
+        lagging_readers: those that have been behind longest, the longest first; at most 10, or 20
+            of the node that answers. None is named while the database has no answer.
         oldest_catch_up_s: for how long the longest catch-up has been under way.
         runs: how many it executes.
         draining: whether it takes no new work.
@@ -176,7 +195,7 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     connections: _Count
     users: _Count
     lagging: _Count
-    lagging_since: Timestamp | None
+    lagging_readers: list[LaggingReader]
     oldest_catch_up_s: float
     runs: _Count
     draining: bool
@@ -205,9 +224,11 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         version: of Threadcast.
         role: what it does.
         alive: whether its lease is valid.
+        known: false while the node that answers cannot ask the database; all of this is then as it
+            was last.
         age_s: how long ago it began.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
-            for a server that shares its store with nobody.
+            for one that shares its store with nobody.
         summary: what it said with its last renewal; null for one that said nothing yet, or whose
             version is older.
     """
@@ -216,6 +237,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     role: str
     alive: bool
+    known: bool
     age_s: float
     lease_left_s: float | None
     summary: NodeSummary | None
@@ -228,6 +250,8 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         node_id: where.
         unit: of value and threshold.
         good: which side of the threshold is good.
+        looks_back_s: over so many seconds the value is taken, so it stays for a while; null where
+            it is of the moment.
         summary: what is wrong.
         meaning: what users notice.
         advice: what to do first.
@@ -236,6 +260,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     node_id: str
     unit: Literal["share", "per_minute", "count", "seconds"]
     good: Literal["at_least", "at_most"]
+    looks_back_s: int | None
     summary: str
     meaning: str
     advice: str
@@ -246,6 +271,12 @@ class ToldAlert(ToldRule, frozen=True, kw_only=True):
 
     node_id: str
     summary: str
+
+
+class LaggingAnywhere(LaggingReader, frozen=True, kw_only=True):
+    """A connection that fell behind, and the node that has it."""
+
+    node_id: str
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -374,6 +405,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         refusals: of living nodes together, the most frequent of the last minutes first.
         firing: rules that fire anywhere, the most severe first.
         told: what was told last anywhere, the latest first.
+        lagging_readers: those that are behind, wherever they are, the longest first; at most 20.
         past: what was wrong in the last hour and is over, the latest first; at most 100.
         database: as the node that answers sees it.
         database_facts: what the database says of itself: durability, sizes; empty without an
@@ -392,6 +424,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[CodeCount]
     firing: list[FiringAlert]
     told: list[ToldAlert]
+    lagging_readers: list[LaggingAnywhere]
     past: list[PastTrouble]
     database: PartHealth
     database_facts: dict[str, str]

@@ -7,7 +7,9 @@ import {
   signal,
   untracked,
 } from "@preact/signals";
+import { ownTransports } from "@threadcast/client";
 import { ChatClient } from "@threadcast/client/chat";
+import { sharedBy } from "@threadcast/client/shared";
 import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { Application } from "./application.tsx";
 import { forgetDraftsOfOthers } from "./conversation/drafts.ts";
@@ -58,7 +60,7 @@ export class Chat {
     const client = new ChatClient({
       url: base.href,
       storage: localStorage,
-      shared: new URL(sharedWorker, location.href),
+      transports: [sharedBy(new URL(sharedWorker, location.href)), ...ownTransports],
       // The client wants to hear nothing where there is no token; the person wants the reason.
       token: (renewal) =>
         credential.token(renewal).catch((error) => {

@@ -1,5 +1,5 @@
 /** What there is to say of a connection, in words. */
-import type { OutboxEntry, Status } from "@threadcast/client";
+import type { OutboxEntry, Status, Trouble } from "@threadcast/client";
 import type { IconName } from "../design/icons.tsx";
 
 export interface Words {
@@ -11,23 +11,28 @@ export interface Words {
   readonly isLasting: boolean;
 }
 
+const CANNOT_STORE = "The server cannot store anything at the moment.";
+
 /** What to say of a status; null while all is well. */
 export function describe(status: Status, waiting: number, nowMs: number): Words | null {
   const held = waiting === 0 ? "" : ` ${messages(waiting)} will be sent when it is back.`;
   switch (status.phase) {
+    case "live":
+      return status.trouble ? troubled(status.trouble, waiting) : null;
     case "connecting": {
       const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
       return { icon: "refresh", text: text + held, action: null, isLasting: false };
     }
     case "catching_up": {
-      const left = status.left.toLocaleString("en");
-      const text = status.left > 0 ? `Catching up: ${left} events to go.` : "Catching up…";
+      const text =
+        status.left > 0 ? `Catching up: ${counted(status.left, "event")} to go.` : "Catching up…";
       return { icon: "refresh", text, action: null, isLasting: false };
     }
     case "waiting": {
       const leftS = Math.ceil((status.untilMs - nowMs) / 1000);
       const when = leftS > 0 ? `in ${leftS} s` : "now";
-      const why = status.reason || "The connection was lost.";
+      const reason = status.reason || "The connection was lost.";
+      const why = status.code === "unavailable" ? CANNOT_STORE : reason;
       const text = `${why} Reconnecting ${when}.${held}`;
       return { icon: "cloudOff", text, action: "Reconnect now", isLasting: false };
     }
@@ -45,8 +50,19 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
   }
 }
 
-function messages(count: number): string {
-  return count === 1 ? "1 message" : `${count} messages`;
+/** There is a connection, and yet nothing comes of it. */
+function troubled({ code, reason }: Trouble, waiting: number): Words {
+  const isThere = code !== "unanswered";
+  const kept = waiting === 1 ? "Your message is kept" : `${messages(waiting)} are kept`;
+  const held = waiting === 0 ? "" : ` ${kept}, and sent as soon as it can be.`;
+  const text = (isThere ? CANNOT_STORE : reason) + held;
+  return { icon: isThere ? "warning" : "cloudOff", text, action: null, isLasting: true };
+}
+
+const messages = (count: number) => counted(count, "message");
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Messages that are not with the server yet. */
@@ -55,3 +71,10 @@ export function waitingMessages(outbox: readonly OutboxEntry[]): number {
     kind === "message" && (status === "waiting" || status === "sending");
   return outbox.filter(isWaiting).length;
 }
+
+/** Most cuts are over before anybody has to know of them. */
+const QUIET_MS = 2_000;
+
+/** Whether to say it already, of a connection that has not been well since then. */
+export const isDue = ({ isLasting }: Words, sinceMs: number | null, nowMs: number): boolean =>
+  isLasting || (sinceMs !== null && nowMs - sinceMs >= QUIET_MS);

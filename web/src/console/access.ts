@@ -4,7 +4,8 @@
  * What a token says of itself is read for showing it; whether it holds is the server's to judge.
  */
 import { signal } from "@preact/signals";
-import { Refusal, Server } from "./server.ts";
+import { claimsOf, ThreadcastError } from "@threadcast/client/request";
+import { Server } from "./server.ts";
 
 interface Access {
   readonly server: Server;
@@ -23,15 +24,15 @@ export const farewell = signal("");
 /**
  * Sign in with a token, after asking the server whether it opens the console.
  *
- * Throws a `Refusal` with what is wrong, in words for the operator.
+ * Throws a `ThreadcastError` with what is wrong, in words for the operator.
  */
 export async function signIn(token: string): Promise<void> {
-  const said = claimsOf(token);
+  const said = holderOf(token);
   const server = new Server(token);
   try {
     await server.get("ops/overview");
   } catch (problem) {
-    throw problem instanceof Refusal ? explained(problem, said) : problem;
+    throw problem instanceof ThreadcastError ? explained(problem, said) : problem;
   }
   farewell.value = "";
   access.value = { server, ...said };
@@ -52,12 +53,11 @@ export function signOut(why = ""): void {
   access.value = null;
 }
 
-type Claims = Omit<Access, "server">;
+type Holder = Omit<Access, "server">;
 
 /** What a token says of its holder; nothing for one that cannot be read. */
-export function claimsOf(token: string): Claims {
-  const claims = payloadOf(token);
-  const { sub, scope, exp } = claims;
+export function holderOf(token: string): Holder {
+  const { sub, scope, exp } = claimsOf(token);
   return {
     name: typeof sub === "string" ? sub : "",
     scopes:
@@ -70,19 +70,8 @@ function listed(scope: unknown): string[] {
   return Array.isArray(scope) ? scope.filter((one) => typeof one === "string") : [];
 }
 
-function payloadOf(token: string): Record<string, unknown> {
-  const part = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-  try {
-    const bytes = Uint8Array.from(atob(part), (one) => one.codePointAt(0) ?? 0);
-    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims === "object" && claims !== null ? { ...claims } : {};
-  } catch {
-    return {};
-  }
-}
-
-function explained(problem: Refusal, said: Claims): Refusal {
-  const again = (text: string) => new Refusal(problem.status, problem.code, text);
+function explained(problem: ThreadcastError, said: Holder): ThreadcastError {
+  const again = (text: string) => new ThreadcastError(problem.code, text, problem);
   const whose = said.name === "" ? "This token" : `The token of ${said.name}`;
   if (problem.status === 403 && !said.scopes.includes("ops")) {
     const has = said.scopes.length === 0 ? "none" : said.scopes.join(", ");

@@ -1,7 +1,7 @@
 /** How old what is shown is, and how long the operator's token holds: said in the head of every view. */
 import { access } from "./access.ts";
 import { span } from "./format.ts";
-import { ageS, paused, problem, serverNow, stale } from "./live.ts";
+import { ageS, isPaused, isStale, problem, serverNow } from "./live.ts";
 
 /** Before a token ends, its operator is told, seconds. */
 const TOKEN_WARNING_S = 600;
@@ -22,8 +22,8 @@ export function Freshness() {
 function stateNow(): ["live" | "late" | "idle", string] {
   const age = ageS.value;
   if (age === null) return ["idle", "asking"];
-  if (paused.value) return ["idle", "paused"];
-  if (stale.value || problem.value !== null) return ["late", `last answer ${span(age)} ago`];
+  if (isPaused.value) return ["idle", "paused"];
+  if (isStale.value || problem.value !== null) return ["late", `last answer ${span(age)} ago`];
   return ["live", "live"];
 }
 

@@ -1,5 +1,5 @@
 /**
- * What was wrong in the last hour and is over: what servers know, and what this page saw. Pure.
+ * What was wrong in the last hour and is over: what nodes know, and what this page saw. Pure.
  *
  * A server forgets when it ends, and knows nothing of the time in which it did not run; the page
  * does. What both know is told once, as the server tells it.
@@ -39,7 +39,14 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
     .filter((one) => !keys.has(one.key))
-    .map(({ key, what, whom, run, since }) => ({ key, what, whom, run, began: since, ended: at }));
+    .map(({ key, what, whom, run, since }) => ({
+      key,
+      what: WHAT[key] ?? what,
+      whom,
+      run,
+      began: since,
+      ended: at,
+    }));
   return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
 }
 
@@ -92,7 +99,7 @@ function ofServer(past: PastTrouble, { nodes }: Overview): Past {
   return { key, what: WHAT[key], whom, run, began, ended };
 }
 
-const WHAT: Record<PastTrouble["kind"], string> = {
+const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], string> = {
   database: "A node could not use the database.",
   bus: "A node could not reach the bus.",
   lost: "A node was lost.",
@@ -103,13 +110,13 @@ const WHAT: Record<PastTrouble["kind"], string> = {
 
 /** Rules that fired and do no more: the history of alerts, read from its latest. */
 function recovered({ told, nodes }: Overview): Past[] {
-  const whole = nodes.length <= 1;
+  const isAlone = nodes.length <= 1;
   return told
     .filter((one) => one.change === "recovered")
     .map((end) => ({
       key: `rule-${end.rule}`,
       what: end.summary || end.rule,
-      whom: whole ? "everyone" : `users of ${end.node_id}`,
+      whom: isAlone ? "everyone" : `users of ${end.node_id}`,
       run: null,
       began: firedAt(end, told),
       ended: end.at,

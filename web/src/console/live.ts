@@ -1,10 +1,11 @@
 /** The two questions that the console asks all the time: how it stands, and what came since. */
 import { computed, effect, signal } from "@preact/signals";
+import type { ThreadcastError } from "@threadcast/client/request";
 import { access } from "./access.ts";
 import { NOTHING_SEEN, type Seen, sawSilence, sawTroubles } from "./history.ts";
 import type { Overview, Series } from "./ops.ts";
 import { extended, sinceOf } from "./series.ts";
-import type { Refusal, Server } from "./server.ts";
+import type { Server } from "./server.ts";
 import { verdictOf } from "./verdict.ts";
 import { watch } from "./watch.ts";
 
@@ -17,9 +18,13 @@ const FRESH_MAX_MS = 6_000;
 
 export const overview = signal<Overview | null>(null);
 export const series = signal<Series | null>(null);
+/** The node whose last hour is wanted; null for that of all. */
+export const wantedNode = signal<string | null>(null);
+/** The node that the series was asked for; null for all. */
+export const shownNode = signal<string | null>(null);
 /** Why the last question had no answer; null when it had one. */
-export const problem = signal<Refusal | null>(null);
-export const paused = signal(false);
+export const problem = signal<ThreadcastError | null>(null);
+export const isPaused = signal(false);
 /** What this page saw of troubles, those that are over, too. */
 export const seen = signal<Seen>(NOTHING_SEEN);
 const answeredAt = signal<number | null>(null);
@@ -33,7 +38,7 @@ export const ageS = computed(() =>
 );
 
 /** Whether what is shown is not the present any more. */
-export const stale = computed(() => (ageS.value ?? 0) * 1_000 > FRESH_MAX_MS);
+export const isStale = computed(() => (ageS.value ?? 0) * 1_000 > FRESH_MAX_MS);
 
 /** The server's time now, seconds since the epoch: ages go on between its answers. */
 export const serverNow = computed(() => (overview.value?.at ?? 0) + (ageS.value ?? 0));
@@ -54,6 +59,7 @@ export function followServer(): void {
 function forget(): void {
   overview.value = null;
   series.value = null;
+  wantedNode.value = null;
   problem.value = null;
   answeredAt.value = null;
   seen.value = NOTHING_SEEN;
@@ -61,9 +67,11 @@ function forget(): void {
 
 /** What an answer shows, and that there was none before; a computer that slept saw no silence. */
 function remember(before: Overview | null, after: Overview): void {
-  const awake = ticks * TICK_MS > FRESH_MAX_MS / 2;
+  const isAwake = ticks * TICK_MS > FRESH_MAX_MS / 2;
   const known =
-    before !== null && stale.peek() && awake ? sawSilence(seen.peek(), before, after) : seen.peek();
+    before !== null && isStale.peek() && isAwake
+      ? sawSilence(seen.peek(), before, after)
+      : seen.peek();
   seen.value = sawTroubles(known, verdictOf(after).troubles, after.at);
   ticks = 0;
 }
@@ -75,29 +83,40 @@ function follow(server: Server): () => void {
       OVERVIEW_EVERY_MS,
       (standing) => {
         const { answer } = standing;
-        if (standing.paused) ticks = 0;
+        if (standing.isPaused) ticks = 0;
         if (answer !== null && answer !== overview.peek()) remember(overview.peek(), answer);
         overview.value = answer;
         answeredAt.value = standing.answeredAt;
         problem.value = standing.problem;
-        paused.value = standing.paused;
+        isPaused.value = standing.isPaused;
         now.value = performance.now();
       },
     ),
-    watch<Series>(
-      (before) => readSeries(server, before),
-      SERIES_EVERY_MS,
-      (standing) => {
-        series.value = standing.answer;
-      },
-    ),
+    effect(() => followSeries(server, wantedNode.value)),
   ];
   return () => {
     for (const stop of stops) stop();
   };
 }
 
-async function readSeries(server: Server, before: Series | null): Promise<Series> {
-  const answer = await server.get<Series>("ops/series", { since: sinceOf(before) });
-  return extended(before, answer) ?? server.get<Series>("ops/series");
+/** What was shown before stays until there is an answer for this node. */
+function followSeries(server: Server, node: string | null): () => void {
+  return watch<Series>(
+    (before) => readSeries(server, node, before),
+    SERIES_EVERY_MS,
+    ({ answer, problem: refusal }) => {
+      if (answer !== null) [series.value, shownNode.value] = [answer, node];
+      if (refusal?.status === 404) wantedNode.value = null;
+    },
+  );
+}
+
+async function readSeries(
+  server: Server,
+  node: string | null,
+  before: Series | null,
+): Promise<Series> {
+  const wanted = { since: sinceOf(before), node_id: node };
+  const answer = await server.get<Series>("ops/series", wanted);
+  return extended(before, answer) ?? server.get<Series>("ops/series", { node_id: node });
 }

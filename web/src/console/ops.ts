@@ -1,5 +1,5 @@
 /**
- * What the operators' routes take and answer.
+ * What the operator's console asks and is answered.
  *
  * Written by scripts/reference from the server's definitions.
  */
@@ -27,67 +27,6 @@ export interface ActionPage {
   readonly next: string | null;
 }
 
-/** One rule as it stands. */
-export interface AlertRule {
-  readonly rule: string;
-  readonly severity: "critical" | "high" | "medium";
-  readonly state: "firing" | "ok" | "pending";
-  readonly since: number | null;
-  readonly value: number | null;
-  /** The value that is still good. */
-  readonly threshold: number;
-  readonly unit: "count" | "per_minute" | "seconds" | "share";
-  /** Which side of the threshold is good. */
-  readonly good: "at_least" | "at_most";
-  /** How many attempts the value is made of. */
-  readonly sample: number;
-  /** With fewer, nothing is concluded. */
-  readonly sample_least: number;
-  /** How many of them count against it. */
-  readonly faults: number;
-  /** With fewer, nothing is concluded. */
-  readonly faults_least: number;
-  readonly window_s: number;
-  /** So long it must be met before it fires. */
-  readonly for_s: number;
-  /** So long it must not be met to have recovered. */
-  readonly clear_s: number;
-  readonly summary: string;
-  readonly meaning: string;
-  readonly advice: string;
-}
-
-/** A sink, and what became of its notifications since the server started. */
-export interface AlertSink {
-  readonly sink: "log" | "slack" | "webhook";
-  readonly arrived: number;
-  readonly failed: number;
-  readonly last_at: number | null;
-  readonly last_detail: string | null;
-}
-
-/** One thing that was told. */
-export interface AlertTold {
-  /** Seconds since the epoch. */
-  readonly at: number;
-  readonly rule: string;
-  readonly change: "firing" | "recovered" | "reminder";
-  readonly value: number | null;
-  /** The value that is still good. */
-  readonly threshold: number;
-}
-
-/** Alerts of this node. */
-export interface Alerts {
-  readonly node: string;
-  readonly enabled: boolean;
-  readonly sampled_at: number | null;
-  readonly rules: readonly AlertRule[];
-  /** The latest first; at most 200. */
-  readonly history: readonly AlertTold[];
-  readonly sinks: readonly AlertSink[];
-}
-
 /** Ask for the end of a run, whoever's it is; `confirm` is the run's id. */
 export interface CancelRunBody {
   /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
@@ -97,37 +36,30 @@ export interface CancelRunBody {
   readonly reason?: string | null;
 }
 
-/** Whose connections to close, on every server. */
-export interface CloseConnectionsBody {
-  readonly user: string;
-}
-
-/** How many connections were told to end. */
-export interface ClosedConnections {
-  readonly closed: number;
-}
-
-/** What living nodes said together, at the end of each step; null while the console was off. */
+/** What living nodes said together, at the end of each step; null while that was not known. */
 export interface ClusterColumns {
-  /** One value for each step; null: nothing to measure. */
   readonly nodes: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly connections: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly users: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly lagging: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly runs: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly events_in_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly events_out_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
+  readonly commits_per_s: readonly (number | null)[];
+  readonly commit_events_p50: readonly (number | null)[];
+  readonly commit_events_p99: readonly (number | null)[];
+  readonly commit_ms_p50: readonly (number | null)[];
+  readonly commit_ms_p99: readonly (number | null)[];
+  readonly send_ms_p50: readonly (number | null)[];
+  readonly send_ms_p99: readonly (number | null)[];
+  readonly send_ms_p999: readonly (number | null)[];
+  readonly refusals_per_s: readonly (number | null)[];
+  readonly runs_failed_per_s: readonly (number | null)[];
+  readonly loop_lag_ms: readonly (number | null)[];
+  readonly database_ping_ms: readonly (number | null)[];
+  readonly bus_ping_ms: readonly (number | null)[];
   readonly runs_queued: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly runs_running: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly runs_waiting: readonly (number | null)[];
 }
 
@@ -140,24 +72,6 @@ export interface CodeCount {
   readonly last_at: number;
 }
 
-/** What the snapshots come to. */
-export interface ConsistencyAnalysis {
-  readonly score: number;
-  readonly snapshots: number;
-  readonly violations: number;
-  readonly by_kind: Readonly<Record<string, number>>;
-  readonly by_severity: Readonly<Record<string, number>>;
-  readonly traces: number;
-  readonly traces_kept: number;
-  readonly traces_shown: number;
-  readonly open: number;
-  readonly unique_thread_ids: readonly ThreadIdUse[];
-  readonly recording: boolean;
-  readonly sample: number;
-  /** Seconds since the epoch. */
-  readonly made_at: number;
-}
-
 /** Whether ids stayed the same. */
 export interface ConsistencyFigures {
   readonly on: boolean;
@@ -165,45 +79,6 @@ export interface ConsistencyFigures {
   readonly violations: number;
   readonly score: number | null;
   readonly violated_at: number | null;
-}
-
-/** Whether the ids of contexts stayed the same from creation to cleanup. */
-export interface ConsistencyReport {
-  readonly snapshots: readonly ConsistencySnapshot[];
-  readonly violations: readonly ConsistencyViolation[];
-  readonly analysis: ConsistencyAnalysis;
-}
-
-/** The ids that one operation saw. */
-export interface ConsistencySnapshot {
-  /** One context's life, `trace_<ms>_<counter>_<hex8>`. */
-  readonly trace_id: string;
-  /** The snapshot's place in its trace, from 1. */
-  readonly number: number;
-  readonly operation: string;
-  /** Seconds since the epoch. */
-  readonly at: number;
-  readonly user?: string | null;
-  readonly thread_id?: string | null;
-  readonly run_id?: string | null;
-  readonly request_id?: string | null;
-  readonly connection_id?: string | null;
-  readonly key?: string | null;
-  readonly found?: boolean | null;
-}
-
-/** Something that a snapshot shows to be wrong. */
-export interface ConsistencyViolation {
-  /** One context's life, `trace_<ms>_<counter>_<hex8>`. */
-  readonly trace_id: string;
-  /** The snapshot's place in its trace, from 1. */
-  readonly number: number;
-  readonly operation: string;
-  /** Seconds since the epoch. */
-  readonly at: number;
-  readonly severity: Severity;
-  readonly kind: string;
-  readonly message: string;
 }
 
 /** A live connection of a user. */
@@ -252,6 +127,7 @@ export interface FiringAlert {
   readonly node_id: string;
   readonly unit: "count" | "per_minute" | "seconds" | "share";
   readonly good: "at_least" | "at_most";
+  readonly looks_back_s: number | null;
   readonly summary: string;
   readonly meaning: string;
   readonly advice: string;
@@ -296,6 +172,25 @@ export interface FoundUser {
   readonly ended: readonly RunLine[];
 }
 
+/** A connection that fell behind, and the node that has it. */
+export interface LaggingAnywhere {
+  readonly user: string;
+  readonly connection_id: string;
+  readonly lag_events: number;
+  /** Seconds since the epoch. */
+  readonly since: number;
+  readonly node_id: string;
+}
+
+/** A connection that was live and fell behind its journal. */
+export interface LaggingReader {
+  readonly user: string;
+  readonly connection_id: string;
+  readonly lag_events: number;
+  /** Seconds since the epoch. */
+  readonly since: number;
+}
+
 /** A run that has not ended, and whose it is. */
 export interface LiveRun {
   /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
@@ -318,77 +213,34 @@ export interface LiveRuns {
   readonly runs: readonly LiveRun[];
 }
 
-/** A server as it last said. */
-export interface Node {
-  readonly node_id: string;
-  readonly version: string;
-  readonly role: string;
-  readonly alive: boolean;
-  readonly age_s: number;
-  readonly lease_left_s: number | null;
-  readonly connections: number;
-  readonly runs: number;
-}
-
-/** What one node did in each step. Times are in milliseconds, rates are for each second. */
+/** What one node did, one value for each step: times in milliseconds, rates for each second. */
 export interface NodeColumns {
-  /** One value for each step; null: nothing to measure. */
   readonly connections: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly users: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly lagging: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly runs: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly queued_units: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly events_in_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly events_out_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly commits_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly commit_events_p50: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly commit_events_p99: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly commit_ms_p50: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly commit_ms_p99: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly send_ms_p50: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly send_ms_p99: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly send_ms_p999: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly loop_lag_ms: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly database_ping_ms: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly bus_ping_ms: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly connects_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly resumes_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly refusals_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly take_overs: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly foreign_deliveries: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly id_violations: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly runs_ended_per_s: readonly (number | null)[];
-  /** One value for each step; null: nothing to measure. */
   readonly runs_failed_per_s: readonly (number | null)[];
-}
-
-/** Every node that is known, by id; a lost one stays for one more lease after its own. */
-export interface NodeList {
-  readonly nodes: readonly Node[];
 }
 
 /** A node as the store knows it, and what it said last. */
@@ -397,6 +249,7 @@ export interface NodeOverview {
   readonly version: string;
   readonly role: string;
   readonly alive: boolean;
+  readonly known: boolean;
   readonly age_s: number;
   readonly lease_left_s: number | null;
   readonly summary: NodeSummary | null;
@@ -409,7 +262,7 @@ export interface NodeSummary {
   readonly connections: number;
   readonly users: number;
   readonly lagging: number;
-  readonly lagging_since: number | null;
+  readonly lagging_readers: readonly LaggingReader[];
   readonly oldest_catch_up_s: number;
   readonly runs: number;
   readonly draining: boolean;
@@ -452,6 +305,7 @@ export interface Overview {
   readonly refusals: readonly CodeCount[];
   readonly firing: readonly FiringAlert[];
   readonly told: readonly ToldAlert[];
+  readonly lagging_readers: readonly LaggingAnywhere[];
   readonly past: readonly PastTrouble[];
   readonly database: PartHealth;
   readonly database_facts: Readonly<Record<string, string>>;
@@ -534,17 +388,15 @@ export interface SafetyFigures {
   readonly consistency: ConsistencyFigures;
 }
 
-/** The last hour, oldest step first. */
+/** The last hour, oldest step first. Null in a column: there was nothing to measure. */
 export interface Series {
   readonly node_id: string;
+  readonly of_node_id: string;
   readonly step_s: number;
   readonly at: readonly number[];
   readonly node: NodeColumns;
   readonly cluster: ClusterColumns;
 }
-
-/** How bad a violation is, the worst first. */
-export type Severity = "critical" | "high" | "low" | "medium";
 
 /** Make void a user's credentials that were issued until now; `confirm` is the user's id. */
 export interface SignOutBody {
@@ -559,12 +411,6 @@ export interface TakeOverFigures {
   readonly requeued: number;
   readonly ended: number;
   readonly last_at: number | null;
-}
-
-/** A thread id, and in how many of the snapshots of this report it was seen. */
-export interface ThreadIdUse {
-  readonly thread_id: string;
-  readonly snapshots: number;
 }
 
 /** A part of a run's events, in order. */
@@ -625,17 +471,6 @@ export interface Totals {
   readonly take_overs: TakeOverFigures;
 }
 
-/** What came of looking at the ids of requests, on this node, since it started. */
-export interface ValidationReport {
-  readonly mode: "enforce" | "off" | "warn";
-  readonly requests: number;
-  readonly violating: number;
-  readonly refused: number;
-  readonly violation_rate: number;
-  readonly violations: readonly ViolationCount[];
-  readonly examples: readonly ViolationExample[];
-}
-
 /** Which versions work together; null where it is not known. */
 export interface Versions {
   readonly program: string;
@@ -643,22 +478,4 @@ export interface Versions {
   readonly schema: string | null;
   readonly database: string | null;
   readonly bus: string | null;
-}
-
-/** How often ids of this kind of wrongness came in this place. */
-export interface ViolationCount {
-  readonly kind: "legacy" | "malformed" | "repeated" | "wrong_kind";
-  readonly place: "header" | "path" | "query";
-  readonly count: number;
-}
-
-/** One of the latest violations. */
-export interface ViolationExample {
-  /** Seconds since the epoch. */
-  readonly at: number;
-  readonly kind: "legacy" | "malformed" | "repeated" | "wrong_kind";
-  readonly place: "header" | "path" | "query";
-  readonly name: string;
-  readonly reason: string;
-  readonly shown: string;
 }

@@ -3,7 +3,7 @@
  * the server does not answer. What came last stays until something newer comes.
  */
 import { signal } from "@preact/signals";
-import { Refusal } from "./server.ts";
+import { ThreadcastError } from "@threadcast/client/request";
 
 const SLOWEST_MS = 5_000;
 
@@ -20,9 +20,9 @@ export interface Standing<Answer> {
   readonly answer: Answer | null;
   readonly answeredAt: number | null;
   /** What the last try came to, when it failed. */
-  readonly problem: Refusal | null;
+  readonly problem: ThreadcastError | null;
   /** Whether it rests because nobody looks. */
-  readonly paused: boolean;
+  readonly isPaused: boolean;
 }
 
 /** One question; `ask` is given the answer before. */
@@ -31,14 +31,14 @@ export class Poll<Answer> {
     answer: null,
     answeredAt: null,
     problem: null,
-    paused: false,
+    isPaused: false,
   });
   readonly #ask: (before: Answer | null) => Promise<Answer>;
   readonly #everyMs: number;
   readonly #around: Surroundings;
   #failures = 0;
-  #asking = false;
-  #ended = false;
+  #isAsking = false;
+  #hasEnded = false;
   #cancel: () => void = () => {};
 
   constructor(
@@ -53,7 +53,7 @@ export class Poll<Answer> {
 
   /** Ask now, and from now on. */
   start(): void {
-    this.#set({ paused: false });
+    this.#set({ isPaused: false });
     this.#cancel();
     void this.#turn();
   }
@@ -61,30 +61,30 @@ export class Poll<Answer> {
   /** Rest until `start`. */
   pause(): void {
     this.#cancel();
-    this.#set({ paused: true });
+    this.#set({ isPaused: true });
   }
 
   /** Never ask again; an answer that is on its way is dropped. */
   end(): void {
-    this.#ended = true;
+    this.#hasEnded = true;
     this.#cancel();
   }
 
   async #turn(): Promise<void> {
-    if (this.#asking || this.#ended) return;
-    this.#asking = true;
+    if (this.#isAsking || this.#hasEnded) return;
+    this.#isAsking = true;
     try {
       const answer = await this.#ask(this.standing.peek().answer);
       this.#failures = 0;
-      if (!this.#ended) this.#set({ answer, answeredAt: this.#around.now(), problem: null });
+      if (!this.#hasEnded) this.#set({ answer, answeredAt: this.#around.now(), problem: null });
     } catch (problem) {
-      if (!(problem instanceof Refusal)) throw problem;
+      if (!(problem instanceof ThreadcastError)) throw problem;
       this.#failures += 1;
-      if (!this.#ended) this.#set({ problem });
+      if (!this.#hasEnded) this.#set({ problem });
     } finally {
-      this.#asking = false;
+      this.#isAsking = false;
     }
-    if (!this.#ended && !this.standing.peek().paused) this.#plan();
+    if (!this.#hasEnded && !this.standing.peek().isPaused) this.#plan();
   }
 
   #plan(): void {

@@ -3,10 +3,21 @@ import type { ClusterColumns, NodeColumns, Series } from "./ops.ts";
 
 const ROWS_MAX = 720;
 
-/** A column: what the node that answers did, or what all nodes did together. */
-export type Column = `node.${keyof NodeColumns}` | `cluster.${keyof ClusterColumns}`;
+/** A column: what was measured of one node, or of all together. */
+export type Column = keyof NodeColumns | keyof ClusterColumns;
 
 type Values = readonly (number | null)[];
+
+/** What is drawn: moments, seconds since the epoch, and a value of each column for each of them. */
+export interface Curves {
+  readonly at: readonly number[];
+  readonly columns: Readonly<Partial<Record<Column, Values>>>;
+}
+
+/** The curves of all nodes together, or of the one that was asked for. */
+export function curvesOf({ at, node, cluster }: Series, isOfAll: boolean): Curves {
+  return { at, columns: isOfAll ? cluster : node };
+}
 
 /** The moment after which steps are wanted; null for all that there are. */
 export function sinceOf(series: Series | null): number | null {
@@ -19,7 +30,7 @@ export function sinceOf(series: Series | null): number | null {
  */
 export function extended(series: Series | null, answer: Series): Series | null {
   if (series === null) return answer;
-  if (series.node_id !== answer.node_id) return null;
+  if (series.node_id !== answer.node_id || series.of_node_id !== answer.of_node_id) return null;
   const last = sinceOf(series) ?? Number.NEGATIVE_INFINITY;
   const first = answer.at.findIndex((at) => at > last);
   if (first === -1) return series;
@@ -41,10 +52,9 @@ function eachColumn<Columns extends Readonly<Record<keyof Columns, Values>>>(
   return Object.fromEntries(names.map((name) => [name, joined(old[name], more[name])])) as Columns;
 }
 
-/** One column; null where nothing was measured. */
-export function columnOf(series: Series, column: Column): Values {
-  const [group, name] = column.split(".") as ["node" | "cluster", string];
-  return (series[group] as unknown as Record<string, Values>)[name] ?? [];
+/** One column; empty where it is not measured. */
+export function columnOf({ columns }: Curves, column: Column): Values {
+  return columns[column] ?? [];
 }
 
 /** What a column comes to in a span of time. */
@@ -55,10 +65,10 @@ interface Slice {
 }
 
 /** A column in slices of `sliceS` seconds, the latest first: for tables. */
-export function slicesOf(series: Series, column: Column, sliceS: number): Slice[] {
-  const values = columnOf(series, column);
+export function slicesOf(curves: Curves, column: Column, sliceS: number): Slice[] {
+  const values = columnOf(curves, column);
   const groups = new Map<number, number[]>();
-  for (const [index, at] of series.at.entries()) {
+  for (const [index, at] of curves.at.entries()) {
     const from = Math.floor(at / sliceS) * sliceS;
     const group = groups.get(from) ?? [];
     const value = values[index];

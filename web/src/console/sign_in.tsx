@@ -1,31 +1,31 @@
 /** Where an operator shows a token; on a development server, a name is enough. */
 import { useSignal } from "@preact/signals";
+import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";
 import { useId } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
 import { developmentToken, farewell, signIn } from "./access.ts";
 import { isDevelopment } from "./facts.ts";
-import { Refusal } from "./server.ts";
 
 export function SignIn() {
   const text = useSignal("");
   const trouble = useSignal("");
-  const busy = useSignal(false);
-  const byName = useSignal(isDevelopment());
+  const isBusy = useSignal(false);
+  const isByName = useSignal(isDevelopment());
   const ids = { field: useId(), hint: useId(), problem: useId() };
 
   const submit = async () => {
     const given = text.value.trim();
-    if (given === "" || busy.value) return;
-    busy.value = true;
+    if (given === "" || isBusy.value) return;
+    isBusy.value = true;
     trouble.value = "";
     try {
-      await signIn(byName.value ? await developmentToken(given) : given);
+      await signIn(isByName.value ? await developmentToken(given) : given);
     } catch (problem) {
-      if (!(problem instanceof Refusal)) throw problem;
+      if (!(problem instanceof ThreadcastError)) throw problem;
       trouble.value = problem.message;
     } finally {
-      busy.value = false;
+      isBusy.value = false;
     }
   };
 
@@ -56,11 +56,11 @@ export function SignIn() {
         <p class="soft">{farewell.value || "How the server keeps its promises, live."}</p>
         <div class="field">
           <label class="label" for={ids.field}>
-            {byName.value ? "Name" : "Token"}
+            {isByName.value ? "Name" : "Token"}
           </label>
-          {byName.value ? <input type="text" {...field} /> : <input type="password" {...field} />}
+          {isByName.value ? <input type="text" {...field} /> : <input type="password" {...field} />}
           <span class="hint" id={ids.hint}>
-            {byName.value
+            {isByName.value
               ? "Any name: this server is for development, and makes a token with the scopes ops and content."
               : "With the scope ops; with content, too, if you may read what users write. It is kept in memory, for this tab alone."}
           </span>
@@ -68,7 +68,7 @@ export function SignIn() {
             {trouble.value}
           </span>
         </div>
-        <button type="submit" class="button primary wide" disabled={busy.value}>
+        <button type="submit" class="button primary wide" disabled={isBusy.value}>
           Sign in
         </button>
         {isDevelopment() && (
@@ -76,12 +76,12 @@ export function SignIn() {
             type="button"
             class="button quiet small"
             onClick={() => {
-              byName.value = !byName.value;
+              isByName.value = !isByName.value;
               text.value = "";
               trouble.value = "";
             }}
           >
-            {byName.value ? "Use a token instead" : "Use a name instead"}
+            {isByName.value ? "Use a token instead" : "Use a name instead"}
           </button>
         )}
       </form>

@@ -4,11 +4,14 @@
  * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
  * cannot tell, because the node that would tell is gone or cannot reach what it needs.
  */
-import { count, duration, many } from "./format.ts";
+import { count, duration, many, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
+const RULE = "rule-";
+/** So many users are named in a sentence. */
+const NAMED_MAX = 3;
 
 export type Severity = "broken" | "troubled";
 
@@ -56,8 +59,9 @@ export function verdictOf(overview: Overview): Verdict {
   return { severity: worst.severity, sentence: `${worst.what}${more}`, troubles };
 }
 
-function rank(trouble: Trouble): number {
-  return trouble.severity === "broken" ? 0 : 1;
+/** What is broken goes first, and what nodes lack before what rules measure: often it is the cause. */
+function rank({ severity, key }: Trouble): number {
+  return (severity === "broken" ? 0 : 2) + (key.startsWith(RULE) ? 1 : 0);
 }
 
 /** What must never be: a rule tells of it for a while only, and here it is never forgotten. */
@@ -110,14 +114,16 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
       severity: "broken",
       what: "cannot use the database",
       since: (node) => node.summary?.database.since ?? null,
-      advice: "Nothing can be stored there: messages are refused, and runs stand still.",
+      advice:
+        "See whether the database runs, has room and lets nodes in; the log has its words. Until then nothing is stored there: messages are refused, and runs stand still.",
     }),
     troubleOfNodes(without("bus"), living, {
       key: "bus",
       severity: "troubled",
       what: "cannot reach the bus",
       since: (node) => node.summary?.bus?.since ?? null,
-      advice: "Nothing is lost: what other nodes store comes with the head poll, once a second.",
+      advice:
+        "See whether the bus runs. Nothing is lost: what other nodes store comes with the head poll, once a second.",
     }),
     troubleOfNodes(lost, nodes, {
       key: "lost",
@@ -144,15 +150,19 @@ function troubleOfNodes(
   if (first === undefined) return null;
   const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
   const whose = `${many(users, "user")} of ${these.map((node) => node.node_id).join(", ")}`;
+  const unknown = all.filter((node) => !node.known).length;
   const isAll = these.length === all.length;
   return {
     ...trouble,
     what: `${nodesWord(these.length)} ${trouble.what}.`,
-    whom: isAll ? "everyone" : whose,
+    whom: isAll ? "everyone" : unknown === 0 ? whose : `${whose}, and maybe others: ${OF_OTHERS}`,
     run: null,
     since: earliest(these.map(trouble.since)),
   };
 }
+
+/** A node without its database hears of no other. */
+const OF_OTHERS = "of the other nodes nothing is known meanwhile";
 
 function nodesWord(nodes: number): string {
   return nodes === 1 ? "A node" : `${count(nodes)} nodes`;
@@ -164,14 +174,16 @@ function earliest(moments: readonly (number | null)[]): number | null {
 }
 
 /** One trouble for a rule, on however many nodes it fires. */
-function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | null {
+function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null {
   const [first] = same;
   if (first === undefined) return null;
-  const living = nodes.filter((node) => node.alive).length;
+  const living = overview.nodes.filter((node) => node.alive).length;
+  const ids = same.map((one) => one.node_id);
   const who =
-    same.length >= living ? "everyone" : `users of ${same.map((one) => one.node_id).join(", ")}`;
+    (first.rule === "readers_behind" && whoLags(ids, overview)) ||
+    (same.length >= living ? "everyone" : `users of ${ids.join(", ")}`);
   return {
-    key: `rule-${first.rule}`,
+    key: `${RULE}${first.rule}`,
     severity: first.severity === "medium" ? "troubled" : "broken",
     what: first.summary,
     whom: `${who}; ${measured(first)}`,
@@ -181,11 +193,21 @@ function fired(same: readonly FiringAlert[], { nodes }: Overview): Trouble | nul
   };
 }
 
+/** The users whose readers are behind on these nodes; empty where none is named. */
+function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview): string {
+  const there = readers.filter((one) => ids.includes(one.node_id));
+  const users = [...new Set(there.map((one) => one.user))];
+  const named = users.slice(0, NAMED_MAX).join(", ");
+  return users.length <= NAMED_MAX ? named : `${named} and others (see who is behind)`;
+}
+
 /** What a rule measured, against what is still good. */
 export function measured(alert: FiringAlert): string {
   const side = alert.good === "at_least" ? "at least" : "at most";
   const threshold = inUnit(alert.threshold, alert.unit);
-  return `${inUnit(alert.value, alert.unit)} where ${side} ${threshold} is good`;
+  const back = alert.looks_back_s;
+  const within = back === null ? "" : ` in the last ${span(back)}`;
+  return `${inUnit(alert.value, alert.unit)}${within} where ${side} ${threshold} is good`;
 }
 
 /** A value in a rule's unit. */
@@ -217,5 +239,5 @@ const AWAITED = {
 };
 
 const NO_RUNNER =
-  "All runners are busy, or no server runs this agent. Give the servers more runners, or add one.";
+  "All runners are busy, or no node has this agent. Let nodes execute more runs (max_runs), or add one.";
 const NO_END = "Look at the live runs of this user; cancel the one that hangs.";

@@ -34,7 +34,7 @@ export function watch<Answer>(
   };
 }
 
-const NOTHING: Standing<never> = { answer: null, answeredAt: null, problem: null, paused: false };
+const NOTHING: Standing<never> = { answer: null, answeredAt: null, problem: null, isPaused: false };
 
 /**
  * What a view asks the server while it is there. `key` names the question: with another key, the

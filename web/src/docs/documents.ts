@@ -1,4 +1,5 @@
 /** What is read of the documents that the server publishes about itself. */
+import { ask } from "@threadcast/client/request";
 
 export interface Schema {
   readonly $ref?: string;
@@ -96,16 +97,7 @@ export function resolve(schemas: Schemas, schema: Schema | undefined): Schema {
   return (name === undefined ? schema : schemas[name]) ?? {};
 }
 
-/** Throws `TypeError` where a document cannot be had. */
+/** Throws a `ThreadcastError` where a document cannot be had. */
 export async function readDocuments(): Promise<[HttpDocument, ConnectionDocument]> {
-  return Promise.all([
-    read<HttpDocument>("openapi.json"),
-    read<ConnectionDocument>("asyncapi.json"),
-  ]);
-}
-
-async function read<Document>(path: string): Promise<Document> {
-  const response = await fetch(path);
-  if (!response.ok) throw new TypeError(`${path}: the server answered ${response.status}`);
-  return response.json();
+  return Promise.all([ask<HttpDocument>("openapi.json"), ask<ConnectionDocument>("asyncapi.json")]);
 }

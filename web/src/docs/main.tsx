@@ -5,6 +5,7 @@ import { followTheme } from "../design/theme.ts";
 import "../design/design.css";
 import { type Chapter, chaptersOf, type Entry } from "./chapters.tsx";
 import "./docs.css";
+import { ThreadcastError } from "@threadcast/client/request";
 import { type ConnectionDocument, type HttpDocument, readDocuments } from "./documents.ts";
 import { Prose } from "./schema_view.tsx";
 
@@ -92,6 +93,6 @@ try {
   render(<Page documents={{ http, connection }} problem="" />, place);
   document.getElementById(location.hash.slice(1))?.scrollIntoView();
 } catch (error) {
-  if (!(error instanceof TypeError)) throw error;
-  render(<Page documents={null} problem={`It cannot be shown now: ${error.message}.`} />, place);
+  if (!(error instanceof ThreadcastError)) throw error;
+  render(<Page documents={null} problem={`It cannot be shown now: ${error.message}`} />, place);
 }

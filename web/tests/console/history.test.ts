@@ -47,7 +47,8 @@ test("a trouble that the page saw is over when an answer shows it no more", () =
 
   const after = sawTroubles(saw, [], AT - 40);
 
-  const { key, what, whom, run } = queue;
+  const { key, whom, run } = queue;
+  const what = "A run waited for a runner.";
   assert.deepEqual(pastOf(overviewWith(), after), [
     { key, what, whom, run, began: AT - 300, ended: AT - 40 },
   ]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ThreadcastError } from "@threadcast/client/request";
 import { Poll } from "../../src/console/poll.ts";
-import { Refusal } from "../../src/console/server.ts";
 
 /** A clock that goes on when it is told to. */
 class Clock {
@@ -57,7 +57,7 @@ test("it keeps the last answer while there is none, and asks more slowly", async
   let works = true;
   const poll = new Poll<string>(
     async () => {
-      if (!works) throw new Refusal(0, "unreachable", "gone");
+      if (!works) throw new ThreadcastError("unreachable", "gone");
       return "here";
     },
     2_000,
@@ -78,7 +78,10 @@ test("it keeps the last answer while there is none, and asks more slowly", async
 test("it waits for as long as the server asks", async () => {
   const clock = new Clock();
   const poll = new Poll<string>(
-    () => Promise.reject(new Refusal(429, "rate_limited", "slowly", 30_000)),
+    () =>
+      Promise.reject(
+        new ThreadcastError("rate_limited", "slowly", { status: 429, retry_after_ms: 30_000 }),
+      ),
     2_000,
     clock,
   );

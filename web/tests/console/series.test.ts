@@ -1,18 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Series } from "../../src/console/ops.ts";
-import { columnOf, extended, sinceOf, slicesOf } from "../../src/console/series.ts";
+import { columnOf, curvesOf, extended, sinceOf, slicesOf } from "../../src/console/series.ts";
 
 /** Only the columns that are looked at are in it. */
-function seriesOf(at: readonly number[], lagging: readonly (number | null)[], node = "node_a") {
-  return { node_id: node, step_s: 5, at, node: { lagging }, cluster: {} } as unknown as Series;
+function seriesOf(
+  at: readonly number[],
+  lagging: readonly (number | null)[],
+  node = "node_a",
+  ofNode = node,
+) {
+  const columns = { node: { lagging }, cluster: {} };
+  return { node_id: node, of_node_id: ofNode, step_s: 5, at, ...columns } as unknown as Series;
 }
 
 test("what is new is put behind what was there", () => {
   const series = extended(seriesOf([5, 10], [1, 2]), seriesOf([10, 15], [9, 3]));
 
   assert.deepEqual(series?.at, [5, 10, 15]);
-  assert.deepEqual(series && columnOf(series, "node.lagging"), [1, 2, 3]);
+  assert.deepEqual(series && columnOf(curvesOf(series, false), "lagging"), [1, 2, 3]);
   assert.equal(sinceOf(series), 15);
 });
 
@@ -25,8 +31,9 @@ test("an hour is kept, and no more", () => {
   assert.equal(series?.at[0], 5);
 });
 
-test("the answer of another node does not go on from this one's", () => {
+test("the answer of another node, or of what another did, does not go on from this one's", () => {
   assert.equal(extended(seriesOf([5], [1]), seriesOf([10], [1], "node_b")), null);
+  assert.equal(extended(seriesOf([5], [1]), seriesOf([10], [1], "node_a", "node_b")), null);
 });
 
 test("nothing new leaves it as it is", () => {
@@ -38,7 +45,7 @@ test("nothing new leaves it as it is", () => {
 test("slices have mean and highest of what was measured, the latest first", () => {
   const series = seriesOf([0, 5, 300, 305], [2, 4, null, null]);
 
-  assert.deepEqual(slicesOf(series, "node.lagging", 300), [
+  assert.deepEqual(slicesOf(curvesOf(series, false), "lagging", 300), [
     { from: 300, mean: null, highest: null },
     { from: 0, mean: 3, highest: 4 },
   ]);

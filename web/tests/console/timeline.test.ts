@@ -126,17 +126,17 @@ test("a tool that failed is marked, and a run that is cancelled leaves nothing o
 
 test("a replay goes at its pace, and ends with the run", () => {
   const extent = extentOf(RUN);
-  const begun = toggled({ position: extent.to, pace: 2, playing: false }, extent);
+  const begun = toggled({ position: extent.to, pace: 2, isPlaying: false }, extent);
 
-  assert.deepEqual(begun, { position: 0, pace: 2, playing: true });
+  assert.deepEqual(begun, { position: 0, pace: 2, isPlaying: true });
   assert.equal(advanced(begun, 1.5, extent).position, 3);
-  assert.deepEqual(advanced(begun, 60, extent), { position: 8, pace: 2, playing: false });
+  assert.deepEqual(advanced(begun, 60, extent), { position: 8, pace: 2, isPlaying: false });
 });
 
 test("a replay steps from event to event", () => {
-  const replay = { position: 2, pace: 1 as const, playing: true };
+  const replay = { position: 2, pace: 1 as const, isPlaying: true };
 
-  assert.deepEqual(stepped(replay, RUN, 1), { position: 3, pace: 1, playing: false });
+  assert.deepEqual(stepped(replay, RUN, 1), { position: 3, pace: 1, isPlaying: false });
   assert.equal(stepped(replay, RUN, -1).position, 1);
   assert.equal(stepped({ ...replay, position: 8 }, RUN, 1).position, 8);
 });

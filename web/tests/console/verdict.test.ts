@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { drainNode } from "../../src/console/actions/actions.ts";
 import type { FiringAlert } from "../../src/console/ops.ts";
 import { verdictOf } from "../../src/console/verdict.ts";
 import { AT, node, overviewWith } from "./overview_facts.ts";
@@ -16,6 +17,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
     node_id: nodeId,
     unit: "share",
     good: "at_least",
+    looks_back_s: 300,
     summary: "Too many connection attempts fail.",
     meaning: "",
     advice: "Look at the log.",
@@ -37,6 +39,20 @@ test("a node without its database is named with its users and since when", () =>
   assert.equal(sentence, "A node cannot use the database.");
   assert.equal(troubles[0]?.whom, "7 users of node_b");
   assert.equal(troubles[0]?.since, AT - 90);
+});
+
+test("a node without its database knows nothing of others, and that is the cause of what it measures", () => {
+  const other = { ...node("node_b"), known: false };
+  const nodes = [node("node_a", { database: away }), other];
+  const measured = [firing("commit_failures", "node_a", AT - 95)];
+
+  const { troubles } = verdictOf(overviewWith({ nodes, firing: measured, database: away }));
+
+  assert.deepEqual(
+    troubles.map((one) => one.key),
+    ["database", "rule-commit_failures"],
+  );
+  assert.match(troubles[0]?.whom ?? "", /^7 users of node_a, and maybe others/);
 });
 
 test("what all nodes have hits everyone, since the first of them had it", () => {
@@ -83,7 +99,7 @@ test("a rule that fires on two nodes is one trouble, the worst stand first", () 
     ["rule-connect_success", "bus"],
   );
   assert.equal(troubles[0]?.since, AT - 40);
-  assert.equal(troubles[0]?.whom, "everyone; 90 % where at least 99.5 % is good");
+  assert.equal(troubles[0]?.whom, "everyone; 90 % in the last 5 min where at least 99.5 % is good");
 });
 
 test("an event that nearly reached another user is never forgotten", () => {
@@ -123,4 +139,23 @@ test("a run behind one that does not end is a trouble of its own", () => {
   const { sentence } = verdictOf(overviewWith({ runs: queued("running", 300, 1) }));
 
   assert.equal(sentence, "1 run waits for another run of the same thread, which does not end.");
+});
+
+test("who is behind is named, the first few", () => {
+  const reader = { connection_id: "c", lag_events: 9, since: AT - 60, node_id: "node_b" };
+  const lagging_readers = ["ann", "ann", "bob", "cyd", "dan"].map((user) => ({ ...reader, user }));
+  const told = { firing: [firing("readers_behind", "node_b", AT - 60)] };
+  const whom = (readers: typeof lagging_readers) =>
+    verdictOf(overviewWith({ ...told, lagging_readers: readers })).troubles[0]?.whom;
+
+  assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see who is behind\);/);
+  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 % in the last 5 min where/);
+  assert.match(whom([]) ?? "", /^users of node_b;/);
+});
+
+test("who drains the last node that takes work is told so", () => {
+  const [last] = drainNode(node("node_a"), 0).happens;
+
+  assert.match(last ?? "", /^This is the last node that takes new work/);
+  assert.ok(!drainNode(node("node_a"), 1).happens.some((one) => one.includes("last node")));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { claimsOf } from "../../src/console/access.ts";
+import { holderOf } from "../../src/console/access.ts";
 import { bytes, count, duration, many, moment, span } from "../../src/console/format.ts";
 import { fragmentOf, type Route, routeOf } from "../../src/console/route.ts";
 
@@ -54,12 +54,12 @@ test("a route is its fragment, whatever the id", () => {
 test("a token is asked what it says of itself, and any text is taken", () => {
   const payload = Buffer.from(JSON.stringify({ sub: "ölga", scope: "ops content", exp: 9 }));
 
-  assert.deepEqual(claimsOf(`x.${payload.toString("base64url")}.y`), {
+  assert.deepEqual(holderOf(`x.${payload.toString("base64url")}.y`), {
     name: "ölga",
     scopes: ["ops", "content"],
     expiresAt: 9,
   });
   for (const text of ["", "a.b.c", "..", `x.${Buffer.from("[1]").toString("base64url")}.y`]) {
-    assert.deepEqual(claimsOf(text), { name: "", scopes: [], expiresAt: null });
+    assert.deepEqual(holderOf(text), { name: "", scopes: [], expiresAt: null });
   }
 });

@@ -5,7 +5,7 @@ import { ChatClient, textOf } from "../../src/chat.ts";
 import { eventStream } from "../../src/event_stream.ts";
 import { Hub, type Page } from "../../src/hub.ts";
 import { Client, ThreadcastError, type Told } from "../../src/index.ts";
-import { type Link, type OpenLink, webSocket } from "../../src/link.ts";
+import { type Link, type Transport, webSocket } from "../../src/transport.ts";
 
 const url = process.env.THREADCAST_TEST_URL ?? "";
 const clients: Client[] = [];
@@ -44,11 +44,14 @@ function until(client: Client, isSo: () => boolean): Promise<void> {
   });
 }
 
-const WAYS: Record<string, OpenLink> = { "a WebSocket": webSocket, "an event stream": eventStream };
+const WAYS: Record<string, Transport> = {
+  "a WebSocket": webSocket,
+  "an event stream": eventStream,
+};
 
 for (const [name, way] of Object.entries(WAYS)) {
   test(`the golden path over ${name}`, async () => {
-    const client = started(new ChatClient({ url, token: person(), transport: [way] }));
+    const client = started(new ChatClient({ url, token: person(), transports: [way] }));
     const told: string[] = [];
     client.on("*", ({ event_type }) => told.push(event_type));
     const { thread_id, run_id, seq } = await client.send("What is 15% of 240?");
@@ -70,7 +73,7 @@ for (const [name, way] of Object.entries(WAYS)) {
   });
 
   test(`a question is answered and a run is stopped over ${name}`, async () => {
-    const client = started(new ChatClient({ url, token: person(), transport: [way] }));
+    const client = started(new ChatClient({ url, token: person(), transports: [way] }));
     const asked = await client.send("ask me for a number");
     client.open(asked.thread_id);
     const run = (id: string) => client.state.threads.get(asked.thread_id)?.history?.runs.get(id);
@@ -89,7 +92,7 @@ for (const [name, way] of Object.entries(WAYS)) {
 test("a stream that is cut again and again gives every event once, in order", async () => {
   const token = person();
   const links = new Set<() => void>();
-  const cutting: OpenLink = (base, credential, listener) => {
+  const cutting: Transport = (base, credential, listener) => {
     const link = webSocket(base, credential, listener);
     links.add(() => {
       link.close();
@@ -98,7 +101,7 @@ test("a stream that is cut again and again gives every event once, in order", as
     return link;
   };
   const sender = started(new Client({ url, token }));
-  const client = started(new Client({ url, token, transport: [cutting] }));
+  const client = started(new Client({ url, token, transports: [cutting] }));
   await until(client, () => client.status.phase === "live");
   const seen: Told[] = [];
   let deltas = 0;
@@ -168,17 +171,17 @@ test("a token that nobody made is refused", async () => {
 test("many pages share one connection to the server", async () => {
   const token = person();
   const hub = new Hub([webSocket]);
-  const way: OpenLink = (base, credential, listener) => {
-    const page: Page = { say: listener.onText, end: listener.onClose, kind() {} };
+  const way: Transport = (base, credential, listener) => {
+    const page: Page = { say: listener.onText, end: listener.onClose, transport() {} };
     hub.join(page, base, credential);
     const link: Link = {
-      kind: "websocket",
+      transport: "websocket",
       send: (command) => hub.ask(page, command),
       close: () => hub.leave(page),
     };
     return link;
   };
-  const pages = [1, 2, 3].map(() => started(new ChatClient({ url, token, transport: [way] })));
+  const pages = [1, 2, 3].map(() => started(new ChatClient({ url, token, transports: [way] })));
   await Promise.all(pages.map((page) => until(page, () => page.status.phase === "live")));
   const sent = await pages[0]?.send("What is 2 + 2?");
   const id = sent?.thread_id ?? "";

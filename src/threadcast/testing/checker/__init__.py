@@ -2,7 +2,7 @@
 
 A pure function over the records of `history`. What it takes for granted: the history is complete,
 it ends after the last fault healed, every `Stored` line of a user is there, and retention and
-compaction removed nothing meanwhile. How many servers there were does not matter to it.
+compaction removed nothing meanwhile. How many nodes there were does not matter to it.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@ import type { OutboxEntry } from "@threadcast/client";
 import type { ChatModel } from "../model.ts";
 import { MessageView } from "./message.tsx";
 import { still } from "./still.ts";
+import { useNow } from "./use_now.ts";
+
+/** Most messages are stored before it is worth a word that they are under way. */
+const USUAL_S = 1;
 
 interface Props {
   entry: OutboxEntry;
@@ -12,7 +16,8 @@ interface Props {
 
 export const EntryView = still(({ entry, isOffline, model }: Props) => {
   const isRefused = entry.status === "refused";
-  const note = noteOf(entry, isOffline);
+  const now = useNow(entry.status === "sending") / 1_000;
+  const note = noteOf(entry, isOffline, now);
   return (
     <article
       class="run pending"
@@ -42,8 +47,13 @@ export const EntryView = still(({ entry, isOffline, model }: Props) => {
   );
 });
 
-function noteOf({ status, error }: OutboxEntry, isOffline: boolean): string {
+function noteOf(
+  { status, error, createdAt }: OutboxEntry,
+  isOffline: boolean,
+  now: number,
+): string {
   if (status === "refused") return `Not sent: ${error ?? "no reason was given"}`;
-  if (status === "waiting" && error !== null) return `${error} Trying again…`;
+  if (status === "waiting" && error !== null) return `Not sent yet, trying again: ${error}`;
+  if (status === "sending") return now > createdAt + USUAL_S ? "Sending…" : "";
   return isOffline ? "Will be sent when the connection is back." : "";
 }

@@ -5,7 +5,7 @@
  * its own, over reloads too, so that nobody becomes another user by what is done in another tab.
  * Signing out ends all tabs.
  */
-import { type Credential, post, SignedOut, shared } from "./ways.ts";
+import { type Credential, reach, SERVER, SignedOut } from "./ways.ts";
 
 /** Where the name is kept; removed from `localStorage` when somebody signs out. */
 export const NAME_KEY = "threadcast.development_name";
@@ -36,13 +36,10 @@ function rememberedName(): string | null {
 
 function begin(base: URL, name: string, first: string): Credential {
   let token = first;
-  const renew = shared(async () => {
-    token = await mint(base, name);
-  });
   sessionStorage.setItem(NAME_KEY, name);
   return {
     async token(why) {
-      if (why.renew) await renew();
+      if (why.renew) token = await mint(base, name);
       return token;
     },
     async end({ everywhere }) {
@@ -53,7 +50,6 @@ function begin(base: URL, name: string, first: string): Credential {
 }
 
 async function mint(base: URL, user: string): Promise<string> {
-  const { ok, status, answer } = await post(new URL("dev/token", base), { user });
-  if (ok) return String(answer.token);
-  throw new SignedOut(String(answer.detail ?? answer.title ?? `The server answered ${status}.`));
+  const asked = { method: "POST", json: { user } };
+  return (await reach<{ token: string }>(SERVER, new URL("dev/token", base), asked)).token;
 }

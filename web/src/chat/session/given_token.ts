@@ -1,5 +1,5 @@
 /** Tokens that come from elsewhere: typed in by a person, or handed over by an embedding page. */
-import { type Credential, SignedOut, shared, Unreachable } from "./ways.ts";
+import { type Credential, SignedOut, Unreachable } from "./ways.ts";
 
 const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
 const ANSWER_MAX_MS = 10_000;
@@ -32,13 +32,12 @@ export function isFramed(): boolean {
 export function handedToken(origins: readonly string[]): Credential {
   let current: string | null = null;
   let count = 0;
-  const ask = shared(async () => {
-    count += 1;
-    current = await askParent(origins, count, current !== null);
-  });
   return {
     async token({ renew }) {
-      if (renew || current === null) await ask();
+      if (renew || current === null) {
+        count += 1;
+        current = await askParent(origins, count, current !== null);
+      }
       if (current === null) throw new SignedOut("The page around this one has no token for it.");
       return current;
     },

@@ -5,9 +5,10 @@
  * nothing once the code is exchanged. Tokens are in memory only, so a reload goes to the provider
  * again, without a question (`prompt=none`) where somebody was signed in in this browser.
  */
+import { type Claims, claimsOf } from "@threadcast/client/request";
 import type { OidcFacts } from "../page_facts.ts";
-import { type Claims, challengeOf, claimsOf, unguessable } from "./pkce.ts";
-import { type Credential, PROVIDER, post, reach, SignedOut, shared, Unreachable } from "./ways.ts";
+import { challengeOf, unguessable } from "./pkce.ts";
+import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./ways.ts";
 
 /** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
@@ -113,7 +114,7 @@ async function exchange(
     client_id: facts.client_id,
     code_verifier: attempt.verifier,
   });
-  const claims = claimsOf(answer.id_token);
+  const claims = claimsOf(String(answer.id_token));
   checkClaims(claims, facts, attempt.nonce);
   localStorage.setItem(SIGNED_IN_KEY, "yes");
   const first = tokensOf(answer, null);
@@ -139,7 +140,7 @@ function credentialOf(
   { page, provider, first }: { page: URL; provider: Provider; first: Tokens },
 ): Credential {
   let tokens = first;
-  const renew = shared(async () => {
+  async function renew() {
     if (tokens.refresh === null) throw new SignedOut("Your sign-in has ended.");
     const answer = await grant(provider, {
       grant_type: "refresh_token",
@@ -147,7 +148,7 @@ function credentialOf(
       client_id: facts.client_id,
     });
     tokens = tokensOf(answer, tokens.refresh);
-  });
+  }
   return {
     async token(why) {
       if (why.renew) await renew();
@@ -176,16 +177,22 @@ function tokensOf(answer: Record<string, unknown>, refresh: string | null): Toke
 }
 
 async function grant(provider: Provider, fields: Record<string, string>) {
-  const { ok, answer } = await post(provider.token_endpoint, new URLSearchParams(fields));
-  if (!ok) throw new SignedOut("Your sign-in has ended. Please sign in again.");
-  return answer;
+  const asked = { method: "POST", body: new URLSearchParams(fields), credentials: "omit" } as const;
+  const answer = reach<Record<string, unknown>>(PROVIDER, provider.token_endpoint, asked);
+  return answer.catch((error) => {
+    if (error instanceof Unreachable) throw error;
+    throw new SignedOut("Your sign-in has ended. Please sign in again.");
+  });
 }
 
 async function discover(issuer: string): Promise<Provider> {
   const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  const response = await reach(url, { credentials: "omit" }, PROVIDER);
-  const provider: Provider | null = await response.json().catch(() => null);
-  if (!response.ok || provider?.issuer !== issuer) {
+  const asked = reach<Provider | null>(PROVIDER, url, { credentials: "omit" });
+  const provider = await asked.catch((error) => {
+    if (error instanceof Unreachable) throw error;
+    return null;
+  });
+  if (provider?.issuer !== issuer) {
     throw new Unreachable("The sign-in provider does not describe itself as expected.");
   }
   return provider;

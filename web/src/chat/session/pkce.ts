@@ -9,19 +9,6 @@ export async function challengeOf(verifier: string): Promise<string> {
   return base64url(new Uint8Array(digest));
 }
 
-export type Claims = Readonly<Record<string, unknown>>;
-
-/** The claims of a JWT, none of what is none. Not checked: only for one that came over TLS from its issuer. */
-export function claimsOf(token: unknown): Claims {
-  try {
-    const part = (String(token).split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
-  } catch {
-    return {};
-  }
-}
-
 function base64url(bytes: Uint8Array): string {
   const text = btoa(String.fromCharCode(...bytes));
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

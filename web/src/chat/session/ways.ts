@@ -1,4 +1,5 @@
 /** What all ways of signing in have in common. A token lives in memory only. */
+import { type Asked, ask, type ThreadcastError } from "@threadcast/client/request";
 
 /** Nobody is signed in, or not any more; the message can be shown. */
 export class SignedOut extends Error {}
@@ -6,7 +7,7 @@ export class SignedOut extends Error {}
 /** The server or the provider cannot be reached for now; the message can be shown. */
 export class Unreachable extends Error {}
 
-const SERVER = "The server";
+export const SERVER = "The server";
 export const PROVIDER = "The sign-in provider";
 
 /** Somebody who is signed in, for as long as the page or the token lives. */
@@ -14,7 +15,7 @@ export interface Credential {
   /** What to call the person on the screen, where the way in says it. */
   readonly name?: string | undefined;
   /**
-   * A token for the server: a fresh one if `renew`.
+   * A token for the server: a fresh one if `renew`. Who asks waits for the answer to the call before.
    *
    * It throws `SignedOut` when there will be none, and `Unreachable` when there is none for now.
    */
@@ -23,39 +24,19 @@ export interface Credential {
   readonly end: (how: { everywhere: boolean }) => Promise<void>;
 }
 
-/** One request at a time: calls that meet share its answer. */
-export function shared<T>(work: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | null = null;
-  return () => {
-    underWay ??= work().finally(() => {
-      underWay = null;
-    });
-    return underWay;
-  };
-}
-
-/** POST JSON to the server or a form to the provider, and read the JSON that answers it; below 500 only, the rest is `Unreachable`. */
-export async function post(url: URL | string, body: URLSearchParams | object) {
-  const isForm = body instanceof URLSearchParams;
-  const who = isForm ? PROVIDER : SERVER;
-  const options: RequestInit = {
-    method: "POST",
-    headers: { "Content-Type": isForm ? "application/x-www-form-urlencoded" : "application/json" },
-    body: isForm ? body : JSON.stringify(body),
-    credentials: isForm ? "omit" : "same-origin",
-  };
-  const response = await reach(url, options, who);
-  const { ok, status } = response;
-  if (status >= 500 || status === 429) throw new Unreachable(`${who} answered ${status}.`);
-  const answer: Record<string, unknown> = await response.json().catch(() => ({}));
-  return { ok, status, answer };
-}
-
-/** `fetch`, which says no more than that it failed, and that in words of each browser's own. */
-export async function reach(url: URL | string, options: RequestInit, who: string) {
+/**
+ * Ask the server, or the provider.
+ *
+ * @throws Unreachable there is no answer for now
+ * @throws SignedOut the answer is no
+ */
+export async function reach<Answer>(who: string, url: URL | string, asked: Asked): Promise<Answer> {
   try {
-    return await fetch(url, options);
-  } catch {
-    throw new Unreachable(`${who} cannot be reached.`);
+    return await ask<Answer>(url, asked);
+  } catch (problem) {
+    const { status, message } = problem as ThreadcastError;
+    if (status === 0) throw new Unreachable(`${who} cannot be reached.`);
+    if (status === 429 || status >= 500) throw new Unreachable(`${who} answered ${status}.`);
+    throw new SignedOut(message);
   }
 }

@@ -31,12 +31,12 @@ export interface Proposal {
 export const proposed = signal<Proposal | null>(null);
 
 export function disconnect(user: string, connectionId: string | null): Proposal {
-  const one = connectionId !== null;
+  const isOne = connectionId !== null;
   return {
     action: "disconnect",
-    title: one ? "Disconnect this device?" : "Disconnect all devices?",
+    title: isOne ? "Disconnect this device?" : "Disconnect all devices?",
     happens: [
-      one
+      isOne
         ? `The connection of ${user} is closed, whichever node it is on.`
         : `All connections of ${user} are closed, on every node.`,
       "It does not connect again by itself. But the token holds: whoever reloads the page is back.",
@@ -44,8 +44,8 @@ export function disconnect(user: string, connectionId: string | null): Proposal 
     ],
     verb: "Disconnect",
     target: connectionId ?? user,
-    kind: one ? "connection" : "user",
-    body: one ? { user, connection_id: connectionId } : { user },
+    kind: isOne ? "connection" : "user",
+    body: isOne ? { user, connection_id: connectionId } : { user },
   };
 }
 
@@ -80,16 +80,19 @@ export function cancelRun(runId: string, user: string): Proposal {
   };
 }
 
+/** `others`: how many nodes beside it take new work. */
 export function drainNode(node: NodeOverview, others: number): Proposal {
   const { connections = 0, runs = 0 } = node.summary ?? {};
+  const isLast = others === 0;
   return {
     action: "drain_node",
     title: "Drain this node?",
     happens: [
-      others === 0
+      ...(isLast ? [LAST_NODE] : []),
+      isLast
         ? `Its connections (${connections} now) are sent away, and no other node is there to take them.`
         : `Its connections (${connections} now) are sent away, and other nodes take them.`,
-      `Its runs (${runs} now) are handed over${others === 0 ? ", and wait until a node is there" : ""}.`,
+      `Its runs (${runs} now) are handed over${isLast ? ", and wait until a node is there" : ""}.`,
       "It takes no new work any more, until it is restarted.",
     ],
     verb: "Drain",
@@ -98,3 +101,6 @@ export function drainNode(node: NodeOverview, others: number): Proposal {
     body: { node_id: node.node_id },
   };
 }
+
+const LAST_NODE =
+  "This is the last node that takes new work: until one does again, every message is refused.";

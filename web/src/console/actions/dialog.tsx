@@ -1,11 +1,11 @@
 /** The question before an action: what will happen, and the target typed once more. Then its outcome. */
 import { useSignal } from "@preact/signals";
+import { ThreadcastError } from "@threadcast/client/request";
 import { useId } from "preact/hooks";
 import { Confirm, Dialog } from "../../design/dialog.tsx";
 import { access } from "../access.ts";
 import type { Action } from "../ops.ts";
 import { fragmentOf } from "../route.ts";
-import { Refusal } from "../server.ts";
 import { type Proposal, proposed } from "./actions.ts";
 
 const REASON_MAX_CHARACTERS = 200;
@@ -22,14 +22,14 @@ function close(): void {
 function Question({ proposal }: { proposal: Proposal }) {
   const typed = useSignal("");
   const reason = useSignal("");
-  const busy = useSignal(false);
+  const isBusy = useSignal(false);
   const trouble = useSignal("");
   const done = useSignal<Action | null>(null);
   const ids = { target: useId(), reason: useId(), problem: useId() };
   if (done.value !== null) return <Outcome action={done.value} />;
 
   const act = async () => {
-    busy.value = true;
+    isBusy.value = true;
     trouble.value = "";
     try {
       done.value =
@@ -39,10 +39,10 @@ function Question({ proposal }: { proposal: Proposal }) {
           ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
         })) ?? null;
     } catch (problem) {
-      if (!(problem instanceof Refusal)) throw problem;
+      if (!(problem instanceof ThreadcastError)) throw problem;
       trouble.value = problem.message;
     } finally {
-      busy.value = false;
+      isBusy.value = false;
     }
   };
 
@@ -51,7 +51,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       title={proposal.title}
       action={proposal.verb}
       danger
-      disabled={typed.value !== proposal.target || busy.value}
+      disabled={typed.value !== proposal.target || isBusy.value}
       onConfirm={() => void act()}
       onClose={() => {
         // It also closes because its outcome takes its place.

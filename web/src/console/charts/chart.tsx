@@ -4,9 +4,8 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { isDark } from "../colours.ts";
 import { count, moment } from "../format.ts";
 import { serverNow } from "../live.ts";
-import type { Series } from "../ops.ts";
 import { Scrolled } from "../scrolled.tsx";
-import { columnOf, slicesOf } from "../series.ts";
+import { type Curves, columnOf, slicesOf } from "../series.ts";
 import { Drawing } from "./drawing.ts";
 import type { Plot } from "./plots.ts";
 
@@ -17,39 +16,35 @@ const pointed = signal<number | null>(null);
 
 interface Props {
   readonly plot: Plot;
-  readonly series: Series;
+  readonly curves: Curves;
   readonly windowS: number;
-  readonly asTable: boolean;
-  /** Whether it is of one node where there are others. */
-  readonly isPart: boolean;
+  readonly isTable: boolean;
 }
 
-export function Chart({ plot, series, windowS, asTable, isPart }: Props) {
+export function Chart({ plot, curves, windowS, isTable }: Props) {
   const heading = useId();
   return (
     <section class="panel chart" aria-labelledby={heading}>
-      <h3 id={heading}>
-        {plot.title} {isPart && <span class="hint">on one node</span>}
-      </h3>
-      <Figures plot={plot} series={series} />
-      {asTable ? (
-        <Slices plot={plot} series={series} windowS={windowS} />
+      <h3 id={heading}>{plot.title}</h3>
+      <Figures plot={plot} curves={curves} />
+      {isTable ? (
+        <Slices plot={plot} curves={curves} windowS={windowS} />
       ) : (
-        <Curve plot={plot} series={series} windowS={windowS} />
+        <Curve plot={plot} curves={curves} windowS={windowS} />
       )}
     </section>
   );
 }
 
 /** The values now, or where the pointer is. */
-function Figures({ plot, series }: { plot: Plot; series: Series }) {
-  const row = pointed.value ?? series.at.length - 1;
-  const at = series.at[row];
+function Figures({ plot, curves }: { plot: Plot; curves: Curves }) {
+  const row = pointed.value ?? curves.at.length - 1;
+  const at = curves.at[row];
   return (
     <div class="figures">
       {plot.lines.map((line) => (
         <span key={line.column} class="figure">
-          <b>{plot.read(columnOf(series, line.column)[row] ?? null)}</b>
+          <b>{plot.read(columnOf(curves, line.column)[row] ?? null)}</b>
           <span class={`swatch tone-${line.tone}`} aria-hidden="true" />
           {line.label}
         </span>
@@ -61,7 +56,7 @@ function Figures({ plot, series }: { plot: Plot; series: Series }) {
   );
 }
 
-function Curve({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
+function Curve({ plot, curves, windowS }: Omit<Props, "isTable">) {
   const place = useRef<HTMLDivElement>(null);
   const drawing = useRef<Drawing | null>(null);
   const dark = isDark.value;
@@ -72,22 +67,22 @@ function Curve({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
     });
     return () => drawing.current?.end();
   }, [plot, dark]);
-  useEffect(() => drawing.current?.show(series, windowS), [series, windowS, plot, dark]);
-  return <div class="curve" role="img" aria-label={said(plot, series)} ref={place} />;
+  useEffect(() => drawing.current?.show(curves, windowS), [curves, windowS, plot, dark]);
+  return <div class="curve" role="img" aria-label={said(plot, curves)} ref={place} />;
 }
 
 /** A curve in words. */
-function said(plot: Plot, series: Series): string {
+function said(plot: Plot, curves: Curves): string {
   const parts = plot.lines.map((line) => {
-    const values = columnOf(series, line.column).filter((one) => one !== null);
+    const values = columnOf(curves, line.column).filter((one) => one !== null);
     const highest = values.length === 0 ? null : Math.max(...values);
     return `${line.label} now ${plot.read(values.at(-1) ?? null)}, at most ${plot.read(highest)}`;
   });
   return `${plot.title}: ${plot.meaning}. ${parts.join("; ")}.`;
 }
 
-function Slices({ plot, series, windowS }: Omit<Props, "asTable" | "isPart">) {
-  const slices = plot.lines.map((line) => slicesOf(series, line.column, SLICE_S));
+function Slices({ plot, curves, windowS }: Omit<Props, "isTable">) {
+  const slices = plot.lines.map((line) => slicesOf(curves, line.column, SLICE_S));
   const first = slices[0]?.slice(0, Math.ceil(windowS / SLICE_S)) ?? [];
   return (
     <Scrolled label={`${plot.title}, as a table`}>

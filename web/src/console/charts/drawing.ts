@@ -2,14 +2,15 @@
 import "./language.ts"; // before uPlot
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Series } from "../ops.ts";
-import { columnOf } from "../series.ts";
+import { type Curves, columnOf } from "../series.ts";
 import type { Plot } from "./plots.ts";
 
 const HEIGHT_PX = 128;
 const AXIS_PX = 54;
 /** The least that a chart shows, seconds. */
-const YOUNG_S = 300;
+const YOUNG_S = 120;
+/** Marks are so far apart: they are named by their minute. */
+const MARKS_S = [60, 120, 300, 600, 900, 1_800, 3_600];
 const GROUP = "console";
 
 /** The colours of one chart, as the canvas wants them. */
@@ -36,11 +37,11 @@ export class Drawing {
   }
 
   /** Show the last `windowS` seconds of it, or all of it for a server that is younger. */
-  show(series: Series, windowS: number): void {
-    const { at } = series;
+  show(curves: Curves, windowS: number): void {
+    const { at } = curves;
     const last = at.at(-1) ?? 0;
     const from = Math.max(last - windowS, Math.min(at[0] ?? last, last - YOUNG_S));
-    const columns = this.#plot.lines.map((line) => columnOf(series, line.column));
+    const columns = this.#plot.lines.map((line) => columnOf(curves, line.column));
     this.#chart.batch(() => {
       this.#chart.setData([[...at], ...columns.map((one) => [...one])], false);
       this.#chart.setScale("x", { min: from, max: last });
@@ -78,7 +79,13 @@ function options(
     hooks: { setCursor: [(chart) => onCursor(chart.cursor.idx ?? null)] },
     scales: { x: { auto: false }, y: { range: (_chart, _low, high) => [0, ceiling(high)] } },
     axes: [
-      { ...axis, space: 64, size: 26, values: (_chart, times) => times.map(timeOfDay) },
+      {
+        ...axis,
+        space: 64,
+        size: 26,
+        incrs: MARKS_S,
+        values: (_chart, times) => times.map(timeOfDay),
+      },
       { ...axis, space: 34, size: AXIS_PX, values: (_chart, values) => values.map(plot.read) },
     ],
     series: [

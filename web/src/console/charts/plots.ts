@@ -15,8 +15,6 @@ export interface Plot {
   readonly title: string;
   /** What is counted or measured, for who does not see the curve. */
   readonly meaning: string;
-  /** Whether it is of one node alone; percentiles of several cannot be joined. */
-  readonly ofOneNode: boolean;
   readonly lines: readonly Line[];
   /** How a value of the columns reads. */
   readonly read: (value: number | null) => string;
@@ -38,72 +36,83 @@ function plot(
     label,
     tone: TONES[index] ?? "third",
   }));
-  const ofOneNode = lines.every((line) => line.column.startsWith("node."));
-  return { title, meaning, ofOneNode, lines, read };
+  return { title, meaning, lines, read };
 }
 
-export const PLOTS: readonly Plot[] = [
+/** The charts of all nodes together, or of one. */
+export function plotsOf(isOfAll: boolean): readonly Plot[] {
+  return isOfAll ? PLOTS : PLOTS.map((one) => (one === RUNS_OF_ALL ? RUNS_OF_ONE : one));
+}
+
+const RUNS_OF_ALL = plot(
+  "Live runs",
+  "runs that execute, that are in the queue, and that wait for a person",
+  count,
+  ["runs_running", "running"],
+  ["runs_queued", "queued"],
+  ["runs_waiting", "waiting"],
+);
+
+const RUNS_OF_ONE = plot("Live runs", "runs that this node executes", count, [
+  "runs",
+  "executed here",
+]);
+
+const PLOTS: readonly Plot[] = [
   plot(
     "From commit to send",
     "how long an event takes from its commit to the socket, by percentile",
     fromMs,
-    ["node.send_ms_p50", "p50"],
-    ["node.send_ms_p99", "p99"],
-    ["node.send_ms_p999", "p99.9"],
+    ["send_ms_p50", "p50"],
+    ["send_ms_p99", "p99"],
+    ["send_ms_p999", "p99.9"],
   ),
   plot(
     "Events",
     "events that were stored, and deliveries of them to connections",
     perSecond,
-    ["cluster.events_in_per_s", "in"],
-    ["cluster.events_out_per_s", "out"],
+    ["events_in_per_s", "in"],
+    ["events_out_per_s", "out"],
   ),
   plot(
     "Connections",
     "live connections, and the users who have them",
     count,
-    ["cluster.connections", "connections"],
-    ["cluster.users", "users"],
+    ["connections", "connections"],
+    ["users", "users"],
   ),
-  plot(
-    "Live runs",
-    "runs that execute, that are in the queue, and that wait for a person",
-    count,
-    ["cluster.runs_running", "running"],
-    ["cluster.runs_queued", "queued"],
-    ["cluster.runs_waiting", "waiting"],
-  ),
+  RUNS_OF_ALL,
   plot(
     "Commit time",
     "how long a commit takes, by percentile",
     fromMs,
-    ["node.commit_ms_p50", "p50"],
-    ["node.commit_ms_p99", "p99"],
+    ["commit_ms_p50", "p50"],
+    ["commit_ms_p99", "p99"],
   ),
   plot(
     "Commit size",
     "how many events are in one commit, by percentile",
     count,
-    ["node.commit_events_p50", "p50"],
-    ["node.commit_events_p99", "p99"],
+    ["commit_events_p50", "p50"],
+    ["commit_events_p99", "p99"],
   ),
   plot("Lagging readers", "connections that are behind their journal", count, [
-    "cluster.lagging",
+    "lagging",
     "behind",
   ]),
   plot(
     "Refusals and failed runs",
     "requests and commands that were refused, and runs that failed",
     perSecond,
-    ["node.refusals_per_s", "refused"],
-    ["node.runs_failed_per_s", "runs failed"],
+    ["refusals_per_s", "refused"],
+    ["runs_failed_per_s", "runs failed"],
   ),
   plot(
     "Way to the database and the bus",
-    "how long a question takes that asks nothing, and for how long the event loop was held",
+    "how long a question takes that asks nothing, and for how long the event loop was held; of several nodes, the longest",
     fromMs,
-    ["node.database_ping_ms", "database"],
-    ["node.bus_ping_ms", "bus"],
-    ["node.loop_lag_ms", "loop held"],
+    ["database_ping_ms", "database"],
+    ["bus_ping_ms", "bus"],
+    ["loop_lag_ms", "loop held"],
   ),
 ];

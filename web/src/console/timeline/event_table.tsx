@@ -16,9 +16,9 @@ interface Props {
 }
 
 export function EventTable({ events, began, position }: Props) {
-  const all = useSignal(false);
+  const showsAll = useSignal(false);
   const rows = useMemo(() => eventRows(events), [events]);
-  const limit = all.value ? rows.length : ROWS_MAX;
+  const limit = showsAll.value ? rows.length : ROWS_MAX;
   const current = rows.findLast((row) => row.first.at <= position);
   // A replay moves many times a second, and few of these moves change a row.
   const shown = useMemo(
@@ -55,7 +55,7 @@ export function EventTable({ events, began, position }: Props) {
           type="button"
           class="button small"
           onClick={() => {
-            all.value = true;
+            showsAll.value = true;
           }}
         >
           Show all {count(rows.length)} rows

@@ -14,11 +14,11 @@ export interface RunEvents {
   /** The cursor after which the next are. */
   readonly after: number;
   /** Whether texts are in them. */
-  readonly content: boolean;
+  readonly hasContent: boolean;
   /** Whether the journal has more than was read. */
-  readonly more: boolean;
+  readonly hasMore: boolean;
   /** Whether nothing will follow. */
-  readonly ended: boolean;
+  readonly isOver: boolean;
 }
 
 export async function readOn(
@@ -26,13 +26,13 @@ export async function readOn(
   runId: string,
   before: RunEvents | null,
 ): Promise<RunEvents> {
-  let read = before ?? { events: [], after: 0, content: false, more: true, ended: false };
-  if (read.ended && !read.more) return read;
+  let read = before ?? { events: [], after: 0, hasContent: false, hasMore: true, isOver: false };
+  if (read.isOver && !read.hasMore) return read;
   for (let page = 0; page < PAGES_MAX && read.events.length < EVENTS_MAX; page += 1) {
     const path = `ops/runs/${encodeURIComponent(runId)}/timeline`;
     const wanted = { after: read.after, limit: PAGE_MAX_EVENTS };
     read = joined(read, await server.get<Timeline>(path, wanted));
-    if (!read.more) break;
+    if (!read.hasMore) break;
   }
   return read;
 }
@@ -49,9 +49,9 @@ function joined(read: RunEvents, page: Timeline): RunEvents {
   return {
     events: events.length === 0 ? read.events : [...read.events, ...events],
     after: page.next ?? page.seq,
-    content: page.content,
-    more: page.next !== null,
-    ended: page.ended,
+    hasContent: page.content,
+    hasMore: page.next !== null,
+    isOver: page.ended,
   };
 }
 

@@ -13,7 +13,7 @@ export interface Replay {
   /** Seconds since the epoch, between the first event and the last. */
   readonly position: number;
   readonly pace: Pace;
-  readonly playing: boolean;
+  readonly isPlaying: boolean;
 }
 
 /** The time of a run, from its first event to its last. */
@@ -29,9 +29,9 @@ export function extentOf(events: readonly RunEvent[]): Extent {
 
 /** After so many seconds of the operator's time; it stops at the end. */
 export function advanced(replay: Replay, seconds: number, extent: Extent): Replay {
-  if (!replay.playing) return replay;
+  if (!replay.isPlaying) return replay;
   const position = Math.min(extent.to, replay.position + seconds * replay.pace);
-  return { ...replay, position, playing: position < extent.to };
+  return { ...replay, position, isPlaying: position < extent.to };
 }
 
 /** Played or halted; from its end it plays from the beginning. */
@@ -39,8 +39,8 @@ export function toggled(replay: Replay, extent: Extent): Replay {
   const position = replay.position >= extent.to ? extent.from : replay.position;
   return {
     ...replay,
-    position: replay.playing ? replay.position : position,
-    playing: !replay.playing,
+    position: replay.isPlaying ? replay.position : position,
+    isPlaying: !replay.isPlaying,
   };
 }
 
@@ -51,7 +51,7 @@ export function stepped(replay: Replay, events: readonly RunEvent[], way: 1 | -1
     way === 1
       ? times.find((at) => at > replay.position)
       : times.findLast((at) => at < replay.position);
-  return { ...replay, playing: false, position: next ?? replay.position };
+  return { ...replay, isPlaying: false, position: next ?? replay.position };
 }
 
 /** What the user had of the run at a moment. */
@@ -96,8 +96,8 @@ const DOING: Record<string, string> = {
   agent_cancelled: "Cancelled",
 };
 
-function doingAfter(last: RunEvent | undefined, ended: boolean): string {
+function doingAfter(last: RunEvent | undefined, isOver: boolean): string {
   if (last === undefined) return "";
   if (last.type === "tool_executing") return `Calling ${textOf(last, "tool") || "a tool"}`;
-  return DOING[last.type] ?? (ended ? "Ended" : "Working");
+  return DOING[last.type] ?? (isOver ? "Ended" : "Working");
 }

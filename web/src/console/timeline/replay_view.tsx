@@ -22,10 +22,10 @@ interface Props {
   readonly replay: Replay;
   readonly onChange: (replay: Replay) => void;
   /** Whether this operator may read texts. */
-  readonly content: boolean;
+  readonly hasContent: boolean;
 }
 
-export function ReplayView({ events, extent, replay, onChange, content }: Props) {
+export function ReplayView({ events, extent, replay, onChange, hasContent }: Props) {
   usePlaying(replay, extent, onChange);
   const picture = pictureAt(events, replay.position);
   return (
@@ -39,8 +39,8 @@ export function ReplayView({ events, extent, replay, onChange, content }: Props)
         />
         <IconButton
           class="play"
-          icon={replay.playing ? "pause" : "play"}
-          label={replay.playing ? "Pause" : "Replay"}
+          icon={replay.isPlaying ? "pause" : "play"}
+          label={replay.isPlaying ? "Pause" : "Replay"}
           onClick={() => onChange(toggled(replay, extent))}
         />
         <IconButton
@@ -73,14 +73,14 @@ export function ReplayView({ events, extent, replay, onChange, content }: Props)
           onInput={(event) =>
             onChange({
               ...replay,
-              playing: false,
+              isPlaying: false,
               position: extent.from + event.currentTarget.valueAsNumber,
             })
           }
         />
         <output class="at">{offset(replay.position - extent.from)}</output>
       </div>
-      <Moment picture={picture} all={events.length} content={content} />
+      <Moment picture={picture} all={events.length} hasContent={hasContent} />
     </>
   );
 }
@@ -88,7 +88,7 @@ export function ReplayView({ events, extent, replay, onChange, content }: Props)
 /** Moves the position while it plays, with each frame that is drawn. */
 function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) => void): void {
   useEffect(() => {
-    if (!replay.playing) return;
+    if (!replay.isPlaying) return;
     let before = performance.now();
     const frame = requestAnimationFrame((now) => {
       const seconds = Math.max(0, now - before) / 1_000;
@@ -99,7 +99,14 @@ function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) =
   });
 }
 
-function Moment({ picture, all, content }: { picture: Picture; all: number; content: boolean }) {
+interface MomentProps {
+  readonly picture: Picture;
+  /** How many events the run has. */
+  readonly all: number;
+  readonly hasContent: boolean;
+}
+
+function Moment({ picture, all, hasContent }: MomentProps) {
   return (
     <div class="moment">
       <p>
@@ -109,7 +116,7 @@ function Moment({ picture, all, content }: { picture: Picture; all: number; cont
           {`${many(picture.pieces, "piece")} of text, ${bytes(picture.bytes)}`}
         </span>
       </p>
-      {content ? (
+      {hasContent ? (
         <div class="streamed">
           <Markdown text={picture.text} isStreaming={false} />
         </div>

@@ -4,6 +4,7 @@
  *
  * Times are seconds since the epoch. A bar without an end goes on.
  */
+import { endsRun } from "@threadcast/client/chat";
 
 /** An event of the run. */
 export interface RunEvent {
@@ -40,8 +41,6 @@ export interface Row {
 
 type Draft = { -readonly [Key in keyof Row]: Row[Key] } & { ticks: number[] };
 
-const ENDS = new Set(["agent_completed", "agent_failed", "agent_cancelled"]);
-
 /**
  * The rows of a run, in the order in which they began; `lease` says of the last attempt's lease what
  * no event says: whose it is, and how long it still holds.
@@ -56,7 +55,7 @@ export function waterfall(events: readonly RunEvent[], lease = ""): Row[] {
 
 /** Whether the run has ended, as far as its events say. */
 export function hasEnded(events: readonly RunEvent[]): boolean {
-  return events.some((event) => ENDS.has(event.type));
+  return events.some((event) => endsRun(event.type));
 }
 
 /** A text in an event's data; empty where there is none, or where it is hidden. */
@@ -100,7 +99,7 @@ class Folding {
         this.#close("input", textOf(event, "input_id"), event, false);
         break;
       default:
-        if (ENDS.has(event.type)) this.#end(event);
+        if (endsRun(event.type)) this.#end(event);
     }
     this.#lastAt = event.at;
   }
@@ -130,10 +129,10 @@ class Folding {
     this.#phase = null;
   }
 
-  #close(kind: RowKind, id: string, event: RunEvent, failed: boolean): void {
+  #close(kind: RowKind, id: string, event: RunEvent, isFailure: boolean): void {
     const open = this.rows.filter((row) => row.kind === kind && row.to === null);
     const row = open.find((one) => one.detail === id) ?? open.at(-1);
-    if (row !== undefined) finish(row, event.at, failed ? "failed" : "done");
+    if (row !== undefined) finish(row, event.at, isFailure ? "failed" : "done");
   }
 
   #end(event: RunEvent): void {

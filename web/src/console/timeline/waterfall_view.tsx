@@ -39,7 +39,7 @@ export function Waterfall({ rows, extent, position }: Props) {
       </div>
       <ol>
         {rows.map((row) => (
-          <WaterfallRow key={row.key} row={row} extent={extent} ahead={row.from > position} />
+          <WaterfallRow key={row.key} row={row} extent={extent} isAhead={row.from > position} />
         ))}
       </ol>
       <div class="waterfall-over" aria-hidden="true">
@@ -53,10 +53,10 @@ interface RowProps {
   readonly row: Row;
   readonly extent: Extent;
   /** Whether the replay has not come to it yet. */
-  readonly ahead: boolean;
+  readonly isAhead: boolean;
 }
 
-function WaterfallRow({ row, extent, ahead }: RowProps) {
+function WaterfallRow({ row, extent, isAhead }: RowProps) {
   const to = row.to ?? extent.to;
   const ticks = useMemo(
     () =>
@@ -67,7 +67,7 @@ function WaterfallRow({ row, extent, ahead }: RowProps) {
   const when = `from ${offset(row.from - extent.from)}, for ${duration(to - row.from)}, ${outcome}`;
   const said = row.kind === "lease" && row.detail !== "" ? `${row.detail}; ${when}` : when;
   return (
-    <li class={`is-${row.kind} ${row.outcome} depth-${row.depth}${ahead ? " ahead" : ""}`}>
+    <li class={`is-${row.kind} ${row.outcome} depth-${row.depth}${isAhead ? " ahead" : ""}`}>
       <span class="row-name" title={row.detail}>
         <Icon name={ICONS[row.kind]} />
         <span class="row-label">{row.label}</span>

@@ -5,7 +5,8 @@ import { serverNow } from "../live.ts";
 import type { Action, ActionPage } from "../ops.ts";
 import { type Column, Table } from "../table.tsx";
 import { useAnswer } from "../watch.ts";
-import { NoAnswer, Panel, RunLink, UserLink } from "./panel.tsx";
+import { RunLink, UserLink } from "./ids.tsx";
+import { NoAnswer, Panel } from "./panel.tsx";
 
 const EVERY_MS = 5_000;
 const PAGE_MAX_ACTIONS = 50;

@@ -1,10 +1,11 @@
-/** The last hour, or its last minutes, as small charts that share one pointer. */
+/** The last hour, or its last minutes, of all nodes or of one: small charts that share one pointer. */
 import { signal } from "@preact/signals";
 import { Chart } from "../charts/chart.tsx";
-import { PLOTS } from "../charts/plots.ts";
+import { plotsOf } from "../charts/plots.ts";
 import { moment } from "../format.ts";
-import { serverNow } from "../live.ts";
-import type { Series } from "../ops.ts";
+import { serverNow, shownNode, wantedNode } from "../live.ts";
+import type { NodeOverview, Series } from "../ops.ts";
+import { curvesOf } from "../series.ts";
 
 const WINDOWS: readonly [number, string][] = [
   [600, "10 min"],
@@ -12,7 +13,7 @@ const WINDOWS: readonly [number, string][] = [
 ];
 
 const windowS = signal(3_600);
-const asTables = signal(false);
+const isTable = signal(false);
 
 /** Figures beside charts are of a step that has ended; those in tiles are of now. */
 function lastStep({ at }: Series): string {
@@ -20,15 +21,20 @@ function lastStep({ at }: Series): string {
   return ended === undefined ? "" : `, the last until ${moment(ended, serverNow.peek())}`;
 }
 
-export function Hour({ series, isCluster }: { series: Series; isCluster: boolean }) {
+interface Props {
+  readonly series: Series;
+  readonly nodes: readonly NodeOverview[];
+}
+
+export function Hour({ series, nodes }: Props) {
+  const isOfAll = shownNode.value === null;
+  const curves = curvesOf(series, isOfAll);
   return (
     <section aria-label="The last hour">
       <div class="bar">
         <h2>The last hour</h2>
-        <span class="hint">
-          {`Steps of ${series.step_s} s${lastStep(series)}.`}
-          {isCluster && ` Times and sizes are of ${series.node_id}.`}
-        </span>
+        <span class="hint">{`Steps of ${series.step_s} s${lastStep(series)}.`}</span>
+        {(nodes.length > 1 || !isOfAll) && <NodeChoice nodes={nodes} />}
         <fieldset class="choice">
           <legend class="unseen">Span of the charts</legend>
           {WINDOWS.map(([seconds, label]) => (
@@ -47,26 +53,49 @@ export function Hour({ series, isCluster }: { series: Series; isCluster: boolean
         <button
           type="button"
           class="button small quiet"
-          aria-pressed={asTables.value}
+          aria-pressed={isTable.value}
           onClick={() => {
-            asTables.value = !asTables.value;
+            isTable.value = !isTable.value;
           }}
         >
-          {asTables.value ? "Show charts" : "Show tables"}
+          {isTable.value ? "Show charts" : "Show tables"}
         </button>
       </div>
       <div class="charts">
-        {PLOTS.map((plot) => (
+        {plotsOf(isOfAll).map((plot) => (
           <Chart
             key={plot.title}
             plot={plot}
-            series={series}
+            curves={curves}
             windowS={windowS.value}
-            asTable={asTables.value}
-            isPart={isCluster && plot.ofOneNode}
+            isTable={isTable.value}
           />
         ))}
       </div>
     </section>
+  );
+}
+
+/** The nodes that are known, and the one that is shown though it is gone. */
+function NodeChoice({ nodes }: { nodes: readonly NodeOverview[] }) {
+  const wanted = wantedNode.value;
+  const ids = nodes.map((node) => node.node_id);
+  if (wanted !== null && !ids.includes(wanted)) ids.push(wanted);
+  return (
+    <select
+      class="input node-choice"
+      aria-label="Node of the charts"
+      value={wanted ?? ""}
+      onChange={(event) => {
+        wantedNode.value = event.currentTarget.value || null;
+      }}
+    >
+      <option value="">All nodes</option>
+      {ids.map((id) => (
+        <option key={id} value={id}>
+          {id}
+        </option>
+      ))}
+    </select>
   );
 }

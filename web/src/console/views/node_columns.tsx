@@ -2,10 +2,15 @@
 import { count, duration, span } from "../format.ts";
 import type { NodeOverview, PartHealth } from "../ops.ts";
 import type { Column } from "../table.tsx";
-import { Id } from "./panel.tsx";
+import { Id } from "./ids.tsx";
 
 /** In a word: how a node is. */
-export function stateOf({ alive, summary }: NodeOverview): readonly [kind: string, word: string] {
+export function stateOf({
+  alive,
+  known,
+  summary,
+}: NodeOverview): readonly [kind: string, word: string] {
+  if (!known) return ["", "not known"];
   if (!alive) return ["danger", "lost"];
   if (summary === null) return ["", "silent"];
   if (!summary.database.ok) return ["danger", "no database"];

@@ -1,16 +1,18 @@
-/** The servers, each in full, and the way to drain one. */
+/** The nodes, each in full, and the way to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { bytes, count, duration, many, span } from "../format.ts";
 import { overview, problem } from "../live.ts";
 import type { NodeOverview, NodeSummary } from "../ops.ts";
+import { Ago } from "./ages.tsx";
 import { ping, stateOf } from "./node_columns.tsx";
-import { Ago, NoAnswer, Panel } from "./panel.tsx";
+import { NoAnswer, Panel } from "./panel.tsx";
 
 export function NodesView() {
   const now = overview.value;
   if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
   const { nodes_alive: alive, nodes_lost: lost } = now.totals;
+  const working = now.nodes.filter((node) => node.alive && node.summary?.draining !== true);
   return (
     <div class="view">
       <h1>Nodes</h1>
@@ -20,7 +22,12 @@ export function NodesView() {
       </p>
       <div class="cards">
         {now.nodes.map((node) => (
-          <NodeCard key={node.node_id} node={node} others={alive - 1} />
+          <NodeCard
+            key={node.node_id}
+            node={node}
+            isAsked={now.database.ok}
+            others={working.filter((other) => other !== node).length}
+          />
         ))}
         <DatabasePanel facts={now.database_facts} />
       </div>
@@ -30,19 +37,22 @@ export function NodesView() {
 
 interface NodeProps {
   readonly node: NodeOverview;
-  /** How many living nodes there are beside it. */
+  /** Whether the node that answers can ask the database of leases, and have something done. */
+  readonly isAsked: boolean;
+  /** How many nodes beside it take new work. */
   readonly others: number;
 }
 
-function NodeCard({ node, others }: NodeProps) {
+function NodeCard({ node, isAsked, others }: NodeProps) {
   const { summary } = node;
   const [kind, word] = stateOf(node);
-  const canDrain = node.alive && summary !== null && !summary.draining;
+  const canDrain = isAsked && node.alive && summary !== null && !summary.draining;
   return (
     <Panel title={node.node_id} aside={<span class={`badge ${kind}`}>{word}</span>}>
       <p class="soft">
         {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
         {node.lease_left_s !== null &&
+          isAsked &&
           `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
       </p>
       {summary !== null && <Summary summary={summary} />}

@@ -1,8 +1,14 @@
 /** Is anything wrong, for whom, since when: the first look. */
-import { overview, problem, series, stale } from "../live.ts";
+import { isStale, overview, problem, series } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { Hour } from "./hour.tsx";
-import { NodesPanel, RefusalsPanel, RunsPanel, ToldPanel } from "./overview_tables.tsx";
+import {
+  LaggingPanel,
+  NodesPanel,
+  RefusalsPanel,
+  RunsPanel,
+  ToldPanel,
+} from "./overview_tables.tsx";
 import { NoAnswer } from "./panel.tsx";
 import { SafetyTiles } from "./safety_tiles.tsx";
 import { VerdictBanner } from "./verdict_banner.tsx";
@@ -11,10 +17,10 @@ export function OverviewView() {
   const now = overview.value;
   if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
   return (
-    <div class={stale.value ? "view old" : "view"}>
+    <div class={isStale.value ? "view old" : "view"}>
       <VerdictBanner overview={now} />
       <SafetyTiles overview={now} />
-      {series.value !== null && <Hour series={series.value} isCluster={now.nodes.length > 1} />}
+      {series.value !== null && <Hour series={series.value} nodes={now.nodes} />}
       <Tables overview={now} />
     </div>
   );
@@ -25,6 +31,7 @@ function Tables({ overview: now }: { overview: Overview }) {
     <div class="tables">
       <NodesPanel overview={now} />
       <RunsPanel overview={now} />
+      <LaggingPanel overview={now} />
       <RefusalsPanel overview={now} />
       <ToldPanel overview={now} />
     </div>

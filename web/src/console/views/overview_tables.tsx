@@ -1,10 +1,20 @@
-/** The tables of the overview: nodes, runs by state, refusals, what was told of alerts. */
-import { count, figure, moment } from "../format.ts";
-import type { CodeCount, NodeOverview, Overview, RunStatusCount, ToldAlert } from "../ops.ts";
+/** The tables of the overview: nodes, runs, who lags, refusals, what was told of alerts. */
+import { count, figure, many, moment } from "../format.ts";
+import type {
+  CodeCount,
+  LaggingAnywhere,
+  NodeOverview,
+  Overview,
+  RunStatusCount,
+  ToldAlert,
+} from "../ops.ts";
 import { fragmentOf } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
+import { Ago, Since } from "./ages.tsx";
+import { Id, RunLink, UserLink } from "./ids.tsx";
 import { NODE_COLUMNS } from "./node_columns.tsx";
-import { Ago, Id, Panel, RunLink, Since, StatusBadge, UserLink } from "./panel.tsx";
+import { Panel } from "./panel.tsx";
+import { StatusBadge } from "./run_columns.tsx";
 
 interface Props {
   readonly overview: Overview;
@@ -51,6 +61,31 @@ export function RunsPanel({ overview: { runs } }: Props) {
         nothing="The database does not say."
       />
       {more && <p class="hint">There are more than were counted.</p>}
+    </Panel>
+  );
+}
+
+const LAGGING_COLUMNS: readonly Column<LaggingAnywhere>[] = [
+  { title: "User", cell: (one) => <UserLink id={one.user} /> },
+  { title: "Device", cell: (one) => <Id id={one.connection_id} /> },
+  { title: "Behind", isNumber: true, cell: (one) => many(one.lag_events, "event") },
+  { title: "For", isNumber: true, cell: (one) => <Since at={one.since} /> },
+  { title: "Node", cell: (one) => <Id id={one.node_id} /> },
+];
+
+export function LaggingPanel({ overview: { lagging_readers: readers, totals } }: Props) {
+  return (
+    <Panel title="Who is behind">
+      <Table<LaggingAnywhere>
+        caption="Readers that are behind their journal, the longest first"
+        rows={readers}
+        keyOf={(one) => one.connection_id}
+        columns={LAGGING_COLUMNS}
+        nothing={totals.lagging === 0 ? "No reader is behind." : "The database does not say who."}
+      />
+      {readers.length > 0 && totals.lagging > readers.length && (
+        <p class="hint">{`These are behind longest; ${count(totals.lagging)} are in all.`}</p>
+      )}
     </Panel>
   );
 }

@@ -15,7 +15,10 @@ import { ReplayView } from "../timeline/replay_view.tsx";
 import { waterfall } from "../timeline/waterfall.ts";
 import { Waterfall } from "../timeline/waterfall_view.tsx";
 import { useAnswer } from "../watch.ts";
-import { Id, NoAnswer, Panel, StatusBadge, Tile, UserLink } from "./panel.tsx";
+import { Id, UserLink } from "./ids.tsx";
+import { NoAnswer, Panel } from "./panel.tsx";
+import { StatusBadge } from "./run_columns.tsx";
+import { Tile } from "./tile.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -52,7 +55,7 @@ export function RunView({ id }: { id: string }) {
 function Facts({ found }: { found: FoundRun }) {
   const { run, user } = found;
   const now = serverNow.value;
-  const ended = run.ended_at !== null;
+  const isOver = run.ended_at !== null;
   const began = run.started_at ?? run.ended_at ?? now;
   return (
     <>
@@ -65,7 +68,7 @@ function Facts({ found }: { found: FoundRun }) {
           hint={`waited ${duration(began - run.created_at)} in the queue`}
         />
         <Tile
-          name={ended ? "Took" : "Under way for"}
+          name={isOver ? "Took" : "Under way for"}
           value={duration((run.ended_at ?? now) - run.created_at)}
           hint={
             found.cancel_reason === null
@@ -80,7 +83,7 @@ function Facts({ found }: { found: FoundRun }) {
           hint={`after a crash: ${found.on_crash}; handed over ${count(found.handed_over)} times`}
         />
       </dl>
-      {!ended && (
+      {!isOver && (
         <div class="buttons">
           <ActionButton proposal={cancelRun(run.run_id, user)} label="Cancel the run" />
         </div>
@@ -102,19 +105,19 @@ function leaseOf(found: FoundRun): string {
 /** Where the replay stands; at the end, and with it, until somebody moves it. */
 function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const moved = useSignal<Replay | null>(null);
-  const { events, ended, content } = read;
+  const { events, isOver, hasContent } = read;
   const whole = extentOf(events);
-  const extent = ended ? whole : { ...whole, to: Math.max(whole.to, serverNow.value) };
-  const replay = moved.value ?? { position: extent.to, pace: 1, playing: false };
+  const extent = isOver ? whole : { ...whole, to: Math.max(whole.to, serverNow.value) };
+  const replay = moved.value ?? { position: extent.to, pace: 1, isPlaying: false };
   const rows = useMemo(() => waterfall(events, lease), [events, lease]);
   return (
     <>
-      <Panel title="Timeline" aside={!ended && <span class="badge info">going on</span>}>
+      <Panel title="Timeline" aside={!isOver && <span class="badge info">going on</span>}>
         <ReplayView
           events={events}
           extent={extent}
           replay={replay}
-          content={content}
+          hasContent={hasContent}
           onChange={(next) => {
             moved.value = next;
           }}
@@ -123,7 +126,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
       </Panel>
       <Panel title="Events">
         <EventTable events={events} began={extent.from} position={replay.position} />
-        {read.more && <p class="hint">Reading on …</p>}
+        {read.hasMore && <p class="hint">Reading on …</p>}
       </Panel>
     </>
   );

@@ -2,7 +2,21 @@
 import { count } from "../format.ts";
 import type { RunLine } from "../ops.ts";
 import type { Column } from "../table.tsx";
-import { Ago, Id, RunLink, StatusBadge } from "./panel.tsx";
+import { Ago } from "./ages.tsx";
+import { Id, RunLink } from "./ids.tsx";
+
+const RUN_KINDS: Record<string, string> = {
+  running: "info",
+  waiting: "warn",
+  queued: "",
+  completed: "good",
+  failed: "danger",
+  cancelled: "",
+};
+
+export function StatusBadge({ status }: { status: string }) {
+  return <span class={`badge ${RUN_KINDS[status] ?? ""}`}>{status}</span>;
+}
 
 export const RUN_COLUMNS: readonly Column<RunLine>[] = [
   { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },

@@ -5,7 +5,8 @@ import type { LiveRun, LiveRuns } from "../ops.ts";
 import { open } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { useAnswer } from "../watch.ts";
-import { NoAnswer, Panel, UserLink } from "./panel.tsx";
+import { UserLink } from "./ids.tsx";
+import { NoAnswer, Panel } from "./panel.tsx";
 import { RUN_COLUMNS } from "./run_columns.tsx";
 
 const EVERY_MS = 3_000;

@@ -2,7 +2,7 @@
 import { count, duration, many, moment, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Overview, PartHealth } from "../ops.ts";
-import { Tile } from "./panel.tsx";
+import { Tile } from "./tile.tsx";
 
 export function SafetyTiles({ overview }: { overview: Overview }) {
   const { safety, totals, versions } = overview;
@@ -12,7 +12,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
   return (
     <dl class="tiles">
       <Tile
-        large
+        isLarge
         name="Foreign deliveries"
         kind={safety.foreign_deliveries === 0 ? "good" : "bad"}
         value={count(safety.foreign_deliveries)}
@@ -24,7 +24,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
       />
       <Part name="Database" part={overview.database} version={versions.database} />
       {overview.bus === null ? (
-        <Tile name="Bus" value="none" hint="One server needs none." />
+        <Tile name="Bus" value="none" hint="One node needs none." />
       ) : (
         <Part name="Bus" part={overview.bus} version={versions.bus} />
       )}

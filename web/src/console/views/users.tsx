@@ -9,8 +9,11 @@ import type { Device, FoundUser, RunLine } from "../ops.ts";
 import { open } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { useAnswer } from "../watch.ts";
-import { Ago, Id, NoAnswer, Panel, Tile } from "./panel.tsx";
+import { Ago } from "./ages.tsx";
+import { Id } from "./ids.tsx";
+import { NoAnswer, Panel } from "./panel.tsx";
 import { RUN_COLUMNS } from "./run_columns.tsx";
+import { Tile } from "./tile.tsx";
 
 const EVERY_MS = 2_000;
 

@@ -2,7 +2,7 @@
 import { Icon } from "../../design/icons.tsx";
 import { many, moment, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
-import { ageS, problem, seen, serverNow, stale } from "../live.ts";
+import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { type Trouble, verdictOf } from "../verdict.ts";
 import { PastTroubles } from "./past_troubles.tsx";
@@ -11,7 +11,7 @@ import { Whom } from "./whom.tsx";
 export function VerdictBanner({ overview }: { overview: Overview }) {
   const verdict = verdictOf(overview);
   const [worst, ...others] = verdict.troubles;
-  const isOld = stale.value;
+  const isOld = isStale.value;
   const kind = isOld ? "unknown" : verdict.severity;
   return (
     <section class={`verdict ${kind}`} aria-label="State">
@@ -55,7 +55,7 @@ function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undef
       {`${many(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
       {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}, `}
-      {`${many(totals.runs, "run")}. Nothing was wrong since ${moment(since, at)}, `}
+      {`${many(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
       {`for ${span(serverNow.value - since)}.`}
     </p>
   );

@@ -1,4 +1,4 @@
-"""A bounded number of connections that read, each for one session at a time.
+"""A connection that reads, for one session at a time.
 
 A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
 Nothing is kept in the database's session, so that a pooler in transaction mode may stand between.
@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ..errors import ThreadcastError
 from .connecting import Connection, Row
 from .faults import DATABASE_FAULTS, not_stored
 
@@ -55,7 +54,7 @@ class Reader:
                 return await connection.fetch(sql, *arguments)
         except DATABASE_FAULTS as error:
             log.error("a read failed: %s: %s", type(error).__name__, error)
-            self.discard()
+            self.discard(fell_silent=isinstance(error, TimeoutError))
             raise not_stored(error) from error
         except BaseException:
             self.discard()
@@ -82,18 +81,22 @@ class Reader:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._connection.execute("ROLLBACK")
-        except DATABASE_FAULTS:
-            self.discard()
+        except DATABASE_FAULTS as error:
+            self.discard(fell_silent=isinstance(error, TimeoutError))
         except BaseException:
             self.discard()
             raise
 
-    def discard(self) -> None:
-        """Close the connection without waiting; the reader must not be used again."""
+    def discard(self, *, fell_silent: bool = False) -> None:
+        """Close the connection without waiting; the reader must not be used again.
+
+        Args:
+            fell_silent: see `Connection.terminate`.
+        """
         self.broken = True
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.terminate()
+            connection.terminate(fell_silent=fell_silent)
 
     async def close(self) -> None:
         """Close the connection in order, when nobody uses it."""
@@ -101,58 +104,3 @@ class Reader:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
-
-
-class ReaderPool:
-    """Lends readers to sessions.
-
-    Args:
-        connect: opens a connection.
-        count: at most so many readers at once, >= 1.
-        wait_max_s: how long a session may wait for one, in seconds.
-        timeout_s: how long a statement may take, in seconds.
-    """
-
-    def __init__(
-        self, connect: Connect, *, count: int, wait_max_s: float, timeout_s: float
-    ) -> None:
-        self._connect = connect
-        self._wait_max_s = wait_max_s
-        self._timeout_s = timeout_s
-        self._free = asyncio.Semaphore(count)
-        self._idle: list[Reader] = []
-        self._closed = False
-
-    async def acquire(self) -> Reader:
-        """A reader without a snapshot; the caller must release it.
-
-        Raises:
-            ThreadcastError: `unavailable`, none was free in time or the pool is closed.
-        """
-        try:
-            async with asyncio.timeout(self._wait_max_s):
-                await self._free.acquire()
-        except TimeoutError as error:
-            message = f"no reader was free within {self._wait_max_s} s"
-            raise ThreadcastError("unavailable", message) from error
-        if self._closed:
-            self._free.release()
-            raise ThreadcastError("unavailable", "the store is closed")
-        return self._idle.pop() if self._idle else Reader(self._connect, timeout_s=self._timeout_s)
-
-    async def release(self, reader: Reader) -> None:
-        """Take a reader back and end its snapshot; a broken one is not kept."""
-        try:
-            await reader.end_snapshot()
-        finally:
-            if self._closed:
-                reader.discard()
-            if not reader.broken:
-                self._idle.append(reader)
-            self._free.release()
-
-    async def close(self) -> None:
-        """Close the readers that nobody uses; the others close when they are released."""
-        self._closed = True
-        while self._idle:
-            await self._idle.pop().close()

@@ -58,7 +58,7 @@ class Part:
         return f"kill -{option} {self.pid()}"
 
 
-class Console:
+class Terminal:
     """Says what there is and what has died, and starts, kills and pauses what a person names.
 
     Args:

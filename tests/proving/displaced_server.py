@@ -1,6 +1,9 @@
-"""`threadcast serve` with a clock that is wrong: its first argument is by how many seconds.
+"""`threadcast serve` by a wrong clock, or in a network of its own.
 
-It reads its settings as the command does, from variables and a file; it takes no other options.
+Arguments: by how many seconds its clock is ahead, and the network namespace that it reaches
+everything from, as a file. It listens in the network in which it was started, and its host is an
+address there that it can reach from its own. It reads its settings as the command does, from
+variables and a file; it takes no other options.
 """
 
 from __future__ import annotations
@@ -9,7 +12,9 @@ import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
+from proving.namespaces import enter
 from threadcast.agents import load_agent
 from threadcast.app import Threadcast
 from threadcast.cli.ending import run_to_the_end
@@ -18,6 +23,8 @@ from threadcast.cli.serve import serve_on
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
 from threadcast.settings.sources import load_settings
+
+EVERYWHERE = "0.0.0.0"
 
 
 @dataclass(frozen=True)
@@ -35,15 +42,18 @@ def _settings() -> Settings:
     return load_settings({}, dict(os.environ), None).settings
 
 
-def main(ahead_s: float) -> None:
+def main(ahead_s: float, namespace: Path | None) -> None:
     """Serve until SIGTERM."""
     settings = _settings()
     agents = [load_agent(name) for name in settings.agents]
-    with closing(listen(settings.host, settings.port)) as listener:
+    listens_on = settings.host if namespace is None else EVERYWHERE
+    with closing(listen(listens_on, settings.port)) as listener:
+        if namespace is not None:
+            enter(namespace)
         clock = ShiftedClock(ahead_s)
-        threadcast = Threadcast(settings, agents, listens_on=settings.host, clock=clock)
+        threadcast = Threadcast(settings, agents, listens_on=listens_on, clock=clock)
         run_to_the_end(serve_on(threadcast, settings, listener, _settings), None)
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main(float(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

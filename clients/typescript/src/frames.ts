@@ -1,0 +1,29 @@
+/** Work that is due soon: after a quiet time at once, else at most once in a frame. */
+
+const FRAME_MS = 16;
+
+export class Frames {
+  #work: () => void;
+  #doneAt = 0;
+  #isDue = false;
+
+  constructor(work: () => void) {
+    this.#work = work;
+  }
+
+  /** It is due. */
+  soon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const waitMs = this.#doneAt + FRAME_MS - Date.now();
+    if (waitMs > 0) setTimeout(() => this.now(), waitMs);
+    else queueMicrotask(() => this.now());
+  }
+
+  /** Do it. */
+  now(): void {
+    this.#isDue = false;
+    this.#doneAt = Date.now();
+    this.#work();
+  }
+}

@@ -1,0 +1,85 @@
+/** Who is told of events: callbacks, and iterators with what they have not yet taken. */
+import { ThreadcastError } from "./error.ts";
+import type { AttachedEvent, JournalEvent } from "./protocol.ts";
+
+const BUFFER_MAX_EVENTS = 10_000;
+
+/** A journal event; or, where the cursor could not be continued, that what was derived is void. */
+export type Told = JournalEvent | AttachedEvent;
+type Handler = (event: never) => void;
+
+export class Listeners {
+  #handlers = new Map<string, Set<Handler>>();
+  /** What open iterators have not yet processed. */
+  #buffers = new Set<Told[]>();
+  #onTaken: () => void;
+
+  /** @param onTaken called when an iterator is done with an event */
+  constructor(onTaken: () => void) {
+    this.#onTaken = onTaken;
+  }
+
+  /** Whether no iterator has anything left. */
+  get areDone(): boolean {
+    for (const { length } of this.#buffers) if (length) return false;
+    return true;
+  }
+
+  on(type: string, handler: Handler): () => void {
+    const handlers = this.#handlers.get(type) ?? new Set();
+    this.#handlers.set(type, handlers.add(handler));
+    return () => handlers.delete(handler);
+  }
+
+  emit(type: string, event: Told | null): void {
+    for (const handler of this.#handlers.get(type) ?? []) {
+      // Each apart, so that the mistake of one harms nobody else.
+      queueMicrotask(() => handler(event as never));
+    }
+  }
+
+  /** The events from here on, until one is null. */
+  events(): AsyncIterableIterator<Told> {
+    const buffer: Told[] = [];
+    this.#buffers.add(buffer);
+    let isOver = false;
+    let isFull = false;
+    let wake = () => {};
+    const off = this.on("*", (event: Told | null) => {
+      if (!event) isOver = true;
+      else if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
+      wake();
+    });
+    const taken = () => {
+      buffer.shift();
+      this.#onTaken();
+    };
+    const over = () => {
+      off();
+      // Who was too slow begins again where it was.
+      if (!isFull) this.#buffers.delete(buffer);
+    };
+    const told = (async function* () {
+      try {
+        for (;;) {
+          // Who asks for the next one is done with this one.
+          for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
+          if (isFull) throw new ThreadcastError("slow_reader");
+          if (isOver) return;
+          if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
+        }
+      } finally {
+        over();
+      }
+    })();
+    const end = told.return.bind(told);
+    // A generator that was not begun, or that waits, does not learn that it is ended.
+    told.return = (value) => {
+      over();
+      isOver = true;
+      wake();
+      return end(value);
+    };
+    return told;
+  }
+}

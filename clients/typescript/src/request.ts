@@ -1,0 +1,50 @@
+/** One request, and what answers it. Knows nothing of connections, and renews no token. */
+import { ThreadcastError, unreachable } from "./error.ts";
+import type { Problem } from "./protocol.ts";
+
+export { type Claims, claimsOf } from "./claims.ts";
+export { ThreadcastError } from "./error.ts";
+
+const ANSWER_MAX_MS = 15_000;
+
+export interface Asked extends RequestInit {
+  readonly token?: string | null | undefined;
+  /** The body, to be sent as JSON. */
+  readonly json?: object | undefined;
+}
+
+/**
+ * Make a request, and read the JSON that answers it; there are 15 s for the answer to begin.
+ *
+ * @throws ThreadcastError what the answer says is wrong, or `unreachable`: none came
+ */
+export async function ask<Answer>(
+  url: URL | string,
+  { token, json, ...init }: Asked = {},
+): Promise<Answer> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      signal: AbortSignal.timeout(ANSWER_MAX_MS),
+      ...init,
+      headers: {
+        ...(token && { Authorization: `Bearer ${token}` }),
+        ...(json && { "Content-Type": "application/json" }),
+      },
+      body: json ? JSON.stringify(json) : (init.body ?? null),
+    });
+  } catch {
+    throw unreachable();
+  }
+  const answer = await response.json().catch(() => null);
+  if (response.ok) return answer;
+  throw refusal(response.status, answer);
+}
+
+/** What an answer that is not a success says. */
+export const refusal = (status: number, problem: Problem | null): ThreadcastError =>
+  new ThreadcastError(
+    problem?.code ?? "internal",
+    problem?.detail ?? `The server answered ${status}.`,
+    { status, retryable: status >= 500, ...problem },
+  );

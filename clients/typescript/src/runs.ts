@@ -1,0 +1,17 @@
+/** How a run goes on and ends, as the types of its events tell. */
+import type { RunStatus } from "./model.ts";
+import type { JournalEvent } from "./protocol.ts";
+
+const ENDS = /^agent_(completed|failed|cancelled)$/;
+const IS_LEFT_OPEN = /^(thread_|run_queued|input_requested)/;
+
+/** Whether an event of this type is the last one of its run. */
+export const endsRun = (type: string): boolean => ENDS.test(type);
+
+/** Whether another event of the same run follows by itself. */
+export const isFollowed = ({ event_type: type }: JournalEvent): boolean =>
+  !endsRun(type) && !IS_LEFT_OPEN.test(type);
+
+/** Whether a run has not ended. */
+export const isActive = ({ status }: { status: RunStatus }): boolean =>
+  /^(queued|running|waiting)$/.test(status);

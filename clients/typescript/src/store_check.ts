@@ -1,0 +1,16 @@
+/** Whether the server can store anything: a run of one that cannot says nothing, too. */
+import type { Trouble } from "./model.ts";
+
+const ANSWER_MAX_MS = 4_000;
+
+/** What is wrong with its store; null for nothing, undefined where it does not say. */
+export async function troubleOfStore(base: URL): Promise<Trouble | null | undefined> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MAX_MS);
+    const answer = await (await fetch(new URL("readyz", base), { signal })).json();
+    const reason: string = answer.checks.store;
+    return reason === "ok" ? null : { code: "unavailable", reason };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,128 @@
+/** Tokens: renewed, refused, and always those of one user. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Credential } from "../src/credential.ts";
+import { client, phase, server, started } from "./client_scene.ts";
+import { pass, settled, tokenFor, USER } from "./fake_server.ts";
+
+test("a credential is renewed before it ends, over the same connection", async () => {
+  server.expiresAt = server.now + 100;
+  const asked: boolean[] = [];
+  await started({
+    token: ({ renew }) => {
+      asked.push(renew);
+      return tokenFor(USER);
+    },
+  });
+  await pass(74_000);
+  assert.deepEqual(asked, [false]);
+  await pass(3_000);
+  assert.deepEqual(asked, [false, true]);
+  const renewal = server.link.commands.find(({ command }) => command === "authenticate");
+  assert.notEqual((renewal as { token: string }).token, server.link.token);
+  assert.equal(server.links.length, 1);
+});
+
+test("a refused token is not used again: another one is asked for, once", async () => {
+  let answers = 0;
+  await started({
+    token: () => {
+      answers += 1;
+      return tokenFor(USER);
+    },
+  });
+  const refuse = async () => {
+    const closing = { error: "token_expired", reason: "too old", reconnect: true };
+    server.link.say("connection_closing", { code: 4401, ...closing });
+    server.link.drop(4401);
+    await settled();
+  };
+  server.greets = false;
+  await refuse();
+  assert.equal(answers, 2);
+  assert.notEqual(server.links[1]?.token, server.links[0]?.token);
+  await refuse();
+  assert.deepEqual(client.status, {
+    phase: "signed_out",
+    code: "token_expired",
+    reason: "too old",
+  });
+  await pass(60_000);
+  assert.equal(server.links.length, 2);
+});
+
+test("a token that is refused while another call is under way is not given again", async () => {
+  const asked: boolean[] = [];
+  const gates: ((token: string) => void)[] = [];
+  const credential = new Credential(
+    ({ renew }) => {
+      asked.push(renew);
+      return new Promise((resolve) => gates.push(resolve));
+    },
+    () => {},
+  );
+  const plain = credential.get();
+  const renewed = [credential.get("old"), credential.get("old")];
+  gates[0]?.("old");
+  assert.equal(await plain, "old");
+  await settled();
+  gates[1]?.("new");
+  assert.deepEqual(await Promise.all(renewed), ["new", "new"]);
+  assert.deepEqual(asked, [false, true]);
+});
+
+test("who was signed out everywhere stays so, whatever tokens there are", async () => {
+  await started();
+  const closing = { error: "revoked", reason: "signed out", reconnect: false };
+  server.link.say("connection_closing", { code: 4401, ...closing });
+  server.link.drop(4401);
+  await pass(60_000);
+  assert.deepEqual(client.status, { phase: "signed_out", code: "revoked", reason: "signed out" });
+  assert.equal(server.links.length, 1);
+});
+
+test("a token callback that has only the refused one means that nobody is signed in", async () => {
+  const token = tokenFor(USER);
+  await started({ token: () => token });
+  server.link.drop(4401);
+  await settled();
+  assert.equal(phase(), "signed_out");
+});
+
+test("a token callback that fails is asked again later", async () => {
+  let isDown = true;
+  await started({
+    token: async () => {
+      if (isDown) throw new Error("the token service is away");
+      return tokenFor(USER);
+    },
+  });
+  assert.equal(phase(), "waiting");
+  assert.match((client.status as { reason: string }).reason, /away/);
+  isDown = false;
+  await pass(1_000);
+  assert.equal(phase(), "live");
+});
+
+test("a client stays with its user", async () => {
+  await started();
+  server.greets = false;
+  server.link.drop();
+  await pass(1_000);
+  const ready = { connection_id: "w", feed: "f", head: 0, expires_at: null };
+  const envelope = { event_type: "connection_ready", timestamp: 1, user_id: "other", data: ready };
+  server.link.text(JSON.stringify(envelope));
+  await settled();
+  assert.equal((client.status as { code: string }).code, "identity_change");
+  assert.equal(client.user, null);
+});
+
+test("with a token of another user no connection is made", async () => {
+  let user = USER;
+  await started({ token: () => tokenFor(user) });
+  user = "u-2";
+  server.link.drop();
+  await pass(30_000);
+  const { phase: now, code } = client.status as never;
+  assert.deepEqual([now, code, server.links.length], ["stopped", "identity_change", 1]);
+});

@@ -1,0 +1,199 @@
+/** What one client sends: once, in order, or refused; and what is left of it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ThreadcastError } from "../src/index.ts";
+import { client, made, phase, server, started } from "./client_scene.ts";
+import { pass, settled, THREAD, USER } from "./fake_server.ts";
+import { storage } from "./tabs.ts";
+
+test("a message that is sent without a connection arrives once there is one", async () => {
+  made();
+  const sent = client.send("Hello", { draft: "d" });
+  assert.deepEqual(
+    client.outbox.map(({ status, draft }) => [status, draft]),
+    [["waiting", "d"]],
+  );
+  client.start();
+  await pass(100);
+  const { thread_id, seq } = await sent;
+  assert.equal(client.threadOf("d"), thread_id);
+  assert.equal(seq, 2);
+  assert.deepEqual(client.outbox, []);
+});
+
+test("an answer that was lost does not make a second message", async () => {
+  await started();
+  server.ignores.add("send_message");
+  const sent = client.send("Hello");
+  await pass(100);
+  const command = server.link.commands.find((one) => one.command === "send_message");
+  server.ignores.clear();
+  if (command) server.answer(server.link, command);
+  server.link.isClosed = true; // it is stored, but nobody hears of it
+  await settled();
+  server.link.isClosed = false;
+  server.link.drop();
+  await pass(1_000);
+  await sent;
+  const stored = server.journal.filter(({ event_type }) => event_type === "message_created");
+  assert.equal(stored.length, 1);
+});
+
+test("messages of one draft go into one thread, in order", async () => {
+  await started();
+  client.send("one", { draft: "d" });
+  client.send("two", { draft: "d" });
+  await pass(200);
+  const stored = server.journal.filter(({ event_type }) => event_type === "message_created");
+  assert.equal(stored.length, 2);
+  assert.equal(new Set(stored.map(({ thread_id }) => thread_id)).size, 1);
+});
+
+test("what can be tried again is, after the time that the server asks for", async () => {
+  await started();
+  const busy = { code: "rate_limited", message: "slowly", retryable: true, retry_after_ms: 3_000 };
+  server.refusals.set("send_message", busy);
+  client.send("Hello", { threadId: THREAD });
+  await pass(100);
+  assert.deepEqual(
+    client.outbox.map(({ status, error }) => [status, error]),
+    [["waiting", "slowly"]],
+  );
+  await pass(3_000);
+  assert.equal(client.outbox.length, 1);
+  await pass(1_000);
+  assert.deepEqual(client.outbox, []);
+});
+
+test("what is refused for good says why, and can be sent again or discarded", async () => {
+  await started();
+  server.refusals.set("send_message", { code: "too_long", message: "too long" });
+  const sent = client.send("Hello");
+  await pass(100);
+  await assert.rejects(sent, { code: "too_long" });
+  const [entry] = client.outbox;
+  assert.deepEqual([entry?.status, entry?.error], ["refused", "too long"]);
+  client.retry(entry?.key ?? "");
+  await pass(100);
+  assert.deepEqual(client.outbox, []);
+});
+
+test("the outbox has an end", async () => {
+  made();
+  for (let count = 0; count < 100; count += 1) client.send("x");
+  await assert.rejects(client.send("x"), ThreadcastError);
+  client.discard(client.outbox[0]?.key ?? "");
+  assert.equal(client.outbox.length, 99);
+});
+
+test("with a storage, what waits outlives the page, and is sent once", async () => {
+  const kept = storage();
+  await started({ storage: kept });
+  server.ignores.add("send_message");
+  client.send("Hello");
+  await pass(100);
+  client.close();
+  server.ignores.clear();
+  await started({ storage: kept });
+  await pass(100);
+  assert.equal(
+    server.journal.filter(({ event_type }) => event_type === "message_created").length,
+    1,
+  );
+  assert.deepEqual([client.outbox.length, Object.keys(kept)], [0, []]);
+});
+
+test("nobody is given what another user has left behind", async () => {
+  const kept = storage();
+  kept.setItem(`threadcast ${JSON.stringify(["http://test/", "u-1"])}k`, "{}");
+  await started({ storage: kept });
+  assert.deepEqual(client.outbox, []);
+});
+
+test("what is asked for before anybody is known is kept for who signs in", async () => {
+  const kept = storage();
+  server.greets = false;
+  made({ storage: kept });
+  client.send("Hello");
+  assert.deepEqual(Object.keys(kept), []);
+  server.ignores.add("send_message");
+  client.start();
+  await settled();
+  server.greet(server.link);
+  await pass(100);
+  const [name] = Object.keys(kept);
+  assert.ok(name?.startsWith(`threadcast ${JSON.stringify(["http://test/", USER])}`));
+});
+
+test("what waits stays with its user when another one signs in", async () => {
+  const kept = storage();
+  await started({ storage: kept });
+  server.ignores.add("send_message");
+  const sent = client.send("Hello", { draft: "d" });
+  await pass(100);
+  server.greets = false;
+  server.link.drop();
+  await pass(1_000);
+  const ready = { connection_id: "w", feed: "f", head: 0, expires_at: null };
+  const envelope = { event_type: "connection_ready", timestamp: 1, user_id: "other", data: ready };
+  server.link.text(JSON.stringify(envelope));
+  await settled();
+  assert.deepEqual([client.outbox, Object.keys(kept).length], [[], 1]);
+  await assert.rejects(sent, { code: "identity_change" });
+});
+
+test("signing out leaves nothing behind", async () => {
+  const kept = storage();
+  await started({ storage: kept, resume: true });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  server.ignores.add("send_message");
+  client.send("Hello");
+  client.signOut();
+  await settled();
+  assert.deepEqual([client.outbox.length, client.user, phase()], [0, null, "signed_out"]);
+  assert.deepEqual(Object.keys(kept), []);
+});
+
+test("nor does signing out while the server has not yet said who is here", async () => {
+  const kept = storage();
+  await started({ storage: kept, resume: true });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  server.greets = false;
+  server.link.drop();
+  await settled();
+  client.send("secret").catch(() => {});
+  client.close();
+  assert.equal(Object.keys(kept).length, 2);
+  await started({ storage: kept, resume: true });
+  assert.equal(client.user, null);
+  client.signOut();
+  assert.deepEqual([Object.keys(kept), client.outbox, client.user], [[], [], null]);
+});
+
+test("signing out with a token that says nothing ends, too", async () => {
+  await started({ token: () => "opaque" });
+  client.signOut();
+  assert.equal(phase(), "signed_out");
+});
+
+test("a cancel and an answer are sent until they are accepted", async () => {
+  await started();
+  server.greets = false;
+  server.link.drop();
+  client.cancel("run_1");
+  client.cancel("run_1");
+  client.respond("run_2", "input_1", { n: 1 });
+  server.greets = true;
+  await pass(1_000);
+  const sent = server.link.commands.filter(({ command }) => /cancel|respond/.test(command));
+  assert.deepEqual(
+    sent.map(({ id, ...fields }) => fields),
+    [
+      { command: "cancel_run", run_id: "run_1" },
+      { command: "respond", run_id: "run_2", input_id: "input_1", value: { n: 1 } },
+    ],
+  );
+  assert.deepEqual(client.outbox, []);
+});

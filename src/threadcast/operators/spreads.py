@@ -1,0 +1,60 @@
+"""How values spread: so many in each step of size. Spreads can be added, which percentiles cannot.
+
+A size is 10 % above the one below it, so a percentile that is read from a spread is within 5 % of
+one that was measured. Pure.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import sqrt
+from typing import Annotated
+
+from msgspec import Meta
+
+_RATIO = 1.1
+_LOWEST, _HIGHEST = -73, 170  # 0.001 to 10,000,000; what is outside counts as the last inside
+
+_BOUNDS = [_RATIO**size for size in range(_LOWEST + 1, _HIGHEST + 1)]
+
+_Size = Annotated[int, Meta(ge=_LOWEST, le=_HIGHEST)]
+Spread = list[tuple[_Size, Annotated[int, Meta(ge=1)]]]
+"""Sizes in rising order, each once, and how many values had it."""
+
+
+def spread_of(ordered: Sequence[float]) -> Spread:
+    """The spread of values, in whichever unit; 4,096 of them take 0.1 ms.
+
+    Args:
+        ordered: the values, in rising order.
+    """
+    ends = [*(bisect_left(ordered, bound) for bound in _BOUNDS), len(ordered)]
+    counts = (end - begin for begin, end in pairwise([0, *ends]))
+    return [(size, count) for size, count in enumerate(counts, _LOWEST) if count]
+
+
+def joined(spreads: Iterable[Spread]) -> Spread:
+    """All values of some spreads as one."""
+    counts: Counter[int] = Counter()
+    for spread in spreads:
+        counts.update(dict(spread))
+    return sorted(counts.items())
+
+
+def quantile_of(spread: Spread, share: float) -> float | None:
+    """The value below or at which this share of the values is, within 5 %; None without any.
+
+    Args:
+        spread: of the values.
+        share: above 0, at most 1.
+    """
+    wanted = share * sum(count for _, count in spread)
+    passed = 0
+    for size, count in spread:
+        passed += count
+        if passed >= wanted:
+            return sqrt(_RATIO) * float(_RATIO**size)
+    return None

@@ -1,0 +1,79 @@
+"""What every store keeps of a run in the same form: codes of statuses, and what a row says of it.
+
+Pure. It may not know statements, nor how a database names its rows.
+"""
+
+from __future__ import annotations
+
+from .bus import Hint, RunSignal
+from .events import AgentCancelled, EventDraft, EventType
+from .runs import EXTERNAL_OWNER, OWNED, RunStatus
+
+__all__ = [
+    "LAST_LIVE",
+    "QUEUED",
+    "RUNNING",
+    "STATUS_CODE",
+    "STATUS_OF_CODE",
+    "THREAD_DELETED",
+    "THREAD_PURGED",
+    "THREAD_THERE",
+    "WAITING",
+    "StoredRun",
+    "cancelled",
+    "signal",
+    "word_of",
+]
+
+STATUS_CODE: dict[RunStatus, int] = {status: code for code, status in enumerate(RunStatus, start=1)}
+STATUS_OF_CODE: dict[int, RunStatus] = {code: status for status, code in STATUS_CODE.items()}
+QUEUED = STATUS_CODE[RunStatus.QUEUED]
+RUNNING = STATUS_CODE[RunStatus.RUNNING]
+WAITING = STATUS_CODE[RunStatus.WAITING]
+LAST_LIVE = WAITING
+THREAD_THERE, THREAD_DELETED, THREAD_PURGED = 0, 1, 2
+
+
+class StoredRun:
+    """What the columns of a run's row say together; a store's record of a run has these fields."""
+
+    __slots__ = ()
+
+    run_id: str
+    status: RunStatus
+    fence: int
+    attempt: int
+    owner: str | None
+    handed_over: int
+
+    @property
+    def crashes(self) -> int:
+        """How many attempts ended by a loss of their owner, if this one has."""
+        return self.attempt - self.handed_over
+
+    @property
+    def executed_here(self) -> bool:
+        """Whether a node executes it now, and so is the one to end it."""
+        return self.status in OWNED and self.owner != EXTERNAL_OWNER
+
+    @property
+    def word(self) -> int:
+        """See `word_of`."""
+        return word_of(self.fence, self.status)
+
+
+def word_of(fence: int, status: RunStatus) -> int:
+    """Fence and status in one number, as the words of a batch have them."""
+    return fence * 8 + STATUS_CODE[status]
+
+
+def signal(run: StoredRun) -> list[Hint]:
+    """What tells a run's owner, if it has one that is a node, to look at it now."""
+    if run.owner is None or run.owner == EXTERNAL_OWNER:
+        return []
+    return [RunSignal(run.run_id, run.owner)]
+
+
+def cancelled(reason: str) -> EventDraft:
+    """The event that ends a run as cancelled."""
+    return EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))

@@ -1,0 +1,118 @@
+"""A network in which packets get lost: each node is in one of its own, behind a router.
+
+A relay ends connections, or holds what comes and brings it in the end. A network does neither: what
+is lost is lost, and nobody is told; the kernels of both sides find out, or time out. So faults tell
+the router what to lose. PostgreSQL and NATS are in the network of this process, which nobody else
+on the machine can reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster import Cluster
+from proving.namespaces import Namespace, ip
+from proving.nodes import ProvedNode
+from tcp_relay import Link
+
+NETWORK = "10.77.0.0/16"
+DATABASE, BUS, HOME = "10.77.0.2", "10.77.0.3", "10.77.0.4"  # the last one is of the nodes' hosts
+_ROUTER = "10.77.0.1"
+
+
+class PacketLink:
+    """The way of one node to one server, through the router; see `Link`.
+
+    Args:
+        router: is told what becomes of its packets.
+        node, server: addresses.
+    """
+
+    def __init__(self, router: Namespace, node: str, server: str) -> None:
+        self._router = router
+        self._requests = f"from {node} to {server}"
+        self._answers = f"from {server} to {node}"
+        self._rules: list[str] = []
+
+    async def cut(self) -> None:
+        """Let the router answer each packet with a refusal: nothing new can be connected."""
+        await asyncio.to_thread(
+            self._rule, [f"{self._requests} prohibit", f"{self._answers} prohibit"]
+        )
+
+    def freeze(self, *, requests: bool = True, answers: bool = True) -> None:
+        """Lose packets, in one direction or in both, without a word."""
+        lost = [(self._requests, requests), (self._answers, answers)]
+        self._rule([f"{packets} blackhole" for packets, chosen in lost if chosen])
+
+    def mend(self) -> None:
+        """Pass packets on again; each side sends again what it still thinks worth it."""
+        rules, self._rules = self._rules, []
+        self._router.ip(f"rule del {rule}" for rule in rules)
+
+    def _rule(self, rules: Sequence[str]) -> None:
+        self._rules += rules
+        self._router.ip(f"rule add {rule}" for rule in rules)
+
+
+class Network:
+    """The router, and a network for each node; only for a process that has left its own."""
+
+    def __init__(self) -> None:
+        self._router = Namespace()
+        self._router.forward()
+        ip(
+            None,
+            (
+                f"link add services type veth peer name services netns {self._router.pid}",
+                *(f"address add {one}/24 dev services" for one in (DATABASE, BUS, HOME)),
+                "link set services up",
+            ),
+        )
+        self._router.ip((f"address add {_ROUTER}/24 dev services", "link set services up"))
+        ip(None, (f"route add {NETWORK} via {_ROUTER}",))
+        self._of_nodes: list[Namespace] = []
+
+    def add_node(self) -> tuple[Path, Link, Link]:
+        """A network for one node more: it, and the ways to the database and to the bus from it."""
+        own = Namespace()
+        self._of_nodes.append(own)
+        number = len(self._of_nodes)
+        name, gateway, address = f"node{number}", f"10.77.{number}.1", f"10.77.{number}.2"
+        self._router.ip(
+            (
+                f"link add {name} type veth peer name gate netns {own.pid}",
+                f"address add {gateway}/24 dev {name}",
+                f"link set {name} up",
+            )
+        )
+        own.ip((f"address add {address}/24 dev gate", "link set gate up"))
+        own.ip((f"route add default via {gateway}",))
+        database, bus = (PacketLink(self._router, address, one) for one in (DATABASE, BUS))
+        return own.path, database, bus
+
+    def close(self) -> None:
+        """Let all of it go."""
+        ip(None, ("link del services",))
+        for one in (*self._of_nodes, self._router):
+            one.close()
+
+
+class NetworkedCluster(Cluster):
+    """A cluster whose nodes are in networks of their own; URLs are those of `moved`."""
+
+    network: Network
+
+    async def prepare(self, **settings: str) -> ProvedNode:
+        """See `Cluster.prepare`."""
+        node = await super().prepare(HOST=HOME, **settings)
+        assert isinstance(node, ProvedNode)
+        node.namespace, node.database_link, node.bus_link = self.network.add_node()
+        return node
+
+
+def moved(url: str, address: str) -> str:
+    """The URL of a server on this machine, at another address of it."""
+    return url.replace("@127.0.0.1:", f"@{address}:")

@@ -1,0 +1,167 @@
+"""Safeguards that keep many nodes right, each taken out of a copy of the source: what notices?
+
+Tests notice each of them, in the test command, too (`test_ablations`). Where a whole cluster shows
+it as well, a trial of it is run on the copy, with a seed that did: what its checker finds is named.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablation_run import run_tests
+from test_ablations import ABLATIONS, copy_of_everything, without
+
+_TRIAL_MAX_S = 600.0
+_TRIES_MAX = 3  # how processes are scheduled is not repeated by a seed
+FOUND = "  kinds of anomalies: "
+_KINDS = re.compile(rf"^{FOUND}(.*)$", re.MULTILINE)
+_SLOW = "not_live"  # a machine that is too slow for a trial finds it by itself
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A safeguard.
+
+    Attributes:
+        about: what is done without it.
+        names: of `ABLATIONS`; all of them are taken out for the trial, each alone for tests.
+        tests: what must notice, beside those that `ABLATIONS` names.
+        trial: scenario and seed that notice, too.
+    """
+
+    about: str
+    names: tuple[str, ...]
+    tests: tuple[str, ...] = ()
+    trial: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """What noticed that a safeguard was gone.
+
+    Attributes:
+        number: of the safeguard.
+        tests: those that failed, as they should.
+        silent: those that did not; none, if all is well.
+        kinds: of the anomalies that the trial found, none without a trial.
+    """
+
+    number: int
+    tests: tuple[str, ...]
+    silent: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def caught(self) -> bool:
+        """Whether everything that should notice did."""
+        has_trial = REMOVALS[self.number].trial is not None
+        return not self.silent and (bool(self.kinds) or not has_trial)
+
+
+_LOST_HINTS = (
+    "test_lost_hints.py::test_every_event_comes_once_and_in_order_whatever_becomes_of_hints"
+)
+_UNKNOWN = "an-unknown-outcome-is-not-called-rejected"
+_LOCKS = (
+    "postgres-a-fence-is-checked-under-the-lock-of-its-journal",
+    "postgres-a-plain-append-holds-its-journal",
+)
+REMOVALS: dict[int, Removal] = {
+    3: Removal(
+        "a COMMIT whose answer was lost is called rejected",
+        (_UNKNOWN, f"postgres-{_UNKNOWN}"),
+    ),
+    5: Removal(
+        "an append needs no fence",
+        (
+            "postgres-an-append-needs-the-fence",
+            "postgres-a-plain-append-needs-the-fence",
+            "postgres-a-plain-append-needs-the-owner",
+        ),
+        trial=("pauses", 6),
+    ),
+    6: Removal("fences are checked without a lock", _LOCKS),
+    7: Removal(
+        "leases are by the clocks of nodes",
+        ("postgres-leases-are-by-the-clock-of-the-database",),
+    ),
+    11: Removal(
+        "a hint is believed where it does not continue the cursor",
+        ("a-hint-is-believed-only-where-it-continues",),
+        (f"{_LOST_HINTS}[unruly, 1]",),
+        trial=("bus", 11),
+    ),
+    12: Removal(
+        "heads are not polled",
+        ("the-heads-are-polled",),
+        (f"{_LOST_HINTS}[all lost]",),
+    ),
+    13: Removal(
+        "seqs are given without the lock of the journal's head",
+        ("postgres-a-seq-is-given-under-the-lock-of-its-journal", _LOCKS[1]),
+    ),
+    14: Removal("a standby that lags is read", ("postgres-a-standby-is-not-read",)),
+    17: Removal(
+        "a connection goes back after a cancelled read",
+        ("postgres-a-cancelled-read-costs-its-connection",),
+    ),
+    21: Removal(
+        "feed ids stay after a restore",
+        ("a-restore-renews-the-feeds", "a-copy-is-another-life-of-its-journals"),
+    ),
+}
+
+
+def noticed(number: int) -> Noticed:
+    """Take a safeguard out, and run what must notice.
+
+    Args:
+        number: of `REMOVALS`.
+    """
+    removal = REMOVALS[number]
+    failed: list[str] = []
+    silent: list[str] = []
+    for name in removal.names:
+        with _copy_without((name,)) as copy:
+            for test in (*ABLATIONS[name].notices, *removal.tests):
+                (failed if run_tests(copy, test).code == 1 else silent).append(test)
+    kinds = () if removal.trial is None else _kinds(removal.names, *removal.trial)
+    return Noticed(number, tuple(dict.fromkeys(failed)), tuple(silent), kinds)
+
+
+def _kinds(names: Sequence[str], scenario: str, seed: int) -> tuple[str, ...]:
+    """What a trial finds without these safeguards."""
+    with _copy_without(names) as copy:
+        paths = os.pathsep.join((str(copy / "src"), str(copy / "tests")))
+        one = ("--scenario", scenario, "--seed", str(seed), "--trials", "1")
+        for _ in range(_TRIES_MAX):
+            done = subprocess.run(
+                [sys.executable, "-m", "proving", *one],
+                cwd=copy,
+                env={**os.environ, "PYTHONPATH": paths},
+                capture_output=True,
+                text=True,
+                timeout=_TRIAL_MAX_S,
+                check=False,
+            )
+            kinds = ", ".join(_KINDS.findall(done.stdout)).split(", ")
+            if {*kinds} - {"", _SLOW}:
+                return tuple(kinds)
+    return ()
+
+
+@contextmanager
+def _copy_without(names: Sequence[str]) -> Iterator[Path]:
+    patches = dict.fromkeys(patch for name in names for patch in ABLATIONS[name].patches)
+    with tempfile.TemporaryDirectory(prefix="threadcast-removal-") as folder:
+        copy = copy_of_everything(Path(folder))
+        with without(patches, copy):
+            yield copy
