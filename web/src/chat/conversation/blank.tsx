@@ -10,7 +10,7 @@ export function NewConversation({ suggestions, onSuggest }: NewProps) {
   return (
     <div class="blank">
       <h2>What can I do for you?</h2>
-      <p>Ask something. The answer appears as it is made, on every screen you are signed in on.</p>
+      <p>Ask something. The answer appears as it is made, on all your screens.</p>
       {suggestions.length > 0 && (
         <ul class="suggestions" aria-label="Suggestions">
           {suggestions.map((text) => (

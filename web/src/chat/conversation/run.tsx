@@ -63,7 +63,7 @@ function Attempt({ run }: { run: RunView }) {
   if (run.attempt < 2) return null;
   const isOver = !isActive(run);
   return (
-    <p class="attempt" title="What earlier attempts had written is void.">
+    <p class="attempt" title="What was written before is void.">
       <Icon name="refresh" />
       {isOver
         ? `The server restarted meanwhile; this is attempt ${run.attempt}.`
@@ -120,7 +120,7 @@ const AnswerFoot = still(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
-  const time = run.durationMs === null ? null : durationOfMs(Math.max(1, run.durationMs));
+  const time = run.durationMs ? durationOfMs(run.durationMs) : null;
   if (text === "" && time === null && tokens === null) return null;
   return (
     <div class="answer-foot acts">

@@ -55,7 +55,7 @@ function ToolState({ step }: { step: ToolStep }) {
       </span>
     );
   }
-  const time = step.durationMs === null ? "" : durationOfMs(Math.max(1, step.durationMs));
+  const time = step.durationMs ? durationOfMs(step.durationMs) : "";
   if (step.status === "abandoned") return <span class="step-state">not finished</span>;
   if (step.status === "completed") return <span class="step-state">{time}</span>;
   return <span class="step-state">{time === "" ? "failed" : `failed after ${time}`}</span>;

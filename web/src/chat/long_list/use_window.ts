@@ -57,9 +57,8 @@ export function useWindow(place: HTMLElement | null, options: WindowOptions): Li
     if (place === null) return;
     const look = () => {
       const { options, indices } = latest.current;
-      const there = new Set(indices);
       const needed = indicesOf(place, heights, options, AROUND_MIN_PX);
-      if (!needed.every((index) => there.has(index))) redraw(undefined);
+      if (!needed.every((index) => indices.includes(index))) redraw(undefined);
     };
     const sizes = new ResizeObserver(look);
     sizes.observe(place);
@@ -75,8 +74,8 @@ export function useWindow(place: HTMLElement | null, options: WindowOptions): Li
     // Where all items are there, their heights leave no gaps.
     if (indices.length < options.keys.length) redraw(undefined);
   });
-  const startOf = (index: number) => heights.startOf(index);
-  return { ...partsOf(indices, heights, options.keys.length), measure, startOf };
+  const parts = partsOf(indices, heights, options.keys.length);
+  return { ...parts, measure, startOf: (index) => heights.startOf(index) };
 }
 
 function indicesOf(

@@ -92,8 +92,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
 /** As little as needed for what lies between these pixels to be in sight. */
 function scrollInto(place: HTMLElement | null, start: number, end: number) {
   if (place === null) return;
-  if (start < place.scrollTop) place.scrollTop = start;
-  else place.scrollTop = Math.max(place.scrollTop, end - place.clientHeight);
+  place.scrollTop = Math.min(start, Math.max(place.scrollTop, end - place.clientHeight));
 }
 
 function Ending({ threads, count }: { threads: Threads; count: number }) {
@@ -124,13 +123,14 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
 function Searched({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
   const loaded = many(threads.loadedCount.value);
+  const looked = isSearch && "the titles and beginnings of ";
   return (
     <div class="hint list-note" role="status">
       {count === 0 && <p>{isSearch ? "Nothing found." : "Nothing is archived."}</p>}
       {threads.hasOlder.value ? (
         <>
           <p>
-            Looked at {isSearch && "the titles and beginnings of "}the latest {loaded}.
+            Looked at {looked}the latest {loaded}.
           </p>
           <button
             type="button"
@@ -142,7 +142,11 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
           </button>
         </>
       ) : (
-        isSearch && <p>Looked at the titles and beginnings of all you have: {loaded}.</p>
+        isSearch && (
+          <p>
+            Looked at {looked}all you have: {loaded}.
+          </p>
+        )
       )}
     </div>
   );

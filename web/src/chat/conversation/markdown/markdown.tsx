@@ -65,8 +65,7 @@ const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
  */
 function leaveOutOfSight(element: HTMLElement) {
   const { height } = element.getBoundingClientRect();
-  element.style.containIntrinsicBlockSize = `auto ${height}px`;
-  element.style.contentVisibility = "auto";
+  element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
 }
 
 const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>

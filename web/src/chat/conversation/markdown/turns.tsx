@@ -19,13 +19,9 @@ export function turnsShown(text: string, plain: ComponentChildren = text): Compo
     index % 2 === 0 ? (
       part
     ) : (
-      <bdi class="turn" title="Turns the direction of text" data-name={nameOf(part)}>
+      <bdi class="turn" data-code={part.charCodeAt(0).toString(16)}>
         {part}
       </bdi>
     ),
   );
-}
-
-function nameOf(character: string): string {
-  return `U+${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }

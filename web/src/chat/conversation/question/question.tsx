@@ -101,13 +101,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
         <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
           {noteOf(entry, leftMs, step.expiresAt)}
         </p>
-        <button
-          type="button"
-          class="button small"
-          title="The agent gets no answer, and what it was doing ends"
-          disabled={isStopping}
-          onClick={onStop}
-        >
+        <button type="button" class="button small" disabled={isStopping} onClick={onStop}>
           Stop without answering
         </button>
       </div>
