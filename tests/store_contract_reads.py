@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from store_scene import Scene, completed, context_of, data_of, delta, run_context, types_of
+from store_scene import (
+    Scene,
+    completed,
+    context_of,
+    data_of,
+    delta,
+    question,
+    run_context,
+    types_of,
+)
 from threadcast.context import UserExecutionContext
 from threadcast.events import JournalEvent
+from threadcast.records import LIVE_RUNS_GIVEN_MAX
 from threadcast.store import Store
 from threadcast.units import AppendToRun
 
@@ -117,6 +127,39 @@ class ReadContract:
             page = await session.threads(limit=3, before=None)
             rest = await session.threads(limit=3, before=page[-1].last_seq)
         assert [thread.title for thread in (*page, *rest)] == ["0", "3", "2", "1"]
+
+    async def test_a_thread_says_how_its_runs_stand(self, store: Store) -> None:
+        scene = Scene(store)
+        first = await scene.running("ann")
+        context = context_of("ann", run_context(first).thread_id)
+        queued = await scene.send(context, key="key-2", new_thread=False)
+        await scene.running("bob")
+        asking = await scene.running("ann", key="key-3")
+        await scene.committed(question(asking.lease))
+        async with scene.session("ann") as session:
+            listed = await session.threads(limit=9, before=None)
+            assert await session.thread(context.thread_id) == listed[1]
+        assert [[(one.run_id, one.status) for one in row.live_runs] for row in listed] == [
+            [(asking.lease.run_id, "waiting")],
+            [(first.lease.run_id, "running"), (queued.run_id, "queued")],
+        ]
+        await scene.committed(AppendToRun(asking.lease, [completed()]))
+        async with scene.session("ann") as session:
+            (latest, _) = await session.threads(limit=9, before=None)
+        assert latest.live_runs == []
+
+    async def test_of_many_runs_a_thread_names_the_oldest(self, store: Store) -> None:
+        scene = Scene(store)
+        thread_id = (await scene.thread("ann")).thread_id
+        count = LIVE_RUNS_GIVEN_MAX + 2
+        sent = []
+        for key in range(count):
+            context = context_of("ann", thread_id)
+            settings = {"key": str(key), "new_thread": False, "user_runs_max": count}
+            sent.append((await scene.send(context, **settings)).run_id)
+        async with scene.session("ann") as session:
+            (row,) = await session.threads(limit=9, before=None)
+        assert [one.run_id for one in row.live_runs] == sent[:LIVE_RUNS_GIVEN_MAX]
 
     async def test_a_preview_is_how_the_first_message_begins(self, store: Store) -> None:
         scene = Scene(store)

@@ -129,14 +129,24 @@ class RunContract:
         assert await scene.refused(unit) == "not_found"
         assert len(await scene.journal("ann")) == 3
 
-    async def test_deltas_do_not_move_the_thread(self, store: Store) -> None:
+    async def test_only_what_people_see_of_a_thread_moves_it(self, store: Store) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann")
-        await scene.committed(AppendToRun(claimed.lease, [delta("x")]))
-        async with scene.session("ann") as session:
-            thread = await session.thread(run_context(claimed).thread_id)
-        assert thread is not None
-        assert thread.last_seq == 3
+
+        async def moved_by() -> int:
+            async with scene.session("ann") as session:
+                thread = await session.thread(run_context(claimed).thread_id)
+            assert thread is not None
+            return thread.last_seq
+
+        message = await moved_by()
+        thought = EventDraft.of(EventType.AGENT_THINKING, AgentThinking("x"))
+        await scene.committed(AppendToRun(claimed.lease, [thought, delta("x")]))
+        assert await moved_by() == message
+        asked = await scene.committed(question(claimed.lease))
+        assert await moved_by() == asked.events[-1].seq
+        ended = await scene.committed(AppendToRun(claimed.lease, [delta("x"), completed()]))
+        assert await moved_by() == ended.events[-1].seq
 
     async def test_a_question_and_its_answer(self, store: Store) -> None:
         scene = Scene(store)

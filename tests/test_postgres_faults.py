@@ -95,7 +95,7 @@ async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
 
 
 async def test_a_read_without_an_answer_is_a_loss_of_the_way(database: PostgresScene) -> None:
-    node = await database.node(lossy=True, timeout_s=0.3, reader_count=1)
+    node = await database.node(lossy=True, timeout_s=0.75, reader_count=1)
     await warm(node)
     held = database.proxy.hold(b"FROM events AS e")
     assert await _refusal(node.journal(USER)) == "unavailable"

@@ -170,13 +170,19 @@ async def test_runs_and_units_of_one_user_in_one_batch(node: Scene) -> None:
     assert await texts(node, "ann") == streamed(*"123456")
 
 
-async def test_only_what_is_more_than_a_piece_of_an_answer_moves_a_thread(node: Scene) -> None:
+async def test_the_end_of_a_run_moves_its_thread_and_nothing_before_it_does(node: Scene) -> None:
     run = await node.running("ann")
-    thought = await node.result(AppendToRun(run.lease, [thinking("a"), delta("b")]))
-    await node.committed(AppendToRun(run.lease, [delta("c")]))
-    async with node.session("ann") as session:
-        (thread,) = await session.threads(limit=2, before=None)
-    assert thread.last_seq == thought - 1
+
+    async def moved_by() -> int:
+        async with node.session("ann") as session:
+            (thread,) = await session.threads(limit=2, before=None)
+        return thread.last_seq
+
+    message = await moved_by()
+    await node.committed(AppendToRun(run.lease, [thinking("a"), delta("b")]))
+    assert await moved_by() == message
+    end = await node.result(AppendToRun(run.lease, [delta("c"), completed()]))
+    assert await moved_by() == end
 
 
 async def test_what_cannot_be_stored_rejects_itself_only(node: Scene) -> None:

@@ -38,6 +38,13 @@ EVENT_OF_CODE: dict[int, EventType] = {code: kind for kind, code in EVENT_CODE.i
 TERMINAL_EVENTS = frozenset(
     {EventType.AGENT_COMPLETED, EventType.AGENT_FAILED, EventType.AGENT_CANCELLED}
 )
+MOVES_THREAD = TERMINAL_EVENTS | {
+    EventType.THREAD_CREATED,
+    EventType.THREAD_DELETED,
+    EventType.MESSAGE_CREATED,
+    EventType.INPUT_REQUESTED,
+}
+"""What a person has to see of a thread; each of these moves it to the top of their list."""
 
 
 class ConnectionEventType(StrEnum):

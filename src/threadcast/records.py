@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .agent import Message
 from .events import JournalEvent
@@ -48,14 +48,26 @@ class JournalPage:
     stamp: bytes | None = None
 
 
+class ThreadRun(NamedTuple):
+    """A run that has not ended, as its thread's row tells of it."""
+
+    run_id: str
+    status: RunStatus
+
+
+LIVE_RUNS_GIVEN_MAX = 20
+"""With a thread come so many of its runs that have not ended; a person has seldom more than one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
     """A thread as its owner sees it. Times are seconds since the epoch.
 
-    `last_seq` and `updated_at` are those of its last event that is no `agent_delta`. The times of
-    an imported thread are the older system's, `updated_at` until its first event here. `preview` is
-    how its first message begins: without white space before it, up to a NUL, at most 80 characters;
-    None while the journal has no message of it.
+    `last_seq` and `updated_at` are those of the last event that moved it (`events.MOVES_THREAD`).
+    The times of an imported thread are the older system's, `updated_at` until its first event here.
+    `preview` is how its first message begins: without white space before it, up to a NUL, at most
+    80 characters; None while the journal has no message of it. `live_runs` are its runs that have
+    not ended, the oldest first, at most `LIVE_RUNS_GIVEN_MAX`.
     """
 
     thread_id: str
@@ -65,6 +77,7 @@ class ThreadRow:
     created_at: float
     updated_at: float
     last_seq: int
+    live_runs: Sequence[ThreadRun] = ()
 
 
 @dataclass(frozen=True, slots=True)

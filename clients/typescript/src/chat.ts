@@ -2,10 +2,9 @@
 import { Client } from "./client.ts";
 import type { ThreadcastError } from "./error.ts";
 import { Http } from "./http.ts";
-import type { ChatState, Status, ThreadView } from "./model.ts";
+import type { ChatState, Status } from "./model.ts";
 import type { Entry } from "./outbox.ts";
 import type {
-  EventPage,
   JournalEvent,
   ThreadAnswer,
   ThreadPage,
@@ -21,22 +20,17 @@ import {
   finishReadingEarlier,
   keepHistories,
   needsReading,
-  withGlance,
   withThreadPage,
 } from "./state.ts";
 import { troubleOfStore } from "./store_check.ts";
 
-export { textOf } from "./history.ts";
+export { emptyHistory, textOf } from "./history.ts";
 export { endsRun, isActive } from "./runs.ts";
 export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
 export { tableOf } from "./table.ts";
 
 const HISTORIES_MAX = 12;
-const GLANCES_MAX = 8;
-const RECENT_S = 600;
 const CHECK_MS = 10_000;
-
-const NOTHING: EventPage = { seq: 0, events: [], next: null };
 
 type Change = (state: ChatState) => ChatState;
 
@@ -110,9 +104,7 @@ export class ChatClient extends Client {
 
   protected override async begin(): Promise<number | null> {
     await this.#readThreads();
-    const { recent, seq, threads } = this.state;
-    for (const id of recent.slice(0, GLANCES_MAX)) this.#glance(threads.get(id) as ThreadView);
-    return seq;
+    return this.state.seq;
   }
 
   protected override take(events: readonly JournalEvent[]): void {
@@ -172,16 +164,6 @@ export class ChatClient extends Client {
       const { thread, seq }: ThreadSnapshot = await this.#http.get(path);
       return (state) => withThreadPage(state, { threads: [thread], seq, next: state.olderThreads });
     });
-  }
-
-  /** A snapshot does not say whether a run is under way; a thread's latest event does. */
-  async #glance({ id, order, updatedAt }: ThreadView): Promise<void> {
-    if (Date.now() / 1_000 - updatedAt > RECENT_S) return;
-    const reading = this.#reading;
-    const path = `v1/threads/${id}/events?limit=1&after=${order - 1}`;
-    const page: EventPage = await this.#http.get<EventPage>(path).catch(() => NOTHING);
-    const [last] = page.events;
-    if (last && reading === this.#reading) this.#change((state) => withGlance(state, id, last));
   }
 
   #readHistory(id: string): Promise<void> {

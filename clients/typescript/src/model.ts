@@ -105,8 +105,10 @@ export interface ThreadView {
   /** The seq of what moved it to the top of the list last. */
   readonly order: number;
   readonly updatedAt: number;
-  /** Runs that have not ended. */
-  readonly active: Readonly<Record<string, true>>;
+  /** How the runs stand that have not ended. */
+  readonly active: Readonly<Record<string, RunStatus>>;
+  /** The seq of what changed `active` last; 0 when a snapshot told of it. */
+  readonly activeSeq: number;
   /** Whether more is known of it than what some events told; else it is being read. */
   readonly isKnown: boolean;
   /** Null until the thread is opened. */

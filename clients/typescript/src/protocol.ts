@@ -731,7 +731,7 @@ export interface Server {
   readonly node: string;
 }
 
-/** A thread; `last_seq` is the seq of its latest event. `preview` may stand in for a title. */
+/** A thread. `preview` may stand in for a title. */
 export interface Thread {
   /** A thread id, `thread_<operation>_<ms>_<counter>_<hex8>`. */
   readonly thread_id: string;
@@ -744,6 +744,7 @@ export interface Thread {
   readonly updated_at: number;
   /** A place in the user's journal. */
   readonly last_seq: number;
+  readonly live_runs?: readonly ThreadRun[];
 }
 
 /** A thread was created, updated or deleted by the event at `seq`. */
@@ -784,12 +785,19 @@ export interface ThreadDeletedEvent {
   readonly seq: number;
 }
 
-/** Threads, the one with the latest event first. */
+/** Threads by `last_seq`, the latest first. */
 export interface ThreadPage {
   /** The journal's last seq when this was true. */
   readonly seq: number;
   readonly threads: readonly Thread[];
   readonly next: string | null;
+}
+
+/** A run that has not ended; one that is `waiting` asks the user something. */
+export interface ThreadRun {
+  /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
+  readonly run_id: string;
+  readonly status: RunStatus;
 }
 
 /** One thread. */

@@ -1,4 +1,5 @@
 /** The script of the shared worker: the hub, and a port to each page. */
+import { Bundle } from "./bundle.ts";
 import { eventStream } from "./event_stream.ts";
 import { Hub, type Page } from "./hub.ts";
 import type { Command } from "./protocol.ts";
@@ -15,10 +16,15 @@ const hub = new Hub([webSocket, eventStream]);
 
 addEventListener("connect", (event) => {
   const port = (event as MessageEvent).ports[0] as MessagePort;
+  const bundle = new Bundle((text) => port.postMessage(text));
+  const post = (message: unknown) => {
+    bundle.flush();
+    port.postMessage(message);
+  };
   const page: Page = {
-    say: (text) => port.postMessage(text),
-    end: (code) => port.postMessage(code),
-    transport: (transport) => port.postMessage({ transport }),
+    say: (text) => bundle.say(text),
+    end: post,
+    transport: (transport) => post({ transport }),
   };
   port.onmessage = ({ data }: MessageEvent<Hello | Command>) => {
     if ("command" in data) {

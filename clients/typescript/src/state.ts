@@ -8,15 +8,22 @@
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
 import { emptyHistory, foldHistory, joined } from "./history.ts";
-import type { ChatState, History, Table, ThreadView } from "./model.ts";
+import type { ChatState, History, RunStatus, Table, ThreadView } from "./model.ts";
 import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
 import { endsRun, isActive } from "./runs.ts";
 import { tableOf, withoutRows, withRows } from "./table.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
-const BEGINS_RUN = /^(message_created|run_queued|agent_started)$/;
-const CREATES = /^(thread|message)_created$/;
+const MOVES = /^((thread|message)_created|input_requested)$/;
+/** How a run stands after these events; what comes between them changes nothing. */
+const STATUS_AFTER: Partial<Record<string, RunStatus>> = {
+  message_created: "queued",
+  run_queued: "queued",
+  agent_started: "running",
+  input_requested: "waiting",
+  input_received: "running",
+};
 
 export const emptyState = (): ChatState => ({
   user: null,
@@ -62,19 +69,10 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
   olderThreads: page.next,
 });
 
-/** This is the latest event of a thread that a snapshot told of: is a run under way? */
-export function withGlance(state: ChatState, id: string, last: JournalEvent): ChatState {
-  const thread = state.threads.get(id);
-  // Events since then know better, and so does a history.
-  if (!thread || thread.history || thread.order > last.seq || !last.run_id) return state;
-  if (endsRun(last.event_type)) return state;
-  return changeThread(state, id, { active: { ...thread.active, [last.run_id]: true } });
-}
-
 /** The history was read, true at `history.upTo`; events that waited continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
-  const active: Record<string, true> = {};
-  for (const run of history.runs.values()) if (isActive(run)) active[run.id] = true;
+  const active: Record<string, RunStatus> = {};
+  for (const run of history.runs.values()) if (isActive(run)) active[run.id] = run.status;
   const events = state.threads.get(id)?.waiting ?? [];
   const next = foldHistory(history, events);
   const later = events.filter((event) => event.seq > history.upTo);
@@ -82,6 +80,7 @@ export function finishReading(state: ChatState, id: string, history: History): C
     history: next ?? history,
     hasGap: next === null,
     active: later.reduce(foldActive, active),
+    activeSeq: later.at(-1)?.seq ?? history.upTo,
     waiting: null,
   });
 }
@@ -153,6 +152,7 @@ const newThread = (id: string): ThreadView => ({
   order: 0,
   updatedAt: 0,
   active: {},
+  activeSeq: 0,
   history: null,
   waiting: null,
   hasGap: false,
@@ -162,10 +162,14 @@ const newThread = (id: string): ThreadView => ({
 function foldSnapshot({ threads }: ChatState, snapshot: Thread, seq: number): ThreadView {
   const thread = threads.get(snapshot.thread_id) ?? newThread(snapshot.thread_id);
   const { title, metadata } = thread.titleSeq > seq ? thread : snapshot;
+  const live = thread.activeSeq > seq ? undefined : snapshot.live_runs;
   return {
     ...thread,
     title,
     metadata,
+    active: live
+      ? Object.fromEntries(live.map(({ run_id, status }) => [run_id, status]))
+      : thread.active,
     isKnown: true,
     preview: thread.preview ?? snapshot.preview,
     order: Math.max(thread.order, snapshot.last_seq),
@@ -194,8 +198,9 @@ function foldThread(
 function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, seq, timestamp } = event;
   const active = foldActive(thread.active, event);
-  let next = active === thread.active ? thread : { ...thread, active };
-  if (CREATES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
+  let next = active === thread.active ? thread : { ...thread, active, activeSeq: seq };
+  // As the server says it: neither another title nor a tool at work moves a thread.
+  if (MOVES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
     // From its first event on, a history is complete.
     next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
@@ -215,10 +220,12 @@ type Active = ThreadView["active"];
 
 function foldActive(active: Active, { event_type: type, run_id: id }: JournalEvent): Active {
   if (id === undefined) return active;
-  if (BEGINS_RUN.test(type) && !active[id]) return { ...active, [id]: true };
-  if (!endsRun(type) || !active[id]) return active;
-  const { [id]: _ended, ...others } = active;
-  return others;
+  if (endsRun(type)) {
+    const { [id]: _ended, ...others } = active;
+    return others;
+  }
+  const status = STATUS_AFTER[type];
+  return status === undefined || active[id] === status ? active : { ...active, [id]: status };
 }
 
 /** How a thread begins, as the server says it in `preview`. */

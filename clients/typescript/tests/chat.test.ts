@@ -106,19 +106,25 @@ test("a run that began before the page of messages is put together", async () =>
   assert.deepEqual(history?.order, [RUN, other.run]);
 });
 
-test("a run that is under way shows in the list, though its thread was never opened", async () => {
-  server.now = 1_000;
+test("a thread says how its runs stand, though it was never opened", async () => {
   server.append("thread_created", { title: "", metadata: {} });
   converse(THREAD, RUN, 2);
   const other = "thread_chat_1_2_00000000";
   server.append("thread_created", { title: "", metadata: {} }, { thread: other });
-  for (const one of server.journal) Object.assign(one, { timestamp: 999 });
+  const asked = { input_id: "i1", prompt: "?", expires_at: 9 };
+  const at = { thread: other, run: "run_chat_1_2_00000000" };
+  converse(at.thread, at.run, 1);
+  server.append("input_requested", asked, at);
   const client = await started();
-  const active = (id: string) => Object.keys(client.state.threads.get(id)?.active ?? {});
-  assert.deepEqual([active(THREAD), active(other)], [[RUN], []]);
+  const active = (id: string) => client.state.threads.get(id)?.active;
+  assert.deepEqual(
+    [active(THREAD), active(other)],
+    [{ [RUN]: "running" }, { [at.run]: "waiting" }],
+  );
   finish(THREAD, RUN);
+  server.append("input_received", { input_id: "i1", value: 1 }, at);
   await pass(100);
-  assert.deepEqual(active(THREAD), []);
+  assert.deepEqual([active(THREAD), active(other)], [{}, { [at.run]: "running" }]);
 });
 
 test("events that come while the history is read are neither lost nor doubled", async () => {
@@ -253,6 +259,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     }
     assert.deepEqual(client.status, { phase: "live", transport: "websocket" });
     assert.deepEqual(seen(client.state, threads), seen(fresh.state, threads));
+    assert.deepEqual(client.state.recent, fresh.state.recent);
   });
 }
 

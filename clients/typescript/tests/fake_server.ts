@@ -1,6 +1,7 @@
 /** A server without a network: a journal, the links to it, and what `fetch` would answer. */
 
 import { mock } from "node:test";
+import type { RunStatus } from "../src/model.ts";
 import type {
   Attach,
   Command,
@@ -243,29 +244,51 @@ export class FakeServer {
 
   #threads(): Thread[] {
     const found = new Map<string, Thread>();
-    for (const { event_type: type, thread_id: id = "", seq, timestamp, data } of this.journal) {
-      const known = found.get(id) ?? {
-        thread_id: id,
-        title: null,
-        preview: null,
-        metadata: {},
-        created_at: timestamp,
-        updated_at: timestamp,
-        last_seq: seq,
-      };
-      if (type === "thread_deleted") found.delete(id);
-      else {
-        const { title, metadata, content } = data as unknown as Record<string, never>;
-        const isTitled = type === "thread_created" || type === "thread_updated";
-        found.set(id, {
-          ...known,
-          ...(isTitled && { title, metadata }),
-          preview: known.preview ?? (type === "message_created" ? (content ?? null) : null),
-          updated_at: timestamp,
-          last_seq: seq,
-        });
+    for (const event of this.journal) {
+      const { event_type: type, thread_id: id = "", seq, timestamp, data } = event;
+      const known = found.get(id) ?? newThread(event);
+      if (type === "thread_deleted") {
+        found.delete(id);
+        continue;
       }
+      const { title, metadata, content } = data as unknown as Record<string, never>;
+      const isTitled = type === "thread_created" || type === "thread_updated";
+      found.set(id, {
+        ...known,
+        ...(isTitled && { title, metadata }),
+        ...(MOVES.has(type) && { updated_at: timestamp, last_seq: seq }),
+        preview: known.preview ?? (type === "message_created" ? (content ?? null) : null),
+        live_runs: liveRuns(known, event),
+      });
     }
     return [...found.values()].sort((a, b) => b.last_seq - a.last_seq);
   }
+}
+
+const ENDED = ["agent_completed", "agent_failed", "agent_cancelled"];
+const MOVES = new Set(["thread_created", "message_created", "input_requested", ...ENDED]);
+const STATUS: Readonly<Record<string, RunStatus>> = {
+  message_created: "queued",
+  agent_started: "running",
+  input_requested: "waiting",
+  input_received: "running",
+};
+
+function newThread({ thread_id: id = "", seq, timestamp }: JournalEvent): Thread {
+  return {
+    thread_id: id,
+    title: null,
+    preview: null,
+    metadata: {},
+    created_at: timestamp,
+    updated_at: timestamp,
+    last_seq: seq,
+  };
+}
+
+function liveRuns({ live_runs = [] }: Thread, { event_type: type, run_id }: JournalEvent) {
+  const status = STATUS[type];
+  if (run_id === undefined || (status === undefined && !ENDED.includes(type))) return live_runs;
+  const others = live_runs.filter((run) => run.run_id !== run_id);
+  return status === undefined ? others : [...others, { run_id, status }];
 }

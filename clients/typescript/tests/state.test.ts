@@ -139,6 +139,40 @@ test("threads come in the order of their latest message or answer", () => {
   );
 });
 
+test("neither another name nor what a run does meanwhile moves a thread; a question does", () => {
+  const other = { thread: "thread_chat_1_2_00000000" };
+  const state = fold([
+    ...OPENING,
+    event(4, "thread_created", { title: "Other", metadata: {} }, other),
+    event(5, "thread_updated", { title: "New", metadata: { archived: true } }),
+    event(6, "tool_executing", { tool_call_id: "t1", tool: "add", arguments: {} }),
+  ]);
+  assert.deepEqual(state.recent, [other.thread, THREAD]);
+  const asked = event(7, "input_requested", { input_id: "i1", prompt: "?", expires_at: 9 });
+  assert.deepEqual(applyEvent(state, asked).recent, [THREAD, other.thread]);
+});
+
+test("what events told of runs is not undone by a snapshot from before", () => {
+  const page = (seq: number, status: "running" | "waiting") => ({
+    threads: [
+      {
+        ...{ thread_id: THREAD, title: null, preview: "Hi", metadata: {} },
+        ...{ created_at: 1, updated_at: 2, last_seq: 2 },
+        live_runs: [{ run_id: RUN, status }],
+      },
+    ],
+    ...{ seq, next: null },
+  });
+  const active = (state: ChatState) => state.threads.get(THREAD)?.active;
+  const running = fold(OPENING);
+  assert.deepEqual(active(withThreadPage(running, page(9, "waiting"))), { [RUN]: "waiting" });
+  const ended = applyEvent(running, event(4, "agent_cancelled", { reason: "why" }));
+  assert.deepEqual(active(withThreadPage(ended, page(3, "running"))), {});
+  // Of a thread that only this event told of, too.
+  const unknown = fold([event(4, "agent_cancelled", { reason: "why" })], 3);
+  assert.deepEqual(active(withThreadPage(unknown, page(3, "running"))), {});
+});
+
 test("a thread is called by its title, else by how its first message begins", () => {
   const state = fold(OPENING);
   const thread = state.threads.get(THREAD);

@@ -5,8 +5,6 @@ Every snapshot is read in one session and carries the `seq` at which it is true.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import msgspec
 from starlette.types import ASGIApp
 
@@ -26,6 +24,7 @@ from ..wire.http_models import (
     Thread,
     ThreadAnswer,
     ThreadPage,
+    ThreadRun,
     ThreadSnapshot,
     UpdateThreadBody,
 )
@@ -200,7 +199,16 @@ async def _event_page(
 
 
 def _thread(row: ThreadRow) -> Thread:
-    return Thread(**asdict(row))
+    return Thread(
+        thread_id=row.thread_id,
+        title=row.title,
+        preview=row.preview,
+        metadata=row.metadata,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        last_seq=row.last_seq,
+        live_runs=[ThreadRun(run_id=one.run_id, status=one.status) for one in row.live_runs],
+    )
 
 
 def _message(row: MessageRow) -> Message:

@@ -11,7 +11,14 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ..errors import ThreadcastError
-from ..events import EVENT_CODE, Address, EventDraft, EventType, JournalEvent, timestamp_text
+from ..events import (
+    EVENT_CODE,
+    MOVES_THREAD,
+    Address,
+    EventDraft,
+    JournalEvent,
+    timestamp_text,
+)
 from ..ids import UnifiedIdGenerator
 from ..units import Lease
 from .batch_places import BatchPlaces
@@ -51,11 +58,6 @@ UPDATE threads SET last_seq = n.seq, updated_us = $1
 FROM unnest($10::uuid[], $11::int[], $12::bigint[]) AS n (user_key, thread, seq)
 WHERE threads.user_key = n.user_key AND threads.thread = n.thread
 """
-
-
-def moves_thread(kind: EventType) -> bool:
-    """Whether an event changes when its thread was last used; pieces of an answer do not."""
-    return kind is not EventType.AGENT_DELTA
 
 
 class Batch:
@@ -195,7 +197,7 @@ class Batch:
         for event in events:
             kind = event.event_type
             self._rows.append((user, event.seq, thread, run, EVENT_CODE[kind], event.data))
-            if thread is not None and moves_thread(kind):
+            if thread is not None and kind in MOVES_THREAD:
                 self._touched[user, thread] = event.seq
         self._grown[user] = self.heads[user]
         return events

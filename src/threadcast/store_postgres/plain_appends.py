@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..bus import Hint, RunsWaiting
-from ..events import EVENT_CODE, EventDraft, EventType
+from ..events import EVENT_CODE, MOVES_THREAD, EventDraft, EventType
 from ..runs import TERMINAL_STATUS, RunStatus, status_after
 from ..stored_runs import RUNNING, STATUS_CODE
 from ..units import AppendToRun, Committed
-from .batch import Batch, moves_thread
+from .batch import Batch
 from .keys import user_key
 
 # Types after which a running run is still running.
@@ -117,7 +117,7 @@ def _end_of(unit: AppendToRun) -> int | None:
 
 def _last_move(drafts: Sequence[EventDraft], before: int) -> int | str:
     """The last event that moves the thread, counted in what its journal grows by."""
-    moving = [n for n, draft in enumerate(drafts, start=1) if moves_thread(draft.event_type)]
+    moving = [n for n, draft in enumerate(drafts, start=1) if draft.event_type in MOVES_THREAD]
     return before + moving[-1] if moving else "NULL"
 
 

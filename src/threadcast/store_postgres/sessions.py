@@ -27,8 +27,10 @@ from ..records import (
     RunFacts,
     RunRow,
     ThreadRow,
+    ThreadRun,
     UserCounts,
 )
+from ..stored_runs import STATUS_OF_CODE
 from . import statements
 from .connecting import Row
 from .keys import user_key
@@ -190,13 +192,18 @@ def _begin(key: str) -> str:
 
 
 def _thread(row: Row) -> ThreadRow:
-    thread_id, title, preview, metadata, created, updated, last_seq = row
+    thread_id, title, preview, metadata, created, updated, last_seq, live_runs = row
     return ThreadRow(
         *(thread_id, title, preview, msgspec.json.decode(metadata)),
         created_at=created / _MICROSECONDS,
         updated_at=updated / _MICROSECONDS,
         last_seq=last_seq,
+        live_runs=[_live_run(*text.split(" ")) for text in live_runs],
     )
+
+
+def _live_run(code: str, run_id: str) -> ThreadRun:
+    return ThreadRun(run_id, STATUS_OF_CODE[int(code)])
 
 
 def _message(event: JournalEvent) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..records import LIVE_RUNS_GIVEN_MAX
 from . import run_rows
 
 # Type 3 is `thread_deleted`: all that is left to say about a deleted thread.
@@ -40,12 +41,17 @@ AND e.type IN (4, 13) AND e.seq < $3
 ORDER BY e.seq DESC LIMIT $4
 """  # noqa: S608 - joined from constants of this module only
 
-_THREAD_COLUMNS = """
+# Last, status and id of each run that has not ended, the oldest first.
+_THREAD_COLUMNS = f"""
 t.thread_id, t.title, (
     SELECT m.preview FROM messages AS m
     WHERE m.user_key = t.user_key AND m.thread = t.thread ORDER BY m.seq LIMIT 1
-), t.metadata, t.created_us, t.updated_us, t.last_seq
-"""
+), t.metadata, t.created_us, t.updated_us, t.last_seq, ARRAY(
+    SELECT r.status || ' ' || r.run_id FROM runs AS r
+    WHERE r.user_key = t.user_key AND r.thread = t.thread AND r.status <= 3
+    ORDER BY r.run LIMIT {LIVE_RUNS_GIVEN_MAX}
+)
+"""  # noqa: S608 - joined from constants only
 THREAD = f"""
 SELECT {_THREAD_COLUMNS} FROM threads AS t
 WHERE t.user_key = $1 AND t.thread_id = $2 AND t.state = 0

@@ -45,6 +45,7 @@ SELECT $1, threads, $2, $2, $3, $3, $4, $5, $6 FROM numbered
 RETURNING thread
 """
 _UPDATE = "UPDATE threads SET title = $3, metadata = $4 WHERE user_key = $1 AND thread = $2"
+_MARK_TOUCHED = "UPDATE migrated_threads SET last_seq = 0 WHERE user_key = $1 AND thread = $2"
 _SET_STATE = "UPDATE threads SET state = $3 WHERE user_key = $1 AND thread = $2"
 _ALIASED = "SELECT thread FROM thread_aliases WHERE user_key = $1 AND legacy_id = $2"
 _ALIAS = """
@@ -135,6 +136,8 @@ async def change_thread(
     data = ThreadData(title, msgspec.json.decode(kept), created_at=created_at)
     draft = EventDraft.of(EventType.THREAD_UPDATED, data)
     await batch.run(_UPDATE, user, record.thread, title, kept)
+    # The thread does not move by it, and yet an undone migration may not take it back.
+    await batch.run(_MARK_TOUCHED, user, record.thread)
     return batch.append(Place(user, record.thread, None), address, draft)
 
 

@@ -17,9 +17,9 @@ import apsw
 from ..errors import ThreadcastError
 from ..events import (
     EVENT_CODE,
+    MOVES_THREAD,
     Address,
     EventDraft,
-    EventType,
     JournalEvent,
     encode_json,
     timestamp_text,
@@ -179,7 +179,7 @@ class Batch:
             kind, data = draft.event_type, draft.data
             add((user, seq, thread, run, EVENT_CODE[kind], data))
             events.append(JournalEvent(kind, stamp, address, seq, data))
-            if kind is not EventType.AGENT_DELTA and thread is not None:
+            if kind in MOVES_THREAD and thread is not None:
                 self._touched[thread] = seq
         self.heads[user] = self._grown[user] = seq
         return events

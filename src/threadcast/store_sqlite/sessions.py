@@ -30,8 +30,10 @@ from ..records import (
     RunFacts,
     RunRow,
     ThreadRow,
+    ThreadRun,
     UserCounts,
 )
+from ..stored_runs import STATUS_OF_CODE
 from . import statements
 from .readers import Reader
 from .run_rows import run_row, runs_facts
@@ -56,7 +58,7 @@ _Place = tuple[
 
 _decode_meta = msgspec.json.Decoder(list[tuple[int, int, int, str | None, str | None, int]]).decode
 _decode_threads = msgspec.json.Decoder(
-    list[tuple[str, str | None, str | None, dict[str, Any], int, int, int]]
+    list[tuple[str, str | None, str | None, dict[str, Any], int, int, int, list[tuple[str, int]]]]
 ).decode
 _decode_inputs = msgspec.json.Decoder(list[tuple[str, int, str, float, str | None]]).decode
 _decode_connections = msgspec.json.Decoder(list[_Place]).decode
@@ -199,9 +201,12 @@ class SqliteSession:
                 created_at=created / _MICROSECONDS,
                 updated_at=updated / _MICROSECONDS,
                 last_seq=last_seq,
+                live_runs=[ThreadRun(run_id, STATUS_OF_CODE[code]) for run_id, code in live_runs],
             )
-            for thread_id, title, preview, metadata, created, updated, last_seq in rows
-        ]
+            for (
+                thread_id, title, preview, metadata, created, updated, last_seq, live_runs
+            ) in rows
+        ]  # fmt: skip
 
     async def _page(self, sql: str, *arguments: object) -> list[JournalEvent]:
         def query(connection: apsw.Connection) -> list[JournalEvent]:

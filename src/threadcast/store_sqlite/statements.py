@@ -8,6 +8,7 @@ is cut by lengths. `?1` is the user's id in every statement.
 
 from __future__ import annotations
 
+from ..records import LIVE_RUNS_GIVEN_MAX
 from ..wire.fields import PREVIEW_MAX_CHARACTERS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
@@ -72,9 +73,20 @@ _PREVIEW = f"""
     ORDER BY e.seq LIMIT 1
 )
 """
+# The runs of the thread `t` that have not ended, the oldest first.
+_LIVE_RUNS = f"""
+(
+    SELECT json_group_array(json_array(run_id, status)) FROM (
+        SELECT run_id, status FROM runs INDEXED BY runs_live
+        WHERE user = t.user AND thread = t.thread AND status <= 3
+        ORDER BY run LIMIT {LIVE_RUNS_GIVEN_MAX}
+    )
+)
+"""
 _THREADS = f"""
 SELECT json_group_array(json_array(
-    thread_id, title, {_PREVIEW}, json(metadata), created_us, updated_us, last_seq
+    thread_id, title, {_PREVIEW}, json(metadata), created_us, updated_us, last_seq,
+    json({_LIVE_RUNS})
 )) FROM
 """
 THREAD = f"{_THREADS} threads AS t WHERE user = {_ME} AND thread_id = ?2 AND state = 0"

@@ -127,6 +127,8 @@ def change_thread(
         "UPDATE threads SET title = ?, metadata = ? WHERE user = ? AND thread = ?",
         *(title, kept, user, record.thread),
     )
+    # The thread does not move by it, and yet an undone migration may not take it back.
+    batch.run("UPDATE migrated_threads SET last_seq = 0 WHERE thread = ?", record.thread)
     return batch.append(Place(user, record.thread, None), address, draft)
 
 

@@ -64,6 +64,7 @@ __all__ = [
     "Thread",
     "ThreadAnswer",
     "ThreadPage",
+    "ThreadRun",
     "ThreadSnapshot",
     "UpdateThreadBody",
     "problem_headers",
@@ -192,8 +193,22 @@ class RevokeSessionsBody(msgspec.Struct, frozen=True, kw_only=True):
 # --- answers --------------------------------------------------------------------------------------
 
 
+class ThreadRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has not ended; one that is `waiting` asks the user something."""
+
+    run_id: RunId
+    status: RunStatus
+
+
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
-    """A thread; `last_seq` is the seq of its latest event. `preview` may stand in for a title."""
+    """A thread. `preview` may stand in for a title.
+
+    Attributes:
+        updated_at, last_seq: time and seq of what moved it to the top of the list last: its
+            creation, a message, a question, the end of a run. Another title moves nothing.
+        live_runs: its runs that have not ended, the oldest first, at most 20. Older servers do
+            not give it.
+    """
 
     thread_id: ThreadId
     title: str | None
@@ -202,6 +217,7 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Timestamp
     updated_at: Timestamp
     last_seq: Seq
+    live_runs: list[ThreadRun] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ThreadAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,7 +235,7 @@ class ThreadSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThreadPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Threads, the one with the latest event first."""
+    """Threads by `last_seq`, the latest first."""
 
     seq: SnapshotSeq
     threads: list[Thread]

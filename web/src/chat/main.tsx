@@ -2,15 +2,16 @@
 import { render } from "preact";
 import { followTheme } from "../design/theme.ts";
 import "../design/design.css";
-import { App, Chat } from "./app.tsx";
+import { App } from "./app.tsx";
 import "./conversation/conversation.css";
 import { readPageFacts } from "./page_facts.ts";
 import { Session } from "./session/session.ts";
+import { SessionModel } from "./session_model.ts";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("the document has no #app");
 followTheme();
 const session = new Session(readPageFacts());
-const chat = new Chat(session);
+const owner = new SessionModel(session);
 session.begin();
-render(<App chat={chat} />, place);
+render(<App owner={owner} />, place);

@@ -29,6 +29,7 @@ export class ChatModel {
   readonly #status: Signal<Status>;
   readonly #outbox: Signal<readonly OutboxEntry[]>;
   readonly #openThreadId = signal<string | null>(null);
+  readonly #user: ReadonlySignal<string | null>;
   readonly #failure: ReadonlySignal<Failure | null>;
   readonly #draft = signal(newDraft());
   readonly #unsubscribe: () => void;
@@ -40,6 +41,7 @@ export class ChatModel {
     this.#state = signal(client.state);
     this.#status = signal(client.status);
     this.#outbox = signal(client.outbox);
+    this.#user = computed(() => this.#state.value.user);
     this.#failure = computed(() => {
       const openId = this.#openThreadId.value;
       return openId === null ? null : (this.#state.value.unreadable[openId] ?? null);
@@ -49,6 +51,11 @@ export class ChatModel {
 
   get state(): ReadonlySignal<ChatState> {
     return this.#state;
+  }
+
+  /** Who is signed in; null while nobody is known. */
+  get user(): ReadonlySignal<string | null> {
+    return this.#user;
   }
 
   get status(): ReadonlySignal<Status> {

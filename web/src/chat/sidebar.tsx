@@ -44,7 +44,7 @@ export function Sidebar(props: SidebarProps) {
       <ThreadList threads={threads} key={String(threads.showsArchived.value)} />
       <ArchivedLink threads={threads} />
       <Account
-        user={threads.model.person ?? threads.model.state.value.user ?? ""}
+        user={threads.model.person ?? threads.model.user.value ?? ""}
         hasConsole={hasConsole}
         onShortcuts={onShortcuts}
         onSignOut={onSignOut}
@@ -103,7 +103,7 @@ function ArchivedHead({ threads }: { threads: Threads }) {
 
 function ArchivedLink({ threads }: { threads: Threads }) {
   const count = threads.archivedCount.value;
-  if (threads.showsArchived.value || (count === 0 && !threads.hasOlder)) return null;
+  if (threads.showsArchived.value || (count === 0 && !threads.hasOlder.value)) return null;
   return (
     <button
       type="button"

@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Menu } from "../design/menu.tsx";
-import { type Line, lineOf } from "./threads/lines.ts";
+import type { Line } from "./threads/lines.ts";
 import { actionsOf } from "./threads/thread_row.tsx";
 import type { Threads } from "./threads/threads.ts";
 import { TitleField } from "./threads/title_field.tsx";
@@ -18,8 +18,7 @@ interface ThreadHeaderProps {
 export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHeaderProps) {
   const { model } = threads;
   const openId = model.openThreadId.value;
-  const open = openId === null ? undefined : model.state.value.threads.get(openId);
-  const line = open && lineOf(open);
+  const line = threads.open.value;
   const title = titleIn(line, openId !== null, model.failure.value === "missing");
   useEffect(() => {
     document.title = line === undefined ? "Threadcast" : `${line.title} · Threadcast`;

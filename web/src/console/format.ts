@@ -1,4 +1,7 @@
 /** How figures, spans of time and moments read in the console. Pure; knows no view and no answer. */
+import { durationOfMs } from "../design/durations.ts";
+
+export { durationOfS as span } from "../design/durations.ts";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -20,32 +23,7 @@ export function figure(value: number | null): string {
 /** A time that something took; the unit follows the size. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NOTHING;
-  const ms = seconds * 1_000;
-  if (ms < 10) return `${small.format(ms)} ms`;
-  if (ms < 1_000) return `${whole.format(ms)} ms`;
-  if (seconds < 10) return `${small.format(seconds)} s`;
-  return span(seconds);
-}
-
-/** A longer time, in at most two units: `45 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`. */
-export function span(seconds: number): string {
-  const total = Math.max(0, Math.round(seconds));
-  const units: [string, number][] = [
-    ["d", 86_400],
-    ["h", 3_600],
-    ["min", 60],
-    ["s", 1],
-  ];
-  const first = units.findIndex(([, size]) => total >= size);
-  if (first === -1) return "0 s";
-  let left = total;
-  const words: string[] = [];
-  for (const [unit, size] of units.slice(first, first + 2)) {
-    const many = Math.floor(left / size);
-    left -= many * size;
-    if (many > 0) words.push(`${many} ${unit}`);
-  }
-  return words.join(" ");
+  return durationOfMs(seconds * 1_000);
 }
 
 /** A size of data, in units of 1,024. */

@@ -8,10 +8,10 @@ import { ThreadList } from "../chat/threads/thread_list.tsx";
 import { IconButton } from "../design/icon_button.tsx";
 import { Icon } from "../design/icons.tsx";
 import { ToastList } from "../design/toasts.tsx";
-import type { Chat } from "./chat.ts";
+import type { ElementChat } from "./element_chat.ts";
 
 interface FrameProps {
-  chat: Chat;
+  chat: ElementChat;
   /** The agent that messages ask for; null for the server's first one. */
   agent: Signal<string | null>;
   /** Whether there is a list of threads; else there is one conversation. */
@@ -47,7 +47,7 @@ export function Frame({ chat, agent, hasThreads }: FrameProps) {
 }
 
 /** Its links would change the address of a page that is not ours. */
-function List({ chat, onOpened }: { chat: Chat; onOpened: () => void }) {
+function List({ chat, onOpened }: { chat: ElementChat; onOpened: () => void }) {
   function open(event: TargetedMouseEvent<HTMLElement>) {
     const link = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
     if (link === null) return;
@@ -73,7 +73,7 @@ function List({ chat, onOpened }: { chat: Chat; onOpened: () => void }) {
 }
 
 /** Only where the element is too narrow for the list: what opens it, and what is open. */
-function Head({ chat, isListOpen }: { chat: Chat; isListOpen: Signal<boolean> }) {
+function Head({ chat, isListOpen }: { chat: ElementChat; isListOpen: Signal<boolean> }) {
   const { model } = chat;
   const thread = model.state.value.threads.get(model.openThreadId.value ?? "");
   return (

@@ -8,7 +8,7 @@ import { type Signal, signal } from "@preact/signals";
 import type { ThreadcastChatElement, TokenProvider } from "@threadcast/client/element";
 import { render } from "preact";
 import { BadAddress, serverAddress } from "./address.ts";
-import { Chat } from "./chat.ts";
+import { ElementChat } from "./element_chat.ts";
 import { Frame, Notice } from "./frame.tsx";
 import { type Tell, tellerOf } from "./happenings.ts";
 import { styles } from "./styles.ts";
@@ -25,7 +25,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
   #place: HTMLElement | null = null;
   #provider: TokenProvider | null = null;
   #suggestions: readonly string[] = [];
-  #chat: Chat | null = null;
+  #chat: ElementChat | null = null;
   #isDue = false;
   #isStale = false;
   #isWaiting = false;
@@ -109,7 +109,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
     this.#isStale = false;
     const place = this.#ownPlace();
     try {
-      const chat = new Chat({
+      const chat = new ElementChat({
         server: serverAddress(this.getAttribute("src"), document.baseURI, SCRIPT),
         provider: this.#provider ?? this.#named(),
         suggestions: this.#suggestions,

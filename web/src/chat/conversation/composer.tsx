@@ -3,8 +3,9 @@ import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import { charactersLeft, contentProblem } from "./content.ts";
-import { Drafts, tabStorage } from "./drafts.ts";
 import { sends } from "./keys.ts";
+import { still } from "./still.ts";
+import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
 
 interface Props {
   box: RefObject<HTMLTextAreaElement | null>;
@@ -28,9 +29,9 @@ export interface Offer {
   readonly text: string;
 }
 
-export function Composer(props: Props) {
+export const Composer = still((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
-  const { text, write } = useDraft(props);
+  const { text, write } = useUnsentText(props);
   const problem = contentProblem(text);
   const left = charactersLeft(text);
   const isSendable = text.trim() !== "" && problem === null;
@@ -108,28 +109,32 @@ export function Composer(props: Props) {
       </p>
     </form>
   );
-}
+});
 
 /** The text of the open thread's box; each thread has its own. */
-function useDraft({ user, threadId, hasBegun }: Pick<Props, "user" | "threadId" | "hasBegun">) {
-  // Of somebody who is not known yet nothing is kept, and the drafts of others are not touched.
-  const drafts = useMemo(() => new Drafts(user === "" ? null : tabStorage(), user), [user]);
-  const [held, hold] = useState(() => ({ user, threadId, text: drafts.read(threadId) }));
+function useUnsentText({
+  user,
+  threadId,
+  hasBegun,
+}: Pick<Props, "user" | "threadId" | "hasBegun">) {
+  // Of somebody who is not known yet nothing is kept, and what others wrote is not touched.
+  const unsent = useMemo(() => new UnsentTexts(user === "" ? null : tabStorage(), user), [user]);
+  const [held, hold] = useState(() => ({ user, threadId, text: unsent.read(threadId) }));
   const isCurrent = held.threadId === threadId && held.user === user;
   const hasBecomeThread = held.threadId === null && hasBegun && held.user === user;
   const wasTypedEarly = held.user === "" && held.threadId === threadId && held.text !== "";
   const goesAlong = !isCurrent && (hasBecomeThread || wasTypedEarly);
-  const text = isCurrent || goesAlong ? held.text : drafts.read(threadId);
+  const text = isCurrent || goesAlong ? held.text : unsent.read(threadId);
   useLayoutEffect(() => {
     if (isCurrent) return;
     if (goesAlong) {
-      if (hasBecomeThread) drafts.write(null, "");
-      drafts.write(threadId, text);
+      if (hasBecomeThread) unsent.write(null, "");
+      unsent.write(threadId, text);
     }
     hold({ user, threadId, text });
-  }, [isCurrent, goesAlong, hasBecomeThread, user, threadId, drafts, text]);
+  }, [isCurrent, goesAlong, hasBecomeThread, user, threadId, unsent, text]);
   const write = (next: string) => {
-    drafts.write(threadId, next);
+    unsent.write(threadId, next);
     hold({ user, threadId, text: next });
   };
   return { text, write };

@@ -33,7 +33,7 @@ export function Conversation({ model, threadId, agent }: Props) {
   // What a new conversation became is the same one: nothing of it is drawn anew.
   const hasBegun = threadId !== null && model.client.threadOf(draft) === threadId;
 
-  // The same function in every drawing, so that runs that did not change are not drawn again.
+  // The same functions in every drawing, so that what did not change is not drawn again.
   const send = useCallback(
     (content: string) => {
       model.send(content, agent === undefined ? {} : { agent });
@@ -41,6 +41,14 @@ export function Conversation({ model, threadId, agent }: Props) {
     },
     [model, agent],
   );
+
+  const stop = useCallback(() => {
+    if (threadId !== null) model.stop(threadId);
+  }, [model, threadId]);
+  const leave = useCallback(() => {
+    const { history } = model.state.peek().threads.get(threadId ?? "") ?? {};
+    wanted.value = history?.order.at(-1) ?? null;
+  }, [model, threadId, wanted]);
 
   const isMissing = threadId !== null && model.failure.value === "missing";
   return (
@@ -60,17 +68,15 @@ export function Conversation({ model, threadId, agent }: Props) {
       {!isMissing && (
         <Composer
           box={box}
-          user={state.user ?? ""}
+          user={model.user.value ?? ""}
           threadId={threadId}
           hasBegun={hasBegun}
           offered={offered}
           canStop={thread !== null && isRunning(thread)}
           isStopping={isStopping(thread, outbox)}
           onSend={send}
-          onLeave={() => {
-            wanted.value = history?.order.at(-1) ?? null;
-          }}
-          onStop={() => threadId !== null && model.stop(threadId)}
+          onLeave={leave}
+          onStop={stop}
         />
       )}
     </div>

@@ -2,7 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
-import { tableOf } from "@threadcast/client/chat";
+import { emptyHistory } from "@threadcast/client/chat";
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
@@ -31,20 +31,13 @@ interface Props {
   onSuggest: (text: string) => void;
 }
 
-const EMPTY: History = {
-  upTo: 0,
-  from: 0,
-  before: null,
-  hasEarlier: false,
-  order: [],
-  runs: tableOf([]),
-};
+const UNREAD = emptyHistory(0);
 
 export function Messages(props: Props) {
   const { model, threadId, history, pending, wanted, box, sendings } = props;
   const [place, setPlace] = useState<HTMLElement | null>(null);
   const follower = useMemo(() => (place === null ? null : new Follower(place)), [place]);
-  const keys = { place, follower, history: history ?? EMPTY, wanted, box, model };
+  const keys = { place, follower, history: history ?? UNREAD, wanted, box, model };
   const press = useMessageKeys(keys);
   useFollowing(place, follower, sendings);
   const words = useAnnouncements(history);
@@ -67,7 +60,7 @@ export function Messages(props: Props) {
                 place={place}
                 follower={follower}
                 model={model}
-                history={history ?? EMPTY}
+                history={history ?? UNREAD}
                 pending={pending}
                 outbox={model.outbox.value}
                 wanted={wanted}

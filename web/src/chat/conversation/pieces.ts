@@ -19,7 +19,11 @@ export interface Thoughts {
   readonly isOngoing: boolean;
 }
 
-export type Piece = { readonly key: string } & (Thoughts | TextStep | ToolStep | InputStep);
+/** What a piece shows; a step is the same object as in the run, as long as it does not change. */
+export interface Piece {
+  readonly key: string;
+  readonly of: Thoughts | TextStep | ToolStep | InputStep;
+}
 
 export function piecesOf(run: RunView): Piece[] {
   const pieces: Piece[] = [];
@@ -28,13 +32,13 @@ export function piecesOf(run: RunView): Piece[] {
     const step = steps[at];
     if (step === undefined) continue;
     if (step.kind !== "thinking") {
-      pieces.push({ ...step, key: keyOf(step, run.attempt, pieces.length) });
+      pieces.push({ key: keyOf(step, run.attempt, pieces.length), of: step });
       continue;
     }
     let end = at;
     while (steps[end + 1]?.kind === "thinking") end += 1;
     const key = `${run.attempt} thoughts ${pieces.length}`;
-    pieces.push({ ...thoughtsOf(run, at, end), key });
+    pieces.push({ key, of: thoughtsOf(run, at, end) });
     at = end;
   }
   return pieces;

@@ -1,6 +1,7 @@
 /** One message and what answered it. */
 import type { OutboxEntry, RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
+import { durationOfMs } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
 import type { ChatModel } from "../model.ts";
 import { CopyButton } from "./copy_button.tsx";
@@ -8,7 +9,7 @@ import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { Question } from "./question/question.tsx";
-import { duration, tokenUse } from "./said.ts";
+import { tokenUse } from "./said.ts";
 import { StatusLine } from "./status_line.tsx";
 import { still } from "./still.ts";
 import { ThoughtsView } from "./thoughts.tsx";
@@ -79,7 +80,7 @@ function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model"
       {pieces.map((piece, index) => (
         <PieceView
           key={piece.key}
-          piece={piece}
+          of={piece.of}
           run={run}
           entries={entries}
           isStreaming={isGoingOn && index === pieces.length - 1}
@@ -90,25 +91,26 @@ function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model"
   );
 }
 
-interface PieceProps extends Pick<Props, "run" | "entries" | "model"> {
-  piece: Piece;
+interface PieceProps extends Pick<Props, "run" | "entries" | "model">, Pick<Piece, "of"> {
   isStreaming: boolean;
 }
 
-function PieceView({ piece, run, entries, isStreaming, model }: PieceProps) {
-  switch (piece.kind) {
+function PieceView({ of, run, entries, isStreaming, model }: PieceProps) {
+  switch (of.kind) {
     case "thoughts":
-      return <ThoughtsView thoughts={piece} />;
+      return <ThoughtsView thoughts={of} />;
     case "tool":
-      return <ToolCard step={piece} />;
+      return <ToolCard step={of} />;
     case "text":
-      return <Markdown text={piece.text} isStreaming={isStreaming} />;
+      return <Markdown text={of.text} isStreaming={isStreaming} />;
     default:
       return (
         <Question
-          step={piece}
-          entry={entries.find((one) => one.kind === "answer" && one.inputId === piece.id)}
-          onAnswer={(value) => model.respond(run.id, piece.id, value)}
+          step={of}
+          entry={entries.find((one) => one.kind === "answer" && one.inputId === of.id)}
+          onAnswer={(value) => model.respond(run.id, of.id, value)}
+          isStopping={entries.some(({ kind }) => kind === "cancel")}
+          onStop={() => model.cancel(run.id)}
         />
       );
   }
@@ -118,7 +120,7 @@ const AnswerFoot = still(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
-  const time = run.durationMs === null ? null : duration(run.durationMs);
+  const time = run.durationMs === null ? null : durationOfMs(Math.max(1, run.durationMs));
   if (text === "" && time === null && tokens === null) return null;
   return (
     <div class="answer-foot acts">

@@ -4,12 +4,12 @@ import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useWindow } from "../long_list/use_window.ts";
 import type { ChatModel } from "../model.ts";
 import { EntryView } from "./entry.tsx";
 import { type Follower, findItem, keyOf } from "./follower.ts";
 import { entriesOf, heightOf } from "./items.ts";
 import { RunArticle } from "./run.tsx";
-import { useWindow } from "./use_window.ts";
 
 /** Earlier messages are read when the beginning is this near. */
 const EARLIER_WITHIN_PX = 1_200;
@@ -33,9 +33,10 @@ export function Runs(props: Props) {
   const keys = useMemo(() => [...order, ...pending.map(({ key }) => key)], [order, pending]);
   const { parts, rest, measure } = useWindow(place, {
     keys,
-    estimate: (index) => heightOf(runs.get(order[index] ?? "")),
+    heightOf: (index) => heightOf(runs.get(order[index] ?? "")),
     top: (startOf) => follower.topIn(startOf),
     pinned: () => [wanted.peek(), ...usedKeys(place)].filter((key) => key !== null),
+    onResize: () => follower.keep(),
   });
   // The one that is wanted is drawn as soon as it is.
   void wanted.value;

@@ -1,25 +1,9 @@
-/** Times, amounts and values in words. Pure. */
-
-/** A duration: "320 ms", "4.2 s", "1 min 12 s". */
-export function duration(ms: number): string {
-  if (ms < 950) return `${Math.max(1, Math.round(ms))} ms`;
-  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
-  return seconds(ms);
-}
-
-/** A duration in whole seconds, for what still goes on: "4 s", "1 min 12 s". */
-export function seconds(ms: number): string {
-  const whole = Math.max(0, Math.round(ms / 1000));
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
+/** Moments, amounts and values in words. Pure. */
 
 /** When something was: the time, and the day unless it is today. */
-export function moment(timestamp: number, now = Date.now()): string {
-  const date = new Date(timestamp * 1000);
-  const isToday = date.toDateString() === new Date(now).toDateString();
+export function moment(atS: number, nowMs = Date.now()): string {
+  const date = new Date(atS * 1000);
+  const isToday = date.toDateString() === new Date(nowMs).toDateString();
   if (isToday) return date.toLocaleTimeString([], { timeStyle: "short" });
   return date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }

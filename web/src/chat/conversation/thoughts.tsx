@@ -1,7 +1,7 @@
 /** What an agent thought, folded: how long it took, and the texts for who wants to read them. */
+import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
 import type { Thoughts } from "./pieces.ts";
-import { duration, seconds } from "./said.ts";
 import { useNow } from "./use_now.ts";
 
 export function ThoughtsView({ thoughts }: { thoughts: Thoughts }) {
@@ -27,9 +27,9 @@ export function ThoughtsView({ thoughts }: { thoughts: Thoughts }) {
 function titleOf({ isOngoing, startedAt, endedAt }: Thoughts, now: number): string {
   if (isOngoing) {
     const ms = now - startedAt * 1000;
-    return ms < 1_000 ? "Thinking…" : `Thinking… ${seconds(ms)}`;
+    return ms < 1_000 ? "Thinking…" : `Thinking… ${durationOfS(ms / 1_000)}`;
   }
   if (endedAt === null || endedAt < startedAt) return "Thoughts";
   const ms = (endedAt - startedAt) * 1000;
-  return ms < 1_000 ? "Thought for a moment" : `Thought for ${duration(ms)}`;
+  return ms < 1_000 ? "Thought for a moment" : `Thought for ${durationOfMs(ms)}`;
 }

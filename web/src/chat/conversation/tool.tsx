@@ -1,9 +1,11 @@
 /** A tool call as a card: which one, with what, how it stands; folded away, what came of it. */
 import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
+import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { Code } from "./markdown/code.tsx";
-import { briefly, duration, seconds } from "./said.ts";
+import { briefly } from "./said.ts";
+import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
 const SHOWN_MAX_CHARACTERS = 20_000;
@@ -15,7 +17,7 @@ const ICONS: Readonly<Record<ToolStep["status"], IconName>> = {
   abandoned: "tool",
 };
 
-export function ToolCard({ step }: { step: ToolStep }) {
+export const ToolCard = still(({ step }: { step: ToolStep }) => {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details
@@ -40,7 +42,7 @@ export function ToolCard({ step }: { step: ToolStep }) {
       )}
     </details>
   );
-}
+});
 
 function ToolState({ step }: { step: ToolStep }) {
   const now = useNow(step.status === "running");
@@ -49,11 +51,11 @@ function ToolState({ step }: { step: ToolStep }) {
     return (
       <span class="step-state">
         <span class="spinner" aria-hidden="true" />
-        {ms < 1_000 ? "running" : `running, ${seconds(ms)}`}
+        {ms < 1_000 ? "running" : `running, ${durationOfS(ms / 1_000)}`}
       </span>
     );
   }
-  const time = step.durationMs === null ? "" : duration(step.durationMs);
+  const time = step.durationMs === null ? "" : durationOfMs(Math.max(1, step.durationMs));
   if (step.status === "abandoned") return <span class="step-state">not finished</span>;
   if (step.status === "completed") return <span class="step-state">{time}</span>;
   return <span class="step-state">{time === "" ? "failed" : `failed after ${time}`}</span>;

@@ -5,7 +5,7 @@
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { clearAddress } from "../address.ts";
-import { forgetDrafts } from "../conversation/drafts.ts";
+import { forgetUnsent } from "../conversation/unsent_texts.ts";
 import type { PageFacts } from "../page_facts.ts";
 import * as devNames from "./dev_names.ts";
 import { handedToken, isFramed, typedToken } from "./given_token.ts";
@@ -137,5 +137,5 @@ export class Session {
 /** Somebody signs out: neither where they were nor what they were writing stays in the tab. */
 function forgetPlace() {
   clearAddress();
-  forgetDrafts();
+  forgetUnsent();
 }

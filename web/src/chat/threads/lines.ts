@@ -17,7 +17,7 @@ export interface Line {
   /** Seconds since the epoch. */
   readonly updatedAt: number;
   readonly isRunning: boolean;
-  /** Whether what runs asks the person something, as far as the thread has been read. */
+  /** Whether what runs asks the person something. */
   readonly isWaiting: boolean;
   readonly isArchived: boolean;
 }
@@ -71,9 +71,10 @@ export function lineOf(view: ThreadView): Line {
   };
 }
 
+/** A run can ask several things at once: then only its history knows that one is still open. */
 function isWaiting({ active, history }: ThreadView): boolean {
-  if (history === null) return false;
-  return Object.keys(active).some((id) => history.runs.get(id)?.status === "waiting");
+  const runs = Object.entries(active);
+  return runs.some(([id, status]) => (history?.runs.get(id)?.status ?? status) === "waiting");
 }
 
 function sameOr(line: Line, before: Line | undefined): Line {

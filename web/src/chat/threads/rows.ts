@@ -7,23 +7,16 @@ export type Row =
   | { readonly kind: "day"; readonly key: string; readonly label: string }
   | { readonly kind: "thread"; readonly key: string; readonly line: Line };
 
-/** The rows, and where each of them is. */
+/** The rows, in order. */
 export interface Rows {
   readonly rows: readonly Row[];
+  readonly keys: readonly string[];
   /** By key. */
   readonly indexOf: ReadonlyMap<string, number>;
-  /** Where each row begins, in pixels, and after the last one where the list ends. */
-  readonly starts: readonly number[];
-}
-
-/** The heights of rows, in pixels. */
-export interface Heights {
-  readonly day: number;
-  readonly thread: number;
 }
 
 /** `nowMs` says what today is; lines come with the latest first. */
-export function rowsOf(lines: readonly Line[], nowMs: number, heights: Heights): Rows {
+export function rowsOf(lines: readonly Line[], nowMs: number): Rows {
   const label = labels(nowMs);
   const rows: Row[] = [];
   let day = "";
@@ -36,9 +29,8 @@ export function rowsOf(lines: readonly Line[], nowMs: number, heights: Heights):
     }
     rows.push({ kind: "thread", key: line.id, line });
   }
-  const starts = [0];
-  for (const { kind } of rows) starts.push((starts.at(-1) ?? 0) + heights[kind]);
-  return { rows, indexOf: new Map(rows.map(({ key }, index) => [key, index])), starts };
+  const keys = rows.map(({ key }) => key);
+  return { rows, keys, indexOf: new Map(keys.map((key, index) => [key, index])) };
 }
 
 /** The index of the nearest thread row from `index` on, in steps of 1 or -1; null for none. */

@@ -1,29 +1,35 @@
 /** The list of threads: drawn where one looks, read on as one scrolls, moved in by arrow keys. */
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { useWindow } from "../long_list/use_window.ts";
 import { type Rows, rowsOf, threadFrom } from "./rows.ts";
 import { ThreadRow } from "./thread_row.tsx";
 import type { Threads } from "./threads.ts";
-import { useVirtualRows } from "./virtual_rows.ts";
 import "./thread_list.css";
 
-/** The heights that the style sheet gives the rows. */
-const HEIGHTS = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
+/** What the style sheet gives the rows, with the space below them. */
+const HEIGHTS_PX = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
 /** Older ones are read when so few rows are left below. */
 const AHEAD_ROWS = 20;
 
 export function ThreadList({ threads }: { threads: Threads }) {
-  const scroller = useRef<HTMLDivElement>(null);
+  const [place, setPlace] = useState<HTMLElement | null>(null);
   /** Where the focus was last in the list, and where an arrow key sends it. */
   const active = useSignal<string | null>(null);
   const wanted = useSignal<string | null>(null);
-  const listed = useComputed(() => rowsOf(threads.shown.value, Date.now(), HEIGHTS));
-  const { rows, indexOf, starts } = listed.value;
+  const listed = useComputed(() => rowsOf(threads.shown.value, Date.now()));
+  const { rows, keys, indexOf } = listed.value;
   const openId = threads.model.openThreadId.value;
   const activeIndex = firstKnown(listed.value, [active.value, openId]);
-  const { drawn, scrollTo } = useVirtualRows({ starts, always: activeIndex, scroller });
+  const { parts, rest, startOf } = useWindow(place, {
+    keys,
+    heightOf: (index) => HEIGHTS_PX[rows[index]?.kind ?? "thread"],
+    top: () => place?.scrollTop ?? 0,
+    pinned: () => keys.slice(activeIndex, activeIndex + 1),
+  });
+  const scrollTo = (index: number) => scrollInto(place, startOf(index), startOf(index + 1));
 
-  const isNearEnd = (drawn.at(-1) ?? 0) >= rows.length - AHEAD_ROWS;
+  const isNearEnd = (parts.at(-1)?.index ?? 0) >= rows.length - AHEAD_ROWS;
   const isSearch = threads.query.value !== "" || threads.showsArchived.value;
   useEffect(() => {
     const waits = isSearch || threads.isReading.value || threads.isStuck.value;
@@ -33,7 +39,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
     const index = openId === null ? undefined : indexOf.get(openId);
     if (index !== undefined) scrollTo(index);
     // Only when another one is opened: the person may have scrolled away since.
-  }, [openId]);
+  }, [openId, place]);
 
   function move(event: KeyboardEvent) {
     const next = nextIndex(listed.value, activeIndex, event.key);
@@ -45,45 +51,54 @@ export function ThreadList({ threads }: { threads: Threads }) {
     wanted.value = row.key;
   }
 
+  function item({ index, gap }: (typeof parts)[number]) {
+    const row = rows[index];
+    if (row === undefined) return null;
+    const style = gap > 0 ? { marginTop: `${gap}px` } : undefined;
+    if (row.kind === "day") {
+      return (
+        <li key={row.key} class="day" style={style}>
+          {row.label}
+        </li>
+      );
+    }
+    return (
+      <ThreadRow
+        key={row.key}
+        line={row.line}
+        threads={threads}
+        isOpen={row.key === openId}
+        isActive={index === activeIndex}
+        takesFocus={row.key === wanted.value}
+        onActive={() => {
+          active.value = row.key;
+          if (wanted.value !== row.key) wanted.value = null;
+        }}
+        style={style}
+      />
+    );
+  }
+
   return (
-    <div class="thread-list" ref={scroller}>
-      <ul style={{ height: `${starts.at(-1)}px` }} onKeyDown={move} aria-label="Conversations">
-        {drawn.map((index) => {
-          const row = rows[index];
-          if (row === undefined) return null;
-          const place = { transform: `translateY(${starts[index]}px)` };
-          if (row.kind === "day") {
-            return (
-              <li key={row.key} class="day" style={place}>
-                {row.label}
-              </li>
-            );
-          }
-          return (
-            <ThreadRow
-              key={row.key}
-              line={row.line}
-              threads={threads}
-              isOpen={row.key === openId}
-              isActive={index === activeIndex}
-              takesFocus={row.key === wanted.value}
-              onActive={() => {
-                active.value = row.key;
-                if (wanted.value !== row.key) wanted.value = null;
-              }}
-              place={place}
-            />
-          );
-        })}
+    <div class="thread-list" ref={setPlace}>
+      <ul style={{ paddingBottom: `${rest}px` }} onKeyDown={move} aria-label="Conversations">
+        {parts.map(item)}
       </ul>
       <Ending threads={threads} count={rows.length} />
     </div>
   );
 }
 
+/** As little as needed for what lies between these pixels to be in sight. */
+function scrollInto(place: HTMLElement | null, start: number, end: number) {
+  if (place === null) return;
+  if (start < place.scrollTop) place.scrollTop = start;
+  else place.scrollTop = Math.max(place.scrollTop, end - place.clientHeight);
+}
+
 function Ending({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
-  if (threads.model.state.value.seq === null) return <Ghosts />;
+  if (threads.isBeginning.value) return <Ghosts />;
   if (threads.isStuck.value) {
     return (
       <div class="hint list-note" role="status">
@@ -105,16 +120,18 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   );
 }
 
-/** What was searched, honestly: only what is loaded, until the person asks for all. */
+/** What was looked at, honestly: only what is loaded, until the person asks for all. */
 function Searched({ threads, count }: { threads: Threads; count: number }) {
+  const isSearch = threads.query.value !== "";
   const loaded = many(threads.loadedCount.value);
-  const what = threads.query.value === "" ? "archived" : "found";
   return (
     <div class="hint list-note" role="status">
-      {count === 0 && <p>{what === "found" ? "Nothing found." : "Nothing is archived."}</p>}
-      {threads.hasOlder ? (
+      {count === 0 && <p>{isSearch ? "Nothing found." : "Nothing is archived."}</p>}
+      {threads.hasOlder.value ? (
         <>
-          <p>Looked at the titles and beginnings of the latest {loaded}.</p>
+          <p>
+            Looked at {isSearch && "the titles and beginnings of "}the latest {loaded}.
+          </p>
           <button
             type="button"
             class="button small"
@@ -125,7 +142,7 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
           </button>
         </>
       ) : (
-        <p>Looked at the titles and beginnings of all you have: {loaded}.</p>
+        isSearch && <p>Looked at the titles and beginnings of all you have: {loaded}.</p>
       )}
     </div>
   );

@@ -15,11 +15,11 @@ interface ThreadRowProps {
   isActive: boolean;
   takesFocus: boolean;
   onActive: () => void;
-  place: CSSProperties;
+  style: CSSProperties | undefined;
 }
 
 export function ThreadRow(props: ThreadRowProps) {
-  const { line, threads, isOpen, isActive, takesFocus, onActive, place } = props;
+  const { line, threads, isOpen, isActive, takesFocus, onActive, style } = props;
   const link = useRef<HTMLAnchorElement>(null);
   const isUnread = threads.isUnread(line);
   const isRenaming = threads.renaming.value === line.id;
@@ -44,7 +44,7 @@ export function ThreadRow(props: ThreadRowProps) {
     event.stopPropagation();
   }
   return (
-    <li class={isOpen ? "thread-row open" : "thread-row"} style={place} onFocusIn={onActive}>
+    <li class={isOpen ? "thread-row open" : "thread-row"} style={style} onFocusIn={onActive}>
       {isRenaming ? (
         <TitleField
           title={line.title}

@@ -20,11 +20,16 @@ export class Threads {
   readonly isStuck: Signal<boolean> = signal(false);
   readonly deletions: Deletions;
   readonly shown: ReadonlySignal<readonly Line[]>;
+  /** The line of the open thread. */
+  readonly open: ReadonlySignal<Line | undefined>;
+  /** Whether the list has not been read yet. */
+  readonly isBeginning: ReadonlySignal<boolean>;
   readonly archivedCount: ReadonlySignal<number>;
   readonly loadedCount: ReadonlySignal<number>;
+  /** Whether the server has older ones that are not here yet. */
+  readonly hasOlder: ReadonlySignal<boolean>;
   readonly #seen: Signal<Seen | null> = signal(null);
   readonly #all: ReadonlySignal<readonly Line[]>;
-  readonly #stop: () => void;
   #reading: Promise<boolean> | null = null;
 
   constructor(model: ChatModel) {
@@ -39,17 +44,17 @@ export class Threads {
         }),
       failed: (error) => this.#failed("The conversation could not be deleted", error),
     });
-    // Whoever had seen a thread need not look at it again because it was renamed.
-    this.#stop = model.client.on("thread_updated", ({ thread_id: id = "", seq }) => {
-      const line = this.#all.peek().find((one) => one.id === id);
-      const seen = this.#seen.peek();
-      if (line !== undefined && seen?.isUnread(line) === false) seen.see({ id, order: seq });
-    });
     const loaded = computed(() => lines.of(model.state.value));
     this.#all = computed(() => {
       const hidden = this.deletions.hidden.value;
       return hidden.size === 0 ? loaded.value : loaded.value.filter(({ id }) => !hidden.has(id));
     });
+    this.open = computed(() => {
+      const openId = model.openThreadId.value;
+      return this.#all.value.find(({ id }) => id === openId);
+    });
+    this.isBeginning = computed(() => model.state.value.seq === null);
+    this.hasOlder = computed(() => model.state.value.olderThreads !== null);
     this.loadedCount = computed(() => this.#all.value.length);
     this.archivedCount = computed(() => this.#all.value.filter((one) => one.isArchived).length);
     this.shown = computed(() => {
@@ -57,11 +62,6 @@ export class Threads {
       const lines = this.#all.value.filter((line) => line.isArchived === isArchived);
       return search(lines, this.query.value);
     });
-  }
-
-  /** Whether the server has older ones that are not here yet. */
-  get hasOlder(): boolean {
-    return this.model.state.value.olderThreads !== null;
   }
 
   isUnread(line: Line): boolean {
@@ -89,7 +89,7 @@ export class Threads {
   /** Read older ones for as long as the search goes on, or until all are here. */
   async readAllOlder() {
     const query = this.query.peek();
-    while (this.query.peek() === query && this.hasOlder && (await this.readOlder()));
+    while (this.query.peek() === query && this.hasOlder.peek() && (await this.readOlder()));
   }
 
   /** Throws nothing: what went wrong is said in a toast. */
@@ -127,13 +127,12 @@ export class Threads {
   }
 
   close() {
-    this.#stop();
     this.deletions.close();
     this.#seen.peek()?.close();
   }
 
   async #readOlder(): Promise<boolean> {
-    if (!this.hasOlder) return false;
+    if (!this.hasOlder.peek()) return false;
     this.isReading.value = true;
     this.isStuck.value = false;
     try {

@@ -1,6 +1,8 @@
 /** A block of code: its language, its text in colours, and a button that copies it. */
+import { Fragment } from "preact";
 import { CopyButton } from "../copy_button.tsx";
 import { useHighlight } from "./highlight.tsx";
+import { turnsShown } from "./turns.tsx";
 import { Words } from "./words.tsx";
 
 const PIECE_CHARACTERS = 8_000;
@@ -29,7 +31,7 @@ export function Code({ language, text, isOpen = false, name = language }: Props)
         <code>
           {nodes}
           {pieces(rest).map((piece, index) => (
-            <Words key={index} text={piece} />
+            <Fragment key={index}>{turnsShown(piece, <Words text={piece} />)}</Fragment>
           ))}
         </code>
       </pre>

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
+import { turnsShown } from "./turns.tsx";
 
 type Highlight = typeof import("./grammars.ts").highlight;
 type Nodes = NonNullable<ReturnType<Highlight>>["children"];
@@ -66,7 +67,7 @@ function isStale(
 
 function nodesOf(nodes: Nodes): ComponentChildren {
   return nodes.map((node) => {
-    if (node.type === "text") return node.value;
+    if (node.type === "text") return turnsShown(node.value);
     if (node.type !== "element") return null;
     const { className } = node.properties;
     return (

@@ -1,11 +1,12 @@
 /** Markdown as elements. Blocks that have not changed are not drawn again. */
 import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
 import { still } from "../still.ts";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
+import { turnsShown } from "./turns.tsx";
 import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 
@@ -26,19 +27,47 @@ export const Markdown = still(({ text: latest, isStreaming }: Props) => {
   return (
     <div class={isStreaming ? "prose streaming" : "prose"}>
       {chunks.map((blocks, index) => (
-        <Chunk key={index} blocks={blocks} isGrowing={hasGrown.current} />
+        <Chunk
+          key={index}
+          blocks={blocks}
+          isGrowing={hasGrown.current}
+          isPast={index < chunks.length - 1}
+        />
       ))}
     </div>
   );
 });
 
-const Chunk = still(({ blocks, isGrowing }: { blocks: readonly Block[]; isGrowing: boolean }) => (
-  <div>
-    {blocks.map((block, index) => (
-      <BlockView key={index} block={block} isGrowing={isGrowing} />
-    ))}
-  </div>
-));
+interface ChunkProps {
+  blocks: readonly Block[];
+  isGrowing: boolean;
+  /** Another chunk comes behind it. */
+  isPast: boolean;
+}
+
+const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (isGrowing && isPast && place.current !== null) leaveOutOfSight(place.current);
+  }, [isGrowing, isPast]);
+  return (
+    <div ref={place}>
+      {blocks.map((block, index) => (
+        <BlockView key={index} block={block} isGrowing={isGrowing} />
+      ))}
+    </div>
+  );
+});
+
+/**
+ * From now on the browser looks at this only where it is in sight: with each frame of a long answer
+ * it would look at all of it. What was laid out keeps its height, so that nothing moves.
+ */
+function leaveOutOfSight(element: HTMLElement) {
+  const { height } = element.getBoundingClientRect();
+  element.style.containIntrinsicBlockSize = `auto ${height}px`;
+  element.style.contentVisibility = "auto";
+}
 
 const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
   viewOf(block, isGrowing ? growing : settled),
@@ -155,7 +184,7 @@ function inlineView(inline: Inline, show: ShowText): ComponentChildren {
     case "del":
       return <del>{inlines(inline.children, show)}</del>;
     case "code":
-      return <code dir="ltr">{show(inline.text)}</code>;
+      return <code dir="ltr">{turnsShown(inline.text, show(inline.text))}</code>;
     case "link":
       return (
         <a href={inline.href} target="_blank" rel="noopener noreferrer nofollow">

@@ -1,8 +1,9 @@
 /** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
 import type { InputStep, OutboxEntry } from "@threadcast/client";
 import { useMemo, useRef } from "preact/hooks";
+import { durationOfS } from "../../../design/durations.ts";
 import { Icon } from "../../../design/icons.tsx";
-import { moment, seconds } from "../said.ts";
+import { moment } from "../said.ts";
 import { useNow } from "../use_now.ts";
 import { fieldOf, inWords, type Option } from "./field.ts";
 import { Form } from "./form.tsx";
@@ -14,16 +15,21 @@ interface Props {
   step: InputStep;
   /** The answer that is under way. */
   entry: OutboxEntry | undefined;
+  /** The run is being stopped. */
+  isStopping: boolean;
   onAnswer: (value: unknown) => void;
+  /** Not to answer: the run is stopped, for it waits for nothing else. */
+  onStop: () => void;
 }
 
-export function Question({ step, entry, onAnswer }: Props) {
+export function Question(props: Props) {
+  const { step } = props;
   const isOpen = step.status === "open";
   const place = useRef<HTMLElement>(null);
   const answer = (value: unknown) => {
     // What had the focus goes away with the form.
     place.current?.focus({ preventScroll: true });
-    onAnswer(value);
+    props.onAnswer(value);
   };
   return (
     <section
@@ -37,7 +43,7 @@ export function Question({ step, entry, onAnswer }: Props) {
         <Icon name="question" />
         <span>{step.prompt}</span>
       </p>
-      {isOpen ? <Open step={step} entry={entry} onAnswer={answer} /> : <Closed step={step} />}
+      {isOpen ? <Open {...props} onAnswer={answer} /> : <Closed step={step} />}
     </section>
   );
 }
@@ -70,11 +76,11 @@ function Values({ value }: { value: unknown }) {
   );
 }
 
-function Open({ step, entry, onAnswer }: Props) {
+function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
   const field = useMemo(() => fieldOf(step.schema), [step.schema]);
   const now = useNow(true);
   const leftMs = step.expiresAt * 1000 - now;
-  const isBusy = entry !== undefined && entry.status !== "refused";
+  const isBusy = isStopping || (entry !== undefined && entry.status !== "refused");
   const choices = choicesOf(field.shape);
   return (
     <>
@@ -91,9 +97,20 @@ function Open({ step, entry, onAnswer }: Props) {
           <Choices options={choices} onAnswer={onAnswer} />
         )}
       </fieldset>
-      <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
-        {noteOf(entry, leftMs, step.expiresAt)}
-      </p>
+      <div class="question-foot">
+        <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
+          {noteOf(entry, leftMs, step.expiresAt)}
+        </p>
+        <button
+          type="button"
+          class="button small"
+          title="The agent gets no answer, and what it was doing ends"
+          disabled={isStopping}
+          onClick={onStop}
+        >
+          Stop without answering
+        </button>
+      </div>
     </>
   );
 }
@@ -132,6 +149,6 @@ function noteOf(entry: OutboxEntry | undefined, leftMs: number, expiresAt: numbe
   if (entry?.status === "refused") return `Not accepted: ${entry.error ?? "no reason was given"}`;
   if (entry !== undefined) return entry.status === "waiting" ? "Will be sent…" : "Sending…";
   if (leftMs <= 0) return "The time for an answer is over.";
-  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${seconds(leftMs)} more.`;
+  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${durationOfS(leftMs / 1_000)} more.`;
   return `Can be answered until ${moment(expiresAt)}.`;
 }

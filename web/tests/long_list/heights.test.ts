@@ -1,7 +1,7 @@
 /** Where the items of a long list lie. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Heights } from "../../src/chat/conversation/heights.ts";
+import { Heights } from "../../src/chat/long_list/heights.ts";
 
 function made(keys: readonly string[]): Heights {
   const heights = new Heights();

@@ -5,18 +5,18 @@
  * A storage that is full or forbidden only means that it is not kept.
  */
 
-const DRAFT_PREFIX = "threadcast.text.";
-const DRAFTS_MAX = 20;
-const DRAFT_MAX_CHARACTERS = 65_536;
+const PREFIX = "threadcast.text.";
+const TEXTS_MAX = 20;
+const TEXT_MAX_CHARACTERS = 65_536;
 
-export type DraftStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+export type TextStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
-export class Drafts {
-  readonly #storage: DraftStorage | null;
+export class UnsentTexts {
+  readonly #storage: TextStorage | null;
   readonly #own: string;
 
   /** @param storage null where there is none */
-  constructor(storage: DraftStorage | null, user: string) {
+  constructor(storage: TextStorage | null, user: string) {
     this.#storage = storage;
     this.#own = ownPrefix(user);
   }
@@ -31,9 +31,9 @@ export class Drafts {
     const key = this.#keyOf(threadId);
     try {
       this.#storage?.removeItem(key);
-      if (text.trim() === "" || text.length > DRAFT_MAX_CHARACTERS) return;
-      const others = draftKeys(this.#storage, this.#own);
-      for (const other of others.slice(DRAFTS_MAX - 1)) this.#storage?.removeItem(other);
+      if (text.trim() === "" || text.length > TEXT_MAX_CHARACTERS) return;
+      const others = keysOf(this.#storage, this.#own);
+      for (const other of others.slice(TEXTS_MAX - 1)) this.#storage?.removeItem(other);
       this.#storage?.setItem(key, text);
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
@@ -46,7 +46,7 @@ export class Drafts {
 }
 
 /** The tab's storage; null where the browser does not give it to this page. */
-export function tabStorage(): DraftStorage | null {
+export function tabStorage(): TextStorage | null {
   try {
     return globalThis.sessionStorage;
   } catch {
@@ -55,24 +55,24 @@ export function tabStorage(): DraftStorage | null {
 }
 
 /** Forget what was being written in this tab: all of it, or that of one user. */
-export function forgetDrafts(storage: DraftStorage | null = tabStorage(), user?: string) {
-  const prefix = user === undefined ? DRAFT_PREFIX : ownPrefix(user);
-  for (const key of draftKeys(storage, prefix)) storage?.removeItem(key);
+export function forgetUnsent(storage: TextStorage | null = tabStorage(), user?: string) {
+  const prefix = user === undefined ? PREFIX : ownPrefix(user);
+  for (const key of keysOf(storage, prefix)) storage?.removeItem(key);
 }
 
 /** The tab is one user's: whoever signs in finds nothing of those who were here before. */
-export function forgetDraftsOfOthers(user: string, storage: DraftStorage | null = tabStorage()) {
+export function forgetUnsentOfOthers(user: string, storage: TextStorage | null = tabStorage()) {
   const own = ownPrefix(user);
-  for (const key of draftKeys(storage, DRAFT_PREFIX)) {
+  for (const key of keysOf(storage, PREFIX)) {
     if (!key.startsWith(own)) storage?.removeItem(key);
   }
 }
 
 function ownPrefix(user: string): string {
-  return `${DRAFT_PREFIX}${JSON.stringify(user)}.`;
+  return `${PREFIX}${JSON.stringify(user)}.`;
 }
 
-function draftKeys(storage: DraftStorage | null, prefix: string): string[] {
+function keysOf(storage: TextStorage | null, prefix: string): string[] {
   const count = storage?.length ?? 0;
   const keys = Array.from({ length: count }, (_, index) => storage?.key(index) ?? "");
   return keys.filter((key) => key.startsWith(prefix));

@@ -16,7 +16,7 @@ interface ChatOptions {
   tell: Tell;
 }
 
-export class Chat {
+export class ElementChat {
   readonly client: ChatClient;
   readonly model: ChatModel;
   readonly threads: Threads;

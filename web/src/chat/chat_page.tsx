@@ -1,7 +1,7 @@
 /** The page of somebody who is signed in: the list of threads beside the one that is open. */
-import { useSignal } from "@preact/signals";
+import { effect, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ToastList } from "../design/toasts.tsx";
 import { followAddress } from "./address.ts";
 import { Banner } from "./banner.tsx";
@@ -13,15 +13,15 @@ import { Shortcuts } from "./shortcuts.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { startRenaming, ThreadHeader } from "./thread_header.tsx";
 import { Threads } from "./threads/threads.ts";
-import "./application.css";
+import "./chat_page.css";
 
-interface ApplicationProps {
+interface ChatPageProps {
   model: ChatModel;
   hasConsole: boolean;
   onSignOut: () => void;
 }
 
-export function Application({ model, hasConsole, onSignOut }: ApplicationProps) {
+export function ChatPage({ model, hasConsole, onSignOut }: ChatPageProps) {
   const threads = useThreads(model);
   const searchField = useRef<HTMLInputElement>(null);
   const isHelpOpen = useSignal(false);
@@ -72,7 +72,7 @@ export function Application({ model, hasConsole, onSignOut }: ApplicationProps) 
   );
 
   return (
-    <div class={isListShown ? "application" : "application alone"}>
+    <div class={isListShown ? "chat-page" : "chat-page alone"}>
       <button type="button" class="skip button" onClick={focusMessage}>
         Skip to the message box
       </button>
@@ -143,17 +143,18 @@ function Side({ isShown, isDrawer, onClose, children }: SideProps) {
 }
 
 function useThreads(model: ChatModel): Threads {
-  const kept = useRef<Threads | null>(null);
-  kept.current ??= new Threads(model);
-  const threads = kept.current;
-  useEffect(() => () => threads.close(), [threads]);
-  const { state, openThreadId } = model;
+  const threads = useMemo(() => new Threads(model), [model]);
   useEffect(() => {
-    threads.look();
     const look = () => threads.look();
+    // Not by reading the state here: it changes with every frame, and this is the whole page.
+    const stop = effect(look);
     document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, [threads, state.value, openThreadId.value]);
+    return () => {
+      stop();
+      document.removeEventListener("visibilitychange", look);
+      threads.close();
+    };
+  }, [threads]);
   return threads;
 }
 

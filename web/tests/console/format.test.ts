@@ -1,0 +1,37 @@
+/** How figures, times and moments read. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bytes, count, duration, many, moment } from "../../src/console/format.ts";
+
+test("figures are short", () => {
+  assert.deepEqual([0, 0.25, 9.96, 12.6, 1_204, null].map(count), [
+    "0",
+    "0.3",
+    "10",
+    "13",
+    "1,204",
+    "–",
+  ]);
+  assert.deepEqual(
+    [bytes(100), bytes(1_536), bytes(3 * 1_024 ** 2)],
+    ["100 B", "1.5 KiB", "3 MiB"],
+  );
+  assert.deepEqual([many(1, "run"), many(2, "run"), many(0, "run")], ["1 run", "2 runs", "0 runs"]);
+});
+
+test("times have the unit of their size", () => {
+  assert.deepEqual([0.0004, 0.042, 2.34, 75, null].map(duration), [
+    "0.4 ms",
+    "42 ms",
+    "2.3 s",
+    "1 min 15 s",
+    "–",
+  ]);
+});
+
+test("a moment of another day has its day", () => {
+  const noon = new Date(2026, 10, 26, 12, 0, 5).getTime() / 1_000;
+
+  assert.equal(moment(noon, noon + 60), "12:00:05");
+  assert.equal(moment(noon - 86_400, noon), "25 Nov 12:00:05");
+});
