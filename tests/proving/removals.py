@@ -102,7 +102,6 @@ REMOVALS: dict[int, Removal] = {
     12: Removal(
         "heads are not polled",
         ("the-heads-are-polled",),
-        (f"{_LOST_HINTS}[all lost]",),
     ),
     13: Removal(
         "seqs are given without the lock of the journal's head",
