@@ -1,4 +1,4 @@
-"""What a node would know of its runs if no hint was ever lost: one look a second for all of them.
+"""What a node would know of its runs if no hint was ever lost: one look for all, now and again.
 
 It finds runs that are to end and questions that were answered. A node that executes nothing does
 not look.
@@ -18,8 +18,6 @@ __all__ = ["RunAsks", "RunNotices"]
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 1.0
-
 RunNotices = Callable[[str, Sequence[Lease]], Awaitable[Collection[str]]]
 """See `Store.run_notices`."""
 
@@ -32,6 +30,7 @@ class RunAsks:
         notices: asks the store.
         executions: what executes now, by run id.
         look_at: is called with each run that something happened to.
+        look_s: time between looks, in seconds.
     """
 
     def __init__(
@@ -40,16 +39,19 @@ class RunAsks:
         notices: RunNotices,
         executions: Mapping[str, RunExecution],
         look_at: Callable[[str], None],
+        *,
+        look_s: float,
     ) -> None:
         self._owner = owner
         self._notices = notices
         self._executions = executions
         self._look_at = look_at
+        self._look_s = look_s
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(self._look_s)
             try:
                 await self.look()
             except ThreadcastError as error:

@@ -1,9 +1,8 @@
 """The questions of one run: asking a person, and finding the answers given to earlier attempts.
 
 A hint says only that it is time to look; the answer itself is read through a session. The node asks
-each second for which of its runs there is something (`asks`), so a lost hint costs a second and
-never an answer. Whether a question has
-expired is a matter of wall time, because it outlives its node.
+each `look_s` for which of its runs there is something (`asks`), so a lost hint costs that and never
+an answer. Whether a question has expired is a matter of wall time, because it outlives its node.
 """
 
 from __future__ import annotations

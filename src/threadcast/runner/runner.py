@@ -56,6 +56,7 @@ class Runner:
             is still to come.
         max_runs: how many runs execute at once; 0 for a node that only lets others execute.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
+        look_s: time between looks for what hints of other nodes did not tell, in seconds.
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to
             a run that begins while they are; for others, whoever calls `user_left` has waited.
         limits: bounds of every attempt.
@@ -80,6 +81,7 @@ class Runner:
         is_present: Callable[[str], bool],
         max_runs: int,
         lease_s: float,
+        look_s: float,
         disconnect_grace_s: float,
         limits: ExecutionLimits,
         tracing: Tracing | None = None,
@@ -101,7 +103,7 @@ class Runner:
         self._leases = RunLeases(journal, self._executions, lease_s=lease_s)
         self._tasks = OwnedTasks("run")
         self._left_agents: set[asyncio.Task[EventDraft]] = set()
-        self._asks = RunAsks(owner, notices, self._executions, self._leases.look_at)
+        self._asks = RunAsks(owner, notices, self._executions, self._leases.look_at, look_s=look_s)
         self._claims = RunClaims(
             owner=owner,
             agents=agents,
@@ -146,6 +148,7 @@ class Runner:
             is_present=is_present,
             max_runs=0 if settings.role == "gateway" else settings.max_runs,
             lease_s=settings.lease_s,
+            look_s=settings.head_poll_s,
             disconnect_grace_s=settings.disconnect_grace_s,
             limits=ExecutionLimits(settings.run_timeout_s, settings.event_max_bytes),
             tracing=tracing,

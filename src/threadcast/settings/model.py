@@ -366,7 +366,7 @@ class SettingsFields:
         default=1.0,
         metadata=about(
             "Time between looks for what hints of other nodes did not tell: events, connections to "
-            "close, credentials that were revoked.",
+            "close, credentials that were revoked, what is asked of runs.",
             0.005,
             60,
         ),
