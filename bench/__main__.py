@@ -14,6 +14,7 @@ import uvloop
 
 from . import consistency, growth, local, migration, reading, scenarios, validation
 from .audit import audit_times
+from .backups import backups
 from .bus import bus
 from .clusters import clusters
 from .costs import costs
@@ -213,6 +214,10 @@ def _stores(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]
     return stores(rounds, _server, _run)
 
 
+def _backups(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+    return _run(backups(rounds))
+
+
 def _storm(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     return storms(_server, _run)
 
@@ -264,6 +269,7 @@ _SCENARIOS = {
     "audit": _audit,
     "stores": _stores,
     "bus": _bus,
+    "backups": _backups,
     "storm": _storm,
     "cluster": _clusters,
     "growth": _growth,

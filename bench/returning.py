@@ -1,5 +1,8 @@
 """A crowd that comes back: a process of its own, so that it does not slow the measuring one down.
 
+It has the same core, but only what is left there: when something comes for the measuring process,
+that one goes on at once, which a nice value does not promise.
+
 `python -m bench.returning PORT CLIENTS SPREAD_S`: all connect within `SPREAD_S`, each with a cursor
 at the beginning of its journal, and do as PROTOCOL.md says when they are refused. It writes one
 line when it is ready and begins when it is given one; when all are back, another line says how that
@@ -29,7 +32,6 @@ from .wire import Seen, Wire, open_wire
 _GIVE_UP_S = 120.0
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.5, 10.0
 _RETRY_AFTER = re.compile(r'"retry_after_ms":\s*(\d+)')
-_NICE = 19  # the measuring process on the same core goes first
 
 
 @dataclass
@@ -141,7 +143,8 @@ async def _told(line: str) -> None:
 def main() -> None:
     """See the module's first lines."""
     port, clients, spread_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    os.nice(_NICE)
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_as_told(Returning(port, clients, spread_s)))
 

@@ -2,8 +2,10 @@
 
 The others are compared with themselves, in one server: with the crowd coming back, and with the
 same crowd there but idle, before and after. So what is compared is the storm, and neither the
-number of sockets nor what else the machine does. The crowd is a process of its own that yields to
-the measuring one wherever both want their core: what its clients cost is not the server's doing.
+number of sockets nor what else the machine does. The server has a core of its own. The crowd is a
+process of its own on the other one, with the measuring process, which does nothing else than read
+those who are served and goes first at once (see `returning`): what the crowd's clients cost is not
+the server's doing. PostgreSQL may use both cores.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_MAX_S = 100.0
+END_MAX_S = 15.0
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 LIBRARIES = (
     *("apsw", "asyncpg", "cryptography.x509", "httptools", "httpx2", "hypothesis.strategies"),
@@ -43,18 +45,22 @@ class Ran:
     output: str
 
 
-def run_tests(folder: Path, *tests: str) -> Ran:
+def run_tests(folder: Path, *tests: str, max_s: float = RUN_MAX_S) -> Ran:
     """Run tests of a copy, by the copy's own source.
 
     Args:
         folder: the copy, with `src`, `tests` and `pyproject.toml`.
         tests: as pytest takes them, below `tests`.
+        max_s: after so long they are interrupted, seconds.
     """
     output = folder / "output"
     process = _forks.Process(target=_run, args=(folder, tests, output))
     process.start()
-    process.join(RUN_MAX_S)
+    process.join(max_s)
     if process.is_alive():
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)  # what the tests started is ended by them
+        process.join(END_MAX_S)
         process.kill()
         process.join()
     return Ran(process.exitcode, output.read_text() if output.exists() else "")

@@ -13,6 +13,7 @@ import random
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
 from shutil import disk_usage, rmtree
 
@@ -69,22 +70,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Make the folders of this run, whose names all its processes inherit."""
     if TEMPLATES in os.environ:
         return
-    _hold(config, TEMPLATES, tempfile.mkdtemp(prefix="threadcast-postgres-templates-"))
+    _hold(TEMPLATES, tempfile.mkdtemp(prefix="threadcast-postgres-templates-"))
     is_usable = os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free >= ROOM_BYTES
     if "TMPDIR" not in os.environ and is_usable:
-        _hold(config, "TMPDIR", tempfile.mkdtemp(prefix="threadcast-tests-", dir=MEMORY))
+        _hold("TMPDIR", tempfile.mkdtemp(prefix="threadcast-tests-", dir=MEMORY))
         tempfile.tempdir = os.environ["TMPDIR"]
 
 
-def _hold(config: pytest.Config, name: str, folder: str) -> None:
-    """Name a folder in the environment, until the run is over; servers of others go into it."""
+def _hold(name: str, folder: str) -> None:
+    """Name a folder in the environment, until this process ends; servers of others go into it."""
     Path(folder).chmod(0o711)
     os.environ[name] = folder
-    config.add_cleanup(lambda: rmtree(os.environ.pop(name), ignore_errors=True))
+    # After what `multiprocessing` clears away of its own in it, by a priority of -100.
+    Finalize(None, rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-200)
 
 
 @pytest.fixture(autouse=True)

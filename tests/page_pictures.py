@@ -16,10 +16,11 @@ from typing import Literal
 from PIL import Image
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from console_page import Console, answered, connected
+from console_page import Console, connected
 from page_browser import MISSING, Screen, find_browser, launched
 from page_server import ServerProcess, serving
 from picture_agents import FOLLOW_UP, QUESTION, TITLES
+from threadcast import Event
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 Scheme = Literal["light", "dark"]
@@ -102,7 +103,13 @@ async def _talk(server: ServerProcess, user_id: str, after_s: float) -> None:
     await asyncio.sleep(after_s)
     async with connected(server.url, user_id) as client:
         for number in itertools.count():
-            await answered(client, "and then? " + "." * number)
+            sent = await client.send_message("and then? " + "." * number)
+            async for item in client:  # however busy the machine is that draws the pages
+                if isinstance(item, Event) and (item.run_id, item.event_type) == (
+                    sent.run_id,
+                    "agent_completed",
+                ):
+                    break
 
 
 async def _open(screen: Screen) -> None:

@@ -10,7 +10,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -119,6 +118,6 @@ class Pooler:
         """End it."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGQUIT)
+            process.kill()  # it holds nothing; a shutdown can wait for its clients
             process.wait(_START_MAX_S)
         shutil.rmtree(self.folder, ignore_errors=True)

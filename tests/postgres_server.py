@@ -43,6 +43,19 @@ _SETTINGS = {
     "log_min_messages": "fatal",
 }
 _names = count(1)
+_CLEAR = """
+SET session_replication_role = replica;
+DO $$ DECLARE one record; BEGIN
+    FOR one IN SELECT oid::regclass AS name, relkind FROM pg_class
+        WHERE relnamespace = '{schema}'::regnamespace AND relkind IN ('r', 'S')
+            AND relname NOT IN ('threadcast_schema', 'threadcast_schema_steps', 'cluster')
+    LOOP
+        IF one.relkind = 'r' THEN EXECUTE 'DELETE FROM ' || one.name;
+        ELSE PERFORM setval(one.name, 1, false);
+        END IF;
+    END LOOP;
+END $$
+"""
 
 
 def programs_of(major: int) -> Path:
@@ -95,6 +108,7 @@ class PostgresServer:
         self.data = self.folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._cleared: str | None = None
 
     @property
     def pid(self) -> int:
@@ -253,6 +267,17 @@ class PostgresServer:
             f" CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION threadcast"
         )
         return self.url(user="threadcast", search_path=name)
+
+    async def cleared_schema(self) -> str:
+        """The URL of a schema that has the tables already, and no rows of the tests before.
+
+        To make the tables takes longer than most tests of a store. Nobody may have it open.
+        """
+        if self._cleared is None:
+            self._cleared = await self.new_schema()
+        else:
+            await self.run(_CLEAR.format(schema=self._cleared.rpartition("=")[2]))
+        return self._cleared
 
 
 @contextmanager

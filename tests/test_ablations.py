@@ -20,6 +20,8 @@ import pytest
 
 from ablation_run import ROOT, Ran, run_tests
 
+ALL_MAX_S = 600.0  # for all tests together, on a machine that has much else to do
+
 
 @dataclass(frozen=True)
 class Patch:
@@ -636,8 +638,10 @@ def test_the_suite_notices_that_a_safeguard_is_gone(name: str, copy: Path) -> No
             assert re.search(r"^FAILED tests/", done.output, re.MULTILINE), said(done)
 
 
+@pytest.mark.timeout(ALL_MAX_S + 60)
 def test_the_same_tests_pass_on_the_whole_source(copy: Path) -> None:
     """Else they could have failed for another reason. The slow ones pass in the suite itself."""
     quick = [one for one in ABLATIONS.values() if not one.slow]
-    done = run_tests(copy, *sorted({test for one in quick for test in one.notices}))
+    tests = sorted({test for one in quick for test in one.notices})
+    done = run_tests(copy, *tests, max_s=ALL_MAX_S)
     assert done.code == 0, said(done)

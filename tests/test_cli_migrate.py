@@ -55,7 +55,7 @@ def test_a_file_is_migrated_as_well(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_doctor_speaks_postgresql(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = said(capsys, "doctor", "--database", url)
-    assert (status, "none yet; a server or threadcast migrate makes it" in text) == (0, True)
+    assert (status, "none yet; a node or threadcast migrate makes it" in text) == (0, True)
     assert said(capsys, "migrate", "--database", url)[0] == 0
     status, text = said(capsys, "doctor", "--database", url)
     assert status == 0

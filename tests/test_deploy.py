@@ -88,7 +88,7 @@ def test_the_image_serves_as_nobody_without_a_shell() -> None:
 
 
 def test_the_image_asks_for_its_own_health() -> None:
-    [asked] = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", DOCKERFILE)
+    [asked] = re.findall(r"'127\.0\.0\.1:(\d+)'.*'GET', '(/\w+)'", DOCKERFILE)
     assert (int(asked[0]), asked[1] in PATHS) == (PORT, True)
 
 

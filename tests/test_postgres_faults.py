@@ -78,7 +78,7 @@ async def test_d11_a_connection_lost_at_any_statement(
 async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
     database: PostgresScene,
 ) -> None:
-    node = await database.node(lossy=True, timeout_s=0.3, commit_timeout_s=0.3)
+    node = await database.node(lossy=True, timeout_s=0.75, commit_timeout_s=0.75)
     for number in count(1):
         await warm(node)
         assert node.store.losses == number - 1  # another database may be there after each silence
@@ -86,7 +86,7 @@ async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
         started = time.monotonic()
         with pytest.raises(ThreadcastError) as refused:
             await node.send(context_of(USER), key=f"k{number}", user_runs_max=1_000)
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 5.0
         expected = "unknown_outcome" if b"COMMIT" in held.piece else "unavailable"
         assert refused.value.code == expected
         held.decide(Verdict.CUT)
@@ -95,7 +95,7 @@ async def test_a_database_that_does_not_answer_is_unavailable_and_no_hang(
 
 
 async def test_a_read_without_an_answer_is_a_loss_of_the_way(database: PostgresScene) -> None:
-    node = await database.node(lossy=True, timeout_s=0.3, reader_count=1)
+    node = await database.node(lossy=True, timeout_s=0.75, reader_count=1)
     await warm(node)
     held = database.proxy.hold(b"FROM events AS e")
     assert await _refusal(node.journal(USER)) == "unavailable"

@@ -155,6 +155,7 @@ def _difference(found: Batch, answered: Batch, under_way: Batch) -> str | None:
     return None
 
 
+@pytest.mark.timeout(600)
 async def test_nothing_answered_is_lost_in_2000_power_cuts(
     tmp_path: Path, disk: Path, vfs: PowerCutVfs, seed: int
 ) -> None:

@@ -21,7 +21,7 @@ def server(request: pytest.FixtureRequest, postgres_servers: PostgresServers) ->
 
 @pytest.fixture
 async def url(server: PostgresServer) -> str:
-    return await server.new_schema()
+    return await server.cleared_schema()
 
 
 @pytest.fixture

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from http_world import token
 from live_server import LiveServer
+from raw_client import DEADLINE_S
 from threadcast.arrivals import Arrival
+from threadcast.connection import Connection
 
 
 @asynccontextmanager
@@ -83,3 +87,23 @@ async def test_readers_of_event_streams_are_counted_at_the_doors(tmp_path: Path)
             assert (await client.get("/v1/threads")).status_code == 200
         await server.settled(0)
         assert await server.readers() == 0
+
+
+async def test_nothing_of_a_connection_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    with LiveServer(tmp_path) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for user_id in ("u-1", "u-2", "u-3"):
+                async with server.talk(user_id) as talk:
+                    await talk.ask("attach")
+            await server.settled(0)
+            async with asyncio.timeout(DEADLINE_S):
+                while _connections():  # its task ends a moment after it is counted out
+                    await server.settled(0)
+        finally:
+            gc.enable()
+
+
+def _connections() -> int:
+    return sum(type(one) is Connection for one in gc.get_objects())

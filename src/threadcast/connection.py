@@ -253,8 +253,9 @@ class Connection:
         self._close(kind.close_code, kind.text)
 
     def release(self) -> None:
-        """Stop the cursor and the timers; idempotent. The owner calls it on every path out."""
-        self._cursor.stop()
+        """End the cursor and the timers; idempotent. The owner calls it on every path out."""
+        self._cursor.end()
+        self.outbound.on_drain = None
         for timer in (self._expiry, self._stall):
             if timer is not None:
                 timer.cancel()

@@ -220,6 +220,11 @@ class Cursor:
             self._task.cancel()
             self._task = None
 
+    def end(self) -> None:
+        """Stop for good and let go of the owner, so that nothing waits for a garbage collection."""
+        self.stop()
+        self._on_live = self._on_behind = self._on_foreign = self._on_reset = _tell_nobody
+
     async def catch_up(self) -> None:
         """Read and write pages until the cursor is live or its reader is congested."""
         try:
@@ -332,6 +337,10 @@ class Cursor:
             self._lagging = lagging
             tell = self._catch_ups.lags if lagging else self._catch_ups.lags_no_more
             tell(self)
+
+
+def _tell_nobody(*_what: object) -> None:
+    """Whoever owned the cursor has gone."""
 
 
 def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence[JournalEvent]]:

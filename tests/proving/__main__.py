@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from proving.namespaces import leave_network
+from proving.removals import FOUND, REMOVALS, Noticed, noticed
 from proving.report import line, page
 from proving.scenarios import SCENARIOS
 from proving.trial import Outcome, trial
@@ -33,6 +34,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the first trial; by default any")
     parser.add_argument("--trials", type=int, help="at most so many; by default any number")
     parser.add_argument("--faults-s", type=float, default=20.0, help="time of faults in a trial")
+    parser.add_argument(
+        "--removals", action="store_true", help="also take safeguards out, and see what notices"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {_PAGE} from this run")
     return parser.parse_args()
 
@@ -59,13 +63,22 @@ def main() -> int:
             *(f"--scenario {name}" for name in chosen.scenario or ()),
         ]
     )
-    text = page(outcomes, command, _people(sizes), no_networks=missing)
+    removals = [_removal(number) for number in REMOVALS] if chosen.removals else []
+    text = page(*(outcomes, command, _people(sizes)), no_networks=missing, removals=removals)
     _FOLDER.mkdir(exist_ok=True)
     (_FOLDER / "proof.md").write_text(text)
     if chosen.write:
         _PAGE.write_text(text)
     print(f"\nwritten to {_PAGE if chosen.write else _FOLDER / 'proof.md'}; again: {command}")
-    return 1 if any(one.anomalies for one in outcomes) else 0
+    is_right = all(one.caught for one in removals)
+    return 1 if any(one.anomalies for one in outcomes) or not is_right else 0
+
+
+def _removal(number: int) -> Noticed:
+    found = noticed(number)
+    said = f"noticed by {len(found.tests)} tests {', '.join(found.kinds)}"
+    print(f"without {number:>2} {said if found.caught else 'NOT NOTICED'}", flush=True)
+    return found
 
 
 def _plan(names: list[str], seed: int) -> Iterator[tuple[str, int]]:
@@ -83,6 +96,7 @@ def _one(name: str, seed: int, sizes: Sizes, faults_s: float, *, networks: bool)
     for anomaly in outcome.anomalies[:_SHOWN_MAX]:
         print(f"  {anomaly.kind}: {anomaly.user}: {anomaly.what}")
     if outcome.anomalies:
+        print(f"{FOUND}{', '.join(sorted({one.kind for one in outcome.anomalies}))}")
         print(f"  kept in {folder}/")
     else:
         shutil.rmtree(folder)

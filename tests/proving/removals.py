@@ -21,7 +21,9 @@ from test_ablations import ABLATIONS, copy_of_everything, without
 
 _TRIAL_MAX_S = 600.0
 _TRIES_MAX = 3  # how processes are scheduled is not repeated by a seed
-_KIND = re.compile(r"^  ([a-z_ -]+): ", re.MULTILINE)
+FOUND = "  kinds of anomalies: "
+_KINDS = re.compile(rf"^{FOUND}(.*)$", re.MULTILINE)
+_SLOW = "not_live"  # a machine that is too slow for a trial finds it by itself
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,6 @@ REMOVALS: dict[int, Removal] = {
     3: Removal(
         "a COMMIT whose answer was lost is called rejected",
         (_UNKNOWN, f"postgres-{_UNKNOWN}"),
-        trial=("database", 3),
     ),
     5: Removal(
         "an append needs no fence",
@@ -85,9 +86,9 @@ REMOVALS: dict[int, Removal] = {
             "postgres-a-plain-append-needs-the-fence",
             "postgres-a-plain-append-needs-the-owner",
         ),
-        trial=("pauses", 5),
+        trial=("pauses", 6),
     ),
-    6: Removal("fences are checked without a lock", _LOCKS, trial=("pauses", 6)),
+    6: Removal("fences are checked without a lock", _LOCKS),
     7: Removal(
         "leases are by the clocks of nodes",
         ("postgres-leases-are-by-the-clock-of-the-database",),
@@ -101,12 +102,10 @@ REMOVALS: dict[int, Removal] = {
     12: Removal(
         "heads are not polled",
         ("the-heads-are-polled",),
-        (f"{_LOST_HINTS}[all lost]",),
     ),
     13: Removal(
         "seqs are given without the lock of the journal's head",
         ("postgres-a-seq-is-given-under-the-lock-of-its-journal", _LOCKS[1]),
-        trial=("kills", 13),
     ),
     14: Removal("a standby that lags is read", ("postgres-a-standby-is-not-read",)),
     17: Removal(
@@ -152,8 +151,9 @@ def _kinds(names: Sequence[str], scenario: str, seed: int) -> tuple[str, ...]:
                 timeout=_TRIAL_MAX_S,
                 check=False,
             )
-            if kinds := tuple(sorted(set(_KIND.findall(done.stdout)))):
-                return kinds
+            kinds = ", ".join(_KINDS.findall(done.stdout)).split(", ")
+            if {*kinds} - {"", _SLOW}:
+                return tuple(kinds)
     return ()
 
 

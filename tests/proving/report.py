@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nats_server import program
 from postgres_server import NEWEST, programs_of
+from proving.removals import REMOVALS, Noticed
 from proving.scenarios import SCENARIOS
 from proving.trial import Outcome
 
@@ -24,7 +25,14 @@ _NO_NETWORKS = """**No node had a network of its own here ({}): in `networks`, t
   and froze what a router is to lose.** All processes run on one machine."""
 
 
-def page(outcomes: Sequence[Outcome], command: str, people: str, *, no_networks: str | None) -> str:
+def page(
+    outcomes: Sequence[Outcome],
+    command: str,
+    people: str,
+    *,
+    no_networks: str | None,
+    removals: Sequence[Noticed] = (),
+) -> str:
     """The page of these trials.
 
     Args:
@@ -32,6 +40,7 @@ def page(outcomes: Sequence[Outcome], command: str, people: str, *, no_networks:
         command: repeats them.
         people: who was at work, in a sentence.
         no_networks: why nodes had no networks of their own, or None: they had.
+        removals: what noticed that safeguards were gone; none where it was not tried.
     """
     wrong = sum(len(one.anomalies) for one in outcomes)
     minutes = sum(one.lasted_s for one in outcomes) / 60
@@ -48,6 +57,7 @@ def page(outcomes: Sequence[Outcome], command: str, people: str, *, no_networks:
         rows=_lines(_row(name, _of(outcomes, name)) for name in _names(outcomes)),
         scenarios=_lines(f"- `{name}`: {SCENARIOS[name].about}." for name in _names(outcomes)),
         faults=_lines(f"| `{name}` | {n:,} |" for name, n in sorted(_faults(outcomes).items())),
+        removals=_removals(removals),
         command=command,
         seeds=_lines(_seeds(name, _of(outcomes, name)) for name in _names(outcomes)),
         date=datetime.now(UTC).date().isoformat(),
@@ -101,6 +111,31 @@ def _row(name: str, of: Sequence[Outcome]) -> str:
 
 def _seeds(name: str, of: Sequence[Outcome]) -> str:
     return f"| `{name}` | {', '.join(str(one.seed) for one in of)} | {_total(of, 'lasted_s'):.0f} |"
+
+
+def _removals(found: Sequence[Noticed]) -> str:
+    if not found:
+        return "Not tried in this run; `scripts/prove --removals` does."
+    lines = [
+        "A checker that finds nothing is worth what it finds when something is wrong. Each of",
+        "these was taken out of a copy of the source. The tests named here failed then, as they",
+        "should; where a seed is named, a trial did, too. `scripts/prove --removals` repeats it.",
+        "",
+        "| | without it | tests that fail | trial that fails, and what it finds |",
+        "| ---: | --- | --- | --- |",
+    ]
+    return _lines([*lines, *(_removal(one) for one in found)])
+
+
+def _removal(one: Noticed) -> str:
+    removal = REMOVALS[one.number]
+    tests = "<br>".join(f"`{test}`" for test in one.tests)
+    trial = ""
+    if removal.trial is not None:
+        name, seed = removal.trial
+        trial = f"`{name}`, {seed}: {', '.join(one.kinds) or '**nothing**'}"
+    silent = "".join(f"<br>**not noticed by `{test}`**" for test in one.silent)
+    return f"| {one.number} | {removal.about} | {tests}{silent} | {trial} |"
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -106,6 +106,7 @@ async def _judged(
         await bus.open()
         world = World(folder, postgres, bus, random.Random(f"{name} {seed}"), sizes, network)
         async with world.inhabited():
+            await world.at_work()
             await strike(world)
             await world.come_to_rest()
         await world.add_what_was_stored()

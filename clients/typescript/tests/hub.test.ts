@@ -408,3 +408,33 @@ test("who was signed out everywhere is so in every page", async () => {
     ["signed_out", "signed_out"],
   );
 });
+
+test("a stream's token is renewed for all pages by whoever does it first, and no event is missed", async () => {
+  const asStream: Transport = (...link) => {
+    const open = server.open(...link);
+    return { transport: "sse", send: (command) => open.send(command), close: () => open.close() };
+  };
+  hub = new Hub([asStream]);
+  server.expiresAt = server.now + 100;
+  const [one, other] = [await page(), await page()];
+  await pass(76_000);
+  server.link.isClosed = true; // what is committed now is not told over the stream of before
+  say(2);
+  server.link.isClosed = false;
+  hub.ask(...renewal());
+  await pass(100);
+  assert.deepEqual(
+    [one.seen, other.seen],
+    [
+      [1, 2],
+      [1, 2],
+    ],
+  );
+  assert.deepEqual([one.client.status.phase, server.links.length], ["live", 1]);
+});
+
+/** What a page asks for before its token ends. */
+function renewal(): Parameters<Hub["ask"]> {
+  const { page } = barePage();
+  return [page, { command: "authenticate", id: "r1", token: tokenFor(USER) }];
+}

@@ -12,6 +12,7 @@ from ..clock import SystemClock
 from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator, user_id_problem
 from ..settings import Settings, dev_secret_path
+from ..settings.forms import quoted
 from ..settings.sources import load_settings
 from . import exits
 from .options import config_option
@@ -30,10 +31,10 @@ def read_lifetime(_context: click.Context, _parameter: click.Parameter, text: st
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     scale_s = _SCALE_S.get(text[len(number) :].strip())
     if scale_s is None or not number.isascii() or not number.isdigit() or len(number) > 9:
-        raise click.BadParameter("expected a time such as 15min, 1h or 7d")
+        raise click.BadParameter(f"expected a time such as 15min, 1h or 7d, got {quoted(text)}")
     lifetime_s = int(number) * scale_s
     if not 0 < lifetime_s <= _LIFETIME_MAX_S:
-        raise click.BadParameter("expected a time above 0 and up to 366d")
+        raise click.BadParameter(f"expected a time above 0 and up to 366d, got {quoted(text)}")
     return float(lifetime_s)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ from .token_source import TokenCall, TokenSource
 from .wire import read_answer
 from .words import ClientClosed, ClientState, CommandRejected, Cursor, Reset
 
+_JITTER = random.random  # spreads reconnects in time; nothing secret, no id
 _REJECTIONS_MAX = 8
 _PASSING_CODES = frozenset(
     {"unknown_outcome", "unavailable", "overloaded", "shutting_down", "rate_limited"}
@@ -320,8 +322,8 @@ def connect(
 ) -> Client:
     """A client for one user, to be used as `async with connect(url, token) as client`.
 
-    It stays connected until it is closed, and reads on exactly where it was. A caller that does not
-    read stops the client from reading, so that memory stays bounded; the journal keeps the rest.
+    It stays connected until it is closed, and reads on exactly where it was. While its caller does
+    not read, it does not either: memory stays bounded, and the journal keeps the rest.
 
     Args:
         url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
@@ -330,11 +332,9 @@ def connect(
             `ThreadcastError` of the callable counts as a connection that failed.
         after: the last seq that the reader has; None starts at the head, 0 at the beginning.
         feed, at: the other parts of an earlier `Client.cursor`.
-        thread_id: only this thread's events; None means all. It may be the id that the thread had
-            in an older system; its events carry the present one.
+        thread_id: only this thread's events; None means all. Its id of an older system will do.
         on_state: called at every change of `Client.state`, on the event loop; must not block.
-        first_attempts: give up after so many failed attempts to get the first connection; None
-            means never.
+        first_attempts: give up after so many failed attempts to connect first; None means never.
         retry_first_s, retry_max_s: bounds of the first and of every wait between attempts, seconds.
         command_max_s: a command may take so long, with repetitions, seconds.
         buffer_max_events, buffer_max_bytes: so much is held for a reader that does not read.
@@ -344,26 +344,19 @@ def connect(
         UnusableUrl: the URL names no server.
         ValueError: a bound makes no sense.
     """
-    cursor = Cursor(after, feed, at)
-    endpoint = endpoint_of(url)
-    tokens = TokenSource(token)
-    jitter = random.random  # spreads reconnects in time; nothing secret, no id
-
-    def backoff() -> Backoff:
-        return Backoff(first_s=retry_first_s, max_s=retry_max_s, jitter=jitter)
-
+    cursor, tokens = Cursor(after, feed, at), TokenSource(token)
+    backoff = partial(Backoff, first_s=retry_first_s, max_s=retry_max_s, jitter=_JITTER)
+    session = partial(Session, endpoint_of(url), tokens, clock=clock or SystemClock())
     rules = SessionRules(
         cursor,
         thread_id=thread_id,
         backoff=backoff(),
         first_attempts=first_attempts,
         renewable=tokens.renewable,
-        make_id=lambda: UnifiedIdGenerator.generate_base_id("attach"),
+        make_id=partial(UnifiedIdGenerator.generate_base_id, "attach"),
     )
     return Client(
-        lambda buffer: Session(
-            endpoint, tokens, rules, buffer, clock=clock or SystemClock(), on_state=on_state
-        ),
+        partial(session, rules, on_state=on_state),
         cursor,
         buffer_max_events=buffer_max_events,
         buffer_max_bytes=buffer_max_bytes,

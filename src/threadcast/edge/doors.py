@@ -2,10 +2,11 @@
 
 The system takes connections in as fast as they come; here what they first say waits for its turn:
 one connection in each turn of the event loop. Where others are served meanwhile, a crowd of those
-who come to stay (see `comes_to_stay`) gets what they leave of half the loop's time, because every
-event of theirs has to wait for what the loop does at that moment. Who would wait for longer than a
-client is patient is told to come again, at a time of its own. It knows nothing of HTTP beyond
-what the first line of a request looks like.
+who come to stay (see `comes_to_stay`) gets what they leave of a part of a processor, one by one,
+because every event of theirs has to wait for what the loop, or a reader's thread with the
+interpreter's lock, does at that moment. Who would wait for longer than a client is patient is told
+to come again, at a time of its own. It knows nothing of HTTP beyond what the first line of a
+request looks like.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ __all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser", "path_of"]
 
 _WAITING_MAX = 10_000
 _WAIT_MAX_S = 4.0  # clients give up a handshake after five to ten seconds
-_BUSY_MAX = 0.5  # of the loop's time, all that it does counted
-_EACH_MAX_S = 0.01  # a busy loop takes a crowd in, too, one at least in this time
-_CREDIT_S = 0.005
+_BUSY_MAX = 0.4  # of a processor, all that this process does counted
+_EACH_MAX_S = 0.01  # a busy process takes a crowd in, too, one at least in this time
+_EACH_FIRST_S = 0.005  # is expected before anything was measured
+_CREDIT_S = 0.0005  # less than one of them costs: what was saved lets no two in at once
 _DEBT_S = 0.05
-_LOOK_AGAIN_S = 0.001
-_SMOOTHING = 0.02  # of the time between two who are heard
-_RETRY_MIN_S, _RETRY_MAX_S = 1.0, 30.0
+_LOOK_AGAIN_S = 0.002
+_SMOOTHING = 0.05  # of the time between two who are heard
+_RETRY_MIN_S, _RETRY_MAX_S = 1.0, 60.0
 _SPREAD = 0.5
 _HEAD_BYTES = 4_096
 
@@ -63,32 +65,37 @@ def is_of_browser(data: bytes) -> bool:
 
 
 class Pace:
-    """How much of the loop's time may be used, by its own clock and by the processor's.
+    """How much of a processor may be used, by its own clock and by the processor's.
 
     Args:
-        wall, used: monotonic seconds, and those for which this thread had the processor.
+        wall, used: monotonic seconds, and those for which this process had a processor.
+
+    Attributes:
+        every_s: seconds between two who are heard, as it was a moment ago.
+        now: monotonic seconds.
     """
 
     def __init__(
         self,
         wall: Callable[[], float] = time.monotonic,
-        used: Callable[[], float] = time.thread_time,
+        used: Callable[[], float] = time.process_time,
     ) -> None:
-        self._wall = wall
+        self.now = wall
         self._used = used
         self._wall_at = self._used_at = self._last_at = 0.0
         self._credit_s = 0.0
-        self.every_s = _LOOK_AGAIN_S
+        self.every_s = _EACH_FIRST_S
 
     def begin(self) -> None:
         """A crowd begins: what was before it says nothing."""
-        self._wall_at = self._last_at = self._wall()
+        self._wall_at = self._last_at = self.now()
         self._used_at = self._used()
         self._credit_s = _CREDIT_S
+        self.every_s = _EACH_FIRST_S
 
     def allows(self) -> bool:
         """Whether one more may be heard now; if so, it counts as heard."""
-        wall, used = self._wall(), self._used()
+        wall, used = self.now(), self._used()
         earned_s = _BUSY_MAX * (wall - self._wall_at) - (used - self._used_at)
         self._credit_s = min(_CREDIT_S, max(-_DEBT_S, self._credit_s + earned_s))
         self._wall_at, self._used_at = wall, used
@@ -122,7 +129,7 @@ class Doors:
         self._staying: deque[_Waiting] = deque()
         self._opening = False
         self._paced = False
-        self._booked_until_s = 0.0
+        self._booked_until = 0.0
         self.inside = 0
 
     def come(
@@ -159,10 +166,10 @@ class Doors:
         every_s = self._pace.every_s
         wait_s = len(self._staying) * every_s
         if not self._paced or wait_s < _WAIT_MAX_S:
-            self._booked_until_s = 0.0
             return None
-        self._booked_until_s = max(self._booked_until_s, wait_s) + every_s
-        told_s = min(max(_RETRY_MIN_S, self._booked_until_s), _RETRY_MAX_S)
+        now = self._pace.now()
+        self._booked_until = max(self._booked_until, now + wait_s) + every_s
+        told_s = min(max(_RETRY_MIN_S, self._booked_until - now), _RETRY_MAX_S)
         return told_s * (1 - _SPREAD / 2 + _SPREAD * random.random())  # noqa: S311 - no secret
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:

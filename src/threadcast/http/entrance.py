@@ -99,7 +99,8 @@ class ForScope:
         return await self.handler(user)
 
 
-def _no_such_path() -> ThreadcastError:
+def no_such_path() -> ThreadcastError:
+    """What is said of a path that is not there, or not for whoever asks: always the same."""
     return ThreadcastError("not_found", "expected a path that /openapi.json lists")
 
 
@@ -116,7 +117,7 @@ class ForConsole:
     async def run(self, call: Call) -> ASGIApp:
         """Find out whether there is such a thing, whose request it is, and answer."""
         if not call.node.settings.console:
-            raise _no_such_path()
+            raise no_such_path()
         scope = ForScope(("ops",), "ops", self.handler, while_away=self.while_away)
         return await scope.run(call)
 
@@ -276,7 +277,7 @@ class _Visit:
 
     def _no_such_method(self) -> ThreadcastError:
         if not self._methods:
-            return _no_such_path()
+            return no_such_path()
         self._headers.append((b"allow", self._allow.encode()))
         return ThreadcastError("method_not_allowed", f"expected one of: {self._allow}")
 

@@ -21,7 +21,7 @@ from ..wire.http_models import Health, Readiness
 from ..wire.json_problems import check_user
 from .answers import JSON_TYPE, json_answer
 from .calls import Call
-from .entrance import ForAnyone, ForScope
+from .entrance import ForAnyone, ForScope, no_such_path
 from .requests import is_local, read_query
 
 _METRICS_SCOPES = ("metrics", "ops")
@@ -118,7 +118,7 @@ async def dev_token(call: Call) -> ASGIApp:
     """`POST /dev/token`: a token for any name, on a development server, for this machine only."""
     settings = call.node.settings
     if not (settings.dev and settings.jwt_secret and is_local(call.request)):
-        raise ThreadcastError("not_found")
+        raise no_such_path()
     read_query(call.request)
     body = await call.body(DevTokenBody)
     user_id = body.user

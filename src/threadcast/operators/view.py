@@ -30,6 +30,7 @@ from .summary import Summaries
 
 __all__ = ["OperatorView"]
 
+_VERSION = version("threadcast")  # read once: each look reads files
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 _FACTS_FOR_S = 60.0  # a large database takes some time to say how large it is
@@ -147,7 +148,7 @@ class OperatorView:
         rows, is_known = self._figures.nodes, self._figures.database.ok
         own = NodeOverview(
             node_id=self._node_id,
-            version=version("threadcast"),
+            version=_VERSION,
             role=self._settings().role,
             alive=True,
             known=True,
@@ -200,7 +201,7 @@ class OperatorView:
     def _versions(self, facts: dict[str, str]) -> Versions:
         product = facts.get("store", "")
         return Versions(
-            program=version("threadcast"),
+            program=_VERSION,
             python=platform.python_version(),
             schema=facts.get("schema"),
             database=f"{_PRODUCTS[product]} {facts[product]}" if product in _PRODUCTS else None,

@@ -215,6 +215,9 @@ async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: i
         raise ThreadcastError(
             "unavailable", f"cannot use the database {target.name}: {_why_not_now(error)}"
         ) from error
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
     await connection.close()
     return await connect(target, timeout_s=timeout_s)
 

@@ -105,7 +105,7 @@ class LeasedRun:
 
     @property
     def word(self) -> int:
-        """As `RunRecord.word`."""
+        """As `StoredRun.word`."""
         return word_of(self.fence, self.status)
 
 

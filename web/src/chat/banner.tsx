@@ -14,7 +14,8 @@ export function Banner({ model }: { model: ChatModel }) {
     const status = model.status.value;
     const isWell = status.phase === "live" && !status.trouble;
     if (isWell) sinceMs.value = null;
-    else sinceMs.value ??= Date.now();
+    // Trouble over a live connection was said at once, and what comes of it follows without a gap.
+    else sinceMs.value ??= status.phase === "live" ? 0 : Date.now();
     nowMs.value = Date.now();
     if (isWell) return;
     const timer = setInterval(() => {

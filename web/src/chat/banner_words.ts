@@ -24,8 +24,8 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
       return { icon: "refresh", text: text + held, action: null, isLasting: false };
     }
     case "catching_up": {
-      const left = status.left.toLocaleString("en");
-      const text = status.left > 0 ? `Catching up: ${left} events to go.` : "Catching up…";
+      const text =
+        status.left > 0 ? `Catching up: ${counted(status.left, "event")} to go.` : "Catching up…";
       return { icon: "refresh", text, action: null, isLasting: false };
     }
     case "waiting": {
@@ -59,8 +59,10 @@ function troubled({ code, reason }: Trouble, waiting: number): Words {
   return { icon: isThere ? "warning" : "cloudOff", text, action: null, isLasting: true };
 }
 
-function messages(count: number): string {
-  return count === 1 ? "1 message" : `${count} messages`;
+const messages = (count: number) => counted(count, "message");
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Messages that are not with the server yet. */

@@ -163,7 +163,7 @@ function useOpened(model: ChatModel, act: () => void) {
   const openId = model.openThreadId.value;
   useEffect(() => {
     act();
-    if (matchMedia("(pointer: fine)").matches) focusMessage();
+    if (!matchMedia("(pointer: coarse)").matches) focusMessage();
   }, [openId]);
 }
 

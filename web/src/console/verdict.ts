@@ -198,7 +198,7 @@ function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview)
   const there = readers.filter((one) => ids.includes(one.node_id));
   const users = [...new Set(there.map((one) => one.user))];
   const named = users.slice(0, NAMED_MAX).join(", ");
-  return users.length <= NAMED_MAX ? named : `${named} and others (see lagging readers)`;
+  return users.length <= NAMED_MAX ? named : `${named} and others (see who is behind)`;
 }
 
 /** What a rule measured, against what is still good. */

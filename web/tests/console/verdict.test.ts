@@ -148,7 +148,7 @@ test("who is behind is named, the first few", () => {
   const whom = (readers: typeof lagging_readers) =>
     verdictOf(overviewWith({ ...told, lagging_readers: readers })).troubles[0]?.whom;
 
-  assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see lagging readers\);/);
+  assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see who is behind\);/);
   assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 % in the last 5 min where/);
   assert.match(whom([]) ?? "", /^users of node_b;/);
 });

@@ -53,7 +53,7 @@ function noteOf(
   now: number,
 ): string {
   if (status === "refused") return `Not sent: ${error ?? "no reason was given"}`;
-  if (status === "waiting" && error !== null) return `${error} Trying again…`;
+  if (status === "waiting" && error !== null) return `Not sent yet, trying again: ${error}`;
   if (status === "sending") return now > createdAt + USUAL_S ? "Sending…" : "";
   return isOffline ? "Will be sent when the connection is back." : "";
 }

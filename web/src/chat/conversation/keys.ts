@@ -10,7 +10,7 @@ const COMPOSING = 229;
 export function sends(event: KeyboardEvent): boolean {
   if (event.key !== "Enter" || event.isComposing || event.keyCode === COMPOSING) return false;
   if (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return false;
-  return matchMedia("(pointer: fine)").matches;
+  return !matchMedia("(pointer: coarse)").matches;
 }
 
 /** Whether somebody writes there, so that letters are not shortcuts. */

@@ -1,4 +1,5 @@
 /** One chart on a canvas. Colours come from the style sheet; data is given again and again. */
+import "./language.ts"; // before uPlot
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { type Curves, columnOf } from "../series.ts";

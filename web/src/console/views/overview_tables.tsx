@@ -75,7 +75,7 @@ const LAGGING_COLUMNS: readonly Column<LaggingAnywhere>[] = [
 
 export function LaggingPanel({ overview: { lagging_readers: readers, totals } }: Props) {
   return (
-    <Panel title="Lagging readers">
+    <Panel title="Who is behind">
       <Table<LaggingAnywhere>
         caption="Readers that are behind their journal, the longest first"
         rows={readers}

@@ -1,0 +1,166 @@
+"""Appends while a backup is made: how much later the slowest hundredth is stored than without one.
+
+Windows with and without a backup take turns in one run, so that whatever else the machine does is
+in both. Appends begin by the clock, not when the one before has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+from postgres_server import PostgresServer, programs_of
+from store_scene import Scene, context_of, delta
+from threadcast.bus import LocalBus
+from threadcast.clock import SystemClock
+from threadcast.journal import Journal
+from threadcast.metrics import Metrics
+from threadcast.store import Store
+from threadcast.store_postgres import PostgresStore
+from threadcast.store_sqlite import SqliteStore
+from threadcast.units import AppendToRun, Lease
+
+from .bulk import Fill, add
+from .figures import Figure, percentile
+
+APPENDS_PER_S = 500
+_FILL = Fill(0, 1_000, 10, 50)
+_RUNS, _WINDOW_S = 20, 4.0
+_TARGET = 1.2
+
+Backup = Callable[[Path], Sequence[str]]
+
+
+async def backups(rounds: int) -> list[Figure]:
+    """One figure for each way of making a backup: p99 with it, as a multiple of p99 without.
+
+    Args:
+        rounds: pairs of windows; medians are told.
+    """
+    with tempfile.TemporaryDirectory(prefix="threadcast-backups-") as folder:
+        return [await _of_file(Path(folder), rounds), *await _of_postgres(rounds)]
+
+
+async def _of_file(folder: Path, rounds: int) -> Figure:
+    await _make(SqliteStore(folder / "journal.db", clock=SystemClock()))
+    store = SqliteStore(folder / "journal.db", clock=SystemClock())
+    url = f"sqlite:///{folder / 'journal.db'}"
+
+    def command(target: Path) -> Sequence[str]:
+        program = (sys.executable, "-m", "threadcast.cli", "backup")
+        return (*program, str(target / "copy.db"), "--database", url)
+
+    return await _figure("threadcast backup", store, url, command, rounds)
+
+
+async def _of_postgres(rounds: int) -> list[Figure]:
+    server = PostgresServer(settings={"max_wal_size": "4GB"})
+    await asyncio.to_thread(server.start)
+    programs = programs_of(server.major)
+
+    def dump(target: Path) -> Sequence[str]:
+        whole = ("--format=custom", f"--file={target / 'dump'}")
+        return (str(programs / "pg_dump"), *whole, server.url())
+
+    def base(target: Path) -> Sequence[str]:
+        whole = ("--checkpoint=fast", "--wal-method=stream", f"--pgdata={target / 'base'}")
+        return (str(programs / "pg_basebackup"), *whole, f"--dbname={server.url()}")
+
+    try:
+        figures = []
+        for name, command in (("pg_dump", dump), ("pg_basebackup", base)):
+            url = await server.new_schema()
+            await _make(PostgresStore(url, clock=SystemClock()))
+            store = PostgresStore(url, clock=SystemClock())
+            figures.append(await _figure(name, store, url, command, rounds))
+        return figures
+    finally:
+        server.close()
+
+
+async def _figure(name: str, store: Store, url: str, command: Backup, rounds: int) -> Figure:
+    await add(url, _FILL)
+    await store.open()
+    journal = Journal(
+        *(store, LocalBus(), SystemClock(), Metrics()),
+        batch_max_events=1_000,
+        queue_max_units=10_000,
+    )
+    task = asyncio.create_task(journal.run())
+    try:
+        leases = await _leases(Scene(store))
+        without, during = [], []
+        for _ in range(rounds):
+            without.append(percentile(await _window_ms(journal, leases), 0.99))
+            during.append(percentile(await _window_ms(journal, leases, command), 0.99))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await store.close()
+    ratio = median(there / here for here, there in zip(without, during, strict=True))
+    note = f"p99 {median(during):.1f} ms with it, {median(without):.1f} ms without"
+    return Figure(f"{name} at {APPENDS_PER_S} appends/s", ratio, "x", _TARGET, note=note)
+
+
+async def _make(store: Store) -> None:
+    await store.open()
+    await store.close()
+
+
+async def _leases(scene: Scene) -> list[Lease]:
+    for number in range(_RUNS):
+        await scene.send(context_of(f"writer-{number}"))
+    return [run.lease for run in await scene.claim(_RUNS)]
+
+
+async def _window_ms(
+    journal: Journal, leases: Sequence[Lease], command: Backup | None = None
+) -> list[float]:
+    """How long each append of a window took, while backups are made one after the other."""
+    making = None if command is None else asyncio.create_task(_keep_making(command))
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    times_ms: list[float] = []
+    async with asyncio.TaskGroup() as appends:
+        for number in range(int(_WINDOW_S * APPENDS_PER_S)):
+            await asyncio.sleep(began_at + number / APPENDS_PER_S - loop.time())
+            lease = leases[number % len(leases)]
+            unit = AppendToRun(lease, [delta("a piece")])
+            appends.create_task(_timed(journal.append(unit), times_ms))
+    if making is not None:
+        making.cancel()
+        with suppress(asyncio.CancelledError):
+            await making
+    return times_ms
+
+
+async def _timed(append: Awaitable[object], times_ms: list[float]) -> None:
+    started = time.perf_counter()
+    await append
+    times_ms.append((time.perf_counter() - started) * 1000)
+
+
+async def _keep_making(command: Backup) -> None:
+    """Make one backup after the other until cancelled; the last one is ended."""
+    while True:
+        target = Path(tempfile.mkdtemp(prefix="threadcast-backup-"))
+        making = await asyncio.create_subprocess_exec(
+            *command(target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        try:
+            _, said = await making.communicate()
+            if making.returncode:
+                raise RuntimeError(f"no backup: {said.decode()[-500:]}")
+        finally:
+            if making.returncode is None:
+                making.kill()
+                await making.wait()
+            shutil.rmtree(target, ignore_errors=True)
