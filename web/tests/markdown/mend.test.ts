@@ -7,6 +7,8 @@ const CASES: readonly (readonly [string, string])[] = [
   ["plain", "plain"],
   ["a **bo", "a **bo**"],
   ["a **bold*", "a **bold**"],
+  ["a **bold ", "a **bold** "],
+  ["a **bold *", "a **bold** "],
   ["a **bold**", "a **bold**"],
   ["a **", "a "],
   ["a *sl", "a *sl*"],

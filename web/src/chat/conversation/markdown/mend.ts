@@ -70,7 +70,8 @@ function mendInline(text: string): string {
     return isEmpty ? text.slice(0, -code.length) : text + code;
   }
   const shown = withoutOpenLink(inline).replace(/(?:\\|[*_~]+)$/, keepsInWord);
-  return text.slice(0, start) + shown + openMarks(shown);
+  const marks = openMarks(shown); // after a blank they would close nothing
+  return text.slice(0, start) + shown.replace(/\s*$/, (blanks) => marks + blanks);
 }
 
 /** A mark after a word may be part of it, as in `a_`; nothing is lost by waiting for more. */
