@@ -230,7 +230,7 @@ class UndoContract:
         assert after.feed != before.feed
         assert after.head == before.head
 
-    @pytest.mark.parametrize("what", ["message", "title", "deleted", "running"])
+    @pytest.mark.parametrize("what", ["message", "title", "deleted", "running", "external"])
     async def test_what_a_user_has_touched_is_kept(self, store: Store, what: str) -> None:
         scene = Scene(store)
         results = await imported(scene, dumped(), dumped("42"))
@@ -240,6 +240,10 @@ class UndoContract:
                 await scene.committed(UpdateThread(context, "mine", None))
             case "deleted":
                 await scene.committed(DeleteThread(context))
+            case "external":
+                await scene.result(
+                    Service("ann", thread_id=context.thread_id).unit("agent_started")
+                )
             case _:
                 await scene.send(context, new_thread=False)
         if what == "running":

@@ -1,4 +1,4 @@
-"""A crowd is heard a few at a time; what else there is comes in between, and before."""
+"""A crowd is heard a few at a time; what else there is comes in between, and mostly before."""
 
 from __future__ import annotations
 
@@ -108,6 +108,15 @@ async def test_a_crowd_waits_while_the_loop_has_no_time_for_it() -> None:
     times.rest(0.002)
     await _until(lambda: len(heard) > 2)
     assert heard[:3] == [0, 0, 1]
+
+
+async def test_a_flood_of_looks_at_the_servers_health_keeps_no_reader_out() -> None:
+    doors, heard = Doors(), list[int]()
+    doors.inside = 1
+    crowd(doors, 100, heard)
+    doors.come(Quiet(), lambda: heard.append(-1), asyncio.get_running_loop(), stays=True)
+    await _until(lambda: -1 in heard)
+    assert heard.index(-1) < 10
 
 
 async def test_where_nobody_else_is_a_crowd_is_not_held_back() -> None:

@@ -13,6 +13,8 @@ from live_server import LiveServer
 from raw_client import DEADLINE_S
 from threadcast.arrivals import Arrival
 from threadcast.connection import Connection
+from threadcast.http.sse import StreamConnection
+from threadcast.runner.execution import RunExecution
 
 
 @asynccontextmanager
@@ -91,19 +93,33 @@ async def test_readers_of_event_streams_are_counted_at_the_doors(tmp_path: Path)
 
 async def test_nothing_of_a_connection_waits_for_the_garbage_collector(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
+        async with server.talk("u-0") as talk, server.http("u-0") as client:
+            await talk.ask("attach")
+            await client.get("/v1/threads")
+        await server.settled(0)
         gc.collect()
         gc.disable()
         try:
             for user_id in ("u-1", "u-2", "u-3"):
                 async with server.talk(user_id) as talk:
                     await talk.ask("attach")
+                    await talk.refused(await talk.say("cancel_run", run_id=7))
+                    await talk.ask("send_message", content="hello", client_message_id="m-1")
+                    await talk.until("agent_completed")
+                async with (
+                    server.http(user_id) as client,
+                    client.stream("GET", "/v1/events") as answer,
+                ):
+                    lines = answer.aiter_lines()
+                    await anext(lines)
             await server.settled(0)
             async with asyncio.timeout(DEADLINE_S):
-                while _connections():  # its task ends a moment after it is counted out
+                while _left():  # its task ends a moment after it is counted out
                     await server.settled(0)
         finally:
             gc.enable()
 
 
-def _connections() -> int:
-    return sum(type(one) is Connection for one in gc.get_objects())
+def _left() -> int:
+    kinds = (Connection, StreamConnection, RunExecution)
+    return sum(type(one) in kinds for one in gc.get_objects())

@@ -99,7 +99,13 @@ class Visit:
         lines = self._handshake.offer.chosen == PROTOCOL_LINES
         extensions = scope.get("extensions") or {}
         writer: FrameWriter | None = extensions.get(FRAMES_EXTENSION)
-        await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
+        try:
+            await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
+        except (
+            OSError
+        ):  # it has gone already; the task keeps this error, and must not be kept by it
+            self._task = None
+            raise
         self._state.move(ConnectionState.AUTHENTICATING)
         buffer_max_bytes = self._services.settings.send_buffer_max_bytes
         outbound: Outbound

@@ -9,6 +9,7 @@
  */
 import { subjectOf } from "./claims.ts";
 import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "./close_codes.ts";
+import { arrival } from "./in_flight.ts";
 import type {
   Attach,
   Attached,
@@ -49,6 +50,8 @@ export class Hub {
   #link: Link | null = null;
   #life = 0;
   #heardAt = 0;
+  /** When all that pages have sent is with the server, over a slow connection. */
+  #arrivesAt = 0;
   #user: string | null = null;
   #ready: ConnectionReadyEvent | null = null;
   #phase: Phase = "none";
@@ -110,6 +113,7 @@ export class Hub {
       const id = `p${++this.#lastId}`;
       this.#askers.set(id, { page, id: command.id });
       this.#link.send({ ...command, id });
+      this.#arrivesAt = arrival(this.#arrivesAt, "content" in command ? command.content.length : 0);
       if (command.command === "ping") this.#expectLife();
       const isStream = this.#link.transport === "sse";
       if (command.command === "authenticate" && isStream) this.#askFor(this.#cursor);
@@ -140,6 +144,7 @@ export class Hub {
     this.#life += 1;
     this.#link?.close();
     this.#link = this.#ready = null;
+    this.#arrivesAt = 0;
     this.#phase = "none";
     this.#isLive = false;
     this.#askers.clear();
@@ -355,8 +360,11 @@ export class Hub {
   #expectLife(): void {
     const life = this.#life;
     const askedAt = Date.now();
-    setTimeout(() => {
-      if (life === this.#life && this.#heardAt < askedAt) this.#over(LOST);
-    }, SIGN_MAX_MS);
+    setTimeout(
+      () => {
+        if (life === this.#life && this.#heardAt < askedAt) this.#over(LOST);
+      },
+      this.#arrivesAt - askedAt + SIGN_MAX_MS,
+    );
   }
 }

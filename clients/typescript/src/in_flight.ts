@@ -5,6 +5,10 @@ import type { CommandRejectedData } from "./protocol.ts";
 /** As slow as a connection may be on which a long message still counts as under way: 64 kbit/s. */
 const CHARACTERS_PER_MS = 8;
 
+/** When something so long is with the server that is sent now, behind what arrives then. */
+export const arrival = (before: number, characters: number): number =>
+  Math.max(before, Date.now()) + characters / CHARACTERS_PER_MS;
+
 interface Waiter {
   readonly arrivesAt: number;
   resolve(answer: never): void;
@@ -30,7 +34,7 @@ export class InFlight {
 
   /** One is sent under `nextId`, with a content so long; resolves with its answer's data. */
   add<Answer>(characters: number): Promise<Answer> {
-    this.arrivesAt = Math.max(this.arrivesAt, Date.now()) + characters / CHARACTERS_PER_MS;
+    this.arrivesAt = arrival(this.arrivesAt, characters);
     const id = this.nextId;
     this.#lastId += 1;
     return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { Hub, type Page } from "../src/hub.ts";
 import { Client, type Cursor } from "../src/index.ts";
 import type { Transport } from "../src/transport.ts";
-import { event, FakeServer, pass, settled, tokenFor, USER } from "./fake_server.ts";
+import { event, FakeServer, pass, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
 
 let server: FakeServer;
 let hub: Hub;
@@ -191,6 +191,17 @@ test("a connection that does not answer is given up by all, and opened once", as
 });
 
 // --- cursors that the hub cannot judge by what it keeps ------------------------------------------
+
+test("nor is one given up while a long message is under way over it", async () => {
+  const { client } = await page();
+  server.ignores.add("send_message").add("ping");
+  client.send("x".repeat(64_000), { threadId: THREAD }).catch(() => {});
+  client.handleEvent({ type: "online" } as StorageEvent);
+  await pass(10_000);
+  assert.equal(server.links.length, 1);
+  await pass(3_000);
+  assert.equal(server.links.length, 2);
+});
 
 test("a page with a cursor inside a merged event is told to read anew, once", async () => {
   await page(USER, 0);

@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser", "path_of"]
 
 _WAITING_MAX = 10_000
+_BRIEF_MAX = 4  # go before one who stays: a flood of them must not keep readers out
 _WAIT_MAX_S = 4.0  # clients give up a handshake after five to ten seconds
 _BUSY_MAX = 0.4  # of a processor, all that this process does counted
 _EACH_MAX_S = 0.01  # a busy process takes a crowd in, too, one at least in this time
@@ -130,6 +131,7 @@ class Doors:
         self._opening = False
         self._paced = False
         self._booked_until = 0.0
+        self._brief_before = 0
         self.inside = 0
 
     def come(
@@ -146,7 +148,8 @@ class Doors:
             transport: of the connection; the caller does not read from it meanwhile.
             on_turn: called when it may be heard, unless it has gone.
             loop: the transport's.
-            stays: whether it is a reader's; others, such as looks at the server's health, go first.
+            stays: whether it is a reader's; of others, such as looks at the server's health, four
+                go before each reader.
         """
         if len(self._staying) + len(self._brief) >= _WAITING_MAX:
             transport.abort()
@@ -173,11 +176,17 @@ class Doors:
         return told_s * (1 - _SPREAD / 2 + _SPREAD * random.random())  # noqa: S311 - no secret
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._next(self._brief, loop):
-            if self._paced and self._staying and not self._pace.allows():
-                loop.call_later(_LOOK_AGAIN_S, self._open, loop)
-            elif not self._next(self._staying, loop):
-                self._opening = False
+        is_due = not self._brief or self._brief_before >= _BRIEF_MAX
+        if self._staying and is_due and (not self._paced or self._pace.allows()):
+            self._brief_before = 0
+            if self._next(self._staying, loop):
+                return
+        if self._next(self._brief, loop):
+            self._brief_before += 1
+        elif self._staying:
+            loop.call_later(_LOOK_AGAIN_S, self._open, loop)
+        else:
+            self._opening = False
 
     def _next(self, waiting: deque[_Waiting], loop: asyncio.AbstractEventLoop) -> bool:
         """Hear the next one who has not gone; whether there was one."""

@@ -164,6 +164,7 @@ class EventStream:
         finally:
             await outbound.close()
             self._state.move(ConnectionState.CLOSED)
+            del self._connection  # it knows this stream: else both wait for a garbage collection
 
     async def _live(
         self, connection: StreamConnection, outbound: QueuedOutbound, receive: Receive

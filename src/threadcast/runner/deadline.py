@@ -38,7 +38,8 @@ class Deadline:
         self._timer = loop.call_later(self._remaining_s, self._expired)
 
     def stop(self) -> None:
-        """Forget about it; idempotent."""
+        """Forget about it and whom to call; idempotent."""
+        self._expired = _call_nobody
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -59,3 +60,7 @@ class Deadline:
 
     def _timer_age_s(self) -> float:
         return asyncio.get_running_loop().time() - self._started_at
+
+
+def _call_nobody() -> None:
+    """It has ended."""

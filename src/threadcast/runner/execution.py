@@ -183,6 +183,8 @@ class RunExecution:
         try:
             return await self._run()
         finally:
+            # Both let go of this execution: with its texts it would wait for a garbage collection.
+            self._deadline.stop()
             self._outbox.abandon(ThreadcastError("run_finished"))
 
     async def _run(self) -> RunEnd:

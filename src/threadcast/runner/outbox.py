@@ -173,7 +173,8 @@ class RunOutbox:
             self._retry = None
         self._withdraw()
         self._progress.set()
-        self._on_lost()
+        on_lost, self._on_lost = self._on_lost, _tell_nobody  # who is told may own this outbox
+        on_lost()
 
     def _raise_if_lost(self) -> None:
         if self.lost is not None:
@@ -234,3 +235,7 @@ class RunOutbox:
             return
         self._retry = loop.call_later(self._pause_s, self._submit)
         self._pause_s = min(self._pause_s * 2, self._limits.retry_pause_max_s)
+
+
+def _tell_nobody() -> None:
+    """Whoever was to be told has been."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..bus import Hint
 from ..errors import ThreadcastError
-from ..events import JournalEvent
+from ..events import MOVES_THREAD, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
 from ..wire.external_data import Message, Queued, Started
@@ -17,6 +17,7 @@ from .batch import Batch
 from .keys import RunKey
 from .records import RunRecord, find_run_by_any_id, live_runs, mark_ended, read_run, set_status
 from .sends import list_message
+from .threads import mark_touched
 
 Thread = tuple[int, str]
 """A thread's number and its present id."""
@@ -138,6 +139,8 @@ class ExternalRuns:
             await batch.run(_ALIAS, user, named, row[0])
         if isinstance(event.data, Message):
             await list_message(batch, user, thread[0], seq, event.data.content)
+        if event.draft.event_type not in MOVES_THREAD:
+            await mark_touched(batch, user, thread[0])
         record = await read_run(batch, self._user_id, RunKey(user, row[0]))
         self._known[named] = record
         return record

@@ -136,9 +136,13 @@ async def change_thread(
     data = ThreadData(title, msgspec.json.decode(kept), created_at=created_at)
     draft = EventDraft.of(EventType.THREAD_UPDATED, data)
     await batch.run(_UPDATE, user, record.thread, title, kept)
-    # The thread does not move by it, and yet an undone migration may not take it back.
-    await batch.run(_MARK_TOUCHED, user, record.thread)
+    await mark_touched(batch, user, record.thread)
     return batch.append(Place(user, record.thread, None), address, draft)
+
+
+async def mark_touched(batch: Batch, user: str, thread: int) -> None:
+    """Have no undone migration take a thread back that something does not move, and yet changes."""
+    await batch.run(_MARK_TOUCHED, user, thread)
 
 
 async def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:

@@ -12,7 +12,7 @@ import apsw
 
 from ..bus import Hint
 from ..errors import ThreadcastError
-from ..events import Address, JournalEvent
+from ..events import MOVES_THREAD, Address, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
 from ..stored_runs import QUEUED
@@ -29,6 +29,7 @@ from .records import (
     set_status,
 )
 from .sends import index_message
+from .threads import mark_touched
 
 Thread = tuple[int, str]
 """A thread's row and its present id."""
@@ -146,6 +147,8 @@ class ExternalRuns:
             )
         if isinstance(event.data, Message):
             index_message(batch, run, user, event.data.content)
+        if event.draft.event_type not in MOVES_THREAD:
+            mark_touched(batch, thread[0])
         known = (read_run(batch, run), Address(self._user_id, thread[1], run_id))
         self._known[named] = known
         return known

@@ -127,9 +127,13 @@ def change_thread(
         "UPDATE threads SET title = ?, metadata = ? WHERE user = ? AND thread = ?",
         *(title, kept, user, record.thread),
     )
-    # The thread does not move by it, and yet an undone migration may not take it back.
-    batch.run("UPDATE migrated_threads SET last_seq = 0 WHERE thread = ?", record.thread)
+    mark_touched(batch, record.thread)
     return batch.append(Place(user, record.thread, None), address, draft)
+
+
+def mark_touched(batch: Batch, thread: int) -> None:
+    """Have no undone migration take a thread back that something does not move, and yet changes."""
+    batch.run("UPDATE migrated_threads SET last_seq = 0 WHERE thread = ?", thread)
 
 
 def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:

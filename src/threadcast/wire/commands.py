@@ -174,7 +174,10 @@ def decode_command(text: str | bytes) -> Command:
     else:
         log_unknown(text, type(command))
         return command
-    raise rejected
+    try:
+        raise rejected
+    finally:
+        del rejected  # its traceback leads here: text and connection would wait for a collection
 
 
 def _rebuild_command(fields: Mapping[str, msgspec.Raw]) -> Command:
