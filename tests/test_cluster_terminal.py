@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -148,3 +149,11 @@ async def test_what_cannot_be_started_is_said_in_a_line(
         assert await program.gone() != 0
     assert said in program.said
     assert "Traceback" not in program.said
+
+
+async def test_a_port_that_cannot_be_used_is_said_before_anything_is_started() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in (taken.getsockname()[1], 65_536):
+            async with cluster_program("--port", str(port)) as program:
+                assert await program.gone() == 1
+                assert re.fullmatch(rf"error: .*{port}.* with --port\n", program.said), program.said
