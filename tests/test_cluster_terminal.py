@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster_terminal import signal_family
 from program import environment
 from server_process import alive
 from threadcast import Event, connect
@@ -157,3 +158,27 @@ async def test_a_port_that_cannot_be_used_is_said_before_anything_is_started() -
             async with cluster_program("--port", str(port)) as program:
                 assert await program.gone() == 1
                 assert re.fullmatch(rf"error: .*{port}.* with --port\n", program.said), program.said
+
+
+async def test_who_is_paused_is_paused_with_the_processes_that_it_began() -> None:
+    began = 'sleep 60 & echo "$!"; wait'
+    pipe = asyncio.subprocess.PIPE
+    first = await asyncio.create_subprocess_exec("sh", "-c", began, stdout=pipe)
+    assert first.stdout is not None
+    both = (first.pid, int(await first.stdout.readline()))
+    try:
+        for number, states in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "RS")):
+            signal_family(first.pid, number)
+            async with asyncio.timeout(WAIT_S):
+                for pid in both:
+                    while state_of(pid) not in states:  # noqa: ASYNC110 - nothing tells of it
+                        await asyncio.sleep(0.01)
+    finally:
+        for pid in reversed(both):
+            os.kill(pid, signal.SIGKILL)
+        await first.wait()
+
+
+def state_of(pid: int) -> str:
+    """The letter that `ps` shows."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2][0]
