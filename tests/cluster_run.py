@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,8 @@ def main() -> int:
         "--no-bus", action="store_true", help="without NATS: hints come once a second, by polling"
     )
     chosen = parser.parse_args()
+    if (why := _unusable(chosen.port)) is not None:
+        return _failed(f"{why}; choose another one with --port")
     with tempfile.TemporaryDirectory(prefix="threadcast-cluster-") as temporary:
         folder = chosen.data.resolve() if chosen.data else Path(temporary)
         if not chosen.data:
@@ -205,6 +208,19 @@ def main() -> int:
         except (AssertionError, ConfigurationError, OSError) as failure:
             return _failed(str(failure))
     return 0
+
+
+def _unusable(port: int) -> str | None:
+    """Why the front cannot listen there, said before everything else was started."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OverflowError:
+            return f"--port: expected 0..65535, {port} came"
+        except OSError as problem:
+            return f"port {port} on 127.0.0.1: {problem.strerror}"
+    return None
 
 
 def _number_of_nodes(text: str) -> int:

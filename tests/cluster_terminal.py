@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 _INPUT_MAX_BYTES = 4_096
 _COMMANDS_WAITING_MAX = 100
@@ -90,7 +91,7 @@ class Terminal:
         obeying.cancel()
         await asyncio.gather(obeying, return_exceptions=True)
         for name in self._alive:
-            os.kill(self._parts[name].pid(), signal.SIGCONT)
+            signal_family(self._parts[name].pid(), signal.SIGCONT)
 
     # --- what is said -----------------------------------------------------------------------
 
@@ -173,8 +174,8 @@ class Terminal:
                 part = self._part(name, alive=True)
                 os.kill(part.pid(), part.kill_signal)
             case ["pause" | "resume" as verb, name]:
-                pid = self._part(name, alive=True).pid()
-                os.kill(pid, signal.SIGSTOP if verb == "pause" else signal.SIGCONT)
+                number = signal.SIGSTOP if verb == "pause" else signal.SIGCONT
+                signal_family(self._part(name, alive=True).pid(), number)
                 say(f"{name} {'is paused' if verb == 'pause' else 'goes on'}")
             case _:
                 raise Refused(f"expected one of these, {' '.join(words)!r} came:\n{_HELP}")
@@ -190,6 +191,17 @@ class Terminal:
         if alive is not (name in self._alive):
             raise Refused(f"{name} {'is gone' if alive else 'runs already'}")
         return self._parts[name]
+
+
+def signal_family(pid: int, number: signal.Signals) -> None:
+    """To a process, so that it begins no other, and then to those that it has begun.
+
+    With PostgreSQL it is those that serve nodes: they would go on without their first process.
+    """
+    os.kill(pid, number)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+        with suppress(ProcessLookupError):
+            os.kill(int(child), number)
 
 
 def say(text: str) -> None:

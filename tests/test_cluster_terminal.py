@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster_terminal import signal_family
 from program import environment
 from server_process import alive
 from threadcast import Event, connect
@@ -148,3 +150,35 @@ async def test_what_cannot_be_started_is_said_in_a_line(
         assert await program.gone() != 0
     assert said in program.said
     assert "Traceback" not in program.said
+
+
+async def test_a_port_that_cannot_be_used_is_said_before_anything_is_started() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in (taken.getsockname()[1], 65_536):
+            async with cluster_program("--port", str(port)) as program:
+                assert await program.gone() == 1
+                assert re.fullmatch(rf"error: .*{port}.* with --port\n", program.said), program.said
+
+
+async def test_who_is_paused_is_paused_with_the_processes_that_it_began() -> None:
+    began = 'sleep 60 & echo "$!"; wait'
+    pipe = asyncio.subprocess.PIPE
+    first = await asyncio.create_subprocess_exec("sh", "-c", began, stdout=pipe)
+    assert first.stdout is not None
+    both = (first.pid, int(await first.stdout.readline()))
+    try:
+        for number, states in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "RS")):
+            signal_family(first.pid, number)
+            async with asyncio.timeout(WAIT_S):
+                for pid in both:
+                    while state_of(pid) not in states:  # noqa: ASYNC110 - nothing tells of it
+                        await asyncio.sleep(0.01)
+    finally:
+        for pid in reversed(both):
+            os.kill(pid, signal.SIGKILL)
+        await first.wait()
+
+
+def state_of(pid: int) -> str:
+    """The letter that `ps` shows."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2][0]

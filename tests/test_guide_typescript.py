@@ -88,6 +88,12 @@ async def test_a_program_of_the_guide(followed: Followed, name: str, says: str) 
     assert re.search(says, followed.printed[name], re.MULTILINE), followed.printed[name]
 
 
+async def test_the_program_listens_before_it_sends() -> None:
+    """After a lost connection a message and its whole answer can come in one piece."""
+    code = programs()["ask.ts"]
+    assert code.index("client.events()") < code.index("client.send(")
+
+
 async def test_the_package_and_its_documents_name_one_version_of_node() -> None:
     described = msgspec.json.decode((CLIENT / "package.json").read_bytes())
     least = described["engines"]["node"].removeprefix(">=")

@@ -93,7 +93,7 @@ function Summary({ summary }: { summary: NodeSummary }) {
 
 function DatabasePanel({ facts }: { facts: Readonly<Record<string, string>> }) {
   const named = Object.entries(facts).map(([name, text]): readonly [string, string] => [
-    name.replaceAll("_", " ").replace(/ bytes$/, ""),
+    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" is there, too: its name
     name.endsWith("_bytes") ? bytes(Number(text)) : text,
   ]);
   if (named.length === 0) return null;
