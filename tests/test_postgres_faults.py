@@ -268,7 +268,7 @@ async def _refusal(work: Coroutine[Any, Any, Any]) -> str:
 
 
 async def test_readers_are_waited_for_a_bounded_time(database: PostgresScene) -> None:
-    node = await database.node(reader_count=1, timeout_s=0.3)
+    node = await database.node(reader_count=1, timeout_s=0.75)
     await node.thread(USER)
     async with node.session(USER) as session:
         await session.journal()
@@ -276,12 +276,12 @@ async def test_readers_are_waited_for_a_bounded_time(database: PostgresScene) ->
         with pytest.raises(ThreadcastError) as refused:
             await node.journal(USER)
         assert refused.value.code == "unavailable"
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 5.0
     assert len(await node.journal(USER)) == 1
 
 
 async def test_a_locked_journal_is_waited_for_a_bounded_time(database: PostgresScene) -> None:
-    slow, node = await database.node(lossy=True), await database.node(timeout_s=0.3)
+    slow, node = await database.node(lossy=True), await database.node(timeout_s=0.75)
     await warm(slow)
     held = database.proxy.hold(b"COMMIT")
     first = asyncio.create_task(slow.send(context_of(USER), key="k1"))
