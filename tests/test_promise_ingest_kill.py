@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,12 +19,6 @@ EVENTS = 2_000
 KILLS = 20
 PIECE_LINES = 50
 LINES = {"content-type": "application/x-ndjson"}
-
-
-@pytest.fixture
-def seed() -> int:
-    """Another one each time, unless the environment says which; failures name it."""
-    return int(os.environ.get("THREADCAST_TEST_SEED", random.randrange(2**32)))
 
 
 def story(service: Service) -> list[dict[str, Any]]:
