@@ -74,3 +74,26 @@ async def test_who_goes_away_leaves_the_turn_to_the_next() -> None:
     assert entered == ["c"]
     await one("d")
     assert entered == ["c", "d"]
+
+
+@pytest.mark.parametrize("gone_first", [True, False])
+async def test_a_turn_that_meets_who_has_just_gone_is_the_next_ones(*, gone_first: bool) -> None:
+    """Cancelled and granted in one step of the loop: the task that waited was not resumed yet."""
+    turns = Turns(1)
+    entered: list[str] = []
+
+    async def one(user_id: str, *, first: bool) -> None:
+        async with turns.turn(user_id, first=first):
+            entered.append(user_id)
+
+    async with turns.turn("holder", first=False):
+        gone = asyncio.create_task(one("gone", first=gone_first))
+        others = [asyncio.create_task(one(user_id, first=False)) for user_id in ("gone", "next")]
+        await asyncio.sleep(0)
+        gone.cancel()
+    await asyncio.gather(*others)
+    assert sorted(entered) == ["gone", "next"]
+    await asyncio.gather(gone, return_exceptions=True)
+    assert gone.cancelled()
+    async with asyncio.timeout(5), turns.turn("later", first=False):
+        assert turns.waiting == 0

@@ -50,7 +50,7 @@ class Turns:
 
     def _pass_on(self) -> None:
         """A turn is over, or was granted to somebody who has gone: it is the next one's."""
-        if not self._next().grant():
+        if not any(waiting.grant() for waiting in (self._next(), self._first, self._others)):
             self._free += 1
 
     def _next(self) -> _InTurn:
@@ -87,18 +87,21 @@ class _InTurn:
 
     def grant(self) -> bool:
         """Let the next one go on; whether there was one."""
-        if not self._by_user:
-            return False
-        user_id, waiting = self._by_user.popitem(last=False)
-        granted = waiting.popleft()
-        self._count -= 1
-        if waiting:
-            self._by_user[user_id] = waiting
-        granted.set_result(None)
-        return True
+        while self._by_user:
+            user_id, waiting = self._by_user.popitem(last=False)
+            granted = waiting.popleft()
+            self._count -= 1
+            if waiting:
+                self._by_user[user_id] = waiting
+            if not granted.cancelled():  # else it has gone, and its task was not resumed yet
+                granted.set_result(None)
+                return True
+        return False
 
     def _forget(self, user_id: str, granted: asyncio.Future[None]) -> None:
-        waiting = self._by_user[user_id]
+        waiting = self._by_user.get(user_id, ())
+        if not waiting or granted not in waiting:
+            return  # `grant` met it first
         waiting.remove(granted)
         self._count -= 1
         if not waiting:
