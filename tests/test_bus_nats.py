@@ -132,6 +132,7 @@ async def test_b3_a_message_that_is_sent_again_is_the_same_hint(
 async def test_no_user_id_is_in_a_subject(nats_server: NatsServer, buses: Nats) -> None:
     end = await buses.end(nats_server.url())
     async with stranger(nats_server) as (_, heard):
+        await until(lambda: end.bus.connected)  # a busy machine may take a second attempt
         end.bus.publish(grew("ann"))
         await until(lambda: heard)
 
