@@ -6,7 +6,7 @@
  */
 import { many } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
-import type { Trouble, TroubledRun } from "./verdict.ts";
+import { type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
 const KEPT_S = 3_600;
 const SEEN_MAX = 50;
@@ -65,9 +65,13 @@ export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen 
 
 /** Whom it hits when the server that answers is silent. */
 export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
-  if (totals.nodes_alive <= 1) return `everyone (${many(totals.users, "user")} were connected)`;
-  const users = nodes.find((node) => node.node_id === id)?.summary?.users ?? 0;
-  return `${many(users, "user")} of ${id}`;
+  if (totals.nodes_alive <= 1) {
+    const were = totals.users === 1 ? "was" : "were";
+    return totals.users === 0
+      ? "everyone"
+      : `everyone (${many(totals.users, "user")} ${were} connected)`;
+  }
+  return usersOf(nodes.find((node) => node.node_id === id)?.summary?.users ?? 0, id);
 }
 
 /** What was wrong in the last hour and is over, the latest first. */
@@ -93,10 +97,13 @@ function isSame(own: Past, known: Past): boolean {
 function ofServer(past: PastTrouble, { nodes }: Overview): Past {
   const { kind: key, began_at: began, ended_at: ended, user, run_id: id } = past;
   const run = user === null || id === null ? null : { id, user };
-  const some = past.users === null ? "users" : many(past.users, "user");
-  const nodesUsers = nodes.length > 1 ? `${some} of ${past.node_id}` : `everyone (${some})`;
-  const whom = run === null ? nodesUsers : `user ${run.user}`;
+  const whom = run === null ? nodesUsers(past, nodes.length) : `user ${run.user}`;
   return { key, what: WHAT[key], whom, run, began, ended };
+}
+
+function nodesUsers({ node_id: id, users }: PastTrouble, nodes: number): string {
+  if (nodes > 1) return users === null ? `users of ${id}` : usersOf(users, `${id}`);
+  return users ? `everyone (${many(users, "user")})` : "everyone";
 }
 
 const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], string> = {

@@ -149,7 +149,7 @@ function troubleOfNodes(
   const [first] = these;
   if (first === undefined) return null;
   const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
-  const whose = `${many(users, "user")} of ${these.map((node) => node.node_id).join(", ")}`;
+  const whose = usersOf(users, these.map((node) => node.node_id).join(", "));
   const unknown = all.filter((node) => !node.known).length;
   const isAll = these.length === all.length;
   return {
@@ -159,6 +159,11 @@ function troubleOfNodes(
     run: null,
     since: earliest(these.map(trouble.since)),
   };
+}
+
+/** The users of these nodes; the nodes alone where they have none. */
+export function usersOf(users: number, nodes: string): string {
+  return users === 0 ? nodes : `${many(users, "user")} of ${nodes}`;
 }
 
 /** A node without its database hears of no other. */

@@ -134,3 +134,10 @@ test("a silent server hits all its users, and of others none", () => {
   assert.equal(whoseServer(overviewWith()), "7 users of node_a");
   assert.match(whoseServer(overviewWith({ nodes: [node("node_a")] })), /^everyone/);
 });
+
+test("a server without users is named, and no users are", () => {
+  const nodes = [node("node_a", { users: 0 }), node("node_b")];
+  assert.equal(whoseServer(overviewWith({ nodes })), "node_a");
+  const overview = overviewWith({ past: [past({ users: 0 })], nodes });
+  assert.equal(pastOf(overview, NOTHING_SEEN)[0]?.whom, "node_a");
+});

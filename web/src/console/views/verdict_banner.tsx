@@ -54,7 +54,9 @@ function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undef
     <p>
       {`${many(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
-      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}, `}
+      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}`}
+      {totals.nodes_alive > 1 && totals.users > 1 && " (counted on each node)"}
+      {", "}
       {`${many(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
       {`for ${span(serverNow.value - since)}.`}
     </p>
