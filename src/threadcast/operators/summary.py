@@ -176,6 +176,7 @@ class Summaries:
                 since=one.since,
                 value=None if one.reading is None else one.reading.value,
                 threshold=alerts.thresholds[one.rule.name],
+                last_at=one.last_at,
             )
             for one in alerts.watched
             if one.state == "firing"
@@ -189,6 +190,8 @@ class Summaries:
                 change=one.change,
                 value=one.value,
                 threshold=one.threshold,
+                began_at=one.began_at,
+                last_at=one.last_at,
             )
             for one in islice(reversed(self._alerts.history), told_max)
         ]

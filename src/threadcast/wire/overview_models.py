@@ -62,23 +62,36 @@ class CodeCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that fires on a node; values are in the rule's unit."""
+    """A rule that fires on a node; values are in the rule's unit.
+
+    Attributes:
+        last_at: when there was last a cause, exact to a look (`alert_sample_s`): it fires for a
+            while longer. Null where the node's version does not say.
+    """
 
     rule: str
     severity: Severity
     since: Timestamp | None
     value: float | None
     threshold: float
+    last_at: Timestamp | None = None
 
 
 class ToldRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a node told of a rule."""
+    """Something that a node told of a rule.
+
+    Attributes:
+        began_at, last_at: when its cause began, and when there was one last, exact to a look. Null
+            where the node's version does not say.
+    """
 
     at: Timestamp
     rule: str
     change: Literal["firing", "reminder", "recovered"]
     value: float | None
     threshold: float
+    began_at: Timestamp | None = None
+    last_at: Timestamp | None = None
 
 
 class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):

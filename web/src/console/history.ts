@@ -39,13 +39,13 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
     .filter((one) => !keys.has(one.key))
-    .map(({ key, what, whom, run, since }) => ({
+    .map(({ key, what, whom, run, since, until }) => ({
       key,
       what: WHAT[key] ?? what,
       whom,
       run,
       began: since,
-      ended: at,
+      ended: until ?? at,
     }));
   return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
 }
@@ -113,6 +113,17 @@ const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], strin
   held: "A node stood still, and answered nobody.",
   queued: "A run waited for a runner.",
   behind: "A run waited for another one of its thread.",
+  drained: "No node took new work.",
+  "rule-foreign_delivery": "Events of one user were about to be sent to another.",
+  "rule-connect_success": "Too many connection attempts failed.",
+  "rule-run_success": "Too many runs failed.",
+  "rule-resume_success": "Too many readers could not continue where they were.",
+  "rule-commit_failures": "Commits failed.",
+  "rule-commit_latency": "Commits were slow.",
+  "rule-catch_up_lag": "A reader waited long for events that were there.",
+  "rule-readers_behind": "Many readers were behind.",
+  "rule-thread_lookups": "Many threads were not found.",
+  "rule-id_violations": "Many requests carried unusable ids.",
 };
 
 /** Rules that fired and do no more: the history of alerts, read from its latest. */
@@ -122,11 +133,11 @@ function recovered({ told, nodes }: Overview): Past[] {
     .filter((one) => one.change === "recovered")
     .map((end) => ({
       key: `rule-${end.rule}`,
-      what: end.summary || end.rule,
+      what: WHAT[`rule-${end.rule}`] ?? (end.summary || end.rule),
       whom: isAlone ? "everyone" : `users of ${end.node_id}`,
       run: null,
-      began: firedAt(end, told),
-      ended: end.at,
+      began: end.began_at ?? firedAt(end, told),
+      ended: end.last_at ?? end.at,
     }));
 }
 

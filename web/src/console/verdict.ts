@@ -4,12 +4,14 @@
  * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
  * cannot tell, because the node that would tell is gone or cannot reach what it needs.
  */
-import { count, duration, many, span } from "./format.ts";
+import { count, duration, many, moment, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
 const RULE = "rule-";
+/** What happened before a database was well may be counted so much later, seconds. */
+const LOOK_S = 10;
 /** So many users are named in a sentence. */
 const NAMED_MAX = 3;
 
@@ -26,6 +28,8 @@ export interface Trouble {
   readonly run: TroubledRun | null;
   /** Seconds since the epoch; null when it is not known. */
   readonly since: number | null;
+  /** Where it has ended, and a rule fires on because of what was. */
+  readonly until?: number;
   /** What to do first. */
   readonly advice: string;
 }
@@ -187,15 +191,28 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
   const who =
     (first.rule === "readers_behind" && whoLags(ids, overview)) ||
     (same.length >= living ? "everyone" : `users of ${ids.join(", ")}`);
+  const until = first.rule === "commit_failures" ? committedSince(same, overview) : null;
   return {
     key: `${RULE}${first.rule}`,
-    severity: first.severity === "medium" ? "troubled" : "broken",
-    what: first.summary,
+    severity: first.severity === "medium" || until !== null ? "troubled" : "broken",
+    what: until === null ? first.summary : `Commits failed until ${moment(until, overview.at)}.`,
     whom: `${who}; ${measured(first)}`,
     run: null,
     since: earliest(same.map((one) => one.since)),
+    ...(until !== null && { until }),
     advice: first.advice,
   };
+}
+
+/** When commits last failed, where the databases of all these nodes are well since; else null. */
+function committedSince(same: readonly FiringAlert[], { nodes }: Overview): number | null {
+  let until = 0;
+  for (const { node_id: id, last_at: last, since } of same) {
+    const database = nodes.find((node) => node.node_id === id)?.summary?.database;
+    if (!database?.ok || !last || last > database.since + LOOK_S) return null;
+    until = Math.max(until, Math.min(last, Math.max(database.since, since ?? 0)));
+  }
+  return until;
 }
 
 /** The users whose readers are behind on these nodes; empty where none is named. */

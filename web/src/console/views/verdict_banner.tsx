@@ -68,7 +68,7 @@ function Worst({ trouble }: { trouble: Trouble }) {
     <>
       <p>
         For <Whom trouble={trouble} />
-        {`, since ${began(trouble.since)}.`}
+        {trouble.until === undefined && `, since ${began(trouble.since)}`}.
       </p>
       <p class="advice">{trouble.advice}</p>
     </>
@@ -110,10 +110,12 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
             <Whom trouble={trouble} />
           </dd>
         </div>
-        <div>
-          <dt>Since</dt>
-          <dd>{began(trouble.since)}</dd>
-        </div>
+        {trouble.until === undefined && (
+          <div>
+            <dt>Since</dt>
+            <dd>{began(trouble.since)}</dd>
+          </div>
+        )}
         <div>
           <dt>Do</dt>
           <dd>{trouble.advice}</dd>
