@@ -283,6 +283,7 @@ export interface NodeSummary {
   readonly refusals: readonly CodeCount[];
   readonly firing: readonly FiringRule[];
   readonly told: readonly ToldRule[];
+  readonly age_s: number | null;
 }
 
 /** The oldest run of a status, whose it is and when it was created. */

@@ -102,7 +102,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   const living = nodes.filter((node) => node.alive);
   const lost = nodes.filter((node) => !node.alive);
   const without = (part: "database" | "bus") =>
-    living.filter((node) => node.summary?.[part]?.ok === false);
+    living.filter((node) => node.known && node.summary?.[part]?.ok === false); // else: it was so
   const drained = living.filter((node) => node.summary?.draining === true);
   return [
     // While others are there, a drain is what an operator wants.

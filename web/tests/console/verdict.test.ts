@@ -56,6 +56,18 @@ test("a node without its database knows nothing of others, and that is the cause
   assert.match(troubles[0]?.whom ?? "", /^7 users of node_a, and maybe others/);
 });
 
+test("what a node had when it was last known is not told as what it has", () => {
+  const other = { ...node("node_b", { bus: away }), known: false };
+  const nodes = [node("node_a", { database: away }), other];
+
+  const { troubles } = verdictOf(overviewWith({ nodes, database: away }));
+
+  assert.deepEqual(
+    troubles.map((one) => one.key),
+    ["database"],
+  );
+});
+
 test("what all nodes have hits everyone, since the first of them had it", () => {
   const later = { ...away, since: AT - 30 };
   const nodes = [node("node_a", { bus: later }), node("node_b", { bus: away })];
