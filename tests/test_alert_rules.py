@@ -312,6 +312,21 @@ def test_it_has_recovered_when_it_was_not_met_for_long_enough() -> None:
     assert (watched.state, watched.since) == ("ok", 1_270)
 
 
+def test_its_cause_ended_with_the_last_fault_and_not_with_the_window() -> None:
+    watched = Watched(BY_NAME["commit_failures"])
+    for now, faults, met in ((10, 7, False), (20, 12, True), (30, 13, True), (140, 13, True)):
+        watched.count(faults, now)
+        watched.step(Reading(5, 5, 5), met=met, at=now, now=now, reminder_s=1_000)
+    assert (watched.state, watched.met_since, watched.last_at) == ("firing", 20, 30)
+
+
+def test_without_faults_to_count_its_cause_ended_when_it_was_met_last() -> None:
+    watched = rule(for_s=0, clear_s=50)
+    assert watched.last_at is None
+    walk(watched, (10, True), (20, True), (30, False))
+    assert watched.last_at == watched.met_until
+
+
 def test_a_reminder_comes_once_for_each_interval() -> None:
     watched = rule(0, 0)
     told = walk(watched, (0, True), (3_599, True), (3_600, True), (3_610, True), (7_200, True))

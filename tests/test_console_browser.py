@@ -366,7 +366,7 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         await own.start()
         await expect(console.verdict).to_have_text("All promises hold.")
         past = console.page.get_by_role("region", name="Wrong in the last hour")
-        await expect(past).to_contain_text("A node takes no new work.")
+        await expect(past).to_contain_text("No node took new work.")
         await expect(past).to_contain_text("The server did not answer this page.")
         times = re.findall(r"\d\d:\d\d:\d\d", await past.get_by_role("time").first.inner_text())
         await expect(state).to_contain_text(f"Nothing has been wrong since {times[-1]}")

@@ -165,6 +165,13 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     assert overview.safety_of(nodes).foreign_deliveries == 0
 
 
+async def test_a_node_that_came_back_to_its_place_has_the_age_that_it_says(tmp_path: Path) -> None:
+    said = await summary(tmp_path)
+    for age_s, age in ((660.0, 660.0), (3.0, 60.0), (None, 60.0)):
+        found = overview.node_of(row("node-1", msgspec.structs.replace(said, age_s=age_s)))
+        assert found.age_s == age
+
+
 @pytest.mark.parametrize(("count", "complete"), [(7, True), (LIVE_RUNS_COUNTED_MAX, False)])
 def test_runs_by_status(count: int, complete: bool) -> None:
     counted = LiveRunCount(RunStatus.QUEUED, None, count, "run_x", "ann", 12.0)

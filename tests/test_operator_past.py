@@ -97,6 +97,14 @@ def test_what_a_node_had_is_past_when_it_has_it_no_more(
     ]
 
 
+def test_a_bus_is_well_since_its_node_says_so_however_late_that_is_heard() -> None:
+    past = PastTroubles()
+    past.take(AT, [node(bus=AWAY)], NONE, held=QUIET)
+    back = PartHealth(ok=True, since=AT + 2, ping_ms=0.5)
+    past.take(AT + 20, [node(bus=back)], NONE, held=QUIET)
+    assert over(past) == [("bus", -20, 2)]
+
+
 def test_a_node_that_stood_still_is_told_with_how_long() -> None:
     past = PastTroubles()
     past.take(AT, [node()], NONE, held=("node-1", 15.0))

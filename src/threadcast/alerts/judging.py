@@ -13,7 +13,7 @@ from typing import Literal
 
 from .measures import Level, LevelShare, PerMinute, Quantile, Rise, Share, Success
 from .rules import Rule
-from .samples import Samples
+from .samples import Sample, Samples
 
 State = Literal["ok", "pending", "firing"]
 Change = Literal["firing", "reminder", "recovered"]
@@ -71,6 +71,17 @@ def is_met(rule: Rule, threshold: float, reading: Reading) -> bool:
     return reading.value < threshold if rule.is_floor else reading.value > threshold
 
 
+def faults_of(rule: Rule, sample: Sample) -> float | None:
+    """What counted against it since the node started; None where its measure counts no faults."""
+    match rule.measure:
+        case Success(_, bad):
+            return sum(sample.total(one) for one in bad)
+        case Share(counter, _) | PerMinute(counter) | Rise(counter):
+            return sample.total(counter)
+        case Level() | LevelShare() | Quantile():
+            return None
+
+
 def _risen_buckets(samples: Samples, window_s: float, histogram: str) -> list[tuple[float, float]]:
     earlier = samples.before(window_s).buckets(histogram)
     latest = samples.latest.buckets(histogram)
@@ -107,6 +118,8 @@ class Watched:
         since: when it came to that state, seconds since the epoch; None from the start.
         reading: the last one.
         met_since: when what fires now, or fired last, began to be met.
+        met_until: when it was met last; a window keeps it met after its cause has ended.
+        fault_at: when something counted against it last, exact to a look.
     """
 
     rule: Rule
@@ -114,9 +127,24 @@ class Watched:
     since: float | None = None
     reading: Reading | None = None
     met_since: float = 0.0
+    met_until: float | None = None
+    fault_at: float | None = None
+    _faults: float | None = None
     _met_at: float = 0.0
     _clear_at: float | None = None
     _told_at: float = 0.0
+
+    @property
+    def last_at(self) -> float | None:
+        """When what fires now, or fired last, last had a cause; None from the start."""
+        known = [one for one in (self.met_until, self.fault_at) if one is not None]
+        return max(min(known), self.met_since) if self.met_until is not None else None
+
+    def count(self, faults: float | None, now: float) -> None:
+        """Take what `faults_of` said at `now`, seconds since the epoch."""
+        if faults is not None and self._faults is not None and faults > self._faults:
+            self.fault_at = now
+        self._faults = faults
 
     def step(
         self, reading: Reading, *, met: bool, at: float, now: float, reminder_s: float
@@ -131,6 +159,8 @@ class Watched:
             reminder_s: how long after the last telling a firing rule is told again.
         """
         self.reading = reading
+        if met:
+            self.met_until = now
         return self._met(at, now, reminder_s) if met else self._not_met(at, now)
 
     def _met(self, at: float, now: float, reminder_s: float) -> Change | None:

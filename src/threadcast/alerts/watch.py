@@ -18,7 +18,7 @@ from ..metrics import Metrics
 from ..settings import Settings
 from ..tasks import OwnedTasks, set_within
 from .courier import Courier
-from .judging import Change, Watched, is_met, read
+from .judging import Change, Watched, faults_of, is_met, read
 from .measures import sample_names
 from .notification import notification_of
 from .rules import RULES, WINDOW_MAX_S, thresholds
@@ -33,13 +33,20 @@ _NAMES = frozenset().union(*(sample_names(rule.measure) for rule in RULES))
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One entry of the history: what was told about a rule, and when (seconds since the epoch)."""
+    """One entry of the history: what was told about a rule, and when (seconds since the epoch).
+
+    Attributes:
+        began_at, last_at: when its cause began, and when there was one last: long before it
+            has recovered.
+    """
 
     rule: str
     change: Change
     at: float
     value: float | None
     threshold: float
+    began_at: float
+    last_at: float | None
 
 
 class AlertWatch:
@@ -135,6 +142,7 @@ class AlertWatch:
         self._samples.add(take(self._metrics.registry, _NAMES, at=at))
         self.sampled_at = now
         for watched in self.watched:
+            watched.count(faults_of(watched.rule, self._samples.latest), now)
             reading = read(watched.rule, self._samples)
             met = is_met(watched.rule, self.thresholds[watched.rule.name], reading)
             change = watched.step(reading, met=met, at=at, now=now, reminder_s=self._reminder_s)
@@ -161,7 +169,9 @@ class AlertWatch:
         threshold = self.thresholds[rule.name]
         firing = self._metrics.alerts_firing.labels(rule.name, rule.severity)
         firing.set(0 if change == "recovered" else 1)
-        self.history.append(Told(rule.name, change, now, value, threshold))
+        self.history.append(
+            Told(rule.name, change, now, value, threshold, watched.met_since, watched.last_at)
+        )
         notification = notification_of(
             rule,
             change,

@@ -63,7 +63,7 @@ class OperatorDesk:
         clock: Clock,
     ) -> None:
         figures = Figures(metrics, store, bus, manager, watchdog, clock)
-        self.summaries = Summaries(figures, alerts, clock, work, catch_ups.lagging)
+        self.summaries = Summaries(figures, alerts, clock, work, catch_ups.lagging, age_s)
         self.view = OperatorView(
             *(node_id, settings, figures, self.summaries),
             store=store,

@@ -54,7 +54,8 @@ def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
         role=row.role,
         alive=row.lease_left_s > 0,
         known=known,
-        age_s=row.age_s,
+        # The store's begins anew where a node was taken for lost and came back.
+        age_s=max(row.age_s, (said and said.age_s) or 0.0),
         lease_left_s=row.lease_left_s,
         summary=said,
     )

@@ -52,11 +52,12 @@ class PastTroubles:
         found = {(one.kind, one.node_id): one for one in (*_of_nodes(at, nodes), *_of(runs, at))}
         if runs is None:
             found |= {key: one for key, one in self._standing.items() if key[1] is None}
+        well_since = _well_since(nodes)
         for key, before in self._standing.items():
             if key in found:
                 found[key] = before
             else:
-                self._over.append(replace(before, ended_at=at))
+                self._over.append(replace(before, ended_at=_end(before, at, well_since.get(key))))
         self._standing = found
         node_id, held_s = held
         if held_s >= _HELD_MIN_S:
@@ -79,6 +80,24 @@ def _of_nodes(at: float, nodes: Iterable[NodeOverview]) -> Iterator[PastTrouble]
             for kind, part in _parts(said.database, said.bus):
                 if not part.ok:
                     yield _trouble(kind, part.since, at, node_id=node.node_id, users=said.users)
+
+
+def _well_since(nodes: Iterable[NodeOverview]) -> dict[_Key, float]:
+    """Since when nodes can use what they can use, as they say themselves."""
+    return {
+        (kind, node.node_id): part.since
+        for node in nodes
+        if node.summary is not None
+        for kind, part in _parts(node.summary.database, node.summary.bus)
+        if part.ok
+    }
+
+
+def _end(before: PastTrouble, at: float, well_since: float | None) -> float:
+    """Word of an end may come late: what other nodes say comes by the database."""
+    if well_since is None or not before.began_at < well_since < at:
+        return at
+    return well_since
 
 
 def _parts(

@@ -52,6 +52,7 @@ class Summaries:
         clock: wall time.
         work: what it does now.
         lagging: the readers that have been behind longest, at most so many.
+        age_s: how long ago the node began, in seconds.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Summaries:
         clock: Clock,
         work: Callable[[], Work],
         lagging: Callable[[int], Sequence[Lag]],
+        age_s: Callable[[], float],
     ) -> None:
         self._figures = figures
         self._alerts = alerts
         self._clock = clock
         self._work = work
         self._lagging_longest = lagging
+        self._age_s = age_s
 
     def encoded(self) -> str:
         """The summary and the last step as JSON, for other nodes: about 2 KiB, at most 24."""
@@ -106,6 +109,7 @@ class Summaries:
             refusals=self._refusals(),
             firing=self._firing(),
             told=self._told(told_max),
+            age_s=self._age_s(),
         )
 
     def _lagging(self, lagging_max: int) -> list[LaggingReader]:
@@ -176,6 +180,7 @@ class Summaries:
                 since=one.since,
                 value=None if one.reading is None else one.reading.value,
                 threshold=alerts.thresholds[one.rule.name],
+                last_at=one.last_at,
             )
             for one in alerts.watched
             if one.state == "firing"
@@ -189,6 +194,8 @@ class Summaries:
                 change=one.change,
                 value=one.value,
                 threshold=one.threshold,
+                began_at=one.began_at,
+                last_at=one.last_at,
             )
             for one in islice(reversed(self._alerts.history), told_max)
         ]

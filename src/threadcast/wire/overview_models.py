@@ -62,23 +62,36 @@ class CodeCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that fires on a node; values are in the rule's unit."""
+    """A rule that fires on a node; values are in the rule's unit.
+
+    Attributes:
+        last_at: when there was last a cause, exact to a look (`alert_sample_s`): it fires for a
+            while longer. Null where the node's version does not say.
+    """
 
     rule: str
     severity: Severity
     since: Timestamp | None
     value: float | None
     threshold: float
+    last_at: Timestamp | None = None
 
 
 class ToldRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a node told of a rule."""
+    """Something that a node told of a rule.
+
+    Attributes:
+        began_at, last_at: when its cause began, and when there was one last, exact to a look. Null
+            where the node's version does not say.
+    """
 
     at: Timestamp
     rule: str
     change: Literal["firing", "reminder", "recovered"]
     value: float | None
     threshold: float
+    began_at: Timestamp | None = None
+    last_at: Timestamp | None = None
 
 
 class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +180,7 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: when it was said, by the node's clock.
+        age_s: how long ago the node began then; null where its version does not say.
         connections: how many it has.
         users: of how many users.
         lagging: how many of its readers are behind.
@@ -214,6 +228,7 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[CodeCount]
     firing: list[FiringRule]
     told: list[ToldRule]
+    age_s: float | None = None
 
 
 class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +241,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         alive: whether its lease is valid.
         known: false while the node that answers cannot ask the database; all of this is then as it
             was last.
-        age_s: how long ago it began.
+        age_s: how long ago it began, also where it lost its place for a while since.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
             for one that shares its store with nobody.
         summary: what it said with its last renewal; null for one that said nothing yet, or whose
@@ -363,7 +378,8 @@ class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
         node_id: where; null for the queue, which is of all nodes.
         users: so many users that node had when the trouble began; null for the queue.
         run_id, user: the run that was in the queue longest, and whose it was; else null.
-        began_at, ended_at: from when to when, exact to a step of 5 seconds.
+        began_at, ended_at: from when to when, exact to a step of 5 seconds; of a database or bus
+            as its own node says.
     """
 
     kind: Literal["database", "bus", "lost", "held", "queued", "behind"]

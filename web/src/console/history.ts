@@ -6,7 +6,7 @@
  */
 import { many } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
-import type { Trouble, TroubledRun } from "./verdict.ts";
+import { type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
 const KEPT_S = 3_600;
 const SEEN_MAX = 50;
@@ -39,13 +39,13 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
     .filter((one) => !keys.has(one.key))
-    .map(({ key, what, whom, run, since }) => ({
+    .map(({ key, what, whom, run, since, until }) => ({
       key,
       what: WHAT[key] ?? what,
       whom,
       run,
       began: since,
-      ended: at,
+      ended: until ?? at,
     }));
   return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
 }
@@ -65,9 +65,13 @@ export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen 
 
 /** Whom it hits when the server that answers is silent. */
 export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
-  if (totals.nodes_alive <= 1) return `everyone (${many(totals.users, "user")} were connected)`;
-  const users = nodes.find((node) => node.node_id === id)?.summary?.users ?? 0;
-  return `${many(users, "user")} of ${id}`;
+  if (totals.nodes_alive <= 1) {
+    const were = totals.users === 1 ? "was" : "were";
+    return totals.users === 0
+      ? "everyone"
+      : `everyone (${many(totals.users, "user")} ${were} connected)`;
+  }
+  return usersOf(nodes.find((node) => node.node_id === id)?.summary?.users ?? 0, id);
 }
 
 /** What was wrong in the last hour and is over, the latest first. */
@@ -93,10 +97,13 @@ function isSame(own: Past, known: Past): boolean {
 function ofServer(past: PastTrouble, { nodes }: Overview): Past {
   const { kind: key, began_at: began, ended_at: ended, user, run_id: id } = past;
   const run = user === null || id === null ? null : { id, user };
-  const some = past.users === null ? "users" : many(past.users, "user");
-  const nodesUsers = nodes.length > 1 ? `${some} of ${past.node_id}` : `everyone (${some})`;
-  const whom = run === null ? nodesUsers : `user ${run.user}`;
+  const whom = run === null ? nodesUsers(past, nodes.length) : `user ${run.user}`;
   return { key, what: WHAT[key], whom, run, began, ended };
+}
+
+function nodesUsers({ node_id: id, users }: PastTrouble, nodes: number): string {
+  if (nodes > 1) return users === null ? `users of ${id}` : usersOf(users, `${id}`);
+  return users ? `everyone (${many(users, "user")})` : "everyone";
 }
 
 const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], string> = {
@@ -106,6 +113,17 @@ const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], strin
   held: "A node stood still, and answered nobody.",
   queued: "A run waited for a runner.",
   behind: "A run waited for another one of its thread.",
+  drained: "No node took new work.",
+  "rule-foreign_delivery": "Events of one user were about to be sent to another.",
+  "rule-connect_success": "Too many connection attempts failed.",
+  "rule-run_success": "Too many runs failed.",
+  "rule-resume_success": "Too many readers could not continue where they were.",
+  "rule-commit_failures": "Commits failed.",
+  "rule-commit_latency": "Commits were slow.",
+  "rule-catch_up_lag": "A reader waited long for events that were there.",
+  "rule-readers_behind": "Many readers were behind.",
+  "rule-thread_lookups": "Many threads were not found.",
+  "rule-id_violations": "Many requests carried unusable ids.",
 };
 
 /** Rules that fired and do no more: the history of alerts, read from its latest. */
@@ -115,11 +133,11 @@ function recovered({ told, nodes }: Overview): Past[] {
     .filter((one) => one.change === "recovered")
     .map((end) => ({
       key: `rule-${end.rule}`,
-      what: end.summary || end.rule,
+      what: WHAT[`rule-${end.rule}`] ?? (end.summary || end.rule),
       whom: isAlone ? "everyone" : `users of ${end.node_id}`,
       run: null,
-      began: firedAt(end, told),
-      ended: end.at,
+      began: end.began_at ?? firedAt(end, told),
+      ended: end.last_at ?? end.at,
     }));
 }
 

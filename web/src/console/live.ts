@@ -12,6 +12,8 @@ import { watch } from "./watch.ts";
 const OVERVIEW_EVERY_MS = 2_000;
 /** As often, so that charts and tiles do not tell of different moments. */
 const SERIES_EVERY_MS = OVERVIEW_EVERY_MS;
+/** A node that hangs keeps its connection: given up, the next question finds another node. */
+const ANSWER_MAX_MS = 5_000;
 const TICK_MS = 1_000;
 /** An answer older than that is not the present any more, milliseconds. */
 const FRESH_MAX_MS = 6_000;
@@ -79,7 +81,7 @@ function remember(before: Overview | null, after: Overview): void {
 function follow(server: Server): () => void {
   const stops = [
     watch<Overview>(
-      () => server.get("ops/overview"),
+      () => server.get("ops/overview", {}, ANSWER_MAX_MS),
       OVERVIEW_EVERY_MS,
       (standing) => {
         const { answer } = standing;
@@ -117,6 +119,7 @@ async function readSeries(
   before: Series | null,
 ): Promise<Series> {
   const wanted = { since: sinceOf(before), node_id: node };
-  const answer = await server.get<Series>("ops/series", wanted);
-  return extended(before, answer) ?? server.get<Series>("ops/series", { node_id: node });
+  const answer = await server.get<Series>("ops/series", wanted, ANSWER_MAX_MS);
+  const whole = { node_id: node };
+  return extended(before, answer) ?? server.get<Series>("ops/series", whole, ANSWER_MAX_MS);
 }

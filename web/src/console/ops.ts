@@ -124,6 +124,7 @@ export interface FiringAlert {
   readonly since: number | null;
   readonly value: number | null;
   readonly threshold: number;
+  readonly last_at: number | null;
   readonly node_id: string;
   readonly unit: "count" | "per_minute" | "seconds" | "share";
   readonly good: "at_least" | "at_most";
@@ -140,6 +141,7 @@ export interface FiringRule {
   readonly since: number | null;
   readonly value: number | null;
   readonly threshold: number;
+  readonly last_at: number | null;
 }
 
 /** A run as the store knows it, whoever's it is. */
@@ -281,6 +283,7 @@ export interface NodeSummary {
   readonly refusals: readonly CodeCount[];
   readonly firing: readonly FiringRule[];
   readonly told: readonly ToldRule[];
+  readonly age_s: number | null;
 }
 
 /** The oldest run of a status, whose it is and when it was created. */
@@ -444,6 +447,8 @@ export interface ToldAlert {
   readonly change: "firing" | "recovered" | "reminder";
   readonly value: number | null;
   readonly threshold: number;
+  readonly began_at: number | null;
+  readonly last_at: number | null;
   readonly node_id: string;
   readonly summary: string;
 }
@@ -456,6 +461,8 @@ export interface ToldRule {
   readonly change: "firing" | "recovered" | "reminder";
   readonly value: number | null;
   readonly threshold: number;
+  readonly began_at: number | null;
+  readonly last_at: number | null;
 }
 
 /** What living nodes said, together. */

@@ -73,6 +73,7 @@ export class Poll<Answer> {
   async #turn(): Promise<void> {
     if (this.#isAsking || this.#hasEnded) return;
     this.#isAsking = true;
+    const askedAt = this.#around.now();
     try {
       const answer = await this.#ask(this.standing.peek().answer);
       this.#failures = 0;
@@ -84,13 +85,15 @@ export class Poll<Answer> {
     } finally {
       this.#isAsking = false;
     }
-    if (!this.#hasEnded && !this.standing.peek().isPaused) this.#plan();
+    if (!this.#hasEnded && !this.standing.peek().isPaused) this.#plan(askedAt);
   }
 
-  #plan(): void {
+  /** A question that failed late has slowed the pace by itself. */
+  #plan(askedAt: number): void {
     const asked = this.standing.peek().problem?.retryAfterMs ?? 0;
     const slowed = Math.min(this.#everyMs * 2 ** this.#failures, SLOWEST_MS);
-    this.#cancel = this.#around.later(() => void this.#turn(), Math.max(asked, slowed));
+    const waited = this.#failures === 0 ? 0 : this.#around.now() - askedAt;
+    this.#cancel = this.#around.later(() => void this.#turn(), Math.max(asked, slowed - waited, 0));
   }
 
   #set(change: Partial<Standing<Answer>>): void {

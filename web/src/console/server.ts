@@ -14,11 +14,17 @@ export class Server {
     this.#token = token;
   }
 
-  /** Read; parameters that are null are left out. */
-  get<Answer>(path: string, query: Record<string, string | number | null> = {}): Promise<Answer> {
+  /** Read; parameters that are null are left out. `withinMs` is shorter than what `ask` waits. */
+  get<Answer>(
+    path: string,
+    query: Record<string, string | number | null> = {},
+    withinMs: number | null = null,
+  ): Promise<Answer> {
     const given = Object.entries(query).filter(([, value]) => value !== null);
     const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    return this.#ask<Answer>(given.length === 0 ? path : `${path}?${search}`, { method: "GET" });
+    const limit = withinMs === null ? {} : { signal: AbortSignal.timeout(withinMs) };
+    const address = given.length === 0 ? path : `${path}?${search}`;
+    return this.#ask<Answer>(address, { method: "GET", ...limit });
   }
 
   /** Have something done. */

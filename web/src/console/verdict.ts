@@ -4,12 +4,14 @@
  * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
  * cannot tell, because the node that would tell is gone or cannot reach what it needs.
  */
-import { count, duration, many, span } from "./format.ts";
+import { count, duration, many, moment, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
 const RULE = "rule-";
+/** What happened before a database was well may be counted so much later, seconds. */
+const LOOK_S = 10;
 /** So many users are named in a sentence. */
 const NAMED_MAX = 3;
 
@@ -26,6 +28,8 @@ export interface Trouble {
   readonly run: TroubledRun | null;
   /** Seconds since the epoch; null when it is not known. */
   readonly since: number | null;
+  /** Where it has ended, and a rule fires on because of what was. */
+  readonly until?: number;
   /** What to do first. */
   readonly advice: string;
 }
@@ -98,7 +102,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   const living = nodes.filter((node) => node.alive);
   const lost = nodes.filter((node) => !node.alive);
   const without = (part: "database" | "bus") =>
-    living.filter((node) => node.summary?.[part]?.ok === false);
+    living.filter((node) => node.known && node.summary?.[part]?.ok === false); // else: it was so
   const drained = living.filter((node) => node.summary?.draining === true);
   return [
     // While others are there, a drain is what an operator wants.
@@ -149,7 +153,7 @@ function troubleOfNodes(
   const [first] = these;
   if (first === undefined) return null;
   const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
-  const whose = `${many(users, "user")} of ${these.map((node) => node.node_id).join(", ")}`;
+  const whose = usersOf(users, these.map((node) => node.node_id).join(", "));
   const unknown = all.filter((node) => !node.known).length;
   const isAll = these.length === all.length;
   return {
@@ -159,6 +163,11 @@ function troubleOfNodes(
     run: null,
     since: earliest(these.map(trouble.since)),
   };
+}
+
+/** The users of these nodes; the nodes alone where they have none. */
+export function usersOf(users: number, nodes: string): string {
+  return users === 0 ? nodes : `${many(users, "user")} of ${nodes}`;
 }
 
 /** A node without its database hears of no other. */
@@ -182,15 +191,28 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
   const who =
     (first.rule === "readers_behind" && whoLags(ids, overview)) ||
     (same.length >= living ? "everyone" : `users of ${ids.join(", ")}`);
+  const until = first.rule === "commit_failures" ? committedSince(same, overview) : null;
   return {
     key: `${RULE}${first.rule}`,
-    severity: first.severity === "medium" ? "troubled" : "broken",
-    what: first.summary,
+    severity: first.severity === "medium" || until !== null ? "troubled" : "broken",
+    what: until === null ? first.summary : `Commits failed until ${moment(until, overview.at)}.`,
     whom: `${who}; ${measured(first)}`,
     run: null,
     since: earliest(same.map((one) => one.since)),
+    ...(until !== null && { until }),
     advice: first.advice,
   };
+}
+
+/** When commits last failed, where the databases of all these nodes are well since; else null. */
+function committedSince(same: readonly FiringAlert[], { nodes }: Overview): number | null {
+  let until = 0;
+  for (const { node_id: id, last_at: last, since } of same) {
+    const database = nodes.find((node) => node.node_id === id)?.summary?.database;
+    if (!database?.ok || !last || last > database.since + LOOK_S) return null;
+    until = Math.max(until, Math.min(last, Math.max(database.since, since ?? 0)));
+  }
+  return until;
 }
 
 /** The users whose readers are behind on these nodes; empty where none is named. */

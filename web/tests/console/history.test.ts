@@ -38,7 +38,9 @@ function past(change: Partial<PastTrouble>): PastTrouble {
 
 function told(change: ToldAlert["change"], at: number, nodeId = "node_a"): ToldAlert {
   const summary = "Too many runs fail.";
-  return { at, rule: "run_success", change, value: 0.5, threshold: 0.99, node_id: nodeId, summary };
+  const ends = { began_at: null, last_at: null };
+  const rule = "run_success";
+  return { at, rule, change, value: 0.5, threshold: 0.99, ...ends, node_id: nodeId, summary };
 }
 
 test("a trouble that the page saw is over when an answer shows it no more", () => {
@@ -114,9 +116,17 @@ test("an alert that recovered is past, from when it fired on that node", () => {
 
   assert.deepEqual(
     [first?.what, first?.whom, first?.began, first?.ended],
-    ["Too many runs fail.", "users of node_a", AT - 200, AT - 30],
+    ["Too many runs failed.", "users of node_a", AT - 200, AT - 30],
   );
   assert.deepEqual(others, []);
+});
+
+test("an alert is over when it last had a cause, not when its window has passed", () => {
+  const end = { ...told("recovered", AT - 30), began_at: AT - 260, last_at: AT - 240 };
+
+  const [first] = pastOf(overviewWith({ told: [end, told("firing", AT - 255)] }), NOTHING_SEEN);
+
+  assert.deepEqual([first?.began, first?.ended], [AT - 260, AT - 240]);
 });
 
 test("an hour later it is forgotten, and a page keeps at most 50", () => {
@@ -133,4 +143,11 @@ test("an hour later it is forgotten, and a page keeps at most 50", () => {
 test("a silent server hits all its users, and of others none", () => {
   assert.equal(whoseServer(overviewWith()), "7 users of node_a");
   assert.match(whoseServer(overviewWith({ nodes: [node("node_a")] })), /^everyone/);
+});
+
+test("a server without users is named, and no users are", () => {
+  const nodes = [node("node_a", { users: 0 }), node("node_b")];
+  assert.equal(whoseServer(overviewWith({ nodes })), "node_a");
+  const overview = overviewWith({ past: [past({ users: 0 })], nodes });
+  assert.equal(pastOf(overview, NOTHING_SEEN)[0]?.whom, "node_a");
 });

@@ -38,6 +38,7 @@ const summary: NodeSummary = {
   refusals: [],
   firing: [],
   told: [],
+  age_s: 900,
 };
 
 export function node(id: string, said: Partial<NodeSummary> = {}, alive = true): NodeOverview {

@@ -75,6 +75,23 @@ test("it keeps the last answer while there is none, and asks more slowly", async
   assert.equal(poll.standing.value.problem?.code, "unreachable");
 });
 
+test("a question that failed late is asked again at once, so that another node may answer", async () => {
+  const clock = new Clock();
+  const poll = new Poll<string>(
+    async () => {
+      clock.nowMs += 5_000;
+      throw new ThreadcastError("unreachable", "gone");
+    },
+    2_000,
+    clock,
+  );
+
+  poll.start();
+  await settled();
+
+  assert.deepEqual(clock.waits, [0]);
+});
+
 test("it waits for as long as the server asks", async () => {
   const clock = new Clock();
   const poll = new Poll<string>(

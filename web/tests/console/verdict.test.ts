@@ -18,6 +18,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
     unit: "share",
     good: "at_least",
     looks_back_s: 300,
+    last_at: null,
     summary: "Too many connection attempts fail.",
     meaning: "",
     advice: "Look at the log.",
@@ -53,6 +54,18 @@ test("a node without its database knows nothing of others, and that is the cause
     ["database", "rule-commit_failures"],
   );
   assert.match(troubles[0]?.whom ?? "", /^7 users of node_a, and maybe others/);
+});
+
+test("what a node had when it was last known is not told as what it has", () => {
+  const other = { ...node("node_b", { bus: away }), known: false };
+  const nodes = [node("node_a", { database: away }), other];
+
+  const { troubles } = verdictOf(overviewWith({ nodes, database: away }));
+
+  assert.deepEqual(
+    troubles.map((one) => one.key),
+    ["database"],
+  );
 });
 
 test("what all nodes have hits everyone, since the first of them had it", () => {
@@ -100,6 +113,26 @@ test("a rule that fires on two nodes is one trouble, the worst stand first", () 
   );
   assert.equal(troubles[0]?.since, AT - 40);
   assert.equal(troubles[0]?.whom, "everyone; 90 % in the last 5 min where at least 99.5 % is good");
+});
+
+test("commits that failed before the database was well again are past, and others are not", () => {
+  const back = { ok: true, since: AT - 8, ping_ms: 1 };
+  const failed = { ...firing("commit_failures", "node_a", AT - 20), summary: "Commits fail." };
+  const verdict = (last: number, database = back) =>
+    verdictOf(
+      overviewWith({
+        firing: [{ ...failed, last_at: last }],
+        nodes: [node("node_a", { database }), node("node_b")],
+      }),
+    );
+
+  const { severity, sentence, troubles } = verdict(AT - 10);
+  assert.equal(severity, "troubled");
+  assert.match(sentence, /^Commits failed until \d\d:\d\d:\d\d\.$/);
+  assert.equal(troubles[0]?.until, AT - 10);
+  assert.equal(verdict(AT - 4).troubles[0]?.until, AT - 8); // it was only counted then
+  const full = verdict(AT - 4, { ...back, since: AT - 900 }); // it answers, and has no room
+  assert.deepEqual([full.severity, full.sentence], ["broken", "Commits fail."]);
 });
 
 test("an event that nearly reached another user is never forgotten", () => {

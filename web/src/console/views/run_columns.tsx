@@ -18,11 +18,16 @@ export function StatusBadge({ status }: { status: string }) {
   return <span class={`badge ${RUN_KINDS[status] ?? ""}`}>{status}</span>;
 }
 
-export const RUN_COLUMNS: readonly Column<RunLine>[] = [
+/** Of runs that ended: none of them is on a node any more. */
+export const ENDED_COLUMNS: readonly Column<RunLine>[] = [
   { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
   { title: "State", cell: (run) => <StatusBadge status={run.status} /> },
   { title: "Agent", cell: (run) => run.agent },
   { title: "Attempt", isNumber: true, cell: (run) => count(run.attempt) },
   { title: "Begun", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
+];
+
+export const RUN_COLUMNS: readonly Column<RunLine>[] = [
+  ...ENDED_COLUMNS,
   { title: "Node", cell: (run) => <Id id={run.owner} /> },
 ];

@@ -12,7 +12,7 @@ import { useAnswer } from "../watch.ts";
 import { Ago } from "./ages.tsx";
 import { Id } from "./ids.tsx";
 import { NoAnswer, Panel } from "./panel.tsx";
-import { RUN_COLUMNS } from "./run_columns.tsx";
+import { ENDED_COLUMNS, RUN_COLUMNS } from "./run_columns.tsx";
 import { Tile } from "./tile.tsx";
 
 const EVERY_MS = 2_000;
@@ -93,7 +93,7 @@ function Found({ user }: { user: FoundUser }) {
           caption="Runs that ended last, the latest first"
           rows={user.ended}
           keyOf={(run) => run.run_id}
-          columns={RUN_COLUMNS}
+          columns={ENDED_COLUMNS}
           nothing="No run has ended yet."
         />
       </Panel>

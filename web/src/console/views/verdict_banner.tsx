@@ -54,7 +54,9 @@ function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undef
     <p>
       {`${many(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
-      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}, `}
+      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}`}
+      {totals.nodes_alive > 1 && totals.users > 1 && " (counted on each node)"}
+      {", "}
       {`${many(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
       {`for ${span(serverNow.value - since)}.`}
     </p>
@@ -66,7 +68,7 @@ function Worst({ trouble }: { trouble: Trouble }) {
     <>
       <p>
         For <Whom trouble={trouble} />
-        {`, since ${began(trouble.since)}.`}
+        {trouble.until === undefined && `, since ${began(trouble.since)}`}.
       </p>
       <p class="advice">{trouble.advice}</p>
     </>
@@ -108,10 +110,12 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
             <Whom trouble={trouble} />
           </dd>
         </div>
-        <div>
-          <dt>Since</dt>
-          <dd>{began(trouble.since)}</dd>
-        </div>
+        {trouble.until === undefined && (
+          <div>
+            <dt>Since</dt>
+            <dd>{began(trouble.since)}</dd>
+          </div>
+        )}
         <div>
           <dt>Do</dt>
           <dd>{trouble.advice}</dd>
