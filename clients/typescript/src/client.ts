@@ -9,9 +9,10 @@ import { Listeners, type Told } from "./listeners.ts";
 import { SIGN_MAX_MS } from "./liveness.ts";
 import type { OutboxEntry, Status } from "./model.ts";
 import { type Entry, Outbox, type Sent } from "./outbox.ts";
+import { ownTransports } from "./own_transports.ts";
 import type { AttachedEvent, JournalEvent, SendMessage } from "./protocol.ts";
 import { endsRun } from "./runs.ts";
-import { ownTransports, type Transport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 const QUEUE_MAX_EVENTS = 1_000;
 const OFFLINE_SIGN_MAX_MS = 2_000;

@@ -5,6 +5,7 @@
  * it attaches, the owner decides. Knows nothing of the document.
  */
 import { backoffMs } from "./backoff.ts";
+import { steadyMs } from "./clock.ts";
 import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST, UNUSABLE } from "./close_codes.ts";
 import type { Credential } from "./credential.ts";
 import { NO_ANSWER, type ThreadcastError, unreachable } from "./error.ts";
@@ -141,7 +142,7 @@ export class Connection {
   async #connect(): Promise<void> {
     this.#drop();
     const life = this.#life;
-    if (Date.now() - this.#turnedAt > TRANSPORT_MAX_MS) this.#transport = 0;
+    if (steadyMs() - this.#turnedAt > TRANSPORT_MAX_MS) this.#transport = 0;
     this.#owner.onStatus({ phase: "connecting", attempt: this.#attempt });
     try {
       const isOld =
@@ -157,7 +158,7 @@ export class Connection {
   #begin(token: string, left: number): void {
     const life = this.#life;
     this.#liveness = new Liveness();
-    this.#liveness.expect(Date.now() + HANDSHAKE_MAX_MS);
+    this.#liveness.expect(steadyMs() + HANDSHAKE_MAX_MS);
     this.#link = (this.#transports[this.#transport] as Transport)(this.#base, token, {
       onText: (text) => {
         if (life === this.#life) this.#hear(text);
@@ -177,12 +178,12 @@ export class Connection {
   #turn(): void {
     this.#link?.close();
     this.#transport = (this.#transport + 1) % this.#transports.length;
-    this.#turnedAt = Date.now();
+    this.#turnedAt = steadyMs();
   }
 
   #hear(text: string): void {
     const life = this.#life;
-    this.#liveness.heard(Date.now());
+    this.#liveness.heard(steadyMs());
     if (this.#trouble === UNANSWERED) this.#setTrouble(null);
     let events: JournalEvent[] = [];
     for (const line of text.split("\n")) {
@@ -223,7 +224,7 @@ export class Connection {
         break;
       case "caught_up":
         if (this.#attaching) return;
-        this.#liveAt ||= Date.now();
+        this.#liveAt ||= steadyMs();
         this.#tellLive();
         break;
       case "command_accepted":
@@ -314,14 +315,14 @@ export class Connection {
   }
 
   #tick(): void {
-    const now = Date.now();
+    const now = steadyMs();
     if (this.#liveAt && now - this.#liveAt > STEADY_MS) this.#attempt = 0;
     if (!this.#link) return;
     if (this.#liveness.isLost(now)) {
       if (!this.#isReady) this.#turn();
       this.#lost(LOST);
     } else if (this.#isReady) {
-      if (now > this.#renewAt) this.#renew().catch(() => {});
+      if (Date.now() > this.#renewAt) this.#renew().catch(() => {});
       this.#watch(now);
     }
   }

@@ -79,8 +79,12 @@ export const eventStream: Transport = (base, first, listener) => {
       if (done) return;
       const lines = (rest + value).split("\n");
       rest = lines.pop() ?? "";
-      const told = lines.filter((line) => line.startsWith("data: "));
-      listener.onText(told.map((line) => line.slice(6)).join("\n"));
+      listener.onText(
+        lines
+          .filter((line) => line.startsWith("data: "))
+          .map((line) => line.slice(6))
+          .join("\n"),
+      );
     }
   }
 
@@ -108,10 +112,10 @@ export const eventStream: Transport = (base, first, listener) => {
     );
   }
 
-  /** Any answer is a sign of life. */
+  /** Only an answer of the server is a sign of life: a proxy says 502 when there is none. */
   function ping({ id, command }: Command) {
     fetch(new URL("healthz", base), { signal: requests.signal }).then(
-      () => say("command_accepted", { id, command }),
+      ({ ok }) => ok && say("command_accepted", { id, command }),
       () => {},
     );
   }

@@ -1,5 +1,7 @@
 /** Work that is due soon: after a quiet time at once, else at most once in a frame. */
 
+import { steadyMs } from "./clock.ts";
+
 const FRAME_MS = 16;
 
 export class Frames {
@@ -15,7 +17,7 @@ export class Frames {
   soon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    const waitMs = this.#doneAt + FRAME_MS - Date.now();
+    const waitMs = this.#doneAt + FRAME_MS - steadyMs();
     if (waitMs > 0) setTimeout(() => this.now(), waitMs);
     else queueMicrotask(() => this.now());
   }
@@ -23,7 +25,7 @@ export class Frames {
   /** Do it. */
   now(): void {
     this.#isDue = false;
-    this.#doneAt = Date.now();
+    this.#doneAt = steadyMs();
     this.#work();
   }
 }

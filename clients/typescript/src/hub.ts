@@ -8,6 +8,7 @@
  * the answer. Knows nothing of workers and ports.
  */
 import { subjectOf } from "./claims.ts";
+import { steadyMs } from "./clock.ts";
 import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "./close_codes.ts";
 import { arrival } from "./in_flight.ts";
 import type {
@@ -49,7 +50,8 @@ export class Hub {
   #transports: readonly Transport[];
   #link: Link | null = null;
   #life = 0;
-  #heardAt = 0;
+  /** Runs while a sign of life is waited for. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
   /** When all that pages have sent is with the server, over a slow connection. */
   #arrivesAt = 0;
   #user: string | null = null;
@@ -114,9 +116,12 @@ export class Hub {
       this.#askers.set(id, { page, id: command.id });
       this.#link.send({ ...command, id });
       this.#arrivesAt = arrival(this.#arrivesAt, "content" in command ? command.content.length : 0);
-      if (command.command === "ping") this.#expectLife();
-      const isStream = this.#link.transport === "sse";
-      if (command.command === "authenticate" && isStream) this.#askFor(this.#cursor);
+      if (command.command === "ping") {
+        const waitMs = this.#arrivesAt - steadyMs() + SIGN_MAX_MS;
+        this.#silence ??= setTimeout(() => this.#over(LOST), waitMs);
+      } else if (command.command === "authenticate" && this.#link.transport === "sse") {
+        this.#askFor(this.#cursor);
+      }
     }
   }
 
@@ -141,6 +146,7 @@ export class Hub {
   }
 
   #over(code: number): void {
+    this.#silence = void clearTimeout(this.#silence);
     this.#life += 1;
     this.#link?.close();
     this.#link = this.#ready = null;
@@ -148,9 +154,9 @@ export class Hub {
     this.#phase = "none";
     this.#isLive = false;
     this.#askers.clear();
-    const pages = [...this.#pages.keys()];
-    this.#pages.clear();
-    for (const page of pages) page.end(this.#concerns(page, code) ? code : LOST);
+    const pages = this.#pages;
+    this.#pages = new Map();
+    for (const page of pages.keys()) page.end(this.#concerns(page, code) ? code : LOST);
   }
 
   /** Whether this close code says something of a page, and not only of another page's token. */
@@ -159,7 +165,7 @@ export class Hub {
   }
 
   #hear(text: string): void {
-    this.#heardAt = Date.now();
+    this.#silence = void clearTimeout(this.#silence);
     // An event stream cannot be asked for a sign of life, so that its pages are given each.
     if (!text) this.#tell("");
     const life = this.#life;
@@ -232,16 +238,15 @@ export class Hub {
   }
 
   #begun(ready: ConnectionReadyEvent): void {
-    if (this.#ready) {
-      // An event stream was begun: now it is known until when the token is good.
-      this.#ready = ready;
-      for (const page of this.#pages.keys()) page.say(JSON.stringify(ready));
-      return;
-    }
-    if (this.#user !== null && this.#user !== ready.user_id) this.#forget(0, null);
+    const isFirst = !this.#ready;
     this.#ready = ready;
-    this.#user = ready.user_id;
-    for (const page of this.#pages.keys()) this.#greet(page, ready);
+    if (isFirst && this.#user !== ready.user_id) this.#forget(0, null);
+    if (isFirst) this.#user = ready.user_id;
+    for (const page of this.#pages.keys()) {
+      if (isFirst) this.#greet(page, ready);
+      // An event stream was begun: now it is known until when the token is good.
+      else page.say(JSON.stringify(ready));
+    }
   }
 
   /** Only who says to be the same user is let in; each page proves it by what it reads itself. */
@@ -255,9 +260,8 @@ export class Hub {
   }
 
   #refuse(page: Page): void {
-    this.#pages.delete(page);
+    this.leave(page);
     page.end(FORBIDDEN);
-    if (this.#pages.size === 0) this.#over(LOST);
   }
 
   #attach(page: Page, wanted: Attach): void {
@@ -354,17 +358,6 @@ export class Hub {
   #speak(page: Page, event_type: ConnectionEvent["event_type"], data: object): void {
     page.say(
       JSON.stringify({ event_type, timestamp: Date.now() / 1_000, user_id: this.#user, data }),
-    );
-  }
-
-  #expectLife(): void {
-    const life = this.#life;
-    const askedAt = Date.now();
-    setTimeout(
-      () => {
-        if (life === this.#life && this.#heardAt < askedAt) this.#over(LOST);
-      },
-      this.#arrivesAt - askedAt + SIGN_MAX_MS,
     );
   }
 }

@@ -1,4 +1,5 @@
 /** Commands that were sent and not yet answered. Knows no connection. */
+import { steadyMs } from "./clock.ts";
 import { ThreadcastError, unreachable } from "./error.ts";
 import type { CommandRejectedData } from "./protocol.ts";
 
@@ -7,7 +8,7 @@ const CHARACTERS_PER_MS = 8;
 
 /** When something so long is with the server that is sent now, behind what arrives then. */
 export const arrival = (before: number, characters: number): number =>
-  Math.max(before, Date.now()) + characters / CHARACTERS_PER_MS;
+  Math.max(before, steadyMs()) + characters / CHARACTERS_PER_MS;
 
 interface Waiter {
   readonly arrivesAt: number;

@@ -5,6 +5,7 @@ export { ThreadcastError } from "./error.ts";
 export type { Told } from "./listeners.ts";
 export type * from "./model.ts";
 export type { Sent } from "./outbox.ts";
+export { ownTransports } from "./own_transports.ts";
 export type * as protocol from "./protocol.ts";
 export type { ErrorCode, JournalEvent } from "./protocol.ts";
-export { type Link, type Listener, ownTransports, type Transport, webSocket } from "./transport.ts";
+export { type Link, type Listener, type Transport, webSocket } from "./transport.ts";

@@ -1,6 +1,6 @@
 /**
  * When a server is asked for a sign of life, and when it is given up: the sooner, the more is
- * expected of it. Times are milliseconds since the epoch. Knows no timer and no connection.
+ * expected of it. Times are milliseconds of one clock. Knows no timer and no connection.
  */
 
 /** So long may nothing come, */

@@ -40,26 +40,3 @@ export const webSocket: Transport = (base, token, listener) => {
     },
   };
 };
-
-/** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
-const streamWhereBlocked: Transport = (base, token, listener) => {
-  /** Null when it was closed. */
-  let link: Link | null | undefined;
-  import("./event_stream.ts").then(
-    ({ eventStream }) => {
-      if (link !== null) link = eventStream(base, token, listener);
-    },
-    () => link === null || listener.onClose(BLOCKED),
-  );
-  return {
-    transport: "sse",
-    send: (command) => link?.send(command),
-    close() {
-      link?.close();
-      link = null;
-    },
-  };
-};
-
-/** A connection of one's own: over a WebSocket, else an event stream. */
-export const ownTransports: readonly Transport[] = [webSocket, streamWhereBlocked];

@@ -22,6 +22,8 @@ let underWay: number;
 let mostAtOnce: number;
 /** How often it was asked for a sign of life. */
 let signs: number;
+/** The status of an answer to that. */
+let signStatus: number;
 /** Whether requests are not answered. */
 let isHung: boolean;
 /** What `attached` says; by default the head. */
@@ -34,6 +36,7 @@ beforeEach(() => {
   posts = [];
   underWay = mostAtOnce = 0;
   signs = 0;
+  signStatus = 200;
   isHung = false;
   attached = { after: 0, head: 0, feed: server.feed, reset: false };
   mock.method(globalThis, "fetch", answer);
@@ -50,7 +53,7 @@ async function answer(address: URL, init: RequestInit): Promise<Response> {
   if (address.pathname === "/healthz") {
     signs += 1;
     if (isHung) await new Promise(() => {});
-    return Response.json({ status: "ok" });
+    return Response.json({ status: "ok" }, { status: signStatus });
   }
   if (!init.method) return new Response(streamOf(address, init));
   posts.push({ path: address.pathname, body: JSON.parse(init.body as string) });
@@ -168,6 +171,13 @@ test("a message that is not answered is asked about by a request, and the stream
   await pass(5_000);
   assert.deepEqual([streams[0]?.signal.aborted, streams.length, phase()], [true, 2, "live"]);
   assert.equal(posts.length, 2);
+});
+
+test("what a proxy says in the place of a server is no sign of life", async () => {
+  await started();
+  signStatus = 502;
+  await pass(31_000);
+  assert.equal(streams[0]?.signal.aborted, true);
 });
 
 test("its token is renewed by another stream, of which nobody is told", async () => {

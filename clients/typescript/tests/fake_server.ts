@@ -60,6 +60,12 @@ export async function pass(ms: number): Promise<void> {
   }
 }
 
+/** Set the wall clock back by so much; what was to come after some time still does. */
+export function setBack(ms: number): void {
+  const { now } = Date;
+  mock.method(Date, "now", () => now() - ms);
+}
+
 export class FakeLink implements Link {
   readonly transport = "websocket";
   readonly token: string;

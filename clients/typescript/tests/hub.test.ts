@@ -4,7 +4,16 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { Hub, type Page } from "../src/hub.ts";
 import { Client, type Cursor } from "../src/index.ts";
 import type { Transport } from "../src/transport.ts";
-import { event, FakeServer, pass, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import {
+  event,
+  FakeServer,
+  pass,
+  setBack,
+  settled,
+  THREAD,
+  tokenFor,
+  USER,
+} from "./fake_server.ts";
 
 let server: FakeServer;
 let hub: Hub;
@@ -188,6 +197,17 @@ test("a connection that does not answer is given up by all, and opened once", as
   await pass(40_000);
   assert.equal(server.links.length, 2);
   assert.equal(one.client.status.phase, "live");
+});
+
+test("nor is one kept that is dead because the clock was set back", async () => {
+  const { client } = await page();
+  client.send("Hello", { threadId: THREAD }).catch(() => {});
+  await pass(1_000);
+  setBack(3_600_000);
+  server.ignores.add("ping");
+  client.handleEvent({ type: "online" } as StorageEvent);
+  await pass(3_250);
+  assert.equal(server.link.isClosed, true);
 });
 
 // --- cursors that the hub cannot judge by what it keeps ------------------------------------------

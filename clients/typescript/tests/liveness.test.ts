@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, phase, server, started } from "./client_scene.ts";
-import { pass, THREAD } from "./fake_server.ts";
+import { pass, setBack, THREAD } from "./fake_server.ts";
 
 const pings = () => server.link.commands.filter(({ command }) => command === "ping").length;
 const trouble = () => (client.status.phase === "live" ? client.status.trouble?.code : "not live");
@@ -48,6 +48,30 @@ test("so does a cancellation", async () => {
   client.cancel("run_1");
   await pass(6_250);
   assert.notEqual(phase(), "live");
+});
+
+const HOUR_MS = 3_600_000;
+
+test("a clock that is set back keeps no dead connection", async () => {
+  await started();
+  await pass(10_000);
+  setBack(HOUR_MS);
+  hang();
+  await pass(30_000);
+  assert.equal(server.links.length, 2);
+});
+
+test("nor does one that is set back while a command waits, or a sign of life", async () => {
+  await started();
+  hang();
+  client.send("Hello", { threadId: THREAD }).catch(() => {});
+  await pass(1_000);
+  setBack(HOUR_MS);
+  await pass(2_000);
+  assert.deepEqual([pings(), server.links.length], [1, 1]);
+  setBack(HOUR_MS);
+  await pass(5_000);
+  assert.equal(server.links.length, 2);
 });
 
 test("who answers pings is not given up, however long a command takes", async () => {
