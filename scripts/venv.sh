@@ -11,7 +11,7 @@ venv() {
         "$python" -m venv .venv
     fi
     if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-        echo "installing into .venv (once; it can take a minute) ..." >&2
+        echo "installing into .venv (once; it can take a minute or two) ..." >&2
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
         touch "$stamp"
     fi

@@ -58,8 +58,8 @@ async def test_off_there_is_no_such_thing_and_on_it_is_for_operators(
 ) -> None:
     async with running(tmp_path) as world, operator(world) as client:
         off = await ask(client, operation.method, operation.path)
-        unknown = await client.request(operation.method.upper(), "/nothing", headers=NAMED)
-        assert (off.status_code, off.content) == (404, unknown.content)
+        assert (off.status_code, off.json()["code"]) == (404, "not_found")
+        assert off.json()["detail"] == "expected the setting console to be on"
     async with running(tmp_path, console=True) as world:
         async with world.client() as client:
             assert (await ask(client, operation.method, operation.path)).status_code == 401

@@ -34,7 +34,7 @@ def test_c11_half_of_the_work_needs_a_shared_database(name: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Settings(role=name, jwt_secret=SECRET)  # type: ignore[arg-type] # one of the two
     assert str(refused.value) == (
-        f"role: got {name}, expected all with a SQLite file, which one server has for itself"
+        f"role: got {name}, expected all with a SQLite file, which one node has for itself"
     )
     assert Settings(role=name, jwt_secret=SECRET, database_url=SHARED)  # type: ignore[arg-type]
 

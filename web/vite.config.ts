@@ -27,7 +27,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // The first ones that know `light-dark()`, which the colours are made of.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
-    modulePreload: { polyfill: false },
+    // Documents name what their scripts import; a script that is loaded later names nothing again.
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_, imported, { hostType }) => (hostType === "html" ? imported : []),
+    },
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
     rolldownOptions: {
       input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },

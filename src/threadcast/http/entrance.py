@@ -117,7 +117,7 @@ class ForConsole:
     async def run(self, call: Call) -> ASGIApp:
         """Find out whether there is such a thing, whose request it is, and answer."""
         if not call.node.settings.console:
-            raise no_such_path()
+            raise ThreadcastError("not_found", "expected the setting console to be on")
         scope = ForScope(("ops",), "ops", self.handler, while_away=self.while_away)
         return await scope.run(call)
 

@@ -2,7 +2,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
-import { charactersLeft, contentProblem } from "./content.ts";
+import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
 import { sends } from "./keys.ts";
 import { still } from "./still.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
@@ -124,7 +124,7 @@ function useUnsentText({
   const hasBecomeThread = held.threadId === null && hasBegun && held.user === user;
   const wasTypedEarly = held.user === "" && held.threadId === threadId && held.text !== "";
   const goesAlong = !isCurrent && (hasBecomeThread || wasTypedEarly);
-  const text = isCurrent || goesAlong ? held.text : unsent.read(threadId);
+  const text = withoutNul(isCurrent || goesAlong ? held.text : unsent.read(threadId));
   useLayoutEffect(() => {
     if (isCurrent) return;
     if (goesAlong) {

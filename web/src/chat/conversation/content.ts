@@ -6,11 +6,14 @@ const WARNED_CHARACTERS = 60_000;
 
 /** Characters as the server counts them: a pair of surrogates is one. */
 function charactersOf(text: string): number {
-  let pairs = 0;
-  for (let at = 1; at < text.length; at += 1) {
-    if (isHigh(text.charCodeAt(at - 1)) && isLow(text.charCodeAt(at))) pairs += 1;
-  }
-  return text.length - pairs;
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** Without U+0000, which comes along when text is pasted, and which the server refuses. */
+export function withoutNul(text: string): string {
+  return text.replaceAll("\0", "");
 }
 
 /** Why this cannot be sent, or null. An empty message is no problem that one must be told of. */
@@ -28,12 +31,4 @@ export function charactersLeft(text: string): number | null {
   if (text.length < WARNED_CHARACTERS) return null;
   const left = CONTENT_MAX_CHARACTERS - charactersOf(text);
   return left < 0 ? null : left;
-}
-
-function isHigh(code: number): boolean {
-  return code >= 0xd800 && code <= 0xdbff;
-}
-
-function isLow(code: number): boolean {
-  return code >= 0xdc00 && code <= 0xdfff;
 }
