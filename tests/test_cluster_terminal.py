@@ -181,7 +181,7 @@ async def test_who_is_paused_is_paused_with_the_processes_that_it_began() -> Non
                     while state_of(pid) not in states:  # noqa: ASYNC110 - nothing tells of it
                         await asyncio.sleep(0.01)
     finally:
-        for pid in reversed(both):
+        for pid in both:  # the shell first: it ends by itself when what it waits for is gone
             os.kill(pid, signal.SIGKILL)
         await first.wait()
 
