@@ -25,6 +25,7 @@ from nats_server import NatsServer
 from postgres_server import PostgresServer
 from threadcast.auth.dev_tokens import load_or_make_secret
 from threadcast.errors import ConfigurationError
+from threadcast.ids import UnifiedIdGenerator
 
 FRONT_PORT = 8080
 NODES_MAX = 9
@@ -40,6 +41,13 @@ class DevelopmentNode(Node):
 
     limitless = False
     own_group = True
+    node_id = ""
+
+    async def begin(self) -> None:
+        """Start it under an id of its own: a node that comes again is another one."""
+        self.node_id = UnifiedIdGenerator.generate_base_id("node")
+        self._environment["THREADCAST_NODE_ID"] = self.node_id
+        await super().begin()
 
 
 class Patience:
@@ -131,8 +139,15 @@ def _settings(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _part_of_node(node: Node) -> Part:
+    assert isinstance(node, DevelopmentNode)
     return Part(
-        node.name, lambda: node.url, lambda: node.pid, node.start, node.terminate, chat=True
+        node.name,
+        lambda: node.url,
+        lambda: node.pid,
+        node.start,
+        node.terminate,
+        chat=True,
+        node_id=lambda: node.node_id,
     )
 
 

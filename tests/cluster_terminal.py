@@ -18,7 +18,7 @@ from pathlib import Path
 _INPUT_MAX_BYTES = 4_096
 _COMMANDS_WAITING_MAX = 100
 _HELP = """\
-list           what runs, where, and how to kill it
+list           what runs, where, how to kill it, and the ids that the console shows of nodes
 kill NAME      end it at once, as kill -9 does (PostgreSQL: in immediate mode)
 stop NAME      ask it to end in order, as a deployment does
 pause NAME     take the processor away from it (SIGSTOP); resume NAME gives it back
@@ -42,6 +42,7 @@ class Part:
         stop: end it in order.
         kill_signal: what ends it at once.
         chat: whether one can chat at its address.
+        node_id: what the operator's console and logs call it; "" for what is no node.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Part:
     stop: Callable[[], Awaitable[object]]
     kill_signal: signal.Signals = signal.SIGKILL
     chat: bool = False
+    node_id: Callable[[], str] = str
 
     @property
     def kill_command(self) -> str:
@@ -112,6 +114,7 @@ class Terminal:
         rows += [
             f"  {part.name:9} {part.address():24} "
             + (part.kill_command if part.name in self._alive else f"gone; start {part.name}")
+            + (f"  ({part.node_id()})" if part.name in self._alive and part.node_id() else "")
             for part in self._parts.values()
         ]
         return "\n".join(rows)

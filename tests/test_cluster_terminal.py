@@ -63,7 +63,9 @@ class ClusterProgram:
 
     def pids(self) -> dict[str, int]:
         """The last known process of each part."""
-        found = re.findall(r"^  (\S+) +\S+ +kill -\S+ (\d+)$", self.said, re.MULTILINE)
+        found = re.findall(
+            r"^  (\S+) +\S+ +kill -\S+ (\d+)(?:  \(node_\S+\))?$", self.said, re.MULTILINE
+        )
         return {name: int(pid) for name, pid in found}
 
 
@@ -117,6 +119,11 @@ async def test_a_chat_goes_on_when_a_node_is_killed_and_ctrl_c_leaves_nothing() 
         await program.type("list")
         await program.hears("node-2 .*kill")
         pids = program.pids()
+        ids = re.findall(r"^  (node-\d) .*  \((node_\S+)\)$", program.said, re.MULTILINE)
+        assert [name for name, _ in ids] == ["node-1", "node-2"] * 2
+        first, second, again, still = (node_id for _, node_id in ids)
+        assert again not in (first, second), "a node that comes again is another one"
+        assert still == second
         assert program.process.pid
         os.kill(program.process.pid, signal.SIGINT)
         assert await program.gone() == 0
@@ -174,7 +181,7 @@ async def test_who_is_paused_is_paused_with_the_processes_that_it_began() -> Non
                     while state_of(pid) not in states:  # noqa: ASYNC110 - nothing tells of it
                         await asyncio.sleep(0.01)
     finally:
-        for pid in reversed(both):
+        for pid in both:  # the shell first: it ends by itself when what it waits for is gone
             os.kill(pid, signal.SIGKILL)
         await first.wait()
 
