@@ -222,8 +222,11 @@ async def test_d6_a_step_that_fails_leaves_the_version_before_it(
     target = Target.of(database.url)
     broken = SchemaStep(2, "0002_broken.sql", migrations[1].sql + "; SELECT 1 / 0")
     connection = await connect(target, timeout_s=5.0)
+    await schema.migrate(connection, target, migrations[:1])
     with pytest.raises(asyncpg.DivisionByZeroError):
         await schema.migrate(connection, target, (migrations[0], broken))
+    versions = await database.run("SELECT version FROM threadcast_schema WHERE $1", True)
+    assert [row[0] for row in versions] == [1]
     await database.store(migrate_older=True)
     columns = await database.run(
         "SELECT count(*) FROM information_schema.columns WHERE column_name = 'note'"
@@ -231,6 +234,29 @@ async def test_d6_a_step_that_fails_leaves_the_version_before_it(
         database.schema,
     )
     assert columns[0][0] == 0
+
+
+async def test_an_empty_database_has_no_older_schema_while_it_is_set_up(
+    database: PostgresScene, migrations: tuple[SchemaStep, ...]
+) -> None:
+    """Else a node that begins in this moment would ask a person to migrate it."""
+    target = Target.of(database.url)
+    steps = (migrations[0], SchemaStep(2, "0002_wait.sql", "SELECT pg_advisory_xact_lock(5)"))
+    making, other = [await connect(target, timeout_s=30.0) for _ in range(2)]
+    try:
+        await other.execute("SELECT pg_advisory_lock(5)")
+        made = asyncio.create_task(schema.migrate(making, target, steps))
+        while not await other.fetch(
+            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        ):
+            assert not made.done()
+        assert await schema.version_of(other, target, steps) == 0
+        await other.execute("SELECT pg_advisory_unlock(5)")
+        assert await made == 0
+        assert await schema.version_of(other, target, steps) == 2
+    finally:
+        await making.close()
+        await other.close()
 
 
 async def test_many_nodes_set_up_one_empty_database(database: PostgresScene) -> None:

@@ -140,7 +140,8 @@ def refuse_empty(target: Target, *, version: int) -> None:
 async def migrate(connection: Connection, target: Target, steps: Sequence[SchemaStep]) -> int:
     """Bring the database to the newest version, each step in one transaction; the version it had.
 
-    Any number of programs may do this at once: each step is done by one of them.
+    Any number of programs may do this at once: each step is done by one of them. An empty database
+    is set up in one transaction, so that no node that begins meanwhile finds an older schema.
 
     Raises:
         ConfigurationError: see `version_of`.
@@ -150,8 +151,8 @@ async def migrate(connection: Connection, target: Target, steps: Sequence[Schema
     if had >= steps[-1].version:
         return had
     await _make_version_row(connection)
-    for step in steps[had:]:
-        await _make(connection, target, step, oldest=oldest_for(steps, step.version))
+    for together in [[step] for step in steps[had:]] if had else [steps]:
+        await _make(connection, target, together, steps)
     return had
 
 
@@ -166,16 +167,23 @@ async def _make_version_row(connection: Connection) -> None:
                 raise
 
 
-async def _make(connection: Connection, target: Target, step: SchemaStep, *, oldest: int) -> None:
+async def _make(
+    connection: Connection,
+    target: Target,
+    together: Sequence[SchemaStep],
+    steps: Sequence[SchemaStep],
+) -> None:
     await connection.execute(_BEGIN)
     try:
         await connection.execute(f"{_VERSION} FOR UPDATE", within_s=_LOCK_MAX_S)
         rows = await connection.fetch(_VERSION)
-        if rows[0][0] < step.version:
-            log.info("%s: migrating to version %d", target.name, step.version)
-            await connection.execute(step.sql, within_s=_STEP_MAX_S)
-            await connection.execute("UPDATE threadcast_schema SET version = $1", step.version)
-            await connection.execute(_NOTE_STEP, step.version, oldest, step.name)
+        for step in together:
+            if rows[0][0] < step.version:
+                log.info("%s: migrating to version %d", target.name, step.version)
+                await connection.execute(step.sql, within_s=_STEP_MAX_S)
+                await connection.execute("UPDATE threadcast_schema SET version = $1", step.version)
+                oldest = oldest_for(steps, step.version)
+                await connection.execute(_NOTE_STEP, step.version, oldest, step.name)
         await connection.execute("COMMIT")
     except BaseException:
         connection.terminate()
