@@ -1,4 +1,4 @@
-"""What a browser has to load: how much of it there may be, compressed as the server sends it."""
+"""What a browser has to load: in which order, and how much of it, compressed as it is sent."""
 
 from __future__ import annotations
 
@@ -68,3 +68,12 @@ def test_a_document_has_nothing_inside_and_loads_nothing_from_elsewhere(document
     assert [address for address in loaded if not address.startswith("./")] == []
     assert [address for address in loaded if not (BUILT / address).exists()] == []
     assert re.findall(r'(?:src|href)="(?:/|[a-z]+:)[^"]*"', text) == []
+
+
+def test_what_every_page_has_comes_before_the_style_of_the_page() -> None:
+    """Rules of equal weight: the later one wins, and a page's own must."""
+    for document in ("index.html", "console.html", "docs.html"):
+        styles = re.findall(r'href="\./(assets/[^"]+\.css)"', (BUILT / document).read_text("utf-8"))
+        first, *others = [(BUILT / name).read_text(encoding="utf-8") for name in styles]
+        assert "--tc-font:" in first, f"{document} begins with {styles[0]}"
+        assert len(others) == 1, styles

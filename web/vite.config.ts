@@ -12,7 +12,7 @@ import { plainImports } from "./build/plain_imports.ts";
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const COMMON =
-  /node_modules.@?preact|design.(icons|theme)|typescript.src.(request|claims|error|close_codes|backoff|runs)\.ts/;
+  /node_modules.@?preact|design.(icons|theme|design\.css)|typescript.src.(request|claims|error|close_codes|backoff|runs)\.ts/;
 
 export default defineConfig({
   root: at("."),
@@ -35,7 +35,8 @@ export default defineConfig({
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
     rolldownOptions: {
       input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
-      // What every page has is one script: small ones would be compressed each by itself.
+      // What every page has is one script: small ones would be compressed each by itself. With its
+      // style: a style without a script would be loaded last, and win over those of the pages.
       output: { codeSplitting: { groups: [{ name: "common", test: COMMON, minShareCount: 2 }] } },
     },
   },
