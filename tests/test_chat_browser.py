@@ -198,7 +198,7 @@ async def test_the_back_button_goes_back(browser: Browser, server: ServerProcess
         await expect(screen.title).to_have_text("New conversation")
         await screen.page.go_forward()
         await expect(screen.title).to_have_text("First")
-        assert await screen.page.title() == "First · Threadcast"
+        await expect(screen.page).to_have_title("First · Threadcast")
 
 
 async def test_everything_can_be_done_by_keyboard(browser: Browser, server: ServerProcess) -> None:
