@@ -27,7 +27,9 @@ from http_world import World, running
 from live_server import LiveServer, Talk
 from nats_server import NatsServer
 from page_browser import BROWSER, launched
-from postgres_server import TEMPLATES, PostgresServers
+from postgres_scene import PostgresScene, postgres_scene
+from postgres_server import NEWEST, TEMPLATES, PostgresServers
+from store_scene import Scene
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
@@ -159,9 +161,31 @@ def postgres_servers() -> Iterator[PostgresServers]:
     servers.close()
 
 
+@pytest.fixture
+async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
+    """A schema of the newest PostgreSQL, without tables yet."""
+    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
+        yield scene
+
+
+@pytest.fixture
+async def node(database: PostgresScene) -> Scene:
+    """A store that has made its tables in `database`."""
+    return await database.node()
+
+
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[NatsServer]:
     """One real NATS server, for all tests of this process; who stops it takes one of its own."""
+    server = NatsServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def nats() -> Iterator[NatsServer]:
+    """A NATS server for one test, which may stop or kill it."""
     server = NatsServer()
     server.start()
     yield server

@@ -37,15 +37,6 @@ def postgres() -> Iterator[PostgresServer]:
     server.close()
 
 
-@pytest.fixture
-def nats() -> Iterator[NatsServer]:
-    """A server of its own, to be killed."""
-    server = NatsServer()
-    server.start()
-    yield server
-    server.close()
-
-
 @asynccontextmanager
 async def page_at_the_front(browser: Browser, running: Cluster) -> AsyncIterator[Screen]:
     """A browser of its own that is signed in as ann."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.async_api import expect
 
 from cluster import cluster
@@ -28,15 +26,6 @@ SETTINGS = {
 }
 
 pytestmark = NEEDS_BROWSER
-
-
-@pytest.fixture
-def nats() -> Iterator[NatsServer]:
-    """A server of its own, to be stopped."""
-    server = NatsServer()
-    server.start()
-    yield server
-    server.close()
 
 
 async def test_what_is_wrong_for_whom_and_since_when(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from database_proxy import Verdict
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServer, PostgresServers
+from postgres_scene import PostgresScene
+from postgres_server import PostgresServer
 from store_scene import Scene, context_of, message
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError, OutcomeUnknown, ThreadcastError
@@ -21,12 +21,6 @@ from threadcast.store_postgres import PostgresStore
 from threadcast.units import Committed, OpenJournal
 
 USER = "ann"
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
 
 
 async def warm(node: Scene) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from database_proxy import Verdict
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_scene import PostgresScene
 from store_scene import (
     LEASE_S,
     NOW,
@@ -39,12 +37,6 @@ from threadcast.units import (
 )
 
 HOUR_S = 3_600.0
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
 
 
 async def test_journals_that_two_nodes_write_have_one_order(database: PostgresScene) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers, free_port
+from postgres_server import PASSWORD, PostgresServer, PostgresServers, free_port
 from store_scene import NOW, Scene, context_of
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError, ThreadcastError
@@ -19,12 +19,6 @@ from threadcast.schema_steps import SchemaStep, load_steps
 from threadcast.store_postgres import PostgresStore, condition, schema
 from threadcast.store_postgres.connecting import Target, connect, reason
 from threadcast.testing.clock import ManualClock
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
 
 
 @pytest.fixture(scope="module")

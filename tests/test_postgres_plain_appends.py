@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta, message, question, started
 from threadcast.bus import RunsWaiting
 from threadcast.events import AgentThinking, EventDraft, EventType
@@ -28,17 +26,6 @@ from threadcast.units import (
 # BEGIN, the call, COMMIT; a statement that is not prepared goes there and back twice.
 # Unless somebody says, statements are prepared where no pooler stands between.
 WAYS = {True: 3, False: 4, None: 3}
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
-
-
-@pytest.fixture
-async def node(database: PostgresScene) -> Scene:
-    return await database.node()
 
 
 def thinking(text: str) -> EventDraft:

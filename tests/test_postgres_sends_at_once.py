@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta, message, types_of
 from threadcast.context import UserExecutionContext
 from threadcast.units import (
@@ -23,17 +21,6 @@ from threadcast.units import (
     SendMessage,
     Unit,
 )
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
-
-
-@pytest.fixture
-async def node(database: PostgresScene) -> Scene:
-    return await database.node()
 
 
 def accepted(outcome: Outcome) -> MessageAccepted:

@@ -17,8 +17,7 @@ import pytest
 
 import threadcast.store_postgres
 from database_statements import statements_in
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta
 from threadcast.migration_units import CountAliasUses
 from threadcast.schema_steps import load_steps
@@ -91,12 +90,6 @@ _HOT_ACROSS = (
     *("TURNS", "CLAIM", "LAPSED", "HEADS", "TO_COMPACT", "TO_TRIM", "TO_PURGE", "FORGET"),
     *("NOTICES", "ABANDONED", "LOST_NODE", "SWEEP_PLACES"),
 )
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
 
 
 def constants() -> Iterator[tuple[str, str]]:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_scene import PostgresScene
 from store_contract_places import connection_of, place
 from store_scene import completed, context_of
 from threadcast.store_postgres import statements as statements_of_sessions
 from threadcast.store_postgres.keys import user_key
 from threadcast.units import AliasThread, AppendToRun, CreateThread, RevokeSessions
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
 
 
 async def _two_users(database: PostgresScene) -> None:

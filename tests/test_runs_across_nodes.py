@@ -15,8 +15,7 @@ import pytest
 
 from http_world import World, running
 from nats_server import NatsServer
-from postgres_scene import PostgresScene, postgres_scene
-from postgres_server import NEWEST, PostgresServers
+from postgres_scene import PostgresScene
 from store_scene import LEASE_S, completed, context_of, started
 from threadcast.agent import Agent, Run
 from threadcast.store_postgres.across_users import CLAIM, TURNS
@@ -35,12 +34,6 @@ FROM generate_series(2, $2::int) AS n
 _ROWS_READ = """
 SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_all_tables WHERE relid = 'runs'::regclass
 """
-
-
-@pytest.fixture
-async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
-        yield scene
 
 
 # --- turns and bounds -----------------------------------------------------------------------------

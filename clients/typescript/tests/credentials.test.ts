@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Credential } from "../src/credential.ts";
-import { client, phase, server, started } from "./client_scene.ts";
+import { client, greetedAsAnother, phase, server, started } from "./client_scene.ts";
 import { pass, settled, tokenFor, USER } from "./fake_server.ts";
 
 test("a credential is renewed before it ends, over the same connection", async () => {
@@ -106,13 +106,7 @@ test("a token callback that fails is asked again later", async () => {
 
 test("a client stays with its user", async () => {
   await started();
-  server.greets = false;
-  server.link.drop();
-  await pass(1_000);
-  const ready = { connection_id: "w", feed: "f", head: 0, expires_at: null };
-  const envelope = { event_type: "connection_ready", timestamp: 1, user_id: "other", data: ready };
-  server.link.text(JSON.stringify(envelope));
-  await settled();
+  await greetedAsAnother();
   assert.equal((client.status as { code: string }).code, "identity_change");
   assert.equal(client.user, null);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ThreadcastError } from "../src/index.ts";
-import { client, made, phase, server, started } from "./client_scene.ts";
+import { client, greetedAsAnother, made, phase, server, started } from "./client_scene.ts";
 import { pass, settled, THREAD, USER } from "./fake_server.ts";
 import { storage } from "./tabs.ts";
 
@@ -131,13 +131,7 @@ test("what waits stays with its user when another one signs in", async () => {
   server.ignores.add("send_message");
   const sent = client.send("Hello", { draft: "d" });
   await pass(100);
-  server.greets = false;
-  server.link.drop();
-  await pass(1_000);
-  const ready = { connection_id: "w", feed: "f", head: 0, expires_at: null };
-  const envelope = { event_type: "connection_ready", timestamp: 1, user_id: "other", data: ready };
-  server.link.text(JSON.stringify(envelope));
-  await settled();
+  await greetedAsAnother();
   assert.deepEqual([client.outbox, Object.keys(kept).length], [[], 1]);
   await assert.rejects(sent, { code: "identity_change" });
 });
