@@ -5,12 +5,16 @@ import type { IconName } from "../design/icons.tsx";
 export interface Words {
   readonly icon: IconName;
   readonly text: string;
+  /** What follows it and changes all the time: it is not read aloud. Empty for nothing. */
+  readonly aside: string;
   /** What the button says; null for none. */
   readonly action: string | null;
   /** Said at once: waiting would not make it go away. */
   readonly isLasting: boolean;
 }
 
+const UNDER_WAY = { icon: "refresh", aside: "", action: null, isLasting: false } as const;
+const LASTING = { icon: "warning", aside: "", action: null, isLasting: true } as const;
 const CANNOT_STORE = "The server cannot store anything at the moment.";
 
 /** What to say of a status; null while all is well. */
@@ -21,29 +25,33 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
       return status.trouble ? troubled(status.trouble, waiting) : null;
     case "connecting": {
       const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
-      return { icon: "refresh", text: text + held, action: null, isLasting: false };
+      return { ...UNDER_WAY, text: text + held };
     }
     case "catching_up": {
-      const text =
-        status.left > 0 ? `Catching up: ${counted(status.left, "event")} to go.` : "Catching up…";
-      return { icon: "refresh", text, action: null, isLasting: false };
+      const aside = status.left > 0 ? `${counted(status.left, "event")} to go.` : "";
+      return { ...UNDER_WAY, text: "Catching up…", aside };
     }
     case "waiting": {
       const leftS = Math.ceil((status.untilMs - nowMs) / 1000);
       const when = leftS > 0 ? `in ${leftS} s` : "now";
       const reason = status.reason || "The connection was lost.";
       const why = status.code === "unavailable" ? CANNOT_STORE : reason;
-      const text = `${why} Reconnecting ${when}.${held}`;
-      return { icon: "cloudOff", text, action: "Reconnect now", isLasting: false };
+      return {
+        icon: "cloudOff",
+        text: why + held,
+        aside: `Reconnecting ${when}.`,
+        action: "Reconnect now",
+        isLasting: false,
+      };
     }
     case "offline": {
       const text =
         waiting === 0 ? "You are offline." : `You are offline: ${messages(waiting)} waiting.`;
-      return { icon: "cloudOff", text, action: null, isLasting: true };
+      return { ...LASTING, icon: "cloudOff", text };
     }
     case "stopped": {
       const text = status.reason || "The connection has ended.";
-      return { icon: "warning", text, action: "Reconnect", isLasting: true };
+      return { ...LASTING, text, action: "Reconnect" };
     }
     default:
       return null;
@@ -56,7 +64,7 @@ function troubled({ code, reason }: Trouble, waiting: number): Words {
   const kept = waiting === 1 ? "Your message is kept" : `${messages(waiting)} are kept`;
   const held = waiting === 0 ? "" : ` ${kept}, and sent as soon as it can be.`;
   const text = (isThere ? CANNOT_STORE : reason) + held;
-  return { icon: isThere ? "warning" : "cloudOff", text, action: null, isLasting: true };
+  return { ...LASTING, icon: isThere ? "warning" : "cloudOff", text };
 }
 
 const messages = (count: number) => counted(count, "message");
