@@ -9,6 +9,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "@prea
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
 import type { ChatClient } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
+import { sendable } from "./sendable.ts";
 
 /** Why a thread's history is not here: there is no such thread, or reading it failed for now. */
 export type Failure = "missing" | "failed";
@@ -93,8 +94,9 @@ export class ChatModel {
   /** Send to the open thread, or begin one. */
   send(content: string, options: Pick<SendOptions, "agent" | "onBusy"> = {}) {
     const threadId = this.#openThreadId.peek();
+    const text = sendable(content).toWellFormed();
     // What becomes of it stands in the outbox and in the history.
-    this.client.send(content, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
+    this.client.send(text, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
   }
 
   /** Cancel all runs of a thread that have not ended. */

@@ -2,7 +2,8 @@
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
-import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
+import { sendable } from "../sendable.ts";
+import { charactersLeft, contentProblem } from "./content.ts";
 import { sends } from "./keys.ts";
 import { still } from "./still.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
@@ -31,9 +32,8 @@ export interface Offer {
 
 export const Composer = still((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
-  const { text, write } = useUnsentText(props);
+  const { text, isCut, write } = useUnsentText(props);
   const problem = contentProblem(text);
-  const left = charactersLeft(text);
   const isSendable = text.trim() !== "" && problem === null;
   useFit(box, text);
   useEffect(() => {
@@ -44,7 +44,7 @@ export const Composer = still((props: Props) => {
 
   function send() {
     if (!isSendable) return;
-    onSend(text.toWellFormed());
+    onSend(text);
     write("");
   }
 
@@ -105,11 +105,19 @@ export const Composer = still((props: Props) => {
         <Icon name="send" />
       </button>
       <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
-        {problem ?? (left === null ? "" : `${left.toLocaleString()} characters left`)}
+        {problem ?? noteOf(text, isCut)}
       </p>
     </form>
   );
 });
+
+const CUT = "Invisible characters that cannot be sent were left out.";
+
+function noteOf(text: string, isCut: boolean): string {
+  const left = charactersLeft(text);
+  if (left !== null) return `${left.toLocaleString()} characters left`;
+  return isCut ? CUT : "";
+}
 
 /** The text of the open thread's box; each thread has its own. */
 function useUnsentText({
@@ -119,25 +127,31 @@ function useUnsentText({
 }: Pick<Props, "user" | "threadId" | "hasBegun">) {
   // Of somebody who is not known yet nothing is kept, and what others wrote is not touched.
   const unsent = useMemo(() => new UnsentTexts(user === "" ? null : tabStorage(), user), [user]);
-  const [held, hold] = useState(() => ({ user, threadId, text: unsent.read(threadId) }));
+  const [held, hold] = useState(() => ({
+    user,
+    threadId,
+    text: unsent.read(threadId),
+    isCut: false,
+  }));
   const isCurrent = held.threadId === threadId && held.user === user;
   const hasBecomeThread = held.threadId === null && hasBegun && held.user === user;
   const wasTypedEarly = held.user === "" && held.threadId === threadId && held.text !== "";
   const goesAlong = !isCurrent && (hasBecomeThread || wasTypedEarly);
-  const text = withoutNul(isCurrent || goesAlong ? held.text : unsent.read(threadId));
+  const text = isCurrent || goesAlong ? held.text : unsent.read(threadId);
   useLayoutEffect(() => {
     if (isCurrent) return;
     if (goesAlong) {
       if (hasBecomeThread) unsent.write(null, "");
       unsent.write(threadId, text);
     }
-    hold({ user, threadId, text });
+    hold({ user, threadId, text, isCut: false });
   }, [isCurrent, goesAlong, hasBecomeThread, user, threadId, unsent, text]);
   const write = (next: string) => {
-    unsent.write(threadId, next);
-    hold({ user, threadId, text: next });
+    const text = sendable(next);
+    unsent.write(threadId, text);
+    hold({ user, threadId, text, isCut: text !== next });
   };
-  return { text, write };
+  return { text, isCut: held.isCut, write };
 }
 
 /** As high as its text, where the browser does not do that by itself. */

@@ -11,11 +11,6 @@ function charactersOf(text: string): number {
   return count;
 }
 
-/** Without U+0000, which comes along when text is pasted, and which the server refuses. */
-export function withoutNul(text: string): string {
-  return text.replaceAll("\0", "");
-}
-
 /** Why this cannot be sent, or null. An empty message is no problem that one must be told of. */
 export function contentProblem(text: string): string | null {
   if (text.length <= CONTENT_MAX_CHARACTERS) return null;

@@ -1,4 +1,5 @@
 /** What keys mean in boxes of text. */
+import { isTouched } from "../../design/touch.ts";
 
 /** The key code that browsers report while an input method is composing. */
 const COMPOSING = 229;
@@ -10,7 +11,7 @@ const COMPOSING = 229;
 export function sends(event: KeyboardEvent): boolean {
   if (event.key !== "Enter" || event.isComposing || event.keyCode === COMPOSING) return false;
   if (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return false;
-  return !matchMedia("(pointer: coarse)").matches;
+  return !isTouched();
 }
 
 /** Whether somebody writes there, so that letters are not shortcuts. */

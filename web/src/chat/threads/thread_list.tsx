@@ -1,6 +1,7 @@
 /** The list of threads: drawn where one looks, read on as one scrolls, moved in by arrow keys. */
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { isTouched } from "../../design/touch.ts";
 import { useWindow } from "../long_list/use_window.ts";
 import { type Rows, rowsOf, threadFrom } from "./rows.ts";
 import { ThreadRow } from "./thread_row.tsx";
@@ -8,7 +9,7 @@ import type { Threads } from "./threads.ts";
 import "./thread_list.css";
 
 /** What the style sheet gives the rows, with the space below them. */
-const HEIGHTS_PX = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
+const HEIGHTS_PX = { day: 34, thread: isTouched() ? 46 : 38 };
 /** Older ones are read when so few rows are left below. */
 const AHEAD_ROWS = 20;
 
