@@ -325,21 +325,20 @@ async def test_a_message_is_edited_into_a_new_one(screen: Screen) -> None:
 
 async def test_texts_run_in_their_own_direction(screen: Screen) -> None:
     writer = await opened(screen, "rita")
-    await writer.say(
-        "שלום, מה השעה?", completed("השעה **14:32**.\n\n- אחת\n- שתיים\n\nAnd English.")
-    )
+    answer = "השעה **14:32**.\n\n- אחת\n- שתיים\n\n> ציטוט\n\nAnd English."
+    await writer.say("שלום, מה השעה?", completed(answer))
     await screen.ended()
     await screen.page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
     directions = [
         await _direction(one) for one in (screen.runs.locator(".bubble"), *await _blocks(screen))
     ]
-    assert directions == ["rtl", "rtl", "rtl", "ltr"]
+    assert directions == [*["rtl"] * 5, "ltr"]
     sideways = "(place) => place.scrollWidth - place.clientWidth"
     assert await screen.page.locator(".scroller").evaluate(sideways) == 0
 
 
 async def _blocks(screen: Screen) -> list[Locator]:
-    return await screen.answer.locator("p, ul").all()
+    return await screen.answer.locator("p, ul, blockquote").all()
 
 
 async def _direction(element: Locator) -> str:
