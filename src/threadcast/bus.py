@@ -49,8 +49,8 @@ class RunsWaiting:
     """At least one run waits to be claimed.
 
     Attributes:
-        passed_on: 0 for the node that stored this, which alone is told; more for one other node
-            that executes runs, because so many had no room for it.
+        passed_on: how many nodes had no room for it. 0: only the node that stored it is told; above
+            that, one other node that executes runs.
     """
 
     passed_on: int = 0

@@ -37,8 +37,8 @@ class Journal:
         bus: hears what was committed.
         clock: wall time for the events.
         metrics: is told of every commit.
-        batch_max_events: about so many events go into one commit, at most.
-        queue_max_units: so many appends may wait; further ones are rejected as `overloaded`.
+        batch_max_events: about the most events that go into one commit.
+        queue_max_units: how many appends may wait; further ones are rejected as `overloaded`.
         tracing: is given one span for each commit.
 
     The caller runs `run()` in a task that lives as long as the journal is used.

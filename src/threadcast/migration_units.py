@@ -107,7 +107,7 @@ class MigrationStep:
 
     Attributes:
         threads: what was found and done.
-        unchanged: so many threads needed nothing.
+        unchanged: how many threads needed nothing.
         next: where the next step begins; None at the end.
     """
 
@@ -150,7 +150,7 @@ class FeedsStep:
     """One step through the journals of a store.
 
     Attributes:
-        renewed: so many journals have another feed id now.
+        renewed: how many journals got a new feed id.
         next: where the next step begins; None at the end.
     """
 
@@ -164,7 +164,7 @@ class RenewFeeds(Unit[FeedsStep]):
 
     Attributes:
         after: an empty text, or `next` of the step before.
-        limit: at most so many journals, >= 1.
+        limit: the most journals to renew, >= 1.
         user_id: only this user's; None for all.
     """
 
@@ -180,7 +180,7 @@ class AliasUse:
     Attributes:
         context: by whom.
         legacy_id: the older id.
-        count: so many times, >= 1.
+        count: how many times, >= 1.
         last_used_at: seconds since the epoch.
     """
 

@@ -15,13 +15,13 @@ from .units import Unit
 
 _DAY_S = 86_400
 ACTIONS_PER_DAY = 2_000
-"""So many acts one operator may begin in a day on each node, those that fail counted, too."""
+"""How many actions one operator may begin in a day on each node, failed ones included."""
 ACTIONS_KEPT_S = 400 * _DAY_S
-"""For so long the trail of operators keeps an entry, in seconds."""
+"""How long the operators' trail keeps an entry, in seconds."""
 ACTIONS_MAX = 1_000_000
-"""So many entries it keeps at most: more than one operator can fill it with while one is kept."""
+"""The most entries it keeps: more than one operator can add before an entry expires."""
 FORGOTTEN_AT_ONCE_MAX = 100
-"""So many old entries go at most when one is added."""
+"""The most old entries that adding one may remove."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class BeginAction(Unit[None]):
 
     Attributes:
         action: what is begun.
-        kept_s: for so long the trail keeps an entry, in seconds; older ones go, 100 at a time.
-        kept_max: so many entries it keeps at most, >= 1; beyond that the oldest go, too.
+        kept_s: how long the trail keeps an entry, in seconds; older ones go, 100 at a time.
+        kept_max: the most entries it keeps, >= 1; beyond that the oldest go, too.
     """
 
     action: ActionRow

@@ -181,7 +181,7 @@ class SweepNode(Unit[int]):
     Attributes:
         grace_s: how long ago the lease lapsed, in seconds.
         marks_s: the same for places that are marked, in seconds; not less.
-        limit: at most so many places.
+        limit: the most places to remove.
     """
 
     grace_s: float

@@ -1,6 +1,6 @@
-"""A bounded number of readers of a store, lent to one session at a time.
+"""A bounded pool of store readers, each lent to one session at a time.
 
-It may not know what a reader reads. Nobody gets one that is in an unknown state.
+It may not know what a reader reads. A reader in an unknown state is never lent again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ReaderPool(Generic[R]):
 
     Args:
         make: makes a reader that has opened nothing yet.
-        count: at most so many readers at once, >= 1.
+        count: the most readers that exist at the same time, >= 1.
         wait_max_s: how long a session may wait for one, in seconds.
     """
 

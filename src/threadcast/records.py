@@ -56,7 +56,7 @@ class ThreadRun(NamedTuple):
 
 
 LIVE_RUNS_GIVEN_MAX = 20
-"""With a thread come so many of its runs that have not ended; a person has seldom more than one."""
+"""How many of its live runs a thread is read with; a person seldom has more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ class AliasFacts:
     """How much the aliases of all users are still needed. Times are seconds since the epoch.
 
     Attributes:
-        total: so many older ids resolve.
-        used: so many of them were used at least once.
+        total: how many older ids resolve.
+        used: how many of them were used at least once.
         uses: how often, all together.
         last_used_at: the last use of any; None when there was none.
-        used_within_days: so many were used within the last 1, 7, 30 and 90 days.
+        used_within_days: how many were used within the last 1, 7, 30 and 90 days.
         made_at: when the youngest was made; None where that is not known.
     """
 

@@ -369,7 +369,7 @@ class JournalRepository:
         Args:
             after: a seq, >= 0.
             limit: at most so many, >= 1.
-            max_bytes: about so many bytes of data; one event is returned in any case.
+            max_bytes: stop at about this many bytes of data; one event is returned in any case.
             thread_id: only those of this thread; none when it is not there.
 
         Raises:

@@ -41,9 +41,9 @@ class Sweeper:
         metrics: is told of take-overs.
         alias_uses: is stored when it cleans up.
         owners_first: renews what this node executes, if that is late.
-        attempts_max: a run that was lost so often is not tried again.
-        compact_after_s: deltas go when their run has ended so many seconds ago.
-        retention_s: events go so many seconds after their commit; None keeps them.
+        attempts_max: a run that lost its node this often is not tried again.
+        compact_after_s: how long after the end of their run deltas are removed.
+        retention_s: how long after their commit events are removed; None keeps them.
 
     The caller runs `run` in a task.
     """

@@ -187,7 +187,7 @@ class IngestEvents(Unit[Sequence[Ingested | ThreadcastError]]):
     Attributes:
         context: any of the user's; its thread and run are not used.
         events: of this user, in order; at least one.
-        silence_s: a run to which nothing is appended for so long lapses (`TakeOverRuns`), by the
+        silence_s: a run to which nothing is appended for this long lapses (`TakeOverRuns`), by the
             store's clock.
     """
 
@@ -278,7 +278,7 @@ class ClaimRuns(Unit[Sequence[ClaimedRun]]):
         owner: this node's id.
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
-        limit: at most so many, >= 1.
+        limit: the most runs to claim, >= 1.
         after: the user whose run this node claimed last: others are looked at first.
     """
 
@@ -377,7 +377,7 @@ class Sweep(Unit[int]):
             committed before it and raises `trimmed`; `purge` removes what deleted threads left;
             `forget` removes revocations of tokens that have expired.
         before: seconds since the epoch.
-        limit: at most so many rows, >= 1.
+        limit: the most rows to work on, >= 1.
     """
 
     what: Literal["compact", "trim", "purge", "forget"]

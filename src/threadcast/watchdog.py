@@ -29,10 +29,10 @@ class Watchdog:
 
     Args:
         metrics: `loop_blocked_seconds` is told of every hold longer than 0.05 s.
-        blocked_s: from so many seconds on a hold is logged with its stack; more than 0.1.
+        blocked_s: a hold of at least this many seconds is logged with its stack; above 0.1.
 
-    The caller calls `start` on the loop and `stop` in the end. Real time is read here, because it
-    is real time that is lost.
+    The caller calls `start` on the loop and `stop` when done. This module reads real time, because
+    real time is what a hold costs.
     """
 
     def __init__(self, metrics: Metrics, *, blocked_s: float = 1.0) -> None:

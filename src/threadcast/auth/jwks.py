@@ -78,7 +78,7 @@ class JwksCache:
     older than half of `life_s` are fetched again beside the work; older than `life_s`, the caller
     waits. While the endpoint is failing, known keys are used without waiting.
 
-    The caller must call `aclose` in the end, on the event loop that the cache was used on.
+    The caller must call `aclose` when done, on the event loop that the cache was used on.
 
     Args:
         url: an https URL; see `check_jwks_url`.

@@ -40,7 +40,7 @@ class NatsBus:
         node_id: this node's; hints for it alone reach it.
         metrics: counts what was sent, came, was dropped and was ignored.
         message_max_bytes: larger growth of a journal is hinted without its events.
-        buffer_max_bytes: so much may be unsent; further hints are dropped.
+        buffer_max_bytes: the most that may wait to be sent; further hints are dropped.
         heartbeat_s: how often the server is asked whether it is there, and how long it may take
             to answer, in seconds.
         executes_runs: whether this node is one of those that are told of runs that wait.

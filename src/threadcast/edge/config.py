@@ -41,7 +41,7 @@ class EdgeConfig(uvicorn.Config):
         websocket_paths: raw paths that only speak WebSocket.
         stream_paths: paths of answers that go on for as long as their readers stay.
         reader_paths: both.
-        doors: where new connections wait to be heard.
+        doors: the admission queue of new connections.
         draining: set when shutdown begins; upgrades are refused from then on.
         checking: set while the server tries its own limits; closes are logged at debug then.
     """

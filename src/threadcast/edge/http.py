@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _TLS_HANDSHAKE = b"\x16\x03"
 _LINE_OVERHEAD_BYTES = 4  # ": " and CRLF
 _PIPELINED_MAX = 16  # beyond it, reading pauses
-_HEAD_PIECE_BYTES = 1_024  # so many more requests can be parsed beyond it, divided by their size
+_HEAD_PIECE_BYTES = 1_024  # bounds how many requests one step may parse beyond `_PIPELINED_MAX`
 
 
 class _RefusedError(Exception):
@@ -110,7 +110,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._wait_to_be_heard(data)
 
     def _wait_to_be_heard(self, data: bytes) -> None:
-        """Wait for this connection's turn; that is not the client's time."""
+        """Queue this connection for admission; the wait does not count against the client."""
         self._stop_head_timer()
         doors = self._edge.doors
         stays = comes_to_stay(data, self._edge.reader_paths)
@@ -160,7 +160,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._refuse(_headers_too_large(self._limits.header_max_bytes))
 
     def on_response_complete(self) -> None:
-        """A response is whole: go on with what was sent in advance."""
+        """The response is complete: continue with pipelined requests."""
         self._end_reading()
         super().on_response_complete()
         if self._unread and not self.transport.is_closing():
@@ -274,7 +274,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         state = self.app_state.copy()
         protocol.begin(self.transport, self._upgrade, early=early, state=state)
 
-    # Readers of streams; those of WebSockets are counted by their own protocol
+    # Readers of event streams; WebSockets are counted by their own protocol
 
     def _begin_reading(self) -> None:
         self._edge.doors.inside += not self._is_read
@@ -300,7 +300,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._end()
 
     def _may_answer_now(self) -> bool:
-        """Whether a refusal may be written; if not, see to it that the connection ends anyway."""
+        """Whether a refusal may be written now; if not, make sure that the connection ends
+        anyway."""
         running = self._running
         if running is None or running.response_complete:
             return True

@@ -19,7 +19,7 @@ class Deadline:
         limit_s: seconds, more than 0.
         expired: called on the loop; must not raise.
 
-    The caller calls `start` once and `stop` in the end.
+    The caller calls `start` once and `stop` when done.
     """
 
     __slots__ = ("_expired", "_pauses", "_remaining_s", "_started_at", "_timer")

@@ -35,7 +35,7 @@ class OutboxLimits:
         max_bytes: the same in bytes of their data.
         retry_first_s: the pause before the first new attempt; it doubles.
         retry_pause_max_s: the longest pause.
-        retry_total_s: after so long without success the run is lost.
+        retry_total_s: without success for this long, the run is lost.
     """
 
     events_max: int = 256
@@ -54,8 +54,8 @@ class RunOutbox:
         limits: bounds on what waits.
         on_lost: called once, on the loop, when nothing more can be appended under this lease.
 
-    `add`, `ask` and `save_state` do not wait and are ignored once the run is lost; whoever emits
-    calls `room` when `full` says so.
+    `add`, `ask` and `save_state` do not wait and are ignored once the run is lost; the emitter
+    awaits `room` when `full` says so.
     """
 
     __slots__ = (
@@ -97,7 +97,7 @@ class RunOutbox:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that the emitter must `room` before it goes on."""
+        """Whether the emitter must await `room` before it adds more."""
         return self._events >= self._limits.events_max or self._bytes >= self._limits.max_bytes
 
     def add(self, draft: EventDraft) -> None:
