@@ -1,8 +1,8 @@
 """One HTTP connection: uvicorn's httptools protocol with the bounds that it lacks.
 
-Adds an absolute time for a request's headers, limits on their size and number, a strict `Host`,
-the whole judgement of WebSocket upgrades, and problem documents for everything that is refused
-here. It may not know routes, users or credentials.
+Adds a deadline for a request's headers, limits on their size and number, a strict `Host`, all
+checks of WebSocket upgrades, and problem documents for what is refused here. It may not know
+routes, users or credentials.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _HEAD_PIECE_BYTES = 1_024  # bounds how many requests one step may parse beyond 
 
 
 class _RefusedError(Exception):
-    """Leaves the parser; the reason is in the protocol's `_refusal`."""
+    """Aborts parsing; the reason is in the protocol's `_refusal`."""
 
 
 class EdgeHttpProtocol(HttpToolsProtocol):
-    """The transport's protocol from the first byte on, until it is closed or upgraded."""
+    """The transport's protocol from the first byte until it is closed or upgraded."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        """Feed the parser, in small pieces where several requests could hide in one."""
+        """Feed the parser, in small pieces where one could hold many pipelined requests."""
         position = 0
         while position < len(data) and not self._closed_to_input:
             if len(self.pipeline) >= _PIPELINED_MAX:
@@ -206,7 +206,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The request's head is whole: judge it, then start the application."""
+        """The headers are complete: check them, then start the application."""
         self._in_head = False
         self._stop_head_timer()
         refusal = self._judge_head()
@@ -219,7 +219,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        """The request is whole; another one may begin."""
+        """The request is complete; another one may begin."""
         super().on_message_complete()
         self._in_head = True
         self._head_bytes = 0
@@ -291,7 +291,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         raise _RefusedError
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer and end the connection; an answer under way is finished first and stays whole."""
+        """Answer and end the connection; a response under way is finished first."""
         self._stop_head_timer()
         self._closed_to_input = True
         log.info("refused a request: %s", refusal.code)
@@ -307,7 +307,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             return True
         if running is not self.cycle or not running.more_body:
             last = self.pipeline[0][0] if self.pipeline else running
-            last.keep_alive = False  # it is a later request that is refused
+            last.keep_alive = False  # the refused request is a later one
             return False
         running.disconnected = True
         running.message_event.set()
@@ -316,7 +316,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         return not running.response_started
 
     def _end(self) -> None:
-        """End our side; read and discard what the client still sends, so that it gets the answer.
+        """End our side, but read and discard what the client still sends, so that it gets the
+        answer.
 
         (Closing a socket that holds unread bytes resets it, and a reset can overtake the answer.)
         """
