@@ -8,6 +8,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
 import type { ChatClient } from "@threadcast/client/chat";
+import { inFrames } from "../design/in_frames.ts";
 import { Toasts } from "../design/toasts.tsx";
 import { sendable } from "./sendable.ts";
 
@@ -47,7 +48,7 @@ export class ChatModel {
       const openId = this.#openThreadId.value;
       return openId === null ? null : (this.#state.value.unreadable[openId] ?? null);
     });
-    this.#unsubscribe = client.subscribe(() => this.#take());
+    this.#unsubscribe = client.subscribe(inFrames(() => this.#take()));
   }
 
   get state(): ReadonlySignal<ChatState> {

@@ -48,7 +48,7 @@ interface ChunkProps {
 const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (isGrowing && isPast && place.current !== null) leaveOutOfSight(place.current);
+    if (isGrowing && isPast && place.current !== null) return leaveOutOfSight(place.current);
   }, [isGrowing, isPast]);
   return (
     <div ref={place}>
@@ -60,12 +60,18 @@ const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
 });
 
 /**
- * From now on the browser looks at this only where it is in sight: with each frame of a long answer
- * it would look at all of it. What was laid out keeps its height, so that nothing moves.
+ * From the next frame on the browser looks at this only where it is in sight: with each frame of a
+ * long answer it would look at all of it. It keeps the height that it has then, so that nothing
+ * moves; that is not asked for, which would lay everything out once more.
  */
-function leaveOutOfSight(element: HTMLElement) {
-  const { height } = element.getBoundingClientRect();
-  element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
+function leaveOutOfSight(element: HTMLElement): () => void {
+  const observer = new ResizeObserver(([entry]) => {
+    const height = entry?.borderBoxSize[0]?.blockSize;
+    element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
+    observer.disconnect();
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
 }
 
 const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
