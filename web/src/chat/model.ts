@@ -8,7 +8,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
 import type { ChatClient } from "@threadcast/client/chat";
-import { inFrames } from "../design/in_frames.ts";
 import { Toasts } from "../design/toasts.tsx";
 import { sendable } from "./sendable.ts";
 
@@ -48,7 +47,7 @@ export class ChatModel {
       const openId = this.#openThreadId.value;
       return openId === null ? null : (this.#state.value.unreadable[openId] ?? null);
     });
-    this.#unsubscribe = client.subscribe(inFrames(() => this.#take()));
+    this.#unsubscribe = client.subscribe(() => this.#take());
   }
 
   get state(): ReadonlySignal<ChatState> {

@@ -90,7 +90,7 @@ export class Threads {
   /** Read older ones for as long as the search goes on, or until all are here. */
   async readAllOlder() {
     const query = this.query.peek();
-    while (this.query.peek() === query && this.hasOlder.peek() && (await this.readOlder()));
+    while (this.query.peek() === query && (await this.readOlder()));
   }
 
   /** Throws nothing: what went wrong is said in a toast. */
@@ -133,7 +133,8 @@ export class Threads {
   }
 
   async #readOlder(): Promise<boolean> {
-    if (!this.hasOlder.peek()) return false;
+    // Not as it is shown, which may be a frame older: then this would be asked for again and again.
+    if (this.model.client.state.olderThreads === null) return false;
     this.isReading.value = true;
     this.isStuck.value = false;
     try {
