@@ -221,8 +221,7 @@ def explained(rule: Rule) -> str:
 def _settings(
     start: Path, config_path: Path | None, only: Sequence[str]
 ) -> tuple[Path, AuditSettings]:
-    """The root and the settings: of the configuration file, else the current folder and
-    defaults."""
+    """Root and settings: from the configuration file, else the current folder and defaults."""
     folder = start if start.is_dir() else start.parent
     found = config_path.resolve() if config_path else find_configuration(folder)
     settings = read_configuration(found) if found else AuditSettings()
