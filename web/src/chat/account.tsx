@@ -1,4 +1,4 @@
-/** Who is signed in, and what is theirs to choose: looks, help, leaving. */
+/** The signed-in user, with a menu: theme, help, sign out. */
 import { Menu, type MenuItem } from "../design/menu.tsx";
 import { type Theme, theme } from "../design/theme.ts";
 

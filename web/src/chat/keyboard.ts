@@ -1,4 +1,4 @@
-/** Which keys do what in the whole page. Plain letters are left to fields and menus that have the focus. */
+/** The page's keyboard shortcuts. Plain letters belong to a focused field or menu. */
 
 export interface Shortcut {
   readonly keys: readonly string[];
@@ -13,7 +13,7 @@ interface KeyActions {
   readonly help: () => void;
   readonly sidebar: () => void;
   readonly write: () => void;
-  /** -1 is the one above in the list, 1 the one below. */
+  /** -1 for the thread above in the list, 1 for the one below. */
   readonly neighbour: (step: 1 | -1) => void;
 }
 
@@ -31,7 +31,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["?"], does: "These shortcuts" },
 ];
 
-/** Act on keys until the returned function is called. */
+/** Handle shortcuts until the returned function is called. */
 export function followKeys(actions: KeyActions): () => void {
   const hear = (event: KeyboardEvent) => {
     const act = event.defaultPrevented ? null : actionOf(event, actions);
@@ -70,7 +70,7 @@ function actionOf(event: KeyboardEvent, actions: KeyActions): (() => void) | nul
   }
 }
 
-/** Whether what has the focus takes letters itself. */
+/** Whether the focused element takes letters itself. */
 function isTaken(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return (

@@ -1,4 +1,4 @@
-/** The sheet of keyboard shortcuts. */
+/** The dialog that lists the keyboard shortcuts. */
 import { Dialog } from "../design/dialog.tsx";
 import { SHORTCUTS as IN_CONVERSATION } from "./conversation/shortcuts.ts";
 import { SHORTCUTS, type Shortcut } from "./keyboard.ts";

@@ -1,4 +1,4 @@
-/** The way in, as the server offers it: a name, a provider, a token, or the page around this one. */
+/** Sign-in as the server offers it: by name, at a provider, by token, or by the embedding page. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";

@@ -1,4 +1,4 @@
-/** The chapters of the reference, each made of what one of the documents says. */
+/** The chapters of the API reference, each from one of the documents. */
 import type { ComponentChildren } from "preact";
 import {
   type Answer,
@@ -32,9 +32,9 @@ export interface Chapter {
 
 export interface Entry {
   readonly id: string;
-  /** As the contents name it. */
+  /** Its name in the table of contents. */
   readonly title: string;
-  /** As its own heading shows it. */
+  /** Its own heading. */
   readonly heading: ComponentChildren;
   readonly content: ComponentChildren;
 }

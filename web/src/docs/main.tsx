@@ -1,4 +1,4 @@
-/** Draws the reference from the documents that the server publishes; it needs nothing else. */
+/** The API reference's entry point: renders the server's OpenAPI and AsyncAPI documents. */
 import { render } from "preact";
 import { Mark } from "../design/icons.tsx";
 import { followTheme } from "../design/theme.ts";

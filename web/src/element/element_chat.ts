@@ -1,4 +1,4 @@
-/** One element's chat from its connection to its end: client, model, and what the page is told. */
+/** One element's chat: its client and view models, and the events that it dispatches. */
 import { effect } from "@preact/signals";
 import type { JournalEvent, Status } from "@threadcast/client";
 import { ChatClient } from "@threadcast/client/chat";
@@ -39,7 +39,7 @@ export class ElementChat {
     this.threads = new Threads(this.model);
   }
 
-  /** Be connected, and show a thread, or a new conversation. */
+  /** Connect, and open a thread; null for a new conversation. */
   start(threadId: string | null) {
     const { client, model, threads } = this;
     this.#stop.push(
@@ -59,14 +59,14 @@ export class ElementChat {
     client.start();
   }
 
-  /** Forget who was signed in, in the page and in what it keeps. */
+  /** Forget the user, in the page and in its storage. */
   signOut() {
     const { user } = this.client.state;
     this.client.signOut();
     if (user !== null) forget(user);
   }
 
-  /** End the connection; nothing is left behind but what waits to be sent. */
+  /** Disconnect; only unsent messages stay, in the storage. */
   close() {
     for (const stop of this.#stop.splice(0)) stop();
     this.client.close();
@@ -89,7 +89,7 @@ export class ElementChat {
     }
     if (status.phase !== "stopped" && status.phase !== "signed_out") return;
     const { code, reason } = status;
-    if (code === "") return; // the page itself has signed out
+    if (code === "") return; // the embedding page called `signOut`
     this.#tell("threadcast-error", { code, message: reason || code, final: true });
   }
 }

@@ -1,8 +1,8 @@
-/** What the element keeps in the browser, under the origin of the page around it. */
+/** The element's storage, which is the embedding origin's. */
 import { forgetUnsent, tabStorage } from "../chat/conversation/unsent_texts.ts";
 import { Seen } from "../chat/threads/seen.ts";
 
-/** Null where the page is not allowed any: then what waits to be sent does not outlive it. */
+/** Null if the browser denies it: then unsent messages do not outlive the page. */
 export function lastingStorage(): Storage | null {
   try {
     return localStorage;
@@ -11,7 +11,7 @@ export function lastingStorage(): Storage | null {
   }
 }
 
-/** Take away what views keep of somebody who signs out: marks, and texts that were begun. */
+/** Remove what views store for a user: read marks and unsent texts. */
 export function forget(user: string) {
   if (lastingStorage() !== null) Seen.forget(user);
   forgetUnsent(tabStorage(), user);

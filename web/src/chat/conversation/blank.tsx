@@ -1,4 +1,4 @@
-/** What stands where a conversation has nothing to show: not begun, not read yet, not there. */
+/** What a conversation without messages shows: new, loading, failed or missing. */
 import type { ChatModel } from "../model.ts";
 
 interface NewProps {

@@ -1,4 +1,4 @@
-/** What the person wrote; it can be copied, and edited, which sends it as a new message. */
+/** The person's message, with buttons to copy it and to edit it into a new one. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import { contentProblem } from "./content.ts";
@@ -9,9 +9,9 @@ import { still } from "./still.ts";
 
 interface Props {
   content: string;
-  /** Seconds since the epoch; null for one that is still to be sent. */
+  /** Seconds since the epoch; null for an unsent message. */
   timestamp: number | null;
-  /** Null where nothing can be sent. */
+  /** Null if it cannot be edited. */
   onResend: ((content: string) => void) | null;
 }
 

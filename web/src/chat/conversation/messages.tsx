@@ -1,4 +1,4 @@
-/** The scrolling part of a conversation, with its keys and what screen readers are told. */
+/** The scrolling part of a conversation, with its keyboard shortcuts and announcements. */
 
 import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
@@ -13,7 +13,7 @@ import { Follower } from "./follower.ts";
 import { Runs } from "./runs.tsx";
 import { useMessageKeys } from "./use_message_keys.ts";
 
-/** Runs whose end may still have to be said; those before them have long been. */
+/** How many of the latest runs may have something to announce. */
 const TOLD_RUNS = 20;
 
 interface Props {
@@ -21,11 +21,11 @@ interface Props {
   threadId: string | null;
   history: History | null;
   pending: readonly OutboxEntry[];
-  /** The item that shall be there and get the focus next. */
+  /** The key of the item to render and focus next. */
   wanted: Signal<string | null>;
-  /** The box to write in, where keys lead back to. */
+  /** The message box, to which Escape returns. */
   box: RefObject<HTMLTextAreaElement | null>;
-  /** How many messages were sent from here; with each one the end is gone to. */
+  /** How many messages were sent here; each one scrolls to the bottom. */
   sendings: number;
   onSend: (content: string) => void;
   onSuggest: (text: string) => void;
@@ -118,7 +118,7 @@ function Jump({ follower, place }: { follower: Follower; place: HTMLElement | nu
   );
 }
 
-/** The end is followed as the place is scrolled, gets another size, and after each message sent. */
+/** Tells the follower of scrolling, resizing and sent messages. */
 function useFollowing(place: HTMLElement | null, follower: Follower | null, sendings: number) {
   useLayoutEffect(() => {
     if (place === null || follower === null) return;

@@ -1,4 +1,4 @@
-/** One message and what answered it. */
+/** A message and its answer. */
 import type { OutboxEntry, RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
 import { durationOfMs } from "../../design/durations.ts";
@@ -17,7 +17,7 @@ import { ToolCard } from "./tool.tsx";
 
 interface Props {
   run: RunView;
-  /** What waits in the outbox for this run: answers, a cancellation. */
+  /** The run's entries in the outbox: answers, a cancellation. */
   entries: readonly OutboxEntry[];
   isLast: boolean;
   isOffline: boolean;
@@ -58,7 +58,7 @@ function labelOf({ message }: RunView): string {
   return text ? `Message and answer: ${text}` : "Answer";
 }
 
-/** After a server was lost: that it was, and that what had been streamed is gone. */
+/** Tells that the run was taken over, and that what had been streamed is void. */
 function Attempt({ run }: { run: RunView }) {
   if (run.attempt < 2) return null;
   const isOver = !isActive(run);

@@ -1,6 +1,6 @@
-/** Moments, amounts and values in words. Pure. */
+/** Formats times, token counts and values. Pure. */
 
-/** When something was: the time, and the day unless it is today. */
+/** The time, with the date unless it is today. */
 export function moment(atS: number, nowMs = Date.now()): string {
   const date = new Date(atS * 1000);
   const isToday = date.toDateString() === new Date(nowMs).toDateString();
@@ -18,7 +18,7 @@ interface TokenUse {
 const INPUT = ["input_tokens", "prompt_tokens"];
 const OUTPUT = ["output_tokens", "completion_tokens"];
 
-/** The tokens that an answer took, by either of the usual names; null where none are said. */
+/** The tokens of an answer, by either of the usual names; null if they are not given. */
 export function tokenUse(usage: Readonly<Record<string, unknown>> | null): TokenUse | null {
   if (usage === null) return null;
   const input = amount(usage, INPUT);
@@ -46,7 +46,7 @@ function sum(one: number | null, other: number | null): number | null {
 
 const BRIEF_MAX_CHARACTERS = 120;
 
-/** What a tool was given, in one line. */
+/** A tool's arguments in one line. */
 export function briefly(value: unknown): string {
   if (value === undefined || value === null) return "";
   const values = typeof value === "object" ? Object.values(value) : [value];

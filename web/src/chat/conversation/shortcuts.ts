@@ -1,4 +1,4 @@
-/** The keys of a conversation, as the page's list of shortcuts shows them. */
+/** The keyboard shortcuts of a conversation, for the dialog that lists them. */
 import type { Shortcut } from "../keyboard.ts";
 
 export const SHORTCUTS: readonly Shortcut[] = [

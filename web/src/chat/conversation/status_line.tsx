@@ -1,10 +1,10 @@
-/** The line under an answer that says what is happening, or how it ended when it ended badly. */
+/** The line under an answer: what the run is doing, or how it ended badly. */
 import type { RunView } from "@threadcast/client";
 import { isActive } from "@threadcast/client/chat";
 import type { ComponentChildren } from "preact";
 
 interface RunActions {
-  /** Send the message of this run again, as a new one. */
+  /** Send this run's message again as a new one. */
   onAgain: () => void;
   onCancel: () => void;
 }
@@ -74,7 +74,7 @@ function Underway({ run, isStopping, isOffline, onCancel }: Props) {
   return run.status === "running" && isQuiet(run) ? <Busy>Working…</Busy> : null;
 }
 
-/** Whether nothing else on the screen shows that it goes on. */
+/** Whether nothing else on the screen shows that the run goes on. */
 function isQuiet({ steps }: RunView): boolean {
   const last = steps.at(-1);
   if (last === undefined || last.kind === "input") return true;

@@ -1,7 +1,7 @@
-/** Views that stay as they are while nothing that they were given has changed. */
+/** Memoized components, without the weight of `preact/compat`. */
 import { Component, type ComponentChildren, type FunctionComponent, h } from "preact";
 
-/** The same view, drawn again only when one of its properties is another one. */
+/** A component that renders again only when a prop has changed (shallow comparison). */
 export function still<P extends object>(
   view: (props: P) => ComponentChildren,
 ): FunctionComponent<P> {

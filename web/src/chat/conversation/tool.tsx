@@ -1,4 +1,4 @@
-/** A tool call as a card: which one, with what, how it stands; folded away, what came of it. */
+/** A tool call as a card: name, arguments and state, with the result collapsed. */
 import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
 import { durationOfMs, durationOfS } from "../../design/durations.ts";
@@ -71,7 +71,7 @@ function Outcome({ step }: { step: ToolStep }) {
   return <Value name={step.status === "failed" ? "Error" : "Result"} value={step.result} />;
 }
 
-/** JSON in colours, or the text where it is one; the beginning of what is long. */
+/** Plain text or highlighted JSON; of a long one, the beginning. */
 function Value({ name, value }: { name: string; value: unknown }) {
   const [isWhole, setIsWhole] = useState(false);
   if (value === undefined) return null;

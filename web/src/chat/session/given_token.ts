@@ -1,10 +1,14 @@
-/** Tokens that come from elsewhere: typed in by a person, or handed over by an embedding page. */
+/** Tokens from elsewhere: typed in by the person, or posted by the embedding page. */
 import { type Credential, SignedOut, Unreachable } from "./ways.ts";
 
 const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
 const ANSWER_MAX_MS = 10_000;
 
-/** A token that a person has; it cannot be renewed. Throws `SignedOut` if it cannot be one. */
+/**
+ * A token that the person typed in, which cannot be renewed.
+ *
+ * @throws SignedOut it is not a JWT
+ */
 export function typedToken(text: string): Credential {
   const token = text.trim().replace(/^Bearer\s+/i, "");
   if (!TOKEN.test(token)) throw new SignedOut("That does not look like a token (a JWT).");
@@ -17,17 +21,17 @@ export function typedToken(text: string): Credential {
   };
 }
 
-/** Whether this page is shown in a frame of another one. */
+/** Whether this page is in a frame. */
 export function isFramed(): boolean {
   return window.parent !== window;
 }
 
 /**
- * Tokens of the page that shows this one in a frame.
+ * Tokens from the page that shows this one in a frame.
  *
- * This page asks `{ type: "threadcast-token-wanted", id, renew }`; the answer is
- * `{ type: "threadcast-token", id, token }`, with a null token where nobody is signed in. Only
- * `origins` are asked, and only an answer of the parent itself, from one of them, is taken.
+ * This page posts `{ type: "threadcast-token-wanted", id, renew }`; the parent answers with
+ * `{ type: "threadcast-token", id, token }`, where `token` is null if nobody is signed in. Messages
+ * go only to `origins`, and only answers from the parent window and one of them are accepted.
  */
 export function handedToken(origins: readonly string[]): Credential {
   let current: string | null = null;
@@ -67,7 +71,7 @@ function askParent(origins: readonly string[], id: number, renew: boolean): Prom
   });
 }
 
-/** The parent's own origin where the browser tells it; a message to another one is dropped. */
+/** The parent's origin if the browser tells it; the browser logs an error for any other one. */
 function asked(origins: readonly string[]): readonly string[] {
   const parent = location.ancestorOrigins?.[0];
   return parent === undefined ? origins : origins.filter((origin) => origin === parent);

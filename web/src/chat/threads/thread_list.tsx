@@ -1,4 +1,4 @@
-/** The list of threads: drawn where one looks, read on as one scrolls, moved in by arrow keys. */
+/** The list of threads: virtualized, with endless scrolling and arrow keys. */
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { useWindow } from "../long_list/use_window.ts";
@@ -7,14 +7,14 @@ import { ThreadRow } from "./thread_row.tsx";
 import type { Threads } from "./threads.ts";
 import "./thread_list.css";
 
-/** What the style sheet gives the rows, with the space below them. */
+/** The heights of rows with their margins; thread_list.css sets them. */
 const HEIGHTS_PX = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
-/** Older ones are read when so few rows are left below. */
+/** Older threads are read when fewer rows than this are left below. */
 const AHEAD_ROWS = 20;
 
 export function ThreadList({ threads }: { threads: Threads }) {
   const [place, setPlace] = useState<HTMLElement | null>(null);
-  /** Where the focus was last in the list, and where an arrow key sends it. */
+  /** The row that last had the focus, and the one that an arrow key sends it to. */
   const active = useSignal<string | null>(null);
   const wanted = useSignal<string | null>(null);
   const listed = useComputed(() => rowsOf(threads.shown.value, Date.now()));
@@ -38,7 +38,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
   useEffect(() => {
     const index = openId === null ? undefined : indexOf.get(openId);
     if (index !== undefined) scrollTo(index);
-    // Only when another one is opened: the person may have scrolled away since.
+    // Only when another thread is opened: the person may have scrolled away since.
   }, [openId, place]);
 
   function move(event: KeyboardEvent) {
@@ -89,7 +89,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
   );
 }
 
-/** As little as needed for what lies between these pixels to be in sight. */
+/** Scroll by as little as brings these pixels into view. */
 function scrollInto(place: HTMLElement | null, start: number, end: number) {
   if (place === null) return;
   place.scrollTop = Math.min(start, Math.max(place.scrollTop, end - place.clientHeight));
@@ -168,7 +168,7 @@ function Ghosts() {
   );
 }
 
-/** The row that Tab leads to: one of these, or the first. */
+/** The index of the row in the tab order: the first known key's, or the first thread's. */
 function firstKnown(listed: Rows, keys: readonly (string | null)[]): number {
   for (const key of keys) {
     const index = key === null ? undefined : listed.indexOf.get(key);

@@ -1,4 +1,4 @@
-/** Markdown as elements. Blocks that have not changed are not drawn again. */
+/** Renders Markdown. Unchanged blocks are not rendered again. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
@@ -12,14 +12,14 @@ import { Words } from "./words.tsx";
 
 interface Props {
   text: string;
-  /** More may come. */
+  /** Whether more text may come. */
   isStreaming: boolean;
 }
 
 export const Markdown = still(({ text: latest, isStreaming }: Props) => {
   const text = usePaced(latest, isStreaming);
   const reader = useRef<MarkdownReader | null>(null);
-  // A text that grew here keeps its growing pieces when it is whole, for the sake of selections.
+  // A streamed text keeps its structure when complete, so that a selection survives.
   const hasGrown = useRef(false);
   if (isStreaming) hasGrown.current = true;
   reader.current ??= new MarkdownReader();
@@ -41,7 +41,7 @@ export const Markdown = still(({ text: latest, isStreaming }: Props) => {
 interface ChunkProps {
   blocks: readonly Block[];
   isGrowing: boolean;
-  /** Another chunk comes behind it. */
+  /** Whether another chunk follows it. */
   isPast: boolean;
 }
 
@@ -60,8 +60,8 @@ const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
 });
 
 /**
- * From now on the browser looks at this only where it is in sight: with each frame of a long answer
- * it would look at all of it. What was laid out keeps its height, so that nothing moves.
+ * Skips layout and painting while out of view; otherwise each frame of a long answer would cost time
+ * for all of it. The intrinsic size keeps the measured height, so that nothing moves.
  */
 function leaveOutOfSight(element: HTMLElement) {
   const { height } = element.getBoundingClientRect();
@@ -104,7 +104,7 @@ function viewOf(block: Block, show: ShowText): ComponentChildren {
   }
 }
 
-/** A heading of an answer is below those of the page. */
+/** Headings of an answer rank below those of the page. */
 function heading(level: number, children: ComponentChildren) {
   const Heading = level === 1 ? "h4" : level === 2 ? "h5" : "h6";
   return <Heading dir="auto">{children}</Heading>;

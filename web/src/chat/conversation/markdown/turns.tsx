@@ -1,21 +1,21 @@
 /**
- * Characters that turn the direction of what follows them. In code they can make it read otherwise
- * than it runs, so there they are shown by their numbers, and turn nothing. They can still be copied.
+ * Makes bidirectional control characters in code visible. They can make code read otherwise than it
+ * runs ("Trojan Source"), so each is shown as its code point and isolated. They are still copied.
  */
 import type { ComponentChildren } from "preact";
 
 const TURN = /([\u202a-\u202e\u2066-\u2069])/;
 
 /**
- * The text with each such character in a place of its own.
+ * The text with each such character in an element of its own.
  *
- * @param plain what to show where there is none
+ * @param plain what to render for a text without any
  */
 export function turnsShown(text: string, plain: ComponentChildren = text): ComponentChildren {
   const parts = text.split(TURN);
   if (parts.length === 1) return plain;
   return parts.map((part, index) =>
-    // Every second part is what the text was split at.
+    // Every second part is a separator, because the pattern captures it.
     index % 2 === 0 ? (
       part
     ) : (

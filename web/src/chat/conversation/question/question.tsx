@@ -1,4 +1,4 @@
-/** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
+/** An agent's question, inline: the form, the time left, and the given answer. */
 import type { InputStep, OutboxEntry } from "@threadcast/client";
 import { useMemo, useRef } from "preact/hooks";
 import { durationOfS } from "../../../design/durations.ts";
@@ -13,12 +13,12 @@ const COUNTED_DOWN_MS = 120_000;
 
 interface Props {
   step: InputStep;
-  /** The answer that is under way. */
+  /** The answer in the outbox. */
   entry: OutboxEntry | undefined;
   /** The run is being stopped. */
   isStopping: boolean;
   onAnswer: (value: unknown) => void;
-  /** Not to answer: the run is stopped, for it waits for nothing else. */
+  /** Called to stop the run instead of answering. */
   onStop: () => void;
 }
 
@@ -27,7 +27,7 @@ export function Question(props: Props) {
   const isOpen = step.status === "open";
   const place = useRef<HTMLElement>(null);
   const answer = (value: unknown) => {
-    // What had the focus goes away with the form.
+    // The focused control is about to be removed with the form.
     place.current?.focus({ preventScroll: true });
     props.onAnswer(value);
   };
@@ -61,7 +61,7 @@ function Closed({ step }: { step: InputStep }) {
   );
 }
 
-/** An answer of several parts. */
+/** An answer with several values. */
 function Values({ value }: { value: unknown }) {
   if (Array.isArray(value)) return <span>{value.map(inWords).join(", ")}</span>;
   return (
