@@ -1,4 +1,4 @@
-/** The console as a whole: who is signed in, the way to the views, and the one that is open. */
+/** The whole console: the sign-in form, or the header and the open view. */
 import { useEffect, useRef } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Icon, Mark } from "../design/icons.tsx";
@@ -38,7 +38,7 @@ export function Console() {
   );
 }
 
-/** A button and no link: the fragment of the address names the view. */
+/** Called by a button rather than a link, because the URL's fragment is the route. */
 function skip(): void {
   document.getElementById("main")?.focus();
 }
@@ -82,7 +82,7 @@ function Head({ name }: { name: string }) {
   );
 }
 
-/** The open view; another one has the focus at its beginning, as a page of its own would. */
+/** The open view. Focuses a newly opened one, as a page load would. */
 function View() {
   const place = useRef<HTMLElement>(null);
   const { value } = route;

@@ -1,9 +1,9 @@
-/** How old what is shown is, and how long the operator's token holds: said in the head of every view. */
+/** In the header: how old the shown data is, and when the operator's token expires. */
 import { access } from "./access.ts";
 import { span } from "./format.ts";
 import { ageS, isPaused, isStale, problem, serverNow } from "./live.ts";
 
-/** Before a token ends, its operator is told, seconds. */
+/** The operator is warned this long before the token expires. */
 const TOKEN_WARNING_S = 600;
 
 export function Freshness() {

@@ -1,4 +1,4 @@
-/** Where an operator shows a token; on a development server, a name is enough. */
+/** The sign-in form: by token, or by name on a development server. */
 import { useSignal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";

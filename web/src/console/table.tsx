@@ -1,11 +1,11 @@
-/** A table with a caption and headers, which scrolls by itself on a narrow screen. */
+/** An accessible table that scrolls sideways on a narrow screen. */
 import type { ComponentChildren } from "preact";
 import { Scrolled } from "./scrolled.tsx";
 
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => ComponentChildren;
-  /** Figures stand at the end of their column. */
+  /** Numbers are aligned to the end of their column. */
   readonly isNumber?: boolean;
 }
 
@@ -13,9 +13,9 @@ interface Props<Row> {
   readonly caption: string;
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
-  /** The first names the row. */
+  /** The first column is the row header. */
   readonly columns: readonly Column<Row>[];
-  /** What is said when there are no rows. */
+  /** Shown if there are no rows. */
   readonly nothing: string;
 }
 

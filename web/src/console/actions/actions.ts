@@ -1,4 +1,4 @@
-/** What an operator can do, each with the words that say what will happen. Knows no view. */
+/** The actions of an operator, each with the words that explain its effects. Knows no view. */
 import { signal } from "@preact/signals";
 import type {
   Action,
@@ -9,15 +9,15 @@ import type {
   SignOutBody,
 } from "../ops.ts";
 
-/** Something that was asked for and not yet confirmed. */
+/** An action that waits for confirmation. */
 export interface Proposal {
   readonly action: Action["action"];
   readonly title: string;
-  /** What will happen, one sentence each. */
+  /** Its effects, one sentence each. */
   readonly happens: readonly string[];
-  /** What the button says. */
+  /** The button's label. */
   readonly verb: string;
-  /** What has to be typed. */
+  /** The id to type for confirmation. */
   readonly target: string;
   /** What kind of thing the target is. */
   readonly kind: "user" | "connection" | "run" | "node";
@@ -27,7 +27,7 @@ export interface Proposal {
   >;
 }
 
-/** The proposal that is before the operator; null for none. */
+/** The action that the dialog shows; null for none. */
 export const proposed = signal<Proposal | null>(null);
 
 export function disconnect(user: string, connectionId: string | null): Proposal {
@@ -80,7 +80,7 @@ export function cancelRun(runId: string, user: string): Proposal {
   };
 }
 
-/** `others`: how many nodes beside it take new work. */
+/** @param others how many other nodes take new work */
 export function drainNode(node: NodeOverview, others: number): Proposal {
   const { connections = 0, runs = 0 } = node.summary ?? {};
   const isLast = others === 0;

@@ -1,4 +1,4 @@
-/** The question before an action: what will happen, and the target typed once more. Then its outcome. */
+/** The dialog that confirms an action by typing its target, then shows its outcome. */
 import { useSignal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 import { useId } from "preact/hooks";
@@ -54,7 +54,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       disabled={typed.value !== proposal.target || isBusy.value}
       onConfirm={() => void act()}
       onClose={() => {
-        // It also closes because its outcome takes its place.
+        // It also closes when the outcome replaces it.
         if (done.value === null) close();
       }}
     >
@@ -132,7 +132,7 @@ function Outcome({ action }: { action: Action }) {
   );
 }
 
-/** A button that brings a proposal before the operator. */
+/** A button that opens the dialog of an action. */
 export function ActionButton({ proposal, label }: { proposal: Proposal; label: string }) {
   return (
     <button

@@ -1,4 +1,4 @@
-/** The controls of a replay, and the run as it stood at its position. */
+/** The controls of a replay, and the run at its position. */
 import { useEffect } from "preact/hooks";
 import { Markdown } from "../../chat/conversation/markdown/markdown.tsx";
 import { IconButton } from "../../design/icon_button.tsx";
@@ -21,7 +21,7 @@ interface Props {
   readonly extent: Extent;
   readonly replay: Replay;
   readonly onChange: (replay: Replay) => void;
-  /** Whether this operator may read texts. */
+  /** Whether the events include texts. */
   readonly hasContent: boolean;
 }
 
@@ -85,7 +85,7 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
   );
 }
 
-/** Moves the position while it plays, with each frame that is drawn. */
+/** Advances a playing replay in every frame. */
 function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) => void): void {
   useEffect(() => {
     if (!replay.isPlaying) return;
@@ -101,7 +101,7 @@ function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) =
 
 interface MomentProps {
   readonly picture: Picture;
-  /** How many events the run has. */
+  /** The number of the run's events. */
   readonly all: number;
   readonly hasContent: boolean;
 }

@@ -1,4 +1,4 @@
-/** The trail: who did what, to whom, when, and what came of it. */
+/** The audit trail: who did what, to whom, when, and with what outcome. */
 import { useSignal } from "@preact/signals";
 import { moment } from "../format.ts";
 import { serverNow } from "../live.ts";

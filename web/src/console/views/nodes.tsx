@@ -1,4 +1,4 @@
-/** The nodes, each in full, and the way to drain one. */
+/** All nodes in detail, with a button to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { bytes, count, duration, many, span } from "../format.ts";
@@ -37,9 +37,9 @@ export function NodesView() {
 
 interface NodeProps {
   readonly node: NodeOverview;
-  /** Whether the node that answers can ask the database of leases, and have something done. */
+  /** Whether the answering node has the database, which leases and actions need. */
   readonly isAsked: boolean;
-  /** How many nodes beside it take new work. */
+  /** How many other nodes take new work. */
   readonly others: number;
 }
 
@@ -93,7 +93,7 @@ function Summary({ summary }: { summary: NodeSummary }) {
 
 function DatabasePanel({ facts }: { facts: Readonly<Record<string, string>> }) {
   const named = Object.entries(facts).map(([name, text]): readonly [string, string] => [
-    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" is there, too: its name
+    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" without a suffix is its name
     name.endsWith("_bytes") ? bytes(Number(text)) : text,
   ]);
   if (named.length === 0) return null;

@@ -1,4 +1,4 @@
-/** The tables of the overview: nodes, runs, who lags, refusals, what was told of alerts. */
+/** The tables of the overview: nodes, runs, lagging readers, refusals, alerts. */
 import { count, figure, many, moment } from "../format.ts";
 import type {
   CodeCount,

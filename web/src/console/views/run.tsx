@@ -1,4 +1,4 @@
-/** One run: what it is, its waterfall with a replay, and its events. */
+/** One run: its facts, its waterfall with a replay, and its events. */
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { cancelRun } from "../actions/actions.ts";
@@ -102,7 +102,7 @@ function leaseOf(found: FoundRun): string {
   return owner === null ? "" : `of ${owner}, fence ${found.fence}, ${heldFor(found)}`;
 }
 
-/** Where the replay stands; at the end, and with it, until somebody moves it. */
+/** The replay stays at the end of an active run until the operator moves it. */
 function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const moved = useSignal<Replay | null>(null);
   const { events, isOver, hasContent } = read;

@@ -1,4 +1,4 @@
-/** How a run reads in a table. */
+/** The columns of a run in a table. */
 import { count } from "../format.ts";
 import type { RunLine } from "../ops.ts";
 import type { Column } from "../table.tsx";
@@ -18,7 +18,7 @@ export function StatusBadge({ status }: { status: string }) {
   return <span class={`badge ${RUN_KINDS[status] ?? ""}`}>{status}</span>;
 }
 
-/** Of runs that ended: none of them is on a node any more. */
+/** For runs that have ended, which no node owns. */
 export const ENDED_COLUMNS: readonly Column<RunLine>[] = [
   { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
   { title: "State", cell: (run) => <StatusBadge status={run.status} /> },

@@ -1,4 +1,4 @@
-/** Runs that have not ended, whoever's they are; and the way to any run by its id. */
+/** The live runs of all users, and the look-up of any run by its id. */
 import { useSignal } from "@preact/signals";
 import { FindForm } from "../find_form.tsx";
 import type { LiveRun, LiveRuns } from "../ops.ts";

@@ -1,4 +1,4 @@
-/** What must be nothing, and what everything stands on. */
+/** The figures that must be 0, and the health of database and bus. */
 import { count, duration, many, moment, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Overview, PartHealth } from "../ops.ts";

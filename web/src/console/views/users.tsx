@@ -1,5 +1,4 @@
-/** One user: devices with their cursors, runs, and what an operator can do for them. */
-
+/** One user: devices with their cursors, runs, and the actions of an operator. */
 import { disconnect, signOutEverywhere } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { FindForm } from "../find_form.tsx";

@@ -1,4 +1,4 @@
-/** The sentence that says whether all is well, and each trouble with whom it hits and since when. */
+/** The verdict in one sentence, and each trouble with who is affected and since when. */
 import { Icon } from "../../design/icons.tsx";
 import { many, moment, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
@@ -45,7 +45,7 @@ const MARKS = {
   unknown: "question",
 } as const;
 
-/** How much there is for which the sentence holds; or whom the worst hits, since when, what to do. */
+/** What the verdict covers; or who the worst trouble affects, since when, and what to do. */
 function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undefined }) {
   const { totals, nodes, at } = overview;
   if (worst !== undefined) return <Worst trouble={worst} />;
@@ -75,7 +75,7 @@ function Worst({ trouble }: { trouble: Trouble }) {
   );
 }
 
-/** When a trouble began, and for how long it has been. */
+/** When a trouble began, and how long ago. */
 function began(since: number | null): string {
   const now = serverNow.value;
   return since === null
