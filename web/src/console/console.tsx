@@ -16,7 +16,7 @@ import { RunView } from "./views/run.tsx";
 import { RunsView } from "./views/runs.tsx";
 import { UsersView } from "./views/users.tsx";
 
-const WAYS: readonly [Route, string][] = [
+const VIEWS: readonly [Route, string][] = [
   [{ view: "overview" }, "Overview"],
   [{ view: "users", id: "" }, "Users"],
   [{ view: "runs", id: "" }, "Runs"],
@@ -52,12 +52,12 @@ function Head({ name }: { name: string }) {
         <span>Threadcast</span>
         <span class="soft">console</span>
       </div>
-      <nav class="ways" aria-label="Views">
-        {WAYS.map(([way, label]) => (
+      <nav class="views" aria-label="Views">
+        {VIEWS.map(([target, label]) => (
           <a
             key={label}
-            href={fragmentOf(way)}
-            aria-current={way.view === here ? "page" : undefined}
+            href={fragmentOf(target)}
+            aria-current={target.view === here ? "page" : undefined}
           >
             {label}
           </a>
@@ -103,7 +103,7 @@ function View() {
 }
 
 function titleOf(open: Route): string {
-  const name = WAYS.find(([way]) => way.view === open.view)?.[1] ?? "";
+  const name = VIEWS.find(([target]) => target.view === open.view)?.[1] ?? "";
   return "id" in open && open.id !== "" ? `${open.id} · ${name}` : name;
 }
 

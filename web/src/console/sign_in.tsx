@@ -43,7 +43,7 @@ export function SignIn() {
     },
   } as const;
   return (
-    <main class="door">
+    <main class="sign-in">
       <form
         class="panel"
         onSubmit={(event) => {

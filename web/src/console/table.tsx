@@ -24,7 +24,7 @@ export function Table<Row>({ caption, rows, keyOf, columns, nothing }: Props<Row
   return (
     <Scrolled label={caption}>
       <table class="table">
-        <caption class="unseen">{caption}</caption>
+        <caption class="sr-only">{caption}</caption>
         <thead>
           <tr>
             {columns.map((column) => (

@@ -28,8 +28,8 @@ export function NewConversation({ suggestions, onSuggest }: NewProps) {
 
 export function Loading() {
   return (
-    <div class="loading" role="status">
-      <span class="unseen">Loading…</span>
+    <div class="skeleton" role="status">
+      <span class="sr-only">Loading…</span>
       <i class="short" />
       <i />
       <i />

@@ -22,7 +22,7 @@ export const MessageView = still(({ content, timestamp, onResend }: Props) => {
   }
   return (
     <div class="message">
-      <h2 class="unseen">You said</h2>
+      <h2 class="sr-only">You said</h2>
       <div class="bubble" dir="auto">
         {content}
       </div>

@@ -72,7 +72,7 @@ export function Messages(props: Props) {
         )}
       </section>
       {follower !== null && <Jump follower={follower} place={place} key={threadId} />}
-      <p class="unseen" aria-live="polite" data-announcements>
+      <p class="sr-only" aria-live="polite" data-announcements>
         {words}
       </p>
     </>

@@ -34,7 +34,7 @@ export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSen
         <MessageView content={message.content} timestamp={message.timestamp} onResend={onSend} />
       )}
       <div class="answer" aria-busy={run.status === "running"}>
-        <h2 class="unseen">Answer</h2>
+        <h2 class="sr-only">Answer</h2>
         <Attempt run={run} />
         <Pieces run={run} entries={entries} model={model} />
         <StatusLine

@@ -97,7 +97,7 @@ function scrollInto(place: HTMLElement | null, start: number, end: number) {
 
 function Ending({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
-  if (threads.isBeginning.value) return <Ghosts />;
+  if (threads.isBeginning.value) return <Skeleton />;
   if (threads.isStuck.value) {
     return (
       <div class="hint list-note" role="status">
@@ -157,9 +157,9 @@ function many(conversations: number): string {
   return `${conversations.toLocaleString("en")} ${noun}`;
 }
 
-function Ghosts() {
+function Skeleton() {
   return (
-    <div class="ghosts" role="status" aria-label="Reading your conversations">
+    <div class="skeleton" role="status" aria-label="Reading your conversations">
       <i />
       <i />
       <i />

@@ -86,21 +86,21 @@ function Mark({ line, isUnread }: { line: Line; isUnread: boolean }) {
     return (
       <span class="mark-waiting" title="It asks you something">
         <Icon name="question" />
-        <span class="unseen">(waits for you)</span>
+        <span class="sr-only">(waits for you)</span>
       </span>
     );
   }
   if (line.isRunning) {
     return (
       <span class="mark-running" title="An answer is being made">
-        <span class="unseen">(running)</span>
+        <span class="sr-only">(running)</span>
       </span>
     );
   }
   if (!isUnread) return null;
   return (
     <span class="mark-unread" title="Not looked at yet">
-      <span class="unseen">(unread)</span>
+      <span class="sr-only">(unread)</span>
     </span>
   );
 }

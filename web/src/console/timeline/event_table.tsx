@@ -34,7 +34,7 @@ export function EventTable({ events, began, position }: Props) {
     <>
       <Scrolled label="Events of the run">
         <table class="table">
-          <caption class="unseen">Events of the run, in order</caption>
+          <caption class="sr-only">Events of the run, in order</caption>
           <thead>
             <tr>
               <th scope="col" class="number">

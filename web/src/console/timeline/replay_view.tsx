@@ -49,7 +49,7 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
           onClick={() => onChange(stepped(replay, events, 1))}
         />
         <fieldset class="choice">
-          <legend class="unseen">Pace</legend>
+          <legend class="sr-only">Pace</legend>
           {PACES.map((pace) => (
             <button
               key={pace}

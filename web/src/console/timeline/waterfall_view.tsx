@@ -72,7 +72,7 @@ function WaterfallRow({ row, extent, isAhead }: RowProps) {
         <Icon name={ICONS[row.kind]} />
         <span class="row-label">{row.label}</span>
         <span class="row-time">{duration(to - row.from)}</span>
-        <span class="unseen">{said}</span>
+        <span class="sr-only">{said}</span>
       </span>
       <span class="row-track" aria-hidden="true">
         <span

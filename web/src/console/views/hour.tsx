@@ -36,7 +36,7 @@ export function Hour({ series, nodes }: Props) {
         <span class="hint">{`Steps of ${series.step_s} s${lastStep(series)}.`}</span>
         {(nodes.length > 1 || !isOfAll) && <NodeChoice nodes={nodes} />}
         <fieldset class="choice">
-          <legend class="unseen">Span of the charts</legend>
+          <legend class="sr-only">Span of the charts</legend>
           {WINDOWS.map(([seconds, label]) => (
             <button
               key={seconds}

@@ -33,7 +33,7 @@ export function RunsView() {
         title="Live runs"
         aside={
           <fieldset class="choice">
-            <legend class="unseen">State of the runs</legend>
+            <legend class="sr-only">State of the runs</legend>
             {STATES.map((one) => (
               <button
                 key={one}

@@ -55,7 +55,7 @@ function Closed({ step }: { step: InputStep }) {
   return (
     <div class="question-answer" dir="auto">
       <Icon name="check" />
-      <span class="unseen">Answered: </span>
+      <span class="sr-only">Answered: </span>
       {isPlain ? <span>{inWords(step.value)}</span> : <Values value={step.value} />}
     </div>
   );
@@ -90,7 +90,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
         </p>
       )}
       <fieldset class="question-form" disabled={isBusy || leftMs <= 0}>
-        <legend class="unseen">Your answer</legend>
+        <legend class="sr-only">Your answer</legend>
         {choices === null ? (
           <Form field={field} onAnswer={onAnswer} />
         ) : (
