@@ -92,7 +92,7 @@ async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
         await expect(screen.threads).to_have_text(["Garden"])
         await screen.page.get_by_role("button", name=re.compile("Archived")).click()
         await expect(screen.threads).to_have_text(["Taxes"])
-        await screen.act("Move back")
+        await screen.act("Unarchive")
         await expect(screen.threads).to_have_count(0)
         await screen.page.get_by_role("button", name="Back to all conversations").click()
         await expect(screen.threads).to_have_count(2)

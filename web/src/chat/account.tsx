@@ -3,9 +3,9 @@ import { Menu, type MenuItem } from "../design/menu.tsx";
 import { type Theme, theme } from "../design/theme.ts";
 
 const THEMES: readonly { theme: Theme; label: string; icon: "computer" | "sun" | "moon" }[] = [
-  { theme: "system", label: "Looks as the system", icon: "computer" },
-  { theme: "light", label: "Light", icon: "sun" },
-  { theme: "dark", label: "Dark", icon: "moon" },
+  { theme: "system", label: "System theme", icon: "computer" },
+  { theme: "light", label: "Light theme", icon: "sun" },
+  { theme: "dark", label: "Dark theme", icon: "moon" },
 ];
 
 interface AccountProps {

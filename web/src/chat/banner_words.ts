@@ -1,6 +1,7 @@
 /** The banner's words for each status of the connection. Pure. */
 import type { OutboxEntry, Status, Trouble } from "@threadcast/client";
 import type { IconName } from "../design/icons.tsx";
+import { plural } from "../design/plural.ts";
 
 export interface Words {
   readonly icon: IconName;
@@ -25,7 +26,7 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
     }
     case "catching_up": {
       const text =
-        status.left > 0 ? `Catching up: ${counted(status.left, "event")} to go.` : "Catching up…";
+        status.left > 0 ? `Catching up: ${plural(status.left, "event")} to go.` : "Catching up…";
       return { icon: "refresh", text, action: null, isLasting: false };
     }
     case "waiting": {
@@ -59,11 +60,7 @@ function troubled({ code, reason }: Trouble, waiting: number): Words {
   return { icon: isThere ? "warning" : "cloudOff", text, action: null, isLasting: true };
 }
 
-const messages = (count: number) => counted(count, "message");
-
-function counted(count: number, what: string): string {
-  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
-}
+const messages = (count: number) => plural(count, "message");
 
 /** How many messages have not reached the server. */
 export function waitingMessages(outbox: readonly OutboxEntry[]): number {

@@ -21,14 +21,14 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["n"], does: "New conversation" },
   { keys: ["/"], does: "Search conversations" },
   { keys: ["m"], does: "Write a message" },
-  { keys: ["Alt", "↑"], does: "Conversation above" },
-  { keys: ["Alt", "↓"], does: "Conversation below" },
-  { keys: ["↑", "↓"], does: "Move in the list; Enter opens" },
+  { keys: ["Alt", "↑"], does: "Previous conversation" },
+  { keys: ["Alt", "↓"], does: "Next conversation" },
+  { keys: ["↑", "↓"], does: "Move in the list" },
   { keys: ["F2"], does: "Rename the conversation" },
   { keys: ["a"], does: "Archive the conversation" },
-  { keys: ["Del"], does: "Delete the one in the list" },
+  { keys: ["Del"], does: "Delete the focused conversation" },
   { keys: ["["], does: "Show or hide the list" },
-  { keys: ["?"], does: "These shortcuts" },
+  { keys: ["?"], does: "Keyboard shortcuts" },
 ];
 
 /** Handle shortcuts until the returned function is called. */

@@ -19,7 +19,7 @@ interface Access {
 export const access = signal<Access | null>(null);
 
 /** Why the operator was signed out; empty at first. */
-export const farewell = signal("");
+export const signOutReason = signal("");
 
 /**
  * Sign in with a token, if the server accepts it for the console.
@@ -34,7 +34,7 @@ export async function signIn(token: string): Promise<void> {
   } catch (problem) {
     throw problem instanceof ThreadcastError ? explained(problem, said) : problem;
   }
-  farewell.value = "";
+  signOutReason.value = "";
   access.value = { server, ...said };
 }
 
@@ -49,7 +49,7 @@ export async function developmentToken(name: string): Promise<string> {
 
 /** Forget the token; `why` is shown on the sign-in form. */
 export function signOut(why = ""): void {
-  farewell.value = why;
+  signOutReason.value = why;
   access.value = null;
 }
 

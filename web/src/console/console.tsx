@@ -29,7 +29,7 @@ export function Console() {
   return (
     <>
       <button type="button" class="skip button small" onClick={skip}>
-        Skip to the view
+        Skip to content
       </button>
       <Head name={access.value.name} />
       <View />

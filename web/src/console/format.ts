@@ -2,6 +2,7 @@
 import { durationOfMs } from "../design/durations.ts";
 
 export { durationOfS as span } from "../design/durations.ts";
+export { plural } from "../design/plural.ts";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -41,9 +42,4 @@ export function moment(at: number, today: number): string {
   const time = when.toLocaleTimeString("en-GB");
   if (when.toDateString() === now.toDateString()) return time;
   return `${when.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
-}
-
-/** `1 run`, `2 runs`. */
-export function many(value: number, one: string, more = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : more}`;
 }

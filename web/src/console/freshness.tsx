@@ -21,9 +21,9 @@ export function Freshness() {
 
 function stateNow(): ["live" | "late" | "idle", string] {
   const age = ageS.value;
-  if (age === null) return ["idle", "asking"];
+  if (age === null) return ["idle", "loading"];
   if (isPaused.value) return ["idle", "paused"];
-  if (isStale.value || problem.value !== null) return ["late", `last answer ${span(age)} ago`];
+  if (isStale.value || problem.value !== null) return ["late", `updated ${span(age)} ago`];
   return ["live", "live"];
 }
 
@@ -32,5 +32,5 @@ function TokenEnd() {
   if (ends === null || ageS.value === null) return null;
   const left = ends - serverNow.value;
   if (left > TOKEN_WARNING_S) return null;
-  return <span class="badge warn">your token ends in {span(left)}</span>;
+  return <span class="badge warn">your token expires in {span(left)}</span>;
 }

@@ -4,7 +4,7 @@
  * A node forgets when it stops and knows nothing of its downtime, but the page does. What both know
  * is listed once, as the node tells it.
  */
-import { many } from "./format.ts";
+import { plural } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
 import { type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
@@ -69,7 +69,7 @@ export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
     const were = totals.users === 1 ? "was" : "were";
     return totals.users === 0
       ? "everyone"
-      : `everyone (${many(totals.users, "user")} ${were} connected)`;
+      : `everyone (${plural(totals.users, "user")} ${were} connected)`;
   }
   return usersOf(nodes.find((node) => node.node_id === id)?.summary?.users ?? 0, id);
 }
@@ -103,7 +103,7 @@ function ofServer(past: PastTrouble, { nodes }: Overview): Past {
 
 function nodesUsers({ node_id: id, users }: PastTrouble, nodes: number): string {
   if (nodes > 1) return users === null ? `users of ${id}` : usersOf(users, `${id}`);
-  return users ? `everyone (${many(users, "user")})` : "everyone";
+  return users ? `everyone (${plural(users, "user")})` : "everyone";
 }
 
 const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], string> = {

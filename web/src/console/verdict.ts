@@ -4,7 +4,7 @@
  * The alerts that the server's rules fire are taken as they are. Added are the troubles that no rule
  * can report, because the node that would report them is gone or cut off.
  */
-import { count, duration, many, moment, span } from "./format.ts";
+import { count, duration, plural, moment, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be queued before somebody should look. */
@@ -76,7 +76,7 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
     found.push({
       key: "foreign",
       severity: "broken",
-      what: `${many(held.foreign_deliveries, "event")} of one user nearly reached another.`,
+      what: `${plural(held.foreign_deliveries, "event")} of one user nearly reached another.`,
       whom: "nobody (the log names connection, seq and thread)",
       run: null,
       since: held.foreign_delivery_at,
@@ -167,7 +167,7 @@ function troubleOfNodes(
 
 /** "3 users of node_a"; just the nodes if they have no users. */
 export function usersOf(users: number, nodes: string): string {
-  return users === 0 ? nodes : `${many(users, "user")} of ${nodes}`;
+  return users === 0 ? nodes : `${plural(users, "user")} of ${nodes}`;
 }
 
 /** A node without the database learns nothing of the others. */
@@ -246,7 +246,7 @@ function stuck({ behind, count: runs, oldest, since }: QueuedRuns, { at }: Overv
   const trouble: Trouble = {
     key: behind === null ? "queued" : "behind",
     severity: "troubled",
-    what: `${many(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
+    what: `${plural(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
     whom: `user ${oldest.user}`,
     run: { id: oldest.run_id, user: oldest.user },
     since,

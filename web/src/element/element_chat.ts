@@ -5,15 +5,15 @@ import { ChatClient } from "@threadcast/client/chat";
 import type { TokenProvider } from "@threadcast/client/element";
 import { ChatModel } from "../chat/model.ts";
 import { Threads } from "../chat/threads/threads.ts";
-import type { Tell } from "./happenings.ts";
-import { forget, lastingStorage } from "./kept.ts";
+import type { Dispatch } from "./events.ts";
+import { forget, persistentStorage } from "./storage.ts";
 import { checked } from "./token_provider.ts";
 
 interface ChatOptions {
   server: URL;
   provider: TokenProvider;
   suggestions: readonly string[];
-  tell: Tell;
+  dispatch: Dispatch;
 }
 
 export class ElementChat {
@@ -21,17 +21,17 @@ export class ElementChat {
   readonly model: ChatModel;
   readonly threads: Threads;
   readonly #stop: (() => void)[] = [];
-  readonly #tell: Tell;
+  readonly #dispatch: Dispatch;
   #isReady = false;
 
-  constructor({ server, provider, suggestions, tell }: ChatOptions) {
-    const storage = lastingStorage();
-    this.#tell = tell;
+  constructor({ server, provider, suggestions, dispatch }: ChatOptions) {
+    const storage = persistentStorage();
+    this.#dispatch = dispatch;
     this.client = new ChatClient({
       url: server,
       token: checked(provider, ({ code, message }) => {
         console.error(`threadcast-chat: ${message}`);
-        tell("threadcast-error", { code, message, final: false });
+        dispatch("threadcast-error", { code, message, final: false });
       }),
       ...(storage !== null && { storage }),
     });
@@ -47,12 +47,12 @@ export class ElementChat {
       client.on("agent_completed", (event) => this.#said("assistant", event)),
       effect(() => this.#statusIs(model.status.value)),
       effect(() => {
-        this.#tell("threadcast-thread", { threadId: model.openThreadId.value });
+        this.#dispatch("threadcast-thread", { threadId: model.openThreadId.value });
       }),
       effect(() => {
         model.openThreadId.value;
         model.state.value;
-        if (lastingStorage() !== null) threads.look();
+        if (persistentStorage() !== null) threads.look();
       }),
     );
     model.open(threadId);
@@ -77,19 +77,19 @@ export class ElementChat {
   #said(role: "user" | "assistant", { thread_id, run_id, data }: JournalEvent) {
     if (!("content" in data) || thread_id === undefined || run_id === undefined) return;
     const content = String(data.content);
-    this.#tell("threadcast-message", { role, threadId: thread_id, runId: run_id, content });
+    this.#dispatch("threadcast-message", { role, threadId: thread_id, runId: run_id, content });
   }
 
   #statusIs(status: Status) {
     const { user } = this.model.state.peek();
-    this.#tell("threadcast-status", status);
+    this.#dispatch("threadcast-status", status);
     if (status.phase === "live" && user !== null && !this.#isReady) {
       this.#isReady = true;
-      this.#tell("threadcast-ready", { user });
+      this.#dispatch("threadcast-ready", { user });
     }
     if (status.phase !== "stopped" && status.phase !== "signed_out") return;
     const { code, reason } = status;
     if (code === "") return; // the embedding page called `signOut`
-    this.#tell("threadcast-error", { code, message: reason || code, final: true });
+    this.#dispatch("threadcast-error", { code, message: reason || code, final: true });
   }
 }

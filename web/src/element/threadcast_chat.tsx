@@ -10,7 +10,7 @@ import { render } from "preact";
 import { BadAddress, serverAddress } from "./address.ts";
 import { ElementChat } from "./element_chat.ts";
 import { Frame, Notice } from "./frame.tsx";
-import { type Tell, tellerOf } from "./happenings.ts";
+import { type Dispatch, dispatcherOf } from "./events.ts";
 import { styles } from "./styles.ts";
 import { NoToken, namedProvider } from "./token_provider.ts";
 
@@ -19,7 +19,7 @@ const SCRIPT = import.meta.url;
 export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement {
   static readonly observedAttributes = ["src", "token-provider", "thread", "threads", "agent"];
 
-  readonly #tell: Tell = tellerOf(this);
+  readonly #dispatch: Dispatch = dispatcherOf(this);
   readonly #agent: Signal<string | null> = signal(null);
   readonly #hasThreads = signal(false);
   #place: HTMLElement | null = null;
@@ -113,7 +113,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
         server: serverAddress(this.getAttribute("src"), document.baseURI, SCRIPT),
         provider: this.#provider ?? this.#named(),
         suggestions: this.#suggestions,
-        tell: this.#tell,
+        dispatch: this.#dispatch,
       });
       this.#chat = chat;
       render(<Frame chat={chat} agent={this.#agent} hasThreads={this.#hasThreads} />, place);
@@ -139,7 +139,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
     const { message } = problem;
     console.error(`threadcast-chat: ${message}`);
     render(<Notice text={`This chat is not set up: ${message}`} />, this.#ownPlace());
-    this.#tell("threadcast-error", { code, message, final: true });
+    this.#dispatch("threadcast-error", { code, message, final: true });
   }
 
   #named(): TokenProvider {

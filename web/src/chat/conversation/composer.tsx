@@ -2,9 +2,10 @@
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
+import { plural } from "../../design/plural.ts";
 import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
 import { sends } from "./keys.ts";
-import { still } from "./still.ts";
+import { memo } from "../../design/memo.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
 
 interface Props {
@@ -29,7 +30,7 @@ export interface Offer {
   readonly text: string;
 }
 
-export const Composer = still((props: Props) => {
+export const Composer = memo((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
   const { text, write } = useUnsentText(props);
   const problem = contentProblem(text);
@@ -105,7 +106,7 @@ export const Composer = still((props: Props) => {
         <Icon name="send" />
       </button>
       <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
-        {problem ?? (left === null ? "" : `${left.toLocaleString()} characters left`)}
+        {problem ?? (left === null ? "" : `${plural(left, "character")} left`)}
       </p>
     </form>
   );

@@ -1,4 +1,5 @@
 /** The limits of a message, which are the server's. Pure. */
+import { plural } from "../../design/plural.ts";
 
 const CONTENT_MAX_CHARACTERS = 65_536;
 /** From this length on, the rest is shown. */
@@ -21,9 +22,9 @@ export function contentProblem(text: string): string | null {
   if (text.length <= CONTENT_MAX_CHARACTERS) return null;
   const length = charactersOf(text);
   if (length <= CONTENT_MAX_CHARACTERS) return null;
-  const over = (length - CONTENT_MAX_CHARACTERS).toLocaleString();
-  const most = CONTENT_MAX_CHARACTERS.toLocaleString();
-  return `A message has at most ${most} characters; this one has ${over} too many.`;
+  const most = plural(CONTENT_MAX_CHARACTERS, "character");
+  const over = (length - CONTENT_MAX_CHARACTERS).toLocaleString("en");
+  return `A message has at most ${most}; this one has ${over} too many.`;
 }
 
 /** How many characters are left, near the limit; else null. */

@@ -2,7 +2,7 @@
 import type { OutboxEntry } from "@threadcast/client";
 import type { ChatModel } from "../model.ts";
 import { MessageView } from "./message.tsx";
-import { still } from "./still.ts";
+import { memo } from "../../design/memo.ts";
 import { useNow } from "./use_now.ts";
 
 /** Most messages are stored before "Sending…" is worth showing. */
@@ -14,7 +14,7 @@ interface Props {
   model: ChatModel;
 }
 
-export const EntryView = still(({ entry, isOffline, model }: Props) => {
+export const EntryView = memo(({ entry, isOffline, model }: Props) => {
   const isRefused = entry.status === "refused";
   const now = useNow(entry.status === "sending") / 1_000;
   const note = noteOf(entry, isOffline, now);

@@ -4,8 +4,8 @@ import { Icon } from "../../design/icons.tsx";
 import { contentProblem } from "./content.ts";
 import { CopyButton } from "./copy_button.tsx";
 import { sends } from "./keys.ts";
-import { moment } from "./said.ts";
-import { still } from "./still.ts";
+import { moment } from "./format.ts";
+import { memo } from "../../design/memo.ts";
 
 interface Props {
   content: string;
@@ -15,7 +15,7 @@ interface Props {
   onResend: ((content: string) => void) | null;
 }
 
-export const MessageView = still(({ content, timestamp, onResend }: Props) => {
+export const MessageView = memo(({ content, timestamp, onResend }: Props) => {
   const [isEdited, setIsEdited] = useState(false);
   if (isEdited && onResend !== null) {
     return <Editor content={content} onSend={onResend} onEnd={() => setIsEdited(false)} />;

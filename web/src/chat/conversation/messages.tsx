@@ -8,7 +8,7 @@ import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import type { ChatModel } from "../model.ts";
 import { Announcer } from "./announcer.ts";
-import { Loading, Missing, NewConversation, NotRead } from "./blank.tsx";
+import { Loading, Missing, NewConversation, LoadFailed } from "./placeholders.tsx";
 import { Follower } from "./follower.ts";
 import { Runs } from "./runs.tsx";
 import { useMessageKeys } from "./use_message_keys.ts";
@@ -41,7 +41,7 @@ export function Messages(props: Props) {
   const press = useMessageKeys(keys);
   useFollowing(place, follower, sendings);
   const words = useAnnouncements(history);
-  const blank = blankFor(props);
+  const placeholder = placeholderFor(props);
   return (
     <>
       <section
@@ -52,7 +52,7 @@ export function Messages(props: Props) {
         tabIndex={0}
         onKeyDown={press}
       >
-        {blank ?? (
+        {placeholder ?? (
           <div class="runs" role="feed" aria-label="Messages" aria-busy={history === null}>
             {history?.hasEarlier && <Earlier model={model} />}
             {place !== null && follower !== null && (
@@ -79,11 +79,11 @@ export function Messages(props: Props) {
   );
 }
 
-function blankFor({ model, threadId, history, pending, onSuggest }: Props): ComponentChildren {
+function placeholderFor({ model, threadId, history, pending, onSuggest }: Props): ComponentChildren {
   const failure = threadId === null ? null : model.failure.value;
   if (failure === "missing") return <Missing model={model} />;
   if (history !== null || pending.length > 0) return null;
-  if (failure === "failed") return <NotRead model={model} />;
+  if (failure === "failed") return <LoadFailed model={model} />;
   if (threadId !== null) return <Loading />;
   return <NewConversation suggestions={model.suggestions} onSuggest={onSuggest} />;
 }

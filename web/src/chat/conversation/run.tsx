@@ -9,9 +9,9 @@ import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { Question } from "./question/question.tsx";
-import { tokenUse } from "./said.ts";
+import { tokenUse } from "./format.ts";
 import { StatusLine } from "./status_line.tsx";
-import { still } from "./still.ts";
+import { memo } from "../../design/memo.ts";
 import { ThoughtsView } from "./thoughts.tsx";
 import { ToolCard } from "./tool.tsx";
 
@@ -25,7 +25,7 @@ interface Props {
   onSend: (content: string) => void;
 }
 
-export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
+export const RunArticle = memo(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
   const { message } = run;
   const isStopping = entries.some(({ kind }) => kind === "cancel") && isActive(run);
   return (
@@ -63,7 +63,7 @@ function Attempt({ run }: { run: RunView }) {
   if (run.attempt < 2) return null;
   const isOver = !isActive(run);
   return (
-    <p class="attempt" title="What was written before is void.">
+    <p class="attempt" title="What it had streamed was discarded.">
       <Icon name="refresh" />
       {isOver
         ? `The server restarted meanwhile; this is attempt ${run.attempt}.`
@@ -116,7 +116,7 @@ function PieceView({ of, run, entries, isStreaming, model }: PieceProps) {
   }
 }
 
-const AnswerFoot = still(({ run }: { run: RunView }) => {
+const AnswerFoot = memo(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);

@@ -36,7 +36,7 @@ function Failure({ run, isLast, onAgain }: Props) {
     <div class="run-status bad" role="status">
       <p>
         <span dir="auto">{run.failure?.message ?? "The run failed."}</span>{" "}
-        {!isRetryable && "Sending the same again would most likely end the same way."}
+        {!isRetryable && "Sending it again would most likely fail again."}
       </p>
       {isLast && isRetryable && run.message !== null && <Again onAgain={onAgain} />}
     </div>
@@ -48,7 +48,7 @@ function Again({ onAgain }: { onAgain: () => void }) {
     <button
       type="button"
       class="button quiet small"
-      title="Sends your message once more, as a new one"
+      title="Sends your message again as a new one"
       onClick={onAgain}
     >
       Try again
@@ -95,14 +95,14 @@ function Busy({ children }: { children: ComponentChildren }) {
 }
 
 function queuedWords(position: number): string {
-  if (position <= 0) return "Waiting to begin…";
+  if (position <= 0) return "Waiting to start…";
   return position === 1
-    ? "Waiting for the answer before…"
-    : `Waiting: ${position} answers come before…`;
+    ? "Waiting for the previous answer…"
+    : `Waiting for ${position} answers…`;
 }
 
 function stoppedWords(reason: string): string {
-  if (reason === "interrupted") return "Stopped, for you sent another message.";
+  if (reason === "interrupted") return "Stopped because you sent another message.";
   if (reason === "disconnected") return "Stopped when the last device disconnected.";
   return "Stopped.";
 }

@@ -3,9 +3,10 @@ import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
 import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
+import { plural } from "../../design/plural.ts";
 import { Code } from "./markdown/code.tsx";
-import { briefly } from "./said.ts";
-import { still } from "./still.ts";
+import { briefly } from "./format.ts";
+import { memo } from "../../design/memo.ts";
 import { useNow } from "./use_now.ts";
 
 const SHOWN_MAX_CHARACTERS = 20_000;
@@ -17,7 +18,7 @@ const ICONS: Readonly<Record<ToolStep["status"], IconName>> = {
   abandoned: "tool",
 };
 
-export const ToolCard = still(({ step }: { step: ToolStep }) => {
+export const ToolCard = memo(({ step }: { step: ToolStep }) => {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details
@@ -87,7 +88,7 @@ function Value({ name, value }: { name: string; value: unknown }) {
       />
       {isCut && (
         <button type="button" class="button quiet small" onClick={() => setIsWhole(true)}>
-          Show all {text.length.toLocaleString()} characters
+          Show all {plural(text.length, "character")}
         </button>
       )}
     </>

@@ -53,7 +53,7 @@ function copy({ history, model }: At, key: string | null): boolean {
   const run = key === null ? undefined : history.runs.get(key);
   if (run === undefined || navigator.clipboard === undefined) return false;
   writeClipboard(textOf(run)).then((isCopied) => {
-    model.toasts.show(isCopied ? "The answer is copied." : "The browser did not allow to copy.");
+    model.toasts.show(isCopied ? "Answer copied." : "The browser did not allow copying.");
   });
   return true;
 }

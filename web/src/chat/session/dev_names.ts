@@ -4,7 +4,7 @@
  * A new tab signs in by the name that this browser used last. A signed-in tab keeps its own name,
  * over reloads too, so that another tab cannot change its user. Signing out ends all tabs.
  */
-import { type Credential, reach, SERVER, SignedOut } from "./ways.ts";
+import { type Credential, reach, SERVER, SignedOut } from "./credential.ts";
 
 /** The key of the name; removed from `localStorage` on sign-out. */
 export const NAME_KEY = "threadcast.development_name";

@@ -1,5 +1,5 @@
 /** Tokens from elsewhere: typed in by the person, or posted by the embedding page. */
-import { type Credential, SignedOut, Unreachable } from "./ways.ts";
+import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 
 const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
 const ANSWER_MAX_MS = 10_000;
@@ -11,10 +11,10 @@ const ANSWER_MAX_MS = 10_000;
  */
 export function typedToken(text: string): Credential {
   const token = text.trim().replace(/^Bearer\s+/i, "");
-  if (!TOKEN.test(token)) throw new SignedOut("That does not look like a token (a JWT).");
+  if (!TOKEN.test(token)) throw new SignedOut("This does not look like a token (a JWT).");
   return {
     async token({ renew }) {
-      if (renew) throw new SignedOut("Your token has ended. Please sign in again.");
+      if (renew) throw new SignedOut("Your token has expired. Please sign in again.");
       return token;
     },
     async end() {},
@@ -42,7 +42,7 @@ export function handedToken(origins: readonly string[]): Credential {
         count += 1;
         current = await askParent(origins, count, current !== null);
       }
-      if (current === null) throw new SignedOut("The page around this one has no token for it.");
+      if (current === null) throw new SignedOut("The page that embeds this one gave no token.");
       return current;
     },
     async end() {
@@ -55,7 +55,7 @@ function askParent(origins: readonly string[], id: number, renew: boolean): Prom
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       removeEventListener("message", hear);
-      reject(new Unreachable("The page around this one did not answer."));
+      reject(new Unreachable("The page that embeds this one did not respond."));
     }, ANSWER_MAX_MS);
     function hear({ source, origin, data }: MessageEvent) {
       if (source !== window.parent || !origins.includes(origin)) return;

@@ -8,7 +8,7 @@
 import { type Claims, claimsOf } from "@threadcast/client/request";
 import type { OidcFacts } from "../page_facts.ts";
 import { challengeOf, unguessable } from "./pkce.ts";
-import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./ways.ts";
+import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./credential.ts";
 
 /** The `localStorage` key of the mark that somebody is signed in; it holds no identity. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
@@ -83,10 +83,10 @@ export async function comeBack(facts: OidcFacts, page: URL): Promise<Credential 
   const attempt: Attempt | null = kept === null ? null : JSON.parse(kept);
   history.replaceState(null, "", location.pathname + (attempt?.hash ?? ""));
   if (attempt === null || query.get("state") !== attempt.state) {
-    throw new SignedOut("This sign-in was not begun here. Please sign in again.");
+    throw new SignedOut("This sign-in was not started here. Please sign in again.");
   }
   if ((query.get("iss") ?? facts.issuer) !== facts.issuer) {
-    throw new SignedOut("The answer is not of the expected provider. Please sign in again.");
+    throw new SignedOut("The response is not from the expected provider. Please sign in again.");
   }
   const code = query.get("code");
   if (code === null) throw refused(query);
@@ -127,7 +127,7 @@ async function exchange(
 function checkClaims(claims: Claims, facts: OidcFacts, nonce: string) {
   const isOurs = [claims.aud].flat().includes(facts.client_id);
   if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
-    throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
+    throw new SignedOut("The provider's response is not for this sign-in. Please sign in again.");
   }
 }
 
@@ -143,7 +143,7 @@ function credentialOf(
 ): Credential {
   let tokens = first;
   async function renew() {
-    if (tokens.refresh === null) throw new SignedOut("Your sign-in has ended.");
+    if (tokens.refresh === null) throw new SignedOut("Your sign-in has expired.");
     const answer = await grant(provider, {
       grant_type: "refresh_token",
       refresh_token: tokens.refresh,
@@ -172,7 +172,7 @@ function credentialOf(
 
 function tokensOf(answer: Record<string, unknown>, refresh: string | null): Tokens {
   if (typeof answer.access_token !== "string") {
-    throw new SignedOut("The provider gave no access token. Please sign in again.");
+    throw new SignedOut("The provider returned no access token. Please sign in again.");
   }
   const given = answer.refresh_token;
   return { access: answer.access_token, refresh: typeof given === "string" ? given : refresh };
@@ -183,7 +183,7 @@ async function grant(provider: Provider, fields: Record<string, string>) {
   const answer = reach<Record<string, unknown>>(PROVIDER, provider.token_endpoint, asked);
   return answer.catch((error) => {
     if (error instanceof Unreachable) throw error;
-    throw new SignedOut("Your sign-in has ended. Please sign in again.");
+    throw new SignedOut("Your sign-in has expired. Please sign in again.");
   });
 }
 
@@ -195,7 +195,7 @@ async function discover(issuer: string): Promise<Provider> {
     return null;
   });
   if (provider?.issuer !== issuer) {
-    throw new Unreachable("The sign-in provider does not describe itself as expected.");
+    throw new Unreachable("The sign-in provider's configuration is not valid.");
   }
   return provider;
 }

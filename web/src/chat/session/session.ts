@@ -10,7 +10,7 @@ import type { PageFacts } from "../page_facts.ts";
 import * as devNames from "./dev_names.ts";
 import { handedToken, isFramed, typedToken } from "./given_token.ts";
 import * as oidc from "./oidc.ts";
-import { type Credential, SignedOut, Unreachable } from "./ways.ts";
+import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 
 /** `beginning`: not known yet. */
 type SignedIn =
@@ -18,7 +18,7 @@ type SignedIn =
   | { readonly phase: "in"; readonly credential: Credential }
   | { readonly phase: "out"; readonly reason: string };
 
-export type Way = "name" | "provider" | "token" | "frame";
+export type Method = "name" | "provider" | "token" | "frame";
 
 const OUT_ELSEWHERE = "You signed out in another tab.";
 
@@ -40,7 +40,7 @@ export class Session {
     return this.#now;
   }
 
-  get way(): Way {
+  get method(): Method {
     const { dev, oidc: provider, embedding } = this.facts;
     if (isFramed() && embedding.length > 0) return "frame";
     if (provider !== null) return "provider";
@@ -85,7 +85,7 @@ export class Session {
 
   /** How another tab's sign-out shows in `localStorage`; null if each tab signs out alone. */
   get #signOutMark(): { key: string; value: string | null } | null {
-    switch (this.way) {
+    switch (this.method) {
       case "name":
         return { key: devNames.NAME_KEY, value: null };
       case "provider":
@@ -105,7 +105,7 @@ export class Session {
 
   async #beginQuietly(): Promise<Credential | null> {
     const { base, oidc: provider, embedding } = this.facts;
-    switch (this.way) {
+    switch (this.method) {
       case "name":
         return devNames.signInAgain(base);
       case "frame":

@@ -1,6 +1,7 @@
 /** The list of threads: virtualized, with endless scrolling and arrow keys. */
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { plural } from "../../design/plural.ts";
 import { useWindow } from "../long_list/use_window.ts";
 import { type Rows, rowsOf, threadFrom } from "./rows.ts";
 import { ThreadRow } from "./thread_row.tsx";
@@ -101,7 +102,7 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   if (threads.isStuck.value) {
     return (
       <div class="hint list-note" role="status">
-        <p>Older conversations could not be read.</p>
+        <p>Older conversations could not be loaded.</p>
         <button type="button" class="button small" onClick={() => threads.readOlder()}>
           Try again
         </button>
@@ -109,7 +110,7 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
     );
   }
   if (isSearch || threads.showsArchived.value) return <Searched threads={threads} count={count} />;
-  if (threads.isReading.value) return <p class="hint list-note">Reading older ones…</p>;
+  if (threads.isReading.value) return <p class="hint list-note">Loading older conversations…</p>;
   if (count > 0) return null;
   const areAway = threads.archivedCount.value > 0;
   return (
@@ -119,18 +120,18 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   );
 }
 
-/** What was looked at, honestly: only what is loaded, until the person asks for all. */
+/** What was searched: only the loaded threads, until the person asks for all. */
 function Searched({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
-  const loaded = many(threads.loadedCount.value);
-  const looked = isSearch && "the titles and beginnings of ";
+  const loaded = plural(threads.loadedCount.value, "conversation");
+  const searched = isSearch ? "Searched titles and beginnings of" : "Looked at";
   return (
     <div class="hint list-note" role="status">
-      {count === 0 && <p>{isSearch ? "Nothing found." : "Nothing is archived."}</p>}
+      {count === 0 && <p>{isSearch ? "No conversations found." : "No archived conversations."}</p>}
       {threads.hasOlder.value ? (
         <>
           <p>
-            Looked at {looked}the latest {loaded}.
+            {searched} the latest {loaded}.
           </p>
           <button
             type="button"
@@ -138,13 +139,13 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
             disabled={threads.isReading.value}
             onClick={() => threads.readAllOlder()}
           >
-            {threads.isReading.value ? "Looking…" : "Look at older ones, too"}
+            {threads.isReading.value ? "Searching…" : "Search older conversations"}
           </button>
         </>
       ) : (
         isSearch && (
           <p>
-            Looked at {looked}all you have: {loaded}.
+            {searched} all {loaded}.
           </p>
         )
       )}
@@ -152,14 +153,9 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
   );
 }
 
-function many(conversations: number): string {
-  const noun = conversations === 1 ? "conversation" : "conversations";
-  return `${conversations.toLocaleString("en")} ${noun}`;
-}
-
 function Skeleton() {
   return (
-    <div class="skeleton" role="status" aria-label="Reading your conversations">
+    <div class="skeleton" role="status" aria-label="Loading conversations…">
       <i />
       <i />
       <i />

@@ -84,22 +84,22 @@ export function ThreadRow(props: ThreadRowProps) {
 function Mark({ line, isUnread }: { line: Line; isUnread: boolean }) {
   if (line.isWaiting) {
     return (
-      <span class="mark-waiting" title="It asks you something">
+      <span class="mark-waiting" title="Waiting for your answer">
         <Icon name="question" />
-        <span class="sr-only">(waits for you)</span>
+        <span class="sr-only">(waiting for you)</span>
       </span>
     );
   }
   if (line.isRunning) {
     return (
-      <span class="mark-running" title="An answer is being made">
-        <span class="sr-only">(running)</span>
+      <span class="mark-running" title="Answering">
+        <span class="sr-only">(answering)</span>
       </span>
     );
   }
   if (!isUnread) return null;
   return (
-    <span class="mark-unread" title="Not looked at yet">
+    <span class="mark-unread" title="Unread">
       <span class="sr-only">(unread)</span>
     </span>
   );
@@ -124,7 +124,7 @@ export function actionsOf(
     { label: "Rename", icon: "edit", aside: "F2", onSelect: onRename },
     line.isArchived
       ? {
-          label: "Move back",
+          label: "Unarchive",
           icon: "unarchive",
           onSelect: () => threads.archive(line.id, false),
         }

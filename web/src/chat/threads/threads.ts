@@ -106,8 +106,8 @@ export class Threads {
     if (thread === undefined) return;
     const { archived: _, ...metadata } = thread.metadata;
     const changed = isArchived ? { ...metadata, archived: true } : metadata;
-    if (!(await this.#change(id, { metadata: changed }, "It could not be archived"))) return;
-    const text = isArchived ? "Conversation archived." : "Conversation is back in the list.";
+    if (!(await this.#change(id, { metadata: changed }, "The change could not be saved"))) return;
+    const text = isArchived ? "Conversation archived." : "Conversation unarchived.";
     const act = () => this.archive(id, !isArchived);
     this.model.toasts.show(text, { action: { label: "Undo", act } });
   }

@@ -82,7 +82,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       </div>
       <div class="field">
         <label class="label" for={ids.reason}>
-          Reason <span class="hint">(optional; it stands in the trail)</span>
+          Reason <span class="hint">(optional; recorded in the audit trail)</span>
         </label>
         <input
           id={ids.reason}
@@ -114,12 +114,12 @@ function Outcome({ action }: { action: Action }) {
     <Dialog title={word} onClose={close}>
       <p role="status">
         <span class={`badge ${kind}`}>{word.toLowerCase()}</span>{" "}
-        {action.detail ?? "The server has taken it up."}
+        {action.detail ?? "The server has accepted it."}
       </p>
       <p class="hint">
-        It stands in the{" "}
+        Recorded in the{" "}
         <a href={fragmentOf({ view: "actions" })} onClick={close}>
-          trail of actions
+          audit trail
         </a>
         .
       </p>

@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { Markdown } from "../../chat/conversation/markdown/markdown.tsx";
 import { IconButton } from "../../design/icon_button.tsx";
-import { bytes, count, many } from "../format.ts";
+import { bytes, count, plural } from "../format.ts";
 import {
   advanced,
   type Extent,
@@ -34,7 +34,7 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
         <IconButton
           class="before"
           icon="chevron"
-          label="To the event before"
+          label="Previous event"
           onClick={() => onChange(stepped(replay, events, -1))}
         />
         <IconButton
@@ -45,7 +45,7 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
         />
         <IconButton
           icon="chevron"
-          label="To the next event"
+          label="Next event"
           onClick={() => onChange(stepped(replay, events, 1))}
         />
         <fieldset class="choice">
@@ -112,8 +112,8 @@ function Moment({ picture, all, hasContent }: MomentProps) {
       <p>
         <b>{picture.doing}</b>
         <span class="soft">
-          {` · ${count(picture.events)} of ${many(all, "event")} · `}
-          {`${many(picture.pieces, "piece")} of text, ${bytes(picture.bytes)}`}
+          {` · ${count(picture.events)} of ${plural(all, "event")} · `}
+          {`${plural(picture.pieces, "piece")} of text, ${bytes(picture.bytes)}`}
         </span>
       </p>
       {hasContent ? (
@@ -121,7 +121,7 @@ function Moment({ picture, all, hasContent }: MomentProps) {
           <Markdown text={picture.text} isStreaming={false} />
         </div>
       ) : (
-        <p class="hint">Texts are not shown: your token lacks the scope “content”.</p>
+        <p class="hint">Text is hidden: your token lacks the scope “content”.</p>
       )}
     </div>
   );

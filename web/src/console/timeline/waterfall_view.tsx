@@ -84,7 +84,7 @@ function WaterfallRow({ row, extent, isAhead }: RowProps) {
           <span
             class="row-bar silent"
             style={stretch(row.silentFrom, to, extent)}
-            title="silent, until its lease ended and it was taken over"
+            title="silent until its lease expired and it was taken over"
           />
         )}
         {ticks}

@@ -1,7 +1,7 @@
 /** All nodes in detail, with a button to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
-import { bytes, count, duration, many, span } from "../format.ts";
+import { bytes, count, duration, plural, span } from "../format.ts";
 import { overview, problem } from "../live.ts";
 import type { NodeOverview, NodeSummary } from "../ops.ts";
 import { Ago } from "./ages.tsx";
@@ -17,7 +17,7 @@ export function NodesView() {
     <div class="view">
       <h1>Nodes</h1>
       <p class="soft">
-        {`${many(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
+        {`${plural(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
         {`This answer is of ${now.node_id}.`}
       </p>
       <div class="cards">
@@ -77,7 +77,7 @@ function Said({ at }: { at: number }) {
 function Summary({ summary }: { summary: NodeSummary }) {
   const ms = (value: number | null) => duration(value === null ? null : value / 1_000);
   const facts: readonly [string, string][] = [
-    ["Connections", `${count(summary.connections)} of ${many(summary.users, "user")}`],
+    ["Connections", `${count(summary.connections)} of ${plural(summary.users, "user")}`],
     ["Runs", count(summary.runs)],
     ["Events in", `${count(summary.events_in_per_s)}/s`],
     ["Events out", `${count(summary.events_out_per_s)}/s`],

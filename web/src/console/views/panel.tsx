@@ -24,7 +24,7 @@ export function Panel({ title, aside, children }: PanelProps) {
 
 /** Shown while there is no answer. */
 export function NoAnswer({ problem, sought }: { problem: ThreadcastError | null; sought: string }) {
-  if (problem === null) return <p class="nothing">Asking …</p>;
+  if (problem === null) return <p class="nothing">Loading…</p>;
   const text = problem.status === 404 ? `There is no such ${sought}.` : problem.message;
   return (
     <p class="nothing" role="alert">

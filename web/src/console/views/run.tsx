@@ -68,11 +68,11 @@ function Facts({ found }: { found: FoundRun }) {
           hint={`waited ${duration(began - run.created_at)} in the queue`}
         />
         <Tile
-          name={isOver ? "Took" : "Under way for"}
+          name={isOver ? "Took" : "Running for"}
           value={duration((run.ended_at ?? now) - run.created_at)}
           hint={
             found.cancel_reason === null
-              ? "from its message on"
+              ? "since its message"
               : `cancelled: ${found.cancel_reason}`
           }
         />
@@ -93,8 +93,8 @@ function Facts({ found }: { found: FoundRun }) {
 }
 
 function heldFor({ lease_left_s: left, run }: FoundRun): string {
-  if (left === null) return run.ended_at === null ? "nobody executes it yet" : "it has ended";
-  return left < 0 ? `its lease ended ${span(-left)} ago` : `its lease holds ${span(left)}`;
+  if (left === null) return run.ended_at === null ? "not started yet" : "ended";
+  return left < 0 ? `lease expired ${span(-left)} ago` : `lease expires in ${span(left)}`;
 }
 
 function leaseOf(found: FoundRun): string {
@@ -112,7 +112,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const rows = useMemo(() => waterfall(events, lease), [events, lease]);
   return (
     <>
-      <Panel title="Timeline" aside={!isOver && <span class="badge info">going on</span>}>
+      <Panel title="Timeline" aside={!isOver && <span class="badge info">live</span>}>
         <ReplayView
           events={events}
           extent={extent}
@@ -126,7 +126,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
       </Panel>
       <Panel title="Events">
         <EventTable events={events} began={extent.from} position={replay.position} />
-        {read.hasMore && <p class="hint">Reading on …</p>}
+        {read.hasMore && <p class="hint">Loading more…</p>}
       </Panel>
     </>
   );

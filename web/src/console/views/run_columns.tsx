@@ -24,7 +24,7 @@ export const ENDED_COLUMNS: readonly Column<RunLine>[] = [
   { title: "State", cell: (run) => <StatusBadge status={run.status} /> },
   { title: "Agent", cell: (run) => run.agent },
   { title: "Attempt", isNumber: true, cell: (run) => count(run.attempt) },
-  { title: "Begun", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
+  { title: "Created", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
 ];
 
 export const RUN_COLUMNS: readonly Column<RunLine>[] = [

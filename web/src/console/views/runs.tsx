@@ -57,7 +57,7 @@ export function RunsView() {
             rows={answer.runs}
             keyOf={(run) => run.run_id}
             columns={COLUMNS}
-            nothing="No run is under way."
+            nothing="No live run."
           />
         )}
         {answer?.runs.length === RUNS_MAX && (

@@ -1,6 +1,6 @@
 /** The verdict in one sentence, and each trouble with who is affected and since when. */
 import { Icon } from "../../design/icons.tsx";
-import { many, moment, span } from "../format.ts";
+import { plural, moment, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
@@ -52,12 +52,12 @@ function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undef
   const since = calmSince(overview, seen.value);
   return (
     <p>
-      {`${many(totals.nodes_alive, "node")}`}
+      {`${plural(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
-      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}`}
+      {`, ${plural(totals.connections, "connection")} of ${plural(totals.users, "user")}`}
       {totals.nodes_alive > 1 && totals.users > 1 && " (counted on each node)"}
       {", "}
-      {`${many(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
+      {`${plural(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
       {`for ${span(serverNow.value - since)}.`}
     </p>
   );

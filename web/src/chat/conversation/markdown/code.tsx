@@ -2,7 +2,7 @@
 import { Fragment } from "preact";
 import { CopyButton } from "../copy_button.tsx";
 import { useHighlight } from "./highlight.tsx";
-import { turnsShown } from "./turns.tsx";
+import { withBidiShown } from "./bidi.tsx";
 import { Words } from "./words.tsx";
 
 const PIECE_CHARACTERS = 8_000;
@@ -31,7 +31,7 @@ export function Code({ language, text, isOpen = false, name = language }: Props)
         <code>
           {nodes}
           {pieces(rest).map((piece, index) => (
-            <Fragment key={index}>{turnsShown(piece, <Words text={piece} />)}</Fragment>
+            <Fragment key={index}>{withBidiShown(piece, <Words text={piece} />)}</Fragment>
           ))}
         </code>
       </pre>

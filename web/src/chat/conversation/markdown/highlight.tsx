@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import { turnsShown } from "./turns.tsx";
+import { withBidiShown } from "./bidi.tsx";
 
 type Highlight = typeof import("./grammars.ts").highlight;
 type Nodes = NonNullable<ReturnType<Highlight>>["children"];
@@ -67,7 +67,7 @@ function isStale(
 
 function nodesOf(nodes: Nodes): ComponentChildren {
   return nodes.map((node) => {
-    if (node.type === "text") return turnsShown(node.value);
+    if (node.type === "text") return withBidiShown(node.value);
     if (node.type !== "element") return null;
     const { className } = node.properties;
     return (

@@ -2,11 +2,11 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
-import { still } from "../still.ts";
+import { memo } from "../../../design/memo.ts";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
-import { turnsShown } from "./turns.tsx";
+import { withBidiShown } from "./bidi.tsx";
 import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 
@@ -16,7 +16,7 @@ interface Props {
   isStreaming: boolean;
 }
 
-export const Markdown = still(({ text: latest, isStreaming }: Props) => {
+export const Markdown = memo(({ text: latest, isStreaming }: Props) => {
   const text = usePaced(latest, isStreaming);
   const reader = useRef<MarkdownReader | null>(null);
   // A streamed text keeps its structure when complete, so that a selection survives.
@@ -45,7 +45,7 @@ interface ChunkProps {
   isPast: boolean;
 }
 
-const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
+const Chunk = memo(({ blocks, isGrowing, isPast }: ChunkProps) => {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isGrowing && isPast && place.current !== null) leaveOutOfSight(place.current);
@@ -68,7 +68,7 @@ function leaveOutOfSight(element: HTMLElement) {
   element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
 }
 
-const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
+const BlockView = memo(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
   viewOf(block, isGrowing ? growing : settled),
 );
 
@@ -121,7 +121,7 @@ function list({ start, items }: { start: number | null; items: readonly Item[] }
   );
 }
 
-const ItemView = still(({ item, show }: { item: Item; show: ShowText }) => (
+const ItemView = memo(({ item, show }: { item: Item; show: ShowText }) => (
   <li class={item.isDone === null ? undefined : "task"}>
     {item.isDone !== null && <TaskMark isDone={item.isDone} />}
     {item.blocks.map((one) => viewOf(one, show))}
@@ -183,7 +183,7 @@ function inlineView(inline: Inline, show: ShowText): ComponentChildren {
     case "del":
       return <del>{inlines(inline.children, show)}</del>;
     case "code":
-      return <code dir="ltr">{turnsShown(inline.text, show(inline.text))}</code>;
+      return <code dir="ltr">{withBidiShown(inline.text, show(inline.text))}</code>;
     case "link":
       return (
         <a href={inline.href} target="_blank" rel="noopener noreferrer nofollow">

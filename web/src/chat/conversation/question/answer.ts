@@ -4,6 +4,7 @@
  * Validation runs on submit, not while typing. Each problem is shown beside its field and says what
  * would be valid.
  */
+import { plural } from "../../../design/plural.ts";
 import type { Field, Shape } from "./field.ts";
 import { fits } from "./pattern.ts";
 
@@ -128,15 +129,15 @@ function readShape(shape: Shape, entered: Entered): Found<unknown> {
 function readText(shape: Extract<Shape, { kind: "text" }>, text: string): Found<string> {
   const length = [...text].length;
   if (length < shape.minLength)
-    return { problem: `At least ${count(shape.minLength, "character")}.` };
+    return { problem: `At least ${plural(shape.minLength, "character")}.` };
   if (length > shape.maxLength) {
-    return { problem: `At most ${count(shape.maxLength, "character")}; this has ${length}.` };
+    return { problem: `At most ${plural(shape.maxLength, "character")}; this has ${length}.` };
   }
-  if (shape.format === "email" && !/^\S+@\S+$/.test(text)) return { problem: "An e-mail address." };
+  if (shape.format === "email" && !/^\S+@\S+$/.test(text)) return { problem: "Enter an email address." };
   if (shape.format === "url" && !URL.canParse(text))
-    return { problem: "A whole address, with https://." };
+    return { problem: "Enter a full URL, with https://." };
   if (shape.pattern !== null && fits(shape.pattern, text) === false) {
-    return { problem: `It has to fit the pattern ${shape.pattern}` };
+    return { problem: `This has to match the pattern ${shape.pattern}` };
   }
   return { value: shape.format === "datetime-local" ? withZone(text) : text };
 }
@@ -176,7 +177,7 @@ function readItems(
 ): Found<readonly unknown[]> {
   if (items.length < minItems) return { problem: `At least ${minItems}.` };
   if (items.length > maxItems)
-    return { problem: `At most ${maxItems}; these are ${items.length}.` };
+    return { problem: `At most ${maxItems}; this has ${items.length}.` };
   return { value: items };
 }
 
@@ -213,8 +214,4 @@ function chosen(options: readonly { value: unknown }[], entered: Entered): unkno
 
 function linesOf(text: string): string[] {
   return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -71,8 +71,8 @@ function Notes({ id, path, field, problems }: ControlProps) {
 }
 
 function hintOf(shape: Shape): string {
-  if (shape.kind === "lines") return "One on each line.";
-  if (shape.kind === "json") return "As JSON; a text needs quotes.";
+  if (shape.kind === "lines") return "One per line.";
+  if (shape.kind === "json") return "JSON, with texts in quotes.";
   if (shape.kind !== "number") return "";
   const { minimum, maximum } = shape;
   if (Number.isFinite(minimum) && Number.isFinite(maximum)) return `From ${minimum} to ${maximum}.`;

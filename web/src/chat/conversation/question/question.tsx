@@ -3,7 +3,7 @@ import type { InputStep, OutboxEntry } from "@threadcast/client";
 import { useMemo, useRef } from "preact/hooks";
 import { durationOfS } from "../../../design/durations.ts";
 import { Icon } from "../../../design/icons.tsx";
-import { moment } from "../said.ts";
+import { moment } from "../format.ts";
 import { useNow } from "../use_now.ts";
 import { fieldOf, inWords, type Option } from "./field.ts";
 import { Form } from "./form.tsx";
@@ -102,7 +102,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
           {noteOf(entry, leftMs, step.expiresAt)}
         </p>
         <button type="button" class="button small" disabled={isStopping} onClick={onStop}>
-          Skip and stop
+          Stop without answering
         </button>
       </div>
     </>
@@ -142,7 +142,7 @@ function Choices({
 function noteOf(entry: OutboxEntry | undefined, leftMs: number, expiresAt: number): string {
   if (entry?.status === "refused") return `Not accepted: ${entry.error ?? "no reason was given"}`;
   if (entry !== undefined) return entry.status === "waiting" ? "Will be sent…" : "Sending…";
-  if (leftMs <= 0) return "The time for an answer is over.";
-  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${durationOfS(leftMs / 1_000)} more.`;
-  return `Can be answered until ${moment(expiresAt)}.`;
+  if (leftMs <= 0) return "The time to answer is over.";
+  if (leftMs <= COUNTED_DOWN_MS) return `${durationOfS(leftMs / 1_000)} left to answer.`;
+  return `Answer by ${moment(expiresAt)}.`;
 }

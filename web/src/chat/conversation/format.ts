@@ -1,4 +1,5 @@
 /** Formats times, token counts and values. Pure. */
+import { plural } from "../../design/plural.ts";
 
 /** The time, with the date unless it is today. */
 export function moment(atS: number, nowMs = Date.now()): string {
@@ -26,11 +27,11 @@ export function tokenUse(usage: Readonly<Record<string, unknown>> | null): Token
   const total = amount(usage, ["total_tokens"]) ?? sum(input, output);
   if (total === null) return null;
   const parts = [
-    input === null ? null : `${input.toLocaleString()} in`,
-    output === null ? null : `${output.toLocaleString()} out`,
+    input === null ? null : `${input.toLocaleString("en")} in`,
+    output === null ? null : `${output.toLocaleString("en")} out`,
   ];
   return {
-    brief: `${total.toLocaleString()} ${total === 1 ? "token" : "tokens"}`,
+    brief: plural(total, "token"),
     detail: parts.filter((part) => part !== null).join(", "),
   };
 }

@@ -3,7 +3,7 @@ import { forgetUnsent, tabStorage } from "../chat/conversation/unsent_texts.ts";
 import { Seen } from "../chat/threads/seen.ts";
 
 /** Null if the browser denies it: then unsent messages do not outlive the page. */
-export function lastingStorage(): Storage | null {
+export function persistentStorage(): Storage | null {
   try {
     return localStorage;
   } catch {
@@ -13,6 +13,6 @@ export function lastingStorage(): Storage | null {
 
 /** Remove what views store for a user: read marks and unsent texts. */
 export function forget(user: string) {
-  if (lastingStorage() !== null) Seen.forget(user);
+  if (persistentStorage() !== null) Seen.forget(user);
   forgetUnsent(tabStorage(), user);
 }

@@ -4,22 +4,22 @@
  */
 import type { ComponentChildren } from "preact";
 
-const TURN = /([\u202a-\u202e\u2066-\u2069])/;
+const BIDI_CONTROL = /([\u202a-\u202e\u2066-\u2069])/;
 
 /**
  * The text with each such character in an element of its own.
  *
  * @param plain what to render for a text without any
  */
-export function turnsShown(text: string, plain: ComponentChildren = text): ComponentChildren {
-  const parts = text.split(TURN);
+export function withBidiShown(text: string, plain: ComponentChildren = text): ComponentChildren {
+  const parts = text.split(BIDI_CONTROL);
   if (parts.length === 1) return plain;
   return parts.map((part, index) =>
     // Every second part is a separator, because the pattern captures it.
     index % 2 === 0 ? (
       part
     ) : (
-      <bdi class="turn" data-code={part.charCodeAt(0).toString(16)}>
+      <bdi class="bidi" data-code={part.charCodeAt(0).toString(16)}>
         {part}
       </bdi>
     ),

@@ -2,10 +2,10 @@
 import { Component, type ComponentChildren, type FunctionComponent, h } from "preact";
 
 /** A component that renders again only when a prop has changed (shallow comparison). */
-export function still<P extends object>(
+export function memo<P extends object>(
   view: (props: P) => ComponentChildren,
 ): FunctionComponent<P> {
-  class Still extends Component<P> {
+  class Memo extends Component<P> {
     override shouldComponentUpdate(next: Readonly<P>): boolean {
       return differ(this.props, next);
     }
@@ -14,7 +14,7 @@ export function still<P extends object>(
       return h(view as FunctionComponent<P>, this.props);
     }
   }
-  return Still as unknown as FunctionComponent<P>;
+  return Memo as unknown as FunctionComponent<P>;
 }
 
 function differ(one: object, other: object): boolean {
