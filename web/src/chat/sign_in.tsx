@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
-import type { Session, Method } from "./session/session.ts";
+import type { Method, Session } from "./session/session.ts";
 import "./sign_in.css";
 
 const NAMES = ["ada", "grace", "alan"];

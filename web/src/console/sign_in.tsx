@@ -4,7 +4,7 @@ import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";
 import { useId } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
-import { developmentToken, signOutReason, signIn } from "./access.ts";
+import { developmentToken, signIn, signOutReason } from "./access.ts";
 import { isDevelopment } from "./facts.ts";
 
 export function SignIn() {

@@ -4,7 +4,7 @@
  * The alerts that the server's rules fire are taken as they are. Added are the troubles that no rule
  * can report, because the node that would report them is gone or cut off.
  */
-import { count, duration, plural, moment, span } from "./format.ts";
+import { count, duration, moment, plural, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be queued before somebody should look. */

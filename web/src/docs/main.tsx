@@ -94,5 +94,8 @@ try {
   document.getElementById(location.hash.slice(1))?.scrollIntoView();
 } catch (error) {
   if (!(error instanceof ThreadcastError)) throw error;
-  render(<Page documents={null} problem={`The reference could not be loaded: ${error.message}`} />, place);
+  render(
+    <Page documents={null} problem={`The reference could not be loaded: ${error.message}`} />,
+    place,
+  );
 }

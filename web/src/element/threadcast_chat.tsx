@@ -9,8 +9,8 @@ import type { ThreadcastChatElement, TokenProvider } from "@threadcast/client/el
 import { render } from "preact";
 import { BadAddress, serverAddress } from "./address.ts";
 import { ElementChat } from "./element_chat.ts";
-import { Frame, Notice } from "./frame.tsx";
 import { type Dispatch, dispatcherOf } from "./events.ts";
+import { Frame, Notice } from "./frame.tsx";
 import { styles } from "./styles.ts";
 import { NoToken, namedProvider } from "./token_provider.ts";
 

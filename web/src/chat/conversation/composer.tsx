@@ -2,10 +2,10 @@
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
 import { plural } from "../../design/plural.ts";
 import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
 import { sends } from "./keys.ts";
-import { memo } from "../../design/memo.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
 
 interface Props {

@@ -1,8 +1,8 @@
 /** A message in the outbox: waiting, being sent, or refused. */
 import type { OutboxEntry } from "@threadcast/client";
+import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { MessageView } from "./message.tsx";
-import { memo } from "../../design/memo.ts";
 import { useNow } from "./use_now.ts";
 
 /** Most messages are stored before "Sending…" is worth showing. */

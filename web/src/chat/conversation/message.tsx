@@ -1,11 +1,11 @@
 /** The person's message, with buttons to copy it and to edit it into a new one. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
 import { contentProblem } from "./content.ts";
 import { CopyButton } from "./copy_button.tsx";
-import { sends } from "./keys.ts";
 import { moment } from "./format.ts";
-import { memo } from "../../design/memo.ts";
+import { sends } from "./keys.ts";
 
 interface Props {
   content: string;

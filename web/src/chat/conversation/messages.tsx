@@ -8,8 +8,8 @@ import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import type { ChatModel } from "../model.ts";
 import { Announcer } from "./announcer.ts";
-import { Loading, Missing, NewConversation, LoadFailed } from "./placeholders.tsx";
 import { Follower } from "./follower.ts";
+import { LoadFailed, Loading, Missing, NewConversation } from "./placeholders.tsx";
 import { Runs } from "./runs.tsx";
 import { useMessageKeys } from "./use_message_keys.ts";
 
@@ -79,7 +79,13 @@ export function Messages(props: Props) {
   );
 }
 
-function placeholderFor({ model, threadId, history, pending, onSuggest }: Props): ComponentChildren {
+function placeholderFor({
+  model,
+  threadId,
+  history,
+  pending,
+  onSuggest,
+}: Props): ComponentChildren {
   const failure = threadId === null ? null : model.failure.value;
   if (failure === "missing") return <Missing model={model} />;
   if (history !== null || pending.length > 0) return null;

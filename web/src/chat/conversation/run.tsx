@@ -3,15 +3,15 @@ import type { OutboxEntry, RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
 import { durationOfMs } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { CopyButton } from "./copy_button.tsx";
+import { tokenUse } from "./format.ts";
 import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { Question } from "./question/question.tsx";
-import { tokenUse } from "./format.ts";
 import { StatusLine } from "./status_line.tsx";
-import { memo } from "../../design/memo.ts";
 import { ThoughtsView } from "./thoughts.tsx";
 import { ToolCard } from "./tool.tsx";
 

@@ -96,9 +96,7 @@ function Busy({ children }: { children: ComponentChildren }) {
 
 function queuedWords(position: number): string {
   if (position <= 0) return "Waiting to start…";
-  return position === 1
-    ? "Waiting for the previous answer…"
-    : `Waiting for ${position} answers…`;
+  return position === 1 ? "Waiting for the previous answer…" : `Waiting for ${position} answers…`;
 }
 
 function stoppedWords(reason: string): string {

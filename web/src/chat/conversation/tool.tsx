@@ -3,10 +3,10 @@ import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
 import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
-import { plural } from "../../design/plural.ts";
-import { Code } from "./markdown/code.tsx";
-import { briefly } from "./format.ts";
 import { memo } from "../../design/memo.ts";
+import { plural } from "../../design/plural.ts";
+import { briefly } from "./format.ts";
+import { Code } from "./markdown/code.tsx";
 import { useNow } from "./use_now.ts";
 
 const SHOWN_MAX_CHARACTERS = 20_000;

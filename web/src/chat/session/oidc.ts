@@ -7,8 +7,8 @@
  */
 import { type Claims, claimsOf } from "@threadcast/client/request";
 import type { OidcFacts } from "../page_facts.ts";
-import { challengeOf, unguessable } from "./pkce.ts";
 import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./credential.ts";
+import { challengeOf, unguessable } from "./pkce.ts";
 
 /** The `localStorage` key of the mark that somebody is signed in; it holds no identity. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";

@@ -7,10 +7,10 @@ import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { clearAddress } from "../address.ts";
 import { forgetUnsent } from "../conversation/unsent_texts.ts";
 import type { PageFacts } from "../page_facts.ts";
+import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 import * as devNames from "./dev_names.ts";
 import { handedToken, isFramed, typedToken } from "./given_token.ts";
 import * as oidc from "./oidc.ts";
-import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 
 /** `beginning`: not known yet. */
 type SignedIn =

@@ -102,5 +102,4 @@ export function drainNode(node: NodeOverview, others: number): Proposal {
   };
 }
 
-const LAST_NODE =
-  "This is the last node that takes new work: every message will be refused.";
+const LAST_NODE = "This is the last node that takes new work: every message will be refused.";

@@ -1,5 +1,5 @@
 /** The tables of the overview: nodes, runs, lagging readers, refusals, alerts. */
-import { count, figure, plural, moment } from "../format.ts";
+import { count, figure, moment, plural } from "../format.ts";
 import type {
   CodeCount,
   LaggingAnywhere,

@@ -71,9 +71,7 @@ function Facts({ found }: { found: FoundRun }) {
           name={isOver ? "Took" : "Running for"}
           value={duration((run.ended_at ?? now) - run.created_at)}
           hint={
-            found.cancel_reason === null
-              ? "since its message"
-              : `cancelled: ${found.cancel_reason}`
+            found.cancel_reason === null ? "since its message" : `cancelled: ${found.cancel_reason}`
           }
         />
         <Tile name="Node" value={<Id id={run.owner} />} hint={heldFor(found)} />

@@ -1,5 +1,5 @@
 /** The figures that must be 0, and the health of database and bus. */
-import { count, duration, plural, moment, span } from "../format.ts";
+import { count, duration, moment, plural, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Overview, PartHealth } from "../ops.ts";
 import { Tile } from "./tile.tsx";

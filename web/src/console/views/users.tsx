@@ -25,9 +25,7 @@ export function UsersView({ id }: { id: string }) {
     <div class="view">
       <h1>{id === "" ? "Users" : <span class="id">{id}</span>}</h1>
       <FindForm label="User id" sought={id} onFind={(user) => open({ view: "users", id: user })} />
-      {id === "" && (
-        <p class="nothing">Look up a user by the id in their token.</p>
-      )}
+      {id === "" && <p class="nothing">Look up a user by the id in their token.</p>}
       {id !== "" && !isThere && <NoAnswer problem={problem} sought="user" />}
       {id !== "" && isThere && <Found user={answer} />}
     </div>

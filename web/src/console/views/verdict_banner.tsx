@@ -1,6 +1,6 @@
 /** The verdict in one sentence, and each trouble with who is affected and since when. */
 import { Icon } from "../../design/icons.tsx";
-import { plural, moment, span } from "../format.ts";
+import { moment, plural, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";

@@ -1,8 +1,8 @@
 /** A code block: its language, its highlighted text, and a copy button. */
 import { Fragment } from "preact";
 import { CopyButton } from "../copy_button.tsx";
-import { useHighlight } from "./highlight.tsx";
 import { withBidiShown } from "./bidi.tsx";
+import { useHighlight } from "./highlight.tsx";
 import { Words } from "./words.tsx";
 
 const PIECE_CHARACTERS = 8_000;

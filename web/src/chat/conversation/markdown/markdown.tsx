@@ -3,10 +3,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
 import { memo } from "../../../design/memo.ts";
+import { withBidiShown } from "./bidi.tsx";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
-import { withBidiShown } from "./bidi.tsx";
 import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 

@@ -133,7 +133,8 @@ function readText(shape: Extract<Shape, { kind: "text" }>, text: string): Found<
   if (length > shape.maxLength) {
     return { problem: `At most ${plural(shape.maxLength, "character")}; this has ${length}.` };
   }
-  if (shape.format === "email" && !/^\S+@\S+$/.test(text)) return { problem: "Enter an email address." };
+  if (shape.format === "email" && !/^\S+@\S+$/.test(text))
+    return { problem: "Enter an email address." };
   if (shape.format === "url" && !URL.canParse(text))
     return { problem: "Enter a full URL, with https://." };
   if (shape.pattern !== null && fits(shape.pattern, text) === false) {
@@ -176,8 +177,7 @@ function readItems(
   items: readonly unknown[],
 ): Found<readonly unknown[]> {
   if (items.length < minItems) return { problem: `At least ${minItems}.` };
-  if (items.length > maxItems)
-    return { problem: `At most ${maxItems}; this has ${items.length}.` };
+  if (items.length > maxItems) return { problem: `At most ${maxItems}; this has ${items.length}.` };
   return { value: items };
 }
 
