@@ -265,7 +265,7 @@ async def test_every_view_is_for_everybody(console: Console, server: ServerProce
                 wrong[f"{view}, {scheme}"] = found
 
     await console.page.goto(console.url)
-    await judge("door")
+    await judge("sign-in")
     async with connected(server.url, "joy") as joy:
         run_id = await answered(joy, "count to 5")
         await console.sign_in()
@@ -346,7 +346,7 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         node_id = (await asked(own.url, "/ops/overview"))["node_id"]
         await console.open("Nodes")
         await console.page.get_by_role("button", name="Drain").click()
-        await expect(console.page.get_by_role("dialog")).to_contain_text("no other node is there")
+        await expect(console.page.get_by_role("dialog")).to_contain_text("there is no other node")
         outcome = await console.confirm("Drain", node_id, "a new version")
         await outcome.get_by_role("button", name="Close", exact=True).last.click()
         await expect(console.panel(node_id)).to_contain_text(re.compile("drain(ing|ed)"))

@@ -92,7 +92,7 @@ async def test_a_sign_in_at_the_provider_leads_back_to_where_one_was(
 ) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "ada", "#thread_chat_1763629200001_7_90c65fe4")
-        await expect(screen.page.get_by_role("alert")).to_contain_text("does not exist")
+        await expect(screen.page.get_by_role("alert")).to_contain_text("not found")
         await expect(screen.user).to_have_text("ada")
         assert screen.page.url == f"{screen.url}#thread_chat_1763629200001_7_90c65fe4"
         kept = await stored(screen.page)
