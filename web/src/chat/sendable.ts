@@ -1,9 +1,9 @@
-/** Text as the server takes it. Pure. */
+/** Text that the server accepts. Pure. */
 
-/** What nobody sees or types, and what comes along when text is pasted. */
+/** Invisible characters that nobody types, but that can come with pasted text. */
 const UNSENDABLE = /^[\0\ufeff\ufffe\uffff]+|[\0\ufffe\uffff]+/g;
 
-/** The text without the characters that the server refuses. */
+/** Removes the characters that the server refuses. */
 export function sendable(text: string): string {
   return text.replace(UNSENDABLE, "");
 }

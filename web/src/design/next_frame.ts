@@ -1,9 +1,8 @@
-/** Work for what is on screen, in the next frame that is drawn. */
+/** `requestAnimationFrame` that also runs in hidden pages, which draw no frames. */
 
-/** So late at the latest, for a page that is out of sight draws no frames. */
 const LATE_MAX_MS = 250;
 
-/** @returns takes it back, if it is not done yet */
+/** @returns cancels it */
 export function inNextFrame(work: () => void): () => void {
   const act = () => {
     cancel();

@@ -1,4 +1,4 @@
-/** Whether one points with a finger: keys appear on the screen then, and cover half of it. */
+/** Whether the pointer is a finger: to focus a text field then opens the on-screen keyboard. */
 export function isTouched(): boolean {
   return matchMedia("(pointer: coarse)").matches;
 }

@@ -1,4 +1,4 @@
-/** When what is on screen is drawn. */
+/** When work for the next frame runs. */
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { inNextFrame } from "../../src/design/next_frame.ts";
@@ -23,7 +23,7 @@ beforeEach(() => {
   globalThis.cancelAnimationFrame = () => void frames.delete(act);
 });
 
-test("work is done once, in the frame that is drawn", () => {
+test("it runs once, in the next frame", () => {
   inNextFrame(work);
   assert.equal(count, 0);
   for (const act of frames) act();
@@ -31,7 +31,7 @@ test("work is done once, in the frame that is drawn", () => {
   assert.equal(count, 1);
 });
 
-test("a page that draws no frames does it all the same, and leaves nothing for a later one", () => {
+test("in a hidden page it runs all the same, and leaves no frame request behind", () => {
   inNextFrame(work);
   mock.timers.tick(249);
   assert.equal(count, 0);
@@ -39,7 +39,7 @@ test("a page that draws no frames does it all the same, and leaves nothing for a
   assert.deepEqual([count, frames.size], [1, 0]);
 });
 
-test("it can be taken back", () => {
+test("it can be cancelled", () => {
   inNextFrame(work)();
   mock.timers.tick(1_000);
   assert.deepEqual([count, frames.size], [0, 0]);

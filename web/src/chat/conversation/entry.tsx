@@ -1,11 +1,11 @@
-/** A message that the server has not confirmed yet: it waits, is under way, or was refused. */
+/** A message in the outbox: waiting, being sent, or refused. */
 import type { OutboxEntry } from "@threadcast/client";
+import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { MessageView } from "./message.tsx";
-import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
-/** Most messages are stored before it is worth a word that they are under way. */
+/** Most messages are stored before "Sending…" is worth showing. */
 const USUAL_S = 1;
 
 interface Props {
@@ -15,7 +15,7 @@ interface Props {
   onSend: (content: string) => void;
 }
 
-export const EntryView = still(({ entry, isOffline, model, onSend }: Props) => {
+export const EntryView = memo(({ entry, isOffline, model, onSend }: Props) => {
   const isRefused = entry.status === "refused";
   const resend = (content: string) => {
     model.discard(entry.key);

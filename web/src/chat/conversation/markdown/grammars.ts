@@ -1,4 +1,4 @@
-/** The languages whose code is coloured. Loaded when the first code is shown. */
+/** The languages with syntax highlighting. Loaded when the first code block is rendered. */
 import highlighter from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import diff from "highlight.js/lib/languages/diff";
@@ -12,7 +12,7 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
-/** A part of a code: text, or parts that mean one thing, such as `string` or `title.function`. */
+/** A node of highlighted code: text, or nodes in a scope such as `string` or `title.function`. */
 export type Part = string | { readonly scope?: string; readonly children: readonly Part[] };
 
 const GRAMMARS = {
@@ -31,7 +31,7 @@ const GRAMMARS = {
 const ALIASES: { readonly [name in keyof typeof GRAMMARS]?: string[] } = {
   bash: ["shell", "console", "shellsession"],
   json: ["jsonl"],
-  // Its grammar has JavaScript in it.
+  // Its grammar is a superset of JavaScript's.
   typescript: ["javascript", "js", "jsx", "mjs", "cjs"],
 };
 for (const [name, grammar] of Object.entries(GRAMMARS)) highlighter.registerLanguage(name, grammar);
@@ -39,11 +39,11 @@ for (const [languageName, names] of Object.entries(ALIASES)) {
   highlighter.registerAliases(names, { languageName });
 }
 
-/** The parts of a code; null for a language that is not known, and where reading it failed. */
+/** The highlighted code; null for an unknown language, and where highlighting failed. */
 export function highlight(language: string, code: string): readonly Part[] | null {
   if (highlighter.getLanguage(language) === undefined) return null;
   const result = highlighter.highlight(code, { language, ignoreIllegals: true });
   if (result.errorRaised !== undefined) return null;
-  // Its types leave out what its own renderer walks.
+  // The token tree, which the library's types leave out.
   return (result._emitter as unknown as { root: Exclude<Part, string> }).root.children;
 }

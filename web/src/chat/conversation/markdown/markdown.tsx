@@ -1,25 +1,25 @@
-/** Markdown as elements. Blocks that have not changed are not drawn again. */
+/** Renders Markdown. Unchanged blocks are not rendered again. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
-import { still } from "../still.ts";
+import { memo } from "../../../design/memo.ts";
+import { withBidiShown } from "./bidi.tsx";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
-import { turnsShown } from "./turns.tsx";
 import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 
 interface Props {
   text: string;
-  /** More may come. */
+  /** Whether more text may come. */
   isStreaming: boolean;
 }
 
-export const Markdown = still(({ text: latest, isStreaming }: Props) => {
+export const Markdown = memo(({ text: latest, isStreaming }: Props) => {
   const text = usePaced(latest, isStreaming);
   const reader = useRef<MarkdownReader | null>(null);
-  // A text that grew here keeps its growing pieces when it is whole, for the sake of selections.
+  // A streamed text keeps its structure when complete, so that a selection survives.
   const hasGrown = useRef(false);
   if (isStreaming) hasGrown.current = true;
   reader.current ??= new MarkdownReader();
@@ -41,11 +41,11 @@ export const Markdown = still(({ text: latest, isStreaming }: Props) => {
 interface ChunkProps {
   blocks: readonly Block[];
   isGrowing: boolean;
-  /** Another chunk comes behind it. */
+  /** Whether another chunk follows it. */
   isPast: boolean;
 }
 
-const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
+const Chunk = memo(({ blocks, isGrowing, isPast }: ChunkProps) => {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isGrowing && isPast && place.current !== null) return leaveOutOfSight(place.current);
@@ -60,9 +60,9 @@ const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
 });
 
 /**
- * From the next frame on the browser looks at this only where it is in sight: with each frame of a
- * long answer it would look at all of it. It keeps the height that it has then, so that nothing
- * moves; that is not asked for, which would lay everything out once more.
+ * Skips layout and painting while out of view; otherwise each frame of a long answer would cost time
+ * for all of it. The intrinsic size keeps the height of the next layout, so that nothing moves; to
+ * measure it here would force a layout.
  */
 function leaveOutOfSight(element: HTMLElement): () => void {
   const observer = new ResizeObserver(([entry]) => {
@@ -74,7 +74,7 @@ function leaveOutOfSight(element: HTMLElement): () => void {
   return () => observer.disconnect();
 }
 
-const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
+const BlockView = memo(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
   viewOf(block, isGrowing ? growing : settled, "auto"),
 );
 
@@ -83,10 +83,7 @@ type ShowText = (text: string) => ComponentChildren;
 const settled: ShowText = (text) => text;
 const growing: ShowText = (text) => <Words text={text} />;
 
-/**
- * @param dir of a block within another one there is none: the browser finds out the direction of the
- * outer one by its text, and leaves out what has a `dir` of its own
- */
+/** @param dir none for nested blocks: the browser ignores them where it resolves an outer `auto` */
 function viewOf(block: Block, show: ShowText, dir?: "auto"): ComponentChildren {
   switch (block.kind) {
     case "paragraph":
@@ -114,7 +111,7 @@ function viewOf(block: Block, show: ShowText, dir?: "auto"): ComponentChildren {
   }
 }
 
-/** A heading of an answer is below those of the page. */
+/** Headings of an answer rank below those of the page. */
 function heading(level: number, children: ComponentChildren, dir?: "auto") {
   const Heading = level === 1 ? "h4" : level === 2 ? "h5" : "h6";
   return <Heading dir={dir}>{children}</Heading>;
@@ -135,7 +132,7 @@ function list(
   );
 }
 
-const ItemView = still(({ item, show }: { item: Item; show: ShowText }) => (
+const ItemView = memo(({ item, show }: { item: Item; show: ShowText }) => (
   <li class={item.isDone === null ? undefined : "task"}>
     {item.isDone !== null && <TaskMark isDone={item.isDone} />}
     {item.blocks.map((one) => viewOf(one, show))}
@@ -197,7 +194,7 @@ function inlineView(inline: Inline, show: ShowText): ComponentChildren {
     case "del":
       return <del>{inlines(inline.children, show)}</del>;
     case "code":
-      return <code dir="ltr">{turnsShown(inline.text, show(inline.text))}</code>;
+      return <code dir="ltr">{withBidiShown(inline.text, show(inline.text))}</code>;
     case "link":
       return (
         <a href={inline.href} target="_blank" rel="noopener noreferrer nofollow">

@@ -1,19 +1,19 @@
 /**
- * A text that grows, shown as often as drawing it leaves time for: once in a frame, and a block that
- * takes long to draw (a list of thousands of items, say) at most about a third of the page's time.
+ * Throttles a streamed text: it is rendered at most once per frame, and a block that renders slowly (a
+ * list of thousands of items, for example) takes at most about a third of the main thread's time.
  */
 import { useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
 import { inNextFrame } from "../../../design/next_frame.ts";
 
-/** Drawing that is done this fast needs no pause. */
+/** A render this fast needs no pause. */
 const QUICK_MS = 6;
 const PAUSE_FACTOR = 2;
 
-/** @param isGrowing whether more may come; what is whole is shown at once */
+/** @param isGrowing whether more text may come; a complete text is shown at once */
 export function usePaced(text: string, isGrowing: boolean): string {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const shown = useRef(text);
-  /** Takes back what ends the pause after a drawing; null while there is none. */
+  /** Cancels the end of the pause after a render; null outside of one. */
   const pause = useRef<(() => void) | null>(null);
   const startedAt = performance.now();
   const isPaused = isGrowing && pause.current !== null && text.startsWith(shown.current);
@@ -21,7 +21,7 @@ export function usePaced(text: string, isGrowing: boolean): string {
   useLayoutEffect(() => {
     if (!isGrowing || isPaused) return;
     pause.current?.();
-    pause.current = later(performance.now() - startedAt, () => {
+    pause.current = afterPause(performance.now() - startedAt, () => {
       pause.current = null;
       redraw(undefined);
     });
@@ -30,8 +30,8 @@ export function usePaced(text: string, isGrowing: boolean): string {
   return shown.current;
 }
 
-/** Ends a pause after a drawing that took so long. */
-function later(tookMs: number, end: () => void): () => void {
+/** @returns cancels it */
+function afterPause(tookMs: number, end: () => void): () => void {
   if (tookMs <= QUICK_MS) return inNextFrame(end);
   const timer = setTimeout(end, PAUSE_FACTOR * tookMs);
   return () => clearTimeout(timer);
