@@ -11,6 +11,7 @@ from ..errors import ThreadcastError
 from ..events import MOVES_THREAD, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
+from ..stored_runs import check_attempt, check_external
 from ..wire.external_data import Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
@@ -75,7 +76,7 @@ class ExternalRuns:
         named, kind = event.run_id or "", event.draft.event_type
         record = await self._find(named)
         if record is not None:
-            _check_place(record, thread)
+            check_external(record, of_thread=thread is None or thread[0] == record.thread)
         status = external_status_after(None if record is None else record.status, kind)
         if isinstance(event.data, Started):
             await self._check_start(record, thread, event.data.attempt)
@@ -110,9 +111,7 @@ class ExternalRuns:
         Raises:
             ThreadcastError: `out_of_order`, `run_active`.
         """
-        if record is not None and attempt <= record.attempt:
-            expected = f"attempt: expected more than {record.attempt}, got {attempt}"
-            raise ThreadcastError("out_of_order", expected)
+        check_attempt(record, attempt)
         row = record.thread if record is not None else thread[0] if thread is not None else None
         if row is not None and any(
             run.status in OWNED and (record is None or run.run != record.run)
@@ -162,18 +161,6 @@ class ExternalRuns:
         if status is not record.status:
             await set_status(self._batch, record, status)
         return []
-
-
-def _check_place(record: RunRecord, thread: Thread | None) -> None:
-    """Refuse what is not for this run, or not for others to say.
-
-    Raises:
-        ThreadcastError: `bad_id`, `forbidden`.
-    """
-    if thread is not None and thread[0] != record.thread:
-        raise ThreadcastError("bad_id", "run_id: expected a run of the thread, got another one's")
-    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:
-        raise ThreadcastError("forbidden", "expected a run of another service, got one of this")
 
 
 def _fresh_run_id(user_id: str) -> str:
