@@ -1,7 +1,7 @@
-"""Rows of runs that other services execute: begun, moved on and ended by what is said of them.
+"""Rows of runs that other services execute, driven by their ingested events.
 
-Such a run has the owner `external` from its first event to its last. No node claims it; when
-nothing is said of it for long, its lease lapses and it is ended like that of a lost node.
+Such a run has the owner `external` from its first event to its last. No node claims it. After a
+long silence its lease lapses and it is ended like a lost node's.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class ExternalRuns:
     async def append(
         self, event: ExternalEvent, thread: Thread | None
     ) -> tuple[JournalEvent, list[Hint]]:
-        """Append an event to its run, which may begin with it.
+        """Append an event to its run, which it may begin.
 
         Args:
             event: of a run.
-            thread: where it says that it belongs; None when it does not say.
+            thread: the thread that the event names; None if it names none.
 
         Raises:
             ThreadcastError: see `IngestEvents`; nothing was written.
@@ -86,11 +86,11 @@ class ExternalRuns:
         return appended, await self._move_on(record, status, event, appended.seq)
 
     def forget(self) -> None:
-        """Read rows anew: something else has changed them."""
+        """Forget cached rows, because something else changed them."""
         self._known.clear()
 
     async def save(self, user: str) -> None:
-        """Let the runs that were heard of live on."""
+        """Extend the leases of runs that had events."""
         if self._heard:
             arguments = (sorted(self._heard), EXTERNAL_OWNER, self._silence_s)
             await self._batch.run(_HEARD, user, *arguments)
@@ -147,7 +147,7 @@ class ExternalRuns:
     async def _move_on(
         self, record: RunRecord, status: RunStatus, event: ExternalEvent, seq: int
     ) -> list[Hint]:
-        """Write what the event changes about its run."""
+        """Update the run's row after an event."""
         data = event.data
         self._heard.add(record.run)
         if isinstance(data, Queued):

@@ -1,7 +1,7 @@
-"""Rows of runs that other services execute: begun, moved on and ended by what is said of them.
+"""Rows of runs that other services execute, driven by their ingested events.
 
-Such a run has the owner `external` from its first event to its last. No node claims it; when
-nothing is said of it for long, its lease lapses and it is ended like that of a lost node.
+Such a run has the owner `external` from its first event to its last. No node claims it. After a
+long silence its lease lapses and it is ended like a lost node's.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ExternalRuns:
     Args:
         batch: the transaction.
         user_id: whose.
-        lease_until: when runs lapse that are heard of now, by the store's clock.
+        lease_until: the new lease end of runs with events, by the store's clock.
     """
 
     def __init__(self, batch: Batch, user_id: str, *, lease_until: float) -> None:
@@ -65,12 +65,12 @@ class ExternalRuns:
     def append(
         self, user: int, event: ExternalEvent, thread: Thread | None
     ) -> tuple[JournalEvent, list[Hint]]:
-        """Append an event to its run, which may begin with it.
+        """Append an event to its run, which it may begin.
 
         Args:
             user: the user's row.
             event: of a run.
-            thread: where it says that it belongs; None when it does not say.
+            thread: the thread that the event names; None if it names none.
 
         Raises:
             ThreadcastError: see `IngestEvents`; nothing was written.
@@ -89,11 +89,11 @@ class ExternalRuns:
         return appended, self._move_on(known[0], status, event, appended.seq)
 
     def forget(self) -> None:
-        """Read rows anew: something else has changed them."""
+        """Forget cached rows, because something else changed them."""
         self._known.clear()
 
     def save(self) -> None:
-        """Let the runs that were heard of live on."""
+        """Extend the leases of runs that had events."""
         if self._heard:
             runs = apsw.carray(array("q", self._heard))
             self._batch.run(_HEARD, runs, self._lease_until, EXTERNAL_OWNER)
@@ -154,7 +154,7 @@ class ExternalRuns:
     def _move_on(
         self, record: RunRecord, status: RunStatus, event: ExternalEvent, seq: int
     ) -> list[Hint]:
-        """Write what the event changes about its run."""
+        """Update the run's row after an event."""
         data = event.data
         self._heard.add(record.run)
         if isinstance(data, Queued):
