@@ -145,7 +145,7 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
       ) : (
         isSearch && (
           <p>
-            {searched} all {loaded}.
+            {searched} {loaded}.
           </p>
         )
       )}
