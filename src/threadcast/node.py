@@ -402,14 +402,12 @@ class Node:
         self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
     def _user_left(self, user_id: str) -> None:
-        """The user has no connection here: end the runs that asked for it, unless one is
-        elsewhere."""
+        """The user left this node: end runs that asked for it, unless the user is elsewhere."""
         context = UserExecutionContext.create(user_id, "disconnect")
         self.journal.submit(CancelAbandoned(context), _log_refusal)
 
     def _is_present(self, user_id: str) -> bool:
-        """Whether `_user_left` will still be called; on a shared store membership takes care of
-        it."""
+        """Whether `_user_left` is still to come; on a shared store, membership does its work."""
         return self.store.shared or self.manager.present(user_id)
 
 
