@@ -7,6 +7,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { markedLexer } from "./build/marked_lexer.ts";
 import { plainImports } from "./build/plain_imports.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -18,7 +19,7 @@ export default defineConfig({
   root: at("."),
   base: "./",
   logLevel: "warn",
-  plugins: [plainImports()],
+  plugins: [plainImports(), markedLexer()],
   resolve: { conditions: ["source", "module", "browser", "production"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {

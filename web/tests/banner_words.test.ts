@@ -25,16 +25,17 @@ test("a server that does not respond, or cannot store, is reported at once", () 
   assert.equal(describe(away, 0, NOW)?.text, "The server cannot store anything at the moment.");
   assert.match(describe(away, 2, NOW)?.text ?? "", /moment\. 2 messages are kept, and sent/);
   const refused = { phase: "waiting", untilMs: NOW, code: "unavailable", reason: "x" } as const;
-  assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store .* Reconnecting/);
+  assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store /);
 });
 
-test("a wait is counted down, says why, and can be cut short", () => {
+test("a wait says why, is counted down beside that, and can be cut short", () => {
   const waiting = { phase: "waiting", untilMs: NOW + 2_100, code: "", reason: "" } as const;
   const words = describe(waiting, 0, NOW);
-  assert.equal(words?.text, "The connection was lost. Reconnecting in 3 s.");
+  assert.equal(words?.text, "The connection was lost.");
+  assert.equal(words?.aside, "Reconnecting in 3 s.");
   assert.equal(words?.action, "Reconnect now");
-  assert.match(describe({ ...waiting, reason: "Too busy." }, 0, NOW)?.text ?? "", /^Too busy\. /);
-  assert.match(describe(waiting, 0, NOW + 5_000)?.text ?? "", /Reconnecting now\.$/);
+  assert.match(describe({ ...waiting, reason: "Too busy." }, 0, NOW)?.text ?? "", /^Too busy\.$/);
+  assert.equal(describe(waiting, 0, NOW + 5_000)?.aside, "Reconnecting now.");
 });
 
 test("messages that wait are counted", () => {
@@ -47,8 +48,8 @@ test("messages that wait are counted", () => {
 });
 
 test("the number of events left to catch up on is grouped", () => {
-  const text = describe({ phase: "catching_up", left: 1_204 }, 0, NOW)?.text;
-  assert.equal(text, "Catching up: 1,204 events to go.");
+  const words = describe({ phase: "catching_up", left: 1_204 }, 0, NOW);
+  assert.deepEqual([words?.text, words?.aside], ["Catching up…", "1,204 events to go."]);
 });
 
 test("what will not go away by itself is shown at once", () => {

@@ -1,7 +1,7 @@
 /** The bounds of a message. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { charactersLeft, contentProblem, withoutNul } from "../../src/chat/conversation/content.ts";
+import { charactersLeft, contentProblem } from "../../src/chat/conversation/content.ts";
 
 const MOST = 65_536;
 
@@ -20,10 +20,4 @@ test("the characters left are shown near the limit", () => {
   assert.equal(charactersLeft("x".repeat(60_000)), MOST - 60_000);
   assert.equal(charactersLeft("x".repeat(MOST)), 0);
   assert.equal(charactersLeft("x".repeat(MOST + 1)), null);
-});
-
-test("U+0000, which the server refuses and nobody sees, is left out", () => {
-  assert.equal(withoutNul("hello \0you\0"), "hello you");
-  assert.equal(withoutNul("\0"), "");
-  assert.equal(withoutNul("a 🦆\n"), "a 🦆\n");
 });
