@@ -136,7 +136,7 @@ async def test_thoughts_and_tools_say_how_they_stand(screen: Screen) -> None:
         ("agent_failed", {"code": "model_error", "message": "No model.", "retryable": False})
     )
     await expect(card.last).to_contain_text("not finished")
-    await expect(run).to_contain_text("No model. Sending the same again would most likely")
+    await expect(run).to_contain_text("No model. Sending it again would most likely")
     await expect(run.get_by_role("button", name="Try again")).to_have_count(0)
 
 

@@ -5,11 +5,11 @@ import { describe, isDue, waitingMessages } from "../src/chat/banner_words.ts";
 
 const NOW = 1_000_000;
 
-test("while all is well there is nothing to say", () => {
+test("while all is well there are no words", () => {
   assert.equal(describe({ phase: "live", transport: "websocket" }, 3, NOW), null);
 });
 
-test("a server that does not answer, or cannot store anything, is said at once", () => {
+test("a server that does not respond, or cannot store, is reported at once", () => {
   const live = { phase: "live", transport: "websocket" } as const;
   const silent = {
     ...live,
@@ -47,12 +47,12 @@ test("messages that wait are counted", () => {
   assert.equal(again, "Reconnecting… 2 messages will be sent when it is back.");
 });
 
-test("what is left to catch up on is told as a number to read", () => {
+test("the number of events left to catch up on is grouped", () => {
   const words = describe({ phase: "catching_up", left: 1_204 }, 0, NOW);
   assert.deepEqual([words?.text, words?.aside], ["Catching up…", "1,204 events to go."]);
 });
 
-test("what will not go away by itself is said at once", () => {
+test("what will not go away by itself is shown at once", () => {
   const stopped = { phase: "stopped", code: "too_many_connections" } as const;
   const words = describe({ ...stopped, reason: "Too many connections." }, 0, NOW);
   assert.deepEqual(
@@ -79,7 +79,7 @@ test("only messages that are not with the server count as waiting", () => {
   assert.equal(waitingMessages([...outbox, of("message", "refused"), of("cancel", "waiting")]), 2);
 });
 
-test("a cut that is soon over is not told of", () => {
+test("a short interruption is not shown", () => {
   const cut = describe({ phase: "connecting", attempt: 1 }, 0, NOW);
   const stopped = describe({ phase: "stopped", code: "x", reason: "" }, 0, NOW);
   assert.ok(cut && stopped);

@@ -5,17 +5,17 @@ import { charactersLeft, contentProblem } from "../../src/chat/conversation/cont
 
 const MOST = 65_536;
 
-test("a message may be as long as the server takes it, and no longer", () => {
+test("a message may be as long as the server accepts", () => {
   assert.equal(contentProblem("x".repeat(MOST)), null);
   assert.match(contentProblem("x".repeat(MOST + 12)) ?? "", /12 too many/);
 });
 
-test("characters are counted as the server counts them: a pair of surrogates is one", () => {
+test("characters are counted in code points, as on the server", () => {
   assert.equal(contentProblem("🦆".repeat(MOST)), null);
   assert.match(contentProblem("🦆".repeat(MOST + 1)) ?? "", /1 too many/);
 });
 
-test("how much is left is said when it is worth saying", () => {
+test("the characters left are shown near the limit", () => {
   assert.equal(charactersLeft("x".repeat(59_999)), null);
   assert.equal(charactersLeft("x".repeat(60_000)), MOST - 60_000);
   assert.equal(charactersLeft("x".repeat(MOST)), 0);

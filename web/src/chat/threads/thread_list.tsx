@@ -146,7 +146,7 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
       ) : (
         isSearch && (
           <p>
-            {searched} all {loaded}.
+            {searched} {loaded}.
           </p>
         )
       )}

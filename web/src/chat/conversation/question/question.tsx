@@ -106,7 +106,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
           {noteOf(entry, leftMs, step.expiresAt)}
         </p>
         <button type="button" class="button small" disabled={isStopping} onClick={onStop}>
-          Stop without answering
+          Skip and stop
         </button>
       </div>
     </>
