@@ -1,4 +1,4 @@
-"""A real browser for tests of the pages, and what a person does with it."""
+"""A real browser for tests of the pages, and a person's actions in it."""
 
 from __future__ import annotations
 
