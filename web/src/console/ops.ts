@@ -362,7 +362,7 @@ export interface RunLine {
   readonly ended_at: number | null;
 }
 
-/** Where a run is in its life. */
+/** The status of a run. */
 export type RunStatus = "cancelled" | "completed" | "failed" | "queued" | "running" | "waiting";
 
 /** How many runs have this status, and the oldest of them (null for none). */
