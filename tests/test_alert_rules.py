@@ -64,6 +64,14 @@ def test_names_are_unique_and_the_worst_is_first() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_has_a_sentence_for_while_it_fires_and_one_for_after(rule: Rule) -> None:
+    for sentence in (rule.summary, rule.was):
+        assert sentence[:1].isupper()
+        assert sentence.endswith(".")
+    assert not {"is", "are", "fail", "cannot", "carry"} & set(rule.was.rstrip(".").split())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_reads_metrics_that_exist(rule: Rule) -> None:
     metrics = Metrics()
     metrics.id_violations.labels("kind", "place")
@@ -273,6 +281,7 @@ def rule(for_s: int, clear_s: int) -> Watched:
         for_s=for_s,
         clear_s=clear_s,
         summary="",
+        was="",
         meaning="",
         advice="",
     )

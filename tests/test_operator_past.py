@@ -49,6 +49,7 @@ def node(node_id: str = "node-1", *, alive: bool = True, **said: Any) -> NodeOve
         alive=alive,
         known=True,
         age_s=900.0,
+        joined_s=900.0,
         lease_left_s=5.0 if alive else -4.0,
         summary=NodeSummary(**{**facts, **said}),
     )

@@ -22,6 +22,9 @@ OnFull = Literal["reject", "evict_oldest", "tolerate"]
 """What a connection beyond its user's limit causes: it is refused, the oldest ones are told to go,
 or it is let in and that is told."""
 
+PLACES_COUNTED_MAX = 100_000
+"""So many places are looked at when operators ask how many users are connected."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:

@@ -164,7 +164,8 @@ class NodeRow:
         node_id: its id.
         version: of the program that it runs.
         role: what it does.
-        age_s: how long ago it began, in seconds.
+        joined_s: how long ago it took its place among the nodes, in seconds; again, where it was
+            taken for lost.
         lease_left_s: how long its lease is still valid, in seconds; below 0 for a lost node.
         connections: how many it had.
         runs: how many it executed.
@@ -174,7 +175,7 @@ class NodeRow:
     node_id: str
     version: str
     role: str
-    age_s: float
+    joined_s: float
     lease_left_s: float
     connections: int
     runs: int

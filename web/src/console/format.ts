@@ -43,6 +43,11 @@ export function moment(at: number, today: number): string {
   return `${when.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
 }
 
+/** A moment that is known to some seconds. */
+export function around(at: number, today: number): string {
+  return `about ${moment(at, today)}`;
+}
+
 /** `1 run`, `2 runs`. */
 export function many(value: number, one: string, more = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : more}`;

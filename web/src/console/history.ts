@@ -6,7 +6,7 @@
  */
 import { many } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
-import { type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
+import { isRule, type Trouble, type TroubledRun, usersOf, WAS } from "./verdict.ts";
 
 const KEPT_S = 3_600;
 const SEEN_MAX = 50;
@@ -22,6 +22,8 @@ export interface Past {
   /** Seconds since the epoch; null when it is not known. */
   readonly began: number | null;
   readonly ended: number;
+  /** Whether these times are some seconds inexact. */
+  readonly isAbout: boolean;
 }
 
 /** What a page saw. */
@@ -39,13 +41,14 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
     .filter((one) => !keys.has(one.key))
-    .map(({ key, what, whom, run, since, until }) => ({
-      key,
-      what: WHAT[key] ?? what,
-      whom,
-      run,
-      began: since,
-      ended: until ?? at,
+    .map((one) => ({
+      key: one.key,
+      what: one.was,
+      whom: one.whom,
+      run: one.run,
+      began: one.since,
+      ended: one.until ?? at,
+      isAbout: isRule(one),
     }));
   return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
 }
@@ -59,6 +62,7 @@ export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen 
     run: null,
     began: before.at,
     ended: after.at,
+    isAbout: false,
   };
   return { ...seen, over: [silence, ...seen.over].slice(0, SEEN_MAX) };
 }
@@ -84,8 +88,11 @@ export function pastOf(overview: Overview, seen: Seen): Past[] {
 }
 
 /** Since when nothing has been wrong, as far as the server that answers and this page know. */
-export function calmSince(overview: Overview, seen: Seen): number {
-  return Math.max(overview.since, ...pastOf(overview, seen).map((one) => one.ended));
+export function calmSince(overview: Overview, seen: Seen): { at: number; isAbout: boolean } {
+  const [last] = pastOf(overview, seen);
+  return last === undefined || last.ended < overview.since
+    ? { at: overview.since, isAbout: false }
+    : { at: last.ended, isAbout: last.isAbout };
 }
 
 function isSame(own: Past, known: Past): boolean {
@@ -98,33 +105,13 @@ function ofServer(past: PastTrouble, { nodes }: Overview): Past {
   const { kind: key, began_at: began, ended_at: ended, user, run_id: id } = past;
   const run = user === null || id === null ? null : { id, user };
   const whom = run === null ? nodesUsers(past, nodes.length) : `user ${run.user}`;
-  return { key, what: WHAT[key], whom, run, began, ended };
+  return { key, what: WAS[key], whom, run, began, ended, isAbout: false };
 }
 
 function nodesUsers({ node_id: id, users }: PastTrouble, nodes: number): string {
   if (nodes > 1) return users === null ? `users of ${id}` : usersOf(users, `${id}`);
   return users ? `everyone (${many(users, "user")})` : "everyone";
 }
-
-const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], string> = {
-  database: "A node could not use the database.",
-  bus: "A node could not reach the bus.",
-  lost: "A node was lost.",
-  held: "A node stood still, and answered nobody.",
-  queued: "A run waited for a runner.",
-  behind: "A run waited for another one of its thread.",
-  drained: "No node took new work.",
-  "rule-foreign_delivery": "Events of one user were about to be sent to another.",
-  "rule-connect_success": "Too many connection attempts failed.",
-  "rule-run_success": "Too many runs failed.",
-  "rule-resume_success": "Too many readers could not continue where they were.",
-  "rule-commit_failures": "Commits failed.",
-  "rule-commit_latency": "Commits were slow.",
-  "rule-catch_up_lag": "A reader waited long for events that were there.",
-  "rule-readers_behind": "Many readers were behind.",
-  "rule-thread_lookups": "Many threads were not found.",
-  "rule-id_violations": "Many requests carried unusable ids.",
-};
 
 /** Rules that fired and do no more: the history of alerts, read from its latest. */
 function recovered({ told, nodes }: Overview): Past[] {
@@ -133,11 +120,12 @@ function recovered({ told, nodes }: Overview): Past[] {
     .filter((one) => one.change === "recovered")
     .map((end) => ({
       key: `rule-${end.rule}`,
-      what: WHAT[`rule-${end.rule}`] ?? (end.summary || end.rule),
+      what: end.was || `The rule ${end.rule} fired.`,
       whom: isAlone ? "everyone" : `users of ${end.node_id}`,
       run: null,
       began: end.began_at ?? firedAt(end, told),
       ended: end.last_at ?? end.at,
+      isAbout: true,
     }));
 }
 

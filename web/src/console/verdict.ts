@@ -4,8 +4,8 @@
  * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
  * cannot tell, because the node that would tell is gone or cannot reach what it needs.
  */
-import { count, duration, many, moment, span } from "./format.ts";
-import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
+import { around, count, duration, many, span } from "./format.ts";
+import type { FiringAlert, NodeOverview, Overview, PastTrouble, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
@@ -23,6 +23,8 @@ export interface Trouble {
   readonly severity: Severity;
   /** A sentence. */
   readonly what: string;
+  /** The same for when it is over. */
+  readonly was: string;
   readonly whom: string;
   /** The run that it is about, and whose that is; null where it is about none. */
   readonly run: TroubledRun | null;
@@ -46,6 +48,22 @@ interface Verdict {
   readonly troubles: readonly Trouble[];
 }
 
+/** What was wrong when it is over; of rules the server says it. */
+export const WAS: Readonly<Record<PastTrouble["kind"] | "drained", string>> = {
+  database: "A node could not use the database.",
+  bus: "A node could not reach the bus.",
+  lost: "A node was lost.",
+  held: "A node stood still, and answered nobody.",
+  queued: "A run waited for a runner.",
+  behind: "A run waited for another one of its thread.",
+  drained: "No node took new work.",
+};
+
+/** Whether a rule says it: its times are those of looks at metrics, some seconds apart. */
+export function isRule({ key }: { readonly key: string }): boolean {
+  return key.startsWith(RULE);
+}
+
 export function verdictOf(overview: Overview): Verdict {
   const troubles = [
     ...safety(overview),
@@ -64,8 +82,8 @@ export function verdictOf(overview: Overview): Verdict {
 }
 
 /** What is broken goes first, and what nodes lack before what rules measure: often it is the cause. */
-function rank({ severity, key }: Trouble): number {
-  return (severity === "broken" ? 0 : 2) + (key.startsWith(RULE) ? 1 : 0);
+function rank(trouble: Trouble): number {
+  return (trouble.severity === "broken" ? 0 : 2) + (isRule(trouble) ? 1 : 0);
 }
 
 /** What must never be: a rule tells of it for a while only, and here it is never forgotten. */
@@ -73,10 +91,12 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
   const { consistency } = held;
   const found: Trouble[] = [];
   if (held.foreign_deliveries > 0 && !firing.some((one) => one.rule === "foreign_delivery")) {
+    const what = `${many(held.foreign_deliveries, "event")} of one user nearly reached another.`;
     found.push({
       key: "foreign",
       severity: "broken",
-      what: `${many(held.foreign_deliveries, "event")} of one user nearly reached another.`,
+      what,
+      was: what,
       whom: "nobody (the log names connection, seq and thread)",
       run: null,
       since: held.foreign_delivery_at,
@@ -84,10 +104,12 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
     });
   }
   if (consistency.violations > 0) {
+    const what = `Ids drifted ${count(consistency.violations)} times between parts of the program.`;
     found.push({
       key: "consistency",
       severity: "troubled",
-      what: `Ids drifted ${count(consistency.violations)} times between parts of the program.`,
+      what,
+      was: what,
       whom: "those whose contexts the report of consistency names",
       run: null,
       since: consistency.violated_at,
@@ -140,7 +162,8 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   ];
 }
 
-interface NodeTrouble extends Omit<Trouble, "whom" | "since" | "run"> {
+interface NodeTrouble extends Omit<Trouble, "was" | "whom" | "since" | "run"> {
+  readonly key: keyof typeof WAS;
   readonly since: (node: NodeOverview) => number | null;
 }
 
@@ -153,21 +176,23 @@ function troubleOfNodes(
   const [first] = these;
   if (first === undefined) return null;
   const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
-  const whose = usersOf(users, these.map((node) => node.node_id).join(", "));
+  const whose = usersOf(users, ...these.map((node) => node.node_id));
   const unknown = all.filter((node) => !node.known).length;
   const isAll = these.length === all.length;
   return {
     ...trouble,
     what: `${nodesWord(these.length)} ${trouble.what}.`,
+    was: WAS[trouble.key],
     whom: isAll ? "everyone" : unknown === 0 ? whose : `${whose}, and maybe others: ${OF_OTHERS}`,
     run: null,
     since: earliest(these.map(trouble.since)),
   };
 }
 
-/** The users of these nodes; the nodes alone where they have none. */
-export function usersOf(users: number, nodes: string): string {
-  return users === 0 ? nodes : `${many(users, "user")} of ${nodes}`;
+/** The users of these nodes, of whom some may be on several; the nodes alone where they have none. */
+export function usersOf(users: number, ...nodes: readonly string[]): string {
+  const most = nodes.length > 1 ? "up to " : "";
+  return `${users === 0 ? "" : `${most}${many(users, "user")} of `}${nodes.join(", ")}`;
 }
 
 /** A node without its database hears of no other. */
@@ -195,7 +220,8 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
   return {
     key: `${RULE}${first.rule}`,
     severity: first.severity === "medium" || until !== null ? "troubled" : "broken",
-    what: until === null ? first.summary : `Commits failed until ${moment(until, overview.at)}.`,
+    what: until === null ? first.summary : `Commits failed until ${around(until, overview.at)}.`,
+    was: first.was,
     whom: `${who}; ${measured(first)}`,
     run: null,
     since: earliest(same.map((one) => one.since)),
@@ -243,10 +269,12 @@ function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
 /** Runs that are in the queue for long. Those behind a question wait for a person, not for us. */
 function stuck({ behind, count: runs, oldest, since }: QueuedRuns, { at }: Overview) {
   if (behind === "waiting" || at - since <= QUEUED_MAX_S) return null;
+  const key = behind === null ? "queued" : "behind";
   const trouble: Trouble = {
-    key: behind === null ? "queued" : "behind",
+    key,
     severity: "troubled",
     what: `${many(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
+    was: WAS[key],
     whom: `user ${oldest.user}`,
     run: { id: oldest.run_id, user: oldest.user },
     since,

@@ -17,6 +17,7 @@ const queue: Trouble = {
   key: "queued",
   severity: "troubled",
   what: "2 runs wait for a runner.",
+  was: "A run waited for a runner.",
   whom: "user ada",
   run: { id: "run_a", user: "ada" },
   since: AT - 300,
@@ -37,10 +38,10 @@ function past(change: Partial<PastTrouble>): PastTrouble {
 }
 
 function told(change: ToldAlert["change"], at: number, nodeId = "node_a"): ToldAlert {
-  const summary = "Too many runs fail.";
+  const was = "Too many runs failed.";
   const ends = { began_at: null, last_at: null };
   const rule = "run_success";
-  return { at, rule, change, value: 0.5, threshold: 0.99, ...ends, node_id: nodeId, summary };
+  return { at, rule, change, value: 0.5, threshold: 0.99, ...ends, node_id: nodeId, was };
 }
 
 test("a trouble that the page saw is over when an answer shows it no more", () => {
@@ -49,22 +50,21 @@ test("a trouble that the page saw is over when an answer shows it no more", () =
 
   const after = sawTroubles(saw, [], AT - 40);
 
-  const { key, whom, run } = queue;
-  const what = "A run waited for a runner.";
+  const { key, was: what, whom, run } = queue;
   assert.deepEqual(pastOf(overviewWith(), after), [
-    { key, what, whom, run, began: AT - 300, ended: AT - 40 },
+    { key, what, whom, run, began: AT - 300, ended: AT - 40, isAbout: false },
   ]);
-  assert.equal(calmSince(overviewWith(), after), AT - 40);
+  assert.deepEqual(calmSince(overviewWith(), after), { at: AT - 40, isAbout: false });
 });
 
 test("nothing was wrong since the server began, when neither knows of anything", () => {
-  assert.equal(calmSince(overviewWith(), NOTHING_SEEN), AT - 900);
+  assert.deepEqual(calmSince(overviewWith(), NOTHING_SEEN), { at: AT - 900, isAbout: false });
 });
 
 test("what the server knows ends the calm, too, though this page never saw it", () => {
   const overview = overviewWith({ past: [past({})], nodes: [node("node_a")] });
 
-  assert.equal(calmSince(overview, NOTHING_SEEN), AT - 100);
+  assert.equal(calmSince(overview, NOTHING_SEEN).at, AT - 100);
   assert.equal(pastOf(overview, NOTHING_SEEN)[0]?.whom, "everyone (7 users)");
 });
 
@@ -124,9 +124,20 @@ test("an alert that recovered is past, from when it fired on that node", () => {
 test("an alert is over when it last had a cause, not when its window has passed", () => {
   const end = { ...told("recovered", AT - 30), began_at: AT - 260, last_at: AT - 240 };
 
-  const [first] = pastOf(overviewWith({ told: [end, told("firing", AT - 255)] }), NOTHING_SEEN);
+  const overview = overviewWith({ told: [end, told("firing", AT - 255)] });
+
+  const [first] = pastOf(overview, NOTHING_SEEN);
 
   assert.deepEqual([first?.began, first?.ended], [AT - 260, AT - 240]);
+  assert.deepEqual(calmSince(overview, NOTHING_SEEN), { at: AT - 240, isAbout: true });
+});
+
+test("a rule that only a newer node knows is named, for want of words", () => {
+  const unknown = { ...told("recovered", AT - 30), rule: "of_tomorrow", was: "" };
+
+  const [first] = pastOf(overviewWith({ told: [unknown] }), NOTHING_SEEN);
+
+  assert.equal(first?.what, "The rule of_tomorrow fired.");
 });
 
 test("an hour later it is forgotten, and a page keeps at most 50", () => {
