@@ -224,6 +224,27 @@ RULES: tuple[Rule, ...] = (
         " (threadcast_deliveries_total).",
     ),
     Rule(
+        name="sign_in_success",
+        severity="medium",
+        measure=Success(
+            good=(Series("threadcast_credentials_total", "outcome", ("accepted",)),),
+            bad=(Series("threadcast_credentials_total", "outcome", ("refused",)),),
+        ),
+        unit="share",
+        threshold=0.5,
+        least=0.0,
+        most=1.0,
+        sample_least=20,
+        faults_least=10,
+        summary="Most credentials are refused.",
+        was="Most credentials were refused.",
+        meaning="Tokens came that are signed by another key, expired, or meant for somebody else."
+        " Who has no other cannot sign in; who is connected stays until theirs ends.",
+        advice="See the codes in threadcast_refusals_total. After token_invalid compare the keys of"
+        " both sides, jwt_audience and jwt_issuer; after token_expired or token_not_yet_valid the"
+        " clocks. Else somebody guesses.",
+    ),
+    Rule(
         name="thread_lookups",
         severity="medium",
         measure=PerMinute(Series("threadcast_thread_lookups_failed_total")),
