@@ -68,7 +68,7 @@ function Worst({ trouble }: { trouble: Trouble }) {
     <>
       <p>
         For <Whom trouble={trouble} />
-        {trouble.until === undefined && `, since ${began(trouble.since)}`}.
+        {trouble.until === undefined && `, since ${began(trouble)}`}.
       </p>
       <p class="advice">{trouble.advice}</p>
     </>
