@@ -118,10 +118,16 @@ class OperatorView:
             counted = await self._store.count_live_runs()
             runs = overview.runs_of(counted, self._clock.now(), self._runs)
             facts = await self._recent_facts()
-            await self._users.take(sum(row.lease_left_s > 0 for row in self._figures.nodes))
+            await self._count_users()
         except ThreadcastError as error:
             log.debug("the store has no answer: %s", error.code)
         self._runs, self._facts = runs, facts
+
+    async def _count_users(self) -> None:
+        try:
+            await self._users.take(sum(row.lease_left_s > 0 for row in self._figures.nodes))
+        except ThreadcastError as error:
+            log.debug("the store counts no users: %s", error.code)
 
     async def _recent_facts(self) -> dict[str, str]:
         now = self._clock.monotonic()
@@ -186,6 +192,8 @@ class OperatorView:
             self._runs, self._facts = None, {}
         elif self._runs is None:  # the console was only just switched on
             await self._look()
+        else:
+            await self._count_users()
         nodes, now, facts = self._nodes(), self._clock.now(), self._facts
         return Overview(
             node_id=self._node_id,

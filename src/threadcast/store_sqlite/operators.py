@@ -82,13 +82,14 @@ SELECT json_group_array(json_array(
 )) FROM counted AS c JOIN runs AS r ON r.run = c.run JOIN users AS u ON u.user = r.user
 """
 _COUNT_CONNECTED_USERS = f"""
-SELECT count(DISTINCT user), count(*) FROM (
+SELECT json_array(count(DISTINCT user), count(*)) FROM (
     SELECT user FROM connections AS c WHERE unwanted IS NULL
     AND EXISTS (SELECT 1 FROM nodes AS n WHERE n.node_id = c.node_id AND n.lease_until > ?1)
     LIMIT {PLACES_COUNTED_MAX} + 1
 )
 """
 _decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
+_decode_counts = msgspec.json.Decoder(tuple[int, int]).decode
 
 
 def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
@@ -159,8 +160,8 @@ def _live_run_count(
 
 def count_connected_users(connection: apsw.Connection, now: float) -> int | None:
     """See `Store.count_connected_users`; `now` is the store's time."""
-    [(users, places)] = connection.execute(_COUNT_CONNECTED_USERS, (now,)).fetchall()
-    return int(users) if int(places) <= PLACES_COUNTED_MAX else None
+    users, places = _decode_counts(_text(connection, _COUNT_CONNECTED_USERS, now))
+    return users if places <= PLACES_COUNTED_MAX else None
 
 
 def actions(connection: apsw.Connection, limit: int, before: int | None) -> list[ActionRow]:

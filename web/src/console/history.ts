@@ -5,8 +5,9 @@
  * does. What both know is told once, as the server tells it.
  */
 import { many } from "./format.ts";
-import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
-import { isRule, type Trouble, type TroubledRun, usersOf, WAS } from "./verdict.ts";
+import type { Overview } from "./ops.ts";
+import { joined, type Told, toldBy, whomOf } from "./told.ts";
+import { isAbout, type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
 const KEPT_S = 3_600;
 const SEEN_MAX = 50;
@@ -32,12 +33,14 @@ export interface Seen {
   readonly standing: readonly Trouble[];
   /** At most 50, the latest first. */
   readonly over: readonly Past[];
+  /** What servers told: behind a proxy the next answer may be that of another. At most 50. */
+  readonly told: readonly Told[];
 }
 
-export const NOTHING_SEEN: Seen = { standing: [], over: [] };
+export const NOTHING_SEEN: Seen = { standing: [], over: [], told: [] };
 
-/** After an answer at `at` that shows these troubles. */
-export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number): Seen {
+/** After an answer that shows these troubles. */
+export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: Overview): Seen {
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
     .filter((one) => !keys.has(one.key))
@@ -47,10 +50,21 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number
       whom: one.whom,
       run: one.run,
       began: one.since,
-      ended: one.until ?? at,
-      isAbout: isRule(one),
+      ended: one.until ?? overview.at,
+      isAbout: isAbout(one),
     }));
-  return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
+  return {
+    standing: troubles,
+    over: [...ended, ...seen.over].slice(0, SEEN_MAX),
+    told: toldSoFar(overview, seen).slice(0, SEEN_MAX),
+  };
+}
+
+/** Of the last hour, the latest first. */
+function toldSoFar(overview: Overview, seen: Seen): Told[] {
+  return joined([...toldBy(overview), ...seen.told])
+    .filter((one) => one.ended > overview.at - KEPT_S)
+    .sort((one, other) => other.ended - one.ended);
 }
 
 /** After a silence between two answers. */
@@ -80,7 +94,7 @@ export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
 
 /** What was wrong in the last hour and is over, the latest first. */
 export function pastOf(overview: Overview, seen: Seen): Past[] {
-  const known = [...overview.past.map((one) => ofServer(one, overview)), ...recovered(overview)];
+  const known = toldSoFar(overview, seen).map((one) => pastTold(one, overview));
   const own = seen.over.filter((one) => !known.some((other) => isSame(one, other)));
   return [...known, ...own]
     .filter((one) => one.ended > overview.at - KEPT_S)
@@ -95,47 +109,14 @@ export function calmSince(overview: Overview, seen: Seen): { at: number; isAbout
     : { at: last.ended, isAbout: last.isAbout };
 }
 
+function pastTold(told: Told, overview: Overview): Past {
+  const { key, run, began, ended } = told;
+  const what = told.what(Object.keys(told.users).length);
+  return { key, what, whom: whomOf(told, overview), run, began, ended, isAbout: isAbout(told) };
+}
+
 function isSame(own: Past, known: Past): boolean {
   const sameKind = own.key === known.key || (own.key === "silent" && known.key === "held");
   const began = Math.max(own.began ?? own.ended, known.began ?? known.ended);
   return sameKind && began <= Math.min(own.ended, known.ended) + SAME_WITHIN_S;
-}
-
-function ofServer(past: PastTrouble, { nodes }: Overview): Past {
-  const { kind: key, began_at: began, ended_at: ended, user, run_id: id } = past;
-  const run = user === null || id === null ? null : { id, user };
-  const whom = run === null ? nodesUsers(past, nodes.length) : `user ${run.user}`;
-  return { key, what: WAS[key], whom, run, began, ended, isAbout: false };
-}
-
-function nodesUsers({ node_id: id, users }: PastTrouble, nodes: number): string {
-  if (nodes > 1) return users === null ? `users of ${id}` : usersOf(users, `${id}`);
-  return users ? `everyone (${many(users, "user")})` : "everyone";
-}
-
-/** Rules that fired and do no more: the history of alerts, read from its latest. */
-function recovered({ told, nodes }: Overview): Past[] {
-  const isAlone = nodes.length <= 1;
-  return told
-    .filter((one) => one.change === "recovered")
-    .map((end) => ({
-      key: `rule-${end.rule}`,
-      what: end.was || `The rule ${end.rule} fired.`,
-      whom: isAlone ? "everyone" : `users of ${end.node_id}`,
-      run: null,
-      began: end.began_at ?? firedAt(end, told),
-      ended: end.last_at ?? end.at,
-      isAbout: true,
-    }));
-}
-
-function firedAt(end: ToldAlert, told: readonly ToldAlert[]): number | null {
-  const before = told.find(
-    (one) =>
-      one.change === "firing" &&
-      one.rule === end.rule &&
-      one.node_id === end.node_id &&
-      one.at <= end.at,
-  );
-  return before?.at ?? null;
 }

@@ -9,7 +9,8 @@ import type { FiringAlert, NodeOverview, Overview, PastTrouble, QueuedRuns } fro
 
 /** How long a run may be in the queue before somebody should look, seconds. */
 const QUEUED_MAX_S = 60;
-const RULE = "rule-";
+/** The key of what a rule says begins so. */
+export const RULE = "rule-";
 /** What happened before a database was well may be counted so much later, seconds. */
 const LOOK_S = 10;
 /** So many users are named in a sentence. */
@@ -48,8 +49,9 @@ interface Verdict {
   readonly troubles: readonly Trouble[];
 }
 
-/** What was wrong when it is over; of rules the server says it. */
-export const WAS: Readonly<Record<PastTrouble["kind"] | "drained", string>> = {
+type Kind = PastTrouble["kind"] | "drained";
+
+const WAS: Readonly<Record<Kind, string>> = {
   database: "A node could not use the database.",
   bus: "A node could not reach the bus.",
   lost: "A node was lost.",
@@ -59,9 +61,26 @@ export const WAS: Readonly<Record<PastTrouble["kind"] | "drained", string>> = {
   drained: "No node took new work.",
 };
 
-/** Whether a rule says it: its times are those of looks at metrics, some seconds apart. */
-export function isRule({ key }: { readonly key: string }): boolean {
+const WERE: Partial<Record<Kind, string>> = {
+  database: "could not use the database",
+  bus: "could not reach the bus",
+  lost: "were lost",
+  held: "stood still, and answered nobody",
+};
+
+/** What was wrong when it is over, with so many nodes; of rules the server says it. */
+export function wasOf(kind: Kind, nodes = 1): string {
+  const were = nodes > 1 ? WERE[kind] : undefined;
+  return were === undefined ? WAS[kind] : `${nodesWord(nodes)} ${were}.`;
+}
+
+function isRule({ key }: { readonly key: string }): boolean {
   return key.startsWith(RULE);
+}
+
+/** Whether its times are those of looks at metrics, or of a node's last word: some seconds inexact. */
+export function isAbout(trouble: { readonly key: string }): boolean {
+  return isRule(trouble) || trouble.key === "lost";
 }
 
 export function verdictOf(overview: Overview): Verdict {
@@ -163,7 +182,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
 }
 
 interface NodeTrouble extends Omit<Trouble, "was" | "whom" | "since" | "run"> {
-  readonly key: keyof typeof WAS;
+  readonly key: Kind;
   readonly since: (node: NodeOverview) => number | null;
 }
 
@@ -182,7 +201,7 @@ function troubleOfNodes(
   return {
     ...trouble,
     what: `${nodesWord(these.length)} ${trouble.what}.`,
-    was: WAS[trouble.key],
+    was: wasOf(trouble.key, these.length),
     whom: isAll ? "everyone" : unknown === 0 ? whose : `${whose}, and maybe others: ${OF_OTHERS}`,
     run: null,
     since: earliest(these.map(trouble.since)),
@@ -222,7 +241,7 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
     severity: first.severity === "medium" || until !== null ? "troubled" : "broken",
     what: until === null ? first.summary : `Commits failed until ${around(until, overview.at)}.`,
     was: first.was,
-    whom: `${who}; ${measured(first)}`,
+    whom: until === null ? `${who}; ${measured(first)}` : who,
     run: null,
     since: earliest(same.map((one) => one.since)),
     ...(until !== null && { until }),
@@ -274,7 +293,7 @@ function stuck({ behind, count: runs, oldest, since }: QueuedRuns, { at }: Overv
     key,
     severity: "troubled",
     what: `${many(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
-    was: WAS[key],
+    was: wasOf(key),
     whom: `user ${oldest.user}`,
     run: { id: oldest.run_id, user: oldest.user },
     since,

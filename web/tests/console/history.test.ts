@@ -37,6 +37,12 @@ function past(change: Partial<PastTrouble>): PastTrouble {
   };
 }
 
+/** What a page saw that saw this trouble stand, and saw it no more. */
+function saws(seen: Seen, trouble: Trouble, stood: number, ended: number): Seen {
+  const before = sawTroubles(seen, [trouble], overviewWith({ at: stood }));
+  return sawTroubles(before, [], overviewWith({ at: ended }));
+}
+
 function told(change: ToldAlert["change"], at: number, nodeId = "node_a"): ToldAlert {
   const was = "Too many runs failed.";
   const ends = { began_at: null, last_at: null };
@@ -45,10 +51,10 @@ function told(change: ToldAlert["change"], at: number, nodeId = "node_a"): ToldA
 }
 
 test("a trouble that the page saw is over when an answer shows it no more", () => {
-  const saw = sawTroubles(NOTHING_SEEN, [queue], AT - 60);
+  const saw = sawTroubles(NOTHING_SEEN, [queue], overviewWith({ at: AT - 60 }));
   assert.deepEqual(saw.over, []);
 
-  const after = sawTroubles(saw, [], AT - 40);
+  const after = sawTroubles(saw, [], overviewWith({ at: AT - 40 }));
 
   const { key, was: what, whom, run } = queue;
   assert.deepEqual(pastOf(overviewWith(), after), [
@@ -97,10 +103,10 @@ test("a silence is told, unless the server says itself that it stood still", () 
 
 test("what the server and the page saw is told once, another time of the same is told", () => {
   const waited = past({ kind: "queued", run_id: "run_a", user: "ada", began_at: AT - 300 });
-  const saw = sawTroubles(sawTroubles(NOTHING_SEEN, [queue], AT - 150), [], AT - 98);
+  const saw = saws(NOTHING_SEEN, queue, AT - 150, AT - 98);
   assert.equal(pastOf(overviewWith({ past: [waited] }), saw).length, 1);
 
-  const again = sawTroubles(sawTroubles(saw, [{ ...queue, since: AT - 80 }], AT - 20), [], AT - 10);
+  const again = saws(saw, { ...queue, since: AT - 80 }, AT - 20, AT - 10);
   assert.equal(pastOf(overviewWith({ past: [waited] }), again).length, 2);
 });
 
@@ -146,7 +152,7 @@ test("an hour later it is forgotten, and a page keeps at most 50", () => {
 
   let seen: Seen = NOTHING_SEEN;
   for (let turn = 0; turn < 60; turn += 1) {
-    seen = sawTroubles(sawTroubles(seen, [queue], AT + turn), [], AT + turn);
+    seen = saws(seen, queue, AT + turn, AT + turn);
   }
   assert.equal(seen.over.length, 50);
 });

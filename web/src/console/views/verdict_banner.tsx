@@ -4,7 +4,7 @@ import { around, many, moment, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
-import { isRule, type Trouble, verdictOf } from "../verdict.ts";
+import { isAbout, type Trouble, verdictOf } from "../verdict.ts";
 import { PastTroubles } from "./past_troubles.tsx";
 import { Whom } from "./whom.tsx";
 
@@ -80,7 +80,7 @@ function began(trouble: Trouble): string {
   const { since } = trouble;
   const now = serverNow.value;
   if (since === null) return "a time that is not known";
-  return `${(isRule(trouble) ? around : moment)(since, now)} (${span(now - since)})`;
+  return `${(isAbout(trouble) ? around : moment)(since, now)} (${span(now - since)})`;
 }
 
 function Silence({ overview }: { overview: Overview }) {
