@@ -65,6 +65,7 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that fires on a node; values are in the rule's unit.
 
     Attributes:
+        since: since when it has been met, which is some time before it fired.
         last_at: when there was last a cause, exact to a look (`alert_sample_s`): it fires for a
             while longer. Null where the node's version does not say.
     """
