@@ -362,9 +362,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         version: of Threadcast.
         role: what it does.
         alive: whether its lease is valid.
-        age_s: how long ago its process began, as it said with its last renewal.
-        joined_s: how long ago it took its place among the others, or took it again after it was
-            taken for lost; null for one that is alone.
+        age_s: how long ago its process began, as reported with its last lease renewal.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null for a node without others.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null for
             one that shares its store with nobody and needs none.
         connections, runs: how many it had.

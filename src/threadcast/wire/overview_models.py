@@ -65,7 +65,7 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that fires on a node; values are in the rule's unit.
 
     Attributes:
-        since: since when it has been met, which is some time before it fired.
+        since: when it began to be met, some time before it fired.
         last_at: when there was last a cause, exact to a look (`alert_sample_s`): it fires for a
             while longer. Null where the node's version does not say.
     """
@@ -242,9 +242,9 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         alive: whether its lease is valid.
         known: false while the node that answers cannot ask the database; all of this is then as it
             was last.
-        age_s: how long ago its process began, as it said with its last renewal.
-        joined_s: how long ago it took its place among the others, or took it again after it was
-            taken for lost; null for one that is alone.
+        age_s: how long ago its process began, as reported with its last lease renewal.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null for a node without others.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
             for one that shares its store with nobody.
         summary: what it said with its last renewal; null for one that said nothing yet, or whose
@@ -306,8 +306,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         nodes_alive, nodes_lost: how many nodes.
         connections: how many connections.
         users: how many users have them.
-        users_once: whether one with connections on several nodes counts once, and not on each: not
-            while the database does not say, or of more than 100,000 connections.
+        users_once: whether a user with connections on several nodes counts once; false while the
+            database cannot tell, and beyond 100,000 connections.
         lagging: how many readers are behind.
         runs: how many runs are executed.
         events_in_per_s: events that are committed.

@@ -1,17 +1,17 @@
 /**
- * What was wrong in the last hour and is over: what nodes know, and what this page saw. Pure.
+ * The past troubles of the last hour, from the nodes and from what this page saw. Pure.
  *
- * A server forgets when it ends, and knows nothing of the time in which it did not run; the page
- * does. What both know is told once, as the server tells it.
+ * A node forgets when it stops and knows nothing of its downtime, but the page does. What both know
+ * is listed once, as the node tells it.
  */
-import { many } from "./format.ts";
+import { plural } from "./format.ts";
 import type { Overview } from "./ops.ts";
 import { joined, type Told, toldBy, whomOf } from "./told.ts";
 import { isAbout, type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
 const KEPT_S = 3_600;
 const SEEN_MAX = 50;
-/** Two that tell of the same trouble may differ by a step of a server, and a question. */
+/** Two reports of the same trouble may differ by a sampling step and a poll. */
 const SAME_WITHIN_S = 10;
 
 /** A trouble that is over. */
@@ -20,16 +20,16 @@ export interface Past {
   readonly what: string;
   readonly whom: string;
   readonly run: TroubledRun | null;
-  /** Seconds since the epoch; null when it is not known. */
+  /** Seconds since the epoch; null if unknown. */
   readonly began: number | null;
   readonly ended: number;
   /** Whether these times are some seconds inexact. */
   readonly isAbout: boolean;
 }
 
-/** What a page saw. */
+/** What this page saw. */
 export interface Seen {
-  /** What stood in the last answer. */
+  /** The troubles in the latest overview. */
   readonly standing: readonly Trouble[];
   /** At most 50, the latest first. */
   readonly over: readonly Past[];
@@ -39,7 +39,7 @@ export interface Seen {
 
 export const NOTHING_SEEN: Seen = { standing: [], over: [], told: [] };
 
-/** After an answer that shows these troubles. */
+/** After an overview with these troubles. */
 export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: Overview): Seen {
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
@@ -67,7 +67,7 @@ function toldSoFar(overview: Overview, seen: Seen): Told[] {
     .sort((one, other) => other.ended - one.ended);
 }
 
-/** After a silence between two answers. */
+/** After an outage between two overviews. */
 export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen {
   const silence: Past = {
     key: "silent",
@@ -81,18 +81,18 @@ export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen 
   return { ...seen, over: [silence, ...seen.over].slice(0, SEEN_MAX) };
 }
 
-/** Whom it hits when the server that answers is silent. */
+/** Who is affected when the node that serves this page does not respond. */
 export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
   if (totals.nodes_alive <= 1) {
     const were = totals.users === 1 ? "was" : "were";
     return totals.users === 0
       ? "everyone"
-      : `everyone (${many(totals.users, "user")} ${were} connected)`;
+      : `everyone (${plural(totals.users, "user")} ${were} connected)`;
   }
   return usersOf(nodes.find((node) => node.node_id === id)?.summary?.users ?? 0, id);
 }
 
-/** What was wrong in the last hour and is over, the latest first. */
+/** The past troubles of the last hour, latest first. */
 export function pastOf(overview: Overview, seen: Seen): Past[] {
   const known = toldSoFar(overview, seen).map((one) => pastTold(one, overview));
   const own = seen.over.filter((one) => !known.some((other) => isSame(one, other)));
@@ -101,7 +101,7 @@ export function pastOf(overview: Overview, seen: Seen): Past[] {
     .sort((one, other) => other.ended - one.ended);
 }
 
-/** Since when nothing has been wrong, as far as the server that answers and this page know. */
+/** Since when nothing has been wrong, as far as the answering node and this page know. */
 export function calmSince(overview: Overview, seen: Seen): { at: number; isAbout: boolean } {
   const [last] = pastOf(overview, seen);
   return last === undefined || last.ended < overview.since

@@ -2,17 +2,17 @@
  * Troubles that are over, as servers tell them: each node knows its own, and what it saw of others.
  * What several nodes had at a time, or several tell of, is one here. Pure.
  */
-import { many } from "./format.ts";
+import { plural } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
 import { RULE, type TroubledRun, usersOf, wasOf } from "./verdict.ts";
 
 /** One of them. */
 export interface Told {
   readonly key: string;
-  /** Of how many nodes it was. */
+  /** Of how plural nodes it was. */
   readonly what: (nodes: number) => string;
   readonly run: TroubledRun | null;
-  /** How many users a node had, as far as that is known, by its id. */
+  /** How plural users a node had, as far as that is known, by its id. */
   readonly users: Readonly<Record<string, number | null>>;
   /** Seconds since the epoch; null when it is not known. */
   readonly began: number | null;
@@ -43,7 +43,7 @@ export function whomOf({ run, users }: Told, { nodes }: Overview): string {
   const ids = Object.keys(users).sort();
   const counts = Object.values(users).filter((one) => one !== null);
   const sum = counts.reduce((before, one) => before + one, 0);
-  if (nodes.length <= 1) return sum === 0 ? "everyone" : `everyone (${many(sum, "user")})`;
+  if (nodes.length <= 1) return sum === 0 ? "everyone" : `everyone (${plural(sum, "user")})`;
   if (ids.length > 1 && nodes.every((node) => node.node_id in users)) return "everyone";
   return counts.length === 0 ? `users of ${ids.join(", ")}` : usersOf(sum, ...ids);
 }
