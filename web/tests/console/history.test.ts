@@ -67,6 +67,12 @@ test("nothing was wrong since the server began, when neither knows of anything",
   assert.deepEqual(calmSince(overviewWith(), NOTHING_SEEN), { at: AT - 900, isAbout: false });
 });
 
+test("behind a proxy nodes answer by turns: the one that has run longest knows most", () => {
+  const seen = sawTroubles(NOTHING_SEEN, [], overviewWith({ since: AT - 1_000 }));
+
+  assert.equal(calmSince(overviewWith(), seen).at, AT - 1_000);
+});
+
 test("what the server knows ends the calm, too, though this page never saw it", () => {
   const overview = overviewWith({ past: [past({})], nodes: [node("node_a")] });
 
