@@ -98,7 +98,9 @@ export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
 /** The past troubles of the last hour, latest first. */
 export function pastOf(overview: Overview, seen: Seen): Past[] {
   const known = toldSoFar(overview, seen).map((one) => pastTold(one, overview));
-  const own = seen.over.filter((one) => !known.some((other) => isSame(one, other)));
+  const own = seen.over.filter(
+    (one) => !known.some((other) => isSame(one, other)) && !seen.standing.some(goesOn(one)),
+  );
   return [...known, ...own]
     .filter((one) => one.ended > overview.at - KEPT_S)
     .sort((one, other) => other.ended - one.ended);
@@ -111,6 +113,11 @@ export function calmSince(overview: Overview, seen: Seen): { at: number; isAbout
   return last === undefined || last.ended < since
     ? { at: since, isAbout: false }
     : { at: last.ended, isAbout: last.isAbout };
+}
+
+/** Whether a trouble is one that seemed over, because the node that has it was lost meanwhile. */
+function goesOn(past: Past): (trouble: Trouble) => boolean {
+  return ({ key, since }) => key === past.key && since !== null && since <= past.ended;
 }
 
 function pastTold(told: Told, overview: Overview): Past {

@@ -116,6 +116,14 @@ test("what the server and the page saw is told once, another time of the same is
   assert.equal(pastOf(overviewWith({ past: [waited] }), again).length, 2);
 });
 
+test("a trouble that stands again since before is not over", () => {
+  const back = sawTroubles(saws(NOTHING_SEEN, queue, AT - 60, AT - 40), [queue], overviewWith());
+  assert.deepEqual(pastOf(overviewWith(), back), []);
+
+  const anew = sawTroubles(back, [{ ...queue, since: AT - 5 }], overviewWith());
+  assert.equal(pastOf(overviewWith(), anew).length, 1);
+});
+
 test("an alert that recovered is past, from when it fired on that node", () => {
   const history = [
     told("recovered", AT - 30),
