@@ -47,6 +47,10 @@ export interface Cursor {
   readonly at?: number;
 }
 
+/** Why nothing is sent any more. */
+const ended = (code: string, reason = "") =>
+  new ThreadcastError(code, `${reason} It is kept, and sent after the next start.`.trim());
+
 type ToldOf<Type> = Extract<Told, { event_type: Type }>;
 
 export class Client {
@@ -84,7 +88,6 @@ export class Client {
         else this.changed();
       },
       onStatus: (status) => this.setStatus(status),
-      onRenewed: () => this.#vital(() => this.connection.attach(this.cursor)),
       onSilence: () => this.silent(),
     });
   }
@@ -103,11 +106,9 @@ export class Client {
 
   /** End the connection; what is known stays. */
   close(): void {
-    this.#isStarted = false;
-    for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
-    this.connection.close();
-    this.#outbox.use(null);
-    this.#listeners.emit("*", null);
+    this.#disconnect();
+    this.#outbox.use(null, ended("closed"));
+    this.#listeners.emit("end", null);
   }
 
   /**
@@ -120,6 +121,7 @@ export class Client {
     if (this.user) this.#outbox.belongTo(this.#key);
     for (const { key } of this.outbox) this.discard(key);
     this.#kept?.removeItem(`cursor ${this.#key}`);
+    this.close();
     this.#end("signed_out", "");
   }
 
@@ -136,14 +138,15 @@ export class Client {
     type: Type | "*",
     handler: (event: ToldOf<Type>) => void,
   ): () => void {
-    return this.#listeners.on(type, (event: ToldOf<Type> | null) => event && handler(event));
+    return this.#listeners.on(type, handler);
   }
 
   /**
    * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events,
    * until the iterator is ended by `return` or the end of a loop.
    *
-   * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
+   * @throws ThreadcastError from the iterator. `slow_reader`: there was no room in the buffer;
+   *   `signed_out`, `stopped`: the client has ended, and `status` says why
    */
   events(): AsyncIterableIterator<Told> {
     return this.#listeners.events();
@@ -152,7 +155,9 @@ export class Client {
   /**
    * Send a message, now or when there is a connection; resolves when it is stored.
    *
-   * @throws ThreadcastError it was refused or discarded, or 100 others wait (`outbox_full`)
+   * @throws ThreadcastError it was refused or discarded, or 100 others wait (`outbox_full`). Or the
+   *   client has ended (`signed_out`, `stopped`, `closed`): then the message is kept in `outbox`,
+   *   and sent once when the client is started again
    */
   send(content: string, { threadId, draft, agent, onBusy }: SendOptions = {}): Promise<Sent> {
     const key = `web_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
@@ -162,7 +167,7 @@ export class Client {
       content,
       thread: threadId ?? null,
       draft: threadId ? null : (draft ?? key),
-      options: { ...(agent && { agent }), ...(onBusy && { on_busy: onBusy }) },
+      options: { agent, on_busy: onBusy },
     });
   }
 
@@ -224,7 +229,10 @@ export class Client {
     this.status = status;
     if (!/^(catching_up|live)$/.test(status.phase)) {
       this.#life += 1;
-      this.#outbox.use(null);
+      const hasEnded = status.phase === "signed_out" || status.phase === "stopped";
+      const end = hasEnded ? ended(status.phase, status.reason) : null;
+      this.#outbox.use(null, end);
+      if (end) this.#listeners.emit("end", end);
     }
     this.#frames.now();
   }
@@ -354,10 +362,16 @@ export class Client {
     }
   }
 
+  #disconnect(): void {
+    this.#isStarted = false;
+    for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
+    this.connection.close();
+  }
+
   #end(phase: "signed_out" | "stopped", code: string): void {
-    this.close();
-    this.forget();
+    this.#disconnect();
     this.#outbox.belongTo("");
+    this.forget();
     this.user = null;
     this.setStatus({ phase, code, reason: code && OTHER_USER });
   }

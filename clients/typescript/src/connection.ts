@@ -38,8 +38,6 @@ export interface Owner {
   onAttached(event: AttachedEvent): void;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
-  /** Another stream has to be begun with the renewed token: attach again. */
-  onRenewed(): void;
   /** A run says nothing, or there is trouble. */
   onSilence(): void;
 }
@@ -60,7 +58,8 @@ export class Connection {
   /** The id of the latest attach, until it is accepted. */
   #attaching = "";
   #inFlight = new InFlight();
-  #closing: ConnectionClosing | null = null;
+  /** What the server said of the end. */
+  #closing: Partial<ConnectionClosing> = {};
   #attempt = 0;
   /** A token that the server refused, and why it did. */
   #refused: string | undefined;
@@ -257,8 +256,7 @@ export class Connection {
   }
 
   #lost(closed: number): void {
-    const closing: Partial<ConnectionClosing> = this.#closing ?? {};
-    const { code: close = closed, error: code = "", reason = "" } = closing;
+    const { code: close = closed, error: code = "", reason = "", ...then } = this.#closing;
     this.#drop();
     if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
       // Another token may do better, but only one of them is tried; none where the user signed out.
@@ -266,9 +264,9 @@ export class Connection {
       this.#why = [code, reason];
       this.#connect();
     } else if (close === CREDENTIAL) this.#end("signed_out", code, reason);
-    else if (closing.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
+    else if (then.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
       this.#end("stopped", code, reason);
-    } else this.#wait(closing.retry_after_ms ?? 0, code, reason);
+    } else this.#wait(then.retry_after_ms ?? 0, code, reason);
   }
 
   #end(phase: "stopped" | "signed_out", code: string, reason: string): void {
@@ -292,7 +290,8 @@ export class Connection {
     this.#life += 1;
     this.#reconnect = void clearTimeout(this.#reconnect);
     this.#link?.close();
-    this.#link = this.#closing = null;
+    this.#link = null;
+    this.#closing = {};
     this.#isReady = this.#isInRun = false;
     this.#attaching = "";
     this.#liveAt = 0;
@@ -311,7 +310,6 @@ export class Connection {
     // If it fails, it is tried again: the server ends the connection when the credential does.
     this.#renewAt = Date.now() + RENEW_AGAIN_MS;
     await this.request("authenticate", { token: await this.#credential.get(current) });
-    if (this.#link?.transport === "sse") this.#owner.onRenewed();
   }
 
   #tick(): void {

@@ -10,8 +10,9 @@ interface Details {
  * A request or a command that failed; `message` can be shown to people.
  *
  * `code` is a row of the server's error table, or one of the client's own: `unreachable` (no answer
- * came; whether it was done is not known), `signed_out` (there is no token),
- * `identity_change` (there is one of another user), `discarded`, `outbox_full`, `slow_reader`.
+ * came; whether it was done is not known), `signed_out` (there is no token), `stopped` and `closed`
+ * (the client has ended), `identity_change` (there is a token of another user), `discarded`,
+ * `outbox_full`, `slow_reader`.
  */
 export class ThreadcastError extends Error {
   declare readonly code: string;

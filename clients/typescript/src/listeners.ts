@@ -31,23 +31,26 @@ export class Listeners {
     return () => handlers.delete(handler);
   }
 
-  emit(type: string, event: Told | null): void {
+  emit(type: string, event: Told | ThreadcastError | null): void {
     for (const handler of this.#handlers.get(type) ?? []) {
       // Each apart, so that the mistake of one harms nobody else.
       queueMicrotask(() => handler(event as never));
     }
   }
 
-  /** The events from here on, until one is null. */
+  /** The events from here on, until an `end`, which may be an error. */
   events(): AsyncIterableIterator<Told> {
     const buffer: Told[] = [];
     this.#buffers.add(buffer);
-    let isOver = false;
+    let end: ThreadcastError | null | undefined;
     let isFull = false;
     let wake = () => {};
-    const off = this.on("*", (event: Told | null) => {
-      if (!event) isOver = true;
-      else if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
+    const offEvents = this.on("*", (event: Told) => {
+      if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
+      wake();
+    });
+    const offEnd = this.on("end", (why: ThreadcastError | null) => {
+      end = why;
       wake();
     });
     const taken = () => {
@@ -55,7 +58,8 @@ export class Listeners {
       this.#onTaken();
     };
     const over = () => {
-      off();
+      offEvents();
+      offEnd();
       // Who was too slow begins again where it was.
       if (!isFull) this.#buffers.delete(buffer);
     };
@@ -65,20 +69,21 @@ export class Listeners {
           // Who asks for the next one is done with this one.
           for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
           if (isFull) throw new ThreadcastError("slow_reader");
-          if (isOver) return;
+          if (end) throw end;
+          if (end === null) return;
           if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
         over();
       }
     })();
-    const end = told.return.bind(told);
+    const finish = told.return.bind(told);
     // A generator that was not begun, or that waits, does not learn that it is ended.
     told.return = (value) => {
       over();
-      isOver = true;
+      end = null;
       wake();
-      return end(value);
+      return finish(value);
     };
     return told;
   }

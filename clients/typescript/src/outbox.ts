@@ -49,6 +49,8 @@ export class Outbox {
   #request: Request | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
+  /** Why nothing is sent any more; null while something may be. */
+  #end: ThreadcastError | null = null;
 
   constructor(storage: Storage | undefined, onChange: () => void) {
     this.#storage = storage;
@@ -74,10 +76,15 @@ export class Outbox {
 
   /** What is here is not of the user who comes; in the storage it stays. */
   #leave(): void {
-    for (const { reject } of this.#waiters.values()) reject(new ThreadcastError("identity_change"));
-    this.#waiters.clear();
+    this.#giveUp(new ThreadcastError("identity_change"));
     this.#entries.clear();
     this.threads.clear();
+  }
+
+  /** Nobody waits any more for what becomes of the entries. */
+  #giveUp(why: ThreadcastError): void {
+    for (const { reject } of this.#waiters.values()) reject(why);
+    this.#waiters.clear();
   }
 
   /** An item of the storage is this now; null when another page took it away, empty: discarded it. */
@@ -117,14 +124,13 @@ export class Outbox {
   /**
    * Take this in, and send it when there is a connection.
    *
-   * @throws ThreadcastError `outbox_full`, or why it was refused in the end
+   * @throws ThreadcastError `outbox_full`, why it was refused in the end, or why nothing is sent
    */
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
-    const waiter = Promise.withResolvers<Sent>();
     if (this.#entries.size === ENTRIES_MAX) {
-      waiter.reject(new ThreadcastError("outbox_full"));
-      return waiter.promise;
+      return Promise.reject(new ThreadcastError("outbox_full"));
     }
+    const waiter = Promise.withResolvers<Sent>();
     waiter.promise.catch(() => {}); // Who does not wait for it sees it in `entries`.
     this.#waiters.set(fields.key, waiter);
     this.#put({
@@ -143,6 +149,7 @@ export class Outbox {
       seq: 0,
       ...fields,
     });
+    if (this.#end) this.#giveUp(this.#end);
     this.#flush();
     return waiter.promise;
   }
@@ -177,9 +184,14 @@ export class Outbox {
     for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key);
   }
 
-  /** There is a connection to send over, or there is none any more. */
-  use(request: Request | null): void {
+  /**
+   * There is a connection to send over, or none: for a while, or, if this says why, until there is
+   * one again all the same. Then nobody is left waiting, and the entries stay.
+   */
+  use(request: Request | null, end: ThreadcastError | null = null): void {
     this.#request = request;
+    this.#end = end;
+    if (end) this.#giveUp(end);
     // What became of a run that was cancelled over an earlier connection is asked again.
     for (const entry of this.entries) {
       if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
@@ -235,41 +247,37 @@ export class Outbox {
   async #send(entry: Entry, request: Request): Promise<void> {
     const { key } = entry;
     this.#put({ ...entry, status: "sending" });
-    try {
-      this.#accepted(key, await request(...commandOf(entry)));
-    } catch (error) {
-      this.#rejected(key, error as ThreadcastError);
-    }
-  }
-
-  #accepted(key: string, sent: Answer): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#waiters.get(key)?.resolve(sent);
-    if (entry.kind === "answer" || (entry.kind === "cancel" && !isActive(sent))) this.drop(key);
-    else {
-      // First where the next ones go: other pages, which hold them too, learn it in this order.
-      this.#learnThread(entry.draft, sent.thread_id);
-      const known = this.#entries.get(key) as Entry;
-      this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
-    }
+    const command = commandOf(entry);
+    const answer = await request(...command).catch((error: ThreadcastError) => error);
+    const known = this.#entries.get(key);
+    if (!known) return;
+    if (answer instanceof ThreadcastError) this.#rejected(known, answer);
+    else this.#accepted(known, answer);
     this.#flush();
   }
 
-  #rejected(key: string, { code, message, retryable, retryAfterMs }: ThreadcastError): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    const { kind, tries } = entry;
+  #accepted({ key, kind, draft }: Entry, sent: Answer): void {
+    this.#waiters.get(key)?.resolve(sent);
+    if (kind === "answer" || (kind === "cancel" && !isActive(sent))) this.drop(key);
+    else {
+      // First where the next ones go: other pages, which hold them too, learn it in this order.
+      this.#learnThread(draft, sent.thread_id);
+      const known = this.#entries.get(key) as Entry;
+      this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
+    }
+  }
+
+  #rejected(entry: Entry, error: ThreadcastError): void {
+    const { code, message, retryable, retryAfterMs } = error;
+    const { key, kind, tries } = entry;
     if (code === "unreachable") this.#put(askedAgain(entry));
     else if (retryable) {
       const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
       this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
-      this.#flush();
     } else if (kind === "cancel" || (tries && code === "already_answered")) this.drop(key);
     else {
       this.#put({ ...entry, status: "refused", error: message });
-      this.#waiters.get(key)?.reject(new ThreadcastError(code, message));
-      this.#flush();
+      this.#waiters.get(key)?.reject(error);
     }
   }
 
