@@ -49,7 +49,7 @@ export interface Cursor {
 
 /** Why nothing is sent any more. */
 const ended = (code: string, reason = "") =>
-  new ThreadcastError(code, `${reason} It is kept, and sent after the next start.`.trim());
+  new ThreadcastError(code, `${reason} It is kept for the next start.`.trim());
 
 type ToldOf<Type> = Extract<Told, { event_type: Type }>;
 
@@ -70,7 +70,7 @@ export class Client {
   #listeners = new Listeners(() => this.#kept && this.changed());
   #frames = new Frames(() => this.#flush());
   #isStarted = false;
-  /** Counts connections, so that work which began over an earlier one is recognised. */
+  /** Counts connections, so that what was read for an earlier one is recognised. */
   #life = 0;
 
   constructor({ url, token, storage, resume, transports = ownTransports }: ClientOptions) {
@@ -79,8 +79,8 @@ export class Client {
     this.credential = new Credential(token, (subject) => this.#stayWith(subject));
     this.#outbox = new Outbox(storage, () => this.changed());
     this.connection = new Connection(this.base, this.credential, transports, {
-      onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
-      onAttached: (event) => this.#vital(() => this.#attached(event)),
+      onReady: (user, { feed }) => this.#ready(user, feed),
+      onAttached: (event) => this.#attached(event),
       onEvents: (events) => {
         if (this.cursor.after === undefined) return;
         this.#queue.push(...events);
@@ -106,7 +106,8 @@ export class Client {
 
   /** End the connection; what is known stays. */
   close(): void {
-    this.#disconnect();
+    this.#stop();
+    this.connection.close();
     this.#outbox.use(null, ended("closed"));
     this.#listeners.emit("end", null);
   }
@@ -283,8 +284,7 @@ export class Client {
     if (reset) {
       this.forget();
       this.#kept?.removeItem(`cursor ${this.#key}`);
-      this.#listeners.emit("attached", event);
-      this.#listeners.emit("*", event);
+      this.#listeners.tell(event);
       await this.#ready(this.user as string, feed, after);
       return;
     }
@@ -307,10 +307,7 @@ export class Client {
     if (last) this.take(events);
     for (const event of events) this.#settle(event);
     this.#outbox.dropIf((entry) => entry.status === "accepted" && this.shows(entry));
-    for (const event of events) {
-      this.#listeners.emit(event.event_type, event);
-      this.#listeners.emit("*", event);
-    }
+    for (const event of events) this.#listeners.tell(event);
     this.#listeners.emit("change", null);
     queueMicrotask(() => this.#keep());
   }
@@ -352,27 +349,16 @@ export class Client {
     }
   }
 
-  /** Work without which the connection is of no use. */
-  async #vital(work: () => Promise<void>): Promise<void> {
-    const life = this.#life;
-    try {
-      await work();
-    } catch (error) {
-      if (life === this.#life) this.failed(error);
-    }
-  }
-
-  #disconnect(): void {
+  #stop(): void {
     this.#isStarted = false;
     for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
-    this.connection.close();
   }
 
   #end(phase: "signed_out" | "stopped", code: string): void {
-    this.#disconnect();
+    this.#stop();
     this.#outbox.belongTo("");
     this.forget();
     this.user = null;
-    this.setStatus({ phase, code, reason: code && OTHER_USER });
+    this.connection.end(phase, code, code && OTHER_USER);
   }
 }

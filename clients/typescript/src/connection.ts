@@ -34,8 +34,9 @@ const NOT_STORED = /^(unavailable|storage_full|unknown_outcome)$/;
 const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
-  onReady(user: string, ready: ConnectionReady): void;
-  onAttached(event: AttachedEvent): void;
+  /** Without this, and without the next, the connection is of no use: if it fails, another is made. */
+  onReady(user: string, ready: ConnectionReady): Promise<void>;
+  onAttached(event: AttachedEvent): Promise<void>;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
   /** A run says nothing, or there is trouble. */
@@ -96,6 +97,12 @@ export class Connection {
     this.#drop();
   }
 
+  /** End it for good, as far as it can tell. */
+  end(phase: "stopped" | "signed_out", code: string, reason: string): void {
+    this.close();
+    this.#owner.onStatus({ phase, code, reason });
+  }
+
   /** Skip what is left of a wait; find out within so long whether a connection still lives. */
   nudge(signMaxMs: number): void {
     if (!this.#ticking) return;
@@ -108,7 +115,7 @@ export class Connection {
     if (!this.#ticking) return;
     this.#drop();
     if (status !== 401) this.#wait(retryAfterMs, code, message);
-    else this.#end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
+    else this.end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
   }
 
   /** This is wrong, or nothing is, as far as the owner knows. */
@@ -138,19 +145,18 @@ export class Connection {
     return answer;
   }
 
-  async #connect(): Promise<void> {
+  #connect(): void {
     this.#drop();
     const life = this.#life;
     if (steadyMs() - this.#turnedAt > TRANSPORT_MAX_MS) this.#transport = 0;
     this.#owner.onStatus({ phase: "connecting", attempt: this.#attempt });
-    try {
-      const isOld =
-        this.#refused ?? (Date.now() > this.#renewAt ? this.#credential.current : undefined);
-      const token = await this.#credential.get(isOld);
-      if (life === this.#life) this.#begin(token, this.#transports.length);
-    } catch (error) {
-      if (life === this.#life) this.restart(error as ThreadcastError);
-    }
+    const isOld =
+      this.#refused ?? (Date.now() > this.#renewAt ? this.#credential.current : undefined);
+    this.#needs(
+      this.#credential.get(isOld).then((token) => {
+        if (life === this.#life) this.#begin(token, this.#transports.length);
+      }),
+    );
   }
 
   /** @param left how many transports are left to try */
@@ -214,12 +220,12 @@ export class Connection {
         this.#renewIn(event.data.expires_at, event.timestamp);
         if (this.#isReady) return;
         this.#isReady = true;
-        this.#owner.onReady(event.user_id, event.data);
+        this.#needs(this.#owner.onReady(event.user_id, event.data));
         break;
       case "attached":
         this.#refused = undefined;
         if (this.#attaching) return;
-        this.#owner.onAttached(event);
+        this.#needs(this.#owner.onAttached(event));
         break;
       case "caught_up":
         if (this.#attaching) return;
@@ -243,6 +249,14 @@ export class Connection {
     }
   }
 
+  /** If this fails, and the connection is still the same, it is of no use. */
+  #needs(work: Promise<void>): void {
+    const life = this.#life;
+    work.catch((error) => {
+      if (life === this.#life) this.restart(error);
+    });
+  }
+
   #setTrouble(trouble: Trouble | null): void {
     const isOther = this.#trouble?.code !== trouble?.code;
     this.#trouble = trouble;
@@ -256,22 +270,18 @@ export class Connection {
   }
 
   #lost(closed: number): void {
-    const { code: close = closed, error: code = "", reason = "", ...then } = this.#closing;
+    const closing = this.#closing;
+    const { code: close = closed, error: code = "", reason = "" } = closing;
     this.#drop();
     if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
       // Another token may do better, but only one of them is tried; none where the user signed out.
       this.#refused = this.#credential.current;
       this.#why = [code, reason];
       this.#connect();
-    } else if (close === CREDENTIAL) this.#end("signed_out", code, reason);
-    else if (then.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
-      this.#end("stopped", code, reason);
-    } else this.#wait(then.retry_after_ms ?? 0, code, reason);
-  }
-
-  #end(phase: "stopped" | "signed_out", code: string, reason: string): void {
-    this.close();
-    this.#owner.onStatus({ phase, code, reason });
+    } else if (close === CREDENTIAL) this.end("signed_out", code, reason);
+    else if (closing.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
+      this.end("stopped", code, reason);
+    } else this.#wait(closing.retry_after_ms ?? 0, code, reason);
   }
 
   #wait(atLeastMs: number, code: string, reason: string): void {

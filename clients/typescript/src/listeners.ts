@@ -21,14 +21,19 @@ export class Listeners {
 
   /** Whether no iterator has anything left. */
   get areDone(): boolean {
-    for (const { length } of this.#buffers) if (length) return false;
-    return true;
+    return [...this.#buffers].every(({ length }) => length === 0);
   }
 
   on(type: string, handler: Handler): () => void {
     const handlers = this.#handlers.get(type) ?? new Set();
     this.#handlers.set(type, handlers.add(handler));
     return () => handlers.delete(handler);
+  }
+
+  /** Tell who listens to its type, and who listens to all. */
+  tell(event: Told): void {
+    this.emit(event.event_type, event);
+    this.emit("*", event);
   }
 
   emit(type: string, event: Told | ThreadcastError | null): void {
@@ -64,18 +69,15 @@ export class Listeners {
       if (!isFull) this.#buffers.delete(buffer);
     };
     const told = (async function* () {
-      try {
-        for (;;) {
-          // Who asks for the next one is done with this one.
-          for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
-          if (isFull) throw new ThreadcastError("slow_reader");
-          if (end) throw end;
-          if (end === null) return;
-          if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
-        }
-      } finally {
-        over();
+      for (;;) {
+        // Who asks for the next one is done with this one.
+        for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
+        if (isFull || end !== undefined) break;
+        await new Promise<void>((resolve) => (wake = resolve));
       }
+      over();
+      if (isFull) throw new ThreadcastError("slow_reader");
+      if (end) throw end;
     })();
     const finish = told.return.bind(told);
     // A generator that was not begun, or that waits, does not learn that it is ended.

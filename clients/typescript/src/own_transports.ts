@@ -8,22 +8,15 @@ import { type Link, type Transport, webSocket } from "./transport.ts";
 
 /** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
 const streamWhereBlocked: Transport = (base, token, listener) => {
-  /** Null when it was closed. */
-  let link: Link | null | undefined;
+  let link: Link | undefined;
   import("./event_stream.ts").then(
     ({ eventStream }) => {
-      if (link !== null) link = eventStream(base, token, listener);
+      // Nothing is asked of the server before it is sent something.
+      link = eventStream(base, token, listener);
     },
-    () => link === null || listener.onClose(BLOCKED),
+    () => listener.onClose(BLOCKED),
   );
-  return {
-    transport: "sse",
-    send: (command) => link?.send(command),
-    close() {
-      link?.close();
-      link = null;
-    },
-  };
+  return { transport: "sse", send: (command) => link?.send(command), close: () => link?.close() };
 };
 
 /** A connection of one's own: over a WebSocket, else an event stream. */

@@ -26,8 +26,8 @@ beforeEach(async () => {
     () => {},
   );
   connection = new Connection(BASE, credential, [server.open], {
-    onReady: (user, data) => told.push([user, data]),
-    onAttached: (event) => told.push(["attached", event]),
+    onReady: async (user, data) => void told.push([user, data]),
+    onAttached: async (event) => void told.push(["attached", event]),
     onEvents: (events) => told.push(["events", events]),
     onStatus: (status) => told.push(["status", status]),
     onSilence() {},
