@@ -1,4 +1,4 @@
-"""The contract of units about questions: what is asked, who answers, and how the run stands meanwhile."""
+"""The contract of units about questions: who asks, who answers, how the run stands meanwhile."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ export default defineConfig({
   plugins: [plainImports()],
   resolve: { conditions: ["source", "module", "browser", "production"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  worker: { rolldownOptions: { output: { comments: { annotation: false } } } },
   build: {
     outDir: at("../src/threadcast/page/built"),
     emptyOutDir: true,

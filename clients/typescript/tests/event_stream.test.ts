@@ -230,6 +230,16 @@ test("its token is renewed by another stream, of which nobody is told", async ()
   assert.deepEqual([seen, [...new Set(phases)], tokens.length], [[1, 2], ["live"], 2]);
 });
 
+test("of a block that was cut by that, another stream brings the whole", async () => {
+  server.expiresAt = 101;
+  await started();
+  say(streams[0], 1);
+  await pass(74_000, 20_000);
+  streams[0]?.text(`id: ${server.feed}:2\nevent: agent_delta\n`);
+  await pass(2_000);
+  assert.equal(streams[1]?.headers.get("last-event-id"), `${server.feed}:1`);
+});
+
 test("a stream that cannot go on with the new token from where it was says so", async () => {
   server.expiresAt = 101;
   await started();
