@@ -100,6 +100,7 @@ export class Client {
   /** Be connected from here on. */
   start(): void {
     this.#isStarted = true;
+    this.#listeners.end(undefined);
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
     this.connection.open();
   }
@@ -109,7 +110,7 @@ export class Client {
     this.#stop();
     this.connection.close();
     this.#outbox.use(null, ended("closed"));
-    this.#listeners.emit("end", null);
+    this.#listeners.end(null);
   }
 
   /**
@@ -233,7 +234,7 @@ export class Client {
       const hasEnded = status.phase === "signed_out" || status.phase === "stopped";
       const end = hasEnded ? ended(status.phase, status.reason) : null;
       this.#outbox.use(null, end);
-      if (end) this.#listeners.emit("end", end);
+      if (end) this.#listeners.end(end);
     }
     this.#frames.now();
   }

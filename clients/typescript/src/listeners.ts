@@ -13,6 +13,8 @@ export class Listeners {
   /** What open iterators have not yet processed. */
   #buffers = new Set<Told[]>();
   #onTaken: () => void;
+  /** Why nothing more comes; null after a close, undefined while something may. */
+  #end: ThreadcastError | null | undefined;
 
   /** @param onTaken called when an iterator is done with an event */
   constructor(onTaken: () => void) {
@@ -36,6 +38,12 @@ export class Listeners {
     this.emit("*", event);
   }
 
+  /** Nothing more comes; or, with undefined, something may again. */
+  end(why: ThreadcastError | null | undefined): void {
+    this.#end = why;
+    if (why !== undefined) this.emit("end", why);
+  }
+
   emit(type: string, event: Told | ThreadcastError | null): void {
     for (const handler of this.#handlers.get(type) ?? []) {
       // Each apart, so that the mistake of one harms nobody else.
@@ -43,11 +51,11 @@ export class Listeners {
     }
   }
 
-  /** The events from here on, until an `end`, which may be an error. */
+  /** The events from here on, until the end, which may be an error. */
   events(): AsyncIterableIterator<Told> {
     const buffer: Told[] = [];
     this.#buffers.add(buffer);
-    let end: ThreadcastError | null | undefined;
+    let end = this.#end;
     let isFull = false;
     let wake = () => {};
     const offEvents = this.on("*", (event: Told) => {

@@ -151,7 +151,8 @@ for (const [end, close, error] of [
     await pass(100);
     server.link.say("connection_closing", { code: close, error, reason: "", reconnect: false });
     server.link.drop(close);
-    for (const told of [sent, next, client.send("two")]) await assert.rejects(told, { code: end });
+    const later = [client.send("two"), client.events().next()];
+    for (const told of [sent, next, ...later]) await assert.rejects(told, { code: end });
     assert.deepEqual([phase(), client.outbox.length], [end, 2]);
     server.ignores.clear();
     client.start();
