@@ -192,7 +192,7 @@ async def test_a_form_says_what_is_wrong_and_sends_what_is_right(screen: Screen)
     await question.get_by_role("button", name="Answer").click()
     alerts = question.get_by_role("alert").filter(has_text=re.compile("."))
     await expect(alerts).to_have_text(
-        ["At least 2 characters.", "At most 9.", re.compile("It has to fit the pattern")]
+        ["At least 2 characters.", "At most 9.", re.compile("This has to match the pattern")]
     )
     await expect(question.get_by_label("Name")).to_be_focused()
     await question.get_by_label("Name").fill("Ada")
@@ -294,7 +294,7 @@ async def test_everything_is_done_by_keys(screen: Screen) -> None:
     await keyboard.press("j")
     await expect(screen.runs.nth(1)).to_be_focused()
     await keyboard.press("c")
-    await expect(screen.page.get_by_text("The answer is copied.")).to_be_visible()
+    await expect(screen.page.get_by_text("Answer copied.")).to_be_visible()
     assert await screen.page.evaluate("() => navigator.clipboard.readText()") == "Answer 1"
     await keyboard.press("Escape")
     await expect(box).to_be_focused()

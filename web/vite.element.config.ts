@@ -1,6 +1,6 @@
 /**
- * Builds `<threadcast-chat>` beside the pages: one script of a stable name, with its styles inside,
- * for the pages of others. It runs after `vite.config.ts`, whose licence texts cover it too.
+ * Builds `<threadcast-chat>` beside the pages: one script with a stable name and its styles inside,
+ * for embedding pages. Runs after `vite.config.ts`, whose licence texts cover it, too.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";

@@ -1,11 +1,10 @@
 /**
- * One connection for all pages of one user: to each of them it is like a server.
+ * One connection for all pages of one user, to each of which it acts as the server.
  *
- * It has one cursor on the journal and keeps the latest events, so that a page that comes later, with
- * an older cursor, is given what it misses. A cursor that is older than that cannot be continued: the
- * page is told so, and reads its snapshots again. Of a page that has read further than the hub has
- * heard, only the server can say whether it is right: the hub attaches again, and the page waits for
- * the answer. Knows nothing of workers and ports.
+ * It has one cursor on the journal and keeps the latest events, from which a page with an older
+ * cursor catches up. A cursor older than those is reset: the page reads its snapshots again. Whether
+ * a cursor ahead of the hub's is right only the server knows: the hub attaches again, and the page
+ * waits for the response. Knows nothing of workers and ports.
  */
 import { subjectOf } from "./claims.ts";
 import { steadyMs } from "./clock.ts";
@@ -25,7 +24,7 @@ import type { Link, Transport } from "./transport.ts";
 
 const KEPT_MAX_EVENTS = 2_000;
 const KEPT_MAX_CHARACTERS = 2_000_000;
-/** A little less than pages wait for a sign of life: they lose it together, and open one anew. */
+/** A little less than pages wait for a ping, so that the hub reconnects once for all of them. */
 const SIGN_MAX_MS = 3_000;
 const ATTACH = "attach";
 /** How far the connection is. */
@@ -37,14 +36,14 @@ const LIVE = 3;
 export interface Page {
   /** One or more events, one per line. */
   say(text: string): void;
-  /** The connection is over, by this close code; the page is not said anything more. */
+  /** The connection ended with this close code. Called once, last. */
   end(code: number): void;
-  /** How the connection is made. */
+  /** The connection's transport. */
   transport(transport: Link["transport"]): void;
 }
 
 interface Kept {
-  /** A merged event stands for all from `first` to `seq`. */
+  /** A merged event stands for all events from `first` to `seq`. */
   readonly first: number;
   readonly seq: number;
   readonly at: number;
@@ -55,28 +54,28 @@ export class Hub {
   #transports: readonly Transport[];
   #link: Link | null = null;
   #life = 0;
-  /** Runs while a sign of life is waited for. */
+  /** Runs while a ping waits for its response. */
   #silence: ReturnType<typeof setTimeout> | undefined;
-  /** When all that pages have sent is with the server, over a slow connection. */
+  /** When everything that pages sent has reached the server over the slowest upload. */
   #arrivesAt = 0;
-  /** Whom the tokens of all pages are for. */
+  /** The subject of all pages' tokens. */
   #user: string | null = null;
   #ready: ConnectionReadyEvent | null = null;
   #phase: number = NONE;
-  /** Whose token the connection has; when that one ends, the others may have a better one. */
+  /** The page whose token the connection uses. When it expires, other pages may have a newer one. */
   #bearer: Page | null = null;
   #isRevoked = false;
-  /** Pages, with the attach that waits for an answer, or whether they are given events. */
+  /** The pages; each with its pending attach, or with whether it receives events. */
   #pages = new Map<Page, Attach | boolean>();
   #askers = new Map<string, { page: Page; id: string }>();
   #lastId = 0;
-  /** Events after `#start`, up to the cursor. */
+  /** The events after `#start`, up to the cursor. */
   #kept: Kept[] = [];
   #keptCharacters = 0;
   #start = 0;
-  /** Where the journal ended when the server last said so. */
+  /** The end of the journal, as the server last reported it. */
   #head = 0;
-  /** The pages that waited when the hub attached: its answer is one to them, too. */
+  /** The pages that were waiting when the hub attached: its response answers them, too. */
   #covered = new Set<Page>();
   #cursor: { after: number; feed: string | null; at?: number } = { after: 0, feed: null };
 
@@ -84,18 +83,18 @@ export class Hub {
     this.#transports = transports;
   }
 
-  /** A page is here, with its own token. */
+  /** A page joins, with its own token. */
   join(page: Page, base: URL, token: string): void {
     const subject = subjectOf(token);
     if (subject === null) {
-      page.end(BLOCKED); // Whom it is for is not known: it may have a connection of its own.
+      page.end(BLOCKED); // Without a subject the page needs a connection of its own.
       return;
     }
     if (this.#pages.size === 0 && subject !== this.#user) {
       this.#user = subject;
       this.#forget({});
     }
-    // Only who says to be the same user is let in; each page proves it by what it reads itself.
+    // A page is admitted by the subject of its token; its own HTTP reads verify the token.
     if (subject !== this.#user) {
       page.end(FORBIDDEN);
       return;
@@ -109,13 +108,13 @@ export class Hub {
     }
   }
 
-  /** A page is gone. */
+  /** A page has gone. */
   leave(page: Page): void {
     this.#pages.delete(page);
     if (this.#pages.size === 0) this.#over(LOST);
   }
 
-  /** A page asks for something. */
+  /** A page sends a command. */
   ask(page: Page, command: Command): void {
     if (!this.#pages.has(page) || !this.#link) return;
     if (command.command === "attach") this.#attach(page, command);
@@ -168,14 +167,14 @@ export class Hub {
     for (const page of pages.keys()) page.end(this.#concerns(page, code) ? code : LOST);
   }
 
-  /** Whether this close code says something of a page, and not only of another page's token. */
+  /** Whether this close code is about this page, and not only about another page's token. */
   #concerns(page: Page, code: number): boolean {
     return code !== CREDENTIAL || this.#isRevoked || page === this.#bearer;
   }
 
   #hear(text: string): void {
     this.#silence = void clearTimeout(this.#silence);
-    // An event stream cannot be asked for a sign of life, so that its pages are given each.
+    // An event stream cannot be pinged, so pages are given each of its heartbeats.
     if (!text) this.#tell("");
     const life = this.#life;
     const lines: string[] = [];
@@ -207,7 +206,7 @@ export class Hub {
     return true;
   }
 
-  /** Say this to all pages that are given events. */
+  /** Send to all pages that receive events. */
   #tell(text: string): void {
     for (const [page, state] of this.#pages) if (state === true) page.say(text);
   }
@@ -234,7 +233,7 @@ export class Hub {
         const asker = this.#askers.get(id as string);
         this.#askers.delete(id as string);
         asker?.page.say(JSON.stringify({ ...event, data: { ...event.data, id: asker.id } }));
-        // To the others it is a sign of life.
+        // A heartbeat for the other pages.
         this.#tell("");
         break;
       }
@@ -251,7 +250,7 @@ export class Hub {
       this.#over(FORBIDDEN);
       return;
     }
-    // It comes again where an event stream was begun, which says until when the token is good.
+    // Once an event stream is open it comes again: this one tells when the token expires.
     this.#ready = ready;
     for (const page of this.#pages.keys()) this.#greet(page, ready);
   }
@@ -278,7 +277,7 @@ export class Hub {
     this.#link?.send({ command: "attach", id: ATTACH, ...cursor });
   }
 
-  /** Answer the pages that wait, as far as the answer is known. */
+  /** Answer the waiting pages for which the hub knows the answer. */
   #answer(): void {
     for (const [page, wanted] of this.#pages) {
       if (typeof wanted !== "object") continue;
@@ -289,7 +288,7 @@ export class Hub {
     }
   }
 
-  /** Why a page cannot go on with what is kept; null when it can. */
+  /** Why a page cannot resume from the kept events; null if it can. */
   #reasonOf({ after, feed, at }: Attach): Attached["reason"] | null {
     const cursor = this.#cursor;
     if (feed && cursor.feed && feed !== cursor.feed) return "new_feed";
@@ -324,7 +323,7 @@ export class Hub {
     }
   }
 
-  /** Put a page where it wants to be, if that is among what is kept. */
+  /** Attach a page at its cursor, or reset it if that is not among the kept events. */
   #place(page: Page, wanted: Attach): void {
     const { after: head, feed } = this.#cursor;
     const reason = this.#reasonOf(wanted);

@@ -1,27 +1,27 @@
-/** Who is told of events: callbacks, and iterators with what they have not yet taken. */
+/** Delivers events to callbacks, and to async iterators with a bounded buffer. */
 import { ThreadcastError } from "./error.ts";
 import type { AttachedEvent, JournalEvent } from "./protocol.ts";
 
 const BUFFER_MAX_EVENTS = 10_000;
 
-/** A journal event; or, where the cursor could not be continued, that what was derived is void. */
+/** A journal event; or `attached`, if the client could not resume and derived state is void. */
 export type Told = JournalEvent | AttachedEvent;
 type Handler = (event: never) => void;
 
 export class Listeners {
   #handlers = new Map<string, Set<Handler>>();
-  /** What open iterators have not yet processed. */
+  /** The unprocessed events of each open iterator. */
   #buffers = new Set<Told[]>();
   #onTaken: () => void;
-  /** Why nothing more comes; null after a close, undefined while something may. */
+  /** Why no event follows; null after `close`, undefined while one may. */
   #end: ThreadcastError | null | undefined;
 
-  /** @param onTaken called when an iterator is done with an event */
+  /** @param onTaken called when an iterator has processed an event */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
   }
 
-  /** Whether no iterator has anything left. */
+  /** Whether every iterator has processed all its events. */
   get areDone(): boolean {
     return [...this.#buffers].every(({ length }) => length === 0);
   }
@@ -32,13 +32,13 @@ export class Listeners {
     return () => handlers.delete(handler);
   }
 
-  /** Tell who listens to its type, and who listens to all. */
+  /** Call the handlers of its type, and those of all events. */
   tell(event: Told): void {
     this.emit(event.event_type, event);
     this.emit("*", event);
   }
 
-  /** Nothing more comes; or, with undefined, something may again. */
+  /** No event follows; with undefined, some may again. */
   end(why: ThreadcastError | null | undefined): void {
     this.#end = why;
     if (why !== undefined) this.emit("end", why);
@@ -46,12 +46,12 @@ export class Listeners {
 
   emit(type: string, event: Told | ThreadcastError | null): void {
     for (const handler of this.#handlers.get(type) ?? []) {
-      // Each apart, so that the mistake of one harms nobody else.
+      // In a microtask each, so that one that throws does not stop the others.
       queueMicrotask(() => handler(event as never));
     }
   }
 
-  /** The events from here on, until the end, which may be an error. */
+  /** The events from now on, until the end, which may be an error. */
   events(): AsyncIterableIterator<Told> {
     const buffer: Told[] = [];
     this.#buffers.add(buffer);
@@ -73,12 +73,12 @@ export class Listeners {
     const over = () => {
       offEvents();
       offEnd();
-      // Who was too slow begins again where it was.
+      // After an overflow the buffer stays: the cursor must not move past what was lost.
       if (!isFull) this.#buffers.delete(buffer);
     };
     const told = (async function* () {
       for (;;) {
-        // Who asks for the next one is done with this one.
+        // The consumer has processed an event when it asks for the next one.
         for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
         if (isFull || end !== undefined) break;
         await new Promise<void>((resolve) => (wake = resolve));
@@ -88,7 +88,7 @@ export class Listeners {
       if (end) throw end;
     })();
     const finish = told.return.bind(told);
-    // A generator that was not begun, or that waits, does not learn that it is ended.
+    // `return` alone neither ends an unstarted generator for us, nor wakes a waiting one.
     told.return = (value) => {
       over();
       end = null;

@@ -1,17 +1,17 @@
 /**
- * The transports of a page that has a connection of its own. They are apart from `transport.ts`
- * because the shared worker is one file: with this `import()` in it, of what it imports at once, a
- * bundler would wrap half of its modules.
+ * The transports of a page with a connection of its own. Not in `transport.ts`, because the shared
+ * worker imports that and is bundled into one file: a dynamic import of a module that is also
+ * imported statically would make the bundler wrap half of its modules.
  */
 import { BLOCKED } from "./close_codes.ts";
 import { type Link, type Transport, webSocket } from "./transport.ts";
 
-/** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
+/** Server-Sent Events where WebSockets are blocked; the code is loaded on demand. */
 const streamWhereBlocked: Transport = (base, token, listener) => {
   let link: Link | undefined;
   import("./event_stream.ts").then(
     ({ eventStream }) => {
-      // Nothing is asked of the server before it is sent something.
+      // Harmless after `close`: it connects at the first command.
       link = eventStream(base, token, listener);
     },
     () => listener.onClose(BLOCKED),
@@ -19,5 +19,5 @@ const streamWhereBlocked: Transport = (base, token, listener) => {
   return { transport: "sse", send: (command) => link?.send(command), close: () => link?.close() };
 };
 
-/** A connection of one's own: over a WebSocket, else an event stream. */
+/** A WebSocket, with an event stream as the fallback. */
 export const ownTransports: readonly Transport[] = [webSocket, streamWhereBlocked];

@@ -58,8 +58,7 @@ class Situation:
 async def situations_of(
     batch: Batch, units: Sequence[SendMessage]
 ) -> list[Situation | ThreadcastError | None]:
-    """What each message meets: None when its key was used before, an error (`not_found`, `bad_id`)
-    when it cannot be stored.
+    """What each message meets: None if its key was used before, an error if it is refused.
 
     Args:
         batch: the users of these messages have journals, and are locked.

@@ -1,4 +1,4 @@
-/** The chat page: finds its place in the document and starts. */
+/** The chat page's entry point. */
 import { render } from "preact";
 import { followTheme } from "../design/theme.ts";
 import "../design/design.css";

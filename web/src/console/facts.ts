@@ -1,6 +1,6 @@
-/** What the server wrote into the document about itself. */
+/** The server's facts about itself, from a meta element of the document. */
 
-/** Whether it is for development, and makes tokens for names. */
+/** Whether it is a development server, which mints tokens for names. */
 export function isDevelopment(): boolean {
   const content = document.querySelector<HTMLMetaElement>("meta[name=threadcast-page]")?.content;
   const facts: unknown = JSON.parse(content ?? "{}");

@@ -1,7 +1,7 @@
 /** How figures, times and moments read. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, count, duration, many, moment } from "../../src/console/format.ts";
+import { bytes, count, duration, moment, plural } from "../../src/console/format.ts";
 
 test("figures are short", () => {
   assert.deepEqual([0, 0.25, 9.96, 12.6, 1_204, null].map(count), [
@@ -16,7 +16,10 @@ test("figures are short", () => {
     [bytes(100), bytes(1_536), bytes(3 * 1_024 ** 2)],
     ["100 B", "1.5 KiB", "3 MiB"],
   );
-  assert.deepEqual([many(1, "run"), many(2, "run"), many(0, "run")], ["1 run", "2 runs", "0 runs"]);
+  assert.deepEqual(
+    [plural(1, "run"), plural(2, "run"), plural(0, "run")],
+    ["1 run", "2 runs", "0 runs"],
+  );
 });
 
 test("times have the unit of their size", () => {

@@ -68,9 +68,9 @@ const WRONG: readonly (readonly [Schema | null, Entered, string])[] = [
   [null, "", "Please fill this in."],
   [{ type: "string", minLength: 3 }, "ab", "At least 3 characters."],
   [{ type: "string", maxLength: 1 }, "😀😀", "At most 1 character; this has 2."],
-  [{ type: "string", pattern: "^[A-Z]$" }, "a", "It has to fit the pattern ^[A-Z]$"],
-  [{ type: "string", format: "email" }, "x", "An e-mail address."],
-  [{ type: "string", format: "uri" }, "x", "A whole address, with https://."],
+  [{ type: "string", pattern: "^[A-Z]$" }, "a", "This has to match the pattern ^[A-Z]$"],
+  [{ type: "string", format: "email" }, "x", "Enter an email address."],
+  [{ type: "string", format: "uri" }, "x", "Enter a full URL, with https://."],
   [{ type: "number" }, "x", "This has to be a number, for example 42."],
   [{ type: "integer" }, "1.5", "This has to be a whole number, for example 42."],
   [{ type: "integer", minimum: 1 }, "0", "At least 1."],
@@ -80,7 +80,7 @@ const WRONG: readonly (readonly [Schema | null, Entered, string])[] = [
   [{ type: "integer", multipleOf: 5 }, "7", "A multiple of 5."],
   [{ enum: ["a"] }, [], "Please choose one."],
   [{ type: "array", items: { enum: [1, 2] }, minItems: 2 }, [0], "At least 2."],
-  [{ type: "array", items: { enum: [1, 2] }, maxItems: 1 }, [0, 1], "At most 1; these are 2."],
+  [{ type: "array", items: { enum: [1, 2] }, maxItems: 1 }, [0, 1], "At most 1; this has 2."],
   [{ type: ["integer", "object"] }, '"x"', "Expected integer or object, this is string."],
 ];
 

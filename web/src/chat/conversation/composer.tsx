@@ -1,10 +1,11 @@
-/** The box in which messages are written. It grows with its text, and keeps it over a reload. */
+/** The message box. It grows with its text and keeps it over a reload. */
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
+import { plural } from "../../design/plural.ts";
 import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
 import { sends } from "./keys.ts";
-import { still } from "./still.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
 
 interface Props {
@@ -12,24 +13,24 @@ interface Props {
   user: string;
   /** Null for a new conversation. */
   threadId: string | null;
-  /** The thread is what the new conversation became: what is being written goes with it. */
+  /** Whether the new conversation has become this thread: then the text in the box stays. */
   hasBegun: boolean;
-  /** A text to begin with, chosen elsewhere. */
+  /** A text to put into the box, such as a suggestion. */
   offered: Offer | null;
   canStop: boolean;
   isStopping: boolean;
   onSend: (content: string) => void;
   onStop: () => void;
-  /** Asks to go from the empty box to the last message. */
+  /** Called to move the focus from the empty box to the last message. */
   onLeave: () => void;
 }
 
-/** Each offer is an object of its own, so that the same text can be offered again. */
+/** An object, so that offering the same text again is a change. */
 export interface Offer {
   readonly text: string;
 }
 
-export const Composer = still((props: Props) => {
+export const Composer = memo((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
   const { text, write } = useUnsentText(props);
   const problem = contentProblem(text);
@@ -87,7 +88,7 @@ export const Composer = still((props: Props) => {
           disabled={isStopping}
           onClick={({ detail }) => {
             props.onStop();
-            // By a key, not a finger: the button goes away, and the focus would be nowhere.
+            // Activated by keyboard: the button is about to go, and the focus with it.
             if (detail === 0) box.current?.focus();
           }}
         >
@@ -105,19 +106,19 @@ export const Composer = still((props: Props) => {
         <Icon name="send" />
       </button>
       <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
-        {problem ?? (left === null ? "" : `${left.toLocaleString()} characters left`)}
+        {problem ?? (left === null ? "" : `${plural(left, "character")} left`)}
       </p>
     </form>
   );
 });
 
-/** The text of the open thread's box; each thread has its own. */
+/** The box's text; each thread has its own. */
 function useUnsentText({
   user,
   threadId,
   hasBegun,
 }: Pick<Props, "user" | "threadId" | "hasBegun">) {
-  // Of somebody who is not known yet nothing is kept, and what others wrote is not touched.
+  // Until the user is known, nothing is stored and nobody's stored texts are read.
   const unsent = useMemo(() => new UnsentTexts(user === "" ? null : tabStorage(), user), [user]);
   const [held, hold] = useState(() => ({ user, threadId, text: unsent.read(threadId) }));
   const isCurrent = held.threadId === threadId && held.user === user;
@@ -140,7 +141,7 @@ function useUnsentText({
   return { text, write };
 }
 
-/** As high as its text, where the browser does not do that by itself. */
+/** Fits the box to its text in browsers without `field-sizing`. */
 function useFit(box: RefObject<HTMLTextAreaElement | null>, text: string) {
   const isNeeded = useRef(!CSS.supports("field-sizing", "content"));
   useLayoutEffect(() => {

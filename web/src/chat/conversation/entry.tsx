@@ -1,11 +1,11 @@
-/** A message that the server has not confirmed yet: it waits, is under way, or was refused. */
+/** A message in the outbox: waiting, being sent, or refused. */
 import type { OutboxEntry } from "@threadcast/client";
+import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { MessageView } from "./message.tsx";
-import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
-/** Most messages are stored before it is worth a word that they are under way. */
+/** Most messages are stored before "Sending…" is worth showing. */
 const USUAL_S = 1;
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
   model: ChatModel;
 }
 
-export const EntryView = still(({ entry, isOffline, model }: Props) => {
+export const EntryView = memo(({ entry, isOffline, model }: Props) => {
   const isRefused = entry.status === "refused";
   const now = useNow(entry.status === "sending") / 1_000;
   const note = noteOf(entry, isOffline, now);

@@ -1,11 +1,11 @@
-/** What keys mean in boxes of text. */
+/** Keys in text fields. */
 
-/** The key code that browsers report while an input method is composing. */
+/** The `keyCode` of a key that an input method (IME) handles. */
 const COMPOSING = 229;
 
 /**
- * Whether this key sends what was written: Enter without anything held. Where one types on glass,
- * Enter makes a new line and the button sends; while an input method composes, Enter is its own.
+ * Whether this key sends the text: Enter without a modifier. Not on a touch keyboard, where Enter
+ * starts a new line, and not while an input method composes.
  */
 export function sends(event: KeyboardEvent): boolean {
   if (event.key !== "Enter" || event.isComposing || event.keyCode === COMPOSING) return false;
@@ -13,7 +13,7 @@ export function sends(event: KeyboardEvent): boolean {
   return !matchMedia("(pointer: coarse)").matches;
 }
 
-/** Whether somebody writes there, so that letters are not shortcuts. */
+/** Whether it takes text, so that letters are not shortcuts. */
 export function isTextField(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches("input, textarea, select, [contenteditable]");
 }

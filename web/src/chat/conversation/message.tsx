@@ -1,28 +1,28 @@
-/** What the person wrote; it can be copied, and edited, which sends it as a new message. */
+/** The person's message, with buttons to copy it and to edit it into a new one. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
 import { contentProblem } from "./content.ts";
 import { CopyButton } from "./copy_button.tsx";
+import { moment } from "./format.ts";
 import { sends } from "./keys.ts";
-import { moment } from "./said.ts";
-import { still } from "./still.ts";
 
 interface Props {
   content: string;
-  /** Seconds since the epoch; null for one that is still to be sent. */
+  /** Seconds since the epoch; null for an unsent message. */
   timestamp: number | null;
-  /** Null where nothing can be sent. */
+  /** Null if it cannot be edited. */
   onResend: ((content: string) => void) | null;
 }
 
-export const MessageView = still(({ content, timestamp, onResend }: Props) => {
+export const MessageView = memo(({ content, timestamp, onResend }: Props) => {
   const [isEdited, setIsEdited] = useState(false);
   if (isEdited && onResend !== null) {
     return <Editor content={content} onSend={onResend} onEnd={() => setIsEdited(false)} />;
   }
   return (
     <div class="message">
-      <h2 class="unseen">You said</h2>
+      <h2 class="sr-only">You said</h2>
       <div class="bubble" dir="auto">
         {content}
       </div>

@@ -1,8 +1,8 @@
-/** The charts of the last hour, as one table: which columns of the series, and how they read. */
+/** The charts of the last hour as a table: their columns of the series, and how values read. */
 import { count, duration } from "../format.ts";
 import type { Column } from "../series.ts";
 
-/** Colours of lines, in order of importance; `charts.css` has them. */
+/** The colours of lines, in order of importance; `charts.css` defines them. */
 type Tone = "first" | "second" | "third";
 
 export interface Line {
@@ -13,10 +13,10 @@ export interface Line {
 
 export interface Plot {
   readonly title: string;
-  /** What is counted or measured, for who does not see the curve. */
+  /** What is measured, for the text alternative. */
   readonly meaning: string;
   readonly lines: readonly Line[];
-  /** How a value of the columns reads. */
+  /** Formats a value. */
   readonly read: (value: number | null) => string;
 }
 
@@ -39,7 +39,7 @@ function plot(
   return { title, meaning, lines, read };
 }
 
-/** The charts of all nodes together, or of one. */
+/** The charts of the cluster, or of one node. */
 export function plotsOf(isOfAll: boolean): readonly Plot[] {
   return isOfAll ? PLOTS : PLOTS.map((one) => (one === RUNS_OF_ALL ? RUNS_OF_ONE : one));
 }

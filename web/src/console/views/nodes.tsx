@@ -1,7 +1,7 @@
-/** The nodes, each in full, and the way to drain one. */
+/** All nodes in detail, with a button to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
-import { bytes, count, duration, many, span } from "../format.ts";
+import { bytes, count, duration, plural, span } from "../format.ts";
 import { overview, problem } from "../live.ts";
 import type { NodeOverview, NodeSummary } from "../ops.ts";
 import { Ago } from "./ages.tsx";
@@ -17,7 +17,7 @@ export function NodesView() {
     <div class="view">
       <h1>Nodes</h1>
       <p class="soft">
-        {`${many(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
+        {`${plural(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
         {`This answer is of ${now.node_id}.`}
       </p>
       <div class="cards">
@@ -37,9 +37,9 @@ export function NodesView() {
 
 interface NodeProps {
   readonly node: NodeOverview;
-  /** Whether the node that answers can ask the database of leases, and have something done. */
+  /** Whether the answering node has the database, which leases and actions need. */
   readonly isAsked: boolean;
-  /** How many nodes beside it take new work. */
+  /** How many other nodes take new work. */
   readonly others: number;
 }
 
@@ -77,7 +77,7 @@ function Said({ at }: { at: number }) {
 function Summary({ summary }: { summary: NodeSummary }) {
   const ms = (value: number | null) => duration(value === null ? null : value / 1_000);
   const facts: readonly [string, string][] = [
-    ["Connections", `${count(summary.connections)} of ${many(summary.users, "user")}`],
+    ["Connections", `${count(summary.connections)} of ${plural(summary.users, "user")}`],
     ["Runs", count(summary.runs)],
     ["Events in", `${count(summary.events_in_per_s)}/s`],
     ["Events out", `${count(summary.events_out_per_s)}/s`],
@@ -93,7 +93,7 @@ function Summary({ summary }: { summary: NodeSummary }) {
 
 function DatabasePanel({ facts }: { facts: Readonly<Record<string, string>> }) {
   const named = Object.entries(facts).map(([name, text]): readonly [string, string] => [
-    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" is there, too: its name
+    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" without a suffix is its name
     name.endsWith("_bytes") ? bytes(Number(text)) : text,
   ]);
   if (named.length === 0) return null;

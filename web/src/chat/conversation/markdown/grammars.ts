@@ -1,4 +1,4 @@
-/** The languages whose code is coloured. Loaded when the first code is shown. */
+/** The languages with syntax highlighting. Loaded when the first code block is rendered. */
 import bash from "highlight.js/lib/languages/bash";
 import diff from "highlight.js/lib/languages/diff";
 import go from "highlight.js/lib/languages/go";
@@ -25,14 +25,14 @@ const lowlight = createLowlight({
   xml,
   yaml,
 });
-// TypeScript's grammar has JavaScript in it.
+// TypeScript's grammar is a superset of JavaScript's.
 lowlight.registerAlias({
   bash: ["shell", "console", "shellsession"],
   json: ["jsonl"],
   typescript: ["javascript", "js", "jsx", "mjs", "cjs"],
 });
 
-/** The code as a tree of classes and texts; null for a language that is not known. */
+/** The highlighted code as a tree; null for an unknown language. */
 export function highlight(language: string, code: string) {
   return lowlight.registered(language) ? lowlight.highlight(language, code) : null;
 }

@@ -1,7 +1,7 @@
 /** Moments, amounts and values in words. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { briefly, moment, tokenUse } from "../../src/chat/conversation/said.ts";
+import { briefly, moment, tokenUse } from "../../src/chat/conversation/format.ts";
 
 test("a moment of another day has its day", () => {
   const noon = new Date(2026, 10, 26, 12, 0).getTime();
