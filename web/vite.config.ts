@@ -7,18 +7,19 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { markedLexer } from "./build/marked_lexer.ts";
 import { plainImports } from "./build/plain_imports.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const COMMON =
-  /node_modules.@?preact|design.(icons|theme|design\.css)|typescript.src.(request|problem|claims|error|close_codes|backoff|runs)\.ts/;
+  /node_modules.@?preact|design.(icons|theme|design\.css)|src.page_facts|typescript.src.(request|problem|claims|error|close_codes|backoff|runs)\.ts/;
 
 export default defineConfig({
   root: at("."),
   base: "./",
   logLevel: "warn",
-  plugins: [plainImports()],
+  plugins: [plainImports(), markedLexer()],
   resolve: { conditions: ["source", "module", "browser", "production"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { rolldownOptions: { output: { comments: { annotation: false } } } },

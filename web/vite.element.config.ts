@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { markedLexer } from "./build/marked_lexer.ts";
 import { plainImports } from "./build/plain_imports.ts";
 import { stylesInside } from "./build/styles_inside.ts";
 import pages from "./vite.config.ts";
@@ -14,7 +15,7 @@ const LICENCES =
 export default defineConfig({
   ...pages,
   publicDir: false,
-  plugins: [plainImports(), stylesInside()],
+  plugins: [plainImports(), markedLexer(), stylesInside()],
   build: {
     ...pages.build,
     emptyOutDir: false,

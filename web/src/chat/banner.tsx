@@ -29,7 +29,9 @@ export function Banner({ model }: { model: ChatModel }) {
       {words !== null && isDue(words, sinceMs.value, nowMs.value) && (
         <p class="banner">
           <Icon name={words.icon} />
-          <span>{words.text}</span>
+          <span>
+            {words.text} <span aria-live="off">{words.aside}</span>
+          </span>
           {words.action !== null && (
             <button type="button" class="button small" onClick={() => model.client.start()}>
               {words.action}

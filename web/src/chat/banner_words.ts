@@ -6,12 +6,16 @@ import { plural } from "../design/plural.ts";
 export interface Words {
   readonly icon: IconName;
   readonly text: string;
+  /** Follows the text and changes all the time, so it is not announced; may be empty. */
+  readonly aside: string;
   /** The button's label; null for no button. */
   readonly action: string | null;
   /** Shown at once, because waiting will not make it go away. */
   readonly isLasting: boolean;
 }
 
+const UNDER_WAY = { icon: "refresh", aside: "", action: null, isLasting: false } as const;
+const LASTING = { icon: "warning", aside: "", action: null, isLasting: true } as const;
 const CANNOT_STORE = "The server cannot store anything at the moment.";
 
 /** The words for a status; null while all is well. */
@@ -22,29 +26,33 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
       return status.trouble ? troubled(status.trouble, waiting) : null;
     case "connecting": {
       const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
-      return { icon: "refresh", text: text + held, action: null, isLasting: false };
+      return { ...UNDER_WAY, text: text + held };
     }
     case "catching_up": {
-      const text =
-        status.left > 0 ? `Catching up: ${plural(status.left, "event")} to go.` : "Catching up…";
-      return { icon: "refresh", text, action: null, isLasting: false };
+      const aside = status.left > 0 ? `${plural(status.left, "event")} to go.` : "";
+      return { ...UNDER_WAY, text: "Catching up…", aside };
     }
     case "waiting": {
       const leftS = Math.ceil((status.untilMs - nowMs) / 1000);
       const when = leftS > 0 ? `in ${leftS} s` : "now";
       const reason = status.reason || "The connection was lost.";
       const why = status.code === "unavailable" ? CANNOT_STORE : reason;
-      const text = `${why} Reconnecting ${when}.${held}`;
-      return { icon: "cloudOff", text, action: "Reconnect now", isLasting: false };
+      return {
+        icon: "cloudOff",
+        text: why + held,
+        aside: `Reconnecting ${when}.`,
+        action: "Reconnect now",
+        isLasting: false,
+      };
     }
     case "offline": {
       const text =
         waiting === 0 ? "You are offline." : `You are offline: ${messages(waiting)} waiting.`;
-      return { icon: "cloudOff", text, action: null, isLasting: true };
+      return { ...LASTING, icon: "cloudOff", text };
     }
     case "stopped": {
       const text = status.reason || "The connection has ended.";
-      return { icon: "warning", text, action: "Reconnect", isLasting: true };
+      return { ...LASTING, text, action: "Reconnect" };
     }
     default:
       return null;
@@ -57,7 +65,7 @@ function troubled({ code, reason }: Trouble, waiting: number): Words {
   const kept = waiting === 1 ? "Your message is kept" : `${messages(waiting)} are kept`;
   const held = waiting === 0 ? "" : ` ${kept}, and sent as soon as it can be.`;
   const text = (isThere ? CANNOT_STORE : reason) + held;
-  return { icon: isThere ? "warning" : "cloudOff", text, action: null, isLasting: true };
+  return { ...LASTING, icon: isThere ? "warning" : "cloudOff", text };
 }
 
 const messages = (count: number) => plural(count, "message");

@@ -3,6 +3,7 @@ import { effect, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ToastList } from "../design/toasts.tsx";
+import { isTouched } from "../design/touch.ts";
 import { followAddress } from "./address.ts";
 import { Banner } from "./banner.tsx";
 import { Conversation } from "./conversation/conversation.tsx";
@@ -163,7 +164,7 @@ function useOpened(model: ChatModel, act: () => void) {
   const openId = model.openThreadId.value;
   useEffect(() => {
     act();
-    if (!matchMedia("(pointer: coarse)").matches) focusMessage();
+    if (!isTouched()) focusMessage();
   }, [openId]);
 }
 

@@ -8,6 +8,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "@prea
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
 import type { ChatClient } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
+import { sendable } from "./sendable.ts";
 
 /** Why a thread has no history: it does not exist, or reading it failed for now. */
 export type Failure = "missing" | "failed";
@@ -92,8 +93,9 @@ export class ChatModel {
   /** Send to the open thread, or start one. */
   send(content: string, options: Pick<SendOptions, "agent" | "onBusy"> = {}) {
     const threadId = this.#openThreadId.peek();
+    const text = sendable(content).toWellFormed();
     // The outbox and the history show its outcome.
-    this.client.send(content, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
+    this.client.send(text, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
   }
 
   /** Cancel all active runs of a thread. */

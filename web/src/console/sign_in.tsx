@@ -2,16 +2,17 @@
 import { useSignal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
+import { readPageFacts } from "../page_facts.ts";
 import { developmentToken, signIn, signOutReason } from "./access.ts";
-import { isDevelopment } from "./facts.ts";
 
 export function SignIn() {
+  const { dev } = useMemo(readPageFacts, []);
   const text = useSignal("");
   const trouble = useSignal("");
   const isBusy = useSignal(false);
-  const isByName = useSignal(isDevelopment());
+  const isByName = useSignal(dev);
   const ids = { field: useId(), hint: useId(), problem: useId() };
 
   const submit = async () => {
@@ -71,7 +72,7 @@ export function SignIn() {
         <button type="submit" class="button primary wide" disabled={isBusy.value}>
           Sign in
         </button>
-        {isDevelopment() && (
+        {dev && (
           <button
             type="button"
             class="button quiet small"

@@ -15,7 +15,7 @@ const LOOK_S = 10;
 /** How many users a sentence names. */
 const NAMED_MAX = 3;
 
-export type Severity = "broken" | "troubled";
+type Severity = "broken" | "troubled";
 
 /** One thing that is wrong. */
 export interface Trouble {

@@ -106,7 +106,7 @@ const ORDER: Schema = {
   },
 };
 
-test("an object begins with its defaults, and what may be missing is left out", () => {
+test("an object starts with its defaults, and optional empty fields are left out", () => {
   const field = fieldOf(ORDER);
   const entered = beginning(field) as Record<string, Entered>;
   assert.deepEqual(entered.size, [1]);
@@ -117,7 +117,7 @@ test("an object begins with its defaults, and what may be missing is left out", 
   });
 });
 
-test("what is wrong in an object is said by its path", () => {
+test("problems in an object are keyed by path", () => {
   const field = fieldOf(ORDER);
   const entered = beginning(field) as Record<string, Entered>;
   const { problems } = readAnswer(field, { ...entered, address: { city: "", zip: "1" } });
@@ -130,7 +130,7 @@ test("what is wrong in an object is said by its path", () => {
   );
 });
 
-test("names are labels that people would write", () => {
+test("property names become readable labels", () => {
   const { shape } = fieldOf(ORDER);
   const labels = shape.kind === "object" ? shape.fields.map(({ label }) => label) : [];
   assert.deepEqual(labels, ["Name", "Size", "Note", "Gift wrap", "Address"]);

@@ -4,7 +4,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { Icon } from "../../design/icons.tsx";
 import { memo } from "../../design/memo.ts";
 import { plural } from "../../design/plural.ts";
-import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
+import { sendable } from "../sendable.ts";
+import { charactersLeft, contentProblem } from "./content.ts";
 import { sends } from "./keys.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
 
@@ -32,9 +33,8 @@ export interface Offer {
 
 export const Composer = memo((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
-  const { text, write } = useUnsentText(props);
+  const { text, isCut, write } = useUnsentText(props);
   const problem = contentProblem(text);
-  const left = charactersLeft(text);
   const isSendable = text.trim() !== "" && problem === null;
   useFit(box, text);
   useEffect(() => {
@@ -45,7 +45,7 @@ export const Composer = memo((props: Props) => {
 
   function send() {
     if (!isSendable) return;
-    onSend(text.toWellFormed());
+    onSend(text);
     write("");
   }
 
@@ -106,11 +106,19 @@ export const Composer = memo((props: Props) => {
         <Icon name="send" />
       </button>
       <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
-        {problem ?? (left === null ? "" : `${plural(left, "character")} left`)}
+        {problem ?? noteOf(text, isCut)}
       </p>
     </form>
   );
 });
+
+const CUT = "Invisible characters that cannot be sent were left out.";
+
+function noteOf(text: string, isCut: boolean): string {
+  const left = charactersLeft(text);
+  if (left !== null) return `${plural(left, "character")} left`;
+  return isCut ? CUT : "";
+}
 
 /** The box's text; each thread has its own. */
 function useUnsentText({
@@ -120,25 +128,31 @@ function useUnsentText({
 }: Pick<Props, "user" | "threadId" | "hasBegun">) {
   // Until the user is known, nothing is stored and nobody's stored texts are read.
   const unsent = useMemo(() => new UnsentTexts(user === "" ? null : tabStorage(), user), [user]);
-  const [held, hold] = useState(() => ({ user, threadId, text: unsent.read(threadId) }));
+  const [held, hold] = useState(() => ({
+    user,
+    threadId,
+    text: unsent.read(threadId),
+    isCut: false,
+  }));
   const isCurrent = held.threadId === threadId && held.user === user;
   const hasBecomeThread = held.threadId === null && hasBegun && held.user === user;
   const wasTypedEarly = held.user === "" && held.threadId === threadId && held.text !== "";
   const goesAlong = !isCurrent && (hasBecomeThread || wasTypedEarly);
-  const text = withoutNul(isCurrent || goesAlong ? held.text : unsent.read(threadId));
+  const text = isCurrent || goesAlong ? held.text : unsent.read(threadId);
   useLayoutEffect(() => {
     if (isCurrent) return;
     if (goesAlong) {
       if (hasBecomeThread) unsent.write(null, "");
       unsent.write(threadId, text);
     }
-    hold({ user, threadId, text });
+    hold({ user, threadId, text, isCut: false });
   }, [isCurrent, goesAlong, hasBecomeThread, user, threadId, unsent, text]);
   const write = (next: string) => {
-    unsent.write(threadId, next);
-    hold({ user, threadId, text: next });
+    const text = sendable(next);
+    unsent.write(threadId, text);
+    hold({ user, threadId, text, isCut: text !== next });
   };
-  return { text, write };
+  return { text, isCut: held.isCut, write };
 }
 
 /** Fits the box to its text in browsers without `field-sizing`. */

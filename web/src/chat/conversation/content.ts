@@ -12,11 +12,6 @@ function charactersOf(text: string): number {
   return count;
 }
 
-/** Removes U+0000, which can come with pasted text and which the server refuses. */
-export function withoutNul(text: string): string {
-  return text.replaceAll("\0", "");
-}
-
 /** Why a text cannot be sent; null if it can, or if it is just empty. */
 export function contentProblem(text: string): string | null {
   if (text.length <= CONTENT_MAX_CHARACTERS) return null;

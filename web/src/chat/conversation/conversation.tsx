@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { OutboxEntry, ThreadView } from "@threadcast/client";
 import { isRunning } from "@threadcast/client/chat";
 import { useCallback, useMemo, useRef, useState } from "preact/hooks";
+import { isTouched } from "../../design/touch.ts";
 import type { ChatModel } from "../model.ts";
 import { Composer, type Offer } from "./composer.tsx";
 import { pendingOf } from "./items.ts";
@@ -38,6 +39,8 @@ export function Conversation({ model, threadId, agent }: Props) {
     (content: string) => {
       model.send(content, agent === undefined ? {} : { agent });
       setSendings((count) => count + 1);
+      // The button or the editor that sent it goes away, and the focus would be nowhere.
+      if (!isTouched()) box.current?.focus();
     },
     [model, agent],
   );

@@ -12,10 +12,15 @@ interface Props {
   entry: OutboxEntry;
   isOffline: boolean;
   model: ChatModel;
+  onSend: (content: string) => void;
 }
 
-export const EntryView = memo(({ entry, isOffline, model }: Props) => {
+export const EntryView = memo(({ entry, isOffline, model, onSend }: Props) => {
   const isRefused = entry.status === "refused";
+  const resend = (content: string) => {
+    model.discard(entry.key);
+    onSend(content);
+  };
   const now = useNow(entry.status === "sending") / 1_000;
   const note = noteOf(entry, isOffline, now);
   return (
@@ -25,7 +30,7 @@ export const EntryView = memo(({ entry, isOffline, model }: Props) => {
       tabIndex={-1}
       aria-label="A message of yours"
     >
-      <MessageView content={entry.content} timestamp={null} onResend={null} />
+      <MessageView content={entry.content} timestamp={null} onResend={isRefused ? resend : null} />
       <p class={isRefused ? "run-status bad" : "run-status"} role="status">
         {note}
         {isRefused && (

@@ -1,4 +1,5 @@
 /** Keys in text fields. */
+import { isTouched } from "../../design/touch.ts";
 
 /** The `keyCode` of a key that an input method (IME) handles. */
 const COMPOSING = 229;
@@ -10,7 +11,7 @@ const COMPOSING = 229;
 export function sends(event: KeyboardEvent): boolean {
   if (event.key !== "Enter" || event.isComposing || event.keyCode === COMPOSING) return false;
   if (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return false;
-  return !matchMedia("(pointer: coarse)").matches;
+  return !isTouched();
 }
 
 /** Whether it takes text, so that letters are not shortcuts. */

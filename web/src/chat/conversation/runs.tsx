@@ -48,7 +48,11 @@ export function Runs(props: Props) {
     const run = runs.get(key);
     if (run === undefined) {
       const entry = pending.find((one) => one.key === key);
-      return entry && <EntryView entry={entry} isOffline={isOffline} model={model} />;
+      return (
+        entry && (
+          <EntryView entry={entry} isOffline={isOffline} model={model} onSend={props.onSend} />
+        )
+      );
     }
     return (
       <RunArticle

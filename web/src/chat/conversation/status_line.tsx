@@ -33,7 +33,7 @@ export function StatusLine(props: Props) {
 function Failure({ run, isLast, onAgain }: Props) {
   const isRetryable = run.failure?.retryable === true;
   return (
-    <div class="run-status bad" role="status">
+    <div class="run-status bad">
       <p>
         <span dir="auto">{run.failure?.message ?? "The run failed."}</span>{" "}
         {!isRetryable && "Sending it again would most likely fail again."}

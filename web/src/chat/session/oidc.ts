@@ -6,7 +6,7 @@
  * in this browser.
  */
 import { type Claims, claimsOf } from "@threadcast/client/request";
-import type { OidcFacts } from "../page_facts.ts";
+import type { OidcFacts } from "../../page_facts.ts";
 import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./credential.ts";
 import { challengeOf, unguessable } from "./pkce.ts";
 

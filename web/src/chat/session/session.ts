@@ -4,9 +4,9 @@
  * The signal `now` has the credential, or the reason why there is none.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { PageFacts } from "../../page_facts.ts";
 import { clearAddress } from "../address.ts";
 import { forgetUnsent } from "../conversation/unsent_texts.ts";
-import type { PageFacts } from "../page_facts.ts";
 import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 import * as devNames from "./dev_names.ts";
 import { handedToken, isFramed, typedToken } from "./given_token.ts";

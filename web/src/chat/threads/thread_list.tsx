@@ -2,6 +2,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { plural } from "../../design/plural.ts";
+import { isTouched } from "../../design/touch.ts";
 import { useWindow } from "../long_list/use_window.ts";
 import { type Rows, rowsOf, threadFrom } from "./rows.ts";
 import { ThreadRow } from "./thread_row.tsx";
@@ -9,7 +10,7 @@ import type { Threads } from "./threads.ts";
 import "./thread_list.css";
 
 /** The heights of rows with their margins; thread_list.css sets them. */
-const HEIGHTS_PX = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
+const HEIGHTS_PX = { day: 34, thread: isTouched() ? 46 : 38 };
 /** Older threads are read when fewer rows than this are left below. */
 const AHEAD_ROWS = 20;
 
@@ -145,7 +146,7 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
       ) : (
         isSearch && (
           <p>
-            {searched} all {loaded}.
+            {searched} {loaded}.
           </p>
         )
       )}

@@ -1,6 +1,7 @@
 /** The view model of the list of threads, over the chat's. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatModel } from "../model.ts";
+import { sendable } from "../sendable.ts";
 import { Deletions } from "./deletions.ts";
 import { type Line, Lines, titleOf } from "./lines.ts";
 import { search } from "./search.ts";
@@ -94,7 +95,7 @@ export class Threads {
 
   /** Never rejects: a failure is shown as a toast. */
   async rename(id: string, text: string) {
-    const title = [...text.trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
+    const title = [...sendable(text).trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
     const thread = this.model.state.peek().threads.get(id);
     this.renaming.value = null;
     if (thread === undefined || title === "" || title === titleOf(thread)) return;

@@ -108,11 +108,11 @@ const PLOTS: readonly Plot[] = [
     ["runs_failed_per_s", "runs failed"],
   ),
   plot(
-    "Way to the database and the bus",
-    "how long a question takes that asks nothing, and for how long the event loop was held; of several nodes, the longest",
+    "Database, bus and event loop",
+    "how long a ping takes, and for how long the event loop was blocked; of several nodes, the longest",
     fromMs,
     ["database_ping_ms", "database"],
     ["bus_ping_ms", "bus"],
-    ["loop_lag_ms", "loop held"],
+    ["loop_lag_ms", "loop blocked"],
   ),
 ];

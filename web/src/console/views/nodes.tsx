@@ -18,7 +18,7 @@ export function NodesView() {
       <h1>Nodes</h1>
       <p class="soft">
         {`${plural(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
-        {`This answer is of ${now.node_id}.`}
+        {`As seen by ${now.node_id}.`}
       </p>
       <div class="cards">
         {now.nodes.map((node) => (
@@ -53,12 +53,12 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
         {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
         {node.lease_left_s !== null &&
           isAsked &&
-          `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
+          `, lease ${node.lease_left_s < 0 ? `expired ${span(-node.lease_left_s)} ago` : `expires in ${span(node.lease_left_s)}`}`}
       </p>
       {summary !== null && <Summary summary={summary} />}
       <div class="foot">
         <span class="hint">
-          {summary === null ? "It has said nothing yet." : <Said at={summary.at} />}
+          {summary === null ? "No report yet." : <Reported at={summary.at} />}
         </span>
         {canDrain && <ActionButton proposal={drainNode(node, others)} label="Drain" />}
       </div>
@@ -66,10 +66,10 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
   );
 }
 
-function Said({ at }: { at: number }) {
+function Reported({ at }: { at: number }) {
   return (
     <>
-      Said <Ago at={at} />.
+      Reported <Ago at={at} />.
     </>
   );
 }
@@ -84,7 +84,7 @@ function Summary({ summary }: { summary: NodeSummary }) {
     ["Commit", `${ms(summary.commit_ms_p50)} p50, ${ms(summary.commit_ms_p99)} p99`],
     ["Commit to send", `${ms(summary.send_ms_p99)} p99`],
     ["Lagging readers", count(summary.lagging)],
-    ["Loop held", ms(summary.loop_lag_ms)],
+    ["Loop blocked", ms(summary.loop_lag_ms)],
     ["Database", ping(summary.database)],
     ["Bus", ping(summary.bus)],
   ];

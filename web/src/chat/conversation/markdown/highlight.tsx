@@ -3,9 +3,9 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { withBidiShown } from "./bidi.tsx";
+import type { Part } from "./grammars.ts";
 
 type Highlight = typeof import("./grammars.ts").highlight;
-type Nodes = NonNullable<ReturnType<Highlight>>["children"];
 
 const COLOURED_MAX_CHARACTERS = 60_000;
 /** Shorter code is highlighted with every new line, longer code whenever it has grown by a fifth. */
@@ -49,8 +49,8 @@ export function useHighlight(language: string, text: string, isOpen: boolean) {
   if (highlight === null || !isWorthwhile) return { nodes: null, rest: text };
   const whole = isOpen ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
   if (isStale(known.current, { language, text: whole, isOpen })) {
-    const tree = highlight(language, whole);
-    known.current = tree === null ? null : { language, text: whole, nodes: nodesOf(tree.children) };
+    const parts = highlight(language, whole);
+    known.current = parts && { language, text: whole, nodes: nodesOf(parts) };
   }
   const { nodes = null, text: coloured = "" } = known.current ?? {};
   return { nodes, rest: text.slice(coloured.length) };
@@ -65,15 +65,12 @@ function isStale(
   return !isOpen || text.length < SMALL_CHARACTERS || text.length > known.text.length * GROWTH;
 }
 
-function nodesOf(nodes: Nodes): ComponentChildren {
-  return nodes.map((node) => {
-    if (node.type === "text") return withBidiShown(node.value);
-    if (node.type !== "element") return null;
-    const { className } = node.properties;
-    return (
-      <span class={Array.isArray(className) ? className.join(" ") : ""}>
-        {nodesOf(node.children)}
-      </span>
-    );
-  });
+function nodesOf(parts: readonly Part[]): ComponentChildren {
+  return parts.map((part) =>
+    typeof part === "string" ? (
+      withBidiShown(part)
+    ) : (
+      <span class={`hljs-${part.scope?.split(".", 1)}`}>{nodesOf(part.children)}</span>
+    ),
+  );
 }

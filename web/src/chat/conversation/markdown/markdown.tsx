@@ -69,7 +69,7 @@ function leaveOutOfSight(element: HTMLElement) {
 }
 
 const BlockView = memo(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
-  viewOf(block, isGrowing ? growing : settled),
+  viewOf(block, isGrowing ? growing : settled, "auto"),
 );
 
 type ShowText = (text: string) => ComponentChildren;
@@ -77,25 +77,29 @@ type ShowText = (text: string) => ComponentChildren;
 const settled: ShowText = (text) => text;
 const growing: ShowText = (text) => <Words text={text} />;
 
-function viewOf(block: Block, show: ShowText): ComponentChildren {
+/**
+ * @param dir of a block within another one there is none: the browser finds out the direction of the
+ * outer one by its text, and leaves out what has a `dir` of its own
+ */
+function viewOf(block: Block, show: ShowText, dir?: "auto"): ComponentChildren {
   switch (block.kind) {
     case "paragraph":
-      return <p dir="auto">{inlines(block.children, show)}</p>;
+      return <p dir={dir}>{inlines(block.children, show)}</p>;
     case "line":
       return inlines(block.children, show);
     case "heading":
-      return heading(block.level, inlines(block.children, show));
+      return heading(block.level, inlines(block.children, show), dir);
     case "code":
       return <Code language={block.language} text={block.text} isOpen={block.isOpen} />;
     case "quote":
-      return <blockquote dir="auto">{block.blocks.map((one) => viewOf(one, show))}</blockquote>;
+      return <blockquote dir={dir}>{block.blocks.map((one) => viewOf(one, show))}</blockquote>;
     case "list":
-      return list(block, show);
+      return list(block, show, dir);
     case "table":
       return table(block, show);
     case "plain":
       return (
-        <p class="plain" dir="auto">
+        <p class="plain" dir={dir}>
           {show(block.text)}
         </p>
       );
@@ -105,17 +109,21 @@ function viewOf(block: Block, show: ShowText): ComponentChildren {
 }
 
 /** Headings of an answer rank below those of the page. */
-function heading(level: number, children: ComponentChildren) {
+function heading(level: number, children: ComponentChildren, dir?: "auto") {
   const Heading = level === 1 ? "h4" : level === 2 ? "h5" : "h6";
-  return <Heading dir="auto">{children}</Heading>;
+  return <Heading dir={dir}>{children}</Heading>;
 }
 
-function list({ start, items }: { start: number | null; items: readonly Item[] }, show: ShowText) {
+function list(
+  { start, items }: { start: number | null; items: readonly Item[] },
+  show: ShowText,
+  dir?: "auto",
+) {
   const children = items.map((item, index) => <ItemView key={index} item={item} show={show} />);
   return start === null ? (
-    <ul dir="auto">{children}</ul>
+    <ul dir={dir}>{children}</ul>
   ) : (
-    <ol dir="auto" start={start}>
+    <ol dir={dir} start={start}>
       {children}
     </ol>
   );

@@ -15,7 +15,7 @@ import type { Block, Item } from "./tree.ts";
 const CHUNK_BLOCKS = 24;
 
 /** The blocks in chunks of 24. A full chunk of settled blocks keeps its identity. */
-export type Chunks = readonly (readonly Block[])[];
+type Chunks = readonly (readonly Block[])[];
 
 export class MarkdownReader {
   #text = "";

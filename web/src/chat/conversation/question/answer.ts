@@ -14,7 +14,7 @@ export type Entered = string | boolean | readonly number[] | { readonly [name: s
 /** Problems by field path: names joined by slashes, "" for the whole answer. */
 export type Problems = ReadonlyMap<string, string>;
 
-export type Reading =
+type Reading =
   | { readonly value: unknown; readonly problems: null }
   | { readonly problems: Problems };
 

@@ -1,5 +1,6 @@
 /** One field's control, with its label, its description and its problem. */
 import type { ComponentChildren } from "preact";
+import { sendable } from "../../sendable.ts";
 import { type Entered, type Problems, pathOf } from "./answer.ts";
 import type { Field, Option, Shape } from "./field.ts";
 
@@ -86,7 +87,8 @@ function Input(props: ControlProps & { shape: Shape; ties: Ties }) {
     return <Select options={shape.options} ties={ties} entered={entered} onChange={onChange} />;
   }
   const value = typeof entered === "string" ? entered : "";
-  const type = (event: { currentTarget: { value: string } }) => onChange(event.currentTarget.value);
+  const type = (event: { currentTarget: { value: string } }) =>
+    onChange(sendable(event.currentTarget.value));
   const isLong = shape.kind === "lines" || shape.kind === "json";
   if (isLong || (shape.kind === "text" && shape.format === "long")) {
     const isCode = shape.kind === "json";

@@ -98,11 +98,15 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
         )}
       </fieldset>
       <div class="question-foot">
-        <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
+        <p
+          class={entry?.status === "refused" ? "problem" : "hint"}
+          // The time that is left is not read aloud with each second.
+          aria-live={entry === undefined && leftMs > 0 ? "off" : "polite"}
+        >
           {noteOf(entry, leftMs, step.expiresAt)}
         </p>
         <button type="button" class="button small" disabled={isStopping} onClick={onStop}>
-          Stop without answering
+          Skip and stop
         </button>
       </div>
     </>
