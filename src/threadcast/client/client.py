@@ -335,7 +335,7 @@ def connect(
         thread_id: only this thread's events; None means all. May be its id from an older system.
         on_state: called at every change of `Client.state`, on the event loop; must not block.
         first_attempts: give up after so many at the first connection; None means never.
-        retry_first_s, retry_max_s: bounds on the first and on every wait for an attempt, in seconds.
+        retry_first_s, retry_max_s: bounds on the first and on every wait, in seconds.
         command_max_s: how long a command may take, repetitions included, in seconds.
         buffer_max_events, buffer_max_bytes: how much is held for a reader that does not read.
         clock: for token renewal; None is the machine's.
