@@ -359,7 +359,7 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         await own.kill()
         late = console.page.get_by_text(re.compile(r"^updated \d+ s ago$"))
         await expect(late).to_be_visible()
-        await expect(console.verdict).to_have_text("The server does not answer.")
+        await expect(console.verdict).to_have_text("The server is not responding.")
         await expect(state).to_contain_text("What is shown is how it was then.")
 
         # Its secret is kept beside its database, so the token still holds.

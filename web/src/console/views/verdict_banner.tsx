@@ -36,7 +36,7 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
   );
 }
 
-const SILENT = "The server does not answer.";
+const SILENT = "The server is not responding.";
 
 const MARKS = {
   well: "check",
