@@ -6,6 +6,7 @@ asked of every part; each goes over an index that holds only what there is to do
 
 from __future__ import annotations
 
+from ..place_units import PLACES_COUNTED_MAX
 from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
 from .run_rows import RUN_FACTS_COLUMNS
 
@@ -289,6 +290,19 @@ WITH live AS MATERIALIZED (
 SELECT o.status, o.behind, o.count, r.run_id, u.user_id, o.created_us FROM oldest AS o
 JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
 JOIN users AS u ON u.user_key = o.user_key
+"""  # noqa: S608 - joined from constants only
+
+# An operator asks how many users are connected; of so many places at most, in whatever order.
+COUNT_CONNECTED_USERS = f"""
+SELECT count(*), coalesce(sum(places), 0)::bigint FROM (
+    SELECT count(*) AS places FROM (
+        SELECT user_key FROM connections AS c WHERE unwanted IS NULL AND EXISTS (
+            SELECT 1 FROM nodes AS n
+            WHERE n.node_id = c.node_id AND n.lease_until > clock_timestamp()
+        )
+        LIMIT {PLACES_COUNTED_MAX} + 1
+    ) AS counted GROUP BY user_key
+) AS users
 """  # noqa: S608 - joined from constants only
 
 # Operators ask nodes where the connections of a user are. What another commit works on is left out:

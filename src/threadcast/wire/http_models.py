@@ -362,7 +362,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         version: of Threadcast.
         role: what it does.
         alive: whether its lease is valid.
-        age_s: how long ago it began.
+        age_s: how long ago its process began, as reported with its last lease renewal.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null for a node without others.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null for
             one that shares its store with nobody and needs none.
         connections, runs: how many it had.
@@ -373,6 +375,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     alive: bool
     age_s: float
+    joined_s: float | None
     lease_left_s: float | None
     connections: Annotated[int, Meta(ge=0)]
     runs: Annotated[int, Meta(ge=0)]

@@ -65,6 +65,7 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that fires on a node; values are in the rule's unit.
 
     Attributes:
+        since: when it began to be met, some time before it fired.
         last_at: when there was last a cause, exact to a look (`alert_sample_s`): it fires for a
             while longer. Null where the node's version does not say.
     """
@@ -241,7 +242,9 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         alive: whether its lease is valid.
         known: false while the node that answers cannot ask the database; all of this is then as it
             was last.
-        age_s: how long ago it began, also where it lost its place for a while since.
+        age_s: how long ago its process began, as reported with its last lease renewal.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null for a node without others.
         lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
             for one that shares its store with nobody.
         summary: what it said with its last renewal; null for one that said nothing yet, or whose
@@ -254,6 +257,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     known: bool
     age_s: float
+    joined_s: float | None
     lease_left_s: float | None
     summary: NodeSummary | None
 
@@ -267,7 +271,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         good: which side of the threshold is good.
         looks_back_s: over so many seconds the value is taken, so it stays for a while; null where
             it is of the moment.
-        summary: what is wrong.
+        summary, was: what is wrong, and the same for when it is over.
         meaning: what users notice.
         advice: what to do first.
     """
@@ -277,15 +281,16 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     good: Literal["at_least", "at_most"]
     looks_back_s: int | None
     summary: str
+    was: str
     meaning: str
     advice: str
 
 
 class ToldAlert(ToldRule, frozen=True, kw_only=True):
-    """Something that was told of a rule, by which node, and what is wrong when it fires."""
+    """Something that was told of a rule, by which node, and what was wrong when it fired."""
 
     node_id: str
-    summary: str
+    was: str
 
 
 class LaggingAnywhere(LaggingReader, frozen=True, kw_only=True):
@@ -300,7 +305,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         nodes_alive, nodes_lost: how many nodes.
         connections: how many connections.
-        users: how many users; one with connections on two nodes counts twice.
+        users: how many users have them.
+        users_once: whether a user with connections on several nodes counts once; false while the
+            database cannot tell, and beyond 100,000 connections.
         lagging: how many readers are behind.
         runs: how many runs are executed.
         events_in_per_s: events that are committed.
@@ -312,6 +319,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     nodes_lost: _Count
     connections: _Count
     users: _Count
+    users_once: bool
     lagging: _Count
     runs: _Count
     events_in_per_s: _PerSecond
