@@ -8,7 +8,7 @@ import { Ago } from "./ages.tsx";
 import { ping, stateOf } from "./node_columns.tsx";
 import { NoAnswer, Panel } from "./panel.tsx";
 
-/** A node has its place so long after its process began, at the latest, seconds. */
+/** A node that joins later than this after its start has joined before. */
 const JOINED_WITHIN_S = 60;
 
 export function NodesView() {
@@ -70,7 +70,7 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
   );
 }
 
-/** Whether a node has its place for a shorter time than it runs: it begins with one at once. */
+/** Whether a node was considered lost and has rejoined: it joins right after its start. */
 function cameBack({ age_s: age, joined_s: joined }: NodeOverview): boolean {
   return joined !== null && age - joined > JOINED_WITHIN_S;
 }
