@@ -112,12 +112,10 @@ export const Composer = memo((props: Props) => {
   );
 });
 
-const CUT = "Invisible characters that cannot be sent were left out.";
-
 function noteOf(text: string, isCut: boolean): string {
   const left = charactersLeft(text);
   if (left !== null) return `${plural(left, "character")} left`;
-  return isCut ? CUT : "";
+  return isCut ? "Invisible characters that cannot be sent were left out." : "";
 }
 
 /** The box's text; each thread has its own. */

@@ -12,7 +12,7 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
-/** A part of a code: text, or parts that mean one thing, such as `string` or `title.function`. */
+/** A node of highlighted code: text, or nodes in a scope such as `string` or `title.function`. */
 export type Part = string | { readonly scope?: string; readonly children: readonly Part[] };
 
 const GRAMMARS = {
@@ -39,11 +39,11 @@ for (const [languageName, names] of Object.entries(ALIASES)) {
   highlighter.registerAliases(names, { languageName });
 }
 
-/** The highlighted code; null for an unknown language, or if highlighting failed. */
+/** The highlighted code; null for an unknown language, and where highlighting failed. */
 export function highlight(language: string, code: string): readonly Part[] | null {
   if (highlighter.getLanguage(language) === undefined) return null;
   const result = highlighter.highlight(code, { language, ignoreIllegals: true });
   if (result.errorRaised !== undefined) return null;
-  // The types omit the token tree that the library's own renderer walks.
+  // The token tree, which the library's types leave out.
   return (result._emitter as unknown as { root: Exclude<Part, string> }).root.children;
 }
