@@ -35,9 +35,11 @@ export interface Seen {
   readonly over: readonly Past[];
   /** What servers told: behind a proxy the next answer may be that of another. At most 50. */
   readonly told: readonly Told[];
+  /** When the node began that has run longest of those that answered; null before the first answer. */
+  readonly since: number | null;
 }
 
-export const NOTHING_SEEN: Seen = { standing: [], over: [], told: [] };
+export const NOTHING_SEEN: Seen = { standing: [], over: [], told: [], since: null };
 
 /** After an overview with these troubles. */
 export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: Overview): Seen {
@@ -57,6 +59,7 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: 
     standing: troubles,
     over: [...ended, ...seen.over].slice(0, SEEN_MAX),
     told: toldSoFar(overview, seen).slice(0, SEEN_MAX),
+    since: Math.min(overview.since, seen.since ?? overview.since),
   };
 }
 
@@ -95,18 +98,26 @@ export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
 /** The past troubles of the last hour, latest first. */
 export function pastOf(overview: Overview, seen: Seen): Past[] {
   const known = toldSoFar(overview, seen).map((one) => pastTold(one, overview));
-  const own = seen.over.filter((one) => !known.some((other) => isSame(one, other)));
+  const own = seen.over.filter(
+    (one) => !known.some((other) => isSame(one, other)) && !seen.standing.some(goesOn(one)),
+  );
   return [...known, ...own]
     .filter((one) => one.ended > overview.at - KEPT_S)
     .sort((one, other) => other.ended - one.ended);
 }
 
-/** Since when nothing has been wrong, as far as the answering node and this page know. */
+/** Since when nothing has been wrong, as far as the nodes that answered and this page know. */
 export function calmSince(overview: Overview, seen: Seen): { at: number; isAbout: boolean } {
   const [last] = pastOf(overview, seen);
-  return last === undefined || last.ended < overview.since
-    ? { at: overview.since, isAbout: false }
+  const since = Math.min(overview.since, seen.since ?? overview.since);
+  return last === undefined || last.ended < since
+    ? { at: since, isAbout: false }
     : { at: last.ended, isAbout: last.isAbout };
+}
+
+/** Whether a trouble is one that seemed over, because the node that has it was lost meanwhile. */
+function goesOn(past: Past): (trouble: Trouble) => boolean {
+  return ({ key, since }) => key === past.key && since !== null && since <= past.ended;
 }
 
 function pastTold(told: Told, overview: Overview): Past {

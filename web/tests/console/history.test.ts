@@ -67,6 +67,12 @@ test("nothing was wrong since the server began, when neither knows of anything",
   assert.deepEqual(calmSince(overviewWith(), NOTHING_SEEN), { at: AT - 900, isAbout: false });
 });
 
+test("behind a proxy nodes answer by turns: the one that has run longest knows most", () => {
+  const seen = sawTroubles(NOTHING_SEEN, [], overviewWith({ since: AT - 1_000 }));
+
+  assert.equal(calmSince(overviewWith(), seen).at, AT - 1_000);
+});
+
 test("what the server knows ends the calm, too, though this page never saw it", () => {
   const overview = overviewWith({ past: [past({})], nodes: [node("node_a")] });
 
@@ -108,6 +114,14 @@ test("what the server and the page saw is told once, another time of the same is
 
   const again = saws(saw, { ...queue, since: AT - 80 }, AT - 20, AT - 10);
   assert.equal(pastOf(overviewWith({ past: [waited] }), again).length, 2);
+});
+
+test("a trouble that stands again since before is not over", () => {
+  const back = sawTroubles(saws(NOTHING_SEEN, queue, AT - 60, AT - 40), [queue], overviewWith());
+  assert.deepEqual(pastOf(overviewWith(), back), []);
+
+  const anew = sawTroubles(back, [{ ...queue, since: AT - 5 }], overviewWith());
+  assert.equal(pastOf(overviewWith(), anew).length, 1);
 });
 
 test("an alert that recovered is past, from when it fired on that node", () => {

@@ -6,6 +6,7 @@ import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { isAbout, type Trouble, verdictOf } from "../verdict.ts";
 import { PastTroubles } from "./past_troubles.tsx";
+import { Prose } from "./prose.tsx";
 import { Whom } from "./whom.tsx";
 
 export function VerdictBanner({ overview }: { overview: Overview }) {
@@ -70,7 +71,9 @@ function Worst({ trouble }: { trouble: Trouble }) {
         For <Whom trouble={trouble} />
         {trouble.until === undefined && `, since ${began(trouble)}`}.
       </p>
-      <p class="advice">{trouble.advice}</p>
+      <p class="advice">
+        <Prose text={trouble.advice} />
+      </p>
     </>
   );
 }
@@ -118,7 +121,9 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
         )}
         <div>
           <dt>Do</dt>
-          <dd>{trouble.advice}</dd>
+          <dd>
+            <Prose text={trouble.advice} />
+          </dd>
         </div>
       </dl>
     </li>
