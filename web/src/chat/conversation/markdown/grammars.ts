@@ -39,11 +39,11 @@ for (const [languageName, names] of Object.entries(ALIASES)) {
   highlighter.registerAliases(names, { languageName });
 }
 
-/** The highlighted code; null for an unknown language, and where highlighting failed. */
+/** The highlighted code; null for an unknown language, or if highlighting failed. */
 export function highlight(language: string, code: string): readonly Part[] | null {
   if (highlighter.getLanguage(language) === undefined) return null;
   const result = highlighter.highlight(code, { language, ignoreIllegals: true });
   if (result.errorRaised !== undefined) return null;
-  // The token tree, which the library's types leave out.
+  // The token tree, which the library's types omit.
   return (result._emitter as unknown as { root: Exclude<Part, string> }).root.children;
 }
