@@ -1,4 +1,4 @@
-"""Which cores are used: `__main__` keeps this program, and so what it starts, to one of them."""
+"""CPU affinity: `__main__` pins this program, and so its children, to one core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many nodes as one: what each said of itself, joined. Pure: it reads no store and no clock."""
+"""Aggregates the summaries of all nodes into the overview. Pure: no store, no clock."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ _decode = msgspec.json.Decoder(NodeSummary).decode
 
 
 def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
-    """A node as the store knows it; a summary that this version cannot read counts as none.
+    """A node from its row; a summary that this version cannot read counts as none.
 
     Args:
         row: of the store.
-        known: whether it is of now. Else no user is named: who looks may have been revoked since.
+        known: whether the row is current. If not, no user is named, because the operator's
+            credential may have been revoked since.
     """
     said = None if row.summary is None else _read(row.summary)
     if said is not None and not known:
@@ -74,17 +75,17 @@ def living(nodes: Iterable[NodeOverview]) -> dict[str, NodeSummary]:
 
 
 def taking_work(rows: Iterable[NodeRow]) -> set[str]:
-    """The ids of living nodes that let new work in, as they last said."""
+    """The ids of living nodes that take new work, as last reported."""
     nodes = [node_of(row) for row in rows]
     draining = {node_id for node_id, said in living(nodes).items() if said.draining}
     return {one.node_id for one in nodes if one.alive} - draining
 
 
 def totals_of(nodes: Sequence[NodeOverview], users: int | None = None) -> Totals:
-    """What living nodes do, together.
+    """Sums over living nodes.
 
     Args:
-        users: how many are connected to any of them; None where only nodes say, each of its own.
+        users: how many users are connected to any of them; None if only each node's own are known.
     """
     said = living(nodes).values()
     alive = sum(one.alive for one in nodes)
@@ -108,7 +109,7 @@ def totals_of(nodes: Sequence[NodeOverview], users: int | None = None) -> Totals
 
 
 def safety_of(nodes: Sequence[NodeOverview]) -> SafetyFigures:
-    """What must be nothing, of living nodes together."""
+    """Figures that must be zero, over living nodes."""
     said = [one.safety for one in living(nodes).values()]
     ids = [one.consistency for one in said]
     snapshots, violations = sum(one.snapshots for one in ids), sum(one.violations for one in ids)
@@ -129,7 +130,7 @@ def safety_of(nodes: Sequence[NodeOverview]) -> SafetyFigures:
 
 
 def refusals_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
-    """Refusals of living nodes together, the most frequent of the last minutes first."""
+    """Refusals over living nodes, the most frequent of the last minutes first."""
     by_code: dict[str, list[CodeCount]] = {}
     for said in living(nodes).values():
         for one in said.refusals:
@@ -147,7 +148,7 @@ def refusals_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
 
 
 def firing_of(nodes: Sequence[NodeOverview]) -> list[FiringAlert]:
-    """Rules that fire anywhere, the most severe first; a rule of a newer version has no words."""
+    """Rules that fire on any node, the most severe first; unknown ones have no texts."""
     found = [
         _firing(node_id, one.rule, msgspec.structs.asdict(one))
         for node_id, said in living(nodes).items()
@@ -172,7 +173,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
 
 
 def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
-    """What was told last anywhere, lost nodes too, the latest first."""
+    """The last notifications of all nodes, lost ones included, the latest first."""
     found = [
         ToldAlert(node_id=node.node_id, was=_was(one.rule), **msgspec.structs.asdict(one))
         for node in nodes
@@ -183,7 +184,7 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
 
 
 def lagging_of(nodes: Sequence[NodeOverview]) -> list[LaggingAnywhere]:
-    """Readers that are behind on living nodes, the longest first."""
+    """Lagging readers on living nodes, those behind longest first."""
     found = [
         LaggingAnywhere(node_id=node_id, **msgspec.structs.asdict(one))
         for node_id, said in living(nodes).items()
@@ -200,7 +201,7 @@ def _was(name: str) -> str:
 def runs_of(
     counts: Sequence[LiveRunCount], at: float, before: RunsOverview | None = None
 ) -> RunsOverview:
-    """Runs of all users that have not ended; `before` is what was counted last."""
+    """Runs of all users that have not ended; `before` is the previous count."""
     seen = {(one.behind, one.oldest.run_id): one.since for one in before.queued} if before else {}
     return RunsOverview(
         states=[
@@ -226,7 +227,7 @@ def _status(status: LiveStatus, counts: Sequence[LiveRunCount]) -> RunStatusCoun
 
 
 def _queued(counted: LiveRunCount, seen_at: float) -> QueuedRuns:
-    """A run that was behind a question for long is not late the moment it is answered."""
+    """Counts waiting from the later of creation and the end of what the run was behind."""
     return QueuedRuns(
         behind=_behind(counted),
         count=counted.count,
