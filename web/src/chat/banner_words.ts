@@ -6,7 +6,7 @@ import { plural } from "../design/plural.ts";
 export interface Words {
   readonly icon: IconName;
   readonly text: string;
-  /** Follows the text and changes all the time, so it is not announced. Empty for nothing. */
+  /** Follows the text and changes all the time, so it is not announced; may be empty. */
   readonly aside: string;
   /** The button's label; null for no button. */
   readonly action: string | null;

@@ -1,4 +1,4 @@
-/** Whether the pointer is a finger: to focus a text field then opens the on-screen keyboard. */
+/** Whether the main pointer is a finger: then the keyboard is on the screen, and covers half of it. */
 export function isTouched(): boolean {
   return matchMedia("(pointer: coarse)").matches;
 }

@@ -112,10 +112,12 @@ export const Composer = memo((props: Props) => {
   );
 });
 
+const CUT = "Invisible characters that cannot be sent were left out.";
+
 function noteOf(text: string, isCut: boolean): string {
   const left = charactersLeft(text);
   if (left !== null) return `${plural(left, "character")} left`;
-  return isCut ? "Invisible characters that cannot be sent were left out." : "";
+  return isCut ? CUT : "";
 }
 
 /** The box's text; each thread has its own. */

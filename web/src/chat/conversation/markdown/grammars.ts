@@ -12,7 +12,7 @@ import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
-/** A node of highlighted code: text, or nodes in a scope such as `string` or `title.function`. */
+/** A part of a code: text, or parts that mean one thing, such as `string` or `title.function`. */
 export type Part = string | { readonly scope?: string; readonly children: readonly Part[] };
 
 const GRAMMARS = {
@@ -44,6 +44,6 @@ export function highlight(language: string, code: string): readonly Part[] | nul
   if (highlighter.getLanguage(language) === undefined) return null;
   const result = highlighter.highlight(code, { language, ignoreIllegals: true });
   if (result.errorRaised !== undefined) return null;
-  // The token tree, which the library's types omit.
+  // The types omit the token tree that the library's own renderer walks.
   return (result._emitter as unknown as { root: Exclude<Part, string> }).root.children;
 }
