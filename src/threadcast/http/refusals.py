@@ -37,8 +37,11 @@ body {
     sans-serif;
 }
 main { width: min(100%, 34rem); margin-inline: auto; }
-.brand { color: var(--soft); font-size: 0.9375rem; font-weight: 600; }
-h1 { margin-block: 0.5rem 1.5rem; font-size: 1.75rem; line-height: 1.2; text-wrap: balance; }
+.brand {
+  display: flex; align-items: center; gap: 0.5rem;
+  color: var(--soft); font-size: 0.9375rem; font-weight: 600;
+}
+h1 { margin-block: 1rem 1.5rem; font-size: 1.75rem; line-height: 1.2; text-wrap: balance; }
 .home {
   display: inline-block; padding: 0.5rem 1rem; border-radius: 10px;
   background: var(--accent); color: var(--accent-ink); font-weight: 520; text-decoration: none;
@@ -92,15 +95,16 @@ def _way_home(scope: Scope) -> str:
 
 def _page(error: ThreadcastError, request_id: str, home: str | None) -> str:
     title = escape(_NOT_FOUND if error.code == "not_found" else error.kind.text)
-    icon = way = ""
+    icon = mark = way = ""
     if home is not None:
         icon = f'<link rel="icon" href="{home}favicon.svg">\n'
+        mark = f'<img src="{home}favicon.svg" alt="" width="28" height="28">'
         way = f'<p><a class="home" href="{home}">Open the chat</a></p>\n'
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"{icon}<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<p class="brand">Threadcast</p>\n<h1>{title}</h1>\n{way}'
+        f'<p class="brand">{mark}Threadcast</p>\n<h1>{title}</h1>\n{way}'
         f"<dl>\n<dt>Status</dt><dd>{error.kind.status} {escape(error.code)}</dd>\n"
         f"<dt>Detail</dt><dd>{escape(error.message)}</dd>\n"
         f"<dt>Request</dt><dd>{escape(request_id)}</dd>\n</dl>\n</main>\n</body>\n</html>\n"

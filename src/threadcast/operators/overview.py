@@ -85,7 +85,8 @@ def totals_of(nodes: Sequence[NodeOverview], users: int | None = None) -> Totals
     """Sums over living nodes.
 
     Args:
-        users: how many users are connected to any of them; None if only each node's own are known.
+        nodes: all that are known.
+        users: how many users are connected to any of them; None to add those of each node.
     """
     said = living(nodes).values()
     alive = sum(one.alive for one in nodes)

@@ -294,7 +294,7 @@ JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
 JOIN users AS u ON u.user_key = o.user_key
 """  # noqa: S608 - joined from constants only
 
-# How many users are connected, for operators, over a bounded number of connections in any order.
+# Operators ask how many users are connected, counted over at most so many places, in any order.
 COUNT_CONNECTED_USERS = f"""
 SELECT count(*), coalesce(sum(places), 0)::bigint FROM (
     SELECT count(*) AS places FROM (

@@ -364,8 +364,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         role: `all`, `gateway` or `worker`.
         alive: whether its lease is valid.
         age_s: how long ago its process began, as of its last lease renewal.
-        joined_s: how long ago it joined the cluster, or rejoined after it was considered lost; null
-            without a shared store.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null without a shared store.
         lease_left_s: the remaining lease; below 0 for a lost node, null without a shared store.
         connections, runs: how many it has.
     """

@@ -65,7 +65,7 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that fires on a node; values are in the rule's unit.
 
     Attributes:
-        since: when its condition began to hold, some time before it fired.
+        since: when it began to be met, some time before it fired.
         last_at: when there was last a cause, to within one sample (`alert_sample_s`); the rule
             fires for a while longer. Null from nodes whose version does not report it.
     """
@@ -242,8 +242,8 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         alive: whether its lease is valid.
         known: false while the answering node cannot read the database; the values are then old.
         age_s: how long ago its process began, as of its last lease renewal.
-        joined_s: how long ago it joined the cluster, or rejoined after it was considered lost; null
-            without a shared store.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null without a shared store.
         lease_left_s: the remaining lease; below 0 for a lost node, null without a shared store.
         summary: of its last renewal; null before the first, or from an older version.
     """
@@ -268,7 +268,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         good: which side of the threshold is good.
         looks_back_s: the window of its value in seconds, so it fires for a while longer; null for
             an instantaneous value.
-        summary, was: what is wrong, and the same for when it is over.
+        summary, was: what is wrong, and the same in the past tense.
         meaning: what users notice.
         advice: what to do first.
     """
@@ -284,7 +284,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
 
 
 class ToldAlert(ToldRule, frozen=True, kw_only=True):
-    """A notification, its node, and what was wrong when the rule fired."""
+    """A notification, its node, and what was wrong while the rule fired."""
 
     node_id: str
     was: str

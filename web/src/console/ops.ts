@@ -441,7 +441,7 @@ export interface TimelineEvent {
   readonly left_out: Readonly<Record<string, number>>;
 }
 
-/** A notification, its node, and what was wrong when the rule fired. */
+/** A notification, its node, and what was wrong while the rule fired. */
 export interface ToldAlert {
   /** Seconds since the epoch. */
   readonly at: number;

@@ -53,7 +53,7 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
   return (
     <Panel title={node.node_id} aside={<span class={`badge ${kind}`}>{word}</span>}>
       <p class="soft">
-        {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
+        {`Role ${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
         {cameBack(node) && `, considered lost until ${span(node.joined_s ?? 0)} ago`}
         {node.lease_left_s !== null &&
           isAsked &&
@@ -70,7 +70,7 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
   );
 }
 
-/** Whether a node was considered lost and has rejoined: it joins right after its start. */
+/** Whether a node joined again while it ran. */
 function cameBack({ age_s: age, joined_s: joined }: NodeOverview): boolean {
   return joined !== null && age - joined > JOINED_WITHIN_S;
 }
