@@ -10,6 +10,8 @@ import { problemOf } from "./problem.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
 import type { Transport } from "./transport.ts";
 
+type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
+
 /** The close code of a refused stream is its HTTP status plus this. */
 const CLOSES = 4_000;
 /** The heartbeat interval to expect until the server has announced its own. */
@@ -71,7 +73,7 @@ export const eventStream: Transport = (base, first, listener) => {
         signal,
       });
       wasOpen = true;
-      if (response.ok) await read(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
+      if (response.ok) await read(response.body as Body, signal);
       else {
         const { code: error, detail: reason, ...more } = await problemOf(response);
         say("connection_closing", { ...more, error, reason, code: CLOSES + response.status });
@@ -83,14 +85,14 @@ export const eventStream: Transport = (base, first, listener) => {
   }
 
   /** Each event is one `data:` line, the first one `connection_ready`; any line is a heartbeat. */
-  async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
+  async function read(body: Body, signal: AbortSignal) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     let id = "";
     let isGreeted = false;
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done || signal.aborted) return;
       const lines = (rest + value).split("\n");
       rest = lines.pop() ?? "";
       const events: string[] = [];
