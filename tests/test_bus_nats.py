@@ -12,8 +12,9 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from bus_scene import SECRET, WAIT_S, End, Nats, grew, nats_buses, said
+from bus_scene import SECRET, End, Nats, grew, nats_buses, said
 from nats_server import PASSWORD, USER, NatsServer
+from patience import WAIT_S
 from tcp_relay import Relay, relaying
 from threadcast.bus import RunsWaiting, SessionsRevoked
 from threadcast.bus_nats.messages import Messages
