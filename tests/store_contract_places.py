@@ -289,7 +289,7 @@ class NodeContract:
         assert lost.lease_left_s < 0
         assert (alive.node_id, alive.connections, alive.runs) == ("node-2", 8, 4)
         assert LEASE_S - 5 < alive.lease_left_s <= LEASE_S
-        assert alive.age_s >= 0
+        assert alive.joined_s >= 0
 
     async def test_b5_a_second_node_of_an_id_that_is_alive_is_refused(
         self, store: Store, pass_time: PassTime
