@@ -17,6 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_MAX_S = 100.0
+BROKEN_WAIT_S = 5.0
+PATIENCE = "TEST_WAIT_S"  # what `patience` reads, which the copy brings as well
 END_MAX_S = 15.0
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 LIBRARIES = (
@@ -44,16 +46,19 @@ class Ran:
     output: str
 
 
-def run_tests(folder: Path, *tests: str, max_s: float = RUN_MAX_S) -> Ran:
+def run_tests(
+    folder: Path, *tests: str, max_s: float = RUN_MAX_S, wait_s: float = BROKEN_WAIT_S
+) -> Ran:
     """Run tests of a copy against the copy's own source.
 
     Args:
         folder: the copy, with `src`, `tests` and `pyproject.toml`.
         tests: pytest arguments, relative to `tests`.
         max_s: after this time they are interrupted, seconds.
+        wait_s: how long each of them waits for what must happen, seconds.
     """
     output = folder / "output"
-    process = _forks.Process(target=_run, args=(folder, tests, output))
+    process = _forks.Process(target=_run, args=(folder, tests, output, wait_s))
     process.start()
     process.join(max_s)
     if process.is_alive():
@@ -65,13 +70,14 @@ def run_tests(folder: Path, *tests: str, max_s: float = RUN_MAX_S) -> Ran:
     return Ran(process.exitcode, output.read_text() if output.exists() else "")
 
 
-def _run(folder: Path, tests: tuple[str, ...], output: Path) -> None:
+def _run(folder: Path, tests: tuple[str, ...], output: Path, wait_s: float) -> None:
     with output.open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
     os.chdir(folder)
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         del os.environ[name]
+    os.environ[PATIENCE] = str(wait_s)
     source = str(folder / "src")
     os.environ["PYTHONPATH"] = source
     ours = {"", str(ROOT), str(ROOT / "src"), str(ROOT / "tests")}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from patience import WAIT_S
 from threadcast.bus import (
     Bus,
     ConnectionUnwanted,
@@ -22,7 +23,6 @@ from threadcast.events import Address, EventType, JournalEvent, timestamp_text
 from threadcast.metrics import Metrics
 from threadcast.settings import Settings
 
-WAIT_S = 10.0
 SECRET = b"the secret of one database, of 32 bytes or more"
 THREAD_ID = "thread_chat_1763629200001_7_90c65fe4"
 RUN_ID = "run_chat_1763629200001_7_90c65fe4"

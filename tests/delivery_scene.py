@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from patience import WAIT_S
 from store_scene import NOW, context_of, delta, message
 from threadcast.arrivals import Arrivals
 from threadcast.bus import Hint, JournalGrew, LocalBus
@@ -30,7 +31,6 @@ from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun, ClaimedRun, ClaimRuns, CreateThread, Outcome, Unit
 
 T = TypeVar("T")
-WAIT_S = 5.0
 
 
 class Gate:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import uvloop
 from starlette.types import Message, Receive, Scope, Send
 
+from patience import WAIT_S
 from threadcast.edge import (
     FRAMES_EXTENSION,
     EdgeLimits,
@@ -22,8 +23,6 @@ from threadcast.edge import (
 )
 
 T = TypeVar("T")
-
-WAIT_S = 5.0
 
 
 class SteeredApp:

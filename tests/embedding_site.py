@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from patience import WAIT_S
 from threadcast.edge import EdgeLimits, ServeOptions, build_server
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "embedding"
 SECRET = "a secret of the shop, more than 32 bytes long"
-START_MAX_S = 30.0
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def uvicorn(application: str, folder: Path, *options: str) -> AsyncIterato
     assert process.stderr is not None
     said = ""
     try:
-        async with asyncio.timeout(START_MAX_S):
+        async with asyncio.timeout(WAIT_S):
             while not (found := re.search(r"running on (http://127\.0\.0\.1:\d+)", said)):
                 line = await process.stderr.readline()
                 assert line, said

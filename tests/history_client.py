@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
+from patience import WAIT_S
 from server_process import token
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
@@ -58,7 +59,7 @@ class History:
         """Let `until` check again after a change that is not recorded."""
         self._grew.set()
 
-    async def until(self, condition: Callable[[], bool], max_s: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], bool], max_s: float = WAIT_S) -> None:
         """Wait for a condition, which is checked after every record."""
         async with asyncio.timeout(max_s):
             while not condition():

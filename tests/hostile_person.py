@@ -12,10 +12,10 @@ import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from patience import WAIT_S
 from server_process import token
 from threadcast.ids import UnifiedIdGenerator
 
-WAIT_S = 20.0
 Answer = dict[str, Any]
 
 

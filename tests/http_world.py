@@ -14,6 +14,7 @@ import msgspec
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
+from patience import WAIT_S
 from threadcast.agent import Agent, Run
 from threadcast.auth.dev_tokens import mint
 from threadcast.bus import Bus
@@ -26,7 +27,6 @@ from threadcast.store import Store
 
 SECRET = "http-tests-9d1f60b7c2e84a5b93d6e7f8a1b2"
 BASE_URL = "http://127.0.0.1"
-WAIT_S = 20.0
 
 LIMITLESS: dict[str, Any] = {
     "commands_per_s": 100_000.0,

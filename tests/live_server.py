@@ -18,9 +18,9 @@ import httpx2
 import pytest
 
 from http_world import AGENTS, LIMITLESS, SECRET, bearer, token
+from patience import WAIT_S
 from raw_client import (
     CLOSE,
-    DEADLINE_S,
     PING,
     PONG,
     TEXT,
@@ -74,23 +74,23 @@ class Talk(RawClient):
             for text in _NEVER_SENT:
                 assert text not in self.seen, text
 
-    async def read_response(self, *, deadline_s: float = DEADLINE_S) -> Response:
+    async def read_response(self, *, deadline_s: float = WAIT_S) -> Response:
         response = await super().read_response(deadline_s=deadline_s)
         self.seen += repr(response).encode()
         return response
 
-    async def read_frame(self, *, deadline_s: float = DEADLINE_S) -> ServerFrame:
+    async def read_frame(self, *, deadline_s: float = WAIT_S) -> ServerFrame:
         while (got := await super().read_frame(deadline_s=deadline_s)).opcode == PING:
             if self.answers_pings:
                 await self.send(frame(PONG, got.payload))
         self.seen += got.payload
         return got
 
-    async def event(self, *, deadline_s: float = DEADLINE_S) -> Event:
+    async def event(self, *, deadline_s: float = WAIT_S) -> Event:
         """The next event, from those held or from the socket."""
         return self.held.pop(0) if self.held else await self._next(deadline_s=deadline_s)
 
-    async def until(self, event_type: str, *, deadline_s: float = DEADLINE_S, **data: Any) -> Event:
+    async def until(self, event_type: str, *, deadline_s: float = WAIT_S, **data: Any) -> Event:
         """The next event of this type with these data; earlier ones are dropped."""
         async with asyncio.timeout(deadline_s):
             while True:
@@ -139,7 +139,7 @@ class Talk(RawClient):
 
     async def answer(self, command_id: str | None) -> Event:
         """The answer to a command; other events are held."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(WAIT_S):
             while True:
                 event = await self._next()
                 answers = event["event_type"] in ("command_accepted", "command_rejected")
@@ -147,7 +147,7 @@ class Talk(RawClient):
                     return event
                 self.held.append(event)
 
-    async def ending(self, *, deadline_s: float = DEADLINE_S) -> tuple[int, str]:
+    async def ending(self, *, deadline_s: float = WAIT_S) -> tuple[int, str]:
         """Read to the end: the close code, and the error announced before it."""
         closing: dict[str, Any] = {}
         async with asyncio.timeout(deadline_s):
@@ -163,7 +163,7 @@ class Talk(RawClient):
         assert got.payload[2:].decode("ascii") == closing.get("reason", got.payload[2:].decode())
         return got.code, closing.get("error", "")
 
-    async def _next(self, *, deadline_s: float = DEADLINE_S) -> Event:
+    async def _next(self, *, deadline_s: float = WAIT_S) -> Event:
         event: Event = json.loads(await self.read_text(deadline_s=deadline_s))
         return event
 
@@ -192,7 +192,7 @@ class LiveServer(LocalServer):
         chosen = {"jwt_secret": SECRET, **LIMITLESS, **settings}
         super().__init__(agents, folder=folder, clock=clock, store=store, bus=bus, **chosen)
 
-    async def settled(self, connections: int, *, deadline_s: float = DEADLINE_S) -> None:
+    async def settled(self, connections: int, *, deadline_s: float = WAIT_S) -> None:
         """Wait until the node has this many connections."""
 
         async def count() -> int:
@@ -254,7 +254,7 @@ class LiveServer(LocalServer):
     def http(self, user_id: str | None = None, **more: Any) -> httpx2.AsyncClient:
         """An HTTP client of a user, or of nobody."""
         headers = {} if user_id is None else bearer(user_id, **more)
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=DEADLINE_S)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=WAIT_S)
 
     @contextlib.asynccontextmanager
     async def unharmed(self, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:

@@ -17,9 +17,10 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from patience import WAIT_S
+
 USER = "threadcast"
 PASSWORD = "a password with / and @"  # of a server for one test run
-_START_MAX_S = 30.0
 
 
 def program() -> Path:
@@ -78,7 +79,7 @@ class NatsServer:
                 stderr=log,
                 process_group=0 if self.own_group else None,
             )
-        deadline = time.monotonic() + _START_MAX_S
+        deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1):
@@ -104,7 +105,7 @@ class NatsServer:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-            process.wait(_START_MAX_S)
+            process.wait(WAIT_S)
 
     def close(self) -> None:
         """Stop it and remove its files."""

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-WAIT_MS = 15_000
+from patience import WAIT_S
+
+WAIT_MS = 1_000 * WAIT_S
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SHELL = "chromium-headless-shell"  # the same engine without a window: a third of the work
 MISSING = (

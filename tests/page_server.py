@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-START_MAX_S = 20.0
-STOP_MAX_S = 20.0
+from patience import WAIT_S
+
 _LISTENING = re.compile(rb"listening\. Open (http://127\.0\.0\.1:(\d+)/)")
 _TESTS = Path(__file__).resolve().parent
 
@@ -49,7 +49,7 @@ class ServerProcess:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
-        async with asyncio.timeout(START_MAX_S):
+        async with asyncio.timeout(WAIT_S):
             found = await self._listening(self._process)
         self.url, self._port = found[1].decode(), int(found[2])
 
@@ -65,7 +65,7 @@ class ServerProcess:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(STOP_MAX_S):
+            async with asyncio.timeout(WAIT_S):
                 await self._process.wait()
         except TimeoutError:
             await self.kill()

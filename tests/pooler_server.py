@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from patience import WAIT_S
 from postgres_server import PASSWORD, PostgresServer, free_port
 
-_START_MAX_S = 20.0
 _SCHEMAS_MAX = 400
 SESSIONS = 3
 # How PgBouncer would have to know of prepared statements in order to carry them over.
@@ -98,7 +98,7 @@ class Pooler:
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         """PgBouncer says it nowhere; there is nothing to be awaited."""
-        deadline = time.monotonic() + _START_MAX_S
+        deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1.0).close()
@@ -119,5 +119,5 @@ class Pooler:
         process, self._process = self._process, None
         if process is not None:
             process.kill()  # it holds nothing; a shutdown can wait for its clients
-            process.wait(_START_MAX_S)
+            process.wait(WAIT_S)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -28,12 +28,13 @@ from urllib.parse import quote
 
 import asyncpg
 
+from patience import WAIT_S
+
 NEWEST = 18
 OLDEST = 16
 PASSWORD = "a password with / and @"  # of a server that lives for one test run
 TEMPLATES = "TEST_POSTGRES_TEMPLATES"  # in the environment: the folder of what a test run shares
 _FOLDERS = {18: "pginstall18", 16: "pginstall"}
-_START_MAX_S = 60.0
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -194,7 +195,7 @@ class PostgresServer:
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         """PostgreSQL says it in a file; there is nothing to be awaited."""
         pid_file = self.data / "postmaster.pid"
-        deadline = time.monotonic() + _START_MAX_S
+        deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 break
@@ -210,7 +211,7 @@ class PostgresServer:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
-            process.wait(_START_MAX_S)
+            process.wait(WAIT_S)
 
     def keep(self) -> Path:
         """A copy of its data as they are; it must be stopped."""

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-WAIT_S = 20.0
+from patience import WAIT_S
+
 SOURCE = str(Path(__file__).resolve().parent.parent / "src")
 _CHANGING = ("THREADCAST_", "COLUMNS", "LINES")
 COMMAND = (sys.executable, "-m", "threadcast.cli")

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from patience import WAIT_S
+
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 KEY = base64.b64encode(b"the sample nonce").decode("ascii")  # RFC 6455, section 1.3
-DEADLINE_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class RawClient:
         if receive_buffer_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         sock.setblocking(False)
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(WAIT_S):
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         return cls(*await asyncio.open_connection(sock=sock, limit=1_048_576))
 
@@ -185,7 +186,7 @@ class RawClient:
         """Send bytes; a connection that the server has ended is no error here."""
         try:
             self.writer.write(data)
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(WAIT_S):
                 await self.writer.drain()
         except OSError:
             pass
@@ -199,7 +200,7 @@ class RawClient:
         await self.send(data)
         return await self.read_response()
 
-    async def read_response(self, *, deadline_s: float = DEADLINE_S) -> Response:
+    async def read_response(self, *, deadline_s: float = WAIT_S) -> Response:
         """Read one HTTP response with a length."""
         async with asyncio.timeout(deadline_s):
             head = await self.reader.readuntil(b"\r\n\r\n")
@@ -209,7 +210,7 @@ class RawClient:
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         return Response(int(status_line.split(" ")[1]), headers, body)
 
-    async def read_frame(self, *, deadline_s: float = DEADLINE_S) -> ServerFrame:
+    async def read_frame(self, *, deadline_s: float = WAIT_S) -> ServerFrame:
         """Read one frame, which must be whole and unmasked.
 
         Raises:
@@ -223,13 +224,13 @@ class RawClient:
                 length = int.from_bytes(await self.reader.readexactly(2 if length == 126 else 8))
             return ServerFrame(first & 0x0F, await self.reader.readexactly(length))
 
-    async def read_text(self, *, deadline_s: float = DEADLINE_S) -> str:
+    async def read_text(self, *, deadline_s: float = WAIT_S) -> str:
         """Read one text message."""
         got = await self.read_frame(deadline_s=deadline_s)
         assert got.opcode == TEXT, got
         return got.payload.decode()
 
-    async def read_close(self, *, deadline_s: float = DEADLINE_S) -> int:
+    async def read_close(self, *, deadline_s: float = WAIT_S) -> int:
         """The code of the next close frame; what comes before it is skipped."""
         async with asyncio.timeout(deadline_s):
             while True:
@@ -237,7 +238,7 @@ class RawClient:
                 if got.opcode == CLOSE:
                     return got.code
 
-    async def read_end(self, *, deadline_s: float = DEADLINE_S) -> bytes:
+    async def read_end(self, *, deadline_s: float = WAIT_S) -> bytes:
         """Everything until the server ends the connection, by FIN or by reset."""
         gathered = b""
         async with asyncio.timeout(deadline_s):

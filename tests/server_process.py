@@ -13,11 +13,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from patience import WAIT_S
 from threadcast.auth.dev_tokens import mint
 
 SECRET = "promise-tests-4c1d9a7be0f2486593d0"
-START_MAX_S = 30.0
-STOP_MAX_S = 30.0
 LIMITLESS = {
     "COMMANDS_PER_S": "100000",
     "COMMANDS_BURST": "1000000",
@@ -72,8 +71,8 @@ class ServerProcess:
 
     limitless = True
     own_group = False
-    start_max_s = START_MAX_S
-    stop_max_s = STOP_MAX_S
+    start_max_s = WAIT_S
+    stop_max_s = WAIT_S
 
     def __init__(
         self, folder: Path, *, agents: str, database_url: str | None = None, **settings: str

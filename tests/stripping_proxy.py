@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-START_MAX_S = 20.0
+from patience import WAIT_S
+
 _FILE = """{{
     admin off
     auto_https off
@@ -52,7 +53,7 @@ async def stripping(prefix: str, behind: int, folder: Path) -> AsyncIterator[str
     )
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(START_MAX_S):
+        async with asyncio.timeout(WAIT_S):
             said = b""
             while b"serving initial configuration" not in said:
                 line = await process.stderr.readline()

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from ablation_run import ROOT, Ran, run_tests
+from patience import WAIT_S
 
 ALL_MAX_S = 600.0  # for all tests together, on a machine that has much else to do
 
@@ -643,5 +644,5 @@ def test_the_same_tests_pass_on_the_whole_source(copy: Path) -> None:
     """Else they could have failed for another reason. The slow ones pass in the suite itself."""
     quick = [one for one in ABLATIONS.values() if not one.slow]
     tests = sorted({test for one in quick for test in one.notices})
-    done = run_tests(copy, *tests, max_s=ALL_MAX_S)
+    done = run_tests(copy, *tests, max_s=ALL_MAX_S, wait_s=WAIT_S)
     assert done.code == 0, said(done)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from patience import WAIT_S
 from threadcast.alerts.courier import Courier
 from threadcast.alerts.notification import Notification, notification_of, slack_message, trial
 from threadcast.alerts.rules import BY_NAME
@@ -24,7 +25,6 @@ from webhook_server import SECRET_PATH, Answer, WebhookServer, webhook_server
 
 SECRET = "a secret of thirty-two bytes or more"
 CLOCK = SystemClock()
-WAIT_S = 20.0
 AT_ONCE = (0.0, 0.0, 0.0)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from http_world import Stream, World, bearer, running
 from live_server import LiveServer
+from patience import WAIT_S
 from raw_client import BINARY, frame
 from threadcast.agent import Agent, Run
 from threadcast.alerts.rules import RULES, thresholds
@@ -24,7 +25,6 @@ from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from webhook_server import SECRET_PATH, webhook_server
 
-WAIT_S = 20.0
 RARELY_S = 300.0  # the tests look by hand
 # a commit or a catch-up that is under way while time is moved took all of that time
 PATIENT = {"commit_latency": 10.0, "catch_up_lag": 3_600.0}

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from patience import WAIT_S
 from saboteur import SECRET, Envelope, Link, SabotagedServer, Saboteur
 from threadcast.agents.demo import demo_agent
 from threadcast.check import CheckOptions, Outcome, Report, Target, promises_named, run_check
@@ -20,7 +21,6 @@ from threadcast.testing import E2EAuthHelper
 
 AUTH = E2EAuthHelper(secret=SECRET)
 OPTIONS = CheckOptions(run_max_s=5.0, connects=4, cursors=2)
-WAIT_S = 20.0
 LISTINGS: list[Any] = [
     5,
     {"threads": 5},

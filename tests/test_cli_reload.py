@@ -11,9 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from patience import WAIT_S
 from server_process import SECRET, ServerProcess, serving, token
-
-WAIT_S = 20.0
 
 
 class Reloadable:

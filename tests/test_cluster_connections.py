@@ -19,6 +19,7 @@ import pytest
 from http_world import AGENTS, bearer, token
 from live_server import LiveServer, Talk, fresh_key
 from nats_server import NatsServer
+from patience import WAIT_S
 from postgres_server import NEWEST, PostgresServer, PostgresServers
 from tcp_relay import relaying
 from threadcast.agent import Agent, Run
@@ -26,7 +27,6 @@ from threadcast.errors import StoreInUse
 from threadcast.records import NodeRow
 
 REACH_MAX_S = 5.0  # two are promised; a machine that tests may be busy
-WAIT_S = 20.0
 
 
 async def wait(run: Run) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cluster import Node, cluster
 from live_server import Talk, fresh_key
+from patience import WAIT_S
 from postgres_server import NEWEST, PostgresServer, PostgresServers
 
 LEASE_S = 1.5
@@ -19,7 +20,6 @@ SETTINGS = {
     "MAX_CONNECTIONS_PER_USER": "3",
     "LOG_LEVEL": "error",
 }
-WAIT_S = 30.0
 
 
 async def greeted(node: Node, token: str) -> Talk | None:

@@ -12,6 +12,7 @@ import httpx2
 from cluster import Node, cluster
 from live_server import Talk, fresh_key
 from nats_server import NatsServer
+from patience import WAIT_S
 from postgres_server import NEWEST, PostgresServers
 
 SETTINGS = {
@@ -24,7 +25,6 @@ SETTINGS = {
     "REQUESTS_BURST": "10000",
     "LOG_LEVEL": "error",
 }
-WAIT_S = 30.0
 
 
 class Desk:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cluster_terminal import signal_family
+from patience import WAIT_S
 from program import environment
 from server_process import alive
 from threadcast import Event, connect
@@ -22,7 +23,6 @@ from threadcast.client import Client
 from threadcast.client.snapshots import development_token
 
 PROGRAM = Path(__file__).with_name("cluster_run.py")
-WAIT_S = 60.0
 ARGUMENTS = ("--port", "0", "--nodes", "2")
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from http_world import WAIT_S, Stream, World, bearer, fresh_id, running
+from http_world import Stream, World, bearer, fresh_id, running
 from live_server import LiveServer
+from patience import WAIT_S
 from threadcast.connection import Connection
 from threadcast.context import UserExecutionContext
 from threadcast.http.requests import prefers_html

@@ -42,7 +42,6 @@ from threadcast.units import (
 T = TypeVar("T")
 USERS = ("ann", "bob")
 PAGE_BYTES = 150
-WAIT_S = 10.0
 
 
 @dataclass

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from doc_pages import PAGES, ROOT, blocks, files_of, links
+from patience import WAIT_S
 from program import environment
 from reference_pages import DEPLOY, DEPLOY_FOLDER, FOLDER, TYPES
 from reference_pages import PAGES as REFERENCE
 from threadcast.alerts.notification import signature
 
-WAIT_S = 60.0
 TYPES_MAX_S = 540.0  # a cold cache and a busy machine
 SECRET = "docs-tests-5f0c8e2ab1d94763ae21b7"
 PYTHON = [sys.executable]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from edge_server import WAIT_S, Serving, held_connections, serving
+from edge_server import Serving, held_connections, serving
+from patience import WAIT_S
 from raw_client import (
     BINARY,
     CLOSE,

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from edge_server import WAIT_S, Serving, held_connections, serving
+from edge_server import Serving, held_connections, serving
+from patience import WAIT_S
 from raw_client import KEY, RawClient, request
 from threadcast.edge import EdgeLimits
 from threadcast.edge.handshake import check_upgrade

@@ -21,6 +21,7 @@ import pytest
 import token_forge
 from key_issuer import Issuer, document, listening
 from live_server import Talk
+from patience import WAIT_S
 from server_process import SECRET, ServerProcess, serving
 from threadcast import Event, connect
 from threadcast.client import Client, ConnectionRefused, Sent
@@ -37,7 +38,6 @@ GOLDEN_PATH = [
     "agent_delta",
     "agent_completed",
 ]
-WAIT_S = 20.0
 
 
 @dataclass

@@ -11,10 +11,10 @@ import pytest
 
 from doc_pages import ROOT
 from followed_page import Saved, Shell, Typed, is_as_shown, steps
+from patience import WAIT_S
 
 PAGE = ROOT / "docs" / "guides" / "fixing-id-drift.md"
 PORT = "8001"
-WAIT_S = 20.0
 
 
 @pytest.mark.timeout(300)  # 20 s of processor time; machines may be busy

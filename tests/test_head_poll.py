@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from delivery_scene import WAIT_S, Delivery, delivering
+from delivery_scene import Delivery, delivering
+from patience import WAIT_S
 from threadcast.bus import HintsMissed, RunsWaiting
 from threadcast.errors import ThreadcastError
 from threadcast.head_poll import HeadPoll

@@ -16,7 +16,8 @@ import pytest
 
 from http_world import token
 from live_server import LiveServer, Talk, fresh_key
-from program import COMMAND, WAIT_S, environment
+from patience import WAIT_S
+from program import COMMAND, environment
 from store_contract_migration import LEGACY, THEN, dumped, imported
 from store_scene import NOW, Scene, context_of
 from threadcast import migrate_legacy_thread_id

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from delivery_scene import Gate
+from patience import WAIT_S
 from threadcast.edge import text_frame
 from threadcast.events import Address, ConnectionEventType, EventType, JournalEvent
 from threadcast.outbound import (
@@ -20,7 +21,6 @@ from threadcast.outbound import (
 
 ADDRESS = Address("ann", None, None)
 CAUGHT_UP = ConnectionEventType.CAUGHT_UP
-WAIT_S = 10.0
 
 
 def events(count: int) -> list[JournalEvent]:

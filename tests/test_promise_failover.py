@@ -16,12 +16,12 @@ import httpx2
 import pytest
 
 from database_proxy import DatabaseProxy, proxied
+from patience import WAIT_S
 from postgres_server import PostgresServer
 from server_process import ServerProcess, serving, token
 from threadcast.client import Client, Event, Reset, connect
 
 SETTINGS = {"HEAD_POLL_S": "0.2", "LOG_LEVEL": "error", "DATABASE_TIMEOUT_S": "5.0"}
-WAIT_S = 30.0
 
 
 class Databases:

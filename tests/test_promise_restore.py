@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from patience import WAIT_S
 from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers, programs_of
 from program import COMMAND, environment
 from server_process import ServerProcess, serving, token
@@ -26,7 +27,6 @@ from threadcast.store import Store
 from threadcast.store_postgres import PostgresStore
 from threadcast.store_sqlite import SqliteStore
 
-WAIT_S = 30.0
 USERS = ("ann", "bob")
 BEFORE, AFTER = 15, 5
 

@@ -11,7 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from http_world import NAMED, WAIT_S, Block, Stream, World, bearer, fresh_id, running
+from http_world import NAMED, Block, Stream, World, bearer, fresh_id, running
+from patience import WAIT_S
 from threadcast.edge import EdgeLimits, build_server
 from threadcast.http.sse import read_event_id
 from threadcast.ids import UnifiedIdGenerator

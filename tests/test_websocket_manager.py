@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from delivery_scene import Delivery, delivering
+from patience import WAIT_S
 from store_scene import NOW
 from threadcast.bus import JournalGrew, SessionsRevoked
 from threadcast.consistency.trace import ConsistencyTrace
@@ -20,8 +21,6 @@ from threadcast.errors import ThreadcastError
 from threadcast.events import JournalEvent
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.websocket_manager import WebSocketManager
-
-WAIT_S = 10.0
 
 
 class Plain:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from http_world import token
 from live_server import LiveServer
-from raw_client import DEADLINE_S
+from patience import WAIT_S
 from threadcast.arrivals import Arrival
 from threadcast.connection import Connection
 from threadcast.http.sse import StreamConnection
@@ -114,7 +114,7 @@ async def test_nothing_of_a_connection_waits_for_the_garbage_collector(tmp_path:
                     lines = answer.aiter_lines()
                     await anext(lines)
             await server.settled(0)
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(WAIT_S):
                 while len(_held()) > len(known):  # its task ends a moment after it is counted out
                     await server.settled(0)
         finally:

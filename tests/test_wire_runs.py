@@ -14,12 +14,12 @@ import pytest
 
 from http_world import AGENTS, fresh_id
 from live_server import LiveServer, Talk, fresh_key
+from patience import WAIT_S
 from threadcast.agent import Agent, AgentFunction, Run
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
 from threadcast.units import TakeOverRuns
 
-WAIT_S = 20.0
 _TERMINAL = ("agent_completed", "agent_failed", "agent_cancelled")
 
 

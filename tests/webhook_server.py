@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-WAIT_S = 20.0
+from patience import WAIT_S
 
 
 @dataclass(frozen=True, slots=True)

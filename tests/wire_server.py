@@ -18,13 +18,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from patience import WAIT_S
+
 LINES = "threadcast.v1.lines"
 THREAD = "thread_chat_1763629200001_7_90c65fe4"
 RUN = "run_chat_1763629200001_7_90c65fe4"
 FEED = "feed_1763629200000_1_0c5e21aa"
 OTHER_FEED = "feed_1763629200000_2_0c5e21ab"
 USER = "u-17"
-WAIT_S = 20.0
 
 Envelope = dict[str, Any]
 

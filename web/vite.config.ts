@@ -36,6 +36,8 @@ export default defineConfig({
     },
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
     rolldownOptions: {
+      // On a slow machine they would be what a newcomer reads first.
+      checks: { pluginTimings: false, bundlerTimings: false },
       input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
       // One chunk for what the pages share, because many small ones compress worse. With the shared
       // style sheet: in a chunk without a script it would be loaded last and override the pages'.

@@ -22,6 +22,7 @@ export default defineConfig({
     license: false,
     cssCodeSplit: false,
     rolldownOptions: {
+      ...pages.build?.rolldownOptions,
       input: { "threadcast-chat": fileURLToPath(new URL("src/element/main.ts", import.meta.url)) },
       output: { entryFileNames: "[name].js", postBanner: LICENCES, codeSplitting: false },
     },
