@@ -1,4 +1,4 @@
-"""The contract of units about runs: cancel, questions, appends, claims, leases, take-over."""
+"""The contract of units about runs: cancel, appends, claims, leases, take-over."""
 
 from __future__ import annotations
 
@@ -147,55 +147,6 @@ class RunContract:
         assert await moved_by() == asked.events[-1].seq
         ended = await scene.committed(AppendToRun(claimed.lease, [delta("x"), completed()]))
         assert await moved_by() == ended.events[-1].seq
-
-    async def test_a_question_and_its_answer(self, store: Store) -> None:
-        scene = Scene(store)
-        claimed = await scene.running("ann")
-        context = run_context(claimed)
-        await scene.committed(question(claimed.lease))
-        async with scene.session("ann") as session:
-            run = await session.run(context.run_id)
-            inputs = await session.inputs(context.run_id)
-        assert run is not None
-        assert run.status == "waiting"
-        assert [(row.input_id, row.ordinal, row.answered) for row in inputs] == [
-            ("input-1", 1, False)
-        ]
-        outcome = await scene.committed(AnswerInput(context, "input-1", {"yes": None}))
-        assert data_of(outcome.events[0]) == {"input_id": "input-1", "value": {"yes": None}}
-        assert tuple(outcome.hints) == (RunSignal(context.run_id, "node-1"),)
-        assert outcome.result.status == "running"
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "already_answered"
-        async with scene.session("ann") as session:
-            assert [row.value for row in await session.inputs(context.run_id)] == [{"yes": None}]
-        await scene.committed(AppendToRun(claimed.lease, [delta("thanks")]))
-
-    async def test_null_is_an_answer(self, store: Store) -> None:
-        scene = Scene(store)
-        claimed = await scene.running("ann")
-        await scene.committed(question(claimed.lease))
-        await scene.committed(AnswerInput(run_context(claimed), "input-1", None))
-        async with scene.session("ann") as session:
-            rows = await session.inputs(claimed.lease.run_id)
-        assert [(row.answered, row.value) for row in rows] == [(True, None)]
-
-    async def test_answers_that_are_refused(self, store: Store) -> None:
-        scene = Scene(store)
-        claimed = await scene.running("ann")
-        context = run_context(claimed)
-        await scene.thread("bob")
-        await scene.committed(question(claimed.lease, expires_at=NOW + 5))
-        foreign = UserExecutionContext.for_run("bob", context.thread_id, context.run_id)
-        assert await scene.refused(AnswerInput(foreign, "input-1", 1)) == "not_found"
-        assert await scene.refused(AnswerInput(context, "input-9", 1)) == "not_found"
-        scene.now = NOW + 5
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
-        scene.now = NOW
-        await scene.committed(AppendToRun(claimed.lease, [completed()]))
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "run_finished"
-        async with scene.session("bob") as session:
-            assert await session.inputs(context.run_id) == []
-            assert await session.run(context.run_id) is None
 
 
 class LeaseContract:

@@ -43,7 +43,10 @@ WITH next AS (
     WHERE q.status = 1 AND q.owner IS NULL
     FOR UPDATE OF q SKIP LOCKED
 ), claimed AS (
-    UPDATE runs SET status = 2, owner = $4,
+    UPDATE runs SET status = CASE WHEN EXISTS (
+        SELECT FROM inputs AS i WHERE i.user_key = runs.user_key AND i.run = runs.run
+        AND i.value IS NULL AND i.expires_at > $7
+    ) THEN 3 ELSE 2 END, owner = $4,
     lease_until = clock_timestamp() + make_interval(secs => $5),
     fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int,
     attempt = attempt + 1, started_us = coalesce(started_us, $6)
