@@ -154,8 +154,7 @@ async def _a_bit_of_everything(node: Scene) -> None:
     for what in ("compact", "trim", "purge", "forget"):
         await node.committed(Sweep(what, 1.0, 5))
     async with node.session("ann") as session:
-        await session.journal()
-        await session.events(0, limit=5, max_bytes=1_000)
+        await session.page(0, limit=5, max_bytes=1_000)
         await session.threads(limit=5, before=None)
         await session.thread(sent.thread_id)
         await session.messages(sent.thread_id, limit=5, before=None)
@@ -163,7 +162,7 @@ async def _a_bit_of_everything(node: Scene) -> None:
         await session.inputs(sent.run_id)
         await session.timestamp(1)
         await session.search("hello", limit=5)
-        await session.token_revoked("jti")
+        await session.journal("jti")
     await node.store.heads(["ann"])
     await node.store.facts()
     await node.store.alias_facts(now=1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from .agent import Message
-from .events import JournalEvent
+from .events import JournalEvent, highest_seq
 from .runs import OnDisconnect, RunStatus
 
 
@@ -20,16 +20,18 @@ class JournalHead:
         head: the last seq, 0 when empty.
         trimmed: the highest seq that retention removed; a cursor below it cannot be continued.
         revoked_before: credentials issued before this time (seconds since the epoch) are void.
+        token_revoked: whether the token that was named by whoever asked was revoked by itself.
     """
 
     feed: str | None
     head: int = 0
     trimmed: int = 0
     revoked_before: float = 0.0
+    token_revoked: bool = False
 
     def voids(self, issued_at: float) -> bool:
-        """Whether a credential that was issued then was revoked with all others of its time."""
-        return bool(self.revoked_before) and issued_at < self.revoked_before
+        """Whether the token was revoked by itself, or with all that were issued before a time."""
+        return self.token_revoked or bool(self.revoked_before and issued_at < self.revoked_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,38 @@ class JournalPage:
     """A part of a journal: everything that can be seen of it after `after`, up to `upto`.
 
     Attributes:
-        at_head: whether `upto` was the journal's head when it was read.
-        stamp: the timestamp text of the event at `after`, if that was asked for and is there.
+        events: in order.
+        head: the journal when it was read.
+        at_head: whether nothing else can be seen up to the head.
+        stamp: the timestamp text of the event at `after`; None when it is not there (any more).
     """
 
     after: int
-    upto: int
     events: Sequence[JournalEvent]
+    head: JournalHead
     at_head: bool
-    stamp: bytes | None = None
+    stamp: bytes | None
+
+    @property
+    def upto(self) -> int:
+        """The last seq that a reader has who was given this page."""
+        return max(self.after, self.head.head) if self.at_head else highest_seq(self.events)
+
+    @classmethod
+    def of(
+        cls,
+        after: int,
+        events: Sequence[JournalEvent],
+        head: JournalHead,
+        stamp: bytes | None,
+        *,
+        limit: int,
+        max_bytes: int,
+    ) -> JournalPage:
+        """What was read within these bounds: there may be more where one of them was reached."""
+        size_bytes = sum([len(event.data) for event in events])
+        at_head = len(events) < limit and size_bytes < max_bytes
+        return cls(after, events, head, at_head, stamp)
 
 
 class ThreadRun(NamedTuple):

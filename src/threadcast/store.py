@@ -13,13 +13,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from .agent import SearchHit
 from .context import UserExecutionContext
-from .events import JournalEvent
 from .records import (
     ActionRow,
     AliasFacts,
     ConnectionRow,
     InputRow,
     JournalHead,
+    JournalPage,
     LiveRunCount,
     MessageRow,
     NodeNotices,
@@ -40,17 +40,17 @@ class StoreSession(Protocol):
     cancelled closes the underlying connection for good.
     """
 
-    async def journal(self) -> JournalHead:
-        """The user's journal at this snapshot."""
+    async def journal(self, token_id: str | None = None) -> JournalHead:
+        """The user's journal at this snapshot, and whether this one token was revoked."""
         ...
 
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
+    ) -> JournalPage:
         """Events with seq > `after` in order: `limit` (>= 1), or until they reach `max_bytes`.
 
         When there are fewer, there are no more at this snapshot. Events of deleted threads are left
-        out, but for `thread_deleted`.
+        out, but for `thread_deleted`. All of it is read by one way to the database.
         """
         ...
 
@@ -86,10 +86,6 @@ class StoreSession(Protocol):
 
         Letters match whatever their case and accents. What other users wrote has no influence.
         """
-        ...
-
-    async def token_revoked(self, token_id: str) -> bool:
-        """Whether this one token was revoked."""
         ...
 
     async def connections(self) -> list[ConnectionRow]:

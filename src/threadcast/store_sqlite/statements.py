@@ -24,10 +24,16 @@ json_group_array(json_array(seq, type, at_us, thread_id, run_id, length(data))),
 CAST(group_concat(data, '') AS BLOB)
 """
 
-JOURNAL = "SELECT feed, head, trimmed, revoked_before FROM users WHERE user_id = ?1"
+# The journal, and whether the token ?2 was revoked.
+JOURNAL = """
+SELECT feed, head, trimmed, revoked_before, EXISTS (
+    SELECT 1 FROM revoked_tokens AS r WHERE r.user = u.user AND r.token_id = ?2
+) FROM users AS u WHERE u.user_id = ?1
+"""
 
-# Events after ?2, at most ?3, until their data reaches ?4 bytes, of the thread ?5 if given.
-EVENTS = f"""
+# The journal and the event at ?2, with the events after ?2, at most ?3, until their data reaches
+# ?4 bytes, of the thread ?5 if given.
+PAGE = f"""
 WITH sized AS (
     SELECT e.seq AS seq, length(e.data) AS size
     FROM events AS e LEFT JOIN threads AS t ON t.thread = e.thread
@@ -36,14 +42,18 @@ WITH sized AS (
 ), summed AS (
     SELECT seq, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - size AS before FROM sized
 )
-SELECT {_PAGE} FROM (
-    SELECT {_EVENT_COLUMNS} FROM events AS e
-    LEFT JOIN threads AS t ON t.thread = e.thread LEFT JOIN runs AS r ON r.run = e.run
-    WHERE e.user = {_ME} AND e.seq > ?2
-    AND e.seq <= (SELECT max(seq) FROM summed WHERE before < ?4)
-    AND {_VISIBLE} AND {_IN_FILTER}
-    ORDER BY e.seq LIMIT ?3
-)
+SELECT u.feed, u.head, u.trimmed, u.revoked_before, (
+    SELECT at_us FROM events WHERE user = u.user AND seq = ?2
+), page.* FROM users AS u, (
+    SELECT {_PAGE} FROM (
+        SELECT {_EVENT_COLUMNS} FROM events AS e
+        LEFT JOIN threads AS t ON t.thread = e.thread LEFT JOIN runs AS r ON r.run = e.run
+        WHERE e.user = {_ME} AND e.seq > ?2
+        AND e.seq <= (SELECT max(seq) FROM summed WHERE before < ?4)
+        AND {_VISIBLE} AND {_IN_FILTER}
+        ORDER BY e.seq LIMIT ?3
+    )
+) AS page WHERE u.user_id = ?1
 """
 
 TIMESTAMP = f"SELECT at_us FROM events WHERE user = {_ME} AND seq = ?2"
@@ -158,8 +168,6 @@ SELECT {_PAGE} FROM (
     ORDER BY w.rowid DESC LIMIT ?4
 )
 """
-
-TOKEN_REVOKED = f"SELECT 1 FROM revoked_tokens WHERE user = {_ME} AND token_id = ?2"
 
 # The user's connections that have a place, oldest first. ?2: now, by the store's clock.
 CONNECTIONS = f"""
