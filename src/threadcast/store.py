@@ -109,7 +109,10 @@ class StoreSession(Protocol):
 
 
 class Store(Protocol):
-    """A database of journals. One `commit` at a time per store; sessions in any number."""
+    """A database of journals. Sessions are there in any number.
+
+    One `commit` at a time per store, and beside it one of nothing but `FLEETING` units.
+    """
 
     async def open(self) -> None:
         """Open, check and migrate.

@@ -1,4 +1,4 @@
-"""The one connection that writes: it commits batches, one at a time.
+"""A connection that writes: it commits batches, one at a time.
 
 A commit ends in one of three ways: it is stored, it is surely not, or nobody can know; the third is
 never reported as either of the others. A transaction that another one was in the way of is tried
