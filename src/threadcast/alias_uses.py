@@ -27,8 +27,8 @@ class AliasUses:
         journal: stores them.
         clock: wall time of a use.
         metrics: is told of every use.
-        gathered_max: so many different ids are remembered between two flushes; uses of further ones
-            are in the metric only.
+        gathered_max: how many different ids are remembered between two flushes; further ones are
+            counted in the metric only.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ async def renew_feeds(
         store: open.
         clock: wall time.
         after: an empty text, or `next` of a step of an earlier run.
-        batch_journals: so many journals in one commit, >= 1.
+        batch_journals: how many journals one commit renews, >= 1.
         user_id: only this user's journal; None for all.
 
     Raises:

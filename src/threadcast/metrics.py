@@ -31,7 +31,7 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
 
 KEPT_MAX = 4_096
-"""So many observations a `KeepingHistogram` keeps."""
+"""How many observations a `KeepingHistogram` keeps."""
 
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 

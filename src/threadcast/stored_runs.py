@@ -1,6 +1,6 @@
-"""What every store keeps of a run in the same form: codes of statuses, and what a row says of it.
+"""What every store keeps of a run in the same form: status codes and derived facts. Pure.
 
-Pure. It may not know statements, nor how a database names its rows.
+It may not know SQL, nor how a database names its rows.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class StoredRun:
 
     @property
     def crashes(self) -> int:
-        """How many attempts ended by a loss of their owner, if this one has."""
+        """How many attempts were lost with their owner, counting the present one."""
         return self.attempt - self.handed_over
 
     @property
     def executed_here(self) -> bool:
-        """Whether a node executes it now, and so is the one to end it."""
+        """Whether a node executes it now, so that the node has to end it."""
         return self.status in OWNED and self.owner != EXTERNAL_OWNER
 
     @property
@@ -63,12 +63,12 @@ class StoredRun:
 
 
 def word_of(fence: int, status: RunStatus) -> int:
-    """Fence and status in one number, as the words of a batch have them."""
+    """Fence and status packed into one number."""
     return fence * 8 + STATUS_CODE[status]
 
 
 def signal(run: StoredRun) -> list[Hint]:
-    """What tells a run's owner, if it has one that is a node, to look at it now."""
+    """The hint that signals a run's owner, if its owner is a node."""
     if run.owner is None or run.owner == EXTERNAL_OWNER:
         return []
     return [RunSignal(run.run_id, run.owner)]

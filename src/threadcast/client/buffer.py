@@ -16,8 +16,8 @@ class HandOver(Generic[Item]):
     """A queue with one reader, bounded by items and by bytes, that can end with an error.
 
     Args:
-        max_items: full with so many items.
-        max_bytes: full with so many bytes.
+        max_items: full at this many items.
+        max_bytes: full at this many bytes.
     """
 
     def __init__(self, *, max_items: int, max_bytes: int) -> None:

@@ -334,10 +334,11 @@ def connect(
         feed, at: the other parts of an earlier `Client.cursor`.
         thread_id: only this thread's events; None means all. Its id of an older system will do.
         on_state: called at every change of `Client.state`, on the event loop; must not block.
-        first_attempts: give up after so many failed attempts to connect first; None means never.
+        first_attempts: give up when this many attempts at the first connection failed; None means
+            never.
         retry_first_s, retry_max_s: bounds of the first and of every wait between attempts, seconds.
-        command_max_s: a command may take so long, with repetitions, seconds.
-        buffer_max_events, buffer_max_bytes: so much is held for a reader that does not read.
+        command_max_s: how long a command may take, repetitions included, in seconds.
+        buffer_max_events, buffer_max_bytes: how much is held for a reader that does not read.
         clock: says when to renew a token; None is the machine's.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..wire.commands import Command
 
 SENDS_MAX = 10
-"""A command that so many connections did not survive is not sent again."""
+"""A command that was on this many lost connections is not sent again."""
 
 
 @dataclass(slots=True)

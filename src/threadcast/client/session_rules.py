@@ -114,7 +114,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Try again after so many seconds."""
+    """Try again after this many seconds."""
 
     delay_s: float
     reason: str
@@ -127,8 +127,8 @@ class SessionRules:
         cursor: where to begin.
         thread_id: only this thread's events; None means all.
         backoff: the waits between attempts.
-        first_attempts: give up after so many attempts without ever having been greeted; None
-            means never.
+        first_attempts: give up after this many attempts without a single greeting; None means
+            never.
         renewable: whether a fresh token can be had.
         make_id: makes an id for a command of the rules' own.
 

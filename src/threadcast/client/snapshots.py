@@ -86,7 +86,7 @@ class Snapshots:
 
         Args:
             named: only traces with this trace, thread, run, request or connection id in them.
-            limit: so many traces at most, 1..200.
+            limit: the most traces, 1..200.
         """
         query: dict[str, str | int] = {"limit": limit}
         query |= {} if named is None else {"trace": named}

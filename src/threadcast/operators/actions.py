@@ -2,7 +2,7 @@
 
 Nothing is done before the trail says that it was begun, and the log says the same. What became of
 it is written after; where that fails, or nobody can know, the entry stays `begun`. No operator may
-act so often that entries had to go before their time.
+act so often that entries would be dropped before they expire.
 """
 
 from __future__ import annotations

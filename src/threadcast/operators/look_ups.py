@@ -151,7 +151,7 @@ class LookUps:
         Args:
             run_id: whichever.
             after: a seq of its user's journal; 0 begins with its message.
-            limit: at most so many events of its thread are read, >= 1.
+            limit: the most events of its thread to read, >= 1.
             content: whether texts are shown.
 
         Raises:

@@ -30,9 +30,9 @@ from ..wire.overview_models import (
 from .summary import score_of
 
 TOLD_MAX = 200
-"""So many notifications an overview has, of all nodes together."""
+"""The most notifications in an overview, of all nodes together."""
 LAGGING_MAX = 20
-"""So many lagging readers an overview names, of all nodes together."""
+"""The most lagging readers that an overview names, of all nodes together."""
 _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 
 _decode = msgspec.json.Decoder(NodeSummary).decode

@@ -11,7 +11,7 @@ class Rises:
     """Counters as they were at the last step.
 
     Args:
-        recent_steps: over so many steps `recent` adds up.
+        recent_steps: how many steps `recent` adds up.
 
     Attributes:
         totals: each counter as it is now.

@@ -1,7 +1,7 @@
-"""How values spread: so many in each step of size. Spreads can be added, which percentiles cannot.
+"""Histograms with geometric buckets. They can be added up, which percentiles cannot.
 
-A size is 10 % above the one below it, so a percentile that is read from a spread is within 5 % of
-one that was measured. Pure.
+Each bucket is 10 % above the one below it, so a percentile read from a spread is within 5 % of the
+true one. Pure.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Summaries:
         alerts: which rules fire.
         clock: wall time.
         work: what it does now.
-        lagging: the readers that have been behind longest, at most so many.
+        lagging: gives the readers that have been behind longest, up to a number.
         age_s: how long ago the node began, in seconds.
     """
 
@@ -80,8 +80,8 @@ class Summaries:
         """The summary: what the node does now, and the figures of its last step.
 
         Args:
-            told_max: so many of the last notifications are in it, >= 0.
-            lagging_max: so many lagging readers are named in it, >= 0.
+            told_max: the most notifications to include, latest first, >= 0.
+            lagging_max: the most lagging readers to name, >= 0.
         """
         work, figures = self._work(), self._figures
         latest = figures.last_step.columns

@@ -50,8 +50,8 @@ class OperatorView:
         clock: wall time.
         age_s: how long ago this node began, in seconds.
 
-    The caller calls `start` on the loop and awaits `close` in the end. If a step ever fails, that
-    is logged and costs the figures, never the server.
+    The caller calls `start` on the loop and awaits `close` when done. A step that fails is logged
+    and costs its figures, never the server.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class PostgresStore:
     Args:
         url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE`.
         clock: this node's, to be compared with the database's; leases use the database's alone.
-        reader_count: at most so many sessions read at once, >= 1.
+        reader_count: the most sessions that read at the same time, >= 1.
         timeout_s: how long connecting, waiting for a reader, a read, and each statement of a
             commit may take, in seconds.
         commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.

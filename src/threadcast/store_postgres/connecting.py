@@ -156,8 +156,8 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
     Args:
         target: the database.
         timeout_s: how long it may take, in seconds.
-        prepared_max: so many statements are prepared once and kept; 0 where a pooler may give
-            each transaction another session, see `connect_preparing`.
+        prepared_max: how many prepared statements are kept; 0 where a pooler may give each
+            transaction another session, see `connect_preparing`.
 
     Raises:
         ConfigurationError: it will never work as configured.

@@ -50,7 +50,7 @@ class ExternalRuns:
     Args:
         batch: the transaction.
         user_id: whose.
-        silence_s: runs that are heard of now lapse after so many seconds, by the database's clock.
+        silence_s: how long after its last event a run lapses, in seconds by the database's clock.
     """
 
     def __init__(self, batch: Batch, user_id: str, *, silence_s: float) -> None:

@@ -47,7 +47,7 @@ has_schema_privilege(current_schema(), 'CREATE'),
 coalesce(to_regclass('events'), to_regclass('users'), to_regclass('runs')) IS NOT NULL
 """
 _VERSION = "SELECT version FROM threadcast_schema"
-# Locks wait at most so long: a migration must not hold up a node that is at work for ever.
+# How long a migration waits for a lock, so that it does not hold up a node at work for ever.
 _BEGIN = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL threadcast.scope = 'all'"
 _LOCK_MAX_S = 15.0
 _STEP_MAX_S = 86_400.0  # a large table may have to be rewritten

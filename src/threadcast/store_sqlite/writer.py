@@ -34,7 +34,7 @@ class Writer:
         watch: says whether the files are still those that were opened.
         clock: the store's own time.
         known: keys to remember between commits.
-        checkpoint_pages: the log is moved into the file when it has so many pages, >= 1.
+        checkpoint_pages: the log is checkpointed once it has this many pages, >= 1.
         rehearsal: the connection is in a transaction that is never to be committed.
     """
 
