@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,6 +173,10 @@ class Sink:
     def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
         """Cursors say nothing."""
         raise AssertionError((event_type, payload))
+
+    def together(self) -> AbstractContextManager[None]:
+        """Cursors write one thing at a time."""
+        raise AssertionError
 
     @property
     def seqs(self) -> list[int]:

@@ -192,10 +192,10 @@ class PostgresStore:
 
     async def close(self) -> None:
         """See `Store.close`."""
-        writers = {self._writer, self._place_writer}
+        writers = {one for one in (self._writer, self._place_writer) if one is not None}
         self._writer = self._place_writer = None
         await self._readers.close()
-        for writer in writers - {None}:
+        for writer in writers:
             await writer.close()
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:

@@ -53,8 +53,12 @@ class Reader:
             raise ThreadcastError("unavailable") from error
 
     def end_snapshot(self) -> None:
-        """Let the snapshot go; what is read after this is newer. Does not wait."""
-        self._thread.submit(self._end)
+        """Let the snapshot go; what is read after this is newer.
+
+        It is done here and now: nothing else uses the connection, and nothing is read or written.
+        """
+        if not self._broken:
+            self._end()
 
     async def close(self) -> None:
         """Close the connection and end the thread."""

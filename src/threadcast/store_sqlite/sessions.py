@@ -88,8 +88,8 @@ class SqliteSession:
         row = await self._row(statements.JOURNAL, token_id)
         if row is None:
             return JournalHead(None)
-        *head, token_revoked = row
-        return JournalHead(*head, token_revoked=bool(token_revoked))
+        feed, head, trimmed, revoked_before, token_revoked = row
+        return JournalHead(feed, head, trimmed, revoked_before, bool(token_revoked))
 
     async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
