@@ -102,6 +102,8 @@ class SqliteSession:
             if row is None:
                 return JournalPage(after, [], JournalHead(None), at_head=True, stamp=None)
             *head, at_us, meta, data = row
+            if data is None and head[1] > after:  # there are more bytes than these
+                meta, data = _only(connection, statements.CUT_PAGE, arguments) or (meta, data)
             return JournalPage.of(
                 after,
                 [] if data is None else _events(self._user_id, meta, data),
