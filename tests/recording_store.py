@@ -78,8 +78,8 @@ class RecordingStore:
     async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
         return await self._store.notices(node_id, within_s=within_s)
 
-    async def abandoned(self, *, limit: int) -> list[str]:
-        return await self._store.abandoned(limit=limit)
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
+        return await self._store.abandoned(limit=limit, among=among)
 
     async def nodes(self) -> list[NodeRow]:
         return await self._store.nodes()

@@ -159,10 +159,14 @@ class Store(Protocol):
         """
         ...
 
-    async def abandoned(self, *, limit: int) -> list[str]:
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
         """Up to `limit` users without a place whose live runs asked to end then (`on_disconnect`).
 
-        Places exist only where nodes take them, see `shared`.
+        Places exist only where nodes take them, see `shared`. One query.
+
+        Args:
+            limit: the most users, >= 1.
+            among: only these users; None for all.
         """
         ...
 

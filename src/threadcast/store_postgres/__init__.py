@@ -233,9 +233,10 @@ class PostgresStore:
             any(row[0] == "drain" for row in rows),
         )
 
-    async def abandoned(self, *, limit: int) -> list[str]:
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
         """See `Store.abandoned`."""
-        return [user_id for (user_id,) in await self._poll(ABANDONED, limit)]
+        keys = None if among is None else [user_key(user_id) for user_id in among]
+        return [user_id for (user_id,) in await self._poll(ABANDONED, limit, keys)]
 
     async def nodes(self) -> list[NodeRow]:
         """See `Store.nodes`."""

@@ -54,8 +54,8 @@ SELECT u.feed, u.head, u.trimmed, u.revoked_before, (
     SELECT at_us FROM events WHERE user = u.user AND seq = ?2
 ), page.* FROM users AS u, ({_EVENTS % _FITS}) AS page WHERE u.user_id = ?1
 """
-# Those events until they reach ?4 bytes. SQLite sets up what a window function needs at every run of
-# a statement, needed or not, so this is one of its own.
+# Those events until they reach ?4 bytes. A statement of its own, because SQLite sets up what a window
+# function needs at every run, used or not.
 _WITHIN = f"""
 e.seq <= (
     SELECT max(seq) FROM (
