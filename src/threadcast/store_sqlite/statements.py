@@ -54,7 +54,7 @@ SELECT u.feed, u.head, u.trimmed, u.revoked_before, (
     SELECT at_us FROM events WHERE user = u.user AND seq = ?2
 ), page.* FROM users AS u, ({_EVENTS % _FITS}) AS page WHERE u.user_id = ?1
 """
-# Those events until they reach ?4 bytes. A statement of its own, because SQLite sets up what a window
+# Those events until they reach ?4 bytes. A statement of its own: SQLite sets up what a window
 # function needs at every run, used or not.
 _WITHIN = f"""
 e.seq <= (
