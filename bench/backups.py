@@ -1,4 +1,4 @@
-"""Appends while a backup is made: how much later the slowest hundredth is stored than without one.
+"""The p99 of appends during a backup, relative to without one.
 
 Windows with and without a backup take turns in one run, so that whatever else the machine does is
 in both. Appends begin by the clock, not when the one before has ended.

@@ -1,4 +1,4 @@
-"""What hints over NATS cost: to say one, to hear one, to follow thousands of users.
+"""The cost of hints over NATS: sending, receiving, and following thousands of users.
 
 Everything is in this process but the NATS server, and its clock counts processor time, so the
 figures hold on a busy machine too. The time that a hint takes is that of the wall.

@@ -1,4 +1,4 @@
-"""What a commit of plain appends costs on PostgreSQL: time, and processor time on either side.
+"""The cost of committing plain appends on PostgreSQL: time, and CPU time on either side.
 
 The store itself, without a server around it. On another checkout the same measures another program.
 """

@@ -1,4 +1,4 @@
-"""What following ids costs: a question while it is off, a snapshot while it is on."""
+"""The cost of consistency tracking: switched off, and per snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cluster costs, part by part: processor time and memory of node, PostgreSQL and NATS.
+"""The cost of a cluster by part: CPU time and memory of node, PostgreSQL and NATS.
 
 These are the figures that a plan is made of (docs/explanation/scaling.md). Processor time is
 counted, not wall time, so that they hold on a busy machine too.

@@ -1,4 +1,4 @@
-"""Figures and how they are told: medians, percentiles, targets, a table and a plot."""
+"""Figures and their presentation: medians, percentiles, targets, a table and a plot."""
 
 from __future__ import annotations
 

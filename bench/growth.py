@@ -1,4 +1,4 @@
-"""What an event costs as a database grows, on both stores: to a million threads, to 10^7 events.
+"""The cost of an event as a database grows, on both stores: to 10^6 threads and 10^7 events.
 
 What is read and written to is chosen at random among all users, so that nothing is always in a
 cache; only the runs that append are the same all the time.

@@ -1,4 +1,4 @@
-"""What another service's events cost: 10,000 in one request, against one request for each."""
+"""The cost of ingestion: 10,000 events in one request, and one request per event."""
 
 from __future__ import annotations
 

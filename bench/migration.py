@@ -1,4 +1,4 @@
-"""What a migration costs: the program imports a dump, beside bare inserts of the same rows."""
+"""The cost of a migration: importing a dump, relative to bare inserts of the same rows."""
 
 from __future__ import annotations
 

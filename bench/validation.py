@@ -1,4 +1,4 @@
-"""What `SSOTValidationMiddleware` adds to a request: the same application, bare and behind it."""
+"""The overhead of `SSOTValidationMiddleware`: the same application with and without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lean WebSocket client for measuring: it parses frames and nothing more than it must."""
+"""A minimal WebSocket client for measuring, which only parses frames."""
 
 from __future__ import annotations
 

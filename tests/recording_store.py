@@ -1,4 +1,4 @@
-"""A real store behind its seam, and a record of everything that is asked of it for a user.
+"""A wrapper around a real store that records every call for a user.
 
 Background work of a node (claims, sweeps, polls of heads) is for no user and is not recorded.
 """

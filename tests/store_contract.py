@@ -1,4 +1,4 @@
-"""What every store must do, whichever database is underneath.
+"""The contract suite that every store must pass.
 
 A test module of a store defines the fixtures `store` (open) and `pass_time` (an async function by
 which the store's own clock moves on by so many seconds) and a subclass of `StoreContract`.

@@ -1,4 +1,4 @@
-"""The contract of events that other services append: names, threads, the life of their runs."""
+"""The contract of ingested events: idempotency keys, threads, the life of their runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store must do for ids of older systems: import, rename, undo, count uses."""
+"""The contract of migrating older ids: import, rename, undo, count uses."""
 
 from __future__ import annotations
 

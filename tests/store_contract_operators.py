@@ -1,4 +1,4 @@
-"""The contract of what operators ask: devices, runs of anybody, what nodes say, and the trail."""
+"""The contract of operators' queries: devices, runs of any user, nodes' summaries, the trail."""
 
 from __future__ import annotations
 

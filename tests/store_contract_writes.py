@@ -1,4 +1,4 @@
-"""The contract of units that people cause: threads, messages, revocations, batches."""
+"""The contract of users' units: threads, messages, revocations, batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of alerts: the table, how much must happen before one fires, and when it has recovered."""
+"""Alert rules: the table, when one fires, and when it recovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts of a whole server: what fires, who is told, and what an operator reads."""
+"""Alerts of a whole server: firing rules, notified sinks, and what operators read."""
 
 from __future__ import annotations
 

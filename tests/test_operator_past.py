@@ -1,4 +1,4 @@
-"""What was wrong and is over is kept for an hour, with whom it hit, from when to when."""
+"""Troubles that are over are kept for an hour, with affected users, from when to when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in, and how often strangers may try."""
+"""Authentication and revocation, and the rate limit of strangers."""
 
 from __future__ import annotations
 

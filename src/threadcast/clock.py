@@ -1,6 +1,6 @@
-"""Time, as something that is handed in: wall time for people, monotonic time for waiting.
+"""The injected clock: wall time for people, monotonic time for waiting.
 
-Rules and delivery never read a clock of their own, so that a test can move time by hand.
+Rules and delivery never read a clock of their own, so that a test can advance time by hand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What may be asked about time."""
+    """Source of wall and monotonic time."""
 
     def now(self) -> float:
         """Wall time, seconds since the epoch; it can step backwards."""

@@ -75,8 +75,7 @@ class CommandHandler:
         self._spans.end_all()
 
     async def ready(self) -> None:
-        """Wait until another command may be read: few are unanswered, and the client reads
-        answers."""
+        """Wait until another command may be read: few are open, and the client reads answers."""
         await self._connection.room()
         while len(self._in_flight) >= self._services.settings.commands_in_flight_max:
             self._answered = asyncio.get_running_loop().create_future()

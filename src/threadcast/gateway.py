@@ -63,8 +63,7 @@ class Gateway:
     async def refuse(
         self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Refuse a WebSocket for an earlier finding; the reason is sent where the client may see
-        it."""
+        """Refuse a WebSocket for an earlier finding, telling clients that may know the reason."""
         self._services.metrics.refusals.labels(error.code).inc()
         await self._serve(scope, receive, send, error)
 

@@ -402,6 +402,5 @@ class Node:
         self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
     def _is_present(self, user_id: str) -> bool:
-        """Whether the user will still be told to have left; on a shared store membership takes
-        care of it."""
+        """Whether `departures` is still to be told; on a shared store, membership does its work."""
         return self.store.shared or self.manager.present(user_id)

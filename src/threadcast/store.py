@@ -89,8 +89,7 @@ class StoreSession(Protocol):
         ...
 
     async def connections(self) -> list[ConnectionRow]:
-        """The user's connections that have a place, oldest first; those of lost nodes are left
-        out."""
+        """The user's connections with a place, oldest first; those of lost nodes are left out."""
         ...
 
     async def runs(self, *, live: bool, limit: int) -> list[RunFacts]:

@@ -6,8 +6,9 @@ It may not know SQL, nor how a database names its rows.
 from __future__ import annotations
 
 from .bus import Hint, RunSignal
+from .errors import ThreadcastError
 from .events import AgentCancelled, EventDraft, EventType
-from .runs import EXTERNAL_OWNER, OWNED, RunStatus
+from .runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus
 
 __all__ = [
     "LAST_LIVE",
@@ -21,6 +22,8 @@ __all__ = [
     "WAITING",
     "StoredRun",
     "cancelled",
+    "check_attempt",
+    "check_external",
     "signal",
     "word_of",
 ]
@@ -77,3 +80,30 @@ def signal(run: StoredRun) -> list[Hint]:
 def cancelled(reason: str) -> EventDraft:
     """The event that ends a run as cancelled."""
     return EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))
+
+
+def check_external(run: StoredRun, *, of_thread: bool) -> None:
+    """Refuse an event of another service for a run that it may not append to.
+
+    Args:
+        run: the run that the event names.
+        of_thread: whether the run belongs to the thread that the event names, if it names one.
+
+    Raises:
+        ThreadcastError: `bad_id`: the run is another thread's; `forbidden`: a node executes it.
+    """
+    if not of_thread:
+        raise ThreadcastError("bad_id", "run_id: expected a run of the thread, got another one's")
+    if run.status not in ENDED and run.owner != EXTERNAL_OWNER:
+        raise ThreadcastError("forbidden", "expected a run of another service, got one of this")
+
+
+def check_attempt(run: StoredRun | None, attempt: int) -> None:
+    """Refuse an attempt that is not later than the run's last one.
+
+    Raises:
+        ThreadcastError: `out_of_order`.
+    """
+    if run is not None and attempt <= run.attempt:
+        problem = f"attempt: expected more than {run.attempt}, got {attempt}"
+        raise ThreadcastError("out_of_order", problem)

@@ -80,8 +80,7 @@ class Trail:
     def judge(
         self, head: JournalHead, stamp: bytes | None, *, feed: str | None, position: int
     ) -> Placement:
-        """Whether a reader that was connected all the time, so is never ahead by mistake, can go
-        on.
+        """Whether a reader that stayed connected, so is never ahead by mistake, can go on.
 
         Args:
             head: the journal now.

@@ -49,8 +49,7 @@ class FrameWriter(Protocol):
         ...
 
     def set_write_limits(self, *, high_bytes: int) -> None:
-        """Set the buffer's high-water mark in bytes (> 0); the low-water mark is a quarter of
-        it."""
+        """Set the buffer's high-water mark in bytes (> 0); the low-water mark is a quarter."""
         ...
 
     @property

@@ -300,8 +300,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._end()
 
     def _may_answer_now(self) -> bool:
-        """Whether a refusal may be written now; if not, make sure that the connection ends
-        anyway."""
+        """Whether a refusal may be written now; if not, make sure that the connection ends."""
         running = self._running
         if running is None or running.response_complete:
             return True
@@ -316,8 +315,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         return not running.response_started
 
     def _end(self) -> None:
-        """End our side, but read and discard what the client still sends, so that it gets the
-        answer.
+        """End our side, but discard what the client still sends, so that it gets the answer.
 
         (Closing a socket that holds unread bytes resets it, and a reset can overtake the answer.)
         """

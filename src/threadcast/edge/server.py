@@ -63,8 +63,7 @@ class EdgeServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def checking_itself(self) -> Iterator[None]:
-        """Within the block, closes for a client's fault are logged at debug: the server causes
-        one."""
+        """Log closes for a client's fault at debug within the block: the server causes one."""
         self._edge.checking = True
         try:
             yield

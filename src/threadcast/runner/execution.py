@@ -161,8 +161,7 @@ class RunExecution:
         self._outbox.abandon(ThreadcastError("fenced"))
 
     def hand_over(self) -> None:
-        """Stop without a terminal event, so that another node can go on; stores what was
-        emitted."""
+        """Stop without a terminal event, for another node to go on; stores what was emitted."""
         self._stop(_Stop(None))
 
     @property

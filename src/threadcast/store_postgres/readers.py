@@ -1,7 +1,7 @@
 """A connection that reads, for one session at a time.
 
-A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
-Nothing is kept in the database's session, so that a pooler in transaction mode may stand between.
+A read that fails or is cancelled costs its connection, so that none in an unknown state is reused.
+There is no session state, so a pooler in transaction mode may stand between.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from .connecting import Connection, Row
 from .faults import DATABASE_FAULTS, not_stored
 
-# For a transaction: rows are found by key, whatever is known of how many there are.
+# Rows are found by key, whatever the planner's statistics say.
 BY_KEY = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 
 Connect = Callable[[], Awaitable[Connection]]
@@ -74,7 +74,7 @@ class Reader:
         return self._connection
 
     async def end_snapshot(self) -> None:
-        """Let the snapshot go; what is read after this is newer."""
+        """End the snapshot; later reads see newer data."""
         if self._connection is None or not self._in_snapshot:
             return
         self._in_snapshot = False

@@ -1,11 +1,10 @@
-"""Which function applies which unit, and how a batch of units is applied.
+"""Dispatches units to their functions, and applies batches.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
-Plain appends and ends are stored first, by one call, where nothing of their user comes before them,
-and then messages that meet nothing, by two statements. Places that nothing stands against are taken
-by one call.
-Units that look across users come after all others of their batch, whatever their place in it: they
-lock without waiting, and nothing may wait after them.
+Plain appends and ends that no earlier unit of their user precedes are stored first, by one call;
+then messages to idle threads, by two statements. Places with nothing to decide are taken by one
+call. Units that read across users come last, whatever their position: they lock without waiting,
+and nothing may wait for a lock after them.
 """
 
 from __future__ import annotations
@@ -142,7 +141,7 @@ async def apply_all(
         now: wall time for timestamps, seconds since the epoch.
 
     Raises:
-        UNIT_FAULTS: one of the units is at fault; the transaction must be rolled back.
+        UNIT_FAULTS: a unit is at fault; the transaction must be rolled back.
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
     """
     batch = Batch(connection, now=now)
@@ -164,7 +163,7 @@ async def apply_all(
 async def apply_each(
     connection: Connection, units: Sequence[Unit[Any]], *, now: float
 ) -> list[Outcome]:
-    """Apply units one by one, so that only one that is at fault fails, as `internal`.
+    """Apply units one by one, so that only the faulty one fails, as `internal`.
 
     Raises:
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
@@ -184,9 +183,9 @@ def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
 
 
 async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]:
-    """Lock the users of these units in order, and store what is plain; its outcomes by place.
+    """Lock these units' users in order, and store plain appends; returns outcomes by position.
 
-    The fences of all other leases are read.
+    Also reads the fences of all other leases.
     """
     plain = _plain(units)
     if plain:
@@ -205,9 +204,9 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
 
 
 def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
-    """Plain appends and ends of runs by their places, but for what comes after others of its user.
+    """Plain appends and ends by position, except those after other units of their user.
 
-    Whatever follows an end is one of those others.
+    Units after an end count as such others.
     """
     met: set[str] = set()
     plain: dict[int, AppendToRun] = {}
@@ -223,7 +222,7 @@ def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
 
 
 def _first_sends(units: Sequence[Unit[Any]], done: Collection[int]) -> dict[int, SendMessage]:
-    """Messages by their places, but for those that come after something else of their user."""
+    """Messages by position, except those after other units of their user."""
     met: set[str] = set()
     sends: dict[int, SendMessage] = {}
     for place, unit in enumerate(units):
@@ -237,7 +236,7 @@ def _first_sends(units: Sequence[Unit[Any]], done: Collection[int]) -> dict[int,
 
 @dataclass(slots=True)
 class _Named:
-    """What units name: users, those of them who get a journal, and leases."""
+    """The users that units name, those that get a journal, and leases."""
 
     users: set[str] = field(default_factory=set)
     to_make: set[str] = field(default_factory=set)
@@ -268,7 +267,7 @@ def _named(units: Iterable[Unit[Any]]) -> _Named:
 
 
 def _is_at_fault(unit: Unit[Any]) -> bool:
-    """Whether the unit cannot even say whose it is."""
+    """Whether the unit does not even name its user properly."""
     try:
         for user_id in _named([unit]).users:
             user_key(user_id)

@@ -1,8 +1,8 @@
 """A connection that writes: it commits batches, one at a time.
 
-A commit ends in one of three ways: it is stored, it is surely not, or nobody can know; the third is
-never reported as either of the others. A transaction that another one was in the way of is tried
-again here, at most three times.
+A commit is stored, certainly not stored, or its outcome is unknown; unknown is never reported as
+either of the others. A transaction that conflicted with another is retried here, at most three
+times.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Writer:
         """Commit the transaction.
 
         Raises:
-            OutcomeUnknown: the answer was lost, or is none that says what happened.
-            ThreadcastError: it is surely not stored.
+            OutcomeUnknown: the answer was lost, or does not say what happened.
+            ThreadcastError: it is certainly not stored.
         """
         connection = self._connection
         if connection is None or connection.is_closed():
@@ -111,7 +111,7 @@ class Writer:
         return self._connection
 
     async def _roll_back(self) -> None:
-        """End what is open; a connection that cannot do even that is closed."""
+        """Roll back; a connection that cannot do even that is closed."""
         try:
             await (await self._connected()).execute("ROLLBACK")
         except DATABASE_FAULTS:
@@ -128,7 +128,7 @@ class Writer:
             connection.terminate(fell_silent=fell_silent)
 
     async def close(self) -> None:
-        """Wait for what is under way and close the connection."""
+        """Wait for the commit under way and close the connection."""
         async with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:

@@ -1,6 +1,6 @@
 """A connection that reads, on a thread of its own.
 
-A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
+A read that fails or is cancelled costs its connection, so that none in an unknown state is reused.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Reader:
             raise ThreadcastError("unavailable") from error
 
     def end_snapshot(self) -> None:
-        """Let the snapshot go; what is read after this is newer.
+        """End the snapshot; later reads see newer data.
 
-        It is done here and now: nothing else uses the connection, and nothing is read or written.
+        Done on the caller's thread: nobody else uses the connection, and no file is touched.
         """
         if not self._broken:
             self._end()
