@@ -93,6 +93,9 @@ class RecordingStore:
     async def count_live_runs(self) -> list[LiveRunCount]:
         return await self._store.count_live_runs()
 
+    async def count_connected_users(self) -> int | None:
+        return await self._store.count_connected_users()
+
     async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
         return await self._store.actions(limit=limit, before=before)
 

@@ -43,7 +43,7 @@ OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.QUEUED: OWNED | {RunStatus.FAILED, RunStatus.CANCELLED},
     RunStatus.RUNNING: frozenset({RunStatus.WAITING, RunStatus.QUEUED}) | ENDED,
     RunStatus.WAITING: frozenset({RunStatus.RUNNING, RunStatus.QUEUED}) | ENDED,
     RunStatus.COMPLETED: frozenset(),
@@ -65,6 +65,9 @@ _STATUS_AFTER: dict[EventType, RunStatus] = {
 
 def status_after(status: RunStatus, event_type: EventType) -> RunStatus:
     """The status of a run once its owner has appended an event of this type.
+
+    A run that goes on waits all the same while another of its questions is open: neither answered
+    nor expired. That stores look up, where this says that a waiting run is running.
 
     Raises:
         ThreadcastError: `run_finished` when the run has ended.

@@ -171,6 +171,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel("Time of a head poll", "s", _quantiles("threadcast_head_poll_seconds")),
         Panel(
+            "Sign-in success", "percentunit", ((_success("sign_in_success", "5m"), "success"),),
+            "sign_in_success",
+        ),
+        Panel(
+            "Credentials by outcome", "ops",
+            ((_rate("threadcast_credentials_total", "outcome"), "{{outcome}}"),),
+        ),
+        Panel(
             "Refusals by code", "ops", ((_rate("threadcast_refusals_total", "code"), "{{code}}"),)
         ),
         Panel(
