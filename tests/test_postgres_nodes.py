@@ -138,6 +138,25 @@ async def test_what_was_checked_is_stored_before_its_run_can_be_taken(
     assert await slow.refused(AppendToRun(claimed.lease, [delta("y")])) == "fenced"
 
 
+async def test_a_fence_is_the_present_one_whatever_isolation_the_role_has_by_default(
+    database: PostgresScene,
+) -> None:
+    """An append waits for a take-over of its run: what it sees then is no snapshot of before."""
+    database.url += "&default_transaction_isolation=repeatable%20read"
+    owner, other = await database.node(), await database.node(lossy=True)
+    claimed = await owner.running("ann")
+    await database.pass_time(LEASE_S + 1)
+    held = database.proxy.hold(b"COMMIT")
+    take_over = asyncio.create_task(other.take_over())
+    await held.reached.wait()
+    append = asyncio.create_task(owner.refused(AppendToRun(claimed.lease, [delta("x")])))
+    while not await database.run("SELECT FROM pg_locks WHERE NOT granted AND pid > $1", 0):
+        assert not append.done()
+    held.decide(Verdict.PASS)
+    assert list((await take_over).requeued) == [claimed.lease.run_id]
+    assert await append == "fenced"
+
+
 async def test_a_node_that_stops_in_a_transaction_holds_nobody_up_for_long(
     database: PostgresScene,
 ) -> None:

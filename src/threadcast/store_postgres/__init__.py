@@ -333,11 +333,12 @@ def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
     """Begin a transaction that may write for many users, that waits for the disk when it commits.
 
     What another node holds is waited for a bounded time, and nothing is held for long by a node
-    that has stopped to answer.
+    that has stopped to answer. Each statement sees what was committed before the locks were held,
+    whatever isolation is the default: one snapshot for all would show an old fence.
     """
     bound_ms = int(timeout_s * 1000)
     return (
-        "BEGIN;"
+        "BEGIN; SET LOCAL transaction_isolation = 'read committed';"
         " SET LOCAL plan_cache_mode = force_custom_plan;"  # batches are of very different sizes
         f" {BY_KEY};"
         f" SET LOCAL synchronous_commit = {synchronous_commit};"
