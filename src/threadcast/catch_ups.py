@@ -149,10 +149,10 @@ class CatchUps:
                 after, limit=_PAGE_MAX_EVENTS, max_bytes=self.page_bytes, thread_id=thread_id
             )
             stamp = await session.journal.timestamp(after) if proving and after else None
-            if self._is_full(events):
-                return JournalPage(after, highest_seq(events), events, at_head=False, stamp=stamp)
-            head = (await session.journal.head()).head
-            return JournalPage(after, max(after, head), events, at_head=True, stamp=stamp)
+            head = await session.journal.head()
+            is_full = self._is_full(events)
+            upto = highest_seq(events) if is_full else max(after, head.head)
+            return JournalPage(after, upto, events, not is_full, head.trimmed, stamp)
 
     def _is_full(self, events: Sequence[JournalEvent]) -> bool:
         """Whether there may be more: a page ends at its bounds, or at the journal's head."""

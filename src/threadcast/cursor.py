@@ -184,7 +184,7 @@ class Cursor:
         """Take what was read to fill a hole, if the cursor is within the page."""
         if not self.live or not page.after <= self.position < page.upto:
             return
-        if not self._trail.agrees_with(page):
+        if page.trimmed > self.position or not self._trail.agrees_with(page):
             self.doubt()
             return
         events = [event for event in page.events if event.seq > self.position]
@@ -249,6 +249,9 @@ class Cursor:
                 continue
             if not self._may_write():
                 return  # since the read began; `drained` reads it again
+            if page.trimmed > self.position:  # since it was judged: the reader is to be told
+                self._doubts = True
+                continue
             self.position = page.upto
             if page.events:
                 written = self._deliver(page.events, merged=True)

@@ -38,6 +38,7 @@ class JournalPage:
 
     Attributes:
         at_head: whether `upto` was the journal's head when it was read.
+        trimmed: up to here events are gone; a reader that is not so far misses some.
         stamp: the timestamp text of the event at `after`, if that was asked for and is there.
     """
 
@@ -45,6 +46,7 @@ class JournalPage:
     upto: int
     events: Sequence[JournalEvent]
     at_head: bool
+    trimmed: int
     stamp: bytes | None = None
 
 
