@@ -508,7 +508,7 @@ ABLATIONS = {
         (
             Patch(
                 "store_postgres/units.py",
-                "                plain[place] = unit\n        met |= _named((unit,)).users\n",
+                "                plain[place] = unit\n        met |= named_by((unit,)).users\n",
                 "                plain[place] = unit\n",
             ),
         ),
@@ -561,8 +561,8 @@ ABLATIONS = {
                 "            self.discard()\n"
                 "            raise\n"
                 "\n"
-                "    async def _ready",
-                "        except BaseException:\n            raise\n\n    async def _ready",
+                "    async def _fetched",
+                "        except BaseException:\n            raise\n\n    async def _fetched",
             ),
         ),
         ("test_postgres_faults.py::test_a_cancelled_read_costs_its_connection_and_no_more",),

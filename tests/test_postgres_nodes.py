@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
 from database_proxy import Verdict
@@ -30,6 +31,7 @@ from threadcast.units import (
     Committed,
     CreateThread,
     OpenJournal,
+    Rejected,
     RenewLeases,
     RevokeSessions,
     Sweep,
@@ -155,6 +157,31 @@ async def test_a_fence_is_the_present_one_whatever_isolation_the_role_has_by_def
     held.decide(Verdict.PASS)
     assert list((await take_over).requeued) == [claimed.lease.run_id]
     assert await append == "fenced"
+
+
+async def test_whoever_holds_a_user_for_long_holds_up_no_other(database: PostgresScene) -> None:
+    node = await database.node(timeout_s=0.5)
+    ann, bob = [await node.running(user) for user in ("ann", "bob")]
+    somebody = await asyncpg.connect(database.server.url(search_path=database.schema))
+    try:
+        async with somebody.transaction():
+            await somebody.execute("SELECT FROM users WHERE user_id = 'ann' FOR UPDATE")
+            for _ in range(3):
+                refused, report, stored = await node.outcomes(
+                    AppendToRun(ann.lease, [delta("x")]),
+                    RenewLeases(LEASE_S, [ann.lease, bob.lease]),
+                    AppendToRun(bob.lease, [delta("x")]),
+                )
+                assert isinstance(refused, Rejected)
+                assert refused.error.code == "unavailable"
+                assert isinstance(stored, Committed)
+                assert isinstance(report, Committed)
+                assert not report.result.lost
+    finally:
+        await somebody.close()
+    await node.committed(AppendToRun(ann.lease, [delta("x")]))
+    assert [len(await node.journal(user)) for user in ("ann", "bob")] == [4, 6]
+    assert node.store.losses == 0
 
 
 async def test_a_node_that_stops_in_a_transaction_holds_nobody_up_for_long(

@@ -6,6 +6,7 @@ It may not know HTTP, connections of clients or agents. See `store` for what it 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -52,6 +53,9 @@ from .writer import Writer
 __all__ = ["PostgresStore"]
 
 _PREPARED_MAX = 200
+# Of the time for which a node waits for an answer. Who stopped to say anything loses its locks
+# before others give up waiting for them; the database ends a statement before the node gives it up.
+_IDLE, _LOCKS, _STATEMENT = 0.6, 0.7, 0.8
 # A read of several users; all others see the rows of one.
 _BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
 
@@ -102,10 +106,11 @@ class PostgresStore:
         self._condition: Condition | None = None
         self._schema = 0
         self._losses = 0
+        self._one_at_a_time = asyncio.Lock()  # to open a connection costs more than most statements
         self._has_plain_aliases = False
         self._writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
-            lambda: Reader(self._connect, timeout_s=timeout_s),
+            lambda: Reader(self._connect, timeout_s=timeout_s, statement_s=_STATEMENT * timeout_s),
             count=reader_count,
             wait_max_s=timeout_s,
         )
@@ -137,7 +142,12 @@ class PostgresStore:
         self._writer = (
             Rehearsal(self._connect, begin=begin)
             if self._rehearsal
-            else Writer(self._connect, begin=begin, commit_timeout_s=self._commit_timeout_s)
+            else Writer(
+                self._connect,
+                connect_wait_s=self._timeout_s,
+                begin=begin,
+                commit_timeout_s=self._commit_timeout_s,
+            )
         )
 
     async def migrate(self) -> tuple[int, int]:
@@ -169,7 +179,8 @@ class PostgresStore:
 
     async def _connect(self) -> Connection:
         try:
-            connection = await self._opened()
+            async with self._one_at_a_time:
+                connection = await self._opened()
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
             raise ThreadcastError("unavailable") from error
@@ -336,13 +347,15 @@ def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
     that has stopped to answer. Each statement sees what was committed before the locks were held,
     whatever isolation is the default: one snapshot for all would show an old fence.
     """
-    bound_ms = int(timeout_s * 1000)
+    idle_ms, locks_ms, statement_ms = (
+        int(timeout_s * share * 1000) for share in (_IDLE, _LOCKS, _STATEMENT)
+    )
     return (
         "BEGIN; SET LOCAL transaction_isolation = 'read committed';"
         " SET LOCAL plan_cache_mode = force_custom_plan;"  # batches are of very different sizes
         f" {BY_KEY};"
         f" SET LOCAL synchronous_commit = {synchronous_commit};"
         " SET LOCAL threadcast.scope = 'all';"
-        f" SET LOCAL lock_timeout = {bound_ms}; SET LOCAL statement_timeout = {bound_ms};"
-        f" SET LOCAL idle_in_transaction_session_timeout = {bound_ms}"
+        f" SET LOCAL lock_timeout = {locks_ms}; SET LOCAL statement_timeout = {statement_ms};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
     )

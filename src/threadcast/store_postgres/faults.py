@@ -35,6 +35,13 @@ DATABASE_FAULTS = (
 # Another transaction was in the way: the same again is right, and likely to succeed.
 RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
+# Another transaction holds something for longer than it is waited for.
+HELD = asyncpg.LockNotAvailableError
+BUSY = "the database was too busy"
+
+# The database ended a statement itself: after a ROLLBACK its connection is of use as before.
+ENDED_IN_TIME = (HELD, asyncpg.QueryCanceledError)
+
 _FULL = (asyncpg.DiskFullError,)
 # What PostgreSQL reports of a COMMIT that it has surely undone. Everything else is not known.
 _SURELY_UNDONE = (
@@ -45,7 +52,7 @@ _SURELY_UNDONE = (
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.TooManyConnectionsError, "the database takes no more connections"),
     (asyncpg.ReadOnlySQLTransactionError, "the database is read-only now"),
-    (asyncpg.LockNotAvailableError, "the database was too busy"),
+    (HELD, BUSY),
     (asyncpg.QueryCanceledError, "the database took too long"),
     (TimeoutError, "the database took too long"),
 )

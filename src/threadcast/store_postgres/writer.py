@@ -2,7 +2,8 @@
 
 A commit ends in one of three ways: it is stored, it is surely not, or nobody can know; the third is
 never reported as either of the others. A transaction that another one was in the way of is tried
-again here, at most three times.
+again here, at most three times. Where another one holds a user for longer than anybody waits, that
+user's units are refused, and those of all others are stored.
 """
 
 from __future__ import annotations
@@ -12,12 +13,22 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ThreadcastError
+from ..errors import OutcomeUnknown, ThreadcastError
 from ..units import Outcome, Unit
 from .connecting import Connection
-from .faults import DATABASE_FAULTS, RETRIED, UNIT_FAULTS, is_fault_of_unit, not_stored, of_commit
-from .readers import Connect
-from .units import apply_all, apply_each
+from .faults import (
+    DATABASE_FAULTS,
+    ENDED_IN_TIME,
+    HELD,
+    RETRIED,
+    UNIT_FAULTS,
+    is_fault_of_unit,
+    not_stored,
+    of_commit,
+)
+from .named import named_by
+from .opening import Connect, Opening
+from .units import apply_all, apply_each, apply_free
 
 _RETRIES_MAX = 3
 
@@ -29,16 +40,20 @@ class Writer:
 
     Args:
         connect: opens a connection, whose statements take a bounded time.
+        connect_wait_s: how long a batch waits for that, in seconds.
         begin: the statements that begin a transaction.
         commit_timeout_s: how long the COMMIT itself may take before its outcome is unknown.
     """
 
-    def __init__(self, connect: Connect, *, begin: str, commit_timeout_s: float) -> None:
-        self._connect = connect
+    def __init__(
+        self, connect: Connect, *, connect_wait_s: float, begin: str, commit_timeout_s: float
+    ) -> None:
+        self._opening = Opening(connect, wait_s=connect_wait_s)
         self._begin = begin
         self._commit_timeout_s = commit_timeout_s
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
+        self._held: set[str] = set()  # users, as far as the last look at who is held has shown
         self.healthy = True
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
@@ -49,7 +64,10 @@ class Writer:
                 await self._end()
             except BaseException as error:
                 self.healthy = False
-                self.discard(fell_silent=isinstance(error.__cause__, TimeoutError))
+                if isinstance(error, OutcomeUnknown) or not isinstance(
+                    error.__cause__, (*RETRIED, *ENDED_IN_TIME)
+                ):  # else it was rolled back
+                    self.discard(fell_silent=isinstance(error.__cause__, TimeoutError))
                 raise
             self.healthy = True
             return outcomes
@@ -60,25 +78,33 @@ class Writer:
         Raises:
             ThreadcastError: nothing is stored; the transaction may still be open.
         """
+        may_wait = self._held.isdisjoint(named_by(units).users) if self._held else True
         for left in reversed(range(_RETRIES_MAX + 1)):
             try:
-                return await self._apply(await self._connected(), units, now)
-            except RETRIED as error:
-                if not left:
+                return await self._apply(await self._connected(), units, now, may_wait=may_wait)
+            except (*RETRIED, HELD) as error:
+                is_held = isinstance(error, HELD)
+                await self._roll_back()
+                if not left or (is_held and not may_wait):
                     raise not_stored(error) from error
                 log.info("a batch is applied again: %s", error)
-                await self._roll_back()
+                may_wait = may_wait and not is_held
             except DATABASE_FAULTS as error:
                 log.error("a batch was not stored: %s: %s", type(error).__name__, error)
+                if isinstance(error, ENDED_IN_TIME):
+                    await self._roll_back()
                 raise not_stored(error) from error
         raise AssertionError("the last attempt returns or raises")
 
     async def _apply(
-        self, connection: Connection, units: Sequence[Unit[Any]], now: float
+        self, connection: Connection, units: Sequence[Unit[Any]], now: float, *, may_wait: bool
     ) -> list[Outcome]:
         await connection.execute(self._begin)
         try:
-            return await apply_all(connection, units, now=now)
+            if may_wait:
+                return await apply_all(connection, units, now=now)
+            outcomes, self._held = await apply_free(connection, units, now=now)
+            return outcomes
         except UNIT_FAULTS as error:
             if not is_fault_of_unit(error):
                 raise
@@ -107,7 +133,8 @@ class Writer:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
+            self._connection = None
+            self._connection = await self._opening.connection()
         return self._connection
 
     async def _roll_back(self) -> None:
@@ -130,6 +157,7 @@ class Writer:
     async def close(self) -> None:
         """Wait for what is under way and close the connection."""
         async with self._turn:
+            await self._opening.close()
             connection, self._connection = self._connection, None
             if connection is not None:
                 await connection.close()
