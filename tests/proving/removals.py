@@ -19,7 +19,7 @@ from pathlib import Path
 from ablation_run import run_tests
 from test_ablations import ABLATIONS, copy_of_everything, without
 
-_TRIAL_MAX_S = 600.0
+_TEST_MAX_S, _TRIAL_MAX_S = 300.0, 600.0
 _TRIES_MAX = 3  # how processes are scheduled is not repeated by a seed
 FOUND = "  kinds of anomalies: "
 _KINDS = re.compile(rf"^{FOUND}(.*)$", re.MULTILINE)
@@ -134,7 +134,8 @@ def noticed(number: int) -> Noticed:
     for name in removal.names:
         with _copy_without((name,)) as copy:
             for test in (*ABLATIONS[name].notices, *removal.tests):
-                (failed if run_tests(copy, test).code == 1 else silent).append(test)
+                done = run_tests(copy, test, max_s=_TEST_MAX_S)
+                (failed if done.code == 1 else silent).append(test)
     kinds = () if removal.trial is None else _kinds(removal.names, *removal.trial)
     return Noticed(number, tuple(dict.fromkeys(failed)), tuple(silent), kinds)
 
