@@ -29,6 +29,7 @@ T = TypeVar("T")
 _REPORT = Path("bench-report")
 _SERVER_CPU, _CLIENT_CPU = 0, 1
 _MIGRATED_THREADS = 1_000_000
+_COLD_LOADS = 20
 _FLAT_MIB = 128.0
 
 
@@ -147,9 +148,9 @@ def _connect(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure
     return figures
 
 
-def _pages(rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
+def _pages(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:
     with _server() as server:
-        return _run(paints(server, loads=max(3, rounds) * 3))
+        return _run(paints(server, loads=_COLD_LOADS))
 
 
 def _memory(_rounds: int, _latencies: dict[str, Sequence[float]]) -> list[Figure]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import sysconfig
@@ -13,6 +12,7 @@ from pathlib import Path
 from threadcast.audit.audit import audit
 from threadcast.audit.configuration import AuditSettings
 
+from .cores import every_core
 from .figures import Figure
 
 _FILES, _LINES = 2_000, 500_000
@@ -25,14 +25,9 @@ def audit_times(rounds: int) -> list[Figure]:
     Args:
         rounds: how often, from 1.
     """
-    pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    try:
-        with tempfile.TemporaryDirectory() as name:
-            lines = _copy(Path(name))
-            measured = [_measure(Path(name)) for _ in range(rounds)]
-    finally:
-        os.sched_setaffinity(0, pinned)
+    with every_core(), tempfile.TemporaryDirectory() as name:
+        lines = _copy(Path(name))
+        measured = [_measure(Path(name)) for _ in range(rounds)]
     wall_s = min(wall for wall, _ in measured) * _LINES / lines
     cpu_s = min(cpu for _, cpu in measured) * _LINES / lines
     note = f"{_FILES:,} real files, {lines:,} lines; seconds for {_LINES:,} lines"

@@ -20,6 +20,7 @@ from nats_server import NatsServer
 from postgres_server import PostgresServer
 from server_process import token
 
+from .cores import every_core
 from .figures import Figure, percentile
 from .scenarios import Stream
 from .stores import Run
@@ -59,12 +60,10 @@ def clusters(rounds: int, run: Run) -> list[Figure]:
 @contextmanager
 def _machine() -> Iterator[Machine]:
     """Database and bus, which may use every core, as the nodes that are started meanwhile may."""
-    mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     database = PostgresServer(settings={"shared_buffers": "512MB", "max_wal_size": "4GB"})
     bus = NatsServer()
     with ExitStack() as stack:
-        stack.callback(os.sched_setaffinity, 0, mine)
+        stack.enter_context(every_core())
         stack.callback(database.close)
         stack.callback(bus.close)
         database.start()

@@ -20,6 +20,8 @@ from page_agents import PROSE
 from page_browser import MISSING, Screen, find_browser, launched
 from page_server import serving
 
+from .cores import every_core
+
 RUNS = 2_500
 PAGES_MAX = 400
 FRAMES = 240
@@ -80,7 +82,7 @@ async def _screen() -> AsyncIterator[Screen]:
     if path is None:
         raise SystemExit(MISSING)
     settings = {"THREADCAST_AGENTS": "page_agents:prose", "THREADCAST_JWT_SECRET": SECRET}
-    with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
+    with every_core(), tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
         async with serving(Path(folder), **settings) as server, launched(path) as browser:
             yield Screen(
                 await browser.new_page(viewport={"width": 1280, "height": 900}), server.url

@@ -6,7 +6,6 @@ the machine's cores.
 
 from __future__ import annotations
 
-import os
 import re
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
@@ -19,6 +18,7 @@ from postgres_server import PostgresServer
 
 from . import scenarios
 from .commits import commits
+from .cores import every_core
 from .figures import Figure, percentile
 from .server import Server
 
@@ -114,12 +114,10 @@ def _schemas_of(server: PostgresServer, run: Run) -> Callable[[], str]:
 
 @contextmanager
 def _server() -> Iterator[PostgresServer]:
-    mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     server = PostgresServer(settings={"shared_buffers": "512MB", "max_wal_size": "4GB"})
     try:
-        server.start()
-        os.sched_setaffinity(0, mine)
+        with every_core():
+            server.start()
         yield server
     finally:
         server.close()

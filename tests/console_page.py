@@ -41,7 +41,7 @@ class Console(WatchedPage):
 
     @property
     def verdict(self) -> Locator:
-        """The sentence that says whether all is well."""
+        """The verdict in one sentence."""
         return self.page.get_by_label("State", exact=True).get_by_role("heading", level=1)
 
     @property

@@ -104,7 +104,7 @@ class Screen(WatchedPage):
 
     @property
     def banner(self) -> Locator:
-        """The line about the connection."""
+        """The banner about the connection."""
         return self.page.locator(".banner")
 
     @property

@@ -76,7 +76,7 @@ def settings_page() -> str:
         "Every setting has a key in `threadcast.toml`, a variable and an option. For the key"
         " `max_runs` these are `THREADCAST_MAX_RUNS` and `--max-runs`. A later source wins: the"
         " defaults, then the file, then variables, then options. `threadcast config show` prints"
-        " each value and who set it.",
+        " each value and its source.",
         f"Two options have shorter names: {names}. There is no option for {secrets}: a command"
         " line is visible to everybody on the machine.",
         "A key that ends in `_s` is in seconds, one that ends in `_bytes` in bytes. Where a number"

@@ -92,7 +92,7 @@ async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
         await expect(screen.threads).to_have_text(["Garden"])
         await screen.page.get_by_role("button", name=re.compile("Archived")).click()
         await expect(screen.threads).to_have_text(["Taxes"])
-        await screen.act("Move back")
+        await screen.act("Unarchive")
         await expect(screen.threads).to_have_count(0)
         await screen.page.get_by_role("button", name="Back to all conversations").click()
         await expect(screen.threads).to_have_count(2)
@@ -142,10 +142,10 @@ async def test_a_search_says_what_it_looked_at_and_looks_further(
     await make_threads(server, "emil", titles)
     async with person(browser, server, "emil") as screen:
         await search_field(screen).fill("meteo")
-        await expect(screen.page.get_by_text("Nothing found.")).to_be_visible()
-        await screen.page.get_by_role("button", name="Look at older ones").click()
+        await expect(screen.page.get_by_text("No conversations found.")).to_be_visible()
+        await screen.page.get_by_role("button", name="Search older conversations").click()
         await expect(screen.threads).to_have_text(["Météo à Paris"])
-        await expect(screen.page.get_by_text("all you have: 121 conversations")).to_be_visible()
+        await expect(screen.page.get_by_text("beginnings of 121 conversations")).to_be_visible()
         await search_field(screen).press("Escape")
         await expect(screen.threads.first).to_have_text("Conversation 119")
 
@@ -176,7 +176,7 @@ async def test_marks_tell_what_runs_and_what_was_not_looked_at(
         person(browser, server, "gerda") as there,
     ):
         await here.say("count to 200")
-        await expect(there.threads).to_have_text(re.compile("count to 200.*running"))
+        await expect(there.threads).to_have_text(re.compile("count to 200.*answering"))
         await here.ended()
         await expect(there.threads).to_have_text(re.compile(r"count to 200\s*\(unread\)"))
         await there.page.reload()
@@ -387,7 +387,7 @@ async def test_no_view_has_anything_that_axe_objects_to(
         found["search"] = await violations(page)
         await search_field(screen).fill("")
         await page.goto(f"{server.url}#thread_chat_1763629200001_7_90c65fe4")
-        await expect(page.get_by_role("alert").first).to_contain_text("does not exist")
+        await expect(page.get_by_role("alert").first).to_contain_text("not found")
         found["missing"] = await violations(page)
         await page.set_viewport_size({"width": 390, "height": 844})
         await page.get_by_role("button", name="Show conversations").click()

@@ -135,7 +135,7 @@ async def test_disconnecting_is_confirmed_done_and_written_down(
         await expect(dialog.get_by_role("button", name="Disconnect")).to_be_disabled()
         await dialog.get_by_label(re.compile("to confirm")).fill("")
         outcome = await console.confirm("Disconnect", connection, "a stuck tab")
-        await outcome.get_by_role("link", name="trail of actions").click()
+        await outcome.get_by_role("link", name="audit trail").click()
         await expect(console.row(connection, "disconnected")).to_contain_text("a stuck tab")
         await expect(console.row(connection, "disconnected")).to_contain_text("olga")
         with pytest.raises(ThreadcastError, match="forced_close"):
@@ -168,7 +168,7 @@ async def test_a_run_is_followed_and_cancelled(console: Console, server: ServerP
         await console.row(run_id, "fay").get_by_role("link", name=run_id).click()
         await expect(console.heading).to_contain_text("waiting")
         timeline = console.panel("Timeline")
-        await expect(timeline).to_contain_text("going on")
+        await expect(timeline).to_contain_text("live")
         await expect(timeline.get_by_role("listitem").filter(has_text="Lease")).to_contain_text(
             "fence 1"
         )
@@ -196,7 +196,7 @@ async def test_a_run_is_replayed(console: Console, server: ServerProcess) -> Non
     await console.page.keyboard.press("Home")
     await expect(timeline).to_contain_text("Waiting for a runner")
     await expect(timeline).not_to_contain_text("57 58 59 60.")
-    await timeline.get_by_role("button", name="To the next event").click()
+    await timeline.get_by_role("button", name="Next event").click()
     await expect(timeline).to_contain_text("Started")
     await timeline.get_by_role("button", name="10×").click()
     await timeline.get_by_role("button", name="Replay").click()
@@ -265,13 +265,13 @@ async def test_every_view_is_for_everybody(console: Console, server: ServerProce
                 wrong[f"{view}, {scheme}"] = found
 
     await console.page.goto(console.url)
-    await judge("door")
+    await judge("sign-in")
     async with connected(server.url, "joy") as joy:
         run_id = await answered(joy, "count to 5")
         await console.sign_in()
         for view in VIEWS:
             await console.open(view)
-            await expect(console.page.get_by_text("Asking …")).to_have_count(0)
+            await expect(console.page.get_by_text("Loading…")).to_have_count(0)
             await judge(view)
         await console.look_up("Users", "joy")
         await expect(console.row(run_id)).to_be_visible()
@@ -318,7 +318,7 @@ async def test_the_keyboard_reaches_everything(console: Console, server: ServerP
         press = console.page.keyboard.press
         await console.sign_in()
         await press("Tab")
-        await expect(console.page.get_by_role("button", name="Skip to the view")).to_be_focused()
+        await expect(console.page.get_by_role("button", name="Skip to content")).to_be_focused()
         await press("Tab")
         await press("Tab")
         await expect(console.page.get_by_role("link", name="Users")).to_be_focused()
@@ -346,7 +346,7 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         node_id = (await asked(own.url, "/ops/overview"))["node_id"]
         await console.open("Nodes")
         await console.page.get_by_role("button", name="Drain").click()
-        await expect(console.page.get_by_role("dialog")).to_contain_text("no other node is there")
+        await expect(console.page.get_by_role("dialog")).to_contain_text("there is no other node")
         outcome = await console.confirm("Drain", node_id, "a new version")
         await outcome.get_by_role("button", name="Close", exact=True).last.click()
         await expect(console.panel(node_id)).to_contain_text(re.compile("drain(ing|ed)"))
@@ -357,7 +357,7 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         await expect(console.verdict).to_have_text("A node takes no new work.")
 
         await own.kill()
-        late = console.page.get_by_text(re.compile(r"^last answer \d+ s ago$"))
+        late = console.page.get_by_text(re.compile(r"^updated \d+ s ago$"))
         await expect(late).to_be_visible()
         await expect(console.verdict).to_have_text("The server does not answer.")
         await expect(state).to_contain_text("What is shown is how it was then.")

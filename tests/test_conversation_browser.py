@@ -136,7 +136,7 @@ async def test_thoughts_and_tools_say_how_they_stand(screen: Screen) -> None:
         ("agent_failed", {"code": "model_error", "message": "No model.", "retryable": False})
     )
     await expect(card.last).to_contain_text("not finished")
-    await expect(run).to_contain_text("No model. Sending the same again would most likely")
+    await expect(run).to_contain_text("No model. Sending it again would most likely")
     await expect(run.get_by_role("button", name="Try again")).to_have_count(0)
 
 
@@ -192,7 +192,7 @@ async def test_a_form_says_what_is_wrong_and_sends_what_is_right(screen: Screen)
     await question.get_by_role("button", name="Answer").click()
     alerts = question.get_by_role("alert").filter(has_text=re.compile("."))
     await expect(alerts).to_have_text(
-        ["At least 2 characters.", "At most 9.", re.compile("It has to fit the pattern")]
+        ["At least 2 characters.", "At most 9.", re.compile("This has to match the pattern")]
     )
     await expect(question.get_by_label("Name")).to_be_focused()
     await question.get_by_label("Name").fill("Ada")
@@ -294,7 +294,7 @@ async def test_everything_is_done_by_keys(screen: Screen) -> None:
     await keyboard.press("j")
     await expect(screen.runs.nth(1)).to_be_focused()
     await keyboard.press("c")
-    await expect(screen.page.get_by_text("The answer is copied.")).to_be_visible()
+    await expect(screen.page.get_by_text("Answer copied.")).to_be_visible()
     assert await screen.page.evaluate("() => navigator.clipboard.readText()") == "Answer 1"
     await keyboard.press("Escape")
     await expect(box).to_be_focused()
@@ -313,36 +313,41 @@ async def test_a_message_is_edited_into_a_new_one(screen: Screen) -> None:
     editor = screen.page.get_by_role("textbox", name="Your message, edited")
     await expect(editor).to_be_focused()
     await expect(screen.page.get_by_text("It is sent as a new message.")).to_be_visible()
+    await editor.press("Escape")
+    await expect(screen.runs.last).to_be_focused()
+    await screen.page.keyboard.press("e")
     await editor.fill("size")
     await editor.press("Enter")
+    await expect(screen.page.get_by_role("textbox", name="Message")).to_be_focused()
     await expect(screen.runs).to_have_count(2)
     await expect(screen.runs.locator(".bubble")).to_have_text(["sizes", "size"])
 
 
 async def test_texts_run_in_their_own_direction(screen: Screen) -> None:
     writer = await opened(screen, "rita")
-    await writer.say(
-        "שלום, מה השעה?", completed("השעה **14:32**.\n\n- אחת\n- שתיים\n\nAnd English.")
-    )
+    answer = "השעה **14:32**.\n\n- אחת\n- שתיים\n\n> ציטוט\n\nAnd English."
+    await writer.say("שלום, מה השעה?", completed(answer))
     await screen.ended()
     await screen.page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
     directions = [
         await _direction(one) for one in (screen.runs.locator(".bubble"), *await _blocks(screen))
     ]
-    assert directions == ["rtl", "rtl", "rtl", "ltr"]
+    assert directions == [*["rtl"] * 5, "ltr"]
     sideways = "(place) => place.scrollWidth - place.clientWidth"
     assert await screen.page.locator(".scroller").evaluate(sideways) == 0
 
 
 async def _blocks(screen: Screen) -> list[Locator]:
-    return await screen.answer.locator("p, ul").all()
+    return await screen.answer.locator("p, ul, blockquote").all()
 
 
 async def _direction(element: Locator) -> str:
     return str(await element.evaluate("(one) => getComputedStyle(one).direction"))
 
 
-async def test_a_message_that_is_too_long_is_not_sent_and_says_so(screen: Screen) -> None:
+async def test_what_cannot_be_sent_stays_in_the_box_or_is_left_out_and_the_page_says_so(
+    screen: Screen,
+) -> None:
     await screen.sign_in("lena")
     box = screen.page.get_by_role("textbox", name="Message")
     await box.fill("😀" * 65_537)
@@ -350,6 +355,9 @@ async def test_a_message_that_is_too_long_is_not_sent_and_says_so(screen: Screen
     await expect(screen.page.get_by_role("button", name="Send")).to_be_disabled()
     await box.press("Enter")
     await expect(screen.runs).to_have_count(0)
+    await box.fill("\ufeffshort\uffff")
+    await expect(screen.page.get_by_text("Invisible characters")).to_be_visible()
+    await expect(box).to_have_value("short")
 
 
 async def test_what_is_being_written_outlives_a_reload_for_its_thread_and_user(

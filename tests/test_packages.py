@@ -107,6 +107,6 @@ def test_the_licence_of_all_that_is_bundled_is_there() -> None:
     text = (ROOT / BUILT / "THIRD-PARTY-LICENSES.txt").read_text(encoding="utf-8")
     named, *parts = re.split(r"^## (\S+) - [\d.]+ \(.+\)$", text, flags=re.MULTILINE)[1:]
     licences = dict(zip([named, *parts[1::2]], parts[::2], strict=True))
-    assert {"preact", "marked", "lowlight", "@preact/signals"} <= set(licences)
+    assert {"preact", "marked", "highlight.js", "@preact/signals"} <= set(licences)
     for name, licence in licences.items():
         assert len(licence) > 500, name  # the whole text, not only what it is called

@@ -287,7 +287,7 @@ async def test_two_users_see_only_their_own(browser: Browser, server: ServerProc
         for link in (foreign, "thread_chat_1763629200001_7_90c65fe4", "thread_no"):
             await gerda.page.goto(f"{server.url}#{link}")
             page = gerda.page.get_by_role("main")
-            await expect(page.get_by_role("alert").first).to_contain_text("does not exist")
+            await expect(page.get_by_role("alert").first).to_contain_text("not found")
             await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
             await expect(page.get_by_role("textbox", name="Message")).to_be_hidden()
             assert "191" not in await gerda.page.locator("body").inner_text()

@@ -92,7 +92,7 @@ async def test_a_sign_in_at_the_provider_leads_back_to_where_one_was(
 ) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "ada", "#thread_chat_1763629200001_7_90c65fe4")
-        await expect(screen.page.get_by_role("alert")).to_contain_text("does not exist")
+        await expect(screen.page.get_by_role("alert")).to_contain_text("not found")
         await expect(screen.user).to_have_text("ada")
         assert screen.page.url == f"{screen.url}#thread_chat_1763629200001_7_90c65fe4"
         kept = await stored(screen.page)
@@ -144,8 +144,8 @@ async def test_who_has_no_session_any_more_is_asked(
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("?code=stolen&state=guessed", "This sign-in was not begun here. Please sign in again."),
-        ("?error=access_denied", "This sign-in was not begun here. Please sign in again."),
+        ("?code=stolen&state=guessed", "This sign-in was not started here. Please sign in again."),
+        ("?error=access_denied", "This sign-in was not started here. Please sign in again."),
     ],
 )
 async def test_an_answer_that_nobody_asked_for_is_no_sign_in(
@@ -174,7 +174,7 @@ async def test_a_token_is_renewed_before_its_end_until_the_provider_refuses(
                     await client.get(f"{server.url}healthz")
             provider.refuses_renewal = True
             await expect(screen.page.get_by_role("alert")).to_have_text(
-                "Your sign-in has ended. Please sign in again."
+                "Your sign-in has expired. Please sign in again."
             )
     finally:
         provider.token_life_s, provider.refuses_renewal = 300.0, False

@@ -1,33 +1,34 @@
 /**
  * Builds the pages into the Python package: `src/threadcast/page/built`, which git ignores.
  *
- * Every address in what is built is relative, so that the pages work under any prefix. Nothing is
- * inlined into the documents, for the policy of the pages allows no inline script or style.
- * `vite.element.config.ts` adds the custom element to what this leaves.
+ * Every URL in the output is relative, so that the pages work under any prefix. Nothing is inlined
+ * into the documents, because their Content-Security-Policy allows no inline script or style.
+ * `vite.element.config.ts` adds the custom element to the output.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { markedLexer } from "./build/marked_lexer.ts";
 import { plainImports } from "./build/plain_imports.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const COMMON =
-  /node_modules.@?preact|design.(icons|theme|design\.css)|typescript.src.(request|claims|error|close_codes|backoff|runs)\.ts/;
+  /node_modules.@?preact|design.(icons|theme|design\.css)|src.page_facts|typescript.src.(request|claims|error|close_codes|backoff|runs)\.ts/;
 
 export default defineConfig({
   root: at("."),
   base: "./",
   logLevel: "warn",
-  plugins: [plainImports()],
+  plugins: [plainImports(), markedLexer()],
   resolve: { conditions: ["source", "module", "browser", "production"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: at("../src/threadcast/page/built"),
     emptyOutDir: true,
     assetsInlineLimit: 0,
-    // The first ones that know `light-dark()`, which the colours are made of.
+    // The first versions with `light-dark()`, on which the colours rely.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
-    // Documents name what their scripts import; a script that is loaded later names nothing again.
+    // Documents preload what their scripts import; dynamic imports preload nothing.
     modulePreload: {
       polyfill: false,
       resolveDependencies: (_, imported, { hostType }) => (hostType === "html" ? imported : []),
@@ -35,8 +36,8 @@ export default defineConfig({
     license: { fileName: "THIRD-PARTY-LICENSES.txt" },
     rolldownOptions: {
       input: { chat: at("index.html"), console: at("console.html"), docs: at("docs.html") },
-      // What every page has is one script: small ones would be compressed each by itself. With its
-      // style: a style without a script would be loaded last, and win over those of the pages.
+      // One chunk for what the pages share, because many small ones compress worse. With the shared
+      // style sheet: in a chunk without a script it would be loaded last and override the pages'.
       output: { codeSplitting: { groups: [{ name: "common", test: COMMON, minShareCount: 2 }] } },
     },
   },

@@ -1,9 +1,10 @@
 /**
- * Builds `<threadcast-chat>` beside the pages: one script of a stable name, with its styles inside,
- * for the pages of others. It runs after `vite.config.ts`, whose licence texts cover it too.
+ * Builds `<threadcast-chat>` beside the pages: one script with a stable name and its styles inside,
+ * for embedding pages. Runs after `vite.config.ts`, whose licence texts cover it, too.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { markedLexer } from "./build/marked_lexer.ts";
 import { plainImports } from "./build/plain_imports.ts";
 import { stylesInside } from "./build/styles_inside.ts";
 import pages from "./vite.config.ts";
@@ -14,7 +15,7 @@ const LICENCES =
 export default defineConfig({
   ...pages,
   publicDir: false,
-  plugins: [plainImports(), stylesInside()],
+  plugins: [plainImports(), markedLexer(), stylesInside()],
   build: {
     ...pages.build,
     emptyOutDir: false,

@@ -1,7 +1,7 @@
 """The seam to agents: what an agent is given, and what it declares about itself.
 
-An agent is an async function or an async generator that takes one `Run`. It may be slow, wrong or
-hostile to itself; what it emits is data that is checked before it is committed.
+An agent is an async function or an async generator that takes one `Run`. It may be slow or wrong;
+everything that it emits is checked before it is committed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """One of the user's own earlier messages that matched a search."""
+    """One of the user's own earlier messages that matches a search."""
 
     thread_id: str
     content: str

@@ -1,7 +1,7 @@
-"""Which older ids are still used: gathered in memory, stored now and then.
+"""Counts uses of older ids, in memory, flushed to the store periodically.
 
-A read never waits for this, and a use costs a dictionary's entry. What was gathered since the last
-`flush` is lost with the process: it is a figure for people, not a fact that anything relies on.
+A read never waits for this, and a use costs a dictionary entry. What was gathered since the last
+`flush` is lost with the process: it is a statistic that nothing relies on.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class AliasUses:
     Args:
         journal: stores them.
         clock: wall time of a use.
-        metrics: is told of every use.
-        gathered_max: so many different ids are remembered between two flushes; uses of further ones
-            are in the metric only.
+        metrics: counts every use.
+        gathered_max: how many different ids are remembered between two flushes; further ones are
+            counted in the metric only.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class AliasUses:
         self._gathered: dict[tuple[str, str], AliasUse] = {}
 
     def used(self, context: UserExecutionContext, legacy_id: str, entrance: Entrance) -> None:
-        """An older id has led to a thread of the context's user."""
+        """Count a use: an older id resolved to a thread of the context's user."""
         self._metrics.legacy_id_uses.labels(entrance).inc()
         key = context.user_id, legacy_id
         before = self._gathered.get(key)
@@ -59,7 +59,7 @@ class AliasUses:
         """Store what was gathered.
 
         Raises:
-            ThreadcastError: it could not be stored; what was not is gathered still.
+            ThreadcastError: it could not be stored; the counts are kept for the next flush.
         """
         while self._gathered:
             uses = list(self._gathered.values())[:_COMMIT_MAX_ALIASES]
@@ -72,7 +72,7 @@ class AliasUses:
                 raise
 
     def _take_back(self, uses: list[AliasUse]) -> None:
-        """Gather again what was not stored, before what was used meanwhile."""
+        """Merge counts that were not stored with those gathered meanwhile."""
         for use in uses:
             key = use.context.user_id, use.legacy_id
             since = self._gathered.get(key)

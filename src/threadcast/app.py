@@ -1,4 +1,4 @@
-"""What a program imports: a Threadcast server as an ASGI application, mountable anywhere."""
+"""The Threadcast server as an ASGI application, mountable anywhere."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Threadcast:
         app.mount("/chat", threadcast.asgi())
 
     Args:
-        settings: where, who and how much; the defaults when not given.
-        agents: what answers messages, the first by default. Without any, the settings' `agents`
-            (`module:name`) are loaded; without those, the agents that ship are taken.
+        settings: the server's; the defaults when not given.
+        agents: they answer messages, the first by default. Without any, the settings' `agents`
+            (`module:name`) are loaded; without those, the bundled agents are used.
         listens_on: the address that the server is bound to, where it is known.
-        clock, store, bus: others than the settings ask for, for tests.
+        clock, store, bus: replace what the settings ask for, in tests.
 
     Raises:
         ConfigurationError: the settings or an agent cannot be used.
@@ -114,29 +114,30 @@ class Threadcast:
         )
 
     def _older_kind(self, text: str) -> str | None:
-        """The shape of an older id; any plain text is one where the store has such aliases."""
+        """The shape of an older id; any plain text counts where the store has such aliases."""
         if kind := legacy_kind(text):
             return kind
         return "plain" if self.node.store.has_plain_aliases and is_plain(text) else None
 
     def take_settings(self, settings: Settings) -> LiveChange:
-        """Work from now on with what of these settings can be taken without a restart.
+        """Apply those of these settings that need no restart.
 
         Returns:
             What was `applied` and which keys are `waiting` for a restart.
 
         Raises:
-            ConfigurationError: what can be taken contradicts what has to wait; nothing was taken.
+            ConfigurationError: the live settings contradict those that have to wait; nothing
+                changed.
         """
         return self.node.take_settings(settings)
 
     @asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
-        """Run the server; to be given to the ASGI application that serves or mounts it.
+        """Run the server; give this to the ASGI application that serves or mounts it.
 
         Raises:
             ConfigurationError: the store cannot be used as configured.
-            RuntimeError: it runs already.
+            RuntimeError: it is already running.
         """
         if self._running:
             raise RuntimeError("this Threadcast runs already; a second server needs its own")

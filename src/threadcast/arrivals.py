@@ -1,9 +1,8 @@
-"""How many clients may be on their way in at once, and when the others are to come again.
+"""Bounds how many clients arrive at the same time, and tells the others when to retry.
 
-A client is on its way in while it is let in, and again while it is brought to its journal's head
-for the first time. When a crowd comes back (after a restart, a cut of the network), only so many
-are; each of the others is told a time of its own, so that they come as fast as they can be served
-and no faster. It knows neither sockets nor journals.
+A client is arriving while it is authenticated, and again during its first catch-up. When many
+reconnect together (after a restart or a network failure), those beyond the bound get a retry time
+each, spaced by the rate at which arrivals complete. This module knows neither sockets nor journals.
 """
 
 from __future__ import annotations
@@ -17,30 +16,30 @@ from .metrics import Metrics
 
 _WAIT_MIN_S = 0.5
 _WAIT_MAX_S = 30.0
-_SPREAD = 0.5  # of the time that is told: half as much more or less
+_SPREAD = 0.5  # jitter: 25 % of the retry time, either way
 _RATE_FIRST_PER_S = 200.0
 _RATE_MIN_PER_S = 20.0
 _MEASURE_MIN_S, _MEASURE_MAX_S = 0.5, 5.0
-_ARRIVALS_EACH = 2  # to be let in, and to catch up
+_ARRIVALS_EACH = 2  # authentication and catch-up
 
 
 class Postponed(ThreadcastError):
-    """`overloaded`, with the time at which there will be room for this client."""
+    """`overloaded`, with a retry time at which there will be room for this client."""
 
     def __init__(self, wait_s: float) -> None:
         super().__init__("overloaded", retry_after_ms=round(wait_s * 1_000))
 
     @property
     def is_failure(self) -> bool:
-        """The client is let in a little later."""
+        """No: the client only gets in a little later."""
         return False
 
 
 class Arrival:
-    """One client that is on its way in.
+    """One arriving client.
 
     Args:
-        on_over: called once, when it is in or has gone.
+        on_over: called once, when it has arrived or gone.
     """
 
     __slots__ = ("_on_over",)
@@ -49,7 +48,7 @@ class Arrival:
         self._on_over: Callable[[], None] | None = on_over
 
     def over(self) -> None:
-        """The client is in, or has gone; idempotent. The owner calls it on every path out."""
+        """The client has arrived or gone; idempotent. The owner calls it on every path out."""
         on_over, self._on_over = self._on_over, None
         if on_over is not None:
             on_over()
@@ -62,12 +61,12 @@ class Arrival:
 
 
 class Arrivals:
-    """Those who are on their way in, and the times that others are told. One per node.
+    """The arriving clients of one node, and the retry times of those beyond the bound.
 
     Args:
         clock: only its monotonic time is used.
-        metrics: is told how many are on their way in, and how many were told to come again.
-        at_once: so many, at most, >= 1.
+        metrics: counts arriving and postponed clients.
+        at_once: the most that arrive at the same time, >= 1.
     """
 
     def __init__(self, clock: Clock, metrics: Metrics, *, at_once: int) -> None:
@@ -82,14 +81,14 @@ class Arrivals:
 
     @property
     def full(self) -> bool:
-        """Whether no further client is let in now."""
+        """Whether the bound is reached."""
         return self._count >= self._at_once
 
     def begin(self) -> Arrival:
-        """Let a client begin; the caller must see to it that its arrival is over on every path.
+        """Let a client begin; the caller must end its arrival on every path out.
 
         Raises:
-            Postponed: too many are on their way in.
+            Postponed: the bound is reached.
         """
         if self.full:
             raise self.postponed()
@@ -98,7 +97,7 @@ class Arrivals:
         return Arrival(self._over)
 
     def postponed(self) -> Postponed:
-        """What one too many is told: when to come again. Counted."""
+        """The refusal for a client beyond the bound, with its retry time; counted."""
         now = self._clock.monotonic()
         self._measure(now)
         self._booked_until = max(self._booked_until, now) + _ARRIVALS_EACH / self._rate_per_s
@@ -113,7 +112,7 @@ class Arrivals:
         self._metrics.arrivals.set(self._count)
 
     def _measure(self, now: float) -> None:
-        """Find out how many arrive in a second; what was before the crowd says nothing of it."""
+        """Measure arrivals per second; a long interval was idle and says nothing."""
         elapsed_s = now - self._measured_from
         if elapsed_s < _MEASURE_MIN_S:
             return

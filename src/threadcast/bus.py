@@ -1,7 +1,7 @@
-"""The seam by which nodes hint each other, and its in-process version.
+"""The seam for hints between nodes, and its in-process implementation.
 
 A hint is never the truth: losing all of them costs latency, never an event. A receiver delivers
-what continues its cursor, ignores what it has, and reads the journal where there is a hole.
+what continues its cursor, ignores what it has, and reads the journal where there is a gap.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class JournalGrew:
 
 @dataclass(frozen=True, slots=True)
 class JournalReached:
-    """A user's journal grew by more than a hint can carry: its events are to be read.
+    """A user's journal grew by more than a hint can carry: receivers have to read it.
 
     Attributes:
         user_id: whose journal.
-        head: the last seq that was committed, >= 1.
+        head: the last committed seq, >= 1.
     """
 
     user_id: str
@@ -36,9 +36,9 @@ class JournalReached:
 
 @dataclass(frozen=True, slots=True)
 class HintsMissed:
-    """Hints that name these users may have been lost until now: their heads are to be read.
+    """Hints about these users may have been lost until now: their heads have to be polled.
 
-    A bus tells its own node so when it has begun to hear of users, and when it was away.
+    A bus sends this to its own node when it starts to follow users, and after an outage.
     """
 
     user_ids: Sequence[str]
@@ -49,8 +49,8 @@ class RunsWaiting:
     """At least one run waits to be claimed.
 
     Attributes:
-        passed_on: 0 for the node that stored this, which alone is told; more for one other node
-            that executes runs, because so many had no room for it.
+        passed_on: how many nodes had no room for it. 0: only the node that stored it is told; above
+            that, one other node that executes runs.
     """
 
     passed_on: int = 0
@@ -58,11 +58,11 @@ class RunsWaiting:
 
 @dataclass(frozen=True, slots=True)
 class RunSignal:
-    """Something happened to a run that its owner should look at now: a cancel or an answer.
+    """A run was cancelled or its question answered; its owner should look now.
 
     Attributes:
         run_id: of the run.
-        node_id: of the node that owns it, or did when this was stored; it alone is told.
+        node_id: of the node that owned it when this was stored; only that node is told.
     """
 
     run_id: str
@@ -71,18 +71,18 @@ class RunSignal:
 
 @dataclass(frozen=True, slots=True)
 class SessionsRevoked:
-    """Credentials of this user issued before a time, or one token, are void."""
+    """Credentials of this user were revoked: those issued before a time, or one token."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionUnwanted:
-    """A connection of this user is to end, on whichever node it is.
+    """A connection of this user has to end, on whichever node it is.
 
     Attributes:
-        user_id: whose it is.
-        connection_id: names it.
+        user_id: its user.
+        connection_id: its id.
         code: the error code that it ends with.
     """
 
@@ -104,53 +104,53 @@ Receiver = Callable[[Hint], None]
 
 
 class Bus(Protocol):
-    """Carries hints to every node that listens, at most once, in no promised order across nodes.
+    """Carries hints to nodes: at most once, with no ordering across nodes.
 
     `publish` never blocks and never fails: a hint that cannot be sent is dropped and counted.
     Receivers are called on the event loop and must not raise.
     """
 
     def publish(self, *hints: Hint) -> None:
-        """Tell every node that each hint concerns, this one included; see the hints.
+        """Send each hint to every node that it concerns, this one included.
 
-        Hints of one call go out together and in order, to other nodes before this one hears them:
-        what this node has to do meanwhile is not waited for elsewhere.
+        Hints of one call go out together and in order, to other nodes first, so that those need not
+        wait for this node's own deliveries.
         """
         ...
 
     def listen(self, receiver: Receiver) -> Callable[[], None]:
-        """Call `receiver` for hints that matter to this node; returns what ends it."""
+        """Call `receiver` for hints that matter to this node; returns a function that stops it."""
         ...
 
     def follow(self, user_id: str) -> None:
-        """Hear from now on what names this user; before that, other nodes' hints may not arrive.
+        """Subscribe to hints about this user; before that, other nodes' hints may not arrive.
 
-        Each call is to be matched by one of `unfollow`. Once hints arrive for sure, receivers are
-        told `HintsMissed`, unless none can have been missed.
+        Each call must be matched by one `unfollow`. Once the subscription is in effect, receivers
+        get `HintsMissed`, unless none can have been missed.
         """
         ...
 
     def unfollow(self, user_id: str) -> None:
-        """Take one `follow` back; after the last one hints that name this user may be left out."""
+        """Undo one `follow`; after the last one, hints about this user may be left out."""
         ...
 
     @property
     def connected(self) -> bool:
-        """Whether hints reach other nodes now, as far as can be known."""
+        """Whether hints reach other nodes now, as far as is known."""
         ...
 
     @property
     def name(self) -> str | None:
-        """What carries hints to other nodes, for people; None where they stay in the process."""
+        """A display name for what carries hints between nodes; None for an in-process bus."""
         ...
 
     @property
     def round_trip_s(self) -> float | None:
-        """How long its last heartbeat took; None without a bus, or while it is away."""
+        """The round trip of the last heartbeat; None without a bus, or while it is away."""
         ...
 
     async def open(self) -> None:
-        """Connect; a bus that cannot connect starts degraded and goes on trying."""
+        """Connect; if that fails, start degraded and keep trying."""
         ...
 
     async def close(self) -> None:
@@ -165,18 +165,18 @@ class LocalBus:
         self._receivers: list[Receiver] = []
 
     def publish(self, *hints: Hint) -> None:
-        """Call every receiver now, in the order in which they began to listen."""
+        """Call every receiver now, in the order of their `listen` calls."""
         for hint in hints:
             if not (isinstance(hint, RunsWaiting) and hint.passed_on):  # that is for another node
                 self.tell(hint)
 
     def tell(self, hint: Hint) -> None:
-        """Call every receiver, whoever the hint was for."""
+        """Call every receiver, whichever node the hint is for."""
         for receiver in tuple(self._receivers):
             receiver(hint)
 
     def listen(self, receiver: Receiver) -> Callable[[], None]:
-        """Begin to call `receiver`; the returned function ends that and may be called twice."""
+        """Register `receiver`; the returned function unregisters it and is idempotent."""
         self._receivers.append(receiver)
 
         def stop() -> None:

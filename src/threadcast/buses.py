@@ -1,4 +1,4 @@
-"""Which bus a `bus_url` asks for. NATS' package is imported only when it is asked for."""
+"""Chooses the bus for a `bus_url`. NATS' package is imported only when needed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
 
     Args:
         settings: checked.
-        store: which the node keeps its journals in; opened before the bus.
-        node_id: of the node that is to hear.
+        store: the node's; opened before the bus.
+        node_id: the node's id.
         metrics: the node's.
 
     Raises:
         ConfigurationError: a package is missing (the message says how to install it), a file cannot
-            be used, or the store is of one node only.
+            be used, or the store is not shared.
     """
     if settings.bus_url is None:
         if isinstance(store, SharedStore):

@@ -1,7 +1,7 @@
-"""Reads of journals for cursors that miss something: so many at once, each at most a page.
+"""Catch-up reads: a bounded number of journal pages at the same time, for cursors that are behind.
 
-It owns the tasks of cursors that are behind, and gives holes and cursors the same way to read. Each
-page is a short step, so that what is pushed to others goes in between. It knows no sockets.
+It owns the catch-up tasks, and cursors and holes share its one way to read. Pages are small, so
+that pushes to live readers go in between. It knows no sockets.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ class Lagging(Protocol):
 
     @property
     def behind(self) -> int:
-        """How many events it has still to be given, as far as it knows."""
+        """How many events it still lacks, as far as it knows."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a reader is behind.
+    """How far behind a reader is.
 
     Attributes:
-        context: whose it is, with its connection.
-        events: how many it has still to be given.
-        lasts_s: for how long it has been behind, in seconds.
+        context: its user and connection.
+        events: how many it still lacks.
+        lasts_s: how long it has been behind, in seconds.
     """
 
     context: UserExecutionContext
@@ -59,16 +59,16 @@ class Lag:
 
 
 class CatchUps:
-    """Reads pages, and owns the tasks that do so for cursors that are behind.
+    """Reads journal pages, and owns the catch-up tasks.
 
     Args:
         sessions: opens sessions for the cursors' contexts.
-        metrics: counts who is behind.
-        guard: judges every event before it is written.
-        arrivals: bounds how many catch up for the first time.
+        metrics: counts readers that are behind.
+        guard: checks the owner of every event before it is written.
+        arrivals: bounds first catch-ups.
         clock: only its monotonic time is used.
-        concurrency: so many read at the same time, at most.
-        page_bytes: a page holds about so many bytes of event data.
+        concurrency: the most reads at the same time.
+        page_bytes: about how many bytes of event data a page holds.
         hole_grace_s: how long a hint that came too early waits for those before it, in seconds.
     """
 
@@ -101,7 +101,7 @@ class CatchUps:
         metrics.catch_ups_waiting.set_function(lambda: self._turns.waiting)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin to bring a cursor to the head; its task ends when it is live or congested."""
+        """Start a cursor's catch-up; the task ends when the cursor is live or congested."""
         task = self._tasks.start(work)
         self._begun_at[task] = self._clock.monotonic()
         task.add_done_callback(self._ended)
@@ -111,11 +111,11 @@ class CatchUps:
     async def session(
         self, context: UserExecutionContext, *, first: bool = False
     ) -> AsyncIterator[RequestScopedSession]:
-        """A session for somebody on the way in or behind, when it is their turn to read.
+        """A session for an arriving reader or one that is behind, once it is its turn to read.
 
         Args:
             context: whose rows are read.
-            first: whether it is for readers who were live, who go before those who come.
+            first: whether the reader was live; those go before arriving ones.
         """
         async with (
             self._turns.turn(context.user_id, first=first),
@@ -138,8 +138,8 @@ class CatchUps:
             context: whose journal.
             after: the last seq that is not wanted.
             thread_id: only this thread's events; None means all.
-            first: whether it is for readers who were live, who go before those who come.
-            proving: whether the page says which event was there at `after`.
+            first: whether the reader was live; those go before arriving ones.
+            proving: whether the page carries the timestamp of the event at `after`.
 
         Raises:
             ThreadcastError: the store cannot be read now.
@@ -160,25 +160,25 @@ class CatchUps:
         return len(events) >= _PAGE_MAX_EVENTS or size_bytes >= self.page_bytes
 
     def oldest_s(self) -> float:
-        """For how long the longest catch-up under way has been, in seconds; 0 without any.
+        """The age of the oldest catch-up under way, in seconds; 0 without any.
 
-        Its reader takes what it is given: one that does not is congested, and its catch-up ends.
+        Slow readers do not count: a congested one ends its catch-up.
         """
         began_at = next(iter(self._begun_at.values()), None)
         return 0.0 if began_at is None else self._clock.monotonic() - began_at
 
     def lags(self, cursor: Lagging) -> None:
-        """Take note that a cursor fell behind; the caller must tell when it is not any more."""
+        """Note that a cursor fell behind; the caller must call `lags_no_more` later."""
         self._lagging.setdefault(cursor, self._clock.monotonic())
         self.metrics.lagging.set(len(self._lagging))
 
     def lags_no_more(self, cursor: Lagging) -> None:
-        """Take note that a cursor is live again, or gone."""
+        """Note that a cursor is live again, or gone."""
         self._lagging.pop(cursor, None)
         self.metrics.lagging.set(len(self._lagging))
 
     def lagging(self, most: int) -> list[Lag]:
-        """The readers that have been behind longest, at most `most`; the longest first."""
+        """The readers that have been behind longest, at most `most`, longest first."""
         now = self._clock.monotonic()
         return [
             Lag(cursor.context, cursor.behind, now - since)
@@ -186,7 +186,7 @@ class CatchUps:
         ]
 
     async def close(self) -> None:
-        """Cancel what is under way and wait for it."""
+        """Cancel all catch-ups and wait for them."""
         await self._tasks.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

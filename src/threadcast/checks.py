@@ -1,8 +1,8 @@
-"""Checks that can be rolled out in stages: enforced, only warned of, or off, switched at any time.
+"""Checks that can be rolled out in stages: enforced, warn-only, or off, switchable at any time.
 
-For rules that an operator may have set too tight: how many, how fast, from where, how an id must
-look. What keeps users apart or the process alive (credentials, owners, fences, sizes) is never a
-`Check`. This module may not know what is checked.
+For rules that an operator may have set too tight: limits, rates, origins, the form of ids. What
+keeps users apart or the process alive (credentials, owners, fences, sizes) is never a `Check`. This
+module may not know what is checked.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _LOG_EVERY_S = 1.0
 
 Tolerated = Callable[[str], None]
 Refuse = Callable[[ThreadcastError], None]
-"""Called with the reason where work breaks a rule: it raises that, or returns and work goes on."""
+"""Called with the reason when a rule is broken: raises it, or returns to let the work go on."""
 
 
 def always(error: ThreadcastError) -> None:
-    """A `Refuse` for those who have no `Check`.
+    """A `Refuse` without a `Check`: always refuses.
 
     Raises:
         ThreadcastError: the one that it is given.
@@ -44,15 +44,15 @@ class Check:
 
     Args:
         name: what is checked, for the log and the metric; from a closed set.
-        mode: to begin with.
-        clock: bounds the log to one line a second.
-        on_tolerated: is called with the name for each refusal that `warn` let pass; must not raise.
+        mode: the initial mode.
+        clock: limits the log to one line a second.
+        on_tolerated: called with the name for each violation that `warn` let pass; must not raise.
 
     Attributes:
-        mode: may be set at any time; the next refusal is judged by it.
+        mode: may be set at any time; applies from the next call on.
 
     Raises:
-        ValueError: a mode, now or when it is set, is none of the three.
+        ValueError: the mode, initially or when set later, is none of the three.
     """
 
     __slots__ = ("_clock", "_logged_at", "_mode", "_on_tolerated", "_unlogged", "name")
@@ -74,12 +74,12 @@ class Check:
 
     @mode.setter
     def mode(self, mode: CheckMode) -> None:
-        if mode not in CHECK_MODES:  # a slip must not let everything pass
+        if mode not in CHECK_MODES:  # a typo must not let everything pass
             raise ValueError(f"mode: expected enforce, warn or off, got {str(mode)[:64]!r}")
         self._mode = mode
 
     def refuse(self, error: ThreadcastError) -> None:
-        """Refuse, as strictly as the mode says; returns where the work may go on.
+        """Refuse as the mode says; returns if the work may go on.
 
         Raises:
             ThreadcastError: `error`, in mode `enforce`.
@@ -89,7 +89,7 @@ class Check:
         self.notice(error)
 
     def notice(self, error: ThreadcastError) -> None:
-        """Count and log, where the mode is `warn`, what was let pass."""
+        """In mode `warn`, count and log what was let pass."""
         if self.mode == "warn":
             self._on_tolerated(self.name)
             self._warn(error)

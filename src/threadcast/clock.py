@@ -1,6 +1,6 @@
-"""Time, as something that is handed in: wall time for people, monotonic time for waiting.
+"""The injected clock: wall time for people, monotonic time for waiting.
 
-Rules and delivery never read a clock of their own, so that a test can move time by hand.
+Rules and delivery never read a clock of their own, so that a test can advance time by hand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What may be asked about time."""
+    """Source of wall and monotonic time."""
 
     def now(self) -> float:
         """Wall time, seconds since the epoch; it can step backwards."""
@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class SteadyClock:
-    """Wall time as it was at first, going on by monotonic time: nobody sets it afterwards.
+    """Wall time at the start, advanced by monotonic time: setting the clock does not change it.
 
     Args:
         clock: both times are its.
@@ -45,7 +45,7 @@ class SteadyClock:
         self._ahead_s = clock.now() - clock.monotonic()
 
     def now(self) -> float:
-        """Seconds since the epoch, by the wall clock of the start."""
+        """Seconds since the epoch, by the wall clock at the start."""
         return self._ahead_s + self._clock.monotonic()
 
     def monotonic(self) -> float:

@@ -1,8 +1,8 @@
-"""What one connection does with the commands of its client: decode, limit, carry out, answer.
+"""Carries out the commands of one connection: decode, rate-limit, submit, answer.
 
-Commands that change something are submitted to the journal in the order in which they came, without
-waiting for each other, and each is answered once what it did is committed. It knows the connection
-but nothing of ASGI.
+Commands that change something are submitted to the journal in order of arrival, without waiting for
+each other; each is answered once its effect is committed. It knows the connection but nothing of
+ASGI.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class CommandHandler:
         self._answered: asyncio.Future[None] | None = None
 
     def release(self) -> None:
-        """Let go of what is unanswered; the owner calls it when the connection is over."""
+        """Forget unanswered commands; the owner calls it when the connection is over."""
         self._spans.end_all()
 
     async def ready(self) -> None:
-        """Wait until one more command may be read: few are unanswered, and answers are read."""
+        """Wait until another command may be read: few are open, and the client reads answers."""
         await self._connection.room()
         while len(self._in_flight) >= self._services.settings.commands_in_flight_max:
             self._answered = asyncio.get_running_loop().create_future()
@@ -84,7 +84,7 @@ class CommandHandler:
     async def hear(self, text: str) -> None:
         """Carry out one message of the client; every error becomes an answer or the end.
 
-        What a client sent before it heard of its connection's end is not carried out any more.
+        Commands that arrive after the end has begun are dropped.
         """
         if self._connection.state.ended:
             return
@@ -159,7 +159,7 @@ class CommandHandler:
     async def _send_message(self, command: commands.SendMessage) -> None:
         self._admit_work()
         thread_id = command.thread_id
-        # An older id is looked up before the next command is read, so their order stays.
+        # An older id is resolved before the next command is read, which keeps their order.
         if thread_id is not None and not UnifiedIdGenerator.is_valid_id(thread_id, "thread"):
             thread_id = await self._thread_id(thread_id)
         context = UserExecutionContext.create(
@@ -233,7 +233,7 @@ class CommandHandler:
     def _submit(
         self, command_id: str, unit: Unit[T], describe: Callable[[str, T], CommandAccepted]
     ) -> None:
-        if self._connection.state.ended:  # while the store was asked for what an id names
+        if self._connection.state.ended:  # while the store resolved an id
             self._settle(command_id)
             return
         self._in_flight.add(command_id)
@@ -258,7 +258,7 @@ class CommandHandler:
 
     def _reject(self, command_id: str | None, error: ThreadcastError) -> None:
         self._services.metrics.refusals.labels(error.code).inc()
-        if error.code != "duplicate_id":  # the one before is still under way
+        if error.code != "duplicate_id":  # the earlier one is still under way
             self._spans.end(command_id, error=error.code)
         data = rejection_data(command_id, error, self._connection.context.request_id)
         self._connection.say(ConnectionEventType.COMMAND_REJECTED, data)

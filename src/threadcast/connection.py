@@ -1,7 +1,7 @@
 """One authenticated WebSocket: its state, its cursor, its timers, and how it ends.
 
-It writes only through its outbound, which never waits, and only where its state machine allows. It
-knows nothing of ASGI: the gateway hands in what the client sent and a way to close.
+It writes only through its outbound, which never waits, and only when its state machine allows it.
+It knows nothing of ASGI: its owner hands in the client's messages and a function that closes.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionServices:
-    """What every connection of a node shares; `settings` may be exchanged while it runs.
+    """What every connection of a node shares; `settings` may be replaced while it runs.
 
-    `places` are there where several nodes share the store.
+    `places` is set where several nodes share the store.
     """
 
     settings: Settings
@@ -81,11 +81,11 @@ class ConnectionServices:
 
 
 class Connection:
-    """One live WebSocket of one user; it keeps `LiveConnection`.
+    """One live WebSocket of one user; implements `LiveConnection`.
 
     Args:
         services: what is shared.
-        identity: whose it is; can be renewed for the same user only.
+        identity: its user; can be renewed for the same user only.
         state: the machine that has reached `authenticating`.
         outbound: where it writes.
         close: begins the closing handshake with a code and a fixed reason.
@@ -151,14 +151,14 @@ class Connection:
     async def open(self) -> None:
         """Check that the credential is not revoked, take a place, and greet the client.
 
-        Must be called after the manager took the connection in, so that no event is missed.
+        Must be called after the manager has added the connection, so that no event is missed.
 
         Raises:
             ThreadcastError: `revoked`, `too_many_connections`, or the store cannot be used.
         """
         head = await self._let_in()
         if self.state.ended:
-            return  # evicted, closed or sent away while the store was asked
+            return  # evicted, closed or drained during the query
         if self.trace is not None:
             key = self.context.isolation_key
             self.trace.record(TrackedOperation.ISOLATION_KEY, self.context, key=key)
@@ -183,7 +183,7 @@ class Connection:
         try:
             placement = await self._cursor.attach(wanted)
         except ThreadcastError as error:
-            if error.is_failure:  # who is told to come again goes on a little later
+            if error.is_failure:  # a client that is told to retry is no failure
                 self._count_resume(wanted, "failed")
             raise
         self._count_resume(wanted, placement.reason or "continued")
@@ -194,7 +194,7 @@ class Connection:
             self.services.metrics.resumes.labels(outcome).inc()
 
     def flow(self) -> None:
-        """Let events flow from the cursor on."""
+        """Start delivery from the cursor on."""
         if self.state.may_deliver:
             self._cursor.start()
 
@@ -209,7 +209,7 @@ class Connection:
         if self.services.places is not None:
             self.services.places.renewed(self.context, identity)
         self._watch_expiry()
-        self.recheck()  # a revocation since the store was asked looked at the one before
+        self.recheck()  # a revocation during the query checked the previous credential
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
         """Take committed events of its user; returns how many were written."""
@@ -224,7 +224,7 @@ class Connection:
         self._cursor.doubt()
 
     def recheck(self) -> None:
-        """Find out whether its own credential was revoked."""
+        """Check whether its own credential was revoked."""
         if not self.state.ended:
             self.services.tasks.start(self._recheck())
 
@@ -261,7 +261,7 @@ class Connection:
                 timer.cancel()
 
     async def room(self) -> None:
-        """Wait until the client reads what was written: answers are bounded like events."""
+        """Wait until the client has read enough: answers are bounded like events."""
         while self.outbound.congested and not self.state.ended:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
@@ -275,7 +275,7 @@ class Connection:
             self._room.set_result(None)
 
     async def _let_in(self) -> JournalHead:
-        """Where several nodes share the store, admission is the place that is taken there."""
+        """On a shared store, taking a place there is what admits the connection."""
         services = self.services
         if services.places is None:
             async with services.catch_ups.session(self.context) as session:
@@ -291,10 +291,10 @@ class Connection:
         )
 
     async def _with_journal(self, head: JournalHead) -> JournalHead:
-        """The head of the user's journal, which is opened at their first connect.
+        """The head of the user's journal, which is created at their first connect.
 
-        Without a feed id no cursor can be judged, and so "no feed" is a case that no client on a
-        socket ever sees.
+        Cursors can only be judged by a feed id, so a client on a socket never sees a journal
+        without one.
         """
         if head.feed is None:
             return await self.services.journal.append(OpenJournal(self.context))
@@ -339,7 +339,7 @@ class Connection:
             self.state.move(ConnectionState.ATTACHING)
 
     def _was_reset(self, placement: Placement) -> None:
-        """The journal is not the one any more that was delivered: the database was replaced."""
+        """The delivered events are gone from the journal: the database was replaced."""
         log.warning("a live cursor was reset at %d: %s", placement.after, placement.reason)
         self.services.metrics.resumes.labels(placement.reason).inc()
         self.say_attached(_attached(placement, self._cursor.thread_id))
@@ -360,7 +360,7 @@ class Connection:
         )
 
     def _watch_stall(self, stalled_since: float | None = None) -> None:
-        """End a reader that has been congested through a whole `stall_max_s`."""
+        """End a reader that has been congested for a whole `stall_max_s`."""
         stall_max_s = self.services.settings.stall_max_s
         now = self.services.clock.monotonic()
         since = (stalled_since or now) if self.outbound.congested else None

@@ -1,7 +1,7 @@
-"""The one state machine of a connection's life: which step may follow which, and what may be sent.
+"""The one state machine of a connection's life: the legal transitions, and what may be sent when.
 
-Pure: no I/O, no clock, no loop. A connection asks here before it writes, so that sending before
-accept, after close or during the handshake cannot be written down.
+Pure: no I/O, no clock, no loop. A connection asks here before it writes, so sending before accept,
+after close or during the handshake is impossible by construction.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TRANSITIONS: dict[ConnectionState, frozenset[ConnectionState]] = {
 
 
 class IllegalTransition(RuntimeError):
-    """A step that the table does not have; the message names the legal ones."""
+    """A transition that the table does not have; the message names the legal ones."""
 
 
 class AsyncConnectionStateManager:

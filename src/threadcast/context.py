@@ -1,8 +1,8 @@
-"""Who, where, which run: the one value that every layer below the gateway takes.
+"""The execution context: user, thread, run and request, as one validated value.
 
-A context is made only from validated ids, and ids that do not belong together cannot be put into
-one. It may not know stores: whoever says that a row proves a run to be of a thread
-(`thread_origin="stored"`) has read or is writing that row.
+Every layer below the gateway takes it. It is made only from validated ids, and ids that do not
+belong together are refused. It may not know stores: a caller that claims that a row ties the run to
+the thread (`thread_origin="stored"`) has read or is writing that row.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .ids import (
 __all__ = ["ThreadOrigin", "UserExecutionContext"]
 
 ThreadOrigin = Literal["set", "begun", "stored"]
-"""What makes the run belong to the thread: one set of ids, or a row in the store.
+"""Why the run belongs to the thread: one set of ids, or a row in the store.
 
-`begun`: thread and run are one set, made for a request that brought an id of its own.
+`begun`: thread and run are one set, made for a request that already had an id.
 """
 
 
@@ -42,10 +42,10 @@ class UserExecutionContext:
         request_id: an id of kind `request`.
         connection_id: an id of kind `ws_conn`, or None outside a connection.
         thread_origin: `set` (default): the thread, run and request ids are one set. `begun`: the
-            thread and run ids are, the request has an id of its own. `stored`: the
-            caller answers for it that a store row of this user says that the run is of this
-            thread, or that the run is being begun in a thread that it has read for this user;
-            then each id is checked for its kind only.
+            thread and run ids are, the request has an id of its own. `stored`: the caller vouches
+            that a store row of this user ties the run to this thread, or that the run is being
+            started in a thread that it has read for this user; then each id is only checked for its
+            kind.
 
     Raises:
         InvalidContextError: something does not fit; the message names every problem.
@@ -111,7 +111,7 @@ class UserExecutionContext:
         connection_id: str | None = None,
         operation: str = "run",
     ) -> Self:
-        """Act on a run that the store has, by a fresh request.
+        """A context for a new request about a stored run.
 
         Args:
             user_id: the owner in the run's row.
@@ -136,7 +136,7 @@ class UserExecutionContext:
 
     @property
     def isolation_key(self) -> tuple[str, str, str]:
-        """User, thread, run: a tuple, so no crafted user id can equal another user's key."""
+        """User, thread, run: a tuple, so no crafted user id can collide with another user's key."""
         return (self.user_id, self.thread_id, self.run_id)
 
     def _set_problems(self) -> list[str]:

@@ -1,8 +1,8 @@
-"""Which request a piece of work belongs to: kept per task, so that every log line can say it.
+"""The request that a task works for, kept per task so that every log line can name it.
 
-The name of a request is its request id. A client or a proxy may bring one in `X-Request-ID`; it is
-kept only if it is an id of this system, because it goes into logs, answers and contexts. Work that
-a task starts inherits what that task works for. This module may not know HTTP beyond headers.
+A client or a proxy may send a request id in `X-Request-ID`; it is kept only if it is an id of this
+system, because it goes into logs, answers and contexts. Child tasks inherit it. This module may not
+know HTTP beyond headers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NOTHING = "-"
 
 
 class Correlation(NamedTuple):
-    """What a task works for; `-` where there is none."""
+    """A task's request and run; `-` where there is none."""
 
     request_id: str = _NOTHING
     run_id: str = _NOTHING
@@ -48,23 +48,23 @@ _run: ContextVar[str] = ContextVar("threadcast_run_id", default=_NOTHING)
 
 
 def correlation() -> Correlation:
-    """What the running task works for."""
+    """The running task's request and run."""
     return Correlation(_request.get(), _run.get())
 
 
 def begin(request_id: str) -> Token[str]:
-    """Work for this request from now on; the caller must hand the token to `finish`."""
+    """Set the task's request; the caller must hand the token to `finish`."""
     return _request.set(request_id)
 
 
 def finish(token: Token[str]) -> None:
-    """Work again for what was worked for before `begin`."""
+    """Restore what was set before `begin`."""
     _request.reset(token)
 
 
 @contextmanager
 def correlated(request_id: str, run_id: str) -> Iterator[None]:
-    """Work for this request and this run within the block."""
+    """Set request and run within the block."""
     token, run = begin(request_id), _run.set(run_id)
     try:
         yield
@@ -74,9 +74,9 @@ def correlated(request_id: str, run_id: str) -> Iterator[None]:
 
 
 def brought_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The request id that a request brings, if it brings one, once, and it is a present one.
+    """The request id in a request's headers, if there is exactly one and it is a current one.
 
-    A legacy id or an id of another system is not taken: it could name a user, or anything.
+    A legacy id or another system's id is not accepted: it could name a user, or anything.
 
     Args:
         headers: of the request, names in lower case.
@@ -88,13 +88,13 @@ def brought_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
-    """The id of an ASGI scope's request: as the middleware gave it, else brought, else fresh."""
+    """The request id of an ASGI scope: from the middleware, else the headers, else fresh."""
     given: str | None = scope.get(REQUEST_ID_KEY)
     return given or brought_request_id(scope["headers"]) or new_request_id()
 
 
 def new_request_id() -> str:
-    """A fresh id for a request that brought none."""
+    """A fresh request id."""
     return UnifiedIdGenerator.generate_base_id("req_http")
 
 

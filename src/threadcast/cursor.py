@@ -1,12 +1,12 @@
-"""A reader's place in one user's journal, and how it gets from there to the head and stays there.
+"""A reader's place in one user's journal, and how it reaches the head and stays there.
 
-A cursor is either live (it has everything and is pushed to) or behind (it reads the journal, page
-by page, at the pace of its reader). It is behind after an attach, when the reader is too slow, and
-when more was missed than one read brings. The step from behind to live happens between two turns
-of the event loop, so nothing is lost or doubled at the join. It knows neither sockets nor commands.
+A cursor is either live (at the head, and pushed to) or behind (it reads the journal page by page,
+at its reader's pace). It is behind after an attach, when the reader is too slow, and when it missed
+more than one read brings. The step from behind to live takes place within one turn of the event
+loop, so nothing is lost or duplicated at the join. It knows neither sockets nor commands.
 
-A cursor that fell behind, or whose trail is contradicted, first reads whether the journal still
-holds what it delivered, and is reset when it does not.
+A cursor that fell behind, or whose trail is contradicted, first checks that the journal still holds
+what it delivered, and is reset if not.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Cursor:
         catch_ups: reads pages when the cursor is behind.
         on_live: called each time the cursor has reached the head, with its position.
         on_behind: called each time it falls behind after having been live.
-        on_foreign: called when another user's events were about to be written; the owner must end
-            the reader's connection.
-        on_reset: called when the journal does not hold any more what the reader was given; the
-            owner must tell it. Events flow on from the new position.
+        on_foreign: called when another user's events were about to be written; the owner must close
+            the connection.
+        on_reset: called when the journal no longer holds what the reader was given; the owner must
+            tell the reader. Events flow on from the new position.
 
     The owner calls `drained` when its outbound is no longer congested.
     """
@@ -87,7 +87,7 @@ class Cursor:
 
     @property
     def behind(self) -> int:
-        """How many events of the journal it has still to be given, as far as it knows."""
+        """How many events of the journal it still lacks, as far as it knows."""
         return max(self._known_head - self.position, 0)
 
     def know(self, head: JournalHead) -> None:
@@ -96,11 +96,11 @@ class Cursor:
         self._known_head = max(self._known_head, head.head)
 
     async def attach(self, wanted: Position) -> Placement:
-        """Set the cursor; events flow only after `start()`, but for those of the old position.
+        """Move the cursor; events after the new position flow only after `start()`.
 
         Raises:
-            ThreadcastError: the store cannot be read now, or too many catch up (`overloaded`);
-                events flow from the old position on.
+            ThreadcastError: the store cannot be read now, or too many clients are arriving
+                (`overloaded`); events keep flowing from the old position.
         """
         placement = self._judge_by_what_is_known(wanted)
         arrival = None
@@ -120,7 +120,7 @@ class Cursor:
         return placement
 
     def _judge_by_what_is_known(self, wanted: Position) -> Placement | None:
-        """Attaching at the head needs no read: events after it were offered or will be read."""
+        """Attaching at the head needs no read: later events are offered, or found by a poll."""
         if self._head is None or wanted.at is not None:
             return None
         head = replace(self._head, head=self._known_head)
@@ -136,7 +136,7 @@ class Cursor:
         return judge(wanted, head, stamp)
 
     def start(self) -> None:
-        """Let events flow from the position on."""
+        """Start delivery from the position on."""
         self._started = True
         if self.position >= self._known_head:
             self._become_live()
@@ -146,8 +146,8 @@ class Cursor:
     def offer(self, events: Sequence[JournalEvent]) -> int:
         """Take committed events if they continue the cursor; returns how many were written.
 
-        What the cursor has is ignored. What comes too early waits; if what is before it does not
-        come, the journal is read.
+        Events that it has are ignored. Events that come early are held until the gap before them is
+        filled.
         """
         is_old = self.live and events[0].seq <= self.position
         if is_old and self._trail.contradicted_by(events, self.position):
@@ -161,7 +161,7 @@ class Cursor:
         return written
 
     def take(self, events: Sequence[JournalEvent]) -> int:
-        """The same, but for what comes too early, which is left alone."""
+        """As `offer`, but events that come early are ignored."""
         last_seq = highest_seq(events)
         self._known_head = max(self._known_head, last_seq)
         if not self.live or last_seq <= self.position:
@@ -173,7 +173,7 @@ class Cursor:
         return self._push(events)
 
     def notice(self, head: int) -> None:
-        """Take the head that a poll saw a moment ago; the journal is read if a hint was lost."""
+        """Take the head that a poll saw; reads the journal if a hint was lost."""
         if self._trail.contradicted_by_head(head, self.position):
             self.doubt()
         elif self.live and head > self.position:
@@ -181,7 +181,7 @@ class Cursor:
             self._catch_ups.holes.lost(self, head)
 
     def fill(self, page: JournalPage) -> None:
-        """Take what was read to fill a hole, if the cursor is within the page."""
+        """Take a page that was read to fill a hole, if it covers the cursor."""
         if not self.live or not page.after <= self.position < page.upto:
             return
         if page.trimmed > self.position or not self._trail.agrees_with(page):
@@ -194,24 +194,24 @@ class Cursor:
             self.position = max(self.position, page.upto)
 
     def fall_back(self) -> None:
-        """Read the journal on one's own: there is more to read than fills a hole."""
+        """Start a catch-up: the gap is larger than one read fills."""
         self._fall_behind()
         self._begin()
 
     def doubt(self) -> None:
-        """Read whether the journal still holds what was delivered, before anything else."""
+        """Before delivering more, check that the journal still holds what was delivered."""
         self._doubts = True
         if self.live:
             self.fall_back()
 
     def drained(self) -> None:
-        """The reader reads again: go on from the journal if the cursor fell behind."""
+        """The outbound has room again: catch up if the cursor fell behind."""
         if not self.live:
             self._doubts = True
             self._begin()
 
     def stop(self) -> None:
-        """Let no more events flow."""
+        """Stop delivery."""
         self._started = False
         self.live = False
         self._set_lagging(lagging=False)
@@ -221,7 +221,7 @@ class Cursor:
             self._task = None
 
     def end(self) -> None:
-        """Stop for good and let go of the owner, so that nothing waits for a garbage collection."""
+        """Stop for good and drop the references to the owner, which would form a cycle."""
         self.stop()
         self._on_live = self._on_behind = self._on_foreign = self._on_reset = _tell_nobody
 
@@ -261,7 +261,7 @@ class Cursor:
                 return
 
     async def _judge_again(self) -> None:
-        """Find out whether the journal still holds what the reader was given, and reset if not."""
+        """Check that the journal still holds what the reader was given, and reset if not."""
         trail, feed = self._trail, None if self._head is None else self._head.feed
         async with self._catch_ups.session(self.context, first=True) as session:
             head = await session.journal.head()
@@ -278,11 +278,11 @@ class Cursor:
         return self._started and not self._outbound.congested
 
     def _has_all(self, known_head: int) -> bool:
-        """Whether what was announced before a read is in it, or was not true."""
+        """Whether the read reached every head announced before it, unless that head was wrong."""
         return self.position >= self._known_head or self._known_head == known_head
 
     def _push(self, events: Sequence[JournalEvent]) -> int:
-        """Write what the reader keeps up with; what one commit brought may be more than that."""
+        """Write events while the reader keeps up; one commit may hold more than it can take."""
         page_bytes = self._catch_ups.page_bytes
         is_large = len(events) > 1 and sum([len(event.data) for event in events]) > page_bytes
         written = 0
@@ -298,9 +298,9 @@ class Cursor:
         return written
 
     def _deliver(self, events: Sequence[JournalEvent], *, merged: bool = False) -> int:
-        """Write events; the only way from a journal to a reader, and so the guard's place.
+        """Write events: the only path from journal to reader, so the guard stands here.
 
-        What is another user's ends everything: nothing of `events` is written, and nothing after.
+        A foreign event ends the cursor: nothing of `events` is written, and nothing after.
         """
         if not self._catch_ups.guard.passes(self.context, events):
             self.stop()
@@ -343,7 +343,7 @@ class Cursor:
 
 
 def _tell_nobody(*_what: object) -> None:
-    """Whoever owned the cursor has gone."""
+    """Stands in for the callbacks of an owner that has gone."""
 
 
 def _pages(events: Sequence[JournalEvent], page_bytes: int) -> Iterator[Sequence[JournalEvent]]:

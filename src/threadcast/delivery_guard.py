@@ -1,8 +1,8 @@
-"""The last look at events before a socket: do they belong to the user who reads?
+"""The last check before a socket: does every event belong to the connection's user?
 
 Isolation does not rest on it: sessions read one user's rows, and a connection has one journal. It
-is there for the day on which that is broken, by a fault of ours, of a store or of a bus. What it
-stops is counted, logged and reported at once. It knows neither cursors nor sockets.
+is defence in depth against a bug of ours, of a store or of a bus. What it stops is counted, logged
+and alerted on at once. It knows neither cursors nor sockets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class DeliveryGuard:
-    """Lets a user's own events pass and no others. One per node.
+    """Passes a user's own events and no others. One per node.
 
     Args:
         metrics: `foreign_deliveries` counts what is stopped.

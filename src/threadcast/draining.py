@@ -1,8 +1,8 @@
-"""How a node drains: no new work, runs end or are handed over, appends are stored, clients go.
+"""Draining a node: no new work, runs end or are handed over, appends are stored, clients go.
 
-It is begun once, by whoever stops the process or by an operator, and whoever comes later waits for
-the same. It ends in bounded time, and it does not end the process: a node that an operator has
-drained answers probes (not ready) and operators until it is stopped.
+It happens once, begun by a shutdown or by an operator; later callers wait for the same drain. It
+ends in bounded time, and it does not end the process: a drained node still answers probes (not
+ready) and operators until it is stopped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Drain"]
 
 _FLUSH_MAX_S = 1.0
 _GOODBYE_MAX_S = 1.0
-_SPARE_S = 0.5  # so that whoever waits for `max_s` does not cut its last step short
+_SPARE_S = 0.5  # so that waiting for `max_s` does not cut its last step short
 _RECONNECT_SPREAD_MS = 2_000
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ class Drain:
     """The one drain of a node.
 
     Args:
-        runner: lets its runs end, or hands them over.
-        journal: stores what was appended.
-        alias_uses: stores what it has counted.
-        manager: sends the clients away.
+        runner: ends its runs, or hands them over.
+        journal: flushes pending appends.
+        alias_uses: flushes its counts.
+        manager: disconnects the clients.
         runs_max_s: how long runs may take to end by themselves, in seconds.
     """
 
@@ -57,7 +57,7 @@ class Drain:
 
     @property
     def begun(self) -> bool:
-        """Whether no new work is taken any more."""
+        """Whether new work is refused."""
         return self._task is not None
 
     @property
@@ -67,21 +67,21 @@ class Drain:
 
     @property
     def max_s(self) -> float:
-        """How long it may take, in seconds: runs, their handing over, appends and goodbyes."""
+        """How long it may take, in seconds: runs, hand-over, appends and disconnects."""
         runs_s = self._runs_max_s() + self._runner.hand_over_max_s
         return runs_s + _FLUSH_MAX_S + _GOODBYE_MAX_S + _SPARE_S
 
     def begin(self) -> asyncio.Task[None]:
-        """Take no new work from now on; the task ends when all is done. Idempotent."""
+        """Refuse new work from now on; the task ends when the drain is done. Idempotent."""
         if self._task is None:
             self._log_begin()
             self._task = asyncio.get_running_loop().create_task(self._run(), name="drain")
         return self._task
 
     async def finish(self) -> None:
-        """Begin, unless that was done, and wait for the end; returns within `max_s`.
+        """Begin if necessary, and wait for the end; returns within `max_s`.
 
-        Cancelling whoever waits cancels the drain.
+        Cancelling the waiter cancels the drain.
         """
         task = self.begin()
         if task.done():
@@ -95,7 +95,7 @@ class Drain:
             task.result()
 
     def _log_begin(self) -> None:
-        """Say what is waited for, and how long at most: nothing more is seen until that is over."""
+        """Log what the drain waits for and for how long at most, since nothing else shows it."""
         running = self._runner.active
         if not running:
             log.info("this node drains: it takes no new work")

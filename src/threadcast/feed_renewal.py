@@ -1,7 +1,7 @@
-"""Another feed id for every journal of a store, batch by batch, after a backup was restored.
+"""Gives every journal of a store a new feed id, in batches, after a restore.
 
-Each batch is one commit. A second run from the beginning is always right: it only takes longer than
-one that goes on where the first ended. Nothing here knows which store it is, nor a terminal.
+Each batch is one commit. Running it again from the beginning is always right; continuing where it
+ended only saves time. Nothing here knows which store it is, nor a terminal.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["renew_feeds"]
 async def renew_feeds(
     store: Store, clock: Clock, *, after: str, batch_journals: int, user_id: str | None = None
 ) -> AsyncIterator[FeedsStep]:
-    """Give journals another feed id; each step is committed when it is given.
+    """Give journals new feed ids; each step is committed when it is yielded.
 
     Args:
         store: open.
         clock: wall time.
         after: an empty text, or `next` of a step of an earlier run.
-        batch_journals: so many journals in one commit, >= 1.
+        batch_journals: how many journals one commit renews, >= 1.
         user_id: only this user's journal; None for all.
 
     Raises:

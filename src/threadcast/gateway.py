@@ -1,6 +1,6 @@
-"""The WebSocket entrance: is this upgrade acceptable, and if not, why.
+"""The WebSocket entrance: is this upgrade acceptable, and if not, why?
 
-It judges host, origin, credential and room from the request alone. What follows an accepted one is
+It judges host, origin, credential and capacity from the request alone. An accepted upgrade becomes
 a `Visit`. It may not know commands or events.
 """
 
@@ -31,13 +31,13 @@ class Gateway:
 
     Args:
         services: what connections share.
-        manager: knows the live ones.
+        manager: knows the live connections.
         hosts: which `Host` names are ours.
         origins: which pages may connect.
         refuse_stranger: see `SignIn`.
 
     Attributes:
-        sign_in: lets users in; the HTTP entrance shares it, and so its bound on strangers.
+        sign_in: authenticates; shared with the HTTP entrance, so that both share its rate limit.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Gateway:
     async def refuse(
         self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Refuse a WebSocket for what was found before; a client that may see why is told so."""
+        """Refuse a WebSocket for an earlier finding, telling clients that may know the reason."""
         self._services.metrics.refusals.labels(error.code).inc()
         await self._serve(scope, receive, send, error)
 
@@ -128,5 +128,5 @@ async def _refuse(send: Send, error: ThreadcastError, request_id: str) -> None:
 
 
 def _spread_ms() -> int:
-    """A waiting time for refused clients, each its own, so that they do not come back at once."""
+    """A jittered retry time, so that refused clients do not come back together."""
     return _FULL_RETRY_AFTER_MS + random.randrange(_FULL_RETRY_SPREAD_MS)  # noqa: S311 - no secret

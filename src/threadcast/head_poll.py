@@ -1,8 +1,8 @@
-"""The look for events that no hint told of: once in a while, the heads of all attached users.
+"""Finds events whose hints were lost: polls the journal heads of all attached users.
 
-It makes the bus a convenience: losing every hint costs at most about one `poll_s`. It asks for many
-users in one query, and not at the same moment as other nodes do. Where a bus says that it may have
-been deaf, it looks at once, at those users only. It knows nothing of connections.
+This makes the bus an optimisation: losing every hint costs about one `poll_s` of latency. One query
+asks for many users, and nodes do not poll in step. When the bus reports that hints for some users
+may have been missed, those users are polled at once. It knows nothing of connections.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
-_HINT_GRACE_S = 0.1  # a hint that is under way arrives within this; what is missing then was lost
+_HINT_GRACE_S = 0.1  # a hint under way arrives within this; after that it counts as lost
 _USERS_PER_TURN = 50
 _USERS_PER_QUERY = 2_000  # reading the answer holds the event loop for about 2 ms
-_SPREAD = 0.2  # of `poll_s`, so that the nodes of a cluster do not ask in step
+_SPREAD = 0.2  # of `poll_s`, so that nodes do not poll in step
 
 
 class AttachedUsers(Protocol):
-    """Whose journals are read here."""
+    """The users whose heads are polled."""
 
     def attached_users(self) -> Sequence[str]:
-        """The ids of users who have a connection here."""
+        """The ids of users with a connection here."""
         ...
 
     def notice(self, user_id: str, head: int) -> None:
@@ -40,16 +40,16 @@ class AttachedUsers(Protocol):
 
 
 class HeadPoll:
-    """Asks for heads.
+    """Polls heads.
 
     Args:
-        store: is asked.
-        attached: says whose heads, and is told them.
+        store: is polled.
+        attached: names the users, and receives their heads.
         clock: only its monotonic time is used.
-        metrics: is told how long each look takes.
+        metrics: times each poll.
 
-    The caller hands `receive` to the bus and runs `run` in a task. Of those who may have missed
-    hints it holds each user once, and only users who are attached here.
+    The caller hands `receive` to the bus and runs `run` in a task. Users that may have missed hints
+    are remembered once each, and only while attached here, which bounds memory.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class HeadPoll:
         self._may_have_missed = asyncio.Event()
 
     def receive(self, hint: Hint) -> None:
-        """Take a hint from the bus: whoever may have missed some is looked at soon."""
+        """Take a hint from the bus: users that may have missed hints are polled soon."""
         if isinstance(hint, HintsMissed) and hint.user_ids:
             self._missed.update(dict.fromkeys(hint.user_ids))
             self._may_have_missed.set()
 
     async def run(self, poll_s: float) -> None:
-        """Look at all at least every `poll_s` seconds, and at once where in doubt; never ends."""
+        """Poll all users at least every `poll_s` seconds, doubtful ones at once; never ends."""
         async with asyncio.TaskGroup() as looks:
             looks.create_task(self._look_at_all(poll_s))
             looks.create_task(self._look_where_in_doubt())
@@ -89,14 +89,14 @@ class HeadPoll:
     async def _try_to_look(self, user_ids: Sequence[str] | None = None) -> None:
         try:
             await self.look(user_ids)
-        except ThreadcastError as error:  # the next look at all finds them, too
+        except ThreadcastError as error:  # the next full poll finds them, too
             log.warning("the head poll waits for the store: %s", error.code)
 
     async def look(self, user_ids: Sequence[str] | None = None) -> None:
-        """Ask once, give hints that are under way time to arrive, and tell who missed one.
+        """Poll once, give hints under way time to arrive, then report heads that no hint reached.
 
         Args:
-            user_ids: whom to ask about; None for all who are attached.
+            user_ids: the users to poll; None for all that are attached.
 
         Raises:
             ThreadcastError: the store cannot be read now.
@@ -111,4 +111,4 @@ class HeadPoll:
         for number, (user_id, head) in enumerate(heads.items(), start=1):
             self._attached.notice(user_id, head)
             if not number % _USERS_PER_TURN:
-                await asyncio.sleep(0)  # what is pushed to them goes in between
+                await asyncio.sleep(0)  # lets pushes go in between

@@ -1,8 +1,8 @@
-"""Holes in what hints say: a short wait for what is under way, then one read for all of a user.
+"""Gaps between hints: a short wait for the missing one, then one read for all of a user's cursors.
 
-Hints of several nodes cross each other, and some are lost. What comes too early is held for a
-moment, in which the hint before it usually arrives and nothing is read. If it does not, one read
-fills the hole for all cursors of that user on this node. It knows cursors only by what they do.
+Hints of several nodes may overtake each other or get lost. Events that come early are held for a
+moment, in which the hint before them usually arrives. If it does not, one read fills the gap for
+all cursors of that user on this node. It knows cursors by the protocol `Holed` only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .metrics import Metrics
 from .records import JournalPage
 from .tasks import OwnedTasks, set_within
 
-_HELD_MAX_EVENTS = 1_000  # for each user; what is beyond that is read
+_HELD_MAX_EVENTS = 1_000  # per user; beyond that the journal is read
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Holed(Protocol):
     """A live cursor that misses something.
 
     Attributes:
-        waits: whether events wait here for it to move; set by `Holes`.
+        waits: whether events are held here until it moves; set by `Holes`.
     """
 
     live: bool
@@ -42,15 +42,15 @@ class Holed(Protocol):
         ...
 
     def take(self, events: Sequence[JournalEvent]) -> int:
-        """Take committed events if they continue it; how many were written."""
+        """Take committed events if they continue the cursor; how many were written."""
         ...
 
     def fill(self, page: JournalPage) -> None:
-        """Take what was read after a position that it may have reached."""
+        """Take a page that may cover its position."""
         ...
 
     def fall_back(self) -> None:
-        """Read the journal by itself."""
+        """Start a catch-up of its own."""
         ...
 
 
@@ -65,7 +65,7 @@ class ReadPage(Protocol):
 
 
 class _Hole:
-    """What one user's cursors miss: who misses it, and which events wait behind it."""
+    """One user's gap: the cursors that miss events, and the early events held behind it."""
 
     __slots__ = ("cursors", "early", "early_events", "is_lost", "upto")
 
@@ -77,7 +77,7 @@ class _Hole:
         self.upto = 0
 
     def hold(self, events: Sequence[JournalEvent]) -> None:
-        """Keep a hint for later, once for all cursors, where there is room."""
+        """Hold early events, once for all cursors, if there is room."""
         self.upto = max(self.upto, highest_seq(events))
         is_held = any(one is events for one in self.early)
         if not is_held and self.early_events + len(events) <= _HELD_MAX_EVENTS:
@@ -85,7 +85,7 @@ class _Hole:
             self.early_events += len(events)
 
     def go_on(self, cursor: Holed) -> int:
-        """Give a cursor what waits behind its hole; how many events were written."""
+        """Give a cursor the events held behind its gap; how many were written."""
         written = sum([cursor.take(events) for events in self.early])
         if not cursor.live or cursor.position >= self.upto:
             self.cursors.pop(cursor, None)
@@ -99,8 +99,8 @@ class Holes:
     Args:
         read: reads a page of a journal.
         tasks: owns the task of each hole.
-        metrics: is told how holes ended.
-        grace_s: how long what comes too early waits for what was before it, in seconds.
+        metrics: counts how holes ended.
+        grace_s: how long early events wait for those before them, in seconds.
     """
 
     def __init__(
@@ -113,23 +113,23 @@ class Holes:
         self._by_user: dict[str, _Hole] = {}
 
     def early(self, cursor: Holed, events: Sequence[JournalEvent]) -> None:
-        """Events came that do not continue this live cursor yet."""
+        """Events came early: they do not continue this live cursor yet."""
         self._hole_of(cursor).hold(events)
 
     def lost(self, cursor: Holed, head: int) -> None:
-        """The journal has this head, and no hint said so: there is nothing to wait for."""
+        """A poll saw this head and no hint did, so there is nothing to wait for: read."""
         hole = self._hole_of(cursor)
         hole.upto = max(hole.upto, head)
         hole.is_lost.set()
 
     def go_on(self, cursor: Holed) -> int:
-        """A cursor has moved: give it what waited for that; how many events were written."""
+        """A cursor has moved: give it the events held for that; how many were written."""
         user_id = cursor.context.user_id
         hole = self._by_user.get(user_id)
         if hole is None:
             return 0
         written = hole.go_on(cursor)
-        if not hole.cursors:  # nobody misses anything any more
+        if not hole.cursors:  # nothing is missing any more
             del self._by_user[user_id]
             hole.is_lost.set()
         return written
@@ -145,7 +145,7 @@ class Holes:
         return hole
 
     async def _close(self, user_id: str, hole: _Hole) -> None:
-        """Wait for what is late; read what does not come."""
+        """Wait out the grace, then read what is still missing."""
         try:
             await set_within(hole.is_lost, self._grace_s)
             if hole.cursors:
@@ -159,7 +159,7 @@ class Holes:
                 del self._by_user[user_id]
 
     async def _fill(self, hole: _Hole) -> None:
-        """Read once after the hindmost cursor, for all of them."""
+        """Read one page after the hindmost cursor, for all of them."""
         self._metrics.holes.labels("read").inc()
         first = next(iter(hole.cursors))
         wanted = hole.upto
@@ -174,7 +174,7 @@ class Holes:
             if page is not None and cursor.live:
                 cursor.fill(page)
                 self._metrics.deliveries.inc(hole.go_on(cursor))
-            # A hint beyond the head was not true; what came during the read may well be.
+            # Events beyond the head that was read are kept only if they came during the read.
             is_whole = page is not None and page.at_head and hole.upto == wanted
             if cursor.live and cursor.position < hole.upto and not is_whole:
                 cursor.fall_back()

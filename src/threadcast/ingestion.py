@@ -1,9 +1,9 @@
-"""Appending what other services send: many events a request, each judged by itself, few in memory.
+"""Ingestion of other services' events: many per request, each judged by itself, few in memory.
 
-Events gather to a chunk; a chunk is committed before more is read, so a journal that is busy holds
-the sender back, and what one request holds is bounded: one chunk and the short results of what came
-before it. The events of one user are committed in the order in which they came. This module may
-not know HTTP.
+Events are gathered into chunks, and a chunk is committed before more is read. So a busy journal
+exerts backpressure on the sender, and one request holds at most a chunk and the short results of
+those before it. The events of one user are committed in order of arrival. This module may not know
+HTTP.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
 
 CHUNK_MAX_EVENTS = 256
 CHUNK_MAX_BYTES = 1_048_576
-# So much is decoded before others have their turn on the loop.
+# How much is decoded before the loop is yielded.
 _BREATHE_EVENTS = 32
 _BREATHE_BYTES = 65_536
 _USERS_NAMED_MAX = 10
@@ -40,14 +40,14 @@ Numbered = tuple[int, ExternalEvent]
 
 
 class Ingestion:
-    """Lets services append events, within their limits.
+    """Appends services' events, within their limits.
 
     Args:
         journal: takes the events.
         settings: the limits.
         clock: for the rates.
-        metrics: is told what became of every event.
-        on_alias_used: is told of every event that names a thread by an older id, and is stored.
+        metrics: counts the outcome of every event.
+        on_alias_used: called for every stored event that names its thread by an older id.
         refuse: is called with the reason for events beyond their rate.
     """
 
@@ -71,7 +71,7 @@ class Ingestion:
         self._under_way = 0
 
     def take_settings(self, settings: Settings) -> None:
-        """Limit as these settings say from now on."""
+        """Apply these limits from now on."""
         self.settings = settings
         self._rates.allow(settings.ingest_events_per_s, settings.ingest_events_burst)
 
@@ -80,7 +80,7 @@ class Ingestion:
         """One request of a service, named by the subject of its credential.
 
         Raises:
-            ThreadcastError: `overloaded` when too many requests are under way.
+            ThreadcastError: `overloaded`: too many requests are under way.
         """
         limit = self.settings.ingest_requests_max
         if self._under_way >= limit:
@@ -106,14 +106,14 @@ class Ingestion:
 
 
 class IngestRequest:
-    """The events of one request, in the order of their coming.
+    """The events of one request, in order of arrival.
 
     Args:
         ingestion: where limits and journal are.
         service: the subject of the service's credential.
 
     Attributes:
-        count: how many events were taken, refused ones too.
+        count: how many events were taken, refused ones included.
     """
 
     def __init__(self, ingestion: Ingestion, service: str) -> None:
@@ -137,7 +137,7 @@ class IngestRequest:
             text: its JSON; None for one that was too long to be kept.
 
         Returns:
-            Whether to go on: False when this and all that follows is not looked at any more.
+            Whether to go on; False when this event and all that follow are ignored.
         """
         if self.count >= self._settings.ingest_events_max:
             limit = self._settings.ingest_events_max
@@ -166,12 +166,12 @@ class IngestRequest:
         return True
 
     async def stop(self, error: ThreadcastError) -> None:
-        """Commit what was taken, and say that nothing behind it was looked at, and why."""
+        """Commit what was taken, and record why nothing after it was looked at."""
         await self._commit()
         self._stop(self.count, error)
 
     async def finish(self) -> IngestAnswer:
-        """Commit what is left; what became of everything.
+        """Commit what is left; the result of every event.
 
         Raises:
             ThreadcastError: what stopped the request, when nothing was decided before.
@@ -189,7 +189,7 @@ class IngestRequest:
         )
 
     def log_outcome(self) -> None:
-        """Write the line by which an operator can tell who appended for whom; no content."""
+        """Log which service appended for which users, for operators; no content."""
         if not self.count:
             return
         named = ", ".join(ascii(user) for user in sorted(self._users)[:_USERS_NAMED_MAX])
@@ -213,7 +213,7 @@ class IngestRequest:
         return event
 
     async def _commit(self) -> None:
-        """Commit the chunk; the journal decides how long that takes."""
+        """Commit the chunk, waiting for as long as the journal takes."""
         chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
         if not chunk or self._error is not None:
             return

@@ -1,7 +1,7 @@
-"""From what a client asks for to what the journal commits: limits, defaults, agents, digests.
+"""From a client's message to the unit that the journal commits: limits, defaults, agent, digest.
 
-The WebSocket and the HTTP entrance both come through here, so that a message means the same
-wherever it enters. It checks what needs no store; the rest is decided inside the commit.
+Shared by the WebSocket and the HTTP entrance, so that a message means the same at both. It checks
+what needs no store; the rest is decided inside the commit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .units import MessageAccepted, SendMessage
 
 
 class Intake:
-    """Makes units of what clients ask for.
+    """Builds units from what clients send.
 
     Args:
         agents: by name; the first one answers where no agent is named.
@@ -50,12 +50,12 @@ class Intake:
         self._starts = BucketPerKey(settings.run_starts_per_s, settings.run_starts_burst)
 
     def take_settings(self, settings: Settings) -> None:
-        """Limit as these settings say from now on."""
+        """Apply these limits from now on."""
         self._settings = settings
         self._starts.allow(settings.run_starts_per_s, settings.run_starts_burst)
 
     def connection_limit(self, identity: Identity) -> int:
-        """How many connections this user may have at once."""
+        """How many connections this user may have at the same time."""
         settings = self._settings
         return settings.max_connections_per_plan.get(
             identity.plan or "", settings.max_connections_per_user
@@ -105,7 +105,7 @@ class Intake:
         )
 
     def note_accepted(self, result: MessageAccepted) -> None:
-        """Take what became of a message, so that a run beyond its user's limit is noticed."""
+        """Note an accepted message, so that a run beyond its user's limit is reported."""
         if result.beyond_limit and self._run_limit is not None:
             self._run_limit.notice(ThreadcastError("too_many_runs"))
 

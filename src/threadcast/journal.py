@@ -1,10 +1,10 @@
 """The journal service: the only writer of events, by group commit.
 
-Appends of all runs and commands of this node go through one queue. One task takes what has
-gathered, has the store commit it in one transaction, answers the callers and announces the events.
-While a commit is under way the next batch gathers, so no timer is needed, and load makes each event
-cheaper. Nothing is announced that is not committed. An append ends in one of three ways: committed,
-rejected, or unknown; when this service dies, what it had taken is unknown.
+Appends of all runs and commands of this node go through one queue. One task takes the batch that
+has gathered, has the store commit it in one transaction, answers the callers and announces the
+events. The next batch gathers while a commit is under way, so no timer is needed and load makes
+each event cheaper. Nothing is announced before it is committed. An append ends in one of three
+ways: committed, rejected, or unknown; units in flight when this service dies are unknown.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _SEQ = attrgetter("seq")
 
 
 class Journal:
-    """Takes units and has them committed in batches.
+    """Queues units and has them committed in batches.
 
     Args:
         store: commits.
-        bus: hears what was committed.
+        bus: hints of what was committed are published here.
         clock: wall time for the events.
-        metrics: is told of every commit.
-        batch_max_events: about so many events go into one commit, at most.
-        queue_max_units: so many appends may wait; further ones are rejected as `overloaded`.
+        metrics: times and counts commits.
+        batch_max_events: about the most events that go into one commit.
+        queue_max_units: how many appends may wait; further ones are rejected as `overloaded`.
         tracing: is given one span for each commit.
 
     The caller runs `run()` in a task that lives as long as the journal is used.
@@ -104,7 +104,7 @@ class Journal:
         return cast("T", outcome.result)
 
     async def run(self) -> None:
-        """Commit batches until cancelled; what was taken and not answered becomes unknown."""
+        """Commit batches until cancelled; units taken and not answered become unknown."""
         try:
             while True:
                 await self._work.wait()
@@ -114,7 +114,7 @@ class Journal:
             self._fail_waiting()
 
     async def drained(self) -> None:
-        """Wait until everything that was submitted is answered."""
+        """Wait until every submitted unit is answered."""
         await self._idle.wait()
 
     async def _step(self) -> None:
@@ -176,7 +176,7 @@ class Journal:
                 count += len(outcome.events)
                 _gather(outcome.events, grown)
         for events in grown.values():
-            events.sort(key=_SEQ)  # a store may apply units in another order than they came
+            events.sort(key=_SEQ)  # a store may apply units in another order
         committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
         self._bus.publish(
             *(JournalGrew(user_id, events) for user_id, events in grown.items()),
@@ -197,7 +197,7 @@ def _event_count(outcomes: Sequence[Outcome]) -> int:
 
 
 def _gather(events: Sequence[JournalEvent], grown: dict[str, list[JournalEvent]]) -> None:
-    """Put a unit's events to those of their users; most units are of one user."""
+    """Add a unit's events to their users' lists; most units belong to one user."""
     user_id = events[0].address.user_id
     if all(event.address.user_id == user_id for event in events):
         grown.setdefault(user_id, []).extend(events)

@@ -1,10 +1,11 @@
-"""That this node is one of several on a shared store: its lease, and what hints may have lost.
+"""This node's membership in a cluster: its lease, and a poll for what lost hints should have told.
 
-While its lease is valid the places of its connections count. Each look asks the store once what the
-bus should have said: connections here that are to end, users whose credentials were revoked. Every
-node also cleans up after lost ones: their places go, and runs whose user is nowhere connected any
-more end if they asked for that. What fails is logged and tried again at the next step; a node whose
-lease lapses while the store is away keeps its connections and takes their places again after that.
+The places of its connections count while its lease is valid. Each poll asks the store once for what
+the bus should have said: connections here that are to end, users whose credentials were revoked.
+Every node also cleans up after lost ones: it removes their places, and ends runs that asked for it
+(`on_disconnect`) when their user is connected nowhere. What fails is logged and retried at the next
+step. A node whose lease lapses while the store is away keeps its connections, and takes their
+places again afterwards.
 """
 
 from __future__ import annotations
@@ -39,23 +40,23 @@ log = logging.getLogger(__name__)
 
 _RENEWALS_PER_LEASE = 3
 _SWEEP_MAX_PLACES = 1_000
-_MARKS_KEPT_S = 86_400.0  # a node that was cut off for longer may keep what was to end
+_MARKS_KEPT_S = 86_400.0  # a node cut off for longer may miss forced closes
 _SWEEP_ROUNDS_MAX = 10
 _ABANDONED_MAX_USERS = 500
-# A revocation is seen when its commit ends, which is later than the time that it notes.
+# A revocation becomes visible with its commit, which is later than the time that it records.
 _LOOK_BACK_S = 30.0
 _REGISTER_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeWork:
-    """What a node does, and is asked by operators.
+    """What membership asks of the rest of the node.
 
     Attributes:
-        count_runs: how many runs it executes now.
-        summary: what it says of itself with each renewal of its lease, as JSON.
-        standings: where the connections of users are that it has.
-        drain: called when it is to take no new work; may be called again.
+        count_runs: gives how many runs it executes now.
+        summary: gives the node's summary for operators, as JSON, stored with each renewal.
+        standings: gives the journal positions of users' connections here.
+        drain: called when an operator asks for a drain; may be called again.
     """
 
     count_runs: Callable[[], int]
@@ -65,21 +66,21 @@ class NodeWork:
 
 
 class Membership:
-    """One node's part in a cluster.
+    """One node's membership.
 
     Args:
         store: shared with other nodes.
         journal: commits.
         places: of the node's connections.
         clock: monotonic time, for the pace; leases are by the store's clock.
-        receive: is told what hints may not have told.
-        facts: what the node says of itself.
-        work: what the node does.
+        receive: gets the hints that may have been lost.
+        facts: id, version and role of the node.
+        work: the rest of the node.
         lease_s: how long the node's places count without renewal, in seconds.
-        look_s: time between looks for what hints did not tell, in seconds.
+        look_s: time between polls, in seconds.
         disconnect_grace_s: how long a user must be away until runs that ask for it end.
 
-    The caller awaits `join` before anybody connects, runs `run` in a task, and awaits `leave`.
+    The caller awaits `join` before clients connect, runs `run` in a task, and awaits `leave`.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class Membership:
         )
 
     async def join(self) -> None:
-        """Enter this node. Where one of its id died just now, wait until its lease has lapsed.
+        """Register this node; if one of the same id died just now, wait until its lease has lapsed.
 
         Raises:
             StoreInUse: another node of this id is alive.
@@ -162,9 +163,9 @@ class Membership:
         self._renew_at = self._clock.monotonic() + self._every_s
 
     async def leave(self) -> None:
-        """Take this node out, after its connections have gone. Otherwise its lease lapses."""
+        """Unregister this node after its connections have gone; otherwise its lease lapses."""
         if not self._joined:
-            return  # whoever has this node's id may be alive
+            return  # another node with this id may be alive
         self._joined = False
         try:
             await self._journal.append(RemoveNode(self._facts.node_id))
@@ -172,7 +173,7 @@ class Membership:
             log.warning("the node was not taken out, its lease lapses: %s", error.code)
 
     async def run(self) -> None:
-        """Keep the node's part and look for what was not told, until cancelled."""
+        """Renew, sweep and poll until cancelled."""
         async with asyncio.TaskGroup() as loops:
             keep_s = min(self._every_s, self._look_s)
             loops.create_task(self._forever(self.keep, every_s=keep_s))
@@ -186,7 +187,7 @@ class Membership:
             await step()
 
     async def keep(self) -> None:
-        """Do what is due now for this node's lease and places, and for what lost nodes left."""
+        """Do what is due for this node's lease and places, and for what lost nodes left behind."""
         if not self._joined:
             return
         now = self._clock.monotonic()
@@ -199,7 +200,7 @@ class Membership:
             await self._try_to("find runs whose users have gone", self._end_abandoned())
 
     async def look(self) -> None:
-        """Ask the store once for what hints may not have told."""
+        """Poll the store once for what lost hints should have told."""
         await self._try_to("look for what hints did not tell", self._look())
 
     async def _try_to(self, what: str, work: Coroutine[Any, Any, None]) -> None:
@@ -209,9 +210,10 @@ class Membership:
             log.warning("could not %s: %s", what, error.code)
 
     async def _renew(self) -> None:
-        """Renew the lease; at once after the way to the store was lost.
+        """Renew the lease; immediately after the connection to the store was lost.
 
-        A database that crashed knows no places any more, and so not whose revocations to tell of.
+        A database that crashed has lost all places, and with them which users' revocations to
+        report.
         """
         losses = self._store.losses
         work = self._work
@@ -241,7 +243,7 @@ class Membership:
             await self._journal.append(TellPlaces(self._work.standings(notices.asked)))
 
     async def _sweep(self) -> None:
-        """Remove what lost nodes left; one may be away as long again before it is given up."""
+        """Remove what lost nodes left; a node gets one more lease time before it is given up."""
         marks_s = max(self._lease_s, _MARKS_KEPT_S)
         unit = SweepNode(self._lease_s, marks_s, _SWEEP_MAX_PLACES)
         for _ in range(_SWEEP_ROUNDS_MAX):

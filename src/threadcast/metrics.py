@@ -31,7 +31,7 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
 
 KEPT_MAX = 4_096
-"""So many observations a `KeepingHistogram` keeps."""
+"""How many observations a `KeepingHistogram` keeps."""
 
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -119,12 +119,13 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.arrivals = Gauge(
-            "threadcast_arrivals", "Connections on their way in: let in, or caught up, just now.",
+            "threadcast_arrivals",
+            "Clients that are authenticating or catching up for the first time.",
             registry=self.registry,
         )  # fmt: skip
         self.arrivals_postponed = Counter(
             "threadcast_arrivals_postponed",
-            "Connections and attaches that were told to come again later.", registry=self.registry,
+            "Connections and attaches that were told to retry later.", registry=self.registry,
         )  # fmt: skip
         self.catch_ups_waiting = Gauge(
             "threadcast_catch_ups_waiting", "Readers that wait for their turn to read a journal.",
@@ -132,7 +133,7 @@ class Metrics:
         )  # fmt: skip
         self.holes = Counter(
             "threadcast_holes",
-            "Holes in what hints said, by what filled them: a late hint, or a read.", ["filled_by"],
+            "Gaps between hints, by what filled them: a late hint, or a read.", ["filled_by"],
             registry=self.registry,
         )  # fmt: skip
         self.lagging = Gauge(
@@ -140,12 +141,12 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.lags = Counter(
-            "threadcast_lags", "Times a reader became too slow to be pushed to.",
+            "threadcast_lags", "Times a live reader fell behind.",
             registry=self.registry,
         )  # fmt: skip
         self.oldest_catch_up_seconds = Gauge(
             "threadcast_oldest_catch_up_seconds",
-            "For how long the longest catch-up under way has been.", registry=self.registry,
+            "Age of the oldest catch-up under way.", registry=self.registry,
         )  # fmt: skip
         self.foreign_deliveries = Counter(
             "threadcast_foreign_deliveries", "Events stopped before another user's connection.",
@@ -156,13 +157,13 @@ class Metrics:
             ["reason"], registry=self.registry,
         )  # fmt: skip
         self.legacy_id_uses = Counter(
-            "threadcast_legacy_id_uses", "Older ids that led to a thread, by entrance.",
+            "threadcast_legacy_id_uses", "Uses of older thread ids, by entrance.",
             ["entrance"], registry=self.registry,
         )  # fmt: skip
 
     def _consistency(self) -> None:
         self.consistency_snapshots = Counter(
-            "threadcast_consistency_snapshots", "Times the ids of a context were looked at.",
+            "threadcast_consistency_snapshots", "Times the ids of a context were recorded.",
             registry=self.registry,
         )  # fmt: skip
         self.consistency_violations = Counter(
@@ -175,11 +176,11 @@ class Metrics:
             "threadcast_id_checks", "Requests whose ids were examined.", registry=self.registry
         )
         self.id_violations = Counter(
-            "threadcast_id_violations", "What was wrong with ids in requests, by kind and place.",
+            "threadcast_id_violations", "Invalid ids in requests, by kind and place.",
             ["kind", "place"], registry=self.registry,
         )  # fmt: skip
         self.tolerated = Counter(
-            "threadcast_tolerated", "What a check in mode warn let pass, by its setting.",
+            "threadcast_tolerated", "Violations that a check in mode warn let pass, by setting.",
             ["check"], registry=self.registry,
         )  # fmt: skip
 
@@ -212,7 +213,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.head_poll_seconds = Histogram(
-            "threadcast_head_poll_seconds", "Time of a look at the heads of attached users.",
+            "threadcast_head_poll_seconds", "Time of a poll of attached users' heads.",
             buckets=_LATENCY_BUCKETS_S, registry=self.registry,
         )  # fmt: skip
         self.queued_units = Gauge(
@@ -229,15 +230,15 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.claims = Counter(
-            "threadcast_claims", "Looks of this node for runs that wait, by what it found.",
+            "threadcast_claims", "Claims of this node for waiting runs, by whether they found any.",
             ["outcome"], registry=self.registry,
         )  # fmt: skip
         self.take_overs = Counter(
-            "threadcast_take_overs", "Runs taken over from a lost node, by what became of them.",
+            "threadcast_take_overs", "Runs taken over from a lost node, by outcome.",
             ["outcome"], registry=self.registry,
         )  # fmt: skip
         self.loop_blocked_seconds = Histogram(
-            "threadcast_loop_blocked_seconds", "Times for which the event loop was held.",
+            "threadcast_loop_blocked_seconds", "How long the event loop was blocked.",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), registry=self.registry,
         )  # fmt: skip
 
@@ -260,7 +261,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.bus_ignored = Counter(
-            "threadcast_bus_ignored", "Messages on the bus that are no hints, by reason.",
+            "threadcast_bus_ignored", "Messages on the bus that were ignored, by reason.",
             ["reason"], registry=self.registry,
         )  # fmt: skip
 
@@ -270,13 +271,13 @@ class Metrics:
             ["rule", "severity"], registry=self.registry,
         )  # fmt: skip
         self.alert_notifications = Counter(
-            "threadcast_alert_notifications", "Notifications to each sink, by what became of them.",
+            "threadcast_alert_notifications", "Notifications to each sink, by outcome.",
             ["sink", "outcome"], registry=self.registry,
         )  # fmt: skip
 
     def _node(self) -> None:
         self.node_info = Gauge(
-            "threadcast_node_info", "1, with what this node is.", ["role", "version"],
+            "threadcast_node_info", "1, with this node's role and version.", ["role", "version"],
             registry=self.registry,
         )  # fmt: skip
 

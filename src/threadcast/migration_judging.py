@@ -1,7 +1,6 @@
-"""What becomes of a thread in a migration, decided alike for every store. Pure.
+"""Decides what a migration does with a thread, the same for every store. Pure.
 
-A store reads what it has, asks here, and writes. Nothing here knows statements, and of a user's key
-no more than that it can be compared.
+A store reads its rows, asks here, and writes. Nothing here knows SQL; user keys are only compared.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ U = TypeVar("U")
 
 @dataclass(slots=True)
 class IdsInUse(Generic[U]):
-    """What users, by key, have of the ids of an import.
+    """Which of an import's ids are already in use, by user key.
 
     Attributes:
         threads, runs: ids, each with its user's key.
@@ -46,7 +45,7 @@ class IdsInUse(Generic[U]):
     aliases: dict[tuple[U, str], str]
 
     def judge(self, user: U, thread: ImportedThread) -> MigratedThread | None:
-        """What is to be said of a thread that is not to be stored, or None if it is."""
+        """The result for a thread that is not to be stored, or None if it is."""
         thread_id, legacy_id = thread.context.thread_id, thread.legacy_id
         if legacy_id is not None:
             if (named := self.aliases.get((user, legacy_id))) is not None:
@@ -60,7 +59,7 @@ class IdsInUse(Generic[U]):
         return None
 
     def take(self, user: U, thread: ImportedThread) -> None:
-        """A thread is being stored."""
+        """Note that a thread is being stored."""
         self.threads.add((user, thread.context.thread_id))
         if thread.legacy_id is not None:
             self.aliases[user, thread.legacy_id] = thread.context.thread_id
@@ -82,22 +81,22 @@ def _refused(thread: ImportedThread, reason: str) -> MigratedThread:
 
 
 def refused(user_id: str, legacy_id: str, reason: str) -> MigratedThread:
-    """A thread of the store that gets no new id."""
+    """The result for a stored thread that cannot get a new id."""
     return MigratedThread(user_id, legacy_id, None, "refused", reason)
 
 
 def named_already(thread_id: str) -> str:
-    """Why an older id cannot become an alias: it is that of another thread."""
+    """Why an older id cannot become an alias: it already names another thread."""
     return f"this older id already names another thread, {thread_id}"
 
 
 def new_id_in_use(thread_id: str) -> str:
-    """Why a thread cannot get the id that follows from its older one."""
+    """Why a thread cannot get the id derived from its older one: it is in use."""
     return f"its new id, {thread_id}, is already that of another thread"
 
 
 class MigratedRow(Protocol):
-    """A thread that a migration made or renamed, then and now."""
+    """A thread that a migration created or renamed, with its state then and now."""
 
     @property
     def user_id(self) -> str:
@@ -136,14 +135,14 @@ class MigratedRow(Protocol):
 
 
 def why_kept(row: MigratedRow) -> str:
-    """Why a migrated thread is not to be taken back; empty if it is."""
+    """Why a migrated thread cannot be undone; empty if it can."""
     if row.state:
         return "its user has deleted it since"
     return "it has changed since it was migrated" if row.last_seq != row.migrated_seq else ""
 
 
 def undone(row: MigratedRow) -> MigratedThread:
-    """What becomes of a migrated thread when its migration is taken back."""
+    """The result for a migrated thread that is undone."""
     if kept := why_kept(row):
         return MigratedThread(row.user_id, row.legacy_id, row.thread_id, "kept", kept)
     named = row.legacy_id if row.origin == RENAMED else None

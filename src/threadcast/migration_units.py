@@ -1,8 +1,8 @@
-"""Units that migrate ids of older systems: what they are asked, and what became of each thread.
+"""Units that migrate ids of older systems, and their result for each thread.
 
-Renaming and undoing change what is past, so they give every touched journal a new feed id: its
-readers are told to read again (`new_feed`). No server may use the store meanwhile, and the events
-of an import are not announced. Counting uses (`CountAliasUses`) is the running server's.
+Renaming and undoing rewrite history, so they give every touched journal a new feed id, which resets
+its readers (`new_feed`). No server may use the store meanwhile, and the events of an import are not
+announced. Only `CountAliasUses` is for a running server.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ gone. `kept`: it has changed since it was migrated, so it is not undone.
 
 @dataclass(frozen=True, slots=True)
 class MigratedThread:
-    """What became of one thread.
+    """The result for one thread.
 
     Attributes:
         user_id: whose.
@@ -94,8 +94,8 @@ class ImportedThread:
 class ImportThreads(Unit[Sequence[MigratedThread]]):
     """Store threads of an older system with their runs and aliases; one result for each, in order.
 
-    Idempotent: a thread whose older or new id its user has, or had, is `already`. A thread whose
-    older id is the id of another thread there is `refused`.
+    Idempotent: a thread whose older or new id its user has, or had, is `already`. One whose older
+        id names another thread of the user is `refused`.
     """
 
     threads: Sequence[ImportedThread]
@@ -106,8 +106,8 @@ class MigrationStep:
     """One step through a store.
 
     Attributes:
-        threads: what was found and done.
-        unchanged: so many threads needed nothing.
+        threads: the result for each thread that was found.
+        unchanged: how many threads needed nothing.
         next: where the next step begins; None at the end.
     """
 
@@ -118,7 +118,7 @@ class MigrationStep:
 
 @dataclass(frozen=True, slots=True)
 class RenameThreads(Unit[MigrationStep]):
-    """Give present ids to threads of the store that have another, and make these aliases.
+    """Give current ids to threads of the store with older ones, which become aliases.
 
     Attributes:
         after: 0, or `next` of the step before.
@@ -133,8 +133,8 @@ class RenameThreads(Unit[MigrationStep]):
 class UndoMigration(Unit[MigrationStep]):
     """Take back what `ImportThreads` and `RenameThreads` did.
 
-    A thread that has had an event since, or that its user has deleted, is `kept`. A user that an
-    import made goes with the last of it.
+    A thread that has had an event since, or that its user deleted, is `kept`. A user created by an
+    import is removed with their last thread.
 
     Attributes:
         after: 0, or `next` of the step before.
@@ -150,7 +150,7 @@ class FeedsStep:
     """One step through the journals of a store.
 
     Attributes:
-        renewed: so many journals have another feed id now.
+        renewed: how many journals got a new feed id.
         next: where the next step begins; None at the end.
     """
 
@@ -160,11 +160,11 @@ class FeedsStep:
 
 @dataclass(frozen=True, slots=True)
 class RenewFeeds(Unit[FeedsStep]):
-    """Give journals another feed id, so that every cursor of before is reset (`new_feed`).
+    """Give journals a new feed id, so that every earlier cursor is reset (`new_feed`).
 
     Attributes:
         after: an empty text, or `next` of the step before.
-        limit: at most so many journals, >= 1.
+        limit: the most journals to renew, >= 1.
         user_id: only this user's; None for all.
     """
 
@@ -180,7 +180,7 @@ class AliasUse:
     Attributes:
         context: by whom.
         legacy_id: the older id.
-        count: so many times, >= 1.
+        count: how many times, >= 1.
         last_used_at: seconds since the epoch.
     """
 
@@ -192,6 +192,6 @@ class AliasUse:
 
 @dataclass(frozen=True, slots=True)
 class CountAliasUses(Unit[None]):
-    """Remember uses of aliases; one that is gone is passed over."""
+    """Count uses of aliases; one that is gone is skipped."""
 
     uses: Sequence[AliasUse]

@@ -1,7 +1,7 @@
-"""The composition root: every part of one node, made here, joined here, ended here.
+"""The composition root: every part of one node is made, wired and ended here.
 
-The parts do not know each other beyond what is handed to them below. A node is started once and
-stopped once; stopping drains first: no new work, runs finish or are handed over, clients are told.
+Parts know each other only by what is handed to them below. A node starts once and stops once;
+stopping drains first: no new work, runs finish or are handed over, clients are told to reconnect.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ class Node:
         )
 
     async def start(self) -> None:
-        """Open what is outside and begin to work.
+        """Open store and bus, and begin to work.
 
         Raises:
             ConfigurationError: the store cannot be used as configured.
@@ -318,15 +318,16 @@ class Node:
             yield "head poll", self.head_poll.run(self.settings.head_poll_s)
 
     def take_settings(self, wanted: Settings) -> LiveChange:
-        """Work from now on with what of these settings can be taken without a restart.
+        """Apply those of these settings that need no restart.
 
         Connections keep the rates that they were greeted with.
 
         Returns:
-            What was taken, and which keys have to wait for a restart.
+            What was applied, and which keys have to wait for a restart.
 
         Raises:
-            ConfigurationError: what can be taken contradicts what has to wait; nothing was taken.
+            ConfigurationError: the live settings contradict those that have to wait; nothing
+                changed.
         """
         change = live_change(self.settings, wanted)
         settings = self.settings = self.services.settings = change.settings
@@ -345,7 +346,7 @@ class Node:
 
     @property
     def drain_max_s(self) -> float:
-        """How long `drain` may take, in seconds: runs, their handing over, appends and goodbyes."""
+        """How long `drain` may take, in seconds: runs, hand-over, appends and disconnects."""
         return self._drain.max_s
 
     def _work(self) -> Work:
@@ -360,19 +361,19 @@ class Node:
 
     @property
     def draining(self) -> bool:
-        """Whether it takes no new work any more."""
+        """Whether it refuses new work."""
         return self._drain.begun
 
     async def drain(self) -> None:
-        """Take no new work, let runs finish or hand them over, and send the clients away.
+        """Refuse new work, let runs finish or hand them over, and disconnect the clients.
 
-        Returns within `drain_max_s`; idempotent. One that an operator began is waited for.
+        Returns within `drain_max_s`; idempotent. Waits for a drain that an operator began.
         """
         await self._drain.finish()
 
     async def stop(self) -> None:
         """Drain, end every task and close the store; idempotent."""
-        if self._started:  # else it never took work, and nobody should read that it takes no more
+        if self._started:  # else it never took work, and must not log that it stops taking it
             await self.drain()
         self.watchdog.stop()
         await self.alerts.close()
@@ -401,12 +402,12 @@ class Node:
         self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
     def _user_left(self, user_id: str) -> None:
-        """Nobody of this user is here: what asked for it ends, if there is nobody elsewhere."""
+        """The user left this node: end runs that asked for it, unless the user is elsewhere."""
         context = UserExecutionContext.create(user_id, "disconnect")
         self.journal.submit(CancelAbandoned(context), _log_refusal)
 
     def _is_present(self, user_id: str) -> bool:
-        """Whether `_user_left` will still be called; on a shared store somebody always looks."""
+        """Whether `_user_left` is still to come; on a shared store, membership does its work."""
         return self.store.shared or self.manager.present(user_id)
 
 

@@ -1,6 +1,6 @@
-"""Units of operators: what they did, where connections are, and which node is to drain.
+"""Units of operators: the action trail, journal positions of connections, and drain requests.
 
-They belong to no user's journal and lock nothing that others wait for.
+They belong to no user's journal and take no lock that others wait for.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from .units import Unit
 
 _DAY_S = 86_400
 ACTIONS_PER_DAY = 2_000
-"""So many acts one operator may begin in a day on each node, those that fail counted, too."""
+"""How many actions one operator may begin in a day on each node, failed ones included."""
 ACTIONS_KEPT_S = 400 * _DAY_S
-"""For so long the trail of operators keeps an entry, in seconds."""
+"""How long the operators' trail keeps an entry, in seconds."""
 ACTIONS_MAX = 1_000_000
-"""So many entries it keeps at most: more than one operator can fill it with while one is kept."""
+"""The most entries it keeps: more than one operator can add before an entry expires."""
 FORGOTTEN_AT_ONCE_MAX = 100
-"""So many old entries go at most when one is added."""
+"""The most old entries that adding one may remove."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeginAction(Unit[None]):
-    """Put an action into the trail before anything is done.
+    """Record an action in the trail before it is carried out.
 
     Attributes:
-        action: what is begun.
-        kept_s: for so long the trail keeps an entry, in seconds; older ones go, 100 at a time.
-        kept_max: so many entries it keeps at most, >= 1; beyond that the oldest go, too.
+        action: the action.
+        kept_s: how long the trail keeps an entry, in seconds; older ones go, 100 at a time.
+        kept_max: the most entries it keeps, >= 1; beyond that the oldest go, too.
     """
 
     action: ActionRow
@@ -41,12 +41,12 @@ class BeginAction(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class EndAction(Unit[None]):
-    """Say in the trail what became of an action.
+    """Record the outcome of an action in the trail.
 
     Attributes:
-        action_id: of one that was begun.
+        action_id: of an action that was begun.
         outcome: whether it was done.
-        detail: what came of it, or the code of what refused it.
+        detail: its result, or the error code that refused it.
     """
 
     action_id: str
@@ -56,7 +56,7 @@ class EndAction(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class AskPlaces(Unit[None]):
-    """Ask the nodes of the context's user's connections where these are; they find that by a look.
+    """Ask nodes for the journal positions of the user's connections; they find it by their poll.
 
     Attributes:
         context: any of the user's.
@@ -67,7 +67,7 @@ class AskPlaces(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a connection is in its user's journal.
+    """A connection's position in its user's journal.
 
     Attributes:
         user_id, connection_id: which connection.
@@ -83,13 +83,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class TellPlaces(Unit[None]):
-    """Say where connections are; what has no place, or is at work elsewhere now, is left out."""
+    """Store journal positions; connections without a place, or locked elsewhere, are left out."""
 
     standings: Sequence[Standing]
 
 
 @dataclass(frozen=True, slots=True)
 class AskToDrain(Unit[bool]):
-    """Ask a node to take no new work; it finds that by a look. The result: whether it is alive."""
+    """Ask a node to drain; it finds that by its poll. The result is whether it is alive."""
 
     node_id: str

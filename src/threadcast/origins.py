@@ -54,9 +54,9 @@ class OriginRule:
 
     Args:
         allowed: further origins, such as `https://app.example`; the server's own is always allowed.
-        allow_any: every origin may; an operator asked for it.
-        require: a request without an `Origin` is refused too, unless it carries a credential.
-        refuse: is called with the reason for an origin that is not allowed.
+        allow_any: allow every origin; an operator asked for it.
+        require: also refuse a request without an `Origin`, unless it carries a credential.
+        refuse: called with the reason for an origin that is not allowed.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class OriginRule:
         return rule
 
     def take_settings(self, settings: Settings) -> None:
-        """Allow what these settings allow from now on."""
+        """Apply these settings from now on."""
         origins = settings.allowed_origins
         self._allowed = _parsed(origins)
         self._allow_any = settings.insecure_allow_any_origin and "*" in origins
@@ -145,7 +145,7 @@ class HostRule:
         self._allow(allowed)
 
     def take_settings(self, settings: Settings) -> None:
-        """Answer for the names of these settings from now on."""
+        """Apply these settings from now on."""
         self._allow(settings.allowed_hosts)
 
     def _allow(self, allowed: tuple[str, ...]) -> None:

@@ -1,8 +1,8 @@
-"""The way out to one reader: what is written, in which framing, and whether the reader keeps up.
+"""The outbound side of one reader: framing, writing, and backpressure.
 
-Writing never waits. A reader that does not keep up is `congested`; whoever pushes events stops
-then, and begins again from the journal when `on_drain` is called. So the bytes held for a reader
-are bounded by one push beyond the limit.
+Writing never waits. A reader that does not keep up is `congested`; its cursor then stops pushing,
+and continues from the journal when `on_drain` is called. So the bytes held for a reader are bounded
+by one push beyond the limit.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ class Outbound(Protocol):
     """Where a connection writes. Only the connection that owns it may call it."""
 
     on_drain: Callable[[], None] | None
-    """Called when it is no longer congested, be it that its reader read or that it has gone."""
+    """Called when it is no longer congested, because the reader read or has gone."""
 
     @property
     def congested(self) -> bool:
-        """Whether more bytes wait than the limit; events must not be pushed then."""
+        """Whether more than the limit is buffered; then no events may be pushed."""
         ...
 
     def deliver(self, events: Sequence[JournalEvent]) -> None:
@@ -58,7 +58,7 @@ class FrameOutbound:
 
     @property
     def buffered_bytes(self) -> int:
-        """Bytes that wait in the transport."""
+        """Bytes buffered in the transport."""
         return self._writer.buffered_bytes
 
     def deliver(self, events: Sequence[JournalEvent]) -> None:
@@ -87,13 +87,13 @@ def _frame(event: JournalEvent) -> bytes:
 
 
 class QueuedOutbound:
-    """Hands chunks to an awaited `send`, one task at a time, for any ASGI server and for SSE.
+    """Awaits `send` for each chunk, in one task: for other ASGI servers and for SSE.
 
     Args:
         send: awaited with each chunk; it waits while the peer does not read.
         form_events: makes chunks of journal events.
         form_said: makes a chunk of a connection event.
-        limit_bytes: more waiting bytes than this is congestion.
+        limit_bytes: congested with more buffered bytes than this.
 
     The owner must `await close()`.
     """
@@ -140,12 +140,12 @@ class QueuedOutbound:
         self._put([chunk])
 
     async def flushed(self) -> None:
-        """Wait until nothing waits to be sent."""
+        """Wait until the queue is empty."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
     async def close(self) -> None:
-        """Drop what still waits; nothing is taken any more."""
+        """Drop what is still queued; nothing more is accepted."""
         self._gone = True
         if self._task is not None:
             self._task.cancel()

@@ -1,10 +1,10 @@
-"""Units by which nodes and their connections are known in the store: who is there, and where.
+"""Units that register nodes and their connections in the store.
 
-A node's row has a lease that the node renews; a place is a row of one connection and belongs to its
-node's lease, so that renewing costs one row, however many connections there are. The places of a
-node whose lease has lapsed count for no limit any more. For presence they count until they are
-swept, so that a database that was away for a while makes nobody absent. All lapsing is by the
-store's clock. Places and nodes may be forgotten when the database crashes: nodes put theirs again.
+A node's row has a lease that the node renews. A place is the row of one connection and depends on
+its node's lease, so renewal costs one row, however many connections there are. Once a lease has
+lapsed, its node's places no longer count against limits. For presence they count until they are
+swept, so that an outage of the database makes nobody absent. Leases lapse by the store's clock. A
+crash of the database may lose places and nodes; nodes then register theirs again.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .units import RunState, Unit
 
 ConnectionKind = Literal["websocket", "sse"]
 OnFull = Literal["reject", "evict_oldest", "tolerate"]
-"""What a connection beyond its user's limit causes: it is refused, the oldest ones are told to go,
-or it is let in and that is told."""
+"""What happens to a connection beyond its user's limit: it is refused, it displaces the oldest
+ones, or it is admitted and that is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What of a verified token decides whether it was revoked since.
+    """The parts of a verified token by which a revocation names it.
 
     Attributes:
         token_id: its `jti`, if it has one.
-        issued_at: its `iat`, seconds since the epoch; 0 for one that does not say.
+        issued_at: its `iat`, seconds since the epoch; 0 without one.
     """
 
     token_id: str | None
@@ -41,7 +41,7 @@ class PlaceTaken:
     """A connection has its place.
 
     Attributes:
-        head: the user's journal, which was made where there was none.
+        head: the user's journal, created if there was none.
         beyond_limit: the user has more connections than the limit, which was not enforced.
     """
 
@@ -53,17 +53,17 @@ class PlaceTaken:
 class TakePlace(Unit[PlaceTaken]):
     """Give the context's connection a place, under the lock on its user's journal; idempotent.
 
-    Rejected: `revoked`, `too_many_connections`. Connections that have to go are marked, and the
-    hint `ConnectionUnwanted` (`evicted`) names each.
+    Rejected: `revoked`, `too_many_connections`. Displaced connections are marked, with a hint
+        `ConnectionUnwanted` (`evicted`) for each.
 
     Attributes:
         context: its `connection_id` is set.
         node_id: of the node that has the connection.
         kind: how it is attached.
         opened_at: when it was authenticated, seconds since the epoch.
-        limit: how many its user may have at once, everywhere.
+        limit: how many its user may have, on all nodes together.
         on_full: what happens beyond that.
-        credential: refused when it was revoked; None where that was seen to before.
+        credential: refused if it was revoked; None where that was checked before.
         agent: how the client names itself, for operators.
     """
 
@@ -88,7 +88,8 @@ class LeavePlace(Unit[None]):
 class ClosePlaces(Unit[int]):
     """Mark one of the context's user's connections, or all, as unwanted; how many were marked.
 
-    A hint `ConnectionUnwanted` names each, and its node finds the mark anyway (`Store.notices`).
+    A hint `ConnectionUnwanted` names each; if it is lost, the node finds the mark
+    (`Store.notices`).
 
     Attributes:
         context: any of the user's.
@@ -103,10 +104,10 @@ class ClosePlaces(Unit[int]):
 
 @dataclass(frozen=True, slots=True)
 class CancelAbandoned(Unit[Sequence[RunState]]):
-    """Cancel the user's runs that asked for it (`on_disconnect`), if no place of the user is left.
+    """Cancel the user's runs that asked for it (`on_disconnect`), if the user has no place left.
 
-    Whether one is left is read under the lock under which places are taken. As with `CancelRun`, a
-    run that nobody executes ends here, and the owner of a running one is signalled.
+    That is checked under the lock under which places are taken. As with `CancelRun`, a run that
+    nobody executes ends here, and the owner of a running one is signalled.
 
     Attributes:
         context: any of the user's.
@@ -117,11 +118,11 @@ class CancelAbandoned(Unit[Sequence[RunState]]):
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a node says of itself.
+    """A node's description of itself.
 
     Attributes:
         node_id: its id.
-        version: of the program that it runs.
+        version: of its program.
         role: what it does: `all`, `gateway` or `worker`.
     """
 
@@ -132,10 +133,10 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class RegisterNode(Unit[float | None]):
-    """Enter a node that begins; what a lapsed one of this id left is removed.
+    """Register a node; what a lapsed one of the same id left is removed.
 
-    The result is None, or how many seconds the lease of a living node of this id still has; then
-    nothing was stored.
+    The result is None, or the remaining lease in seconds of a living node of this id; then nothing
+    was stored.
     """
 
     node: NodeFacts
@@ -144,16 +145,17 @@ class RegisterNode(Unit[float | None]):
 
 @dataclass(frozen=True, slots=True)
 class RenewNode(Unit[bool]):
-    """Extend a node's lease to `lease_s` seconds from now, and store what it does.
+    """Extend a node's lease to `lease_s` seconds from now, and store its figures.
 
-    The result is whether its lease was still valid. If not, others may have been let in instead:
-    the node is entered again without its places, but for marked ones, and must take them again.
+    The result is whether its lease was still valid. If not, other connections may have been
+    admitted instead: the node is registered again without its places, except marked ones, and must
+    take them again.
 
     Attributes:
         node: who it is.
-        lease_s: how long its lease is valid then, in seconds.
+        lease_s: how long its lease is valid from now, in seconds.
         connections, runs: how many it has.
-        summary: what it says of itself to operators, as JSON.
+        summary: its summary for operators, as JSON.
     """
 
     node: NodeFacts
@@ -165,7 +167,7 @@ class RenewNode(Unit[bool]):
 
 @dataclass(frozen=True, slots=True)
 class RemoveNode(Unit[None]):
-    """Remove a node that ends, and its places; idempotent."""
+    """Unregister a node that stops, with its places; idempotent."""
 
     node_id: str
 
@@ -174,14 +176,15 @@ class RemoveNode(Unit[None]):
 class SweepNode(Unit[int]):
     """Remove up to `limit` places of one node whose lease lapsed `grace_s` ago, and then the node.
 
-    Places that are marked stay `marks_s` long, and their node with them: it may be alive and cut
-    off, and has to hear then what is to end. Places of a node that is not known are removed, too.
-    The result is how many places went, or 1 for a node without any; 0 when nothing is left to do.
+    Marked places stay for `marks_s`, and their node with them: it may be alive but cut off, and
+    must still learn which connections to end. Places of an unknown node are removed, too. The
+    result is the number of places removed, or 1 for a node without any; 0 when nothing is left to
+    do.
 
     Attributes:
         grace_s: how long ago the lease lapsed, in seconds.
-        marks_s: the same for places that are marked, in seconds; not less.
-        limit: at most so many places.
+        marks_s: the same for marked places, in seconds; at least `grace_s`.
+        limit: the most places to remove.
     """
 
     grace_s: float

@@ -1,4 +1,4 @@
-"""Where a reader's events start: what it says of its cursor, judged by its journal. Pure."""
+"""Where a reader's events start: its cursor, checked against the journal. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .wire.connection_data import ResetReason
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a reader says that it is.
+    """A reader's own account of its place.
 
     Attributes:
         after: the last seq that it has; None means the head.

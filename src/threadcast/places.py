@@ -1,10 +1,9 @@
-"""The places that this node's connections hold in the store, where several nodes share one.
+"""The places that this node's connections hold in a store that several nodes share.
 
-A connection takes its place in the commit that also opens its user's journal and looks whether its
-credential was revoked. Units of one connection are submitted in order, so a place that was perhaps
-taken is always left. What could not be left or taken again, because the store was away, is tried
-at every `settle`. Nothing here decides whether a connection may live on without its place: while
-the store is away it does.
+A connection takes its place in the commit that also opens its user's journal and checks whether its
+credential was revoked. Units of one connection are submitted in order, so a place whose outcome is
+unknown is always left. What failed because the store was away is retried at every `settle`;
+meanwhile the connection lives on without its place.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Places:
         node_id: this node's.
         check: how strictly the limit per user is enforced.
         policy: what happens to a connection beyond its user's limit.
-        receive: is told of connections here that cannot have their place again.
+        receive: gets a hint for each connection here that cannot have its place back.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Places:
         limit: int,
         agent: str | None = None,
     ) -> JournalHead:
-        """Take a place; whoever calls must `leave` it on every path out, also after an error.
+        """Take a place; the caller must `leave` it on every path out, also after an error.
 
         Args:
             context: the connection's.
@@ -120,21 +119,20 @@ class Places:
         self._journal.submit(unit, done)
 
     def renewed(self, context: UserExecutionContext, identity: Identity) -> None:
-        """A connection here goes on with a later credential of its user."""
+        """A connection here renewed its credential."""
         unit = self._held.get(_id_of(context))
         if unit is not None:
             self._held[_id_of(context)] = replace(unit, credential=_credential_of(identity))
 
     def lost(self) -> None:
-        """The store has forgotten this node's places: all are to be taken again."""
+        """The store lost this node's places: all have to be taken again."""
         self._to_take |= self._held.keys()
 
     async def settle(self) -> None:
-        """Leave and take again what could not be left or taken before.
+        """Retry the places that could not be left or taken.
 
-        A connection that cannot have its place again, because its user has enough others by now or
-        has signed out, is told to end; the rest waits for the next call where the store cannot be
-        used yet.
+        A connection that cannot have its place back, because its user reached the limit or signed
+        out meanwhile, is told to end. What fails because the store is away waits for the next call.
         """
         for connection_id, unit in tuple(self._to_leave.items()):
             self._leave(connection_id, unit)
@@ -148,12 +146,12 @@ class Places:
     async def _retake(self, connection_id: str) -> None:
         unit = self._held.get(connection_id)
         if unit is None:
-            return  # it was left before its turn; to take it now would be for ever
+            return  # it was left meanwhile; a place taken now would never be left
         try:
             await self._journal.append(unit)
         except ThreadcastError as error:
             if error.code not in ("too_many_connections", "revoked"):
-                return  # the store is away again, or the answer was lost: it is still to be taken
+                return  # away again, or the answer was lost: retry later
             user_id = unit.context.user_id
             self._receive(ConnectionUnwanted(user_id, connection_id, error.code))
         self._to_take.discard(connection_id)

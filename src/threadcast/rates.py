@@ -32,7 +32,7 @@ class TokenBucket:
             count: how many, 1..burst.
 
         Returns:
-            0.0 when there were so many, else the seconds until there are.
+            0.0 when they were there, else the seconds until they are.
         """
         self._level = min(self._burst, self._level + (now - self._seen) * self._rate_per_s)
         self._seen = now
@@ -46,7 +46,7 @@ class WindowCounter:
     """Counts what happened within the last `window_s` seconds, up to `limit` of them.
 
     Args:
-        limit: so many are allowed in a window, >= 0.
+        limit: how many are allowed in a window, >= 0.
         window_s: the window, in seconds.
     """
 
@@ -81,7 +81,7 @@ class BucketPerKey:
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def allow(self, rate_per_s: float, burst: int) -> None:
-        """Allow so much from now on; every key begins with a full bucket again."""
+        """Change the rate; every key begins with a full bucket again."""
         if (rate_per_s, burst) != (self._rate_per_s, self._burst):
             self._rate_per_s, self._burst = rate_per_s, burst
             self._buckets.clear()
@@ -96,7 +96,7 @@ class BucketPerKey:
 
 
 def rate_limited(wait_s: float, message: str | None = None) -> ThreadcastError:
-    """The error for who was given no token.
+    """The error for a caller who got no token.
 
     Args:
         wait_s: what `take` returned, in seconds, > 0.

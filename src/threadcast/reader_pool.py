@@ -1,6 +1,6 @@
-"""A bounded number of readers of a store, lent to one session at a time.
+"""A bounded pool of store readers, each lent to one session at a time.
 
-It may not know what a reader reads. Nobody gets one that is in an unknown state.
+It may not know what a reader reads. A reader in an unknown state is never lent again.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class ReaderPool(Generic[R]):
     """Lends readers to sessions.
 
     Args:
-        make: makes a reader that has opened nothing yet.
-        count: at most so many readers at once, >= 1.
+        make: makes a reader that has not connected yet.
+        count: the most readers that exist at the same time, >= 1.
         wait_max_s: how long a session may wait for one, in seconds.
     """
 
@@ -51,10 +51,10 @@ class ReaderPool(Generic[R]):
         self._closed = False
 
     async def acquire(self) -> R:
-        """A reader without a snapshot; the caller must give it back by `put_back`.
+        """A reader without a snapshot; the caller must return it by `put_back`.
 
         Raises:
-            ThreadcastError: `unavailable`, none was free in time or the pool is closed.
+            ThreadcastError: `unavailable`: none was free in time, or the pool is closed.
         """
         try:
             async with asyncio.timeout(self._wait_max_s):
@@ -68,7 +68,7 @@ class ReaderPool(Generic[R]):
         return self._idle.pop() if self._idle else self._make()
 
     def put_back(self, reader: R) -> None:
-        """Take back a reader whose snapshot was ended; a broken one is not kept."""
+        """Return a reader after its snapshot has ended; a broken one is dropped."""
         if reader.broken or self._closed:
             reader.discard()
         else:
@@ -76,7 +76,7 @@ class ReaderPool(Generic[R]):
         self._free.release()
 
     async def close(self) -> None:
-        """Close the readers that nobody uses; the others close when they are given back."""
+        """Close the idle readers; the others close when they are returned."""
         self._closed = True
         while self._idle:
             await self._idle.pop().close()

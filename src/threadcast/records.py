@@ -1,4 +1,4 @@
-"""What a store gives to its readers: journals, threads, runs, messages, questions, as records."""
+"""The records that stores return: journals, threads, runs, messages, questions."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class JournalHead:
     revoked_before: float = 0.0
 
     def voids(self, issued_at: float) -> bool:
-        """Whether a credential that was issued then was revoked with all others of its time."""
+        """Whether a credential issued at this time was revoked by signing out everywhere."""
         return bool(self.revoked_before) and issued_at < self.revoked_before
 
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """A part of a journal: everything that can be seen of it after `after`, up to `upto`.
+    """A part of a journal: all visible events after `after`, up to `upto`.
 
     Attributes:
         at_head: whether `upto` was the journal's head when it was read.
-        trimmed: up to here events are gone; a reader that is not so far misses some.
-        stamp: the timestamp text of the event at `after`, if that was asked for and is there.
+        trimmed: events up to here are gone; a reader that is behind it misses some.
+        stamp: the timestamp text of the event at `after`, if asked for and present.
     """
 
     after: int
@@ -51,14 +51,14 @@ class JournalPage:
 
 
 class ThreadRun(NamedTuple):
-    """A run that has not ended, as its thread's row tells of it."""
+    """A live run, as it is listed with its thread."""
 
     run_id: str
     status: RunStatus
 
 
 LIVE_RUNS_GIVEN_MAX = 20
-"""With a thread come so many of its runs that have not ended; a person has seldom more than one."""
+"""How many of its live runs a thread is read with; a person seldom has more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +119,15 @@ class InputRow:
 
 @dataclass(frozen=True, slots=True)
 class AliasFacts:
-    """How much the aliases of all users are still needed. Times are seconds since the epoch.
+    """Use of the aliases of all users. Times are seconds since the epoch.
 
     Attributes:
-        total: so many older ids resolve.
-        used: so many of them were used at least once.
-        uses: how often, all together.
+        total: how many older ids resolve.
+        used: how many of them were used at least once.
+        uses: how often, in total.
         last_used_at: the last use of any; None when there was none.
-        used_within_days: so many were used within the last 1, 7, 30 and 90 days.
-        made_at: when the youngest was made; None where that is not known.
+        used_within_days: how many were used within the last 1, 7, 30 and 90 days.
+        made_at: when the latest was created; None where that is not known.
     """
 
     total: int
@@ -144,8 +144,8 @@ class ConnectionRow:
 
     Attributes:
         connection_id, kind, opened_at, node_id: which it is, and where.
-        agent: how its client named itself.
-        cursor, live: where it is in the journal, as its node said at `said_at`; see `AskPlaces`.
+        agent: its client's `User-Agent`.
+        cursor, live: its journal position, as its node reported at `said_at`; see `AskPlaces`.
     """
 
     connection_id: str
@@ -160,17 +160,17 @@ class ConnectionRow:
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """A node as it last said, by the store's clock.
+    """A node as of its last renewal, by the store's clock.
 
     Attributes:
         node_id: its id.
-        version: of the program that it runs.
-        role: what it does.
+        version: of its program.
+        role: `all`, `gateway` or `worker`.
         age_s: how long ago it began, in seconds.
         lease_left_s: how long its lease is still valid, in seconds; below 0 for a lost node.
         connections: how many it had.
         runs: how many it executed.
-        summary: what it said of itself with its last renewal, as JSON.
+        summary: its summary for operators, as JSON.
     """
 
     node_id: str
@@ -185,14 +185,14 @@ class NodeRow:
 
 @dataclass(frozen=True, slots=True)
 class NodeNotices:
-    """What a node must know, whether hints told it or not.
+    """What a node must know even if all hints were lost.
 
     Attributes:
         unwanted: connections of the node that are to end, as user, connection id and error code.
         revoked: users with a place on the node, and when credentials of theirs were last revoked,
             by the store's clock.
-        asked: users whose connections on the node are asked for, see `AskPlaces`.
-        drain: whether the node is to take no new work.
+        asked: users whose connections' positions are asked for, see `AskPlaces`.
+        drain: whether the node was asked to drain.
     """
 
     unwanted: Sequence[tuple[str, str, str]]
@@ -203,17 +203,17 @@ class NodeNotices:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run as operators see it, whoever's it is.
+    """A run as operators see it.
 
     Attributes:
-        user_id: whose.
+        user_id: its user.
         run: as its owner sees it.
-        owner: the node, or `external`, that executes it; None while nobody does.
+        owner: the node that executes it, or `external`; None while nobody does.
         fence: grows with every claim.
-        lease_left_s: how long its owner may be silent, in seconds; None without one.
-        cancel_reason: why it was asked to end.
+        lease_left_s: its remaining lease in seconds; None without one.
+        cancel_reason: why it was cancelled.
         on_crash, on_disconnect: its policies.
-        handed_over: how many of its attempts ended because a node was stopped in order.
+        handed_over: how many of its attempts ended by a clean shutdown of their node.
     """
 
     user_id: str
@@ -229,12 +229,12 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class LiveRunCount:
-    """How many runs stand alike, and which of them is the oldest.
+    """How many runs are in the same state, and the oldest of them.
 
     Attributes:
-        status: theirs.
-        behind: of runs in the queue, the status of the run that has their thread; None where
-            nothing but a runner is wanted, and for other runs.
+        status: their status.
+        behind: for queued runs, the status of the run that occupies their thread; None for those
+            that only wait for a runner, and for other statuses.
     """
 
     status: RunStatus
@@ -247,7 +247,7 @@ class LiveRunCount:
 
 @dataclass(frozen=True, slots=True)
 class UserCounts:
-    """How many threads a user has, those that were deleted not counted, and runs ever."""
+    """A user's threads, deleted ones not counted, and all runs that they ever had."""
 
     threads: int
     runs: int
@@ -259,16 +259,16 @@ class ActionRow:
 
     Attributes:
         action_id: its id.
-        at: when it was begun, seconds since the epoch.
-        operator: whose credential it was.
-        action: what.
-        target: to what.
-        user_id: whose that is, if it is anybody's.
-        reason: why, if that was said.
-        node_id, request_id: where it was asked for.
+        at: when it began, seconds since the epoch.
+        operator: the `sub` of the credential.
+        action: what was done.
+        target: what it was done to.
+        user_id: the target's user, if it has one.
+        reason: why, if given.
+        node_id, request_id: the node and the request that it came by.
         outcome: `begun`, `done` or `failed`.
-        detail: what came of it.
-        ordinal: its place in the trail; given by the store.
+        detail: its result.
+        ordinal: its place in the trail; assigned by the store.
     """
 
     action_id: str

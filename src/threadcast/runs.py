@@ -32,12 +32,12 @@ EXTERNAL_OWNER = "external"
 """The owner of a run that another service executes: no node has it, and none may claim it."""
 
 LIVE_RUNS_COUNTED_MAX = 20_000
-"""So many runs that have not ended are looked at when operators ask how many there are."""
+"""How many live runs are counted at most when operators ask how many there are."""
 
 CLAIM_USERS_MAX = 64
-"""At so many users whose runs wait a claim looks, beginning behind the one whom it served last."""
+"""The most users with waiting runs that a claim considers, starting after the last one served."""
 CLAIM_THREADS_MAX = 128
-"""At so many threads of each of them a claim looks, in the order in which the threads were made."""
+"""The most threads of each user that a claim considers, in order of creation."""
 
 OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})

@@ -1,8 +1,8 @@
-"""The steps of a store's schema, as the program brings them along, and which programs may use it.
+"""The schema's migration steps, and which older programs still work with each.
 
 The first line of a step says `-- works-with: N`: a program that knows the schema up to version N
-may go on working, and be started, on a database that has the step. So nodes of two neighbouring
-versions can share a database while they are exchanged. A step without the line works with no older
+may keep working, and be started, on a database that has the step. So nodes of two neighbouring
+versions can share a database during a rolling upgrade. A step without the line works with no older
 program. This module reads no database.
 """
 
@@ -29,13 +29,13 @@ class SchemaStep:
 
     @property
     def oldest(self) -> int:
-        """The version that a program has to know at least to use a database with this step."""
+        """The oldest schema version that a program must know to use a database with this step."""
         said = _WORKS_WITH.match(self.sql)
         return self.version if said is None else min(int(said[1]), self.version)
 
 
 def oldest_for(steps: Sequence[SchemaStep], version: int) -> int:
-    """The version that a program has to know at least to use a database of this one."""
+    """The oldest schema version that a program must know to use a database of this version."""
     return max(step.oldest for step in steps[:version])
 
 
@@ -50,7 +50,7 @@ def load_steps(store: Literal["sqlite", "postgres"]) -> tuple[SchemaStep, ...]:
 
 
 def newer_problem(version: int, oldest: int | None, steps: Sequence[SchemaStep]) -> str | None:
-    """Why a program with these steps may not use a database, or None when it may.
+    """Why a program with these steps may not use a database, or None if it may.
 
     Args:
         version: the database's.

@@ -1,14 +1,14 @@
-"""Which checks of a server can be rolled out in stages, and the setting that says how strictly.
+"""The server's checks that can be rolled out in stages, and the setting of each.
 
-A check is here when an operator can have set it too tight, and when letting everything pass costs
-capacity or caution, but no user's data: what is no id finds nothing anyway. Always enforced is what
+A check is here if an operator may have set it too tight, and if letting everything pass costs
+capacity or caution but no user's data (an invalid id finds nothing anyway). Always enforced is what
 keeps users apart (credentials, revocation, ownership, scopes, fences), what keeps the process alive
-(sizes, times, queues, the server's own number of connections), and what has no meaning otherwise
-(malformed input, a token in a URL). Development mode mints tokens for anybody, so there the
-settings allow no mode but `enforce` for origins and hosts.
+(sizes, times, queues, the server's own connection limit), and what is meaningless otherwise
+(malformed input, a token in a URL). Development mode mints tokens for anybody, so there origins and
+hosts can only be enforced.
 
-The middleware and the sessions look at the same ids, so one mode governs both: two could only
-contradict each other. This module may not know who asks a check.
+The middleware and the sessions check the same ids, so one mode governs both. This module may not
+know who uses a check.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ServerChecks:
 
     @classmethod
     def from_settings(cls, settings: Settings, *, clock: Clock, on_tolerated: Tolerated) -> Self:
-        """All checks, as strict as the settings say; the arguments are those of `Check`."""
+        """All checks in the modes of the settings; the arguments are those of `Check`."""
         made = {
             name: Check(key, getattr(settings, key), clock=clock, on_tolerated=on_tolerated)
             for name, key in _SETTINGS.items()
@@ -53,6 +53,6 @@ class ServerChecks:
         return cls(**made)
 
     def take_settings(self, settings: Settings) -> None:
-        """Be as strict as these settings say from now on."""
+        """Apply the modes of these settings from now on."""
         for entry in fields(self):
             getattr(self, entry.name).mode = getattr(settings, _SETTINGS[entry.name])

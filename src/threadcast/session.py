@@ -1,8 +1,8 @@
-"""One request's reads of the store: made for one context, used by one task, closed on every path.
+"""Request-scoped reads of the store: one context, one task, closed on every path.
 
-Ids are checked here before any query, so that a wrong id has a name instead of being "not found".
-Nothing here takes a user id: a session reads what belongs to its context's user. This module may
-not know which store it is, nor HTTP.
+Ids are checked before any query, so that a wrong id gets an error of its own instead of "not
+found". Nothing here takes a user id: a session reads what belongs to its context's user. This
+module may not know which store it is, nor HTTP.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class RequestScopedSessionFactory:
 
     Args:
         store: is read.
-        id_validation: `enforce` refuses what is no id before any query; `warn` logs it and asks
-            the store; `off` asks the store.
-        on_lookup_failed: is called with the error code of every thread lookup that fails, so that
-            they can be counted; must not raise.
-        on_alias_used: is called with the context, the older id and the entrance whenever an older
-            id has led to a thread; must not raise.
+        id_validation: `enforce` refuses an invalid id before any query; `warn` logs it and queries;
+            `off` only queries.
+        on_lookup_failed: called with the error code of every failed thread lookup, to count them;
+            must not raise.
+        on_alias_used: called with the context, the older id and the entrance whenever an older id
+            resolves to a thread; must not raise.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class RequestScopedSessionFactory:
     async def open(
         self, context: UserExecutionContext, *, entrance: Entrance = "library"
     ) -> AsyncIterator[RequestScopedSession]:
-        """A session for this context, to be used by this task only, closed on leaving the block.
+        """A session for this context and this task only, closed on leaving the block.
 
         Nothing is acquired before the first read. All reads see one snapshot, so keep it short.
 
         Args:
             context: whose rows are read.
-            entrance: where the ids that are looked up came in.
+            entrance: where the ids came in, for `on_alias_used`.
         """
         guard = _Guard(self._store.session(context))
         check = _IdCheck(self.id_validation, plain_too=self._store.has_plain_aliases)
@@ -131,7 +131,7 @@ def _name(task: asyncio.Task[Any] | None) -> str:
 
 
 class _Lookups:
-    """Counts what becomes of the thread lookups of one session."""
+    """Reports the outcomes of one session's thread lookups."""
 
     def __init__(
         self,
@@ -146,12 +146,12 @@ class _Lookups:
         self._on_alias_used = on_alias_used
 
     def found(self, named: str, thread: ThreadRow) -> None:
-        """A thread was found; by an older id, when it has another one now."""
+        """A thread was found; if its id differs from `named`, an older id was used."""
         if named != thread.thread_id and self._on_alias_used is not None:
             self._on_alias_used(self._context, named, self._entrance)
 
     def failed(self, error: ThreadcastError) -> None:
-        """A lookup ended with this error."""
+        """A lookup failed."""
         codes = ("bad_id", "legacy_id", "not_found")
         if error.code in codes and self._on_failed is not None:
             self._on_failed(error.code)
@@ -181,14 +181,14 @@ class RequestScopedSession:
 
 
 class _IdCheck:
-    """Says what is wrong with an id, as strictly as it is told; see `legacy_ids` for the rule."""
+    """Checks ids, as strictly as `id_validation` says; see `legacy_ids` for the rules."""
 
     def __init__(self, mode: CheckMode, *, plain_too: bool) -> None:
         self._mode = mode
         self._plain_too = plain_too
 
     def refuse(self, text: str, kind: str) -> None:
-        """Refuse what is no id of this kind.
+        """Refuse an invalid id of this kind.
 
         Raises:
             ThreadcastError: `bad_id`.
@@ -201,7 +201,7 @@ class _IdCheck:
         log.warning("an id would be refused: %s", problem)
 
     def refuse_thread(self, text: str) -> None:
-        """Refuse what cannot be the id of a thread, not even an older one.
+        """Refuse what can be neither the id of a thread nor an older one.
 
         Raises:
             ThreadcastError: `bad_id`.
@@ -210,7 +210,7 @@ class _IdCheck:
             self.refuse(text, "thread")
 
     def not_found(self, text: str) -> ThreadcastError:
-        """What to say when the user has no thread of this id, which was not refused."""
+        """The error when the user has no thread of this (well-formed) id."""
         if kind := legacy_kind(text):
             return ThreadcastError(
                 "legacy_id",
@@ -230,12 +230,12 @@ class ThreadRepository:
         self._lookups = lookups
 
     async def get_by_id(self, thread_id: str) -> ThreadRow:
-        """The thread of this id, or of this older id when it is an alias of the user's.
+        """The thread of this id, or of this older id if it is an alias of the user's.
 
         Raises:
-            ThreadcastError: `bad_id`, it is no thread id, found before any query; `legacy_id`, it
-                comes from an older system and was not migrated; `not_found`, the user has no such
-                thread, whoever else may have one.
+            ThreadcastError: `bad_id`: not a thread id, found before any query; `legacy_id`: from an
+                older system and not migrated; `not_found`: the user has no such thread, whether or
+                not another user has.
         """
         session = self._guard.use()
         try:
@@ -250,7 +250,7 @@ class ThreadRepository:
         return thread
 
     async def get_by_run_id(self, run_id: str) -> ThreadRow:
-        """The thread of a run, by the run's row and not by the look of its id.
+        """The thread of a run, read from the run's row, not derived from its id.
 
         Raises:
             ThreadcastError: `bad_id` or `not_found`, as in `get_by_id`.
@@ -334,7 +334,7 @@ class MessageRepository:
         """The last messages and answers of a thread, oldest first; none when it is not there.
 
         Args:
-            thread_id: of the context, or of a row that `ThreadRepository` gave.
+            thread_id: of the context, or of a row from `ThreadRepository`.
             limit: at most so many, >= 1.
             before: only those with a seq below this.
 
@@ -369,7 +369,7 @@ class JournalRepository:
         Args:
             after: a seq, >= 0.
             limit: at most so many, >= 1.
-            max_bytes: about so many bytes of data; one event is returned in any case.
+            max_bytes: stop at about this many bytes of data; one event is returned in any case.
             thread_id: only those of this thread; none when it is not there.
 
         Raises:
@@ -381,7 +381,7 @@ class JournalRepository:
         return await session.events(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
 
     async def timestamp(self, seq: int) -> bytes | None:
-        """The timestamp of the event at `seq` as the envelope has it, or None if it is gone."""
+        """The timestamp of the event at `seq`, as in its envelope, or None if it is gone."""
         return await self._guard.use().timestamp(seq)
 
     async def token_revoked(self, token_id: str) -> bool:
@@ -396,5 +396,5 @@ class ConnectionRepository:
         self._guard = guard
 
     async def list(self) -> Sequence[ConnectionRow]:
-        """Those that have a place, oldest first, whichever node they are on."""
+        """The user's connections on all nodes, oldest first."""
         return await self._guard.use().connections()

@@ -1,9 +1,9 @@
-"""The seam to storage: what a store promises, whichever database is underneath.
+"""The seam to storage: the contract of every store, whatever database is underneath.
 
-A store keeps users' journals and what belongs to them. Everything that changes goes through
-`commit`, in units that the journal batches; everything that is read goes through a session that
-belongs to one context and can name no other user. All seqs of a journal are assigned inside the
-transaction that stores the events, under a lock on that journal's head.
+A store keeps users' journals and what belongs to them. Every change goes through `commit`, in units
+that the journal batches; every read goes through a session that belongs to one context and can name
+no other user. Seqs are assigned inside the transaction that stores the events, under a lock on the
+journal's head.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class StoreSession(Protocol):
     ) -> list[JournalEvent]:
         """Events with seq > `after` in order: `limit` (>= 1), or until they reach `max_bytes`.
 
-        When there are fewer, there are no more at this snapshot. Events of deleted threads are left
-        out, but for `thread_deleted`.
+        Fewer means that there are no more at this snapshot. Events of deleted threads are left out,
+        except `thread_deleted`.
         """
         ...
 
@@ -84,7 +84,7 @@ class StoreSession(Protocol):
     async def search(self, text: str, *, limit: int) -> list[SearchHit]:
         """The user's own messages that hold all words of `text`, taken literally, latest first.
 
-        Letters match whatever their case and accents. What other users wrote has no influence.
+        Case and accents are ignored. Other users' messages have no influence on the result.
         """
         ...
 
@@ -93,18 +93,18 @@ class StoreSession(Protocol):
         ...
 
     async def connections(self) -> list[ConnectionRow]:
-        """The user's connections that have a place, oldest first; those of lost nodes have none."""
+        """The user's connections with a place, oldest first; those of lost nodes are left out."""
         ...
 
     async def runs(self, *, live: bool, limit: int) -> list[RunFacts]:
         """Up to `limit` of the user's runs: live ones, oldest first, or ended ones, latest first.
 
-        Those of deleted threads are among them.
+        Runs of deleted threads are included.
         """
         ...
 
     async def counts(self) -> UserCounts:
-        """How much the user has."""
+        """How many threads and runs the user has."""
         ...
 
     async def close(self) -> None:
@@ -124,7 +124,7 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Wait for what is under way and close; idempotent."""
+        """Wait for operations under way and close; idempotent."""
         ...
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
@@ -147,11 +147,11 @@ class Store(Protocol):
         ...
 
     async def heads(self, user_ids: Collection[str]) -> dict[str, int]:
-        """The heads of these journals, for the head poll of attached users; one query."""
+        """The heads of these journals, in one query; for the head poll."""
         ...
 
     async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
-        """What a node would know if no hint was ever lost; one query.
+        """What a node would know if no hint was ever lost, in one query.
 
         Args:
             node_id: the node's.
@@ -160,31 +160,31 @@ class Store(Protocol):
         ...
 
     async def abandoned(self, *, limit: int) -> list[str]:
-        """Up to `limit` users with no place and live runs that are to end then (`on_disconnect`).
+        """Up to `limit` users without a place whose live runs asked to end then (`on_disconnect`).
 
-        The store knows of places only where nodes take them, see `shared`.
+        Places exist only where nodes take them, see `shared`.
         """
         ...
 
     async def nodes(self) -> list[NodeRow]:
-        """Every node that is known, by id."""
+        """Every known node, by id."""
         ...
 
     async def find_run(self, run_id: str) -> RunFacts | None:
-        """One run, whoever's it is; None where there is none. For operators alone."""
+        """A run of any user, or None; for operators only."""
         ...
 
     async def live_runs(self, status: RunStatus | None, *, limit: int) -> list[RunFacts]:
-        """Up to `limit` runs of this status, or of any that is live, oldest first; for operators.
+        """Up to `limit` runs of this status, or of any live status, oldest first; for operators.
 
-        The oldest are looked for among `runs.LIVE_RUNS_COUNTED_MAX` at most.
+        At most `runs.LIVE_RUNS_COUNTED_MAX` runs are considered.
         """
         ...
 
     async def count_live_runs(self) -> list[LiveRunCount]:
-        """Live runs of all users by status, and by what those in the queue are behind.
+        """Live runs of all users by status, queued ones also by what they wait for; for operators.
 
-        At most `runs.LIVE_RUNS_COUNTED_MAX` are counted; for operators.
+        At most `runs.LIVE_RUNS_COUNTED_MAX` are counted.
         """
         ...
 
@@ -193,23 +193,23 @@ class Store(Protocol):
         ...
 
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
-        """What a node would know of its runs if no hint was ever lost; one query.
+        """What a node would know of its runs if no hint was ever lost, in one query.
 
         Args:
             owner: the node's id.
             waiting: leases of its runs that wait for a person, as far as it knows.
 
         Returns:
-            Ids of its runs that were asked to end, and of those that do not wait any more.
+            Ids of its runs that were cancelled, and of those that no longer wait.
         """
         ...
 
     async def facts(self) -> dict[str, str]:
-        """What an operator should know: product, version, durability settings, sizes."""
+        """Facts for operators: product, version, durability settings, sizes."""
         ...
 
     async def alias_facts(self, *, now: float) -> AliasFacts:
-        """How much the aliases of older ids are still needed; may be asked of a store in use.
+        """Use of the aliases of older ids; works on a store that is in use.
 
         Args:
             now: wall time, seconds since the epoch.
@@ -221,7 +221,7 @@ class Store(Protocol):
 
     @property
     def shared(self) -> bool:
-        """Whether other nodes may use the same database, so that places have to be taken in it."""
+        """Whether other nodes may use the same database, so that connections need places in it."""
         ...
 
     @property
@@ -231,7 +231,7 @@ class Store(Protocol):
 
     @property
     def losses(self) -> int:
-        """How often the way to the database was lost: another may stand in its place since."""
+        """How often the connection to the database was lost; after a loss it may be another one."""
         ...
 
     @property
@@ -245,9 +245,9 @@ class SharedStore(Store, Protocol):
     """A store that several nodes use at once."""
 
     async def cluster_secret(self) -> bytes:
-        """What all nodes on this database know and nobody else does; at least 32 bytes.
+        """The secret that the nodes on this database share; at least 32 bytes.
 
-        A copy of the database that is used beside it has another one.
+        A copy of the database that runs elsewhere has another one.
 
         Raises:
             ThreadcastError: `unavailable`, it cannot be read now.

@@ -1,13 +1,14 @@
-"""What every store keeps of a run in the same form: codes of statuses, and what a row says of it.
+"""What every store keeps of a run in the same form: status codes and derived facts. Pure.
 
-Pure. It may not know statements, nor how a database names its rows.
+It may not know SQL, nor how a database names its rows.
 """
 
 from __future__ import annotations
 
 from .bus import Hint, RunSignal
+from .errors import ThreadcastError
 from .events import AgentCancelled, EventDraft, EventType
-from .runs import EXTERNAL_OWNER, OWNED, RunStatus
+from .runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus
 
 __all__ = [
     "LAST_LIVE",
@@ -21,6 +22,8 @@ __all__ = [
     "WAITING",
     "StoredRun",
     "cancelled",
+    "check_attempt",
+    "check_external",
     "signal",
     "word_of",
 ]
@@ -48,12 +51,12 @@ class StoredRun:
 
     @property
     def crashes(self) -> int:
-        """How many attempts ended by a loss of their owner, if this one has."""
+        """How many attempts were lost with their owner, counting the present one."""
         return self.attempt - self.handed_over
 
     @property
     def executed_here(self) -> bool:
-        """Whether a node executes it now, and so is the one to end it."""
+        """Whether a node executes it now, so that the node has to end it."""
         return self.status in OWNED and self.owner != EXTERNAL_OWNER
 
     @property
@@ -63,12 +66,12 @@ class StoredRun:
 
 
 def word_of(fence: int, status: RunStatus) -> int:
-    """Fence and status in one number, as the words of a batch have them."""
+    """Fence and status packed into one number."""
     return fence * 8 + STATUS_CODE[status]
 
 
 def signal(run: StoredRun) -> list[Hint]:
-    """What tells a run's owner, if it has one that is a node, to look at it now."""
+    """The hint that signals a run's owner, if its owner is a node."""
     if run.owner is None or run.owner == EXTERNAL_OWNER:
         return []
     return [RunSignal(run.run_id, run.owner)]
@@ -77,3 +80,30 @@ def signal(run: StoredRun) -> list[Hint]:
 def cancelled(reason: str) -> EventDraft:
     """The event that ends a run as cancelled."""
     return EventDraft.of(EventType.AGENT_CANCELLED, AgentCancelled(reason))
+
+
+def check_external(run: StoredRun, *, of_thread: bool) -> None:
+    """Refuse an event of another service for a run that it may not append to.
+
+    Args:
+        run: the run that the event names.
+        of_thread: whether the run belongs to the thread that the event names, if it names one.
+
+    Raises:
+        ThreadcastError: `bad_id`: the run is another thread's; `forbidden`: a node executes it.
+    """
+    if not of_thread:
+        raise ThreadcastError("bad_id", "run_id: expected a run of the thread, got another one's")
+    if run.status not in ENDED and run.owner != EXTERNAL_OWNER:
+        raise ThreadcastError("forbidden", "expected a run of another service, got one of this")
+
+
+def check_attempt(run: StoredRun | None, attempt: int) -> None:
+    """Refuse an attempt that is not later than the run's last one.
+
+    Raises:
+        ThreadcastError: `out_of_order`.
+    """
+    if run is not None and attempt <= run.attempt:
+        problem = f"attempt: expected more than {run.attempt}, got {attempt}"
+        raise ThreadcastError("out_of_order", problem)

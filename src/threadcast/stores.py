@@ -1,4 +1,4 @@
-"""Which store a `database_url` asks for. PostgreSQL's is imported only when it is asked for."""
+"""Chooses the store for a `database_url`. PostgreSQL's is imported only when needed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def postgres_store(
         clock: this node's.
         migrate_older: whether opening migrates an older schema; None for what the settings say.
         rehearsal: whether everything is undone when the store is closed.
-        timeout_s: another bound on statements than the settings have, in seconds.
+        timeout_s: replaces the settings' bound on statements, in seconds.
 
     Raises:
         ConfigurationError: see `store_of`.

@@ -1,4 +1,4 @@
-"""The nearest known name to one that was mistyped: for settings, variables, options and commands.
+"""Suggests the nearest known name for a mistyped one: settings, variables, options, commands.
 
 It knows names only, not what they stand for.
 """
@@ -17,7 +17,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like `name`, or None where nothing is like it.
 
     Args:
-        name: what was typed; a name of more than 64 characters has no neighbour.
+        name: what was typed; above 64 characters nothing is suggested.
         known: the names that exist.
     """
     if len(name) > _NAME_MAX_CHARACTERS:
@@ -36,8 +36,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def slips(typed: str, meant: str) -> int:
-    """How many slips make one text of the other: a character too many, too few, wrong, or two
-    neighbours exchanged (the optimal string alignment distance)."""
+    """The edit distance of two texts, with transpositions (optimal string alignment)."""
     before: list[int] = []
     last = list(range(len(meant) + 1))
     for row, came in enumerate(typed, 1):

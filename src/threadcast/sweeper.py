@@ -1,8 +1,8 @@
-"""Maintenance of a node: runs of lost nodes move on, and what is old goes, in bounded steps.
+"""Maintenance of a node: takes over runs of lost nodes and removes old data, in bounded steps.
 
-Any number of nodes may sweep at the same time; what one has done the other does not find. An error
-is logged and the work is tried again at the next step; the loop goes on. Lapsing is decided by the
-store's clock, age by this node's.
+Any number of nodes may sweep at the same time; the store makes each piece of work happen once. An
+error is logged and the work retried at the next step. Leases lapse by the store's clock; age is by
+this node's.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _CLEAN_EVERY_S = 15.0
 _TAKE_OVER_MAX_RUNS = 100
 _CLEAN_MAX_ROWS = 500
 _ROUNDS_MAX = 10
-_OWNERS_FIRST_S = 3.0  # who finds the store back renews within about a second
+_OWNERS_FIRST_S = 3.0  # owners renew within about a second after the store is back
 
 
 class Sweeper:
     """Takes over lapsed runs each second and cleans up every 15 seconds.
 
     Args:
-        journal: does the work, between everybody else's.
+        journal: commits the work, among other units.
         clock: wall time for ages, monotonic time for the pace.
-        metrics: is told of take-overs.
-        alias_uses: is stored when it cleans up.
-        owners_first: renews what this node executes, if that is late.
-        attempts_max: a run that was lost so often is not tried again.
-        compact_after_s: deltas go when their run has ended so many seconds ago.
-        retention_s: events go so many seconds after their commit; None keeps them.
+        metrics: counts take-overs.
+        alias_uses: flushed with each clean-up.
+        owners_first: renews this node's own leases, if that is late.
+        attempts_max: a run that lost its node this often is not tried again.
+        compact_after_s: how long after the end of their run deltas are removed.
+        retention_s: how long after their commit events are removed; None keeps them.
 
     The caller runs `run` in a task.
     """
@@ -102,7 +102,7 @@ class Sweeper:
             await asyncio.sleep(_STEP_EVERY_S)
 
     async def step(self) -> None:
-        """Do what is due now; what fails is logged and is due again at the next step."""
+        """Do what is due; what fails is logged and retried at the next step."""
         await self._try_to("take over runs", self._take_over())
         if self._clock.monotonic() < self._clean_at:
             return
@@ -118,10 +118,10 @@ class Sweeper:
             log.warning("sweeper: could not %s: %s", what, error)
 
     async def _take_over(self) -> None:
-        """Take over what has lapsed, though never before living owners could renew.
+        """Take over lapsed runs, but not before living owners had a chance to renew.
 
-        After the store was away, the leases of all nodes may have lapsed at once; and a node that
-        stood still finds its own lapsed.
+        After an outage of the store the leases of all nodes may have lapsed together, and a node
+        that was suspended finds its own lapsed.
         """
         await self._owners_first()
         if self._clock.monotonic() < self._take_over_at:

@@ -1,7 +1,7 @@
-"""Tasks that belong to somebody: nothing runs that nobody waits for.
+"""Structured concurrency: every task has an owner that waits for it.
 
-`asyncio.TaskGroup` ends everything when one member fails; the members here are independent of each
-other (one connection's work must not end another's), so a failure is logged and the rest goes on.
+`asyncio.TaskGroup` ends everything when one member fails; the members here are independent (one
+connection's work must not end another's), so a failure is logged and the rest goes on.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OwnedTasks:
         return not self._tasks
 
     async def close(self) -> None:
-        """Cancel what still runs and wait for it."""
+        """Cancel running tasks and wait for them."""
         while self._tasks:
             tasks = tuple(self._tasks)
             for task in tasks:
@@ -57,10 +57,10 @@ class OwnedTasks:
 
 
 class Pillars:
-    """Tasks that run until they are cancelled, and without which their owner cannot go on.
+    """Long-lived tasks without which their owner cannot go on.
 
     Attributes:
-        failed: set when one of them has ended by itself.
+        failed: set when one of them has ended without being cancelled.
 
     The owner must await `close`.
     """

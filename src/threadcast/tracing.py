@@ -1,8 +1,8 @@
-"""Traces by OpenTelemetry's interface: what took how long, for which request, thread and run.
+"""Traces by the OpenTelemetry API: durations per request, thread and run.
 
-Only the interface is used; the SDK and where spans go are the operator's choice. Without an SDK
-nothing is recorded, and asking costs one comparison. A span carries ids of threads, runs and
-requests; never a user id, a token or a text that somebody wrote. There is no span per event.
+Only the API is used; SDK and exporter are the operator's choice. Without an SDK nothing is
+recorded, at the cost of one comparison. A span carries ids of threads, runs and requests; never a
+user id, a token or a text that somebody wrote. There is no span per event.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CARRIED = frozenset({b"traceparent", b"tracestate", b"baggage"})
 
 
 def ids_of(context: UserExecutionContext) -> dict[str, AttributeValue]:
-    """The attributes that name a context's thread, run and request, and not its user."""
+    """A context's thread, run and request as span attributes; not its user."""
     return {
         "threadcast.thread_id": context.thread_id,
         "threadcast.run_id": context.run_id,
@@ -49,16 +49,16 @@ class Tracing:
 
     @property
     def recording(self) -> bool:
-        """Whether anybody wants spans."""
+        """Whether spans are recorded."""
         return self._tracer is not None
 
     def use(self, provider: trace.TracerProvider) -> None:
-        """Record with this provider; with OpenTelemetry's stand-ins for none, record nothing."""
+        """Record with this provider; OpenTelemetry's no-op and proxy providers record nothing."""
         is_real = not isinstance(provider, _NO_PROVIDERS)
         self._tracer = provider.get_tracer(_SCOPE) if is_real else None
 
     def use_configured(self) -> None:
-        """Record with the provider that the program or `OTEL_...` variables have set up, if any."""
+        """Record with the provider set up by the program or `OTEL_...` variables, if any."""
         if self._tracer is None:
             self.use(trace.get_tracer_provider())
 
@@ -77,8 +77,8 @@ class Tracing:
             name: from a closed set.
             attributes: see the module's rule on what may be in them.
             kind: OpenTelemetry's.
-            headers: of a request, whose trace is continued unless one is under way here already.
-            links: to what caused this without being above it.
+            headers: of a request, whose trace is continued unless a span is active here.
+            links: to causes that are not parents.
         """
         if self._tracer is None:
             return _UNTRACED
@@ -86,15 +86,15 @@ class Tracing:
         return _recorded(self._tracer, name, attributes, kind, parent, links)
 
     def begin(self, name: str, attributes: Attributes) -> Span | None:
-        """A span that the caller ends; None where nobody wants it."""
+        """A span that the caller ends; None if nothing is recorded."""
         if self._tracer is None:
             return None
         return self._tracer.start_span(name, attributes=attributes)
 
     def remember_origin(self, run_id: str, span: Span | None = None) -> None:
-        """The span (by default the current one) began this run; the run's own will link to it.
+        """Remember the span that started a run, by default the current one, for the run to link to.
 
-        The latest 10,000 are remembered, on this node only.
+        The latest 10,000 are kept, on this node only.
         """
         if self._tracer is None:
             return
@@ -105,7 +105,7 @@ class Tracing:
                 self._origins.popitem(last=False)
 
     def links_of(self, run_id: str) -> tuple[Link, ...]:
-        """The link to what began a run, where that is known."""
+        """The link to the span that started a run, if known."""
         if self._tracer is None:
             return ()
         origin = self._origins.pop(run_id, None)
@@ -113,7 +113,7 @@ class Tracing:
 
 
 class CommandSpans:
-    """Spans of commands, from their coming to their answer; at most one for each open command.
+    """Spans of commands, from arrival to answer; at most one for each open command.
 
     Args:
         tracing: of the server.
@@ -126,7 +126,7 @@ class CommandSpans:
         self._open: dict[str, Span] = {}
 
     def begin(self, command_id: str, name: str) -> None:
-        """A command came; one with the id of an open one is not traced, it will be refused."""
+        """A command arrived; one with the id of an open one is refused, and so not traced."""
         if not self._tracing.recording or command_id in self._open:
             return
         attributes = {"threadcast.request_id": self._request_id}
@@ -135,7 +135,7 @@ class CommandSpans:
             self._open[command_id] = span
 
     def end(self, command_id: str | None, *, error: str | None = None) -> None:
-        """It was answered, with this error code if it was rejected."""
+        """The command was answered; with an error code if it was rejected."""
         span = self._open.pop(command_id, None) if command_id is not None else None
         if span is None:
             return
@@ -144,12 +144,12 @@ class CommandSpans:
         span.end()
 
     def end_all(self) -> None:
-        """The connection is over; nothing will be answered any more."""
+        """The connection has ended; open commands stay unanswered."""
         for command_id in tuple(self._open):
             self.end(command_id, error="abandoned")
 
     def began(self, command_id: str, thread_id: str, run_id: str) -> None:
-        """The command began this run."""
+        """The command started this run."""
         span = self._open.get(command_id)
         if span is not None:
             span.set_attribute("threadcast.thread_id", thread_id)
@@ -186,7 +186,7 @@ def _fail(span: Span, code: str) -> None:
 
 
 def _continued(headers: Headers) -> Context | None:
-    """Where a request's trace goes on: under what is current here, else under what it brought."""
+    """The parent context of a request: the current span, else the headers' `traceparent`."""
     if trace.get_current_span().get_span_context().is_valid:
         return None
     carrier = {

@@ -1,9 +1,9 @@
 """What a reader was given last, and what contradicts it.
 
-A database may be replaced by a copy that lost its last events, under a reader who has them. Then
-the same seqs are given once more, to other events. A trail notices what cannot be: a head lower
-than what was given, or news at a seq that the reader has. That is a reason to look, no proof: the
-journal says whether the event that was given is still there. Pure.
+A database may be replaced by a copy that lacks the last events, while a reader has them. Their seqs
+are then assigned again, to other events. A trail notices the contradiction: a head below what was
+delivered, or a new event at a seq that the reader has. That is a reason to check, not proof: the
+journal says whether the delivered event is still there. Pure.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Trail:
         self.begin(0, None)
 
     def begin(self, position: int, stamp: bytes | None) -> None:
-        """The reader has come to a position that was judged by the journal a moment ago."""
+        """The reader is at a position that was just checked against the journal."""
         self.seq, self.stamp = position, stamp
-        self._latest = stamp or b""  # what the reader has was stamped no later, as far as is known
+        self._latest = stamp or b""  # nothing that the reader has is known to be stamped later
         self._noticed = position
 
     def gave(self, event: JournalEvent) -> None:
@@ -42,10 +42,10 @@ class Trail:
             self._latest = event.stamp
 
     def contradicted_by(self, events: Sequence[JournalEvent], position: int) -> bool:
-        """Whether announced events that the reader should have are news; asked once of each.
+        """Whether announced events at seqs that the reader has are new ones; asked once of each.
 
-        A late hint repeats what is known. But what was stamped later than all that the reader has,
-        or what has the last event's seq and another stamp, is of another past.
+        A late hint repeats known events. But an event stamped later than all that the reader has,
+        or one with the last event's seq and another stamp, belongs to a different history.
 
         Args:
             events: in order, at least one with a seq that is no higher than `position`.
@@ -59,10 +59,10 @@ class Trail:
         return is_news or (differs and self.stamp is not None)
 
     def contradicted_by_head(self, head: int, position: int) -> bool:
-        """Whether a poll saw a head that is lower than where the reader was at the poll before.
+        """Whether a poll saw a head below the reader's position at the previous poll.
 
         Args:
-            head: as the poll saw it, which began after the last call.
+            head: what the poll saw; it began after the last call.
             position: the reader's now.
         """
         is_lower = head < self._noticed
@@ -70,7 +70,7 @@ class Trail:
         return is_lower
 
     def agrees_with(self, page: JournalPage) -> bool:
-        """Whether the reader's last event is still there, as far as a page of the journal says."""
+        """Whether a page of the journal shows the reader's last event still in place."""
         if self.stamp is None:
             return True
         if page.after == self.seq:
@@ -80,12 +80,12 @@ class Trail:
     def judge(
         self, head: JournalHead, stamp: bytes | None, *, feed: str | None, position: int
     ) -> Placement:
-        """Whether a reader can go on who was here all the time, and so is never ahead by mistake.
+        """Whether a reader that stayed connected, so is never ahead by mistake, can go on.
 
         Args:
             head: the journal now.
             stamp: that of the event at `seq` now; None when it is not there.
-            feed: under which the reader was given what it has; None where it is not known.
+            feed: the feed of what the reader has; None where it is not known.
             position: the reader's.
         """
         is_other = self.stamp is not None and stamp is not None and stamp != self.stamp

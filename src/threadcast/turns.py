@@ -1,6 +1,7 @@
-"""Who may read a journal next: so many at once, users in turn, and whoever was live goes first.
+"""Which reader may read its journal next: a bounded number at once, round robin by user.
 
-A user with many devices waits as often as one with a single one. It knows nothing of journals.
+A user with many devices gets as many turns as one with a single device. Readers that were live go
+before new ones. It knows nothing of journals.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-_FIRST_IN_A_ROW_MAX = 4  # then one of the others has its turn, so that nobody waits for ever
+_FIRST_IN_A_ROW_MAX = 4  # then one of the others gets a turn, so that none starves
 
 
 class Turns:
     """Grants turns. The caller bounds how many wait.
 
     Args:
-        count: so many turns at the same time, >= 1.
+        count: how many turns may be held at the same time, >= 1.
     """
 
     def __init__(self, count: int) -> None:
@@ -37,7 +38,7 @@ class Turns:
 
         Args:
             user_id: for whom; each user has one turn before any has two.
-            first: go before those who did not say so; four in a row at most.
+            first: go before those that did not ask for it; four in a row at most.
         """
         if self._free:
             self._free -= 1
@@ -49,7 +50,7 @@ class Turns:
             self._pass_on()
 
     def _pass_on(self) -> None:
-        """A turn is over, or was granted to somebody who has gone: it is the next one's."""
+        """A turn has ended, or its waiter was cancelled: grant it to the next."""
         if not any(waiting.grant() for waiting in (self._next(), self._first, self._others)):
             self._free += 1
 
@@ -62,7 +63,7 @@ class Turns:
 
 
 class _InTurn:
-    """Those who wait: by user, the user who has waited longest for a turn first."""
+    """Waiters by user; the user whose last turn is longest ago comes first."""
 
     def __init__(self) -> None:
         self._by_user: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -72,7 +73,7 @@ class _InTurn:
         return self._count
 
     async def wait(self, user_id: str, give_back: Callable[[], None]) -> None:
-        """Wait until `grant` chooses this one; a grant that finds it cancelled is given back."""
+        """Wait until `grant` picks this waiter; a grant that finds it cancelled is given back."""
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._by_user.setdefault(user_id, deque()).append(granted)
         self._count += 1
@@ -86,14 +87,14 @@ class _InTurn:
             raise
 
     def grant(self) -> bool:
-        """Let the next one go on; whether there was one."""
+        """Wake the next waiter; whether there was one."""
         while self._by_user:
             user_id, waiting = self._by_user.popitem(last=False)
             granted = waiting.popleft()
             self._count -= 1
             if waiting:
                 self._by_user[user_id] = waiting
-            if not granted.cancelled():  # else it has gone, and its task was not resumed yet
+            if not granted.cancelled():  # else it was cancelled, and its task has not run since
                 granted.set_result(None)
                 return True
         return False

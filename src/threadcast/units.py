@@ -1,7 +1,7 @@
-"""What a store is asked to commit: units, each all of it or nothing, and what becomes of them.
+"""Units: what a store is asked to commit, each atomically, and their outcomes.
 
-A unit says what is to happen and carries the context that it happens in. The journal batches units;
-a store answers each with an outcome.
+A unit says what is to happen, and carries the context that it happens in. The journal batches
+units; a store answers each with an outcome.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Unit(Generic[T_co]):
-    """One thing to commit, all of it or nothing; `T_co` is what its outcome's result is."""
+    """One thing to commit atomically; `T_co` is the type of its outcome's result."""
 
     __slots__ = ()
 
@@ -106,11 +106,12 @@ class SendMessage(Unit[MessageAccepted]):
     Attributes:
         context: its thread is the target, its run is the one to create.
         new_thread: whether the thread is to be created here; otherwise it must exist.
-        digest: identifies what was asked, for recognising another body under the same key.
+        digest: identifies the request, to recognise another body under the same key.
         user_runs_max: how many runs of the user may be live at once.
-        user_runs_enforced: whether one more is rejected, or stored and told (`beyond_limit`).
-        user_executing_max: how many runs of the user may be executed at once when this one is
-            claimed, >= 1; None for any number.
+        user_runs_enforced: whether a run beyond that is rejected, or stored and reported
+            (`beyond_limit`).
+        user_executing_max: how many runs of the user may be executing once this one is claimed, >=
+            1; None for any number.
     """
 
     context: UserExecutionContext
@@ -172,10 +173,9 @@ class Ingested:
 class IngestEvents(Unit[Sequence[Ingested | ThreadcastError]]):
     """Append events of another service to the context's user's journal, each by itself.
 
-    The result has one entry for each event, in order: where it is, or why it is not there; an
-    event that is refused changes nothing. A `client_message_id` that this user's ingested events
-    have used before answers with the first seq, or is refused as `idempotency_conflict` when
-    `digest` differs.
+    The result has one entry for each event, in order: its place, or why it was refused; a refused
+    event changes nothing. A `client_message_id` that this user's ingested events have used before
+    answers with the first seq, or is refused as `idempotency_conflict` when `digest` differs.
 
     Threads and runs may be named by older ids. `thread_created` makes the thread, and the alias of
     an older id; all else needs the thread (`not_found`). `message_created`, `run_queued` or
@@ -187,7 +187,7 @@ class IngestEvents(Unit[Sequence[Ingested | ThreadcastError]]):
     Attributes:
         context: any of the user's; its thread and run are not used.
         events: of this user, in order; at least one.
-        silence_s: a run to which nothing is appended for so long lapses (`TakeOverRuns`), by the
+        silence_s: a run to which nothing is appended for this long lapses (`TakeOverRuns`), by the
             store's clock.
     """
 
@@ -231,8 +231,9 @@ class Question:
 class AppendToRun(Unit[int]):
     """Append events of a run under its lease; the result is the last seq.
 
-    The status follows from the events (`runs.status_after`). Drafts may be added until the journal
-    takes the unit (`taken`). Rejected: `fenced`, `run_finished`, `not_found` (its thread is gone).
+    The new status follows from the events (`runs.status_after`). Drafts may be added until the
+    journal takes the unit (`taken`). Rejected: `fenced`, `run_finished`, `not_found` (its thread is
+    gone).
 
     Attributes:
         lease: the run's lease.
@@ -251,7 +252,7 @@ class AppendToRun(Unit[int]):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A run that this node is to execute, with all it needs to begin."""
+    """A run that this node is to execute, with all that it needs to begin."""
 
     lease: Lease
     agent: str
@@ -267,19 +268,20 @@ class ClaimedRun:
 class ClaimRuns(Unit[Sequence[ClaimedRun]]):
     """Claim up to `limit` queued runs, one per thread: fence + 1, attempt + 1.
 
-    Users take turns, so that one who has sent a thousand messages does not keep another waiting. A
-    run's turn is how many runs of its user are executed, plus its place by age among those that
+    Users take turns, so that one who sends a thousand messages does not keep others waiting. A
+    run's turn is the number of its user's executing runs, plus its place by age among those that
     are next in their threads. Lower turns come first, older runs among equal ones. A run whose turn
-    is beyond its `user_executing_max` stays, whoever executes the others.
+    is beyond its `user_executing_max` stays queued, whichever nodes execute the others.
 
-    What a claim looks at is bounded by `runs.CLAIM_USERS_MAX` and `runs.CLAIM_THREADS_MAX`.
+    A claim considers at most `runs.CLAIM_USERS_MAX` users and `runs.CLAIM_THREADS_MAX` threads of
+    each.
 
     Attributes:
         owner: this node's id.
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
-        limit: at most so many, >= 1.
-        after: the user whose run this node claimed last: others are looked at first.
+        limit: the most runs to claim, >= 1.
+        after: the user whose run this node claimed last; others are considered first.
     """
 
     owner: str
@@ -291,10 +293,10 @@ class ClaimRuns(Unit[Sequence[ClaimedRun]]):
 
 @dataclass(frozen=True, slots=True)
 class LeaseReport:
-    """What became of leases that were to be renewed.
+    """The outcome of a renewal.
 
     Attributes:
-        lost: runs whose fence is another, or that have ended.
+        lost: runs whose fence has changed, or that have ended.
         cancelled: runs that were asked to end, with the reason.
     """
 
@@ -306,7 +308,7 @@ class LeaseReport:
 class RenewLeases(Unit[LeaseReport]):
     """Extend leases to `lease_s` seconds from now; a lapsed one that nobody took is extended too.
 
-    With `lease_s` 0 the leases are given up, so that the runs can be taken over at once.
+    With `lease_s` 0 the leases end now, so that the runs can be taken over immediately.
     """
 
     lease_s: float
@@ -315,11 +317,11 @@ class RenewLeases(Unit[LeaseReport]):
 
 @dataclass(frozen=True, slots=True)
 class HandOverRun(Unit[None]):
-    """Queue a run again whose owner stops in order, so that another node goes on at once.
+    """Queue a run again whose owner shuts down cleanly, so that another node goes on at once.
 
-    Unlike a lapse this counts as no crash. A run that may not be begun twice (`on_crash`) ends as
-    failed (`node_lost`) when it was `begun`, and one that was asked to end as cancelled. Rejected:
-    `fenced`, `run_finished`, `not_found`.
+    Unlike a lapse this does not count as a crash. A run that may not be begun twice (`on_crash`)
+    ends as failed (`node_lost`) if it was `begun`; one that was asked to end ends as cancelled.
+    Rejected: `fenced`, `run_finished`, `not_found`.
 
     Attributes:
         lease: the run's lease.
@@ -342,8 +344,8 @@ class TakeOver:
 class TakeOverRuns(Unit[TakeOver]):
     """Queue again, or end, up to `limit` owned runs whose lease has lapsed (the store's clock).
 
-    A run ends as cancelled when that was asked for, else as failed (`node_lost`) when
-    `runs.may_retry` says no, as it does of a run that another service executes.
+    A run ends as cancelled if that was asked for, else as failed (`node_lost`) if `runs.may_retry`
+    forbids a retry, as for every run that another service executes.
     """
 
     attempts_max: int
@@ -352,12 +354,12 @@ class TakeOverRuns(Unit[TakeOver]):
 
 @dataclass(frozen=True, slots=True)
 class RevokeSessions(Unit[None]):
-    """Make void the context's user's credentials: one token, or all issued before a time.
+    """Revoke credentials of the context's user: one token, or all issued before a time.
 
     Attributes:
         before: seconds since the epoch; None with a `token_id`.
         token_id: one token's `jti`; None for all.
-        token_expires_at: when the one token ends by itself, so that the row can go then.
+        token_expires_at: when the one token expires anyway, so that its row can be removed.
     """
 
     context: UserExecutionContext
@@ -368,7 +370,7 @@ class RevokeSessions(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Unit[int]):
-    """One bounded step of maintenance; the result counts the rows that it worked on.
+    """One bounded maintenance step; the result is the number of rows worked on.
 
     A result below `limit` means that nothing is left to do for now.
 
@@ -377,7 +379,7 @@ class Sweep(Unit[int]):
             committed before it and raises `trimmed`; `purge` removes what deleted threads left;
             `forget` removes revocations of tokens that have expired.
         before: seconds since the epoch.
-        limit: at most so many rows, >= 1.
+        limit: the most rows to work on, >= 1.
     """
 
     what: Literal["compact", "trim", "purge", "forget"]
@@ -392,7 +394,7 @@ class Committed:
     Attributes:
         result: what the unit's type promises.
         events: the events that it stored, of any number of users, in commit order.
-        hints: what else other nodes should hear; `JournalGrew` is the journal's own work.
+        hints: further hints to publish; `JournalGrew` is left to the journal.
     """
 
     result: Any
@@ -402,7 +404,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The unit changed nothing, and why."""
+    """The unit changed nothing; `error` says why."""
 
     error: ThreadcastError
 

@@ -1,7 +1,7 @@
-"""One accepted WebSocket: from the handshake through authentication to its end.
+"""One accepted WebSocket, from the handshake through authentication to its end.
 
-It is the connection edge: whatever happens inside, the socket is closed, the place is free again,
-and the error is logged once. What the user asks for on the way is the command handler's business.
+It is the connection edge: whatever happens inside, the socket is closed, the place is freed, and
+the error is logged once. Commands are the command handler's business.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ class Handshake:
         token: the credential that it carries, if any.
         address: the client's, without port.
         request_id: of the request.
-        refusal: what is wrong with it all the same, so that the client is told after the upgrade,
-            where browsers can hear it.
+        refusal: why it is refused after all; sent after the upgrade, where browsers show it.
     """
 
     offer: Offer
@@ -71,7 +70,7 @@ class Visit:
 
     Args:
         services: what connections share.
-        manager: takes the connection in when its user is known.
+        manager: registers the connection once its user is known.
         sign_in: verifies the credential.
         handshake: of the request that was accepted.
     """
@@ -95,7 +94,7 @@ class Visit:
         self._user_id = ""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Accept, and return when the client or the server has ended it."""
+        """Accept, and return when either side has ended it."""
         lines = self._handshake.offer.chosen == PROTOCOL_LINES
         extensions = scope.get("extensions") or {}
         writer: FrameWriter | None = extensions.get(FRAMES_EXTENSION)
@@ -103,7 +102,7 @@ class Visit:
             await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
         except (
             OSError
-        ):  # it has gone already; the task keeps this error, and must not be kept by it
+        ):  # already gone; the task holds this error, so the error must not hold the task
             self._task = None
             raise
         self._state.move(ConnectionState.AUTHENTICATING)
@@ -137,7 +136,7 @@ class Visit:
             self._end(outbound, close, internal)
         finally:
             self._state.move(ConnectionState.CLOSED)
-        if self._closing is not None:  # a server cuts the connection when its application returns
+        if self._closing is not None:  # the server cuts the connection when the application returns
             await asyncio.wait([self._closing])
 
     async def _talk(
@@ -154,7 +153,7 @@ class Visit:
         ):
             identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
-        if self._services.draining():  # all others were sent away or will be
+        if self._services.draining():  # the others were told to go, or will be
             raise ThreadcastError("shutting_down")
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
@@ -222,7 +221,7 @@ class Visit:
         return await self._sign_in.verify(token, self._handshake.address)
 
     def _count_refused(self, error: ThreadcastError) -> None:
-        """An attempt is counted once: what ends a connection later was no failed connect."""
+        """Count a refused attempt once; what ends a live connection later is no failed connect."""
         if not self._counted:
             self._counted = True
             self._services.metrics.count_connect_refused(failed=error.is_failure)
@@ -236,7 +235,7 @@ class Visit:
         self, outbound: Outbound, close: Callable[[int, str], None], error: ThreadcastError
     ) -> None:
         """Announce the end, unless that was done, and close."""
-        told = error is self._handshake.refusal  # its words are from closed sets
+        told = error is self._handshake.refusal  # its text comes from closed sets
         reason = error.message if told else error.kind.text
         if self._state.may_answer:
             data = closing_data(
@@ -247,7 +246,7 @@ class Visit:
         close(error.kind.close_code, reason)
 
     def _last_frame(self, code: int, reason: str) -> bytes:
-        """What the edge sends ahead of a close that it decided on: nothing if it was announced."""
+        """What the edge sends before a close of its own; nothing if the end was announced."""
         if not self._state.may_answer:
             return b""
         error = _EDGE_CLOSES.get(code, "internal")
@@ -289,7 +288,7 @@ class Visit:
         return close
 
     def _abort(self) -> None:
-        """The peer does not even take a close frame: end the application's side of it."""
+        """The peer does not even read a close frame: end the application's side."""
         over = self._state.state is ConnectionState.CLOSED
         if self._task is not None and not (over or self._task.done()):
             self._aborted = True

@@ -1,7 +1,7 @@
-"""Notices that something holds the event loop, and says what it was.
+"""Notices when the event loop is blocked, and logs by what.
 
-The loop beats; a thread of its own watches the beats, because a held loop cannot watch itself. When
-beats stay away, the thread logs the stack of the loop's thread once per hold: file names, functions
+The loop beats; a separate thread watches the beats, because a blocked loop cannot watch itself.
+When beats stop, the thread logs the stack of the loop's thread once per hold: file names, functions
 and source lines, no values. The loop itself measures how long it was held.
 """
 
@@ -25,14 +25,14 @@ _HELD_MIN_S = 0.05
 
 
 class Watchdog:
-    """Watches the loop on which it was started.
+    """Watches the loop that it was started on.
 
     Args:
-        metrics: `loop_blocked_seconds` is told of every hold longer than 0.05 s.
-        blocked_s: from so many seconds on a hold is logged with its stack; more than 0.1.
+        metrics: `loop_blocked_seconds` observes every hold longer than 0.05 s.
+        blocked_s: a hold of at least this many seconds is logged with its stack; above 0.1.
 
-    The caller calls `start` on the loop and `stop` in the end. Real time is read here, because it
-    is real time that is lost.
+    The caller calls `start` on the loop and `stop` when done. This module reads real time, because
+    real time is what a hold costs.
     """
 
     def __init__(self, metrics: Metrics, *, blocked_s: float = 1.0) -> None:
@@ -45,7 +45,7 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to beat on the running loop, and to watch; once."""
+        """Begin to beat on the running loop, and to watch; call it once."""
         self._beat_at = time.monotonic()
         self._next_beat = asyncio.get_running_loop().call_later(_BEAT_EVERY_S, self.beat)
         self._thread = threading.Thread(
@@ -67,7 +67,7 @@ class Watchdog:
             self._thread = None
 
     def beat(self) -> None:
-        """The loop turns: count how late this beat is, and arrange for the next."""
+        """One turn of the loop: measure how late this beat is, and schedule the next."""
         now = time.monotonic()
         held_s = now - self._beat_at - _BEAT_EVERY_S
         self._beat_at = now
@@ -79,7 +79,7 @@ class Watchdog:
             self._next_beat = asyncio.get_running_loop().call_later(_BEAT_EVERY_S, self.beat)
 
     def take_longest_s(self) -> float:
-        """The longest that the loop was held since the last call, in seconds."""
+        """The longest hold of the loop since the last call, in seconds."""
         longest_s, self._longest_s = self._longest_s, 0.0
         return longest_s
 

@@ -1,8 +1,8 @@
-"""The one connection manager: which connections are live, by user, and who hears what.
+"""The one connection manager: the live connections by user, and which of them gets which hint.
 
-Adding, removing and looking up are by identity, so nothing can be "not found" at cleanup. It hands
-what the bus says to the connections that it concerns. It knows nothing of sockets: a connection is
-whatever keeps `LiveConnection`.
+Connections are added, removed and looked up by identity, so cleanup can never fail with "not
+found". It dispatches hints from the bus to the connections that they concern. It knows nothing of
+sockets: a connection is whatever implements `LiveConnection`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LiveConnection(Protocol):
 
     @property
     def trace(self) -> ConsistencyTrace | None:
-        """Where its ids are followed, if they are."""
+        """The trace that follows its ids, if they are followed."""
         ...
 
     @property
@@ -70,7 +70,7 @@ class LiveConnection(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether it is pushed to; else it catches up, or has not begun to."""
+        """Whether it is pushed to; else it catches up, or has not started to."""
         ...
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
@@ -82,7 +82,7 @@ class LiveConnection(Protocol):
         ...
 
     def doubt(self) -> None:
-        """Another database may stand in the place of the one that its events came from."""
+        """The database may have been replaced by another one: check what was delivered."""
         ...
 
     def recheck(self) -> None:
@@ -98,17 +98,17 @@ class WebSocketManager:
     """Knows every live connection of this node.
 
     Args:
-        metrics: is told of connections and deliveries.
-        guard: is told of hints that name one user and carry another's events.
+        metrics: counts connections and deliveries.
+        guard: reports hints that name one user and carry another's events.
         policy: what happens to a connection beyond its user's limit.
-        max_connections: for the whole node.
-        disconnect_grace_s: how long after a user's last connection went `on_user_left` is called.
+        max_connections: the limit of the whole node.
+        disconnect_grace_s: how long after a user's last connection closed `on_user_left` is called.
         on_user_left: called with the user id; must not raise.
         refuse: is called with the reason for a connection beyond its user's limit.
-        places: where several nodes share the store: the limit of users is kept there, and a
+        places: where several nodes share the store: they enforce the limit per user, and a
             connection that is removed leaves its place.
-        bus: told whose hints this node wants, for as long as they have a connection.
-        losses: how often the way to the database was lost, see `Store.losses`.
+        bus: follows each user for as long as they have a connection here.
+        losses: gives the number of database connection losses, see `Store.losses`.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class WebSocketManager:
             yield from tuple(connections)
 
     def limit(self, *, policy: Literal["reject", "evict_oldest"], max_connections: int) -> None:
-        """Limit from now on as the constructor's arguments of these names say."""
+        """Change the limits; see the constructor's arguments of these names."""
         self._policy = policy
         self._max_connections = max_connections
         if self._places is not None:
@@ -158,11 +158,11 @@ class WebSocketManager:
 
     @property
     def full(self) -> bool:
-        """Whether the node takes no further connection."""
+        """Whether the node accepts no further connection."""
         return len(self._user_of) >= self._max_connections
 
     def add(self, connection: LiveConnection, *, limit: int) -> None:
-        """Take a connection in; the caller must `remove` it on every path out.
+        """Register a connection; the caller must `remove` it on every path out.
 
         Args:
             connection: not yet added.
@@ -178,19 +178,19 @@ class WebSocketManager:
         if self._places is None and len(connections) >= limit:
             self._make_place(connections, limit)
         if not connections:
-            self._bus.follow(user_id)  # before its head is read: what comes between is then seen
+            self._bus.follow(user_id)  # before its head is read, so that events in between are seen
         self._by_user.setdefault(user_id, {})[connection] = None
         self._user_of[connection] = user_id
         leaving = self._leaving.pop(user_id, None)
         if leaving is not None:
-            leaving.cancel()  # who comes and goes again has the whole grace again
+            leaving.cancel()  # leaving again starts the whole grace again
         self._empty.clear()
         if connection.trace is not None:
             connection.trace.record(TrackedOperation.MANAGER_CREATION, connection.context)
         self._metrics.connections.set(len(self))
 
     def _make_place(self, connections: dict[LiveConnection, None], limit: int) -> None:
-        """Refuse one more of a user, or end the oldest; neither where the limit is not enforced."""
+        """Refuse one more connection of a user, or end the oldest, if the limit is enforced."""
         try:
             self._refuse(
                 ThreadcastError("too_many_connections", f"at most {limit} connections at once")
@@ -203,7 +203,7 @@ class WebSocketManager:
             oldest.end("evicted")
 
     def remove(self, connection: LiveConnection) -> None:
-        """Let a connection go, whatever has become of its context; idempotent."""
+        """Unregister a connection, whatever its context says by now; idempotent."""
         user_id = self._user_of.pop(connection, None)
         if connection.trace is not None:
             _record_cleanup(connection.trace, connection.context, found=user_id is not None)
@@ -228,7 +228,7 @@ class WebSocketManager:
         return list(self._by_user.get(context.user_id, ()))
 
     def standings(self, user_ids: Collection[str]) -> list[Standing]:
-        """Where the connections of these users are that are here."""
+        """Journal positions of these users' connections on this node."""
         return [
             Standing(user_id, one.context.connection_id, one.position, one.live)
             for user_id in user_ids
@@ -241,11 +241,11 @@ class WebSocketManager:
         return user_id in self._by_user or user_id in self._leaving
 
     def force_close(self, context: UserExecutionContext, connection_id: str) -> bool:
-        """End one connection of the context's user at once; whether it was here. Audited."""
+        """End one connection of the context's user immediately; whether it was here. Audited."""
         return self._end(context.user_id, connection_id, "forced_close")
 
     def force_close_all(self, context: UserExecutionContext) -> int:
-        """End every connection of the context's user here; how many there were. Audited."""
+        """End all of the context's user's connections here; how many there were. Audited."""
         connections = self.connections_of(context)
         for connection in connections:
             self._end(context.user_id, connection.context.connection_id or "", "forced_close")
@@ -286,7 +286,7 @@ class WebSocketManager:
             self._end(hint.user_id, hint.connection_id, code)
 
     def _deliver(self, connections: Sequence[LiveConnection], hint: JournalGrew) -> None:
-        if hint.events[0].address.user_id != hint.user_id:  # a cursor might just ignore its seqs
+        if hint.events[0].address.user_id != hint.user_id:  # a cursor could just ignore its seqs
             for connection in connections:
                 if not self._guard.passes(connection.context, hint.events):
                     connection.end("internal")
@@ -310,9 +310,9 @@ class WebSocketManager:
             connection.notice(head)
 
     def _doubt_after_a_loss(self) -> None:
-        """Have every connection look whether its events are still there, once for each loss.
+        """Have every connection check its delivered events, once for each loss.
 
-        That is done when something was read or written since, so the database is there again.
+        Called after a successful read or write, so the database is back.
         """
         losses = self._losses()
         if self._losses_seen != losses:
@@ -326,6 +326,6 @@ class WebSocketManager:
 
 
 def _record_cleanup(trace: ConsistencyTrace, context: UserExecutionContext, *, found: bool) -> None:
-    """Note what a look-up by key would use now, beside what the look-up by identity found."""
+    """Record the key that a lookup would use now, and what the lookup by identity found."""
     operation, key = TrackedOperation.CLEANUP_LOOKUP, context.isolation_key
     trace.record(operation, context, key=key, found=found)

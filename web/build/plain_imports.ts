@@ -1,6 +1,6 @@
 /**
- * Scripts that are loaded later are loaded by `import()` alone. Vite would put a helper around it,
- * which loads their styles and imports first: ours have neither, and it is as large as a feature.
+ * Leaves dynamic imports as plain `import()`. Vite wraps them in a helper that preloads styles and
+ * imports; ours have neither, and the helper is as large as a feature.
  */
 import type { Plugin } from "vite";
 

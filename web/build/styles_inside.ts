@@ -1,9 +1,8 @@
 /**
- * A plugin for Vite that moves the style sheet of a build into its script.
+ * A Vite plugin that moves the style sheet of a build into its script.
  *
- * A module declares `const __STYLES__: string` and finds all styles that the build's modules import,
- * in their order and minified. The custom element needs that: what is in its shadow tree sees no
- * style sheet of the page.
+ * It replaces `__STYLES__` with the minified style sheets that the build's modules import. The custom
+ * element needs that, because the page's style sheets do not apply in its shadow tree.
  */
 import type { Plugin } from "vite";
 
@@ -26,7 +25,7 @@ export function stylesInside(): Plugin {
       if (scripts.length !== 1 || script?.type !== "chunk") {
         this.error(`expected one script with ${PLACE}, found ${scripts.length}`);
       }
-      // A function: a replacement that is a text would have a meaning for `$`.
+      // A function, because `$` has a meaning in a replacement string.
       script.code = script.code.replace(PLACE, () => JSON.stringify(String(sheet.source)));
       delete bundle[sheet.fileName];
     },

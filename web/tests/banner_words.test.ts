@@ -5,11 +5,11 @@ import { describe, isDue, waitingMessages } from "../src/chat/banner_words.ts";
 
 const NOW = 1_000_000;
 
-test("while all is well there is nothing to say", () => {
+test("while all is well there are no words", () => {
   assert.equal(describe({ phase: "live", transport: "websocket" }, 3, NOW), null);
 });
 
-test("a server that does not answer, or cannot store anything, is said at once", () => {
+test("a server that does not respond, or cannot store, is reported at once", () => {
   const live = { phase: "live", transport: "websocket" } as const;
   const silent = {
     ...live,
@@ -25,16 +25,17 @@ test("a server that does not answer, or cannot store anything, is said at once",
   assert.equal(describe(away, 0, NOW)?.text, "The server cannot store anything at the moment.");
   assert.match(describe(away, 2, NOW)?.text ?? "", /moment\. 2 messages are kept, and sent/);
   const refused = { phase: "waiting", untilMs: NOW, code: "unavailable", reason: "x" } as const;
-  assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store .* Reconnecting/);
+  assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store /);
 });
 
-test("a wait is counted down, says why, and can be cut short", () => {
+test("a wait says why, is counted down beside that, and can be cut short", () => {
   const waiting = { phase: "waiting", untilMs: NOW + 2_100, code: "", reason: "" } as const;
   const words = describe(waiting, 0, NOW);
-  assert.equal(words?.text, "The connection was lost. Reconnecting in 3 s.");
+  assert.equal(words?.text, "The connection was lost.");
+  assert.equal(words?.aside, "Reconnecting in 3 s.");
   assert.equal(words?.action, "Reconnect now");
-  assert.match(describe({ ...waiting, reason: "Too busy." }, 0, NOW)?.text ?? "", /^Too busy\. /);
-  assert.match(describe(waiting, 0, NOW + 5_000)?.text ?? "", /Reconnecting now\.$/);
+  assert.match(describe({ ...waiting, reason: "Too busy." }, 0, NOW)?.text ?? "", /^Too busy\.$/);
+  assert.equal(describe(waiting, 0, NOW + 5_000)?.aside, "Reconnecting now.");
 });
 
 test("messages that wait are counted", () => {
@@ -46,12 +47,12 @@ test("messages that wait are counted", () => {
   assert.equal(again, "Reconnecting… 2 messages will be sent when it is back.");
 });
 
-test("what is left to catch up on is told as a number to read", () => {
-  const text = describe({ phase: "catching_up", left: 1_204 }, 0, NOW)?.text;
-  assert.equal(text, "Catching up: 1,204 events to go.");
+test("the number of events left to catch up on is grouped", () => {
+  const words = describe({ phase: "catching_up", left: 1_204 }, 0, NOW);
+  assert.deepEqual([words?.text, words?.aside], ["Catching up…", "1,204 events to go."]);
 });
 
-test("what will not go away by itself is said at once", () => {
+test("what will not go away by itself is shown at once", () => {
   const stopped = { phase: "stopped", code: "too_many_connections" } as const;
   const words = describe({ ...stopped, reason: "Too many connections." }, 0, NOW);
   assert.deepEqual(
@@ -78,7 +79,7 @@ test("only messages that are not with the server count as waiting", () => {
   assert.equal(waitingMessages([...outbox, of("message", "refused"), of("cancel", "waiting")]), 2);
 });
 
-test("a cut that is soon over is not told of", () => {
+test("a short interruption is not shown", () => {
   const cut = describe({ phase: "connecting", attempt: 1 }, 0, NOW);
   const stopped = describe({ phase: "stopped", code: "x", reason: "" }, 0, NOW);
   assert.ok(cut && stopped);

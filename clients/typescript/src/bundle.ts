@@ -1,6 +1,6 @@
 /**
- * Texts that come close together, given on as one: a page that is woken a thousand times a second
- * could do little else. The first after a quiet time goes at once.
+ * Coalesces texts that come close together into one: a page that is woken a thousand times a second
+ * gets little else done. The first text after a pause is passed on at once.
  */
 const HELD_MS = 16;
 const HELD_MAX_CHARACTERS = 65_536;
@@ -10,12 +10,12 @@ export class Bundle {
   #held = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param post is given texts with one or more lines */
+  /** @param post called with one or more lines of text */
   constructor(post: (text: string) => void) {
     this.#post = post;
   }
 
-  /** Give a text on, now or within 16 ms; an empty one is a sign of life. */
+  /** Pass a text on, now or within 16 ms. An empty one is a heartbeat. */
   say(text: string): void {
     this.#held += `${text}\n`;
     if (!this.#timer || this.#held.length > HELD_MAX_CHARACTERS) this.flush();
@@ -25,7 +25,7 @@ export class Bundle {
     }, HELD_MS);
   }
 
-  /** Give on at once what is held. */
+  /** Pass on what is held, now. */
   flush(): void {
     if (this.#held) this.#post(this.#held);
     this.#held = "";

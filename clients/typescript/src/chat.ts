@@ -1,4 +1,4 @@
-/** A client that also keeps the state that a user interface shows. */
+/** A client that also keeps the state of a chat user interface. */
 import { Client } from "./client.ts";
 import type { ThreadcastError } from "./error.ts";
 import { Http } from "./http.ts";
@@ -40,12 +40,12 @@ export class ChatClient extends Client {
   openId: string | null = null;
   #http = new Http(this.base, this.credential);
   #opened: string[] = [];
-  /** When it was looked whether the server can store anything. */
+  /** When the server's store was last checked. */
   #checkedMs = 0;
-  /** What is being read. When the state is forgotten, so is this, and what was read is not taken. */
+  /** The ids being read. Replaced when the state is dropped, so that stale responses are ignored. */
   #reading = new Set<string>();
 
-  /** Make this thread the open one, and read its history; null for none. */
+  /** Open a thread and read its history; null for none. */
   open(id: string | null): void {
     this.openId = id;
     if (id) {
@@ -58,7 +58,7 @@ export class ChatClient extends Client {
     this.changed();
   }
 
-  /** Read one page of messages more of the open thread. */
+  /** Read another page of earlier messages of the open thread. */
   async readEarlier(): Promise<void> {
     const id = this.openId ?? "";
     const history = this.state.threads.get(id)?.history;
@@ -116,13 +116,13 @@ export class ChatClient extends Client {
   }
 
   protected override setStatus(status: Status): void {
-    // What failed to be read without a connection may be read now.
+    // What could not be read without a connection may be readable now.
     if (status.phase === "live") this.state = { ...this.state, unreadable: {} };
     super.setStatus(status);
     this.#readWhatIsMissing();
   }
 
-  /** A server that cannot store anything has nothing to say. */
+  /** A silent run may mean that the server cannot store anything. */
   protected override async silent(): Promise<void> {
     if (this.#checkedMs + CHECK_MS > Date.now()) return;
     this.#checkedMs = Date.now();
@@ -158,7 +158,7 @@ export class ChatClient extends Client {
     if (reading === this.#reading) this.#change((state) => withThreadPage(state, page));
   }
 
-  /** A thread that only events told of, or that is to be opened. */
+  /** Read a thread that is known from events only, or not at all. */
   #readThread(id: string): Promise<void> {
     return this.#read(id, async (path) => {
       const { thread, seq }: ThreadSnapshot = await this.#http.get(path);
@@ -168,7 +168,7 @@ export class ChatClient extends Client {
 
   #readHistory(id: string): Promise<void> {
     return this.#read(id, async (path) => {
-      // From here on, events of this thread wait until its history has been read.
+      // Queue the thread's events from now on, until its history has been read.
       this.#change((state) => changeThread(state, id, { waiting: [] }));
       const known = this.state.threads.get(id)?.history ?? null;
       const history = await readHistory(this.#http, path, known);

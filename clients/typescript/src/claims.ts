@@ -1,8 +1,8 @@
-/** What a token says of itself. Who reads it has to have it checked by the server. */
+/** The claims of a token, unverified: only the server can tell whether they are true. */
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** The claims of a JWT; none where it cannot be read. */
+/** The claims of a JWT; empty if it cannot be decoded. */
 export function claimsOf(token: string): Claims {
   try {
     const [, body = ""] = token.split(".");
@@ -14,7 +14,7 @@ export function claimsOf(token: string): Claims {
   }
 }
 
-/** Whom a token is for; null where it does not say so. */
+/** The subject of a token; null if it has none. */
 export function subjectOf(token: string): string | null {
   const { sub } = claimsOf(token);
   return typeof sub === "string" ? sub : null;

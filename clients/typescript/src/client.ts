@@ -1,4 +1,4 @@
-/** Joins credential, connection and outbox: every event of a user, and commands that arrive. */
+/** The client: ties credential, connection and outbox together. */
 
 import { subjectOf } from "./claims.ts";
 import { Connection } from "./connection.ts";
@@ -20,27 +20,27 @@ const WINDOW_EVENTS = ["online", "offline", "visibilitychange", "storage"];
 const OTHER_USER = "Another user has signed in.";
 
 export interface ClientOptions {
-  /** Where the server is mounted. */
+  /** The URL that the server is mounted at. */
   url: string | URL;
   token: TokenProvider;
-  /** Where messages that wait outlive the page: `localStorage`. */
+  /** Where unsent messages outlive the page: `localStorage`. */
   storage?: Storage;
-  /** Keep the cursor in `storage`, too, and begin where an earlier page has ended. */
+  /** Keep the cursor in `storage`, too, and resume where an earlier page stopped. */
   resume?: boolean;
-  /** How to reach the server, the best first; without them by a connection of one's own. */
+  /** How to reach the server, in order of preference; by default over a connection of its own. */
   transports?: readonly Transport[];
 }
 
 export interface SendOptions {
-  /** Null or absent: a new thread. */
+  /** Null or absent for a new thread. */
   threadId?: string | null;
-  /** A name for the new thread; messages with the same name go into the same thread. */
+  /** Names the new thread; messages with the same draft go to the same thread. */
   draft?: string;
   agent?: string;
   onBusy?: NonNullable<SendMessage["on_busy"]>;
 }
 
-/** A reader's place: the last seq that it has, of which feed, and that event's timestamp. */
+/** A reader's position: the last seq that it has, its feed, and that event's timestamp. */
 export interface Cursor {
   readonly after?: number;
   readonly feed: string | null;
@@ -51,12 +51,12 @@ type ToldOf<Type> = Extract<Told, { event_type: Type }>;
 
 export class Client {
   status: Status = { phase: "connecting", attempt: 0 };
-  /** Who is signed in, once the server has said so. */
+  /** The signed-in user; null until the server has confirmed it. */
   user: string | null = null;
-  /** Up to where events were told. */
+  /** The position of the last event that was delivered. */
   cursor: Cursor = { feed: null };
   protected readonly base: URL;
-  /** Where the cursor is kept. */
+  /** Where the cursor is kept; undefined without `resume`. */
   #kept: Storage | undefined;
   protected readonly credential: Credential;
   protected readonly connection: Connection;
@@ -66,7 +66,7 @@ export class Client {
   #listeners = new Listeners(() => this.#kept && this.changed());
   #frames = new Frames(() => this.#flush());
   #isStarted = false;
-  /** Counts connections, so that work which began over an earlier one is recognised. */
+  /** Counts connections, to recognise work that began on an earlier one. */
   #life = 0;
 
   constructor({ url, token, storage, resume, transports = ownTransports }: ClientOptions) {
@@ -89,19 +89,19 @@ export class Client {
     });
   }
 
-  /** What was asked for and is not yet in the journal. */
+  /** What was requested and is not in the journal yet. */
   get outbox(): readonly OutboxEntry[] {
     return this.#outbox.entries;
   }
 
-  /** Be connected from here on. */
+  /** Connect, and stay connected. */
   start(): void {
     this.#isStarted = true;
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
     this.connection.open();
   }
 
-  /** End the connection; what is known stays. */
+  /** Disconnect; `state`, `cursor` and the stored outbox stay. */
   close(): void {
     this.#isStarted = false;
     for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
@@ -111,9 +111,9 @@ export class Client {
   }
 
   /**
-   * End the connection and forget everything, what waits in the storage too.
+   * Disconnect and forget the user, with everything that is stored for them.
    *
-   * Before the server has said who is signed in, it is whom the token is for.
+   * Until the server has confirmed the user, it is the token's subject.
    */
   signOut(): void {
     this.user ??= subjectOf(this.credential.current);
@@ -123,14 +123,14 @@ export class Client {
     this.#end("signed_out", "");
   }
 
-  /** Call back after `status`, `outbox` or what was derived changed; at most once in a frame. */
+  /** Call back when `status`, `outbox` or derived state has changed, at most once per frame. */
   subscribe(listener: () => void): () => void {
     return this.#listeners.on("change", listener);
   }
 
   /**
-   * Call back for each event of a type, in order; `*` for each event. `attached` comes where the
-   * cursor could not be continued: what was derived from events is to be read again.
+   * Call back for each event of a type, in order; `*` for every event. `attached` means that the
+   * client could not resume from its cursor: read again whatever you derived from events.
    */
   on<Type extends Told["event_type"]>(
     type: Type | "*",
@@ -140,19 +140,19 @@ export class Client {
   }
 
   /**
-   * The events from here on, until `close`. What is not taken waits in a buffer of 10,000 events,
-   * until the iterator is ended by `return` or the end of a loop.
+   * The events from now on, until `close`. Up to 10,000 unread events are buffered, until `return`
+   * or leaving the loop ends the iterator.
    *
-   * @throws ThreadcastError `slow_reader`, from the iterator: there was no room in the buffer
+   * @throws ThreadcastError `slow_reader`, from the iterator: the buffer overflowed
    */
   events(): AsyncIterableIterator<Told> {
     return this.#listeners.events();
   }
 
   /**
-   * Send a message, now or when there is a connection; resolves when it is stored.
+   * Send a message, now or once there is a connection. Resolves when the server has stored it.
    *
-   * @throws ThreadcastError it was refused or discarded, or 100 others wait (`outbox_full`)
+   * @throws ThreadcastError it was refused or discarded, or the outbox is full (`outbox_full`)
    */
   send(content: string, { threadId, draft, agent, onBusy }: SendOptions = {}): Promise<Sent> {
     const key = `web_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
@@ -166,7 +166,7 @@ export class Client {
     });
   }
 
-  /** The thread that the first message of a draft made; null while it is not known. */
+  /** The thread that a draft's first message created; null until that is known. */
   threadOf(draft: string): string | null {
     return this.#outbox.threads.get(draft) ?? null;
   }
@@ -179,43 +179,43 @@ export class Client {
     this.#outbox.add({ kind: "answer", key: runId + inputId, runId, inputId, value });
   }
 
-  /** Send a refused entry of the outbox again. */
+  /** Send a refused outbox entry again. */
   retry(key: string): void {
     this.#outbox.retry(key);
   }
 
-  /** Take an entry out of the outbox. */
+  /** Remove an entry from the outbox. */
   discard(key: string): void {
     this.#outbox.drop(key, true);
   }
 
-  /** The window has something to say. */
+  /** Handles the events of `WINDOW_EVENTS`. */
   handleEvent({ type, key, newValue }: StorageEvent): void {
     if (type === "storage") this.#outbox.stored(key, newValue);
     else this.connection.nudge(type === "offline" ? OFFLINE_SIGN_MAX_MS : SIGN_MAX_MS);
   }
 
-  // What a client that derives something from events adds.
+  // For clients that derive state from events.
 
-  /** Forget what was derived. */
+  /** Drop the derived state. */
   protected forget(): void {
     this.#queue = [];
     this.cursor = { feed: null };
   }
 
   /**
-   * Read what was there before the events.
+   * Read the snapshot that the events continue.
    *
-   * @returns the seq at which it was so; null for nothing, and events from wherever they begin
+   * @returns the seq at which it was taken; null without a snapshot, to begin with the next event
    */
   protected async begin(): Promise<number | null> {
     return null;
   }
 
-  /** These events are new, and in order. */
+  /** Apply new events, which are in order. */
   protected take(_events: readonly JournalEvent[]): void {}
 
-  /** Whether an accepted message shows already, though its event was not told. */
+  /** Whether an accepted message is part of the state already, from a snapshot. */
   protected shows(entry: Entry): boolean {
     return entry.seq <= (this.cursor.after ?? 0);
   }
@@ -229,15 +229,15 @@ export class Client {
     this.#frames.now();
   }
 
-  /** Tell, and soon: after a quiet time at once, else at most once in a frame. */
+  /** Notify subscribers, at most once per frame. */
   protected changed(): void {
     this.#frames.soon();
   }
 
-  /** A run says nothing, or the server could not store something. */
+  /** A run has fallen silent, or the server could not store something. */
   protected silent(): void {}
 
-  /** Something failed that the connection is of no use without. */
+  /** Something failed without which the connection is useless. */
   protected failed(error: unknown): void {
     this.connection.restart(error as ThreadcastError);
   }
@@ -246,14 +246,14 @@ export class Client {
     return `threadcast ${JSON.stringify([this.base, this.user])}`;
   }
 
-  /** A client belongs to one user: with the token of another one, nothing is asked for. */
+  /** A client belongs to one user and never uses another one's token. */
   #stayWith(user: string | null): void {
     if (!this.user || !user || this.user === user) return;
     this.#end("stopped", "identity_change");
     throw new ThreadcastError("identity_change", OTHER_USER);
   }
 
-  /** The server knows who we are: begin, or go on from the cursor. */
+  /** Authenticated: start from a snapshot, or resume from the cursor. */
   async #ready(user: string, feed: string | null, from?: number): Promise<void> {
     this.#stayWith(user);
     this.user = user;
@@ -268,7 +268,7 @@ export class Client {
     await this.connection.attach(this.cursor);
   }
 
-  /** The cursor stands, or cannot be continued: then everything is read anew. */
+  /** The server accepted the cursor, or reset it: then start over from a snapshot. */
   async #attached(event: AttachedEvent): Promise<void> {
     const { reset, feed, head, after } = event.data;
     this.#frames.now();
@@ -282,12 +282,12 @@ export class Client {
     }
     this.cursor = { after, ...this.cursor, feed: feed ?? this.cursor.feed };
     this.#head = head;
-    // A stream that only has another token has little to catch up on, and nobody need know of it.
+    // While live, this is an event stream reopened with a renewed token: not worth a status.
     if (this.status.phase !== "live") this.setStatus({ phase: "catching_up", left: 0 });
     this.#outbox.use((command, fields) => this.connection.request(command, { ...fields }));
   }
 
-  /** Take what came, then tell. */
+  /** Apply the queued events, then notify listeners. */
   #flush(): void {
     const events = this.#news();
     const last = events.at(-1);
@@ -307,13 +307,13 @@ export class Client {
     queueMicrotask(() => this.#keep());
   }
 
-  /** Store the cursor once all is processed: who begins there may hear something twice, but misses nothing. */
+  /** Store the cursor once every iterator is done, so that resuming is at least once. */
   #keep(): void {
     if (this.#listeners.areDone && this.#isStarted && this.cursor.feed)
       this.#kept?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
   }
 
-  /** What came and was not told yet. */
+  /** The queued events that are new. */
   #news(): JournalEvent[] {
     const queue = this.#queue;
     this.#queue = [];
@@ -322,7 +322,7 @@ export class Client {
     for (const event of queue) {
       if (event.seq <= after || event.user_id !== this.user) continue;
       if (event.event_type === "agent_delta" && (event.first_seq ?? after + 1) <= after) {
-        // A part of it was told: what follows the cursor has to be asked for again.
+        // It merges deltas of which some were delivered: ask again for what follows the cursor.
         this.failed({});
         break;
       }
@@ -332,7 +332,7 @@ export class Client {
     return events;
   }
 
-  /** What an event tells of the outbox. */
+  /** Remove the outbox entries that an event answers. */
   #settle(event: JournalEvent): void {
     const { thread_id = "", run_id = "", seq } = event;
     if (event.event_type === "message_created") {
@@ -344,7 +344,7 @@ export class Client {
     }
   }
 
-  /** Work without which the connection is of no use. */
+  /** Run work without which the connection is useless; if it fails, reconnect. */
   async #vital(work: () => Promise<void>): Promise<void> {
     const life = this.#life;
     try {

@@ -1,12 +1,12 @@
 /**
- * A clock that is never set back. It is made of the wall's and not `performance.now()`, which stands
- * still in some browsers while the computer sleeps: after that, a connection is to be asked at once.
+ * A monotonic clock. It is derived from `Date.now()`, because `performance.now()` stops in some
+ * browsers while the computer sleeps, and a connection must be checked at once after a sleep.
  */
 
 let latest = 0;
 let behind = 0;
 
-/** Milliseconds since some moment: only to be compared with one another. */
+/** Milliseconds since an arbitrary moment: only differences mean anything. */
 export const steadyMs = (): number => {
   behind = Math.max(behind, latest - Date.now());
   latest = Date.now() + behind;

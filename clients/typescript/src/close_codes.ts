@@ -1,9 +1,9 @@
-/** Close codes that a client knows by name; `PROTOCOL.md` lists them all. */
+/** The close codes that the client acts on; `PROTOCOL.md` lists them all. */
 
-/** Nobody closed it: it was lost. */
+/** The connection was lost: nobody sent a close frame. */
 export const LOST = 1006;
 export const UNUSABLE = 4400;
 export const CREDENTIAL = 4401;
 export const FORBIDDEN = 4403;
-/** Of a client's own: this transport leads nowhere, and another may. */
+/** Never on the wire: this transport does not get through, and another one may. */
 export const BLOCKED = 0;

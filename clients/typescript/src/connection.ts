@@ -1,8 +1,8 @@
 /**
- * One user's live connection: opened, kept, and opened again after it was lost.
+ * One user's live connection: opened, kept alive, and reopened when it is lost.
  *
- * It tells its owner what arrives and how it is; what is done with events, and from which cursor
- * it attaches, the owner decides. Knows nothing of the document.
+ * It reports events and its status to its owner, which decides what to do with events and from which
+ * cursor to attach. Knows nothing of the document.
  */
 import { backoffMs } from "./backoff.ts";
 import { steadyMs } from "./clock.ts";
@@ -26,7 +26,7 @@ import type { Link, Transport } from "./transport.ts";
 const TICK_MS = 500;
 const STEADY_MS = 10_000;
 const HANDSHAKE_MAX_MS = 10_000;
-/** Then a better transport that led nowhere is tried again, at the next connection. */
+/** After this, the next connection tries the preferred transport again. */
 const TRANSPORT_MAX_MS = 300_000;
 const RENEW_AT_SHARE = 0.75;
 const RENEW_AGAIN_MS = 10_000;
@@ -38,9 +38,9 @@ export interface Owner {
   onAttached(event: AttachedEvent): void;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
-  /** Another stream has to be begun with the renewed token: attach again. */
+  /** An event stream needs reopening with the renewed token: attach again. */
   onRenewed(): void;
-  /** A run says nothing, or there is trouble. */
+  /** A run has fallen silent, or there is trouble. */
   onSilence(): void;
 }
 
@@ -52,28 +52,28 @@ export class Connection {
   #credential: Credential;
   #transports: readonly Transport[];
   #owner: Owner;
-  /** Which transport is tried; the one that worked last is tried first, for a while. */
+  /** The index of the transport to try: the one that worked last, for a while. */
   #transport = 0;
   #turnedAt = 0;
   #link: Link | null = null;
   #isReady = false;
-  /** The id of the latest attach, until it is accepted. */
+  /** The id of the pending attach command; empty for none. */
   #attaching = "";
   #inFlight = new InFlight();
   #closing: ConnectionClosing | null = null;
   #attempt = 0;
-  /** A token that the server refused, and why it did. */
+  /** The token that the server refused, and why. */
   #refused: string | undefined;
   #why: readonly [code: string, reason: string] | undefined;
   #liveness = new Liveness();
   #liveAt = 0;
   #trouble: Trouble | null = null;
-  /** Whether the last event was one of a run that goes on. */
+  /** Whether the last event's run will go on by itself. */
   #isInRun = false;
   #renewAt = Number.POSITIVE_INFINITY;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #reconnect: ReturnType<typeof setTimeout> | undefined;
-  /** Counts connections, so that what belongs to an earlier one is recognised. */
+  /** Counts connections, to recognise callbacks of an earlier one. */
   #life = 0;
 
   constructor(base: URL, credential: Credential, transports: readonly Transport[], owner: Owner) {
@@ -91,20 +91,20 @@ export class Connection {
     this.#connect();
   }
 
-  /** End it and forget it. */
+  /** Close it, and do not reconnect. */
   close(): void {
     this.#ticking = void clearInterval(this.#ticking);
     this.#drop();
   }
 
-  /** Skip what is left of a wait; find out within so long whether a connection still lives. */
+  /** Skip the rest of a back-off; or ping, and expect a response within `signMaxMs`. */
   nudge(signMaxMs: number): void {
     if (!this.#ticking) return;
     if (this.#reconnect) this.#connect();
     else if (this.#isReady) this.#askForSign(signMaxMs);
   }
 
-  /** It cannot go on like this: try again later, or end when nobody is signed in. */
+  /** Reconnect after a failure, or end if nobody is signed in. */
   restart({ code = "", message = "", status, retryAfterMs = 0 }: Partial<ThreadcastError>): void {
     if (!this.#ticking) return;
     this.#drop();
@@ -112,21 +112,21 @@ export class Connection {
     else this.#end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
   }
 
-  /** This is wrong, or nothing is, as far as the owner knows. */
+  /** Set the trouble that the owner found; null for none. */
   troubled(trouble: Trouble | null): void {
     if (this.#trouble !== UNANSWERED) this.#setTrouble(trouble);
   }
 
-  /** Ask for the events after a cursor; journal events before the answer are not told. */
+  /** Ask for the events after a cursor. Events that arrive before it is accepted are dropped. */
   async attach(cursor: FieldsOf<"attach">): Promise<void> {
     this.#attaching = this.#inFlight.nextId;
     await this.request("attach", cursor);
   }
 
   /**
-   * Send a command; resolves with the answer's data.
+   * Send a command. Resolves with the data of its response.
    *
-   * @throws ThreadcastError of the server's table; `unreachable`: no answer came
+   * @throws ThreadcastError the server refused it; `unreachable`: there was no response
    */
   async request<Answer>(
     command: Command["command"],
@@ -154,7 +154,7 @@ export class Connection {
     }
   }
 
-  /** @param left how many transports are left to try */
+  /** @param left how many transports are left to try, with this one */
   #begin(token: string, left: number): void {
     const life = this.#life;
     this.#liveness = new Liveness();
@@ -166,7 +166,7 @@ export class Connection {
       onClose: (code) => {
         if (life !== this.#life) return;
         if (code === BLOCKED) this.#turn();
-        // The server refuses this one, too: the best may have been refused for the same reason.
+        // The server refused the fallback: it may have refused the preferred transport as well.
         else if (!this.#liveAt) this.#transport = 0;
         if (code === BLOCKED && left > 1) this.#begin(token, left - 1);
         else this.#lost(code);
@@ -174,7 +174,7 @@ export class Connection {
     });
   }
 
-  /** This transport leads nowhere: try the next. */
+  /** This transport is blocked: move on to the next. */
   #turn(): void {
     this.#link?.close();
     this.#transport = (this.#transport + 1) % this.#transports.length;
@@ -261,7 +261,7 @@ export class Connection {
     const { code: close = closed, error: code = "", reason = "" } = closing;
     this.#drop();
     if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
-      // Another token may do better, but only one of them is tried; none where the user signed out.
+      // Try one other token; none after "sign out everywhere".
       this.#refused = this.#credential.current;
       this.#why = [code, reason];
       this.#connect();
@@ -300,7 +300,7 @@ export class Connection {
     this.#inFlight.drop();
   }
 
-  /** Renew a credential while the connection lives, so that it never has to end. */
+  /** Plan the renewal of the credential before it expires and ends the connection. */
   #renewIn(expiresAt: number | null, now: number): void {
     const leftMs = (expiresAt ?? Number.POSITIVE_INFINITY) - now;
     this.#renewAt = Date.now() + Math.max(1_000, leftMs * 1_000 * RENEW_AT_SHARE);
@@ -308,7 +308,7 @@ export class Connection {
 
   async #renew(): Promise<void> {
     const { current } = this.#credential;
-    // If it fails, it is tried again: the server ends the connection when the credential does.
+    // If this fails, the next tick after `#renewAt` retries.
     this.#renewAt = Date.now() + RENEW_AGAIN_MS;
     await this.request("authenticate", { token: await this.#credential.get(current) });
     if (this.#link?.transport === "sse") this.#owner.onRenewed();

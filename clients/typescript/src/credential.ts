@@ -1,37 +1,37 @@
-/** Where tokens come from. They are held here only: never in a URL, a storage or a log. */
+/** Fetches and holds the token, in memory only: never in a URL, a storage or a log. */
 import { subjectOf } from "./claims.ts";
 import { ThreadcastError } from "./error.ts";
 
 /**
- * Gives a token of who is signed in; null or an empty text: nobody is.
+ * Returns the signed-in user's token; null or an empty string if nobody is signed in.
  *
- * With `renew`, the one of before was refused or will soon end, and only another one helps. A failure
- * means that it should be asked for again later.
+ * `renew` means that the last token was refused or is about to expire: return a new one. If it
+ * throws, it is called again later.
  */
 export type TokenProvider = (why: { renew: boolean }) => Given | Promise<Given>;
 type Given = string | null;
 
 export class Credential {
-  /** The latest token; empty before the first. */
+  /** The latest token; empty until there is one. */
   current = "";
   #provider: TokenProvider;
   #check: (subject: string | null) => void;
   #pending: Promise<string> | null = null;
 
-  /** @param check told whom each token is for, before it is used; what it throws keeps it unused */
+  /** @param check called with each token's subject before its use; may throw to reject it */
   constructor(provider: TokenProvider, check: (subject: string | null) => void) {
     this.#provider = provider;
     this.#check = check;
   }
 
   /**
-   * Calls that meet share one answer.
+   * Get a token. Concurrent calls share one call of the provider.
    *
-   * @param refused a token that must not be given again
-   * @throws ThreadcastError `signed_out`: there is no other token
+   * @param refused a token that must not be returned again
+   * @throws ThreadcastError `signed_out`: there is no token, or no other one
    */
   get(refused?: string): Promise<string> {
-    // A call that began before the refusal may give the refused one.
+    // The pending call began before the refusal, so it may return the refused token.
     if (this.#pending && refused) {
       return this.#pending.then((token) => (token === refused ? this.get(refused) : token));
     }

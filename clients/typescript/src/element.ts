@@ -1,6 +1,6 @@
 /**
- * The types of `<threadcast-chat>`, which the server brings: `import type {} from
- * "@threadcast/client/element"` makes its events and properties known. This module has no code.
+ * The types of `<threadcast-chat>`, whose script the server serves: `import type {} from
+ * "@threadcast/client/element"` declares its events and properties. This module has no code.
  */
 import type { TokenProvider } from "./credential.ts";
 import type { Status } from "./model.ts";
@@ -8,31 +8,31 @@ import type { Status } from "./model.ts";
 export type { TokenProvider } from "./credential.ts";
 
 export interface ThreadcastChatElement extends HTMLElement {
-  /** Counts before the function that the attribute `token-provider` names. */
+  /** Takes precedence over the function that the attribute `token-provider` names. */
   tokenProvider: TokenProvider | null;
-  /** The id of the open thread; null while a new conversation is begun. Set it to open another. */
+  /** The id of the open thread; null for a new conversation. Set it to open another one. */
   thread: string | null;
-  /** What a new conversation offers to say. */
+  /** Messages that a new conversation offers to send. */
   suggestions: readonly string[];
   /**
-   * Send a message into the open thread, or begin a conversation with it.
+   * Send a message to the open thread, or start a new conversation with it.
    *
-   * @throws Error the element is not in a document, or it has no token provider
+   * @throws Error the element is not in a document, or has no token provider
    */
   send(content: string): void;
-  /** Forget who was signed in, with all that waits to be sent: call it when the person signs out. */
+  /** Forget the user and everything that waits to be sent: call it when the person signs out. */
   signOut(): void;
 }
 
-/** What the element tells the page around it: its events, and what each has as `detail`. */
+/** The element's events, each with its `detail`. */
 export interface ThreadcastChatEvents {
-  /** The first time that all is there: who is signed in. */
+  /** Connected for the first time; the signed-in user. */
   "threadcast-ready": { readonly user: string };
-  /** How the connection is. */
+  /** The connection's status changed. */
   "threadcast-status": Status;
-  /** Another conversation was opened; null while a new one is begun. */
+  /** Another conversation was opened; null for a new one. */
   "threadcast-thread": { readonly threadId: string | null };
-  /** A message was stored, or an answer is complete; on every screen of the user. */
+  /** A message was stored or an answer completed, on any of the user's devices. */
   "threadcast-message": {
     readonly role: "user" | "assistant";
     readonly threadId: string;
@@ -40,8 +40,8 @@ export interface ThreadcastChatEvents {
     readonly content: string;
   };
   /**
-   * Something is wrong. `code` is `bad_address`, `no_token_provider`, `token_provider_failed`, or a
-   * row of the server's error table; after a `final` one the element waits for the page to act.
+   * Something is wrong. `code` is `bad_address`, `no_token_provider`, `token_provider_failed`, or
+   * one of the server's error codes. After a `final` one the element waits for the page to act.
    */
   "threadcast-error": {
     readonly code: string;

@@ -1,4 +1,4 @@
-/** What can go wrong, in one shape. */
+/** The one error class of the client. */
 
 interface Details {
   status?: number;
@@ -9,15 +9,15 @@ interface Details {
 /**
  * A request or a command that failed; `message` can be shown to people.
  *
- * `code` is a row of the server's error table, or one of the client's own: `unreachable` (no answer
- * came; whether it was done is not known), `signed_out` (there is no token),
- * `identity_change` (there is one of another user), `discarded`, `outbox_full`, `slow_reader`.
+ * `code` is one of the server's error codes, or one of the client's own: `unreachable` (no response;
+ * the outcome is unknown), `signed_out` (there is no token), `identity_change` (the token is another
+ * user's), `discarded`, `outbox_full`, `slow_reader`.
  */
 export class ThreadcastError extends Error {
   declare readonly code: string;
-  /** Of the HTTP answer; 401 when another token is needed, 0 where there was none. */
+  /** The HTTP status; 401 if another token is needed, 0 if there was no HTTP response. */
   declare readonly status: number;
-  /** Whether the same may succeed later. */
+  /** Whether the same request may succeed later. */
   declare readonly retryable: boolean;
   declare readonly retryAfterMs: number;
 

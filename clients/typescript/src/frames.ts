@@ -1,4 +1,4 @@
-/** Work that is due soon: after a quiet time at once, else at most once in a frame. */
+/** Throttles work to once per frame; the first call after a pause runs at once. */
 
 import { steadyMs } from "./clock.ts";
 
@@ -13,7 +13,7 @@ export class Frames {
     this.#work = work;
   }
 
-  /** It is due. */
+  /** Run within a frame. */
   soon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -22,7 +22,7 @@ export class Frames {
     else queueMicrotask(() => this.now());
   }
 
-  /** Do it. */
+  /** Run now. */
   now(): void {
     this.#isDue = false;
     this.#doneAt = steadyMs();

@@ -1,7 +1,7 @@
 /**
- * The conversation of one thread, folded from its events: messages, runs and what they did.
+ * Reducers for one thread's history: its runs, each with its message and its steps.
  *
- * Pure, like `state.ts`. A run is a message with everything that answered it.
+ * Pure, like `state.ts`.
  */
 import type { History, RunView, Step } from "./model.ts";
 import type { JournalEvent } from "./protocol.ts";
@@ -9,8 +9,8 @@ import { isActive } from "./runs.ts";
 import { tableOf, withRows } from "./table.ts";
 
 /**
- * @param from seq after which the events of the thread will be in here
- * @param before where the next page of older messages begins; null when there is none
+ * @param from the history will hold the thread's events after this seq
+ * @param before the cursor of the next page of older messages; null if there is none
  */
 export const emptyHistory = (from: number, before: string | null = null): History => ({
   upTo: from,
@@ -21,16 +21,16 @@ export const emptyHistory = (from: number, before: string | null = null): Histor
   runs: tableOf(),
 });
 
-/** The text that was streamed, without tools and thoughts. */
+/** The answer's text so far, without tool calls and thoughts. */
 export const textOf = (run: RunView): string =>
   run.steps.map((step) => (step.kind === "text" ? step.text : "")).join("");
 
 /**
- * The history after these events of its thread; those that are in it change nothing.
+ * The history after these events of its thread; events that it already includes change nothing.
  *
- * What grows with the history is copied once, however many events there are.
+ * The history is copied once, however many events there are.
  *
- * @returns null when an event stands for several deltas of which the history has only the first
+ * @returns null if an event merges several deltas and the history includes only some of them
  */
 export function foldHistory(history: History, events: readonly JournalEvent[]): History | null {
   let { upTo } = history;
@@ -52,9 +52,9 @@ export function foldHistory(history: History, events: readonly JournalEvent[]): 
 }
 
 /**
- * A history with what was before it.
+ * A history with an earlier part in front.
  *
- * @returns null when a run has events in both, which only reading both in one go can put together
+ * @returns null if a run has events in both parts: then both have to be read again in one go
  */
 export function joined(earlier: History, history: History): History | null {
   if (history.order.some((id) => earlier.runs.get(id))) return null;
@@ -91,8 +91,8 @@ function foldRun(run: RunView, event: JournalEvent): RunView {
     case "run_queued":
       return { ...run, agent: event.data.agent, position: event.data.position };
     case "agent_started":
-      // What an earlier attempt streamed is void. Questions stay: they belong to the run, and an
-      // attempt that comes to one again waits for the same answer without asking twice.
+      // The steps of an earlier attempt are void, except questions: they belong to the run, and a
+      // new attempt that reaches the same question takes the same answer.
       return {
         ...run,
         status: "running",
@@ -175,7 +175,7 @@ const isOpenInput = (step: Step) => step.kind === "input" && step.status === "op
 
 type Completed = Extract<JournalEvent, { event_type: "agent_completed" }>["data"];
 
-/** `content` is the whole answer: where the pieces do not add up to it, it replaces them. */
+/** `content` is the whole answer: it replaces the deltas if they do not add up to it. */
 function completed(run: RunView, { content, duration_ms: durationMs, usage }: Completed): RunView {
   const done: RunView = {
     ...ended(run),

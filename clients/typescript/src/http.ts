@@ -1,4 +1,4 @@
-/** Requests to the HTTP API, with the credential of the connection. */
+/** Requests to the HTTP API with the connection's credential. */
 import type { Credential } from "./credential.ts";
 import type { ThreadcastError } from "./error.ts";
 import { ask } from "./request.ts";
@@ -20,21 +20,21 @@ export class Http {
   }
 
   /**
-   * Make a request; a refused token is renewed once, and one that came too early is repeated.
+   * Make a request. A refused token is renewed once; a rate-limited request is retried.
    *
-   * @param path below the base, with its query
+   * @param path relative to the base, with the query
    * @throws ThreadcastError
    */
   async request<Answer>(method: string, path: string, json?: object): Promise<Answer> {
     for (let tries = 1, renewals = 0; ; ) {
       const token = this.#credential.current || (await this.#credential.get());
       try {
-        // A page that is being left may still delete what it was going to.
+        // A deletion that is sent while the page unloads must still reach the server.
         const keepalive = method === "DELETE";
         return await ask(new URL(path, this.#base), { method, json, token, keepalive });
       } catch (error) {
         const { status, code, retryAfterMs } = error as ThreadcastError;
-        // Who was signed out everywhere stays so, though there may be another token.
+        // After "sign out everywhere", a new token must not sign the user in again.
         if (status === 401 && code !== "revoked" && ++renewals === 1) await this.#another(token);
         else if (code === "rate_limited" && ++tries <= BUSY_TRIES) {
           const waitMs = (retryAfterMs || 1_000) * (1 + Math.random());
@@ -44,7 +44,7 @@ export class Http {
     }
   }
 
-  /** A token that is not this one; another request may have got it already. */
+  /** Any token but this one; a concurrent request may have fetched it already. */
   #another(token: string): string | Promise<string> {
     const { current } = this.#credential;
     return current === token ? this.#credential.get(token) : current;

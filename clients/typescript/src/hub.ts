@@ -1,11 +1,10 @@
 /**
- * One connection for all pages of one user: to each of them it is like a server.
+ * One connection for all pages of one user, to each of which it acts as the server.
  *
- * It has one cursor on the journal and keeps the latest events, so that a page that comes later, with
- * an older cursor, is given what it misses. A cursor that is older than that cannot be continued: the
- * page is told so, and reads its snapshots again. Of a page that has read further than the hub has
- * heard, only the server can say whether it is right: the hub attaches again, and the page waits for
- * the answer. Knows nothing of workers and ports.
+ * It has one cursor on the journal and keeps the latest events, from which a page with an older
+ * cursor catches up. A cursor older than those is reset: the page reads its snapshots again. Whether
+ * a cursor ahead of the hub's is right only the server knows: the hub attaches again, and the page
+ * waits for the response. Knows nothing of workers and ports.
  */
 import { subjectOf } from "./claims.ts";
 import { steadyMs } from "./clock.ts";
@@ -23,21 +22,21 @@ import type { Link, Transport } from "./transport.ts";
 
 const KEPT_MAX_EVENTS = 2_000;
 const KEPT_MAX_CHARACTERS = 2_000_000;
-/** A little less than pages wait for a sign of life: they lose it together, and open one anew. */
+/** A little less than pages wait for a ping, so that the hub reconnects once for all of them. */
 const SIGN_MAX_MS = 3_000;
 const ATTACH = "attach";
 
 export interface Page {
   /** One or more events, one per line. */
   say(text: string): void;
-  /** The connection is over, by this close code; the page is not said anything more. */
+  /** The connection ended with this close code. Called once, last. */
   end(code: number): void;
-  /** How the connection is made. */
+  /** The connection's transport. */
   transport(transport: Link["transport"]): void;
 }
 
 interface Kept {
-  /** A merged event stands for all from `first` to `seq`. */
+  /** A merged event stands for all events from `first` to `seq`. */
   readonly first: number;
   readonly seq: number;
   readonly at: number;
@@ -50,30 +49,30 @@ export class Hub {
   #transports: readonly Transport[];
   #link: Link | null = null;
   #life = 0;
-  /** Runs while a sign of life is waited for. */
+  /** Runs while a ping waits for its response. */
   #silence: ReturnType<typeof setTimeout> | undefined;
-  /** When all that pages have sent is with the server, over a slow connection. */
+  /** When everything that pages sent has reached the server over the slowest upload. */
   #arrivesAt = 0;
   #user: string | null = null;
   #ready: ConnectionReadyEvent | null = null;
   #phase: Phase = "none";
   #isLive = false;
-  /** Whose token the connection has; when that one ends, the others may have a better one. */
+  /** The page whose token the connection uses. When it expires, other pages may have a newer one. */
   #bearer: Page | null = null;
   #isRevoked = false;
-  /** Whom each page's token is for. */
+  /** The subject of each page's token. */
   #subjects = new WeakMap<Page, string>();
-  /** Pages, with the attach that waits for an answer, or whether they are given events. */
+  /** The pages; each with its pending attach, or with whether it receives events. */
   #pages = new Map<Page, Attach | boolean>();
   #askers = new Map<string, { page: Page; id: string }>();
   #lastId = 0;
-  /** Events after `#start`, up to the cursor. */
+  /** The events after `#start`, up to the cursor. */
   #kept: Kept[] = [];
   #keptCharacters = 0;
   #start = 0;
-  /** Where the journal ended when the server last said so. */
+  /** The end of the journal, as the server last reported it. */
   #head = 0;
-  /** The pages that waited when the hub attached: its answer is one to them, too. */
+  /** The pages that were waiting when the hub attached: its response answers them, too. */
   #covered = new Set<Page>();
   #cursor: { after: number; feed: string | null; at?: number } = { after: 0, feed: null };
 
@@ -81,11 +80,11 @@ export class Hub {
     this.#transports = transports;
   }
 
-  /** A page is here, with its own token. */
+  /** A page joins, with its own token. */
   join(page: Page, base: URL, token: string): void {
     const subject = subjectOf(token);
     if (subject === null) {
-      page.end(BLOCKED); // Whom it is for is not known: it may have a connection of its own.
+      page.end(BLOCKED); // Without a subject the page needs a connection of its own.
       return;
     }
     this.#pages.set(page, false);
@@ -98,13 +97,13 @@ export class Hub {
     }
   }
 
-  /** A page is gone. */
+  /** A page has gone. */
   leave(page: Page): void {
     this.#pages.delete(page);
     if (this.#pages.size === 0) this.#over(LOST);
   }
 
-  /** A page asks for something. */
+  /** A page sends a command. */
   ask(page: Page, command: Command): void {
     if (!this.#pages.has(page) || !this.#link) return;
     if (command.command === "attach") this.#attach(page, command);
@@ -159,14 +158,14 @@ export class Hub {
     for (const page of pages.keys()) page.end(this.#concerns(page, code) ? code : LOST);
   }
 
-  /** Whether this close code says something of a page, and not only of another page's token. */
+  /** Whether this close code is about this page, and not only about another page's token. */
   #concerns(page: Page, code: number): boolean {
     return code !== CREDENTIAL || this.#isRevoked || page === this.#bearer;
   }
 
   #hear(text: string): void {
     this.#silence = void clearTimeout(this.#silence);
-    // An event stream cannot be asked for a sign of life, so that its pages are given each.
+    // An event stream cannot be pinged, so pages are given each of its heartbeats.
     if (!text) this.#tell("");
     const life = this.#life;
     const lines: string[] = [];
@@ -199,7 +198,7 @@ export class Hub {
     return true;
   }
 
-  /** Say this to all pages that are given events. */
+  /** Send to all pages that receive events. */
   #tell(text: string): void {
     for (const [page, state] of this.#pages) if (state === true) page.say(text);
   }
@@ -225,7 +224,7 @@ export class Hub {
         const asker = this.#askers.get(id as string);
         this.#askers.delete(id as string);
         asker?.page.say(JSON.stringify({ ...event, data: { ...event.data, id: asker.id } }));
-        // To the others it is a sign of life.
+        // A heartbeat for the other pages.
         this.#tell("");
         break;
       }
@@ -244,12 +243,12 @@ export class Hub {
     if (isFirst) this.#user = ready.user_id;
     for (const page of this.#pages.keys()) {
       if (isFirst) this.#greet(page, ready);
-      // An event stream was begun: now it is known until when the token is good.
+      // The event stream was opened: this one tells when the token expires.
       else page.say(JSON.stringify(ready));
     }
   }
 
-  /** Only who says to be the same user is let in; each page proves it by what it reads itself. */
+  /** Admits a page whose token has the same subject; the page's own HTTP reads verify the token. */
   #greet(page: Page, ready: ConnectionReadyEvent): void {
     if (this.#subjects.get(page) !== ready.user_id) {
       this.#refuse(page);
@@ -286,7 +285,7 @@ export class Hub {
     this.#link?.send({ command: "attach", id: ATTACH, ...cursor });
   }
 
-  /** Answer the pages that wait, as far as the answer is known. */
+  /** Answer the waiting pages for which the hub knows the answer. */
   #answer(): void {
     for (const [page, wanted] of this.#pages) {
       if (typeof wanted !== "object") continue;
@@ -296,7 +295,7 @@ export class Hub {
     }
   }
 
-  /** Why a page cannot go on with what is kept; null when it can. */
+  /** Why a page cannot resume from the kept events; null if it can. */
   #reasonOf({ after, feed, at }: Attach): Attached["reason"] | null {
     const cursor = this.#cursor;
     if (feed && cursor.feed && feed !== cursor.feed) return "new_feed";
@@ -331,7 +330,7 @@ export class Hub {
     }
   }
 
-  /** Put a page where it wants to be, if that is among what is kept. */
+  /** Attach a page at its cursor, or reset it if that is not among the kept events. */
   #place(page: Page, wanted: Attach): void {
     const { after: head, feed } = this.#cursor;
     const reason = this.#reasonOf(wanted);

@@ -1,12 +1,16 @@
-/** Commands that were sent and not yet answered. Knows no connection. */
+/** Commands that wait for their response. Knows no connection. */
 import { steadyMs } from "./clock.ts";
 import { ThreadcastError, unreachable } from "./error.ts";
 import type { CommandRejectedData } from "./protocol.ts";
 
-/** As slow as a connection may be on which a long message still counts as under way: 64 kbit/s. */
+/** 64 kbit/s, the slowest upload that liveness checks allow for. */
 const CHARACTERS_PER_MS = 8;
 
-/** When something so long is with the server that is sent now, behind what arrives then. */
+/**
+ * When a text that is sent now reaches the server over the slowest upload.
+ *
+ * @param before when everything sent earlier has arrived
+ */
 export const arrival = (before: number, characters: number): number =>
   Math.max(before, steadyMs()) + characters / CHARACTERS_PER_MS;
 
@@ -17,23 +21,23 @@ interface Waiter {
 }
 
 export class InFlight {
-  /** When all that was sent is with the server, over a slow connection. */
+  /** When everything sent so far has reached the server over the slowest upload. */
   arrivesAt = 0;
   #waiters = new Map<string, Waiter>();
   #lastId = 0;
 
-  /** The id of the command that comes next. */
+  /** The id of the next command. */
   get nextId(): string {
     return `c${this.#lastId + 1}`;
   }
 
-  /** Since when the oldest one can have been answered; 0 where none waits. */
+  /** When the oldest unanswered command reached the server; 0 if there is none. */
   get since(): number {
     const [oldest] = this.#waiters.values();
     return oldest?.arrivesAt ?? 0;
   }
 
-  /** One is sent under `nextId`, with a content so long; resolves with its answer's data. */
+  /** A command is being sent as `nextId`. Resolves with the data of its response. */
   add<Answer>(characters: number): Promise<Answer> {
     this.arrivesAt = arrival(this.arrivesAt, characters);
     const id = this.nextId;
@@ -52,7 +56,7 @@ export class InFlight {
     this.#take(id)?.reject(new ThreadcastError(code, message, answer as object));
   }
 
-  /** There will be no answers any more. */
+  /** The connection is gone: no more responses will come. */
   drop(): void {
     const waiters = this.#waiters;
     this.#waiters = new Map();

@@ -1,4 +1,4 @@
-/** Threadcast for programs and pages: what other modules import. `chat.ts` adds what a page shows. */
+/** The client for programs and pages. `chat.ts` adds the state that a user interface shows. */
 export { Client, type ClientOptions, type Cursor, type SendOptions } from "./client.ts";
 export type { TokenProvider } from "./credential.ts";
 export { ThreadcastError } from "./error.ts";

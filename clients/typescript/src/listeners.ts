@@ -1,25 +1,25 @@
-/** Who is told of events: callbacks, and iterators with what they have not yet taken. */
+/** Delivers events to callbacks, and to async iterators with a bounded buffer. */
 import { ThreadcastError } from "./error.ts";
 import type { AttachedEvent, JournalEvent } from "./protocol.ts";
 
 const BUFFER_MAX_EVENTS = 10_000;
 
-/** A journal event; or, where the cursor could not be continued, that what was derived is void. */
+/** A journal event; or `attached`, if the client could not resume and derived state is void. */
 export type Told = JournalEvent | AttachedEvent;
 type Handler = (event: never) => void;
 
 export class Listeners {
   #handlers = new Map<string, Set<Handler>>();
-  /** What open iterators have not yet processed. */
+  /** The unprocessed events of each open iterator. */
   #buffers = new Set<Told[]>();
   #onTaken: () => void;
 
-  /** @param onTaken called when an iterator is done with an event */
+  /** @param onTaken called when an iterator has processed an event */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
   }
 
-  /** Whether no iterator has anything left. */
+  /** Whether every iterator has processed all its events. */
   get areDone(): boolean {
     for (const { length } of this.#buffers) if (length) return false;
     return true;
@@ -33,12 +33,12 @@ export class Listeners {
 
   emit(type: string, event: Told | null): void {
     for (const handler of this.#handlers.get(type) ?? []) {
-      // Each apart, so that the mistake of one harms nobody else.
+      // In a microtask each, so that one that throws does not stop the others.
       queueMicrotask(() => handler(event as never));
     }
   }
 
-  /** The events from here on, until one is null. */
+  /** The events from now on, until null is emitted. */
   events(): AsyncIterableIterator<Told> {
     const buffer: Told[] = [];
     this.#buffers.add(buffer);
@@ -56,13 +56,13 @@ export class Listeners {
     };
     const over = () => {
       off();
-      // Who was too slow begins again where it was.
+      // After an overflow the buffer stays: the cursor must not move past what was lost.
       if (!isFull) this.#buffers.delete(buffer);
     };
     const told = (async function* () {
       try {
         for (;;) {
-          // Who asks for the next one is done with this one.
+          // The consumer has processed an event when it asks for the next one.
           for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
           if (isFull) throw new ThreadcastError("slow_reader");
           if (isOver) return;
@@ -73,7 +73,7 @@ export class Listeners {
       }
     })();
     const end = told.return.bind(told);
-    // A generator that was not begun, or that waits, does not learn that it is ended.
+    // `return` alone does not run the `finally` of an unstarted generator, nor wake a waiting one.
     told.return = (value) => {
       over();
       isOver = true;

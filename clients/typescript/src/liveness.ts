@@ -1,21 +1,22 @@
 /**
- * When a server is asked for a sign of life, and when it is given up: the sooner, the more is
- * expected of it. Times are milliseconds of one clock. Knows no timer and no connection.
+ * Heartbeats: when to ping a silent server, and when to give the connection up. The more the client
+ * expects to hear, the sooner it pings. Times are milliseconds of one clock. Knows no timer and no
+ * connection.
  */
 
-/** So long may nothing come, */
+/** The longest silence without a ping: on an idle connection, */
 const QUIET_MAX_MS = 25_000;
-/** while a run goes on, */
+/** during a run, */
 const RUN_QUIET_MAX_MS = 5_000;
-/** and while a command waits for its answer. */
+/** and while a command waits for its response. */
 const COMMAND_QUIET_MAX_MS = 2_000;
-/** A sign of life that takes longer is worth a word. */
+/** A ping that takes longer is reported as late. */
 const SIGN_USUAL_MS = 1_000;
-/** So long may a sign of life take that was asked for. */
+/** A ping that takes longer means that the connection is lost. */
 export const SIGN_MAX_MS = 4_000;
 
 export class Liveness {
-  /** When it is lost, if nothing is heard until then. */
+  /** The deadline for hearing anything. */
   #lostAt = Number.POSITIVE_INFINITY;
   #heardAt = 0;
 
@@ -24,7 +25,7 @@ export class Liveness {
     this.#lostAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Something must be heard until then. */
+  /** Something must be heard before this deadline, or the connection is lost. */
   expect(lostAt: number): void {
     this.#lostAt = Math.min(this.#lostAt, lostAt);
   }
@@ -33,15 +34,15 @@ export class Liveness {
     return now >= this.#lostAt;
   }
 
-  /** Whether a sign of life that was asked for is late. */
+  /** Whether the response to a ping is late. */
   isLate(now: number): boolean {
     return now >= this.#lostAt - SIGN_MAX_MS + SIGN_USUAL_MS;
   }
 
   /**
-   * Whether to ask for a sign of life now.
+   * Whether to ping now.
    *
-   * @param askedAt when the oldest command that waits for its answer was sent; 0 for none
+   * @param askedAt when the oldest unanswered command was sent; 0 for none
    */
   isToBeAsked(now: number, askedAt: number, isInRun: boolean): boolean {
     const maxMs = askedAt ? COMMAND_QUIET_MAX_MS : isInRun ? RUN_QUIET_MAX_MS : QUIET_MAX_MS;

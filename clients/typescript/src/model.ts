@@ -1,21 +1,21 @@
 /**
- * What a user interface knows, as values that are replaced and never changed.
+ * The state of a user interface, as immutable values.
  *
- * `ChatState` is folded from snapshots and events (`state.ts`); two states share what did not change,
- * so that a view can compare parts of them by identity. This module has no code.
+ * `ChatState` is folded from snapshots and events (`state.ts`). Successive states share what did not
+ * change, so views can compare parts of them by identity. This module has no code.
  */
 import type { JournalEvent } from "./protocol.ts";
 
-/** Things by their ids; a value, too. */
+/** An immutable map by id. */
 export type Table<T> = Pick<ReadonlyMap<string, T>, "get" | "size" | "values">;
 
-/** How a run stands; the last three are final. */
+/** The last three are final. */
 export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
 
 export interface TextStep {
   readonly kind: "text";
   readonly text: string;
-  /** Seconds since the epoch; null where it was not streamed. */
+  /** Seconds since the epoch; null if it was not streamed. */
   readonly startedAt: number | null;
 }
 
@@ -43,7 +43,7 @@ export interface InputStep {
   /** The input's id. */
   readonly id: string;
   readonly prompt: string;
-  /** A JSON Schema of the value, or null for any text. */
+  /** The JSON Schema of the answer; null for free text. */
   readonly schema: Record<string, unknown> | null;
   readonly expiresAt: number;
   readonly status: "open" | "answered" | "abandoned";
@@ -58,7 +58,7 @@ export interface Message {
   readonly clientMessageId: string;
 }
 
-/** A message with everything that answered it. */
+/** A message and everything that answers it. */
 export interface RunView {
   readonly id: string;
   readonly message: Message | null;
@@ -66,7 +66,7 @@ export interface RunView {
   /** How many runs are ahead of a queued one, from 1. */
   readonly position: number;
   readonly agent: string;
-  /** From 1; above 1 the run was taken over, and what earlier attempts streamed is gone. */
+  /** From 1. Above 1 the run was taken over, and what earlier attempts streamed is void. */
   readonly attempt: number;
   readonly steps: readonly Step[];
   readonly failure: {
@@ -82,15 +82,15 @@ export interface RunView {
 }
 
 export interface History {
-  /** All events of the thread up to this seq are in here. */
+  /** Includes all events of the thread up to this seq. */
   readonly upTo: number;
-  /** All of them after this seq, too: where the oldest message that was read begins. */
+  /** Includes no events up to this seq, where the oldest message that was read begins. */
   readonly from: number;
-  /** Where the next page of older messages begins; null when all are here. */
+  /** The cursor of the next page of older messages; null if there is none. */
   readonly before: string | null;
-  /** Whether there are older messages that were not read. */
+  /** Whether there are older messages to read. */
   readonly hasEarlier: boolean;
-  /** Ids of runs, the oldest first. */
+  /** Run ids, oldest first. */
   readonly order: readonly string[];
   readonly runs: Table<RunView>;
 }
@@ -98,22 +98,22 @@ export interface History {
 export interface ThreadView {
   readonly id: string;
   readonly title: string | null;
-  /** The seq of the event that gave title and metadata; 0 when a snapshot did. */
+  /** The seq of the event that set title and metadata; 0 for a snapshot. */
   readonly titleSeq: number;
   readonly preview: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** The seq of what moved it to the top of the list last. */
+  /** The seq of the event that last moved it to the top of the list. */
   readonly order: number;
   readonly updatedAt: number;
-  /** How the runs stand that have not ended. */
+  /** The statuses of the runs that have not ended, by run id. */
   readonly active: Readonly<Record<string, RunStatus>>;
-  /** The seq of what changed `active` last; 0 when a snapshot told of it. */
+  /** The seq of the event that last changed `active`; 0 for a snapshot. */
   readonly activeSeq: number;
-  /** Whether more is known of it than what some events told; else it is being read. */
+  /** Whether it was read; false while only some of its events are known. */
   readonly isKnown: boolean;
-  /** Null until the thread is opened. */
+  /** Null until the thread has been opened and read. */
   readonly history: History | null;
-  /** Events that wait until the history has been read; null while nobody reads it. */
+  /** The events that arrived while the history is being read; null if it is not being read. */
   readonly waiting: readonly JournalEvent[] | null;
   /** Whether the history has to be read again. */
   readonly hasGap: boolean;
@@ -121,24 +121,24 @@ export interface ThreadView {
 
 export interface ChatState {
   readonly user: string | null;
-  /** The cursor: all events up to `seq` of this feed are in here. */
+  /** The cursor: includes all events of this feed up to `seq`. */
   readonly feed: string | null;
   readonly seq: number | null;
   readonly at: number | null;
   readonly threads: Table<ThreadView>;
-  /** Ids of all threads, the one with the latest message or answer first. */
+  /** The ids of all threads, most recently active first. */
   readonly recent: readonly string[];
-  /** Where the next page of older threads begins; null when all are here. */
+  /** The cursor of the next page of older threads; null if there is none. */
   readonly olderThreads: string | null;
-  /** The threads that were deleted last, so that an answer from before brings none of them back. */
+  /** The latest deleted threads, so that a stale response does not bring one back. */
   readonly deleted: readonly string[];
-  /** Threads that could not be read: because there are none, or for another reason. */
+  /** The threads that could not be read: they do not exist, or the request failed. */
   readonly unreadable: Readonly<Record<string, "missing" | "failed">>;
 }
 
 /**
- * What is wrong though there is a connection: `unanswered` (a sign of life that was asked for is
- * late), or why the server cannot store anything (`unavailable`, `storage_full`, `unknown_outcome`).
+ * What is wrong with a live connection: `unanswered` (the response to a ping is late), or why the
+ * server cannot store anything (`unavailable`, `storage_full`, `unknown_outcome`).
  */
 export interface Trouble {
   readonly code: string;
@@ -146,12 +146,12 @@ export interface Trouble {
 }
 
 /**
- * How the connection is. Times are milliseconds since the epoch; `code` is a row of the server's
- * error table, or empty, and `reason` says it for people.
+ * The state of the connection. Times are milliseconds since the epoch; `code` is one of the server's
+ * error codes, or empty, and `reason` is its message for people.
  */
 export type Status =
   | { readonly phase: "connecting"; readonly attempt: number }
-  /** `left` events are still to come. */
+  /** `left` is how many events are still to come. */
   | { readonly phase: "catching_up"; readonly left: number }
   | {
       readonly phase: "live";
@@ -164,13 +164,13 @@ export type Status =
       readonly code: string;
       readonly reason: string;
     }
-  /** The device has no network; it tries again when there is one. */
+  /** The device has no network; reconnects when it has one. */
   | { readonly phase: "offline"; readonly untilMs: number }
-  /** Another attempt would do no better. */
+  /** Reconnecting would not help. */
   | { readonly phase: "stopped"; readonly code: string; readonly reason: string }
   | { readonly phase: "signed_out"; readonly code: string; readonly reason: string };
 
-/** What was asked for and is not yet in the journal. */
+/** What was requested and is not in the journal yet. */
 export interface OutboxEntry {
   readonly kind: "message" | "answer" | "cancel";
   /** The `client_message_id` of a message; unique among entries. */
@@ -178,14 +178,14 @@ export interface OutboxEntry {
   readonly status: "waiting" | "sending" | "accepted" | "refused";
   /** Why the server refused it. */
   readonly error: string | null;
-  /** The thread that it goes to; null for a new one, which `draft` then names. */
+  /** The thread that it goes to; null for a new one, which `draft` names. */
   readonly thread: string | null;
-  /** Names the thread that its first message will make. */
+  /** Names the thread that its first message will create. */
   readonly draft: string | null;
   readonly content: string;
   readonly runId: string | null;
   readonly inputId: string | null;
   readonly value: unknown;
-  /** When it was asked for, in seconds since the epoch. */
+  /** When it was requested, seconds since the epoch. */
   readonly createdAt: number;
 }

@@ -1,13 +1,13 @@
 /**
- * What the person asked for and the server has not yet answered.
+ * What the person requested and the server has not answered yet.
  *
- * Each entry is sent until it is accepted or refused for good, over as many connections as that
- * takes. A message has one `client_message_id` for all of its life, so that it cannot be stored
- * twice. Entries are replaced, never changed, so that a view can compare them. With a storage they
- * outlive the page: each has an item of its own, under the user's name, so that tabs do not
- * overwrite one another's and no user gets another's.
+ * Each entry is sent until the server accepts it or refuses it for good, over as many connections as
+ * that takes. A message keeps one `client_message_id`, so it cannot be stored twice. Entries are
+ * immutable, so views can compare them by identity. With a storage they outlive the page: each is an
+ * item of its own under the user's prefix, so tabs do not overwrite each other's entries and no user
+ * gets another one's.
  *
- * Messages of one thread, or of one draft, are sent one after the other, in the order of the entries.
+ * The messages of one thread or draft are sent one at a time, in order.
  */
 import { backoffMs } from "./backoff.ts";
 import { ThreadcastError } from "./error.ts";
@@ -16,10 +16,10 @@ import type { Command } from "./protocol.ts";
 import { isActive } from "./runs.ts";
 
 const ENTRIES_MAX = 100;
-/** So long is what another page stores left to that page. */
+/** An entry that another page stored is left to that page for this long. */
 const TAKE_OVER_MS = 10_000;
 
-/** What a message became. */
+/** Where a message was stored. */
 export interface Sent {
   readonly thread_id: string;
   readonly run_id: string;
@@ -30,7 +30,7 @@ export interface Entry extends OutboxEntry {
   readonly options: object;
   readonly notBefore: number;
   readonly tries: number;
-  /** Of the event that an accepted message became. */
+  /** The seq of an accepted message's event; 0 before. */
   readonly seq: number;
 }
 
@@ -38,9 +38,9 @@ type Answer = Sent & { status: RunStatus };
 type Request = (command: Command["command"], fields: object) => Promise<Answer>;
 
 export class Outbox {
-  /** The threads that the first messages of drafts made, by draft. */
+  /** The threads that drafts have become, by draft. */
   readonly threads = new Map<string, string>();
-  /** The entries, the oldest first; another array whenever one of them is another. */
+  /** The entries, oldest first; a new array after every change. */
   entries: readonly Entry[] = [];
   #entries = new Map<string, Entry>();
   #onChange: () => void;
@@ -56,10 +56,9 @@ export class Outbox {
   }
 
   /**
-   * From here on it is this user's, whose items begin so; empty for nobody.
+   * Switch to the user whose items have this prefix; empty for nobody.
    *
-   * What was asked for before anybody was known is theirs, too; what another has here stays behind
-   * in the storage.
+   * Entries from before the user was known become theirs. Another user's stay in the storage.
    */
   belongTo(prefix: string): void {
     if (prefix === this.#prefix) return;
@@ -72,7 +71,7 @@ export class Outbox {
     this.#changed();
   }
 
-  /** What is here is not of the user who comes; in the storage it stays. */
+  /** Drop the previous user's entries from memory; they stay in the storage. */
   #leave(): void {
     for (const { reject } of this.#waiters.values()) reject(new ThreadcastError("identity_change"));
     this.#waiters.clear();
@@ -80,7 +79,7 @@ export class Outbox {
     this.threads.clear();
   }
 
-  /** An item of the storage is this now; null when another page took it away, empty: discarded it. */
+  /** A stored item changed: null if another page removed it, empty if it discarded the entry. */
   stored(
     name: string | null,
     item: string | null | undefined,
@@ -97,7 +96,7 @@ export class Outbox {
     } else if (item === "" || known?.kind !== "message" || !this.#waiters.has(key)) {
       this.#forget(key);
     }
-    // Else it is asked for here, and what became of it there is learned by sending it again.
+    // Otherwise this page waits for its outcome, and learns that by sending it again.
     this.#flush();
   }
 
@@ -115,9 +114,9 @@ export class Outbox {
   }
 
   /**
-   * Take this in, and send it when there is a connection.
+   * Add an entry, and send it once there is a connection.
    *
-   * @throws ThreadcastError `outbox_full`, or why it was refused in the end
+   * @throws ThreadcastError `outbox_full`, or why the server refused it for good
    */
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
     const waiter = Promise.withResolvers<Sent>();
@@ -125,7 +124,7 @@ export class Outbox {
       waiter.reject(new ThreadcastError("outbox_full"));
       return waiter.promise;
     }
-    waiter.promise.catch(() => {}); // Who does not wait for it sees it in `entries`.
+    waiter.promise.catch(() => {}); // The caller may ignore the promise and watch `entries`.
     this.#waiters.set(fields.key, waiter);
     this.#put({
       status: "waiting",
@@ -147,7 +146,7 @@ export class Outbox {
     return waiter.promise;
   }
 
-  /** Take it out, and tell the other pages of the user where nobody wants it any more. */
+  /** Remove an entry; if it is unwanted, the user's other pages discard it as well. */
   drop(key: string, isUnwanted = false): void {
     if (!this.#entries.has(key)) return;
     if (isUnwanted) this.#save(key, "");
@@ -156,14 +155,14 @@ export class Outbox {
     this.#flush();
   }
 
-  /** Try a refused entry again. */
+  /** Send a refused entry again. */
   retry(key: string): void {
     const entry = this.#entries.get(key);
     if (entry) this.#put({ ...entry, status: "waiting", error: null, notBefore: 0 });
     this.#flush();
   }
 
-  /** The message is in the journal, whoever says so first: the event or the answer. */
+  /** A message is in the journal, as its event tells; the response may not have come yet. */
   arrived(key: string, sent: Sent): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
@@ -172,15 +171,15 @@ export class Outbox {
     this.drop(key);
   }
 
-  /** Drop all for which this is so. */
+  /** Drop all entries that match. */
   dropIf(isIt: (entry: Entry) => boolean): void {
     for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key);
   }
 
-  /** There is a connection to send over, or there is none any more. */
+  /** Send over this connection; null if there is none. */
   use(request: Request | null): void {
     this.#request = request;
-    // What became of a run that was cancelled over an earlier connection is asked again.
+    // The end of a run that was cancelled over an earlier connection may have been missed.
     for (const entry of this.entries) {
       if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
     }
@@ -193,7 +192,7 @@ export class Outbox {
     this.#changed();
   }
 
-  /** What is accepted is in the journal, and needs no copy in the storage. */
+  /** Store an entry, or remove it once accepted: then it is in the journal. */
   #store(key: string, entry?: Entry): void {
     this.#save(key, entry && entry.status !== "accepted" ? JSON.stringify(entry) : null);
   }
@@ -205,7 +204,7 @@ export class Outbox {
       if (item === null) this.#storage?.removeItem(name);
       else this.#storage?.setItem(name, item);
     } catch {
-      // A storage that is full or forbidden: then it lives as long as the page.
+      // The storage is full or forbidden: the entry lives as long as the page.
     }
   }
 
@@ -248,7 +247,7 @@ export class Outbox {
     this.#waiters.get(key)?.resolve(sent);
     if (entry.kind === "answer" || (entry.kind === "cancel" && !isActive(sent))) this.drop(key);
     else {
-      // First where the next ones go: other pages, which hold them too, learn it in this order.
+      // Store the thread of the waiting entries first: other pages hold them, too.
       this.#learnThread(entry.draft, sent.thread_id);
       const known = this.#entries.get(key) as Entry;
       this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
@@ -273,7 +272,7 @@ export class Outbox {
     }
   }
 
-  /** The first message of a draft made its thread; those that waited behind it go there too. */
+  /** A draft has become a thread: the entries that waited behind it go there, too. */
   #learnThread(draft: string | null, thread: string): void {
     if (!draft) return;
     this.threads.set(draft, thread);
@@ -283,7 +282,7 @@ export class Outbox {
   }
 }
 
-/** An entry as it was stored; null for what is none. */
+/** Parses a stored entry; null if it is not one. */
 function entryOf(item: string, key: string): Entry | null {
   try {
     const entry: Entry = JSON.parse(item);
@@ -294,7 +293,7 @@ function entryOf(item: string, key: string): Entry | null {
   }
 }
 
-/** It was sent, and whether it arrived is not known. */
+/** It was sent with an unknown outcome: send it again. */
 const askedAgain = (entry: Entry): Entry => ({
   ...entry,
   status: "waiting",

@@ -1,14 +1,14 @@
 /**
- * The transports of a page that has a connection of its own. They are apart from `transport.ts`
- * because the shared worker is one file: with this `import()` in it, of what it imports at once, a
- * bundler would wrap half of its modules.
+ * The transports of a page with a connection of its own. Not in `transport.ts`, because the shared
+ * worker imports that and is bundled into one file: a dynamic import of a module that is also
+ * imported statically would make the bundler wrap half of its modules.
  */
 import { BLOCKED } from "./close_codes.ts";
 import { type Link, type Transport, webSocket } from "./transport.ts";
 
-/** Over Server-Sent Events, where WebSockets are blocked; its code is loaded only there. */
+/** Server-Sent Events where WebSockets are blocked; the code is loaded on demand. */
 const streamWhereBlocked: Transport = (base, token, listener) => {
-  /** Null when it was closed. */
+  /** Undefined while the code loads, null once closed. */
   let link: Link | null | undefined;
   import("./event_stream.ts").then(
     ({ eventStream }) => {
@@ -26,5 +26,5 @@ const streamWhereBlocked: Transport = (base, token, listener) => {
   };
 };
 
-/** A connection of one's own: over a WebSocket, else an event stream. */
+/** A WebSocket, with an event stream as the fallback. */
 export const ownTransports: readonly Transport[] = [webSocket, streamWhereBlocked];

@@ -105,7 +105,7 @@ export interface AgentThinkingEvent {
   readonly seq: number;
 }
 
-/** Put the connection's cursor somewhere and receive events from there on. */
+/** Set the connection's cursor and receive events from there on. */
 export interface Attach {
   readonly command: "attach";
   /** The protocol version. */
@@ -154,7 +154,7 @@ export interface Authenticate {
   readonly token: string;
 }
 
-/** The credential counts from now on. */
+/** The credential is in force from now on. */
 export interface AuthenticateAccepted {
   readonly command: "authenticate";
   readonly id: string;
@@ -162,7 +162,7 @@ export interface AuthenticateAccepted {
   readonly expires_at: number | null;
 }
 
-/** Ask for the end of a run. */
+/** Cancel a run. */
 export interface CancelRun {
   readonly command: "cancel_run";
   /** The protocol version. */
@@ -257,7 +257,7 @@ export interface ConnectionList {
   readonly connections: readonly Connection[];
 }
 
-/** The user is known; `feed` is null while the user has no journal yet. */
+/** Authentication succeeded; `feed` is null while the user has no journal yet. */
 export interface ConnectionReady {
   readonly connection_id: string;
   readonly feed: string | null;
@@ -390,12 +390,12 @@ export interface EventPage {
   readonly next: number | null;
 }
 
-/** The process lives. */
+/** The process is alive. */
 export interface Health {
   readonly status: "ok";
 }
 
-/** What became of the events, by index; `stopped` says whether some were not looked at. */
+/** The results by index; `stopped` says whether some events were not processed. */
 export interface IngestAnswer {
   readonly stored: number;
   readonly duplicates: number;
@@ -409,7 +409,7 @@ export interface IngestBody {
   readonly events: readonly Record<string, unknown>[];
 }
 
-/** What became of one event; `index` is its place in the request, from 0. */
+/** The result for one event; `index` is its place in the request, from 0. */
 export interface IngestResult {
   readonly index: number;
   readonly outcome: "duplicate" | "refused" | "stored";
@@ -419,7 +419,7 @@ export interface IngestResult {
   readonly message?: string;
 }
 
-/** Why the request was not carried out to its end: send again what is from `index` on. */
+/** Why the request was stopped early: send the events from `index` on again. */
 export interface IngestStop {
   readonly index: number;
   readonly code: ErrorCode;
@@ -492,7 +492,7 @@ export type JournalEvent =
   | AgentFailedEvent
   | AgentCancelledEvent;
 
-/** What this connection may do. */
+/** The limits of this connection. */
 export interface Limits {
   readonly message_max_bytes: number;
   readonly commands_per_s: number;
@@ -542,7 +542,7 @@ export interface MessageCreatedEvent {
   readonly seq: number;
 }
 
-/** A thread's latest messages and answers, oldest first; `thread_id` is its present id. */
+/** A thread's latest messages and answers, oldest first; `thread_id` is its current id. */
 export interface MessagePage {
   /** The journal's last seq when this was true. */
   readonly seq: number;
@@ -568,7 +568,7 @@ export interface PingAccepted {
   readonly timestamp: number;
 }
 
-/** A problem document (RFC 9457). Programs compare `code`; the rest is for people. */
+/** A problem document (RFC 9457). */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -581,7 +581,7 @@ export interface Problem {
   readonly request_id?: string;
 }
 
-/** Whether work can be taken: `degraded` still takes it; `checks` says what is not right. */
+/** Whether the node takes work: */
 export interface Readiness {
   readonly status: "degraded" | "not_ready" | "ready";
   readonly role: "all" | "gateway" | "worker";
@@ -621,7 +621,7 @@ export interface RespondBody {
   readonly value: unknown;
 }
 
-/** What to revoke: one token, or with nothing given all that were issued until now. */
+/** What to revoke: one token, or without one all tokens issued until now. */
 export interface RevokeSessionsBody {
   readonly token_id?: string | null;
   readonly token_expires_at?: number | null;
@@ -644,7 +644,7 @@ export interface Run {
   readonly ended_at: number | null;
 }
 
-/** What became of a run; `seq` is that of the event that was caused, null for none. */
+/** A run after a command; `seq` is that of the event it caused, null if none. */
 export interface RunAnswer {
   /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
   readonly run_id: string;
@@ -724,7 +724,7 @@ export interface SendMessageBody {
   readonly on_disconnect?: "cancel" | "continue";
 }
 
-/** Which program answers, and which of its nodes. */
+/** The server's version and the node's id. */
 export interface Server {
   readonly name: string;
   readonly version: string;
@@ -855,7 +855,7 @@ export interface ToolExecutingEvent {
   readonly seq: number;
 }
 
-/** What is to change; what is absent or null stays as it is. Metadata is replaced whole. */
+/** The changes; absent or null fields stay as they are. Metadata is replaced as a whole. */
 export interface UpdateThreadBody {
   readonly title?: string | null;
   readonly metadata?: Record<string, unknown> | null;

@@ -1,4 +1,4 @@
-/** One request, and what answers it. Knows nothing of connections, and renews no token. */
+/** One HTTP request with a JSON response. Knows nothing of connections, and renews no token. */
 import { ThreadcastError, unreachable } from "./error.ts";
 import type { Problem } from "./protocol.ts";
 
@@ -9,14 +9,14 @@ const ANSWER_MAX_MS = 15_000;
 
 export interface Asked extends RequestInit {
   readonly token?: string | null | undefined;
-  /** The body, to be sent as JSON. */
+  /** The request body, sent as JSON. */
   readonly json?: object | undefined;
 }
 
 /**
- * Make a request, and read the JSON that answers it; there are 15 s for the answer to begin.
+ * Make a request and read its JSON response; times out after 15 s.
  *
- * @throws ThreadcastError what the answer says is wrong, or `unreachable`: none came
+ * @throws ThreadcastError the problem document of the response, or `unreachable`: there was none
  */
 export async function ask<Answer>(
   url: URL | string,
@@ -41,7 +41,7 @@ export async function ask<Answer>(
   throw refusal(response.status, answer);
 }
 
-/** What an answer that is not a success says. */
+/** The error that an unsuccessful response stands for. */
 export const refusal = (status: number, problem: Problem | null): ThreadcastError =>
   new ThreadcastError(
     problem?.code ?? "internal",

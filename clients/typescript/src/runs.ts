@@ -1,4 +1,4 @@
-/** How a run goes on and ends, as the types of its events tell. */
+/** What the type of an event says about its run. */
 import type { RunStatus } from "./model.ts";
 import type { JournalEvent } from "./protocol.ts";
 
@@ -8,7 +8,7 @@ const IS_LEFT_OPEN = /^(thread_|run_queued|input_requested)/;
 /** Whether an event of this type is the last one of its run. */
 export const endsRun = (type: string): boolean => ENDS.test(type);
 
-/** Whether another event of the same run follows by itself. */
+/** Whether the same run will emit another event without anybody doing anything. */
 export const isFollowed = ({ event_type: type }: JournalEvent): boolean =>
   !endsRun(type) && !IS_LEFT_OPEN.test(type);
 

@@ -1,4 +1,4 @@
-/** The transport over the connection that all pages of this origin share; see `hub.ts`. */
+/** The transport over the connection that all pages of an origin share; see `hub.ts`. */
 import { subjectOf } from "./claims.ts";
 import { BLOCKED } from "./close_codes.ts";
 import type { Link, Transport } from "./transport.ts";
@@ -11,7 +11,7 @@ declare global {
 
 let policy: ReturnType<NonNullable<typeof trustedTypes>["createPolicy"]> | undefined;
 
-/** Where pages may load only what they trust, a policy named `threadcast` has to be allowed. */
+/** Under Trusted Types, the page's policy has to allow `threadcast`. */
 function trusted(url: string): string {
   policy ??= globalThis.trustedTypes?.createPolicy("threadcast", {
     createScriptURL: (one: string) => one,
@@ -20,10 +20,10 @@ function trusted(url: string): string {
 }
 
 /**
- * @param script the address of the shared worker's script, of this origin
+ * There is one worker per user, so that two users in two pages share nothing. Each page holds a Web
+ * Lock; the worker notices that a page is gone when the lock is released.
  *
- * There is one worker for each user, so that two users in two pages share nothing. A page that is
- * gone is noticed by its lock, which its end lets go.
+ * @param script the URL of the shared worker's script, of the page's own origin
  */
 export const sharedBy =
   (script: string | URL): Transport =>

@@ -1,4 +1,4 @@
-/** The script of the shared worker: the hub, and a port to each page. */
+/** The shared worker's script: connects a hub to the port of each page. */
 import { Bundle } from "./bundle.ts";
 import { eventStream } from "./event_stream.ts";
 import { Hub, type Page } from "./hub.ts";
@@ -8,7 +8,7 @@ import { webSocket } from "./transport.ts";
 interface Hello {
   readonly base: string;
   readonly token: string;
-  /** The page holds it as long as it lives. */
+  /** The Web Lock that the page holds for as long as it lives. */
   readonly lock: string;
 }
 

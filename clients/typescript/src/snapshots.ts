@@ -1,14 +1,15 @@
-/** Reads over HTTP what was there before the events that the connection brings. */
+/** Reads over HTTP what happened before the events of the connection. */
 import { emptyHistory, foldHistory } from "./history.ts";
 import type { Http } from "./http.ts";
 import type { History } from "./model.ts";
 import type { EventPage, MessagePage } from "./protocol.ts";
 
 /**
- * A thread's history: its latest messages say how far back, its events say the rest.
+ * A thread's history. Its latest page of messages says how far back it goes; the rest is folded from
+ * its events.
  *
- * @param path of the thread
- * @param known the history that is to be read again, from the same beginning
+ * @param path the thread's
+ * @param known a history to read again, from the same beginning; null for none
  */
 export async function readHistory(
   http: Http,
@@ -19,20 +20,20 @@ export async function readHistory(
   return readOn(http, path, begun, Number.POSITIVE_INFINITY);
 }
 
-/** One page of messages from before a history, with their events up to where it begins. */
+/** One page of earlier messages, with their events up to the beginning of `known`. */
 export async function readEarlier(http: Http, path: string, known: History): Promise<History> {
   const begun = await beginning(http, path, `&before=${known.before}`);
   return { ...(await readOn(http, path, begun, known.from)), upTo: known.from };
 }
 
-/** A history without events, that begins with the oldest message of a page. */
+/** A history that begins with the oldest message of a page and has no events yet. */
 async function beginning(http: Http, path: string, query: string): Promise<History> {
   const { messages, next }: MessagePage = await http.get(`${path}/messages?limit=50${query}`);
   const first = messages.find(({ role }) => role === "user") ?? messages[0];
   return emptyHistory(next && first ? first.seq - 1 : 0, next);
 }
 
-/** With the events that follow, up to this seq. */
+/** The history with the events that follow, up to the seq `last`. */
 async function readOn(http: Http, path: string, begun: History, last: number): Promise<History> {
   let history = begun;
   for (let next: number | null = history.upTo; next !== null && next < last; ) {

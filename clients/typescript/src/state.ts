@@ -1,10 +1,10 @@
 /**
- * What a user interface knows, and how events change it.
+ * Reducers for the state of a user interface.
  *
- * Pure: every function takes a state and gives the next one, sharing what did not change. Knows
- * nothing of connections, HTTP or the document.
+ * Pure: every function takes a state and returns the next one, which shares what did not change.
+ * Knows nothing of connections, HTTP or the document.
  *
- * `seq`, `at` and `feed` are the cursor: all events up to `seq` are in this state. A thread's
+ * `seq`, `at` and `feed` are the cursor: the state includes all events up to `seq`. A thread's
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
 import { emptyHistory, foldHistory, joined } from "./history.ts";
@@ -16,7 +16,7 @@ import { tableOf, withoutRows, withRows } from "./table.ts";
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
 const MOVES = /^((thread|message)_created|input_requested)$/;
-/** How a run stands after these events; what comes between them changes nothing. */
+/** The status of a run after these events; other events do not change it. */
 const STATUS_AFTER: Partial<Record<string, RunStatus>> = {
   message_created: "queued",
   run_queued: "queued",
@@ -37,11 +37,11 @@ export const emptyState = (): ChatState => ({
   unreadable: {},
 });
 
-/** The next state after one journal event; an event that is already in it changes nothing. */
+/** The state after one journal event; an event that it already includes changes nothing. */
 export const applyEvent = (state: ChatState, event: JournalEvent): ChatState =>
   applyEvents(state, [event]);
 
-/** The same for many, which costs little more than for one. They are in the order of seq. */
+/** The state after many events, in order of seq; costs little more than one. */
 export function applyEvents(state: ChatState, events: readonly JournalEvent[]): ChatState {
   const known = state.seq ?? Number.POSITIVE_INFINITY;
   const news = events.filter(({ seq }) => seq > known);
@@ -57,7 +57,7 @@ export function applyEvents(state: ChatState, events: readonly JournalEvent[]): 
   return { ...withThreads(state, threads), deleted, seq: last.seq, at: last.timestamp };
 }
 
-/** A page of `GET v1/threads`, of any age. The first one sets the cursor. */
+/** The state with a page of `GET v1/threads`, which may be stale. The first one sets the cursor. */
 export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState => ({
   ...withThreads(
     state,
@@ -69,7 +69,7 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
   olderThreads: page.next,
 });
 
-/** The history was read, true at `history.upTo`; events that waited continue it. */
+/** The state with a thread's history; the events that arrived while it was read continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
   const active: Record<string, RunStatus> = {};
   for (const run of history.runs.values()) if (isActive(run)) active[run.id] = run.status;
@@ -85,7 +85,7 @@ export function finishReading(state: ChatState, id: string, history: History): C
   });
 }
 
-/** Forget the histories of all threads but these; they are read again when they are opened. */
+/** The state with the histories of these threads only; others are read again when opened. */
 export const keepHistories = (state: ChatState, ids: readonly string[]): ChatState =>
   withThreads(
     state,
@@ -94,7 +94,7 @@ export const keepHistories = (state: ChatState, ids: readonly string[]): ChatSta
       .map((thread) => [thread.id, { ...thread, history: null, hasGap: false }]),
   );
 
-/** Messages from before the history were read. */
+/** The state with a page of earlier messages of a thread. */
 export function finishReadingEarlier(state: ChatState, id: string, earlier: History): ChatState {
   const history = state.threads.get(id)?.history;
   if (!history || history.from !== earlier.upTo) return state;
@@ -109,17 +109,17 @@ export function finishReadingEarlier(state: ChatState, id: string, earlier: Hist
 export const needsReading = ({ waiting, history, hasGap }: ThreadView): boolean =>
   waiting === null && (history === null || hasGap);
 
-/** Whether a run of it has not ended. */
+/** Whether any of its runs has not ended. */
 export function isRunning(thread: ThreadView): boolean {
   for (const _ in thread.active) return true;
   return false;
 }
 
-/** What to call a thread; empty while nothing is known of it. */
+/** The title, or the first line of the first message; empty while neither is known. */
 export const titleOf = ({ title, preview }: Pick<ThreadView, "title" | "preview">): string =>
   title || preview?.trim().split("\n", 1)[0] || "";
 
-/** Put threads into a state; null takes one away. The order is made anew only where it changed. */
+/** The state with these threads; null removes one. Sorts only if the order has changed. */
 function withThreads(
   state: ChatState,
   changed: readonly (readonly [string, ThreadView | null])[],
@@ -158,7 +158,7 @@ const newThread = (id: string): ThreadView => ({
   hasGap: false,
 });
 
-/** A snapshot is true at `seq`; what events since then told stays. */
+/** A thread with a snapshot taken at `seq`; what later events changed wins. */
 function foldSnapshot({ threads }: ChatState, snapshot: Thread, seq: number): ThreadView {
   const thread = threads.get(snapshot.thread_id) ?? newThread(snapshot.thread_id);
   const { title, metadata } = thread.titleSeq > seq ? thread : snapshot;
@@ -177,7 +177,7 @@ function foldSnapshot({ threads }: ChatState, snapshot: Thread, seq: number): Th
   };
 }
 
-/** A thread after its events; null when it was deleted. */
+/** A thread after its events; null if it was deleted. */
 function foldThread(
   known: ThreadView | undefined,
   id: string,
@@ -199,17 +199,17 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, seq, timestamp } = event;
   const active = foldActive(thread.active, event);
   let next = active === thread.active ? thread : { ...thread, active, activeSeq: seq };
-  // As the server says it: neither another title nor a tool at work moves a thread.
+  // As on the server: neither a new title nor a running tool moves a thread.
   if (MOVES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
-    // From its first event on, a history is complete.
+    // A history that begins with the thread is complete.
     next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };
   }
   if (type === "thread_created" || type === "thread_updated") {
     const { title, metadata } = event.data;
     next = { ...next, title, metadata, titleSeq: seq };
   }
-  // Of a thread that is not known yet, this need not be the first message.
+  // In a thread that has not been read yet, this need not be the first message.
   if (type === "message_created" && next.isKnown && next.preview === null) {
     next = { ...next, preview: previewOf(event.data.content) };
   }
@@ -228,7 +228,7 @@ function foldActive(active: Active, { event_type: type, run_id: id }: JournalEve
   return status === undefined || active[id] === status ? active : { ...active, [id]: status };
 }
 
-/** How a thread begins, as the server says it in `preview`. */
+/** The beginning of a message, cut as the server cuts `preview`. */
 const previewOf = (content: string) =>
   [...content.trimStart().slice(0, 2 * PREVIEW_MAX_CHARACTERS)]
     .slice(0, PREVIEW_MAX_CHARACTERS)

@@ -1,9 +1,9 @@
-/** Whether the server can store anything: a run of one that cannot says nothing, too. */
+/** Asks whether the server can store events: if it cannot, its runs fall silent. */
 import type { Trouble } from "./model.ts";
 
 const ANSWER_MAX_MS = 4_000;
 
-/** What is wrong with its store; null for nothing, undefined where it does not say. */
+/** What is wrong with the store; null for nothing, undefined if the server does not tell. */
 export async function troubleOfStore(base: URL): Promise<Trouble | null | undefined> {
   try {
     const signal = AbortSignal.timeout(ANSWER_MAX_MS);

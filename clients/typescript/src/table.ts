@@ -1,8 +1,8 @@
 /**
- * Rows by id, as a value: a change gives another table and leaves this one as it is.
+ * A persistent map of rows by id: a change returns a new table and leaves the old one as it is.
  *
- * The rows are one array, which is copied in a fraction of the time that an object with as many keys
- * takes; tables that came of one another share the index of where each row is.
+ * The rows are in one array, because copying an array takes a fraction of the time of copying a map
+ * of the same size. Tables derived from one another share the index of where each row is.
  */
 import type { Table } from "./model.ts";
 
@@ -12,7 +12,7 @@ interface Row {
 
 class Rows<T extends Row> implements Table<T> {
   #rows: readonly T[];
-  /** The place of each row. It only grows; rows that came later are beyond the end of `#rows`. */
+  /** The index of each row. Shared and append-only: later rows lie beyond the end of `#rows`. */
   #places: Map<string, number>;
 
   constructor(rows: readonly T[], places = new Map(rows.map(({ id }, place) => [id, place]))) {
@@ -32,7 +32,7 @@ class Rows<T extends Row> implements Table<T> {
     return this.#rows.values();
   }
 
-  /** With these rows in place of, or beside, those that are there. */
+  /** A table with these rows replaced or added. */
   with(changed: readonly T[]): Rows<T> {
     const rows = [...this.#rows];
     let places = this.#places;
@@ -40,7 +40,7 @@ class Rows<T extends Row> implements Table<T> {
       const place = places.get(row.id) ?? rows.length;
       if (place < rows.length) rows[place] = row;
       else {
-        // Another table came of this one and has grown: this one needs an index of its own.
+        // Another table derived from this one has grown the index: copy it before appending.
         if (places.size > rows.length) places = new Rows(rows).#places;
         places.set(row.id, rows.push(row) - 1);
       }
@@ -49,14 +49,14 @@ class Rows<T extends Row> implements Table<T> {
   }
 }
 
-/** A table of these rows; where two have the same id, of the later one. */
+/** A table of these rows; the later one of two with the same id. */
 export const tableOf = <T extends Row>(rows: readonly T[] = []): Table<T> =>
   new Rows<T>([]).with(rows);
 
-/** With these rows in place of, or beside, those that are there. */
+/** A table with these rows replaced or added. */
 export const withRows = <T extends Row>(table: Table<T>, changed: readonly T[]): Table<T> =>
   (table as Rows<T>).with(changed);
 
-/** Without the rows of these ids. */
+/** A table without the rows of these ids. */
 export const withoutRows = <T extends Row>(table: Table<T>, ids: readonly string[]): Table<T> =>
   tableOf([...table.values()].filter(({ id }) => !ids.includes(id)));

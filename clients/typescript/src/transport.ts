@@ -1,11 +1,11 @@
-/** The transports to a server. Each makes one connection, and gives what it hears as it is said. */
+/** What a transport is, and the WebSocket one. A transport passes text on and interprets nothing. */
 import { BLOCKED } from "./close_codes.ts";
 import type { Command } from "./protocol.ts";
 
 export interface Listener {
-  /** One or more events, one per line; or nothing, when there was a sign of life. */
+  /** One or more events, one per line; empty for a heartbeat. */
   onText(text: string): void;
-  /** It ended, by this close code; 0 when this transport leads nowhere. Nothing follows. */
+  /** The connection ended with this close code; `BLOCKED` if it never opened. Called once, last. */
   onClose(code: number): void;
 }
 
@@ -13,11 +13,11 @@ export interface Listener {
 export interface Link {
   readonly transport: "websocket" | "sse";
   send(command: Command): void;
-  /** End it; the listener hears nothing more. */
+  /** Close it; the listener is not called again. */
   close(): void;
 }
 
-/** Begin a connection to the server at `base` (with a slash at its end). */
+/** Opens a connection to the server at `base`, which ends with a slash. */
 export type Transport = (base: URL, token: string, listener: Listener) => Link;
 
 /** Over a WebSocket. */

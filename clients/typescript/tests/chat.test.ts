@@ -127,7 +127,7 @@ test("a thread says how its runs stand, though it was never opened", async () =>
   assert.deepEqual([active(THREAD), active(other)], [{}, { [at.run]: "running" }]);
 });
 
-test("events that come while the history is read are neither lost nor doubled", async () => {
+test("events during a history read are neither lost nor doubled", async () => {
   server.append("thread_created", { title: null, metadata: {} });
   converse(THREAD, RUN, 3);
   const client = await started();
@@ -277,7 +277,7 @@ function readiness(store: string): void {
 
 const troubleOf = ({ status }: ChatClient) => status.phase === "live" && status.trouble?.code;
 
-test("a run that falls silent because nothing can be stored says so, and goes on", async () => {
+test("a run that falls silent because nothing can be stored is reported, and goes on", async () => {
   const client = await started();
   converse(THREAD, RUN, 3);
   readiness("the store cannot be used");

@@ -15,7 +15,7 @@ test("it attaches at the head and is live", async () => {
   assert.deepEqual([client.user, client.cursor.after], [USER, 1]);
 });
 
-test("what happened while it was away is told once, in order", async () => {
+test("what happened while disconnected is delivered once, in order", async () => {
   await started();
   const seen: number[] = [];
   client.on("*", ({ event_type, ...one }) => seen.push("seq" in one ? one.seq : 0));
@@ -30,7 +30,7 @@ test("what happened while it was away is told once, in order", async () => {
   assert.deepEqual([after, at, feed], [3, 4.5, server.feed]);
 });
 
-test("waits grow, have an end, and begin anew once a connection was steady", async () => {
+test("back-off grows up to a limit, and resets once a connection was stable", async () => {
   await started();
   server.greets = false;
   const waits = [];
@@ -51,7 +51,7 @@ test("waits grow, have an end, and begin anew once a connection was steady", asy
   assert.equal("untilMs" in client.status && client.status.untilMs - Date.now(), 500);
 });
 
-test("it waits as long as the server asks, and says why", async () => {
+test("it honours retry_after_ms, and reports the reason", async () => {
   await started();
   const closing = {
     error: "overloaded",
@@ -66,7 +66,7 @@ test("it waits as long as the server asks, and says why", async () => {
   assert.deepEqual([code, reason, untilMs - Date.now()], ["overloaded", "too busy", 7_500]);
 });
 
-test("it stops where another attempt would do no better", async () => {
+test("it stops if reconnecting would not help", async () => {
   await started();
   const closing = { error: "evicted", reason: "evicted", reconnect: false };
   server.link.say("connection_closing", { code: 4429, ...closing });
@@ -76,7 +76,7 @@ test("it stops where another attempt would do no better", async () => {
   assert.equal(server.links.length, 1);
 });
 
-test("a handshake that does not end is given up", async () => {
+test("a hanging handshake is given up", async () => {
   server.greets = false;
   await started();
   await pass(12_000);

@@ -71,7 +71,7 @@ test("a token that is refused while another call is under way is not given again
   assert.deepEqual(asked, [false, true]);
 });
 
-test("who was signed out everywhere stays so, whatever tokens there are", async () => {
+test('after "sign out everywhere" no other token is tried', async () => {
   await started();
   const closing = { error: "revoked", reason: "signed out", reconnect: false };
   server.link.say("connection_closing", { code: 4401, ...closing });

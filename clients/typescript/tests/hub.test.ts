@@ -89,7 +89,7 @@ const say = (count: number) => {
   for (let one = 0; one < count; one += 1) server.append("agent_delta", { text: "x" });
 };
 
-test("two pages have one connection, and both are given every event", async () => {
+test("two pages share one connection, and both get every event", async () => {
   const one = await page();
   say(3);
   const other = await page();
@@ -101,7 +101,7 @@ test("two pages have one connection, and both are given every event", async () =
   assert.deepEqual([one.client.status.phase, other.client.status.phase], ["live", "live"]);
 });
 
-test("a page with an older cursor is given what it misses, where that is kept", async () => {
+test("a page with an older cursor catches up from the kept events", async () => {
   await page();
   say(5);
   await pass(100);
@@ -109,7 +109,7 @@ test("a page with an older cursor is given what it misses, where that is kept", 
   assert.deepEqual(late.seen, [3, 4, 5]);
 });
 
-test("a page with a cursor that is too old is told to read anew", async () => {
+test("a page with too old a cursor is reset", async () => {
   say(5);
   await page();
   const late = await page(USER, 2);
@@ -130,7 +130,7 @@ test("commands are answered to the page that asked", async () => {
   assert.deepEqual([one.client.outbox, other.client.outbox], [[], []]);
 });
 
-test("a lost connection is opened once, and nobody misses anything", async () => {
+test("a lost connection is reopened once, and no page misses anything", async () => {
   const one = await page();
   const other = await page();
   say(2);
@@ -143,7 +143,7 @@ test("a lost connection is opened once, and nobody misses anything", async () =>
   assert.deepEqual(other.seen, [1, 2, 3, 4, 5]);
 });
 
-test("a reset is told to every page", async () => {
+test("a reset reaches every page", async () => {
   const pages = [await page(), await page()];
   const told: unknown[] = [];
   for (const { client } of pages) client.on("attached", ({ data }) => told.push(data.reason));
@@ -159,7 +159,7 @@ test("a reset is told to every page", async () => {
   );
 });
 
-test("a page whose token is another user's is not let in", async () => {
+test("a page with another user's token is refused", async () => {
   const one = await page();
   const foreign = await page("u-2");
   say(1);
@@ -169,7 +169,7 @@ test("a page whose token is another user's is not let in", async () => {
   assert.equal(one.client.status.phase, "live");
 });
 
-test("nor is one that came while the connection was being made", async () => {
+test("so is one that joined while the connection was opening", async () => {
   server.greets = false;
   const one = await page();
   const foreign = await page("u-2");
@@ -181,7 +181,7 @@ test("nor is one that came while the connection was being made", async () => {
   assert.equal(foreign.client.status.phase, "stopped");
 });
 
-test("when the last page has gone, so has the connection", async () => {
+test("the connection closes with the last page", async () => {
   const one = await page();
   const other = await page();
   one.client.close();
@@ -190,7 +190,7 @@ test("when the last page has gone, so has the connection", async () => {
   assert.equal(server.link.isClosed, true);
 });
 
-test("a connection that does not answer is given up by all, and opened once", async () => {
+test("a dead connection is given up for all pages, and reopened once", async () => {
   const one = await page();
   await page();
   server.ignores.add("ping");
@@ -199,7 +199,7 @@ test("a connection that does not answer is given up by all, and opened once", as
   assert.equal(one.client.status.phase, "live");
 });
 
-test("nor is one kept that is dead because the clock was set back", async () => {
+test("a dead connection is given up even if the clock was set back", async () => {
   const { client } = await page();
   client.send("Hello", { threadId: THREAD }).catch(() => {});
   await pass(1_000);
@@ -212,7 +212,7 @@ test("nor is one kept that is dead because the clock was set back", async () => 
 
 // --- cursors that the hub cannot judge by what it keeps ------------------------------------------
 
-test("nor is one given up while a long message is under way over it", async () => {
+test("a connection is not given up while a long message is being sent", async () => {
   const { client } = await page();
   server.ignores.add("send_message").add("ping");
   client.send("x".repeat(64_000), { threadId: THREAD }).catch(() => {});
@@ -223,7 +223,7 @@ test("nor is one given up while a long message is under way over it", async () =
   assert.equal(server.links.length, 2);
 });
 
-test("a page with a cursor inside a merged event is told to read anew, once", async () => {
+test("a page with a cursor inside a merged event is reset, once", async () => {
   await page(USER, 0);
   const merged = event(200, "agent_delta", { text: "x".repeat(200) }, { first_seq: 1 });
   server.journal.push(merged);
@@ -251,7 +251,7 @@ test("after a lost connection, such a cursor is the one that the server continue
   assert.deepEqual([late.resets, late.seen], [[], [6, 7, 8, 9]]);
 });
 
-test("a page that is ahead of the journal is told to read anew, and misses nothing", async () => {
+test("a page ahead of the journal is reset, and misses nothing", async () => {
   say(9);
   const one = await page(USER, 0);
   const ahead = await page(USER, { after: 20, at: 7 });
@@ -262,7 +262,7 @@ test("a page that is ahead of the journal is told to read anew, and misses nothi
   assert.deepEqual([one.seen.length, one.resets, server.links.length], [12, [], 1]);
 });
 
-test("a page that has read further than the hub has heard waits, and is not told to", async () => {
+test("a page ahead of the hub waits, and is not reset", async () => {
   const one = await page(USER, 0);
   const late = server.link;
   late.isClosed = true; // what is committed now is still on its way to the hub
@@ -275,7 +275,7 @@ test("a page that has read further than the hub has heard waits, and is not told
   assert.deepEqual([ahead.seen, one.seen.at(-1), server.links.length], [[5, 6], 6, 1]);
 });
 
-test("so does one that came while the hub was still catching up", async () => {
+test("so does one that joined while the hub was catching up", async () => {
   say(3);
   server.ignores.add("attach");
   const one = await page(USER, 0);
@@ -299,7 +299,7 @@ test("so does one that came while the hub was still catching up", async () => {
   assert.deepEqual(one.seen, [1, 2, 3, 4, 5, 6]);
 });
 
-test("a page whose last event is another than the kept one is told to read anew", async () => {
+test("a page whose last event differs from the kept one is reset", async () => {
   await page();
   say(5);
   await pass(100);
@@ -308,7 +308,7 @@ test("a page whose last event is another than the kept one is told to read anew"
   assert.deepEqual([same.resets, other.resets], [[], ["diverged"]]);
 });
 
-test("a page of another feed is told so, though the journal is empty", async () => {
+test("a page of another feed is reset, even if the journal is empty", async () => {
   await page();
   const other = await page(USER, { after: 7, feed: "feed_9_9_00000000" });
   assert.deepEqual(other.resets, ["new_feed"]);
@@ -346,7 +346,7 @@ function labelOf(line: string): string {
   return event_type.startsWith("command") ? `${event_type} ${data.id}` : event_type;
 }
 
-test("a page that attaches twice is given what the later one asked for", async () => {
+test("a page that attaches twice gets what the later attach asked for", async () => {
   server.ignores.add("attach");
   const { page: bare, told } = barePage();
   await pass(100);
@@ -393,7 +393,7 @@ test("when the server refuses the hub's attach, the pages try again", async () =
   assert.deepEqual([one.client.status.phase, one.seen, server.links.length], ["live", [1], 2]);
 });
 
-test("a sign of life is one for every page", async () => {
+test("a heartbeat counts for every page", async () => {
   const { page: bare, told } = barePage();
   await pass(100);
   hub.ask(bare, { command: "attach", id: "c1" });
@@ -421,7 +421,7 @@ async function pageWithOneToken(): Promise<Client> {
   return client;
 }
 
-test("the end of one page's token does not sign out a page whose token is good", async () => {
+test("one page's expired token does not sign out a page with a valid one", async () => {
   const first = await pageWithOneToken();
   const other = await pageWithOneToken();
   endToken("token_expired");
@@ -430,7 +430,7 @@ test("the end of one page's token does not sign out a page whose token is good",
   assert.equal(server.links.length, 2);
 });
 
-test("who was signed out everywhere is so in every page", async () => {
+test('"sign out everywhere" signs out every page', async () => {
   const pages = [await pageWithOneToken(), await pageWithOneToken()];
   endToken("revoked");
   await pass(2_000);

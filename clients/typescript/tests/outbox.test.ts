@@ -95,7 +95,7 @@ test("an answer that was stored before the page ended is not shown as refused", 
   assert.deepEqual(entries(next), []);
 });
 
-test("an item that cannot be read is removed, and harms nobody", async () => {
+test("a corrupt item is removed without harm", async () => {
   const first = await tab();
   server.ignores.add("send_message");
   first.send("one");
@@ -150,7 +150,7 @@ test("a tab without a connection learns what became of the message that another 
   assert.deepEqual([entries(other), Object.keys(tabs.items)], [[], []]);
 });
 
-test("what is discarded in one tab is not sent by another", async () => {
+test("an entry discarded in one tab is not sent by another", async () => {
   const { transport, cut, mend } = cable();
   const away = await tab(transport);
   const other = await tab();
@@ -198,7 +198,7 @@ test("messages of one thread are sent one after the other, also when one has to 
   assert.deepEqual(contents(), ["elsewhere", "one", "two", "three"]);
 });
 
-test("a message that is refused for good holds up nobody", async () => {
+test("a message that is refused for good does not block others", async () => {
   const client = await tab();
   server.refusals.set("send_message", { code: "too_long", message: "too long" });
   client.send("one", { threadId: THREAD });

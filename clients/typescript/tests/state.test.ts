@@ -32,7 +32,7 @@ function runOf(state: ChatState): RunView {
   return run;
 }
 
-test("an event that is known changes nothing", () => {
+test("a duplicate event changes nothing", () => {
   const delta = event(4, "agent_delta", { text: "a" });
   const state = fold([...OPENING, delta]);
   assert.equal(applyEvent(state, delta), state);
@@ -115,7 +115,7 @@ test("a run waits while one of its questions is open", () => {
   assert.deepEqual(statuses, ["waiting", "waiting", "waiting", "running"]);
 });
 
-test("a merged delta of which the beginning is known leaves a gap, not doubled text", () => {
+test("a merged delta that overlaps leaves a gap instead of doubled text", () => {
   const state = fold([...OPENING, event(4, "agent_delta", { text: "ab" })]);
   const merged = event(6, "agent_delta", { text: "bc" }, { first_seq: 4 });
   const next = applyEvent(state, merged);
@@ -182,7 +182,7 @@ test("a thread is called by its title, else by how its first message begins", ()
   assert.equal(titleOf({ ...thread, title: "Sums" }), "Sums");
 });
 
-test("many events in one go give what they give one by one, and share what did not change", () => {
+test("a batch of events gives the same state as one by one, and shares what did not change", () => {
   const events = [...OPENING];
   for (let seq = 4; seq < 200; seq += 1)
     events.push(event(seq, "agent_delta", { text: `${seq} ` }));
@@ -195,7 +195,7 @@ test("many events in one go give what they give one by one, and share what did n
   assert.equal(applyEvent(state, other).threads.get(THREAD), state.threads.get(THREAD));
 });
 
-test("every golden event is taken", () => {
+test("every golden event is applied", () => {
   const file = new URL("../../../tests/vectors/events.json", import.meta.url);
   const vectors: { name: string; event: JournalEvent }[] = JSON.parse(readFileSync(file, "utf8"));
   assert.ok(vectors.length > 15);
@@ -213,7 +213,7 @@ test("every golden event is taken", () => {
   }
 });
 
-test("a piece of text looks at no thread but its own", () => {
+test("a delta reads no thread but its own", () => {
   const opened = [0, 1, 2, 3].map((count) =>
     event(count + 1, "thread_created", { title: "", metadata: {} }, { thread: `thread_${count}` }),
   );
@@ -281,7 +281,7 @@ test("a thread is named by whatever comes last, in whatever order it becomes kno
   assert.equal(named(withThreadPage(unknown, snapshot(9, "Newer"))), "Newer");
 });
 
-test("a thread that was deleted is not brought back by an answer from before", () => {
+test("a stale response does not bring back a deleted thread", () => {
   const snapshot = (id: string): Thread => ({
     thread_id: id,
     title: "Sums",

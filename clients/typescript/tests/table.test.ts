@@ -8,7 +8,7 @@ const all = (table: ReturnType<typeof tableOf<{ id: string; value: number }>>) =
   ...table.values(),
 ];
 
-test("a change leaves the table that it was made of", () => {
+test("a change leaves the original table unchanged", () => {
   const first = tableOf([row("a"), row("b")]);
   const second = withRows(first, [row("b", 1), row("c", 1)]);
   assert.deepEqual(all(first), [row("a"), row("b")]);
@@ -17,7 +17,7 @@ test("a change leaves the table that it was made of", () => {
   assert.equal(second.get("a"), first.get("a"));
 });
 
-test("two tables that come of one do not know of each other", () => {
+test("two tables derived from one are independent", () => {
   const first = tableOf([row("a")]);
   const one = withRows(first, [row("b")]);
   const other = withRows(first, [row("c")]);
@@ -32,12 +32,12 @@ test("two tables that come of one do not know of each other", () => {
   assert.deepEqual([one.get("b")?.value, third.size], [0, 3]);
 });
 
-test("what was taken away is not there, and can come again", () => {
+test("a removed row is gone, and can be added again", () => {
   const table = withoutRows(tableOf([row("a"), row("b"), row("c")]), ["b"]);
   assert.deepEqual([table.size, table.get("b"), table.get("c")?.id], [2, undefined, "c"]);
   assert.deepEqual(all(withRows(table, [row("b", 2)])), [row("a"), row("c"), row("b", 2)]);
 });
 
-test("of two rows with one id the later one counts", () => {
+test("the later of two rows with the same id wins", () => {
   assert.deepEqual(all(tableOf([row("a", 1), row("a", 2)])), [row("a", 2)]);
 });

@@ -1,7 +1,7 @@
-"""Brings notifications to one sink: several attempts, none of which holds up another notification.
+"""Delivers notifications to one sink, with retries that do not hold up other notifications.
 
-A sink that does not answer costs its own notifications only, and never more than a bounded number
-of them at once. It knows nothing of rules.
+A sink that does not answer delays its own notifications only, and a bounded number of them. It
+knows nothing of rules.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Courier:
     Args:
         sink: where they go.
         clock: wall time, for `last_at`.
-        metrics: `alert_notifications` is told what became of each.
+        metrics: `alert_notifications` counts the outcomes.
         retries_s: how long to wait before each further attempt, in seconds.
 
     Attributes:
-        arrived, failed: how many notifications did; those that were dropped failed.
-        last: what became of the last attempt.
+        arrived, failed: how many notifications did; dropped ones count as failed.
+        last: the outcome of the last attempt.
         last_at: when that was, seconds since the epoch.
 
-    The caller must await `close` in the end.
+    The caller must await `close` when done.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Courier:
         self._tasks = OwnedTasks(f"notification to the {sink.name} sink")
 
     def take(self, notification: Notification) -> bool:
-        """Begin to bring it; False when so many are under way that this one is dropped."""
+        """Start delivery; False when too many are under way, so that this one is dropped."""
         if len(self._tasks) >= _UNDER_WAY_MAX:
             self.failed += 1
             self._counts["dropped"].inc()
@@ -73,7 +73,7 @@ class Courier:
         return await self._tasks.finished(bound_s)
 
     async def close(self) -> None:
-        """Give what is under way a last second, and end it."""
+        """Give deliveries under way one more second, then cancel them."""
         await self.delivered(_LAST_WORDS_S)
         await self._tasks.close()
 

@@ -1,4 +1,4 @@
-"""What is watched, as one table: which metrics, how much is too much, what it means, what to do.
+"""The alert rules as one table: metric, threshold, what it means, what to do.
 
 The server judges itself by these rules, and the Prometheus rules and the Grafana dashboard are
 written from them. A rule names metrics as they are exported; nothing here reads one.
@@ -37,11 +37,11 @@ class Rule:
         unit: of value and threshold.
         threshold: the value that is still good.
         least, most: what the threshold may be set to, inclusive; None where it is fixed.
-        window_s: over so many seconds counters are compared.
-        sample_least: with fewer attempts than that in the window nothing is concluded.
-        faults_least: with fewer faults than that nothing is concluded, however few attempts.
-        for_s: so long it must be met before it fires.
-        clear_s: so long it must not be met before it has recovered.
+        window_s: the window over which counters are compared, in seconds.
+        sample_least: with fewer attempts in the window the rule concludes nothing.
+        faults_least: the same for faults, however few the attempts.
+        for_s: how long it must be met before it fires, in seconds.
+        clear_s: how long it must not be met before it has recovered, in seconds.
         summary: what is wrong, one sentence.
         meaning: what users notice, and what is counted.
         advice: what to do first.
@@ -65,7 +65,7 @@ class Rule:
 
     @property
     def looks_back_s(self) -> int | None:
-        """Over so many seconds its value is taken; None where it is that of the moment."""
+        """The window of its value in seconds; None where the value is an instantaneous one."""
         return None if isinstance(self.measure, Level | LevelShare) else self.window_s
 
     @property

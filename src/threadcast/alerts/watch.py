@@ -1,7 +1,7 @@
-"""The watch of a running server: samples its metrics, judges them by the rules, tells the sinks.
+"""Watches a running server: samples its metrics, judges them by the rules, notifies the sinks.
 
-One look takes about a millisecond and waits for nothing. Each state of a rule is told once:
-when it fires, again after the reminder's time, and when it has recovered.
+One step takes about a millisecond and waits for nothing. A rule is notified once when it fires,
+again after each reminder interval, and once when it has recovered.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMES = frozenset().union(*(sample_names(rule.measure) for rule in RULES))
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One entry of the history: what was told about a rule, and when (seconds since the epoch).
+    """One entry of the history: what was said about a rule, and when (seconds since the epoch).
 
     Attributes:
         began_at, last_at: when its cause began, and when there was one last: long before it
@@ -59,16 +59,16 @@ class AlertWatch:
         node: this node's id, said in notifications.
         enabled: whether rules are judged at all.
         thresholds: of every rule, by name.
-        sample_s: time between two looks, in seconds.
-        reminder_s: after how long a rule that still fires is told again, in seconds.
+        sample_s: time between two steps, in seconds.
+        reminder_s: time between reminders of a rule that still fires, in seconds.
 
     Attributes:
-        enabled, thresholds: can be set while it runs; they hold from the next look on.
+        enabled, thresholds: can be set while it runs; they hold from the next step on.
         watched: every rule as it stands.
-        history: what was told, the latest last; the last 200.
-        sampled_at: when the metrics were looked at last, seconds since the epoch.
+        history: the last 200 notifications, the latest last.
+        sampled_at: when the metrics were last sampled, seconds since the epoch.
 
-    The caller calls `start` on the loop and awaits `close` in the end.
+    The caller calls `start` on the loop and awaits `close` when done.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class AlertWatch:
         )
 
     def take_settings(self, settings: Settings) -> None:
-        """Judge as these settings say from the next look on."""
+        """Judge by these settings from the next step on."""
         self.enabled = settings.alerts
         self.thresholds = thresholds(settings.alert_thresholds)
 
@@ -124,16 +124,16 @@ class AlertWatch:
         self._tasks.start(self._run())
 
     async def close(self) -> None:
-        """End the task; notifications that are under way get a last second."""
+        """End the task; notifications under way get one more second."""
         await self._tasks.close()
         await asyncio.gather(*(courier.close() for courier in self.couriers))
 
     def look_now(self) -> None:
-        """Something happened that cannot wait for the next look."""
+        """Run a step now: something happened that cannot wait for the next one."""
         self._look.set()
 
     def step(self) -> None:
-        """Look once: take a sample, judge every rule, tell what changed."""
+        """Take a sample, judge every rule, notify what changed."""
         if not self.enabled:
             if len(self._samples):
                 self._begin_anew()
@@ -156,7 +156,7 @@ class AlertWatch:
             self.step()
 
     def _begin_anew(self) -> None:
-        """Forget what was sampled; nothing fires."""
+        """Drop all samples; nothing fires."""
         self.watched = tuple(Watched(rule) for rule in RULES)
         self._samples = Samples(WINDOW_MAX_S)
         self.sampled_at = None

@@ -25,7 +25,7 @@ from .suppressions import apply_suppressions
 JOBS_MAX = 16
 _BATCH = 40
 _ALONE_MAX = 150
-"""So many files are inspected before a second process has started."""
+"""One process inspects this many files in the time that a second one takes to start."""
 
 
 @dataclass(frozen=True, slots=True)

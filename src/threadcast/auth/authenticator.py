@@ -1,8 +1,8 @@
 """From a token to an `Identity`: form, key, signature, claims and time, in that order.
 
-It joins the rules of `token_format` and `identity` with a source of keys, and remembers the outcome
-of recent tokens by their SHA-256 so that a storm of reconnects, or of wrong tokens, costs little.
-It keeps no token, opens no connection and logs nothing that a token says.
+It combines the rules of `token_format` and `identity` with a source of keys, and caches the
+outcomes of recent tokens by their SHA-256, so that a storm of reconnects or of bad tokens costs
+little. It keeps no token, opens no connection and logs nothing from a token.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class KeySource(Protocol):
 
     @property
     def degraded(self) -> bool:
-        """Whether keys may be missing that a good token needs."""
+        """Whether keys that a good token needs may be missing."""
         ...
 
     async def start(self) -> None:
-        """Get ready; a failure shows as `degraded`, it is not raised."""
+        """Get ready; a failure shows as `degraded` and is not raised."""
         ...
 
     async def aclose(self) -> None:
-        """Release everything; `find` must not be called afterwards."""
+        """Release all resources; `find` must not be called afterwards."""
         ...
 
     async def find(self, key_id: str | None, algorithm: AlgorithmName) -> VerificationKey | None:
@@ -84,7 +84,7 @@ class _Failure:
 
 
 class _Failures:
-    """Which tokens failed a moment ago; bounded, oldest out first."""
+    """A bounded cache of recently failed tokens; the oldest are evicted first."""
 
     def __init__(self, *, entries_max: int, life_s: float) -> None:
         self._entries_max = entries_max
@@ -113,16 +113,16 @@ class _Verified:
 
 
 class Authenticator:
-    """Verifies tokens. One per server; safe for any number of concurrent callers on one loop.
+    """Verifies tokens. One per server; safe for concurrent callers on one loop.
 
     The caller must call `start` before the first token and `aclose` after the last.
 
     Args:
         policy: what every token must satisfy.
         keys: where keys come from; owned from here on.
-        failures_max: how many failed tokens are remembered, entries; 0 remembers none.
-        failure_life_s: for how long, seconds.
-        verified_max: how many verified tokens are remembered, entries; 0 remembers none.
+        failures_max: how many failed tokens are cached; 0 for none.
+        failure_life_s: for how long, in seconds.
+        verified_max: how many verified tokens are cached; 0 for none.
     """
 
     def __init__(
@@ -157,11 +157,11 @@ class Authenticator:
 
     @property
     def degraded(self) -> bool:
-        """Whether good tokens may be refused for want of keys; readiness shows it."""
+        """Whether good tokens may be refused for lack of keys; shown by readiness."""
         return self._keys.degraded
 
     async def start(self) -> None:
-        """Fetch the keys, where they are fetched."""
+        """Fetch the keys, if they come from a URL."""
         await self._keys.start()
 
     async def aclose(self) -> None:
@@ -169,10 +169,10 @@ class Authenticator:
         await self._keys.aclose()
 
     async def verify(self, token: str, *, now: float) -> Identity:
-        """Decide whom a token speaks for.
+        """Verify a token.
 
         Args:
-            token: the compact JWT as it came, without a scheme.
+            token: the compact JWT as received, without a scheme.
             now: wall time, seconds since the epoch.
 
         Returns:
@@ -198,7 +198,7 @@ class Authenticator:
     async def _claims(self, raw: bytes, digest: bytes) -> TokenClaims:
         known = self._verified.get(digest)
         if known is not None:
-            # Asking for the key every time is what makes a removed key end this entry too.
+            # Looking the key up every time makes the removal of a key invalidate this entry.
             if await self._keys.find(known.key_id, known.key.algorithm) is known.key:
                 return known.claims
             self._verified.pop(digest, None)
@@ -219,7 +219,7 @@ class Authenticator:
 
 
 def key_source(settings: Settings, policy: TokenPolicy, *, clock: Clock) -> KeySource:
-    """The one source of keys that the settings name.
+    """The key source that the settings name.
 
     Raises:
         ConfigurationError: none or several are named, it is unusable, or the policy does not fit.

@@ -1,4 +1,4 @@
-"""Reading a request's headers: its credential and its protocol, and that each comes once.
+"""Reads credential and subprotocol from a request's headers, each at most once.
 
 A credential is never in the URL. Pure; shared by the WebSocket and the HTTP entrance, so that both
 read requests in the same way.
@@ -28,12 +28,12 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the subprotocol entries of a handshake say.
+    """The subprotocol entries of a handshake, interpreted.
 
     Attributes:
-        chosen: the first entry that this server speaks, or None.
-        token: a credential among the entries, or None.
-        unsupported: the client speaks only other versions of this protocol.
+        chosen: the first entry that this server supports, or None.
+        token: the credential among the entries, or None.
+        unsupported: the client offers only other versions of this protocol.
     """
 
     chosen: str | None
@@ -45,7 +45,7 @@ def read_offer(subprotocols: Sequence[str]) -> Offer:
     """Read the `Sec-WebSocket-Protocol` entries, which are in the client's order of preference.
 
     Raises:
-        ThreadcastError: more than one credential is among them.
+        ThreadcastError: there is more than one credential among them.
     """
     tokens = [entry for entry in subprotocols if entry.startswith(_BEARER_ENTRY)]
     if len(tokens) > 1:
@@ -62,12 +62,12 @@ def read_offer(subprotocols: Sequence[str]) -> Offer:
 
 
 def single_header(headers: Headers, name: bytes, code: str = "bad_request") -> str | None:
-    """The one value of a header, or None without one; two could be read in two ways.
+    """The one value of a header, or None without one; a repeated header is ambiguous.
 
     Args:
         headers: of the request.
         name: in lower case.
-        code: the error for a header that comes twice.
+        code: the error for a repeated header.
 
     Raises:
         ThreadcastError: `code`.
@@ -79,7 +79,7 @@ def single_header(headers: Headers, name: bytes, code: str = "bad_request") -> s
 
 
 def agent_of(headers: Headers) -> str | None:
-    """How a client names itself (`User-Agent`): printable, at most 200 characters, or None."""
+    """The client's `User-Agent`: printable, at most 200 characters, or None."""
     for name, value in headers:
         if name == b"user-agent":
             text = value[:_AGENT_MAX_CHARACTERS].decode("latin-1")

@@ -1,7 +1,7 @@
 """Tokens for development and tests: signed with a shared secret, minted on this machine.
 
-A production server's tokens come from its issuer. Whether minting is offered at all is decided
-above: this module only makes the token and keeps the secret's file private.
+In production, tokens come from an issuer. Whether minting is offered is decided by the caller: this
+module only makes the token and keeps the secret's file private.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def mint(
 
 
 def load_or_make_secret(path: str | os.PathLike[str]) -> str:
-    """The secret in a file that only its owner can read; the file is made where there is none.
+    """Read the secret from a file that only its owner can read; create the file if missing.
 
-    Two processes that start at once get the same secret: the file appears whole or not at all.
+    Two processes that start together get the same secret: the file is created atomically.
 
     Args:
         path: the file; its folder must exist.
@@ -109,7 +109,7 @@ def _make(target: Path) -> None:
 
 
 def _publish(name: str, target: Path) -> None:
-    """Give the file its name, unless somebody else was faster."""
+    """Give the file its name, unless another process was faster."""
     try:
         os.link(name, target)
     except FileExistsError:

@@ -1,7 +1,7 @@
-"""What a verified token must say, at which moment, before anybody believes it.
+"""The rules for a verified token's claims and times.
 
-Pure rules: claims in, an `Identity` or an error out. No key is known, no signature checked and no
-clock read here; `authenticator` puts these rules together with `token_format` and keys.
+Pure: claims in, an `Identity` or an error out. No keys, signatures or clocks here; `authenticator`
+combines these rules with `token_format` and keys.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TIME_MAX_S = 253_402_300_799.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a verified token speaks for, and until when. It does not hold the token.
+    """The user of a verified token, and until when. It does not hold the token.
 
     Attributes:
         user_id: the `sub` claim, 1..255 characters, compared code point by code point.
@@ -47,7 +47,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPolicy:
-    """What this server demands of every token; it holds no key and no secret.
+    """What this server requires of every token; it holds no key and no secret.
 
     Args:
         audience: what `aud` must be or contain; None: not checked.
@@ -114,10 +114,10 @@ class TokenPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a verified token says, before the time is looked at.
+    """The claims of a verified token, before their times are checked.
 
     Attributes:
-        identity: who the token speaks for.
+        identity: the token's user.
         not_before: `nbf`, seconds since the epoch, or None.
     """
 
@@ -129,7 +129,7 @@ _claims_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_claims(payload: bytes, policy: TokenPolicy) -> TokenClaims:
-    """Read the claims of a token whose signature is verified; every rule but the time's.
+    """Check the claims of a token whose signature is verified; all rules except times.
 
     Raises:
         ThreadcastError: `token_invalid`, naming the claim and never its value.
@@ -185,7 +185,7 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
 
 
 def is_claim_text(value: object) -> TypeGuard[str]:
-    """Whether a value can be a user id; a token id and a plan keep to the same rule."""
+    """Whether a value can be a user id; the same rule holds for token ids and plans."""
     return user_id_problem(value) is None
 
 
@@ -202,7 +202,7 @@ def _text(claims: Mapping[str, Any], name: str) -> str | None:
 
 
 def _plan(value: object) -> str | None:
-    """The plan only chooses limits, and other issuers use the name for other things."""
+    """The plan, or None for an unusable value: it only selects limits, so it is no error."""
     if is_claim_text(value) and len(value) <= PLAN_MAX_CHARACTERS:
         return value
     return None
@@ -216,16 +216,16 @@ def _scopes(value: object) -> frozenset[str]:
 
 
 def check_times(claims: TokenClaims, policy: TokenPolicy, *, now: float) -> None:
-    """Whether verified claims hold at this moment; to be asked again at every use.
+    """Check that verified claims are valid now; call it at every use.
 
     Args:
-        claims: what `read_claims` gave.
+        claims: from `read_claims`.
         policy: leeway and longest lifetime.
         now: wall time, seconds since the epoch.
 
     Raises:
-        ThreadcastError: `token_expired`, `token_not_yet_valid`, or `token_invalid` where the token
-            was made to live longer than is allowed.
+        ThreadcastError: `token_expired`, `token_not_yet_valid`, or `token_invalid` for a lifetime
+            that is too long.
     """
     identity = claims.identity
     if now >= identity.expires_at + policy.leeway_s:
@@ -241,11 +241,11 @@ def check_times(claims: TokenClaims, policy: TokenPolicy, *, now: float) -> None
 
 
 def accept_renewal(current: Identity, offered: Identity) -> Identity:
-    """Decide whether a verified token may take the place of a live connection's token.
+    """Decide whether a verified token may replace a live connection's token.
 
     Returns:
-        The offered identity. The caller puts it in the place of the current one; on an error the
-        current one stays in force until its own expiry.
+        The offered identity, which then replaces the current one. On an error the current one stays
+        in force until its own expiry.
 
     Raises:
         ThreadcastError: `identity_change` for another user, `token_invalid` for a token that would

@@ -1,8 +1,8 @@
-"""The issuer's published keys: fetched, kept, fetched again when they may have changed.
+"""The issuer's published keys: fetched, cached, and refreshed when they may have changed.
 
-It may talk to one fixed address and nothing else: no redirect, no proxy, no address from a token.
-It knows nothing about tokens but a key id and an algorithm. Losing the endpoint costs new keys,
-never known ones, for up to a day.
+It talks to one fixed address and nothing else: no redirect, no proxy, no address from a token. Of
+tokens it knows only key id and algorithm. While the endpoint is down, new keys are unavailable;
+known ones stay valid for up to a day.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ log = logging.getLogger(__name__)
 
 
 class _FetchError(Exception):
-    """The document could not be had; the message says why and quotes nothing of it."""
+    """The document could not be fetched; the message says why and quotes nothing of it."""
 
 
 def check_jwks_url(url: str, *, allow_private: bool = False) -> httpx2.URL:
-    """Check that a URL may be trusted to name the keys of this server.
+    """Check that a URL is acceptable as the source of this server's keys.
 
     Args:
         url: the configured URL.
@@ -74,20 +74,20 @@ def _is_private(host: str) -> bool:
 class JwksCache:
     """The keys of one JWKS URL, as a source of keys for the authenticator.
 
-    One fetch is under way at most, and at most one is started per `retry_s`, whoever asks. Keys
-    older than half of `life_s` are fetched again beside the work; older than `life_s`, the caller
-    waits. While the endpoint is failing, known keys are used without waiting.
+    At most one fetch is under way, and at most one is started per `retry_s`. Keys older than half
+    of `life_s` are refreshed in the background; older than `life_s`, the caller waits. While the
+    endpoint fails, known keys are used without waiting.
 
-    The caller must call `aclose` in the end, on the event loop that the cache was used on.
+    The caller must call `aclose` when done, on the event loop that the cache was used on.
 
     Args:
         url: an https URL; see `check_jwks_url`.
         clock: only its monotonic time is used.
         allow_private: as in `check_jwks_url`.
-        timeout_s: for one whole fetch, seconds above 0.
-        life_s: for how long a fetched set is believed without asking again, seconds.
-        retry_s: the shortest time between two fetches, seconds.
-        ssl_context: what to trust; None: the usual public authorities.
+        timeout_s: for one whole fetch, in seconds, above 0.
+        life_s: how long a fetched set is valid without a refresh, in seconds.
+        retry_s: the shortest time between two fetches, in seconds.
+        ssl_context: the trusted authorities; None: the usual public ones.
 
     Raises:
         ConfigurationError: the URL is not acceptable.
@@ -142,7 +142,7 @@ class JwksCache:
             algorithm: the header's `alg`; a key of another algorithm is not found.
 
         Raises:
-            ThreadcastError: `keys_unavailable` where it cannot be known now.
+            ThreadcastError: `keys_unavailable`: it cannot be known now.
         """
         await self._keep_current()
         key = self._keys.find(key_id, algorithm)
@@ -183,7 +183,7 @@ class JwksCache:
         return ThreadcastError("keys_unavailable", retry_after_ms=retry_after_ms)
 
     async def _fetch_if_due(self) -> None:
-        """Wait for the fetch that is under way, or that is due; a caller may give up waiting."""
+        """Wait for the fetch under way, or start one if due; waiting may be cancelled."""
         self._start_if_due()
         if self._fetching is not None:
             await asyncio.shield(self._fetching)

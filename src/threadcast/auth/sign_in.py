@@ -1,6 +1,6 @@
-"""From a credential to a user who may come in, the same for every entrance.
+"""Authentication shared by all entrances.
 
-It bounds what an address may try before it is known, has tokens verified, and says whether an
+It rate-limits unauthenticated attempts per address, has tokens verified, and checks whether an
 identity was signed out. It knows neither HTTP nor sockets.
 """
 
@@ -18,13 +18,13 @@ from .identity import Identity
 
 
 class SignIn:
-    """Lets users in and bounds strangers. One per server, so that both entrances share its bound.
+    """Authenticates users and rate-limits strangers. One per server: entrances share the limit.
 
     Args:
         authenticator: verifies tokens.
         settings: `unauthenticated_per_address` per `unauthenticated_window_s`.
-        clock: wall time for tokens, monotonic time for the bound.
-        refuse: is called with the reason for a stranger beyond that bound.
+        clock: wall time for tokens, monotonic time for the rate limit.
+        refuse: called with the reason for an attempt beyond that limit.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class SignIn:
         )
 
     def take_settings(self, settings: Settings) -> None:
-        """Bound strangers as these settings say from now on."""
+        """Apply these limits from now on."""
         self._strangers.allow(
             settings.unauthenticated_per_address / settings.unauthenticated_window_s,
             settings.unauthenticated_per_address,
         )
 
     def admit_stranger(self, address: str) -> None:
-        """Count one visit without a credential.
+        """Count one request without a credential.
 
         Args:
-            address: the client's, without port; empty where it is not known.
+            address: the client's, without port; empty if unknown.
 
         Raises:
             ThreadcastError: `rate_limited`, with the time to wait.
@@ -63,7 +63,7 @@ class SignIn:
             self._refuse(rate_limited(wait_s))
 
     async def verify(self, token: str, address: str) -> Identity:
-        """Decide whom a token speaks for; a token that is refused counts against its address.
+        """Verify a token; a refused one counts against its address.
 
         Raises:
             ThreadcastError: as `Authenticator.verify`, or `rate_limited`.
@@ -77,14 +77,14 @@ class SignIn:
 
 
 async def unrevoked_head(session: RequestScopedSession, identity: Identity) -> JournalHead:
-    """The user's journal, if the user's credential still counts.
+    """The user's journal head, if the credential was not revoked.
 
     Args:
         session: a session of the identity's user.
-        identity: what a verified token said.
+        identity: from a verified token.
 
     Raises:
-        ThreadcastError: `revoked`, or the store cannot be read now.
+        ThreadcastError: `revoked`, or an error of the store.
     """
     head = await session.journal.head()
     token_id = identity.token_id

@@ -1,6 +1,6 @@
-"""The form of a token on the wire: how it comes in a header, and how it is taken apart.
+"""The wire format of tokens: extraction from a header, and parsing.
 
-Form only. Nothing here is trusted, no signature is checked and no claim is read.
+Format only: nothing here is trusted, no signature is checked and no claim is read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class UnverifiedToken:
 
 
 class _Header(msgspec.Struct, frozen=True):
-    """The header members that matter. Members that point at keys are not read at all."""
+    """The header members that are used. Members that point at keys are never read."""
 
     alg: str
     kid: str | msgspec.UnsetType = msgspec.UNSET
@@ -80,7 +80,7 @@ def parse_bearer(values: Sequence[str]) -> str | None:
 
 
 def token_bytes(token: str) -> bytes:
-    """The bytes of a token that is small enough to be looked at.
+    """Encode a token, after checking its size.
 
     Raises:
         ThreadcastError: `token_too_large` above 8 KiB, `token_invalid` for other than ASCII text.
@@ -97,11 +97,11 @@ def token_bytes(token: str) -> bytes:
 
 
 def parse_token(token: bytes, allowed: Set[str] = frozenset()) -> UnverifiedToken:
-    """Take a compact JWS apart and check its header; nothing in it is trusted yet.
+    """Parse a compact JWS and check its header; nothing in it is trusted yet.
 
     Args:
-        token: what `token_bytes` gave.
-        allowed: the algorithms that the header may name; empty: all that exist here.
+        token: from `token_bytes`.
+        allowed: the algorithms that the header may name; empty: all supported ones.
 
     Raises:
         ThreadcastError: `token_invalid` for any other form, encoding, algorithm or extension.
@@ -115,7 +115,7 @@ def parse_token(token: bytes, allowed: Set[str] = frozenset()) -> UnverifiedToke
 
 
 def _decode_part(part: bytes) -> bytes:
-    """Decode base64url, in its one canonical spelling only."""
+    """Decode base64url, accepting only the canonical encoding."""
     padding = b"=" * (-len(part) % 4)
     try:
         decoded = urlsafe_b64decode(part + padding)

@@ -1,7 +1,7 @@
-"""Keys that verify tokens: what makes one usable, and for which single algorithm.
+"""Keys that verify tokens, each bound to a single algorithm.
 
-A key is bound to one algorithm when it is made, so no token can choose how it is checked. This
-module knows nothing about claims, files, networks or time.
+The binding happens when a key is made, so no token can choose how it is checked. This module knows
+nothing about claims, files, networks or time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ METHODS: Mapping[AlgorithmName, Algorithm] = MappingProxyType(
         "EdDSA": OKPAlgorithm(),
     }
 )
-"""The only algorithms that exist here, with PyJWT's implementation of each."""
+"""The supported algorithms, with PyJWT's implementation of each."""
 
 _JWK_FAMILIES: Mapping[tuple[object, object], AlgorithmName] = MappingProxyType(
     {
@@ -87,8 +87,8 @@ class VerificationKey:
 def is_key_id(value: object) -> bool:
     """Whether a value is a key id that may be looked up.
 
-    Ids that look like paths upward or URLs are refused too: nothing here would follow them, but no
-    honest issuer sends them.
+    Ids that look like relative paths or URLs are refused too: nothing here would follow them, but
+    no honest issuer sends them.
     """
     return (
         isinstance(value, str)
@@ -102,7 +102,7 @@ def key_from_secret(secret: str) -> VerificationKey:
     """Make the HS256 key of a shared secret.
 
     Args:
-        secret: at least 32 bytes in UTF-8, and not one that stands in a public example.
+        secret: at least 32 bytes in UTF-8, and not one from a public example.
 
     Raises:
         UnusableKeyError: the secret is too short, well known, or is itself a key file's text.
@@ -131,8 +131,8 @@ def key_from_pem(text: str) -> VerificationKey:
         text: the whole text of the PEM, from `-----BEGIN PUBLIC KEY-----` on.
 
     Raises:
-        UnusableKeyError: it is a private key, a certificate, unreadable, too weak, or of a kind
-            that no algorithm here uses.
+        UnusableKeyError: it is a private key, a certificate, unreadable, too weak, or of an
+            unsupported kind.
     """
     if "PRIVATE KEY-----" in text:
         raise UnusableKeyError("a public key was expected, a private key came")
@@ -169,7 +169,7 @@ def key_from_jwk(jwk: Mapping[str, Any]) -> VerificationKey:
     """Make the key of one entry of a JSON Web Key Set.
 
     Raises:
-        UnusableKeyError: the entry is not a public signature key of a kind that is used here.
+        UnusableKeyError: the entry is not a public signature key of a supported kind.
     """
     algorithm = _JWK_FAMILIES.get((_member(jwk, "kty"), _member(jwk, "crv")))
     if algorithm is None:
@@ -209,10 +209,10 @@ class KeySet:
     """The usable keys of one JSON Web Key Set.
 
     Attributes:
-        named: the keys that have a key id, by it.
-        unnamed: the keys that have none.
-        skipped: why each unusable entry was left out; no key material.
-        parsed: every key by its own JSON, so that the next set need not parse it again.
+        named: the keys with a key id, by id.
+        unnamed: the keys without one.
+        skipped: why each unusable entry was skipped; no key material.
+        parsed: every key by its JSON, so that the next set can reuse it.
     """
 
     named: Mapping[str, VerificationKey]
@@ -234,13 +234,13 @@ EMPTY_KEY_SET = KeySet({}, (), (), {})
 
 
 def parse_key_set(body: bytes, previous: KeySet = EMPTY_KEY_SET) -> KeySet:
-    """Read a JSON Web Key Set; an unusable entry is skipped, and said, not an error.
+    """Parse a JSON Web Key Set; unusable entries are skipped and reported.
 
-    Two usable entries with one key id are both skipped: which one signs would be a guess.
+    Two usable entries with the same key id are both skipped, because they are ambiguous.
 
     Args:
-        body: the document, already bounded in size by the caller.
-        previous: the set before; its keys are used again where the entry is the same.
+        body: the document; the caller has bounded its size.
+        previous: the previous set; its keys are reused for unchanged entries.
 
     Raises:
         UnusableKeyError: the document is not a JSON Web Key Set at all.

@@ -1,9 +1,9 @@
-"""The bus between nodes: hints over NATS core, at most once, kept nowhere.
+"""The bus between nodes: hints over core NATS, at most once, stored nowhere.
 
-It may not know connections, journals or HTTP. Whatever happens to it costs latency and nothing
-else: what cannot be sent is dropped and counted, what arrives is trusted only under the seal of the
-nodes on the same database (see `messages`), and after each silence receivers are told that hints
-may have been missed. A lost server is looked for again without end, with jitter.
+It may not know connections, journals or HTTP. A failure costs latency and nothing else: hints that
+cannot be sent are dropped and counted, messages are accepted only with the seal of the nodes on the
+same database (see `messages`), and after each outage receivers learn that hints may have been
+missed. It reconnects without end, with jitter.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .place import Place, Server
 __all__ = ["NatsBus", "Place", "look"]
 
 _ANSWER_MAX_S = 2.0
-_GATHER_S = 0.02  # users who are followed within this are asked about together
+_GATHER_S = 0.02  # users followed within this time are subscribed together
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 5.0
-_SETTLED_S = 5.0  # a link that was lost sooner was none, as far as patience goes
+_SETTLED_S = 5.0  # a link that was lost sooner does not reset the backoff
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +35,14 @@ class NatsBus:
     """A `Bus` over NATS; see there for what it promises.
 
     Args:
-        place: which servers, and what signs in.
-        secret: reads what the nodes on one database share; asked once, by `open`.
-        node_id: this node's; hints for it alone reach it.
-        metrics: counts what was sent, came, was dropped and was ignored.
+        place: the servers and their credentials.
+        secret: reads the secret of the nodes on one database; called once, by `open`.
+        node_id: this node's id.
+        metrics: counts hints sent, received, dropped and ignored.
         message_max_bytes: larger growth of a journal is hinted without its events.
-        buffer_max_bytes: so much may be unsent; further hints are dropped.
-        heartbeat_s: how often the server is asked whether it is there, and how long it may take
-            to answer, in seconds.
-        executes_runs: whether this node is one of those that are told of runs that wait.
+        buffer_max_bytes: the most that may wait to be sent; further hints are dropped.
+        heartbeat_s: the heartbeat interval, and how long the server may take to answer, in seconds.
+        executes_runs: whether this node is told of waiting runs.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class NatsBus:
     # --- the seam -------------------------------------------------------------------------
 
     def publish(self, *hints: Hint) -> None:
-        """See `Bus.publish`. This node hears them at once, and never again from the bus."""
+        """See `Bus.publish`. This node gets them directly, and never again from the bus."""
         if self._messages is not None:
             self._send(self._messages, hints)
         self._local.publish(*hints)
@@ -105,7 +104,7 @@ class NatsBus:
 
     @property
     def name(self) -> str | None:
-        """NATS, and the version of the server that is connected."""
+        """NATS, and the version of the connected server."""
         version = None if self._link is None else self._link.facts.get("version")
         return "NATS" if version is None else f"NATS {version}"
 
@@ -115,10 +114,10 @@ class NatsBus:
         return self._round_trip_s if self._heard else None
 
     async def open(self) -> None:
-        """Read the secret, and return when the first attempt to connect has ended, well or badly.
+        """Read the secret, and return when the first attempt to connect has succeeded or failed.
 
         Raises:
-            ThreadcastError: `unavailable`, the secret cannot be read now.
+            ThreadcastError: `unavailable`: the secret cannot be read now.
         """
         self._messages = messages = Messages(await self._secret())
         own, waiting = messages.node_subject(self._node_id), messages.waiting_subject
@@ -136,10 +135,10 @@ class NatsBus:
         self._heard = False
         await self._local.close()
 
-    # --- its life -------------------------------------------------------------------------
+    # --- connecting -------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        """Keep a link, for as long as the bus is open."""
+        """Keep a link up for as long as the bus is open."""
         loop = asyncio.get_running_loop()
         wait_s, said = _RETRY_FIRST_S, False
         while True:
@@ -158,7 +157,7 @@ class NatsBus:
             wait_s = min(_RETRY_MAX_S, wait_s * 2)
 
     async def _one_link(self, server: Server) -> str:
-        """Connect to one server and stay until it is lost; why it was."""
+        """Connect to one server and stay until the link is lost; returns why it was."""
         link = Link(server, self._received, self._wake.set)
         try:
             await link.open(self._place, f"threadcast {self._node_id}")
@@ -170,7 +169,7 @@ class NatsBus:
             await link.end()
 
     async def _stay(self, link: Link) -> NoReturn:
-        """Hear what is followed, and make sure again and again that the server is there."""
+        """Subscribe to what is followed, and send heartbeats, until the link is lost."""
         self._link = link
         for commands in self._follows.all_again():
             link.write(commands)
@@ -195,7 +194,7 @@ class NatsBus:
         self._round_trip_s = loop.time() - began_at
 
     async def _pause(self) -> None:
-        """Wait for the next heartbeat, or until there is something to do before it."""
+        """Wait for the next heartbeat, or until there is work before it."""
         try:
             async with asyncio.timeout(self._heartbeat_s):
                 await self._wake.wait()
@@ -209,14 +208,14 @@ class NatsBus:
         if not link.facts.get("auth_required"):
             log.warning("the bus at %s asks nobody to sign in", link.server.name)
 
-    # --- what goes and comes --------------------------------------------------------------
+    # --- sending and receiving --------------------------------------------------------------
 
     def _tell(self, commands: bytes) -> None:
         if commands and self._link is not None:
             self._link.write(commands)
 
     def _send(self, messages: Messages, hints: Sequence[Hint]) -> None:
-        """Send what is for other nodes, by one write: each costs a system call."""
+        """Send the hints for other nodes in one write: each write costs a system call."""
         link = self._link
         commands: list[bytes] = []
         room_bytes = self._buffer_max_bytes - (0 if link is None else link.unsent_bytes)
@@ -236,7 +235,7 @@ class NatsBus:
             self._metrics.bus_published.inc(len(commands))
 
     def _command(self, link: Link, subject: str, messages: Messages, hint: Hint) -> bytes:
-        """What publishes a hint; nothing for one that the server does not take."""
+        """The protocol bytes that publish a hint; empty for one that the server would not take."""
         most_bytes = min(self._message_max_bytes, link.max_payload)
         message = messages.encode(subject, hint, max_bytes=most_bytes)
         if len(message) > link.max_payload:  # the server would end the connection
@@ -247,7 +246,7 @@ class NatsBus:
     def _received(self, number: int, message: bytes) -> None:
         subject = self._follows.subject_of(number)
         if subject is None or self._messages is None:
-            return  # it was under way when its user was no longer followed
+            return  # it was under way when its user was unfollowed
         hint = self._messages.decode(subject, message)
         if isinstance(hint, Ignored):
             self._metrics.bus_ignored.labels(hint.value).inc()
@@ -257,7 +256,7 @@ class NatsBus:
 
 
 async def look(place: Place) -> tuple[dict[str, str], list[str]]:
-    """What an operator should know of the bus: facts by name, one line for each problem."""
+    """The state of the bus for operators: facts by name, one line for each problem."""
     loop = asyncio.get_running_loop()
     facts: dict[str, str] = {}
     problems: list[str] = []
@@ -279,7 +278,7 @@ async def look(place: Place) -> tuple[dict[str, str], list[str]]:
 
 
 def _nothing(*_: object) -> None:
-    """Nobody listens during a look."""
+    """Stands in for a receiver."""
 
 
 def _facts_of(link: Link, *, round_trip_s: float) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Which subjects a node hears, by number, and which users it has only begun to hear.
+"""A node's NATS subscriptions by number, and which of them are not yet in effect.
 
-A follow is a number and an entry in two tables, so that tens of thousands cost little. It knows
-what is to be said to a server, as bytes, and no server.
+A follow is a number and an entry in two tables, so tens of thousands cost little. It produces
+protocol bytes and knows no server.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _GROUP = b"nodes"
 
 
 class Follows:
-    """Subscriptions by number. Numbers are never used again, so a late message finds nothing.
+    """Subscriptions by number. Numbers are never reused, so a late message finds nothing.
 
     Args:
-        subjects: heard for as long as the node lives.
-        shared: those of them of which each message goes to one of the nodes that share it.
+        subjects: subscribed for as long as the node lives.
+        shared: those of them that use a queue group: one node gets each message.
     """
 
     def __init__(self, *subjects: str, shared: Collection[str] = ()) -> None:
@@ -33,15 +33,15 @@ class Follows:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """Everyone who is followed."""
+        """All followed users."""
         return tuple(self._counts)
 
     def subject_of(self, number: int) -> str | None:
-        """What a subscription hears; None when it is over."""
+        """The subject of a subscription; None once it has ended."""
         return self._subjects.get(number)
 
     def begin(self, user_id: str, subject: str) -> bytes:
-        """Follow a user once more; what the server has to be told, which may be nothing."""
+        """Count one more follow of a user; the bytes for the server, possibly none."""
         count = self._counts.get(user_id, 0)
         self._counts[user_id] = count + 1
         if count:
@@ -53,7 +53,7 @@ class Follows:
         return self._subscribe(self._last, subject)
 
     def end(self, user_id: str) -> bytes:
-        """Follow a user once less; what the server has to be told, which may be nothing."""
+        """Count one follow less; the bytes for the server, possibly none."""
         count = self._counts.get(user_id, 0)
         if count > 1:
             self._counts[user_id] = count - 1
@@ -66,12 +66,12 @@ class Follows:
         return b"UNSUB %d\r\n" % number
 
     def take_begun(self) -> tuple[str, ...]:
-        """Users who were begun to be followed since the last call."""
+        """Users followed since the last call."""
         begun, self._begun = tuple(self._begun), {}
         return begun
 
     def all_again(self) -> Iterator[bytes]:
-        """What a new server has to be told, in parts; what ended between two parts is left out."""
+        """The bytes that resubscribe at a new server, in parts; skips what ended meanwhile."""
         numbers = tuple(self._subjects)
         for start in range(0, len(numbers), _CHUNK):
             part = [

@@ -1,16 +1,16 @@
-"""One connection to a NATS server, from nats-py, with what this package needs otherwise.
+"""One connection to a NATS server: nats-py, without the parts that could hurt a node.
 
-nats-py signs in, upgrades to TLS, parses, and answers pings; it is kept for that. Four things of it
-are not used, because a node has to stay whole whatever its bus does:
+nats-py signs in, upgrades to TLS, parses, and answers pings. Four of its parts are replaced,
+because a node has to survive whatever its bus does:
 
-- It sends through a list that it flushes in a task, and waits without bound for a server that takes
-  nothing. Here a message is written at once or not at all, against a bound on what is unsent.
-- It has a queue and mostly a task for each subscription. Here what arrives goes to one function.
-- It connects again by itself, at even intervals, and keeps what was published meanwhile. Here a
-  link ends when it is lost, and the bus makes the next one.
-- It upgrades `tls://` only where the server asks for it, so a stranger in between can prevent it.
+- It sends through a list that a task flushes, and waits without bound for a server that does not
+  read. Here a message is written immediately or not at all, with a bound on unsent bytes.
+- It has a queue and mostly a task for each subscription. Here every message goes to one function.
+- It reconnects by itself, at fixed intervals, and buffers what was published meanwhile. Here a link
+  ends when it is lost, and the bus makes the next one.
+- It upgrades `tls://` only if the server asks for it, so a man in the middle can prevent it.
 
-No other module touches the inside of nats-py. Tried with 2.16.
+No other module touches the internals of nats-py. Tested with 2.16.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ log = logging.getLogger(__name__)
 
 
 class LinkLost(Exception):
-    """A link could not be made, or is over; the text says why and holds no secret."""
+    """A link could not be made, or has ended; the text says why and holds no secret."""
 
 
 class Link(Client):
-    """One connection; made for one server, and over when it is lost.
+    """One connection to one server; it ends when it is lost.
 
     Args:
         server: to connect to.
@@ -60,8 +60,8 @@ class Link(Client):
         """Connect and sign in, within `_CONNECT_MAX_S`.
 
         Args:
-            place: what signs in, and how TLS is to be.
-            name: by which the server's operators see this connection.
+            place: the credentials and the TLS settings.
+            name: the connection's name in the server's monitoring.
 
         Raises:
             LinkLost: it did not work; the link must be ended.
@@ -76,13 +76,13 @@ class Link(Client):
             raise LinkLost(_why(known or error)) from error
 
     async def answered(self, within_s: float) -> None:
-        """Return when the server has taken everything that was written.
+        """Return once the server has processed everything that was written.
 
         Args:
             within_s: how long it may take, in seconds.
 
         Raises:
-            LinkLost: it has not; the link must be ended.
+            LinkLost: it did not; the link must be ended.
         """
         if self.is_closed:
             raise LinkLost(_why(self._fault or self.last_error))
@@ -114,23 +114,23 @@ class Link(Client):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the server said of itself when it was reached."""
+        """The server's `INFO` at connect time."""
         return dict(self._server_info)
 
     @property
     def unsent_bytes(self) -> int:
-        """How much was written and not yet taken by the network."""
+        """Bytes written that the network has not taken yet."""
         writer = self._writer
         return 0 if writer is None else writer.transport.get_write_buffer_size()
 
     def write(self, commands: bytes) -> None:
-        """Send whole protocol lines at once; the caller bounds what is unsent."""
+        """Send whole protocol lines; the caller bounds what is unsent."""
         writer = self._writer
         if writer is not None and not writer.is_closing():
             writer.write(commands)
 
     async def end(self) -> None:
-        """Cut the connection and wait until everything of it is over; idempotent, bounded."""
+        """Close the connection and wait until it is gone; idempotent, bounded."""
         writer = self._writer
         if writer is not None:
             writer.transport.abort()
@@ -146,7 +146,7 @@ class Link(Client):
         return writer
 
     async def _note(self, error: Exception) -> None:
-        if self._fault is None and "permissions" in str(error):  # all else ends the connection
+        if self._fault is None and "permissions" in str(error):  # others end the connection
             log.warning("the bus at %s does not allow all: %s", self.server.name, error)
         self._fault = error
 
@@ -154,12 +154,12 @@ class Link(Client):
         self._on_lost()
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Insist on TLS where the URL does, before anything is said that signs in."""
+        """Insist on TLS where the URL does, before any credential is sent."""
         if initial_connection and self.server.must_encrypt and not info.get("tls_required"):
             if not info.get("tls_available"):
                 raise Error("the server does not offer TLS")
             info["tls_required"] = True
-        info.pop("connect_urls", None)  # only servers that the settings name are trusted
+        info.pop("connect_urls", None)  # only servers named in the settings are trusted
         await super()._process_info(info, initial_connection)
 
     async def _process_msg(

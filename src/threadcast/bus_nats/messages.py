@@ -1,9 +1,9 @@
-"""Hints as bytes on the wire, and back: subjects, seals, and what is made of what arrives.
+"""Hints as bytes on the wire: subjects, seals, encoding and decoding.
 
-A message is one byte of version, a seal of 16 bytes, and a body. The seal is a keyed digest of
-subject and body; its key is known to the nodes on one database and to nobody else, so whoever can
-reach the bus and is no node can neither make a message nor move one to another subject. Subjects
-are digests too: a user id never becomes one. Nothing here may wait or know NATS.
+A message is a version byte, a seal of 16 bytes, and a body. The seal is a keyed digest of subject
+and body, and only the nodes on one database know the key. So others who can reach the bus can
+neither forge a message nor replay one on another subject. Subjects are digests too: a user id never
+becomes one. Nothing here may wait or know NATS.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..bus import (
 from ..events import EVENT_CODE, EVENT_OF_CODE, Address, JournalEvent
 
 VERSION = 1
-"""A program that adds a field to the end of a body keeps it; what changes more is another one."""
+"""Adding a field to the end of a body keeps the version; any other change needs a new one."""
 
 RECEIVED_MAX_BYTES = 8 * 1_048_576
 _SEAL_BYTES = 16
@@ -38,7 +38,7 @@ _PASSES_MAX = 16
 
 
 class Ignored(StrEnum):
-    """Why what arrived is not a hint."""
+    """Why a message was ignored."""
 
     TOO_LARGE = "too_large"
     VERSION = "version"
@@ -91,10 +91,10 @@ _decode = msgspec.msgpack.Decoder(_Body).decode
 
 
 class Messages:
-    """What the nodes on one database say to each other, and nobody else.
+    """Encodes and decodes the messages of the nodes on one database.
 
     Args:
-        secret: at least 32 bytes, the same on all of them.
+        secret: at least 32 bytes, the same on all nodes.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -104,15 +104,15 @@ class Messages:
         self.waiting_subject = f"{self._space}.w"
 
     def user_subject(self, user_id: str) -> str:
-        """Where hints that name this user go: of one length, and without a wildcard."""
+        """The subject of hints about this user: of fixed length, and without a wildcard."""
         return f"{self._space}.u.{self._digest(user_id)}"
 
     def node_subject(self, node_id: str) -> str:
-        """Where hints for one node go."""
+        """The subject of hints for one node."""
         return f"{self._space}.n.{self._digest(node_id)}"
 
     def subject_of(self, hint: Hint) -> str | None:
-        """Where a hint goes; None for one that is not for other nodes."""
+        """A hint's subject; None for one that is not for other nodes."""
         match hint:
             case JournalGrew() | JournalReached() | SessionsRevoked() | ConnectionUnwanted():
                 return self.user_subject(hint.user_id)
@@ -124,25 +124,25 @@ class Messages:
                 return None
 
     def encode(self, subject: str, hint: Hint, *, max_bytes: int) -> bytes:
-        """A hint as a message for `subject`; a journal that grew by too much says its head alone.
+        """Encode a hint for `subject`; growth that is too large is sent as `JournalReached`.
 
         Args:
-            subject: of `subject_of`.
+            subject: from `subject_of`.
             hint: one that has a subject.
-            max_bytes: of the message; enough for any hint without events.
+            max_bytes: bound on the message; any hint without events fits.
         """
         return self.sealed(subject, _body_of(hint, max_bytes - _HEAD_BYTES))
 
     def sealed(self, subject: str, body: bytes) -> bytes:
-        """A body as a message for `subject`, whatever it says."""
+        """Seal any body as a message for `subject`."""
         return b"%c%b%b" % (VERSION, self._seal(subject, body), body)
 
     def decode(self, subject: str, message: bytes) -> Hint | Ignored:
-        """The hint that a message carries; never raises, whatever came.
+        """Decode a message; never raises, whatever came.
 
         Args:
-            subject: to which this node subscribed.
-            message: as it came.
+            subject: the one that this node subscribed to.
+            message: the bytes received.
         """
         if len(message) > RECEIVED_MAX_BYTES:
             return Ignored.TOO_LARGE
@@ -159,7 +159,7 @@ class Messages:
 
     def _seal(self, subject: str, body: bytes) -> bytes:
         digest = blake2b(subject.encode(), digest_size=_SEAL_BYTES, key=self._seal_key)
-        digest.update(b"\n")  # no subject has one
+        digest.update(b"\n")  # a separator that no subject contains
         digest.update(body)
         return digest.digest()
 
@@ -212,7 +212,7 @@ def _grown(user_id: str, events: Sequence[JournalEvent], max_bytes: int) -> byte
 
 
 def _hint_of(body: _Body) -> Hint:
-    """Raises ValueError, IndexError or KeyError where the body means nothing."""
+    """Raises ValueError, IndexError or KeyError for a meaningless body."""
     match body:
         case _Grew():
             return JournalGrew(body.user_id, _events_of(body))

@@ -1,6 +1,6 @@
-"""Where the bus is and how a node signs in there, read from the settings once, at the start.
+"""Where the bus is and how a node signs in, read from the settings once at start.
 
-What is shown of it, in logs and errors, is hosts and ports; never a user, a password or a token.
+Logs and errors show hosts and ports; never a user, a password or a token.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _CREDENTIAL_PARTS = ("BEGIN NATS USER JWT", "BEGIN USER NKEY SEED")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One NATS server that is named in `bus_url`.
+    """One NATS server from `bus_url`.
 
     Attributes:
-        address: `nats://HOST:PORT`, without what signs in.
-        name: `HOST:PORT`, to be shown.
-        user, password, token: what signs in, where the URL has it.
-        must_encrypt: nothing may be said to it without TLS.
+        address: `nats://HOST:PORT`, without credentials.
+        name: `HOST:PORT`, for display.
+        user, password, token: the URL's credentials, if any.
+        must_encrypt: nothing may be sent without TLS.
     """
 
     address: str
@@ -40,7 +40,7 @@ class Server:
 
     @classmethod
     def of(cls, url: str) -> Server:
-        """Take one checked URL apart; a user without a password is a token, as NATS has it."""
+        """Parse one checked URL; a user without a password is a token, as in NATS."""
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         name = f"{host}:{parts.port or _DEFAULT_PORT}"
@@ -51,11 +51,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """All servers of the bus, any of which will do, and what signs in to them.
+    """All servers of the bus, any of which will do, and their credentials.
 
     Attributes:
         servers: at least one.
-        tls: for servers that ask for TLS, and for those that must.
+        tls: for servers that ask for TLS or are required to use it.
         credentials_path: of a checked `.creds` file, or None.
     """
 
@@ -65,7 +65,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """As it may be shown."""
+        """A display name."""
         return ", ".join(server.name for server in self.servers)
 
     @classmethod
@@ -98,7 +98,7 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _check_credentials(path: Path) -> None:
-    """Find out now, and not at each attempt to connect, that a file cannot be used."""
+    """Check the file at start, rather than at each attempt to connect."""
     expected = "expected a NATS credentials file with a user JWT and an NKEY seed"
     try:
         with path.open("rb") as file:

@@ -22,7 +22,7 @@ class Connects:
     """Many connects, some of them at once.
 
     Attributes:
-        at_once: so many at most.
+        at_once: how many were under way at the same time, at most.
         took_s: of those that were greeted, seconds each.
         refused: why the others were not.
     """

@@ -30,7 +30,7 @@ async def judge_id(_scene: Scene) -> Finding:
 
 
 def ids_finding(took_s: Sequence[float]) -> Finding:
-    """The verdict on so many sets of ids, which took so many seconds each. Pure."""
+    """The verdict on the time that each set of ids took, in seconds. Pure."""
     p99 = percentile(took_s, 0.99)
     measured = f"p99 {p99 * 1_000_000:.0f} µs of {len(took_s)}, made here"
     return Finding.judged(measured, [] if p99 < ID_BAR_S else ["it takes too long"])
@@ -71,7 +71,7 @@ async def judge_runs(scene: Scene) -> Finding:
 
 
 async def _play_all(scene: Scene) -> None:
-    """Let there be runs and deliveries; what goes wrong is told under other promises."""
+    """Make runs and deliveries happen; what goes wrong is reported under other promises."""
     with suppress(NotTried):
         await needed_golden(scene)
     with suppress(NotTried):

@@ -243,7 +243,7 @@ async def open_wire(
         endpoint: where.
         token: as whom.
         witness: sees all that comes.
-        attempts: so many at most; a server may be busy for a moment.
+        attempts: how many at most; a server may be busy for a moment.
         tls: what to trust, where TLS is used.
 
     Raises:

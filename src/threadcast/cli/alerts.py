@@ -1,6 +1,6 @@
-"""`threadcast alerts`: the rules, a try of the sinks, the same rules for Prometheus and Grafana.
+"""`threadcast alerts`: the rules, a test of the sinks, and the rules for Prometheus and Grafana.
 
-Everything is made here from the settings; no server is asked.
+Everything is computed from the settings; no server is contacted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ command = LazyGroup(
 @click.command("list")
 @config_option
 def list_rules(config_path: Path | None) -> None:
-    """Print every rule, its threshold and the sinks that are told."""
+    """Print every rule, its threshold and the sinks."""
     settings = _settings(config_path)
     chosen = thresholds(settings.alert_thresholds)
     rows = [("rule", "severity", "good is", "within", "fires after", "what is wrong")]
@@ -67,7 +67,7 @@ def list_rules(config_path: Path | None) -> None:
 @config_option
 @click.option("--sink", "only", type=click.Choice(SINKS), help="Only this one.")
 def test(config_path: Path | None, only: str | None) -> None:
-    """Send a test notification to every sink that is configured; exit 1 if one did not arrive.
+    """Send a test notification to every configured sink; exit 1 if one did not arrive.
 
     Each sink is tried once. A running server tries up to four times.
     """
@@ -101,14 +101,14 @@ async def _tried(sinks: list[Sink]) -> list[Receipt]:
 @click.command("prometheus")
 @config_option
 def prometheus(config_path: Path | None) -> None:
-    """Print the rules as a rules file for Prometheus, with the thresholds that are set."""
+    """Print the rules as a Prometheus rules file, with the configured thresholds."""
     click.echo(rules_file(thresholds(_settings(config_path).alert_thresholds)), nl=False)
 
 
 @click.command("grafana")
 @config_option
 def grafana(config_path: Path | None) -> None:
-    """Print a dashboard for Grafana as JSON, with the thresholds that are set."""
+    """Print a Grafana dashboard as JSON, with the configured thresholds."""
     document = dashboard(thresholds(_settings(config_path).alert_thresholds))
     click.echo(json.dumps(document, indent=2))
 

@@ -1,6 +1,6 @@
 """`threadcast audit`: find what lets ids, events and managers drift apart in a code base.
 
-What is a finding is said in the package `audit`; here it is chosen, compared and told.
+The package `audit` finds; this module selects, compares with the baseline, and reports.
 """
 
 from __future__ import annotations
@@ -137,9 +137,9 @@ def command(
     diff: bool,
     jobs: int | None,
 ) -> None:
-    """Find what lets ids, events and managers drift apart in Python code; exit 1 when it does.
+    """Find what lets ids, events and managers drift apart in Python code; exit 1 if there is any.
 
-    The code is read, never run. Without a PATH the current folder is audited. Settings are in the
+    The code is parsed, never run. Without a PATH the current folder is audited. Settings are in the
     table tool.threadcast.audit of pyproject.toml.
     """
     starts = [path.resolve() for path in paths or (Path(),)]
@@ -166,7 +166,7 @@ def command(
 
 
 class _Audit:
-    """What is audited, and by what; each report reads the files anew."""
+    """The audited paths and settings; each report reads the files again."""
 
     def __init__(
         self, root: Path, starts: Sequence[Path], settings: AuditSettings, jobs: int | None
@@ -202,7 +202,7 @@ class _Audit:
 
 
 def explained(rule: Rule) -> str:
-    """All that the table says of a rule, for reading."""
+    """The rule's full description, for reading."""
     indented = [text.replace("\n", "\n    ") for text in (rule.bad, rule.good)]
     notes = ["It does not look at tests."] * (not rule.in_tests)
     notes += ["--fix puts right what is certain."] * rule.fixable
@@ -221,7 +221,7 @@ def explained(rule: Rule) -> str:
 def _settings(
     start: Path, config_path: Path | None, only: Sequence[str]
 ) -> tuple[Path, AuditSettings]:
-    """The root and the settings: of the configuration file, or of where we are."""
+    """Root and settings: from the configuration file, else the current folder and defaults."""
     folder = start if start.is_dir() else start.parent
     found = config_path.resolve() if config_path else find_configuration(folder)
     settings = read_configuration(found) if found else AuditSettings()
@@ -236,7 +236,7 @@ def _settings(
 def _against(
     work: _Audit, report: Report, file: Path | None, rules: Sequence[str], *, writing: bool
 ) -> Trend | None:
-    """Hold the report against the baseline; write it where that is asked for."""
+    """Compare the report with the baseline; write the baseline if asked for."""
     if file is None:
         return None
     under = [relative(start, work.root) for start in work.starts]
@@ -260,7 +260,7 @@ def _against(
 def _told(
     root: Path, report: Report, shown: Sequence[Finding], form: str
 ) -> tuple[Report, tuple[Finding, ...]]:
-    """The report with paths from where its reader is; on GitHub that is the workspace."""
+    """The report with paths relative to its reader: the current folder, or GitHub's workspace."""
     if form in _FROM_ROOT:
         return report, tuple(shown)
     workspace = os.environ.get("GITHUB_WORKSPACE") if form == "github" else None
@@ -277,5 +277,5 @@ def _tell(text: str, output: Path | None) -> None:
 
 
 def _fail() -> NoReturn:
-    """End with the status of findings, without another word."""
+    """Exit with the status for findings, without a further message."""
     raise click.exceptions.Exit(_FINDINGS)

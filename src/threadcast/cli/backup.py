@@ -21,11 +21,11 @@ from .printing import printable
 @click.option("--database", metavar="URL", help="The database.  [default: what the settings say]")
 @config_option
 def command(target: Path, database: str | None, config_path: Path | None) -> None:
-    """Copy a SQLite database into FILE, while a server uses it or not.
+    """Copy a SQLite database into FILE, even while a server uses it.
 
-    The copy is what was committed when it began, and every journal in it has another feed id: when
-    it takes the place of the database, clients notice and read again. FILE must not exist yet. For
-    PostgreSQL use its own tools, and threadcast feeds renew after a restore.
+    The copy contains what was committed when it began, and every journal in it has a new feed id:
+    when it is restored, clients notice and read again. FILE must not exist yet. For PostgreSQL use
+    its own tools, and threadcast feeds renew after a restore.
     """
     settings = load_settings({"database_url": database}, os.environ, config_path).settings
     if is_postgres(settings.database_url):

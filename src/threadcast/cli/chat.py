@@ -31,9 +31,9 @@ _COMMAND_MAX_S = 86_400.0
 def command(context: click.Context, access: Access, thread_id: str | None) -> None:
     """Talk to an agent.
 
-    A line is a message. Ctrl-C asks to cancel the run, a second one leaves, as does Ctrl-D. From a
-    pipe, each line is sent when the answer to the one before is there, and only answers go to the
-    output; what the agent thinks, asks and does goes to standard error.
+    Each line is a message. Ctrl-C cancels the run, a second one leaves, as does Ctrl-D. From a
+    pipe, each line is sent once the previous one was answered, and only answers go to standard
+    output; thinking, questions and tools go to standard error.
     """
     screen = Screen(sys.stdout, sys.stderr, typed=_stdin_is_a_terminal())
     try:

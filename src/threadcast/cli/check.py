@@ -114,10 +114,10 @@ def command(
     junit: BinaryIO | None,
     **given: Any,
 ) -> None:
-    """Try the promises of the deployment at URL, as two of its users.
+    """Test the promises of the deployment at URL, as two of its users.
 
-    It is meant for servers in production, too: what it does is bounded, its threads are called
-    "threadcast check", and it deletes them at the end. Exit 1 when a promise is broken.
+    It is safe for production: its work is bounded, its threads are called "threadcast check", and
+    it deletes them at the end. Exit 1 if a promise is broken.
     """
     try:
         promises = promises_named(only)

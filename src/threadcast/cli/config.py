@@ -1,4 +1,4 @@
-"""`threadcast config`: what the settings are here and now, and who set each. Changes nothing."""
+"""`threadcast config`: the current settings and the source of each. Changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ command = LazyGroup(
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(config_path: Path | None, *, as_json: bool) -> None:
-    """Print every setting, its value (secrets masked) and who set it."""
+    """Print every setting, its value (secrets masked) and its source."""
     loaded = load_settings({}, os.environ, config_path)
     click.echo(as_json_text(loaded) if as_json else as_table(loaded, width_columns()))
 

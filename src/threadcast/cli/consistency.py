@@ -32,7 +32,7 @@ _OFF = (
     default=50,
     show_default=True,
     metavar="N",
-    help="So many traces at most.",
+    help="The most traces to show.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
@@ -45,10 +45,10 @@ _OFF = (
 def command(
     access: Access, trace: str | None, limit: int, as_json: bool, page_path: Path | None
 ) -> None:
-    """Show whether ids stay the same from contexts' creation to their cleanup, on the server URL.
+    """Show whether ids stay the same from a context's creation to its cleanup, on the server URL.
 
     It needs a token with the scope ops, and a server that was started with --track-consistency.
-    Exit 1 when violations were recorded, 78 when the server records nothing.
+    Exit 1 if violations were recorded, 78 if the server records nothing.
     """
     if as_json and page_path is not None:
         raise click.UsageError("expected one of --json and --html")

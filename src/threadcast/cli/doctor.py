@@ -1,4 +1,4 @@
-"""`threadcast doctor`: what an operator should know before trusting a machine with a server."""
+"""`threadcast doctor`: what an operator should know before running a server on a machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SYNC_SLOW_MS = 20.0
 @click.command("doctor")
 @settings_options
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
-    """Check this machine, the settings, database and bus; exit 1 when something is wrong."""
+    """Check this machine, the settings, database and bus; exit 1 if something is wrong."""
     settings = load_settings(overrides, os.environ, config_path).settings
     facts: dict[str, str] = {}
     problems: list[str] = []

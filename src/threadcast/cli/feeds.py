@@ -1,4 +1,4 @@
-"""`threadcast feeds`: after a restore, every journal gets another feed id; cursors notice that."""
+"""`threadcast feeds`: gives every journal a new feed id after a restore, which resets cursors."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def renew(
     is_sure: bool,
     beside_nodes: bool,
 ) -> None:
-    """Give every journal another feed id, so that clients read again what they have.
+    """Give every journal a new feed id, so that clients read again what they have.
 
-    For a database that was restored from a backup, before nodes use it: the cursors of clients
-    may be from a time that it does not know. Each batch is one commit; where it was stopped, it
-    can be started again, from the beginning or with --after.
+    For a database that was restored from a backup, before nodes use it: the cursors of clients may
+    be ahead of it. Each batch is one commit. If it is interrupted, run it again, from the beginning
+    or with --after.
     """
     if user_id is not None and after:
         raise click.UsageError("--after: expected no --user; there is only one journal")
@@ -105,7 +105,7 @@ async def _renew(
     *,
     beside_nodes: bool,
 ) -> int:
-    """How many journals have another feed id."""
+    """Renew, and return the number of renewed journals."""
     store = await opened_store(settings, SystemClock(), beside_nodes=beside_nodes)
     renewed, said_at, place = 0, 0, after
     try:

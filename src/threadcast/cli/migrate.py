@@ -1,4 +1,4 @@
-"""`threadcast migrate`: the database gets the schema that this version of the program needs."""
+"""`threadcast migrate`: migrates the database to the schema of this version."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .printing import printable
 )
 @config_option
 def command(database: str | None, config_path: Path | None) -> None:
-    """Bring a database to the schema of this version, each step in one transaction.
+    """Migrate a database to the schema of this version, each step in one transaction.
 
-    Nodes of this version and of the one before may be at work meanwhile. A SQLite file must not be
-    in use.
+    Nodes of this version and of the previous one may be running meanwhile. A SQLite file must not
+    be in use.
     """
     settings = load_settings({"database_url": database}, os.environ, config_path).settings
     migrate = _migrate_postgres if is_postgres(settings.database_url) else _migrate_sqlite

@@ -86,12 +86,12 @@ def command(
     undo: bool,
     status: bool,
 ) -> None:
-    """Give threads of an older system present ids; their older ids go on to resolve.
+    """Give threads of an older system current ids; their older ids keep resolving.
 
-    Without --from, threads of the database that have older ids get present ones. With it, another
-    system's threads are imported. What was committed stays; start it again and it goes on. No
-    server may use the database meanwhile, but for --status. The exit status is 1 when a thread was
-    refused, or kept by --undo.
+    Without --from, threads in the database with older ids get current ones. With it, another
+    system's threads are imported. If it is interrupted, run it again: it continues after what was
+    committed. No server may use the database meanwhile, except for --status. The exit status is 1
+    if a thread was refused, or kept by --undo.
     """
     _check_choice(dump=dump, dry_run=dry_run, undo=undo, status=status, report=report_path)
     loaded = load_settings({"database_url": database}, os.environ, config_path)

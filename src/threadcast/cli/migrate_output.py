@@ -61,7 +61,7 @@ class Progress:
             self._bar.__exit__(kind, error, trace)
 
     def show(self, done: int, position_bytes: int = 0) -> None:
-        """So many threads are done, and so much of the dump is read."""
+        """Show how many threads are done, and how much of the dump is read."""
         if self._bar is not None:
             self._bar.label = f"{done:,} threads"
             self._bar.update(position_bytes - self._position_bytes)

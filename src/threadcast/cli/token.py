@@ -87,7 +87,7 @@ def command(
 ) -> None:
     """Print a token for USER, for development.
 
-    It is signed with THREADCAST_JWT_SECRET, or with the secret that `serve --dev` keeps beside its
+    It is signed with THREADCAST_JWT_SECRET, or with the secret that `serve --dev` keeps next to its
     database.
     """
     if problem := user_id_problem(user):

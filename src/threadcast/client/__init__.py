@@ -1,4 +1,4 @@
-"""A client that loses nothing and doubles nothing across reconnects, restarts and slow networks.
+"""A client that loses and duplicates nothing across reconnects, restarts and slow networks.
 
 async with connect("http://127.0.0.1:8080", token) as client:
     sent = await client.send_message("Hello")

@@ -9,12 +9,12 @@ _DOUBLINGS_MAX = 20
 
 
 class Backoff:
-    """The waits of one series of attempts.
+    """The waits between the attempts of one series.
 
     Args:
-        first_s: the longest first wait, seconds above 0.
-        max_s: no wait of its own is longer, seconds.
-        jitter: gives numbers in 0..1, evenly spread.
+        first_s: the longest first wait, in seconds, above 0.
+        max_s: the longest wait unless the server asks for more, in seconds.
+        jitter: gives uniformly distributed numbers in 0..1.
     """
 
     def __init__(self, *, first_s: float, max_s: float, jitter: Callable[[], float]) -> None:
@@ -29,8 +29,8 @@ class Backoff:
         """Count one attempt and say how many seconds to wait before it.
 
         Args:
-            at_least_s: what the server asked for; taken up to 300 s, with jitter on top, so that
-                clients that were told the same do not come back together.
+            at_least_s: what the server asked for; capped at 300 s, plus jitter, so that clients
+                that were told the same do not reconnect together.
         """
         doublings = min(self.attempts, _DOUBLINGS_MAX)
         self.attempts += 1
@@ -39,5 +39,5 @@ class Backoff:
         return jittered_s + min(max(at_least_s or 0.0, 0.0), RETRY_AFTER_MAX_S)
 
     def reset(self) -> None:
-        """Something went well: the next series begins."""
+        """After a success: the next failure starts a new series."""
         self.attempts = 0

@@ -1,6 +1,6 @@
-"""The bounded hand-over from the connection, which pushes, to the one reader, which pulls.
+"""The bounded queue from the connection, which pushes, to the one reader, which pulls.
 
-It never waits on the pushing side: whoever pushes asks first whether it is full.
+Pushing never waits: the connection checks `full` first.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class HandOver(Generic[Item]):
     """A queue with one reader, bounded by items and by bytes, that can end with an error.
 
     Args:
-        max_items: full with so many items.
-        max_bytes: full with so many bytes.
+        max_items: full at this many items.
+        max_bytes: full at this many bytes.
     """
 
     def __init__(self, *, max_items: int, max_bytes: int) -> None:
@@ -38,21 +38,21 @@ class HandOver(Generic[Item]):
 
     @property
     def half_empty(self) -> bool:
-        """Whether at least half of the room is free again."""
+        """Whether at least half of the capacity is free again."""
         return len(self._items) <= self._max_items // 2 and self._bytes <= self._max_bytes // 2
 
     def push(self, item: Item, size_bytes: int) -> None:
-        """Add an item; the bound may be passed by the one item that reaches it."""
+        """Add an item; the last one may exceed the bound."""
         self._items.append((item, size_bytes))
         self._bytes += size_bytes
         self._filled.set()
 
     def nudge(self) -> None:
-        """Wake whoever waits in `changed`."""
+        """Wake the waiter in `changed`."""
         self._changed.set()
 
     async def changed(self) -> None:
-        """Wait until an item was taken or somebody nudged."""
+        """Wait until an item was taken or `nudge` was called."""
         self._changed.clear()
         await self._changed.wait()
 
@@ -60,7 +60,7 @@ class HandOver(Generic[Item]):
         """Take the next item.
 
         Raises:
-            StopAsyncIteration: it ended, and everything was taken.
+            StopAsyncIteration: it has ended and is empty.
             RuntimeError: another task is pulling.
             BaseException: the failure that it ended with, once.
         """
@@ -80,7 +80,7 @@ class HandOver(Generic[Item]):
         return item
 
     def end(self, failure: BaseException | None) -> None:
-        """Nothing more comes; after what is there, the reader gets `failure` or the end."""
+        """Accept nothing more; after the remaining items the reader gets `failure` or the end."""
         if not self._ended:
             self._ended = True
             self._failure = failure

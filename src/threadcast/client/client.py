@@ -1,6 +1,6 @@
 """The client as a program uses it: typed commands, and one iterator over everything that happens.
 
-How connections come and go is not known here; see `session`.
+Connecting and reconnecting is the work of `session`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .token_source import TokenCall, TokenSource
 from .wire import read_answer
 from .words import ClientClosed, ClientState, CommandRejected, Cursor, Reset
 
-_JITTER = random.random  # spreads reconnects in time; nothing secret, no id
+_JITTER = random.random  # spreads reconnects in time; no secret, no id
 _REJECTIONS_MAX = 8
 _PASSING_CODES = frozenset(
     {"unknown_outcome", "unavailable", "overloaded", "shutting_down", "rate_limited"}
@@ -49,9 +49,9 @@ class Sent(msgspec.Struct, frozen=True):
         thread_id: the thread it is in.
         run_id: the run that answers it.
         seq: of its `message_created` event.
-        duplicate: whether a message with this `client_message_id` had been there before; also
-            true when this client itself had to repeat the command.
-        client_message_id: the name under which it was sent.
+        duplicate: whether a message with this `client_message_id` was stored before; also true when
+            this client itself had to retry the command.
+        client_message_id: the idempotency key that it was sent with.
     """
 
     thread_id: str
@@ -62,7 +62,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 def ignore_state(_state: ClientState) -> None:
-    """For clients that nobody looks at."""
+    """The default `on_state`: does nothing."""
 
 
 class Client:
@@ -89,12 +89,12 @@ class Client:
 
     @property
     def state(self) -> ClientState:
-        """Where the client is in its life."""
+        """The client's present state."""
         return self._session.state
 
     @property
     def cursor(self) -> Cursor:
-        """Where the reader is: pass its parts to `connect` later to go on from there."""
+        """The reader's place: pass its parts to `connect` later to resume from there."""
         return self._cursor
 
     async def __aenter__(self) -> Client:
@@ -102,7 +102,7 @@ class Client:
 
         Raises:
             ServerUnreachable: not within `first_attempts`.
-            ConnectionRefused: the server does not want this client.
+            ConnectionRefused: the server refuses this client.
         """
         if self._task is not None:
             raise RuntimeError("a client is opened once; make another with connect()")
@@ -124,14 +124,14 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close; at once when the task was cancelled or interrupted."""
+        """Close; without a closing handshake when the task was cancelled or interrupted."""
         await self.close(goodbye=kind is None or issubclass(kind, Exception))
 
     async def close(self, *, goodbye: bool = True) -> None:
-        """End; what was received can still be read, then the iterator stops. Idempotent.
+        """Close; what was received can still be read, then the iterator stops. Idempotent.
 
         Args:
-            goodbye: close the connection in order, which takes up to 2 s with a silent server.
+            goodbye: do the closing handshake, which takes up to 2 s with a silent server.
         """
         if self._task is None:
             return
@@ -171,22 +171,22 @@ class Client:
     ) -> Sent:
         """Store a message and start a run that answers it, exactly once.
 
-        A connection that ends before the answer makes no difference: the command is repeated
-        under the same `client_message_id`.
+        If the connection ends before the answer, the command is retried under the same
+        `client_message_id`.
 
         Args:
             content: 1..65,536 characters.
             thread_id: where; None makes a new thread.
-            client_message_id: the message's own name, 1..128 characters, to make a repetition by
-                the caller safe too; None makes one.
-            agent: who answers; None is the default agent.
-            on_busy: what to do when a run of the thread has not ended.
-            on_disconnect: what becomes of the run when the user's last connection ends.
+            client_message_id: the idempotency key, 1..128 characters, so that the caller may retry,
+                too; None makes one.
+            agent: the agent that answers; None is the default one.
+            on_busy: what to do if a run of the thread has not ended.
+            on_disconnect: what happens to the run when the user's last connection ends.
 
         Raises:
             CommandRejected: the server refused it.
             OutcomeUnknown: no answer within `command_max_s`; its message has the
-                `client_message_id` with which to call again.
+                `client_message_id` to retry with.
         """
         name = client_message_id or UnifiedIdGenerator.generate_base_id("message")
 
@@ -211,8 +211,8 @@ class Client:
 
         Raises:
             CommandRejected: the server refused it.
-            OutcomeUnknown: the answer was lost. It is not repeated, since that could make two;
-                a `thread_created` event tells whether it was made.
+            OutcomeUnknown: the answer was lost. It is not retried, because that could make two; a
+                `thread_created` event tells whether it was made.
         """
         data = await self._ask(
             lambda command_id: CreateThread(id=command_id, title=title, metadata=metadata or {}),
@@ -222,7 +222,7 @@ class Client:
         return read_answer(data, CreateThreadAccepted).thread_id
 
     async def cancel_run(self, run_id: str) -> str:
-        """Ask for the end of a run and return its status; repeating it changes nothing.
+        """Cancel a run and return its status; idempotent.
 
         Raises:
             CommandRejected: the server refused it.
@@ -238,8 +238,8 @@ class Client:
 
         Raises:
             CommandRejected: `already_answered`, `expired` and others.
-            OutcomeUnknown: the answer was lost. It is not repeated, since `already_answered` would
-                not tell whose answer it was; the `input_received` event does.
+            OutcomeUnknown: the answer was lost. It is not retried, because `already_answered` would
+                not tell whose answer counted; the `input_received` event does.
         """
         data = await self._ask(
             lambda command_id: Respond(
@@ -288,7 +288,7 @@ class Client:
 
 
 def _passes(rejected: CommandRejected, repeatable: bool) -> bool:
-    """Whether the same command, again after a while, is safe and can go better."""
+    """Whether retrying the command after a while is safe and may succeed."""
     known = rejected.server_code
     return (
         rejected.retryable
@@ -322,23 +322,25 @@ def connect(
 ) -> Client:
     """A client for one user, to be used as `async with connect(url, token) as client`.
 
-    It stays connected until it is closed, and reads on exactly where it was. While its caller does
-    not read, it does not either: memory stays bounded, and the journal keeps the rest.
+    It stays connected until it is closed, and always resumes exactly where it was. While its caller
+    does not read, it does not either: memory stays bounded, and the journal keeps the rest.
 
     Args:
         url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
         token: the credential, or a callable, sync or async, that gives a fresh one at each call;
-            only with a callable can the client outlive the token. An `OSError` or a retryable
+            with a fixed token the client ends when the token does. An `OSError` or a retryable
             `ThreadcastError` of the callable counts as a connection that failed.
         after: the last seq that the reader has; None starts at the head, 0 at the beginning.
-        feed, at: the other parts of an earlier `Client.cursor`.
-        thread_id: only this thread's events; None means all. Its id of an older system will do.
+        feed, at: the other parts of a saved `Client.cursor`.
+        thread_id: only this thread's events; None means all. May be its id from an older system.
         on_state: called at every change of `Client.state`, on the event loop; must not block.
-        first_attempts: give up after so many failed attempts to connect first; None means never.
-        retry_first_s, retry_max_s: bounds of the first and of every wait between attempts, seconds.
-        command_max_s: a command may take so long, with repetitions, seconds.
-        buffer_max_events, buffer_max_bytes: so much is held for a reader that does not read.
-        clock: says when to renew a token; None is the machine's.
+        first_attempts: give up when this many attempts at the first connection failed; None means
+            never.
+        retry_first_s, retry_max_s: bounds on the first and on every wait between attempts, in
+            seconds.
+        command_max_s: how long a command may take, repetitions included, in seconds.
+        buffer_max_events, buffer_max_bytes: how much is held for a reader that does not read.
+        clock: for token renewal; None is the machine's.
 
     Raises:
         UnusableUrl: the URL names no server.

@@ -1,4 +1,4 @@
-"""Where a server is: one URL that a person typed, as the URLs of its two entrances. Pure."""
+"""Parses the URL of a server into its HTTP and WebSocket URLs. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP clients to one server, through the proxy that the environment names for it, if any."""
+"""HTTP clients for one server, through the environment's proxy, if any."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def http_client(
             trust_env=not endpoint.loopback,
             verify=tls or True,
         )
-    except (ImportError, ValueError, httpx2.InvalidURL):  # no text of theirs: it may be a password
+    except (ImportError, ValueError, httpx2.InvalidURL):  # their texts may hold a password
         raise ServerUnreachable("unavailable", UNUSABLE_PROXY) from None

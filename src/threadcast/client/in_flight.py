@@ -1,4 +1,4 @@
-"""The commands that wait for an answer, and what becomes of them when a connection ends. Pure."""
+"""The commands in flight, and what happens to them when a connection ends. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from ..wire.commands import Command
 
 SENDS_MAX = 10
-"""A command that so many connections did not survive is not sent again."""
+"""A command that was on this many lost connections is not sent again."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """One command under way.
+    """One command in flight.
 
     Attributes:
         command_id: its id.
-        name: what was asked, for messages.
+        name: the command's name, for messages.
         text: the command as JSON.
         repeatable: whether sending it twice does no more than sending it once.
         on_wire: whether this connection may have carried it.
@@ -32,7 +32,7 @@ class Asked:
 
 
 class InFlight:
-    """The commands under way, in the order in which they were asked."""
+    """The commands in flight, in order."""
 
     def __init__(self) -> None:
         self._asked: dict[str, Asked] = {}
@@ -41,15 +41,15 @@ class InFlight:
         return len(self._asked)
 
     def add(self, command: Command, text: str, *, repeatable: bool) -> None:
-        """Begin to wait for an answer to `command`, which is `text` on the wire."""
+        """Register `command`, which is `text` on the wire, as waiting for its answer."""
         self._asked[command.id] = Asked(command.id, command.name, text, repeatable)
 
     def remove(self, command_id: str) -> None:
-        """Wait no longer; nothing happens if nobody waited."""
+        """Unregister a command; does nothing if it is not registered."""
         self._asked.pop(command_id, None)
 
     def sending(self, command_id: str) -> bool:
-        """Note that a command is about to be sent; False if nobody waits for it any more."""
+        """Note that a command is about to be sent; False if it is no longer registered."""
         asked = self._asked.get(command_id)
         if asked is None or asked.on_wire:
             return False
@@ -58,13 +58,13 @@ class InFlight:
         return True
 
     def to_send(self) -> list[Asked]:
-        """What a new connection has to carry."""
+        """The commands that a new connection has to send."""
         return [asked for asked in self._asked.values() if not asked.on_wire]
 
     def dropped(self) -> list[Asked]:
-        """The connection ended: returns the commands that are lost, outcome unknown.
+        """The connection ended: returns the commands whose outcome is now unknown.
 
-        The others go to the next connection.
+        The others are sent again on the next connection.
         """
         lost = [asked for asked in self._asked.values() if _is_lost(asked)]
         for asked in lost:

@@ -1,4 +1,4 @@
-"""One WebSocket connection: how it is opened, and how its end is named. Knows no events."""
+"""Opens a WebSocket connection, and classifies its end. Knows no events."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _NOT_THIS_PATH = frozenset({"not_found", "forbidden"})
 
 
 class _Connect(open_websocket):
-    """Follows no redirect: a credential goes where its owner sent it and nowhere else."""
+    """Follows no redirect: a credential goes to the given server and nowhere else."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Every redirect is an answer like any other."""
+        """Treat a redirect as a failed handshake."""
         return exc
 
 
@@ -59,7 +59,7 @@ async def open_link(
     Args:
         endpoint: where.
         token: the credential.
-        tls: what to trust, for whoever opens many: reading the system's authorities takes long.
+        tls: a shared context for callers that open many: loading the system's authorities is slow.
 
     Raises:
         ConnectionFailed: it could not be opened.
@@ -103,7 +103,7 @@ async def open_link(
 
 
 def drop_of_close(closed: ConnectionClosed) -> Drop:
-    """The end of an open connection, as the server gave it."""
+    """How an open connection ended, from the server's close frame."""
     if closed.rcvd is not None:
         return Drop(closed.rcvd.reason or "the server closed", close_code=closed.rcvd.code)
     if closed.sent is not None:
@@ -116,7 +116,7 @@ def _at(endpoint: Endpoint) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """asyncio's own words for what the system said are longer than the system's."""
+    """The operating system's message, without asyncio's wordy prefix."""
     said = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else ""
     return said or error.strerror or str(error) or type(error).__name__
 

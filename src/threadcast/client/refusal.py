@@ -1,4 +1,4 @@
-"""What an HTTP answer that is no success says, and whether a Threadcast server said it. Pure."""
+"""Interprets failed HTTP responses: what they say, and whether Threadcast sent them. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _CREDENTIAL = 401
 
 
 class Problem(msgspec.Struct):
-    """A problem document; empty where the body is another one.
+    """A problem document; empty if the body is something else.
 
     Attributes:
-        code: the server's error code; whoever else answers has none.
+        code: the server's error code; empty if something else answered.
     """
 
     code: str | None = None
@@ -31,17 +31,17 @@ def read_problem(body: bytes | bytearray | None) -> Problem:
 
 
 def is_passing(status: int) -> bool:
-    """Whether the same request may go better later; proxies answer so, too."""
+    """Whether the same request may succeed later; includes proxies' statuses."""
     return status in _PASSING
 
 
 def is_elsewhere(status: int, problem: Problem) -> bool:
-    """Whether this is the answer of something that is no Threadcast server."""
+    """Whether something other than a Threadcast server answered."""
     return problem.code is None and status != _CREDENTIAL and not is_passing(status)
 
 
 def no_server(url: str, status: int) -> str:
-    """What to say of it.
+    """The message for that case.
 
     Args:
         url: where the server was expected.

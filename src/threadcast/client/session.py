@@ -1,6 +1,6 @@
-"""The client's I/O: one connection after the other, fed by the rules and feeding the reader.
+"""The client's I/O: connects and reconnects, driven by the rules, and feeds the reader.
 
-What to do is decided in `session_rules` and `in_flight`; this module opens, reads, writes, waits.
+`session_rules` and `in_flight` decide what to do; this module opens, reads, writes and waits.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Session:
     Args:
         endpoint: the server.
         tokens: gives the credential of each connection.
-        rules: decides.
-        buffer: takes what is for the reader.
-        clock: for the renewal of tokens.
+        rules: decide what to do.
+        buffer: takes items for the reader.
+        clock: for token renewal.
         on_state: called on the event loop at every change of state; must not block.
     """
 
@@ -91,14 +91,14 @@ class Session:
 
     @property
     def start(self) -> Cursor | None:
-        """Where reading began, if it went on from where the reader was."""
+        """Where reading began, if the first attach was not a reset."""
         return self._rules.start
 
     async def run(self) -> None:
         """Connect and reconnect until the client leaves.
 
         Raises:
-            ThreadcastError: what ended it; and whatever a token callable raises beside `OSError`.
+            ThreadcastError: why it ended; also whatever a token callable raises besides `OSError`.
         """
         while True:
             drop = await self._connection()
@@ -143,19 +143,19 @@ class Session:
                 self._answers.pop(command.id, None)
 
     def drained(self) -> None:
-        """The reader took an item: what was let pass for want of room can be read again."""
+        """The reader took an item: events discarded for lack of room can be read again."""
         if self._greeted and self._rules.discarding and self._buffer.half_empty:
             for step in self._rules.resume():
                 self._take(step, 0)
 
     async def say_goodbye(self) -> None:
-        """Close the connection there is, in order; `run` must be cancelled after this."""
+        """Do the closing handshake, if connected; `run` must be cancelled after this."""
         self._leaving = True
         if self._socket is not None:
             await self._socket.close()
 
     def end(self, failure: BaseException | None) -> None:
-        """Tell everybody who waits that nothing more comes; `run` is over."""
+        """Wake all waiters with the end; `run` is over."""
         self._ended_by = failure if isinstance(failure, ThreadcastError) else ClientClosed()
         for command_id in list(self._answers):
             self._fail_answer(command_id, self._ended_by)
@@ -221,7 +221,7 @@ class Session:
         return None
 
     async def _make_room(self) -> None:
-        """Wait for the reader; but while a command waits for its answer, read on for that."""
+        """Wait for the reader to make room; but keep reading while a command awaits its answer."""
         while self._buffer.full:
             if len(self._flight):
                 self._rules.discard()
@@ -257,7 +257,7 @@ class Session:
             self._renewer.add_done_callback(self._renewer_ended)
 
     def _renewer_ended(self, task: asyncio.Task[None]) -> None:
-        """A token callable that fails in an unforeseen way ends the client, not just renewal."""
+        """An unexpected error of a token callable ends the client, not just the renewal."""
         failed = not task.cancelled() and task.exception() is not None
         if failed and self._socket is not None:
             self._socket.transport.abort()
@@ -308,7 +308,7 @@ class Session:
                 try:
                     await socket.send(text)
                 except ConnectionClosed:
-                    return  # the reading side says how it ended
+                    return  # the reading side reports how it ended
             self._outgoing_filled.clear()
             await self._outgoing_filled.wait()
 

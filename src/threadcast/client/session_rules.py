@@ -1,7 +1,7 @@
-"""What a client does on every event and at every end of a connection. Pure: no I/O, no clock.
+"""The client's protocol logic, for every event and every disconnect. Pure: no I/O, no clock.
 
-The rules own the cursor. It moves only when an event is handed on, so whatever a connection lost
-is asked for again by the next one, and what comes twice is recognised by its seq.
+The rules own the cursor. It moves only when an event is delivered, so the next connection asks
+again for whatever the last one lost, and duplicates are recognised by their seq.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _CODE_OF_STATUS = {401: "token_invalid", 403: "forbidden", 429: "rate_limited", 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Hand this to the reader."""
+    """Deliver this to the reader."""
 
     item: Event | Reset
 
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """The server knows us: commands may be sent.
+    """Authenticated: commands may be sent.
 
     Attributes:
         data: that of `connection_ready`.
@@ -75,7 +75,7 @@ class Became:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Close this connection and go on with a new one."""
+    """Close this connection and open a new one."""
 
     reason: str
     retry_after_s: float | None = None
@@ -83,7 +83,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Nothing more can be done: end with this error."""
+    """End the client with this error."""
 
     error: ThreadcastError
 
@@ -93,7 +93,7 @@ Step = Deliver | Greeted | Answered | Became | HangUp | Fail | Attach
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """How a connection ended, or why there was none.
+    """How a connection ended, or why none was made.
 
     Attributes:
         text: for people.
@@ -101,7 +101,7 @@ class Drop:
         status: the HTTP status that answered the handshake.
         code: the error code that the answer named, if any.
         retry_after_s: how long the server asked us to wait, in seconds.
-        lasting: whether another attempt cannot go better.
+        lasting: whether retrying is useless.
     """
 
     text: str
@@ -114,7 +114,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Try again after so many seconds."""
+    """Try again after this many seconds."""
 
     delay_s: float
     reason: str
@@ -127,14 +127,14 @@ class SessionRules:
         cursor: where to begin.
         thread_id: only this thread's events; None means all.
         backoff: the waits between attempts.
-        first_attempts: give up after so many attempts without ever having been greeted; None
-            means never.
-        renewable: whether a fresh token can be had.
-        make_id: makes an id for a command of the rules' own.
+        first_attempts: give up after this many attempts without a single greeting; None means
+            never.
+        renewable: whether a fresh token can be obtained.
+        make_id: makes ids for the commands that the rules send.
 
     Attributes:
-        cursor: the last event that was handed on.
-        start: where the first connection began to read, if it went on from where the reader was.
+        cursor: the last delivered event.
+        start: where the first connection began to read, if it was not reset.
     """
 
     def __init__(
@@ -168,24 +168,24 @@ class SessionRules:
         return self._discarding
 
     def opened(self) -> None:
-        """A new connection begins."""
+        """A new connection was opened."""
         self._closing = None
         self._attaches.clear()
         self._discarding = False
 
     def discard(self) -> None:
-        """There is no room for events, but the connection must be read: let them pass for now."""
+        """The buffer is full, but the connection must be read: discard events for now."""
         self._discarding = True
 
     def resume(self) -> list[Step]:
-        """There is room again: ask for what was let pass."""
+        """There is room again: attach again, to read what was discarded."""
         if not self._discarding:
             return []
         self._discarding = False
         return [self._attach()]
 
     def received(self, event: Event) -> list[Step]:
-        """Say what to do about one event, in this order."""
+        """The steps for one event, in order."""
         if event.seq is not None:
             return self._journal_event(event, event.seq)
         match event.event_type:
@@ -247,7 +247,7 @@ class SessionRules:
         if type(after) is not int or type(head) is not int:
             return [Fail(ProtocolViolation("attached is unreadable"))]
         if not (self._attaches or data.get("reset")):
-            return []  # the answer to an attach that a reset has overtaken
+            return []  # the answer to an attach that a reset overtook
         if self._attaches:
             self._attaches.pop(0)
         if self._attaches:
@@ -284,7 +284,7 @@ class SessionRules:
         return [Fail(rejected)]
 
     def dropped(self, drop: Drop) -> Wait | ThreadcastError:
-        """Say what follows the end of a connection: a wait, or the error that ends the client."""
+        """What follows a disconnect: a wait, or the error that ends the client."""
         closing = self._closing or {}
         code = self._code(drop, closing)
         text = str(closing.get("reason") or drop.text)

@@ -1,6 +1,6 @@
-"""What a client reads over HTTP: the snapshots after a `Reset`, and tokens of a development server.
+"""Reads snapshots over HTTP after a `Reset`, and gets tokens from a development server.
 
-Each snapshot carries the `seq` at which it is true; events up to that seq are in it.
+Each snapshot carries the `seq` that it reflects; events up to that seq are in it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Snapshots:
 
         Args:
             named: only traces with this trace, thread, run, request or connection id in them.
-            limit: so many traces at most, 1..200.
+            limit: the most traces, 1..200.
         """
         query: dict[str, str | int] = {"limit": limit}
         query |= {} if named is None else {"trace": named}
@@ -125,7 +125,7 @@ async def development_token(url: str, user_id: str) -> str:
 
 
 async def _is_a_server(http: httpx2.AsyncClient) -> bool:
-    """Whether the URL is a server's own, and not a path that the server there does not have."""
+    """Whether the URL is a server's base URL, and not an unknown path on one."""
     try:
         await _exchange(http, "GET", "/healthz")
     except CommandRejected:

@@ -1,4 +1,4 @@
-"""Where a client's credential comes from, and when a live one should be renewed."""
+"""A client's source of tokens, and when to renew one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class TokenSource:
 
     @property
     def renewable(self) -> bool:
-        """Whether asking again can give another token."""
+        """Whether asking again may give another token."""
         return not isinstance(self._token, str)
 
     async def get(self) -> str:
         """The token to use now; a callable's own errors pass through.
 
         Raises:
-            ThreadcastError: `not_authenticated`: it is empty, or cannot stand in a header.
+            ThreadcastError: `not_authenticated`: it is empty, or not valid in a header.
         """
         token = self._token
         if not isinstance(token, str):
@@ -45,13 +45,13 @@ class TokenSource:
 
 
 def renewal_in_s(expires_at: object, *, now: float) -> float | None:
-    """In how many seconds a token should be renewed; None if its end is not known.
+    """In how many seconds a token should be renewed; None if its expiry is not known.
 
-    After three quarters of what is left, so that a failed renewal can be tried again in time.
+    After three quarters of its remaining life, so that a failed renewal can be retried in time.
 
     Args:
         expires_at: when the token ends, seconds since the epoch.
-        now: the server's time, which is what counts.
+        now: the server's time.
     """
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
         return None

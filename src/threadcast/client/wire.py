@@ -1,4 +1,4 @@
-"""Between bytes and typed values: what is sent is checked first, what comes is decoded strictly.
+"""Encodes commands and decodes events, both strictly.
 
 It knows the envelope and the commands, and nothing of connections.
 """
@@ -16,7 +16,7 @@ from ..wire import commands
 from .words import ProtocolViolation
 
 MESSAGE_MAX_BYTES = 262_144
-"""What a server takes in one message unless it says otherwise."""
+"""The largest message that a server accepts unless it says otherwise."""
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
@@ -24,10 +24,10 @@ _decoder = msgspec.json.Decoder(Event)
 
 
 def encode_command(command: commands.Command) -> str:
-    """The command as JSON, without fields that say nothing.
+    """Encode a command as JSON, without default fields.
 
     Raises:
-        ThreadcastError: a field that the server would refuse; nothing needs to be sent to know.
+        ThreadcastError: the server would refuse a field.
     """
     fields = msgspec.structs.fields(type(command))
     silent = {field.name for field in fields if getattr(command, field.name) == field.default}
@@ -81,7 +81,7 @@ def read_answer(data: dict[str, object], kind: type[Answer]) -> Answer:
 
 
 def typed(event: Event) -> EventData | None:
-    """The event's data as the struct of its type; None for a type that this version does not know.
+    """The event's data as a typed struct; None for a type that this version does not know.
 
     Raises:
         ProtocolViolation: the data does not fit the type.

@@ -1,6 +1,6 @@
-"""The client's own vocabulary: cursors, resets, states, and the errors that a caller meets.
+"""The client's values: cursors, resets, states and errors.
 
-Plain values; nothing here knows sockets, clocks or the event loop.
+Nothing here knows sockets, clocks or the event loop.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..errors import ERRORS, ThreadcastError
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A reader's place: enough to go on from there later, in another process too.
+    """A reader's place, sufficient to resume from it later, even in another process.
 
     Attributes:
         after: the last seq that the reader has; None is the head, 0 the beginning.
@@ -28,12 +28,12 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The cursor could not be continued: read the snapshots again, then go on with what follows.
+    """The cursor could not be continued: read the snapshots again, then take the next items.
 
     Attributes:
         reason: `new_feed`, `cursor_ahead`, `diverged` or `trimmed`.
-        after: the events that follow have a greater seq than this.
-        head: the journal's head when this was said.
+        after: the following events have a greater seq than this.
+        head: the journal's head at that time.
         feed: the feed id from now on.
     """
 
@@ -44,7 +44,7 @@ class Reset:
 
 
 class Phase(StrEnum):
-    """Where a client is in its life."""
+    """The phase of a client's life."""
 
     CONNECTING = "connecting"
     CATCHING_UP = "catching_up"
@@ -55,12 +55,12 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """What a user interface may show.
+    """A client's state, for user interfaces.
 
     Attributes:
         phase: where the client is.
         retry_in_s: while waiting, the seconds until the next attempt.
-        reason: while waiting, why the last connection ended; text of a server, so escape it.
+        reason: while waiting, why the last connection ended; untrusted text, so escape it.
     """
 
     phase: Phase
@@ -69,7 +69,7 @@ class ClientState:
 
 
 class ConnectionRefused(ThreadcastError):
-    """The server does not want this client, and trying again does not help.
+    """The server refuses this client, and retrying does not help.
 
     Args:
         code: a code of the error table.
@@ -83,11 +83,11 @@ class ConnectionRefused(ThreadcastError):
 
 
 class ServerUnreachable(ThreadcastError):
-    """No connection was made in as many attempts as the first one may take."""
+    """No connection was made within `first_attempts`."""
 
 
 class ProtocolViolation(ThreadcastError):
-    """The server sent something that the protocol does not have."""
+    """The server violated the protocol."""
 
     def __init__(self, message: str) -> None:
         super().__init__("internal", f"the server broke the protocol: {message}")
@@ -97,7 +97,7 @@ class CommandRejected(ThreadcastError):
     """The server refused a command; nothing was changed by it.
 
     Args:
-        code: what the server called it; `server_code` keeps it where this version has no such row.
+        code: the server's error code; `server_code` keeps it if this version does not know it.
         message: what was expected and what came.
         retryable: whether the same command can succeed later.
         retry_after_ms: how long to wait before that, in milliseconds.
@@ -107,7 +107,7 @@ class CommandRejected(ThreadcastError):
         self, code: str, message: str, *, retryable: bool, retry_after_ms: int | None = None
     ) -> None:
         super().__init__(code if code in ERRORS else "internal", message)
-        self.retry_after_ms = retry_after_ms  # what the server said, and not this version's table
+        self.retry_after_ms = retry_after_ms  # the server's value, not this version's table
         self.server_code = code
         self.retryable = retryable
 

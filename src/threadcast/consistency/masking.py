@@ -18,7 +18,7 @@ _KEPT_CHARACTERS = 64
 _NAMED_CHARACTERS = 2
 _NAMED_FROM_CHARACTERS = 5
 _KINDS = frozenset({"thread", "run", "request", "ws_conn"})  # nothing of a user is in these
-_LEGACY_USER_CHARACTERS = 8  # so many characters of a user's id are in some ids of older systems
+_LEGACY_USER_CHARACTERS = 8  # some older ids hold this many characters of a user id
 
 
 class Mask:

@@ -19,7 +19,7 @@ from .snapshots import ConsistencySnapshot
 __all__ = ["THREAD_COLOURS", "timeline"]
 
 THREAD_COLOURS = 5
-"""So many threads of a trace have a colour of their own; then they begin again."""
+"""How many threads of a trace get a colour of their own; after that colours repeat."""
 
 _GUTTER = 158
 _MARGIN, _TAGS = 6, 40
@@ -28,7 +28,7 @@ _FOOT = 40
 _END = 54
 _STEP_MIN, _STEP_MAX = 74, 180
 _WIDTH = 900
-_WORD_FROM = 100  # so much room between two snapshots is needed for a word
+_WORD_FROM = 100  # pixels between two snapshots that a word needs
 _LANE_CHARACTERS = 22
 
 

@@ -83,7 +83,7 @@ class TraceHistory:
         trace_id: its name in reports.
         run_id: the run by which other components find it; None where only a handle leads here.
         mask: hides users.
-        max_snapshots: so many are kept, with their violations; the oldest go first.
+        max_snapshots: how many are kept, with their violations; the oldest go first.
     """
 
     __slots__ = ("_before", "_count", "_mask", "_seen", "_violations", "run_id", "trace_id")

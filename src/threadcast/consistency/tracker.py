@@ -40,8 +40,8 @@ class ThreadIDConsistencyTracker:
 
     Args:
         clock: when snapshots are taken; the machine's by default.
-        max_traces: so many are kept, >= 1.
-        max_snapshots_per_trace: so many of each are kept, the latest, >= 1.
+        max_traces: how many are kept, >= 1.
+        max_snapshots_per_trace: how many of each are kept, >= 1; the latest stay.
         sample: which share of contexts `follow` follows, 0..1; can be set at any time.
         on_recorded: called after every snapshot with what is wrong with it, mostly nothing; in the
             thread that recorded it. Must not raise.
@@ -115,7 +115,7 @@ class ThreadIDConsistencyTracker:
         Args:
             named: only traces that have this name, or in which a snapshot has this thread, run,
                 request or connection id. The totals are those of all.
-            limit: so many traces at most, those with violations first, then the latest.
+            limit: the most traces to return, those with violations first, then the latest.
             recording: what the report is to say about whether new contexts are followed.
         """
         with self._lock:

@@ -1,8 +1,8 @@
-"""The edge: uvicorn, hardened. Bytes from strangers stop here until they are well-formed.
+"""The edge: uvicorn, hardened. Nothing malformed gets past it.
 
-Keeps limits on time, size and number for HTTP requests and WebSocket frames, answers what is
-malformed, and gives the application a fast way to write (`FrameWriter`). It may not know users,
-tokens, origins, threads or events.
+It enforces limits on time, size and number for HTTP requests and WebSocket frames, answers
+malformed input, and gives the application a fast path for writes (`FrameWriter`). It may not know
+users, tokens, origins, threads or events.
 """
 
 from .config import ServeOptions

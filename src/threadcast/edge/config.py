@@ -1,6 +1,6 @@
-"""uvicorn's configuration together with what the edge needs: one value that each protocol is given.
+"""uvicorn's configuration plus what the edge needs, as one value for all protocols.
 
-May not know the application beyond its ASGI callable.
+It may not know the application beyond its ASGI callable.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .limits import EdgeLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """How a server serves, beside its address and its limits.
+    """Options of a server besides its address and limits.
 
     Attributes:
-        websocket_paths: raw paths that only speak WebSocket; other requests get 426 or 405.
-        stream_paths: paths of answers that go on for as long as their readers stay.
-        trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
-        lifespan: whether the application speaks ASGI's lifespan.
+        websocket_paths: raw paths for WebSockets only; other requests get 426 or 405.
+        stream_paths: paths of event streams, whose responses last as long as their readers.
+        trusted_proxies: addresses whose `X-Forwarded-*` headers are trusted.
+        lifespan: whether the application supports ASGI lifespan.
     """
 
     websocket_paths: tuple[str, ...] = ("/v1/ws",)
@@ -34,16 +34,16 @@ class ServeOptions:
 
 
 class EdgeConfig(uvicorn.Config):
-    """uvicorn's settings, with everything off that the edge does itself.
+    """uvicorn's settings, with everything off that the edge replaces.
 
     Attributes:
-        limits: the bounds that the protocols keep.
-        websocket_paths: raw paths that only speak WebSocket.
-        stream_paths: paths of answers that go on for as long as their readers stay.
+        limits: the bounds that the protocols enforce.
+        websocket_paths: raw paths for WebSockets only.
+        stream_paths: paths of event streams.
         reader_paths: both.
-        doors: where new connections wait to be heard.
+        doors: the admission queue of new connections.
         draining: set when shutdown begins; upgrades are refused from then on.
-        checking: set while the server tries its own limits; closes are logged at debug then.
+        checking: set while the server tests its own limits; closes are then logged at debug level.
     """
 
     def __init__(

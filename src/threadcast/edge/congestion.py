@@ -1,6 +1,6 @@
-"""What happens while a client does not read: writers wait, and the wait is bounded.
+"""Backpressure of one connection: while the client does not read, writers wait, for a bounded time.
 
-May not know frames or the connection's phases.
+It may not know frames or the connection's phases.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 
 class Congestion:
-    """Whether one connection's write buffer is full, who waits for that, and since when.
+    """Whether one connection's write buffer is full, and the writers that wait for it to drain.
 
     Args:
         loop: where waiters wait.
-        stall_max_s: how long it may last.
+        stall_max_s: how long the buffer may stay full, in seconds.
     """
 
     __slots__ = ("_loop", "_stall_max_s", "_timer", "_waiters", "now")
@@ -27,12 +27,12 @@ class Congestion:
         self._waiters: list[asyncio.Future[None]] | None = None
 
     def begin(self, on_stall: Callable[[], None]) -> None:
-        """The buffer passed its high mark; `on_stall` is called if that lasts too long."""
+        """The buffer passed its high-water mark; `on_stall` is called if that lasts too long."""
         self.now = True
         self._timer = self._loop.call_later(self._stall_max_s, on_stall)
 
     def end(self) -> None:
-        """The buffer drained, or the connection ended: everybody who waits goes on."""
+        """The buffer drained, or the connection ended: wake all writers."""
         self.now = False
         if self._timer is not None:
             self._timer.cancel()
@@ -43,7 +43,7 @@ class Congestion:
                 waiter.set_result(None)
 
     async def wait_end(self) -> None:
-        """Return when it is over; at once when there is none."""
+        """Wait until the buffer has drained; returns immediately when it is not full."""
         while self.now:
             waiter = self._loop.create_future()
             if self._waiters is None:

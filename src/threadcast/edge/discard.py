@@ -1,4 +1,4 @@
-"""What is done with bytes that come after the end of our side: read, counted, thrown away.
+"""Bytes that come after our side has ended are counted and discarded.
 
 Pure: it counts; the connection aborts.
 """
@@ -17,6 +17,6 @@ class Discard:
         self._bytes = 0
 
     def exceeded(self, data: bytes) -> bool:
-        """Throw `data` away; True when more than 1 MiB was thrown away in all."""
+        """Discard `data`; True once more than 1 MiB was discarded in total."""
         self._bytes += len(data)
         return self._bytes > _DISCARD_MAX_BYTES

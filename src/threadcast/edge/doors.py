@@ -1,12 +1,11 @@
-"""Lets new connections speak a few at a time, so that a crowd is served in between and not instead.
+"""Admission of new connections: a reconnect storm is let in at a pace that connected readers bear.
 
-The system takes connections in as fast as they come; here what they first say waits for its turn:
-one connection in each turn of the event loop. Where others are served meanwhile, a crowd of those
-who come to stay (see `comes_to_stay`) gets what they leave of a part of a processor, one by one,
-because every event of theirs has to wait for what the loop, or a reader's thread with the
-interpreter's lock, does at that moment. Who would wait for longer than a client is patient is told
-to come again, at a time of its own. It knows nothing of HTTP beyond what the first line of a
-request looks like.
+The kernel accepts connections as fast as they come. Here the first bytes of each wait in a queue,
+of which one turn of the event loop handles one. While readers are connected, new readers (see
+`comes_to_stay`) share a CPU budget with them: admitting one costs milliseconds of the loop, and of
+a reader thread that holds the interpreter lock, and every event waits behind that. A client that
+would wait longer than clients do is refused with a retry time of its own. Of HTTP, this module
+knows the first line of a request only.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser", "path_of"]
 
 _WAITING_MAX = 10_000
-_BRIEF_MAX = 4  # go before one who stays: a flood of them must not keep readers out
+_BRIEF_MAX = 4  # short requests before each reader: a flood of them must not starve readers
 _WAIT_MAX_S = 4.0  # clients give up a handshake after five to ten seconds
-_BUSY_MAX = 0.4  # of a processor, all that this process does counted
-_EACH_MAX_S = 0.01  # a busy process takes a crowd in, too, one at least in this time
-_EACH_FIRST_S = 0.005  # is expected before anything was measured
-_CREDIT_S = 0.0005  # less than one of them costs: what was saved lets no two in at once
+_BUSY_MAX = 0.4  # of a core, for everything that this process does
+_EACH_MAX_S = 0.01  # a busy process still admits one reader in this time
+_EACH_FIRST_S = 0.005  # the estimate before anything was measured
+_CREDIT_S = 0.0005  # less than one admission costs, so saved budget never admits two together
 _DEBT_S = 0.05
 _LOOK_AGAIN_S = 0.002
-_SMOOTHING = 0.05  # of the time between two who are heard
+_SMOOTHING = 0.05  # of the time between two admissions
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 60.0
 _SPREAD = 0.5
 _HEAD_BYTES = 4_096
 
 
 def comes_to_stay(data: bytes, paths: Collection[bytes]) -> bool:
-    """Whether these first bytes of a connection are a reader's.
+    """Whether these first bytes of a connection ask for a stream of events.
 
-    Its first line alone says so, which no reader can write in another way and be served. One that
-    is not whole yet counts as a reader's; looks at the server's health come in one piece.
+    The request's path decides, and every reader has to send it. A request line that is not complete
+    yet counts as a reader's: health checks arrive in one piece.
 
     Args:
-        data: the first that came.
-        paths: of readers, decoded.
+        data: the first bytes received.
+        paths: the decoded paths that readers connect to.
     """
     line, whole, _ = data[:_HEAD_BYTES].lstrip(b"\r\n").partition(b"\n")
     words = line.split(None, 2)
@@ -52,7 +51,7 @@ def comes_to_stay(data: bytes, paths: Collection[bytes]) -> bool:
 
 
 def path_of(target: bytes) -> bytes:
-    """The decoded path of a request's target, which may be a whole address."""
+    """The decoded path of a request target, which may be an absolute URL."""
     path = target.partition(b"?")[0].partition(b"#")[0]
     scheme, is_whole, rest = path.partition(b"://")
     if is_whole and b"/" not in scheme:
@@ -61,18 +60,18 @@ def path_of(target: bytes) -> bytes:
 
 
 def is_of_browser(data: bytes) -> bool:
-    """Whether they look like a page's, which is not shown why a handshake failed, and so waits."""
+    """Whether a browser sent them: it hides a failed handshake from its page, so it is let wait."""
     return b"\norigin:" in data[:_HEAD_BYTES].lower()
 
 
 class Pace:
-    """How much of a processor may be used, by its own clock and by the processor's.
+    """The CPU budget for admissions, from wall time and the CPU time that this process used.
 
     Args:
-        wall, used: monotonic seconds, and those for which this process had a processor.
+        wall, used: give monotonic time and this process' CPU time, in seconds.
 
     Attributes:
-        every_s: seconds between two who are heard, as it was a moment ago.
+        every_s: smoothed time between two admissions, in seconds.
         now: monotonic seconds.
     """
 
@@ -88,14 +87,14 @@ class Pace:
         self.every_s = _EACH_FIRST_S
 
     def begin(self) -> None:
-        """A crowd begins: what was before it says nothing."""
+        """Start over for a new storm: what was measured before says nothing about it."""
         self._wall_at = self._last_at = self.now()
         self._used_at = self._used()
         self._credit_s = _CREDIT_S
         self.every_s = _EACH_FIRST_S
 
     def allows(self) -> bool:
-        """Whether one more may be heard now; if so, it counts as heard."""
+        """Whether one more may be admitted now; if so, it counts as admitted."""
         wall, used = self.now(), self._used()
         earned_s = _BUSY_MAX * (wall - self._wall_at) - (used - self._used_at)
         self._credit_s = min(_CREDIT_S, max(-_DEBT_S, self._credit_s + earned_s))
@@ -115,13 +114,13 @@ class _Waiting:
 
 
 class Doors:
-    """Those who have begun to speak and have not been heard yet. One per server.
+    """The admission queue of one server: connections whose first bytes were not handled yet.
 
     Args:
-        pace: at which a crowd is heard.
+        pace: how fast new readers are admitted while others are connected.
 
     Attributes:
-        inside: how many readers are served; their protocols count them.
+        inside: how many readers are connected; their protocols count them.
     """
 
     def __init__(self, pace: Pace | None = None) -> None:
@@ -142,14 +141,14 @@ class Doors:
         *,
         stays: bool = False,
     ) -> None:
-        """Have a new connection wait until it may be heard; one beyond 10,000 is cut.
+        """Queue a new connection; beyond 10,000 waiting ones it is aborted.
 
         Args:
-            transport: of the connection; the caller does not read from it meanwhile.
-            on_turn: called when it may be heard, unless it has gone.
+            transport: of the connection; the caller has paused reading.
+            on_turn: called when it is admitted, unless it has closed by then.
             loop: the transport's.
-            stays: whether it is a reader's; of others, such as looks at the server's health, four
-                go before each reader.
+            stays: whether it is a reader's. Up to four others, such as health checks, go before
+                each reader.
         """
         if len(self._staying) + len(self._brief) >= _WAITING_MAX:
             transport.abort()
@@ -162,9 +161,9 @@ class Doors:
             loop.call_soon(self._open, loop)
 
     def come_again_s(self) -> float | None:
-        """When one more reader had better come again, in seconds from now; None: it may wait.
+        """The retry time for one more reader, in seconds; None if it may wait in the queue.
 
-        Each that asks is given a later time than those before, and half as much more or less.
+        Each caller gets a later time than the one before, with 25 % of jitter either way.
         """
         every_s = self._pace.every_s
         wait_s = len(self._staying) * every_s
@@ -189,7 +188,7 @@ class Doors:
             self._opening = False
 
     def _next(self, waiting: deque[_Waiting], loop: asyncio.AbstractEventLoop) -> bool:
-        """Hear the next one who has not gone; whether there was one."""
+        """Admit the next connection that is still open; whether there was one."""
         while waiting:
             one = waiting.popleft()
             if not one.transport.is_closing():

@@ -14,15 +14,15 @@ FRAMES_EXTENSION = "threadcast.frames"
 
 
 class FrameWriter(Protocol):
-    """What one connection offers beside ASGI's `send`.
+    """What one connection offers besides ASGI's `send`.
 
-    All methods belong to the event loop's own thread, never block and never raise for a connection
-    that is gone: it simply takes nothing any more. `buffered_bytes` and `congested` are how the
-    caller keeps memory bounded: `write` itself refuses nothing while the connection is open.
+    Call all methods on the event loop's thread; they never block, and never raise for a closed
+    connection, which just drops what is written. `write` refuses nothing while the connection is
+    open: the caller bounds memory by `buffered_bytes` and `congested`.
 
     Attributes:
-        on_drain: called with no argument when a congested connection takes bytes again or ends,
-            so that whoever waits for room never waits for ever. It must not raise.
+        on_drain: called without arguments when a congested connection has drained or ended, so that
+            no waiter waits for ever. It must not raise.
         closing_frame: called with code and reason before the edge closes with a 4xxx code or 1012;
             the framed bytes that it returns go out ahead of the close frame. It must not raise.
     """
@@ -31,38 +31,38 @@ class FrameWriter(Protocol):
     closing_frame: Callable[[int, str], bytes] | None
 
     def write(self, data: bytes) -> bool:
-        """Hand whole server frames (`text_frame`) to the socket.
+        """Write whole server frames (`text_frame`).
 
         Returns:
-            False when nothing was written: before accept, or after the close began.
+            False if nothing was written: before accept, or after the close began.
         """
         ...
 
     @property
     def buffered_bytes(self) -> int:
-        """Bytes that wait in user space because the socket does not take them."""
+        """Bytes buffered in user space because the socket does not take them."""
         ...
 
     @property
     def congested(self) -> bool:
-        """Whether the buffer passed its high mark and has not drained yet."""
+        """Whether the buffer passed its high-water mark and has not drained yet."""
         ...
 
     def set_write_limits(self, *, high_bytes: int) -> None:
-        """Set the high mark of the buffer, in bytes (> 0); the low mark is a quarter of it."""
+        """Set the buffer's high-water mark in bytes (> 0); the low-water mark is a quarter."""
         ...
 
     @property
     def message_max_bytes(self) -> int:
-        """The greatest message taken from the client now, in bytes."""
+        """The largest message accepted from the client now, in bytes."""
         ...
 
     @message_max_bytes.setter
     def message_max_bytes(self, value: int) -> None:
-        """Raise or lower it; at most the limit that the server was built with.
+        """Change it, up to the limit that the server was built with.
 
         Raises:
-            ValueError: the value is not positive or beyond that limit.
+            ValueError: the value is not positive, or above that limit.
         """
         ...
 
@@ -71,6 +71,6 @@ class FrameWriter(Protocol):
 
         Args:
             code: 1000..1014 as RFC 6455 allows, or 3000..4999.
-            reason: fixed ASCII text, at most 123 bytes, no text of a user.
+            reason: fixed ASCII text of at most 123 bytes, nothing from a user.
         """
         ...

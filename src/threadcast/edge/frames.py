@@ -57,7 +57,7 @@ class Close(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """The client broke a rule: close with this code. The reader is of no use any more."""
+    """The client violated the protocol: close with this code. The reader is unusable afterwards."""
 
     code: int
     reason: str
@@ -73,11 +73,11 @@ class FrameReader:
     """Reads what one client sends.
 
     Args:
-        message_max_bytes: greatest payload of a message, all fragments together; may be changed.
-        fragments_max: greatest number of frames of one message.
+        message_max_bytes: the largest payload of a message, all fragments together; may be changed.
+        fragments_max: the most frames of one message.
 
-    The caller feeds bytes as they come and takes events until there is none. What was fed and not
-    yet taken is the only thing that is buffered, so a caller that stops feeding bounds it.
+    The caller feeds bytes as they come and takes events until there is none. Only bytes that were
+    fed and not yet taken are buffered, so a caller that stops feeding bounds memory.
     """
 
     __slots__ = (
@@ -105,7 +105,7 @@ class FrameReader:
 
     @property
     def partial(self) -> bool:
-        """Whether a frame or a message has begun and is not whole."""
+        """Whether a frame or a message is incomplete."""
         return bool(self._buffer) or self._message is not None
 
     def feed(self, data: bytes) -> None:
@@ -214,7 +214,7 @@ def text_frame(payload: bytes) -> bytes:
     """A whole, unmasked server frame.
 
     Args:
-        payload: UTF-8 text; the caller vouches for that. The same frame may go to many sockets.
+        payload: valid UTF-8, which the caller guarantees. One frame may go to many sockets.
     """
     return _server_frame(_TEXT, payload)
 

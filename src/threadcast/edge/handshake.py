@@ -1,7 +1,7 @@
-"""Which requests may become a WebSocket, and the 101 that says so.
+"""Which requests may become a WebSocket, and the 101 response.
 
-Pure: it reads headers that a parser has already split, and gives a verdict. It may not know the
-socket, the clock or the application. Origins and credentials are the application's business.
+Pure: it judges headers that a parser has already split. It may not know the socket, the clock or
+the application. Origins and credentials are the application's business.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class UpgradeRequest:
 
 
 def check_host(version: str, headers: HeaderList) -> Refusal | None:
-    """Refuse a protocol version that we do not speak, and every unclear `Host`."""
+    """Refuse an unsupported HTTP version, and every ambiguous `Host`."""
     if version not in ("1.0", "1.1"):
         return Refusal("bad_request", "HTTP/1.1 was expected.")
     hosts = header_values(headers, b"host")
@@ -71,7 +71,7 @@ def has_token(headers: HeaderList, name: bytes, token: bytes) -> bool:
 
 
 def wants_websocket(headers: HeaderList) -> bool:
-    """Whether a request asks for the switch to WebSocket, rightly or wrongly otherwise."""
+    """Whether a request asks for a WebSocket upgrade, valid or not."""
     return has_token(headers, b"connection", b"upgrade") and has_token(
         headers, b"upgrade", b"websocket"
     )
@@ -86,7 +86,7 @@ def has_body(headers: HeaderList) -> bool:
 
 
 def refuse_plain_request(method: str) -> Refusal:
-    """The answer to a request on a WebSocket path that asks for no upgrade."""
+    """The answer to a request without an upgrade on a WebSocket path."""
     if method != "GET":
         return Refusal("method_not_allowed", "GET was expected.", (("allow", "GET"),))
     return Refusal("upgrade_required", "A WebSocket upgrade was expected.", _upgrade_headers())
@@ -140,7 +140,7 @@ def switching_response(
         headers: further headers.
 
     Raises:
-        ValueError: a header or the subprotocol would break the response apart.
+        ValueError: a header or the subprotocol would corrupt the response (header injection).
     """
     lines = [
         b"HTTP/1.1 101 Switching Protocols",

@@ -1,8 +1,8 @@
 """One HTTP connection: uvicorn's httptools protocol with the bounds that it lacks.
 
-Adds an absolute time for a request's headers, limits on their size and number, a strict `Host`,
-the whole judgement of WebSocket upgrades, and problem documents for everything that is refused
-here. It may not know routes, users or credentials.
+Adds a deadline for a request's headers, limits on their size and number, a strict `Host`, all
+checks of WebSocket upgrades, and problem documents for what is refused here. It may not know
+routes, users or credentials.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ log = logging.getLogger(__name__)
 _TLS_HANDSHAKE = b"\x16\x03"
 _LINE_OVERHEAD_BYTES = 4  # ": " and CRLF
 _PIPELINED_MAX = 16  # beyond it, reading pauses
-_HEAD_PIECE_BYTES = 1_024  # so many more requests can be parsed beyond it, divided by their size
+_HEAD_PIECE_BYTES = 1_024  # bounds how many requests one step may parse beyond `_PIPELINED_MAX`
 
 
 class _RefusedError(Exception):
-    """Leaves the parser; the reason is in the protocol's `_refusal`."""
+    """Aborts parsing; the reason is in the protocol's `_refusal`."""
 
 
 class EdgeHttpProtocol(HttpToolsProtocol):
-    """The transport's protocol from the first byte on, until it is closed or upgraded."""
+    """The transport's protocol from the first byte until it is closed or upgraded."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._wait_to_be_heard(data)
 
     def _wait_to_be_heard(self, data: bytes) -> None:
-        """Wait for this connection's turn; that is not the client's time."""
+        """Queue this connection for admission; the wait does not count against the client."""
         self._stop_head_timer()
         doors = self._edge.doors
         stays = comes_to_stay(data, self._edge.reader_paths)
@@ -126,7 +126,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        """Feed the parser, in small pieces where several requests could hide in one."""
+        """Feed the parser, in small pieces where one could hold many pipelined requests."""
         position = 0
         while position < len(data) and not self._closed_to_input:
             if len(self.pipeline) >= _PIPELINED_MAX:
@@ -160,7 +160,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._refuse(_headers_too_large(self._limits.header_max_bytes))
 
     def on_response_complete(self) -> None:
-        """A response is whole: go on with what was sent in advance."""
+        """The response is complete: continue with pipelined requests."""
         self._end_reading()
         super().on_response_complete()
         if self._unread and not self.transport.is_closing():
@@ -206,7 +206,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The request's head is whole: judge it, then start the application."""
+        """The headers are complete: check them, then start the application."""
         self._in_head = False
         self._stop_head_timer()
         refusal = self._judge_head()
@@ -219,7 +219,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        """The request is whole; another one may begin."""
+        """The request is complete; another one may begin."""
         super().on_message_complete()
         self._in_head = True
         self._head_bytes = 0
@@ -274,7 +274,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         state = self.app_state.copy()
         protocol.begin(self.transport, self._upgrade, early=early, state=state)
 
-    # Readers of streams; those of WebSockets are counted by their own protocol
+    # Readers of event streams; WebSockets are counted by their own protocol
 
     def _begin_reading(self) -> None:
         self._edge.doors.inside += not self._is_read
@@ -291,7 +291,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         raise _RefusedError
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer and end the connection; an answer under way is finished first and stays whole."""
+        """Answer and end the connection; a response under way is finished first."""
         self._stop_head_timer()
         self._closed_to_input = True
         log.info("refused a request: %s", refusal.code)
@@ -300,13 +300,13 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._end()
 
     def _may_answer_now(self) -> bool:
-        """Whether a refusal may be written; if not, see to it that the connection ends anyway."""
+        """Whether a refusal may be written now; if not, make sure that the connection ends."""
         running = self._running
         if running is None or running.response_complete:
             return True
         if running is not self.cycle or not running.more_body:
             last = self.pipeline[0][0] if self.pipeline else running
-            last.keep_alive = False  # it is a later request that is refused
+            last.keep_alive = False  # the refused request is a later one
             return False
         running.disconnected = True
         running.message_event.set()
@@ -315,7 +315,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         return not running.response_started
 
     def _end(self) -> None:
-        """End our side; read and discard what the client still sends, so that it gets the answer.
+        """End our side, but discard what the client still sends, so that it gets the answer.
 
         (Closing a socket that holds unread bytes resets it, and a reset can overtake the answer.)
         """

@@ -1,7 +1,7 @@
-"""What a client sent and the application has not taken yet: a queue with one reader.
+"""Messages of a client that the application has not received yet: a queue with one reader.
 
-Much smaller than `asyncio.Queue`, because every idle connection has one. It does not refuse: the
-owner asks `full` and stops reading from the socket.
+Much smaller than `asyncio.Queue`, because every idle connection has one. It never refuses: the
+owner checks `full` and stops reading from the socket.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from starlette.types import Message
 
 
 class Inbox:
-    """Messages in order, then one disconnect that is repeated for ever.
+    """Messages in order, then the disconnect, which is repeated for every further `get`.
 
     Args:
         loop: where the reader waits.
-        messages_max: how many messages make it full.
-        bytes_max: how many characters of text make it full.
+        messages_max: full at this many messages.
+        bytes_max: full at this many characters of text.
     """
 
     __slots__ = ("_bytes", "_bytes_max", "_end", "_loop", "_messages", "_messages_max", "_waiter")
@@ -35,7 +35,7 @@ class Inbox:
 
     @property
     def full(self) -> bool:
-        """Whether the owner should stop reading; never after the end, as nothing is kept then."""
+        """Whether the owner should stop reading; never after the end, when nothing is kept."""
         if self._end is not None:
             return False
         return len(self._messages) >= self._messages_max or self._bytes >= self._bytes_max

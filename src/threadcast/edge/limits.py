@@ -1,6 +1,6 @@
 """Every bound that the edge keeps, with its unit in its name.
 
-Knows nothing of sockets or settings; whoever builds the server fills it in from the settings.
+It knows nothing of sockets or settings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class EdgeLimits:
         receive_queue_max_messages: messages read from the socket that the application has not
             taken yet; reading pauses there. (Their bytes are bounded by the message limit.)
         pings_per_s_max: client pings in one second; more ends the connection with 4429.
-        heartbeat_s: between two pings of the server; also how long silence after one is borne.
+        heartbeat_s: between two pings of the server; also how long silence after one is tolerated.
         partial_message_timeout_s: from a message's first byte to its last.
         stall_max_s: how long a client may not read while bytes wait for it.
         close_timeout_s: from our last byte to the end of the TCP connection.

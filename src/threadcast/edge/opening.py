@@ -1,4 +1,4 @@
-"""What answers an upgrade: the application's ASGI messages, turned into one HTTP response.
+"""Turns the application's ASGI messages into the HTTP response to an upgrade.
 
 Pure: it gathers messages and makes bytes; the connection writes them.
 """
@@ -23,13 +23,13 @@ class Answer(NamedTuple):
 
 
 class Opening:
-    """The part of a connection's life before it is open.
+    """A connection before it is open.
 
     Args:
         accept_token: of the checked request.
 
     Attributes:
-        early: bytes that a hasty client sent before it had an answer.
+        early: bytes that the client sent before it had an answer.
     """
 
     __slots__ = ("_accept_token", "_body", "_start", "early")
@@ -46,7 +46,7 @@ class Opening:
         """Take the application's next message.
 
         Returns:
-            The whole answer, or None when more is to come.
+            The complete answer, or None if more messages are needed.
 
         Raises:
             RuntimeError: the message is not allowed before the WebSocket is open.

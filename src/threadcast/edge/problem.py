@@ -1,6 +1,6 @@
-"""What the edge answers when it refuses a request: a problem document (RFC 9457).
+"""The problem document (RFC 9457) of a request that the edge refuses.
 
-Pure: it makes bytes, it writes nothing.
+Pure: it makes bytes and writes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Refusal:
         code: a key of `threadcast.errors.ERRORS`.
         detail: what was expected and what came, without any text of the client.
         headers: additional response headers.
-        retry_after_ms: when to come again, in milliseconds; None for what the code's table says.
+        retry_after_ms: when to retry, in milliseconds; None for the error table's value.
     """
 
     code: str
@@ -32,7 +32,7 @@ class Refusal:
 
 
 def refusal_response(refusal: Refusal) -> bytes:
-    """A whole HTTP/1.1 response that refuses and says that the connection ends."""
+    """A complete HTTP/1.1 response that refuses and closes the connection."""
     error = ThreadcastError(refusal.code, refusal.detail, retry_after_ms=refusal.retry_after_ms)
     status = HTTPStatus(error.kind.status)
     body = msgspec.json.encode(Problem.of(error))

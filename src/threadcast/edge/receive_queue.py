@@ -1,8 +1,8 @@
-"""From the bytes of one client to the messages that the application takes, within bounds.
+"""From one client's bytes to messages for the application, within bounds.
 
 Pure: no socket, clock or task; the connection hands in bytes and the time, and does what the
-returned `Flow` says. Bounds: messages waiting, frames per turn (so that one client's flood cannot
-hold the event loop), pings per second, and what `FrameReader` bounds.
+returned `Flow` says. Bounds: waiting messages, frames per turn (so that one client's flood cannot
+block the event loop), pings per second, and those of `FrameReader`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _TOO_MANY_PINGS = Violation(4429, "too many pings")
 class Flow(Enum):
     """What a receive queue needs next."""
 
-    MORE_BYTES = auto()  # everything fed is taken: read on
+    MORE_BYTES = auto()  # all bytes are consumed: read on
     ROOM = auto()  # the inbox is full: pause reading until the application takes something
-    ANOTHER_TURN = auto()  # this turn's share is used up: pause, let others run, come back
+    ANOTHER_TURN = auto()  # this turn's share is used up: yield, then continue
 
 
 class ReceiveQueue:
@@ -30,9 +30,9 @@ class ReceiveQueue:
 
     Attributes:
         inbox: where text messages go.
-        pong_due: payload of the latest ping that is not answered yet; the caller answers it and
-            sets None. Earlier ones need no answer (RFC 6455, section 5.5.3).
-        messages: how many messages have become whole.
+        pong_due: payload of the latest unanswered ping; the caller answers it and sets None.
+            Earlier ones need no answer (RFC 6455, section 5.5.3).
+        messages: how many messages were completed.
     """
 
     __slots__ = (
@@ -64,7 +64,7 @@ class ReceiveQueue:
 
     @property
     def message_max_bytes(self) -> int:
-        """The greatest message taken, in bytes."""
+        """The largest message accepted, in bytes."""
         return self._reader.message_max_bytes
 
     @message_max_bytes.setter
@@ -80,7 +80,7 @@ class ReceiveQueue:
         self._reader = FrameReader(message_max_bytes=1, fragments_max=1)
 
     def take(self, now_s: float) -> Flow | Close | Violation:
-        """Turn bytes into messages until something else has to happen.
+        """Turn bytes into messages until the caller has to act.
 
         Args:
             now_s: monotonic time.

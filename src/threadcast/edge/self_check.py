@@ -1,7 +1,7 @@
-"""Does the running server keep the message limit that it was configured with?
+"""Verifies that the running server enforces its configured message limit.
 
-A limit that is configured and not in effect is worse than none. So a server asks itself at start:
-one byte too many must be answered with close code 1009.
+A limit that is configured but not in effect is worse than none. So at start a server sends itself
+one byte too many and expects close code 1009.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MASKED = 0x80
 
 
 class EffectiveLimitError(Exception):
-    """The limit in effect is not the configured one; the message is one line for the operator."""
+    """The configured limit is not in effect; the message is one line for the operator."""
 
 
 async def check_effective_limits(
@@ -36,14 +36,14 @@ async def check_effective_limits(
 
     Args:
         port: of the server, which must be serving.
-        limits: what it was built with; the limit before authentication is what is tried.
-        host: an address on which it listens.
+        limits: its bounds; the limit before authentication is tested.
+        host: an address that it listens on.
         path: its WebSocket endpoint.
-        headers: further request headers; a `Host` takes the place of the address.
+        headers: further request headers; a `Host` replaces the address.
         timeout_s: for the whole check.
 
     Raises:
-        EffectiveLimitError: the answer was another one, or none in time.
+        EffectiveLimitError: the answer was different, or none came in time.
     """
     size = limits.message_before_authentication_max_bytes + 1
     try:

@@ -1,8 +1,8 @@
-"""The server process's outermost part: binds, serves, and stops in the right order.
+"""The outermost part of the server process: it binds, serves, and stops in the right order.
 
 Stopping: the first SIGTERM or SIGINT refuses new WebSockets (503), lets the application drain
 (`before_shutdown`), then closes what is left (1012), each in bounded time. A second signal skips
-all of it. A stop that was asked for is not a failure: `serve` returns and the process may exit 0.
+all of it. A requested stop is not a failure: `serve` returns and the process may exit 0.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BeforeShutdown = Callable[[], Awaitable[None]]
 
 
 class StartupError(Exception):
-    """The application's start-up failed; its own log says why."""
+    """The application failed to start; its own log says why."""
 
 
 class EdgeServer(uvicorn.Server):
@@ -48,22 +48,22 @@ class EdgeServer(uvicorn.Server):
 
     @property
     def bound_port(self) -> int:
-        """The port that is listened on, once `serve` has bound it.
+        """The port that it listens on, once `serve` has bound it.
 
         Raises:
-            RuntimeError: it has not.
+            RuntimeError: it is not bound.
         """
         if self._bound_port is None:
             raise RuntimeError("the server is not bound to a port yet")
         return self._bound_port
 
     async def wait_ready(self) -> None:
-        """Return when requests are taken."""
+        """Return once requests are accepted."""
         await self._ready.wait()
 
     @contextlib.contextmanager
     def checking_itself(self) -> Iterator[None]:
-        """Meanwhile, closes for a client's fault are logged at debug: the server provokes one."""
+        """Log closes for a client's fault at debug within the block: the server causes one."""
         self._edge.checking = True
         try:
             yield
@@ -175,7 +175,7 @@ def build_server(
         limits: the bounds to keep.
         before_shutdown: awaited once when a stop is asked for, before connections are closed; at
             most `limits.drain_max_s` seconds, then it is cancelled.
-        options: what is usually left as it is.
+        options: usually left at their defaults.
     """
     config = EdgeConfig(
         app,

@@ -1,6 +1,6 @@
-"""Is the other side alive, and does it finish what it begins? Two clocks of one connection.
+"""Liveness of one connection: the heartbeat, and a deadline for incomplete messages.
 
-May not know frames or phases; what to do is handed in.
+It may not know frames or phases; what to do is handed in.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from typing import Protocol
 
 
 class Watched(Protocol):
-    """What a vigil needs of its connection."""
+    """What a `Vigil` needs of its connection."""
 
     @property
     def listening(self) -> bool:
-        """Whether we read from the client and it reads from us: only then silence says something.
+        """Whether both sides read, so that silence means something.
 
-        When we do not read, that is ours to end; when it does not, that has a limit of its own.
+        If we have paused reading, silence is our own doing; a client that does not read has its own
+        limit (`stall_max_s`).
         """
         ...
 
@@ -30,11 +31,11 @@ class Watched(Protocol):
 
 
 class Vigil:
-    """Heartbeat and partial-message clock.
+    """The two timers.
 
     Args:
         loop: whose time counts.
-        heartbeat_s: between pings, and how long silence after one is borne. Any byte is life.
+        heartbeat_s: between pings, and how long silence after one is tolerated. Any byte counts.
         partial_timeout_s: from a message's first byte to its last.
     """
 
@@ -67,22 +68,22 @@ class Vigil:
         self._beat_timer = self._loop.call_later(self._heartbeat_s, self._beat, watched)
 
     def end(self) -> None:
-        """Stop both clocks."""
+        """Stop both timers."""
         if self._beat_timer is not None:
             self._beat_timer.cancel()
             self._beat_timer = None
         self._stop_partial()
 
     def heard(self) -> None:
-        """A byte came, or we begin to listen (again)."""
+        """A byte came, or reading has started or resumed."""
         self._heard_at = self._loop.time()
 
     def messages(self, watched: Watched, *, whole: int, partial: bool) -> None:
-        """Start, keep or stop the clock on a message that is not whole.
+        """Start, keep or stop the deadline of an incomplete message.
 
         Args:
             watched: the connection.
-            whole: how many messages became whole so far.
+            whole: how many messages were completed so far.
             partial: whether another one, or a frame, has begun.
         """
         if self._partial_of != whole or not partial or not watched.listening:

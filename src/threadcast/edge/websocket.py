@@ -1,9 +1,9 @@
 """One WebSocket connection: from a checked upgrade request to the end of its TCP connection.
 
-Speaks ASGI upwards and bytes downwards, and keeps every bound of `EdgeLimits` for this connection.
-It may not know users, credentials, origins, commands or events. Failure behaviour: whatever the
-client does, the application gets `websocket.disconnect` at once, and the TCP connection is gone
-`close_timeout_s` later at the latest.
+Translates between ASGI and bytes, and enforces every bound of `EdgeLimits` for this connection. It
+may not know users, credentials, origins, commands or events. On failure, whatever the client does,
+the application gets `websocket.disconnect` immediately, and the TCP connection is gone at most
+`close_timeout_s` later.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _RESTART = 1012
 
 
 class Phase(Enum):
-    """How far a connection has come; it only moves downwards."""
+    """A connection's phase; it only moves forward."""
 
     OPENING = auto()  # the application has not answered the upgrade yet
     OPEN = auto()
-    CLOSING = auto()  # our close frame is out, the client's is awaited
-    ENDED = auto()  # nothing more is said; the TCP connection is ending or gone
+    CLOSING = auto()  # our close frame was sent, the client's is awaited
+    ENDED = auto()  # nothing more is sent; the TCP connection is ending or gone
 
 
 class EdgeWebSocketProtocol(asyncio.Protocol):
@@ -113,7 +113,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         Args:
             transport: of the connection, not paused.
             request: the checked upgrade request.
-            early: what the client sent behind its request already.
+            early: bytes that the client sent after its request.
             state: the application's lifespan state, a copy.
         """
         self.transport = transport
@@ -133,7 +133,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     # ASGI, for the application
 
     async def receive(self) -> Message:
-        """The next ASGI message; reading goes on where it was paused for lack of room."""
+        """The next ASGI message; resumes reading if it was paused for lack of room."""
         message = await self._received.inbox.get()
         if self._reading_paused and self._phase in (Phase.OPEN, Phase.CLOSING):
             self._pump()
@@ -143,7 +143,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         """Do what an ASGI message asks for.
 
         Raises:
-            ClientDisconnected: (an OSError) the connection takes nothing any more.
+            ClientDisconnected: (an OSError) the connection is closed.
             RuntimeError: the message is not allowed in this phase.
             ValueError: a header, close code or reason cannot be sent.
         """
@@ -264,7 +264,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self._pump()
 
     def _hold(self, data: bytes) -> None:
-        """Keep what a hasty client sends before the upgrade is answered."""
+        """Keep what the client sends before the upgrade is answered."""
         if self._opening is None:
             return
         self._opening.early += data
@@ -324,11 +324,11 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     # Bytes to the client
 
     def pause_writing(self) -> None:
-        """Called by the transport: the buffer passed its high mark."""
+        """Called by the transport: the buffer passed its high-water mark."""
         self._congestion.begin(self._stalled)
 
     def resume_writing(self) -> None:
-        """Called by the transport: the buffer drained below its low mark."""
+        """Called by the transport: the buffer drained below its low-water mark."""
         self._congestion.end()
         self._vigil.heard()
         if self._phase is Phase.OPEN:
@@ -358,7 +358,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._leave_open(frames.ABNORMAL)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - its signature
-        """Called by the transport: nothing is left of the connection."""
+        """Called by the transport: the connection is gone."""
         self._phase = Phase.ENDED
         self._leave_open(frames.ABNORMAL)
         self._config.doors.inside -= self._inside
@@ -373,7 +373,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._end(event.code, event.reason)
 
     def fail(self, code: int, reason: str) -> None:
-        """Close for a fault of the client's; nothing that it sends is read any more."""
+        """Close because of a client fault; its input is no longer read."""
         if self._phase is Phase.OPEN:
             level = logging.DEBUG if self._config.checking else logging.INFO
             log.log(level, "closed %d: %s", code, reason)
@@ -387,10 +387,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self.transport.write(frame)
 
     def _end(self, code: int, reason: str = "") -> None:
-        """Say nothing more, and let what was said reach the client before TCP ends.
+        """Send nothing more, and let the close frame reach the client before TCP ends.
 
-        Closing a socket that holds unread bytes resets it, and a reset can overtake the close
-        frame. So: end our side, read on and discard until the client ends its own.
+        Closing a socket with unread bytes resets it, and a reset can overtake the close frame. So
+        end our side, then read and discard until the client ends its own.
         """
         self._phase = Phase.ENDED
         self._leave_open(code, reason)
@@ -401,7 +401,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self.transport.close()
 
     def _leave_open(self, code: int, reason: str = "") -> None:
-        """Whatever ends a connection: tell the application, stop the clocks, bound the rest."""
+        """Leave the open phase: tell the application, stop the timers, bound the rest."""
         self._received.inbox.end(code, reason)
         self._vigil.end()
         was_congested = self._congestion.now
@@ -415,7 +415,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self.on_drain()
 
     def _bound_end(self, seconds: float) -> None:
-        """See to it that the TCP connection is gone by then, even if the client does nothing."""
+        """Ensure that the TCP connection is gone by then, even if the client does nothing."""
         if self._end_timer is not None:
             self._end_timer.cancel()
         self._end_timer = self._loop.call_later(seconds, self.transport.abort)

@@ -1,7 +1,7 @@
-"""HTTP: requests in, JSON or a stream of events out, over the same journal as the sockets.
+"""The HTTP API: JSON and event streams over the same journal as the WebSockets.
 
-One list of routes (`routes`), one edge for all of them (`entrance`), and a module of handlers for
-each kind of thing. Handlers may not know other users' rows, sockets or how tokens are verified.
+One list of routes (`routes`), one edge for all of them (`entrance`), and one module of handlers per
+resource. Handlers may not know other users' rows, sockets or how tokens are verified.
 """
 
 from .hosts import host_check

@@ -1,6 +1,6 @@
-"""What operators do, `/ops/actions/...`, and the trail of what they did, `/ops/actions`.
+"""Operators' actions, `/ops/actions/...`, and their trail, `/ops/actions`.
 
-Every body names its target twice: a slip of the hand does nothing.
+Every body names its target twice, so that a slip of the hand does nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ async def sign_out(call: UserCall) -> ASGIApp:
 
 
 async def cancel_run(call: UserCall) -> ASGIApp:
-    """`POST /ops/actions/cancel_run`: whoever's it is."""
+    """`POST /ops/actions/cancel_run`: of any user."""
     read_query(call.request)
     body = await call.body(CancelRunBody)
     _check_confirmed(body.confirm, body.run_id)

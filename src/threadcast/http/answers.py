@@ -1,4 +1,4 @@
-"""Answers: JSON documents, problem documents (RFC 9457), empty ones, and the headers of all.
+"""Responses: JSON documents, problem documents (RFC 9457), empty ones, and common headers.
 
 Pure: it may not know requests, users or routes.
 """
@@ -13,7 +13,7 @@ from ..wire.http_models import Problem, problem_headers
 
 JSON_TYPE = "application/json"
 SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
-"""Sent with every answer of this package, the streams too."""
+"""Sent with every response of this package, streams included."""
 
 # The request's body was not read to its end, so the connection cannot carry another request.
 _UNREAD_BODY = frozenset({"body_too_large", "request_timeout"})
@@ -31,14 +31,14 @@ def json_answer(
 
 
 def empty_answer() -> Response:
-    """Done, and there is nothing to say (204)."""
+    """204."""
     return Response(None, 204)
 
 
 def problem_answer(error: ThreadcastError, *, request_id: str) -> Response:
     """The problem document of a request's error, with the headers that its status asks for."""
     headers = problem_headers(error)
-    del headers["cache-control"]  # one of those that every answer gets
+    del headers["cache-control"]  # every answer gets it anyway
     if error.code in _UNREAD_BODY:
         headers["connection"] = "close"
     body = msgspec.json.encode(Problem.of(error, request_id=request_id))

@@ -1,6 +1,6 @@
-"""Cutting a body into lines while it comes, and holding no more of it than one line.
+"""Splits a request body into lines as it arrives, holding at most one line.
 
-Pure: bytes in, lines out. It may not know what a line says.
+Pure: bytes in, lines out. It may not know what a line means.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ _BLANK_MAX_BYTES = 64
 
 
 class LineSplitter:
-    """Cuts pieces of a body at line feeds; empty lines are left out.
+    """Splits chunks of a body at line feeds; empty lines are skipped.
 
     Args:
-        line_max_bytes: a longer line is thrown away as it comes, and stands as None.
+        line_max_bytes: a longer line is discarded as it comes, and yielded as None.
     """
 
     def __init__(self, line_max_bytes: int) -> None:
         self._line_max_bytes = line_max_bytes
-        # A body of nothing but empty lines is passed over without a step of ours for each.
+        # Skips a run of empty lines in one step.
         blank = rb"(?:[ \t\r\x0b\x0c]{0,%d}+\n)++" % min(line_max_bytes, _BLANK_MAX_BYTES)
         self._blank = re.compile(blank).match
         self._begun = bytearray()
@@ -28,11 +28,11 @@ class LineSplitter:
 
     @property
     def held_bytes(self) -> int:
-        """How much is held of a line that has not ended; never more than a line may have."""
+        """Bytes held of an incomplete line; at most `line_max_bytes`."""
         return len(self._begun)
 
     def feed(self, piece: bytes) -> Iterator[bytes | None]:
-        """The lines that end in this piece; to be exhausted before the next."""
+        """The lines that end in this chunk; exhaust it before the next call."""
         start = 0 if self._begun or self._too_long else self._after_blank(piece, 0)
         while (end := piece.find(b"\n", start)) >= 0:
             yield from self._end(piece, start, end)
@@ -40,7 +40,7 @@ class LineSplitter:
         self._hold(piece, start, len(piece))
 
     def finish(self) -> Iterator[bytes | None]:
-        """The last line, when no line feed came behind it."""
+        """The last line, if no line feed ended it."""
         yield from self._end(b"", 0, 0)
 
     def _after_blank(self, piece: bytes, start: int) -> int:

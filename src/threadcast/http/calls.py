@@ -1,7 +1,7 @@
-"""What a handler is given: the request, the server's parts, and, once known, whose request it is.
+"""What a handler gets: the request, the server's parts, and the authenticated user.
 
-Handlers below take a `UserCall` and reach rows only through its session, so that they cannot name
-another user.
+Handlers take a `UserCall` and reach rows only through its session, so that they cannot name another
+user.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Identify(Protocol):
-    """Finds out whose request it is."""
+    """Authenticates a request."""
 
     async def __call__(self, operation: str, *, while_away: bool = False) -> UserCall:
-        """The request of a known user.
+        """Authenticate, and return the user's call.
 
         Args:
-            operation: a name for what is done.
-            while_away: whether a verified credential is enough while the store cannot be read, so
-                that nobody can know whether it was revoked.
+            operation: names the operation, for the request's ids.
+            while_away: accept a verified credential even while the store is away, so that its
+                revocation cannot be checked.
 
         Raises:
-            ThreadcastError: what refuses a stranger.
+            ThreadcastError: why the request is refused.
         """
         ...
 
@@ -52,10 +52,10 @@ class Call:
     """One request.
 
     Attributes:
-        request: as it came, its body not read yet.
+        request: its body is not read yet.
         node: the server's parts.
         pages: makes and reads page tokens.
-        identify: finds out whose request it is.
+        identify: authenticates.
     """
 
     request: Request
@@ -69,19 +69,19 @@ class Call:
         return await read_object(self.request, expected, max_bytes=limit)
 
     async def optional_body(self, expected: type[T]) -> T:
-        """The body as this struct, where no body counts as an empty object."""
+        """The body as this struct; no body counts as an empty object."""
         limit = self.node.settings.body_max_bytes
         return await read_optional_object(self.request, expected, max_bytes=limit)
 
 
 @dataclass(frozen=True, slots=True)
 class UserCall(Call):
-    """One request of a known user.
+    """One request of an authenticated user.
 
     Attributes:
-        identity: whose.
+        identity: the user.
         context: the request's own; its ids are fresh.
-        trace: where its ids are followed, if they are.
+        trace: the trace that follows its ids, if they are followed.
     """
 
     identity: Identity
@@ -89,10 +89,10 @@ class UserCall(Call):
     trace: ConsistencyTrace | None
 
     def admit_work(self) -> None:
-        """Let nothing begin on a node that drains: it may be the only one, and stop for long.
+        """Refuse new work on a draining node: it may be the only one, and stay down for long.
 
         Raises:
-            ThreadcastError: `shutting_down`; the same request may be sent again.
+            ThreadcastError: `shutting_down`; the request may be retried.
         """
         if self.node.draining:
             raise ThreadcastError("shutting_down")
@@ -100,15 +100,15 @@ class UserCall(Call):
     def session(
         self, entrance: Entrance = "http"
     ) -> AbstractAsyncContextManager[RequestScopedSession]:
-        """A session for what this user may read."""
+        """A session for this user's rows."""
         return self.node.sessions.open(self.context, entrance=entrance)
 
     def in_thread(self, thread_id: str) -> UserExecutionContext:
-        """The context for a fresh run, or an act, in a thread that the store has."""
+        """The context for a new run, or another change, in a stored thread."""
         return self._turned_to(replace(self.context, thread_id=thread_id, thread_origin="stored"))
 
     def on_run(self, run: RunRow) -> UserExecutionContext:
-        """The context for an act on a run that was read for this user."""
+        """The context for a change to a run that was read for this user."""
         return self._turned_to(
             replace(
                 self.context, thread_id=run.thread_id, run_id=run.run_id, thread_origin="stored"
@@ -121,12 +121,13 @@ class UserCall(Call):
         return context
 
     async def thread_id(self) -> str:
-        """The thread that the path names, by its present id.
+        """The current id of the path's thread.
 
-        Whether a present id exists is left to whoever reads or writes it.
+        A current id is not looked up: the read or write that follows finds out whether it exists.
 
         Raises:
-            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for an older id that is no alias.
+            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for an older id that is not an
+                alias.
         """
         named: str = self.request.path_params["thread_id"]
         if UnifiedIdGenerator.is_valid_id(named, "thread"):

@@ -1,4 +1,4 @@
-"""Users' live connections, whichever node they are on: `/v1/connections`, and for operators."""
+"""Users' live connections on all nodes: `/v1/connections`, and for operators."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def list_connections(call: UserCall) -> ASGIApp:
 
 
 async def close_connection(call: UserCall) -> ASGIApp:
-    """`DELETE /v1/connections/{connection_id}`: at once here, within 2 s on another node."""
+    """`DELETE /v1/connections/{connection_id}`: immediate here, within 2 s on another node."""
     read_query(call.request)
     connection_id: str = call.request.path_params["connection_id"]
     check_id("connection_id", connection_id, "ws_conn")
@@ -56,8 +56,8 @@ async def close_connection(call: UserCall) -> ASGIApp:
 async def close_connections(call: UserCall) -> ASGIApp:
     """`POST /ops/connections/close`: an operator ends what a user has; the trail says so.
 
-    The user is named in the body: no user id stands in a URL. It asks for no confirmation, because
-    it names one user only, whose clients may come back, and programs call it.
+    The user is named in the body, because no user id may appear in a URL. It needs no confirmation:
+    programs call it, and the user's clients may reconnect.
     """
     read_query(call.request)
     body = await call.body(CloseConnectionsBody)

@@ -23,11 +23,11 @@ _PAGE_HEADERS = {
 
 
 async def consistency_report(call: UserCall) -> ASGIApp:
-    """`GET /ops/consistency?trace&limit`: JSON, or a page for who prefers `text/html`."""
+    """`GET /ops/consistency?trace&limit`: JSON, or a page if `text/html` is preferred."""
     query = read_query(call.request, "trace", "limit")
     named, limit = query.get("trace"), read_limit(query.get("limit"))
     as_page = prefers_html(header(call.request, b"accept"))
-    # A large report takes tens of milliseconds: in a thread, so that nobody's events wait for it.
+    # A large report takes tens of milliseconds, so it is made off the event loop.
     return await asyncio.to_thread(_answer, call.node.consistency, named, limit, as_page=as_page)
 
 

@@ -1,4 +1,4 @@
-"""What the operator's console asks: overview, series, look-ups, a run's timeline."""
+"""The operator console's queries: overview, series, look-ups, a run's timeline."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _STATUSES: tuple[str, ...] = get_args(LiveStatus)
 
 
 async def get_overview(call: UserCall) -> ASGIApp:
-    """`GET /ops/overview`: of all nodes, as far as the store has an answer."""
+    """`GET /ops/overview`: of all nodes, as far as the store answers."""
     read_query(call.request)
     return json_answer(await call.node.desk.view.overview())
 
 
 async def get_series(call: UserCall) -> ASGIApp:
-    """`GET /ops/series?since&node_id`: the last hour, or what of it is newer; of which node."""
+    """`GET /ops/series?since&node_id`: the last hour, or the part after `since`, of a node."""
     query = read_query(call.request, "since", "node_id")
     after = _read_time(query.get("since"))
     return json_answer(call.node.desk.view.series(after, query.get("node_id")))
 
 
 async def find_user(call: UserCall) -> ASGIApp:
-    """`POST /ops/users/find`: the user is named in the body; no user id stands in a URL."""
+    """`POST /ops/users/find`: the user is named in the body; no user id appears in a URL."""
     read_query(call.request)
     body = await call.body(FindUserBody)
     check_user(body.user)
@@ -54,13 +54,13 @@ async def list_live_runs(call: UserCall) -> ASGIApp:
 
 
 async def find_run(call: UserCall) -> ASGIApp:
-    """`GET /ops/runs/{run_id}`: whoever's it is."""
+    """`GET /ops/runs/{run_id}`: of any user."""
     read_query(call.request)
     return json_answer(await call.node.desk.look_ups.run(_run_id(call)))
 
 
 async def get_timeline(call: UserCall) -> ASGIApp:
-    """`GET /ops/runs/{run_id}/timeline?after&limit`: texts only for the scope `content`."""
+    """`GET /ops/runs/{run_id}/timeline?after&limit`: texts only with the scope `content`."""
     query = read_query(call.request, "after", "limit")
     timeline = await call.node.desk.look_ups.timeline(
         _run_id(call),
@@ -80,7 +80,7 @@ def _run_id(call: UserCall) -> str:
 
 
 def _read_time(text: str | None) -> float:
-    """Seconds since the epoch; 0 where none are given.
+    """Seconds since the epoch; 0 if absent.
 
     Raises:
         ThreadcastError: `bad_query`.

@@ -1,8 +1,8 @@
-"""The HTTP edge: what happens to every request before its handler and after it.
+"""The HTTP edge: what happens to every request before and after its handler.
 
-Host, origin, URL, method, credential, revocation and rate are judged here, in this order and in one
-place. Whatever happens inside, the client gets one answer and no stack trace, and an error of ours
-is logged once.
+Host, origin, URL, method, credential, revocation and rate are checked here, in this order and in
+one place. Whatever happens inside, the client gets one answer and no stack trace, and an internal
+error is logged once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .requests import address_of, header
 
 log = logging.getLogger(__name__)
 
-_NOT_FOLLOWED = frozenset({"metrics", "ops"})  # an operator's looks would crowd out what is there
+_NOT_FOLLOWED = frozenset({"metrics", "ops"})  # operators' polling would crowd out other traces
 _PREFLIGHT_MAX_AGE_S = 600
 _REQUEST_HEADERS = (
     "authorization, content-type, idempotency-key, last-event-id, x-request-id, traceparent, "
@@ -56,7 +56,7 @@ class ForAnyone:
 
 @dataclass(frozen=True, slots=True)
 class ForUser:
-    """A handler for known users; `operation` becomes a part of the ids that the request makes."""
+    """A handler for authenticated users; `operation` becomes part of the request's ids."""
 
     operation: str
     handler: UserHandler

@@ -1,6 +1,6 @@
-"""The host rule for what is served beside the API: the pages and their files.
+"""The host check for what is served besides the API: the pages and their files.
 
-The API's own resources judge the host at their entrance. This module may not know what it guards.
+The API's own resources check the host at their entrance. This module may not know what it guards.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What other services append: `POST /v1/ingest`, as JSON Lines or as one JSON document.
+"""Events of other services: `POST /v1/ingest`, as JSON Lines or as one JSON document.
 
-This is the one place where a body says whose an event is. The credential's scope allows it, for
-any user that `ingest_user_prefixes` allows. The answer comes when all is decided: a client that
-sends its whole body before it reads would otherwise stop both sides.
+This is the only place where a body says whose an event is. The credential's scope allows it, for
+users that `ingest_user_prefixes` allows. The response is sent at the end: with a client that sends
+its whole body before it reads, streaming it could deadlock.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ async def ingest_events(call: UserCall) -> ASGIApp:
         answer = await ingest.finish()
     response = json_answer(answer)
     if answer.stopped is not None:
-        response.headers["connection"] = "close"  # the body may not be read to its end
+        response.headers["connection"] = "close"  # the body may not have been read to its end
     return response
 
 
 async def _lines(call: UserCall) -> AsyncGenerator[bytes | None, None]:
-    """The body's lines as they come; None for one that is too long."""
+    """The body's lines as they arrive; None for one that is too long."""
     settings = call.node.settings
     splitter = LineSplitter(settings.ingest_event_max_bytes)
     room = settings.ingest_events_max * (settings.ingest_event_max_bytes + 1)
@@ -61,7 +61,7 @@ async def _lines(call: UserCall) -> AsyncGenerator[bytes | None, None]:
 
 
 async def _document(call: UserCall) -> AsyncGenerator[bytes | None, None]:
-    """The events of `{"events": [...]}`, or of the array alone."""
+    """The events of `{"events": [...]}`, or of a bare array."""
     settings = call.node.settings
     body = await read_body(call.request, settings.body_max_bytes)
     if body.lstrip(b" \t\r\n").startswith(b"["):

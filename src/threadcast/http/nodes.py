@@ -15,7 +15,7 @@ from .requests import read_query
 
 
 async def list_nodes(call: UserCall) -> ASGIApp:
-    """Every node that is known, lost ones too for a while; alone, this one."""
+    """Every known node, recently lost ones included; without a shared store, this one."""
     read_query(call.request)
     node = call.node
     rows = [_alone(node)] if node.places is None else map(_row, await node.store.nodes())

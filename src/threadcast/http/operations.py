@@ -1,4 +1,4 @@
-"""What is outside `/v1`: health, readiness, metrics, published documents, development tokens."""
+"""Routes outside `/v1`: health, readiness, metrics, published documents, development tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DEV_TOKEN_LIFE_S = 12 * 3_600.0
 
 
 class DevTokenBody(msgspec.Struct, frozen=True):
-    """Who to be, and with which scopes: `ops` and `content` for the operator's console."""
+    """The user to be, and scopes: `ops` and `content` for the operator's console."""
 
     user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
     scopes: Annotated[list[Literal["content", "ingest", "metrics", "ops"]], Meta(max_length=4)] = []
@@ -44,7 +44,7 @@ class DevToken(msgspec.Struct, frozen=True):
 
 
 async def health(call: Call) -> ASGIApp:
-    """`GET /healthz`: the process answers; nothing else is asked."""
+    """`GET /healthz`: the process answers; nothing else is checked."""
     read_query(call.request)
     return json_answer(Health())
 
@@ -52,8 +52,8 @@ async def health(call: Call) -> ASGIApp:
 async def readiness(call: Call) -> ASGIApp:
     """`GET /readyz`: whether this node takes work.
 
-    Without fresh signing keys it is `degraded`: the keys that it knows go on working. So it is
-    while the bus is away: what other nodes commit is found by the head poll.
+    `degraded` without fresh signing keys, because known keys still work, and without the bus,
+    because the head poll finds what other nodes commit.
     """
     read_query(call.request)
     node = call.node
@@ -76,7 +76,7 @@ async def readiness(call: Call) -> ASGIApp:
 
 
 async def metrics(call: Call) -> ASGIApp:
-    """`GET /metrics`: for this machine, and for credentials with the scope `metrics` or `ops`."""
+    """`GET /metrics`: from this machine, or with the scope `metrics` or `ops`."""
     read_query(call.request)
     if not is_local(call.request):
         return await ForScope(_METRICS_SCOPES, "metrics", _exposition).run(call)
@@ -89,7 +89,7 @@ async def _exposition(call: Call) -> ASGIApp:
 
 
 async def not_served(_: Call) -> ASGIApp:
-    """What a worker answers to whatever is for users.
+    """A worker's answer to requests for users.
 
     Raises:
         ThreadcastError: `wrong_role`.
@@ -115,7 +115,7 @@ def _document(make: Callable[[str], dict[str, Any]]) -> bytes:
 
 
 async def dev_token(call: Call) -> ASGIApp:
-    """`POST /dev/token`: a token for any name, on a development server, for this machine only."""
+    """`POST /dev/token`: a token for any user, on a development server, from this machine only."""
     settings = call.node.settings
     if not (settings.dev and settings.jwt_secret and is_local(call.request)):
         raise no_such_path()
@@ -139,5 +139,5 @@ async def dev_token(call: Call) -> ASGIApp:
 
 
 def dev_token_methods(*, dev: bool) -> dict[str, ForAnyone]:
-    """The methods of `/dev/token`: none on a server that is not for development."""
+    """The methods of `/dev/token`; none outside development mode."""
     return {"POST": ForAnyone(dev_token)} if dev else {}

@@ -1,7 +1,7 @@
-"""Pages: how many items, and from where, in tokens that nobody else can make.
+"""Paging parameters, and page tokens that cannot be forged.
 
-A token names a place in one list of one user. It is signed, so an edited one, or one of another
-user or another list, is refused; it holds nothing that is secret. Pure.
+A token names a place in one list of one user. It is signed, so an edited token, or one of another
+user or list, is refused; it holds nothing secret. Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class PageTokens:
     """Makes and reads page tokens.
 
     Args:
-        secret: a secret that all nodes share; without one, tokens are good on this process only.
+        secret: shared by all nodes; without one, tokens are valid in this process only.
     """
 
     def __init__(self, secret: str | None) -> None:
@@ -44,7 +44,7 @@ class PageTokens:
         return urlsafe_b64encode(place + self._mac(user_id, what, place)).decode("ascii")
 
     def read(self, token: str | None, user_id: str, what: str) -> int | None:
-        """The seq of a token that was made for this user and list; None for no token.
+        """The seq of a token made for this user and list; None without a token.
 
         Raises:
             ThreadcastError: `bad_page_token`.
@@ -72,7 +72,7 @@ class PageTokens:
 def read_limit(
     text: str | None, *, default: int = PAGE_LIMIT_DEFAULT, most: int = PAGE_LIMIT_MAX
 ) -> int:
-    """How many items a page may have, 1 to `most`; the default where none is given.
+    """A page size from 1 to `most`; the default if absent.
 
     Raises:
         ThreadcastError: `bad_limit`.
@@ -86,7 +86,7 @@ def read_limit(
 
 
 def read_cursor(text: str | None, name: str = "after") -> int | None:
-    """The seq of a cursor; None where none is given.
+    """The seq of a cursor; None if absent.
 
     Raises:
         ThreadcastError: `bad_cursor`.
@@ -100,6 +100,6 @@ def read_cursor(text: str | None, name: str = "after") -> int | None:
 
 
 def whole_number(text: str) -> int | None:
-    """A number written in at most 16 decimal digits and nothing else, or None."""
+    """A number of at most 16 decimal digits and nothing else, or None."""
     plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
     return int(text) if plain else None

@@ -1,6 +1,6 @@
-"""Reading requests: headers, query, body. What comes is bounded and strict, or it is refused.
+"""Strict, bounded reading of requests: headers, query, body.
 
-It may not know users, stores or routes. Nothing that it raises repeats what a client wrote.
+It may not know users, stores or routes. Its errors never repeat what a client wrote.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def header(request: Request, name: bytes, code: str = "bad_request") -> str | No
 
 
 def address_of(request: Request) -> str:
-    """The client's address without port; empty where it is not known."""
+    """The client's address without port; empty if unknown."""
     return request.client.host if request.client else ""
 
 
 def is_local(request: Request) -> bool:
-    """Whether the request was made on this machine, and not passed on by a proxy here."""
+    """Whether the request came from this machine, and not through a proxy on it."""
     if any(key in _FORWARDED for key, _ in request.scope["headers"]):
         return False
     try:
@@ -53,7 +53,7 @@ def is_local(request: Request) -> bool:
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Whether an `Accept` header names `text/html`, and JSON not before it."""
+    """Whether an `Accept` header prefers `text/html` to JSON."""
     weights = weights_of(accept or "")
     html = weights.get("text/html", 0.0)
     return html > 0 and html >= weights.get(JSON_TYPE, 0.0)
@@ -63,8 +63,7 @@ def read_query(request: Request, *allowed: str) -> dict[str, str]:
     """The query's parameters by name.
 
     Raises:
-        ThreadcastError: `bad_query` for a name that is not allowed, a name that comes twice, and
-            what is not UTF-8.
+        ThreadcastError: `bad_query` for an unknown or repeated name, or invalid UTF-8.
     """
     try:
         pairs = parse_qsl(
@@ -103,8 +102,8 @@ async def read_object(request: Request, expected: type[T], *, max_bytes: int) ->
 
     Args:
         request: its body was not read yet.
-        expected: what it is to be.
-        max_bytes: of the body.
+            expected: the type to decode.
+            max_bytes: bound on the body.
 
     Raises:
         ThreadcastError: `unsupported_media_type`, `content_encoding_not_supported`,
@@ -115,7 +114,7 @@ async def read_object(request: Request, expected: type[T], *, max_bytes: int) ->
 
 
 async def read_optional_object(request: Request, expected: type[T], *, max_bytes: int) -> T:
-    """As `read_object`, but nothing at all counts as an empty object."""
+    """As `read_object`, but an empty body counts as an empty object."""
     body = await read_body(request, max_bytes)
     if body or header(request, b"content-type", "unsupported_media_type") is not None:
         media_type(request, JSON_TYPE)
@@ -123,7 +122,7 @@ async def read_optional_object(request: Request, expected: type[T], *, max_bytes
 
 
 def media_type(request: Request, *allowed: str) -> str:
-    """Which of these types the body says that it is of.
+    """The body's media type, which must be one of these.
 
     Raises:
         ThreadcastError: `unsupported_media_type`.
@@ -143,8 +142,8 @@ async def read_body(
 
     Args:
         request: its body was not read yet.
-        max_bytes: it is refused as soon as more are announced or have come.
-        slow_after_s: from then on, at least 1,024 bytes a second must have come.
+        max_bytes: it is refused as soon as more are announced or received.
+            slow_after_s: after this time, at least 1,024 bytes per second must have arrived.
 
     Raises:
         ThreadcastError: `content_encoding_not_supported`, `body_too_large`, `request_timeout`.
@@ -164,14 +163,14 @@ async def read_body(
 async def body_pieces(
     request: Request, *, slow_after_s: float = _BODY_SLOW_AFTER_S
 ) -> AsyncGenerator[bytes, None]:
-    """The body as it comes, for as long as it comes fast enough; close it when done.
+    """The body in chunks, as long as they come fast enough; close it when done.
 
-    The time between two pieces that the caller takes for itself does not count.
+    Time that the caller spends between two chunks does not count.
 
     Args:
         request: its body was not read yet.
-        slow_after_s: no wait for a piece may be longer, and when all waits together are, at least
-            1,024 bytes for each second of them must have come.
+        slow_after_s: the longest wait for a chunk; once all waits together exceed it, at least
+            1,024 bytes per second of waiting must have arrived.
 
     Raises:
         ThreadcastError: `content_encoding_not_supported`, `request_timeout`.

@@ -43,9 +43,9 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
 
     Args:
         node: the server's parts; they need not be started yet.
-        pages: routes that are no resources of the API.
+        pages: routes that are not resources of the API.
 
-    A worker has routes for those who watch it, and refuses all else as `wrong_role`.
+    A worker serves only probes, metrics and operators, and refuses everything else as `wrong_role`.
     """
     entrance = HttpEntrance(node)
 
@@ -97,7 +97,7 @@ def http_routes(node: Node, pages: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
 
 
 def _probes(at: Callable[..., Route]) -> list[BaseRoute]:
-    """What every node answers, whatever its role: to those who start, route and watch it."""
+    """Routes of every node, whatever its role: health, readiness, metrics."""
     return [
         at("/healthz", GET=ForAnyone(operations.health)),
         at("/readyz", GET=ForAnyone(operations.readiness)),

@@ -1,4 +1,4 @@
-"""Runs over HTTP: `/v1/runs/{run_id}` and what may be done to one."""
+"""Runs over HTTP: `/v1/runs/{run_id}`, cancel and respond."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .requests import read_query
 async def revoke_sessions(call: UserCall) -> ASGIApp:
     """`POST /v1/sessions/revoke`: one token, or all of the caller's that were issued until now.
 
-    Open connections hear of it by the hint that the store gives with the commit.
+    Open connections learn of it by the hint that the store returns with the commit.
     """
     read_query(call.request)
     body = await call.optional_body(RevokeSessionsBody)

@@ -1,9 +1,9 @@
-"""Server-Sent Events: `GET /v1/events`, the same journal and the same connection over plain HTTP.
+"""Server-Sent Events: `GET /v1/events`, the same journal and connection over plain HTTP.
 
-A stream is a `Connection` whose way out is a response body. Journal events carry `id:
-<feed>:<seq>`; connection events carry none. Right after `attached` comes a block with nothing but
-an `id:`, which readers remember without an event, so that one who is cut off before the first
-event resumes from there and not from a later head.
+A stream is a `Connection` whose outbound is a response body. Journal events carry `id:
+<feed>:<seq>`; connection events carry none. Right after `attached` comes a block with only an
+`id:`, which readers remember without an event: one that is cut off before the first event then
+resumes from there, not from a later head.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LAST_EVENT_ID_MAX_CHARACTERS = 256
 
 
 async def stream_events(call: UserCall) -> ASGIApp:
-    """`GET /v1/events?after&feed&thread_id`; the header `Last-Event-ID` goes before the query."""
+    """`GET /v1/events?after&feed&thread_id`; the header `Last-Event-ID` overrides the query."""
     wanted = await _wanted_position(call)
     if call.node.draining:
         raise ThreadcastError("shutting_down")
@@ -77,13 +77,13 @@ def read_event_id(text: str) -> tuple[str, int]:
 
 
 def event_block(event_type: str, payload: bytes, event_id: str | None = None) -> bytes:
-    """One event as Server-Sent Events have it. JSON holds no line break, so data is one line."""
+    """One event in SSE framing. JSON holds no raw line break, so data is one line."""
     head = b"" if event_id is None else b"id: %b\n" % event_id.encode()
     return b"%bevent: %b\ndata: %b\n\n" % (head, event_type.encode(), payload)
 
 
 class StreamConnection(Connection):
-    """A connection whose reader is a response body; it tells when to come back.
+    """A connection whose reader is a response body; it also sets the reconnection time.
 
     Attributes:
         feed: of the journal that its events are from.
@@ -97,18 +97,18 @@ class StreamConnection(Connection):
     feed: str | None
 
     def say_attached(self, data: Attached) -> None:
-        """As every connection; and where a reader goes on that is cut off before an event."""
+        """As every connection, plus the id from which a reader without an event resumes."""
         self.feed = data.feed
         super().say_attached(data)
         if self.state.may_deliver:
             self.outbound.put(b"id: %b\n\n" % self.event_id(data.after).encode())
 
     def event_id(self, seq: int) -> str:
-        """What a reader resumes from behind the event with this seq."""
+        """The event id with which a reader resumes after this seq."""
         return f"{self.feed}:{seq}"
 
     def end(self, code: str, *, retry_after_ms: int | None = None) -> None:
-        """As every connection; a waiting time is said in the stream's own word, too."""
+        """As every connection; a retry time is also sent as SSE's `retry:`."""
         if retry_after_ms is not None and not self.state.ended:
             self.outbound.put(b"retry: %d\n\n" % retry_after_ms)
         super().end(code, retry_after_ms=retry_after_ms)
@@ -119,7 +119,7 @@ class EventStream:
 
     Args:
         call: whose stream it is.
-        wanted: where the reader says that it is.
+        wanted: the reader's cursor.
     """
 
     _connection: StreamConnection
@@ -136,7 +136,7 @@ class EventStream:
         """Stream until the reader goes or the connection ends.
 
         Raises:
-            ThreadcastError: the reader is not admitted; nothing was sent.
+            ThreadcastError: the reader is refused; nothing was sent.
         """
         del scope
         services = self._call.node.services
@@ -164,12 +164,12 @@ class EventStream:
         finally:
             await outbound.close()
             self._state.move(ConnectionState.CLOSED)
-            del self._connection  # it knows this stream: else both wait for a garbage collection
+            del self._connection  # breaks the reference cycle between the two
 
     async def _live(
         self, connection: StreamConnection, outbound: QueuedOutbound, receive: Receive
     ) -> bool:
-        """Be a live connection to its end; whether the reader is still there."""
+        """Run the connection to its end; whether the reader is still there."""
         node = self._call.node
         limit = node.intake.connection_limit(self._call.identity)
         with node.arrivals.begin() as arrival:
@@ -187,7 +187,7 @@ class EventStream:
     async def _attach(self, connection: StreamConnection) -> None:
         try:
             data = await connection.attach(self._wanted)
-        except ThreadcastError as error:  # the greeting is on its way, so this ends the stream
+        except ThreadcastError as error:  # the response has begun, so this ends the stream
             connection.end(error.code, retry_after_ms=error.retry_after_ms)
             return
         connection.say_attached(data)
@@ -209,7 +209,7 @@ class EventStream:
             await asyncio.wait({gone})
 
     async def _finish(self, outbound: QueuedOutbound, send: Send) -> None:
-        """Send what waits and end the body, in bounded time; a body that cannot end is cut."""
+        """Flush and end the body in bounded time; a body that cannot end is aborted."""
         try:
             async with asyncio.timeout(_FINISH_MAX_S):
                 await outbound.flushed()
@@ -227,7 +227,7 @@ class EventStream:
         return send_chunk
 
     def _close(self, code: int, reason: str) -> None:
-        del code, reason  # `connection_closing` has said them
+        del code, reason  # `connection_closing` carried them
         if not self._over.done():
             self._over.set_result(None)
 

@@ -1,6 +1,6 @@
 """Threads, their messages and their events over HTTP: `/v1/threads` and below.
 
-Every snapshot is read in one session and carries the `seq` at which it is true.
+Every snapshot is read in one session and carries the `seq` that it reflects.
 """
 
 from __future__ import annotations

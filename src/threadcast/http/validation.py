@@ -23,10 +23,10 @@ async def get_validation(call: UserCall) -> ASGIApp:
 
 
 class IdRefusal:
-    """Answers HTTP requests whose ids were found unusable before their route was.
+    """Answers HTTP requests whose ids were refused before routing.
 
-    The entrance is passed as by every request, so that the host and the origin are judged first,
-    and a page of an allowed origin can read why.
+    They still pass the entrance, so that host and origin are checked first, and a page of an
+    allowed origin can read the reason.
 
     Args:
         node: the server's parts.

@@ -44,8 +44,7 @@ class Migration:
         store: open, and used by nobody else.
         clock: wall time for the events.
         report: takes what became of each thread.
-        batch_threads: so many threads are one commit, 1..`BATCH_MAX_THREADS`; fewer where they hold
-            much.
+        batch_threads: how many threads one commit stores, 1..`BATCH_MAX_THREADS`; fewer large ones.
         on_progress: is called after every batch with the number of threads so far.
     """
 

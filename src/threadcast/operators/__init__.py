@@ -1,5 +1,5 @@
-"""What operators see of nodes and do to them: figures, summaries, look-ups, actions, the trail.
+"""What operators see and do: figures, summaries, look-ups, actions and their trail.
 
-No module here knows HTTP. What is read across users is read from the store by methods that say so;
-what is read of one user is read by a session of that user's.
+No module here knows HTTP. Reads across users use store methods that are marked as such; reads of
+one user use a session of that user.
 """

@@ -1,8 +1,8 @@
-"""What operators do, each act between two entries of the trail.
+"""Operators' actions, each recorded in the trail before and after.
 
-Nothing is done before the trail says that it was begun, and the log says the same. What became of
-it is written after; where that fails, or nobody can know, the entry stays `begun`. No operator may
-act so often that entries had to go before their time.
+Nothing is done before the trail and the log say that it was begun. The outcome is recorded
+afterwards; if that fails, or the outcome is unknown, the entry stays `begun`. No operator may act
+so often that entries would be dropped before they expire.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who acts.
+    """The acting operator.
 
     Attributes:
         user_id: the `sub` of the credential.
         request_id: of the request.
-        reason: why, as the operator says.
+        reason: why, in the operator's words.
     """
 
     user_id: str
@@ -57,18 +57,18 @@ class Operator:
 
 
 class OperatorActions:
-    """Acts for operators.
+    """Carries out operators' actions.
 
     Args:
         node_id: this node's.
         journal: commits.
-        sessions: say whether a user is known.
+        sessions: tell whether a user exists.
         look_ups: find runs.
         manager: ends connections here.
-        clock: wall time, and monotonic time for how often an operator acts.
-        nodes: those that the store knows; none where it has one.
+        clock: wall time, and monotonic time for rate limits.
+        nodes: gives the nodes in the store; none without a shared store.
         shared: whether connections have places in the store.
-        drain: begins to drain this node.
+        drain: starts draining this node.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class OperatorActions:
         self._rates = BucketPerKey(ACTIONS_PER_DAY / _DAY_S, _AT_ONCE_MAX, keys_max=_OPERATORS_MAX)
 
     async def close_all(self, by: Operator, user_id: str) -> int:
-        """End a user's connections on every node; how many there were, also of nobody.
+        """End a user's connections on every node; how many there were, 0 for an unknown user.
 
         Raises:
             ThreadcastError: `rate_limited`, or the store cannot be used.
@@ -145,7 +145,7 @@ class OperatorActions:
         return self._manager.force_close_all(context) if connection_id is None else 0
 
     async def sign_out(self, by: Operator, user_id: str) -> ActionRow:
-        """Make void the credentials of a user that were issued until now.
+        """Revoke a user's credentials that were issued until now.
 
         Raises:
             ThreadcastError: `not_found`, `rate_limited`, or the store cannot be used.
@@ -160,7 +160,7 @@ class OperatorActions:
         return await self._in_trail(by, "sign_out", user_id, user_id, act)
 
     async def cancel_run(self, by: Operator, run_id: str) -> ActionRow:
-        """Ask for the end of a run, whoever's it is.
+        """Cancel a run of any user.
 
         Raises:
             ThreadcastError: `not_found`, `rate_limited`, or the store cannot be used.
@@ -180,7 +180,7 @@ class OperatorActions:
         return await self._in_trail(by, "cancel_run", run_id, whose, act)
 
     async def drain_node(self, by: Operator, node_id: str) -> ActionRow:
-        """Let a node take no new work, hand over its runs and send its clients away.
+        """Drain a node: no new work, runs handed over, clients disconnected.
 
         The entry says how many others take new work; the last one may be drained, too.
 
@@ -217,7 +217,7 @@ class OperatorActions:
             raise rate_limited(wait_s, _ACTS_ALLOWED)
         entry = ActionRow(
             action_id=UnifiedIdGenerator.generate_base_id("action"),
-            at=int(self._clock.now() * _MICROSECONDS) / _MICROSECONDS,  # as the trail keeps it
+            at=int(self._clock.now() * _MICROSECONDS) / _MICROSECONDS,  # in the trail's precision
             operator=by.user_id,
             action=action,
             target=target,

@@ -1,4 +1,4 @@
-"""What operators are served with by one node, made and joined here."""
+"""Wires one node's parts for operators."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class OperatorDesk:
 
     Args:
         node_id: this node's.
-        settings: as they are now.
-        work: what the node does now.
-        age_s: how long ago it began, in seconds.
-        drain: begins to drain it.
-        catch_ups: know who is behind.
+        settings: give the present settings.
+        work: gives the node's present work.
+        age_s: gives the node's age in seconds.
+        drain: starts draining it.
+        catch_ups: know the lagging readers.
         metrics, store, bus, journal, sessions, manager, alerts, watchdog, clock: its parts.
 
     Attributes:
-        summaries: what the node says of itself.
-        view: how everything is; the caller starts and closes it.
-        look_ups: users and runs.
-        actions: what operators do.
+        summaries: make the node's summary.
+        view: the overview and series; the caller starts and closes it.
+        look_ups: find users and runs.
+        actions: carry out operators' actions.
     """
 
     def __init__(

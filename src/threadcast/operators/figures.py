@@ -1,9 +1,9 @@
-"""What a node measures of itself in steps of a few seconds, and how it is now.
+"""A node's figures, measured in steps of a few seconds.
 
-Counters are read, nothing is counted anew: a step costs about a millisecond, and no event, commit
-or connection pays for it. Percentiles are of real observations, which commits leave behind (see
-`KeepingHistogram`). One small read of the store in each step is its ping. Memory is bounded by the
-table of errors and by the number of nodes.
+A step reads existing counters and takes about a millisecond; events, commits and connections pay
+nothing for it. Percentiles are exact, from the observations of commits (see `KeepingHistogram`).
+One small read of the store per step is the ping. Memory is bounded by the table of errors and the
+number of nodes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ log = logging.getLogger(__name__)
 
 
 class _Part:
-    """Whether a part can be used, and since when that has been so."""
+    """Whether database or bus can be used, and since when."""
 
     def __init__(self, now: float) -> None:
         self.health = PartHealth(ok=True, since=now, ping_ms=None)
@@ -76,21 +76,21 @@ class Figures:
     """Measures one node, step by step.
 
     Args:
-        metrics: what it counts.
-        store: is pinged, and says what other nodes said.
-        bus: says how it is.
-        manager: knows how many users are here.
-        watchdog: knows how long the loop was held.
+        metrics: the node's counters.
+        store: is pinged, and gives other nodes' rows.
+        bus: gives its state.
+        manager: knows the number of users here.
+        watchdog: knows how long the loop was blocked.
         clock: wall time and monotonic time.
 
     Attributes:
-        rises: its counters.
-        refusals: how often was refused, by code.
+        rises: increments of counters.
+        refusals: how many requests were refused, by code.
         last_step: of this node.
-        nodes: all nodes, as the store last knew them.
+        nodes: all nodes, as last read from the store.
         oldest_catch_up_s: of the last step.
 
-    The caller awaits `step` every `STEP_S` seconds, and `ping` where that is too old.
+    The caller awaits `step` every `STEP_S` seconds, and `ping` if the last one is too old.
     """
 
     def __init__(
@@ -119,16 +119,16 @@ class Figures:
 
     @property
     def database(self) -> PartHealth:
-        """How the database is, as of the last step."""
+        """State of the database as of the last step."""
         return self._database.health
 
     @property
     def bus(self) -> PartHealth | None:
-        """How the bus is, as of the last step; None where there is none."""
+        """State of the bus as of the last step; None without one."""
         return None if self._bus.name is None else self._bus_part.health
 
     async def step(self) -> float:
-        """Measure what happened since the last step; when this one ended (wall time)."""
+        """Measure one step; returns its end in wall time."""
         await self.ping()
         now, monotonic = self._clock.now(), self._clock.monotonic()
         took_s, self._step_at = max(monotonic - self._step_at, 1e-3), monotonic
@@ -137,9 +137,9 @@ class Figures:
         return now
 
     async def ping(self) -> None:
-        """Find out how the database and the bus are, and what nodes said.
+        """Ping database and bus, and read the nodes' rows.
 
-        While the database has no answer, `nodes` stays as it was last.
+        While the database does not answer, `nodes` keeps its last value.
         """
         began_at = self._clock.monotonic()
         took_s: float | None = None
@@ -183,7 +183,7 @@ class Figures:
         return LastStep.of(values, *self._commits())
 
     def _commits(self) -> tuple[list[float], list[float], list[float]]:
-        """Of the commits that stored events: their events, and how long they took and to send.
+        """Of commits that stored events: event counts, commit times and send times.
 
         Each commit leaves one observation in all three.
         """

@@ -1,7 +1,7 @@
-"""The last hour of this node, of each other one that was heard of, and of all together.
+"""The last hour's series of this node, of other nodes, and of all together.
 
-Another node tells its last step with each renewal of its lease, so its figures are at most so old.
-Memory is bounded: 34 rings, about 0.25 MB each.
+Another node reports its last step with each renewal of its lease. Memory is bounded: 34 rings,
+about 0.25 MB each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KEPT_S = 3_600.0
 
 
 class Hours:
-    """Keeps what nodes did, step by step.
+    """Keeps nodes' figures, step by step.
 
     Args:
         node_id: this node's.
@@ -32,7 +32,7 @@ class Hours:
         self._step_s = step_s
         self._own = Ring(NodeColumns.__struct_fields__)
         self._cluster = Ring(ClusterColumns.__struct_fields__)
-        self._others: dict[str, Ring] = {}  # who was heard of last stands last
+        self._others: dict[str, Ring] = {}  # most recently updated last
 
     def take(
         self,
@@ -44,9 +44,9 @@ class Hours:
         """Take a step of this node that ended at `at`, seconds since the epoch.
 
         Args:
-            own: what this node did.
-            others: by id, what other living nodes said last; None where that is not known.
-            counted: columns of all nodes that no node can tell.
+            own: this node's figures.
+            others: other living nodes' last reports by id; None if unknown.
+            counted: columns over all nodes that come from the store.
         """
         self._own.add(at, own.columns)
         if others is None:
@@ -59,7 +59,7 @@ class Hours:
         self._forget(at)
 
     def _forget(self, at: float) -> None:
-        """Let go who was not heard of for an hour, and who is too many."""
+        """Drop nodes without a report for an hour, and the oldest beyond the bound."""
         for node_id, ring in tuple(self._others.items()):
             if len(self._others) <= OTHERS_MAX and ring.last_at > at - _KEPT_S:
                 return
@@ -69,10 +69,10 @@ class Hours:
         """The steps that ended after this time, in seconds since the epoch.
 
         Args:
-            node_id: whose columns stand beside those of all nodes; this node's when not given.
+            node_id: the node whose columns to include; this node when not given.
 
         Raises:
-            ThreadcastError: `not_found`: nothing was heard of this node in the last hour.
+            ThreadcastError: `not_found`: there was no report of this node in the last hour.
         """
         of_node_id = node_id or self._node_id
         ring = self._own if of_node_id == self._node_id else self._others.get(of_node_id)
@@ -92,7 +92,7 @@ class Hours:
 
 
 def _beside(ring: Ring, at: Sequence[float]) -> dict[str, list[float | None]]:
-    """A ring's columns for the steps that ended at these times; null where it has none."""
+    """A ring's columns at these step ends; None where it has no step."""
     known_at, columns = ring.since(at[0] - 1e-6 if at else 0.0)
     place = {one: number for number, one in enumerate(known_at)}
     return {

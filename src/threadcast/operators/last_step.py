@@ -1,7 +1,4 @@
-"""What a node did in its last step, as it tells it to others, and the steps of many nodes as one.
-
-Pure: it reads no store and no clock.
-"""
+"""A node's last step as reported to other nodes, and the aggregation of several. Pure."""
 
 from __future__ import annotations
 
@@ -30,11 +27,11 @@ _SHARES = {
 
 
 class LastStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step, small enough to be told with each renewal of a lease.
+    """A step, small enough to be stored with each renewal of a lease.
 
     Attributes:
-        columns: by the names of `NodeColumns`; what is not there was not measured.
-        commit_events, commit_ms, send_ms: the spreads of what its percentiles are of.
+        columns: values by the names of `NodeColumns`; absent ones were not measured.
+        commit_events, commit_ms, send_ms: the histograms behind its percentiles.
     """
 
     columns: dict[str, float] = {}
@@ -50,7 +47,7 @@ class LastStep(msgspec.Struct, frozen=True, kw_only=True):
         commit_ms: Sequence[float],
         send_ms: Sequence[float],
     ) -> LastStep:
-        """A step from its values and from what was observed of its commits."""
+        """Build a step from its values and the observations of its commits."""
         observed = {
             "commit_events": sorted(commit_events),
             "commit_ms": sorted(commit_ms),
@@ -66,7 +63,7 @@ class LastStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Said(msgspec.Struct):
-    """What of a summary is read here."""
+    """The part of a summary that is read here."""
 
     last_step: LastStep
 
@@ -75,7 +72,7 @@ _decode = msgspec.json.Decoder(_Said).decode
 
 
 def last_step_of(row: NodeRow) -> LastStep | None:
-    """The last step of a living node; None where it said nothing that this version can read."""
+    """The last step of a living node; None if this version cannot read it."""
     if row.summary is None or row.lease_left_s <= 0:
         return None
     try:
@@ -85,7 +82,7 @@ def last_step_of(row: NodeRow) -> LastStep | None:
 
 
 def together(steps: Sequence[LastStep]) -> dict[str, float]:
-    """The steps of some nodes as one: sums, the worst, and percentiles of all that they did.
+    """Aggregate nodes' steps: sums, maxima, and percentiles over all commits.
 
     Percentiles of one node are exact; those of several are within 5 %.
     """

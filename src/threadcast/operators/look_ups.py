@@ -1,7 +1,7 @@
-"""Look-ups by operators: a user's devices and runs, runs that live, a run and its timeline.
+"""Operators' look-ups: a user's devices and runs, live runs, a run and its timeline.
 
-What is read of a user is read by a session of that user's. Where a connection on another node is in
-its journal only that node knows: a look-up asks, and a later one has the answer.
+Reads of a user use a session of that user. Only its node knows the journal position of a
+connection: a look-up asks that node, and a later one has the answer.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _PAGE_MAX_BYTES = 1_048_576
 
 
 class LookUps:
-    """Answers operators.
+    """Looks up users and runs.
 
     Args:
         node_id: this node's.
-        store: finds runs, whoever's they are.
+        store: finds runs of any user.
         sessions: read one user's rows.
-        journal: asks other nodes.
+        journal: commits the questions to other nodes.
         manager: knows the connections here.
     """
 
@@ -63,7 +63,7 @@ class LookUps:
             now: wall time, seconds since the epoch.
 
         Raises:
-            ThreadcastError: `not_found`: nobody of this id has a journal.
+            ThreadcastError: `not_found`: no user of this id has a journal.
         """
         async with self._sessions.open(context) as session:
             head = await session.journal.head()
@@ -109,11 +109,11 @@ class LookUps:
         return LiveRuns(runs=[LiveRun(user=one.user_id, **_line(one)) for one in found])
 
     async def find(self, run_id: str) -> RunFacts | None:
-        """A run, whoever's it is, if there is one."""
+        """A run of any user, or None."""
         return await self._store.find_run(run_id)
 
     async def facts(self, run_id: str) -> RunFacts:
-        """A run, whoever's it is.
+        """A run of any user.
 
         Raises:
             ThreadcastError: `not_found`.
@@ -149,9 +149,9 @@ class LookUps:
         """A part of a run's events.
 
         Args:
-            run_id: whichever.
+            run_id: of any user.
             after: a seq of its user's journal; 0 begins with its message.
-            limit: at most so many events of its thread are read, >= 1.
+            limit: the most events of its thread to read, >= 1.
             content: whether texts are shown.
 
         Raises:
@@ -233,4 +233,4 @@ def _device_elsewhere(row: ConnectionRow, head: JournalHead) -> Device:
 
 
 def _ask_again(_: Outcome) -> None:
-    """Whether the nodes were asked does not matter: every look-up asks."""
+    """Ignores the outcome: every look-up asks again."""

@@ -1,4 +1,4 @@
-"""Many nodes as one: what each said of itself, joined. Pure: it reads no store and no clock."""
+"""Aggregates the summaries of all nodes into the overview. Pure: no store, no clock."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ from ..wire.overview_models import (
 from .summary import score_of
 
 TOLD_MAX = 200
-"""So many notifications an overview has, of all nodes together."""
+"""The most notifications in an overview, of all nodes together."""
 LAGGING_MAX = 20
-"""So many lagging readers an overview names, of all nodes together."""
+"""The most lagging readers that an overview names, of all nodes together."""
 _LIVE: tuple[LiveStatus, ...] = ("queued", "running", "waiting")
 
 _decode = msgspec.json.Decoder(NodeSummary).decode
 
 
 def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
-    """A node as the store knows it; a summary that this version cannot read counts as none.
+    """A node from its row; a summary that this version cannot read counts as none.
 
     Args:
         row: of the store.
-        known: whether it is of now. Else no user is named: who looks may have been revoked since.
+        known: whether the row is current. If not, no user is named, because the operator's
+            credential may have been revoked since.
     """
     said = None if row.summary is None else _read(row.summary)
     if said is not None and not known:
@@ -54,7 +55,7 @@ def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
         role=row.role,
         alive=row.lease_left_s > 0,
         known=known,
-        # The store's begins anew where a node was taken for lost and came back.
+        # The store's age restarts when a node was taken for lost and came back.
         age_s=max(row.age_s, (said and said.age_s) or 0.0),
         lease_left_s=row.lease_left_s,
         summary=said,
@@ -74,14 +75,14 @@ def living(nodes: Iterable[NodeOverview]) -> dict[str, NodeSummary]:
 
 
 def taking_work(rows: Iterable[NodeRow]) -> set[str]:
-    """The ids of living nodes that let new work in, as they last said."""
+    """The ids of living nodes that take new work, as last reported."""
     nodes = [node_of(row) for row in rows]
     draining = {node_id for node_id, said in living(nodes).items() if said.draining}
     return {one.node_id for one in nodes if one.alive} - draining
 
 
 def totals_of(nodes: Sequence[NodeOverview]) -> Totals:
-    """What living nodes do, together."""
+    """Sums over living nodes."""
     said = living(nodes).values()
     alive = sum(one.alive for one in nodes)
     take_overs = [one.take_overs for one in said]
@@ -103,7 +104,7 @@ def totals_of(nodes: Sequence[NodeOverview]) -> Totals:
 
 
 def safety_of(nodes: Sequence[NodeOverview]) -> SafetyFigures:
-    """What must be nothing, of living nodes together."""
+    """Figures that must be zero, over living nodes."""
     said = [one.safety for one in living(nodes).values()]
     ids = [one.consistency for one in said]
     snapshots, violations = sum(one.snapshots for one in ids), sum(one.violations for one in ids)
@@ -124,7 +125,7 @@ def safety_of(nodes: Sequence[NodeOverview]) -> SafetyFigures:
 
 
 def refusals_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
-    """Refusals of living nodes together, the most frequent of the last minutes first."""
+    """Refusals over living nodes, the most frequent of the last minutes first."""
     by_code: dict[str, list[CodeCount]] = {}
     for said in living(nodes).values():
         for one in said.refusals:
@@ -142,7 +143,7 @@ def refusals_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
 
 
 def firing_of(nodes: Sequence[NodeOverview]) -> list[FiringAlert]:
-    """Rules that fire anywhere, the most severe first; a rule of a newer version has no words."""
+    """Rules that fire on any node, the most severe first; unknown ones have no texts."""
     found = [
         _firing(node_id, one.rule, msgspec.structs.asdict(one))
         for node_id, said in living(nodes).items()
@@ -166,7 +167,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
 
 
 def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
-    """What was told last anywhere, lost nodes too, the latest first."""
+    """The last notifications of all nodes, lost ones included, the latest first."""
     found = [
         ToldAlert(node_id=node.node_id, summary=_summary(one.rule), **msgspec.structs.asdict(one))
         for node in nodes
@@ -177,7 +178,7 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
 
 
 def lagging_of(nodes: Sequence[NodeOverview]) -> list[LaggingAnywhere]:
-    """Readers that are behind on living nodes, the longest first."""
+    """Lagging readers on living nodes, those behind longest first."""
     found = [
         LaggingAnywhere(node_id=node_id, **msgspec.structs.asdict(one))
         for node_id, said in living(nodes).items()
@@ -194,7 +195,7 @@ def _summary(name: str) -> str:
 def runs_of(
     counts: Sequence[LiveRunCount], at: float, before: RunsOverview | None = None
 ) -> RunsOverview:
-    """Runs of all users that have not ended; `before` is what was counted last."""
+    """Runs of all users that have not ended; `before` is the previous count."""
     seen = {(one.behind, one.oldest.run_id): one.since for one in before.queued} if before else {}
     return RunsOverview(
         states=[
@@ -220,7 +221,7 @@ def _status(status: LiveStatus, counts: Sequence[LiveRunCount]) -> RunStatusCoun
 
 
 def _queued(counted: LiveRunCount, seen_at: float) -> QueuedRuns:
-    """A run that was behind a question for long is not late the moment it is answered."""
+    """Counts waiting from the later of creation and the end of what the run was behind."""
     return QueuedRuns(
         behind=_behind(counted),
         count=counted.count,

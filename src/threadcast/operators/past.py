@@ -1,8 +1,8 @@
-"""What was wrong in the last hour, and is over: who looks late still sees it.
+"""Troubles of the last hour that are over, so that operators who look late still see them.
 
-It is told in steps how everything stands, and keeps what stood in one step and no more in the next.
-It knows no wording and reads no clock. What rules say is not in it: alerts have a history of their
-own.
+Each step hands in the present state; a trouble that was there in one step and is gone in the next
+is kept. It knows no wording and reads no clock. Alerts are not included: they have a history of
+their own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Key = tuple[_Kind, str | None]
 
 
 class PastTroubles:
-    """Keeps at most `PAST_MAX` troubles, for an hour after their ends."""
+    """Keeps at most `PAST_MAX` troubles, for an hour after they ended."""
 
     def __init__(self) -> None:
         self._standing: dict[_Key, PastTrouble] = {}
@@ -44,10 +44,9 @@ class PastTroubles:
         """Take a step that ended at `at`, seconds since the epoch.
 
         Args:
-            nodes: every node that is known.
-            runs: those that have not ended; None while nobody knows, and then the queue is taken
-                to stand as it stood.
-            held: this node's id, and the longest that its loop was held in the step, in seconds.
+            nodes: every known node.
+            runs: those that have not ended; None if unknown, then the queue counts as unchanged.
+            held: this node's id, and the longest time its loop was blocked in the step, in seconds.
         """
         found = {(one.kind, one.node_id): one for one in (*_of_nodes(at, nodes), *_of(runs, at))}
         if runs is None:
@@ -83,7 +82,7 @@ def _of_nodes(at: float, nodes: Iterable[NodeOverview]) -> Iterator[PastTrouble]
 
 
 def _well_since(nodes: Iterable[NodeOverview]) -> dict[_Key, float]:
-    """Since when nodes can use what they can use, as they say themselves."""
+    """Since when nodes' databases and buses work, as they report themselves."""
     return {
         (kind, node.node_id): part.since
         for node in nodes
@@ -94,7 +93,7 @@ def _well_since(nodes: Iterable[NodeOverview]) -> dict[_Key, float]:
 
 
 def _end(before: PastTrouble, at: float, well_since: float | None) -> float:
-    """Word of an end may come late: what other nodes say comes by the database."""
+    """When a trouble ended: other nodes' reports come by the database, so may be late."""
     if well_since is None or not before.began_at < well_since < at:
         return at
     return well_since

@@ -1,7 +1,7 @@
-"""The last hour in steps: a ring of bounded size that gives columns.
+"""A ring buffer of the last hour's steps, read as columns.
 
-A step takes one value for each column; None where there was nothing to measure. 720 steps of about
-40 columns take about 0.3 MB, whatever happens. Pure: it reads no clock.
+A step has one value for each column; None where there was nothing to measure. 720 steps of about 40
+columns take about 0.3 MB. Pure: it reads no clock.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import isnan, nan
 
 STEPS_MAX = 720
 DIGITS = 3
-"""Of what is measured in milliseconds; more would only make answers longer."""
+"""Decimals of values in milliseconds; more would only make answers longer."""
 
 
 class Ring:
@@ -45,7 +45,7 @@ class Ring:
         self._steps.append((at, row))
 
     def since(self, after: float) -> tuple[list[float], dict[str, list[float | None]]]:
-        """When the steps ended that ended after `after`, and the columns of these; oldest first."""
+        """The end times and columns of the steps that ended after `after`, oldest first."""
         steps = [step for step in self._steps if step[0] > after]
         columns = {
             name: [None if isnan(row[place]) else row[place] for _, row in steps]

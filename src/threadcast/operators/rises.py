@@ -1,4 +1,4 @@
-"""What counters rose by from step to step, and when each last did. Pure: it reads no clock."""
+"""Increments of counters from step to step, and when each last rose. Pure: no clock."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from math import ceil
 
 
 class Rises:
-    """Counters as they were at the last step.
+    """Counters as of the last step.
 
     Args:
-        recent_steps: over so many steps `recent` adds up.
+        recent_steps: how many steps `recent` adds up.
 
     Attributes:
         totals: each counter as it is now.
@@ -24,7 +24,7 @@ class Rises:
         self._recent: deque[dict[str, float]] = deque(maxlen=recent_steps)
 
     def take(self, now: float, totals: Mapping[str, float]) -> Mapping[str, float]:
-        """Take the counters of a step that ends now; what each rose by in it, if it did."""
+        """Take the counters at the end of a step; returns the increments above 0."""
         risen = {
             name: total - before
             for name, total in totals.items()
@@ -36,12 +36,12 @@ class Rises:
         return risen
 
     def recent(self, name: str) -> float:
-        """What a counter rose by in the last `recent_steps` steps."""
+        """A counter's increment over the last `recent_steps` steps."""
         return sum(risen.get(name, 0.0) for risen in self._recent)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The value below or at which this share of the values is (nearest rank).
+    """The quantile of a sequence (nearest rank).
 
     Args:
         ordered: the values, in rising order.

@@ -1,7 +1,7 @@
-"""How values spread: so many in each step of size. Spreads can be added, which percentiles cannot.
+"""Histograms with geometric buckets. They can be added up, which percentiles cannot.
 
-A size is 10 % above the one below it, so a percentile that is read from a spread is within 5 % of
-one that was measured. Pure.
+Each bucket is 10 % above the one below it, so a percentile read from a spread is within 5 % of the
+true one. Pure.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _BOUNDS = [_RATIO**size for size in range(_LOWEST + 1, _HIGHEST + 1)]
 
 _Size = Annotated[int, Meta(ge=_LOWEST, le=_HIGHEST)]
 Spread = list[tuple[_Size, Annotated[int, Meta(ge=1)]]]
-"""Sizes in rising order, each once, and how many values had it."""
+"""Bucket numbers in rising order, each with its count."""
 
 
 def spread_of(ordered: Sequence[float]) -> Spread:
-    """The spread of values, in whichever unit; 4,096 of them take 0.1 ms.
+    """The histogram of values in any unit; 4,096 of them take 0.1 ms.
 
     Args:
         ordered: the values, in rising order.
@@ -37,7 +37,7 @@ def spread_of(ordered: Sequence[float]) -> Spread:
 
 
 def joined(spreads: Iterable[Spread]) -> Spread:
-    """All values of some spreads as one."""
+    """The sum of histograms."""
     counts: Counter[int] = Counter()
     for spread in spreads:
         counts.update(dict(spread))
@@ -45,7 +45,7 @@ def joined(spreads: Iterable[Spread]) -> Spread:
 
 
 def quantile_of(spread: Spread, share: float) -> float | None:
-    """The value below or at which this share of the values is, within 5 %; None without any.
+    """The quantile of a histogram, within 5 %; None if it is empty.
 
     Args:
         spread: of the values.

@@ -1,4 +1,4 @@
-"""What a node says of itself to operators, with each renewal of its lease: small, and bounded."""
+"""A node's summary for operators, stored with each renewal of its lease: small and bounded."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .figures import Figures
 __all__ = ["Summaries", "Work"]
 
 _CODES_MAX = 40
-# Of what other nodes can read; a node that is asked itself says more.
+# In the stored summary; the answering node includes more of its own.
 _TOLD_MAX = 10
 _LAGGING_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a node does now."""
+    """A node's present work."""
 
     connections: int
     users: int
@@ -48,11 +48,11 @@ class Summaries:
 
     Args:
         figures: of its last step.
-        alerts: which rules fire.
+        alerts: the states of rules.
         clock: wall time.
-        work: what it does now.
-        lagging: the readers that have been behind longest, at most so many.
-        age_s: how long ago the node began, in seconds.
+        work: gives its present work.
+        lagging: gives the readers that have been behind longest, up to a number.
+        age_s: gives the node's age in seconds.
     """
 
     def __init__(
@@ -72,16 +72,16 @@ class Summaries:
         self._age_s = age_s
 
     def encoded(self) -> str:
-        """The summary and the last step as JSON, for other nodes: about 2 KiB, at most 24."""
+        """The summary and the last step as JSON, for other nodes: about 2 KiB, at most 24 KiB."""
         said = msgspec.structs.asdict(self.now())
         return msgspec.json.encode({**said, "last_step": self._figures.last_step}).decode()
 
     def now(self, *, told_max: int = _TOLD_MAX, lagging_max: int = _LAGGING_MAX) -> NodeSummary:
-        """The summary: what the node does now, and the figures of its last step.
+        """The summary: the node's present work, and the figures of its last step.
 
         Args:
-            told_max: so many of the last notifications are in it, >= 0.
-            lagging_max: so many lagging readers are named in it, >= 0.
+            told_max: the most notifications to include, latest first, >= 0.
+            lagging_max: the most lagging readers to name, >= 0.
         """
         work, figures = self._work(), self._figures
         latest = figures.last_step.columns
@@ -113,7 +113,7 @@ class Summaries:
         )
 
     def _lagging(self, lagging_max: int) -> list[LaggingReader]:
-        """Named only while the database can say who may know: else a revoked operator might."""
+        """Names readers only while revocation of the operator's credential can be checked."""
         if not self._figures.database.ok:
             return []
         now = self._clock.now()
@@ -202,5 +202,5 @@ class Summaries:
 
 
 def score_of(snapshots: int, violations: int) -> float | None:
-    """The consistency score, 0 to 100; None where nothing was looked at."""
+    """The consistency score, 0 to 100; None without snapshots."""
     return max(0.0, 100 * (snapshots - violations) / snapshots) if snapshots else None

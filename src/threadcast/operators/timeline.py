@@ -1,8 +1,8 @@
-"""A run's events as an operator may see them: without what users and agents wrote, unless allowed.
+"""A run's events for operators: without texts of users and agents, unless allowed.
 
-What is shown is named here, field by field; all else of an event's data is left out, and only its
-size is said. So a field that is added to events later is not shown by accident. Names and ids are
-shown where they look like some: what models and other services put there may be any text. Pure.
+Shown fields are listed here; of everything else in an event's data only the size is shown. So a
+field added to events later is not shown by accident. Names and ids are shown only if they look like
+names, because models and other services may put any text there. Pure.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def timeline_events(events: Iterable[JournalEvent], *, content: bool) -> list[Ti
 
     Args:
         events: of one run, in order.
-        content: whether texts may be shown.
+        content: whether to show texts.
     """
     return [_event(event, content=content) for event in events]
 
 
 def agent_name(name: str) -> str:
-    """The name of a run's agent, or `?`: another service may have called it by any text."""
+    """The name of a run's agent, or `?` if another service used an unusable name."""
     return name if _is_name(name, _NAME) else "?"
 
 
@@ -68,7 +68,7 @@ def _event(event: JournalEvent, *, content: bool) -> TimelineEvent:
 
 
 def _without(value: Any, shown: Any) -> Any:
-    """What of a field is not shown."""
+    """The hidden part of a field."""
     if not isinstance(value, dict) or not isinstance(shown, dict):
         return value
     return {name: one for name, one in value.items() if name not in shown}

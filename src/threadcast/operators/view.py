@@ -1,8 +1,7 @@
-"""How everything is, for operators: this node's own steps, and what all nodes said.
+"""The operators' overview and series: this node's own steps, and all nodes' reports.
 
-One loop measures a step every few seconds and adds what other nodes said of theirs. Which runs live
-is asked of the store only while somebody may look (the setting `console`), and at most once for
-each step, however many operators look.
+One loop measures a step every few seconds and adds the other nodes' reports. Live runs are only
+counted while the setting `console` is on, at most once per step, however many operators look.
 """
 
 from __future__ import annotations
@@ -30,28 +29,28 @@ from .summary import Summaries
 
 __all__ = ["OperatorView"]
 
-_VERSION = version("threadcast")  # read once: each look reads files
+_VERSION = version("threadcast")  # read once: each call reads files
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
-_FACTS_FOR_S = 60.0  # a large database takes some time to say how large it is
+_FACTS_FOR_S = 60.0  # measuring the size of a large database takes time
 
 log = logging.getLogger(__name__)
 
 
 class OperatorView:
-    """What any node can say of all.
+    """Serves overview and series of all nodes.
 
     Args:
         node_id: this node's.
-        settings: as they are now.
-        figures: measured here.
-        summaries: this node's own.
-        store, bus: what it uses.
+        settings: give the present settings.
+        figures: this node's measurements.
+        summaries: this node's summary.
+        store, bus: the node's.
         clock: wall time.
-        age_s: how long ago this node began, in seconds.
+        age_s: gives this node's age in seconds.
 
-    The caller calls `start` on the loop and awaits `close` in the end. If a step ever fails, that
-    is logged and costs the figures, never the server.
+    The caller calls `start` on the loop and awaits `close` when done. A step that fails is logged
+    and costs its figures, never the server.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class OperatorView:
         self._facts_at = 0.0
 
     def start(self) -> None:
-        """Measure step by step from now on, in a task; once."""
+        """Start measuring steps in a task; call it once."""
         self._tasks.start(self._run())
 
     async def close(self) -> None:
@@ -95,7 +94,7 @@ class OperatorView:
             await asyncio.sleep(STEP_S)
 
     async def step(self) -> None:
-        """Measure one step; with the console on, ask the store what it is asked for all, too."""
+        """Measure one step; with the console on, also query the store for all users."""
         figures = self._figures
         at = await figures.step()
         if self._settings().console:
@@ -108,10 +107,10 @@ class OperatorView:
         self._past.take(at, nodes, self._runs, held=(self._node_id, held_s))
 
     async def _look(self) -> None:
-        """Ask the store what it is asked for all users; without an answer nothing is known."""
+        """Query the store for all users; without an answer the result is unknown."""
         runs, facts = None, dict[str, str]()
         try:
-            if not self._figures.database.ok:  # it would cost its time-outs once more
+            if not self._figures.database.ok:  # it would run into its time-outs again
                 raise ThreadcastError("unavailable")
             counted = await self._store.count_live_runs()
             runs = overview.runs_of(counted, self._clock.now(), self._runs)
@@ -128,7 +127,7 @@ class OperatorView:
         return await self._store.facts()
 
     def _others(self) -> dict[str, LastStep]:
-        """What other living nodes said last, by id."""
+        """Other living nodes' last steps, by id."""
         steps = {one.node_id: last_step_of(one) for one in self._figures.nodes}
         return {
             node_id: step
@@ -144,7 +143,7 @@ class OperatorView:
         }
 
     def _nodes(self) -> list[NodeOverview]:
-        """All nodes by id; of this one what it is now, also where the store knows of none."""
+        """All nodes by id; this one with its present state, even if the store has no row."""
         rows, is_known = self._figures.nodes, self._figures.database.ok
         own = NodeOverview(
             node_id=self._node_id,
@@ -166,17 +165,17 @@ class OperatorView:
         return sorted([own, *others], key=lambda one: one.node_id)
 
     async def overview(self) -> Overview:
-        """How everything is now. Without an answer of the store others are as they were last.
+        """The present overview.
 
-        While the store was away at the last step it is not asked again: that would take as long as
-        its time-outs, for every operator who looks.
+        Without an answer of the store, other nodes keep their last state. If the store was away at
+        the last step it is not queried again: every request would take as long as its time-outs.
         """
         if self._figures.database.ok:
             await self._figures.ping()
         there = self._figures.database.ok
         if not there:
             self._runs, self._facts = None, {}
-        elif self._runs is None:  # the console was only just switched on
+        elif self._runs is None:  # the console was just switched on
             await self._look()
         nodes, now, facts = self._nodes(), self._clock.now(), self._facts
         return Overview(

@@ -1,7 +1,6 @@
-"""What a node would know of its runs if no hint was ever lost: one look for all, now and again.
+"""Polls the store for run signals whose hints were lost: cancels and answers, one query for all.
 
-It finds runs that are to end and questions that were answered. A node that executes nothing does
-not look.
+A node that executes nothing does not poll.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ RunNotices = Callable[[str, Sequence[Lease]], Awaitable[Collection[str]]]
 
 
 class RunAsks:
-    """Looks for what others want of the runs that execute here.
+    """Polls for signals to the runs that execute here.
 
     Args:
         owner: this node's id.
-        notices: asks the store.
-        executions: what executes now, by run id.
-        look_at: is called with each run that something happened to.
-        look_s: time between looks, in seconds.
+        notices: queries the store.
+        executions: the running executions, by run id.
+        look_at: called with each run that has a signal.
+        look_s: time between polls, in seconds.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class RunAsks:
         self._look_s = look_s
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         while True:
             await asyncio.sleep(self._look_s)
             try:
@@ -58,7 +57,7 @@ class RunAsks:
                 log.info("what is asked of runs could not be read: %s", error.code)
 
     async def look(self) -> None:
-        """Look once.
+        """Poll once.
 
         Raises:
             ThreadcastError: the store cannot be read now.

@@ -1,8 +1,8 @@
-"""When a node claims runs, and when it lets another node do it.
+"""When a node claims runs, and when it leaves that to another node.
 
-A message costs one claim: the node that took it claims if it has room, and otherwise passes the
-hint on to one other. A node that finds more than it claims at once does both. Lost hints cost up to
-about a second: each node looks as often, nodes at different times.
+A message costs one claim: the node that stored it claims the run if it has room, and otherwise
+passes the hint on to one other node. A node that finds more than one batch does both. A lost hint
+costs up to about a second, because every node also polls, at staggered times.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["RunClaims"]
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
-_SPREAD = 0.25  # of that time, more or less
-_CLAIM_MAX_RUNS = 32  # at once: other nodes are to have some of what waits
+_SPREAD = 0.25  # of that time, either way
+_CLAIM_MAX_RUNS = 32  # per claim, so that a burst is shared among nodes
 _PASSES_MAX = 3
 
 
 class RunClaims:
-    """Claims what there is room for.
+    """Claims runs while there is room.
 
     Args:
         owner: this node's id.
@@ -38,9 +38,9 @@ class RunClaims:
         journal: claims.
         metrics: counts claims.
         lease_s: how long a lease is valid, in seconds.
-        room: how many more runs may execute here now.
+        room: gives how many more runs may execute here now.
         start: called with each run that was claimed.
-        publish: gives other nodes a hint.
+        publish: sends hints to other nodes.
 
     The caller runs `run` in a task.
     """
@@ -77,7 +77,7 @@ class RunClaims:
         return self._turn.locked()
 
     def hear(self, hint: RunsWaiting) -> None:
-        """Runs wait: claim soon, or tell another node where there is no room."""
+        """Runs wait: claim soon, or pass the hint on when there is no room."""
         if self._free() > 0:
             self._now.set()
             return
@@ -86,7 +86,7 @@ class RunClaims:
             self._publish(RunsWaiting(hint.passed_on + 1))
 
     def room_made(self) -> None:
-        """A run has ended here: claim soon, if some were left waiting for that."""
+        """A run has ended here: claim soon, if some were left for want of room."""
         if self._more_waits:
             self._now.set()
 
@@ -105,7 +105,7 @@ class RunClaims:
                 await set_within(self._now, _LOOK_EVERY_S * spread)
 
     async def once(self) -> bool:
-        """Claim once and start what was claimed; whether more may be waiting that has room.
+        """Claim once and start what was claimed; whether more may be waiting and there is room.
 
         Raises:
             ThreadcastError: nothing could be claimed now.
@@ -126,7 +126,7 @@ class RunClaims:
         return self._more_waits and self._free() > 0
 
     async def stop(self) -> None:
-        """Claim no more; returns when a claim that is under way has been answered."""
+        """Claim no more; returns once a claim under way has been answered."""
         self._stopped = True
         async with self._turn:
             pass

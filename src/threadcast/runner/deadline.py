@@ -1,6 +1,6 @@
-"""The time limit of one attempt, which stands still while the run waits for a person.
+"""The time limit of one attempt, which is paused while the run waits for a person.
 
-It may not know what happens when the time is up; it calls whoever does.
+It calls back when the time is up, and may not know what happens then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Deadline:
         limit_s: seconds, more than 0.
         expired: called on the loop; must not raise.
 
-    The caller calls `start` once and `stop` in the end.
+    The caller calls `start` once and `stop` when done.
     """
 
     __slots__ = ("_expired", "_pauses", "_remaining_s", "_started_at", "_timer")
@@ -32,13 +32,13 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Let the time run."""
+        """Start the timer."""
         loop = asyncio.get_running_loop()
         self._started_at = loop.time()
         self._timer = loop.call_later(self._remaining_s, self._expired)
 
     def stop(self) -> None:
-        """Forget about it and whom to call; idempotent."""
+        """Stop the timer and drop the callback; idempotent."""
         self._expired = _call_nobody
         if self._timer is not None:
             self._timer.cancel()
@@ -46,7 +46,7 @@ class Deadline:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Stand still during the block; blocks may overlap, the time runs when all have ended."""
+        """Pause the timer during the block; of overlapping blocks the last to end resumes it."""
         self._pauses += 1
         if self._pauses == 1 and self._timer is not None:
             self._remaining_s -= self._timer_age_s()
@@ -63,4 +63,4 @@ class Deadline:
 
 
 def _call_nobody() -> None:
-    """It has ended."""
+    """Stands in for the callback once the deadline is stopped."""

@@ -1,8 +1,8 @@
-"""What one attempt emits: checked, counted and handed to the outbox.
+"""One attempt's output: checked, counted and handed to the outbox.
 
-What is not usable ends the run: the fault is kept, so that an agent which swallows the exception
-has failed all the same. It is closed before its run ends; an agent that goes on then is refused,
-and slowed down, so that a loop which ignores its end cannot hold the event loop.
+Unusable output ends the run: the fault is kept, so that an agent that swallows the exception has
+failed all the same. The emitter is closed before its run ends. An agent that goes on emitting is
+refused, and slowed down, so that a loop which ignores the refusal cannot block the event loop.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class RunEmitter:
         outbox: carries it to the journal.
         event_max_bytes: bound on one event's data, on the whole answer and on a checkpoint.
 
-    Everything here that checks raises `ThreadcastError` `bad_agent_output`, and everything that
-    waits raises `asyncio.CancelledError` once the attempt is lost or closed.
+    Methods that check raise `ThreadcastError` `bad_agent_output`; methods that wait raise
+    `asyncio.CancelledError` once the attempt is lost or closed.
     """
 
     __slots__ = ("_answer_bytes", "_closed", "_event_max_bytes", "_outbox", "_refusals", "_texts",
@@ -84,7 +84,7 @@ class RunEmitter:
             await self.admitted()
 
     async def admitted(self) -> None:
-        """Wait for room in the outbox; refuse whoever may not emit (any more)."""
+        """Wait for room in the outbox; refuses an attempt that may not emit (any more)."""
         if not self.is_open:
             await self._refuse()
         if self._outbox.full:
@@ -93,7 +93,7 @@ class RunEmitter:
                 await self._refuse()
 
     def emit(self, event_type: EventType, data: EventData) -> None:
-        """Emit an event of checked parts without waiting; ignored when closed."""
+        """Emit an event of checked data without waiting; ignored when closed."""
         if self.is_open:
             self._outbox.add(EventDraft.of(event_type, data))
 
@@ -129,7 +129,7 @@ class RunEmitter:
     async def _long_delta(self, text: object) -> None:
         checked = self.text(text, "delta")
         if not checked:
-            await asyncio.sleep(0)  # an agent that streams nothing still takes turns
+            await asyncio.sleep(0)  # yields the loop even where nothing has to wait
         for piece in pieces(checked):
             self._add_delta(piece)
             await self.admitted()

@@ -1,12 +1,12 @@
 """One attempt at one run, from its first event to its one end.
 
-The agent runs in a task of its own; this side waits for it, for its time limit and for what others
-want of it, and appends exactly one terminal event, or none when the lease is not ours any more or
-is handed over. It may not know how runs are claimed or leases renewed.
+The agent runs in a task of its own. The supervising side waits for it, for its time limit and for
+signals from others, and appends exactly one terminal event, or none when the lease was lost or is
+handed over. It may not know how runs are claimed or leases renewed.
 
-Order of an end that is not the agent's own: its handle refuses everything, its task is cancelled,
-it has a grace to clean up, then the terminal event is appended. A task that outlives the grace is
-left to itself; it can emit nothing any more.
+When an attempt is stopped from outside, the order is: the handle refuses everything, the task is
+cancelled and gets a grace period to clean up, then the terminal event is appended. A task that
+outlives the grace is abandoned; it can emit nothing any more.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ log = logging.getLogger(__name__)
 RunEnd = Literal["completed", "failed", "cancelled", "lost", "handed_over", "given_up"]
 """How an attempt ended here.
 
-The last two without a terminal event, so that the lease is to be returned: `handed_over` with all
-stored that was emitted, `given_up` because nothing can be stored.
+The last two end without a terminal event, so the lease has to be returned: `handed_over` with
+everything stored that was emitted, `given_up` because nothing can be stored.
 """
 
 _END_OF: dict[EventType, RunEnd] = {
@@ -71,7 +71,7 @@ class ExecutionLimits:
         timeout_s: for agents that do not say their own; waiting for a person does not count.
         cancel_grace_s: how long a cancelled agent may take to clean up.
         event_max_bytes: bound on one event's data, on the whole answer and on a checkpoint.
-        outbox: bounds on what is emitted and not yet committed.
+        outbox: bounds on output that is not yet committed.
     """
 
     timeout_s: float
@@ -82,7 +82,7 @@ class ExecutionLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """An attempt ends before its agent does, with this terminal event or with none."""
+    """Why an attempt is stopped before its agent ends; with this terminal event, or none."""
 
     terminal: EventDraft | None
 
@@ -97,13 +97,13 @@ class RunExecution:
         sessions: for reading its user's data.
         clock: wall time and durations.
         limits: bounds.
-        keep: takes over an agent's task that has not ended when this execution has.
+        keep: takes ownership of an agent's task that outlives this execution.
         tracing: is given a span for each tool call.
 
-    The caller awaits `run` once; all else may be called at any time.
+    The caller awaits `run` once; the other methods may be called at any time.
 
     Attributes:
-        trace: where its ids are followed, if they are; the caller sets it.
+        trace: the trace that follows its ids, if they are followed; the caller sets it.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class RunExecution:
         self._began = False
         self._began_at = clock.monotonic()
         self._stopped: asyncio.Future[_Stop] = asyncio.get_running_loop().create_future()
-        # A lost run stops like one that is handed over, only that nothing can be stored any more.
+        # A lost run stops like one that is handed over, except that nothing can be stored any more.
         self._outbox = RunOutbox(journal, claimed.lease, limits.outbox, self.hand_over)
         self._emitter = RunEmitter(self._outbox, limits.event_max_bytes)
         self._deadline = Deadline(agent.timeout_s or limits.timeout_s, self._time_out)
@@ -157,11 +157,11 @@ class RunExecution:
         self._stop(_Stop(_cancelled(reason)))
 
     def lose(self) -> None:
-        """The lease is another's: stop, and append nothing more."""
+        """The lease is lost: stop, and append nothing more."""
         self._outbox.abandon(ThreadcastError("fenced"))
 
     def hand_over(self) -> None:
-        """Stop without an end, so that another node can go on: what was emitted is stored."""
+        """Stop without a terminal event, for another node to go on; stores what was emitted."""
         self._stop(_Stop(None))
 
     @property
@@ -175,7 +175,7 @@ class RunExecution:
         return self._began
 
     def look_now(self) -> None:
-        """Something happened to the run; whoever waits for an answer looks for it."""
+        """The run was signalled: whoever waits for an answer reads again."""
         self._inputs.look_now()
 
     async def run(self) -> RunEnd:
@@ -183,7 +183,8 @@ class RunExecution:
         try:
             return await self._run()
         finally:
-            # Both let go of this execution: with its texts it would wait for a garbage collection.
+            # Both drop their references to this execution, whose texts would else wait for a
+            # collection.
             self._deadline.stop()
             self._outbox.abandon(ThreadcastError("run_finished"))
 
@@ -255,13 +256,13 @@ class RunExecution:
             agent.cancel()
             self._keep(agent)
 
-    # --- the agent's side
+    # --- the agent's task
 
     async def _attempt(self) -> EventDraft:
         """Call the agent and turn whatever it does into a terminal event; a cancel goes through.
 
-        Even `SystemExit` and `KeyboardInterrupt` stop here: let out of a task, they would end the
-        process for everybody.
+        Even `SystemExit` and `KeyboardInterrupt` stop here: escaping from a task, they would end
+        the whole process.
         """
         try:
             return self._completed(await self._answer())
@@ -325,7 +326,7 @@ def _cancelled(reason: str) -> EventDraft:
 
 
 def _failed(error: ThreadcastError) -> EventDraft:
-    """The message may be an agent's own; when it cannot be sent, the table's text is."""
+    """`agent_failed` for an error; if its message cannot be stored, the table's text is used."""
     retryable = error.kind.retryable
     data = AgentFailed(error.code, error.message, retryable)
     try:

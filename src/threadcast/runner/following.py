@@ -1,7 +1,7 @@
-"""What a runner tells the consistency tracker of the runs that it executes.
+"""Reports the ids of executed runs to the consistency tracker.
 
-A run's message was followed where it came in, by its run id. What the store gave back when the run
-was claimed must be the same thread.
+A run's message was traced where it came in, by run id. The thread that the store returned with the
+claim must be the same one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["end_trace", "trace_of"]
 def trace_of(
     context: UserExecutionContext, tracker: ThreadIDConsistencyTracker
 ) -> ConsistencyTrace | None:
-    """The trace of a run that begins to execute here; None if it is not in the sample."""
+    """The trace of a run that starts to execute here; None if it is not in the sample."""
     trace = tracker.begun(context)
     if trace is not None:
         trace.record(TrackedOperation.MANAGER_CREATION, context)
@@ -27,12 +27,12 @@ def trace_of(
 
 
 def end_trace(trace: ConsistencyTrace, context: UserExecutionContext, *, is_here: bool) -> None:
-    """The run's execution has ended and was looked for.
+    """Record the cleanup of a run's execution.
 
     Args:
         trace: the run's.
         context: as the execution has it now.
-        is_here: whether it was found; where a later attempt has taken its place, that is no miss.
+        is_here: whether it was found; one replaced by a later attempt counts as found.
     """
     operation, key = TrackedOperation.CLEANUP_LOOKUP, context.isolation_key
     trace.record(operation, context, key=key, found=True if is_here else None)

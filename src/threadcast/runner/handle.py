@@ -1,7 +1,7 @@
 """The `Run` that an agent is given: what it may read of its user, and what it may emit.
 
-Everything is scoped by the run's context: there is no way to name another user. The handle is thin;
-emitting is `RunEmitter`'s work and asking is `RunInputs`'.
+Everything is scoped by the run's context: there is no way to name another user. The handle is thin:
+it delegates emitting to `RunEmitter` and asking to `RunInputs`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class RunHandle:
         reads: of the user's own data.
         clock: times tool calls.
         outbox: stores checkpoints.
-        emitter: takes what is emitted.
+        emitter: takes the output.
         inputs: asks the user.
         tracing: is given a span for each tool call.
 
-    Every method that emits raises `ThreadcastError` `bad_agent_output` for what is not usable (the
-    run fails then, even if the agent goes on) and `asyncio.CancelledError` when the run is lost or
-    was stopped.
+    Every method that emits raises `ThreadcastError` `bad_agent_output` for unusable output (the run
+    then fails, even if the agent goes on) and `asyncio.CancelledError` when the run is lost or was
+    stopped.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class RunHandle:
 
     @property
     def reported_usage(self) -> msgspec.Raw | None:
-        """What `usage` was given last, as JSON."""
+        """The value of the last `usage` call, as JSON."""
         return None if self._usage is None else msgspec.Raw(self._usage)
 
     async def history(self, limit: int = 100) -> Sequence[Message]:
@@ -142,7 +142,7 @@ class RunHandle:
     async def ask(self, prompt: str, schema: Any = None, *, timeout_s: float = 3600.0) -> Any:
         """Wait for a person's answer and return it; see `RunInputs.ask`.
 
-        The attempt's own time limit stands still meanwhile.
+        The attempt's time limit is paused meanwhile.
 
         Raises:
             TimeoutError: nobody answered within `timeout_s` seconds.

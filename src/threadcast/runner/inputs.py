@@ -1,8 +1,8 @@
 """The questions of one run: asking a person, and finding the answers given to earlier attempts.
 
-A hint says only that it is time to look; the answer itself is read through a session. The node asks
-each `look_s` for which of its runs there is something (`asks`), so a lost hint costs that and never
-an answer. Whether a question has expired is a matter of wall time, because it outlives its node.
+A hint only says that it is time to read; the answer itself is read through a session. The node
+polls for answers every `look_s` (`asks`), so a lost hint costs that long, never an answer. Expiry
+is by wall time, because a question outlives its node.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class RunInputs:
         sessions: for reading the answers.
         outbox: carries the `input_requested` events.
         clock: wall time, for expiry.
-        deadline: the attempt's time limit; it stands still while a person is waited for.
+        deadline: the attempt's time limit; paused while a person is waited for.
         emitter: checks the questions.
     """
 
@@ -78,16 +78,16 @@ class RunInputs:
 
     @property
     def waits(self) -> bool:
-        """Whether a person is waited for now."""
+        """Whether it waits for a person now."""
         return self._waiting > 0
 
     def look_now(self) -> None:
-        """Something happened to the run: whoever waits for an answer reads again."""
+        """The run was signalled: read the answer again."""
         self._signal.set()
         self._signal = asyncio.Event()
 
     async def ask(self, prompt: str, schema: object, *, timeout_s: float) -> object:
-        """Ask, or find what was asked before, and wait for the answer.
+        """Ask, or find the same question of an earlier attempt, and wait for the answer.
 
         Args:
             prompt: the question, checked here.
@@ -119,7 +119,7 @@ class RunInputs:
                 self._waiting -= 1
 
     async def _asked_before(self, prompt: str) -> InputRow | None:
-        """The next recorded question with this prompt; those passed over were not asked again."""
+        """The next recorded question with this prompt; skipped ones were not asked again."""
         async with self._loading:
             if self._earlier is None:
                 rows = () if self._attempt == 1 else await self._read_patiently()
@@ -146,12 +146,12 @@ class RunInputs:
             signal = self._signal
             is_late = self._clock.now() >= expires_at
             if is_late:
-                await self._outbox.behind_all()  # an answer in time may be on its way to the disk
+                await self._outbox.behind_all()  # an answer in time may still be in the queue
             rows = await self._read_if_possible()
             for row in rows or ():
                 if row.input_id == input_id and row.answered:
                     return row.value
-            if is_late and rows is not None:  # also a question that went with a database's tail
+            if is_late and rows is not None:  # also one that a failover lost
                 raise InputExpired
             remaining_s = max(expires_at - self._clock.now(), 0.0) if not is_late else _POLL_S
             await set_within(signal, min(_LOOK_EVERY_S, remaining_s))
@@ -160,7 +160,7 @@ class RunInputs:
         try:
             return await self._read()
         except ThreadcastError:
-            return None  # the store is away: it is asked again
+            return None  # the store is away: read again later
 
     async def _read_patiently(self) -> Sequence[InputRow]:
         while True:

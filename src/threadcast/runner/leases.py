@@ -1,8 +1,8 @@
-"""Keeps the leases of the runs that execute here, and hears of those that were asked to end.
+"""Renews the leases of the runs that execute here, and learns which of them were cancelled.
 
-One unit renews all of them, about three times in a lease. A signal about a run asks for its lease
-alone, at once; signals that come meanwhile gather. A lease that cannot be renewed because the store
-is away is tried again each second: safety is the fence, not the time.
+One unit renews all of them, about three times per lease. A signal renews the signalled runs alone,
+immediately; signals that come meanwhile are batched. While the store is away, renewal is retried
+each second: the fence makes that safe, not the time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["RunLeases"]
 log = logging.getLogger(__name__)
 
 _AFTER_FAILURE_S = 1.0
-_LATE = 2 / 3  # of a lease without a renewal; one is due after a third
+_LATE = 2 / 3  # of a lease without renewal; renewal is due after a third
 
 
 class RunLeases:
@@ -31,7 +31,7 @@ class RunLeases:
 
     Args:
         journal: renews.
-        executions: what executes now, by run id; the runner adds and removes.
+        executions: the running executions, by run id; the runner adds and removes.
         lease_s: how long a lease is valid, in seconds.
     """
 
@@ -46,7 +46,7 @@ class RunLeases:
         self._renewed_at = 0.0
 
     def look_at(self, run_id: str) -> None:
-        """Something happened to this run: find out what, soon."""
+        """This run was signalled: renew its lease soon, which says why."""
         self._signalled.add(run_id)
         self._signal.set()
 
@@ -72,20 +72,20 @@ class RunLeases:
         return is_done
 
     async def renew_signalled(self) -> bool:
-        """Renew the leases of the runs that were signalled; whether that was possible."""
+        """Renew the leases of signalled runs; whether that was possible."""
         return await self._renew(self._take_signalled())
 
     async def renew_late(self) -> None:
-        """Renew every lease now, if that should have happened long ago: this node stood still."""
+        """Renew every lease now if renewal is overdue, because this node was suspended."""
         if asyncio.get_running_loop().time() - self._renewed_at > self._lease_s * _LATE:
             await self.renew_all()
 
     async def give_back(self, execution: RunExecution, *, handed_over: bool) -> None:
-        """Let another node go on with the run at once, if the store can be reached.
+        """Return the lease, so that another node can go on at once; needs the store.
 
         Args:
             execution: has ended without a terminal event.
-            handed_over: it ended in order; otherwise this attempt counts as one that crashed.
+            handed_over: it was stopped cleanly; otherwise this attempt counts as a crash.
         """
         lease = execution.claimed.lease
         unit: Unit[Any] = RenewLeases(0.0, [lease])

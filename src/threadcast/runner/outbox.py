@@ -1,12 +1,12 @@
-"""The bounded, ordered way of one run's events into the journal.
+"""The bounded, ordered outbox of one run's events on their way to the journal.
 
-At most one unit of a run is with the journal at a time, and it grows until the journal takes it;
-what is emitted later gathers behind it. So order holds even when a commit fails and is tried again.
+At most one unit of a run is queued at the journal at a time, and it grows until the journal takes
+it; later events gather behind it. So order holds even when a commit fails and is retried.
 
-A refusal that certainly stored nothing and may pass (`unavailable`, `storage_full`, `overloaded`)
-is tried again with a growing pause, for a bounded time. Anything else loses the run: its lease is
-another's, it has ended, or the outcome is unknown. After an unknown outcome nothing is ever sent
-again, because it may be stored already; whoever takes the run over reads what is true.
+A transient refusal that certainly stored nothing (`unavailable`, `storage_full`, `overloaded`) is
+retried with backoff, for a bounded time. Anything else loses the run: the lease is gone, the run
+has ended, or the outcome is unknown. After an unknown outcome nothing is ever sent again, because
+it may already be stored; whoever takes the run over reads what is true.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _NOT_STORED_MAY_PASS = frozenset({"unavailable", "storage_full", "overloaded"})
 
 @dataclass(frozen=True, slots=True)
 class OutboxLimits:
-    """How much may wait, and for how long a failing append is tried again.
+    """How much may be queued, and for how long a failing append is retried.
 
     Attributes:
-        events_max: events that are not committed; from here on the agent waits.
+        events_max: uncommitted events; at this number the agent waits.
         max_bytes: the same in bytes of their data.
-        retry_first_s: the pause before the first new attempt; it doubles.
+        retry_first_s: the pause before the first retry; it doubles.
         retry_pause_max_s: the longest pause.
-        retry_total_s: after so long without success the run is lost.
+        retry_total_s: without success for this long, the run is lost.
     """
 
     events_max: int = 256
@@ -54,8 +54,8 @@ class RunOutbox:
         limits: bounds on what waits.
         on_lost: called once, on the loop, when nothing more can be appended under this lease.
 
-    `add`, `ask` and `save_state` do not wait and are ignored once the run is lost; whoever emits
-    calls `room` when `full` says so.
+    `add`, `ask` and `save_state` do not wait and are ignored once the run is lost; the emitter
+    awaits `room` when `full` says so.
     """
 
     __slots__ = (
@@ -97,11 +97,11 @@ class RunOutbox:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that the emitter must `room` before it goes on."""
+        """Whether the emitter must await `room` before it adds more."""
         return self._events >= self._limits.events_max or self._bytes >= self._limits.max_bytes
 
     def add(self, draft: EventDraft) -> None:
-        """Append one event behind all others."""
+        """Append one event."""
         unit = self._tail
         if unit is None or unit.taken:
             unit = self._new_unit()
@@ -110,7 +110,7 @@ class RunOutbox:
         self._bytes += len(draft.data)
 
     def ask(self, draft: EventDraft, question: Question) -> None:
-        """Append an `input_requested` event with what is stored beside it."""
+        """Append an `input_requested` event with the question that is stored with it."""
         unit = self._tail
         if unit is None or unit.taken or unit.question is not None:
             unit = self._new_unit()
@@ -118,14 +118,14 @@ class RunOutbox:
         self.add(draft)
 
     def save_state(self, state: bytes) -> None:
-        """Store a checkpoint together with the events around it."""
+        """Store a checkpoint, in order with the events."""
         unit = self._tail
         if unit is None or unit.taken:
             unit = self._new_unit()
         unit.state = state
 
     async def room(self) -> None:
-        """Wait until less than the limits waits.
+        """Wait until less than the limits is queued.
 
         Raises:
             asyncio.CancelledError: the run is lost.
@@ -144,26 +144,26 @@ class RunOutbox:
         self._raise_if_lost()
 
     async def behind_all(self) -> None:
-        """Wait until all that anybody gave the journal before this call is decided.
+        """Wait until every unit submitted to the journal before this call has its outcome.
 
         Raises:
             asyncio.CancelledError: the run is lost.
         """
-        self._new_unit()  # an empty one: what is before it in the journal's queue is done before it
+        self._new_unit()  # an empty one: the journal answers units in order
         await self.stored()
 
     async def flushed(self) -> bool:
-        """Wait as `stored` does; whether all of it was committed, without raising."""
+        """As `stored`, without raising: whether everything was committed."""
         target = self._units_added
         while self._units_stored < target and self.lost is None:
             await self._next_progress()
         return self._units_stored >= target
 
     def abandon(self, error: ThreadcastError) -> None:
-        """Send nothing more; what the journal has already taken is not withdrawn. Idempotent.
+        """Send nothing more; what the journal has taken is not withdrawn. Idempotent.
 
         Args:
-            error: why, for those who wait.
+            error: why, for the waiters.
         """
         if self.lost is not None:
             return
@@ -173,7 +173,7 @@ class RunOutbox:
             self._retry = None
         self._withdraw()
         self._progress.set()
-        on_lost, self._on_lost = self._on_lost, _tell_nobody  # who is told may own this outbox
+        on_lost, self._on_lost = self._on_lost, _tell_nobody  # the callback may own this outbox
         on_lost()
 
     def _raise_if_lost(self) -> None:
@@ -238,4 +238,4 @@ class RunOutbox:
 
 
 def _tell_nobody() -> None:
-    """Whoever was to be told has been."""
+    """Stands in for `on_lost` once it was called."""

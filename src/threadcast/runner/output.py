@@ -1,8 +1,8 @@
 """What an agent may emit: checks and encoding of its text and data.
 
-Agent output is untrusted. Text must be storable, data must be what JSON can carry as it is, and an
-event has a size limit; all else is `bad_agent_output`. Pure: it knows no run, store or loop. The
-messages name types and sizes, never the output itself.
+Agent output is untrusted. Text must be storable, data must survive JSON unchanged, and an event has
+a size limit; anything else is `bad_agent_output`. Pure: it knows no run, store or loop. Messages
+name types and sizes, never the output itself.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ def _checked_bytes(value: object, max_bytes: int) -> bytes:
 def _check_plain(value: object, max_bytes: int) -> None:
     """Walk the data depth first, so that a cycle meets the depth limit soon.
 
-    Every value costs at least a byte of JSON, so that data which names one part many times stops
-    at the size limit and not after it was written out.
+    Every value costs at least one byte of JSON, so data that repeats one part many times hits the
+    size limit before it is expanded.
     """
     waiting: list[tuple[object, int]] = [(value, 0)]
     least_bytes = 0

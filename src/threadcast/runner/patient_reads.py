@@ -1,8 +1,7 @@
-"""What an agent reads of its user's data, while the store may be away for a while.
+"""Reads of an agent that ride out an outage of the store.
 
-A run's appends are tried again until the store is back (`outbox`), so its reads are too, with the
-same pauses and for as long: a database that is restarted ends no run. What to read is not known
-here.
+A run's appends are retried until the store is back (`outbox`), so its reads are too, with the same
+pauses and for as long: restarting the database ends no run.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class PatientReads:
     Args:
         sessions: opens them.
         context: whose data.
-        limits: the pauses, and how long in all a read is tried again.
+        limits: the pauses, and for how long in all a read is retried.
     """
 
     def __init__(
@@ -41,14 +40,14 @@ class PatientReads:
         self._limits = limits
 
     async def read(self, what: Callable[[RequestScopedSession], Awaitable[Result]]) -> Result:
-        """Read once, or again after each time that the store was `unavailable`.
+        """Read, and retry while the store is `unavailable`.
 
         Args:
             what: reads with the session; it may be called several times.
 
         Raises:
             ThreadcastError: the store is `unavailable` for longer than the limits allow, or
-                something else is wrong, which waiting does not mend.
+                another error, which a retry cannot help.
         """
         pause_s = self._limits.retry_first_s
         until = asyncio.get_running_loop().time() + self._limits.retry_total_s

@@ -1,6 +1,6 @@
-"""The part of a node that executes runs: it claims them, supervises them and lets go of them.
+"""The part of a node that executes runs: it claims, supervises and releases them.
 
-Authority: a claim gives this node a lease with a fence; every append is checked against it, so a
+Authority: a claim gives this node a lease with a fence. Every append is checked against it, so a
 node that lost a run cannot write for it, whatever it believes. States of a run here: executing,
 ending (its agent was stopped and cleans up), gone. A run whose end cannot be stored is given up,
 never ended twice.
@@ -46,24 +46,24 @@ class Runner:
         owner: this node's id.
         agents: what this node can execute, by name.
         journal: claims, renews and appends.
-        sessions: for what agents read of their user's data.
+        sessions: for agents' reads of their user's data.
         clock: wall time and durations.
-        metrics: is told of starts and ends.
+        metrics: counts starts and ends.
         consistency: follows the ids of runs, while it is switched on.
         notices: see `Store.run_notices`.
         publish: gives hints to other nodes.
-        is_present: whether a user has a connection here, or had one a moment ago: then `user_left`
-            is still to come.
-        max_runs: how many runs execute at once; 0 for a node that only lets others execute.
+        is_present: whether a user has a connection here, or had one within the grace period, so
+            that `user_left` is still to come.
+        max_runs: how many runs execute at the same time; 0 for a node that leaves them to others.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
-        look_s: time between looks for what hints of other nodes did not tell, in seconds.
-        disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to
-            a run that begins while they are; for others, whoever calls `user_left` has waited.
+        look_s: time between polls for lost hints of other nodes, in seconds.
+        disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to a
+            run that begins in their absence; for other runs, the caller of `user_left` has waited.
         limits: bounds of every attempt.
         tracing: is given a span for each attempt, and for each tool call in it.
 
     The caller hands `receive` to the bus, runs `run` in a task for as long as the node lives and,
-    to stop without losing time to lapsing leases, awaits `drain` before it cancels that task.
+    to stop without waiting for leases to lapse, awaits `drain` before it cancels that task.
     """
 
     def __init__(
@@ -161,11 +161,11 @@ class Runner:
 
     @property
     def hand_over_max_s(self) -> float:
-        """How long `drain` may take beyond its bound, in seconds."""
+        """How long `drain` may take beyond `bound_s`, in seconds."""
         return self._limits.cancel_grace_s + _HAND_OVER_STORE_S
 
     async def run(self) -> None:
-        """Claim and supervise until cancelled; what still executes then is left to lapse."""
+        """Claim and supervise until cancelled; runs that still execute then are left to lapse."""
         try:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._claims.run())
@@ -176,7 +176,7 @@ class Runner:
             await self._leave_agents()
 
     async def claim(self) -> bool:
-        """Claim once what there is room for and start it; whether more may be waiting.
+        """Claim once and start what was claimed; whether more may be waiting.
 
         Raises:
             ThreadcastError: nothing could be claimed now.
@@ -184,18 +184,18 @@ class Runner:
         return await self._claims.once()
 
     async def renew_late(self) -> None:
-        """Renew the leases of all runs here, if this node stood still and they may have lapsed.
+        """Renew the leases of all runs here if renewal is overdue, because this node was suspended.
 
-        A lapsed lease that nobody took is good again then, and its run goes on.
+        A lapsed lease that nobody took is then valid again, and its run goes on.
         """
         await self._leases.renew_late()
 
     async def drain(self, bound_s: float) -> None:
         """Claim no more, let runs end, then hand over the rest.
 
-        A run that is handed over has everything stored that its agent emitted, and no end: its
-        lease is given up, so that another node, or this one after its restart, goes on with the
-        next attempt at once (or ends the run as failed, if its agent is not to be retried).
+        A run that is handed over has all of its agent's output stored, and no terminal event. Its
+        lease is returned, so that another node, or this one after its restart, starts the next
+        attempt at once (or ends the run as failed, if its agent must not be retried).
 
         Args:
             bound_s: how long runs may take to end by themselves, in seconds; handing over takes up
@@ -209,7 +209,7 @@ class Runner:
         await self._tasks.finished(self.hand_over_max_s)
 
     def receive(self, hint: Hint) -> None:
-        """Take a hint: runs wait, or something happened to one of ours."""
+        """Take a hint: runs wait, or one of ours was signalled."""
         if isinstance(hint, RunsWaiting):
             self._claims.hear(hint)
         elif isinstance(hint, RunSignal) and (
@@ -218,7 +218,7 @@ class Runner:
             self._leases.look_at(hint.run_id)
 
     def user_left(self, user_id: str) -> None:
-        """The user's last connection has gone: cancel the runs here that asked for that."""
+        """The user's last connection has gone: cancel the runs here that asked for it."""
         for execution in self._executions.values():
             of_user = execution.context.user_id == user_id
             if of_user and execution.claimed.on_disconnect == "cancel":
@@ -248,7 +248,7 @@ class Runner:
         )
         run_id = claimed.lease.run_id
         earlier = self._executions.get(run_id)
-        if earlier is not None:  # lost without having noticed, and claimed again
+        if earlier is not None:  # lost without noticing, and claimed again
             earlier.lose()
         self._executions[run_id] = execution
         if self._consistency.active is not None:

@@ -1,6 +1,6 @@
-"""A tool call inside a run: its beginning, its result and its end, as two events.
+"""A tool call inside a run, as two events: `tool_executing` and `tool_completed`.
 
-It may not know what the tool does. What an exception says stays inside the server.
+It may not know what the tool does. Texts of exceptions stay inside the server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOOL_NAME_MAX_CHARACTERS = 128
 
 
 class RunTool:
-    """Implements `agent.ToolCall` and the block around it.
+    """Implements `agent.ToolCall` and its context manager.
 
     Args:
         emitter: takes the events.

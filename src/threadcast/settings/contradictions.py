@@ -174,7 +174,7 @@ _AT_MOST: tuple[tuple[str, float, str], ...] = (
     ("run_timeout_s", 1, "retention_s"),
     ("compact_after_s", 1, "retention_s"),
 )
-"""The first setting is at most so many times the second, where that one is set."""
+"""The first setting is at most this factor times the second, where the second is set."""
 
 
 def _check_limits(settings: SettingsFields) -> None:

@@ -54,14 +54,15 @@ class SettingsFields:
     database_prepared_statements: bool | None = field(
         default=None,
         metadata=about(
-            "Keep prepared statements in PostgreSQL's connections: faster, but not behind a pooler "
-            "in transaction mode that does not support them. Unset: where nothing stands between."
+            "Keep prepared statements in PostgreSQL's connections: faster, but not behind a "
+            "pooler in transaction mode that does not support them. Unset: only on direct "
+            "connections."
         ),
     )
     database_timeout_s: float = field(
         default=2.0,
         metadata=about(
-            "How long PostgreSQL may take to be reached and to answer, but for a commit.", 0.1, 60
+            "How long PostgreSQL may take to connect and to answer, except for a commit.", 0.1, 60
         ),
     )
     database_commit_timeout_s: float = field(
@@ -79,14 +80,14 @@ class SettingsFields:
     node_id: str | None = field(
         default=None,
         metadata=about(
-            "Name of this node among several, unique; by default a new one at every start.",
+            "Unique name of this node; by default a new one at every start.",
             form=forms.node_id,
         ),
     )
     node_lease_s: float = field(
         default=10.0,
         metadata=about(
-            "How long connections of a node that was lost count for their users' limits.",
+            "How long connections of a lost node count towards their users' limits.",
             0.5,
             3_600,
         ),
@@ -110,14 +111,14 @@ class SettingsFields:
     bus_ca_file: str | None = field(
         default=None,
         metadata=about(
-            "Certificates in PEM that a bus with TLS is checked against; by default the system's.",
+            "Certificates in PEM that verify a bus with TLS; by default the system's.",
             form=bus_forms.file_path,
         ),
     )
     bus_message_max_bytes: int = field(
         default=262_144,
         metadata=about(
-            "Size of one hint; a journal that grew by more is hinted without its events.",
+            "Size of one hint; larger growth of a journal is hinted without its events.",
             1_024,
             8 * _MIB,
         ),
@@ -125,7 +126,7 @@ class SettingsFields:
     bus_buffer_max_bytes: int = field(
         default=8 * _MIB,
         metadata=about(
-            "How much may wait for a slow bus before hints are dropped.", 65_536, 1_024 * _MIB
+            "How much may be queued for a slow bus before hints are dropped.", 65_536, 1_024 * _MIB
         ),
     )
     agents: tuple[str, ...] = field(
@@ -142,16 +143,16 @@ class SettingsFields:
     trusted_proxies: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Proxies, by address or network, whose X-Forwarded-For and -Proto are believed.",
+            "Proxies, by address or network, whose X-Forwarded-For and -Proto are trusted.",
             form=forms.proxy,
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = field(
-        default="info", metadata=about("The least serious log line that is written.", live=True)
+        default="info", metadata=about("The lowest level that is logged.", live=True)
     )
     log_format: Literal["text", "json"] = field(
         default="text",
-        metadata=about("How a log line is written: for people, or one JSON object.", live=True),
+        metadata=about("Format of log lines: text for people, or one JSON object each.", live=True),
     )
 
     # who
@@ -179,17 +180,19 @@ class SettingsFields:
     jwt_algorithms: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Algorithms to accept; by default those that the key is for.",
+            "Algorithms to accept; by default those of the key.",
             choices=("HS256", "RS256", "ES256", "EdDSA"),
         ),
     )
     jwt_audience: str | None = field(default=None, metadata=about('What "aud" must be or contain.'))
     jwt_issuer: str | None = field(default=None, metadata=about('What "iss" must be.'))
     jwt_leeway_s: float = field(
-        default=10.0, metadata=about("How far the issuer's clock may differ.", 0, 60)
+        default=10.0,
+        metadata=about("How far clocks may differ when a token's times are checked.", 0, 60),
     )
     jwt_lifetime_max_s: float | None = field(
-        default=None, metadata=about("Longest life of a token; by default any.", 1, 10 * _YEAR_S)
+        default=None,
+        metadata=about("Longest lifetime of a token; by default any.", 1, 10 * _YEAR_S),
     )
     jwt_plan_claim: str = field(default="plan", metadata=about("Claim that names the user's plan."))
     insecure_allow_private_jwks: bool = field(
@@ -204,19 +207,19 @@ class SettingsFields:
     )
     oidc_client_id: str | None = field(
         default=None,
-        metadata=about("What the chat page is called there: a public client, without a secret."),
+        metadata=about("The chat page's client id there: a public client, without a secret."),
     )
     oidc_scope: str = field(
         default="openid",
         metadata=about(
-            "What the page asks for there; openid and, for renewal, often offline_access.",
+            "Scopes that the page requests there; openid and, for renewal, often offline_access.",
             form=forms.oidc_scope,
         ),
     )
     oidc_origins: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Further origins of the provider, where its token endpoint is not at the issuer's.",
+            "Further origins of the provider, if its token endpoint is on another one.",
             form=forms.exact_origin,
         ),
     )
@@ -259,7 +262,8 @@ class SettingsFields:
         default=10_000, metadata=about("Connections of this node.", 1, 1_000_000, live=True)
     )
     connection_limit_policy: Literal["reject", "evict_oldest"] = field(
-        default="reject", metadata=about("What happens to one connection too many.", live=True)
+        default="reject",
+        metadata=about("What happens to a connection beyond its user's limit.", live=True),
     )
     unauthenticated_per_address: int = field(
         default=10,
@@ -268,7 +272,7 @@ class SettingsFields:
         ),
     )
     unauthenticated_window_s: float = field(
-        default=10.0, metadata=about("That window.", 0.05, 3_600, live=True)
+        default=10.0, metadata=about("Length of that window.", 0.05, 3_600, live=True)
     )
     heartbeat_s: float = field(
         default=20.0,
@@ -290,7 +294,7 @@ class SettingsFields:
         default=1_024, metadata=about("Fragments of one message.", 1, 65_536)
     )
     partial_message_timeout_s: float = field(
-        default=60.0, metadata=about("Time for a whole message.", 0.05, 3_600)
+        default=60.0, metadata=about("Time from a message's first byte to its last.", 0.05, 3_600)
     )
     body_max_bytes: int = field(
         default=_MIB, metadata=about("Size of a request's body.", 1_024, 64 * _MIB)
@@ -300,14 +304,14 @@ class SettingsFields:
         metadata=about("Commands of one connection per second.", 0.01, 100_000, live=True),
     )
     commands_burst: int = field(
-        default=60, metadata=about("Commands that may come at once.", 1, 1_000_000, live=True)
+        default=60, metadata=about("Burst of commands.", 1, 1_000_000, live=True)
     )
     requests_per_s: float = field(
         default=20.0,
         metadata=about("HTTP requests of one user per second.", 0.01, 100_000, live=True),
     )
     requests_burst: int = field(
-        default=60, metadata=about("HTTP requests that may come at once.", 1, 1_000_000, live=True)
+        default=60, metadata=about("Burst of HTTP requests.", 1, 1_000_000, live=True)
     )
     commands_in_flight_max: int = field(
         default=16, metadata=about("Commands not answered yet.", 1, 10_000)
@@ -317,32 +321,39 @@ class SettingsFields:
     )
     send_buffer_max_bytes: int = field(
         default=131_072,
-        metadata=about("What waits to be sent on one connection.", 1_024, 64 * _MIB),
+        metadata=about(
+            "Unsent bytes of one connection; beyond them it catches up from the journal.",
+            1_024,
+            64 * _MIB,
+        ),
     )
     stall_max_s: float = field(
-        default=600.0, metadata=about("How long a client may not read.", 0.05, 86_400)
+        default=600.0,
+        metadata=about(
+            "How long a client may stop reading before it is disconnected.", 0.05, 86_400
+        ),
     )
     arrivals_max: int = field(
         default=1_000,
         metadata=about(
-            "Connections on their way in at once, until they have caught up; others are told when "
-            "to come again.",
+            "Clients that may arrive at the same time, until they have caught up; others get a "
+            "retry time.",
             1,
             100_000,
         ),
     )
     catch_up_concurrency: int = field(
-        default=4, metadata=about("Reads at once for readers that are behind.", 1, 64)
+        default=4, metadata=about("Concurrent catch-up reads.", 1, 64)
     )
     catch_up_page_bytes: int = field(
-        default=131_072, metadata=about("What one catch-up step reads.", 1_024, 64 * _MIB)
+        default=131_072, metadata=about("Size of one catch-up read.", 1_024, 64 * _MIB)
     )
 
     # journal
     store_readers: int = field(
         default=4,
         metadata=about(
-            "Readers of the database at once: threads, or connections to PostgreSQL.", 1, 64
+            "Concurrent readers of the database: threads, or connections to PostgreSQL.", 1, 64
         ),
     )
     batch_max_events: int = field(
@@ -356,7 +367,7 @@ class SettingsFields:
     )
     compact_after_s: float = field(
         default=900.0,
-        metadata=about("When a finished run's streamed pieces may go.", 0, 10 * _YEAR_S),
+        metadata=about("How long after a run's end its deltas are removed.", 0, 10 * _YEAR_S),
     )
     retention_s: float | None = field(
         default=None,
@@ -365,21 +376,21 @@ class SettingsFields:
     head_poll_s: float = field(
         default=1.0,
         metadata=about(
-            "Time between looks for what hints of other nodes did not tell: events, connections to "
-            "close, credentials that were revoked, what is asked of runs.",
+            "Time between polls for lost hints of other nodes: events, connections to close, "
+            "revoked credentials, signals to runs.",
             0.005,
             60,
         ),
     )
     hint_grace_s: float = field(
         default=0.01,
-        metadata=about(
-            "How long what another node says too early waits for what comes before it.", 0, 1
-        ),
+        metadata=about("How long an early hint of another node waits for the one before it.", 0, 1),
     )
 
     # runs
-    max_runs: int = field(default=1_000, metadata=about("Runs of this node at once.", 1, 1_000_000))
+    max_runs: int = field(
+        default=1_000, metadata=about("Concurrent runs of this node.", 1, 1_000_000)
+    )
     max_runs_per_user: int = field(
         default=20,
         metadata=about(
@@ -393,7 +404,7 @@ class SettingsFields:
     max_executing_runs_per_user: int = field(
         default=20,
         metadata=about(
-            "Runs of one user that execute at once, on all nodes; further ones wait.",
+            "Concurrent runs of one user, on all nodes; further ones wait.",
             1,
             100_000,
             live=True,
@@ -401,27 +412,29 @@ class SettingsFields:
     )
     max_executing_runs_per_plan: dict[str, int] = field(
         default_factory=dict,
-        metadata=about("Runs of one user that execute at once, by plan.", 1, 100_000, live=True),
+        metadata=about("Concurrent runs of one user, by plan.", 1, 100_000, live=True),
     )
     run_starts_per_s: float = field(
         default=5.0,
         metadata=about("Runs that a user may start per second.", 0.01, 100_000, live=True),
     )
     run_starts_burst: int = field(
-        default=50, metadata=about("Runs that a user may start at once.", 1, 1_000_000, live=True)
+        default=50, metadata=about("Burst of runs that a user may start.", 1, 1_000_000, live=True)
     )
     run_timeout_s: float = field(
-        default=600.0, metadata=about("Longest life of a run.", 0.05, _YEAR_S)
+        default=600.0, metadata=about("Longest duration of an attempt at a run.", 0.05, _YEAR_S)
     )
     lease_s: float = field(
         default=10.0, metadata=about("How long a node owns a run without renewal.", 0.05, 3_600)
     )
     attempts_max: int = field(
-        default=3, metadata=about("How often a run may lose its server before it fails.", 1, 100)
+        default=3, metadata=about("How often a run may lose its node before it fails.", 1, 100)
     )
     disconnect_grace_s: float = field(
         default=5.0,
-        metadata=about("How long a user must be away until runs that ask for it end.", 0, 3_600),
+        metadata=about(
+            "How long a user must be away until runs with on_disconnect=cancel end.", 0, 3_600
+        ),
     )
     drain_s: float = field(
         default=5.0, metadata=about("Time for runs to end when the server stops.", 0, 3_600)
@@ -431,7 +444,7 @@ class SettingsFields:
     ingest_user_prefixes: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "How the ids of users begin for whom services may append; by default any user.",
+            "Prefixes of the user ids that services may append for; by default any.",
             form=forms.prefix,
         ),
     )
@@ -449,15 +462,15 @@ class SettingsFields:
     )
     ingest_events_burst: int = field(
         default=50_000,
-        metadata=about("Events that it may append at once.", 256, 10_000_000, live=True),
+        metadata=about("Burst of events that one service may append.", 256, 10_000_000, live=True),
     )
     ingest_requests_max: int = field(
-        default=8, metadata=about("Ingest requests of this node at once.", 1, 1_000, live=True)
+        default=8, metadata=about("Concurrent ingest requests of this node.", 1, 1_000, live=True)
     )
     external_run_silence_s: float = field(
         default=3_600.0,
         metadata=about(
-            "How long a run of another service may be silent before it fails.", 1, _YEAR_S
+            "How long a run of another service may go without events before it fails.", 1, _YEAR_S
         ),
     )
 
@@ -465,8 +478,8 @@ class SettingsFields:
     id_validation: CheckMode = field(
         default="enforce",
         metadata=about(
-            "Ids in paths, queries, headers and sessions that are no ids, or of another kind; "
-            "those in commands are always refused.",
+            "Invalid ids, and ids of another kind, in paths, queries, headers and sessions; in "
+            "commands they are always refused.",
             live=True,
         ),
     )
@@ -477,15 +490,15 @@ class SettingsFields:
         ),
     )
     track_consistency_sample: float = field(
-        default=1.0, metadata=about("Which share of contexts is followed.", 0, 1, live=True)
+        default=1.0, metadata=about("The share of contexts that is followed.", 0, 1, live=True)
     )
     track_consistency_max_traces: int = field(
-        default=500, metadata=about("Contexts of which something is remembered.", 1, 10_000)
+        default=500, metadata=about("How many contexts are remembered.", 1, 10_000)
     )
     rate_limit_mode: CheckMode = field(
         default="enforce",
         metadata=about(
-            "Requests, commands and starts of runs beyond their rate, and strangers beyond theirs.",
+            "Requests, commands, run starts and unauthenticated attempts beyond their rates.",
             live=True,
         ),
     )
@@ -508,19 +521,19 @@ class SettingsFields:
     console: bool = field(
         default=False,
         metadata=about(
-            "Serve the operator's console: /console and what it asks, for the scope ops.", live=True
+            "Serve the operator's console: /console and its API, for the scope ops.", live=True
         ),
     )
     alerts: bool = field(
         default=True,
-        metadata=about("Judge the metrics by rules, and tell the sinks of alerts.", live=True),
+        metadata=about("Evaluate the alert rules, and send alerts to the sinks.", live=True),
     )
     alert_sample_s: float = field(
-        default=10.0, metadata=about("Time between two looks at the metrics.", 0.05, 300)
+        default=10.0, metadata=about("Time between two samples of the metrics.", 0.05, 300)
     )
     alert_reminder_s: float = field(
         default=14_400.0,
-        metadata=about("After how long an alert that still fires is told again.", 60, 30 * 86_400),
+        metadata=about("Time between reminders of an alert that still fires.", 60, 30 * 86_400),
     )
     alert_thresholds: dict[str, float] = field(
         default_factory=dict,
@@ -539,7 +552,7 @@ class SettingsFields:
         default=None,
         repr=False,
         metadata=about(
-            "Signs what is sent to alert_webhook_url; at least 32 bytes.",
+            "Signs the requests to alert_webhook_url; at least 32 bytes.",
             form=forms.secret,
             secret=True,
         ),

@@ -53,8 +53,8 @@ from .writer import Writer
 __all__ = ["PostgresStore"]
 
 _PREPARED_MAX = 200
-# Of the time for which a node waits for an answer. Who stopped to say anything loses its locks
-# before others give up waiting for them; the database ends a statement before the node gives it up.
+# Parts of `timeout_s`. A suspended node's transaction ends before others give up waiting for its
+# locks, and PostgreSQL times a statement out before the node does, which costs no connection.
 _IDLE, _LOCKS, _STATEMENT = 0.6, 0.7, 0.8
 # A read of several users; all others see the rows of one.
 _BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
@@ -68,7 +68,7 @@ class PostgresStore:
     Args:
         url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE`.
         clock: this node's, to be compared with the database's; leases use the database's alone.
-        reader_count: at most so many sessions read at once, >= 1.
+        reader_count: the most sessions that read at the same time, >= 1.
         timeout_s: how long connecting, waiting for a reader, a read, and each statement of a
             commit may take, in seconds.
         commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.
@@ -106,7 +106,7 @@ class PostgresStore:
         self._condition: Condition | None = None
         self._schema = 0
         self._losses = 0
-        self._one_at_a_time = asyncio.Lock()  # to open a connection costs more than most statements
+        self._one_at_a_time = asyncio.Lock()
         self._has_plain_aliases = False
         self._writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
@@ -179,7 +179,7 @@ class PostgresStore:
 
     async def _connect(self) -> Connection:
         try:
-            async with self._one_at_a_time:
+            async with self._one_at_a_time:  # opening costs PostgreSQL more than most statements
                 connection = await self._opened()
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
@@ -343,9 +343,8 @@ def _makes_plain_alias(unit: Unit[Any]) -> bool:
 def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
     """Begin a transaction that may write for many users, that waits for the disk when it commits.
 
-    What another node holds is waited for a bounded time, and nothing is held for long by a node
-    that has stopped to answer. Each statement sees what was committed before the locks were held,
-    whatever isolation is the default: one snapshot for all would show an old fence.
+    Waiting for a lock is bounded, and so is how long a suspended node holds one. The isolation is
+    always read committed: a snapshot from before the lock was granted would show an old fence.
     """
     idle_ms, locks_ms, statement_ms = (
         int(timeout_s * share * 1000) for share in (_IDLE, _LOCKS, _STATEMENT)

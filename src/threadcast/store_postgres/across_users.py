@@ -1,7 +1,7 @@
-"""Every statement that looks across users, in one place, each with its reason.
+"""Every statement that reads across users, in one place, each with its reason.
 
-All other statements name their users by key. On a database that is distributed by user, these are
-asked of every part; each goes over an index that holds only what there is to do.
+All other statements name their users by key. On a database that is distributed by user, these go to
+every shard; each uses a partial index that holds only pending work.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from .run_rows import RUN_FACTS_COLUMNS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
-# A node claims for users in turn, whoever they are; see `ClaimRuns`, and the two functions in
-# `migrations/postgres`: they look at a bounded number of users and threads, however much waits.
-#
-# Some are next for sure only under what stands for the right to claim runs of a user, which ends
-# with the transaction. What other runs of a thread do meanwhile can only let a run be next, never
-# keep it from that; so its own row is all that must be locked.
+# A node claims runs of users in turn; see `ClaimRuns`, and the two functions in
+# `migrations/postgres`: they consider a bounded number of users and threads, however much waits.
+# Which runs are next is certain only under the advisory lock for claiming a user's runs, which ends
+# with the transaction. Other runs of a thread can only make a run next meanwhile, never unmake it,
+# so locking its own row is enough.
 TURNS = f"""
 SELECT served.user_key::text FROM (
     SELECT DISTINCT next.user_key FROM (
@@ -29,8 +28,8 @@ WHERE pg_try_advisory_xact_lock(
     hashtextextended(current_schema() || served.user_key::text, 0)
 )
 """  # noqa: S608 - joined from constants only
-# A fence is a count and 16 bits by chance: a copy of the database that lost its tail gives out the
-# counts of the tail again, and who was given one there is not to be taken for the owner here.
+# A fence is a count and 16 random bits: a copy of the database that lost its last commits issues
+# their counts again, and a former owner must not pass for the new one.
 CLAIM = f"""
 WITH next AS (
     SELECT k.user_key, t.run, t.turn
@@ -60,8 +59,8 @@ LEFT JOIN checkpoints AS k ON k.user_key = c.user_key AND k.run = c.run
 ORDER BY c.turn, c.queued_at, c.user_key, c.run
 """  # noqa: S608 - joined from constants only
 
-# A node takes over whatever has lapsed, whoever's it is. The user's row is locked with the run's:
-# nobody can be appending under the old fence meanwhile.
+# A node takes over lapsed runs of any user. The user's row is locked with the run's, so that nobody
+# can be appending under the old fence meanwhile.
 LAPSED = """
 SELECT u.user_id, u.head, r.run
 FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
@@ -70,8 +69,8 @@ ORDER BY r.lease_until LIMIT $1
 FOR UPDATE OF u, r SKIP LOCKED
 """
 
-# Sweeps find what is old, whoever's it is, and then work on one user at a time. What has a limit is
-# materialized: inside a loop of a plan it would be chosen again for each row.
+# Sweeps find old rows of any user, and then work on one user at a time. Limited subqueries are
+# materialized: inside a loop of a plan they would be evaluated again for each row.
 TO_COMPACT = """
 SELECT user_key, run, message_seq, ended_seq FROM runs
 WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
@@ -94,13 +93,13 @@ DELETE FROM revoked_tokens AS r USING old
 WHERE r.user_key = old.user_key AND r.token_id = old.token_id
 """
 
-# The head poll: one query for all users that are attached to a node. It also says whether there are
-# older ids of no known shape, because another node may have made the first one.
+# The head poll: one query for all users attached to a node. It also says whether there are older
+# ids of no known shape, because another node may have added the first one.
 HEADS = """
 SELECT user_id, head, (SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known))
 FROM users WHERE user_key = ANY($1::uuid[])
 """
-# What is asked of the runs that a node executes: `runs_asked` has the few that are to end, and $2
+# Signals to the runs that a node executes: `runs_asked` indexes the few that were cancelled, and $2
 # and $3 name those that waited for a person.
 ASKED = """
 SELECT run_id FROM runs WHERE owner = $1 AND cancel_reason IS NOT NULL
@@ -109,17 +108,17 @@ SELECT r.run_id FROM unnest($2::uuid[], $3::text[]) AS k (user_key, run_id)
 JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
 WHERE r.status <> 3
 """
-# What belongs to the database as a whole, in one row. Where the database is makes the other part:
-# a copy that was restored elsewhere is not to hear the nodes on the first one.
+# The cluster's secret: one row, mixed with the database's identity, so that nodes on a copy
+# restored elsewhere cannot read the hints of the original's nodes.
 CLUSTER = """
 SELECT concat_ws('/', secret, current_schema(), (SELECT system_identifier FROM pg_control_system()),
 (SELECT oid FROM pg_database WHERE datname = current_database())) FROM cluster
 """
 PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
-# What a node would know if no hint was ever lost: marks on its own connections, over an index that
-# holds nothing but marks, who of its users had credentials revoked in the last $2 seconds, whose
-# connections operators ask for, over another such index, and whether it is to drain.
+# What a node would know if no hint was ever lost: marks on its own connections and connections that
+# operators ask for, each over a partial index, its users with credentials revoked in the last $2
+# seconds, and whether it should drain.
 NOTICES = """
 SELECT 'unwanted', u.user_id, c.connection_id, c.unwanted, NULL::float8
 FROM connections AS c JOIN users AS u ON u.user_key = c.user_key
@@ -137,7 +136,8 @@ UNION ALL
 SELECT 'drain', NULL, NULL, NULL, NULL::float8 FROM nodes WHERE node_id = $1 AND drain
 """
 
-# Who is nowhere connected and has live runs that are to end then, over the index of live runs.
+# Users that are connected nowhere and have live runs that should then end, over the index of live
+# runs.
 ABANDONED = """
 SELECT DISTINCT u.user_id FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
 WHERE r.status <= 3 AND r.on_disconnect = 'cancel' AND r.cancel_reason IS NULL
@@ -148,8 +148,8 @@ AND NOT EXISTS (
 LIMIT $1
 """
 
-# A node whose lease lapsed $1 seconds ago, or one that is not known and has places all the same;
-# the places' index is read at one row for each node. Where all that is left are marks, $2 seconds.
+# A node whose lease lapsed $1 seconds ago ($2 if only marks are left), or an unknown one that has
+# places; the places' index is read at one row per node.
 LOST_NODE = """
 WITH RECURSIVE placed AS (
     (SELECT node_id FROM connections ORDER BY node_id LIMIT 1)
@@ -177,7 +177,7 @@ UNION ALL
 AND NOT EXISTS (SELECT 1 FROM nodes AS n WHERE n.node_id = p.node_id))
 LIMIT 1
 """
-# A node that has come back meanwhile has taken its places again, so those stay.
+# A node that came back has taken its places again, so those stay.
 SWEEP_PLACES = """
 WITH lost AS MATERIALIZED (
     SELECT c.user_key, c.connection_id FROM connections AS c WHERE c.node_id = $1
@@ -195,23 +195,23 @@ WITH lost AS MATERIALIZED (
 DELETE FROM connections AS c USING lost
 WHERE c.user_key = lost.user_key AND c.connection_id = lost.connection_id
 """
-# Which nodes there are, for operators; nodes are of no user.
+# The nodes, for operators; nodes belong to no user.
 NODES = """
 SELECT node_id, version, role, extract(epoch FROM clock_timestamp() - started_at)::float8,
 extract(epoch FROM lease_until - clock_timestamp())::float8, connections, runs, summary
 FROM nodes ORDER BY node_id
 """
-# A node of which nothing is left, marks neither.
+# A node with no places left, marked ones included.
 REMOVE_EMPTY_NODE = """
 DELETE FROM nodes WHERE node_id = $1
 AND NOT EXISTS (SELECT 1 FROM connections WHERE node_id = $1)
 """
-# What a node of the same id left behind, or leaves behind.
+# The places of a node that starts or stops.
 PLACES_OF_NODE = "DELETE FROM connections WHERE node_id = $1"
-# What a node has to take again whose lease lapsed; what is to end stays marked.
+# The places that a node with a lapsed lease has to take again; marked ones stay.
 UNMARKED_PLACES_OF_NODE = f"{PLACES_OF_NODE} AND unwanted IS NULL"
 
-# A migration of older ids walks through all threads, once, while no server is at work.
+# A migration of older ids walks through all threads, while no server is running.
 TO_RENAME = """
 SELECT t.ordinal, t.thread, u.user_id, t.thread_id, t.state, t.last_seq
 FROM threads AS t JOIN users AS u ON u.user_key = t.user_key
@@ -226,13 +226,13 @@ JOIN users AS u ON u.user_key = m.user_key
 WHERE m.ordinal > $1 ORDER BY m.ordinal LIMIT $2
 """
 
-# After a restore every journal gets another feed id, in bounded steps.
+# After a restore every journal gets a new feed id, in bounded steps.
 NEXT_JOURNALS = """
 SELECT user_key::text FROM users WHERE user_key > $1 ORDER BY user_key LIMIT $2 FOR UPDATE
 """
 
-# An operator asks how many nodes are at work. Where the database is older than their list, each
-# connection that is not ours counts as one.
+# How many nodes are running. If the schema is older than their list, each connection that is not
+# ours counts as one.
 LISTS_NODES = "SELECT to_regclass('nodes') IS NOT NULL"
 NODES_ALIVE = "SELECT count(*) FROM nodes WHERE lease_until > clock_timestamp()"
 CONNECTIONS = """
@@ -240,7 +240,7 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid
 AND application_name = 'threadcast' AND usename = current_user
 """
 
-# An operator asks how much older ids are still needed. $1: now, in microseconds.
+# Use of older ids. $1: now, in microseconds.
 _USED_WITHIN = "".join(
     f", count(*) FILTER (WHERE last_used_us >= $1 - {days * 86_400_000_000}::bigint)"
     for days in ALIAS_AGES_DAYS
@@ -250,8 +250,7 @@ SELECT count(*), count(*) FILTER (WHERE uses > 0), coalesce(sum(uses), 0)::bigin
 max(last_used_us), max(made_us){_USED_WITHIN} FROM thread_aliases
 """  # noqa: S608 - joined from constants of this module only
 
-# An operator asks for a run without knowing whose it is, or which runs are live, for how long. What
-# is live is read from the index of live runs, up to a bound.
+# A run of any user, and live runs, for operators; over the index of live runs, up to a bound.
 FIND_RUN = f"""
 SELECT {RUN_FACTS_COLUMNS} FROM runs AS r JOIN users AS u ON u.user_key = r.user_key
 JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
@@ -291,8 +290,8 @@ JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
 JOIN users AS u ON u.user_key = o.user_key
 """  # noqa: S608 - joined from constants only
 
-# Operators ask nodes where the connections of a user are. What another commit works on is left out:
-# it is asked for again.
+# Operators ask nodes for the journal positions of a user's connections. Rows locked by another
+# commit are skipped: the question is repeated.
 ASK_PLACES = """
 UPDATE connections AS c SET asked = true FROM (
     SELECT user_key, connection_id FROM connections
@@ -311,7 +310,7 @@ FROM (
     ORDER BY c.user_key, c.connection_id FOR UPDATE OF c SKIP LOCKED
 ) AS k WHERE c.user_key = k.user_key AND c.connection_id = k.connection_id
 """
-# The trail of what operators did; it is of no user.
+# The trail of operators' actions; it belongs to no user.
 BEGIN_ACTION = """
 INSERT INTO operator_actions (at_us, action_id, operator, action, target, user_id, reason, node_id,
 request_id, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

@@ -1,8 +1,8 @@
-"""One write transaction: who is written to, which seqs come next, which events wait to be stored.
+"""One write transaction: its users, their next seqs, and events not yet stored.
 
-The rows of all users of a batch are locked first, in the order of their keys. What is locked after
-that is either under these locks or taken without waiting, so no two transactions wait for each
-other. A batch may not outlive its transaction, and it does not begin or end one.
+The rows of all users of a batch are locked first, in the order of their keys. Later locks are
+either covered by these or taken without waiting, so transactions cannot deadlock. A batch may not
+outlive its transaction, and it does not begin or end one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ORDER BY n.user_key
 ON CONFLICT (user_key) DO UPDATE SET head = users.head
 RETURNING user_key::text, user_id, head
 """
-# A fence and a status as one number, by the user and the text id of each run that is asked for.
+# Fence and status as one number (a "word"), by user and run id.
 _WORDS = """
 SELECT k.number, r.thread, r.run, r.fence::bigint * 8 + r.status, r.owner
 FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (user_key, run_id, number)
@@ -110,11 +110,11 @@ class Batch:
         to_make: Collection[str] = (),
         to_import: Collection[str] = (),
     ) -> None:
-        """Lock the journals of these users, and make those that are to be made; both in order.
+        """Lock the journals of these users, and create missing ones; both in order.
 
         Args:
-            user_ids: those who may be written to; one without a journal stays without.
-            to_make: those of them who get a journal now when they have none.
+            user_ids: the users that may be written to.
+            to_make: those of them that get a journal if they have none.
             to_import: the same, for an import of older threads.
         """
         if not user_ids:
@@ -131,7 +131,7 @@ class Batch:
             self._locked(await self.all(_MAKE, *map(list, zip(*missing, strict=True))), names)
 
     async def lock_free(self, user_ids: Collection[str]) -> set[str]:
-        """Lock the journals of these users that nobody holds; who is left."""
+        """Lock the users that no other transaction has locked; the ids of the others."""
         keys = [user_key(user_id) for user_id in user_ids]
         locked = {row[0] for row in await self.all(_LOCK_FREE, keys)}
         return {row[0] for row in await self.all(_THERE, keys)} - locked
@@ -144,13 +144,13 @@ class Batch:
             self.heads[key] = head
 
     def locked(self, user_id: str, head: int) -> str:
-        """Take note that a user's row is locked now, with this head; the user's key."""
+        """Note that a user's row is locked, with this head; returns the user's key."""
         key = user_key(user_id)
         self.heads[key] = head
         return key
 
     def user(self, user_id: str) -> str | None:
-        """The user's key, or None while there is no journal."""
+        """The user's key, or None without a journal."""
         key = user_key(user_id)
         return key if key in self.heads else None
 
@@ -168,7 +168,7 @@ class Batch:
     # --- leased runs ----------------------------------------------------------------------
 
     async def load_words(self, leases: Iterable[Lease]) -> None:
-        """Read where these runs are, with fences, statuses and owners, by one query."""
+        """Read rows, fences, statuses and owners of these runs in one query."""
         wanted = {(lease.address.user_id, lease.run_id) for lease in leases}
         asked = [(user_key(user_id), run_id) for user_id, run_id in wanted]
         if not asked:
@@ -180,11 +180,11 @@ class Batch:
             self.words[key], self._owners[key] = word, owner
 
     def leased_place(self, lease: Lease) -> Place | None:
-        """The rows of a leased run, or None when its user has no such run. It may have ended."""
+        """The rows of a leased run, or None if its user has no such run. It may have ended."""
         return self._run_places.get((user_key(lease.address.user_id), lease.run_id))
 
     def word_for(self, lease: Lease, key: RunKey) -> int:
-        """The word of a leased run; one without a fence where somebody else is its owner."""
+        """The word of a leased run; without a fence if it has another owner."""
         owner = self._owners[key]
         return self.words[key] if owner is None or owner == lease.owner else self.words[key] & 7
 
@@ -224,18 +224,18 @@ class Batch:
         ]
 
     def take_seqs(self, user: str, count: int) -> int:
-        """Take the next seqs for events that are added by `add`; the first of them."""
+        """Reserve the next seqs for events added by `add`; returns the first."""
         first = self.heads[user] + 1
         self.heads[user] = self._grown[user] = first + count - 1
         return first
 
     def add(self, place: Place, seq: int, draft: EventDraft) -> None:
-        """Add an event at a seq that was taken; it moves no thread and is not announced."""
+        """Add an event at a reserved seq; it does not move its thread and is not announced."""
         code = EVENT_CODE[draft.event_type]
         self._rows.append((place.user, seq, place.thread, place.run, code, draft.data))
 
     async def flush(self) -> None:
-        """Store what has gathered, so that statements of this transaction can read it."""
+        """Store gathered events, so that statements of this transaction can read them."""
         await self.places.flush()
         if not self._rows:
             return

@@ -1,8 +1,8 @@
 """The places of a batch's users: read once, changed in memory, stored by one statement.
 
-However many connections come and go in a batch, it costs three statements. What is read is under
-the locks on the users' rows; what is stored is locked in one order, so no two batches wait for each
-other. It may not decide who gets a place.
+However many connections come and go in a batch, it costs three statements. Reads are covered by the
+locks on the users' rows; writes lock in a fixed order, so batches cannot deadlock. It may not
+decide who gets a place.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class BatchPlaces:
         self._taken: dict[tuple[str, str], tuple[str, str, int, str | None]] = {}
 
     async def load(self, units: Iterable[Unit[Any]]) -> None:
-        """Read what units that take, close or ask for places need."""
+        """Read what units about places need."""
         asking = [
             one for one in units if isinstance(one, TakePlace | ClosePlaces | CancelAbandoned)
         ]
@@ -115,7 +115,7 @@ class BatchPlaces:
         return self._places.setdefault(user, {})
 
     def admitted(self, user: str, credential: Credential | None) -> tuple[JournalHead, bool]:
-        """The user's journal but for its head, and whether this very token was revoked."""
+        """The user's journal (without its head), and whether this token was revoked."""
         return self._admitted[user, credential]
 
     def take(self, user: str, unit: TakePlace, connection_id: str) -> None:
@@ -125,13 +125,13 @@ class BatchPlaces:
         self._taken[user, connection_id] = (unit.node_id, unit.kind, opened_us, unit.agent)
 
     def leave(self, user: str, connection_id: str) -> None:
-        """Remove a place, whether it was read or not."""
+        """Remove a place, whether or not it was read."""
         self.of(user).pop(connection_id, None)
         self._taken.pop((user, connection_id), None)
         self._changes[user, connection_id] = None
 
     def mark(self, user: str, connection_id: str, code: str) -> None:
-        """Mark a place that was read; one that was taken in this batch is stored first."""
+        """Mark a place; one taken in this batch is stored first."""
         del self.of(user)[connection_id]
         self._changes[user, connection_id] = code
 

@@ -1,9 +1,9 @@
 """The unit by which a node claims runs: users take turns.
 
-Two statements. The first finds who is next and takes, without waiting, what stands for the right to
-claim runs of these users; a user whom another node is claiming for is left to that node. Only the
-second one counts what is executed and claims, because it sees all that was committed before: so
-two nodes never go beyond a user's bound together.
+Two statements. The first finds the next users and takes, without waiting, an advisory lock on
+claiming for each; users locked by another node are skipped. Only the second counts executing runs
+and claims, because its snapshot includes everything committed before: so two nodes together never
+exceed a user's bound.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What must be so of a PostgreSQL server before it is trusted with journals, and what should be."""
+"""Checks a PostgreSQL server's settings: what is required, and what is recommended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ extract(epoch FROM clock_timestamp())::float8
 
 
 class Settings(NamedTuple):
-    """What was found, as PostgreSQL says it; `now` is its clock, seconds since the epoch."""
+    """The server's settings; `now` is its clock, seconds since the epoch."""
 
     version_number: int
     version: str
@@ -41,11 +41,11 @@ class Condition:
     """How a server is set up.
 
     Attributes:
-        version: as the server says it.
-        synchronous_commit: what our transactions are to use.
+        version: the server's version.
+        synchronous_commit: the value that our transactions use.
         skew_s: how far the server's clock is ahead of this node's, in seconds.
-        round_trip_s: how long a question and its answer took, in seconds.
-        warnings: one line for each thing that works but should be otherwise.
+        round_trip_s: a query's round trip, in seconds.
+        warnings: one line for each setting that works but should be different.
     """
 
     version: str
@@ -56,12 +56,12 @@ class Condition:
 
 
 async def condition_of(connection: Connection, target: Target, clock: Clock) -> Condition:
-    """Look at the server's settings.
+    """Read and check the server's settings.
 
     Raises:
-        ConfigurationError: a journal must not be kept there; the message says what to change.
+        ConfigurationError: it cannot be used; the message says what to change.
     """
-    await connection.fetch(_CONDITION)  # the first time is slower than the way is long
+    await connection.fetch(_CONDITION)  # warms up, so that the round trip is measured fairly
     started, at = clock.monotonic(), clock.now()
     found = Settings(*(await connection.fetch(_CONDITION))[0])
     round_trip_s = clock.monotonic() - started
@@ -78,7 +78,7 @@ async def condition_of(connection: Connection, target: Target, clock: Clock) -> 
 
 
 def refuse_unusable(found: Settings, target: Target) -> None:
-    """Refuse a server on which what was answered could be lost.
+    """Refuse a server that could lose acknowledged commits.
 
     Raises:
         ConfigurationError: with what to change.

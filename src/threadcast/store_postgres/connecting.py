@@ -1,6 +1,6 @@
-"""Opening connections, and the one line for an operator when that cannot be done.
+"""Opens connections, and explains failures to operators in one line.
 
-No password is ever part of what is said here: a database is named by host, port and name only.
+Messages never contain a password: a database is named by host, port and name only.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _APPLICATION = "threadcast"
 _DEFAULT_PORT = 5_432
 _KEYS = ("database_url",)
 _PROCESS = "SELECT pg_backend_pid()"
-# The database notices within about half a minute that a node has vanished without a word. Its own
-# patience is two hours, while a snapshot that nobody reads any more keeps old rows from going.
+# Lets the database notice within about half a minute that a node vanished. Its default is two
+# hours, during which an abandoned snapshot would keep old rows from being vacuumed.
 _NOTICE_LOST_NODES = """
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
 SET tcp_user_timeout = 25000
 """
-# What a pooler makes of statements that were prepared in another session.
+# Errors of statements that were prepared in another session of a pooler.
 _LOST_STATEMENTS = (
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
@@ -43,10 +43,9 @@ Row = Sequence[Any]
 
 
 class Connection:
-    """One connection of asyncpg, in which each statement takes a bounded time.
+    """An asyncpg connection with a time limit on each statement.
 
-    After an error in the way to the database, and after a cancelled call, its state is not known:
-    then it is to be terminated.
+    After a connection error or a cancelled call its state is unknown, and it must be terminated.
 
     Args:
         raw: asyncpg's; it has no types of its own.
@@ -60,9 +59,9 @@ class Connection:
         self._fell_silent = False
 
     def when_lost(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when the connection has ended, if the database ended it or was silent.
+        """Call `tell` when the connection has ended because of the database, or after silence.
 
-        What a network loses, nobody is told of: behind a silence another database may take over.
+        A silence counts because another database may have taken over meanwhile.
         """
         self._raw.add_termination_listener(
             lambda _: tell() if self._fell_silent or not self._ended_here else None
@@ -74,20 +73,20 @@ class Connection:
             return cast("Sequence[Row]", await self._raw.fetch(sql, *arguments))
 
     async def execute(self, sql: str, *arguments: Any, within_s: float | None = None) -> str:
-        """Run one statement, or without arguments any number of them; the last one's tag.
+        """Run one statement, or several without arguments; returns the last one's tag.
 
         Args:
             sql: what to run.
             arguments: for `$1` and so on.
-            within_s: another bound than the connection's, in seconds.
+            within_s: replaces the connection's time limit, in seconds.
         """
         async with asyncio.timeout(within_s or self._timeout_s):
             return str(await self._raw.execute(sql, *arguments))
 
     async def is_direct(self) -> bool:
-        """Whether nothing stands between this node and the session of the database.
+        """Whether this is a direct connection to a database session.
 
-        A pooler, in front of sessions that it gives to whom it likes, names another process.
+        Behind a pooler the backend's process id differs.
         """
         try:
             return bool((await self.fetch(_PROCESS))[0][0] == self._raw.get_server_pid())
@@ -95,7 +94,7 @@ class Connection:
             return False
 
     async def close(self) -> None:
-        """Say goodbye to the database, or end the connection without when that takes too long."""
+        """Close the connection cleanly, or terminate it if that takes too long."""
         self._ended_here = True
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -107,7 +106,7 @@ class Connection:
         """Close without waiting.
 
         Args:
-            fell_silent: whether that is because no answer came in time.
+            fell_silent: whether the reason is a missing answer.
         """
         self._ended_here, self._fell_silent = True, fell_silent
         self._raw.terminate()
@@ -138,12 +137,12 @@ class Target:
 
     @property
     def names_files(self) -> bool:
-        """Whether certificates or keys for TLS are in files of which it says where they are."""
+        """Whether the URL names files with TLS certificates or keys."""
         return any(f"{name}=" in self.url for name in ("sslrootcert", "sslcert", "sslkey"))
 
     @classmethod
     def of(cls, url: str) -> Target:
-        """Take a checked `database_url` apart."""
+        """Parse a checked `database_url`."""
         parts = urlsplit(url)
         database = unquote(parts.path.removeprefix("/"))
         place = f"{parts.hostname or 'the local socket'}:{parts.port or _DEFAULT_PORT}"
@@ -151,13 +150,13 @@ class Target:
 
 
 async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) -> Connection:
-    """Open a connection that keeps nothing in the database's session, but for statements.
+    """Open a connection without session state, except prepared statements.
 
     Args:
         target: the database.
         timeout_s: how long it may take, in seconds.
-        prepared_max: so many statements are prepared once and kept; 0 where a pooler may give
-            each transaction another session, see `connect_preparing`.
+        prepared_max: how many prepared statements are kept; 0 where a pooler may give each
+            transaction another session, see `connect_preparing`.
 
     Raises:
         ConfigurationError: it will never work as configured.
@@ -189,7 +188,7 @@ async def connect(target: Target, *, timeout_s: float, prepared_max: int = 0) ->
 
 
 def _refuse_standby(raw: Any) -> None:
-    """Refuse what may lag behind what was answered; a pooler does not say what is behind it.
+    """Refuse a standby, which may lag; behind a pooler that cannot be seen.
 
     Raises:
         ClientConfigurationError: it is a standby now.
@@ -200,7 +199,7 @@ def _refuse_standby(raw: Any) -> None:
 
 
 async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: int) -> Connection:
-    """The same, with statements prepared where the connection is direct, and nowhere else.
+    """As `connect`, with prepared statements on direct connections only.
 
     Raises:
         ConfigurationError, ThreadcastError: see `connect`.
@@ -225,7 +224,7 @@ async def connect_preparing(target: Target, *, timeout_s: float, prepared_max: i
 _OF_TLS = re.compile("sslmode|root certificate")
 _NO_FILE = (FileNotFoundError, IsADirectoryError, PermissionError)
 _REFUSALS = (
-    asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password is one, too
+    asyncpg.InvalidAuthorizationSpecificationError,  # includes a wrong password
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
     asyncpg.InvalidParameterValueError,

@@ -1,4 +1,4 @@
-"""A look at a database: what it is, whether it can be used, and what should be otherwise."""
+"""Examines a database for `doctor` and `serve`: facts, and problems."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NODES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A connection to a database that can be used, and what is known of it.
+    """An open connection to a usable database, with its facts.
 
     Attributes:
-        connection: in no transaction; closed when the look ends.
+        connection: in no transaction; closed at the end.
         condition: how the server is set up.
         version: the schema's, 0 when there is none yet.
         newest: the version that this program needs.
@@ -43,7 +43,7 @@ class Look:
 async def looking(
     target: Target, clock: Clock, steps: Sequence[SchemaStep], *, timeout_s: float
 ) -> AsyncIterator[Look]:
-    """Connect and look; the body may do more over the same connection.
+    """Connect and examine; the body may use the connection further.
 
     Raises:
         ConfigurationError: the database cannot be used as configured.
@@ -66,7 +66,7 @@ async def looking(
 
 
 def facts_of(look: Look) -> dict[str, str]:
-    """What was found, for people."""
+    """The findings, for people."""
     condition = look.condition
     return {
         "PostgreSQL": condition.version,
@@ -87,7 +87,7 @@ def _schema_text(version: int, newest: int) -> str:
 
 
 async def nodes_of(look: Look) -> dict[str, str]:
-    """Which nodes use the database now, for people; of many, as many as can be read."""
+    """The nodes that use the database now, for people; shortened if there are many."""
     if look.version < look.newest:
         return {}
     nodes = [NodeRow(*row) for row in await look.connection.fetch(NODES)]
@@ -109,7 +109,7 @@ def _of_node(node: NodeRow) -> str:
 
 
 def problems_of(look: Look) -> list[str]:
-    """One line for each thing that works but should be otherwise."""
+    """One line for each setting that works but should be different."""
     problems = list(look.condition.warnings)
     if look.condition.round_trip_s > _SLOW_S:
         problems.append(

@@ -1,7 +1,7 @@
-"""Rows of runs that other services execute: begun, moved on and ended by what is said of them.
+"""Rows of runs that other services execute, driven by their ingested events.
 
-Such a run has the owner `external` from its first event to its last. No node claims it; when
-nothing is said of it for long, its lease lapses and it is ended like that of a lost node.
+Such a run has the owner `external` from its first event to its last. No node claims it. After a
+long silence its lease lapses and it is ended like a lost node's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from ..errors import ThreadcastError
 from ..events import MOVES_THREAD, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
+from ..stored_runs import check_attempt, check_external
 from ..wire.external_data import Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
@@ -50,7 +51,7 @@ class ExternalRuns:
     Args:
         batch: the transaction.
         user_id: whose.
-        silence_s: runs that are heard of now lapse after so many seconds, by the database's clock.
+        silence_s: how long after its last event a run lapses, in seconds by the database's clock.
     """
 
     def __init__(self, batch: Batch, user_id: str, *, silence_s: float) -> None:
@@ -63,11 +64,11 @@ class ExternalRuns:
     async def append(
         self, event: ExternalEvent, thread: Thread | None
     ) -> tuple[JournalEvent, list[Hint]]:
-        """Append an event to its run, which may begin with it.
+        """Append an event to its run, which it may begin.
 
         Args:
             event: of a run.
-            thread: where it says that it belongs; None when it does not say.
+            thread: the thread that the event names; None if it names none.
 
         Raises:
             ThreadcastError: see `IngestEvents`; nothing was written.
@@ -75,7 +76,7 @@ class ExternalRuns:
         named, kind = event.run_id or "", event.draft.event_type
         record = await self._find(named)
         if record is not None:
-            _check_place(record, thread)
+            check_external(record, of_thread=thread is None or thread[0] == record.thread)
         status = external_status_after(None if record is None else record.status, kind)
         if isinstance(event.data, Started):
             await self._check_start(record, thread, event.data.attempt)
@@ -85,11 +86,11 @@ class ExternalRuns:
         return appended, await self._move_on(record, status, event, appended.seq)
 
     def forget(self) -> None:
-        """Read rows anew: something else has changed them."""
+        """Forget cached rows, because something else changed them."""
         self._known.clear()
 
     async def save(self, user: str) -> None:
-        """Let the runs that were heard of live on."""
+        """Extend the leases of runs that had events."""
         if self._heard:
             arguments = (sorted(self._heard), EXTERNAL_OWNER, self._silence_s)
             await self._batch.run(_HEARD, user, *arguments)
@@ -110,9 +111,7 @@ class ExternalRuns:
         Raises:
             ThreadcastError: `out_of_order`, `run_active`.
         """
-        if record is not None and attempt <= record.attempt:
-            expected = f"attempt: expected more than {record.attempt}, got {attempt}"
-            raise ThreadcastError("out_of_order", expected)
+        check_attempt(record, attempt)
         row = record.thread if record is not None else thread[0] if thread is not None else None
         if row is not None and any(
             run.status in OWNED and (record is None or run.run != record.run)
@@ -148,7 +147,7 @@ class ExternalRuns:
     async def _move_on(
         self, record: RunRecord, status: RunStatus, event: ExternalEvent, seq: int
     ) -> list[Hint]:
-        """Write what the event changes about its run."""
+        """Update the run's row after an event."""
         data = event.data
         self._heard.add(record.run)
         if isinstance(data, Queued):
@@ -162,18 +161,6 @@ class ExternalRuns:
         if status is not record.status:
             await set_status(self._batch, record, status)
         return []
-
-
-def _check_place(record: RunRecord, thread: Thread | None) -> None:
-    """Refuse what is not for this run, or not for others to say.
-
-    Raises:
-        ThreadcastError: `bad_id`, `forbidden`.
-    """
-    if thread is not None and thread[0] != record.thread:
-        raise ThreadcastError("bad_id", "run_id: expected a run of the thread, got another one's")
-    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:
-        raise ThreadcastError("forbidden", "expected a run of another service, got one of this")
 
 
 def _fresh_run_id(user_id: str) -> str:

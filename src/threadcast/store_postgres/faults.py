@@ -1,6 +1,6 @@
-"""What an error of the database means: whose fault it is, and whether something may be stored.
+"""Classifies database errors: whose fault, and whether something may be stored.
 
-Only what is surely not stored is ever called so. What cannot be known is `OutcomeUnknown`, and
+Only what is certainly not stored is reported as such. Everything else is `OutcomeUnknown`, and
 nothing here turns it into anything else.
 """
 
@@ -10,7 +10,7 @@ import asyncpg
 
 from ..errors import OutcomeUnknown, ThreadcastError
 
-# What a unit can raise by its own fault: the others of its batch must not suffer.
+# Errors that one unit causes: they must not affect the others of its batch.
 UNIT_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -23,7 +23,7 @@ UNIT_FAULTS = (
     asyncpg.ProgramLimitExceededError,
 )
 
-# How the database or the way to it can fail while a statement is under way.
+# Failures of the database or the connection during a statement.
 DATABASE_FAULTS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -32,18 +32,18 @@ DATABASE_FAULTS = (
     TimeoutError,
 )
 
-# Another transaction was in the way: the same again is right, and likely to succeed.
+# Conflicts with other transactions: a retry is right, and likely to succeed.
 RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
-# Another transaction holds something for longer than it is waited for.
-HELD = asyncpg.LockNotAvailableError
+# A lock that another transaction held for too long.
+LOCKED = asyncpg.LockNotAvailableError
 BUSY = "the database was too busy"
 
-# The database ended a statement itself: after a ROLLBACK its connection is of use as before.
-ENDED_IN_TIME = (HELD, asyncpg.QueryCanceledError)
+# PostgreSQL itself timed the statement out: after a ROLLBACK the connection can be used again.
+TIMED_OUT = (LOCKED, asyncpg.QueryCanceledError)
 
 _FULL = (asyncpg.DiskFullError,)
-# What PostgreSQL reports of a COMMIT that it has surely undone. Everything else is not known.
+# Errors of a COMMIT that certainly rolled back. After any other the outcome is unknown.
 _SURELY_UNDONE = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.TransactionRollbackError,
@@ -52,14 +52,14 @@ _SURELY_UNDONE = (
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.TooManyConnectionsError, "the database takes no more connections"),
     (asyncpg.ReadOnlySQLTransactionError, "the database is read-only now"),
-    (HELD, BUSY),
+    (LOCKED, BUSY),
     (asyncpg.QueryCanceledError, "the database took too long"),
     (TimeoutError, "the database took too long"),
 )
 
 
 def is_fault_of_unit(error: BaseException) -> bool:
-    """Whether a unit and not the database is at fault; a client's own refusal of a value counts."""
+    """Whether a unit rather than the database is at fault; includes asyncpg refusing a value."""
     if isinstance(error, OSError | asyncpg.PostgresError):
         return isinstance(error, UNIT_FAULTS)
     if isinstance(error, asyncpg.InterfaceError):
@@ -68,7 +68,7 @@ def is_fault_of_unit(error: BaseException) -> bool:
 
 
 def not_stored(error: BaseException) -> ThreadcastError:
-    """The answer where nothing was stored because the database failed before the COMMIT."""
+    """The error when the database failed before the COMMIT, so nothing was stored."""
     if isinstance(error, _FULL):
         return ThreadcastError("storage_full")
     for kind, sentence in _SENTENCES:
@@ -78,7 +78,7 @@ def not_stored(error: BaseException) -> ThreadcastError:
 
 
 def of_commit(error: BaseException) -> ThreadcastError:
-    """The answer where a COMMIT was sent and came back with an error, or not at all."""
+    """The error when a COMMIT was sent and failed, or was never answered."""
     if isinstance(error, _SURELY_UNDONE):
         return not_stored(error)
     return OutcomeUnknown()

@@ -206,5 +206,5 @@ class _Rows:
 
 
 def _columns(rows: Iterable[Row], count: int) -> list[list[Any]]:
-    """Rows as so many columns, also when there are none."""
+    """Rows as `count` columns, also when there are no rows."""
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]

@@ -1,6 +1,6 @@
-"""What stands for users and statuses inside the database.
+"""Keys of users and runs inside the database.
 
-A user's key is a digest of the user's id: the same in every database, so that tables can be
+A user's key is a digest of the user's id, the same in every database, so that tables can be
 distributed by it and no statement has to look a user up first.
 """
 

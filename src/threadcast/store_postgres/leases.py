@@ -1,7 +1,7 @@
-"""Units by which nodes keep runs: renew, take over. Time is the database's own here.
+"""Units about leases: renew, hand over, take over. Time is the database's clock.
 
-A take-over looks across users. It locks what it takes without waiting for it: what another node is
-working on is left to that node, and found again at the next look.
+A take-over reads across users. It locks what it takes without waiting: rows that another node has
+locked are skipped, and found again at the next take-over.
 """
 
 from __future__ import annotations

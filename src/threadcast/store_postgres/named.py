@@ -1,6 +1,6 @@
-"""What units name, before any of them is applied: whose journals are to be locked, which runs.
+"""The users and leases that units name, for locking and reading before any unit is applied.
 
-Units that look across users name nobody: they lock what they find, without waiting.
+Units that work across users name none: they lock the rows that they find, without waiting.
 """
 
 from __future__ import annotations
@@ -102,9 +102,16 @@ def _makes_journal(unit: Unit[Any]) -> bool:
     return isinstance(unit, OpenJournal | CreateThread | RevokeSessions | TakePlace)
 
 
-def without_users(unit: Unit[Any], held: Collection[str]) -> Unit[Any] | None:
-    """What of a unit is of none of these users; None where it cannot be parted."""
+def without_users(unit: Unit[Any], locked: Collection[str]) -> Unit[Any] | None:
+    """The unit without its leases of these users; None if it is theirs and cannot be divided."""
     if isinstance(unit, RenewLeases):
-        leases = [lease for lease in unit.leases if lease.address.user_id not in held]
+        leases = [lease for lease in unit.leases if lease.address.user_id not in locked]
         return replace(unit, leases=leases)
-    return unit if named_by((unit,)).users.isdisjoint(held) else None
+    return unit if named_by((unit,)).users.isdisjoint(locked) else None
+
+
+def name_any(units: Iterable[Unit[Any]], user_ids: Collection[str]) -> bool:
+    """Whether one of the units names one of these users."""
+    return any(
+        not is_at_fault(unit) and not named_by((unit,)).users.isdisjoint(user_ids) for unit in units
+    )

@@ -1,4 +1,4 @@
-"""Units about nodes: one begins, goes on, ends, or is found to be lost. Time is the database's."""
+"""Units about nodes: register, renew, remove, sweep. Time is the database's clock."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def remove_node(batch: Batch, unit: RemoveNode) -> Outcome:
 
 
 async def sweep_node(batch: Batch, unit: SweepNode) -> Outcome:
-    """Apply one `SweepNode`. Other nodes sweep as well: what one of them works on is left to it."""
+    """Apply one `SweepNode`. Other nodes sweep as well; rows that they have locked are skipped."""
     row = await batch.one(LOST_NODE, unit.grace_s, unit.marks_s)
     if row is None:
         return Committed(0)

@@ -1,7 +1,7 @@
-"""A connection that is being opened goes on being opened when somebody stops to wait for it.
+"""Opening a connection continues after its caller has timed out, and the next caller gets it.
 
-To open one costs the database more than most statements. Where it has so much to do that this takes
-longer than anybody waits, to begin again and again would keep it from ever ending one.
+Opening one costs PostgreSQL more than most statements. If an overloaded database is too slow for
+the timeout, starting over each time would use it up, and no connection would ever be ready.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Connect = Callable[[], Coroutine[Any, Any, Connection]]
 
 
 class Opening:
-    """Opens one connection at a time, for whoever waits when it is there.
+    """Opens one connection at a time, for whoever waits when it is ready.
 
     Args:
         connect: opens a connection, in a bounded time.
-        wait_s: how long somebody waits, in seconds.
+        wait_s: how long a caller waits, in seconds.
     """
 
     def __init__(self, connect: Connect, *, wait_s: float) -> None:
@@ -32,7 +32,7 @@ class Opening:
         """An open connection, which is the caller's.
 
         Raises:
-            TimeoutError: it was not open in time; the next call may find it.
+            TimeoutError: it was not ready in time; the next call may get it.
             ThreadcastError: `unavailable`, it could not be opened.
         """
         async with asyncio.timeout(self._wait_s):
@@ -44,13 +44,13 @@ class Opening:
         return task.result()
 
     async def _ended(self, task: asyncio.Task[Connection]) -> Connection | None:
-        """What somebody else began to open; that it failed says nothing of now."""
+        """The connection that an earlier call began to open; None if that failed."""
         await asyncio.wait((task,))
         self._task = None
         return None if task.exception() else task.result()
 
     def discard(self) -> None:
-        """Open no connection any more, and close one that nobody waited for."""
+        """Stop opening, and close a connection that nobody took."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -61,7 +61,7 @@ class Opening:
             task.add_done_callback(_terminate)
 
     async def close(self) -> None:
-        """The same, and wait until nothing is left of it."""
+        """Do the same, and wait for the task."""
         task = self._task
         self.discard()
         if task is not None:

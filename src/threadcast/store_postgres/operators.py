@@ -1,4 +1,4 @@
-"""What operators ask of the database, and units of theirs. Nothing here belongs to one user."""
+"""Operators' queries and units. Nothing here belongs to one user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units about places: a connection takes one, leaves it, has to leave it; a user has none left."""
+"""Units about places: take, leave, close; and cancelling runs of users without one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def take_place(batch: Batch, unit: TakePlace) -> Outcome:
 
 
 async def leave_place(batch: Batch, unit: LeavePlace) -> Outcome:
-    """Apply one `LeavePlace`. Nothing is locked for it: a limit counts what it can see."""
+    """Apply one `LeavePlace`. It locks nothing: a limit counts the places that it sees."""
     batch.places.leave(user_key(unit.context.user_id), _id_of(unit.context.connection_id))
     return Committed(None)
 

@@ -1,9 +1,9 @@
-"""What the runs of a batch stream, and how they end, stored by one call of the database.
+"""The fast path: streamed events and ends of a batch's runs, stored by one database call.
 
-An append is plain when it stores nothing but events and leaves its run running, or ends it. The
-function `append_to_runs` locks the users of the whole batch, looks at the fences and owners of
-these appends under the locks, and stores all of them or none. Why an append cannot be stored is not
-said here: then the whole batch goes the long way, under the same locks.
+An append is plain if it stores only events and leaves its run running, or ends it. The function
+`append_to_runs` locks the users of the whole batch, checks the fences and owners of these appends
+under the locks, and stores all or none. If it stores none, the whole batch takes the slow path
+under the same locks, which finds the reason.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLAIN = frozenset(
     for kind in EventType
     if kind not in TERMINAL_STATUS and status_after(RunStatus.RUNNING, kind) is RunStatus.RUNNING
 )
-# Keys and numbers go as the text of an array: asyncpg encodes a list with far more work.
+# Keys and numbers are sent as array literals: encoding lists costs asyncpg far more work.
 _APPEND = """
 SELECT heads, others_wait FROM append_to_runs($1, $2::text::uuid[], $3::text::int[],
 $4::text::int[], $5, $6::text::bigint[], $7::text::int[], $8::text::int[], $9::text::smallint[],
@@ -34,12 +34,12 @@ $10::text::int[], $11::text::smallint[], $12, $13)
 
 
 def is_plain(unit: AppendToRun) -> bool:
-    """Whether it stores events, nothing else, and leaves a running run running."""
+    """Whether it only stores events and leaves a running run running."""
     return _is_events_only(unit) and all(draft.event_type in _PLAIN for draft in unit.drafts)
 
 
 def is_plain_end(unit: AppendToRun) -> bool:
-    """Whether it stores events, nothing else, and the last of them ends the run."""
+    """Whether it only stores events, of which the last ends the run."""
     if not unit.drafts or not _is_events_only(unit):
         return False
     *others, last = unit.drafts
@@ -57,13 +57,13 @@ async def append_plain(
 
     Args:
         batch: nothing has been done in it yet.
-        units: by their places in the batch, in order; at least one, none without events, and none
-            of a run behind its end.
+        units: by position in the batch, in order; at least one, each with events, and none of a run
+            after its end.
         user_ids: all users of the batch; they are locked.
 
     Returns:
-        What became of each, by its place. Nothing when they have to go the long way: then the batch
-        is as new.
+        The outcomes by position. Empty if they have to take the slow path: the batch is then
+        unchanged.
     """
     keys = sorted({user_key(user_id) for user_id in user_ids})
     rows = await batch.all(_APPEND, *_arguments(batch.at_us, keys, list(units.values())))
@@ -83,7 +83,7 @@ def _stored(batch: Batch, unit: AppendToRun, hints: Sequence[Hint]) -> Committed
 
 
 def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) -> tuple[Any, ...]:
-    """What `append_to_runs` is called with; places are counted from 1."""
+    """The arguments of `append_to_runs`; positions count from 1."""
     places = {key: place for place, key in enumerate(keys)}
     grown = [0] * len(keys)
     users: list[int] = []
@@ -116,11 +116,11 @@ def _end_of(unit: AppendToRun) -> int | None:
 
 
 def _last_move(drafts: Sequence[EventDraft], before: int) -> int | str:
-    """The last event that moves the thread, counted in what its journal grows by."""
+    """The last event that moves the thread, as an offset into the journal's growth."""
     moving = [n for n, draft in enumerate(drafts, start=1) if draft.event_type in MOVES_THREAD]
     return before + moving[-1] if moving else "NULL"
 
 
 def _text(values: Iterable[int | str]) -> str:
-    """An array of keys, numbers and NULL as PostgreSQL reads it."""
+    """A PostgreSQL array literal of keys, numbers and NULL."""
     return "{" + ",".join(map(str, values)) + "}"

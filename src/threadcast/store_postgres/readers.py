@@ -1,8 +1,8 @@
 """A connection that reads, for one session at a time.
 
-A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
-One that the database itself ended in time does not.
-Nothing is kept in the database's session, so that a pooler in transaction mode may stand between.
+A read that fails or is cancelled costs its connection, so that none in an unknown state is reused;
+one that PostgreSQL itself timed out is rolled back. There is no session state, so a pooler in
+transaction mode may stand between.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .connecting import Connection, Row
-from .faults import DATABASE_FAULTS, ENDED_IN_TIME, not_stored
+from .faults import DATABASE_FAULTS, TIMED_OUT, not_stored
 from .opening import Connect, Opening
 
-# For a transaction: rows are found by key, whatever is known of how many there are.
+# Rows are found by key, whatever the planner's statistics say.
 BY_KEY = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Reader:
                 return await self._fetched(await self._ready(begin), sql, *arguments)
         except DATABASE_FAULTS as error:
             log.error("a read failed: %s: %s", type(error).__name__, error)
-            if self._connection is not None and not isinstance(error, ENDED_IN_TIME):
+            if self._connection is not None and not isinstance(error, TIMED_OUT):
                 self.discard(fell_silent=isinstance(error, TimeoutError))
             raise not_stored(error) from error
         except BaseException:
@@ -65,7 +65,7 @@ class Reader:
     async def _fetched(self, connection: Connection, sql: str, *arguments: Any) -> Sequence[Row]:
         try:
             return await connection.fetch(sql, *arguments)
-        except ENDED_IN_TIME:
+        except TIMED_OUT:
             await self.end_snapshot()
             raise
 
@@ -82,7 +82,7 @@ class Reader:
         return self._connection
 
     async def end_snapshot(self) -> None:
-        """Let the snapshot go; what is read after this is newer."""
+        """End the snapshot; later reads see newer data."""
         if self._connection is None or not self._in_snapshot:
             return
         self._in_snapshot = False

@@ -1,7 +1,7 @@
-"""Rows of threads and runs as the writer changes them, read and written inside one transaction.
+"""Rows of threads and runs, read and written inside one transaction.
 
-These helpers keep the invariants of a run's row: an owner only while it is running or waiting (of
-another service: from its first event to its last), a new fence whenever its owner loses it, one
+These functions keep the invariants of a run's row: an owner only while it is running or waiting
+(another service: from its first event to its last), a new fence whenever its owner loses it, one
 terminal event. A run's row is locked when it is read: a claim locks no more than that row.
 """
 
@@ -38,8 +38,8 @@ _THREAD = """
 SELECT thread, title, metadata FROM threads
 WHERE user_key = $1 AND thread_id = $2 AND state = 0
 """
-# Whether the user has another run that waits, for this one's thread or turn, comes with the same
-# statement; it sees the rows as they were before, so the run itself is left out by name.
+# The same statement tells whether the user has another waiting run. It sees the rows as they were
+# before, so the run itself is excluded by name.
 _MARK_ENDED = """
 UPDATE runs SET status = $3, ended_seq = $4, ended_us = $5, owner = NULL, lease_until = NULL
 WHERE user_key = $1 AND run = $2
@@ -97,7 +97,7 @@ class RunRecord(StoredRun):
 
 @dataclass(slots=True)
 class LeasedRun:
-    """What the word of a leased run says of it, while its user is locked: no row has to be read."""
+    """A leased run known by its word, while its user is locked: no row has to be read."""
 
     key: RunKey
     status: RunStatus
@@ -159,7 +159,7 @@ async def live_runs(batch: Batch, user_id: str, thread: int) -> list[RunRecord]:
 
 
 async def runs_to_abandon(batch: Batch, user_id: str) -> list[RunRecord]:
-    """The user's runs that end when the user is gone, and have not ended; oldest first."""
+    """The user's live runs that end when the user is gone, oldest first."""
     user = batch.existing_user(user_id)
     return [_record(user, user_id, row) for row in await batch.all(_RUNS_TO_ABANDON, user)]
 
@@ -185,7 +185,7 @@ async def mark_ended(
 async def end(
     batch: Batch, record: RunRecord, draft: EventDraft
 ) -> tuple[JournalEvent, list[Hint]]:
-    """End a live run on behalf of somebody who is not its owner; an owner is fenced out."""
+    """End a live run on behalf of others; an owner is fenced out."""
     if record.status in ENDED:
         raise AssertionError("a second terminal event")
     hints = signal(record)
@@ -221,7 +221,7 @@ async def requeue(batch: Batch, record: RunRecord, *, handed_over: bool) -> list
     """Queue an owned run again; its owner is fenced out from now.
 
     Args:
-        handed_over: whether its owner let go of it in order, which is no crash.
+        handed_over: whether its owner shut down cleanly, which does not count as a crash.
     """
     record.status = RunStatus.QUEUED
     record.fence += 1

@@ -1,4 +1,4 @@
-"""A writer that stores nothing: it applies batches in one transaction, which ends undone."""
+"""A writer for dry runs: it applies batches in one transaction, which is rolled back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IDLE_MAX = "SET LOCAL idle_in_transaction_session_timeout = '10min'"  # while t
 
 
 class Rehearsal:
-    """Applies batches, so that what would become of them is known.
+    """Applies batches to find out their outcomes.
 
     Args:
         connect: opens a connection, whose statements take a bounded time.
@@ -30,7 +30,7 @@ class Rehearsal:
         self.healthy = True
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
-        """What would become of a batch; a fault of the database breaks the rehearsal off."""
+        """The outcomes that a batch would have; a database failure aborts the rehearsal."""
         if not self.healthy:
             raise ThreadcastError("unavailable", "the rehearsal was broken off by an error")
         try:
@@ -46,7 +46,7 @@ class Rehearsal:
             raise
 
     async def close(self) -> None:
-        """Undo everything."""
+        """Roll everything back."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()

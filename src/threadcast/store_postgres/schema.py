@@ -1,8 +1,8 @@
-"""The schema's versions: which one a database has, and the steps from there to ours.
+"""Reads and migrates the schema's version.
 
-One row says which version the database has. Whoever migrates locks that row, in the transaction of
-the step itself: this needs no session of its own, so a pooler in transaction mode may stand
-between. This module never repairs and never deletes.
+One row holds the database's version. A migration locks that row in the transaction of the step
+itself, which needs no session state, so a pooler in transaction mode may stand between. This module
+never repairs and never deletes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ has_schema_privilege(current_schema(), 'CREATE'),
 coalesce(to_regclass('events'), to_regclass('users'), to_regclass('runs')) IS NOT NULL
 """
 _VERSION = "SELECT version FROM threadcast_schema"
-# Locks wait at most so long: a migration must not hold up a node that is at work for ever.
+# How long a migration waits for a lock, so that it does not hold up a node at work for ever.
 _BEGIN = (
     "BEGIN; SET LOCAL transaction_isolation = 'read committed';"
     " SET LOCAL lock_timeout = '10s'; SET LOCAL threadcast.scope = 'all'"
@@ -59,12 +59,12 @@ log = logging.getLogger(__name__)
 
 
 async def version_of(connection: Connection, target: Target, steps: Sequence[SchemaStep]) -> int:
-    """The schema's version, 0 for a database without anything of ours in it; changes nothing.
+    """The schema's version, 0 for a database without our tables; changes nothing.
 
-    It may be newer than the steps, where those who made it said that this program works with it.
+    It may be newer than the steps, if its migration declared this program compatible.
 
     Raises:
-        ConfigurationError: the schema is of another program, or too new for this one.
+        ConfigurationError: the schema is another program's, or too new for this one.
     """
     if not (await connection.fetch(_IS_OURS))[0][0]:
         await _check_place(connection, target)
@@ -85,7 +85,7 @@ async def _oldest_for(connection: Connection, version: int) -> int | None:
 
 
 async def _check_place(connection: Connection, target: Target) -> None:
-    """Refuse a place where no tables can be made, or where another program has some.
+    """Refuse a schema where tables cannot be created, or where another program has some.
 
     Raises:
         ConfigurationError: with what to change.
@@ -113,9 +113,9 @@ async def _check_place(connection: Connection, target: Target) -> None:
 
 
 def refuse_older(target: Target, *, version: int, newest: int) -> None:
-    """Refuse a schema that has to be migrated first; an empty database is none.
+    """Refuse a schema that has to be migrated first; an empty database is fine.
 
-    Other nodes may be at work on it, so a person says when.
+    Other nodes may be using it, so a person chooses the moment.
 
     Raises:
         ConfigurationError: with the command to run.
@@ -129,7 +129,7 @@ def refuse_older(target: Target, *, version: int, newest: int) -> None:
 
 
 def refuse_empty(target: Target, *, version: int) -> None:
-    """Refuse a database without tables where none are to be made.
+    """Refuse a database without tables.
 
     Raises:
         ConfigurationError: with the command to run.
@@ -141,10 +141,10 @@ def refuse_empty(target: Target, *, version: int) -> None:
 
 
 async def migrate(connection: Connection, target: Target, steps: Sequence[SchemaStep]) -> int:
-    """Bring the database to the newest version, each step in one transaction; the version it had.
+    """Migrate to the newest version, each step in one transaction; returns the previous version.
 
-    Any number of programs may do this at once: each step is done by one of them. An empty database
-    is set up in one transaction, so that no node that begins meanwhile finds an older schema.
+    Safe to run concurrently: each step is done by one of the programs. An empty database is set up
+    in one transaction, so that no node that starts meanwhile finds an older schema.
 
     Raises:
         ConfigurationError: see `version_of`.
@@ -160,7 +160,7 @@ async def migrate(connection: Connection, target: Target, steps: Sequence[Schema
 
 
 async def _make_version_row(connection: Connection) -> None:
-    """Make the row that says which version there is; others may be doing the same."""
+    """Create the version row; others may be doing the same."""
     for left in reversed(range(_ATTEMPTS_MAX)):
         try:
             await connection.execute(f"{_MAKE_TABLE}; {_MAKE_ROW}; {_MAKE_STEPS}")

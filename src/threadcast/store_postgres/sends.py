@@ -1,7 +1,7 @@
 """The unit that stores a message and its run in one commit, once per `client_message_id`.
 
-Messages that meet nothing in their threads are stored together, by two statements for all of a
-batch: one looks at what they meet, one inserts. A message that meets a live run is stored alone.
+Messages to idle threads are stored together, by two statements per batch: one reads what they meet,
+one inserts. A message that meets a live run is stored by itself.
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
 
 
 async def send_together(batch: Batch, units: Mapping[int, SendMessage]) -> dict[int, Outcome]:
-    """Store messages that meet no live run and no limit, before others of their users.
+    """Store messages that meet no live run and no limit, before other units of their users.
 
     Args:
         batch: all users are locked.
-        units: by their places in the batch; of each user at most one.
+        units: by position in the batch; at most one per user.
 
     Returns:
-        What became of those that were stored, by place. Nothing was written for the others.
+        The outcomes of those that were stored, by position. Nothing was written for the others.
     """
     known = {place: unit for place, unit in units.items() if batch.user(unit.context.user_id)}
     begun: dict[int, _Beginning] = {}
@@ -121,12 +121,12 @@ async def send_together(batch: Batch, units: Mapping[int, SendMessage]) -> dict[
 
 
 async def list_message(batch: Batch, user: str, thread: int, seq: int, content: str) -> None:
-    """Let a message be listed with its thread and be found by its words."""
+    """Index a message for the thread's preview and for search."""
     await batch.run(_LIST, user, seq, thread, preview_of(content), words_of(content))
 
 
 async def _earlier(batch: Batch, unit: SendMessage) -> Outcome:
-    """What this key did before."""
+    """The outcome of the first use of this key."""
     user = batch.existing_user(unit.context.user_id)
     row = await batch.one(_EARLIER, user, unit.client_message_id)
     if row is None:
@@ -138,10 +138,10 @@ async def _earlier(batch: Batch, unit: SendMessage) -> Outcome:
 
 
 def _admit(unit: SendMessage, met: Situation, live: Sequence[RunRecord]) -> tuple[int, Admission]:
-    """How many runs stay ahead, and what becomes of the thread's live ones.
+    """How many runs stay ahead, and what happens to the thread's live ones.
 
     Raises:
-        ThreadcastError: the message is not to be stored; nothing was written.
+        ThreadcastError: the message is refused; nothing was written.
     """
     admission = admit(
         [run.status for run in live],
@@ -164,13 +164,13 @@ async def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -
 
 
 _Beginning = tuple[SendMessage, Situation, Admission, list[JournalEvent]]
-"""A message that is to be stored, and the events of its unit so far; more are added."""
+"""A message to store, and the events of its unit so far; more are added."""
 
 
 async def _begin(
     batch: Batch, beginnings: Sequence[_Beginning]
 ) -> list[tuple[MessageAccepted, Place]]:
-    """Insert the runs of messages, and threads that are new, and append their events."""
+    """Insert messages' runs and new threads, and append their events."""
     rows = []
     for unit, met, _, _ in beginnings:
         seq = batch.head(met.user) + (2 if met.thread is None else 1)
@@ -194,7 +194,7 @@ async def _begin(
 def _append(
     batch: Batch, beginning: _Beginning, thread: int, run: int
 ) -> tuple[MessageAccepted, Place]:
-    """Append the events of a message whose rows are there."""
+    """Append the events of a message whose rows exist."""
     unit, met, admission, events = beginning
     context = unit.context
     if met.thread is None:

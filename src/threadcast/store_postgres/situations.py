@@ -1,4 +1,4 @@
-"""What messages meet in the store: their threads, live runs, keys that were used before.
+"""What messages meet in the store: their threads, live runs, used keys.
 
 One statement for all messages of a batch, under the locks on their users. It decides nothing and
 writes nothing.
@@ -15,8 +15,8 @@ from ..units import SendMessage
 from .batch import Batch
 from .keys import user_key
 
-# All that decides about messages, in one look: the thread of each, whether its run is known, what
-# is live, whether its key was used before. Not by EXISTS: for that, all rows could be hashed.
+# Everything that decides about messages, in one query: thread, run id, live runs, used key. Not by
+# EXISTS, for which the planner may hash all rows.
 _SITUATIONS = """
 SELECT n.number, t.thread, t.state,
 (SELECT true FROM runs AS r WHERE r.user_key = n.user_key AND r.run_id = n.run_id),
@@ -44,9 +44,9 @@ class Situation:
 
     Attributes:
         user: the user's key.
-        thread: its thread's number; None when it is to be new.
+        thread: its thread's number; None for a new one.
         user_live: how many runs of the user have not ended.
-        busy: whether some of them are the thread's.
+        busy: whether any of them are in the thread.
     """
 
     user: str
@@ -58,12 +58,11 @@ class Situation:
 async def situations_of(
     batch: Batch, units: Sequence[SendMessage]
 ) -> list[Situation | ThreadcastError | None]:
-    """What each message meets: None when its key was used before, an error (`not_found`, `bad_id`)
-    when it cannot be stored.
+    """What each message meets: None if its key was used before, an error if it is refused.
 
     Args:
         batch: the users of these messages have journals, and are locked.
-        units: what they do not know of is what the others of them will do.
+        units: the messages; the effects of one on another are not considered.
     """
     users = [user_key(unit.context.user_id) for unit in units]
     rows = await batch.all(

@@ -1,9 +1,9 @@
 """Bounded steps of maintenance. Every step works on at most `limit` rows and can be repeated.
 
 A step finds its work across users, locks it without waiting, and then works on one user at a time.
-Several nodes may sweep at once: what one has locked the others leave alone. A node whose clock is
-ahead of the database's sweeps by the database's: else it would forget revocations while other nodes
-still take those tokens.
+Several nodes may sweep concurrently: rows that one has locked are skipped by the others. A node
+whose clock is ahead of the database's uses the database's: otherwise it would forget revocations
+while other nodes still accept those tokens.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ DELETE FROM events WHERE user_key = $1 AND seq IN (
 """
 _COMPACTED = "UPDATE runs SET compacted = true WHERE user_key = $1 AND run = $2"
 
-# How many of the journal's next events are old, up to which seq, and when the first that is not was
-# committed. It stops before the first event of a run that has not ended, because a node may begin
-# it again, and looks at the journal anew when more is old; what another service executes is never
-# begun again here.
+# How many of the journal's oldest events have expired, up to which seq, and when the next one was
+# committed. It stops before the first event of a live run, because a node may retry that run; runs
+# of other services are never retried here.
 _OLD_PREFIX = """
 WITH oldest AS (
     SELECT e.seq, e.at_us, e.at_us < $2 AS old,
@@ -93,7 +92,7 @@ def _before_us(unit: Sweep) -> int:
 
 
 async def _compact(batch: Batch, unit: Sweep) -> int:
-    """Remove deltas of ended runs; a run that is done with counts as one row."""
+    """Remove deltas of ended runs; a finished run counts as one row."""
     done = 0
     for user, run, first, last in await batch.all(TO_COMPACT, _before_us(unit), unit.limit):
         room = unit.limit - done
@@ -108,7 +107,7 @@ async def _compact(batch: Batch, unit: Sweep) -> int:
 
 
 async def _trim(batch: Batch, unit: Sweep) -> int:
-    """Remove the oldest events of journals and say in each how far."""
+    """Remove the oldest events of journals, and record up to which seq."""
     done = 0
     before_us = _before_us(unit)
     for user, trimmed in await batch.all(TO_TRIM, before_us, unit.limit):
@@ -123,7 +122,7 @@ async def _trim(batch: Batch, unit: Sweep) -> int:
             await batch.run(_TRIM_EVENTS, user, last)
             await batch.run(_TRIM_MESSAGES, user, last)
         if look_us is None and seen == room:
-            look_us = before_us - 1  # there may be more that is old
+            look_us = before_us - 1  # there may be more to remove
         await batch.run(_TRIMMED, user, last or 0, look_us)
         done += count
     return done

@@ -67,7 +67,7 @@ async def create_thread(batch: Batch, unit: CreateThread) -> Outcome:
 async def insert_thread(
     batch: Batch, user_id: str, thread_id: str, data: ThreadData
 ) -> tuple[int, JournalEvent]:
-    """Insert a thread whose id is new and append its first event; its number and the event."""
+    """Insert a thread with a new id and its first event; returns its number and the event."""
     draft = EventDraft.of(EventType.THREAD_CREATED, data)
     metadata = encode_json(data.metadata).decode()
     user = batch.existing_user(user_id)
@@ -80,7 +80,7 @@ async def insert_thread(
 
 
 async def refuse_known_thread(batch: Batch, user_id: str, thread_id: str) -> None:
-    """Refuse the id of a thread that this user has or had.
+    """Refuse an id that this user has or had a thread of.
 
     Raises:
         ThreadcastError: `bad_id`.
@@ -124,7 +124,7 @@ async def change_thread(
         batch: the transaction.
         address: the thread.
         title, metadata: None leaves a field as it is.
-        created_at: when it happened elsewhere, seconds since the epoch.
+        created_at: the original time of an ingested event, seconds since the epoch.
 
     Raises:
         ThreadcastError: `not_found`.
@@ -141,12 +141,12 @@ async def change_thread(
 
 
 async def mark_touched(batch: Batch, user: str, thread: int) -> None:
-    """Have no undone migration take a thread back that something does not move, and yet changes."""
+    """Keep undoing a migration from removing a thread that has changed without moving."""
     await batch.run(_MARK_TOUCHED, user, thread)
 
 
 async def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:
-    """Apply one `DeleteThread`. What was deleted is not written into the journal once more."""
+    """Apply one `DeleteThread`. Its event does not repeat what was deleted."""
     context = unit.context
     user = batch.existing_user(context.user_id)
     record = await existing_thread(batch, user, context.thread_id)

@@ -1,10 +1,9 @@
-"""Which function applies which unit, and how a batch of units is applied.
+"""Dispatches units to their functions, and applies batches.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
-Plain appends and ends are stored first, by one call, where nothing of their user comes before them,
-and then messages that meet nothing, by two statements.
-Units that look across users come after all others of their batch, whatever their place in it: they
-lock without waiting, and nothing may wait after them.
+Plain appends and ends that no earlier unit of their user precedes are stored first, by one call;
+then messages to idle threads, by two statements. Units that read across users come last, whatever
+their position: they lock without waiting, and nothing may wait for a lock after them.
 """
 
 from __future__ import annotations
@@ -110,6 +109,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
+
 log = logging.getLogger(__name__)
 
 
@@ -124,7 +124,7 @@ async def apply_all(
         now: wall time for timestamps, seconds since the epoch.
 
     Raises:
-        UNIT_FAULTS: one of the units is at fault; the transaction must be rolled back.
+        UNIT_FAULTS: a unit is at fault; the transaction must be rolled back.
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
     """
     batch = Batch(connection, now=now)
@@ -146,28 +146,28 @@ async def apply_all(
 async def apply_free(
     connection: Connection, units: Sequence[Unit[Any]], *, now: float
 ) -> tuple[list[Outcome], set[str]]:
-    """The same, but for units of users whom another transaction holds: those are refused.
+    """Apply units without waiting for locked users: their units are rejected as `unavailable`.
 
-    It waits for nobody's user. Leases of users who are held are not renewed, and not lost either.
+    Leases of locked users are neither renewed nor lost.
 
     Returns:
-        The outcomes, and who is held.
+        The outcomes, and the ids of users whom another transaction has locked.
 
     Raises:
         UNIT_FAULTS, asyncpg.PostgresError: see `apply_all`.
     """
-    held = await Batch(connection, now=now).lock_free(named_by(units).users)
-    free = [without_users(unit, held) for unit in units]
+    locked = await Batch(connection, now=now).lock_free(named_by(units).users)
+    free = [without_users(unit, locked) for unit in units]
     applied = [unit for unit in free if unit is not None]
     outcomes = iter(await apply_all(connection, applied, now=now) if applied else ())
     busy = Rejected(ThreadcastError("unavailable", BUSY))
-    return [busy if unit is None else next(outcomes) for unit in free], held
+    return [busy if unit is None else next(outcomes) for unit in free], locked
 
 
 async def apply_each(
     connection: Connection, units: Sequence[Unit[Any]], *, now: float
 ) -> list[Outcome]:
-    """Apply units one by one, so that only one that is at fault fails, as `internal`.
+    """Apply units one by one, so that only the faulty one fails, as `internal`.
 
     Raises:
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
@@ -187,9 +187,9 @@ def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
 
 
 async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]:
-    """Lock the users of these units in order, and store what is plain; its outcomes by place.
+    """Lock these units' users in order, and store plain appends; returns outcomes by position.
 
-    The fences of all other leases are read.
+    Also reads the fences of all other leases.
     """
     plain = _plain(units)
     if plain:
@@ -205,9 +205,9 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
 
 
 def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
-    """Plain appends and ends of runs by their places, but for what comes after others of its user.
+    """Plain appends and ends by position, except those after other units of their user.
 
-    Whatever follows an end is one of those others.
+    Units after an end count as such others.
     """
     met: set[str] = set()
     plain: dict[int, AppendToRun] = {}
@@ -223,7 +223,7 @@ def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
 
 
 def _first_sends(units: Sequence[Unit[Any]], done: Collection[int]) -> dict[int, SendMessage]:
-    """Messages by their places, but for those that come after something else of their user."""
+    """Messages by position, except those after other units of their user."""
     met: set[str] = set()
     sends: dict[int, SendMessage] = {}
     for place, unit in enumerate(units):

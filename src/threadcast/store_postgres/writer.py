@@ -1,9 +1,8 @@
 """The one connection that writes: it commits batches, one at a time.
 
-A commit ends in one of three ways: it is stored, it is surely not, or nobody can know; the third is
-never reported as either of the others. A transaction that another one was in the way of is tried
-again here, at most three times. Where another one holds a user for longer than anybody waits, that
-user's units are refused, and those of all others are stored.
+A commit is stored, certainly not stored, or its outcome is unknown; unknown is never reported as
+either of the others. A transaction that conflicted with another is retried here, at most three
+times. Where another one locks a user for too long, only that user's units are rejected.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from ..units import Outcome, Unit
 from .connecting import Connection
 from .faults import (
     DATABASE_FAULTS,
-    ENDED_IN_TIME,
-    HELD,
+    LOCKED,
     RETRIED,
+    TIMED_OUT,
     UNIT_FAULTS,
     is_fault_of_unit,
     not_stored,
     of_commit,
 )
-from .named import named_by
+from .named import name_any
 from .opening import Connect, Opening
 from .units import apply_all, apply_each, apply_free
 
@@ -53,7 +52,7 @@ class Writer:
         self._commit_timeout_s = commit_timeout_s
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
-        self._held: set[str] = set()  # users, as far as the last look at who is held has shown
+        self._locked: set[str] = set()  # ids of users, as the last `apply_free` found them
         self.healthy = True
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
@@ -65,7 +64,7 @@ class Writer:
             except BaseException as error:
                 self.healthy = False
                 if isinstance(error, OutcomeUnknown) or not isinstance(
-                    error.__cause__, (*RETRIED, *ENDED_IN_TIME)
+                    error.__cause__, (*RETRIED, *TIMED_OUT)
                 ):  # else it was rolled back
                     self.discard(fell_silent=isinstance(error.__cause__, TimeoutError))
                 raise
@@ -78,20 +77,20 @@ class Writer:
         Raises:
             ThreadcastError: nothing is stored; the transaction may still be open.
         """
-        may_wait = self._held.isdisjoint(named_by(units).users) if self._held else True
+        may_wait = not (self._locked and name_any(units, self._locked))
         for left in reversed(range(_RETRIES_MAX + 1)):
             try:
                 return await self._apply(await self._connected(), units, now, may_wait=may_wait)
-            except (*RETRIED, HELD) as error:
-                is_held = isinstance(error, HELD)
+            except (*RETRIED, LOCKED) as error:
+                is_locked = isinstance(error, LOCKED)
                 await self._roll_back()
-                if not left or (is_held and not may_wait):
+                if not left or (is_locked and not may_wait):
                     raise not_stored(error) from error
                 log.info("a batch is applied again: %s", error)
-                may_wait = may_wait and not is_held
+                may_wait = may_wait and not is_locked
             except DATABASE_FAULTS as error:
                 log.error("a batch was not stored: %s: %s", type(error).__name__, error)
-                if isinstance(error, ENDED_IN_TIME):
+                if isinstance(error, TIMED_OUT):
                     await self._roll_back()
                 raise not_stored(error) from error
         raise AssertionError("the last attempt returns or raises")
@@ -103,7 +102,7 @@ class Writer:
         try:
             if may_wait:
                 return await apply_all(connection, units, now=now)
-            outcomes, self._held = await apply_free(connection, units, now=now)
+            outcomes, self._locked = await apply_free(connection, units, now=now)
             return outcomes
         except UNIT_FAULTS as error:
             if not is_fault_of_unit(error):
@@ -117,8 +116,8 @@ class Writer:
         """Commit the transaction.
 
         Raises:
-            OutcomeUnknown: the answer was lost, or is none that says what happened.
-            ThreadcastError: it is surely not stored.
+            OutcomeUnknown: the answer was lost, or does not say what happened.
+            ThreadcastError: it is certainly not stored.
         """
         connection = self._connection
         if connection is None or connection.is_closed():
@@ -138,7 +137,7 @@ class Writer:
         return self._connection
 
     async def _roll_back(self) -> None:
-        """End what is open; a connection that cannot do even that is closed."""
+        """Roll back; a connection that cannot do even that is closed."""
         try:
             await (await self._connected()).execute("ROLLBACK")
         except DATABASE_FAULTS:
@@ -155,7 +154,7 @@ class Writer:
             connection.terminate(fell_silent=fell_silent)
 
     async def close(self) -> None:
-        """Wait for what is under way and close the connection."""
+        """Wait for the commit under way and close the connection."""
         async with self._turn:
             await self._opening.close()
             connection, self._connection = self._connection, None

@@ -62,14 +62,14 @@ class SqliteStore:
 
     Args:
         path: the database file; beside it lie `-wal`, `-shm` and `.lock`.
-        clock: the store's own time, for leases; once it is made, a step of wall time ends none.
+        clock: the store's own time, for leases; setting the wall clock later ends none.
         vfs: the name of a registered SQLite VFS, for tests of power cuts; None for the system's.
         create: whether to make the file when it is missing.
-        reader_count: at most so many sessions read at once, >= 1.
+        reader_count: the most sessions that read at the same time, >= 1.
         reader_wait_max_s: how long a session waits for a reader, in seconds.
         known_users_max: how many users' rows the writer remembers by name, >= 1.
         known_runs_max: how many runs' rows the writer remembers by name, >= 1.
-        checkpoint_pages: the log is moved into the file when it has so many pages of 4 KiB, >= 1.
+        checkpoint_pages: the log is checkpointed once it has this many pages of 4 KiB, >= 1.
         rehearsal: everything is done in one transaction that ends undone when the store is closed;
             reads do not see it. The disk must have room for it.
     """

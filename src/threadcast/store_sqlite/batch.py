@@ -1,8 +1,8 @@
-"""One write transaction: who is written to, which seqs come next, which events wait to be stored.
+"""One write transaction: its users, their next seqs, and events not yet stored.
 
-Events gather here and are stored by few statements, each of which runs to its end without the
-interpreter lock: beside a busy event loop, every row that needs the lock again can cost
-milliseconds. A batch may not outlive its transaction, and it does not begin or end one.
+Events gather here and are stored by few statements, each of which runs without the interpreter
+lock: next to a busy event loop, every row that needs the lock again can cost milliseconds. A batch
+may not outlive its transaction, and it does not begin or end one.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Batch:
             self.heads = self._pairs(_HEADS, users)
 
     def load_words(self, runs: Iterable[int]) -> dict[int, int]:
-        """Read fences and statuses of these runs; all that are known now."""
+        """Read fences and statuses of these runs; returns all loaded so far."""
         if keys := array("q", runs):
             self.words.update(self._pairs(_WORDS, keys))
         return self.words
@@ -121,7 +121,7 @@ class Batch:
     # --- users ----------------------------------------------------------------------------
 
     def user(self, user_id: str) -> int | None:
-        """The user's row, or None while there is no journal."""
+        """The user's row, or None without a journal."""
         user = self.known.users.get(user_id)
         if user is None:
             row = self.one("SELECT user FROM users WHERE user_id = ?", user_id)
@@ -132,7 +132,7 @@ class Batch:
         return user
 
     def ensure_user(self, user_id: str) -> int:
-        """The user's row; made now, with a fresh feed, when there is none."""
+        """The user's row; created with a fresh feed if there is none."""
         user = self.user(user_id)
         if user is None:
             feed = UnifiedIdGenerator.generate_base_id("feed")
@@ -185,13 +185,13 @@ class Batch:
         return events
 
     def take_seqs(self, user: int, count: int) -> int:
-        """Take the next seqs for events that the caller stores itself; the first of them."""
+        """Reserve the next seqs for events that the caller stores itself; returns the first."""
         first = self.head(user) + 1
         self.heads[user] = self._grown[user] = first + count - 1
         return first
 
     def flush(self) -> None:
-        """Store what has gathered, so that statements of this transaction can read it."""
+        """Store gathered events, so that statements of this transaction can read them."""
         if not self._grown:
             return
         rows, self._rows = self._rows, []

@@ -1,7 +1,7 @@
-"""Rows of runs that other services execute: begun, moved on and ended by what is said of them.
+"""Rows of runs that other services execute, driven by their ingested events.
 
-Such a run has the owner `external` from its first event to its last. No node claims it; when
-nothing is said of it for long, its lease lapses and it is ended like that of a lost node.
+Such a run has the owner `external` from its first event to its last. No node claims it. After a
+long silence its lease lapses and it is ended like a lost node's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..errors import ThreadcastError
 from ..events import MOVES_THREAD, Address, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
-from ..stored_runs import QUEUED
+from ..stored_runs import QUEUED, check_attempt, check_external
 from ..wire.external_data import Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
@@ -52,7 +52,7 @@ class ExternalRuns:
     Args:
         batch: the transaction.
         user_id: whose.
-        lease_until: when runs lapse that are heard of now, by the store's clock.
+        lease_until: the new lease end of runs with events, by the store's clock.
     """
 
     def __init__(self, batch: Batch, user_id: str, *, lease_until: float) -> None:
@@ -65,12 +65,12 @@ class ExternalRuns:
     def append(
         self, user: int, event: ExternalEvent, thread: Thread | None
     ) -> tuple[JournalEvent, list[Hint]]:
-        """Append an event to its run, which may begin with it.
+        """Append an event to its run, which it may begin.
 
         Args:
             user: the user's row.
             event: of a run.
-            thread: where it says that it belongs; None when it does not say.
+            thread: the thread that the event names; None if it names none.
 
         Raises:
             ThreadcastError: see `IngestEvents`; nothing was written.
@@ -79,7 +79,7 @@ class ExternalRuns:
         known = self._find(user, named)
         record = None if known is None else known[0]
         if record is not None:
-            _check_place(record, thread)
+            check_external(record, of_thread=thread is None or thread[0] == record.thread)
         status = external_status_after(None if record is None else record.status, kind)
         if isinstance(event.data, Started):
             self._check_start(user, record, thread, event.data.attempt)
@@ -89,11 +89,11 @@ class ExternalRuns:
         return appended, self._move_on(known[0], status, event, appended.seq)
 
     def forget(self) -> None:
-        """Read rows anew: something else has changed them."""
+        """Forget cached rows, because something else changed them."""
         self._known.clear()
 
     def save(self) -> None:
-        """Let the runs that were heard of live on."""
+        """Extend the leases of runs that had events."""
         if self._heard:
             runs = apsw.carray(array("q", self._heard))
             self._batch.run(_HEARD, runs, self._lease_until, EXTERNAL_OWNER)
@@ -115,9 +115,7 @@ class ExternalRuns:
         Raises:
             ThreadcastError: `out_of_order`, `run_active`.
         """
-        if record is not None and attempt <= record.attempt:
-            expected = f"attempt: expected more than {record.attempt}, got {attempt}"
-            raise ThreadcastError("out_of_order", expected)
+        check_attempt(record, attempt)
         row = record.thread if record is not None else thread[0] if thread is not None else None
         if row is not None and any(
             run.status in OWNED and (record is None or run.run != record.run)
@@ -156,7 +154,7 @@ class ExternalRuns:
     def _move_on(
         self, record: RunRecord, status: RunStatus, event: ExternalEvent, seq: int
     ) -> list[Hint]:
-        """Write what the event changes about its run."""
+        """Update the run's row after an event."""
         data = event.data
         self._heard.add(record.run)
         if isinstance(data, Queued):
@@ -169,18 +167,6 @@ class ExternalRuns:
         if status is not record.status:
             set_status(self._batch, record, status)
         return []
-
-
-def _check_place(record: RunRecord, thread: Thread | None) -> None:
-    """Refuse what is not for this run, or not for others to say.
-
-    Raises:
-        ThreadcastError: `bad_id`, `forbidden`.
-    """
-    if thread is not None and thread[0] != record.thread:
-        raise ThreadcastError("bad_id", "run_id: expected a run of the thread, got another one's")
-    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:
-        raise ThreadcastError("forbidden", "expected a run of another service, got one of this")
 
 
 def _fresh_run_id(user_id: str) -> str:

@@ -24,7 +24,7 @@ class RecentKeys(Generic[K, V]):
     """A bounded map that forgets what was not asked for longest.
 
     Args:
-        max_count: at most so many entries, >= 1.
+        max_count: the most entries, >= 1.
     """
 
     def __init__(self, max_count: int) -> None:

@@ -1,4 +1,4 @@
-"""Units by which nodes keep runs: renew, take over. Time is the store's own here."""
+"""Units about leases: renew, hand over, take over. Time is the store's clock."""
 
 from __future__ import annotations
 

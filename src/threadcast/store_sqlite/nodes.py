@@ -1,4 +1,4 @@
-"""Units about nodes: one begins, goes on, ends, or is found to be lost. Time is the store's own."""
+"""Units about nodes: register, renew, remove, sweep. Time is the store's clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DELETE FROM nodes WHERE node_id = ?1 AND NOT EXISTS (
     SELECT 1 FROM connections WHERE node_id = ?1
 )
 """
-# Where all that is left are marks, before ?2.
+# If only marked places are left, before ?2.
 _LOST = """
 SELECT node_id FROM nodes AS l WHERE lease_until < ?1 AND (
     lease_until < ?2

@@ -1,4 +1,4 @@
-"""What operators ask of the file, and units of theirs. Nothing here belongs to one user."""
+"""Operators' queries and units. Nothing here belongs to one user."""
 # ruff: noqa: S608 - these are joined from constants only
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Units about places: a connection takes one, leaves it, has to leave it; a user has none left.
+"""Units about places: take, leave, close; and cancelling runs of users without one.
 
-A server that has the file to itself counts its connections and takes no places. They are here so
-that every store promises the same.
+A server on a file counts its connections itself and takes no places. These units exist so that
+every store fulfils the same contract.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A connection that reads, on a thread of its own.
 
-A read that fails or is cancelled costs its connection: nobody gets one that is in an unknown state.
+A read that fails or is cancelled costs its connection, so that none in an unknown state is reused.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Reader:
             raise ThreadcastError("unavailable") from error
 
     def end_snapshot(self) -> None:
-        """Let the snapshot go; what is read after this is newer. Does not wait."""
+        """End the snapshot; later reads see newer data. Does not wait."""
         self._thread.submit(self._end)
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Rows of threads and runs as the writer changes them, read and written inside one transaction.
+"""Rows of threads and runs, read and written inside one transaction.
 
-These helpers keep the invariants of a run's row: an owner only while it is running or waiting (of
-another service: from its first event to its last), a new fence whenever its owner loses it, one
+These functions keep the invariants of a run's row: an owner only while it is running or waiting
+(another service: from its first event to its last), a new fence whenever its owner loses it, one
 terminal event.
 """
 
@@ -128,7 +128,7 @@ def live_runs(batch: Batch, user: int, thread: int) -> list[RunRecord]:
 
 
 def runs_to_abandon(batch: Batch, user: int) -> list[RunRecord]:
-    """The user's runs that end when the user is gone, and have not ended; oldest first."""
+    """The user's live runs that end when the user is gone, oldest first."""
     rows = batch.all(
         f"SELECT {_RUN_COLUMNS} FROM runs"  # noqa: S608
         " WHERE user = ? AND status <= 3 AND on_disconnect = 'cancel'"
@@ -181,7 +181,7 @@ def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> 
 
 
 def end(batch: Batch, record: RunRecord, draft: EventDraft) -> tuple[JournalEvent, list[Hint]]:
-    """End a live run on behalf of somebody who is not its owner; an owner is fenced out."""
+    """End a live run on behalf of others; an owner is fenced out."""
     if record.status in ENDED:
         raise AssertionError("a second terminal event")
     hints = signal(record)
@@ -217,7 +217,7 @@ def requeue(batch: Batch, record: RunRecord, *, handed_over: bool) -> list[Hint]
     """Queue an owned run again; its owner is fenced out from now.
 
     Args:
-        handed_over: whether its owner let go of it in order, which is no crash.
+        handed_over: whether its owner shut down cleanly, which does not count as a crash.
     """
     record.status = RunStatus.QUEUED
     record.fence += 1

@@ -1,7 +1,7 @@
-"""The schema's versions: which one a database has, and the steps from there to ours.
+"""Reads and migrates the schema's version.
 
-`application_id` says that a file is ours, `user_version` which schema it has. This module never
-repairs and never deletes.
+`application_id` identifies our files, `user_version` the schema. This module never repairs and
+never deletes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..schema_steps import SchemaStep, newer_problem, oldest_for
 
 APPLICATION_ID = 0x54435354  # "TCST"
 ALIAS_USES_VERSION = 4
-"""The first schema that tells uses and ages of aliases."""
+"""The first schema that records uses and ages of aliases."""
 
 _MAKE_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_steps (
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 
 def version_of(connection: apsw.Connection, steps: Sequence[SchemaStep]) -> int:
-    """The schema's version, 0 for a database without anything in it; changes nothing.
+    """The schema's version, 0 for an empty database; changes nothing.
 
-    It may be newer than the steps, where those who made it said that this program works with it.
+    It may be newer than the steps, if its migration declared this program compatible.
 
     Raises:
-        ConfigurationError: the database is of another program, or too new for this one.
+        ConfigurationError: the database is another program's, or too new for this one.
     """
     application_id = connection.pragma("application_id")
     if application_id != APPLICATION_ID:
@@ -58,9 +58,9 @@ def _oldest_for(connection: apsw.Connection, version: int) -> int | None:
 
 
 def migrate(connection: apsw.Connection, steps: Sequence[SchemaStep]) -> int:
-    """Bring the database to the newest version in one transaction; the version it had.
+    """Migrate to the newest version in one transaction; returns the previous version.
 
-    A crash inside leaves the version that it had.
+    A crash inside leaves the previous version.
 
     Raises:
         ConfigurationError: see `version_of`.

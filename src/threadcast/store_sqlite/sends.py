@@ -53,7 +53,7 @@ def send_message(batch: Batch, unit: SendMessage) -> Outcome:
 
 
 def index_message(batch: Batch, run: int, user: int, content: str) -> None:
-    """Let a message that began a run be found by its words."""
+    """Index a message that began a run for search."""
     batch.run(
         "INSERT INTO message_words (rowid, owner, content) VALUES (?, ?, ?)",
         *(run, owner_word(user), content),
@@ -61,7 +61,7 @@ def index_message(batch: Batch, run: int, user: int, content: str) -> None:
 
 
 def _earlier(batch: Batch, user: int, unit: SendMessage) -> Outcome | None:
-    """What this key did before, if it was used before."""
+    """The outcome of the first use of this key, if it was used before."""
     row = batch.one(
         "SELECT s.digest, t.thread_id, r.run_id, r.message_seq"
         " FROM sends s JOIN runs r ON r.run = s.run JOIN threads t ON t.thread = r.thread"
@@ -80,10 +80,10 @@ def _earlier(batch: Batch, user: int, unit: SendMessage) -> Outcome | None:
 def _admit(
     batch: Batch, unit: SendMessage, user: int | None
 ) -> tuple[list[RunRecord], int, Admission]:
-    """The thread's live runs, how many of them stay ahead, and what becomes of them.
+    """The thread's live runs, how many of them stay ahead, and what happens to them.
 
     Raises:
-        ThreadcastError: the message is not to be stored; nothing was written.
+        ThreadcastError: the message is refused; nothing was written.
     """
     live: list[RunRecord] = []
     if unit.new_thread:
@@ -120,7 +120,7 @@ def _refuse_known_run(batch: Batch, user: int, run_id: str) -> None:
 
 
 def _thread(batch: Batch, unit: SendMessage, events: list[JournalEvent]) -> int:
-    """The message's thread, made now if it is to be new."""
+    """The message's thread, created if new."""
     context = unit.context
     if unit.new_thread:
         thread, event = insert_thread(batch, context.user_id, context.thread_id, ThreadData())
@@ -141,7 +141,7 @@ def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -> list
 def _begin_run(
     batch: Batch, unit: SendMessage, thread: int, draft: EventDraft, events: list[JournalEvent]
 ) -> tuple[Place, Address, int]:
-    """Insert the run with its key and its words, and append the message's event."""
+    """Insert the run, its key and its search index, and append the message's event."""
     context = unit.context
     user = batch.existing_user(context.user_id)
     seq = batch.head(user) + 1

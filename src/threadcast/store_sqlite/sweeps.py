@@ -1,6 +1,6 @@
 """Bounded steps of maintenance. Every step works on at most `limit` rows and can be repeated.
 
-Rows go in sets, by few statements: see `batch` for why one statement per row would be dear.
+Rows are removed in sets, by few statements: see `batch` for why one statement per row is expensive.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ DELETE FROM events WHERE id IN (
     LIMIT ?6
 )
 """
-# Only what is old from the start of the table on: a prefix of commits is a prefix of journals. It
-# stops before the first event of a run that has not ended, because a node may begin it again; what
-# another service executes is never begun again here.
+# Only expired rows from the start of the table: a prefix of commits is a prefix of every journal.
+# It stops before the first event of a live run, because a node may retry that run; runs of other
+# services are never retried here.
 _OLD_PREFIX = """
 WITH oldest AS (
     SELECT e.id, e.at_us < ?1 AND (coalesce(r.status, 9) > 3 OR r.owner IS 'external') AS old
@@ -52,7 +52,7 @@ def sweep(batch: Batch, unit: Sweep) -> Outcome:
 
 
 def _compact(batch: Batch, unit: Sweep) -> int:
-    """Remove deltas of ended runs; a run that is done with counts as one row."""
+    """Remove deltas of ended runs; a finished run counts as one row."""
     runs = batch.all(
         "SELECT run, user, message_seq, ended_seq FROM runs"
         " WHERE compacted = 0 AND ended_us IS NOT NULL AND ended_us < ? ORDER BY ended_us LIMIT ?",
@@ -72,7 +72,7 @@ def _compact(batch: Batch, unit: Sweep) -> int:
 
 
 def _trim(batch: Batch, unit: Sweep) -> int:
-    """Remove the oldest events and say in each journal how far."""
+    """Remove the oldest events, and record in each journal up to which seq."""
     row = batch.one(_OLD_PREFIX, int(unit.before * 1_000_000), unit.limit)
     if row is None or not row[0]:
         return 0
@@ -112,9 +112,9 @@ def _purge(batch: Batch, unit: Sweep) -> int:
 def _purge_events(
     batch: Batch, user: int, thread: int, span: tuple[int, int], limit: int
 ) -> tuple[int, int]:
-    """Remove the thread's next events; how many, and the seq of the last.
+    """Remove the thread's next events; returns how many, and the seq of the last.
 
-    `thread_deleted` is a thread's last event, so nothing of it is behind its `last_seq`.
+    `thread_deleted` is a thread's last event, so none is beyond its `last_seq`.
     """
     first, end = span
     row = batch.one(

@@ -66,7 +66,7 @@ def insert_thread(
 
 
 def refuse_known_thread(batch: Batch, user_id: str, thread_id: str) -> None:
-    """Refuse the id of a thread that this user has or had.
+    """Refuse an id that this user has or had a thread of.
 
     Raises:
         ThreadcastError: `bad_id`.
@@ -112,7 +112,7 @@ def change_thread(
         batch: the transaction.
         address: the thread.
         title, metadata: None leaves a field as it is.
-        created_at: when it happened elsewhere, seconds since the epoch.
+        created_at: the original time of an ingested event, seconds since the epoch.
 
     Raises:
         ThreadcastError: `not_found`.
@@ -132,12 +132,12 @@ def change_thread(
 
 
 def mark_touched(batch: Batch, thread: int) -> None:
-    """Have no undone migration take a thread back that something does not move, and yet changes."""
+    """Keep undoing a migration from removing a thread that has changed without moving."""
     batch.run("UPDATE migrated_threads SET last_seq = 0 WHERE thread = ?", thread)
 
 
 def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:
-    """Apply one `DeleteThread`. What was deleted is not written into the journal once more."""
+    """Apply one `DeleteThread`. Its event does not repeat what was deleted."""
     context = unit.context
     user = batch.existing_user(context.user_id)
     record = existing_thread(batch, user, context.thread_id)

@@ -1,4 +1,4 @@
-"""Which function applies which unit, and how a batch of units is applied.
+"""Dispatches units to their functions, and applies batches.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
 """
@@ -105,7 +105,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     UpdateThread: update_thread,
 }
 
-# What a unit can raise by its own fault: the others of its batch must not suffer.
+# Errors that one unit causes: they must not affect the others of its batch.
 UNIT_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -127,7 +127,7 @@ def apply_all(batch: Batch, units: Sequence[Unit[Any]]) -> list[Outcome]:
     """Apply units in order and store their events.
 
     Raises:
-        UNIT_FAULTS: one of the units is at fault; the transaction must be rolled back.
+        UNIT_FAULTS: a unit is at fault; the transaction must be rolled back.
         apsw.Error: the database failed; the transaction must be rolled back.
     """
     batch.preload(units)
@@ -137,7 +137,7 @@ def apply_all(batch: Batch, units: Sequence[Unit[Any]]) -> list[Outcome]:
 
 
 def apply_each(new_batch: Callable[[], Batch], units: Sequence[Unit[Any]]) -> list[Outcome]:
-    """Apply units one by one, so that only one that is at fault fails, as `internal`.
+    """Apply units one by one, so that only the faulty one fails, as `internal`.
 
     Args:
         new_batch: makes an empty batch in the transaction that is open.

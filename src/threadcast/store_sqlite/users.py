@@ -1,4 +1,4 @@
-"""Units about a user as a whole: that there is a journal, and which credentials are void."""
+"""Units about a user as a whole: opening the journal, and revoking credentials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def open_journal(batch: Batch, unit: OpenJournal) -> Outcome:
 
 
 def revoke_sessions(batch: Batch, unit: RevokeSessions) -> Outcome:
-    """Apply one `RevokeSessions`; what was void stays void."""
+    """Apply one `RevokeSessions`; revoked credentials stay revoked."""
     user = batch.ensure_user(unit.context.user_id)
     if unit.before is not None:
         batch.run(

@@ -1,7 +1,7 @@
-"""The one connection that writes: it commits batches and moves what they wrote into the file.
+"""The one connection that writes: it commits batches and checkpoints the log.
 
-All of it runs on the writer's thread. A commit ends in one of three ways: it is stored, it is
-surely not, or nobody can know; the third is never reported as either of the others.
+All of it runs on the writer's thread. A commit is stored, certainly not stored, or its outcome is
+unknown; unknown is never reported as either of the others.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Writer:
     """Commits batches of units, one at a time.
 
     Args:
-        connection: the writer connection, on a database that is migrated; closed by this object.
+        connection: the writer connection, on a migrated database; closed by this object.
         reopen: opens another one after a failure.
         watch: says whether the files are still those that were opened.
         clock: the store's own time.
         known: keys to remember between commits.
-        checkpoint_pages: the log is moved into the file when it has so many pages, >= 1.
-        rehearsal: the connection is in a transaction that is never to be committed.
+        checkpoint_pages: the log is checkpointed once it has this many pages, >= 1.
+        rehearsal: the connection is in a transaction that will be rolled back.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class Writer:
     def _end(self, connection: apsw.Connection) -> None:
         """Commit the transaction, unless it is a rehearsal.
 
-        A full disk and a busy file are found before the mark that makes a transaction count is
-        written. After any other error it may be in the log, and a restart may find it there.
+        A full disk and a busy file are detected before the commit record is written. After any
+        other error the transaction may be in the log, and a restart may recover it.
         """
         if self._rehearsal:
             return
@@ -128,7 +128,7 @@ class Writer:
         return ThreadcastError("unavailable")
 
     def _roll_back(self) -> None:
-        """Roll back what is open; a connection that cannot do even that is closed."""
+        """Roll back; a connection that cannot do even that is closed."""
         connection = self._connection
         if connection is None or not connection.in_transaction:
             return
@@ -157,10 +157,10 @@ class Writer:
         return apsw.SQLITE_OK
 
     def maintain(self) -> None:
-        """Move committed pages from the log into the file when there are many; never raises.
+        """Checkpoint the log when it is large; never raises.
 
-        Readers are not disturbed. Only when readers have kept the log from beginning anew for very
-        long does it wait, up to the busy time-out, until there is none.
+        It does not disturb readers. Only if readers have kept the log from restarting for very long
+        does it wait, up to the busy time-out, for them to finish.
         """
         if self._connection is None or self._log_pages < self._checkpoint_at_pages:
             return

@@ -129,7 +129,7 @@ class E2EAuthHelper:
         return {"Authorization": f"Bearer {self.token(user_id)}"}
 
     def expired_token(self, user_id: str, *, ago_s: float = 3_600.0) -> str:
-        """A token that ended so many seconds ago; well signed.
+        """A well-signed token that expired `ago_s` seconds ago.
 
         Raises:
             ValueError: the tokens come from an endpoint, which makes no such ones.
@@ -137,7 +137,7 @@ class E2EAuthHelper:
         return self._signed(user_id, -ago_s)
 
     def almost_expired_token(self, user_id: str, *, lifetime_s: float = 2.0) -> str:
-        """A good token that ends in so many seconds; the server's leeway comes on top.
+        """A good token that expires in `lifetime_s` seconds; the server's leeway comes on top.
 
         Raises:
             ValueError: the tokens come from an endpoint, which decides how long they live.

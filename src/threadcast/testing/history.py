@@ -134,7 +134,7 @@ class TailLost(_Line, frozen=True):
 
 
 class Stored(_Line, frozen=True):
-    """One event as the journal has it in the end; all of a user's, in the journal's order."""
+    """One event of the final journal; all of a user's, in the journal's order."""
 
     seq: int
     event_type: str

@@ -19,7 +19,7 @@ from .places import Found, IdPlaces, Place
 __all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]
 
 VIOLATIONS_MAX = 8
-"""So many violations of one request are told; further ones are not looked for."""
+"""The most violations reported for one request; further ones are not looked for."""
 
 ViolationKind = Literal["malformed", "wrong_kind", "repeated", "legacy"]
 """`legacy`: an older system's id, which may be an alias."""

@@ -16,7 +16,7 @@ from .places import Place
 __all__ = ["EXAMPLES_MAX", "Example", "ValidationStatistics"]
 
 EXAMPLES_MAX = 20
-"""So many examples are kept, the latest."""
+"""How many of the latest examples are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""What an `Accept` or `Accept-Encoding` header asks for, and how much (RFC 9110, 12.4). Pure.
+"""Parses `Accept` and `Accept-Encoding` headers (RFC 9110, 12.4). Pure.
 
-It may not know what there is to choose from.
+It may not know the available choices.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def weights_of(header: str) -> dict[str, float]:
-    """Each choice in lower case, with how much it is wanted, 0..1.
+    """Each choice in lower case, with its weight, 0..1.
 
-    A choice whose weight cannot be read is not wanted (0). Other parameters are passed over.
+    A choice with an invalid weight gets 0. Other parameters are ignored.
     """
     return dict(map(_weighed, header.split(",")))
 

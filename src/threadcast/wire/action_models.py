@@ -1,6 +1,6 @@
-"""Bodies of what operators do, and of the trail of what they did.
+"""Bodies of operators' actions, and of their trail.
 
-Whoever acts names the target twice, so that a slip of the hand does nothing. The published OpenAPI
+An action names its target twice, so that a slip of the hand does nothing. The published OpenAPI
 document is generated from these structs.
 """
 
@@ -58,7 +58,7 @@ class DisconnectBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignOutBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Make void a user's credentials that were issued until now; `confirm` is the user's id."""
+    """Revoke a user's credentials that were issued until now; `confirm` is the user's id."""
 
     user: _User
     confirm: _Confirm
@@ -66,7 +66,7 @@ class SignOutBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelRunBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for the end of a run, whoever's it is; `confirm` is the run's id."""
+    """Cancel a run of any user; `confirm` is the run's id."""
 
     run_id: RunId
     confirm: _Confirm
@@ -74,7 +74,7 @@ class CancelRunBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrainNodeBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Let a node hand over its runs and send its clients away; `confirm` is the node's id."""
+    """Drain a node: hand over its runs and disconnect its clients; `confirm` is the node's id."""
 
     node_id: Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARACTERS)]
     confirm: _Confirm
@@ -86,16 +86,16 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         action_id: its id.
-        at: when it was begun.
-        operator: who: the `sub` of the credential.
-        action: what.
-        target: to what: a user, a connection, a run or a node.
-        user: whose it is, if it is anybody's.
-        reason: why, if that was said.
-        outcome: `begun` while it is under way, and for ever where what became of it is not known.
-        detail: what came of it, or the code of what refused it.
-        node_id: of the node that was asked.
-        request_id: of the request; the log has it, too.
+        at: when it began.
+        operator: the `sub` of the credential.
+        action: what was done.
+        target: the user, connection, run or node.
+        user: the target's user, if it has one.
+        reason: why, if given.
+        outcome: `begun` while it is under way, and for ever if its outcome is unknown.
+        detail: its result, or the error code that refused it.
+        node_id: of the node that got the request.
+        request_id: of the request, as in the log.
     """
 
     action_id: str
@@ -112,7 +112,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What operators did, the latest first; kept for 400 days, at most 1,000,000 of them."""
+    """Operators' actions, the latest first; kept for 400 days, at most 1,000,000 of them."""
 
     actions: list[Action]
     next: Annotated[str, Meta(description="Give it as `before`; null on the last page.")] | None

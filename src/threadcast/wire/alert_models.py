@@ -1,4 +1,4 @@
-"""The body of `GET /ops/alerts`: rules as they stand, what was told, and whether it arrived.
+"""The body of `GET /ops/alerts`: states of rules, notifications, and their delivery.
 
 The published OpenAPI document is generated from these structs. Values are in the rule's unit.
 """
@@ -20,7 +20,7 @@ _Severity = Literal["critical", "high", "medium"]
 
 
 class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule as it stands."""
+    """The present state of one rule."""
 
     rule: str
     severity: _Severity
@@ -38,15 +38,17 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
     faults: Annotated[float, Meta(description="How many of them count against it.")]
     faults_least: Annotated[int, Meta(description="With fewer, nothing is concluded.")]
     window_s: int
-    for_s: Annotated[int, Meta(description="So long it must be met before it fires.")]
-    clear_s: Annotated[int, Meta(description="So long it must not be met to have recovered.")]
+    for_s: Annotated[int, Meta(description="How long it must be met before it fires.")]
+    clear_s: Annotated[
+        int, Meta(description="How long it must not be met before it has recovered.")
+    ]
     summary: str
     meaning: str
     advice: str
 
 
 class AlertTold(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was told."""
+    """One notification."""
 
     at: Timestamp
     rule: str
@@ -56,7 +58,7 @@ class AlertTold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertSink(msgspec.Struct, frozen=True, kw_only=True):
-    """A sink, and what became of its notifications since the server started."""
+    """A sink, and the outcomes of its notifications since the server started."""
 
     sink: Literal["log", "webhook", "slack"]
     arrived: int

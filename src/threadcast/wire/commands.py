@@ -1,4 +1,4 @@
-"""What a client may ask for over a connection: the closed vocabulary of commands, and its decoder.
+"""The closed vocabulary of commands, and its decoder.
 
 The structs here are the definition; the published schema is generated from them. This module may
 not know connections, users or stores: whether a command is allowed, and what it does, is decided
@@ -71,7 +71,7 @@ class Authenticate(_Command, frozen=True, kw_only=True, tag="authenticate"):
 
 
 class Attach(_Command, frozen=True, kw_only=True, tag="attach"):
-    """Put the connection's cursor somewhere and receive events from there on.
+    """Set the connection's cursor and receive events from there on.
 
     Attributes:
         after: the cursor; None is the head.
@@ -105,7 +105,7 @@ class SendMessage(_Command, frozen=True, kw_only=True, tag="send_message"):
 
 
 class CancelRun(_Command, frozen=True, kw_only=True, tag="cancel_run"):
-    """Ask for the end of a run."""
+    """Cancel a run."""
 
     run_id: RunId
 
@@ -151,7 +151,7 @@ class CommandRejected(ThreadcastError):
 
 
 def decode_command(text: str | bytes) -> Command:
-    """Decode one command and check all of it that can be checked without asking anybody.
+    """Decode one command and make all checks that need no store.
 
     Args:
         text: one JSON object, in UTF-8 if bytes; the caller has bounded its size.
@@ -177,7 +177,7 @@ def decode_command(text: str | bytes) -> Command:
     try:
         raise rejected
     finally:
-        del rejected  # its traceback leads here: text and connection would wait for a collection
+        del rejected  # its traceback holds on to text and connection
 
 
 def _rebuild_command(fields: Mapping[str, msgspec.Raw]) -> Command:
@@ -194,7 +194,7 @@ def _rebuild_command(fields: Mapping[str, msgspec.Raw]) -> Command:
 
 
 def _readable_id(text: str | bytes, reason: ThreadcastError) -> str | None:
-    """The id of a command that was refused; None when there is no usable one."""
+    """The id of a refused command; None if there is no usable one."""
     command_id = None if reason.code == "too_deep" else read_string(text, "id")
     usable = command_id is not None and 1 <= len(command_id) <= COMMAND_ID_MAX_CHARACTERS
     return command_id if usable else None

@@ -1,4 +1,4 @@
-"""The data of connection events: what the server says about the connection itself.
+"""The data of connection events.
 
 The published schema is generated from these structs. Like `events`, this module knows nothing of
 stores, connections or time.
@@ -42,7 +42,7 @@ _Milliseconds = Annotated[int, Meta(ge=0, description="Milliseconds to wait.")]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What this connection may do."""
+    """The limits of this connection."""
 
     message_max_bytes: int
     commands_per_s: float
@@ -52,7 +52,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """Which program answers, and which of its nodes."""
+    """The server's version and the node's id."""
 
     name: str
     version: str
@@ -60,7 +60,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class ConnectionReady(msgspec.Struct, frozen=True):
-    """The user is known; `feed` is null while the user has no journal yet."""
+    """Authentication succeeded; `feed` is null while the user has no journal yet."""
 
     connection_id: str
     feed: FeedId | None
@@ -74,7 +74,7 @@ class ConnectionReady(msgspec.Struct, frozen=True):
 class Attached(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where events now start; with `reset`, the reader must read its snapshots again.
 
-    `thread_id` is there when only one thread's events follow, and is its present id.
+    `thread_id` is present under a thread filter, and is the thread's current id.
     """
 
     after: Cursor
@@ -92,7 +92,7 @@ class CaughtUp(msgspec.Struct, frozen=True):
 
 
 class AuthenticateAccepted(msgspec.Struct, frozen=True, tag_field="command", tag="authenticate"):
-    """The credential counts from now on."""
+    """The credential is in force from now on."""
 
     id: str
     user_id: str
@@ -170,8 +170,8 @@ ANSWER_OF_COMMAND: Mapping[str, type[CommandAccepted]] = {
 class CommandRejectedData(msgspec.Struct, frozen=True, omit_defaults=True):
     """The command had no effect, unless the code is `unknown_outcome`.
 
-    `id` is null when none could be read; `code` is a row of the error table; `request_id` is that
-    of the connection, by which an operator finds it.
+    `id` is null if none could be read; `code` is a row of the error table; `request_id` is the
+    connection's, by which an operator finds it.
     """
 
     id: str | None
@@ -185,7 +185,7 @@ class CommandRejectedData(msgspec.Struct, frozen=True, omit_defaults=True):
 class ConnectionClosing(msgspec.Struct, frozen=True, omit_defaults=True):
     """The connection ends with close code `code`; `error` is a row of the error table.
 
-    `request_id` is that of the connection, by which an operator finds it.
+    `request_id` is the connection's, by which an operator finds it.
     """
 
     code: Annotated[int, Meta(ge=1000, le=4999)]

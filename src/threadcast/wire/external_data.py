@@ -1,7 +1,7 @@
-"""The data that each type of event may bring when another service sends it: types and bounds.
+"""The data of ingested events by type: fields and bounds.
 
-The fields are those of `events`; the bounds are those that the same fields have in commands and
-HTTP bodies. What has no bound of its own is bounded by the size of the whole event. This module
+The fields are those of `events`; the bounds are those of the same fields in commands and HTTP
+bodies. Fields without a bound of their own are bounded by the size of the whole event. This module
 decodes nothing.
 """
 
@@ -46,7 +46,7 @@ class Queued(events.RunQueued, frozen=True):
 
 
 class Started(events.AgentStarted, frozen=True):
-    """Data of `agent_started`; a first attempt need not say so."""
+    """Data of `agent_started`; the attempt defaults to the first."""
 
     agent: AgentName
     attempt: _Ordinal = 1

@@ -1,8 +1,8 @@
-"""One event of another service, from the JSON that it sent to what a store is asked to keep.
+"""Reads one ingested event: from its JSON to what a store keeps.
 
-It is decoded by the strict rules, normalised (`normalize`), and its data is held to the definition
-of its type (`external_data`). Fields that the definition does not have are left out. This module
-may not know stores, journals or who sends.
+It is decoded strictly, normalised (`normalize`), and its data is checked against its type
+(`external_data`). Unknown fields are dropped. This module may not know stores, journals or the
+sender.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class ExternalEvent:
     """One event of another service, normalised and checked.
 
     Attributes:
-        user_id: whose journal it is for.
-        client_message_id: the sender's own name of it, 1..128 characters.
-        digest: 16 bytes that tell whether the same name came with the same content.
-        thread_id, run_id: present ids or ids of older systems, as they were named.
+        user_id: the user whose journal it is for.
+        client_message_id: the sender's idempotency key, 1..128 characters.
+        digest: 16 bytes that tell whether a repeated key came with the same content.
+        thread_id, run_id: current ids or ids of older systems, as sent.
         data: its data.
         draft: its type and encoded data.
     """
@@ -64,16 +64,16 @@ class ExternalEvent:
 def read_external_event(text: bytes, *, data_max_bytes: int) -> ExternalEvent:
     """Read one event.
 
-    The name that makes it safe to send again is `client_message_id`, at the top or (of a message)
-    in the data, else `event_id`, else `id`. `timestamp` becomes `created_at` in the data, but for
-    `agent_delta`, and unless the data has that already.
+    The idempotency key is `client_message_id`, at the top or (of a message) in the data, else
+    `event_id`, else `id`. `timestamp` becomes `created_at` in the data, except for `agent_delta`,
+    unless the data has that already.
 
     Args:
         text: one JSON object in UTF-8, canonical or of an older shape (see `normalize_event`).
-        data_max_bytes: how long its data may be.
+        data_max_bytes: bound on its data.
 
     Raises:
-        ThreadcastError: what was expected and what came, by the names of canonical fields.
+        ThreadcastError: what was expected and what came, naming canonical fields.
     """
     shape = _shape(strict_text(text))
     try:
@@ -102,7 +102,7 @@ def _shape(text: str) -> Mapping[str, Any]:
         return _shape_decoder.decode(text)
     except (ValueError, RecursionError):
         fields = decode_fields(text)
-    # What is no float at all is left: the field that holds it is named, unless it came twice.
+    # A number beyond all floats is left, so that the error can name its field.
     for name, raw in fields.items():
         explain_field(name, raw, Any)
     return _shape_decoder.decode(encode_json(fields))
@@ -117,10 +117,10 @@ def _kind(event_type: str) -> EventType:
 
 
 def _key(shape: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    """The event's own name.
+    """The event's idempotency key.
 
     Raises:
-        ThreadcastError: there is none, two that differ, or one that is not usable.
+        ThreadcastError: it is missing, ambiguous or not usable.
     """
     name, key = _first(shape)
     inner = data.get("client_message_id")
@@ -144,10 +144,11 @@ def _first(shape: Mapping[str, Any]) -> tuple[str | None, Any]:
 
 
 def _check_ids(kind: EventType, event: Event) -> None:
-    """Refuse ids that are neither present ones nor those of an older system, and missing ones.
+    """Refuse missing ids, and ids that are neither current nor of an older system.
 
-    Older ids of runs have no shape in common, and many begin as those of today do: any text that a
-    migration would take is one. One of a thread is narrower: it must also resolve at an entrance.
+    Older run ids have no common shape, and many begin like current ones, so any text that a
+    migration accepts will do. Older thread ids are narrower, because they must also resolve at an
+    entrance.
     """
     if kind in _of_thread:
         _need("thread_id", event.thread_id)

@@ -1,7 +1,7 @@
-"""The fields that commands and HTTP bodies share: their types, bounds and meaning, said once.
+"""The fields that commands and HTTP bodies share: types, bounds and meaning.
 
 Decoders enforce these types and the published schemas are generated from them, so the two cannot
-differ. `extra` carries what JSON Schema has no word for; `json_input` reads it:
+differ. `extra` carries what JSON Schema cannot express; `json_input` reads it:
 
 - `code`: the error code of every problem with this field, where it is not the usual one.
 - `id_kind`: the field is an id of this kind; with `older_too`, or one of an older system.

@@ -1,9 +1,9 @@
 """The bodies of HTTP requests and answers.
 
 The published OpenAPI document is generated from these structs. Snapshots carry `seq`, the place in
-the user's journal at which they are true: events after it are not in them. This module may not
-know routes, stores or how page tokens are signed. Bodies of ingesting and for operators stand
-apart, in `ingest_models`, `alert_models` and `validation_report`.
+the user's journal that they reflect: events after it are not in them. This module may not know
+routes, stores or how page tokens are signed. Ingestion and operators have modules of their own
+(`ingest_models`, `alert_models` and others).
 """
 
 from __future__ import annotations
@@ -106,9 +106,10 @@ _JournalEvent = Annotated[
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """A problem document (RFC 9457). Programs compare `code`; the rest is for people.
+    """A problem document (RFC 9457).
 
-    `request_id` is that of the answer's `X-Request-ID`; an operator finds the request by it.
+    Programs compare `code`; the rest is for people. `request_id` is the response's `X-Request-ID`,
+    by which an operator finds the request.
     """
 
     type: str = "about:blank"
@@ -158,7 +159,7 @@ class CreateThreadBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateThreadBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to change; what is absent or null stays as it is. Metadata is replaced whole."""
+    """The changes; absent or null fields stay as they are. Metadata is replaced as a whole."""
 
     title: Title | None = None
     metadata: Metadata | None = None
@@ -182,7 +183,7 @@ class RespondBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RevokeSessionsBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What to revoke: one token, or with nothing given all that were issued until now."""
+    """What to revoke: one token, or without one all tokens issued until now."""
 
     token_id: (
         Annotated[str, Meta(min_length=1, max_length=256, description="One token's `jti`.")] | None
@@ -204,10 +205,10 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """A thread. `preview` may stand in for a title.
 
     Attributes:
-        updated_at, last_seq: time and seq of what moved it to the top of the list last: its
-            creation, a message, a question, the end of a run. Another title moves nothing.
-        live_runs: its runs that have not ended, the oldest first, at most 20. Older servers do
-            not give it.
+        updated_at, last_seq: time and seq of the last event that moved it to the top of the list:
+            its creation, a message, a question, the end of a run. A new title does not.
+        live_runs: its runs that have not ended, the oldest first, at most 20. Absent from older
+            servers.
     """
 
     thread_id: ThreadId
@@ -253,7 +254,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
-    """A thread's latest messages and answers, oldest first; `thread_id` is its present id."""
+    """A thread's latest messages and answers, oldest first; `thread_id` is its current id."""
 
     seq: SnapshotSeq
     messages: list[Message]
@@ -274,8 +275,8 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     """A thread's events after a cursor, in order.
 
     Attributes:
-        seq: the journal's last seq when this was true.
-        events: envelopes, as they are delivered.
+        seq: the journal's last seq when it was read.
+        events: envelopes, as delivered.
         next: the `after` of the page that follows; null when this one reaches `seq`.
     """
 
@@ -287,7 +288,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of an agent; `message_seq` is the seq of the message that started it.
 
-    Of a run that another service executes it is the seq of its first event.
+    For a run that another service executes, it is the seq of its first event.
     """
 
     run_id: RunId
@@ -320,7 +321,7 @@ class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a run; `seq` is that of the event that was caused, null for none."""
+    """A run after a command; `seq` is that of the event it caused, null if none."""
 
     run_id: RunId
     status: RunStatus
@@ -355,17 +356,16 @@ class ClosedConnections(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A node as it last said.
+    """A node as of its last lease renewal.
 
     Attributes:
         node_id: its id.
         version: of Threadcast.
-        role: what it does.
+        role: `all`, `gateway` or `worker`.
         alive: whether its lease is valid.
         age_s: how long ago it began.
-        lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null for
-            one that shares its store with nobody and needs none.
-        connections, runs: how many it had.
+        lease_left_s: the remaining lease; below 0 for a lost node, null without a shared store.
+        connections, runs: how many it has.
     """
 
     node_id: str
@@ -379,21 +379,22 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeList(msgspec.Struct, frozen=True, kw_only=True):
-    """Every node that is known, by id; a lost one stays for one more lease after its own."""
+    """Every known node, by id; a lost one stays for one more lease."""
 
     nodes: list[Node]
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"] = "ok"
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether work can be taken: `degraded` still takes it; `checks` says what is not right.
+    """Whether the node takes work:
 
-    `role`: what this node does; a worker serves no users, a gateway executes no runs.
+    `degraded` still does; `checks` says what is wrong. `role`: a worker serves no users, a gateway
+    executes no runs.
     """
 
     status: Literal["ready", "degraded", "not_ready"]

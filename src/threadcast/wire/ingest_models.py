@@ -1,7 +1,7 @@
-"""The bodies of `POST /v1/ingest`: events of another service, and what became of each.
+"""The bodies of `POST /v1/ingest`: events of another service, and the result for each.
 
-The published OpenAPI document is generated from these structs. What is in an event is
-`external_event`'s business.
+The published OpenAPI document is generated from these structs. Events themselves are read by
+`external_event`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class IngestBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one event; `index` is its place in the request, from 0.
+    """The result for one event; `index` is its place in the request, from 0.
 
     Attributes:
         seq: its place in its user's journal, unless it was refused.
@@ -50,7 +50,7 @@ class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IngestStop(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the request was not carried out to its end: send again what is from `index` on."""
+    """Why the request was stopped early: send the events from `index` on again."""
 
     index: Annotated[int, Meta(ge=0)]
     code: ErrorCode
@@ -72,7 +72,7 @@ class IngestStop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IngestAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the events, by index; `stopped` says whether some were not looked at."""
+    """The results by index; `stopped` says whether some events were not processed."""
 
     stored: Annotated[int, Meta(ge=0)]
     duplicates: Annotated[int, Meta(ge=0)]

@@ -1,10 +1,10 @@
-"""The strict rules of JSON that comes from outside, the same for commands and HTTP bodies.
+"""Strict decoding of untrusted JSON, the same for commands and HTTP bodies.
 
-Good input costs one decode and a few searches that run at the speed of memory. Why a text is
-refused is found out afterwards, in `json_problems`. This module may not know what an object is
-for, and it never puts a value into an error or a log.
+Good input costs one decode and a few fast searches. The reason for a refusal is found afterwards,
+in `json_problems`. This module may not know what an object is for, and it never puts a value into
+an error or a log.
 
-Rules: at most 64 levels, known before anything is decoded; of two equal keys the last wins;
+Rules: at most 64 levels, checked before decoding; of two equal keys the last wins;
 no string holds U+0000, U+FFFE, U+FFFF or a lone surrogate, or begins with U+FEFF (which is
 ordinary elsewhere in a string); integers are never written as floats.
 """
@@ -56,8 +56,7 @@ def decode_object(text: str | bytes, expected: type[T]) -> T:
 
     Args:
         text: JSON; bytes are UTF-8. The caller has bounded its size.
-        expected: what it is to be. Fields that it does not have are ignored; their names go to
-            the debug log.
+        expected: the struct to decode. Unknown fields are ignored; their names go to the debug log.
 
     Raises:
         ThreadcastError: `bad_json`, `too_deep`, `bad_string`, `bad_message`, or what is wrong
@@ -76,7 +75,7 @@ def decode_object(text: str | bytes, expected: type[T]) -> T:
 
 
 def strict_text(text: str | bytes) -> str:
-    """Apply the rules that need no decoding, and return the text as `str`.
+    """Apply the rules that need no decoding; returns the text as `str`.
 
     Raises:
         ThreadcastError: `bad_json` (bytes that are not UTF-8), `too_deep`, `bad_string`.
@@ -102,9 +101,9 @@ def _utf8(text: bytes) -> str:
 
 
 def depth_of(text: str) -> int:
-    """The deepest nesting of brackets outside strings; for what is not JSON, some number.
+    """The deepest nesting of brackets outside strings; for invalid JSON, some number.
 
-    Of a part that begins where the whole begins, it is at most that of the whole.
+    For a prefix of a text, it is at most that of the text.
     """
     without_escapes = text.replace("\\\\", "").replace('\\"', "")
     outside_strings = "".join(without_escapes.split('"')[::2])
@@ -113,7 +112,7 @@ def depth_of(text: str) -> int:
 
 
 def _check_depth(text: str) -> None:
-    # What is deep from the start is refused without looking at all of it.
+    # A text that is too deep near its start is refused without scanning all of it.
     for part in (text[:_DEPTH_PREFIX_CHARACTERS], text):
         if depth_of(part) > DEPTH_MAX:
             raise ThreadcastError("too_deep", f"expected at most {DEPTH_MAX} levels, got more")
@@ -131,7 +130,7 @@ def _check_characters(text: str) -> None:
         or '"\ufeff' in text
         or _ESCAPE_TO_CHECK.search(text) is not None
     ):
-        # An escape may itself be escaped, so the decoded strings decide.
+        # A backslash escape may itself be escaped, so the decoded strings decide.
         _check_strings(text)
 
 
@@ -150,7 +149,7 @@ def _check_strings(text: str) -> None:
 
 
 def _lenient(text: str | bytes) -> Any:
-    """Decode with a decoder that lets lone surrogates pass; None for what is not JSON."""
+    """Decode, tolerating lone surrogates; None if it is not JSON."""
     try:
         return json.loads(text, parse_int=float, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -168,7 +167,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-# --- what a good decode did not take --------------------------------------------------------------
+# --- fields one by one --------------------------------------------------------------
 
 
 def decode_fields(text: str) -> dict[str, msgspec.Raw]:
@@ -200,14 +199,14 @@ def _check_syntax(text: str) -> None:
 def _refuse_syntax(text: str, error: Exception) -> NoReturn:
     if isinstance(error, RecursionError):
         raise ThreadcastError("too_deep") from None
-    # Lone surrogates are the one thing that this decoder takes for a fault of syntax.
+    # This decoder reports lone surrogates as a syntax error.
     _check_strings(text)
     problem = "expected JSON in UTF-8" if isinstance(error, UnicodeError) else str(error)
     raise ThreadcastError("bad_json", problem) from None
 
 
 def rebuild(fields: Mapping[str, msgspec.Raw], expected: type[T]) -> T:
-    """Decode an object from its fields, which is another thing only where keys came twice.
+    """Decode an object from its fields; differs from decoding the text only for repeated keys.
 
     Raises:
         ThreadcastError: what is wrong with the first bad field, in the order of the definition.
@@ -220,7 +219,7 @@ def rebuild(fields: Mapping[str, msgspec.Raw], expected: type[T]) -> T:
 
 
 def log_unknown(text: str, expected: type[msgspec.Struct]) -> None:
-    """Name the fields that are ignored, when somebody reads the debug log; names only."""
+    """Log the names of ignored fields at debug level."""
     if not log.isEnabledFor(logging.DEBUG):
         return
     config = expected.__struct_config__

@@ -1,9 +1,9 @@
-"""What is wrong with a field: the checks that a decoder cannot make, and the reason when it fails.
+"""Explains bad fields: the checks that a decoder cannot make, and why decoding failed.
 
-Every sentence has the form `<field>: expected <this>, got <that>`, from the field's own definition
-and the kind and size of what came, never its value. The code follows from the definition too:
-`empty` and `too_long` for text out of bounds, `bad_id` and `legacy_id` for ids, the `code` that a
-field names for itself, and `bad_field` for all else.
+Every message has the form `<field>: expected <this>, got <that>`, from the field's definition and
+the kind and size of what came, never its value. The code follows from the definition too: `empty`
+and `too_long` for text out of bounds, `bad_id` and `legacy_id` for ids, the `code` that a field
+names for itself, and `bad_field` for all else.
 
 This module may not know where the fields came from.
 """
@@ -72,8 +72,8 @@ def check_id(name: str, text: str, kind: str, *, older_too: bool = False) -> Non
         name: the field or parameter, for the message.
         text: what came.
         kind: see `ids.id_problem`.
-        older_too: let pass what may be an id of an older system; whether it is one is for whoever
-            asks the store.
+        older_too: also accept what may be an id of an older system; the store decides whether it is
+            one.
 
     Raises:
         ThreadcastError: `legacy_id` names the migration; `bad_id` names both kinds.
@@ -112,10 +112,10 @@ def _check_size(name: str, value: Any, extra: dict[str, Any]) -> None:
 
 
 def check_raw_sizes(fields: Mapping[str, msgspec.Raw], expected: type[msgspec.Struct]) -> None:
-    """Refuse values far beyond their size before they are decoded, which would hold the loop.
+    """Refuse values far beyond their size before decoding, which would block the loop.
 
     Args:
-        fields: all that came, each as JSON still, with the sender's spaces and escapes.
+        fields: all fields, each still as JSON, with the sender's whitespace and escapes.
         expected: the definition.
 
     Raises:
@@ -133,10 +133,10 @@ def check_raw_sizes(fields: Mapping[str, msgspec.Raw], expected: type[msgspec.St
 
 
 def explain_fields(fields: Mapping[str, msgspec.Raw], expected: type[msgspec.Struct]) -> None:
-    """Find the first field, in the order of the definition, that cannot be decoded.
+    """Report the first field, in the order of the definition, that cannot be decoded.
 
     Args:
-        fields: all that came, each as JSON.
+        fields: all fields, each still as JSON.
         expected: the definition.
 
     Raises:
@@ -153,7 +153,7 @@ def explain_fields(fields: Mapping[str, msgspec.Raw], expected: type[msgspec.Str
 
 
 def explain_field(name: str, raw: msgspec.Raw, expected: Any) -> None:
-    """Say why this JSON is not of that type; silent when it is.
+    """Raise the reason why this JSON is not of that type; does nothing if it is.
 
     Raises:
         ThreadcastError: as in the module's description; `bad_json` for a number beyond all floats.
@@ -173,7 +173,7 @@ def explain_field(name: str, raw: msgspec.Raw, expected: Any) -> None:
 
 
 def plain_value(name: str, raw: msgspec.Raw) -> Any:
-    """Decode a field as whatever it is; an integer that is too long to decode gives another one.
+    """Decode a field of any type; an integer too long to decode is replaced by another one.
 
     Raises:
         ThreadcastError: `bad_json` for a number beyond all floats.
@@ -202,7 +202,7 @@ def _code(rule: inspect.Type, extra: dict[str, Any], came: object) -> str:
 
 
 def _rule(expected: Any) -> tuple[inspect.Type, dict[str, Any]]:
-    """A field's type without null, and what `fields` says of it beyond JSON Schema."""
+    """A field's type without null, and its `extra`."""
     found = inspect.type_info(expected)
     if isinstance(found, inspect.UnionType):
         found = next(one for one in found.types if not isinstance(one, inspect.NoneType))
@@ -235,7 +235,7 @@ def _expectation(rule: inspect.Type) -> str:
 
 
 def describe(value: object) -> str:
-    """What kind of JSON this is, with its size and without its content."""
+    """The kind and size of a JSON value, without its content."""
     match value:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[value]

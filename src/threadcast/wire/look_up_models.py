@@ -1,7 +1,7 @@
-"""Bodies of look-ups by operators: a user's devices and runs, a run and its timeline.
+"""Bodies of operators' look-ups: a user's devices and runs, a run and its timeline.
 
-The published OpenAPI document is generated from these structs. What users and agents wrote is in
-them only where a field says so, for credentials with the scope `content`.
+The published OpenAPI document is generated from these structs. Texts of users and agents are only
+in fields that say so, for credentials with the scope `content`.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ TimelineLimit = Annotated[
     Meta(
         ge=1,
         le=TIMELINE_LIMIT_MAX,
-        description="At most so many events of the run's thread are read.",
+        description="The most events of the run's thread to read.",
         extra={"code": "bad_limit"},
     ),
 ]
 
 
 class FindUserBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to look up; in a body, because no user id stands in a URL."""
+    """The user to look up; in a body, because no user id may appear in a URL."""
 
     user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
 
@@ -62,13 +62,12 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
         node_id: of the node that has it.
         kind: how it is attached.
         opened_at: when it was authenticated.
-        agent: what its `User-Agent` header said, at most 200 characters; null where that is not
-            known.
-        cursor: the last seq that it was given; null until its node has said so. Nodes are asked
-            by each look-up and answer within about two seconds, so look again.
-        lag_events: how many events of the journal it has still to be given; null as `cursor`.
-        live: whether it is pushed to, or catches up from the journal; null as `cursor`.
-        said_at: when its node said this; null until it has.
+        agent: its `User-Agent` header, at most 200 characters; null if unknown.
+        cursor: the last seq that it was given; null until its node has reported it. Each look-up
+            asks the nodes, which answer within about two seconds, so repeat it.
+        lag_events: how many events of the journal it still lacks; null like `cursor`.
+        live: whether it is pushed to; otherwise it is catching up. Null like `cursor`.
+        said_at: when its node reported this; null until it has.
     """
 
     connection_id: str
@@ -85,7 +84,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
     """A run of a user, in short; `owner` is the node that executes it.
 
-    Its `agent` is `?` where another service called it by what is no name.
+    Its `agent` is `?` if another service gave it an unusable name.
     """
 
     run_id: RunId
@@ -100,7 +99,7 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveRun(RunLine, frozen=True, kw_only=True):
-    """A run that has not ended, and whose it is."""
+    """A run that has not ended, and its user."""
 
     user: str
 
@@ -112,16 +111,16 @@ class LiveRuns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
-    """A user as the store knows them.
+    """A user in the store.
 
     Attributes:
         user: their id.
         feed: of their journal.
         head: the last seq of their journal.
         trimmed: the last seq that retention removed.
-        threads: how many they have, those that were deleted not counted.
+        threads: how many they have, deleted ones not counted.
         runs: how many they ever had.
-        signed_out_at: credentials that were issued before were made void; null for none.
+        signed_out_at: credentials issued before this time are revoked; null for none.
         devices: their live connections, oldest first.
         active: their runs that have not ended, oldest first; at most 100.
         ended: the latest of their runs that have ended, the latest first; at most 20.
@@ -140,18 +139,18 @@ class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as the store knows it, whoever's it is.
+    """A run of any user in the store.
 
     Attributes:
-        user: whose it is.
+        user: its user.
         run: the run.
         message_seq: the seq of the message that started it.
-        fence: grows with every claim; who writes with an older number is refused.
-        lease_left_s: how long its owner may be silent; null while nobody executes it.
-        cancel_reason: why it was asked to end; null if it was not.
-        on_crash: what becomes of it when its node dies.
-        on_disconnect: what becomes of it when its user goes.
-        handed_over: how many of its attempts ended because a node was stopped in order.
+        fence: the fencing token; grows with every claim, and writes with an older one are refused.
+        lease_left_s: its remaining lease; null while no node executes it.
+        cancel_reason: why it was cancelled; null if it was not.
+        on_crash: what happens to it when its node dies.
+        on_disconnect: what happens to it when its user disconnects.
+        handed_over: how many of its attempts ended by a clean shutdown of their node.
         head: the last seq of its user's journal.
     """
 
@@ -174,9 +173,9 @@ class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
         seq: its place in its user's journal.
         timestamp: when it was committed.
         event_type: what it says.
-        data: what of it is no text of users or agents; with the scope `content`, all of it.
-        left_out: the size as JSON, in bytes, of each field of `data`, or of that part of it, that
-            is not shown.
+        data: the parts that are not texts of users or agents; with the scope `content`, all of it.
+        left_out: for each field of `data` that is hidden, or partly hidden, the size of that in
+            bytes of JSON.
     """
 
     seq: Seq
@@ -190,12 +189,12 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a run's events, in order.
 
     Attributes:
-        run_id: whose.
+        run_id: the run.
         seq: the journal's last seq when this was true.
         content: whether texts are shown.
-        events: the run's; streamed text of a run that ended long ago was merged into its answer.
-        next: give it as `after` for what follows; null when this part reaches `seq`.
-        ended: whether nothing will follow.
+        events: the run's; deltas of a run that ended long ago were merged into its answer.
+        next: the `after` of the part that follows; null when this one reaches `seq`.
+        ended: whether nothing more will follow.
     """
 
     run_id: RunId

@@ -1,7 +1,7 @@
-"""From the older shapes of events that services still send to the one canonical envelope.
+"""Normalises older shapes of events to the canonical envelope.
 
-Only the envelope is made canonical; what an event's data holds is handed on as it is. This module
-may not know stores, connections or the present time: what has no time is refused, not dated.
+Only the envelope is made canonical; an event's data is passed through. This module may not know
+stores, connections or the present time: an event without a time is refused, not dated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .json_problems import describe
 
 __all__ = ["EventShapeError", "epoch_seconds", "normalize_event"]
 
-# For each field of the envelope its own name, then the older ones.
+# For each field of the envelope its canonical name, then the older ones.
 _NAMES: dict[str, tuple[str, ...]] = {
     "event_type": ("event_type", "type", "event"),
     "timestamp": ("timestamp", "time", "ts"),

@@ -1,7 +1,7 @@
-"""The body of `GET /ops/overview`: how every node is, and what they did together.
+"""The body of `GET /ops/overview`: the state of every node, and of all together.
 
 A node keeps a `NodeSummary` in its row of the store, so that any node can answer for all. The
-published OpenAPI document is generated from these structs. No text of users is in them.
+published OpenAPI document is generated from these structs. They hold no texts of users.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that fires on a node; values are in the rule's unit.
 
     Attributes:
-        last_at: when there was last a cause, exact to a look (`alert_sample_s`): it fires for a
-            while longer. Null where the node's version does not say.
+        last_at: when there was last a cause, to within one sample (`alert_sample_s`); the rule
+            fires for a while longer. Null from nodes whose version does not report it.
     """
 
     rule: str
@@ -78,11 +78,11 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a node told of a rule.
+    """A notification of a node about a rule.
 
     Attributes:
-        began_at, last_at: when its cause began, and when there was one last, exact to a look. Null
-            where the node's version does not say.
+        began_at, last_at: when its cause began, and when there was last one, to within one sample.
+            Null from nodes whose version does not report it.
     """
 
     at: Timestamp
@@ -100,7 +100,7 @@ class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         user: whose it is.
         connection_id: which of that user's.
-        lag_events: how many events it has still to be given, as far as its node knows.
+        lag_events: how many events it still lacks, as far as its node knows.
         since: when it fell behind.
     """
 
@@ -111,12 +111,12 @@ class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsistencyFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether ids stayed the same.
+    """Results of the consistency tracker.
 
     Attributes:
-        on: whether any node follows ids.
-        snapshots, violations: how often ids were looked at, and had drifted.
-        score: 100 x (snapshots - violations) / snapshots; null where none were followed.
+        on: whether any node tracks ids.
+        snapshots, violations: how often ids were recorded, and had drifted.
+        score: 100 x (snapshots - violations) / snapshots; null without snapshots.
         violated_at: when the last violation was noticed; null for none.
     """
 
@@ -128,15 +128,15 @@ class ConsistencyFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SafetyFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be nothing, since the nodes started. Each time is null where there was none.
+    """Figures that must be zero, since the nodes started. Times are null if it never happened.
 
     Attributes:
-        foreign_deliveries: events that were stopped before another user's connection.
+        foreign_deliveries: events stopped before another user's connection.
         foreign_delivery_at: when the last was noticed.
         id_checks: requests whose ids were examined.
-        id_violations: what was wrong with them.
+        id_violations: how many violations they had.
         id_violation_at: when the last was noticed.
-        consistency: whether ids stayed the same.
+        consistency: results of the consistency tracker.
     """
 
     foreign_deliveries: _Count
@@ -151,8 +151,8 @@ class TakeOverFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Runs of lost nodes that were taken over, since the nodes started.
 
     Attributes:
-        requeued: those that went on.
-        ended: those that may not be begun twice, and so ended as failed.
+        requeued: runs that were continued.
+        ended: runs that may not be retried, and so ended as failed.
         last_at: when the last was noticed; null for none.
     """
 
@@ -167,7 +167,7 @@ class PartHealth(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         ok: whether it can be used.
         since: since when it has been so, or has not.
-        ping_ms: what a round trip took; null when it had no answer.
+        ping_ms: the last round trip; null without an answer.
     """
 
     ok: bool
@@ -176,23 +176,23 @@ class PartHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node says of itself with each renewal of its lease. Rates are of its last step.
+    """A node's summary, stored with each renewal of its lease. Rates are those of its last step.
 
     Attributes:
-        at: when it was said, by the node's clock.
-        age_s: how long ago the node began then; null where its version does not say.
+        at: when it was made, by the node's clock.
+        age_s: the node's age then; null from versions that do not report it.
         connections: how many it has.
-        users: of how many users.
+        users: how many users they belong to.
         lagging: how many of its readers are behind.
         lagging_readers: those that have been behind longest, the longest first; at most 10, or 20
-            of the node that answers. None is named while the database has no answer.
-        oldest_catch_up_s: for how long the longest catch-up has been under way.
+            of the answering node. Empty while the database does not answer.
+        oldest_catch_up_s: age of the oldest catch-up under way.
         runs: how many it executes.
-        draining: whether it takes no new work.
+        draining: whether it refuses new work.
         drained: whether it has nothing left to do.
         database: as it sees it.
-        bus: as it sees it; null where there is none.
-        loop_lag_ms: the longest that its event loop was held in the last step.
+        bus: as it sees it; null without one.
+        loop_lag_ms: the longest time that its event loop was blocked in the last step.
         events_in_per_s: events that it committed.
         events_out_per_s: events that it handed to connections.
         commits_per_s: commits.
@@ -200,9 +200,9 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
         send_ms_p99: from the end of a commit to its last socket write; null without any.
         safety: what must be nothing.
         take_overs: runs of lost nodes that it took over.
-        refusals: by code, those that occurred.
+        refusals: by code, without zeros.
         firing: rules that fire on it.
-        told: what it told last, the latest first; at most 10, or 200 of the node that answers.
+        told: its last notifications, the latest first; at most 10, or 200 of the answering node.
     """
 
     at: Timestamp
@@ -232,20 +232,17 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
-    """A node as the store knows it, and what it said last.
+    """A node in the store, with its last summary.
 
     Attributes:
         node_id: its id.
         version: of Threadcast.
         role: what it does.
         alive: whether its lease is valid.
-        known: false while the node that answers cannot ask the database; all of this is then as it
-            was last.
-        age_s: how long ago it began, also where it lost its place for a while since.
-        lease_left_s: how long its lease is valid without renewal; below 0 for a lost node, null
-            for one that shares its store with nobody.
-        summary: what it said with its last renewal; null for one that said nothing yet, or whose
-            version is older.
+        known: false while the answering node cannot read the database; the values are then old.
+        age_s: how long ago it started, even if it lost its lease for a while since.
+        lease_left_s: the remaining lease; below 0 for a lost node, null without a shared store.
+        summary: of its last renewal; null before the first, or from an older version.
     """
 
     node_id: str
@@ -259,14 +256,14 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FiringAlert(FiringRule, frozen=True, kw_only=True):
-    """A rule that fires, with where it does and what it means.
+    """A rule that fires, on which node, and what it means.
 
     Attributes:
-        node_id: where.
+        node_id: the node.
         unit: of value and threshold.
         good: which side of the threshold is good.
-        looks_back_s: over so many seconds the value is taken, so it stays for a while; null where
-            it is of the moment.
+        looks_back_s: the window of its value in seconds, so it fires for a while longer; null for
+            an instantaneous value.
         summary: what is wrong.
         meaning: what users notice.
         advice: what to do first.
@@ -282,7 +279,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
 
 
 class ToldAlert(ToldRule, frozen=True, kw_only=True):
-    """Something that was told of a rule, by which node, and what is wrong when it fires."""
+    """A notification, its node, and what is wrong when the rule fires."""
 
     node_id: str
     summary: str
@@ -295,12 +292,12 @@ class LaggingAnywhere(LaggingReader, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """What living nodes said, together.
+    """Sums over living nodes.
 
     Attributes:
         nodes_alive, nodes_lost: how many nodes.
         connections: how many connections.
-        users: how many users; one with connections on two nodes counts twice.
+        users: how many users; one with connections to two nodes counts twice.
         lagging: how many readers are behind.
         runs: how many runs are executed.
         events_in_per_s: events that are committed.
@@ -320,7 +317,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OldestRun(msgspec.Struct, frozen=True, kw_only=True):
-    """The oldest run of a status, whose it is and when it was created."""
+    """The oldest run of a status, its user and when it was created."""
 
     run_id: str
     user: str
@@ -328,7 +325,7 @@ class OldestRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStatusCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many runs have this status, and which has been there longest (null for none)."""
+    """How many runs have this status, and the oldest of them (null for none)."""
 
     status: LiveStatus
     count: _Count
@@ -336,14 +333,14 @@ class RunStatusCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueuedRuns(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs in the queue that wait for the same.
+    """Queued runs that wait for the same thing.
 
     Attributes:
-        behind: the status of the run that has their thread; null where only a runner is wanted. A
-            run that is `waiting` waits for a person's answer, and the server for nothing.
+        behind: the status of the run that occupies their thread; null if they only wait for a
+            runner. Behind a `waiting` run they wait for a person's answer.
         count: how many runs.
-        oldest: which has been there longest.
-        since: since when that one has waited for this; behind another run exact to a step.
+        oldest: the one queued longest.
+        since: since when it has waited for this; behind another run, to within one step.
     """
 
     behind: Literal["running", "waiting"] | None
@@ -357,9 +354,9 @@ class RunsOverview(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         states: one for each status.
-        queued: those in the queue, by what they wait for; empty where none is.
+        queued: queued runs, by what they wait for.
         complete: false when there are more than were counted (20,000).
-        counted_at: when.
+        counted_at: when they were counted.
     """
 
     states: list[RunStatusCount]
@@ -369,17 +366,17 @@ class RunsOverview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was wrong and is over, as the node that answers saw it in its steps.
+    """A trouble that is over, as the answering node saw it.
 
     Attributes:
         kind: `database` or `bus` could not be reached, a node was `lost`, its event loop was
-            `held`, or a run was in the queue for too long, for a runner (`queued`) or `behind`
-            another one of its thread.
-        node_id: where; null for the queue, which is of all nodes.
-        users: so many users that node had when the trouble began; null for the queue.
-        run_id, user: the run that was in the queue longest, and whose it was; else null.
-        began_at, ended_at: from when to when, exact to a step of 5 seconds; of a database or bus
-            as its own node says.
+            `held`, or a run was queued for too long, for a runner (`queued`) or `behind` another
+            run of its thread.
+        node_id: the node; null for queued runs.
+        users: how many users that node had when the trouble began; null for queued runs.
+        run_id, user: the run that was queued longest, and its user; else null.
+        began_at, ended_at: from when to when, to within a step of 5 seconds; for a database or bus,
+            as its own node reported.
     """
 
     kind: Literal["database", "bus", "lost", "held", "queued", "behind"]
@@ -392,12 +389,12 @@ class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
-    """Which versions work together; null where it is not known.
+    """Versions of the components; null if unknown.
 
     Attributes:
-        program, python: of the node that answers.
+        program, python: of the answering node.
         schema: of the database's tables.
-        database, bus: what runs there, and which version.
+        database, bus: product and version.
     """
 
     program: str
@@ -408,26 +405,25 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """How everything is now.
+    """The present state of the cluster.
 
     Attributes:
-        node_id: of the node that answers.
+        node_id: of the answering node.
         at: when, by its clock.
-        since: when this node began.
-        nodes: every node that is known, by id.
-        totals: living nodes together.
-        runs: runs that have not ended; null while the database has no answer.
-        safety: what must be nothing, of living nodes together.
-        refusals: of living nodes together, the most frequent of the last minutes first.
-        firing: rules that fire anywhere, the most severe first.
-        told: what was told last anywhere, the latest first.
-        lagging_readers: those that are behind, wherever they are, the longest first; at most 20.
-        past: what was wrong in the last hour and is over, the latest first; at most 100.
-        database: as the node that answers sees it.
-        database_facts: what the database says of itself: durability, sizes; empty without an
-            answer.
-        bus: as the node that answers sees it; null where there is none.
-        versions: of what works together here.
+        since: when this node started.
+        nodes: every known node, by id.
+        totals: sums over living nodes.
+        runs: runs that have not ended; null while the database does not answer.
+        safety: figures that must be zero, over living nodes.
+        refusals: over living nodes, the most frequent of the last minutes first.
+        firing: rules that fire on any node, the most severe first.
+        told: the last notifications of all nodes, the latest first.
+        lagging_readers: of all nodes, those behind longest first; at most 20.
+        past: troubles of the last hour that are over, the latest first; at most 100.
+        database: as the answering node sees it.
+        database_facts: durability settings and sizes; empty without an answer.
+        bus: as the answering node sees it; null without one.
+        versions: of the components.
     """
 
     node_id: str

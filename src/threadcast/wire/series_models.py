@@ -15,20 +15,20 @@ _Column = list[float | None]
 
 
 class NodeColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """What one node did, one value for each step: times in milliseconds, rates for each second.
+    """One node's figures, one value per step: times in milliseconds, rates per second.
 
     Attributes:
         connections, users, lagging: at the end of the step.
-        runs: that it executes, at the end of the step.
+        runs: runs that it executes, at the end of the step.
         queued_units: appends that wait for a commit, at the end of the step.
         events_in_per_s, events_out_per_s, commits_per_s: committed, handed to connections, commits.
         commit_events_p50, commit_events_p99: events in one commit.
         commit_ms_p50, commit_ms_p99: how long commits took.
         send_ms_p50, send_ms_p99, send_ms_p999: from the end of a commit to its last socket write.
-        loop_lag_ms: the longest that the event loop was held.
-        database_ping_ms, bus_ping_ms: a read of nothing, a round trip to the bus.
-        connects_per_s, resumes_per_s: connections that were accepted, attaches with a cursor.
-        refusals_per_s: requests and commands that were refused.
+        loop_lag_ms: the longest time that the event loop was blocked.
+        database_ping_ms, bus_ping_ms: round trips to database and bus.
+        connects_per_s, resumes_per_s: accepted connections, attaches with a cursor.
+        refusals_per_s: refused requests and commands.
         take_overs: runs of lost nodes that it took over in the step.
         foreign_deliveries: events stopped before another user's connection in the step.
         id_violations: unusable ids in the step.
@@ -64,10 +64,10 @@ class NodeColumns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """What living nodes said together, at the end of each step; null while that was not known.
+    """Figures over living nodes, at the end of each step; null while unknown.
 
     Attributes:
-        nodes: how many nodes were alive.
+        nodes: how many nodes are alive.
         connections, users, lagging, runs: sums.
         events_in_per_s, events_out_per_s, commits_per_s: sums.
         commit_events_p50, commit_events_p99: events in one commit, on any node.
@@ -75,7 +75,7 @@ class ClusterColumns(msgspec.Struct, frozen=True, kw_only=True):
         send_ms_p50, send_ms_p99, send_ms_p999: from the end of a commit to its last socket write,
             on any node. Percentiles of several nodes are within 5 % of what was measured.
         refusals_per_s, runs_failed_per_s: sums.
-        loop_lag_ms, database_ping_ms, bus_ping_ms: of the node that had the longest.
+        loop_lag_ms, database_ping_ms, bus_ping_ms: of the worst node.
         runs_queued, runs_running, runs_waiting: from the store, of all users; null while the
             console was off.
     """
@@ -106,15 +106,15 @@ class ClusterColumns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """The last hour, oldest step first. Null in a column: there was nothing to measure.
+    """The last hour, oldest step first. A null in a column means that there was nothing to measure.
 
     Attributes:
-        node_id: of the node that answers; steps are its own.
-        of_node_id: whose columns `node` has; of another node they are as it said last.
+        node_id: of the answering node, which defines the steps.
+        of_node_id: the node of the columns in `node`; another node's are as it last reported.
         step_s: from one step to the next, in seconds.
-        at: when each step ended; give the last one as `since` for what follows it.
-        node: what this one node did.
-        cluster: what all nodes did together.
+        at: when each step ended; pass the last one as `since` to continue.
+        node: that node's figures.
+        cluster: figures over all nodes.
     """
 
     node_id: str

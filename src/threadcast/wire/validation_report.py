@@ -1,7 +1,7 @@
-"""What `GET /ops/validation` answers: what came of looking at the ids of requests.
+"""The body of `GET /ops/validation`: results of checking the ids of requests.
 
-The published OpenAPI document is generated from these structs. Texts of clients are masked before
-they come here.
+The published OpenAPI document is generated from these structs. Clients' texts are masked before
+they get here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Count = Annotated[int, Meta(ge=0)]
 
 
 class ViolationCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often ids of this kind of wrongness came in this place."""
+    """How often this kind of violation occurred in this place."""
 
     kind: _Kind
     place: _Place
@@ -49,12 +49,12 @@ class ViolationExample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of looking at the ids of requests, on this node, since it started.
+    """Results of checking the ids of requests, on this node, since it started.
 
     Attributes:
-        mode: of the check now.
+        mode: the check's present mode.
         requests: how many requests were examined.
-        violating: how many of them had a violation; a legacy id that is let pass is none.
+        violating: how many of them had a violation; an accepted legacy id is none.
         refused: how many of them were refused.
         violation_rate: `violating` / `requests`, 0 without requests.
         violations: by kind and place, the most frequent first.

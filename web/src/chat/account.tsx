@@ -1,11 +1,11 @@
-/** Who is signed in, and what is theirs to choose: looks, help, leaving. */
+/** The signed-in user, with a menu: theme, help, sign out. */
 import { Menu, type MenuItem } from "../design/menu.tsx";
 import { type Theme, theme } from "../design/theme.ts";
 
 const THEMES: readonly { theme: Theme; label: string; icon: "computer" | "sun" | "moon" }[] = [
-  { theme: "system", label: "Looks as the system", icon: "computer" },
-  { theme: "light", label: "Light", icon: "sun" },
-  { theme: "dark", label: "Dark", icon: "moon" },
+  { theme: "system", label: "System theme", icon: "computer" },
+  { theme: "light", label: "Light theme", icon: "sun" },
+  { theme: "dark", label: "Dark theme", icon: "moon" },
 ];
 
 interface AccountProps {

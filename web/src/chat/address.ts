@@ -1,4 +1,4 @@
-/** Which thread is open stands in the address, after `#`: links, reloads and the back button work. */
+/** The open thread is in the URL's fragment, so that links, reloads and the back button work. */
 import { effect } from "@preact/signals";
 import type { ChatModel } from "./model.ts";
 
@@ -8,7 +8,7 @@ function threadInAddress(): string | null {
   return THREAD.exec(location.hash)?.[1] ?? null;
 }
 
-/** Open what the address names, and keep both the same; returns what ends it. */
+/** Keep the open thread and the URL in sync until the returned function is called. */
 export function followAddress(model: ChatModel): () => void {
   model.open(threadInAddress());
   const hear = () => {
@@ -28,7 +28,7 @@ export function followAddress(model: ChatModel): () => void {
   };
 }
 
-/** No thread of somebody who has left may stay in the address. */
+/** Remove the thread from the URL when its user signs out. */
 export function clearAddress() {
   if (location.hash !== "") history.replaceState(null, "", location.pathname);
 }

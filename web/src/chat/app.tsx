@@ -1,4 +1,4 @@
-/** The page as a whole: the way in, or the chat of who is in. */
+/** The whole page: the sign-in form, or the signed-in user's chat. */
 import { ChatPage } from "./chat_page.tsx";
 import type { SessionModel } from "./session_model.ts";
 import { SignIn } from "./sign_in.tsx";

@@ -1,4 +1,4 @@
-/** One quiet line about the connection, when there is something to say that lasts. */
+/** One quiet line about the connection, when something is wrong with it for long enough. */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { Icon } from "../design/icons.tsx";
 import { describe, isDue, waitingMessages } from "./banner_words.ts";
@@ -14,7 +14,7 @@ export function Banner({ model }: { model: ChatModel }) {
     const status = model.status.value;
     const isWell = status.phase === "live" && !status.trouble;
     if (isWell) sinceMs.value = null;
-    // Trouble over a live connection was said at once, and what comes of it follows without a gap.
+    // Trouble on a live connection was shown at once: a reconnect that follows is, too.
     else sinceMs.value ??= status.phase === "live" ? 0 : Date.now();
     nowMs.value = Date.now();
     if (isWell) return;
@@ -29,7 +29,9 @@ export function Banner({ model }: { model: ChatModel }) {
       {words !== null && isDue(words, sinceMs.value, nowMs.value) && (
         <p class="banner">
           <Icon name={words.icon} />
-          <span>{words.text}</span>
+          <span>
+            {words.text} <span aria-live="off">{words.aside}</span>
+          </span>
           {words.action !== null && (
             <button type="button" class="button small" onClick={() => model.client.start()}>
               {words.action}

@@ -1,19 +1,24 @@
-/** What there is to say of a connection, in words. */
+/** The banner's words for each status of the connection. Pure. */
 import type { OutboxEntry, Status, Trouble } from "@threadcast/client";
 import type { IconName } from "../design/icons.tsx";
+import { plural } from "../design/plural.ts";
 
 export interface Words {
   readonly icon: IconName;
   readonly text: string;
-  /** What the button says; null for none. */
+  /** Follows the text and changes all the time, so it is not announced; may be empty. */
+  readonly aside: string;
+  /** The button's label; null for no button. */
   readonly action: string | null;
-  /** Said at once: waiting would not make it go away. */
+  /** Shown at once, because waiting will not make it go away. */
   readonly isLasting: boolean;
 }
 
+const UNDER_WAY = { icon: "refresh", aside: "", action: null, isLasting: false } as const;
+const LASTING = { icon: "warning", aside: "", action: null, isLasting: true } as const;
 const CANNOT_STORE = "The server cannot store anything at the moment.";
 
-/** What to say of a status; null while all is well. */
+/** The words for a status; null while all is well. */
 export function describe(status: Status, waiting: number, nowMs: number): Words | null {
   const held = waiting === 0 ? "" : ` ${messages(waiting)} will be sent when it is back.`;
   switch (status.phase) {
@@ -21,60 +26,60 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
       return status.trouble ? troubled(status.trouble, waiting) : null;
     case "connecting": {
       const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
-      return { icon: "refresh", text: text + held, action: null, isLasting: false };
+      return { ...UNDER_WAY, text: text + held };
     }
     case "catching_up": {
-      const text =
-        status.left > 0 ? `Catching up: ${counted(status.left, "event")} to go.` : "Catching up…";
-      return { icon: "refresh", text, action: null, isLasting: false };
+      const aside = status.left > 0 ? `${plural(status.left, "event")} to go.` : "";
+      return { ...UNDER_WAY, text: "Catching up…", aside };
     }
     case "waiting": {
       const leftS = Math.ceil((status.untilMs - nowMs) / 1000);
       const when = leftS > 0 ? `in ${leftS} s` : "now";
       const reason = status.reason || "The connection was lost.";
       const why = status.code === "unavailable" ? CANNOT_STORE : reason;
-      const text = `${why} Reconnecting ${when}.${held}`;
-      return { icon: "cloudOff", text, action: "Reconnect now", isLasting: false };
+      return {
+        icon: "cloudOff",
+        text: why + held,
+        aside: `Reconnecting ${when}.`,
+        action: "Reconnect now",
+        isLasting: false,
+      };
     }
     case "offline": {
       const text =
         waiting === 0 ? "You are offline." : `You are offline: ${messages(waiting)} waiting.`;
-      return { icon: "cloudOff", text, action: null, isLasting: true };
+      return { ...LASTING, icon: "cloudOff", text };
     }
     case "stopped": {
       const text = status.reason || "The connection has ended.";
-      return { icon: "warning", text, action: "Reconnect", isLasting: true };
+      return { ...LASTING, text, action: "Reconnect" };
     }
     default:
       return null;
   }
 }
 
-/** There is a connection, and yet nothing comes of it. */
+/** Connected, but the server does not respond or cannot store. */
 function troubled({ code, reason }: Trouble, waiting: number): Words {
   const isThere = code !== "unanswered";
   const kept = waiting === 1 ? "Your message is kept" : `${messages(waiting)} are kept`;
   const held = waiting === 0 ? "" : ` ${kept}, and sent as soon as it can be.`;
   const text = (isThere ? CANNOT_STORE : reason) + held;
-  return { icon: isThere ? "warning" : "cloudOff", text, action: null, isLasting: true };
+  return { ...LASTING, icon: isThere ? "warning" : "cloudOff", text };
 }
 
-const messages = (count: number) => counted(count, "message");
+const messages = (count: number) => plural(count, "message");
 
-function counted(count: number, what: string): string {
-  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
-}
-
-/** Messages that are not with the server yet. */
+/** How many messages have not reached the server. */
 export function waitingMessages(outbox: readonly OutboxEntry[]): number {
   const isWaiting = ({ kind, status }: OutboxEntry) =>
     kind === "message" && (status === "waiting" || status === "sending");
   return outbox.filter(isWaiting).length;
 }
 
-/** Most cuts are over before anybody has to know of them. */
+/** Most interruptions are over before they are worth mentioning. */
 const QUIET_MS = 2_000;
 
-/** Whether to say it already, of a connection that has not been well since then. */
+/** Whether to show the words for a connection that has been unwell since `sinceMs`. */
 export const isDue = ({ isLasting }: Words, sinceMs: number | null, nowMs: number): boolean =>
   isLasting || (sinceMs !== null && nowMs - sinceMs >= QUIET_MS);

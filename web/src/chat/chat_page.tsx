@@ -1,8 +1,9 @@
-/** The page of somebody who is signed in: the list of threads beside the one that is open. */
+/** The signed-in user's page: the list of threads beside the open one. */
 import { effect, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ToastList } from "../design/toasts.tsx";
+import { isTouched } from "../design/touch.ts";
 import { followAddress } from "./address.ts";
 import { Banner } from "./banner.tsx";
 import { Conversation } from "./conversation/conversation.tsx";
@@ -25,7 +26,7 @@ export function ChatPage({ model, hasConsole, onSignOut }: ChatPageProps) {
   const threads = useThreads(model);
   const searchField = useRef<HTMLInputElement>(null);
   const isHelpOpen = useSignal(false);
-  /** On a narrow screen the list lies over the page, on a wide one it can be hidden. */
+  /** On a narrow screen the list is a drawer, on a wide one it can be hidden. */
   const isDrawerOpen = useSignal(false);
   const isListHidden = useSignal(false);
   const isNarrow = narrow.value;
@@ -118,7 +119,7 @@ interface SideProps {
   children: ComponentChildren;
 }
 
-/** The list's place: beside the page, or a drawer over it that Escape and a tap outside close. */
+/** The sidebar, or a drawer over the page that Escape and a tap outside close. */
 function Side({ isShown, isDrawer, onClose, children }: SideProps) {
   const place = useRef<HTMLElement>(null);
   useLayoutEffect(() => {
@@ -146,7 +147,7 @@ function useThreads(model: ChatModel): Threads {
   const threads = useMemo(() => new Threads(model), [model]);
   useEffect(() => {
     const look = () => threads.look();
-    // Not by reading the state here: it changes with every frame, and this is the whole page.
+    // In an effect: reading the state while rendering would render the whole page in every frame.
     const stop = effect(look);
     document.addEventListener("visibilitychange", look);
     return () => {
@@ -158,12 +159,12 @@ function useThreads(model: ChatModel): Threads {
   return threads;
 }
 
-/** Another thread was opened, by whatever: the person wants to write in it. */
+/** Whenever another thread is opened, focus the message box. */
 function useOpened(model: ChatModel, act: () => void) {
   const openId = model.openThreadId.value;
   useEffect(() => {
     act();
-    if (!matchMedia("(pointer: coarse)").matches) focusMessage();
+    if (!isTouched()) focusMessage();
   }, [openId]);
 }
 

@@ -1,4 +1,4 @@
-/** Which keys do what in the whole page. Plain letters are left to fields and menus that have the focus. */
+/** The page's keyboard shortcuts. Plain letters belong to a focused field or menu. */
 
 export interface Shortcut {
   readonly keys: readonly string[];
@@ -13,7 +13,7 @@ interface KeyActions {
   readonly help: () => void;
   readonly sidebar: () => void;
   readonly write: () => void;
-  /** -1 is the one above in the list, 1 the one below. */
+  /** -1 for the thread above in the list, 1 for the one below. */
   readonly neighbour: (step: 1 | -1) => void;
 }
 
@@ -21,17 +21,17 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["n"], does: "New conversation" },
   { keys: ["/"], does: "Search conversations" },
   { keys: ["m"], does: "Write a message" },
-  { keys: ["Alt", "↑"], does: "Conversation above" },
-  { keys: ["Alt", "↓"], does: "Conversation below" },
-  { keys: ["↑", "↓"], does: "Move in the list; Enter opens" },
+  { keys: ["Alt", "↑"], does: "Previous conversation" },
+  { keys: ["Alt", "↓"], does: "Next conversation" },
+  { keys: ["↑", "↓"], does: "Move in the list" },
   { keys: ["F2"], does: "Rename the conversation" },
   { keys: ["a"], does: "Archive the conversation" },
-  { keys: ["Del"], does: "Delete the one in the list" },
+  { keys: ["Del"], does: "Delete the focused conversation" },
   { keys: ["["], does: "Show or hide the list" },
-  { keys: ["?"], does: "These shortcuts" },
+  { keys: ["?"], does: "Keyboard shortcuts" },
 ];
 
-/** Act on keys until the returned function is called. */
+/** Handle shortcuts until the returned function is called. */
 export function followKeys(actions: KeyActions): () => void {
   const hear = (event: KeyboardEvent) => {
     const act = event.defaultPrevented ? null : actionOf(event, actions);
@@ -70,7 +70,7 @@ function actionOf(event: KeyboardEvent, actions: KeyActions): (() => void) | nul
   }
 }
 
-/** Whether what has the focus takes letters itself. */
+/** Whether the focused element takes letters itself. */
 function isTaken(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return (

@@ -1,10 +1,10 @@
-/** The chat page: finds its place in the document and starts. */
+/** The chat page's entry point. */
 import { render } from "preact";
 import { followTheme } from "../design/theme.ts";
 import "../design/design.css";
 import { App } from "./app.tsx";
 import "./conversation/conversation.css";
-import { readPageFacts } from "./page_facts.ts";
+import { readPageFacts } from "../page_facts.ts";
 import { Session } from "./session/session.ts";
 import { SessionModel } from "./session_model.ts";
 

@@ -1,16 +1,16 @@
 /**
- * What the chat's views read and do: signals over a `ChatClient`, which do not know of the document's
- * address, of sign-in or of how anything looks.
+ * The view model of the chat: signals over a `ChatClient`. Knows nothing of the URL, of sign-in or
+ * of views.
  *
- * The signals change as often as the client says that something did: at most once in a frame,
- * however many events came meanwhile.
+ * The signals change at most once per frame, as the client notifies.
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
 import type { ChatClient } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
+import { sendable } from "./sendable.ts";
 
-/** Why a thread's history is not here: there is no such thread, or reading it failed for now. */
+/** Why a thread has no history: it does not exist, or reading it failed for now. */
 export type Failure = "missing" | "failed";
 
 interface ChatModelOptions {
@@ -21,9 +21,9 @@ interface ChatModelOptions {
 export class ChatModel {
   readonly client: ChatClient;
   readonly toasts = new Toasts();
-  /** What a new conversation offers to say. */
+  /** Messages that a new conversation offers to send. */
   readonly suggestions: readonly string[];
-  /** What to call the person, where the way in said it. */
+  /** The person's display name, if signing in gave one. */
   readonly person: string | undefined;
   readonly #state: Signal<ChatState>;
   readonly #status: Signal<Status>;
@@ -53,7 +53,7 @@ export class ChatModel {
     return this.#state;
   }
 
-  /** Who is signed in; null while nobody is known. */
+  /** The signed-in user; null until known. */
   get user(): ReadonlySignal<string | null> {
     return this.#user;
   }
@@ -66,22 +66,22 @@ export class ChatModel {
     return this.#outbox;
   }
 
-  /** The open thread; null while a new conversation is begun. */
+  /** The open thread; null for a new conversation. */
   get openThreadId(): ReadonlySignal<string | null> {
     return this.#openThreadId;
   }
 
-  /** Why the open thread's history is not here. */
+  /** Why the open thread has no history; null if it does or is being read. */
   get failure(): ReadonlySignal<Failure | null> {
     return this.#failure;
   }
 
-  /** Names the new conversation: its messages in the outbox have this as `draft`. */
+  /** The `draft` of the new conversation's messages in the outbox. */
   get draft(): ReadonlySignal<string> {
     return this.#draft;
   }
 
-  /** Open a thread, or begin a new conversation with null. */
+  /** Open a thread; null for a new conversation. */
   open(threadId: string | null) {
     batch(() => {
       if (threadId === null) this.#draft.value = newDraft();
@@ -90,14 +90,15 @@ export class ChatModel {
     });
   }
 
-  /** Send to the open thread, or begin one. */
+  /** Send to the open thread, or start one. */
   send(content: string, options: Pick<SendOptions, "agent" | "onBusy"> = {}) {
     const threadId = this.#openThreadId.peek();
-    // What becomes of it stands in the outbox and in the history.
-    this.client.send(content, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
+    const text = sendable(content).toWellFormed();
+    // The outbox and the history show its outcome.
+    this.client.send(text, { threadId, draft: this.#draft.peek(), ...options }).catch(() => {});
   }
 
-  /** Cancel all runs of a thread that have not ended. */
+  /** Cancel all active runs of a thread. */
   stop(threadId: string) {
     for (const id of Object.keys(this.client.state.threads.get(threadId)?.active ?? {})) {
       this.client.cancel(id);
@@ -129,7 +130,7 @@ export class ChatModel {
     this.client.discard(key);
   }
 
-  /** Nothing is taken over from the client any more. */
+  /** Stop following the client. */
   close() {
     this.#unsubscribe();
     this.toasts.clear();
@@ -145,7 +146,7 @@ export class ChatModel {
     });
   }
 
-  /** The first message of the new conversation has made its thread: that one is open now. */
+  /** Open the thread that the new conversation has become. */
   #adoptDraft() {
     const made = this.client.threadOf(this.#draft.peek());
     if (made !== null && this.#openThreadId.peek() === null) this.open(made);

@@ -1,4 +1,4 @@
-/** Whether the screen is so narrow that the list of threads has to lie over the page. */
+/** Whether the viewport is so narrow that the list of threads is a drawer over the page. */
 import { signal } from "@preact/signals";
 
 const query = matchMedia("(width < 800px)");

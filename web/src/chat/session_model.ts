@@ -1,4 +1,4 @@
-/** The model of who is signed in: made when somebody is, closed when they leave. */
+/** Owns the chat model of the signed-in user: creates it on sign-in, closes it on sign-out. */
 import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
 import { ownTransports } from "@threadcast/client";
 import { ChatClient } from "@threadcast/client/chat";
@@ -6,8 +6,8 @@ import { sharedBy } from "@threadcast/client/shared";
 import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { forgetUnsentOfOthers } from "./conversation/unsent_texts.ts";
 import { ChatModel } from "./model.ts";
+import { type Credential, SignedOut } from "./session/credential.ts";
 import type { Session } from "./session/session.ts";
-import { type Credential, SignedOut } from "./session/ways.ts";
 import { Seen } from "./threads/seen.ts";
 
 const SUGGESTIONS = [
@@ -34,7 +34,7 @@ export class SessionModel {
     return this.#model;
   }
 
-  /** The person signs out: nothing of theirs stays in the page, nor in what it keeps. */
+  /** The person signs out: nothing of theirs stays in the page or its storage. */
   signOut() {
     const model = this.#model.peek();
     const user = model?.user.peek() ?? null;
@@ -51,7 +51,7 @@ export class SessionModel {
       url: base.href,
       storage: localStorage,
       transports: [sharedBy(new URL(sharedWorker, location.href)), ...ownTransports],
-      // The client wants to hear nothing where there is no token; the person wants the reason.
+      // To the client an empty token means signed out; the reason is kept for the person.
       token: (renewal) =>
         credential.token(renewal).catch((error) => {
           if (!(error instanceof SignedOut)) throw error;

@@ -1,13 +1,14 @@
-/** The sheet of keyboard shortcuts. */
+/** The dialog that lists the keyboard shortcuts. */
 import { Dialog } from "../design/dialog.tsx";
 import { SHORTCUTS as IN_CONVERSATION } from "./conversation/shortcuts.ts";
 import { SHORTCUTS, type Shortcut } from "./keyboard.ts";
+import "./shortcuts.css";
 
 export function Shortcuts({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <Keys of={SHORTCUTS} />
-      <h3>In a conversation</h3>
+      <h3 class="shortcuts-title">In a conversation</h3>
       <Keys of={IN_CONVERSATION} />
     </Dialog>
   );

@@ -1,4 +1,4 @@
-/** The side of the page: a new conversation, search, the list of threads, the account. */
+/** The sidebar: new conversation, search, the list of threads, the account. */
 import type { RefObject } from "preact";
 import { IconButton } from "../design/icon_button.tsx";
 import { Icon, Mark } from "../design/icons.tsx";

@@ -1,8 +1,8 @@
-/** The way in, as the server offers it: a name, a provider, a token, or the page around this one. */
+/** Sign-in as the server offers it: by name, at a provider, by token, or by the embedding page. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
-import type { Session, Way } from "./session/session.ts";
+import type { Method, Session } from "./session/session.ts";
 import "./sign_in.css";
 
 const NAMES = ["ada", "grace", "alan"];
@@ -14,7 +14,7 @@ export function SignIn({ session, reason }: { session: Session; reason: string }
     document.title = "Sign in · Threadcast";
     place.current?.querySelector<HTMLElement>("input, .primary")?.focus();
   }, []);
-  const Offer = OFFERS[session.way];
+  const Offer = OFFERS[session.method];
   return (
     <div class="sign-in-page">
       <main class="sign-in" ref={place}>
@@ -35,7 +35,7 @@ export function SignIn({ session, reason }: { session: Session; reason: string }
   );
 }
 
-const OFFERS: Record<Way, (props: { session: Session }) => ComponentChildren> = {
+const OFFERS: Record<Method, (props: { session: Session }) => ComponentChildren> = {
   name: ByName,
   provider: AtProvider,
   token: ByToken,
@@ -45,7 +45,7 @@ const OFFERS: Record<Way, (props: { session: Session }) => ComponentChildren> = 
 function ByName({ session }: { session: Session }) {
   return (
     <>
-      <p>This is a development server: any name is a user, and nobody is asked to prove it.</p>
+      <p>This is a development server: sign in by any name, without a password.</p>
       <OneFieldForm label="Name" onSubmit={(name) => session.signInAs(name)} />
       <p class="names">
         or as
@@ -80,8 +80,8 @@ function ByToken({ session }: { session: Session }) {
   return (
     <>
       <p>
-        Sign in with a token of your identity provider. It stays in this page's memory, and is gone
-        when you close or reload it.
+        Sign in with a token from your identity provider. It is kept in memory until you close or
+        reload this page.
       </p>
       <OneFieldForm label="Token (JWT)" secret onSubmit={(token) => session.signInWith(token)} />
     </>
@@ -91,7 +91,7 @@ function ByToken({ session }: { session: Session }) {
 function Framed({ session }: { session: Session }) {
   return (
     <>
-      <p>The page around this one signs you in.</p>
+      <p>The page that embeds this one signs you in.</p>
       <button type="button" class="button primary wide" onClick={() => session.begin()}>
         Try again
       </button>

@@ -1,4 +1,4 @@
-/** The title of what is open, and what can be done with it. */
+/** The open thread's title and actions. */
 import { useEffect } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Menu } from "../design/menu.tsx";
@@ -9,7 +9,7 @@ import { TitleField } from "./threads/title_field.tsx";
 
 interface ThreadHeaderProps {
   threads: Threads;
-  /** Whether the list is hidden, so that a button has to show it. */
+  /** Whether the list is hidden, so that the header needs a button that shows it. */
   isAlone: boolean;
   onShowList: () => void;
   onNew: () => void;

@@ -1,7 +1,7 @@
 /**
- * Who is signed in to the console. The token is kept in memory alone: a reload asks for it again.
+ * The signed-in operator. The token is in memory only: a reload asks for it again.
  *
- * What a token says of itself is read for showing it; whether it holds is the server's to judge.
+ * Claims are read for display; only the server verifies them.
  */
 import { signal } from "@preact/signals";
 import { claimsOf, ThreadcastError } from "@threadcast/client/request";
@@ -9,22 +9,22 @@ import { Server } from "./server.ts";
 
 interface Access {
   readonly server: Server;
-  /** The operator's name; empty where the token does not say. */
+  /** The token's subject; empty if it has none. */
   readonly name: string;
   readonly scopes: readonly string[];
-  /** Seconds since the epoch; null where the token does not say. */
+  /** Seconds since the epoch; null if the token does not say. */
   readonly expiresAt: number | null;
 }
 
 export const access = signal<Access | null>(null);
 
-/** Why the operator has to sign in again; empty at the beginning. */
-export const farewell = signal("");
+/** Why the operator was signed out; empty at first. */
+export const signOutReason = signal("");
 
 /**
- * Sign in with a token, after asking the server whether it opens the console.
+ * Sign in with a token, if the server accepts it for the console.
  *
- * Throws a `ThreadcastError` with what is wrong, in words for the operator.
+ * @throws ThreadcastError the message is for the operator
  */
 export async function signIn(token: string): Promise<void> {
   const said = holderOf(token);
@@ -34,11 +34,11 @@ export async function signIn(token: string): Promise<void> {
   } catch (problem) {
     throw problem instanceof ThreadcastError ? explained(problem, said) : problem;
   }
-  farewell.value = "";
+  signOutReason.value = "";
   access.value = { server, ...said };
 }
 
-/** A token for a name, which only a development server gives. */
+/** Mints a token for a name; works only on a development server. */
 export async function developmentToken(name: string): Promise<string> {
   const answer = await new Server(null).post<{ token: string }>("dev/token", {
     user: name,
@@ -47,15 +47,15 @@ export async function developmentToken(name: string): Promise<string> {
   return answer.token;
 }
 
-/** Forget the token; `why` is shown where one signs in. */
+/** Forget the token; `why` is shown on the sign-in form. */
 export function signOut(why = ""): void {
-  farewell.value = why;
+  signOutReason.value = why;
   access.value = null;
 }
 
 type Holder = Omit<Access, "server">;
 
-/** What a token says of its holder; nothing for one that cannot be read. */
+/** A token's holder, from its claims; empty if it cannot be decoded. */
 export function holderOf(token: string): Holder {
   const { sub, scope, exp } = claimsOf(token);
   return {

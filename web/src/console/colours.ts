@@ -1,4 +1,4 @@
-/** Which colours hold now, so that what is drawn on a canvas can be drawn again in others. */
+/** Whether dark mode is on, for what CSS does not reach: canvases. */
 import { computed, signal } from "@preact/signals";
 import { theme } from "../design/theme.ts";
 
@@ -8,7 +8,7 @@ dark.addEventListener("change", () => {
   system.value = dark.matches;
 });
 
-/** Whether colours are the dark ones now. */
+/** Whether dark mode is on. */
 export const isDark = computed(() =>
   theme.value === "system" ? system.value : theme.value === "dark",
 );

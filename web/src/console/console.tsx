@@ -1,4 +1,4 @@
-/** The console as a whole: who is signed in, the way to the views, and the one that is open. */
+/** The whole console: the sign-in form, or the header and the open view. */
 import { useEffect, useRef } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Icon, Mark } from "../design/icons.tsx";
@@ -16,7 +16,7 @@ import { RunView } from "./views/run.tsx";
 import { RunsView } from "./views/runs.tsx";
 import { UsersView } from "./views/users.tsx";
 
-const WAYS: readonly [Route, string][] = [
+const VIEWS: readonly [Route, string][] = [
   [{ view: "overview" }, "Overview"],
   [{ view: "users", id: "" }, "Users"],
   [{ view: "runs", id: "" }, "Runs"],
@@ -29,7 +29,7 @@ export function Console() {
   return (
     <>
       <button type="button" class="skip button small" onClick={skip}>
-        Skip to the view
+        Skip to content
       </button>
       <Head name={access.value.name} />
       <View />
@@ -38,7 +38,7 @@ export function Console() {
   );
 }
 
-/** A button and no link: the fragment of the address names the view. */
+/** Called by a button rather than a link, because the URL's fragment is the route. */
 function skip(): void {
   document.getElementById("main")?.focus();
 }
@@ -52,12 +52,12 @@ function Head({ name }: { name: string }) {
         <span>Threadcast</span>
         <span class="soft">console</span>
       </div>
-      <nav class="ways" aria-label="Views">
-        {WAYS.map(([way, label]) => (
+      <nav class="views" aria-label="Views">
+        {VIEWS.map(([target, label]) => (
           <a
             key={label}
-            href={fragmentOf(way)}
-            aria-current={way.view === here ? "page" : undefined}
+            href={fragmentOf(target)}
+            aria-current={target.view === here ? "page" : undefined}
           >
             {label}
           </a>
@@ -82,7 +82,7 @@ function Head({ name }: { name: string }) {
   );
 }
 
-/** The open view; another one has the focus at its beginning, as a page of its own would. */
+/** The open view. Focuses a newly opened one, as a page load would. */
 function View() {
   const place = useRef<HTMLElement>(null);
   const { value } = route;
@@ -103,7 +103,7 @@ function View() {
 }
 
 function titleOf(open: Route): string {
-  const name = WAYS.find(([way]) => way.view === open.view)?.[1] ?? "";
+  const name = VIEWS.find(([target]) => target.view === open.view)?.[1] ?? "";
   return "id" in open && open.id !== "" ? `${open.id} · ${name}` : name;
 }
 

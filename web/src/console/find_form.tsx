@@ -1,4 +1,4 @@
-/** A field in which something is looked up by its id. */
+/** A form that looks something up by id. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
 

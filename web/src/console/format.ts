@@ -1,13 +1,14 @@
-/** How figures, spans of time and moments read in the console. Pure; knows no view and no answer. */
+/** Formats numbers, durations and times for the console. Pure. */
 import { durationOfMs } from "../design/durations.ts";
 
 export { durationOfS as span } from "../design/durations.ts";
+export { plural } from "../design/plural.ts";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const NOTHING = "–";
 
-/** A number of things, or of things a second; a dash for what is not known. */
+/** A count or a rate; a dash if unknown. */
 export function count(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   return (Math.abs(value) < 10 ? small : whole).format(value);
@@ -15,18 +16,18 @@ export function count(value: number | null | undefined): string {
 
 const precise = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
-/** A measured value whose unit stands elsewhere. */
+/** A measured value, without its unit; a dash if unknown. */
 export function figure(value: number | null): string {
   return value === null ? NOTHING : precise.format(value);
 }
 
-/** A time that something took; the unit follows the size. */
+/** A duration in the unit that suits it; a dash if unknown. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NOTHING;
   return durationOfMs(seconds * 1_000);
 }
 
-/** A size of data, in units of 1,024. */
+/** A size in binary units. */
 export function bytes(value: number): string {
   if (value < 1_024) return `${value} B`;
   const units = ["KiB", "MiB", "GiB", "TiB"];
@@ -35,15 +36,10 @@ export function bytes(value: number): string {
   return `${small.format(size)} ${units[unit]}`;
 }
 
-/** The time of day of a moment in seconds since the epoch, with the day when it is not `today`. */
+/** The time of day, with the date unless it is today; both in seconds since the epoch. */
 export function moment(at: number, today: number): string {
   const [when, now] = [new Date(at * 1_000), new Date(today * 1_000)];
   const time = when.toLocaleTimeString("en-GB");
   if (when.toDateString() === now.toDateString()) return time;
   return `${when.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
-}
-
-/** `1 run`, `2 runs`. */
-export function many(value: number, one: string, more = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : more}`;
 }

@@ -1,9 +1,9 @@
-/** How old what is shown is, and how long the operator's token holds: said in the head of every view. */
+/** In the header: how old the shown data is, and when the operator's token expires. */
 import { access } from "./access.ts";
 import { span } from "./format.ts";
 import { ageS, isPaused, isStale, problem, serverNow } from "./live.ts";
 
-/** Before a token ends, its operator is told, seconds. */
+/** The operator is warned this long before the token expires. */
 const TOKEN_WARNING_S = 600;
 
 export function Freshness() {
@@ -21,9 +21,9 @@ export function Freshness() {
 
 function stateNow(): ["live" | "late" | "idle", string] {
   const age = ageS.value;
-  if (age === null) return ["idle", "asking"];
+  if (age === null) return ["idle", "loading"];
   if (isPaused.value) return ["idle", "paused"];
-  if (isStale.value || problem.value !== null) return ["late", `last answer ${span(age)} ago`];
+  if (isStale.value || problem.value !== null) return ["late", `updated ${span(age)} ago`];
   return ["live", "live"];
 }
 
@@ -32,5 +32,5 @@ function TokenEnd() {
   if (ends === null || ageS.value === null) return null;
   const left = ends - serverNow.value;
   if (left > TOKEN_WARNING_S) return null;
-  return <span class="badge warn">your token ends in {span(left)}</span>;
+  return <span class="badge warn">your token expires in {span(left)}</span>;
 }

@@ -1,16 +1,16 @@
 /**
- * What was wrong in the last hour and is over: what nodes know, and what this page saw. Pure.
+ * The past troubles of the last hour, from the nodes and from what this page saw. Pure.
  *
- * A server forgets when it ends, and knows nothing of the time in which it did not run; the page
- * does. What both know is told once, as the server tells it.
+ * A node forgets when it stops and knows nothing of its downtime, but the page does. What both know
+ * is listed once, as the node tells it.
  */
-import { many } from "./format.ts";
+import { plural } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
 import { type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
 const KEPT_S = 3_600;
 const SEEN_MAX = 50;
-/** Two that tell of the same trouble may differ by a step of a server, and a question. */
+/** Two reports of the same trouble may differ by a sampling step and a poll. */
 const SAME_WITHIN_S = 10;
 
 /** A trouble that is over. */
@@ -19,14 +19,14 @@ export interface Past {
   readonly what: string;
   readonly whom: string;
   readonly run: TroubledRun | null;
-  /** Seconds since the epoch; null when it is not known. */
+  /** Seconds since the epoch; null if unknown. */
   readonly began: number | null;
   readonly ended: number;
 }
 
-/** What a page saw. */
+/** What this page saw. */
 export interface Seen {
-  /** What stood in the last answer. */
+  /** The troubles in the latest overview. */
   readonly standing: readonly Trouble[];
   /** At most 50, the latest first. */
   readonly over: readonly Past[];
@@ -34,7 +34,7 @@ export interface Seen {
 
 export const NOTHING_SEEN: Seen = { standing: [], over: [] };
 
-/** After an answer at `at` that shows these troubles. */
+/** After an overview of the time `at` with these troubles. */
 export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number): Seen {
   const keys = new Set(troubles.map((one) => one.key));
   const ended = seen.standing
@@ -50,7 +50,7 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], at: number
   return { standing: troubles, over: [...ended, ...seen.over].slice(0, SEEN_MAX) };
 }
 
-/** After a silence between two answers. */
+/** After an outage between two overviews. */
 export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen {
   const silence: Past = {
     key: "silent",
@@ -63,18 +63,18 @@ export function sawSilence(seen: Seen, before: Overview, after: Overview): Seen 
   return { ...seen, over: [silence, ...seen.over].slice(0, SEEN_MAX) };
 }
 
-/** Whom it hits when the server that answers is silent. */
+/** Who is affected when the node that serves this page does not respond. */
 export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
   if (totals.nodes_alive <= 1) {
     const were = totals.users === 1 ? "was" : "were";
     return totals.users === 0
       ? "everyone"
-      : `everyone (${many(totals.users, "user")} ${were} connected)`;
+      : `everyone (${plural(totals.users, "user")} ${were} connected)`;
   }
   return usersOf(nodes.find((node) => node.node_id === id)?.summary?.users ?? 0, id);
 }
 
-/** What was wrong in the last hour and is over, the latest first. */
+/** The past troubles of the last hour, latest first. */
 export function pastOf(overview: Overview, seen: Seen): Past[] {
   const known = [...overview.past.map((one) => ofServer(one, overview)), ...recovered(overview)];
   const own = seen.over.filter((one) => !known.some((other) => isSame(one, other)));
@@ -83,7 +83,7 @@ export function pastOf(overview: Overview, seen: Seen): Past[] {
     .sort((one, other) => other.ended - one.ended);
 }
 
-/** Since when nothing has been wrong, as far as the server that answers and this page know. */
+/** Since when nothing has been wrong, as far as the answering node and this page know. */
 export function calmSince(overview: Overview, seen: Seen): number {
   return Math.max(overview.since, ...pastOf(overview, seen).map((one) => one.ended));
 }
@@ -103,7 +103,7 @@ function ofServer(past: PastTrouble, { nodes }: Overview): Past {
 
 function nodesUsers({ node_id: id, users }: PastTrouble, nodes: number): string {
   if (nodes > 1) return users === null ? `users of ${id}` : usersOf(users, `${id}`);
-  return users ? `everyone (${many(users, "user")})` : "everyone";
+  return users ? `everyone (${plural(users, "user")})` : "everyone";
 }
 
 const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], string> = {
@@ -126,7 +126,7 @@ const WHAT: Readonly<Record<string, string>> & Record<PastTrouble["kind"], strin
   "rule-id_violations": "Many requests carried unusable ids.",
 };
 
-/** Rules that fired and do no more: the history of alerts, read from its latest. */
+/** The alerts that have recovered, from the history of alerts, which is latest first. */
 function recovered({ told, nodes }: Overview): Past[] {
   const isAlone = nodes.length <= 1;
   return told

@@ -1,4 +1,4 @@
-/** The two questions that the console asks all the time: how it stands, and what came since. */
+/** Polls the overview and the series, and publishes them as signals. */
 import { computed, effect, signal } from "@preact/signals";
 import type { ThreadcastError } from "@threadcast/client/request";
 import { access } from "./access.ts";
@@ -10,42 +10,42 @@ import { verdictOf } from "./verdict.ts";
 import { watch } from "./watch.ts";
 
 const OVERVIEW_EVERY_MS = 2_000;
-/** As often, so that charts and tiles do not tell of different moments. */
+/** The same interval, so that charts and tiles show the same moment. */
 const SERIES_EVERY_MS = OVERVIEW_EVERY_MS;
-/** A node that hangs keeps its connection: given up, the next question finds another node. */
+/** A hanging node keeps its connection; after a timeout the next poll can reach another node. */
 const ANSWER_MAX_MS = 5_000;
 const TICK_MS = 1_000;
-/** An answer older than that is not the present any more, milliseconds. */
+/** Older data is stale. */
 const FRESH_MAX_MS = 6_000;
 
 export const overview = signal<Overview | null>(null);
 export const series = signal<Series | null>(null);
-/** The node whose last hour is wanted; null for that of all. */
+/** The node whose series to poll; null for all nodes. */
 export const wantedNode = signal<string | null>(null);
-/** The node that the series was asked for; null for all. */
+/** The node of the current series; null for all nodes. */
 export const shownNode = signal<string | null>(null);
-/** Why the last question had no answer; null when it had one. */
+/** Why the last poll failed; null if it succeeded. */
 export const problem = signal<ThreadcastError | null>(null);
 export const isPaused = signal(false);
-/** What this page saw of troubles, those that are over, too. */
+/** The current and past troubles that this page saw. */
 export const seen = signal<Seen>(NOTHING_SEEN);
 const answeredAt = signal<number | null>(null);
 const now = signal(performance.now());
-/** For how many ticks the page has been awake since the last answer. */
+/** For how many ticks the page has been awake since the last overview. */
 let ticks = 0;
 
-/** How long ago the last answer came, seconds; null before the first. */
+/** The age of the overview, seconds; null before the first. */
 export const ageS = computed(() =>
   answeredAt.value === null ? null : Math.max(0, (now.value - answeredAt.value) / 1_000),
 );
 
-/** Whether what is shown is not the present any more. */
+/** Whether the overview is stale. */
 export const isStale = computed(() => (ageS.value ?? 0) * 1_000 > FRESH_MAX_MS);
 
-/** The server's time now, seconds since the epoch: ages go on between its answers. */
+/** The server's time now, seconds since the epoch, so that ages go on between polls. */
 export const serverNow = computed(() => (overview.value?.at ?? 0) + (ageS.value ?? 0));
 
-/** Ask for as long as somebody is signed in and looks. */
+/** Poll while somebody is signed in and the page is visible. */
 export function followServer(): void {
   setInterval(() => {
     if (document.hidden) return;
@@ -67,7 +67,7 @@ function forget(): void {
   seen.value = NOTHING_SEEN;
 }
 
-/** What an answer shows, and that there was none before; a computer that slept saw no silence. */
+/** Record an overview's troubles, and the outage before it unless the computer slept. */
 function remember(before: Overview | null, after: Overview): void {
   const isAwake = ticks * TICK_MS > FRESH_MAX_MS / 2;
   const known =
@@ -101,7 +101,7 @@ function follow(server: Server): () => void {
   };
 }
 
-/** What was shown before stays until there is an answer for this node. */
+/** The previous series stays until there is one of this node. */
 function followSeries(server: Server, node: string | null): () => void {
   return watch<Series>(
     (before) => readSeries(server, node, before),

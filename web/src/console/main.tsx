@@ -1,4 +1,4 @@
-/** The operator's console: finds its place in the document and starts. */
+/** The console's entry point. */
 import { render } from "preact";
 import "../design/design.css";
 import { followTheme } from "../design/theme.ts";

@@ -21,13 +21,13 @@ export interface Action {
   readonly request_id: string;
 }
 
-/** What operators did, the latest first; kept for 400 days, at most 1,000,000 of them. */
+/** Operators' actions, the latest first; kept for 400 days, at most 1,000,000 of them. */
 export interface ActionPage {
   readonly actions: readonly Action[];
   readonly next: string | null;
 }
 
-/** Ask for the end of a run, whoever's it is; `confirm` is the run's id. */
+/** Cancel a run of any user; `confirm` is the run's id. */
 export interface CancelRunBody {
   /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
   readonly run_id: string;
@@ -36,7 +36,7 @@ export interface CancelRunBody {
   readonly reason?: string | null;
 }
 
-/** What living nodes said together, at the end of each step; null while that was not known. */
+/** Figures over living nodes, at the end of each step; null while unknown. */
 export interface ClusterColumns {
   readonly nodes: readonly (number | null)[];
   readonly connections: readonly (number | null)[];
@@ -72,7 +72,7 @@ export interface CodeCount {
   readonly last_at: number;
 }
 
-/** Whether ids stayed the same. */
+/** Results of the consistency tracker. */
 export interface ConsistencyFigures {
   readonly on: boolean;
   readonly snapshots: number;
@@ -104,7 +104,7 @@ export interface DisconnectBody {
   readonly reason?: string | null;
 }
 
-/** Let a node hand over its runs and send its clients away; `confirm` is the node's id. */
+/** Drain a node: hand over its runs and disconnect its clients; `confirm` is the node's id. */
 export interface DrainNodeBody {
   readonly node_id: string;
   /** The target once more, word for word: what is named most closely. */
@@ -112,12 +112,12 @@ export interface DrainNodeBody {
   readonly reason?: string | null;
 }
 
-/** Whom to look up; in a body, because no user id stands in a URL. */
+/** The user to look up; in a body, because no user id may appear in a URL. */
 export interface FindUserBody {
   readonly user: string;
 }
 
-/** A rule that fires, with where it does and what it means. */
+/** A rule that fires, on which node, and what it means. */
 export interface FiringAlert {
   readonly rule: string;
   readonly severity: "critical" | "high" | "medium";
@@ -144,7 +144,7 @@ export interface FiringRule {
   readonly last_at: number | null;
 }
 
-/** A run as the store knows it, whoever's it is. */
+/** A run of any user in the store. */
 export interface FoundRun {
   readonly user: string;
   readonly run: RunLine;
@@ -160,7 +160,7 @@ export interface FoundRun {
   readonly head: number;
 }
 
-/** A user as the store knows them. */
+/** A user in the store. */
 export interface FoundUser {
   readonly user: string;
   readonly feed: string;
@@ -193,7 +193,7 @@ export interface LaggingReader {
   readonly since: number;
 }
 
-/** A run that has not ended, and whose it is. */
+/** A run that has not ended, and its user. */
 export interface LiveRun {
   /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
   readonly run_id: string;
@@ -215,7 +215,7 @@ export interface LiveRuns {
   readonly runs: readonly LiveRun[];
 }
 
-/** What one node did, one value for each step: times in milliseconds, rates for each second. */
+/** One node's figures, one value per step: times in milliseconds, rates per second. */
 export interface NodeColumns {
   readonly connections: readonly (number | null)[];
   readonly users: readonly (number | null)[];
@@ -245,7 +245,7 @@ export interface NodeColumns {
   readonly runs_failed_per_s: readonly (number | null)[];
 }
 
-/** A node as the store knows it, and what it said last. */
+/** A node in the store, with its last summary. */
 export interface NodeOverview {
   readonly node_id: string;
   readonly version: string;
@@ -257,7 +257,7 @@ export interface NodeOverview {
   readonly summary: NodeSummary | null;
 }
 
-/** What a node says of itself with each renewal of its lease. Rates are of its last step. */
+/** A node's summary, stored with each renewal of its lease. Rates are those of its last step. */
 export interface NodeSummary {
   /** Seconds since the epoch. */
   readonly at: number;
@@ -286,7 +286,7 @@ export interface NodeSummary {
   readonly age_s: number | null;
 }
 
-/** The oldest run of a status, whose it is and when it was created. */
+/** The oldest run of a status, its user and when it was created. */
 export interface OldestRun {
   readonly run_id: string;
   readonly user: string;
@@ -294,7 +294,7 @@ export interface OldestRun {
   readonly created_at: number;
 }
 
-/** How everything is now. */
+/** The present state of the cluster. */
 export interface Overview {
   readonly node_id: string;
   /** Seconds since the epoch. */
@@ -324,7 +324,7 @@ export interface PartHealth {
   readonly ping_ms: number | null;
 }
 
-/** Something that was wrong and is over, as the node that answers saw it in its steps. */
+/** A trouble that is over, as the answering node saw it. */
 export interface PastTrouble {
   readonly kind: "behind" | "bus" | "database" | "held" | "lost" | "queued";
   readonly node_id: string | null;
@@ -337,7 +337,7 @@ export interface PastTrouble {
   readonly ended_at: number;
 }
 
-/** Runs in the queue that wait for the same. */
+/** Queued runs that wait for the same thing. */
 export interface QueuedRuns {
   readonly behind: "running" | "waiting" | null;
   readonly count: number;
@@ -365,7 +365,7 @@ export interface RunLine {
 /** Where a run is in its life. */
 export type RunStatus = "cancelled" | "completed" | "failed" | "queued" | "running" | "waiting";
 
-/** How many runs have this status, and which has been there longest (null for none). */
+/** How many runs have this status, and the oldest of them (null for none). */
 export interface RunStatusCount {
   readonly status: "queued" | "running" | "waiting";
   readonly count: number;
@@ -381,7 +381,7 @@ export interface RunsOverview {
   readonly counted_at: number;
 }
 
-/** What must be nothing, since the nodes started. Each time is null where there was none. */
+/** Figures that must be zero, since the nodes started. Times are null if it never happened. */
 export interface SafetyFigures {
   readonly foreign_deliveries: number;
   readonly foreign_delivery_at: number | null;
@@ -391,7 +391,7 @@ export interface SafetyFigures {
   readonly consistency: ConsistencyFigures;
 }
 
-/** The last hour, oldest step first. Null in a column: there was nothing to measure. */
+/** The last hour, oldest step first. A null in a column means that there was nothing to measure. */
 export interface Series {
   readonly node_id: string;
   readonly of_node_id: string;
@@ -401,7 +401,7 @@ export interface Series {
   readonly cluster: ClusterColumns;
 }
 
-/** Make void a user's credentials that were issued until now; `confirm` is the user's id. */
+/** Revoke a user's credentials that were issued until now; `confirm` is the user's id. */
 export interface SignOutBody {
   readonly user: string;
   /** The target once more, word for word: what is named most closely. */
@@ -439,7 +439,7 @@ export interface TimelineEvent {
   readonly left_out: Readonly<Record<string, number>>;
 }
 
-/** Something that was told of a rule, by which node, and what is wrong when it fires. */
+/** A notification, its node, and what is wrong when the rule fires. */
 export interface ToldAlert {
   /** Seconds since the epoch. */
   readonly at: number;
@@ -453,7 +453,7 @@ export interface ToldAlert {
   readonly summary: string;
 }
 
-/** Something that a node told of a rule. */
+/** A notification of a node about a rule. */
 export interface ToldRule {
   /** Seconds since the epoch. */
   readonly at: number;
@@ -465,7 +465,7 @@ export interface ToldRule {
   readonly last_at: number | null;
 }
 
-/** What living nodes said, together. */
+/** Sums over living nodes. */
 export interface Totals {
   readonly nodes_alive: number;
   readonly nodes_lost: number;
@@ -478,7 +478,7 @@ export interface Totals {
   readonly take_overs: TakeOverFigures;
 }
 
-/** Which versions work together; null where it is not known. */
+/** Versions of the components; null if unknown. */
 export interface Versions {
   readonly program: string;
   readonly python: string;

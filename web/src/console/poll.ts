@@ -1,31 +1,31 @@
 /**
- * Asks the same question again and again: one at a time, not while nobody looks, more slowly while
- * the server does not answer. What came last stays until something newer comes.
+ * Polls: one request at a time, paused while the page is hidden, with back-off while requests fail.
+ * The last answer stays until there is a newer one.
  */
 import { signal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 
 const SLOWEST_MS = 5_000;
 
-/** What a poll needs of its surroundings. */
+/** The clock and timer of a poll. */
 export interface Surroundings {
-  /** Milliseconds that never go backward. */
+  /** Monotonic milliseconds. */
   now(): number;
-  /** Call once later; the answer takes it back. */
+  /** Like `setTimeout`; returns a function that cancels it. */
   later(work: () => void, ms: number): () => void;
 }
 
-/** How a poll stands. Times are those of `Surroundings.now`. */
+/** The state of a poll. Times are those of `Surroundings.now`. */
 export interface Standing<Answer> {
   readonly answer: Answer | null;
   readonly answeredAt: number | null;
-  /** What the last try came to, when it failed. */
+  /** Why the last request failed; null if it succeeded. */
   readonly problem: ThreadcastError | null;
-  /** Whether it rests because nobody looks. */
+  /** Whether it is paused because the page is hidden. */
   readonly isPaused: boolean;
 }
 
-/** One question; `ask` is given the answer before. */
+/** One poll; `ask` gets the previous answer. */
 export class Poll<Answer> {
   readonly standing = signal<Standing<Answer>>({
     answer: null,
@@ -51,20 +51,20 @@ export class Poll<Answer> {
     this.#around = around;
   }
 
-  /** Ask now, and from now on. */
+  /** Poll now, and from now on. */
   start(): void {
     this.#set({ isPaused: false });
     this.#cancel();
     void this.#turn();
   }
 
-  /** Rest until `start`. */
+  /** Pause until `start`. */
   pause(): void {
     this.#cancel();
     this.#set({ isPaused: true });
   }
 
-  /** Never ask again; an answer that is on its way is dropped. */
+  /** Stop for good; a pending answer is dropped. */
   end(): void {
     this.#hasEnded = true;
     this.#cancel();
@@ -88,7 +88,7 @@ export class Poll<Answer> {
     if (!this.#hasEnded && !this.standing.peek().isPaused) this.#plan(askedAt);
   }
 
-  /** A question that failed late has slowed the pace by itself. */
+  /** The time that a failed request took counts towards the back-off. */
   #plan(askedAt: number): void {
     const asked = this.standing.peek().problem?.retryAfterMs ?? 0;
     const slowed = Math.min(this.#everyMs * 2 ** this.#failures, SLOWEST_MS);

@@ -1,7 +1,7 @@
 /**
- * Which view is open: the fragment of the address, so that back, forward and links work anywhere.
+ * The open view, routed by the URL's fragment, so that back, forward and links work under any prefix.
  *
- * A fragment never leaves the browser, so ids of users may stand in it.
+ * A fragment is never sent to the server, so user ids may be in it.
  */
 import { signal } from "@preact/signals";
 
@@ -12,7 +12,7 @@ export type Route =
   | { readonly view: "nodes" }
   | { readonly view: "actions" };
 
-/** The route that a fragment names; the overview for one that names none. */
+/** The route of a fragment; the overview for an unknown one. */
 export function routeOf(fragment: string): Route {
   const [view = "", id = ""] = fragment.replace(/^#\/?/, "").split("/");
   if (view === "users" || view === "runs") return { view, id: decoded(id) };
@@ -37,7 +37,7 @@ export function fragmentOf(route: Route): string {
 
 export const route = signal<Route>({ view: "overview" });
 
-/** Follow the address from now on. */
+/** Keep `route` in sync with the URL from now on. */
 export function followAddress(): void {
   const read = () => {
     route.value = routeOf(location.hash);

@@ -1,4 +1,4 @@
-/** A region that scrolls by itself, with the keyboard too. */
+/** A scroll container that can be scrolled by keyboard. */
 import type { ComponentChildren } from "preact";
 
 interface Props {
@@ -8,7 +8,7 @@ interface Props {
 
 export function Scrolled({ label, children }: Props) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for form controls
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
     <div class="scrolled" role="group" tabIndex={0} aria-label={label}>
       {children}

@@ -1,32 +1,32 @@
-/** The last hour as columns: what the server's ring had, and what came since. Pure. */
+/** The last hour as columns: the server's ring buffer, and the steps since. Pure. */
 import type { ClusterColumns, NodeColumns, Series } from "./ops.ts";
 
 const ROWS_MAX = 720;
 
-/** A column: what was measured of one node, or of all together. */
+/** A metric of one node, or of the whole cluster. */
 export type Column = keyof NodeColumns | keyof ClusterColumns;
 
 type Values = readonly (number | null)[];
 
-/** What is drawn: moments, seconds since the epoch, and a value of each column for each of them. */
+/** The data of the charts: times in seconds since the epoch, and a value per column and time. */
 export interface Curves {
   readonly at: readonly number[];
   readonly columns: Readonly<Partial<Record<Column, Values>>>;
 }
 
-/** The curves of all nodes together, or of the one that was asked for. */
+/** The curves of the cluster, or of the node that was asked for. */
 export function curvesOf({ at, node, cluster }: Series, isOfAll: boolean): Curves {
   return { at, columns: isOfAll ? cluster : node };
 }
 
-/** The moment after which steps are wanted; null for all that there are. */
+/** The time of the last step, after which to ask for more; null to ask for all. */
 export function sinceOf(series: Series | null): number | null {
   return series?.at.at(-1) ?? null;
 }
 
 /**
- * The series with the steps of an answer. Null when they do not follow it because another node
- * answered: ask that one for all of its hour then.
+ * The series extended by the steps of an answer; null if another node answered, whose steps do not
+ * continue it. Then ask for the whole hour.
  */
 export function extended(series: Series | null, answer: Series): Series | null {
   if (series === null) return answer;
@@ -52,19 +52,19 @@ function eachColumn<Columns extends Readonly<Record<keyof Columns, Values>>>(
   return Object.fromEntries(names.map((name) => [name, joined(old[name], more[name])])) as Columns;
 }
 
-/** One column; empty where it is not measured. */
+/** One column; empty if it was not measured. */
 export function columnOf({ columns }: Curves, column: Column): Values {
   return columns[column] ?? [];
 }
 
-/** What a column comes to in a span of time. */
+/** A column's aggregate over a time slice. */
 interface Slice {
   readonly from: number;
   readonly mean: number | null;
   readonly highest: number | null;
 }
 
-/** A column in slices of `sliceS` seconds, the latest first: for tables. */
+/** A column aggregated into slices of `sliceS` seconds, latest first. */
 export function slicesOf(curves: Curves, column: Column, sliceS: number): Slice[] {
   const values = columnOf(curves, column);
   const groups = new Map<number, number[]>();

@@ -1,12 +1,11 @@
 /**
- * Requests to the server, each with the operator's token. Knows no answer's meaning.
+ * Requests to the server with the operator's token; failures are a `ThreadcastError`.
  *
- * Addresses are relative to the document, so that the console works under any prefix. What is refused
- * or not answered is a `ThreadcastError`.
+ * URLs are relative to the document, so that the console works under any prefix.
  */
 import { type Asked, ask } from "@threadcast/client/request";
 
-/** One server, asked with one token. */
+/** The server, seen with one token. */
 export class Server {
   readonly #token: string | null;
 
@@ -14,7 +13,7 @@ export class Server {
     this.#token = token;
   }
 
-  /** Read; parameters that are null are left out. `withinMs` is shorter than what `ask` waits. */
+  /** GET; null parameters are left out. `withinMs` shortens the default timeout of `ask`. */
   get<Answer>(
     path: string,
     query: Record<string, string | number | null> = {},
@@ -27,7 +26,7 @@ export class Server {
     return this.#ask<Answer>(address, { method: "GET", ...limit });
   }
 
-  /** Have something done. */
+  /** POST a JSON body. */
   post<Answer>(path: string, body: object): Promise<Answer> {
     return this.#ask<Answer>(path, { method: "POST", json: body });
   }

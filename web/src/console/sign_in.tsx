@@ -1,17 +1,18 @@
-/** Where an operator shows a token; on a development server, a name is enough. */
+/** The sign-in form: by token, or by name on a development server. */
 import { useSignal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
-import { developmentToken, farewell, signIn } from "./access.ts";
-import { isDevelopment } from "./facts.ts";
+import { readPageFacts } from "../page_facts.ts";
+import { developmentToken, signIn, signOutReason } from "./access.ts";
 
 export function SignIn() {
+  const { dev } = useMemo(readPageFacts, []);
   const text = useSignal("");
   const trouble = useSignal("");
   const isBusy = useSignal(false);
-  const isByName = useSignal(isDevelopment());
+  const isByName = useSignal(dev);
   const ids = { field: useId(), hint: useId(), problem: useId() };
 
   const submit = async () => {
@@ -43,7 +44,7 @@ export function SignIn() {
     },
   } as const;
   return (
-    <main class="door">
+    <main class="sign-in">
       <form
         class="panel"
         onSubmit={(event) => {
@@ -53,7 +54,7 @@ export function SignIn() {
       >
         <Mark size={40} />
         <h1>Operator’s console</h1>
-        <p class="soft">{farewell.value || "How the server keeps its promises, live."}</p>
+        <p class="soft">{signOutReason.value || "How the server keeps its promises, live."}</p>
         <div class="field">
           <label class="label" for={ids.field}>
             {isByName.value ? "Name" : "Token"}
@@ -61,8 +62,8 @@ export function SignIn() {
           {isByName.value ? <input type="text" {...field} /> : <input type="password" {...field} />}
           <span class="hint" id={ids.hint}>
             {isByName.value
-              ? "Any name: this server is for development, and makes a token with the scopes ops and content."
-              : "With the scope ops; with content, too, if you may read what users write. It is kept in memory, for this tab alone."}
+              ? "This is a development server: any name gets the scopes ops and content."
+              : "It needs the scope ops, and content to read what users write. It is kept in memory, for this tab only."}
           </span>
           <span class="problem" id={ids.problem} role="alert">
             {trouble.value}
@@ -71,7 +72,7 @@ export function SignIn() {
         <button type="submit" class="button primary wide" disabled={isBusy.value}>
           Sign in
         </button>
-        {isDevelopment() && (
+        {dev && (
           <button
             type="button"
             class="button quiet small"

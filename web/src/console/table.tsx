@@ -1,11 +1,11 @@
-/** A table with a caption and headers, which scrolls by itself on a narrow screen. */
+/** An accessible table that scrolls sideways on a narrow screen. */
 import type { ComponentChildren } from "preact";
 import { Scrolled } from "./scrolled.tsx";
 
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => ComponentChildren;
-  /** Figures stand at the end of their column. */
+  /** Numbers are aligned to the end of their column. */
   readonly isNumber?: boolean;
 }
 
@@ -13,9 +13,9 @@ interface Props<Row> {
   readonly caption: string;
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
-  /** The first names the row. */
+  /** The first column is the row header. */
   readonly columns: readonly Column<Row>[];
-  /** What is said when there are no rows. */
+  /** Shown if there are no rows. */
   readonly nothing: string;
 }
 
@@ -24,7 +24,7 @@ export function Table<Row>({ caption, rows, keyOf, columns, nothing }: Props<Row
   return (
     <Scrolled label={caption}>
       <table class="table">
-        <caption class="unseen">{caption}</caption>
+        <caption class="sr-only">{caption}</caption>
         <thead>
           <tr>
             {columns.map((column) => (

@@ -1,21 +1,21 @@
 /**
- * Whether anything is wrong, for whom, since when: one sentence from an overview. Pure.
+ * Derives from an overview whether anything is wrong, for whom and since when. Pure.
  *
- * What the server's own rules say is taken as it is. Beside it stand the troubles of which a rule
- * cannot tell, because the node that would tell is gone or cannot reach what it needs.
+ * The alerts that the server's rules fire are taken as they are. Added are the troubles that no rule
+ * can report, because the node that would report them is gone or cut off.
  */
-import { count, duration, many, moment, span } from "./format.ts";
+import { count, duration, moment, plural, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
 
-/** How long a run may be in the queue before somebody should look, seconds. */
+/** How long a run may be queued before somebody should look. */
 const QUEUED_MAX_S = 60;
 const RULE = "rule-";
-/** What happened before a database was well may be counted so much later, seconds. */
+/** A failure may be sampled this long after the database has recovered. */
 const LOOK_S = 10;
-/** So many users are named in a sentence. */
+/** How many users a sentence names. */
 const NAMED_MAX = 3;
 
-export type Severity = "broken" | "troubled";
+type Severity = "broken" | "troubled";
 
 /** One thing that is wrong. */
 export interface Trouble {
@@ -24,11 +24,11 @@ export interface Trouble {
   /** A sentence. */
   readonly what: string;
   readonly whom: string;
-  /** The run that it is about, and whose that is; null where it is about none. */
+  /** The affected run and its user; null if it is not about a run. */
   readonly run: TroubledRun | null;
-  /** Seconds since the epoch; null when it is not known. */
+  /** Seconds since the epoch; null if unknown. */
   readonly since: number | null;
-  /** Where it has ended, and a rule fires on because of what was. */
+  /** When it ended, if a rule still fires because it looks back. */
   readonly until?: number;
   /** What to do first. */
   readonly advice: string;
@@ -42,7 +42,7 @@ export interface TroubledRun {
 interface Verdict {
   readonly severity: Severity | "well";
   readonly sentence: string;
-  /** The worst first. */
+  /** Worst first. */
   readonly troubles: readonly Trouble[];
 }
 
@@ -63,12 +63,12 @@ export function verdictOf(overview: Overview): Verdict {
   return { severity: worst.severity, sentence: `${worst.what}${more}`, troubles };
 }
 
-/** What is broken goes first, and what nodes lack before what rules measure: often it is the cause. */
+/** Broken before troubled; what nodes lack before what rules measure, as it is often the cause. */
 function rank({ severity, key }: Trouble): number {
   return (severity === "broken" ? 0 : 2) + (key.startsWith(RULE) ? 1 : 0);
 }
 
-/** What must never be: a rule tells of it for a while only, and here it is never forgotten. */
+/** What must never happen. A rule reports it for a while only; here it stays. */
 function safety({ safety: held, firing }: Overview): Trouble[] {
   const { consistency } = held;
   const found: Trouble[] = [];
@@ -76,7 +76,7 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
     found.push({
       key: "foreign",
       severity: "broken",
-      what: `${many(held.foreign_deliveries, "event")} of one user nearly reached another.`,
+      what: `${plural(held.foreign_deliveries, "event")} of one user nearly reached another.`,
       whom: "nobody (the log names connection, seq and thread)",
       run: null,
       since: held.foreign_delivery_at,
@@ -97,15 +97,15 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
   return found;
 }
 
-/** What nodes cannot reach, or that they are gone: one trouble for all that have it. */
+/** Nodes that are lost, drained or cut off: one trouble for all nodes that share it. */
 function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   const living = nodes.filter((node) => node.alive);
   const lost = nodes.filter((node) => !node.alive);
   const without = (part: "database" | "bus") =>
-    living.filter((node) => node.known && node.summary?.[part]?.ok === false); // else: it was so
+    living.filter((node) => node.known && node.summary?.[part]?.ok === false); // not if stale
   const drained = living.filter((node) => node.summary?.draining === true);
   return [
-    // While others are there, a drain is what an operator wants.
+    // Draining some of the nodes is what an operator wants.
     troubleOfNodes(drained.length === living.length ? drained : [], living, {
       key: "drained",
       severity: "broken",
@@ -144,7 +144,7 @@ interface NodeTrouble extends Omit<Trouble, "whom" | "since" | "run"> {
   readonly since: (node: NodeOverview) => number | null;
 }
 
-/** `these` have the trouble, of `all` that could. */
+/** The trouble of `these` nodes, out of `all` that could have it. */
 function troubleOfNodes(
   these: readonly NodeOverview[],
   all: readonly NodeOverview[],
@@ -165,12 +165,12 @@ function troubleOfNodes(
   };
 }
 
-/** The users of these nodes; the nodes alone where they have none. */
+/** "3 users of node_a"; just the nodes if they have no users. */
 export function usersOf(users: number, nodes: string): string {
-  return users === 0 ? nodes : `${many(users, "user")} of ${nodes}`;
+  return users === 0 ? nodes : `${plural(users, "user")} of ${nodes}`;
 }
 
-/** A node without its database hears of no other. */
+/** A node without the database learns nothing of the others. */
 const OF_OTHERS = "of the other nodes nothing is known meanwhile";
 
 function nodesWord(nodes: number): string {
@@ -182,7 +182,7 @@ function earliest(moments: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : Math.min(...known);
 }
 
-/** One trouble for a rule, on however many nodes it fires. */
+/** One trouble per rule, on however many nodes it fires. */
 function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null {
   const [first] = same;
   if (first === undefined) return null;
@@ -204,7 +204,7 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
   };
 }
 
-/** When commits last failed, where the databases of all these nodes are well since; else null. */
+/** When commits last failed, if the databases of all these nodes have recovered since; else null. */
 function committedSince(same: readonly FiringAlert[], { nodes }: Overview): number | null {
   let until = 0;
   for (const { node_id: id, last_at: last, since } of same) {
@@ -215,7 +215,7 @@ function committedSince(same: readonly FiringAlert[], { nodes }: Overview): numb
   return until;
 }
 
-/** The users whose readers are behind on these nodes; empty where none is named. */
+/** The users whose readers lag on these nodes; empty if none is named. */
 function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview): string {
   const there = readers.filter((one) => ids.includes(one.node_id));
   const users = [...new Set(there.map((one) => one.user))];
@@ -223,7 +223,7 @@ function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview)
   return users.length <= NAMED_MAX ? named : `${named} and others (see who is behind)`;
 }
 
-/** What a rule measured, against what is still good. */
+/** What a rule measured, and its threshold. */
 export function measured(alert: FiringAlert): string {
   const side = alert.good === "at_least" ? "at least" : "at most";
   const threshold = inUnit(alert.threshold, alert.unit);
@@ -240,13 +240,13 @@ function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
   return unit === "per_minute" ? `${count(value)} a minute` : count(value);
 }
 
-/** Runs that are in the queue for long. Those behind a question wait for a person, not for us. */
+/** Runs that have been queued for too long. Those behind a question wait for a person. */
 function stuck({ behind, count: runs, oldest, since }: QueuedRuns, { at }: Overview) {
   if (behind === "waiting" || at - since <= QUEUED_MAX_S) return null;
   const trouble: Trouble = {
     key: behind === null ? "queued" : "behind",
     severity: "troubled",
-    what: `${many(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
+    what: `${plural(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
     whom: `user ${oldest.user}`,
     run: { id: oldest.run_id, user: oldest.user },
     since,

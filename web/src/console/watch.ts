@@ -1,4 +1,4 @@
-/** Questions that are asked for as long as somebody looks: a poll, tied to the page's visibility. */
+/** Polls that are tied to the page's visibility. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { access, signOut } from "./access.ts";
@@ -13,7 +13,7 @@ const browser: Surroundings = {
   },
 };
 
-/** Ask until what is returned is called; `told` hears of every change. */
+/** Poll until the returned function is called; `told` is called on every change. */
 export function watch<Answer>(
   ask: (before: Answer | null) => Promise<Answer>,
   everyMs: number,
@@ -37,8 +37,8 @@ export function watch<Answer>(
 const NOTHING: Standing<never> = { answer: null, answeredAt: null, problem: null, isPaused: false };
 
 /**
- * What a view asks the server while it is there. `key` names the question: with another key, the
- * answer to the one before is dropped.
+ * Polls the server while the view is mounted. `key` identifies the request: when it changes, the
+ * previous answer is dropped.
  */
 export function useAnswer<Answer>(
   key: string,

@@ -1,11 +1,11 @@
-/** A modal question or sheet; it is open for as long as it is rendered. */
+/** A modal dialog; it is open for as long as it is rendered. */
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "./icon_button.tsx";
 
 interface DialogProps {
   title: string;
-  /** Called when the person closes it, by Escape or a button: stop rendering it then. */
+  /** Called when the person closes it: stop rendering it then. */
   onClose: () => void;
   children: ComponentChildren;
 }
@@ -16,7 +16,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   useLayoutEffect(() => {
     const dialog = place.current;
     dialog?.showModal();
-    // Closing gives the focus back to where it was.
+    // Closing restores the focus.
     return () => dialog?.close();
   }, []);
   return (
@@ -32,7 +32,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
 
 interface ConfirmProps {
   title: string;
-  /** What the button says and does: "Delete". */
+  /** The button's label: "Delete". */
   action: string;
   danger?: boolean;
   disabled?: boolean;
@@ -41,7 +41,7 @@ interface ConfirmProps {
   children: ComponentChildren;
 }
 
-/** A question with two answers; Enter in one of its fields is the action. */
+/** A dialog that confirms an action; Enter in one of its fields confirms. */
 export function Confirm(props: ConfirmProps) {
   const { title, action, danger = false, disabled = false, onConfirm, onClose, children } = props;
   return (

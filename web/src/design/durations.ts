@@ -1,6 +1,6 @@
-/** How long something took, in words. Pure. */
+/** Formats durations. Pure. */
 
-/** What was measured, in the unit of its size: `0.4 ms`, `320 ms`, `4.2 s`, `1 min 12 s`. */
+/** A measured duration: `0.4 ms`, `320 ms`, `4.2 s`, `1 min 12 s`. */
 export function durationOfMs(ms: number): string {
   if (ms < 9.95) return `${short(ms)} ms`;
   if (ms < 950) return `${Math.round(ms)} ms`;
@@ -19,7 +19,7 @@ const UNITS: readonly Unit[] = [
   ["s", 1],
 ];
 
-/** In whole seconds, for what is long or goes on; at most two units: `45 s`, `3 min 5 s`, `1 h`. */
+/** A long or running duration, in at most two units: `45 s`, `3 min 5 s`, `1 h`. */
 export function durationOfS(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const first = UNITS.findIndex(([, size]) => whole >= size);

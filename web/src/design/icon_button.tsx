@@ -1,11 +1,11 @@
-/** A button that shows only an icon: its name is said to screen readers and shown as a tip. */
+/** A button with only an icon; its label is the accessible name and the tooltip. */
 import type { ComponentProps } from "preact";
 import { Icon, type IconName } from "./icons.tsx";
 
 type Props = Omit<ComponentProps<"button">, "icon" | "label"> & {
   icon: IconName;
   label: string;
-  /** Keys as a tip shows them: "F2", "Ctrl+K". */
+  /** Its keyboard shortcut, for the tooltip: "F2". */
   keys?: string;
 };
 

@@ -1,4 +1,4 @@
-/** The icons, as lines in a square of 24 units; they are decoration, and names stand beside them. */
+/** The icons, as strokes on a 24-unit grid. Decorative: the accessible name is the caller's. */
 
 const SHAPES = {
   archive: "M4 8v11a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1V8M3 4h18v4H3zM10 12h4",
@@ -41,7 +41,7 @@ const SHAPES = {
 
 export type IconName = keyof typeof SHAPES;
 
-/** Those that point along the line of reading, and turn with it. */
+/** Those that point in reading direction, mirrored in right-to-left text. */
 const DIRECTED: ReadonlySet<IconName> = new Set(["back", "chevron", "signOut"]);
 
 export function Icon({ name }: { name: IconName }) {
@@ -56,7 +56,7 @@ export function Icon({ name }: { name: IconName }) {
   );
 }
 
-/** The mark of the product, as in the favicon. */
+/** The product's logo, the same as the favicon. */
 export function Mark({ size }: { size: number }) {
   return <img class="mark" src="./favicon.svg" alt="" width={size} height={size} />;
 }

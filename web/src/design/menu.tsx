@@ -1,4 +1,4 @@
-/** A button that opens a list of actions, over everything else; arrow keys move in it. */
+/** A button that opens a menu of actions as a popover. */
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { IconButton } from "./icon_button.tsx";
 import { Icon, type IconName } from "./icons.tsx";
@@ -10,9 +10,9 @@ export interface MenuItem {
   icon: IconName;
   onSelect: () => void;
   danger?: boolean;
-  /** Set apart from those above it. */
+  /** Preceded by a separator. */
   apart?: boolean;
-  /** Said at the end of the line: keys, or the present choice. */
+  /** Shown at the end: a keyboard shortcut, or a mark for the current choice. */
   aside?: string;
 }
 
@@ -27,11 +27,10 @@ interface MenuProps {
 export function Menu({ label, icon, items, class: more, tabIndex = 0 }: MenuProps) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
   const [isOpen, setIsOpen] = useState(false);
 
-  const button = useRef<HTMLButtonElement>(null);
-
-  // Its size is known once its items are there.
+  // After rendering, because placing the menu takes its size.
   useLayoutEffect(() => {
     const menu = list.current;
     if (!isOpen || menu === null || button.current === null) return;
@@ -93,7 +92,7 @@ export function Menu({ label, icon, items, class: more, tabIndex = 0 }: MenuProp
   );
 }
 
-/** Below the button or above it, wherever there is room; aligned with its end. */
+/** Places the menu below the button, or above it without room; aligned with the button's end. */
 function putBeside(menu: HTMLElement, button: HTMLElement) {
   const at = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;

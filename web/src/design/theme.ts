@@ -1,4 +1,4 @@
-/** Light, dark, or as the system has it: kept in this browser, told to the style sheets. */
+/** The theme: light, dark or the system's; kept in this browser. */
 import { effect, signal } from "@preact/signals";
 
 const KEY = "threadcast.theme";
@@ -12,7 +12,7 @@ function read(): Theme {
 
 export const theme = signal<Theme>("system");
 
-/** Apply what this browser keeps, and follow `theme` and what other tabs choose from now on. */
+/** Apply the kept theme, and follow changes of `theme` and of other tabs from now on. */
 export function followTheme() {
   theme.value = read();
   addEventListener("storage", ({ key }) => {

@@ -1,4 +1,4 @@
-/** Short words at the edge of the page that go away by themselves, some with one action. */
+/** Toasts: short messages that disappear by themselves, some with an action. */
 import { type Signal, signal } from "@preact/signals";
 import { IconButton } from "./icon_button.tsx";
 
@@ -16,7 +16,7 @@ type ToastFields = Partial<Omit<Toast, "text">> & { shownMs?: number };
 export class Toasts {
   readonly shown: Signal<readonly Toast[]> = signal([]);
 
-  /** Show it; the oldest goes when there are too many. Returns what takes it away early. */
+  /** Show a toast; the oldest of too many disappears. Returns a function that removes it early. */
   show(text: string, { kind = "plain", action = null, shownMs = SHOWN_MS }: ToastFields = {}) {
     const toast = { text, kind, action };
     const drop = () => this.drop(toast);
@@ -25,7 +25,7 @@ export class Toasts {
     return drop;
   }
 
-  /** Take it away; one that has gone stays so. */
+  /** Remove a toast, if it is still shown. */
   drop(toast: Toast) {
     this.shown.value = this.shown.peek().filter((one) => one !== toast);
   }

@@ -1,4 +1,4 @@
-/** The chapters of the reference, each made of what one of the documents says. */
+/** The chapters of the API reference, each from one of the documents. */
 import type { ComponentChildren } from "preact";
 import {
   type Answer,
@@ -15,9 +15,9 @@ import { FieldTable, Meaning, NameCell, Prose, Table, TypeOf } from "./schema_vi
 
 const ENVELOPE = "AgentDeltaEvent";
 const STANDARD_CLOSES: readonly (readonly [number, string])[] = [
-  [1000, "The conversation is over."],
-  [1001, "The other side goes away."],
-  [1002, "A frame broke the WebSocket protocol."],
+  [1000, "Normal closure."],
+  [1001, "The other side is going away."],
+  [1002, "A frame violated the WebSocket protocol."],
   [1003, "A binary frame came where text was expected."],
   [1007, "A text frame was not valid UTF-8."],
   [1009, "A message was too big."],
@@ -32,9 +32,9 @@ export interface Chapter {
 
 export interface Entry {
   readonly id: string;
-  /** As the contents name it. */
+  /** Its name in the table of contents. */
   readonly title: string;
-  /** As its own heading shows it. */
+  /** Its own heading. */
   readonly heading: ComponentChildren;
   readonly content: ComponentChildren;
 }
@@ -81,7 +81,7 @@ function httpEntry(path: string, method: string, operation: Operation, schemas: 
         {method}
       </span>
       <a href={`#${id}`}>{path}</a>
-      {operation.security?.length === 0 && <span class="tag">no credential needed</span>}
+      {operation.security?.length === 0 && <span class="tag">no token needed</span>}
     </>
   );
   const content = (
@@ -125,7 +125,7 @@ function Answers({ of }: { of: Readonly<Record<string, Answer>> }) {
   const bad = all.filter(([status]) => Number(status) >= 400);
   return (
     <>
-      <h4>Answer</h4>
+      <h4>Response</h4>
       {all
         .filter((one) => !bad.includes(one))
         .map(([status, answer]) => (
@@ -135,7 +135,7 @@ function Answers({ of }: { of: Readonly<Record<string, Answer>> }) {
         ))}
       {bad.length > 0 && (
         <details>
-          <summary>What can be refused, and why</summary>
+          <summary>Errors</summary>
           {bad.map(([status, { description }]) => (
             <div key={status}>
               <h4>{status}</h4>
@@ -278,7 +278,7 @@ function errorChapter(schema: Schema): Chapter {
         <Prose text={schema.description} />
       </p>
       <div id="schema-ErrorCode">
-        <Table heads={["Code", "Meaning", "HTTP", "Close", "Try again"]} rows={rows} />
+        <Table heads={["Code", "Meaning", "HTTP", "Close", "Retryable"]} rows={rows} />
       </div>
     </>
   );
@@ -293,7 +293,7 @@ function closeChapter(schema: Schema): Chapter {
     because.set(close, [...(because.get(close) ?? []), <code key={code}>{code}</code>, " "]);
   }
   const rows = [...because].sort(([a], [b]) => a - b).map(([code, why]) => [String(code), why]);
-  const introduction = <Table heads={["Code", "Because of"]} rows={rows} />;
+  const introduction = <Table heads={["Code", "Reason"]} rows={rows} />;
   return { id: "closes", title: "Close codes", introduction, entries: [] };
 }
 
@@ -325,7 +325,7 @@ function schemaChapter(schemas: Schemas): Chapter {
   return {
     id: "schemas",
     title: "Schemas",
-    introduction: <p>* marks what is required.</p>,
+    introduction: <p>* marks required fields.</p>,
     entries,
   };
 }

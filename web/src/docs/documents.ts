@@ -1,4 +1,4 @@
-/** What is read of the documents that the server publishes about itself. */
+/** The parts of the server's OpenAPI and AsyncAPI documents that the reference uses. */
 import { ask } from "@threadcast/client/request";
 
 export interface Schema {
@@ -86,18 +86,18 @@ export interface ConnectionDocument {
   };
 }
 
-/** The last part of a reference: the name of what it refers to. */
+/** The name in a `$ref`: its last segment. */
 export function nameOf(schema: { readonly $ref?: string } | undefined): string | undefined {
   return schema?.$ref?.split("/").at(-1);
 }
 
-/** What a reference refers to; anything else is itself. */
+/** Follows a `$ref`; any other schema is returned as it is. */
 export function resolve(schemas: Schemas, schema: Schema | undefined): Schema {
   const name = nameOf(schema);
   return (name === undefined ? schema : schemas[name]) ?? {};
 }
 
-/** Throws a `ThreadcastError` where a document cannot be had. */
+/** @throws ThreadcastError a document could not be fetched */
 export async function readDocuments(): Promise<[HttpDocument, ConnectionDocument]> {
   return Promise.all([ask<HttpDocument>("openapi.json"), ask<ConnectionDocument>("asyncapi.json")]);
 }

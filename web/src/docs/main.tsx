@@ -1,4 +1,4 @@
-/** Draws the reference from the documents that the server publishes; it needs nothing else. */
+/** The API reference's entry point: renders the server's OpenAPI and AsyncAPI documents. */
 import { render } from "preact";
 import { Mark } from "../design/icons.tsx";
 import { followTheme } from "../design/theme.ts";
@@ -36,7 +36,7 @@ function Page({ documents, problem }: { documents: Documents | null; problem: st
         </nav>
         <main class="reference" aria-busy={documents === null && problem === ""}>
           <h1>API reference</h1>
-          <p>{problem || <Prose text={documents?.http.info.description ?? "Reading…"} />}</p>
+          <p>{problem || <Prose text={documents?.http.info.description ?? "Loading…"} />}</p>
           {chapters.map((one) => (
             <ChapterView key={one.id} of={one} />
           ))}
@@ -94,5 +94,8 @@ try {
   document.getElementById(location.hash.slice(1))?.scrollIntoView();
 } catch (error) {
   if (!(error instanceof ThreadcastError)) throw error;
-  render(<Page documents={null} problem={`It cannot be shown now: ${error.message}`} />, place);
+  render(
+    <Page documents={null} problem={`The reference could not be loaded: ${error.message}`} />,
+    place,
+  );
 }

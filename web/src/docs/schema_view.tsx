@@ -1,19 +1,19 @@
-/** JSON Schemas as tables of fields. Every name of a schema is a link to where it is explained. */
+/** JSON Schemas as tables of fields. The name of a schema links to its entry. */
 import type { ComponentChildren } from "preact";
 import type { Schema } from "./documents.ts";
 
-/** The largest whole number that JSON readers agree on: as a bound it says nothing. */
+/** The bound of every seq, which is not worth showing. */
 const SEQ_MAX = Number.MAX_SAFE_INTEGER;
 
-/** A line of prose with its code marked. */
+/** A text with its code spans. */
 export function Prose({ text = "" }: { text?: string | undefined }) {
-  // Every second part stands between backticks.
+  // Every second part is between backticks.
   return text
     .split("`")
     .map((part, index) => (index % 2 === 1 ? <code key={part}>{part}</code> : part));
 }
 
-/** What a schema allows, in a few words. */
+/** The type that a schema describes, in a few words. */
 export function TypeOf({ schema }: { schema: Schema | undefined }): ComponentChildren {
   if (schema === undefined) return "anything";
   if (schema.$ref !== undefined) {
@@ -47,7 +47,7 @@ export function TypeOf({ schema }: { schema: Schema | undefined }): ComponentChi
 interface FieldTableProps {
   schema: Schema | undefined;
   leaveOut?: readonly string[];
-  /** What to say where there is no field. */
+  /** Rendered if there is no field. */
   otherwise?: ComponentChildren;
 }
 
@@ -112,7 +112,7 @@ export function Table({ heads, rows }: TableProps) {
   );
 }
 
-/** What it is for, and its bounds. */
+/** A field's description and bounds. */
 export function Meaning({ schema }: { schema: Schema }) {
   const inner = schema.anyOf?.find(({ type }) => type !== "null") ?? schema;
   const limits = limitsOf({ ...inner, ...schema });

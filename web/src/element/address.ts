@@ -1,13 +1,13 @@
-/** Where the server is: what `src` says, or the folder that the element's own script came from. */
+/** The server's URL: `src`, or the folder of the element's own script. */
 
-/** Why an address cannot be used; the message is for the authors of the page around the element. */
+/** Why a URL cannot be used; the message is for the embedding page's authors. */
 export class BadAddress extends Error {}
 
 /**
  * The URL that the server is mounted at, with a slash at its end.
  *
- * @param src the attribute; null or empty: beside the script
- * @param page the URL that a relative `src` is relative to
+ * @param src the attribute; null or empty for the folder of the script
+ * @param page the URL that resolves a relative `src`
  * @param script the URL of the element's script
  * @throws BadAddress
  */

@@ -1,19 +1,19 @@
-/** One element's chat from its connection to its end: client, model, and what the page is told. */
+/** One element's chat: its client and view models, and the events that it dispatches. */
 import { effect } from "@preact/signals";
 import type { JournalEvent, Status } from "@threadcast/client";
 import { ChatClient } from "@threadcast/client/chat";
 import type { TokenProvider } from "@threadcast/client/element";
 import { ChatModel } from "../chat/model.ts";
 import { Threads } from "../chat/threads/threads.ts";
-import type { Tell } from "./happenings.ts";
-import { forget, lastingStorage } from "./kept.ts";
+import type { Dispatch } from "./events.ts";
+import { forget, persistentStorage } from "./storage.ts";
 import { checked } from "./token_provider.ts";
 
 interface ChatOptions {
   server: URL;
   provider: TokenProvider;
   suggestions: readonly string[];
-  tell: Tell;
+  dispatch: Dispatch;
 }
 
 export class ElementChat {
@@ -21,17 +21,17 @@ export class ElementChat {
   readonly model: ChatModel;
   readonly threads: Threads;
   readonly #stop: (() => void)[] = [];
-  readonly #tell: Tell;
+  readonly #dispatch: Dispatch;
   #isReady = false;
 
-  constructor({ server, provider, suggestions, tell }: ChatOptions) {
-    const storage = lastingStorage();
-    this.#tell = tell;
+  constructor({ server, provider, suggestions, dispatch }: ChatOptions) {
+    const storage = persistentStorage();
+    this.#dispatch = dispatch;
     this.client = new ChatClient({
       url: server,
       token: checked(provider, ({ code, message }) => {
         console.error(`threadcast-chat: ${message}`);
-        tell("threadcast-error", { code, message, final: false });
+        dispatch("threadcast-error", { code, message, final: false });
       }),
       ...(storage !== null && { storage }),
     });
@@ -39,7 +39,7 @@ export class ElementChat {
     this.threads = new Threads(this.model);
   }
 
-  /** Be connected, and show a thread, or a new conversation. */
+  /** Connect, and open a thread; null for a new conversation. */
   start(threadId: string | null) {
     const { client, model, threads } = this;
     this.#stop.push(
@@ -47,26 +47,26 @@ export class ElementChat {
       client.on("agent_completed", (event) => this.#said("assistant", event)),
       effect(() => this.#statusIs(model.status.value)),
       effect(() => {
-        this.#tell("threadcast-thread", { threadId: model.openThreadId.value });
+        this.#dispatch("threadcast-thread", { threadId: model.openThreadId.value });
       }),
       effect(() => {
         model.openThreadId.value;
         model.state.value;
-        if (lastingStorage() !== null) threads.look();
+        if (persistentStorage() !== null) threads.look();
       }),
     );
     model.open(threadId);
     client.start();
   }
 
-  /** Forget who was signed in, in the page and in what it keeps. */
+  /** Forget the user, in the page and in its storage. */
   signOut() {
     const { user } = this.client.state;
     this.client.signOut();
     if (user !== null) forget(user);
   }
 
-  /** End the connection; nothing is left behind but what waits to be sent. */
+  /** Disconnect; only unsent messages stay, in the storage. */
   close() {
     for (const stop of this.#stop.splice(0)) stop();
     this.client.close();
@@ -77,19 +77,19 @@ export class ElementChat {
   #said(role: "user" | "assistant", { thread_id, run_id, data }: JournalEvent) {
     if (!("content" in data) || thread_id === undefined || run_id === undefined) return;
     const content = String(data.content);
-    this.#tell("threadcast-message", { role, threadId: thread_id, runId: run_id, content });
+    this.#dispatch("threadcast-message", { role, threadId: thread_id, runId: run_id, content });
   }
 
   #statusIs(status: Status) {
     const { user } = this.model.state.peek();
-    this.#tell("threadcast-status", status);
+    this.#dispatch("threadcast-status", status);
     if (status.phase === "live" && user !== null && !this.#isReady) {
       this.#isReady = true;
-      this.#tell("threadcast-ready", { user });
+      this.#dispatch("threadcast-ready", { user });
     }
     if (status.phase !== "stopped" && status.phase !== "signed_out") return;
     const { code, reason } = status;
-    if (code === "") return; // the page itself has signed out
-    this.#tell("threadcast-error", { code, message: reason || code, final: true });
+    if (code === "") return; // the embedding page called `signOut`
+    this.#dispatch("threadcast-error", { code, message: reason || code, final: true });
   }
 }

@@ -1,4 +1,4 @@
-/** What the element shows: the conversation, above it what can be said of all, beside it the list. */
+/** The element's layout: the conversation, a header and banner above, the list beside it. */
 import { type Signal, useSignal } from "@preact/signals";
 import type { TargetedMouseEvent } from "preact";
 import { Banner } from "../chat/banner.tsx";
@@ -12,9 +12,9 @@ import type { ElementChat } from "./element_chat.ts";
 
 interface FrameProps {
   chat: ElementChat;
-  /** The agent that messages ask for; null for the server's first one. */
+  /** The agent that answers; null for the server's first one. */
   agent: Signal<string | null>;
-  /** Whether there is a list of threads; else there is one conversation. */
+  /** Whether to show the list of threads. */
   hasThreads: Signal<boolean>;
 }
 
@@ -46,7 +46,7 @@ export function Frame({ chat, agent, hasThreads }: FrameProps) {
   }
 }
 
-/** Its links would change the address of a page that is not ours. */
+/** Opens threads itself, because its links would change the embedding page's URL. */
 function List({ chat, onOpened }: { chat: ElementChat; onOpened: () => void }) {
   function open(event: TargetedMouseEvent<HTMLElement>) {
     const link = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
@@ -72,7 +72,7 @@ function List({ chat, onOpened }: { chat: ElementChat; onOpened: () => void }) {
   }
 }
 
-/** Only where the element is too narrow for the list: what opens it, and what is open. */
+/** Shown only in a narrow element: the open thread's title, and a button for the list. */
 function Head({ chat, isListOpen }: { chat: ElementChat; isListOpen: Signal<boolean> }) {
   const { model } = chat;
   const thread = model.state.value.threads.get(model.openThreadId.value ?? "");
@@ -99,7 +99,7 @@ interface NoticeProps {
   act?: () => void;
 }
 
-/** In the place of everything: why there is no chat, and what can be done. */
+/** Shown instead of the chat: why there is none, and what the person can do. */
 export function Notice({ text, action, act }: NoticeProps) {
   return (
     <div class="notice" role="alert">

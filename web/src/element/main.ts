@@ -1,4 +1,4 @@
-/** What a page of others loads: it defines `<threadcast-chat>`, once. */
+/** The script that embedding pages load: defines `<threadcast-chat>`, once. */
 import { ThreadcastChat } from "./threadcast_chat.tsx";
 
 const NAME = "threadcast-chat";

@@ -1,16 +1,16 @@
 /**
- * `<threadcast-chat>`: a chat inside somebody else's page.
+ * `<threadcast-chat>`: a chat in another page.
  *
- * It lives while it is in a document: then it has a connection, and it has none of it afterwards.
- * What concerns whom the chat is with (`src`, the token provider) begins it anew.
+ * It is connected while it is in a document. A change of `src` or of the token provider starts it
+ * over.
  */
 import { type Signal, signal } from "@preact/signals";
 import type { ThreadcastChatElement, TokenProvider } from "@threadcast/client/element";
 import { render } from "preact";
 import { BadAddress, serverAddress } from "./address.ts";
 import { ElementChat } from "./element_chat.ts";
+import { type Dispatch, dispatcherOf } from "./events.ts";
 import { Frame, Notice } from "./frame.tsx";
-import { type Tell, tellerOf } from "./happenings.ts";
 import { styles } from "./styles.ts";
 import { NoToken, namedProvider } from "./token_provider.ts";
 
@@ -19,7 +19,7 @@ const SCRIPT = import.meta.url;
 export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement {
   static readonly observedAttributes = ["src", "token-provider", "thread", "threads", "agent"];
 
-  readonly #tell: Tell = tellerOf(this);
+  readonly #dispatch: Dispatch = dispatcherOf(this);
   readonly #agent: Signal<string | null> = signal(null);
   readonly #hasThreads = signal(false);
   #place: HTMLElement | null = null;
@@ -85,7 +85,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
     else this.#changed({ anew: true });
   }
 
-  /** A property that was set before the element's script was there hides the one of the class. */
+  /** A property that was set before the element was defined shadows the accessor of the class. */
   #takeEarly(name: "tokenProvider" | "thread" | "suggestions") {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
@@ -93,7 +93,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
     Object.assign(this, { [name]: value });
   }
 
-  /** Once, however much changes now; an element that is only moved stays as it is. */
+  /** Deferred, so that several changes restart it once, and moving it in the document not at all. */
   #changed({ anew }: { anew: boolean }) {
     this.#isStale ||= anew;
     if (this.#isDue) return;
@@ -113,7 +113,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
         server: serverAddress(this.getAttribute("src"), document.baseURI, SCRIPT),
         provider: this.#provider ?? this.#named(),
         suggestions: this.#suggestions,
-        tell: this.#tell,
+        dispatch: this.#dispatch,
       });
       this.#chat = chat;
       render(<Frame chat={chat} agent={this.#agent} hasThreads={this.#hasThreads} />, place);
@@ -125,7 +125,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
     }
   }
 
-  /** Scripts that are still to come may define the function. */
+  /** A script that has not run yet may define the function. */
   #waitForThePage() {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
@@ -139,7 +139,7 @@ export class ThreadcastChat extends HTMLElement implements ThreadcastChatElement
     const { message } = problem;
     console.error(`threadcast-chat: ${message}`);
     render(<Notice text={`This chat is not set up: ${message}`} />, this.#ownPlace());
-    this.#tell("threadcast-error", { code, message, final: true });
+    this.#dispatch("threadcast-error", { code, message, final: true });
   }
 
   #named(): TokenProvider {

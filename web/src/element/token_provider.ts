@@ -1,8 +1,8 @@
-/** Where tokens come from: a function of the page around the element. */
+/** The token provider: a function of the embedding page. */
 
 import type { TokenProvider } from "@threadcast/client/element";
 
-/** Why there is no token; the message is for the authors of the page around the element. */
+/** Why there is no token; the message is for the embedding page's authors. */
 export class NoToken extends Error {
   readonly code: "no_token_provider" | "token_provider_failed";
 
@@ -35,9 +35,9 @@ export function namedProvider(name: string, root: object): TokenProvider {
 }
 
 /**
- * The provider with what it gives checked; what it raises becomes a `NoToken`.
+ * The provider with its result validated; what it throws becomes a `NoToken`.
  *
- * @param failed is told why there is no token
+ * @param failed called with the reason when there is no token
  */
 export function checked(
   provider: TokenProvider,

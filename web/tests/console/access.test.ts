@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { holderOf } from "../../src/console/access.ts";
 
-test("a token is asked what it says of itself, and any text is taken", () => {
+test("claims are read from a token, and any text is accepted", () => {
   const payload = Buffer.from(JSON.stringify({ sub: "ölga", scope: "ops content", exp: 9 }));
 
   assert.deepEqual(holderOf(`x.${payload.toString("base64url")}.y`), {

@@ -1,9 +1,9 @@
 /** How figures, times and moments read. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, count, duration, many, moment } from "../../src/console/format.ts";
+import { bytes, count, duration, moment, plural } from "../../src/console/format.ts";
 
-test("figures are short", () => {
+test("numbers are short", () => {
   assert.deepEqual([0, 0.25, 9.96, 12.6, 1_204, null].map(count), [
     "0",
     "0.3",
@@ -16,10 +16,13 @@ test("figures are short", () => {
     [bytes(100), bytes(1_536), bytes(3 * 1_024 ** 2)],
     ["100 B", "1.5 KiB", "3 MiB"],
   );
-  assert.deepEqual([many(1, "run"), many(2, "run"), many(0, "run")], ["1 run", "2 runs", "0 runs"]);
+  assert.deepEqual(
+    [plural(1, "run"), plural(2, "run"), plural(0, "run")],
+    ["1 run", "2 runs", "0 runs"],
+  );
 });
 
-test("times have the unit of their size", () => {
+test("durations have the unit that suits them", () => {
   assert.deepEqual([0.0004, 0.042, 2.34, 75, null].map(duration), [
     "0.4 ms",
     "42 ms",
@@ -29,7 +32,7 @@ test("times have the unit of their size", () => {
   ]);
 });
 
-test("a moment of another day has its day", () => {
+test("a time on another day has its date", () => {
   const noon = new Date(2026, 10, 26, 12, 0, 5).getTime() / 1_000;
 
   assert.equal(moment(noon, noon + 60), "12:00:05");

@@ -68,7 +68,7 @@ test("what the server knows ends the calm, too, though this page never saw it", 
   assert.equal(pastOf(overview, NOTHING_SEEN)[0]?.whom, "everyone (7 users)");
 });
 
-test("a run that waited is named with its user", () => {
+test("a run that waited is listed with its user", () => {
   const waited = past({ kind: "queued", node_id: null, users: null, run_id: "run_a", user: "ada" });
 
   const [first] = pastOf(overviewWith({ past: [waited] }), NOTHING_SEEN);
@@ -77,7 +77,7 @@ test("a run that waited is named with its user", () => {
   assert.deepEqual(first?.run, { id: "run_a", user: "ada" });
 });
 
-test("a silence is told, unless the server says itself that it stood still", () => {
+test("an outage is listed, unless a node itself reports that it stalled", () => {
   const seen = sawSilence(
     NOTHING_SEEN,
     overviewWith({ at: AT - 120 }),
@@ -129,7 +129,7 @@ test("an alert is over when it last had a cause, not when its window has passed"
   assert.deepEqual([first?.began, first?.ended], [AT - 260, AT - 240]);
 });
 
-test("an hour later it is forgotten, and a page keeps at most 50", () => {
+test("troubles are dropped after an hour, and a page keeps at most 50", () => {
   const old = overviewWith({ past: [past({ began_at: AT - 3_800, ended_at: AT - 3_700 })] });
   assert.deepEqual(pastOf(old, NOTHING_SEEN), []);
 
@@ -140,7 +140,7 @@ test("an hour later it is forgotten, and a page keeps at most 50", () => {
   assert.equal(seen.over.length, 50);
 });
 
-test("a silent server hits all its users, and of others none", () => {
+test("an outage of a node affects its own users only", () => {
   assert.equal(whoseServer(overviewWith()), "7 users of node_a");
   assert.match(whoseServer(overviewWith({ nodes: [node("node_a")] })), /^everyone/);
 });

@@ -39,7 +39,7 @@ function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-test("it gives each question the answer before, and keeps the pace", async () => {
+test("each request gets the previous answer, at the interval", async () => {
   const clock = new Clock();
   const poll = new Poll<number>(async (before) => (before ?? 0) + 1, 2_000, clock);
 
@@ -52,7 +52,7 @@ test("it gives each question the answer before, and keeps the pace", async () =>
   assert.deepEqual(clock.waits, [2_000, 2_000]);
 });
 
-test("it keeps the last answer while there is none, and asks more slowly", async () => {
+test("failures keep the last answer and slow down polling", async () => {
   const clock = new Clock();
   let works = true;
   const poll = new Poll<string>(
@@ -92,7 +92,7 @@ test("a question that failed late is asked again at once, so that another node m
   assert.deepEqual(clock.waits, [0]);
 });
 
-test("it waits for as long as the server asks", async () => {
+test("it honours retry_after_ms", async () => {
   const clock = new Clock();
   const poll = new Poll<string>(
     () =>

@@ -14,7 +14,7 @@ function seriesOf(
   return { node_id: node, of_node_id: ofNode, step_s: 5, at, ...columns } as unknown as Series;
 }
 
-test("what is new is put behind what was there", () => {
+test("new steps are appended", () => {
   const series = extended(seriesOf([5, 10], [1, 2]), seriesOf([10, 15], [9, 3]));
 
   assert.deepEqual(series?.at, [5, 10, 15]);
@@ -22,7 +22,7 @@ test("what is new is put behind what was there", () => {
   assert.equal(sinceOf(series), 15);
 });
 
-test("an hour is kept, and no more", () => {
+test("at most an hour is kept", () => {
   const many = Array.from({ length: 720 }, (_, index) => index * 5);
 
   const series = extended(seriesOf(many, many), seriesOf([3_600], [7]));
@@ -31,18 +31,18 @@ test("an hour is kept, and no more", () => {
   assert.equal(series?.at[0], 5);
 });
 
-test("the answer of another node, or of what another did, does not go on from this one's", () => {
+test("steps of another node do not continue a series", () => {
   assert.equal(extended(seriesOf([5], [1]), seriesOf([10], [1], "node_b")), null);
   assert.equal(extended(seriesOf([5], [1]), seriesOf([10], [1], "node_a", "node_b")), null);
 });
 
-test("nothing new leaves it as it is", () => {
+test("without new steps, the series keeps its identity", () => {
   const series = seriesOf([5], [1]);
 
   assert.equal(extended(series, seriesOf([], [])), series);
 });
 
-test("slices have mean and highest of what was measured, the latest first", () => {
+test("slices have mean and maximum, latest first", () => {
   const series = seriesOf([0, 5, 300, 305], [2, 4, null, null]);
 
   assert.deepEqual(slicesOf(curvesOf(series, false), "lagging", 300), [

@@ -39,7 +39,7 @@ function brief(run: readonly RunEvent[]) {
   return waterfall(run).map((row) => [row.kind, row.from, row.to, row.outcome]);
 }
 
-test("a run becomes its queue, its attempt, and what that did", () => {
+test("a run becomes rows for its queue, its attempts and their steps", () => {
   assert.deepEqual(brief(RUN), [
     ["queue", 0, 1, "done"],
     ["attempt", 1, 8, "done"],
@@ -51,11 +51,11 @@ test("a run becomes its queue, its attempt, and what that did", () => {
   assert.deepEqual(waterfall(RUN).at(-1)?.ticks, [6, 7]);
 });
 
-test("the last lease is told whose it is", () => {
+test("the last lease names its owner", () => {
   assert.equal(waterfall(RUN, "of node_a, fence 2")[2]?.detail, "of node_a, fence 2");
 });
 
-test("what goes on has no end", () => {
+test("an ongoing row has no end", () => {
   assert.deepEqual(brief(RUN.slice(0, 4)), [
     ["queue", 0, 1, "done"],
     ["attempt", 1, null, "going"],
@@ -65,7 +65,7 @@ test("what goes on has no end", () => {
   ]);
 });
 
-test("an attempt that was lost is void with all that it did, and was silent before", () => {
+test("a lost attempt and its steps are void, and it was silent before", () => {
   const run = events(
     [0, "message_created"],
     [1, "agent_started", { attempt: 1 }],
@@ -154,14 +154,14 @@ test("a moment has what was streamed until then, of the last attempt", () => {
   assert.equal(pictureAt([...RUN.slice(0, 6), ...events([9, "agent_started"])], 9).pieces, 0);
 });
 
-test("texts that are hidden are known by their size", () => {
+test("hidden texts are shown as their size", () => {
   const hidden = RUN.map((event) => ({ ...event, data: {}, hidden: { text: 40 }, textBytes: 40 }));
 
   assert.equal(pictureAt(hidden, 9).bytes, 80);
   assert.equal(eventRows(hidden).find((row) => row.events === 2)?.says, "text: 80 bytes");
 });
 
-test("pieces of one text are one row", () => {
+test("consecutive deltas are one row", () => {
   assert.deepEqual(
     eventRows(RUN)
       .map((row) => [row.first.seq, row.last.seq, row.says])
@@ -173,7 +173,7 @@ test("pieces of one text are one row", () => {
   );
 });
 
-test("the line of time is marked at round times", () => {
+test("the time scale is marked at round times", () => {
   assert.deepEqual(marksOf({ from: 100, to: 108 }), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   assert.equal(placeOf(104, { from: 100, to: 108 }), 50);
   assert.equal(placeOf(5, { from: 5, to: 5 }), 0);

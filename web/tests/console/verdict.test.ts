@@ -25,7 +25,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
   };
 }
 
-test("nothing wrong is one sentence", () => {
+test("without troubles there is one sentence", () => {
   const verdict = verdictOf(overviewWith());
 
   assert.deepEqual(verdict, { severity: "well", sentence: "All promises hold.", troubles: [] });

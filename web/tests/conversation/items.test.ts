@@ -9,14 +9,14 @@ const sent = { content: "Hi", timestamp: 1, clientMessageId: "m1" };
 const history = { ...emptyHistory(1), order: ["r1"], runs: tableOf([run({ message: sent })]) };
 const keysOf = (entries: readonly { key: string }[]) => entries.map(({ key }) => key);
 
-test("a message is listed as waiting until the history has it", () => {
+test("a message is pending until the history includes it", () => {
   const outbox = [entry({ thread: "t1" }), entry({ thread: "t1", key: "m2" })];
   const place = { threadId: "t1", draft: "d1" };
   assert.deepEqual(keysOf(pendingOf(outbox, { ...place, history: null })), ["m1", "m2"]);
   assert.deepEqual(keysOf(pendingOf(outbox, { ...place, history })), ["m2"]);
 });
 
-test("a new conversation lists what was written in it, and nothing of others", () => {
+test("a new conversation lists its own messages only", () => {
   const outbox = [
     entry({ draft: "d1" }),
     entry({ draft: "d2", key: "m2" }),
@@ -27,7 +27,7 @@ test("a new conversation lists what was written in it, and nothing of others", (
   assert.deepEqual(keysOf(pending), ["m1"]);
 });
 
-test("where nothing waits, the same list comes again", () => {
+test("without pending messages, the list keeps its identity", () => {
   const place = { threadId: "t1", draft: "d1", history };
   assert.equal(pendingOf([], place), pendingOf([], place));
   assert.equal(entriesOf([], "r1"), entriesOf([], "r2"));
@@ -41,7 +41,7 @@ test("answers and a cancellation belong to their run", () => {
   assert.deepEqual(keysOf(entriesOf(outbox, "r1")), ["a1"]);
 });
 
-test("the guess of a height grows with what is said and done, up to a bound", () => {
+test("the estimated height grows with text and steps, up to a bound", () => {
   const text = (length: number) => ({
     ...run({ message: { ...sent, content: "x".repeat(length) } }),
   });

@@ -16,7 +16,7 @@ const tool: Step = {
   ...{ durationMs: null, startedAt: 104 },
 };
 
-test("neighbouring thoughts are one piece, which ends where something else begins", () => {
+test("adjacent thoughts are one piece, which ends where another step begins", () => {
   const steps = [thought("a", 100), thought("b", 102), tool, thought("c", 106), said("x")];
   const pieces = piecesOf(run({ steps }));
   assert.deepEqual(
@@ -25,11 +25,11 @@ test("neighbouring thoughts are one piece, which ends where something else begin
   );
 });
 
-test("a step is the same object as in its run, so that a view can tell what did not change", () => {
+test("a step keeps its identity, so that views can tell what did not change", () => {
   assert.equal(piecesOf(run({ steps: [tool] }))[0]?.of, tool);
 });
 
-test("thoughts go on while nothing follows them and the run is at work", () => {
+test("thoughts are ongoing while nothing follows them and the run is active", () => {
   const steps = [thought("a", 100)];
   const last = (fields: Parameters<typeof run>[0]) => {
     const of = piecesOf(run({ steps, ...fields }))[0]?.of;
@@ -41,7 +41,7 @@ test("thoughts go on while nothing follows them and the run is at work", () => {
   assert.deepEqual(last({ status: "cancelled" }), [false, null]);
 });
 
-test("a question stays the same piece in a later attempt, and all else is another one", () => {
+test("a question keeps its key in a later attempt, and no other step does", () => {
   const keys = (attempt: number) =>
     piecesOf(run({ attempt, steps: [asked, tool, said("x"), thought("a", 1)] })).map(
       ({ key }) => key,

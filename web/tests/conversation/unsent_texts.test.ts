@@ -24,7 +24,7 @@ beforeEach(() => {
   kept.set("shop.basket", "3 pears");
 });
 
-test("two users in one page keep what each was writing", () => {
+test("two users of one page keep their own unsent texts", () => {
   const ada = new UnsentTexts(storage, "ada");
   ada.write(null, "a long letter");
   const bob = new UnsentTexts(storage, "bob");
@@ -33,7 +33,7 @@ test("two users in one page keep what each was writing", () => {
   assert.equal(kept.size, 2 + 20);
 });
 
-test("who signs out takes along what is theirs", () => {
+test("signing out removes that user's unsent texts", () => {
   const ada = new UnsentTexts(storage, "ada");
   const bob = new UnsentTexts(storage, "bob");
   ada.write(null, "a long letter");
@@ -42,14 +42,14 @@ test("who signs out takes along what is theirs", () => {
   assert.deepEqual([ada.read(null), bob.read(null)], ["a long letter", ""]);
 });
 
-test("the next user of a tab finds nothing of those before", () => {
+test("the next user of a tab finds nothing of earlier ones", () => {
   new UnsentTexts(storage, "ada").write(null, "a long letter");
   new UnsentTexts(storage, "bob").write(null, "a note");
   forgetUnsentOfOthers("bob", storage);
   assert.deepEqual([...kept.values()], ["3 pears", "a note"]);
 });
 
-test("signing out of the page leaves nothing of anybody, and what is not ours", () => {
+test("signing out of the page removes all unsent texts, and nothing else", () => {
   new UnsentTexts(storage, "ada").write("t1", "a long letter");
   forgetUnsent(storage);
   assert.deepEqual([...kept.values()], ["3 pears"]);

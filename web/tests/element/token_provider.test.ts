@@ -4,7 +4,7 @@ import { checked, NoToken, namedProvider } from "../../src/element/token_provide
 
 const why = { renew: false };
 
-test("a name is that of a function, in an object too, which is then its `this`", async () => {
+test("a dotted name finds a method, and keeps its `this`", async () => {
   const shop = {
     who: "ada",
     token: function (this: { who: string }) {
@@ -15,14 +15,14 @@ test("a name is that of a function, in an object too, which is then its `this`",
   assert.equal(await namedProvider("token", { token: () => "t" })(why), "t");
 });
 
-test("the reason is handed on", async () => {
+test("the reason for asking is passed on", async () => {
   const seen: unknown[] = [];
   const page = { token: (why: unknown) => `t${seen.push(why)}` };
   await namedProvider("token", page)({ renew: true });
   assert.deepEqual(seen, [{ renew: true }]);
 });
 
-test("a name of nothing or of something else says so", () => {
+test("a name of no function is refused with what it names", () => {
   const page = { shop: { token: "abc" }, none: null };
   for (const [name, came] of [
     ["token", "nothing"],
@@ -42,7 +42,7 @@ test("a name of nothing or of something else says so", () => {
   }
 });
 
-test("what a provider gives is a token, or says that nobody is signed in", async () => {
+test("a provider returns a token, or null if nobody is signed in", async () => {
   const never = () => assert.fail();
   assert.equal(await checked(() => "t", never)(why), "t");
   assert.equal(await checked(async () => "t", never)(why), "t");
@@ -50,7 +50,7 @@ test("what a provider gives is a token, or says that nobody is signed in", async
   assert.equal(await checked(() => null, never)(why), "");
 });
 
-test("anything else is refused, and not shown", async () => {
+test("any other value is refused without showing it", async () => {
   for (const given of [undefined, 7331, { token: "geheim" }]) {
     const told: NoToken[] = [];
     const provider = checked(
@@ -67,7 +67,7 @@ test("anything else is refused, and not shown", async () => {
   }
 });
 
-test("what a provider raises is said and kept as the cause", async () => {
+test("an error of the provider is reported and kept as the cause", async () => {
   const cause = new Error("the shop is closed");
   const provider = checked(
     () => {

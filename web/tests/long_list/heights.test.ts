@@ -9,7 +9,7 @@ function made(keys: readonly string[]): Heights {
   return heights;
 }
 
-test("items that were not seen are estimated", () => {
+test("items that were not measured are estimated", () => {
   const heights = made(["a", "b", "c"]);
   assert.deepEqual(
     [0, 1, 2, 3].map((index) => heights.startOf(index)),
@@ -18,7 +18,7 @@ test("items that were not seen are estimated", () => {
   assert.equal(heights.total, 33);
 });
 
-test("a measure moves what is behind it, and only another one is a change", () => {
+test("a measurement moves the items after it, and only a different one is a change", () => {
   const heights = made(["a", "b", "c"]);
   assert.equal(heights.total, 33);
   assert.equal(heights.measure("b", 100), true);
@@ -29,7 +29,7 @@ test("a measure moves what is behind it, and only another one is a change", () =
   );
 });
 
-test("measures stay with their items when others come before them", () => {
+test("measurements stay with their items when others are inserted before them", () => {
   const heights = made(["a", "b"]);
   heights.measure("a", 50);
   heights.setItems(["x", "y", "a", "b"], () => 1);
@@ -46,7 +46,7 @@ test("the item at an offset", () => {
   assert.equal(made([]).indexAt(10), 0);
 });
 
-test("what was known before appended items is not counted again", () => {
+test("appending items keeps the known offsets", () => {
   let asked = 0;
   const estimate = () => {
     asked += 1;

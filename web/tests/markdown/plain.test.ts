@@ -11,7 +11,7 @@ const SPOKEN =
   "I am bold. Still bold. And code: a link. 2 is prime 4 = 2 × 2 Title 1. one 2. two " +
   "quoted. Text x = 2 ** 3";
 
-test("without marks, in whatever parts it comes", () => {
+test("the parts of a text read as the whole, without marks", () => {
   const ends = [...TEXT.matchAll(/[.!?:](?=\s)|\n/g)].map(({ index }) => index + 1);
   const starts = [0, ...ends];
   const parts = starts.map((start, at) => plainPart(TEXT, start, ends[at] ?? TEXT.length));

@@ -69,7 +69,7 @@ test("settled blocks and full chunks stay the same objects", () => {
   assert.equal(after[2]?.[0], before[2]?.[0]);
 });
 
-test("only what is behind the settled blocks is read again", () => {
+test("only what follows the settled blocks is parsed again", () => {
   const reader = new MarkdownReader();
   const paragraph = `${"word ".repeat(60)}\n\n`;
   let text = "";
@@ -89,7 +89,7 @@ test("only what is behind the settled blocks is read again", () => {
   assert.ok(manyUs < 50 * wholeUs, `100 readings ${manyUs} µs, the whole once ${wholeUs} µs`);
 });
 
-test("another text than the one before begins anew", () => {
+test("a different text is parsed from the beginning", () => {
   const reader = new MarkdownReader();
   reader.read("One\n\nTwo\n\nThree", true);
   assert.deepEqual(reader.read("Other", true).flat(), readMarkdown("Other"));
@@ -150,13 +150,13 @@ for (const text of HOSTILE) {
   });
 }
 
-test("links go to http, https and mail only, and images are links", () => {
+test("links go to http, https and mailto only, and images become links", () => {
   const text = "[a](http://a.org) https://b.org <c@d.org> ![e](https://f.org/g.png)";
   const found = ["http://a.org/", "https://b.org/", "mailto:c@d.org", "https://f.org/g.png"];
   assert.deepEqual(links(readMarkdown(text)), found);
 });
 
-test("markup of HTML is text", () => {
+test("HTML is text", () => {
   const text =
     '<script>alert(1)</script>\n\n<img src=x onerror="alert(1)">\n\na <b onclick=x>b</b>';
   const shown = JSON.stringify(readMarkdown(text));
@@ -165,7 +165,7 @@ test("markup of HTML is text", () => {
   }
 });
 
-test("entities are characters, and cannot become markup", () => {
+test("entities are decoded, and cannot become HTML", () => {
   const [block] = readMarkdown("&lt;b&gt; &amp;lt; &#128512; &#xD800; &unknown; &valueOf; &nbsp;");
   const children = ["<b> &lt; 😀 \ufffd &unknown; &valueOf; \u00a0"];
   assert.deepEqual(block, { kind: "paragraph", children });
@@ -200,7 +200,7 @@ for (const text of SLOW) {
   });
 }
 
-test("a piece with too much in it is shown as it was written, and the rest is read", () => {
+test("inline text with too many marks is shown as written, and the rest is parsed", () => {
   const much = `a **b** &amp; ${"*c* ".repeat(700)}`.trim();
   const [before, piece, after] = readMarkdown(`**x**\n\n${much}\nd\n\n- *y*`);
   assert.deepEqual(before, { kind: "paragraph", children: [mark("strong", "x")] });
@@ -208,7 +208,7 @@ test("a piece with too much in it is shown as it was written, and the rest is re
   assert.equal(after?.kind, "list");
 });
 
-test("a long word is no reason not to read what is around it", () => {
+test("a long word does not keep the text around it from being parsed", () => {
   const address = `https://example.org/${"a.b-c_%20".repeat(300)}`;
   const [paragraph] = readMarkdown(`**x** [file](${address}) and ${address}`);
   assert.equal(paragraph?.kind === "paragraph" && paragraph.children.length, 5);
@@ -223,7 +223,7 @@ test("addresses within a sentence are links", () => {
   ]);
 });
 
-test("blanks before the end of a line are not seen", () => {
+test("trailing blanks are ignored", () => {
   const children = ["one", { kind: "break" }, "two"];
   assert.deepEqual(readMarkdown("one  \ntwo"), [{ kind: "paragraph", children }]);
 });

@@ -68,9 +68,9 @@ const WRONG: readonly (readonly [Schema | null, Entered, string])[] = [
   [null, "", "Please fill this in."],
   [{ type: "string", minLength: 3 }, "ab", "At least 3 characters."],
   [{ type: "string", maxLength: 1 }, "😀😀", "At most 1 character; this has 2."],
-  [{ type: "string", pattern: "^[A-Z]$" }, "a", "It has to fit the pattern ^[A-Z]$"],
-  [{ type: "string", format: "email" }, "x", "An e-mail address."],
-  [{ type: "string", format: "uri" }, "x", "A whole address, with https://."],
+  [{ type: "string", pattern: "^[A-Z]$" }, "a", "This has to match the pattern ^[A-Z]$"],
+  [{ type: "string", format: "email" }, "x", "Enter an email address."],
+  [{ type: "string", format: "uri" }, "x", "Enter a full URL, with https://."],
   [{ type: "number" }, "x", "This has to be a number, for example 42."],
   [{ type: "integer" }, "1.5", "This has to be a whole number, for example 42."],
   [{ type: "integer", minimum: 1 }, "0", "At least 1."],
@@ -80,7 +80,7 @@ const WRONG: readonly (readonly [Schema | null, Entered, string])[] = [
   [{ type: "integer", multipleOf: 5 }, "7", "A multiple of 5."],
   [{ enum: ["a"] }, [], "Please choose one."],
   [{ type: "array", items: { enum: [1, 2] }, minItems: 2 }, [0], "At least 2."],
-  [{ type: "array", items: { enum: [1, 2] }, maxItems: 1 }, [0, 1], "At most 1; these are 2."],
+  [{ type: "array", items: { enum: [1, 2] }, maxItems: 1 }, [0, 1], "At most 1; this has 2."],
   [{ type: ["integer", "object"] }, '"x"', "Expected integer or object, this is string."],
 ];
 
@@ -106,7 +106,7 @@ const ORDER: Schema = {
   },
 };
 
-test("an object begins with its defaults, and what may be missing is left out", () => {
+test("an object starts with its defaults, and optional empty fields are left out", () => {
   const field = fieldOf(ORDER);
   const entered = beginning(field) as Record<string, Entered>;
   assert.deepEqual(entered.size, [1]);
@@ -117,7 +117,7 @@ test("an object begins with its defaults, and what may be missing is left out", 
   });
 });
 
-test("what is wrong in an object is said by its path", () => {
+test("problems in an object are keyed by path", () => {
   const field = fieldOf(ORDER);
   const entered = beginning(field) as Record<string, Entered>;
   const { problems } = readAnswer(field, { ...entered, address: { city: "", zip: "1" } });
@@ -130,7 +130,7 @@ test("what is wrong in an object is said by its path", () => {
   );
 });
 
-test("names are labels that people would write", () => {
+test("property names become readable labels", () => {
   const { shape } = fieldOf(ORDER);
   const labels = shape.kind === "object" ? shape.fields.map(({ label }) => label) : [];
   assert.deepEqual(labels, ["Name", "Size", "Note", "Gift wrap", "Address"]);

@@ -104,12 +104,12 @@ beforeEach(() => {
   ofTab = new TabStorage();
 });
 
-test("a person is called what the provider calls them", async () => {
+test("the display name is the provider's", async () => {
   const now = (await signedInTab()).session.now.value;
   assert.equal(now.phase === "in" && now.credential.name, "ada@x.example");
 });
 
-test("a provider that is away is not called the server", async () => {
+test("an unreachable provider is not reported as the server", async () => {
   isProviderAway = true;
   const { value } = (await comeBackWith("code=1")).now;
   isProviderAway = false;
@@ -128,7 +128,7 @@ for (const error of ["login_required", "temporarily_unavailable"]) {
   });
 }
 
-test("whether to try silently again hangs on what the provider said", async () => {
+test("whether to try silently again depends on the provider's answer", async () => {
   await signedInTab();
   await comeBackWith("error=temporarily_unavailable");
   assert.equal(oidc.wasSignedIn(), true);
@@ -136,7 +136,7 @@ test("whether to try silently again hangs on what the provider said", async () =
   assert.equal(oidc.wasSignedIn(), false);
 });
 
-test("signing out in one tab is signing out in all", async () => {
+test("signing out in one tab signs out in all", async () => {
   const first = await signedInTab();
   const second = await comeBackWith("code=1");
   tellTabs();

@@ -8,7 +8,7 @@ test("the challenge is that of RFC 7636, appendix B", async () => {
   assert.equal(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 });
 
-test("a value has 256 bits in letters that need no escaping, and is another one each time", () => {
+test("a random value has 256 bits, is URL-safe and never repeats", () => {
   assert.match(unguessable(), /^[A-Za-z0-9_-]{43}$/);
   assert.notEqual(unguessable(), unguessable());
 });

@@ -39,7 +39,7 @@ test("a thread is gone from the list at once, and from the server some seconds l
   mock.timers.reset();
 });
 
-test("undo brings it back and nothing is sent", () => {
+test("undo restores the thread and sends nothing", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   const own = owner();
   const deletions = new Deletions(own);
@@ -52,7 +52,7 @@ test("undo brings it back and nothing is sent", () => {
   mock.timers.reset();
 });
 
-test("leaving the page sends what waits", () => {
+test("closing the page sends pending deletions", () => {
   const own = owner();
   const deletions = new Deletions(own);
   deletions.delete("a");
@@ -61,7 +61,7 @@ test("leaving the page sends what waits", () => {
   deletions.close();
 });
 
-test("what could not be deleted is back in the list, with the reason", async () => {
+test("a thread that could not be deleted returns to the list, with the reason", async () => {
   const own = owner();
   own.remove = async () => {
     throw new Error("The server cannot be reached.");

@@ -17,13 +17,13 @@ function stateOf(...views: ThreadView[]) {
 
 const idsOf = (lines: readonly Line[]) => lines.map(({ id }) => id);
 
-test("a thread is called by its title, else by how it begins", () => {
+test("a thread without a title shows its preview", () => {
   assert.equal(titleOf({ title: "Sums", preview: "What is" }), "Sums");
   assert.equal(titleOf({ title: null, preview: "\n  What is\n2 + 2?" }), "What is");
   assert.equal(titleOf({ title: null, preview: null }), "New conversation");
 });
 
-test("what streams into a thread leaves the list as it was", () => {
+test("a streamed answer leaves the list unchanged", () => {
   const lines = new Lines();
   const before = lines.of(stateOf(view("a"), view("b")));
   const streamed = view("a", { hasGap: true });
@@ -55,7 +55,7 @@ test("the list follows the order of the state and forgets what is gone", () => {
   assert.deepEqual(idsOf(lines.of(stateOf(view("b")))), ["b"]);
 });
 
-test("a line says whether a run goes on and whether it is put away", () => {
+test("a line shows whether a run is active and whether it is archived", () => {
   const busy = view("a", { active: { run: "running" }, metadata: { archived: true } });
   const [only] = new Lines().of(stateOf(busy));
   assert.equal(only?.isRunning, true);

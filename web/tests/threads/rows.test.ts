@@ -6,7 +6,7 @@ import { line } from "./a_line.ts";
 
 const NOW = new Date(2026, 2, 30, 15, 0).getTime();
 
-test("threads stand under the day of their latest message", () => {
+test("threads are grouped by the day of their latest message", () => {
   const at = (year: number, month: number, day: number) =>
     new Date(year, month, day, 12).getTime() / 1000;
   const days = [at(2026, 2, 30), at(2026, 2, 29), at(2026, 2, 25), at(2026, 2, 2)];
@@ -23,7 +23,7 @@ test("threads stand under the day of their latest message", () => {
   ]);
 });
 
-test("arrows step over the days", () => {
+test("arrow keys skip the headings", () => {
   const today = { updatedAt: NOW / 1000 };
   const yesterday = { updatedAt: NOW / 1000 - 86_400 };
   const listed = rowsOf([line("a", today), line("b", yesterday)], NOW);

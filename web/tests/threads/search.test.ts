@@ -7,7 +7,7 @@ import { line } from "./a_line.ts";
 
 const idsOf = (lines: readonly Line[]) => lines.map(({ id }) => id);
 
-test("a search wants every word, of title or beginning, whatever the case and accents", () => {
+test("a search needs every word in title or preview, ignoring case and accents", () => {
   const lines = [
     line("a", { title: "Météo à Paris" }),
     line("b", { title: "Taxes", preview: "How is the METEO taxed?" }),

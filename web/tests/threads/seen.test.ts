@@ -18,7 +18,7 @@ beforeEach(() => kept.clear());
 const line = (id: string, order: number) => lineOf(id, { order });
 const cursor = { feed: "feed_1", seq: 10 };
 
-test("whoever is here for the first time has seen everything that was there", () => {
+test("on a first visit, everything counts as read", () => {
   const seen = new Seen("ada", cursor);
   assert.equal(seen.isUnread(line("a", 10)), false);
   assert.equal(seen.isUnread(line("a", 11)), true);
@@ -40,7 +40,7 @@ test("each user has marks of their own, and a new feed begins anew", () => {
   assert.equal(renewed.isUnread(line("a", 4)), true);
 });
 
-test("what is kept has a bound, and what falls out counts as seen", () => {
+test("the number of marks is bounded, and older threads count as read", () => {
   const seen = new Seen("ada", { feed: "feed_1", seq: 0 });
   for (let order = 1; order <= 700; order += 1) seen.see(line(`t${order}`, order));
   const { threads } = JSON.parse(kept.get("threadcast.seen.ada") ?? "{}");
@@ -49,7 +49,7 @@ test("what is kept has a bound, and what falls out counts as seen", () => {
   assert.equal(seen.isUnread(line("t700", 701)), true);
 });
 
-test("what is no mark of ours is not believed", () => {
+test("foreign data is ignored", () => {
   kept.set("threadcast.seen.ada", "{not json");
   assert.equal(new Seen("ada", cursor).isUnread(line("a", 9)), false);
 });

@@ -89,7 +89,7 @@ for (const [name, way] of Object.entries(WAYS)) {
   });
 }
 
-test("a stream that is cut again and again gives every event once, in order", async () => {
+test("a connection that is cut again and again delivers every event once, in order", async () => {
   const token = person();
   const links = new Set<() => void>();
   const cutting: Transport = (base, credential, listener) => {
@@ -163,7 +163,7 @@ test("signed out elsewhere, it says so and asks for no more", async () => {
   assert.equal(asked, 1);
 });
 
-test("a token that nobody made is refused", async () => {
+test("a forged token is refused", async () => {
   const client = started(new Client({ url, token: () => "eyJhbGciOiJIUzI1NiJ9.e30.c2ln" }));
   await until(client, () => client.status.phase === "signed_out");
 });

@@ -1,6 +1,6 @@
 /**
- * What is said to screen readers of an answer that is streamed: whole sentences, and not too often.
- * A live region on the text itself would start again with every word.
+ * Announces a streamed answer to screen readers in whole sentences, at intervals. A live region on
+ * the text itself would be read from the beginning with every delta.
  */
 
 import { type Signal, signal } from "@preact/signals";
@@ -21,18 +21,18 @@ interface Part {
 
 interface Known {
   readonly run: RunView;
-  /** Characters of the text that were said, or are about to be. */
+  /** How much of its text was announced, or is queued, in UTF-16 units. */
   readonly length: number;
 }
 
 export class Announcer {
-  /** The words to say now, for a polite live region. */
+  /** The content of a polite live region. */
   readonly words: Signal<string> = signal("");
   readonly #known = new Map<string, Known>();
   #waiting: (string | Part)[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  /** Say nothing more, and forget what was said and would have been. */
+  /** Drop what is queued, and forget all runs. */
   hush() {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -41,7 +41,7 @@ export class Announcer {
     this.words.value = "";
   }
 
-  /** Say what is new of a run that goes on; one that had ended when it was first seen is old. */
+  /** Announce what is new in a run. A run that had ended when first seen is old news. */
   tell(run: RunView) {
     const known = this.#known.get(run.id);
     const hasEnded = !isActive(run);
@@ -90,7 +90,7 @@ export class Announcer {
   }
 }
 
-/** Where the last whole sentence after `start` ends; `start` where there is none. */
+/** The end of the last whole sentence after `start`; `start` if there is none. */
 function lastSentenceEnd(text: string, start: number): number {
   let end = start;
   for (const found of text.slice(start).matchAll(SENTENCE_END)) end = start + found.index + 1;

@@ -1,10 +1,12 @@
-/** The box in which messages are written. It grows with its text, and keeps it over a reload. */
+/** The message box. It grows with its text and keeps it over a reload. */
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
-import { charactersLeft, contentProblem, withoutNul } from "./content.ts";
+import { memo } from "../../design/memo.ts";
+import { plural } from "../../design/plural.ts";
+import { sendable } from "../sendable.ts";
+import { charactersLeft, contentProblem } from "./content.ts";
 import { sends } from "./keys.ts";
-import { still } from "./still.ts";
 import { tabStorage, UnsentTexts } from "./unsent_texts.ts";
 
 interface Props {
@@ -12,28 +14,27 @@ interface Props {
   user: string;
   /** Null for a new conversation. */
   threadId: string | null;
-  /** The thread is what the new conversation became: what is being written goes with it. */
+  /** Whether the new conversation has become this thread: then the text in the box stays. */
   hasBegun: boolean;
-  /** A text to begin with, chosen elsewhere. */
+  /** A text to put into the box, such as a suggestion. */
   offered: Offer | null;
   canStop: boolean;
   isStopping: boolean;
   onSend: (content: string) => void;
   onStop: () => void;
-  /** Asks to go from the empty box to the last message. */
+  /** Called to move the focus from the empty box to the last message. */
   onLeave: () => void;
 }
 
-/** Each offer is an object of its own, so that the same text can be offered again. */
+/** An object, so that offering the same text again is a change. */
 export interface Offer {
   readonly text: string;
 }
 
-export const Composer = still((props: Props) => {
+export const Composer = memo((props: Props) => {
   const { box, offered, canStop, isStopping, onSend } = props;
-  const { text, write } = useUnsentText(props);
+  const { text, isCut, write } = useUnsentText(props);
   const problem = contentProblem(text);
-  const left = charactersLeft(text);
   const isSendable = text.trim() !== "" && problem === null;
   useFit(box, text);
   useEffect(() => {
@@ -44,7 +45,7 @@ export const Composer = still((props: Props) => {
 
   function send() {
     if (!isSendable) return;
-    onSend(text.toWellFormed());
+    onSend(text);
     write("");
   }
 
@@ -87,7 +88,7 @@ export const Composer = still((props: Props) => {
           disabled={isStopping}
           onClick={({ detail }) => {
             props.onStop();
-            // By a key, not a finger: the button goes away, and the focus would be nowhere.
+            // Activated by keyboard: the button is about to go, and the focus with it.
             if (detail === 0) box.current?.focus();
           }}
         >
@@ -105,42 +106,56 @@ export const Composer = still((props: Props) => {
         <Icon name="send" />
       </button>
       <p id="message-note" class={problem === null ? "hint" : "problem"} role="status">
-        {problem ?? (left === null ? "" : `${left.toLocaleString()} characters left`)}
+        {problem ?? noteOf(text, isCut)}
       </p>
     </form>
   );
 });
 
-/** The text of the open thread's box; each thread has its own. */
+const CUT = "Invisible characters that cannot be sent were left out.";
+
+function noteOf(text: string, isCut: boolean): string {
+  const left = charactersLeft(text);
+  if (left !== null) return `${plural(left, "character")} left`;
+  return isCut ? CUT : "";
+}
+
+/** The box's text; each thread has its own. */
 function useUnsentText({
   user,
   threadId,
   hasBegun,
 }: Pick<Props, "user" | "threadId" | "hasBegun">) {
-  // Of somebody who is not known yet nothing is kept, and what others wrote is not touched.
+  // Until the user is known, nothing is stored and nobody's stored texts are read.
   const unsent = useMemo(() => new UnsentTexts(user === "" ? null : tabStorage(), user), [user]);
-  const [held, hold] = useState(() => ({ user, threadId, text: unsent.read(threadId) }));
+  const [held, hold] = useState(() => ({
+    user,
+    threadId,
+    text: unsent.read(threadId),
+    isCut: false,
+  }));
   const isCurrent = held.threadId === threadId && held.user === user;
   const hasBecomeThread = held.threadId === null && hasBegun && held.user === user;
   const wasTypedEarly = held.user === "" && held.threadId === threadId && held.text !== "";
   const goesAlong = !isCurrent && (hasBecomeThread || wasTypedEarly);
-  const text = withoutNul(isCurrent || goesAlong ? held.text : unsent.read(threadId));
+  const text = isCurrent || goesAlong ? held.text : unsent.read(threadId);
   useLayoutEffect(() => {
     if (isCurrent) return;
     if (goesAlong) {
       if (hasBecomeThread) unsent.write(null, "");
       unsent.write(threadId, text);
     }
-    hold({ user, threadId, text });
+    hold({ user, threadId, text, isCut: false });
   }, [isCurrent, goesAlong, hasBecomeThread, user, threadId, unsent, text]);
   const write = (next: string) => {
-    unsent.write(threadId, next);
-    hold({ user, threadId, text: next });
+    const text = sendable(next);
+    unsent.write(threadId, text);
+    hold({ user, threadId, text, isCut: text !== next });
   };
-  return { text, write };
+  return { text, isCut: held.isCut, write };
 }
 
-/** As high as its text, where the browser does not do that by itself. */
+/** Fits the box to its text in browsers without `field-sizing`. */
 function useFit(box: RefObject<HTMLTextAreaElement | null>, text: string) {
   const isNeeded = useRef(!CSS.supports("field-sizing", "content"));
   useLayoutEffect(() => {

@@ -1,32 +1,28 @@
-/** The bounds of a message, as the server has them. Pure. */
+/** The limits of a message, which are the server's. Pure. */
+import { plural } from "../../design/plural.ts";
 
 const CONTENT_MAX_CHARACTERS = 65_536;
-/** From here on one is told how much is left. */
+/** From this length on, the rest is shown. */
 const WARNED_CHARACTERS = 60_000;
 
-/** Characters as the server counts them: a pair of surrogates is one. */
+/** The length in code points, as the server counts it. */
 function charactersOf(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
 }
 
-/** Without U+0000, which comes along when text is pasted, and which the server refuses. */
-export function withoutNul(text: string): string {
-  return text.replaceAll("\0", "");
-}
-
-/** Why this cannot be sent, or null. An empty message is no problem that one must be told of. */
+/** Why a text cannot be sent; null if it can, or if it is just empty. */
 export function contentProblem(text: string): string | null {
   if (text.length <= CONTENT_MAX_CHARACTERS) return null;
   const length = charactersOf(text);
   if (length <= CONTENT_MAX_CHARACTERS) return null;
-  const over = (length - CONTENT_MAX_CHARACTERS).toLocaleString();
-  const most = CONTENT_MAX_CHARACTERS.toLocaleString();
-  return `A message has at most ${most} characters; this one has ${over} too many.`;
+  const most = plural(CONTENT_MAX_CHARACTERS, "character");
+  const over = (length - CONTENT_MAX_CHARACTERS).toLocaleString("en");
+  return `A message has at most ${most}; this one has ${over} too many.`;
 }
 
-/** How many characters are left, once it is worth saying; else null. */
+/** How many characters are left, near the limit; else null. */
 export function charactersLeft(text: string): number | null {
   if (text.length < WARNED_CHARACTERS) return null;
   const left = CONTENT_MAX_CHARACTERS - charactersOf(text);

@@ -1,8 +1,9 @@
-/** The open conversation: its messages and answers, and the box to write the next one in. */
+/** The open conversation: its messages and answers, and the message box. */
 import { useSignal } from "@preact/signals";
 import type { OutboxEntry, ThreadView } from "@threadcast/client";
 import { isRunning } from "@threadcast/client/chat";
 import { useCallback, useMemo, useRef, useState } from "preact/hooks";
+import { isTouched } from "../../design/touch.ts";
 import type { ChatModel } from "../model.ts";
 import { Composer, type Offer } from "./composer.tsx";
 import { pendingOf } from "./items.ts";
@@ -12,7 +13,7 @@ interface Props {
   model: ChatModel;
   /** Null for a new conversation. */
   threadId: string | null;
-  /** Which agent answers; the server's first one when not given. */
+  /** Which agent answers; by default the server's first one. */
   agent?: string | undefined;
 }
 
@@ -30,14 +31,16 @@ export function Conversation({ model, threadId, agent }: Props) {
     () => pendingOf(outbox, { threadId, draft, history }),
     [outbox, threadId, draft, history],
   );
-  // What a new conversation became is the same one: nothing of it is drawn anew.
+  // A new conversation that has become a thread keeps its key, so that nothing is mounted again.
   const hasBegun = threadId !== null && model.client.threadOf(draft) === threadId;
 
-  // The same functions in every drawing, so that what did not change is not drawn again.
+  // Stable callbacks, so that memoized views stay as they are.
   const send = useCallback(
     (content: string) => {
       model.send(content, agent === undefined ? {} : { agent });
       setSendings((count) => count + 1);
+      // The button or the editor that sent it goes away, and the focus would be nowhere.
+      if (!isTouched()) box.current?.focus();
     },
     [model, agent],
   );
@@ -83,7 +86,7 @@ export function Conversation({ model, threadId, agent }: Props) {
   );
 }
 
-/** Whether every run that goes on is being cancelled. */
+/** Whether every active run is being cancelled. */
 function isStopping(thread: ThreadView | null, outbox: readonly OutboxEntry[]): boolean {
   const active = Object.keys(thread?.active ?? {});
   const cancelled = new Set(

@@ -1,4 +1,4 @@
-/** A button that puts a text on the clipboard and says whether it did. */
+/** A button that copies a text and shows whether that worked. */
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 
@@ -8,12 +8,12 @@ type Outcome = "copied" | "refused" | null;
 
 interface Props {
   text: string;
-  /** What is copied, in a word, for those who do not see where the button is. */
+  /** What it copies, for the accessible name: "answer". */
   what: string;
   class?: string;
 }
 
-/** Without a clipboard (a page that came over plain HTTP from elsewhere) there is no button. */
+/** Not rendered in an insecure context, which has no clipboard. */
 export function CopyButton({ text, what, class: more = "" }: Props) {
   const [outcome, setOutcome] = useState<Outcome>(null);
   useEffect(() => {
@@ -37,7 +37,7 @@ export function CopyButton({ text, what, class: more = "" }: Props) {
 
 const WORDS = { none: "Copy", copied: "Copied", refused: "Not allowed" } as const;
 
-/** Whether the text is on the clipboard now. */
+/** Copies a text; resolves to whether the browser allowed it. */
 export async function writeClipboard(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

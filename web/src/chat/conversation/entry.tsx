@@ -1,21 +1,26 @@
-/** A message that the server has not confirmed yet: it waits, is under way, or was refused. */
+/** A message in the outbox: waiting, being sent, or refused. */
 import type { OutboxEntry } from "@threadcast/client";
+import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { MessageView } from "./message.tsx";
-import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
-/** Most messages are stored before it is worth a word that they are under way. */
+/** Most messages are stored before "Sending…" is worth showing. */
 const USUAL_S = 1;
 
 interface Props {
   entry: OutboxEntry;
   isOffline: boolean;
   model: ChatModel;
+  onSend: (content: string) => void;
 }
 
-export const EntryView = still(({ entry, isOffline, model }: Props) => {
+export const EntryView = memo(({ entry, isOffline, model, onSend }: Props) => {
   const isRefused = entry.status === "refused";
+  const resend = (content: string) => {
+    model.discard(entry.key);
+    onSend(content);
+  };
   const now = useNow(entry.status === "sending") / 1_000;
   const note = noteOf(entry, isOffline, now);
   return (
@@ -25,7 +30,7 @@ export const EntryView = still(({ entry, isOffline, model }: Props) => {
       tabIndex={-1}
       aria-label="A message of yours"
     >
-      <MessageView content={entry.content} timestamp={null} onResend={null} />
+      <MessageView content={entry.content} timestamp={null} onResend={isRefused ? resend : null} />
       <p class={isRefused ? "run-status bad" : "run-status"} role="status">
         {note}
         {isRefused && (

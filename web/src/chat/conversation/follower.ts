@@ -1,8 +1,8 @@
 /**
- * Keeps the latest in sight while the reader is there, and never moves who has scrolled away.
+ * Sticks to the bottom while the reader is there, and anchors the scroll position elsewhere.
  *
- * Where one reads is known as an element and its distance from the upper edge, never as an offset,
- * so that it holds whatever is added, removed or measured above. It knows elements by `data-key`.
+ * The anchor is an element and its distance from the upper edge, never a scroll offset, so that it
+ * holds whatever is added, removed or measured above. Elements are found by `data-key`.
  */
 import { signal } from "@preact/signals";
 
@@ -15,7 +15,7 @@ interface Anchor {
 }
 
 export class Follower {
-  /** Whether the end is out of sight, so that a way to it should be offered. */
+  /** Whether to offer "Jump to latest". */
   readonly isAway = signal(false);
   readonly #place: HTMLElement;
   #isFollowing = true;
@@ -32,9 +32,9 @@ export class Follower {
   }
 
   /**
-   * Where one is, as an offset into the list.
+   * The scroll offset in the list.
    *
-   * @param startOf where the element of a key begins; null where there is none
+   * @param startOf the offset of a key's item; null if there is no such item
    */
   topIn(startOf: (key: string) => number | null): number {
     if (this.#isFollowing) return Number.POSITIVE_INFINITY;
@@ -43,24 +43,24 @@ export class Follower {
     return start - this.#anchor.top;
   }
 
-  /** The key of the first element in sight. */
+  /** The key of the first visible element. */
   get firstKey(): string | null {
     return this.#firstInSight()?.key ?? null;
   }
 
-  /** Go to the end, and stay there. */
+  /** Scroll to the bottom, and stick to it. */
   follow() {
     this.#isFollowing = true;
     this.keep();
   }
 
-  /** Do not follow: one wants to see this element, and what comes must not move it. */
+  /** Stop following, and anchor this element. */
   hold(element: HTMLElement) {
     this.#isFollowing = false;
     this.#anchor = this.#anchorAt(element);
   }
 
-  /** Call whenever the place was scrolled. */
+  /** Call on every scroll event. */
   scrolled() {
     const top = this.#place.scrollTop;
     const left = this.#left();
@@ -71,7 +71,7 @@ export class Follower {
     this.#tell();
   }
 
-  /** Call whenever something was added or has another size, before it is painted. */
+  /** Call when the content or the viewport has changed its size, before painting. */
   keep() {
     if (this.#isFollowing) {
       if (this.#left() > 0) this.#place.scrollTop = this.#place.scrollHeight;
@@ -120,7 +120,7 @@ export function findItem(place: HTMLElement | null, key: string): HTMLElement | 
   return place?.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? null;
 }
 
-/** The key of the item that this is in, or null. */
+/** The key of the item that contains this node, or null. */
 export function keyOf(node: Node): string | null {
   const element = node instanceof Element ? node : node.parentElement;
   return element?.closest<HTMLElement>("[data-key]")?.dataset.key ?? null;

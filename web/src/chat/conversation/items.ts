@@ -1,4 +1,4 @@
-/** What a conversation lists: runs, then messages that are not in the journal yet. Pure. */
+/** The items of a conversation: runs, then messages that are still in the outbox. Pure. */
 import type { History, OutboxEntry, RunView } from "@threadcast/client";
 import { textOf } from "@threadcast/client/chat";
 
@@ -6,12 +6,12 @@ const NO_ENTRIES: readonly OutboxEntry[] = [];
 
 interface Place {
   readonly threadId: string | null;
-  /** What the new conversation is called in the outbox. */
+  /** The new conversation's `draft` in the outbox. */
   readonly draft: string;
   readonly history: History | null;
 }
 
-/** Messages of this conversation that its history does not have. */
+/** This conversation's messages in the outbox that its history does not include yet. */
 export function pendingOf(
   outbox: readonly OutboxEntry[],
   { threadId, draft, history }: Place,
@@ -27,7 +27,7 @@ export function pendingOf(
   return here.filter(({ key }) => !sent.has(key));
 }
 
-/** Answers to a run's questions, and its cancellation, that are still under way. */
+/** A run's entries in the outbox: answers to its questions, and its cancellation. */
 export function entriesOf(outbox: readonly OutboxEntry[], runId: string): readonly OutboxEntry[] {
   const found = outbox.filter((entry) => entry.runId === runId);
   return found.length === 0 ? NO_ENTRIES : found;
@@ -39,7 +39,7 @@ const LINE_CHARACTERS = 78;
 const STEP_PX = 44;
 const ESTIMATE_MAX_PX = 40_000;
 
-/** A guess of how high a run is, before it was ever seen. */
+/** Estimates the height of a run that was not measured yet, in pixels. */
 export function heightOf(run: RunView | undefined): number {
   if (run === undefined) return FRAME_PX;
   const lines = linesOf(run.message?.content ?? "") + linesOf(textOf(run));

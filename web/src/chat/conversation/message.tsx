@@ -1,28 +1,30 @@
-/** What the person wrote; it can be copied, and edited, which sends it as a new message. */
+/** The person's message, with buttons to copy it and to edit it into a new one. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
+import { sendable } from "../sendable.ts";
 import { contentProblem } from "./content.ts";
 import { CopyButton } from "./copy_button.tsx";
+import { moment } from "./format.ts";
 import { sends } from "./keys.ts";
-import { moment } from "./said.ts";
-import { still } from "./still.ts";
 
 interface Props {
   content: string;
-  /** Seconds since the epoch; null for one that is still to be sent. */
+  /** Seconds since the epoch; null for an unsent message. */
   timestamp: number | null;
-  /** Null where nothing can be sent. */
+  /** Null if it cannot be edited. */
   onResend: ((content: string) => void) | null;
 }
 
-export const MessageView = still(({ content, timestamp, onResend }: Props) => {
+export const MessageView = memo(({ content, timestamp, onResend }: Props) => {
   const [isEdited, setIsEdited] = useState(false);
   if (isEdited && onResend !== null) {
-    return <Editor content={content} onSend={onResend} onEnd={() => setIsEdited(false)} />;
+    const wasSaid = timestamp !== null;
+    return <Editor {...{ content, wasSaid }} onSend={onResend} onEnd={() => setIsEdited(false)} />;
   }
   return (
     <div class="message">
-      <h2 class="unseen">You said</h2>
+      <h2 class="sr-only">You said</h2>
       <div class="bubble" dir="auto">
         {content}
       </div>
@@ -44,11 +46,12 @@ export const MessageView = still(({ content, timestamp, onResend }: Props) => {
 
 interface EditorProps {
   content: string;
+  wasSaid: boolean;
   onSend: (content: string) => void;
   onEnd: () => void;
 }
 
-function Editor({ content, onSend, onEnd }: EditorProps) {
+function Editor({ content, wasSaid, onSend, onEnd }: EditorProps) {
   const [text, setText] = useState(content);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
@@ -60,14 +63,19 @@ function Editor({ content, onSend, onEnd }: EditorProps) {
 
   function send() {
     if (!isSendable) return;
+    onEnd();
     onSend(text);
+  }
+
+  function cancel() {
+    box.current?.closest("article")?.focus({ preventScroll: true });
     onEnd();
   }
 
   function press(event: KeyboardEvent) {
     if (event.key === "Escape") {
       event.stopPropagation();
-      onEnd();
+      cancel();
     } else if (sends(event)) {
       event.preventDefault();
       send();
@@ -89,14 +97,15 @@ function Editor({ content, onSend, onEnd }: EditorProps) {
         dir="auto"
         value={text}
         ref={box}
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => setText(sendable(event.currentTarget.value))}
         onKeyDown={press}
       />
       <p class={problem === null ? "hint" : "problem"}>
-        {problem ?? "It is sent as a new message. What was said before stays as it is."}
+        {problem ??
+          (wasSaid && "It is sent as a new message. What was said before stays as it is.")}
       </p>
       <div class="editor-buttons">
-        <button type="button" class="button quiet small" onClick={onEnd}>
+        <button type="button" class="button quiet small" onClick={cancel}>
           Cancel
         </button>
         <button type="submit" class="button primary small" disabled={!isSendable}>

@@ -1,4 +1,4 @@
-/** The scrolling part of a conversation, with its keys and what screen readers are told. */
+/** The scrolling part of a conversation, with its keyboard shortcuts and announcements. */
 
 import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
@@ -8,12 +8,12 @@ import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import type { ChatModel } from "../model.ts";
 import { Announcer } from "./announcer.ts";
-import { Loading, Missing, NewConversation, NotRead } from "./blank.tsx";
 import { Follower } from "./follower.ts";
+import { LoadFailed, Loading, Missing, NewConversation } from "./placeholders.tsx";
 import { Runs } from "./runs.tsx";
 import { useMessageKeys } from "./use_message_keys.ts";
 
-/** Runs whose end may still have to be said; those before them have long been. */
+/** How many of the latest runs may have something to announce. */
 const TOLD_RUNS = 20;
 
 interface Props {
@@ -21,11 +21,11 @@ interface Props {
   threadId: string | null;
   history: History | null;
   pending: readonly OutboxEntry[];
-  /** The item that shall be there and get the focus next. */
+  /** The key of the item to render and focus next. */
   wanted: Signal<string | null>;
-  /** The box to write in, where keys lead back to. */
+  /** The message box, to which Escape returns. */
   box: RefObject<HTMLTextAreaElement | null>;
-  /** How many messages were sent from here; with each one the end is gone to. */
+  /** How many messages were sent here; each one scrolls to the bottom. */
   sendings: number;
   onSend: (content: string) => void;
   onSuggest: (text: string) => void;
@@ -41,7 +41,7 @@ export function Messages(props: Props) {
   const press = useMessageKeys(keys);
   useFollowing(place, follower, sendings);
   const words = useAnnouncements(history);
-  const blank = blankFor(props);
+  const placeholder = placeholderFor(props);
   return (
     <>
       <section
@@ -52,7 +52,7 @@ export function Messages(props: Props) {
         tabIndex={0}
         onKeyDown={press}
       >
-        {blank ?? (
+        {placeholder ?? (
           <div class="runs" role="feed" aria-label="Messages" aria-busy={history === null}>
             {history?.hasEarlier && <Earlier model={model} />}
             {place !== null && follower !== null && (
@@ -72,18 +72,24 @@ export function Messages(props: Props) {
         )}
       </section>
       {follower !== null && <Jump follower={follower} place={place} key={threadId} />}
-      <p class="unseen" aria-live="polite" data-announcements>
+      <p class="sr-only" aria-live="polite" data-announcements>
         {words}
       </p>
     </>
   );
 }
 
-function blankFor({ model, threadId, history, pending, onSuggest }: Props): ComponentChildren {
+function placeholderFor({
+  model,
+  threadId,
+  history,
+  pending,
+  onSuggest,
+}: Props): ComponentChildren {
   const failure = threadId === null ? null : model.failure.value;
   if (failure === "missing") return <Missing model={model} />;
   if (history !== null || pending.length > 0) return null;
-  if (failure === "failed") return <NotRead model={model} />;
+  if (failure === "failed") return <LoadFailed model={model} />;
   if (threadId !== null) return <Loading />;
   return <NewConversation suggestions={model.suggestions} onSuggest={onSuggest} />;
 }
@@ -118,7 +124,7 @@ function Jump({ follower, place }: { follower: Follower; place: HTMLElement | nu
   );
 }
 
-/** The end is followed as the place is scrolled, gets another size, and after each message sent. */
+/** Tells the follower of scrolling, resizing and sent messages. */
 function useFollowing(place: HTMLElement | null, follower: Follower | null, sendings: number) {
   useLayoutEffect(() => {
     if (place === null || follower === null) return;

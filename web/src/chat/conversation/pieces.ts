@@ -1,4 +1,4 @@
-/** The steps of a run as they are shown: neighbouring thoughts are one piece. Pure. */
+/** A run's steps as shown: adjacent thoughts are one piece. Pure. */
 import type {
   InputStep,
   RunView,
@@ -14,12 +14,12 @@ export interface Thoughts {
   readonly texts: readonly string[];
   /** Seconds since the epoch. */
   readonly startedAt: number;
-  /** Null while they go on, and where nothing says when they ended. */
+  /** Null while they go on, and if their end is not known. */
   readonly endedAt: number | null;
   readonly isOngoing: boolean;
 }
 
-/** What a piece shows; a step is the same object as in the run, as long as it does not change. */
+/** A step is the run's own object, so that an unchanged piece is not rendered again. */
 export interface Piece {
   readonly key: string;
   readonly of: Thoughts | TextStep | ToolStep | InputStep;
@@ -44,7 +44,7 @@ export function piecesOf(run: RunView): Piece[] {
   return pieces;
 }
 
-/** A question stays the same one over attempts; the rest of an attempt is its own. */
+/** A question keeps its key over attempts; other steps belong to one attempt. */
 function keyOf(step: Step, attempt: number, index: number): string {
   if (step.kind === "input") return step.id;
   return step.kind === "tool" ? `${attempt} ${step.id}` : `${attempt} ${step.kind} ${index}`;

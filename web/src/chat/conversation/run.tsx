@@ -1,23 +1,23 @@
-/** One message and what answered it. */
+/** A message and its answer. */
 import type { OutboxEntry, RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
 import { durationOfMs } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { CopyButton } from "./copy_button.tsx";
+import { tokenUse } from "./format.ts";
 import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { Question } from "./question/question.tsx";
-import { tokenUse } from "./said.ts";
 import { StatusLine } from "./status_line.tsx";
-import { still } from "./still.ts";
 import { ThoughtsView } from "./thoughts.tsx";
 import { ToolCard } from "./tool.tsx";
 
 interface Props {
   run: RunView;
-  /** What waits in the outbox for this run: answers, a cancellation. */
+  /** The run's entries in the outbox: answers, a cancellation. */
   entries: readonly OutboxEntry[];
   isLast: boolean;
   isOffline: boolean;
@@ -25,7 +25,7 @@ interface Props {
   onSend: (content: string) => void;
 }
 
-export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
+export const RunArticle = memo(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
   const { message } = run;
   const isStopping = entries.some(({ kind }) => kind === "cancel") && isActive(run);
   return (
@@ -34,7 +34,7 @@ export const RunArticle = still(({ run, entries, isLast, isOffline, model, onSen
         <MessageView content={message.content} timestamp={message.timestamp} onResend={onSend} />
       )}
       <div class="answer" aria-busy={run.status === "running"}>
-        <h2 class="unseen">Answer</h2>
+        <h2 class="sr-only">Answer</h2>
         <Attempt run={run} />
         <Pieces run={run} entries={entries} model={model} />
         <StatusLine
@@ -58,12 +58,12 @@ function labelOf({ message }: RunView): string {
   return text ? `Message and answer: ${text}` : "Answer";
 }
 
-/** After a server was lost: that it was, and that what had been streamed is gone. */
+/** Tells that the run was taken over, and that what had been streamed is void. */
 function Attempt({ run }: { run: RunView }) {
   if (run.attempt < 2) return null;
   const isOver = !isActive(run);
   return (
-    <p class="attempt" title="What was written before is void.">
+    <p class="attempt" title="What it had streamed was discarded.">
       <Icon name="refresh" />
       {isOver
         ? `The server restarted meanwhile; this is attempt ${run.attempt}.`
@@ -116,7 +116,7 @@ function PieceView({ of, run, entries, isStreaming, model }: PieceProps) {
   }
 }
 
-const AnswerFoot = still(({ run }: { run: RunView }) => {
+const AnswerFoot = memo(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);

@@ -1,4 +1,4 @@
-/** The list of a conversation: what is in sight of it is in the document, and the end is followed. */
+/** The virtualized list of a conversation's runs and pending messages. */
 
 import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
@@ -11,7 +11,7 @@ import { type Follower, findItem, keyOf } from "./follower.ts";
 import { entriesOf, heightOf } from "./items.ts";
 import { RunArticle } from "./run.tsx";
 
-/** Earlier messages are read when the beginning is this near. */
+/** Earlier messages are read within this distance of the top. */
 const EARLIER_WITHIN_PX = 1_200;
 
 interface Props {
@@ -22,7 +22,7 @@ interface Props {
   pending: readonly OutboxEntry[];
   outbox: readonly OutboxEntry[];
   isOffline: boolean;
-  /** The item that shall be there and get the focus next. */
+  /** The key of the item to render and focus next. */
   wanted: Signal<string | null>;
   onSend: (content: string) => void;
 }
@@ -38,7 +38,7 @@ export function Runs(props: Props) {
     pinned: () => [wanted.peek(), ...usedKeys(place)].filter((key) => key !== null),
     onResize: () => follower.keep(),
   });
-  // The one that is wanted is drawn as soon as it is.
+  // Subscribes to `wanted`, which `pinned` only peeks at.
   void wanted.value;
   useStayInPlace(props);
   useEarlier(props);
@@ -48,7 +48,11 @@ export function Runs(props: Props) {
     const run = runs.get(key);
     if (run === undefined) {
       const entry = pending.find((one) => one.key === key);
-      return entry && <EntryView entry={entry} isOffline={isOffline} model={model} />;
+      return (
+        entry && (
+          <EntryView entry={entry} isOffline={isOffline} model={model} onSend={props.onSend} />
+        )
+      );
     }
     return (
       <RunArticle
@@ -83,7 +87,7 @@ export function Runs(props: Props) {
   );
 }
 
-/** After each change, before it is painted: the end is in sight, or what one reads is in place. */
+/** After each render, before painting: restore the scroll position and focus the wanted item. */
 function useStayInPlace({ place, follower, wanted }: Props) {
   useLayoutEffect(() => {
     follower.keep();
@@ -95,7 +99,7 @@ function useStayInPlace({ place, follower, wanted }: Props) {
   });
 }
 
-/** Reads earlier messages once the beginning comes near, one page at a time. */
+/** Reads earlier messages when scrolled near the top, one page at a time. */
 function useEarlier({ place, model, history, follower }: Props) {
   const asked = useRef<string | undefined>(undefined);
   const [first] = history.order;
@@ -113,14 +117,14 @@ function useEarlier({ place, model, history, follower }: Props) {
   }, [place, model, follower, first, history.hasEarlier]);
 }
 
-/** Focus an item's article and bring it into sight; one that is too high, by its beginning. */
+/** Focus an item and scroll it into view; an item higher than the viewport, to its beginning. */
 function goTo(item: HTMLElement, { place, follower }: Pick<Props, "place" | "follower">) {
   item.querySelector<HTMLElement>("article")?.focus({ preventScroll: true });
   item.scrollIntoView({ block: item.offsetHeight > place.clientHeight ? "start" : "nearest" });
   follower.hold(item);
 }
 
-/** Items with the focus or with an end of the selection in them: without them both would be lost. */
+/** The items that hold the focus or an end of the selection, which unmounting would lose. */
 function usedKeys(place: HTMLElement): (string | null)[] {
   const root = place.getRootNode();
   if (!(root instanceof Document || root instanceof ShadowRoot)) return [];

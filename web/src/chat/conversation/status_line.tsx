@@ -1,10 +1,10 @@
-/** The line under an answer that says what is happening, or how it ended when it ended badly. */
+/** The line under an answer: what the run is doing, or how it ended badly. */
 import type { RunView } from "@threadcast/client";
 import { isActive } from "@threadcast/client/chat";
 import type { ComponentChildren } from "preact";
 
 interface RunActions {
-  /** Send the message of this run again, as a new one. */
+  /** Send this run's message again as a new one. */
   onAgain: () => void;
   onCancel: () => void;
 }
@@ -33,10 +33,10 @@ export function StatusLine(props: Props) {
 function Failure({ run, isLast, onAgain }: Props) {
   const isRetryable = run.failure?.retryable === true;
   return (
-    <div class="run-status bad" role="status">
+    <div class="run-status bad">
       <p>
         <span dir="auto">{run.failure?.message ?? "The run failed."}</span>{" "}
-        {!isRetryable && "Sending the same again would most likely end the same way."}
+        {!isRetryable && "Sending it again would most likely fail again."}
       </p>
       {isLast && isRetryable && run.message !== null && <Again onAgain={onAgain} />}
     </div>
@@ -48,7 +48,7 @@ function Again({ onAgain }: { onAgain: () => void }) {
     <button
       type="button"
       class="button quiet small"
-      title="Sends your message once more, as a new one"
+      title="Sends your message again as a new one"
       onClick={onAgain}
     >
       Try again
@@ -74,7 +74,7 @@ function Underway({ run, isStopping, isOffline, onCancel }: Props) {
   return run.status === "running" && isQuiet(run) ? <Busy>Working…</Busy> : null;
 }
 
-/** Whether nothing else on the screen shows that it goes on. */
+/** Whether nothing else on the screen shows that the run goes on. */
 function isQuiet({ steps }: RunView): boolean {
   const last = steps.at(-1);
   if (last === undefined || last.kind === "input") return true;
@@ -95,14 +95,12 @@ function Busy({ children }: { children: ComponentChildren }) {
 }
 
 function queuedWords(position: number): string {
-  if (position <= 0) return "Waiting to begin…";
-  return position === 1
-    ? "Waiting for the answer before…"
-    : `Waiting: ${position} answers come before…`;
+  if (position <= 0) return "Waiting to start…";
+  return position === 1 ? "Waiting for the previous answer…" : `Waiting for ${position} answers…`;
 }
 
 function stoppedWords(reason: string): string {
-  if (reason === "interrupted") return "Stopped, for you sent another message.";
+  if (reason === "interrupted") return "Stopped because you sent another message.";
   if (reason === "disconnected") return "Stopped when the last device disconnected.";
   return "Stopped.";
 }

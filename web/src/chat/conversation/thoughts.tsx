@@ -1,4 +1,4 @@
-/** What an agent thought, folded: how long it took, and the texts for who wants to read them. */
+/** An agent's thoughts, collapsed: how long they took, and their texts on demand. */
 import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
 import type { Thoughts } from "./pieces.ts";

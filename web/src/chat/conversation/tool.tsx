@@ -1,11 +1,12 @@
-/** A tool call as a card: which one, with what, how it stands; folded away, what came of it. */
+/** A tool call as a card: name, arguments and state, with the result collapsed. */
 import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
 import { durationOfMs, durationOfS } from "../../design/durations.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
+import { memo } from "../../design/memo.ts";
+import { plural } from "../../design/plural.ts";
+import { briefly } from "./format.ts";
 import { Code } from "./markdown/code.tsx";
-import { briefly } from "./said.ts";
-import { still } from "./still.ts";
 import { useNow } from "./use_now.ts";
 
 const SHOWN_MAX_CHARACTERS = 20_000;
@@ -17,7 +18,7 @@ const ICONS: Readonly<Record<ToolStep["status"], IconName>> = {
   abandoned: "tool",
 };
 
-export const ToolCard = still(({ step }: { step: ToolStep }) => {
+export const ToolCard = memo(({ step }: { step: ToolStep }) => {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <details
@@ -71,7 +72,7 @@ function Outcome({ step }: { step: ToolStep }) {
   return <Value name={step.status === "failed" ? "Error" : "Result"} value={step.result} />;
 }
 
-/** JSON in colours, or the text where it is one; the beginning of what is long. */
+/** Plain text or highlighted JSON; of a long one, the beginning. */
 function Value({ name, value }: { name: string; value: unknown }) {
   const [isWhole, setIsWhole] = useState(false);
   if (value === undefined) return null;
@@ -87,7 +88,7 @@ function Value({ name, value }: { name: string; value: unknown }) {
       />
       {isCut && (
         <button type="button" class="button quiet small" onClick={() => setIsWhole(true)}>
-          Show all {text.length.toLocaleString()} characters
+          Show all {plural(text.length, "character")}
         </button>
       )}
     </>

@@ -1,8 +1,8 @@
 /**
- * What was being written, by user and thread, so that a reload does not lose it.
+ * Unsent texts by user and thread, so that a reload does not lose them.
  *
- * Kept in the tab's session storage under `threadcast.text.`, and forgotten when its user signs out.
- * A storage that is full or forbidden only means that it is not kept.
+ * Kept in the tab's `sessionStorage` under `threadcast.text.` until the user signs out. If the
+ * storage is full or forbidden, they are not kept.
  */
 
 const PREFIX = "threadcast.text.";
@@ -15,7 +15,7 @@ export class UnsentTexts {
   readonly #storage: TextStorage | null;
   readonly #own: string;
 
-  /** @param storage null where there is none */
+  /** @param storage null if there is none */
   constructor(storage: TextStorage | null, user: string) {
     this.#storage = storage;
     this.#own = ownPrefix(user);
@@ -26,7 +26,7 @@ export class UnsentTexts {
     return this.#storage?.getItem(this.#keyOf(threadId)) ?? "";
   }
 
-  /** Keep it, or forget it where it is empty. At most 20 of one user are kept; others make room. */
+  /** Store a text; an empty one is removed. At most 20 are kept for a user. */
   write(threadId: string | null, text: string) {
     const key = this.#keyOf(threadId);
     try {
@@ -45,7 +45,7 @@ export class UnsentTexts {
   }
 }
 
-/** The tab's storage; null where the browser does not give it to this page. */
+/** The tab's storage; null if the browser denies it to this page. */
 export function tabStorage(): TextStorage | null {
   try {
     return globalThis.sessionStorage;
@@ -54,13 +54,13 @@ export function tabStorage(): TextStorage | null {
   }
 }
 
-/** Forget what was being written in this tab: all of it, or that of one user. */
+/** Remove this tab's unsent texts: all of them, or those of one user. */
 export function forgetUnsent(storage: TextStorage | null = tabStorage(), user?: string) {
   const prefix = user === undefined ? PREFIX : ownPrefix(user);
   for (const key of keysOf(storage, prefix)) storage?.removeItem(key);
 }
 
-/** The tab is one user's: whoever signs in finds nothing of those who were here before. */
+/** Remove the unsent texts of everybody else who used this tab. */
 export function forgetUnsentOfOthers(user: string, storage: TextStorage | null = tabStorage()) {
   const own = ownPrefix(user);
   for (const key of keysOf(storage, PREFIX)) {

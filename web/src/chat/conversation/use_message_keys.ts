@@ -1,4 +1,4 @@
-/** The keys with which one goes from message to message, and what is done with the one at hand. */
+/** Keyboard shortcuts to move between messages and to act on the focused one. */
 import type { Signal } from "@preact/signals";
 import type { History } from "@threadcast/client";
 import { textOf } from "@threadcast/client/chat";
@@ -13,13 +13,13 @@ interface At {
   place: HTMLElement | null;
   follower: Follower | null;
   history: History;
-  /** The item that shall be there and get the focus next. */
+  /** The key of the item to render and focus next. */
   wanted: Signal<string | null>;
   box: RefObject<HTMLTextAreaElement | null>;
   model: ChatModel;
 }
 
-/** Returns what is to be done when a key is pressed among the messages. */
+/** Returns the `keydown` handler of the list of messages. */
 export function useMessageKeys(at: At): (event: KeyboardEvent) => void {
   return (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || isTextField(event.target)) return;
@@ -30,7 +30,7 @@ export function useMessageKeys(at: At): (event: KeyboardEvent) => void {
   };
 }
 
-/** Each is given the item that has the focus, and says whether there was something to do. */
+/** Each takes the focused item's key, and returns whether it did anything. */
 const ACTIONS: Readonly<Record<string, (at: At, key: string | null) => boolean>> = {
   j: (at, key) => move(at, key, 1),
   k: (at, key) => move(at, key, -1),
@@ -39,7 +39,7 @@ const ACTIONS: Readonly<Record<string, (at: At, key: string | null) => boolean>>
   Escape: leave,
 };
 
-/** To the next or the previous article; from none, to the one that is first in sight. */
+/** To the next or previous item; if none has the focus, to the first visible one. */
 function move({ follower, history, wanted }: At, key: string | null, step: 1 | -1): boolean {
   const { order } = history;
   const first = follower?.firstKey ?? null;
@@ -53,7 +53,7 @@ function copy({ history, model }: At, key: string | null): boolean {
   const run = key === null ? undefined : history.runs.get(key);
   if (run === undefined || navigator.clipboard === undefined) return false;
   writeClipboard(textOf(run)).then((isCopied) => {
-    model.toasts.show(isCopied ? "The answer is copied." : "The browser did not allow to copy.");
+    model.toasts.show(isCopied ? "Answer copied." : "The browser did not allow copying.");
   });
   return true;
 }

@@ -1,9 +1,9 @@
-/** The time, once a second, for what counts on the screen. */
+/** The time, updated every second, for elapsed and remaining times. */
 import { useEffect, useState } from "preact/hooks";
 
 const TICK_MS = 1_000;
 
-/** Milliseconds since the epoch; stands still while nothing counts. */
+/** Milliseconds since the epoch; frozen unless `isCounting`. */
 export function useNow(isCounting: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

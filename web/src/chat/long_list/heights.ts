@@ -1,17 +1,17 @@
 /**
- * The heights of the items of a list: measured where an item has been seen, estimated elsewhere.
- * Pure. It answers where an item begins and which items lie between two offsets.
+ * The heights of a list's items: measured once rendered, estimated before. Maps indices to offsets
+ * and back. Pure.
  */
 
 export class Heights {
   readonly #measured = new Map<string, number>();
   #keys: readonly string[] = [];
   #estimate: (index: number) => number = () => 0;
-  /** Where each item begins, and at the end the whole height; good up to `#goodTo`. */
+  /** The offset of each item, then the total height; valid up to the index `#goodTo`. */
   #starts: number[] = [0];
   #goodTo = 0;
 
-  /** @param estimate a guess of an item's height, for those that were not measured */
+  /** @param estimate guesses the height of an item that was not measured */
   setItems(keys: readonly string[], estimate: (index: number) => number) {
     this.#estimate = estimate;
     if (keys === this.#keys) return;
@@ -22,7 +22,7 @@ export class Heights {
     this.#goodTo = same;
   }
 
-  /** An item's height was measured; returns whether it is another one than before. */
+  /** Record an item's measured height. Returns whether it has changed. */
   measure(key: string, height: number): boolean {
     if (this.#measured.get(key) === height) return false;
     this.#measured.set(key, height);
@@ -35,7 +35,7 @@ export class Heights {
     return this.startOf(this.#keys.length);
   }
 
-  /** Where an item begins; for the number of items, where the last one ends. */
+  /** The offset of an item; for the number of items, the total height. */
   startOf(index: number): number {
     for (let at = this.#goodTo; at < index; at += 1) {
       const key = this.#keys[at] ?? "";
@@ -46,7 +46,7 @@ export class Heights {
     return this.#starts[index] ?? 0;
   }
 
-  /** The index of the item that an offset lies in; the nearest one for offsets outside. */
+  /** The index of the item at an offset; the nearest one for offsets outside. */
   indexAt(offset: number): number {
     this.startOf(this.#keys.length);
     let low = 0;

@@ -1,46 +1,46 @@
 /**
- * Which items of a long list are in the document: those in sight and some around them.
+ * List virtualization: renders the visible items and an overscan around them.
  *
- * Short lists are whole, so that the browser's own search finds everything in them. Which items are
- * there changes only when half of what is around has come into sight, so that most steps of a scroll
- * draw nothing. What the items are and how they look, this does not know.
+ * Short lists are rendered whole, so that the browser's find-in-page works. The window moves only
+ * when half of the overscan is used up, so that most scroll events render nothing. Knows nothing of
+ * the items but their keys and heights.
  */
 import { useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import { Heights } from "./heights.ts";
 
-/** Lists up to this long are wholly in the document. */
+/** Lists up to this long are rendered whole. */
 const WHOLE_MAX_ITEMS = 60;
-/** So much above and below what is in sight is there, too, when it is drawn. */
-const AROUND_PX = 900;
-/** And so much at least, until it is drawn again. */
-const AROUND_MIN_PX = 450;
+/** What is rendered above and below the viewport. */
+const OVERSCAN_PX = 900;
+/** What has to be left of it; with less, the window moves. */
+const OVERSCAN_MIN_PX = 450;
 
 interface WindowOptions {
   readonly keys: readonly string[];
-  /** An item's height in pixels, or a guess of it where items are measured. */
+  /** An item's height in pixels; an estimate if items are measured. */
   readonly heightOf: (index: number) => number;
-  /** Where one is: pixels from the beginning of the list, which may be beyond its end. */
+  /** The scroll offset in pixels; it may lie beyond the end of the list. */
   readonly top: (startOf: (key: string) => number | null) => number;
-  /** Items that must be there, wherever one is: with the focus, say. */
+  /** The keys of items to render wherever the viewport is: the focused one, for example. */
   readonly pinned: () => readonly string[];
-  /** Called before painting when an item that is there has got another height. */
+  /** Called before painting when a rendered item's height has changed. */
   readonly onResize?: () => void;
 }
 
 interface WindowPart {
   readonly index: number;
-  /** Pixels between the item before that is in the document, or the beginning, and this one. */
+  /** Pixels between the previous rendered item, or the beginning, and this one. */
   readonly gap: number;
 }
 
 interface ListWindow {
-  /** The items that are to be in the document. */
+  /** The items to render. */
   readonly parts: readonly WindowPart[];
   /** Pixels from the last of them to the end of the list. */
   readonly rest: number;
-  /** A reference for the elements of items whose heights are not known before. */
+  /** The `ref` of items whose heights are to be measured. */
   readonly measure: (element: HTMLElement | null) => void;
-  /** Where an item begins, and for the number of items, where the list ends. */
+  /** The offset of an item; for the number of items, the total height. */
   readonly startOf: (index: number) => number;
 }
 
@@ -49,7 +49,7 @@ export function useWindow(place: HTMLElement | null, options: WindowOptions): Li
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const heights = useMemo(() => new Heights(), []);
   heights.setItems(options.keys, options.heightOf);
-  const indices = indicesOf(place, heights, options, AROUND_PX);
+  const indices = indicesOf(place, heights, options, OVERSCAN_PX);
   const now = { options, indices };
   const latest = useRef(now);
   latest.current = now;
@@ -57,7 +57,7 @@ export function useWindow(place: HTMLElement | null, options: WindowOptions): Li
     if (place === null) return;
     const look = () => {
       const { options, indices } = latest.current;
-      const needed = indicesOf(place, heights, options, AROUND_MIN_PX);
+      const needed = indicesOf(place, heights, options, OVERSCAN_MIN_PX);
       if (!needed.every((index) => indices.includes(index))) redraw(undefined);
     };
     const sizes = new ResizeObserver(look);
@@ -71,7 +71,7 @@ export function useWindow(place: HTMLElement | null, options: WindowOptions): Li
   const measure = useMeasured(heights, () => {
     const { options, indices } = latest.current;
     options.onResize?.();
-    // Where all items are there, their heights leave no gaps.
+    // If all items are rendered, there are no gaps to adjust.
     if (indices.length < options.keys.length) redraw(undefined);
   });
   const parts = partsOf(indices, heights, options.keys.length);
@@ -82,7 +82,7 @@ function indicesOf(
   place: HTMLElement | null,
   heights: Heights,
   { keys, top: topIn, pinned }: WindowOptions,
-  aroundPx: number,
+  overscanPx: number,
 ): number[] {
   const count = keys.length;
   if (count <= WHOLE_MAX_ITEMS) return Array.from({ length: count }, (_, index) => index);
@@ -93,8 +93,8 @@ function indicesOf(
   };
   const height = place?.clientHeight ?? 0;
   const top = Math.min(topIn(startOf), heights.total - height);
-  const first = heights.indexAt(top - aroundPx);
-  const last = heights.indexAt(top + height + aroundPx);
+  const first = heights.indexAt(top - overscanPx);
+  const last = heights.indexAt(top + height + overscanPx);
   const inSight = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const others = pinned().map(indexOf);
   const all = new Set([...inSight, ...others.filter((index) => index !== -1)]);
@@ -111,7 +111,7 @@ function partsOf(indices: readonly number[], heights: Heights, count: number) {
   return { parts, rest: heights.startOf(count) - heights.startOf(end) };
 }
 
-/** A reference for the elements of items; `onChange` is called before painting when one changed. */
+/** The `ref` of measured items; `onChange` is called before painting when a height has changed. */
 function useMeasured(heights: Heights, onChange: () => void) {
   const changed = useRef(onChange);
   changed.current = onChange;

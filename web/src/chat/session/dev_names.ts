@@ -1,13 +1,12 @@
 /**
- * Sign-in by name on a development server: only the name is kept, a token is minted when needed.
+ * Sign-in by name on a development server. Only the name is kept; tokens are minted when needed.
  *
- * A new tab signs in by the name that was given last in this browser. A tab that has signed in keeps
- * its own, over reloads too, so that nobody becomes another user by what is done in another tab.
- * Signing out ends all tabs.
+ * A new tab signs in by the name that this browser used last. A signed-in tab keeps its own name,
+ * over reloads too, so that another tab cannot change its user. Signing out ends all tabs.
  */
-import { type Credential, reach, SERVER, SignedOut } from "./ways.ts";
+import { type Credential, reach, SERVER, SignedOut } from "./credential.ts";
 
-/** Where the name is kept; removed from `localStorage` when somebody signs out. */
+/** The key of the name; removed from `localStorage` on sign-out. */
 export const NAME_KEY = "threadcast.development_name";
 
 export async function signInAs(base: URL, name: string): Promise<Credential> {
@@ -17,9 +16,9 @@ export async function signInAs(base: URL, name: string): Promise<Credential> {
 }
 
 /**
- * Sign in by the remembered name; null when there is none.
+ * Sign in by the remembered name; null if there is none.
  *
- * Throws `SignedOut` if the server does not take it, or somebody signed out meanwhile.
+ * @throws SignedOut the server refused it, or the person signed out meanwhile
  */
 export async function signInAgain(base: URL): Promise<Credential | null> {
   const name = rememberedName();

@@ -1,33 +1,37 @@
-/** Tokens that come from elsewhere: typed in by a person, or handed over by an embedding page. */
-import { type Credential, SignedOut, Unreachable } from "./ways.ts";
+/** Tokens from elsewhere: typed in by the person, or posted by the embedding page. */
+import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 
 const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
 const ANSWER_MAX_MS = 10_000;
 
-/** A token that a person has; it cannot be renewed. Throws `SignedOut` if it cannot be one. */
+/**
+ * A token that the person typed in, which cannot be renewed.
+ *
+ * @throws SignedOut it is not a JWT
+ */
 export function typedToken(text: string): Credential {
   const token = text.trim().replace(/^Bearer\s+/i, "");
-  if (!TOKEN.test(token)) throw new SignedOut("That does not look like a token (a JWT).");
+  if (!TOKEN.test(token)) throw new SignedOut("This does not look like a token (a JWT).");
   return {
     async token({ renew }) {
-      if (renew) throw new SignedOut("Your token has ended. Please sign in again.");
+      if (renew) throw new SignedOut("Your token has expired. Please sign in again.");
       return token;
     },
     async end() {},
   };
 }
 
-/** Whether this page is shown in a frame of another one. */
+/** Whether this page is in a frame. */
 export function isFramed(): boolean {
   return window.parent !== window;
 }
 
 /**
- * Tokens of the page that shows this one in a frame.
+ * Tokens from the page that shows this one in a frame.
  *
- * This page asks `{ type: "threadcast-token-wanted", id, renew }`; the answer is
- * `{ type: "threadcast-token", id, token }`, with a null token where nobody is signed in. Only
- * `origins` are asked, and only an answer of the parent itself, from one of them, is taken.
+ * This page posts `{ type: "threadcast-token-wanted", id, renew }`; the parent answers with
+ * `{ type: "threadcast-token", id, token }`, where `token` is null if nobody is signed in. Messages
+ * go only to `origins`, and only answers from the parent window and one of them are accepted.
  */
 export function handedToken(origins: readonly string[]): Credential {
   let current: string | null = null;
@@ -38,7 +42,7 @@ export function handedToken(origins: readonly string[]): Credential {
         count += 1;
         current = await askParent(origins, count, current !== null);
       }
-      if (current === null) throw new SignedOut("The page around this one has no token for it.");
+      if (current === null) throw new SignedOut("The page that embeds this one gave no token.");
       return current;
     },
     async end() {
@@ -51,7 +55,7 @@ function askParent(origins: readonly string[], id: number, renew: boolean): Prom
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       removeEventListener("message", hear);
-      reject(new Unreachable("The page around this one did not answer."));
+      reject(new Unreachable("The page that embeds this one did not respond."));
     }, ANSWER_MAX_MS);
     function hear({ source, origin, data }: MessageEvent) {
       if (source !== window.parent || !origins.includes(origin)) return;
@@ -67,7 +71,7 @@ function askParent(origins: readonly string[], id: number, renew: boolean): Prom
   });
 }
 
-/** The parent's own origin where the browser tells it; a message to another one is dropped. */
+/** The parent's origin if the browser tells it; the browser logs an error for any other one. */
 function asked(origins: readonly string[]): readonly string[] {
   const parent = location.ancestorOrigins?.[0];
   return parent === undefined ? origins : origins.filter((origin) => origin === parent);

@@ -1,18 +1,18 @@
 /**
  * Sign-in at an OpenID Connect provider: authorization code flow with PKCE, as a public client.
  *
- * `sessionStorage` has the state, nonce and verifier between leaving the page and coming back, and
- * nothing once the code is exchanged. Tokens are in memory only, so a reload goes to the provider
- * again, without a question (`prompt=none`) where somebody was signed in in this browser.
+ * `sessionStorage` holds state, nonce and verifier during the redirect. Tokens are in memory only,
+ * so a reload redirects to the provider again, silently (`prompt=none`) if somebody was signed in
+ * in this browser.
  */
 import { type Claims, claimsOf } from "@threadcast/client/request";
-import type { OidcFacts } from "../page_facts.ts";
+import type { OidcFacts } from "../../page_facts.ts";
+import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./credential.ts";
 import { challengeOf, unguessable } from "./pkce.ts";
-import { type Credential, PROVIDER, reach, SignedOut, Unreachable } from "./ways.ts";
 
-/** Says in `localStorage` that somebody is signed in in this browser; nothing else. */
+/** The `localStorage` key of the mark that somebody is signed in; it holds no identity. */
 export const SIGNED_IN_KEY = "threadcast.oidc_signed_in";
-/** Stands there for a moment when the person signs out, for the other tabs to see. */
+/** The mark's value for a moment on sign-out, which tells the other tabs. */
 export const SIGNED_OUT = "no";
 const ATTEMPT_KEY = "threadcast.oidc_attempt";
 const NOT_SIGNED_IN = new Set(["login_required", "interaction_required", "consent_required"]);
@@ -28,7 +28,7 @@ interface Attempt {
   readonly state: string;
   readonly nonce: string;
   readonly verifier: string;
-  /** Where the page was, after `#`. */
+  /** The URL's fragment before the redirect. */
   readonly hash: string;
 }
 
@@ -37,12 +37,12 @@ interface Tokens {
   readonly refresh: string | null;
 }
 
-/** Whether to try without a question when the page is loaded. */
+/** Whether to try a silent sign-in when the page loads. */
 export function wasSignedIn(): boolean {
   return localStorage.getItem(SIGNED_IN_KEY) !== null;
 }
 
-/** Leave the page for the provider. `silent` comes back without a question, signed in or not. */
+/** Redirect to the provider. If `silent`, it redirects back without asking, signed in or not. */
 export async function leaveToSignIn(facts: OidcFacts, page: URL, { silent = false } = {}) {
   const provider = await discover(facts.issuer);
   const attempt: Attempt = {
@@ -69,9 +69,11 @@ export async function leaveToSignIn(facts: OidcFacts, page: URL, { silent = fals
 }
 
 /**
- * What the provider sent back with; null where the page was not come to from there.
+ * Complete a sign-in after the redirect back; null if the page was not loaded by one.
  *
- * The answer is taken out of the address at once. Throws `SignedOut` where it is no sign-in.
+ * Removes the response from the URL at once.
+ *
+ * @throws SignedOut the provider refused, or the response is not for this sign-in
  */
 export async function comeBack(facts: OidcFacts, page: URL): Promise<Credential | null> {
   const query = new URLSearchParams(location.search);
@@ -81,10 +83,10 @@ export async function comeBack(facts: OidcFacts, page: URL): Promise<Credential 
   const attempt: Attempt | null = kept === null ? null : JSON.parse(kept);
   history.replaceState(null, "", location.pathname + (attempt?.hash ?? ""));
   if (attempt === null || query.get("state") !== attempt.state) {
-    throw new SignedOut("This sign-in was not begun here. Please sign in again.");
+    throw new SignedOut("This sign-in was not started here. Please sign in again.");
   }
   if ((query.get("iss") ?? facts.issuer) !== facts.issuer) {
-    throw new SignedOut("The answer is not of the expected provider. Please sign in again.");
+    throw new SignedOut("The response is not from the expected provider. Please sign in again.");
   }
   const code = query.get("code");
   if (code === null) throw refused(query);
@@ -94,7 +96,7 @@ export async function comeBack(facts: OidcFacts, page: URL): Promise<Credential 
 function refused(query: URLSearchParams): SignedOut {
   const error = query.get("error") ?? "";
   if (NOT_SIGNED_IN.has(error)) {
-    // Other tabs are told nothing: they have tokens of their own, which outlive the provider's session.
+    // Other tabs keep their tokens, which outlive the provider's session: do not tell them.
     localStorage.removeItem(SIGNED_IN_KEY);
     return new SignedOut("Please sign in.");
   }
@@ -121,15 +123,15 @@ async function exchange(
   return { name: nameIn(claims), ...credentialOf(facts, { page, provider, first }) };
 }
 
-/** Over TLS from the token endpoint, its signature needs no check; its audience and nonce do. */
+/** An ID token straight from the token endpoint over TLS needs no signature check (OIDC 3.1.3.7). */
 function checkClaims(claims: Claims, facts: OidcFacts, nonce: string) {
   const isOurs = [claims.aud].flat().includes(facts.client_id);
   if (claims.iss !== facts.issuer || !isOurs || claims.nonce !== nonce) {
-    throw new SignedOut("The provider's answer is not for this sign-in. Please sign in again.");
+    throw new SignedOut("The provider's response is not for this sign-in. Please sign in again.");
   }
 }
 
-/** `sub` is often a number or a UUID, which tells nobody who is signed in. */
+/** The display name: `sub` is often a number or a UUID. */
 function nameIn({ name, preferred_username, email }: Claims): string | undefined {
   const isName = (one: unknown): one is string => typeof one === "string" && one !== "";
   return [name, preferred_username, email].find(isName);
@@ -141,7 +143,7 @@ function credentialOf(
 ): Credential {
   let tokens = first;
   async function renew() {
-    if (tokens.refresh === null) throw new SignedOut("Your sign-in has ended.");
+    if (tokens.refresh === null) throw new SignedOut("Your sign-in has expired.");
     const answer = await grant(provider, {
       grant_type: "refresh_token",
       refresh_token: tokens.refresh,
@@ -170,7 +172,7 @@ function credentialOf(
 
 function tokensOf(answer: Record<string, unknown>, refresh: string | null): Tokens {
   if (typeof answer.access_token !== "string") {
-    throw new SignedOut("The provider gave no access token. Please sign in again.");
+    throw new SignedOut("The provider returned no access token. Please sign in again.");
   }
   const given = answer.refresh_token;
   return { access: answer.access_token, refresh: typeof given === "string" ? given : refresh };
@@ -181,7 +183,7 @@ async function grant(provider: Provider, fields: Record<string, string>) {
   const answer = reach<Record<string, unknown>>(PROVIDER, provider.token_endpoint, asked);
   return answer.catch((error) => {
     if (error instanceof Unreachable) throw error;
-    throw new SignedOut("Your sign-in has ended. Please sign in again.");
+    throw new SignedOut("Your sign-in has expired. Please sign in again.");
   });
 }
 
@@ -193,7 +195,7 @@ async function discover(issuer: string): Promise<Provider> {
     return null;
   });
   if (provider?.issuer !== issuer) {
-    throw new Unreachable("The sign-in provider does not describe itself as expected.");
+    throw new Unreachable("The sign-in provider's configuration is not valid.");
   }
   return provider;
 }

@@ -1,4 +1,4 @@
-/** Unguessable values of a sign-in, and the challenge of one (RFC 7636, S256). */
+/** Random values for a sign-in, and the PKCE challenge of one (RFC 7636, S256). */
 
 export function unguessable(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));

@@ -1,24 +1,24 @@
 /**
- * Who is signed in at this page, by whichever way the server offers.
+ * Who is signed in to this page, by whichever way the server offers.
  *
- * There is a credential, or there is none and perhaps a reason why: `now` is the signal that says so.
+ * The signal `now` has the credential, or the reason why there is none.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { PageFacts } from "../../page_facts.ts";
 import { clearAddress } from "../address.ts";
 import { forgetUnsent } from "../conversation/unsent_texts.ts";
-import type { PageFacts } from "../page_facts.ts";
+import { type Credential, SignedOut, Unreachable } from "./credential.ts";
 import * as devNames from "./dev_names.ts";
 import { handedToken, isFramed, typedToken } from "./given_token.ts";
 import * as oidc from "./oidc.ts";
-import { type Credential, SignedOut, Unreachable } from "./ways.ts";
 
-/** `beginning`: it is not yet known whether somebody is. */
+/** `beginning`: not known yet. */
 type SignedIn =
   | { readonly phase: "beginning" }
   | { readonly phase: "in"; readonly credential: Credential }
   | { readonly phase: "out"; readonly reason: string };
 
-export type Way = "name" | "provider" | "token" | "frame";
+export type Method = "name" | "provider" | "token" | "frame";
 
 const OUT_ELSEWHERE = "You signed out in another tab.";
 
@@ -31,7 +31,7 @@ export class Session {
     addEventListener("storage", ({ key, newValue, storageArea }) => {
       const out = this.#signOutMark;
       if (storageArea !== localStorage || out === null) return;
-      // Without a key everything was cleared.
+      // A null key means that the whole storage was cleared.
       if (key === null || (key === out.key && newValue === out.value)) this.#endedElsewhere();
     });
   }
@@ -40,14 +40,14 @@ export class Session {
     return this.#now;
   }
 
-  get way(): Way {
+  get method(): Method {
     const { dev, oidc: provider, embedding } = this.facts;
     if (isFramed() && embedding.length > 0) return "frame";
     if (provider !== null) return "provider";
     return dev ? "name" : "token";
   }
 
-  /** Sign in without a question, if that is possible. */
+  /** Sign in silently, if possible. */
   async begin() {
     await this.#attempt(() => this.#beginQuietly());
   }
@@ -60,7 +60,7 @@ export class Session {
     return this.#attempt(async () => typedToken(token));
   }
 
-  /** Leaves the page. */
+  /** Redirects to the provider. */
   signInAtProvider() {
     const { oidc: provider, base } = this.facts;
     if (provider === null) return Promise.resolve();
@@ -78,14 +78,14 @@ export class Session {
     if (now.phase === "in") await now.credential.end({ everywhere: true });
   }
 
-  /** The server does not take the credential any more. */
+  /** The server no longer accepts the credential. */
   ended(reason: string) {
     if (this.#now.peek().phase === "in") this.#now.value = { phase: "out", reason };
   }
 
-  /** What a sign-out in another tab leaves in `localStorage`; null where tabs know nothing of it. */
+  /** How another tab's sign-out shows in `localStorage`; null if each tab signs out alone. */
   get #signOutMark(): { key: string; value: string | null } | null {
-    switch (this.way) {
+    switch (this.method) {
       case "name":
         return { key: devNames.NAME_KEY, value: null };
       case "provider":
@@ -105,7 +105,7 @@ export class Session {
 
   async #beginQuietly(): Promise<Credential | null> {
     const { base, oidc: provider, embedding } = this.facts;
-    switch (this.way) {
+    switch (this.method) {
       case "name":
         return devNames.signInAgain(base);
       case "frame":
@@ -115,7 +115,7 @@ export class Session {
         const back = await oidc.comeBack(provider, base);
         if (back !== null || !oidc.wasSignedIn()) return back;
         await oidc.leaveToSignIn(provider, base, { silent: true });
-        return new Promise(() => {}); // the page is being left
+        return new Promise(() => {}); // the page is unloading
       }
       case "token":
         return null;
@@ -134,7 +134,7 @@ export class Session {
   }
 }
 
-/** Somebody signs out: neither where they were nor what they were writing stays in the tab. */
+/** On sign-out, remove the open thread and unsent texts from the tab. */
 function forgetPlace() {
   clearAddress();
   forgetUnsent();

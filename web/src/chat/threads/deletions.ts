@@ -1,6 +1,6 @@
 /**
- * Deleting with a way back: a thread leaves the list at once, and the server hears of it some
- * seconds later, or when the page is left, whichever comes first.
+ * Deleting with undo: a thread leaves the list at once, and the request is sent some seconds later
+ * or when the page unloads, whichever comes first.
  */
 import { type Signal, signal } from "@preact/signals";
 
@@ -12,15 +12,15 @@ interface Pending {
 }
 
 interface Owner {
-  /** Ask the server; rejects with an error whose message can be shown. */
+  /** Send the request; rejects with an error whose message is for the person. */
   readonly remove: (id: string) => Promise<unknown>;
-  /** Offer the way back for so long; returns what takes the offer away. */
+  /** Offer to undo for `shownMs`; returns a function that withdraws the offer. */
   readonly offer: (undo: () => void, shownMs: number) => () => void;
   readonly failed: (error: Error) => void;
 }
 
 export class Deletions {
-  /** Threads that are not to be shown. */
+  /** The ids of threads to hide. */
   readonly hidden: Signal<ReadonlySet<string>> = signal(new Set());
   readonly #pending = new Map<string, Pending>();
   readonly #owner: Owner;
@@ -31,7 +31,7 @@ export class Deletions {
     addEventListener("pagehide", this.#leave);
   }
 
-  /** @param onUndone called when the person takes it back */
+  /** @param onUndone called if the person undoes it */
   delete(id: string, onUndone = () => {}) {
     if (this.#pending.has(id)) return;
     const timer = setTimeout(() => this.#send(id), UNDO_MS);
@@ -40,7 +40,7 @@ export class Deletions {
     this.#show(id, false);
   }
 
-  /** What waits is sent now. */
+  /** Send all pending requests now. */
   sendAll() {
     for (const id of [...this.#pending.keys()]) this.#send(id);
   }
@@ -64,7 +64,7 @@ export class Deletions {
       if (!(error instanceof Error)) throw error;
       this.#owner.failed(error);
     }
-    // Gone by its event, or back because it could not be deleted.
+    // By now its event has removed it from the state, or it could not be deleted.
     this.#show(id, true);
   }
 

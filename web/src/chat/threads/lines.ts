@@ -1,8 +1,8 @@
 /**
- * The threads as the list shows them, the one with the latest message or answer first.
+ * The threads as the list shows them, most recently active first.
  *
- * While text streams, the state changes with every frame, and the list does not: lines that are as
- * they were are the same objects, and so is the whole list, so that nothing is drawn again.
+ * While text streams, the state changes in every frame but the list does not: equal lines, and an
+ * equal list, stay the same objects, so that nothing renders again.
  */
 import type { ChatState, ThreadView } from "@threadcast/client";
 import { isRunning, titleOf as knownTitle } from "@threadcast/client/chat";
@@ -17,12 +17,12 @@ export interface Line {
   /** Seconds since the epoch. */
   readonly updatedAt: number;
   readonly isRunning: boolean;
-  /** Whether what runs asks the person something. */
+  /** Whether a run waits for the person's input. */
   readonly isWaiting: boolean;
   readonly isArchived: boolean;
 }
 
-/** What to call a thread. */
+/** The title to show. */
 export function titleOf(view: Pick<ThreadView, "title" | "preview">): string {
   return knownTitle(view) || NEW_TITLE;
 }
@@ -31,7 +31,7 @@ export class Lines {
   readonly #known = new WeakMap<ThreadView, Line>();
   #lines: readonly Line[] = [];
 
-  /** The lines of a state; the same array as before if none of them changed. */
+  /** The lines of a state; the same array as before if none has changed. */
   of({ threads, recent }: Pick<ChatState, "threads" | "recent">): readonly Line[] {
     const before = this.#lines;
     let isSame = recent.length === before.length;
@@ -57,7 +57,7 @@ export class Lines {
   }
 }
 
-/** What the list shows of one thread. */
+/** The line of one thread. */
 export function lineOf(view: ThreadView): Line {
   return {
     id: view.id,
@@ -71,7 +71,7 @@ export function lineOf(view: ThreadView): Line {
   };
 }
 
-/** A run can ask several things at once: then only its history knows that one is still open. */
+/** With several open questions, only the history knows that one of them is still unanswered. */
 function isWaiting({ active, history }: ThreadView): boolean {
   const runs = Object.entries(active);
   return runs.some(([id, status]) => (history?.runs.get(id)?.status ?? status) === "waiting");

@@ -1,4 +1,4 @@
-/** What the list draws: threads under the days of their latest message. */
+/** The rows of the list: threads grouped under headings by date. Pure. */
 import type { Line } from "./lines.ts";
 
 const DAY_MS = 86_400_000;
@@ -7,15 +7,15 @@ export type Row =
   | { readonly kind: "day"; readonly key: string; readonly label: string }
   | { readonly kind: "thread"; readonly key: string; readonly line: Line };
 
-/** The rows, in order. */
+/** The rows in order, with an index. */
 export interface Rows {
   readonly rows: readonly Row[];
   readonly keys: readonly string[];
-  /** By key. */
+  /** The index of each key. */
   readonly indexOf: ReadonlyMap<string, number>;
 }
 
-/** `nowMs` says what today is; lines come with the latest first. */
+/** @param lines latest first */
 export function rowsOf(lines: readonly Line[], nowMs: number): Rows {
   const label = labels(nowMs);
   const rows: Row[] = [];
@@ -24,7 +24,7 @@ export function rowsOf(lines: readonly Line[], nowMs: number): Rows {
     const next = label(line.updatedAt * 1000);
     if (next !== day) {
       day = next;
-      // The same words can come twice where clocks differ.
+      // The order is that of seqs: where clocks differ, a label can come twice.
       rows.push({ kind: "day", key: `${day} ${rows.length}`, label: day });
     }
     rows.push({ kind: "thread", key: line.id, line });
@@ -43,7 +43,7 @@ export function threadFrom({ rows }: Rows, index: number, step: 1 | -1): number 
 
 function labels(nowMs: number): (atMs: number) => string {
   const today = new Date(nowMs).setHours(0, 0, 0, 0);
-  // A day may have 23 hours, or 25.
+  // Half a day back, because a day may have 23 or 25 hours.
   const yesterday = new Date(today - DAY_MS / 2).setHours(0, 0, 0, 0);
   const month = new Intl.DateTimeFormat("en", { month: "long" });
   const monthOfYear = new Intl.DateTimeFormat("en", { month: "long", year: "numeric" });

@@ -1,9 +1,9 @@
-/** Finds threads by words of their titles and of how they begin, whatever the case and accents. */
+/** Searches titles and previews by words, ignoring case and accents. */
 import type { Line } from "./lines.ts";
 
 const folded = new WeakMap<Line, string>();
 
-/** The lines that have every word; all of them where there is no word. */
+/** The lines that contain every word of the query; all lines for an empty query. */
 export function search(lines: readonly Line[], query: string): readonly Line[] {
   const words = fold(query).split(/\s+/).filter(Boolean);
   if (words.length === 0) return lines;

@@ -1,9 +1,9 @@
 /**
- * Which threads have something that was not looked at in this browser.
+ * Which threads are unread in this browser.
  *
- * `localStorage` has, for each user, the place in the journal up to which all counts as seen, and
- * the place of each thread that was opened since. At most 500 threads are kept; of older ones all
- * counts as seen. Other devices have their own marks.
+ * For each user, `localStorage` holds the seq up to which everything counts as read, and the seq up
+ * to which each thread that was opened since has been read. At most 500 threads are kept; older ones
+ * count as read. Other devices have their own marks.
  */
 import { type Signal, signal } from "@preact/signals";
 import type { Line } from "./lines.ts";
@@ -25,12 +25,12 @@ export class Seen {
     if (kept?.feed === this.#kept.peek().feed) this.#kept.value = kept;
   };
 
-  /** This browser keeps nothing of this user any more. */
+  /** Remove a user's marks from this browser. */
   static forget(user: string) {
     localStorage.removeItem(PREFIX + user);
   }
 
-  /** Whoever is here for the first time has seen everything up to `seq`. */
+  /** Without marks, everything up to `seq` counts as read. */
   constructor(user: string, { feed, seq }: { feed: string; seq: number }) {
     this.#key = PREFIX + user;
     const kept = read(this.#key);
@@ -48,7 +48,7 @@ export class Seen {
     return order > Math.max(upTo, threads[id] ?? 0);
   }
 
-  /** Somebody looks at this thread. */
+  /** Mark a thread as read. */
   see({ id, order }: Pick<Line, "id" | "order">) {
     const { feed, upTo, threads } = this.#kept.peek();
     if (order <= Math.max(upTo, threads[id] ?? 0)) return;

@@ -1,20 +1,22 @@
-/** The list of threads: drawn where one looks, read on as one scrolls, moved in by arrow keys. */
+/** The list of threads: virtualized, with endless scrolling and arrow keys. */
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { plural } from "../../design/plural.ts";
+import { isTouched } from "../../design/touch.ts";
 import { useWindow } from "../long_list/use_window.ts";
 import { type Rows, rowsOf, threadFrom } from "./rows.ts";
 import { ThreadRow } from "./thread_row.tsx";
 import type { Threads } from "./threads.ts";
 import "./thread_list.css";
 
-/** What the style sheet gives the rows, with the space below them. */
-const HEIGHTS_PX = { day: 34, thread: matchMedia("(pointer: coarse)").matches ? 46 : 38 };
-/** Older ones are read when so few rows are left below. */
+/** The heights of rows with their margins; thread_list.css sets them. */
+const HEIGHTS_PX = { day: 34, thread: isTouched() ? 46 : 38 };
+/** Older threads are read when fewer rows than this are left below. */
 const AHEAD_ROWS = 20;
 
 export function ThreadList({ threads }: { threads: Threads }) {
   const [place, setPlace] = useState<HTMLElement | null>(null);
-  /** Where the focus was last in the list, and where an arrow key sends it. */
+  /** The row that last had the focus, and the one that an arrow key sends it to. */
   const active = useSignal<string | null>(null);
   const wanted = useSignal<string | null>(null);
   const listed = useComputed(() => rowsOf(threads.shown.value, Date.now()));
@@ -38,7 +40,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
   useEffect(() => {
     const index = openId === null ? undefined : indexOf.get(openId);
     if (index !== undefined) scrollTo(index);
-    // Only when another one is opened: the person may have scrolled away since.
+    // Only when another thread is opened: the person may have scrolled away since.
   }, [openId, place]);
 
   function move(event: KeyboardEvent) {
@@ -89,7 +91,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
   );
 }
 
-/** As little as needed for what lies between these pixels to be in sight. */
+/** Scroll by as little as brings these pixels into view. */
 function scrollInto(place: HTMLElement | null, start: number, end: number) {
   if (place === null) return;
   place.scrollTop = Math.min(start, Math.max(place.scrollTop, end - place.clientHeight));
@@ -97,11 +99,11 @@ function scrollInto(place: HTMLElement | null, start: number, end: number) {
 
 function Ending({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
-  if (threads.isBeginning.value) return <Ghosts />;
+  if (threads.isBeginning.value) return <Skeleton />;
   if (threads.isStuck.value) {
     return (
       <div class="hint list-note" role="status">
-        <p>Older conversations could not be read.</p>
+        <p>Older conversations could not be loaded.</p>
         <button type="button" class="button small" onClick={() => threads.readOlder()}>
           Try again
         </button>
@@ -109,7 +111,7 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
     );
   }
   if (isSearch || threads.showsArchived.value) return <Searched threads={threads} count={count} />;
-  if (threads.isReading.value) return <p class="hint list-note">Reading older ones…</p>;
+  if (threads.isReading.value) return <p class="hint list-note">Loading older conversations…</p>;
   if (count > 0) return null;
   const areAway = threads.archivedCount.value > 0;
   return (
@@ -119,18 +121,18 @@ function Ending({ threads, count }: { threads: Threads; count: number }) {
   );
 }
 
-/** What was looked at, honestly: only what is loaded, until the person asks for all. */
+/** What was searched: only the loaded threads, until the person asks for all. */
 function Searched({ threads, count }: { threads: Threads; count: number }) {
   const isSearch = threads.query.value !== "";
-  const loaded = many(threads.loadedCount.value);
-  const looked = isSearch && "the titles and beginnings of ";
+  const loaded = plural(threads.loadedCount.value, "conversation");
+  const searched = isSearch ? "Searched titles and beginnings of" : "Looked at";
   return (
     <div class="hint list-note" role="status">
-      {count === 0 && <p>{isSearch ? "Nothing found." : "Nothing is archived."}</p>}
+      {count === 0 && <p>{isSearch ? "No conversations found." : "No archived conversations."}</p>}
       {threads.hasOlder.value ? (
         <>
           <p>
-            Looked at {looked}the latest {loaded}.
+            {searched} the latest {loaded}.
           </p>
           <button
             type="button"
@@ -138,13 +140,13 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
             disabled={threads.isReading.value}
             onClick={() => threads.readAllOlder()}
           >
-            {threads.isReading.value ? "Looking…" : "Look at older ones, too"}
+            {threads.isReading.value ? "Searching…" : "Search older conversations"}
           </button>
         </>
       ) : (
         isSearch && (
           <p>
-            Looked at {looked}all you have: {loaded}.
+            {searched} {loaded}.
           </p>
         )
       )}
@@ -152,14 +154,9 @@ function Searched({ threads, count }: { threads: Threads; count: number }) {
   );
 }
 
-function many(conversations: number): string {
-  const noun = conversations === 1 ? "conversation" : "conversations";
-  return `${conversations.toLocaleString("en")} ${noun}`;
-}
-
-function Ghosts() {
+function Skeleton() {
   return (
-    <div class="ghosts" role="status" aria-label="Reading your conversations">
+    <div class="skeleton" role="status" aria-label="Loading conversations…">
       <i />
       <i />
       <i />
@@ -168,7 +165,7 @@ function Ghosts() {
   );
 }
 
-/** The row that Tab leads to: one of these, or the first. */
+/** The index of the row in the tab order: the first known key's, or the first thread's. */
 function firstKnown(listed: Rows, keys: readonly (string | null)[]): number {
   for (const key of keys) {
     const index = key === null ? undefined : listed.indexOf.get(key);

@@ -1,4 +1,4 @@
-/** A thread in the list: its title as a link, its marks, and what can be done with it. */
+/** A thread in the list: its title as a link, its mark and its menu. */
 import type { CSSProperties } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
@@ -11,7 +11,7 @@ interface ThreadRowProps {
   line: Line;
   threads: Threads;
   isOpen: boolean;
-  /** The one of all rows that Tab leads to. */
+  /** Whether this row is the one in the tab order (roving tabindex). */
   isActive: boolean;
   takesFocus: boolean;
   onActive: () => void;
@@ -28,7 +28,7 @@ export function ThreadRow(props: ThreadRowProps) {
   }, [takesFocus]);
   const wasRenaming = useRef(false);
   useLayoutEffect(() => {
-    // The field had the focus and is gone.
+    // The title field had the focus and was removed.
     const isLost = wasRenaming.current && document.activeElement === document.body;
     if (isLost) link.current?.focus({ preventScroll: true });
     wasRenaming.current = isRenaming;
@@ -84,28 +84,28 @@ export function ThreadRow(props: ThreadRowProps) {
 function Mark({ line, isUnread }: { line: Line; isUnread: boolean }) {
   if (line.isWaiting) {
     return (
-      <span class="mark-waiting" title="It asks you something">
+      <span class="mark-waiting" title="Waiting for your answer">
         <Icon name="question" />
-        <span class="unseen">(waits for you)</span>
+        <span class="sr-only">(waiting for you)</span>
       </span>
     );
   }
   if (line.isRunning) {
     return (
-      <span class="mark-running" title="An answer is being made">
-        <span class="unseen">(running)</span>
+      <span class="mark-running" title="Answering">
+        <span class="sr-only">(answering)</span>
       </span>
     );
   }
   if (!isUnread) return null;
   return (
-    <span class="mark-unread" title="Not looked at yet">
-      <span class="unseen">(unread)</span>
+    <span class="mark-unread" title="Unread">
+      <span class="sr-only">(unread)</span>
     </span>
   );
 }
 
-/** Del is for the thread of the list that has the focus, `a` for the one that is open. */
+/** Del works on the focused row, `a` on the open thread. */
 const KEYS = { row: { remove: "Del" }, header: { archive: "a" } };
 
 interface ActionOptions {
@@ -113,7 +113,7 @@ interface ActionOptions {
   place: "row" | "header";
 }
 
-/** What can be done with a thread, in the list and in its header. */
+/** The menu of a thread, in the list or in its header. */
 export function actionsOf(
   line: Line,
   threads: Threads,
@@ -124,7 +124,7 @@ export function actionsOf(
     { label: "Rename", icon: "edit", aside: "F2", onSelect: onRename },
     line.isArchived
       ? {
-          label: "Move back",
+          label: "Unarchive",
           icon: "unarchive",
           onSelect: () => threads.archive(line.id, false),
         }

@@ -1,6 +1,7 @@
-/** What the list of threads shows and what is done with threads in it, over the chat's model. */
+/** The view model of the list of threads, over the chat's. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatModel } from "../model.ts";
+import { sendable } from "../sendable.ts";
 import { Deletions } from "./deletions.ts";
 import { type Line, Lines, titleOf } from "./lines.ts";
 import { search } from "./search.ts";
@@ -11,22 +12,22 @@ export const TITLE_MAX_CHARACTERS = 200;
 export class Threads {
   readonly model: ChatModel;
   readonly query: Signal<string> = signal("");
-  /** Whether the archived ones are shown, instead of the others. */
+  /** Whether the list shows archived threads instead of the others. */
   readonly showsArchived: Signal<boolean> = signal(false);
-  /** The thread whose title is being written. */
+  /** The title being edited: a thread's id in the list, `header <id>` in the header. */
   readonly renaming: Signal<string | null> = signal(null);
   readonly isReading: Signal<boolean> = signal(false);
-  /** Whether older ones could not be read; until the person tries again, nothing else does. */
+  /** Whether reading older threads failed; then only the person can try again. */
   readonly isStuck: Signal<boolean> = signal(false);
   readonly deletions: Deletions;
   readonly shown: ReadonlySignal<readonly Line[]>;
   /** The line of the open thread. */
   readonly open: ReadonlySignal<Line | undefined>;
-  /** Whether the list has not been read yet. */
+  /** True until the list has been read. */
   readonly isBeginning: ReadonlySignal<boolean>;
   readonly archivedCount: ReadonlySignal<number>;
   readonly loadedCount: ReadonlySignal<number>;
-  /** Whether the server has older ones that are not here yet. */
+  /** Whether there are older threads to read. */
   readonly hasOlder: ReadonlySignal<boolean>;
   readonly #seen: Signal<Seen | null> = signal(null);
   readonly #all: ReadonlySignal<readonly Line[]>;
@@ -69,7 +70,7 @@ export class Threads {
     return !isOpen && !line.isRunning && (this.#seen.value?.isUnread(line) ?? false);
   }
 
-  /** Somebody looks at the open thread: call it when something changed or came into sight. */
+  /** Mark the open thread as read: call it when it changes or the page becomes visible. */
   look() {
     const { user, feed, seq, threads } = this.model.state.value;
     if (user === null || feed === null || seq === null) return;
@@ -78,7 +79,7 @@ export class Threads {
     if (open !== undefined && !document.hidden) this.#seen.peek()?.see(open);
   }
 
-  /** Read one page more of older ones; calls that meet share it. Resolves to whether it did. */
+  /** Read another page of older threads. Concurrent calls share it. Resolves to success. */
   readOlder(): Promise<boolean> {
     this.#reading ??= this.#readOlder().finally(() => {
       this.#reading = null;
@@ -86,15 +87,15 @@ export class Threads {
     return this.#reading;
   }
 
-  /** Read older ones for as long as the search goes on, or until all are here. */
+  /** Read older threads until all are read or the query changes. */
   async readAllOlder() {
     const query = this.query.peek();
     while (this.query.peek() === query && this.hasOlder.peek() && (await this.readOlder()));
   }
 
-  /** Throws nothing: what went wrong is said in a toast. */
+  /** Never rejects: a failure is shown as a toast. */
   async rename(id: string, text: string) {
-    const title = [...text.trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
+    const title = [...sendable(text).trim()].slice(0, TITLE_MAX_CHARACTERS).join("");
     const thread = this.model.state.peek().threads.get(id);
     this.renaming.value = null;
     if (thread === undefined || title === "" || title === titleOf(thread)) return;
@@ -106,13 +107,13 @@ export class Threads {
     if (thread === undefined) return;
     const { archived: _, ...metadata } = thread.metadata;
     const changed = isArchived ? { ...metadata, archived: true } : metadata;
-    if (!(await this.#change(id, { metadata: changed }, "It could not be archived"))) return;
-    const text = isArchived ? "Conversation archived." : "Conversation is back in the list.";
+    if (!(await this.#change(id, { metadata: changed }, "The change could not be saved"))) return;
+    const text = isArchived ? "Conversation archived." : "Conversation unarchived.";
     const act = () => this.archive(id, !isArchived);
     this.model.toasts.show(text, { action: { label: "Undo", act } });
   }
 
-  /** It leaves the list at once, with a way back for some seconds: to where the person was, too. */
+  /** Delete with undo, which reopens the thread if it was open and nothing else was opened. */
   delete(id: string) {
     const { model } = this;
     const wasOpen = model.openThreadId.peek() === id;

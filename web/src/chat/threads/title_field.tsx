@@ -1,4 +1,4 @@
-/** A title that is being written in its place: Enter and leaving keep it, Escape does not. */
+/** An inline editor of a title: Enter and blur save, Escape cancels. */
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { TITLE_MAX_CHARACTERS } from "./threads.ts";
 
@@ -10,7 +10,7 @@ interface TitleFieldProps {
 
 export function TitleField({ title, onDone, onCancel }: TitleFieldProps) {
   const field = useRef<HTMLInputElement>(null);
-  // Removing the field from the document makes it lose the focus once more.
+  // Removing a focused field fires another blur.
   const isOver = useRef(false);
   useLayoutEffect(() => {
     const before = document.activeElement;
@@ -37,7 +37,7 @@ export function TitleField({ title, onDone, onCancel }: TitleFieldProps) {
         event.stopPropagation();
         const isEnter = event.key === "Enter" && !event.isComposing;
         if (!isEnter && event.key !== "Escape") return;
-        // Else the key would press what has the focus next.
+        // Otherwise the key would also activate what gets the focus next.
         event.preventDefault();
         const { value } = event.currentTarget;
         end(isEnter ? () => onDone(value) : onCancel);

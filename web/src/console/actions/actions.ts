@@ -1,4 +1,4 @@
-/** What an operator can do, each with the words that say what will happen. Knows no view. */
+/** The actions of an operator, each with the words that explain its effects. Knows no view. */
 import { signal } from "@preact/signals";
 import type {
   Action,
@@ -9,15 +9,15 @@ import type {
   SignOutBody,
 } from "../ops.ts";
 
-/** Something that was asked for and not yet confirmed. */
+/** An action that waits for confirmation. */
 export interface Proposal {
   readonly action: Action["action"];
   readonly title: string;
-  /** What will happen, one sentence each. */
+  /** Its effects, one sentence each. */
   readonly happens: readonly string[];
-  /** What the button says. */
+  /** The button's label. */
   readonly verb: string;
-  /** What has to be typed. */
+  /** The id to type for confirmation. */
   readonly target: string;
   /** What kind of thing the target is. */
   readonly kind: "user" | "connection" | "run" | "node";
@@ -27,7 +27,7 @@ export interface Proposal {
   >;
 }
 
-/** The proposal that is before the operator; null for none. */
+/** The action that the dialog shows; null for none. */
 export const proposed = signal<Proposal | null>(null);
 
 export function disconnect(user: string, connectionId: string | null): Proposal {
@@ -39,8 +39,8 @@ export function disconnect(user: string, connectionId: string | null): Proposal 
       isOne
         ? `The connection of ${user} is closed, whichever node it is on.`
         : `All connections of ${user} are closed, on every node.`,
-      "It does not connect again by itself. But the token holds: whoever reloads the page is back.",
-      "Nothing is lost: what happens meanwhile waits in the journal.",
+      "Clients do not reconnect by themselves. The token stays valid: reloading the page reconnects.",
+      "Nothing is lost: what happens meanwhile is in the journal.",
     ],
     verb: "Disconnect",
     target: connectionId ?? user,
@@ -54,9 +54,9 @@ export function signOutEverywhere(user: string): Proposal {
     action: "sign_out",
     title: "Sign out everywhere?",
     happens: [
-      `Every token of ${user} that was issued until now is void, and their connections are closed.`,
+      `All tokens issued to ${user} until now become void, and their connections are closed.`,
       "They have to sign in again on each device.",
-      "Their runs go on, but those that end when their user goes.",
+      "Their runs continue, except those that end when their user disconnects.",
     ],
     verb: "Sign out",
     target: user,
@@ -70,8 +70,8 @@ export function cancelRun(runId: string, user: string): Proposal {
     action: "cancel_run",
     title: "Cancel this run?",
     happens: [
-      `The run of ${user} ends as cancelled, also where it waits or is on another node.`,
-      "What it streamed so far stays in the thread. It cannot be taken back.",
+      `The run of ${user} ends as cancelled, even if it is waiting or on another node.`,
+      "What it has streamed stays in the thread. This cannot be undone.",
     ],
     verb: "Cancel the run",
     target: runId,
@@ -80,7 +80,7 @@ export function cancelRun(runId: string, user: string): Proposal {
   };
 }
 
-/** `others`: how many nodes beside it take new work. */
+/** @param others how many other nodes take new work */
 export function drainNode(node: NodeOverview, others: number): Proposal {
   const { connections = 0, runs = 0 } = node.summary ?? {};
   const isLast = others === 0;
@@ -90,10 +90,10 @@ export function drainNode(node: NodeOverview, others: number): Proposal {
     happens: [
       ...(isLast ? [LAST_NODE] : []),
       isLast
-        ? `Its connections (${connections} now) are sent away, and no other node is there to take them.`
-        : `Its connections (${connections} now) are sent away, and other nodes take them.`,
-      `Its runs (${runs} now) are handed over${isLast ? ", and wait until a node is there" : ""}.`,
-      "It takes no new work any more, until it is restarted.",
+        ? `Its connections (${connections} now) are closed, and there is no other node for them.`
+        : `Its connections (${connections} now) are closed, and clients reconnect to other nodes.`,
+      `Its runs (${runs} now) are handed over${isLast ? ", and wait for another node" : ""}.`,
+      "It takes no new work until it is restarted.",
     ],
     verb: "Drain",
     target: node.node_id,
@@ -102,5 +102,4 @@ export function drainNode(node: NodeOverview, others: number): Proposal {
   };
 }
 
-const LAST_NODE =
-  "This is the last node that takes new work: until one does again, every message is refused.";
+const LAST_NODE = "This is the last node that takes new work: every message will be refused.";

@@ -1,4 +1,4 @@
-/** The question before an action: what will happen, and the target typed once more. Then its outcome. */
+/** The dialog that confirms an action by typing its target, then shows its outcome. */
 import { useSignal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 import { useId } from "preact/hooks";
@@ -54,7 +54,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       disabled={typed.value !== proposal.target || isBusy.value}
       onConfirm={() => void act()}
       onClose={() => {
-        // It also closes because its outcome takes its place.
+        // It also closes when the outcome replaces it.
         if (done.value === null) close();
       }}
     >
@@ -82,7 +82,7 @@ function Question({ proposal }: { proposal: Proposal }) {
       </div>
       <div class="field">
         <label class="label" for={ids.reason}>
-          Reason <span class="hint">(optional; it stands in the trail)</span>
+          Reason <span class="hint">(optional; recorded in the audit trail)</span>
         </label>
         <input
           id={ids.reason}
@@ -114,12 +114,12 @@ function Outcome({ action }: { action: Action }) {
     <Dialog title={word} onClose={close}>
       <p role="status">
         <span class={`badge ${kind}`}>{word.toLowerCase()}</span>{" "}
-        {action.detail ?? "The server has taken it up."}
+        {action.detail ?? "The server has accepted it."}
       </p>
       <p class="hint">
-        It stands in the{" "}
+        Recorded in the{" "}
         <a href={fragmentOf({ view: "actions" })} onClick={close}>
-          trail of actions
+          audit trail
         </a>
         .
       </p>
@@ -132,7 +132,7 @@ function Outcome({ action }: { action: Action }) {
   );
 }
 
-/** A button that brings a proposal before the operator. */
+/** A button that opens the dialog of an action. */
 export function ActionButton({ proposal, label }: { proposal: Proposal; label: string }) {
   return (
     <button

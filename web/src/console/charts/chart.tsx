@@ -1,4 +1,4 @@
-/** A chart with its present values in large, and the same as a table for who wants figures. */
+/** A chart with its current values; or the same data as a table. */
 import { signal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { isDark } from "../colours.ts";
@@ -11,7 +11,7 @@ import type { Plot } from "./plots.ts";
 
 const SLICE_S = 300;
 
-/** Which row the pointer is at, in all charts. */
+/** The row under the pointer, shared by all charts. */
 const pointed = signal<number | null>(null);
 
 interface Props {
@@ -36,7 +36,7 @@ export function Chart({ plot, curves, windowS, isTable }: Props) {
   );
 }
 
-/** The values now, or where the pointer is. */
+/** The current values, or those under the pointer. */
 function Figures({ plot, curves }: { plot: Plot; curves: Curves }) {
   const row = pointed.value ?? curves.at.length - 1;
   const at = curves.at[row];
@@ -71,7 +71,7 @@ function Curve({ plot, curves, windowS }: Omit<Props, "isTable">) {
   return <div class="curve" role="img" aria-label={said(plot, curves)} ref={place} />;
 }
 
-/** A curve in words. */
+/** The chart's text alternative. */
 function said(plot: Plot, curves: Curves): string {
   const parts = plot.lines.map((line) => {
     const values = columnOf(curves, line.column).filter((one) => one !== null);

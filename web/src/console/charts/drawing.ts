@@ -1,5 +1,5 @@
-/** One chart on a canvas. Colours come from the style sheet; data is given again and again. */
-import "./language.ts"; // before uPlot
+/** One uPlot chart. Its colours come from the style sheet. */
+import "./language.ts"; // has to run before uPlot
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { type Curves, columnOf } from "../series.ts";
@@ -7,13 +7,13 @@ import type { Plot } from "./plots.ts";
 
 const HEIGHT_PX = 128;
 const AXIS_PX = 54;
-/** The least that a chart shows, seconds. */
+/** The shortest span that a chart shows. */
 const YOUNG_S = 120;
-/** Marks are so far apart: they are named by their minute. */
+/** The intervals of marks, in whole minutes, as their labels are. */
 const MARKS_S = [60, 120, 300, 600, 900, 1_800, 3_600];
 const GROUP = "console";
 
-/** The colours of one chart, as the canvas wants them. */
+/** The resolved colours and font of one chart. */
 interface Colours {
   readonly lines: readonly string[];
   readonly text: string;
@@ -27,7 +27,7 @@ export class Drawing {
   readonly #chart: uPlot;
   readonly #sizes: ResizeObserver;
 
-  /** `onCursor` is told which row the pointer is at, in this chart or in another of the group. */
+  /** @param onCursor called with the row under the pointer, in any chart of the group */
   constructor(place: HTMLElement, plot: Plot, onCursor: (row: number | null) => void) {
     this.#plot = plot;
     this.#place = place;
@@ -36,7 +36,7 @@ export class Drawing {
     this.#sizes.observe(place);
   }
 
-  /** Show the last `windowS` seconds of it, or all of it for a server that is younger. */
+  /** Show the last `windowS` seconds; the whole of a shorter history. */
   show(curves: Curves, windowS: number): void {
     const { at } = curves;
     const last = at.at(-1) ?? 0;
@@ -100,7 +100,7 @@ function options(
   };
 }
 
-/** A measurement with nothing on either side makes no line, so it is drawn as a point. */
+/** A value between two gaps makes no line, so it is drawn as a point. */
 function isolated(chart: uPlot, series: number): number[] | null {
   const values = chart.data[series] ?? [];
   const isThere = (index: number) => values[index] !== null && values[index] !== undefined;
@@ -110,7 +110,7 @@ function isolated(chart: uPlot, series: number): number[] | null {
   return alone.length === 0 ? null : alone;
 }
 
-/** The upper end of the scale: a little above the highest value, and never 0. */
+/** The top of the scale: a little above the highest value, and never 0. */
 function ceiling(highest: number | null): number {
   return highest === null || highest <= 0 ? 1 : highest * 1.12;
 }
@@ -120,8 +120,8 @@ function timeOfDay(at: number): string {
 }
 
 /**
- * A canvas knows no style sheet: an element is asked what each class comes to. A new one for each,
- * because one that changes its class may be in a transition from the colour before.
+ * Resolves colours for the canvas with a probe element per class: one that changed its class could be
+ * in a transition.
  */
 function coloursIn(place: HTMLElement, plot: Plot): Colours {
   const colour = (name: string) => {

@@ -1,6 +1,6 @@
 /**
- * Makes sure that the browser's language is one, before the charts are loaded: uPlot asks for its
- * numbers at once, and browsers of a system without a locale name `C` or `en-US@posix`.
+ * Makes sure that `navigator.language` is a valid language tag: uPlot formats a number with it when
+ * loaded, and on a system without a locale it is `C` or `en-US@posix`.
  */
 try {
   new Intl.NumberFormat(navigator.language);

@@ -1,8 +1,8 @@
-/** The charts of the last hour, as one table: which columns of the series, and how they read. */
+/** The charts of the last hour as a table: their columns of the series, and how values read. */
 import { count, duration } from "../format.ts";
 import type { Column } from "../series.ts";
 
-/** Colours of lines, in order of importance; `charts.css` has them. */
+/** The colours of lines, in order of importance; `charts.css` defines them. */
 type Tone = "first" | "second" | "third";
 
 export interface Line {
@@ -13,10 +13,10 @@ export interface Line {
 
 export interface Plot {
   readonly title: string;
-  /** What is counted or measured, for who does not see the curve. */
+  /** What is measured, for the text alternative. */
   readonly meaning: string;
   readonly lines: readonly Line[];
-  /** How a value of the columns reads. */
+  /** Formats a value. */
   readonly read: (value: number | null) => string;
 }
 
@@ -39,7 +39,7 @@ function plot(
   return { title, meaning, lines, read };
 }
 
-/** The charts of all nodes together, or of one. */
+/** The charts of the cluster, or of one node. */
 export function plotsOf(isOfAll: boolean): readonly Plot[] {
   return isOfAll ? PLOTS : PLOTS.map((one) => (one === RUNS_OF_ALL ? RUNS_OF_ONE : one));
 }
@@ -108,11 +108,11 @@ const PLOTS: readonly Plot[] = [
     ["runs_failed_per_s", "runs failed"],
   ),
   plot(
-    "Way to the database and the bus",
-    "how long a question takes that asks nothing, and for how long the event loop was held; of several nodes, the longest",
+    "Database, bus and event loop",
+    "how long a ping takes, and for how long the event loop was blocked; of several nodes, the longest",
     fromMs,
     ["database_ping_ms", "database"],
     ["bus_ping_ms", "bus"],
-    ["loop_lag_ms", "loop held"],
+    ["loop_lag_ms", "loop blocked"],
   ),
 ];

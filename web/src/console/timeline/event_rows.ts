@@ -1,11 +1,11 @@
-/** A run's events as rows to read: pieces of one text, or of one thought, are one row. Pure. */
+/** A run's events as rows: consecutive deltas, or thoughts, are one row. Pure. */
 import { type RunEvent, textOf } from "./waterfall.ts";
 
 export interface EventRow {
   readonly first: RunEvent;
   readonly last: RunEvent;
   readonly events: number;
-  /** What it says, or how much of it is hidden. */
+  /** Its data, or the sizes of what is hidden. */
   readonly says: string;
 }
 

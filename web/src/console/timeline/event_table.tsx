@@ -1,4 +1,4 @@
-/** The events of a run as a table: what the waterfall shows, in words. */
+/** The events of a run as a table, the waterfall's text alternative. */
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { count } from "../format.ts";
@@ -20,7 +20,7 @@ export function EventTable({ events, began, position }: Props) {
   const rows = useMemo(() => eventRows(events), [events]);
   const limit = showsAll.value ? rows.length : ROWS_MAX;
   const current = rows.findLast((row) => row.first.at <= position);
-  // A replay moves many times a second, and few of these moves change a row.
+  // A replay moves in every frame, but few moves change the current row.
   const shown = useMemo(
     () =>
       rows
@@ -34,7 +34,7 @@ export function EventTable({ events, began, position }: Props) {
     <>
       <Scrolled label="Events of the run">
         <table class="table">
-          <caption class="unseen">Events of the run, in order</caption>
+          <caption class="sr-only">Events of the run, in order</caption>
           <thead>
             <tr>
               <th scope="col" class="number">

@@ -1,23 +1,23 @@
-/** Reads a run's events from the journal, page after page, and what follows while it goes on. */
+/** Reads a run's events from the journal, page by page, and follows an active run. */
 import type { Timeline, TimelineEvent } from "../ops.ts";
 import type { Server } from "../server.ts";
 import type { RunEvent } from "./waterfall.ts";
 
 const PAGE_MAX_EVENTS = 200;
-/** Pages in one go; the next go continues. */
+/** Pages per poll; the next poll continues. */
 const PAGES_MAX = 20;
-/** More events of one run than that are not shown. */
+/** Later events of a run are not shown. */
 const EVENTS_MAX = 20_000;
 
 export interface RunEvents {
   readonly events: readonly RunEvent[];
-  /** The cursor after which the next are. */
+  /** The cursor of the last event read. */
   readonly after: number;
-  /** Whether texts are in them. */
+  /** Whether they include texts. */
   readonly hasContent: boolean;
-  /** Whether the journal has more than was read. */
+  /** Whether the journal has more to read. */
   readonly hasMore: boolean;
-  /** Whether nothing will follow. */
+  /** Whether the run has ended. */
   readonly isOver: boolean;
 }
 

@@ -1,11 +1,11 @@
 /**
- * Where a replay stands: a position in the run's time that moves at a pace. Pure; who calls
- * `advanced` brings the clock.
+ * The state of a replay: a position in the run's time, which moves at a pace. Pure; the caller of
+ * `advanced` has the clock.
  */
 import type { RunEvent } from "./waterfall.ts";
 import { hasEnded, textOf } from "./waterfall.ts";
 
-/** How many seconds of the run pass in a second. */
+/** Playback speeds. */
 export const PACES = [1, 2, 10] as const;
 export type Pace = (typeof PACES)[number];
 
@@ -27,14 +27,14 @@ export function extentOf(events: readonly RunEvent[]): Extent {
   return { from: first?.at ?? 0, to: last?.at ?? 0 };
 }
 
-/** After so many seconds of the operator's time; it stops at the end. */
+/** After this many seconds of real time; stops at the end. */
 export function advanced(replay: Replay, seconds: number, extent: Extent): Replay {
   if (!replay.isPlaying) return replay;
   const position = Math.min(extent.to, replay.position + seconds * replay.pace);
   return { ...replay, position, isPlaying: position < extent.to };
 }
 
-/** Played or halted; from its end it plays from the beginning. */
+/** Paused, or playing; from the end, it plays from the beginning. */
 export function toggled(replay: Replay, extent: Extent): Replay {
   const position = replay.position >= extent.to ? extent.from : replay.position;
   return {
@@ -44,7 +44,7 @@ export function toggled(replay: Replay, extent: Extent): Replay {
   };
 }
 
-/** Halted at the event after (`1`) or before (`-1`) the position. */
+/** Paused at the next (`1`) or previous (`-1`) event. */
 export function stepped(replay: Replay, events: readonly RunEvent[], way: 1 | -1): Replay {
   const times = events.map((event) => event.at);
   const next =
@@ -54,19 +54,19 @@ export function stepped(replay: Replay, events: readonly RunEvent[], way: 1 | -1
   return { ...replay, isPlaying: false, position: next ?? replay.position };
 }
 
-/** What the user had of the run at a moment. */
+/** What the user saw of the run at a moment. */
 export interface Picture {
-  /** How many events were there. */
+  /** How many events there were. */
   readonly events: number;
   readonly doing: string;
-  /** The text that had been streamed; empty for who may not read it. */
+  /** The text streamed so far; empty for operators without the scope `content`. */
   readonly text: string;
-  /** How many pieces of text there were, and their bytes together. */
+  /** The number of deltas, and their total size. */
   readonly pieces: number;
   readonly bytes: number;
 }
 
-/** The run as it stood at a moment. */
+/** The run at a moment. */
 export function pictureAt(events: readonly RunEvent[], position: number): Picture {
   const past = events.filter((event) => event.at <= position);
   const attemptBegan = past.findLastIndex((event) => event.type === "agent_started");
@@ -88,9 +88,9 @@ const DOING: Record<string, string> = {
   agent_started: "Started",
   agent_thinking: "Thinking",
   agent_delta: "Answering",
-  tool_completed: "Going on after a tool",
+  tool_completed: "Continuing after a tool",
   input_requested: "Waiting for a person",
-  input_received: "Going on with a person's answer",
+  input_received: "Continuing with a person's answer",
   agent_completed: "Completed",
   agent_failed: "Failed",
   agent_cancelled: "Cancelled",

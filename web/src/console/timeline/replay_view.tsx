@@ -1,8 +1,8 @@
-/** The controls of a replay, and the run as it stood at its position. */
+/** The controls of a replay, and the run at its position. */
 import { useEffect } from "preact/hooks";
 import { Markdown } from "../../chat/conversation/markdown/markdown.tsx";
 import { IconButton } from "../../design/icon_button.tsx";
-import { bytes, count, many } from "../format.ts";
+import { bytes, count, plural } from "../format.ts";
 import {
   advanced,
   type Extent,
@@ -21,7 +21,7 @@ interface Props {
   readonly extent: Extent;
   readonly replay: Replay;
   readonly onChange: (replay: Replay) => void;
-  /** Whether this operator may read texts. */
+  /** Whether the events include texts. */
   readonly hasContent: boolean;
 }
 
@@ -34,7 +34,7 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
         <IconButton
           class="before"
           icon="chevron"
-          label="To the event before"
+          label="Previous event"
           onClick={() => onChange(stepped(replay, events, -1))}
         />
         <IconButton
@@ -45,11 +45,11 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
         />
         <IconButton
           icon="chevron"
-          label="To the next event"
+          label="Next event"
           onClick={() => onChange(stepped(replay, events, 1))}
         />
         <fieldset class="choice">
-          <legend class="unseen">Pace</legend>
+          <legend class="sr-only">Pace</legend>
           {PACES.map((pace) => (
             <button
               key={pace}
@@ -85,7 +85,7 @@ export function ReplayView({ events, extent, replay, onChange, hasContent }: Pro
   );
 }
 
-/** Moves the position while it plays, with each frame that is drawn. */
+/** Advances a playing replay in every frame. */
 function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) => void): void {
   useEffect(() => {
     if (!replay.isPlaying) return;
@@ -101,7 +101,7 @@ function usePlaying(replay: Replay, extent: Extent, onChange: (replay: Replay) =
 
 interface MomentProps {
   readonly picture: Picture;
-  /** How many events the run has. */
+  /** The number of the run's events. */
   readonly all: number;
   readonly hasContent: boolean;
 }
@@ -112,8 +112,8 @@ function Moment({ picture, all, hasContent }: MomentProps) {
       <p>
         <b>{picture.doing}</b>
         <span class="soft">
-          {` · ${count(picture.events)} of ${many(all, "event")} · `}
-          {`${many(picture.pieces, "piece")} of text, ${bytes(picture.bytes)}`}
+          {` · ${count(picture.events)} of ${plural(all, "event")} · `}
+          {`${plural(picture.pieces, "piece")} of text, ${bytes(picture.bytes)}`}
         </span>
       </p>
       {hasContent ? (
@@ -121,7 +121,7 @@ function Moment({ picture, all, hasContent }: MomentProps) {
           <Markdown text={picture.text} isStreaming={false} />
         </div>
       ) : (
-        <p class="hint">Texts are not shown: your token lacks the scope “content”.</p>
+        <p class="hint">Text is hidden: your token lacks the scope “content”.</p>
       )}
     </div>
   );

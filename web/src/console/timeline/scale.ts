@@ -1,4 +1,4 @@
-/** A span of time as a line of 100 percent, with marks at round times. Pure. */
+/** Maps a span of time to percent, with marks at round times. Pure. */
 import type { Extent } from "./replay.ts";
 
 const STEPS_S = [
@@ -8,12 +8,12 @@ const STEPS_S = [
 const MARKS_MAX = 8;
 const TICKS_PER_PERCENT = 5;
 
-/** Where a moment stands on the line, in percent. */
+/** The position of a moment, in percent. */
 export function placeOf(at: number, { from, to }: Extent): number {
   return to <= from ? 0 : Math.min(100, Math.max(0, (100 * (at - from)) / (to - from)));
 }
 
-/** Seconds after the beginning, at which the line is marked. */
+/** The marks of the scale, in seconds after the beginning. */
 export function marksOf({ from, to }: Extent): number[] {
   const length = to - from;
   const step = STEPS_S.find((one) => length / one <= MARKS_MAX) ?? length / MARKS_MAX;
@@ -21,19 +21,19 @@ export function marksOf({ from, to }: Extent): number[] {
   return Array.from({ length: marks + 1 }, (_, index) => index * step);
 }
 
-/** Where moments stand, in percent; of those too close to be told apart there is one. */
+/** The positions of moments, in percent; moments too close to distinguish are merged. */
 export function ticksOf(moments: readonly number[], extent: Extent): number[] {
   const places = moments.map((at) => Math.round(placeOf(at, extent) * TICKS_PER_PERCENT));
   return [...new Set(places)].map((place) => place / TICKS_PER_PERCENT);
 }
 
-/** A mark as it is written on the line, as short as it is exact. */
+/** The label of a mark, as short as is exact. */
 export function marked(seconds: number): string {
   if (seconds >= 60) return offset(seconds).slice(1);
   return `${Number(seconds.toFixed(2))} s`;
 }
 
-/** Seconds after the beginning, as they are said: `+3.2 s`. */
+/** A time after the beginning: `+3.2 s`. */
 export function offset(seconds: number): string {
   if (seconds < 60) return `+${seconds.toFixed(seconds < 1 && seconds > 0 ? 2 : 1)} s`;
   const minutes = Math.floor(seconds / 60);

@@ -1,8 +1,8 @@
 /**
- * A run's events as a waterfall: one row for its time in the queue, for each attempt, and for each
- * thing that an attempt did. Pure; knows no view.
+ * A run's events as a waterfall: a row for its time in the queue, for each attempt, and for each step
+ * of an attempt. Pure; knows no view.
  *
- * Times are seconds since the epoch. A bar without an end goes on.
+ * Times are seconds since the epoch. A row without an end goes on.
  */
 import { endsRun } from "@threadcast/client/chat";
 
@@ -12,15 +12,15 @@ export interface RunEvent {
   readonly at: number;
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
-  /** Fields that this operator may not read, each with its size in bytes. */
+  /** The fields that the operator may not read, with their sizes in bytes. */
   readonly hidden: Readonly<Record<string, number>>;
-  /** How long its text is, in bytes; that is known of a hidden one, too. */
+  /** The size of its text in bytes, hidden or not. */
   readonly textBytes: number;
 }
 
 export type RowKind = "queue" | "attempt" | "lease" | "thinking" | "tool" | "text" | "input";
 
-/** How a row ended, or that it did not. `void`: its attempt was lost, and what it did with it. */
+/** How a row ended. `void`: its attempt was lost, with everything it did. */
 export type Outcome = "going" | "done" | "failed" | "void";
 
 export interface Row {
@@ -28,22 +28,23 @@ export interface Row {
   readonly kind: RowKind;
   readonly label: string;
   readonly detail: string;
-  /** Attempts and the queue stand at 0, what an attempt did at 1. */
+  /** 0 for the queue and attempts, 1 for the steps of an attempt. */
   readonly depth: 0 | 1;
   readonly from: number;
   readonly to: number | null;
   readonly outcome: Outcome;
-  /** Moments within: pieces of text, steps of thought. */
+  /** The times of deltas or thoughts. */
   readonly ticks: readonly number[];
-  /** When it fell silent before it was taken over; null where it did not. */
+  /** When it fell silent before the take-over; null if it did not. */
   readonly silentFrom: number | null;
 }
 
 type Draft = { -readonly [Key in keyof Row]: Row[Key] } & { ticks: number[] };
 
 /**
- * The rows of a run, in the order in which they began; `lease` says of the last attempt's lease what
- * no event says: whose it is, and how long it still holds.
+ * The rows of a run, in order of their beginning.
+ *
+ * @param lease the current lease in words, which no event tells
  */
 export function waterfall(events: readonly RunEvent[], lease = ""): Row[] {
   const folding = new Folding();
@@ -53,12 +54,12 @@ export function waterfall(events: readonly RunEvent[], lease = ""): Row[] {
   return folding.rows;
 }
 
-/** Whether the run has ended, as far as its events say. */
+/** Whether the events include the end of the run. */
 export function hasEnded(events: readonly RunEvent[]): boolean {
   return events.some((event) => endsRun(event.type));
 }
 
-/** A text in an event's data; empty where there is none, or where it is hidden. */
+/** A text in an event's data; empty if missing or hidden. */
 export function textOf(event: RunEvent, name: string): string {
   const value = event.data[name];
   return typeof value === "string" ? value : "";
@@ -66,7 +67,7 @@ export function textOf(event: RunEvent, name: string): string {
 
 class Folding {
   readonly rows: Draft[] = [];
-  /** The thought or the text that goes on until something else comes. */
+  /** The thought or text that lasts until another event. */
   #phase: Draft | null = null;
   #lastAt = 0;
 

@@ -1,4 +1,4 @@
-/** The waterfall on the page: a row for each thing that took time, on one line of time. */
+/** The waterfall: a row per step, on one time scale. */
 import { useMemo } from "preact/hooks";
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { duration } from "../format.ts";
@@ -16,13 +16,13 @@ const ICONS: Record<RowKind, IconName> = {
   input: "user",
 };
 
-/** After so many percent of the line there is no room for a mark's words. */
+/** Beyond this position, a mark has no room for a label. */
 const LABEL_END_PERCENT = 94;
 
 interface Props {
   readonly rows: readonly Row[];
   readonly extent: Extent;
-  /** Where the replay stands. */
+  /** The position of the replay. */
   readonly position: number;
 }
 
@@ -52,7 +52,7 @@ export function Waterfall({ rows, extent, position }: Props) {
 interface RowProps {
   readonly row: Row;
   readonly extent: Extent;
-  /** Whether the replay has not come to it yet. */
+  /** Whether the replay has not reached it yet. */
   readonly isAhead: boolean;
 }
 
@@ -72,7 +72,7 @@ function WaterfallRow({ row, extent, isAhead }: RowProps) {
         <Icon name={ICONS[row.kind]} />
         <span class="row-label">{row.label}</span>
         <span class="row-time">{duration(to - row.from)}</span>
-        <span class="unseen">{said}</span>
+        <span class="sr-only">{said}</span>
       </span>
       <span class="row-track" aria-hidden="true">
         <span
@@ -84,7 +84,7 @@ function WaterfallRow({ row, extent, isAhead }: RowProps) {
           <span
             class="row-bar silent"
             style={stretch(row.silentFrom, to, extent)}
-            title="silent, until its lease ended and it was taken over"
+            title="silent until its lease expired and it was taken over"
           />
         )}
         {ticks}

@@ -1,4 +1,4 @@
-/** The trail: who did what, to whom, when, and what came of it. */
+/** The audit trail: who did what, to whom, when, and with what outcome. */
 import { useSignal } from "@preact/signals";
 import { moment } from "../format.ts";
 import { serverNow } from "../live.ts";
@@ -29,16 +29,16 @@ export function ActionsView() {
   return (
     <div class="view">
       <h1>Actions</h1>
-      <Panel title="What operators did, the latest first">
+      <Panel title="Audit trail, latest first">
         {answer === null ? (
           <NoAnswer problem={problem} sought="page" />
         ) : (
           <Table<Action>
-            caption="What operators did, the latest first"
+            caption="Audit trail, latest first"
             rows={answer.actions}
             keyOf={(one) => one.action_id}
             columns={columns(serverNow.value)}
-            nothing="No operator did anything yet."
+            nothing="No operator has done anything yet."
           />
         )}
         <div class="buttons">

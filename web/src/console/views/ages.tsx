@@ -1,8 +1,8 @@
-/** How long ago something was, and for how long it has been; both go on between answers. */
+/** Elapsed times, which keep counting between polls. */
 import { moment, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 
-/** How long ago something was, with the moment as a tip. */
+/** How long ago something was, with the time as a tooltip. */
 export function Ago({ at }: { at: number | null }) {
   if (at === null) return <span class="soft">–</span>;
   const now = serverNow.value;

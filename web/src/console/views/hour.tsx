@@ -1,4 +1,4 @@
-/** The last hour, or its last minutes, of all nodes or of one: small charts that share one pointer. */
+/** The last hour, or its last minutes, of all nodes or of one: charts that share one pointer. */
 import { signal } from "@preact/signals";
 import { Chart } from "../charts/chart.tsx";
 import { plotsOf } from "../charts/plots.ts";
@@ -15,7 +15,7 @@ const WINDOWS: readonly [number, string][] = [
 const windowS = signal(3_600);
 const isTable = signal(false);
 
-/** Figures beside charts are of a step that has ended; those in tiles are of now. */
+/** The end of the last step: charts lag behind the tiles, which are live. */
 function lastStep({ at }: Series): string {
   const ended = at.at(-1);
   return ended === undefined ? "" : `, the last until ${moment(ended, serverNow.peek())}`;
@@ -36,7 +36,7 @@ export function Hour({ series, nodes }: Props) {
         <span class="hint">{`Steps of ${series.step_s} s${lastStep(series)}.`}</span>
         {(nodes.length > 1 || !isOfAll) && <NodeChoice nodes={nodes} />}
         <fieldset class="choice">
-          <legend class="unseen">Span of the charts</legend>
+          <legend class="sr-only">Span of the charts</legend>
           {WINDOWS.map(([seconds, label]) => (
             <button
               key={seconds}
@@ -76,7 +76,7 @@ export function Hour({ series, nodes }: Props) {
   );
 }
 
-/** The nodes that are known, and the one that is shown though it is gone. */
+/** The known nodes, and the chosen one even if it is gone. */
 function NodeChoice({ nodes }: { nodes: readonly NodeOverview[] }) {
   const wanted = wantedNode.value;
   const ids = nodes.map((node) => node.node_id);

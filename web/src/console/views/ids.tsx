@@ -1,4 +1,4 @@
-/** Ids as they stand in views: those of users and runs lead to them. */
+/** Ids; those of users and runs are links. */
 import { fragmentOf } from "../route.ts";
 
 export function UserLink({ id }: { id: string }) {

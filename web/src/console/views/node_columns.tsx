@@ -1,10 +1,10 @@
-/** How a node reads in a table. */
+/** The columns of a node in a table. */
 import { count, duration, span } from "../format.ts";
 import type { NodeOverview, PartHealth } from "../ops.ts";
 import type { Column } from "../table.tsx";
 import { Id } from "./ids.tsx";
 
-/** In a word: how a node is. */
+/** A node's state: the kind of its badge, and the word. */
 export function stateOf({
   alive,
   known,

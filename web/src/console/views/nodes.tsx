@@ -1,7 +1,7 @@
-/** The nodes, each in full, and the way to drain one. */
+/** All nodes in detail, with a button to drain one. */
 import { drainNode } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
-import { bytes, count, duration, many, span } from "../format.ts";
+import { bytes, count, duration, plural, span } from "../format.ts";
 import { overview, problem } from "../live.ts";
 import type { NodeOverview, NodeSummary } from "../ops.ts";
 import { Ago } from "./ages.tsx";
@@ -17,8 +17,8 @@ export function NodesView() {
     <div class="view">
       <h1>Nodes</h1>
       <p class="soft">
-        {`${many(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
-        {`This answer is of ${now.node_id}.`}
+        {`${plural(alive, "node")} alive${lost > 0 ? `, ${count(lost)} lost` : ""}. `}
+        {`As seen by ${now.node_id}.`}
       </p>
       <div class="cards">
         {now.nodes.map((node) => (
@@ -37,9 +37,9 @@ export function NodesView() {
 
 interface NodeProps {
   readonly node: NodeOverview;
-  /** Whether the node that answers can ask the database of leases, and have something done. */
+  /** Whether the answering node has the database, which leases and actions need. */
   readonly isAsked: boolean;
-  /** How many nodes beside it take new work. */
+  /** How many other nodes take new work. */
   readonly others: number;
 }
 
@@ -53,12 +53,12 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
         {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
         {node.lease_left_s !== null &&
           isAsked &&
-          `, its lease ${node.lease_left_s < 0 ? `ended ${span(-node.lease_left_s)} ago` : `holds ${span(node.lease_left_s)}`}`}
+          `, lease ${node.lease_left_s < 0 ? `expired ${span(-node.lease_left_s)} ago` : `expires in ${span(node.lease_left_s)}`}`}
       </p>
       {summary !== null && <Summary summary={summary} />}
       <div class="foot">
         <span class="hint">
-          {summary === null ? "It has said nothing yet." : <Said at={summary.at} />}
+          {summary === null ? "No report yet." : <Reported at={summary.at} />}
         </span>
         {canDrain && <ActionButton proposal={drainNode(node, others)} label="Drain" />}
       </div>
@@ -66,10 +66,10 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
   );
 }
 
-function Said({ at }: { at: number }) {
+function Reported({ at }: { at: number }) {
   return (
     <>
-      Said <Ago at={at} />.
+      Reported <Ago at={at} />.
     </>
   );
 }
@@ -77,14 +77,14 @@ function Said({ at }: { at: number }) {
 function Summary({ summary }: { summary: NodeSummary }) {
   const ms = (value: number | null) => duration(value === null ? null : value / 1_000);
   const facts: readonly [string, string][] = [
-    ["Connections", `${count(summary.connections)} of ${many(summary.users, "user")}`],
+    ["Connections", `${count(summary.connections)} of ${plural(summary.users, "user")}`],
     ["Runs", count(summary.runs)],
     ["Events in", `${count(summary.events_in_per_s)}/s`],
     ["Events out", `${count(summary.events_out_per_s)}/s`],
     ["Commit", `${ms(summary.commit_ms_p50)} p50, ${ms(summary.commit_ms_p99)} p99`],
     ["Commit to send", `${ms(summary.send_ms_p99)} p99`],
     ["Lagging readers", count(summary.lagging)],
-    ["Loop held", ms(summary.loop_lag_ms)],
+    ["Loop blocked", ms(summary.loop_lag_ms)],
     ["Database", ping(summary.database)],
     ["Bus", ping(summary.bus)],
   ];
@@ -93,7 +93,7 @@ function Summary({ summary }: { summary: NodeSummary }) {
 
 function DatabasePanel({ facts }: { facts: Readonly<Record<string, string>> }) {
   const named = Object.entries(facts).map(([name, text]): readonly [string, string] => [
-    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" is there, too: its name
+    name.replaceAll("_", " ").replace(/ bytes$/, " size"), // "database" without a suffix is its name
     name.endsWith("_bytes") ? bytes(Number(text)) : text,
   ]);
   if (named.length === 0) return null;

@@ -1,4 +1,4 @@
-/** Is anything wrong, for whom, since when: the first look. */
+/** The overview: is anything wrong, for whom, since when? */
 import { isStale, overview, problem, series } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { Hour } from "./hour.tsx";

@@ -1,5 +1,5 @@
-/** The tables of the overview: nodes, runs, who lags, refusals, what was told of alerts. */
-import { count, figure, many, moment } from "../format.ts";
+/** The tables of the overview: nodes, runs, lagging readers, refusals, alerts. */
+import { count, figure, moment, plural } from "../format.ts";
 import type {
   CodeCount,
   LaggingAnywhere,
@@ -22,7 +22,7 @@ interface Props {
 
 export function NodesPanel({ overview }: Props) {
   return (
-    <Panel title="Nodes" aside={<a href={fragmentOf({ view: "nodes" })}>All about nodes</a>}>
+    <Panel title="Nodes" aside={<a href={fragmentOf({ view: "nodes" })}>All nodes</a>}>
       <Table<NodeOverview>
         caption="Nodes"
         rows={overview.nodes}
@@ -38,15 +38,15 @@ const STATUS_COLUMNS: readonly Column<RunStatusCount>[] = [
   { title: "State", cell: (runs) => <StatusBadge status={runs.status} /> },
   { title: "Runs", isNumber: true, cell: (runs) => count(runs.count) },
   {
-    title: "Oldest for",
+    title: "Oldest age",
     isNumber: true,
     cell: ({ oldest }) => (oldest === null ? "–" : <Since at={oldest.created_at} />),
   },
   {
-    title: "The oldest",
+    title: "Oldest run",
     cell: ({ oldest }) => (oldest === null ? "–" : <RunLink id={oldest.run_id} />),
   },
-  { title: "Of", cell: ({ oldest }) => (oldest === null ? "–" : <UserLink id={oldest.user} />) },
+  { title: "User", cell: ({ oldest }) => (oldest === null ? "–" : <UserLink id={oldest.user} />) },
 ];
 
 export function RunsPanel({ overview: { runs } }: Props) {
@@ -58,9 +58,9 @@ export function RunsPanel({ overview: { runs } }: Props) {
         rows={runs?.states ?? []}
         keyOf={(one) => one.status}
         columns={STATUS_COLUMNS}
-        nothing="The database does not say."
+        nothing="Unknown without the database."
       />
-      {more && <p class="hint">There are more than were counted.</p>}
+      {more && <p class="hint">There are more than could be counted.</p>}
     </Panel>
   );
 }
@@ -68,7 +68,7 @@ export function RunsPanel({ overview: { runs } }: Props) {
 const LAGGING_COLUMNS: readonly Column<LaggingAnywhere>[] = [
   { title: "User", cell: (one) => <UserLink id={one.user} /> },
   { title: "Device", cell: (one) => <Id id={one.connection_id} /> },
-  { title: "Behind", isNumber: true, cell: (one) => many(one.lag_events, "event") },
+  { title: "Behind", isNumber: true, cell: (one) => plural(one.lag_events, "event") },
   { title: "For", isNumber: true, cell: (one) => <Since at={one.since} /> },
   { title: "Node", cell: (one) => <Id id={one.node_id} /> },
 ];
@@ -81,10 +81,10 @@ export function LaggingPanel({ overview: { lagging_readers: readers, totals } }:
         rows={readers}
         keyOf={(one) => one.connection_id}
         columns={LAGGING_COLUMNS}
-        nothing={totals.lagging === 0 ? "No reader is behind." : "The database does not say who."}
+        nothing={totals.lagging === 0 ? "No reader is behind." : "Unknown without the database."}
       />
       {readers.length > 0 && totals.lagging > readers.length && (
-        <p class="hint">{`These are behind longest; ${count(totals.lagging)} are in all.`}</p>
+        <p class="hint">{`The longest behind, of ${count(totals.lagging)} in total.`}</p>
       )}
     </Panel>
   );
@@ -93,7 +93,7 @@ export function LaggingPanel({ overview: { lagging_readers: readers, totals } }:
 const REFUSAL_COLUMNS: readonly Column<CodeCount>[] = [
   { title: "Code", cell: (one) => <code>{one.code}</code> },
   { title: "Last 5 min", isNumber: true, cell: (one) => count(one.recent) },
-  { title: "In all", isNumber: true, cell: (one) => count(one.total) },
+  { title: "Total", isNumber: true, cell: (one) => count(one.total) },
   { title: "Last", isNumber: true, cell: (one) => <Ago at={one.last_at} /> },
 ];
 
@@ -126,20 +126,20 @@ function toldColumns(today: number): readonly Column<ToldAlert>[] {
       cell: (one) => <span class={`badge ${CHANGES[one.change]}`}>{one.change}</span>,
     },
     { title: "Value", isNumber: true, cell: (one) => figure(one.value) },
-    { title: "Good until", isNumber: true, cell: (one) => figure(one.threshold) },
+    { title: "Threshold", isNumber: true, cell: (one) => figure(one.threshold) },
     { title: "Node", cell: (one) => <Id id={one.node_id} /> },
   ];
 }
 
 export function ToldPanel({ overview }: Props) {
   return (
-    <Panel title="Alerts so far">
+    <Panel title="Alerts">
       <Table<ToldAlert>
-        caption="What was told of alerts, the latest first"
+        caption="Alerts, latest first"
         rows={overview.told}
         keyOf={(one) => `${one.at} ${one.rule} ${one.node_id}`}
         columns={toldColumns(overview.at)}
-        nothing="No alert was told since the nodes started."
+        nothing="No alert since the nodes started."
       />
     </Panel>
   );

@@ -1,4 +1,4 @@
-/** A part of a view with a heading, and what stands in its place while there is no answer. */
+/** A titled panel, and the placeholder for a missing answer. */
 import type { ThreadcastError } from "@threadcast/client/request";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
@@ -22,9 +22,9 @@ export function Panel({ title, aside, children }: PanelProps) {
   );
 }
 
-/** What a view shows while it has no answer yet. */
+/** Shown while there is no answer. */
 export function NoAnswer({ problem, sought }: { problem: ThreadcastError | null; sought: string }) {
-  if (problem === null) return <p class="nothing">Asking …</p>;
+  if (problem === null) return <p class="nothing">Loading…</p>;
   const text = problem.status === 404 ? `There is no such ${sought}.` : problem.message;
   return (
     <p class="nothing" role="alert">

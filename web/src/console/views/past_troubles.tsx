@@ -1,10 +1,10 @@
-/** What was wrong in the last hour and is over: from when to when, what, and for whom. */
+/** The past troubles of the last hour: when, what, and for whom. */
 import { moment, span } from "../format.ts";
 import type { Past } from "../history.ts";
 import { serverNow } from "../live.ts";
 import { Whom } from "./whom.tsx";
 
-/** So many stand there at once; the others on demand. */
+/** How many are shown; the others on demand. */
 const FIRST = 4;
 
 export function PastTroubles({ past }: { past: readonly Past[] }) {

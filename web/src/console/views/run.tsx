@@ -1,4 +1,4 @@
-/** One run: what it is, its waterfall with a replay, and its events. */
+/** One run: its facts, its waterfall with a replay, and its events. */
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { cancelRun } from "../actions/actions.ts";
@@ -68,12 +68,10 @@ function Facts({ found }: { found: FoundRun }) {
           hint={`waited ${duration(began - run.created_at)} in the queue`}
         />
         <Tile
-          name={isOver ? "Took" : "Under way for"}
+          name={isOver ? "Took" : "Running for"}
           value={duration((run.ended_at ?? now) - run.created_at)}
           hint={
-            found.cancel_reason === null
-              ? "from its message on"
-              : `cancelled: ${found.cancel_reason}`
+            found.cancel_reason === null ? "since its message" : `cancelled: ${found.cancel_reason}`
           }
         />
         <Tile name="Node" value={<Id id={run.owner} />} hint={heldFor(found)} />
@@ -93,8 +91,8 @@ function Facts({ found }: { found: FoundRun }) {
 }
 
 function heldFor({ lease_left_s: left, run }: FoundRun): string {
-  if (left === null) return run.ended_at === null ? "nobody executes it yet" : "it has ended";
-  return left < 0 ? `its lease ended ${span(-left)} ago` : `its lease holds ${span(left)}`;
+  if (left === null) return run.ended_at === null ? "not started yet" : "ended";
+  return left < 0 ? `lease expired ${span(-left)} ago` : `lease expires in ${span(left)}`;
 }
 
 function leaseOf(found: FoundRun): string {
@@ -102,7 +100,7 @@ function leaseOf(found: FoundRun): string {
   return owner === null ? "" : `of ${owner}, fence ${found.fence}, ${heldFor(found)}`;
 }
 
-/** Where the replay stands; at the end, and with it, until somebody moves it. */
+/** The replay stays at the end of an active run until the operator moves it. */
 function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const moved = useSignal<Replay | null>(null);
   const { events, isOver, hasContent } = read;
@@ -112,7 +110,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
   const rows = useMemo(() => waterfall(events, lease), [events, lease]);
   return (
     <>
-      <Panel title="Timeline" aside={!isOver && <span class="badge info">going on</span>}>
+      <Panel title="Timeline" aside={!isOver && <span class="badge info">live</span>}>
         <ReplayView
           events={events}
           extent={extent}
@@ -126,7 +124,7 @@ function TimelinePanel({ read, lease }: { read: RunEvents; lease: string }) {
       </Panel>
       <Panel title="Events">
         <EventTable events={events} began={extent.from} position={replay.position} />
-        {read.hasMore && <p class="hint">Reading on …</p>}
+        {read.hasMore && <p class="hint">Loading more…</p>}
       </Panel>
     </>
   );

@@ -1,4 +1,4 @@
-/** How a run reads in a table. */
+/** The columns of a run in a table. */
 import { count } from "../format.ts";
 import type { RunLine } from "../ops.ts";
 import type { Column } from "../table.tsx";
@@ -18,13 +18,13 @@ export function StatusBadge({ status }: { status: string }) {
   return <span class={`badge ${RUN_KINDS[status] ?? ""}`}>{status}</span>;
 }
 
-/** Of runs that ended: none of them is on a node any more. */
+/** For runs that have ended, which no node owns. */
 export const ENDED_COLUMNS: readonly Column<RunLine>[] = [
   { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
   { title: "State", cell: (run) => <StatusBadge status={run.status} /> },
   { title: "Agent", cell: (run) => run.agent },
   { title: "Attempt", isNumber: true, cell: (run) => count(run.attempt) },
-  { title: "Begun", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
+  { title: "Created", isNumber: true, cell: (run) => <Ago at={run.created_at} /> },
 ];
 
 export const RUN_COLUMNS: readonly Column<RunLine>[] = [

@@ -1,4 +1,4 @@
-/** Runs that have not ended, whoever's they are; and the way to any run by its id. */
+/** The live runs of all users, and the look-up of any run by its id. */
 import { useSignal } from "@preact/signals";
 import { FindForm } from "../find_form.tsx";
 import type { LiveRun, LiveRuns } from "../ops.ts";
@@ -33,7 +33,7 @@ export function RunsView() {
         title="Live runs"
         aside={
           <fieldset class="choice">
-            <legend class="unseen">State of the runs</legend>
+            <legend class="sr-only">State of the runs</legend>
             {STATES.map((one) => (
               <button
                 key={one}
@@ -57,7 +57,7 @@ export function RunsView() {
             rows={answer.runs}
             keyOf={(run) => run.run_id}
             columns={COLUMNS}
-            nothing="No run is under way."
+            nothing="No live run."
           />
         )}
         {answer?.runs.length === RUNS_MAX && (

@@ -1,5 +1,5 @@
-/** What must be nothing, and what everything stands on. */
-import { count, duration, many, moment, span } from "../format.ts";
+/** The figures that must be 0, and the health of database and bus. */
+import { count, duration, moment, plural, span } from "../format.ts";
 import { serverNow } from "../live.ts";
 import type { Overview, PartHealth } from "../ops.ts";
 import { Tile } from "./tile.tsx";
@@ -18,7 +18,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
         value={count(safety.foreign_deliveries)}
         hint={
           safety.foreign_deliveries === 0
-            ? `No event of one user came near another, since ${since}.`
+            ? `No event has come near another user since ${since}.`
             : `The last ${last(safety.foreign_delivery_at, overview.at)}; stopped before the socket.`
         }
       />
@@ -32,7 +32,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
         name="Id violations"
         kind={safety.id_violations === 0 ? "good" : "plain"}
         value={count(safety.id_violations)}
-        hint={`in ${many(safety.id_checks, "request")} examined`}
+        hint={`in ${plural(safety.id_checks, "request")} examined`}
       />
       <Tile
         name="Consistency of ids"
@@ -40,8 +40,8 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
         value={consistency.score === null ? "off" : `${consistency.score} %`}
         hint={
           consistency.on
-            ? `${many(consistency.violations, "violation")} in ${many(consistency.snapshots, "snapshot")}`
-            : "Ids are not followed."
+            ? `${plural(consistency.violations, "violation")} in ${plural(consistency.snapshots, "snapshot")}`
+            : "Ids are not tracked."
         }
       />
       <Tile
@@ -49,8 +49,8 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
         value={count(moved.requeued + moved.ended)}
         hint={
           moved.last_at === null
-            ? "No run lost its node."
-            : `${count(moved.requeued)} went on, ${count(moved.ended)} ended; the last ${last(moved.last_at, overview.at)}`
+            ? "No run has lost its node."
+            : `${count(moved.requeued)} continued, ${count(moved.ended)} ended; the last ${last(moved.last_at, overview.at)}`
         }
       />
       <Tile
@@ -65,7 +65,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
 }
 
 function last(at: number | null, today: number): string {
-  return at === null ? "at a time that is not known" : `at ${moment(at, today)}`;
+  return at === null ? "at an unknown time" : `at ${moment(at, today)}`;
 }
 
 function Part({ name, part, version }: { name: string; part: PartHealth; version: string | null }) {

@@ -1,4 +1,4 @@
-/** A name, a figure, and what the figure is of. */
+/** A figure with its name and an explanation. */
 import type { ComponentChildren } from "preact";
 
 interface TileProps {

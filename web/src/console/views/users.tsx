@@ -1,5 +1,4 @@
-/** One user: devices with their cursors, runs, and what an operator can do for them. */
-
+/** One user: devices with their cursors, runs, and the actions of an operator. */
 import { disconnect, signOutEverywhere } from "../actions/actions.ts";
 import { ActionButton } from "../actions/dialog.tsx";
 import { FindForm } from "../find_form.tsx";
@@ -26,9 +25,7 @@ export function UsersView({ id }: { id: string }) {
     <div class="view">
       <h1>{id === "" ? "Users" : <span class="id">{id}</span>}</h1>
       <FindForm label="User id" sought={id} onFind={(user) => open({ view: "users", id: user })} />
-      {id === "" && (
-        <p class="nothing">Their devices, cursors and runs, by the id in their token.</p>
-      )}
+      {id === "" && <p class="nothing">Look up a user by the id in their token.</p>}
       {id !== "" && !isThere && <NoAnswer problem={problem} sought="user" />}
       {id !== "" && isThere && <Found user={answer} />}
     </div>
@@ -49,7 +46,7 @@ function Found({ user }: { user: FoundUser }) {
         <Tile
           name="Runs"
           value={count(user.active.length)}
-          hint={`live, of ${count(user.runs)} ever`}
+          hint={`live, of ${count(user.runs)} in total`}
         />
         <Tile name="Threads" value={count(user.threads)} hint="not deleted" />
         <Tile
@@ -57,8 +54,8 @@ function Found({ user }: { user: FoundUser }) {
           value={user.signed_out_at === null ? "never" : <Ago at={user.signed_out_at} />}
           hint={
             user.signed_out_at === null
-              ? "No token was made void as a whole."
-              : `Tokens from before ${moment(user.signed_out_at, serverNow.value)} are void.`
+              ? "No tokens were revoked."
+              : `Tokens issued before ${moment(user.signed_out_at, serverNow.value)} are void.`
           }
         />
       </dl>
@@ -85,12 +82,12 @@ function Found({ user }: { user: FoundUser }) {
           rows={user.active}
           keyOf={(run) => run.run_id}
           columns={RUN_COLUMNS}
-          nothing="No run is under way."
+          nothing="No live run."
         />
       </Panel>
-      <Panel title="Runs that ended last">
+      <Panel title="Ended runs">
         <Table<RunLine>
-          caption="Runs that ended last, the latest first"
+          caption="Runs that have ended, latest first"
           rows={user.ended}
           keyOf={(run) => run.run_id}
           columns={ENDED_COLUMNS}
@@ -109,7 +106,7 @@ function behind(lags: readonly number[]): string {
 function deviceColumns(user: string): readonly Column<Device>[] {
   return [
     { title: "Device", cell: (one) => <Named device={one} /> },
-    { title: "By", cell: (one) => (one.kind === "websocket" ? "WebSocket" : "SSE") },
+    { title: "Transport", cell: (one) => (one.kind === "websocket" ? "WebSocket" : "SSE") },
     { title: "Since", isNumber: true, cell: (one) => <Ago at={one.opened_at} /> },
     { title: "Cursor", isNumber: true, cell: (one) => count(one.cursor) },
     { title: "Behind", isNumber: true, cell: (one) => <Lag device={one} /> },
@@ -127,7 +124,7 @@ function Named({ device }: { device: Device }) {
   return (
     <span class="stack">
       <Id id={device.connection_id} />
-      <span class="hint">{device.agent ?? "unknown program"}</span>
+      <span class="hint">{device.agent ?? "unknown client"}</span>
     </span>
   );
 }

@@ -1,6 +1,6 @@
-/** The sentence that says whether all is well, and each trouble with whom it hits and since when. */
+/** The verdict in one sentence, and each trouble with who is affected and since when. */
 import { Icon } from "../../design/icons.tsx";
-import { many, moment, span } from "../format.ts";
+import { moment, plural, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
@@ -45,19 +45,19 @@ const MARKS = {
   unknown: "question",
 } as const;
 
-/** How much there is for which the sentence holds; or whom the worst hits, since when, what to do. */
+/** What the verdict covers; or who the worst trouble affects, since when, and what to do. */
 function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undefined }) {
   const { totals, nodes, at } = overview;
   if (worst !== undefined) return <Worst trouble={worst} />;
   const since = calmSince(overview, seen.value);
   return (
     <p>
-      {`${many(totals.nodes_alive, "node")}`}
+      {`${plural(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
-      {`, ${many(totals.connections, "connection")} of ${many(totals.users, "user")}`}
+      {`, ${plural(totals.connections, "connection")} of ${plural(totals.users, "user")}`}
       {totals.nodes_alive > 1 && totals.users > 1 && " (counted on each node)"}
       {", "}
-      {`${many(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
+      {`${plural(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
       {`for ${span(serverNow.value - since)}.`}
     </p>
   );
@@ -75,7 +75,7 @@ function Worst({ trouble }: { trouble: Trouble }) {
   );
 }
 
-/** When a trouble began, and for how long it has been. */
+/** When a trouble began, and how long ago. */
 function began(since: number | null): string {
   const now = serverNow.value;
   return since === null

@@ -1,4 +1,4 @@
-/** Whom a trouble hits, with the way to the run and the user where it is about one. */
+/** Who a trouble affects, with links to its user and run, if any. */
 import type { Trouble } from "../verdict.ts";
 import { RunLink, UserLink } from "./ids.tsx";
 

@@ -1,8 +1,8 @@
-/** A block of code: its language, its text in colours, and a button that copies it. */
+/** A code block: its language, its highlighted text, and a copy button. */
 import { Fragment } from "preact";
 import { CopyButton } from "../copy_button.tsx";
+import { withBidiShown } from "./bidi.tsx";
 import { useHighlight } from "./highlight.tsx";
-import { turnsShown } from "./turns.tsx";
 import { Words } from "./words.tsx";
 
 const PIECE_CHARACTERS = 8_000;
@@ -11,7 +11,7 @@ interface Props {
   language: string;
   text: string;
   isOpen?: boolean;
-  /** Said in place of the language. */
+  /** Shown instead of the language. */
   name?: string;
 }
 
@@ -31,7 +31,7 @@ export function Code({ language, text, isOpen = false, name = language }: Props)
         <code>
           {nodes}
           {pieces(rest).map((piece, index) => (
-            <Fragment key={index}>{turnsShown(piece, <Words text={piece} />)}</Fragment>
+            <Fragment key={index}>{withBidiShown(piece, <Words text={piece} />)}</Fragment>
           ))}
         </code>
       </pre>
@@ -39,7 +39,7 @@ export function Code({ language, text, isOpen = false, name = language }: Props)
   );
 }
 
-/** Long text cut at ends of lines, so that only the last piece is laid out again as it grows. */
+/** Splits a long text at line ends, so that only the last piece is laid out again as it grows. */
 function pieces(text: string): string[] {
   if (text === "") return [];
   const found: string[] = [];

@@ -1,10 +1,10 @@
-/** Marked's tokens to the tree that is shown. What has no place in the tree becomes text. */
+/** Converts Marked's tokens to the tree to render. What the tree has no node for becomes text. */
 import type { Token, Tokens } from "marked";
 import { safeAddress } from "./address.ts";
 import { decodeEntities } from "./entities.ts";
 import type { Align, Block, Inline, Item } from "./tree.ts";
 
-/** Gives the item that was made of the same source before, or makes one. */
+/** Returns a cached item of the same source, or makes one. */
 export type MakeItem = (source: string, make: () => Item) => Item;
 
 const makeAnew: MakeItem = (_source, make) => make();
@@ -12,7 +12,7 @@ const makeAnew: MakeItem = (_source, make) => make();
 /**
  * The blocks of these tokens.
  *
- * @param makeItem makes the items of lists; those of a long list that grows are worth keeping
+ * @param makeItem makes list items; it may cache them, for long lists that are streamed
  */
 export function blocksOf(tokens: readonly Token[], makeItem = makeAnew): Block[] {
   const blocks: Block[] = [];
@@ -23,7 +23,7 @@ export function blocksOf(tokens: readonly Token[], makeItem = makeAnew): Block[]
   return blocks;
 }
 
-/** What a token is shown as; null for what is not seen (blank lines, definitions of links). */
+/** The block of a token; null for what is not rendered (blank lines, link definitions). */
 function blockOf(token: Token, makeItem: MakeItem): Block | null {
   switch (token.type) {
     case "space":
@@ -62,7 +62,7 @@ function languageOf(info: string | undefined): string {
 
 function listOf(token: Tokens.List, makeItem: MakeItem): Block {
   const items = token.items.map((item) =>
-    // A blank line between two items makes all of them loose, which their own source does not say.
+    // Looseness belongs to the list, not to the item's source, so the key includes it.
     makeItem(`${token.loose} ${item.raw}`, () => ({
       blocks: blocksOf(item.tokens),
       isDone: item.task ? item.checked === true : null,
@@ -119,7 +119,7 @@ function inlineOf(token: Token): Inline {
   }
 }
 
-/** A link, or the text as it was written where the address is not one that may be followed. */
+/** A link, or its Markdown source if the URL is not safe. */
 function linkOf(address: string, children: readonly Inline[], raw: string): Inline {
   const href = safeAddress(decodeEntities(address));
   return href === null ? raw : { kind: "link", href, children: children.map(unlinked) };

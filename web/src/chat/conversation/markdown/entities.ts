@@ -1,4 +1,4 @@
-/** Characters that are written as `&name;` or `&#number;`. Names beyond the usual ones stay. */
+/** Decodes `&#number;` and the common named entities; other names stay as they are. */
 
 const NAMED: ReadonlyMap<string, string> = new Map(
   Object.entries({

@@ -1,4 +1,5 @@
-/** The languages whose code is coloured. Loaded when the first code is shown. */
+/** The languages with syntax highlighting. Loaded when the first code block is rendered. */
+import highlighter from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import diff from "highlight.js/lib/languages/diff";
 import go from "highlight.js/lib/languages/go";
@@ -10,9 +11,11 @@ import sql from "highlight.js/lib/languages/sql";
 import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
-import { createLowlight } from "lowlight";
 
-const lowlight = createLowlight({
+/** A part of a code: text, or parts that mean one thing, such as `string` or `title.function`. */
+export type Part = string | { readonly scope?: string; readonly children: readonly Part[] };
+
+const GRAMMARS = {
   bash,
   diff,
   go,
@@ -24,15 +27,23 @@ const lowlight = createLowlight({
   typescript,
   xml,
   yaml,
-});
-// TypeScript's grammar has JavaScript in it.
-lowlight.registerAlias({
+};
+const ALIASES: { readonly [name in keyof typeof GRAMMARS]?: string[] } = {
   bash: ["shell", "console", "shellsession"],
   json: ["jsonl"],
+  // Its grammar is a superset of JavaScript's.
   typescript: ["javascript", "js", "jsx", "mjs", "cjs"],
-});
+};
+for (const [name, grammar] of Object.entries(GRAMMARS)) highlighter.registerLanguage(name, grammar);
+for (const [languageName, names] of Object.entries(ALIASES)) {
+  highlighter.registerAliases(names, { languageName });
+}
 
-/** The code as a tree of classes and texts; null for a language that is not known. */
-export function highlight(language: string, code: string) {
-  return lowlight.registered(language) ? lowlight.highlight(language, code) : null;
+/** The highlighted code; null for an unknown language, or if highlighting failed. */
+export function highlight(language: string, code: string): readonly Part[] | null {
+  if (highlighter.getLanguage(language) === undefined) return null;
+  const result = highlighter.highlight(code, { language, ignoreIllegals: true });
+  if (result.errorRaised !== undefined) return null;
+  // The types omit the token tree that the library's own renderer walks.
+  return (result._emitter as unknown as { root: Exclude<Part, string> }).root.children;
 }

@@ -1,14 +1,14 @@
-/** The colours of code: which piece of it is coloured when, for it takes time. */
+/** Syntax highlighting, limited to a share of time proportional to the code's length. */
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import { turnsShown } from "./turns.tsx";
+import { withBidiShown } from "./bidi.tsx";
+import type { Part } from "./grammars.ts";
 
 type Highlight = typeof import("./grammars.ts").highlight;
-type Nodes = NonNullable<ReturnType<Highlight>>["children"];
 
 const COLOURED_MAX_CHARACTERS = 60_000;
-/** Code that grows is coloured anew with each line until it is this long; then by growth. */
+/** Shorter code is highlighted with every new line, longer code whenever it has grown by a fifth. */
 const SMALL_CHARACTERS = 3_000;
 const GROWTH = 1.2;
 
@@ -22,7 +22,7 @@ function load() {
     ({ highlight }) => {
       loaded.value = highlight;
     },
-    // Code without colours is code, too; the next one that is shown tries again.
+    // Code is readable without highlighting; the next code block tries again.
     () => {
       isLoading = false;
     },
@@ -36,10 +36,10 @@ interface Coloured {
 }
 
 /**
- * The coloured beginning of a code, and the rest of it as text.
+ * The highlighted beginning of the code, and the rest as text.
  *
- * Of code that grows, only whole lines are coloured, and long code the more rarely the longer it
- * is, so that all in all it takes time in proportion to its length.
+ * Of streamed code only whole lines are highlighted, and long code less often the longer it is, so
+ * that the total time is proportional to its length.
  */
 export function useHighlight(language: string, text: string, isOpen: boolean) {
   const known = useRef<Coloured | null>(null);
@@ -49,8 +49,8 @@ export function useHighlight(language: string, text: string, isOpen: boolean) {
   if (highlight === null || !isWorthwhile) return { nodes: null, rest: text };
   const whole = isOpen ? text.slice(0, text.lastIndexOf("\n") + 1) : text;
   if (isStale(known.current, { language, text: whole, isOpen })) {
-    const tree = highlight(language, whole);
-    known.current = tree === null ? null : { language, text: whole, nodes: nodesOf(tree.children) };
+    const parts = highlight(language, whole);
+    known.current = parts && { language, text: whole, nodes: nodesOf(parts) };
   }
   const { nodes = null, text: coloured = "" } = known.current ?? {};
   return { nodes, rest: text.slice(coloured.length) };
@@ -65,15 +65,12 @@ function isStale(
   return !isOpen || text.length < SMALL_CHARACTERS || text.length > known.text.length * GROWTH;
 }
 
-function nodesOf(nodes: Nodes): ComponentChildren {
-  return nodes.map((node) => {
-    if (node.type === "text") return turnsShown(node.value);
-    if (node.type !== "element") return null;
-    const { className } = node.properties;
-    return (
-      <span class={Array.isArray(className) ? className.join(" ") : ""}>
-        {nodesOf(node.children)}
-      </span>
-    );
-  });
+function nodesOf(parts: readonly Part[]): ComponentChildren {
+  return parts.map((part) =>
+    typeof part === "string" ? (
+      withBidiShown(part)
+    ) : (
+      <span class={`hljs-${part.scope?.split(".", 1)}`}>{nodesOf(part.children)}</span>
+    ),
+  );
 }

@@ -1,16 +1,16 @@
 /**
- * Marked's reading of a text, in a time that is bounded whatever the text is. Two of its rules look
- * at all that follows, for each character or line: they are given less to look at. A piece with too
- * much in it is not looked into.
+ * Marked's lexer with its running time bounded for any text. Two of its rules scan the whole rest of
+ * the text for each character or line: here they see less of it. Inline text with too many marks is
+ * left as plain text.
  */
 import { Lexer, type Links, type Token, Tokenizer, type Tokens } from "marked";
 import { isTangledPiece } from "./tangled.ts";
 
-/** Plain text up to where something else may begin: a mark, the end of a line, an address. */
+/** Plain text up to where something else may begin: a mark, a line end, a URL, an email address. */
 const TEXT =
   /^(?:`+|~+|[\s\S])[\s\S]*?(?=[\\<![`*~_]| {0,8}\n|(?<!\w)(?:(?:https?|ftp|mailto|xmpp):|www\.)|(?<![\w.+-])[\w.+-]{1,64}@|$)/i;
 
-/** A title that is underlined is short. */
+/** The longest setext heading. */
 const TITLE_MAX_CHARACTERS = 300;
 
 class QuickTokenizer extends Tokenizer {
@@ -37,7 +37,7 @@ class QuickLexer extends Lexer {
   }
 }
 
-/** @param links what is known of `[names]` from before; all that are known are given back */
+/** @param known link definitions from earlier in the text; returned together with the new ones */
 export function lex(text: string, known: Links): { tokens: Token[]; links: Links } {
   const lexer = new QuickLexer({ gfm: true, breaks: true, tokenizer: new QuickTokenizer() });
   Object.assign(lexer.tokens.links, known);

@@ -1,25 +1,25 @@
-/** Markdown as elements. Blocks that have not changed are not drawn again. */
+/** Renders Markdown. Unchanged blocks are not rendered again. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../../design/icons.tsx";
-import { still } from "../still.ts";
+import { memo } from "../../../design/memo.ts";
+import { withBidiShown } from "./bidi.tsx";
 import { Code } from "./code.tsx";
 import { MarkdownReader } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
-import { turnsShown } from "./turns.tsx";
 import { usePaced } from "./use_paced.ts";
 import { Words } from "./words.tsx";
 
 interface Props {
   text: string;
-  /** More may come. */
+  /** Whether more text may come. */
   isStreaming: boolean;
 }
 
-export const Markdown = still(({ text: latest, isStreaming }: Props) => {
+export const Markdown = memo(({ text: latest, isStreaming }: Props) => {
   const text = usePaced(latest, isStreaming);
   const reader = useRef<MarkdownReader | null>(null);
-  // A text that grew here keeps its growing pieces when it is whole, for the sake of selections.
+  // A streamed text keeps its structure when complete, so that a selection survives.
   const hasGrown = useRef(false);
   if (isStreaming) hasGrown.current = true;
   reader.current ??= new MarkdownReader();
@@ -41,11 +41,11 @@ export const Markdown = still(({ text: latest, isStreaming }: Props) => {
 interface ChunkProps {
   blocks: readonly Block[];
   isGrowing: boolean;
-  /** Another chunk comes behind it. */
+  /** Whether another chunk follows it. */
   isPast: boolean;
 }
 
-const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
+const Chunk = memo(({ blocks, isGrowing, isPast }: ChunkProps) => {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isGrowing && isPast && place.current !== null) leaveOutOfSight(place.current);
@@ -60,16 +60,16 @@ const Chunk = still(({ blocks, isGrowing, isPast }: ChunkProps) => {
 });
 
 /**
- * From now on the browser looks at this only where it is in sight: with each frame of a long answer
- * it would look at all of it. What was laid out keeps its height, so that nothing moves.
+ * Skips layout and painting while out of view; otherwise each frame of a long answer would cost time
+ * for all of it. The intrinsic size keeps the measured height, so that nothing moves.
  */
 function leaveOutOfSight(element: HTMLElement) {
   const { height } = element.getBoundingClientRect();
   element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
 }
 
-const BlockView = still(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
-  viewOf(block, isGrowing ? growing : settled),
+const BlockView = memo(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
+  viewOf(block, isGrowing ? growing : settled, "auto"),
 );
 
 type ShowText = (text: string) => ComponentChildren;
@@ -77,25 +77,29 @@ type ShowText = (text: string) => ComponentChildren;
 const settled: ShowText = (text) => text;
 const growing: ShowText = (text) => <Words text={text} />;
 
-function viewOf(block: Block, show: ShowText): ComponentChildren {
+/**
+ * @param dir of a block within another one there is none: the browser finds out the direction of the
+ * outer one by its text, and leaves out what has a `dir` of its own
+ */
+function viewOf(block: Block, show: ShowText, dir?: "auto"): ComponentChildren {
   switch (block.kind) {
     case "paragraph":
-      return <p dir="auto">{inlines(block.children, show)}</p>;
+      return <p dir={dir}>{inlines(block.children, show)}</p>;
     case "line":
       return inlines(block.children, show);
     case "heading":
-      return heading(block.level, inlines(block.children, show));
+      return heading(block.level, inlines(block.children, show), dir);
     case "code":
       return <Code language={block.language} text={block.text} isOpen={block.isOpen} />;
     case "quote":
-      return <blockquote dir="auto">{block.blocks.map((one) => viewOf(one, show))}</blockquote>;
+      return <blockquote dir={dir}>{block.blocks.map((one) => viewOf(one, show))}</blockquote>;
     case "list":
-      return list(block, show);
+      return list(block, show, dir);
     case "table":
       return table(block, show);
     case "plain":
       return (
-        <p class="plain" dir="auto">
+        <p class="plain" dir={dir}>
           {show(block.text)}
         </p>
       );
@@ -104,24 +108,28 @@ function viewOf(block: Block, show: ShowText): ComponentChildren {
   }
 }
 
-/** A heading of an answer is below those of the page. */
-function heading(level: number, children: ComponentChildren) {
+/** Headings of an answer rank below those of the page. */
+function heading(level: number, children: ComponentChildren, dir?: "auto") {
   const Heading = level === 1 ? "h4" : level === 2 ? "h5" : "h6";
-  return <Heading dir="auto">{children}</Heading>;
+  return <Heading dir={dir}>{children}</Heading>;
 }
 
-function list({ start, items }: { start: number | null; items: readonly Item[] }, show: ShowText) {
+function list(
+  { start, items }: { start: number | null; items: readonly Item[] },
+  show: ShowText,
+  dir?: "auto",
+) {
   const children = items.map((item, index) => <ItemView key={index} item={item} show={show} />);
   return start === null ? (
-    <ul dir="auto">{children}</ul>
+    <ul dir={dir}>{children}</ul>
   ) : (
-    <ol dir="auto" start={start}>
+    <ol dir={dir} start={start}>
       {children}
     </ol>
   );
 }
 
-const ItemView = still(({ item, show }: { item: Item; show: ShowText }) => (
+const ItemView = memo(({ item, show }: { item: Item; show: ShowText }) => (
   <li class={item.isDone === null ? undefined : "task"}>
     {item.isDone !== null && <TaskMark isDone={item.isDone} />}
     {item.blocks.map((one) => viewOf(one, show))}
@@ -183,7 +191,7 @@ function inlineView(inline: Inline, show: ShowText): ComponentChildren {
     case "del":
       return <del>{inlines(inline.children, show)}</del>;
     case "code":
-      return <code dir="ltr">{turnsShown(inline.text, show(inline.text))}</code>;
+      return <code dir="ltr">{withBidiShown(inline.text, show(inline.text))}</code>;
     case "link":
       return (
         <a href={inline.href} target="_blank" rel="noopener noreferrer nofollow">

@@ -1,8 +1,8 @@
 /**
- * The end of a text that goes on, made such that it looks sensible now: what is open is closed, and
- * marks whose meaning is not yet known are not shown yet.
+ * Completes the end of streamed Markdown: closes open marks, and hides marks whose meaning is not
+ * known yet.
  *
- * Pure. Only the end is changed, so that all blocks before the last are read as they will stay.
+ * Pure. Only the end changes, so that all blocks but the last are parsed as in the complete text.
  */
 import { isTangledPiece } from "./tangled.ts";
 
@@ -24,7 +24,7 @@ export function mend(text: string): string {
   return mendTable(text) ?? mendInline(text);
 }
 
-/** The fence of the code that the text ends in, or null. */
+/** The fence of the code block that is open at the end, or null. */
 function openFence(text: string): string | null {
   if (!text.includes("```") && !text.includes("~~~")) return null;
   let open: string | null = null;
@@ -42,7 +42,7 @@ function isPartOf(fence: string, line: string): boolean {
   return marks !== "" && marks.length < fence.length && fence.startsWith(marks);
 }
 
-/** The head of a table whose second line is still to come, or is not whole: as the table. */
+/** Completes a table's header whose delimiter row is still to come; null if there is none. */
 function mendTable(text: string): string | null {
   const lines = text
     .slice(text.lastIndexOf("\n\n") + 1)
@@ -70,11 +70,11 @@ function mendInline(text: string): string {
     return isEmpty ? text.slice(0, -code.length) : text + code;
   }
   const shown = withoutOpenLink(inline).replace(/(?:\\|[*_~]+)$/, keepsInWord);
-  const marks = openMarks(shown); // after a blank they would close nothing
+  const marks = openMarks(shown); // put before trailing blanks: after one they would not close
   return text.slice(0, start) + shown.replace(/\s*$/, (blanks) => marks + blanks);
 }
 
-/** A mark after a word may be part of it, as in `a_`; nothing is lost by waiting for more. */
+/** Keeps trailing marks only if they close something: `a_` may still become `a_b`. */
 function keepsInWord(marks: string, at: number, whole: string): string {
   return marks.length <= 3 && closes(whole, at, marks) ? marks : "";
 }
@@ -83,7 +83,7 @@ function closes(text: string, at: number, marks: string): boolean {
   return openMarks(text.slice(0, at)) === marks;
 }
 
-/** Where the piece begins in which marks belong together: a paragraph, an item, a cell. */
+/** The start of the last inline context: a paragraph, a list item, a table cell. */
 function lastInlineStart(text: string): number {
   let start = text.lastIndexOf("\n\n") + 1;
   for (let at = text.length; at > start; ) {
@@ -98,7 +98,7 @@ function lastInlineStart(text: string): number {
   return ROW.test(line) ? start + Math.max(0, line.search(/\|[^|]*$/)) : start;
 }
 
-/** The backticks of a code span that has not ended, or null. */
+/** The backticks of an open code span, or null. */
 function openCode(text: string): string | null {
   let open: string | null = null;
   for (const [run] of text.matchAll(/`+/g)) {
@@ -108,7 +108,7 @@ function openCode(text: string): string | null {
   return open;
 }
 
-/** A link that is not whole yet is shown as its text. */
+/** Replaces an incomplete link at the end with its text. */
 function withoutOpenLink(text: string): string {
   const found = LINK_AT_END.exec(text);
   if (found === null || isInCode(text, found.index)) return text;
@@ -119,7 +119,7 @@ function isInCode(text: string, at: number): boolean {
   return openCode(text.slice(0, at)) !== null;
 }
 
-/** What closes the emphasis that is open at the end, the inner one first. */
+/** The marks that close the emphasis open at the end, innermost first. */
 function openMarks(text: string): string {
   const open: string[] = [];
   const plain = text.replace(/\\[\s\S]|(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, (found) =>
@@ -136,7 +136,7 @@ function openMarks(text: string): string {
   return open.reverse().join("");
 }
 
-/** Closes what this run of marks ends; what is left of the run may open something. */
+/** Closes what this run of marks ends; returns the rest of the run, which may open something. */
 function closed(open: string[], run: string): string {
   let rest = run;
   for (let last = open.at(-1); last !== undefined && rest.startsWith(last); last = open.at(-1)) {

@@ -1,4 +1,4 @@
-/** Markdown as plain words, as they are read aloud: without marks and addresses. */
+/** Markdown as plain text for screen readers: without marks and URLs. */
 import { mend } from "./mend.ts";
 import { readMarkdown } from "./reader.ts";
 import type { Block, Inline, Item } from "./tree.ts";
@@ -10,10 +10,10 @@ export function plainText(markdown: string): string {
 }
 
 /**
- * The words of a part of a text.
+ * The plain text of a part of a text.
  *
- * The part is read with the paragraph that it is in, because what a mark means hangs on what is
- * before it: the second half of an emphasis is not the beginning of one.
+ * The part is parsed together with its paragraph, because what a mark means depends on what is
+ * before it: the end of an emphasis must not be taken for the beginning of one.
  */
 export function plainPart(markdown: string, start: number, end: number): string {
   const beginning = markdown.lastIndexOf("\n\n", start) + 1;
@@ -23,7 +23,7 @@ export function plainPart(markdown: string, start: number, end: number): string 
   return plainText(markdown.slice(start, end)).replace(MARKS, withoutLoose);
 }
 
-/** Marks at the beginning or at the end of a word were cut from what they belong to. */
+/** Removes a mark at the edge of a word: its counterpart is outside the part. */
 function withoutLoose(marks: string, at: number, whole: string): string {
   const begins = !/\S/.test(whole[at - 1] ?? " ");
   const ends = !/\S/.test(whole[at + marks.length] ?? " ");

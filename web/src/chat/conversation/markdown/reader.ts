@@ -1,9 +1,9 @@
 /**
- * Reads one text as Markdown, again and again while it grows, without reading it all again.
+ * Parses streamed Markdown incrementally.
  *
- * All blocks before the last are settled: they keep their identity, so that a view can tell what it
- * need not look at. Only what is behind them is read when more has come; that takes time in
- * proportion to the last block, not to the text.
+ * All blocks before the last are settled: they keep their identity, so that views can skip them.
+ * When more text comes, only the rest is parsed, in time proportional to the last block and not to
+ * the text.
  */
 import type { Links, Token } from "marked";
 import { blocksOf, type MakeItem } from "./convert.ts";
@@ -14,30 +14,30 @@ import type { Block, Item } from "./tree.ts";
 
 const CHUNK_BLOCKS = 24;
 
-/** The blocks in chunks of 24. A chunk that is full and settled is the same one in every reading. */
-export type Chunks = readonly (readonly Block[])[];
+/** The blocks in chunks of 24. A full chunk of settled blocks keeps its identity. */
+type Chunks = readonly (readonly Block[])[];
 
 export class MarkdownReader {
   #text = "";
   #isStreaming = true;
-  /** Characters that the settled blocks take. */
+  /** The length of the settled blocks' source. */
   #settledEnd = 0;
   #settled: Block[] = [];
   #fullChunks: Block[][] = [];
   #links: Links = {};
   #chunks: Chunks = [];
-  /** Items of the open list, by their source. */
+  /** The items of the open list, by source. */
   #items = new Map<string, Item>();
 
   /**
    * @param source the whole text so far
-   * @param isStreaming whether more may come; else what is open at the end stays as it was written
+   * @param isStreaming whether more text may come; if not, the end is parsed as written
    */
   read(source: string, isStreaming: boolean): Chunks {
     const text = withPlainEnds(source);
     if (text === this.#text && isStreaming === this.#isStreaming) return this.#chunks;
     const refersAhead = !isStreaming && Object.keys(this.#links).length > 0;
-    // Not `startsWith`, which compares one character after the other.
+    // Comparing a slice is faster than `startsWith`.
     if (text.slice(0, this.#text.length) !== this.#text || refersAhead) this.#forget();
     this.#text = text;
     this.#isStreaming = isStreaming;
@@ -52,7 +52,7 @@ export class MarkdownReader {
     this.#links = {};
   }
 
-  /** Read what is not settled, and settle what can be. Returns the blocks that stay open. */
+  /** Parse what is not settled, and settle what can be. Returns the blocks that stay open. */
   #readOpen(): Block[] {
     const rest = this.#text.slice(this.#settledEnd);
     if (rest.length > 0 && isTangled(rest)) return [{ kind: "plain", text: rest.trim() }];
@@ -61,14 +61,14 @@ export class MarkdownReader {
     const last = tokens.findLastIndex(({ type }) => type !== "space");
     const before = tokens.slice(0, Math.max(0, last));
     const length = before.reduce((sum, { raw }) => sum + raw.length, 0);
-    // Until its first line is whole, the last block may still turn out to continue the one before.
+    // Until its first line is complete, the last block may still become part of the one before.
     if (!rest.slice(length).includes("\n")) return openLast(this.#openBlocks(tokens));
     this.#settledEnd += length;
     this.#settled.push(...blocksOf(before));
     return openLast(this.#openBlocks(tokens.slice(Math.max(0, last))));
   }
 
-  /** What is still open; items of a list that are as they were are the same objects. */
+  /** The open blocks; unchanged list items keep their identity. */
   #openBlocks(tokens: readonly Token[]): Block[] {
     const before = this.#items;
     const now = new Map<string, Item>();
@@ -102,12 +102,12 @@ export class MarkdownReader {
   }
 }
 
-/** All blocks of a text that is whole. */
+/** All blocks of a complete text. */
 export function readMarkdown(text: string): Block[] {
   return new MarkdownReader().read(text, false).flat();
 }
 
-/** With ends of lines that have one character; half of such an end waits for the other half. */
+/** Normalizes CRLF to LF; a CR at the end waits for its LF. */
 function withPlainEnds(text: string): string {
   return text.includes("\r") ? text.replaceAll("\r\n", "\n").replace(/\r$/, "") : text;
 }

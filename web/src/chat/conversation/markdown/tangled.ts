@@ -1,7 +1,8 @@
 /**
- * What would take too long to read as Markdown, and is shown as it was written. The reader's time
- * grows with the depth of nesting, with the square of the lines of one item of a list, and with the
- * square of the marks and the length of one piece (a paragraph, a cell, a line of an item); nothing that a person would write comes near these bounds.
+ * Recognizes what would take too long to parse as Markdown, and is shown as plain text instead. The
+ * time to parse grows with the depth of nesting, with the square of the lines of a list item, and
+ * with the square of the marks and the length of a piece of inline text. Nothing that a person would
+ * write comes near these bounds.
  */
 
 const PIECE_MAX_CHARACTERS = 20_000;
@@ -14,7 +15,7 @@ const DEEP_ITEM = new RegExp(`^[ \\t]{${4 * DEPTH_MAX},}(?:[-*+]|\\d{1,9}[.)])\\
 const BEGINS_ITEM = /^\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
 const MARKS = /[*_~[\]<`]/g;
 
-/** Whether the blocks of a text are nested too deep, or one item of a list goes on for too long. */
+/** Whether blocks are nested too deeply, or a list item is too long. */
 export function isTangled(text: string): boolean {
   return DEEP.test(text) || DEEP_ITEM.test(text) || hasLongItem(text);
 }
@@ -32,7 +33,7 @@ function hasLongItem(text: string): boolean {
   return false;
 }
 
-/** Whether there is too much in what stands within one block. */
+/** Whether the inline text of one block is too long or has too many marks. */
 export function isTangledPiece(text: string): boolean {
   if (text.length > PIECE_MAX_CHARACTERS) return true;
   return text.length > PIECE_MAX_MARKS && (text.match(MARKS)?.length ?? 0) > PIECE_MAX_MARKS;

@@ -1,6 +1,6 @@
 /**
- * What Markdown can become: a closed list of things to show. There is no place in it for markup,
- * scripts or addresses that were not checked, so whatever a text says, a view cannot show more.
+ * What Markdown can become: a closed set of nodes. It cannot express HTML, scripts or unchecked
+ * URLs, so no text can make a view render them.
  */
 
 export type Inline =
@@ -14,7 +14,7 @@ export type Align = "start" | "center" | "end";
 
 export interface Item {
   readonly blocks: readonly Block[];
-  /** Of a task list: whether it is done; null elsewhere. */
+  /** Whether a task list's item is checked; null in other lists. */
   readonly isDone: boolean | null;
 }
 
@@ -25,7 +25,7 @@ export type Block =
       readonly kind: "code";
       readonly language: string;
       readonly text: string;
-      /** More of it may come. */
+      /** Whether more of it may come. */
       readonly isOpen: boolean;
     }
   | { readonly kind: "quote"; readonly blocks: readonly Block[] }
@@ -41,6 +41,6 @@ export type Block =
       readonly head: readonly (readonly Inline[])[];
       readonly rows: readonly (readonly (readonly Inline[])[])[];
     }
-  /** Text as it was written: markup of HTML, and what is too tangled to be read. */
+  /** Source shown as text: HTML, and what would take too long to parse. */
   | { readonly kind: "plain"; readonly text: string }
   | { readonly kind: "rule" };

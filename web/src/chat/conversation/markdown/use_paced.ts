@@ -1,14 +1,14 @@
 /**
- * A text that grows, shown as often as drawing it leaves time for: a block that takes long to draw
- * (a list of thousands of items, say) takes at most about a third of the page's time.
+ * Throttles a streamed text by the time that rendering it takes: a block that renders slowly (a list
+ * of thousands of items, for example) takes at most about a third of the main thread's time.
  */
 import { useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
 
-/** Drawing that is done this fast needs no pause. */
+/** A render this fast needs no pause. */
 const QUICK_MS = 6;
 const PAUSE_FACTOR = 2;
 
-/** @param isGrowing whether more may come; what is whole is shown at once */
+/** @param isGrowing whether more text may come; a complete text is shown at once */
 export function usePaced(text: string, isGrowing: boolean): string {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const shown = useRef(text);

@@ -1,6 +1,6 @@
 /**
- * A piece of text that grows in place: what is added is appended to its text node, so that what
- * somebody has selected in it stays selected.
+ * A text that grows in place: additions are appended to its text node, so that a selection in it
+ * survives.
  */
 import { useLayoutEffect, useRef } from "preact/hooks";
 

@@ -1,25 +1,26 @@
 /**
- * What a person entered into fields, as the value that is sent: read and checked. Pure.
+ * Reads and validates what was entered into a form, as the value to send. Pure.
  *
- * Nothing is checked while somebody types. Every problem is said beside its field, in words that
- * say what would be right.
+ * Validation runs on submit, not while typing. Each problem is shown beside its field and says what
+ * would be valid.
  */
+import { plural } from "../../../design/plural.ts";
 import type { Field, Shape } from "./field.ts";
 import { fits } from "./pattern.ts";
 
-/** What a control holds: text, whether it is ticked, the indices of choices, or fields by name. */
+/** What a control holds: a text, a checkbox's state, indices of options, or fields by name. */
 export type Entered = string | boolean | readonly number[] | { readonly [name: string]: Entered };
 
-/** What is wrong, by the path of the field: names with a slash between them, "" for the whole. */
+/** Problems by field path: names joined by slashes, "" for the whole answer. */
 export type Problems = ReadonlyMap<string, string>;
 
-export type Reading =
+type Reading =
   | { readonly value: unknown; readonly problems: null }
   | { readonly problems: Problems };
 
 type Found<T> = { value: T } | { problem: string };
 
-/** What the controls of a field begin with: its default where it has one that fits. */
+/** The initial state of a field's controls: its default, if that is valid for the field. */
 export function beginning({ shape, initial }: Field): Entered {
   switch (shape.kind) {
     case "boolean":
@@ -39,14 +40,14 @@ export function beginning({ shape, initial }: Field): Entered {
   }
 }
 
-/** A default of the whole object counts before that of its property. */
+/** The whole object's default takes precedence over its property's. */
 function beginningIn(field: Field, whole: unknown): Entered {
   const isObject = typeof whole === "object" && whole !== null && Object.hasOwn(whole, field.name);
   if (!isObject) return beginning(field);
   return beginning({ ...field, initial: (whole as Record<string, unknown>)[field.name] });
 }
 
-/** The value to send, or what is wrong. */
+/** The value to send, or the problems. */
 export function readAnswer(field: Field, entered: Entered): Reading {
   const problems = new Map<string, string>();
   const value = read(field, entered, "", problems);
@@ -80,7 +81,7 @@ function readObject(field: Field, entered: Entered, path: string, problems: Map<
   const held = typeof entered === "object" && !Array.isArray(entered) ? entered : {};
   const values = held as { readonly [name: string]: Entered };
   const parts: [string, unknown][] = [];
-  // An object that need not be there, and into which nothing was entered, is left out.
+  // An optional object in which nothing was entered is left out.
   const isLeftOut = !field.isRequired && fields.every((one) => isUntouched(one, values[one.name]));
   if (isLeftOut) return undefined;
   for (const one of fields) {
@@ -128,20 +129,21 @@ function readShape(shape: Shape, entered: Entered): Found<unknown> {
 function readText(shape: Extract<Shape, { kind: "text" }>, text: string): Found<string> {
   const length = [...text].length;
   if (length < shape.minLength)
-    return { problem: `At least ${count(shape.minLength, "character")}.` };
+    return { problem: `At least ${plural(shape.minLength, "character")}.` };
   if (length > shape.maxLength) {
-    return { problem: `At most ${count(shape.maxLength, "character")}; this has ${length}.` };
+    return { problem: `At most ${plural(shape.maxLength, "character")}; this has ${length}.` };
   }
-  if (shape.format === "email" && !/^\S+@\S+$/.test(text)) return { problem: "An e-mail address." };
+  if (shape.format === "email" && !/^\S+@\S+$/.test(text))
+    return { problem: "Enter an email address." };
   if (shape.format === "url" && !URL.canParse(text))
-    return { problem: "A whole address, with https://." };
+    return { problem: "Enter a full URL, with https://." };
   if (shape.pattern !== null && fits(shape.pattern, text) === false) {
-    return { problem: `It has to fit the pattern ${shape.pattern}` };
+    return { problem: `This has to match the pattern ${shape.pattern}` };
   }
   return { value: shape.format === "datetime-local" ? withZone(text) : text };
 }
 
-/** A date and time as the person's clock shows it, with the zone that it is meant in. */
+/** A local date and time as UTC. */
 function withZone(text: string): string {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? text : date.toISOString();
@@ -175,8 +177,7 @@ function readItems(
   items: readonly unknown[],
 ): Found<readonly unknown[]> {
   if (items.length < minItems) return { problem: `At least ${minItems}.` };
-  if (items.length > maxItems)
-    return { problem: `At most ${maxItems}; these are ${items.length}.` };
+  if (items.length > maxItems) return { problem: `At most ${maxItems}; this has ${items.length}.` };
   return { value: items };
 }
 
@@ -213,8 +214,4 @@ function chosen(options: readonly { value: unknown }[], entered: Entered): unkno
 
 function linesOf(text: string): string[] {
   return text.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

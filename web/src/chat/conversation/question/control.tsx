@@ -1,10 +1,11 @@
-/** One field as a control with its label, its description, and what is wrong with it. */
+/** One field's control, with its label, its description and its problem. */
 import type { ComponentChildren } from "preact";
+import { sendable } from "../../sendable.ts";
 import { type Entered, type Problems, pathOf } from "./answer.ts";
 import type { Field, Option, Shape } from "./field.ts";
 
 interface ControlProps {
-  /** Of the form; names of elements begin with it. */
+  /** The form's id, a prefix of the ids of its elements. */
   id: string;
   path: string;
   field: Field;
@@ -13,7 +14,7 @@ interface ControlProps {
   onChange: (entered: Entered) => void;
 }
 
-/** What ties a control to its label and its notes. */
+/** The attributes that tie a control to its label and notes. */
 interface Ties {
   id: string;
   "aria-describedby": string;
@@ -56,7 +57,7 @@ function Optional({ field }: { field: Field }) {
   return field.isRequired ? null : <span class="hint"> (optional)</span>;
 }
 
-/** The description of the whole answer stands above the form. */
+/** The description of the whole answer is shown above the form instead. */
 function Notes({ id, path, field, problems }: ControlProps) {
   return (
     <>
@@ -71,8 +72,8 @@ function Notes({ id, path, field, problems }: ControlProps) {
 }
 
 function hintOf(shape: Shape): string {
-  if (shape.kind === "lines") return "One on each line.";
-  if (shape.kind === "json") return "As JSON; a text needs quotes.";
+  if (shape.kind === "lines") return "One per line.";
+  if (shape.kind === "json") return "JSON, with texts in quotes.";
   if (shape.kind !== "number") return "";
   const { minimum, maximum } = shape;
   if (Number.isFinite(minimum) && Number.isFinite(maximum)) return `From ${minimum} to ${maximum}.`;
@@ -86,7 +87,8 @@ function Input(props: ControlProps & { shape: Shape; ties: Ties }) {
     return <Select options={shape.options} ties={ties} entered={entered} onChange={onChange} />;
   }
   const value = typeof entered === "string" ? entered : "";
-  const type = (event: { currentTarget: { value: string } }) => onChange(event.currentTarget.value);
+  const type = (event: { currentTarget: { value: string } }) =>
+    onChange(sendable(event.currentTarget.value));
   const isLong = shape.kind === "lines" || shape.kind === "json";
   if (isLong || (shape.kind === "text" && shape.format === "long")) {
     const isCode = shape.kind === "json";
@@ -116,7 +118,7 @@ function Input(props: ControlProps & { shape: Shape; ties: Ties }) {
   );
 }
 
-/** "text" to the compiler, whose types of inputs have no attributes in common. */
+/** Typed as "text", because Preact types inputs as a union by their `type`. */
 function inputType(shape: Shape): "text" {
   return (shape.kind === "text" ? shape.format : "text") as "text";
 }

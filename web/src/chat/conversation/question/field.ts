@@ -1,8 +1,8 @@
 /**
- * What a form is made of: fields, read from a JSON Schema. Pure.
+ * Turns a JSON Schema into the fields of a form. Pure.
  *
- * A schema is written by an agent and may be anything. What is not one of the simple shapes below
- * becomes a field for JSON, so that there is no question that cannot be answered.
+ * Agents write schemas, so they may be anything. What is not one of the simple shapes below becomes
+ * a JSON field, so that every question can be answered.
  */
 
 const FIELDS_MAX = 40;
@@ -49,7 +49,7 @@ export type Shape =
   | { readonly kind: "json"; readonly types: readonly string[] };
 
 export interface Field {
-  /** Its name in the object that it is in; "" for the whole value. */
+  /** The property's name; "" for the whole value. */
   readonly name: string;
   readonly label: string;
   readonly description: string;
@@ -59,13 +59,13 @@ export interface Field {
   readonly shape: Shape;
 }
 
-/** The field for a whole answer; without a schema any text is one. */
+/** The field for a whole answer; without a schema, free text. */
 export function fieldOf(schema: Schema | null): Field {
   const whole = schema ?? { type: "string" };
   return makeField(whole, { name: "", label: "Your answer", isRequired: true, depth: 0 });
 }
 
-/** What a value is called on a button, in a list of choices, or once it was given. */
+/** A value as the label of a button or an option, or as a given answer. */
 export function inWords(value: unknown): string {
   if (typeof value === "boolean") return value ? "Yes" : "No";
   if (typeof value === "string") return value;
@@ -124,7 +124,7 @@ function isComposed(schema: Schema): boolean {
   return ["$ref", "allOf", "anyOf", "oneOf", "not", "if"].some((word) => word in schema);
 }
 
-/** The choices, as `enum` has them, or `oneOf` with titles. */
+/** The options of an `enum`, of a `const`, or of a `oneOf` of `const`s with titles. */
 function optionsOf(schema: Schema): Option[] | null {
   if ("const" in schema) return [{ label: inWords(schema.const), value: schema.const }];
   if (Array.isArray(schema.enum)) {
@@ -198,7 +198,7 @@ function objectShape(schema: Schema, depth: number): Shape | null {
   return { kind: "object", fields };
 }
 
-/** `delivery_date` and `deliveryDate` as people would write it. */
+/** `delivery_date` and `deliveryDate` become "Delivery date". */
 function labelOf(name: string): string {
   const words = name
     .replaceAll(/[_-]+/g, " ")

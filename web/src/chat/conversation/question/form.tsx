@@ -1,4 +1,4 @@
-/** A form with the fields of a question; it sends only what has been found right. */
+/** The form of a question; it submits only a valid answer. */
 import { useId, useRef, useState } from "preact/hooks";
 import { beginning, type Entered, type Problems, readAnswer } from "./answer.ts";
 import { Control } from "./control.tsx";

@@ -1,9 +1,9 @@
 /**
- * How many steps a regular expression can take at most. Pure.
+ * Runs regular expressions without the risk of catastrophic backtracking. Pure.
  *
- * Patterns come from agents, and nothing can stop one that runs. So one runs only where it cannot
- * take long, whatever the text: with few ways to repeat and to choose, or on a short text. What is
- * not run here is left to the agent to check.
+ * Patterns come from agents, and a running one cannot be interrupted. So the number of paths through
+ * the pattern is bounded first, and it runs only if that is small for the length of the text. What
+ * is not run here is left to the agent to validate.
  */
 
 const STEPS_MAX = 5_000_000;
@@ -14,7 +14,7 @@ const ATOM =
 const OPENS = /\((?:\?(?::|<(?![=!])[^>]*>))?(?!\?)/y;
 const REPEATS = /(?:([*+?])|\{(\d+)(,?)(\d*)\})\??/y;
 
-/** Whether the text fits; null where that would take too long, or the pattern cannot be read. */
+/** Whether the text matches; null if that could take too long or the pattern is not understood. */
 export function fits(pattern: string, text: string): boolean | null {
   if (pattern.length > PATTERN_MAX_CHARACTERS) return null;
   const places = text.length + 1;
@@ -28,7 +28,7 @@ export function fits(pattern: string, text: string): boolean | null {
   }
 }
 
-/** Counts in how many ways a pattern can go through a text; NaN where it is not understood. */
+/** Bounds the number of paths through a pattern; NaN if it is not understood. */
 class Counter {
   readonly #pattern: string;
   readonly #repeatsMax: number;
@@ -56,7 +56,7 @@ class Counter {
     return ways;
   }
 
-  /** The ways through one atom; null where none begins here. */
+  /** The paths through one atom; null if none begins here. */
   #atom(): number | null {
     if (this.#take(ATOM) !== null) return 1;
     if (this.#take(OPENS) === null) return null;

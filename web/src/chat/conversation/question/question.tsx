@@ -1,9 +1,9 @@
-/** What an agent asks a person, in place: the form, the time that is left, and what was answered. */
+/** An agent's question, inline: the form, the time left, and the given answer. */
 import type { InputStep, OutboxEntry } from "@threadcast/client";
 import { useMemo, useRef } from "preact/hooks";
 import { durationOfS } from "../../../design/durations.ts";
 import { Icon } from "../../../design/icons.tsx";
-import { moment } from "../said.ts";
+import { moment } from "../format.ts";
 import { useNow } from "../use_now.ts";
 import { fieldOf, inWords, type Option } from "./field.ts";
 import { Form } from "./form.tsx";
@@ -13,12 +13,12 @@ const COUNTED_DOWN_MS = 120_000;
 
 interface Props {
   step: InputStep;
-  /** The answer that is under way. */
+  /** The answer in the outbox. */
   entry: OutboxEntry | undefined;
   /** The run is being stopped. */
   isStopping: boolean;
   onAnswer: (value: unknown) => void;
-  /** Not to answer: the run is stopped, for it waits for nothing else. */
+  /** Called to stop the run instead of answering. */
   onStop: () => void;
 }
 
@@ -27,7 +27,7 @@ export function Question(props: Props) {
   const isOpen = step.status === "open";
   const place = useRef<HTMLElement>(null);
   const answer = (value: unknown) => {
-    // What had the focus goes away with the form.
+    // The focused control is about to be removed with the form.
     place.current?.focus({ preventScroll: true });
     props.onAnswer(value);
   };
@@ -55,13 +55,13 @@ function Closed({ step }: { step: InputStep }) {
   return (
     <div class="question-answer" dir="auto">
       <Icon name="check" />
-      <span class="unseen">Answered: </span>
+      <span class="sr-only">Answered: </span>
       {isPlain ? <span>{inWords(step.value)}</span> : <Values value={step.value} />}
     </div>
   );
 }
 
-/** An answer of several parts. */
+/** An answer with several values. */
 function Values({ value }: { value: unknown }) {
   if (Array.isArray(value)) return <span>{value.map(inWords).join(", ")}</span>;
   return (
@@ -90,7 +90,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
         </p>
       )}
       <fieldset class="question-form" disabled={isBusy || leftMs <= 0}>
-        <legend class="unseen">Your answer</legend>
+        <legend class="sr-only">Your answer</legend>
         {choices === null ? (
           <Form field={field} onAnswer={onAnswer} />
         ) : (
@@ -98,7 +98,11 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
         )}
       </fieldset>
       <div class="question-foot">
-        <p class={entry?.status === "refused" ? "problem" : "hint"} role="status">
+        <p
+          class={entry?.status === "refused" ? "problem" : "hint"}
+          // The time that is left is not read aloud with each second.
+          aria-live={entry === undefined && leftMs > 0 ? "off" : "polite"}
+        >
           {noteOf(entry, leftMs, step.expiresAt)}
         </p>
         <button type="button" class="button small" disabled={isStopping} onClick={onStop}>
@@ -142,7 +146,7 @@ function Choices({
 function noteOf(entry: OutboxEntry | undefined, leftMs: number, expiresAt: number): string {
   if (entry?.status === "refused") return `Not accepted: ${entry.error ?? "no reason was given"}`;
   if (entry !== undefined) return entry.status === "waiting" ? "Will be sent…" : "Sending…";
-  if (leftMs <= 0) return "The time for an answer is over.";
-  if (leftMs <= COUNTED_DOWN_MS) return `Can be answered for ${durationOfS(leftMs / 1_000)} more.`;
-  return `Can be answered until ${moment(expiresAt)}.`;
+  if (leftMs <= 0) return "The time to answer is over.";
+  if (leftMs <= COUNTED_DOWN_MS) return `${durationOfS(leftMs / 1_000)} left to answer.`;
+  return `Answer by ${moment(expiresAt)}.`;
 }

@@ -1,6 +1,7 @@
-/** Moments, amounts and values in words. Pure. */
+/** Formats times, token counts and values. Pure. */
+import { plural } from "../../design/plural.ts";
 
-/** When something was: the time, and the day unless it is today. */
+/** The time, with the date unless it is today. */
 export function moment(atS: number, nowMs = Date.now()): string {
   const date = new Date(atS * 1000);
   const isToday = date.toDateString() === new Date(nowMs).toDateString();
@@ -18,7 +19,7 @@ interface TokenUse {
 const INPUT = ["input_tokens", "prompt_tokens"];
 const OUTPUT = ["output_tokens", "completion_tokens"];
 
-/** The tokens that an answer took, by either of the usual names; null where none are said. */
+/** The tokens of an answer, by either of the usual names; null if they are not given. */
 export function tokenUse(usage: Readonly<Record<string, unknown>> | null): TokenUse | null {
   if (usage === null) return null;
   const input = amount(usage, INPUT);
@@ -26,11 +27,11 @@ export function tokenUse(usage: Readonly<Record<string, unknown>> | null): Token
   const total = amount(usage, ["total_tokens"]) ?? sum(input, output);
   if (total === null) return null;
   const parts = [
-    input === null ? null : `${input.toLocaleString()} in`,
-    output === null ? null : `${output.toLocaleString()} out`,
+    input === null ? null : `${input.toLocaleString("en")} in`,
+    output === null ? null : `${output.toLocaleString("en")} out`,
   ];
   return {
-    brief: `${total.toLocaleString()} ${total === 1 ? "token" : "tokens"}`,
+    brief: plural(total, "token"),
     detail: parts.filter((part) => part !== null).join(", "),
   };
 }
@@ -46,7 +47,7 @@ function sum(one: number | null, other: number | null): number | null {
 
 const BRIEF_MAX_CHARACTERS = 120;
 
-/** What a tool was given, in one line. */
+/** A tool's arguments in one line. */
 export function briefly(value: unknown): string {
   if (value === undefined || value === null) return "";
   const values = typeof value === "object" ? Object.values(value) : [value];

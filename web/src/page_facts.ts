@@ -1,4 +1,4 @@
-/** What the server says about itself in the document, and where it is. */
+/** The server's facts about itself, from a meta element of the document. */
 
 export interface OidcFacts {
   readonly issuer: string;
@@ -7,12 +7,12 @@ export interface OidcFacts {
 }
 
 export interface PageFacts {
-  /** A development server: any name is a user. */
+  /** Whether it is a development server, where anybody signs in by any name. */
   readonly dev: boolean;
   readonly oidc: OidcFacts | null;
-  /** Whether there is an operator's console. */
+  /** Whether the operator's console is on. */
   readonly console: boolean;
-  /** Origins of pages that may show this one in a frame and hand it a token. */
+  /** Origins of pages that may show this one in a frame and give it a token. */
   readonly embedding: readonly string[];
   /** The URL that the server is mounted at, with a slash at its end. */
   readonly base: URL;

@@ -1,11 +1,11 @@
-/** Views that stay as they are while nothing that they were given has changed. */
+/** Memoized components, without the weight of `preact/compat`. */
 import { Component, type ComponentChildren, type FunctionComponent, h } from "preact";
 
-/** The same view, drawn again only when one of its properties is another one. */
-export function still<P extends object>(
+/** A component that renders again only when a prop has changed (shallow comparison). */
+export function memo<P extends object>(
   view: (props: P) => ComponentChildren,
 ): FunctionComponent<P> {
-  class Still extends Component<P> {
+  class Memo extends Component<P> {
     override shouldComponentUpdate(next: Readonly<P>): boolean {
       return differ(this.props, next);
     }
@@ -14,7 +14,7 @@ export function still<P extends object>(
       return h(view as FunctionComponent<P>, this.props);
     }
   }
-  return Still as unknown as FunctionComponent<P>;
+  return Memo as unknown as FunctionComponent<P>;
 }
 
 function differ(one: object, other: object): boolean {

@@ -1,34 +1,35 @@
-/** What all ways of signing in have in common. A token lives in memory only. */
+/** What all ways of signing in share. Tokens are in memory only. */
 import { type Asked, ask, type ThreadcastError } from "@threadcast/client/request";
 
-/** Nobody is signed in, or not any more; the message can be shown. */
+/** Nobody is signed in, or no longer; the message is for the person. */
 export class SignedOut extends Error {}
 
-/** The server or the provider cannot be reached for now; the message can be shown. */
+/** The server or the provider is unreachable for now; the message is for the person. */
 export class Unreachable extends Error {}
 
 export const SERVER = "The server";
 export const PROVIDER = "The sign-in provider";
 
-/** Somebody who is signed in, for as long as the page or the token lives. */
+/** A signed-in person, until the page is closed or the token expires. */
 export interface Credential {
-  /** What to call the person on the screen, where the way in says it. */
+  /** The person's display name, if signing in gave one. */
   readonly name?: string | undefined;
   /**
-   * A token for the server: a fresh one if `renew`. Who asks waits for the answer to the call before.
+   * A token for the server; a new one if `renew`. Not to be called while a call is pending.
    *
-   * It throws `SignedOut` when there will be none, and `Unreachable` when there is none for now.
+   * @throws SignedOut there will be none
+   * @throws Unreachable there is none for now
    */
   readonly token: (why: { renew: boolean }) => Promise<string>;
-  /** End it here and in what remembers it; resolves before the page may be left. */
+  /** Forget it; `everywhere` signs out the other tabs and at the provider, too. */
   readonly end: (how: { everywhere: boolean }) => Promise<void>;
 }
 
 /**
- * Ask the server, or the provider.
+ * Make a request to the server or the provider.
  *
- * @throws Unreachable there is no answer for now
- * @throws SignedOut the answer is no
+ * @throws Unreachable there is no usable response for now
+ * @throws SignedOut the request was refused
  */
 export async function reach<Answer>(who: string, url: URL | string, asked: Asked): Promise<Answer> {
   try {

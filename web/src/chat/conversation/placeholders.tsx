@@ -1,4 +1,4 @@
-/** What stands where a conversation has nothing to show: not begun, not read yet, not there. */
+/** What a conversation without messages shows: new, loading, failed or missing. */
 import type { ChatModel } from "../model.ts";
 
 interface NewProps {
@@ -8,9 +8,9 @@ interface NewProps {
 
 export function NewConversation({ suggestions, onSuggest }: NewProps) {
   return (
-    <div class="blank">
-      <h2>What can I do for you?</h2>
-      <p>Ask something. The answer appears as it is made, on all your screens.</p>
+    <div class="placeholder">
+      <h2>How can I help?</h2>
+      <p>Ask anything. The answer streams to all your devices.</p>
       {suggestions.length > 0 && (
         <ul class="suggestions" aria-label="Suggestions">
           {suggestions.map((text) => (
@@ -28,8 +28,8 @@ export function NewConversation({ suggestions, onSuggest }: NewProps) {
 
 export function Loading() {
   return (
-    <div class="loading" role="status">
-      <span class="unseen">Loading…</span>
+    <div class="skeleton" role="status">
+      <span class="sr-only">Loading…</span>
       <i class="short" />
       <i />
       <i />
@@ -38,11 +38,11 @@ export function Loading() {
   );
 }
 
-export function NotRead({ model }: { model: ChatModel }) {
+export function LoadFailed({ model }: { model: ChatModel }) {
   return (
-    <div class="blank" role="alert">
-      <h2>This conversation could not be read.</h2>
-      <p>It is tried again when the connection is back.</p>
+    <div class="placeholder" role="alert">
+      <h2>This conversation could not be loaded</h2>
+      <p>It will be loaded when the connection is back.</p>
       <button type="button" class="button" onClick={() => model.readAgain()}>
         Try again
       </button>
@@ -52,9 +52,9 @@ export function NotRead({ model }: { model: ChatModel }) {
 
 export function Missing({ model }: { model: ChatModel }) {
   return (
-    <div class="blank" role="alert">
-      <h2>This conversation does not exist.</h2>
-      <p>It may have been deleted, or the link may be somebody else’s.</p>
+    <div class="placeholder" role="alert">
+      <h2>Conversation not found</h2>
+      <p>It was deleted, or it belongs to somebody else.</p>
       <button type="button" class="button primary" onClick={() => model.open(null)}>
         Start a new conversation
       </button>
