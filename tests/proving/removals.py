@@ -104,7 +104,7 @@ REMOVALS: dict[int, Removal] = {
         "heads are not polled",
         ("the-heads-are-polled",),
         (f"{_DEAF_BUS}[all is lost]",),
-        trial=("bus", 11),
+        trial=("deaf", 11),
     ),
     13: Removal(
         "seqs are given without the lock of the journal's head",

@@ -37,12 +37,14 @@ class Scenario:
         about: in words, for the report.
         lanes: see the module.
         of_packets: whether nodes have networks of their own, in which packets are lost.
+        deaf: whether NATS loses every message from the first fault on, to the end.
         of_versions: whether nodes are of an older version at first; only where there is one.
     """
 
     about: str
     lanes: tuple[Lane, ...]
     of_packets: bool = False
+    deaf: bool = False
     of_versions: bool = False
 
 
@@ -58,6 +60,11 @@ SCENARIOS: dict[str, Scenario] = {
     "bus": Scenario(
         "NATS is killed, restarted, and loses, doubles and reorders what it carries",
         ((f.bus_killed, f.bus_unruly, f.bus_deaf),),
+    ),
+    "deaf": Scenario(
+        "no hint ever reaches another node: NATS loses everything, to the end, while nodes die",
+        ((f.node_killed, f.node_stopped_and_continued),),
+        deaf=True,
     ),
     "database": Scenario(
         "PostgreSQL is restarted, away, full, overloaded, or ends connections in their COMMIT",

@@ -78,6 +78,8 @@ async def trial(
     older = older if scenario.of_versions else None
 
     async def strike(world: World) -> None:
+        if scenario.deaf:
+            world.bus.proxy.loss = 1.0
         async with asyncio.TaskGroup() as lanes:
             for lane in scenario.lanes:
                 lanes.create_task(_strike(world, lane, for_s))
