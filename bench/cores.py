@@ -1,4 +1,4 @@
-"""Which cores are used: `__main__` keeps this program, and so what it starts, to one of them."""
+"""CPU affinity: `__main__` pins this program, and so its children, to one core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Within the block, this program and what it starts meanwhile may use every core."""
+    """Within the block, this process and processes that it starts may use every core."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     try:

@@ -1,4 +1,4 @@
-"""A crowd that comes back: a process of its own, so that it does not slow the measuring one down.
+"""The reconnecting clients of the storm: a separate process, so as not to slow down measuring.
 
 It has the same core, but only what is left there: when something comes for the measuring process,
 that one goes on at once, which a nice value does not promise.

@@ -1,4 +1,4 @@
-"""What tests of buses need: hints of every kind, ends that remember what they hear, NATS buses."""
+"""Fixtures for tests of buses: hints of every kind, recording ends, NATS buses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page that is nothing but the TypeScript client, on a server that also has the API."""
+"""A page with only the TypeScript client, on a server with the API."""
 
 from __future__ import annotations
 

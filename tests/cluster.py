@@ -1,4 +1,4 @@
-"""A whole cluster on this machine: PostgreSQL, NATS, real `threadcast serve` processes, a front.
+"""A cluster on this machine: PostgreSQL, NATS, real `threadcast serve` processes, a front.
 
 For tests, for `scripts/prove`, `scripts/bench` and `scripts/cluster`. Every part is a process of
 its own, is known by its pid and can be killed, stopped, paused and started again. With links, each

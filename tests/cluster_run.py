@@ -1,4 +1,4 @@
-"""`scripts/cluster`: a cluster on this machine to chat with, and to be unkind to.
+"""`scripts/cluster`: a cluster on this machine to chat with, and to break on purpose.
 
 It starts PostgreSQL and NATS from their development wheels, nodes in development mode and a front
 that passes each connection to the next node. It says what to kill, notices what is gone, starts it

@@ -1,4 +1,4 @@
-"""What `scripts/cluster` says to a person, and what it does when one asks.
+"""The interactive commands of `scripts/cluster`.
 
 It knows parts: things with a name and a process, that can be killed and started again. That they
 are a database, a bus and nodes is `cluster_run`'s business.

@@ -1,4 +1,4 @@
-"""What holds for every test, and what several test modules are given.
+"""Checks around every test, and fixtures of several test modules.
 
 No property is a race against the clock: a busy machine is no defect of the program, so Hypothesis'
 time limit for one example is off; all else of the profile in force (that of continuous integration,

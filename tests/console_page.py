@@ -1,4 +1,4 @@
-"""The operator's console in a browser, and users who give it something to show."""
+"""The operator's console in a browser, and users that give it something to show."""
 
 from __future__ import annotations
 

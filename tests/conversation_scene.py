@@ -1,4 +1,4 @@
-"""A conversation as another service writes it: a test decides what is shown when."""
+"""A conversation written through ingestion, so that a test decides what is shown when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a database, that holds, cuts or swallows what a test says.
+"""A TCP proxy in front of a database that delays, cuts or drops traffic on demand.
 
 It knows nothing of the protocol but that a client sends what belongs together in one piece, which
 is so on the loopback interface for all that is small.

@@ -1,4 +1,4 @@
-"""What a client asks of PostgreSQL, read off the wire."""
+"""Records the statements that a client sends to PostgreSQL, from the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery without sockets: a real store, journal and bus, and readers whose way out is a list."""
+"""Delivery without sockets: a real store, journal and bus, and readers that write to a list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the files in deploy/ have to agree with: the program's settings, routes and commands."""
+"""The settings, routes and commands that the files in deploy/ have to agree with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the documents read: pages, their code blocks, their links."""
+"""Parses the documents for their tests: pages, code blocks, links."""
 
 from __future__ import annotations
 

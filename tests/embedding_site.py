@@ -1,4 +1,4 @@
-"""Pages of others that embed the chat: the example's, and one that tests write."""
+"""Third-party pages that embed the chat: the example's, and one that tests write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of another service, said briefly: as shapes, as JSON, and as a store takes them."""
+"""Builds ingested events concisely: as shapes, as JSON, and as store units."""
 
 from __future__ import annotations
 

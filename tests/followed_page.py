@@ -1,4 +1,4 @@
-"""Follows a page as its reader does: files are saved, commands typed, outputs compared.
+"""Follows a guide as its reader does: saves files, runs commands, compares outputs.
 
 One shell runs the page's `sh` blocks in their order. A block whose first line is a comment with
 a path is saved there. A `text` block behind commands is what they print; `...` in it stands for

@@ -1,4 +1,4 @@
-"""A client that writes down what it does and sees, for `threadcast.testing.checker` to judge.
+"""A client that records its history for `threadcast.testing.checker`.
 
 It is independent of `threadcast.client`: it speaks the protocol over a plain WebSocket, so that
 server and client cannot agree on a mistake.

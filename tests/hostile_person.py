@@ -1,4 +1,4 @@
-"""One user over every entrance, who keeps every byte that the server sends, and can be hostile."""
+"""A user at every entrance that records every received byte, and can attack others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole node behind its HTTP routes, without a socket: real store, real journal, real runs."""
+"""A node behind its HTTP routes, without a socket: real store, real journal, real runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests give where an id is wanted: ids of every kind, what is none, strategies for both."""
+"""Inputs for ids in tests: ids of every kind, non-ids, and strategies for both."""
 
 from __future__ import annotations
 

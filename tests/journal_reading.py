@@ -1,4 +1,4 @@
-"""Reading a user's whole journal, at each entrance that has it."""
+"""Reads a user's whole journal through each entrance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small real web server that publishes signing keys, as an issuer of tokens does."""
+"""A small real web server that publishes signing keys, like a token issuer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole node behind the real edge, in a thread of its own, joined as `threadcast serve` does it.
+"""A node behind the real edge, in a thread of its own, wired like `threadcast serve`.
 
 Clients speak to it over TCP. Each of them checks what it was sent for things that must never leave
 a server, and `unharmed` checks that others noticed nothing.

@@ -1,4 +1,4 @@
-"""Parts that keep their contracts but for one: they hand out another user's events, or old news."""
+"""Parts that break one promise of their contract: they return another user's or stale events."""
 
 from __future__ import annotations
 

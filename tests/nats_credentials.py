@@ -1,4 +1,4 @@
-"""An operator, an account and a user of NATS: what a server with signed users needs."""
+"""An operator, an account and a user for a NATS server with JWT authentication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A relay before a NATS server that loses, doubles and reorders messages, by a seed.
+"""A relay in front of a NATS server that loses, duplicates and reorders messages, by a seed.
 
 It understands the text protocol as far as it must: what a server sends to a client is lines, and
 after a line that begins with MSG a payload. All else passes untouched, so links stay alive.

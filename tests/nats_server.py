@@ -1,4 +1,4 @@
-"""A real NATS server for tests, from the wheel that brings its program along.
+"""A real NATS server for tests, from the wheel that contains it.
 
 One server per process of tests, on a free port of this machine, with a password; what a test wants
 otherwise (no password, a small message, TLS) is a server of its own. A restart keeps the port.

@@ -1,4 +1,4 @@
-"""Judges what a page shows by the rules of axe: for who sees little, hears it, or has only keys."""
+"""Checks the accessibility of pages with axe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers for pictures of the pages: what a product would say, the same every time."""
+"""Agents for screenshots of the pages: realistic, and the same every time."""
 
 from __future__ import annotations
 

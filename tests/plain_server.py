@@ -1,4 +1,4 @@
-"""Threadcast as a plain ASGI application behind a server that is not ours."""
+"""Threadcast as a plain ASGI application behind another server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode: each transaction may get another session of the database.
+"""A real PgBouncer in transaction mode: each transaction may get another database session.
 
 It is a program of the system, not a wheel. PgBouncer refuses to be run by root, so where the tests
 are run by root it is run by nobody.

@@ -1,4 +1,4 @@
-"""What tests of the shared store need: a schema on a real server, stores on it, SQL beside them."""
+"""Fixtures for tests of the shared store: a schema on a real server, stores, direct SQL."""
 
 from __future__ import annotations
 

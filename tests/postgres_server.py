@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, from the wheel that brings its programs along.
+"""A real PostgreSQL for tests, from the wheel that contains it.
 
 One server per process of tests and major version, started when it is first asked for, on a free
 port of this machine; a schema of its own for every test. `initdb` takes long: all processes of a

@@ -1,4 +1,4 @@
-"""A SQLite VFS that remembers every write, and can say what a disk may hold after a power cut.
+"""A SQLite VFS that records every write, and gives what a disk may hold after a power cut.
 
 kill -9 does not test durability, because the operating system's cache survives it. Here everything
 since a file's last sync may be lost: each write by itself is kept, dropped or torn.

@@ -1,4 +1,4 @@
-"""A client that says exactly the bytes it is told to say, well-formed or not.
+"""A client that sends exactly the given bytes, well-formed or not.
 
 Every wait has a deadline, so that a server that does not answer fails a test instead of hanging it.
 """

@@ -1,4 +1,4 @@
-"""A real store behind its seam, and a record of everything that is asked of it for a user.
+"""A wrapper around a real store that records every call for a user.
 
 Background work of a node (claims, sweeps, polls of heads) is for no user and is not recorded.
 """
@@ -91,6 +91,9 @@ class RecordingStore:
 
     async def count_live_runs(self) -> list[LiveRunCount]:
         return await self._store.count_live_runs()
+
+    async def count_connected_users(self) -> int | None:
+        return await self._store.count_connected_users()
 
     async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
         return await self._store.actions(limit=limit, before=before)

@@ -1,4 +1,4 @@
-"""A run without a server: keeps what an agent emits, in order, and answers from memory.
+"""A `Run` without a server: records what an agent emits, and answers from memory.
 
 It follows the `Run` contract: one order for everything, empty deltas ignored, a failing tool
 recorded as an error and raised on, and output that no event can carry refused.

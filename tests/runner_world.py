@@ -1,4 +1,4 @@
-"""A node without its network: a real store, journal, bus and runner, and eyes on every event."""
+"""A node without its network: a real store, journal, bus and runner, and every event recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that is honest but for one fault, which is put in between its application and the wire.
+"""A correct server with one injected fault, between its application and the wire.
 
 Each fault is a `Saboteur` that overrides what it needs. What it does not touch passes as it is.
 """

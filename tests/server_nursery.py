@@ -1,4 +1,4 @@
-"""A program that loads the server's modules once and then starts `threadcast serve` by forking.
+"""A fork server: loads the server's modules once, then forks `threadcast serve` processes.
 
 For tests that kill and restart a server hundreds of times: each one is a process of its own that
 runs the whole of `threadcast serve`, only the half second of importing is done once. Each line on

@@ -1,7 +1,7 @@
-"""What every store must do, whichever database is underneath.
+"""The contract suite that every store must pass.
 
-A test module of a store defines the fixtures `store` (open) and `pass_time` (an async function by
-which the store's own clock moves on by so many seconds) and a subclass of `StoreContract`.
+A test module of a store defines the fixtures `store` (open) and `pass_time` (an async function that
+advances the store's own clock by some seconds) and a subclass of `StoreContract`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from store_contract_migration import (
 )
 from store_contract_operators import OperatorContract
 from store_contract_places import NodeContract, PlaceContract, PresenceContract
+from store_contract_questions import QuestionContract
 from store_contract_reads import ReadContract
 from store_contract_runs import HandOverContract, LeaseContract, RunContract, TurnContract
 from store_contract_sweeps import SweepContract
@@ -25,6 +26,7 @@ class StoreContract(
     ThreadContract,
     SendContract,
     RunContract,
+    QuestionContract,
     LeaseContract,
     HandOverContract,
     TurnContract,

@@ -1,8 +1,9 @@
-"""The contract of events that other services append: names, threads, the life of their runs."""
+"""The contract of ingested events: idempotency keys, threads, the life of their runs."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from threadcast.units import (
     IngestEvents,
     Sweep,
 )
+from vector_files import vectors
 
 LEGACY_THREAD = "session_1757361062151"
 LEGACY_RUN = "req_9fc55c948877"
@@ -34,7 +36,7 @@ LIFE = (
 
 
 def told(results: Sequence[Ingested | ThreadcastError]) -> list[int | str]:
-    """For each event its seq, or the code that refused it."""
+    """For each event its seq, or the code of its refusal."""
     return [one.code if isinstance(one, ThreadcastError) else one.seq for one in results]
 
 
@@ -235,7 +237,7 @@ class IngestContract:
         queued = service.event("run_queued", data={"agent": "demo"})
         await ingest(store, service.unit("thread_created", queued))
         await scene.send(context_of("ann", service.thread_id), new_thread=False)
-        assert await scene.claim() == []  # the one is not ours, the other waits behind it
+        assert await scene.claim() == []  # the first is not ours, and the second waits behind it
         await ingest(store, service.unit("agent_started"))
         await pass_time(SILENCE_S / 2)
         assert await scene.claim() == []
@@ -284,6 +286,25 @@ class IngestContract:
         context = UserExecutionContext.for_run("ann", service.thread_id, service.run_id)
         assert await scene.refused(AnswerInput(context, "i-1", True)) == "not_found"
         assert await ingest(store, service.unit("input_received")) == [4]
+
+    @pytest.mark.parametrize("vector", vectors("run_statuses"))
+    async def test_what_others_execute_waits_while_one_of_its_questions_is_open(
+        self, store: Store, vector: dict[str, Any]
+    ) -> None:
+        scene, service = Scene(store), Service()
+        await ingest(store, service.unit("thread_created"))
+        for attempt, step in enumerate(vector["steps"], start=1):
+            data = {name: step[name] for name in ("input_id", "expires_at") if name in step}
+            if "expires_at" in data:
+                data["expires_at"] += NOW
+            if step["event_type"] == "agent_started":
+                data["attempt"] = attempt
+            scene.now = NOW + step["at"]
+            await scene.committed(service.unit(service.event(step["event_type"], data=data)))
+            async with scene.session("ann") as session:
+                run = await session.run(service.run_id)
+            assert run is not None
+            assert run.status == step["status"], step
 
     async def test_deleting_a_thread_ends_what_others_execute(self, store: Store) -> None:
         scene, service = Scene(store), Service()

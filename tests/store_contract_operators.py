@@ -1,4 +1,4 @@
-"""The contract of what operators ask: devices, runs of anybody, what nodes say, and the trail."""
+"""The contract of operators' queries: devices, runs of any user, nodes' summaries, the trail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from threadcast.operator_units import (
     Standing,
     TellPlaces,
 )
-from threadcast.place_units import RegisterNode, RenewNode
+from threadcast.place_units import ClosePlaces, RegisterNode, RenewNode
 from threadcast.records import ActionRow, UserCounts
 from threadcast.runs import RunStatus
 from threadcast.store import Store
@@ -27,7 +27,7 @@ DAY_S = 86_400
 
 
 def action(operator: str = "olga", *, target: str = "ann") -> ActionRow:
-    """Something that an operator begins to do."""
+    """The start of an operator's action."""
     return ActionRow(
         UnifiedIdGenerator.generate_base_id("action"),
         NOW,
@@ -42,7 +42,7 @@ def action(operator: str = "olga", *, target: str = "ann") -> ActionRow:
 
 
 class OperatorContract:
-    """What operators see and leave."""
+    """What operators read, and the trail of their actions."""
 
     async def test_a_node_is_known_with_what_it_says_of_itself(
         self, store: Store, pass_time: PassTime
@@ -121,6 +121,23 @@ class OperatorContract:
         assert ended is not None
         assert (ended.owner, ended.lease_left_s, ended.run.status) == (None, None, "completed")
         assert await store.find_run("run_chat_1_1_00000000") is None
+
+    async def test_a_connected_user_counts_once_on_however_many_nodes(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Cluster(store)
+        assert await store.count_connected_users() == 0
+        await scene.register("node-1", "node-2")
+        for user, node in (("ann", "node-1"), ("ann", "node-2"), ("bob", "node-2")):
+            await scene.taken(user, node=node)
+        await scene.committed(ClosePlaces(context_of("bob"), None, "forced_close"))
+        assert await store.count_connected_users() == 1  # bob's is to end
+        await scene.taken("cid", node="node-2")
+        assert await store.count_connected_users() == 2
+        await pass_time(LEASE_S - 1)
+        await scene.renew("node-1")
+        await pass_time(LEASE_S - 1)
+        assert await store.count_connected_users() == 1  # node-2 is lost
 
     async def test_live_runs_are_counted_and_listed_oldest_first(self, store: Store) -> None:
         scene = Cluster(store)

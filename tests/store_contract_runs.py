@@ -1,4 +1,4 @@
-"""The contract of units about runs: cancel, questions, appends, claims, leases, take-over."""
+"""The contract of units about runs: cancel, appends, claims, leases, take-over."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PassTime = Callable[[float], Awaitable[None]]
 
 
 class RunContract:
-    """What people do to runs, and what runs append."""
+    """What users do to runs, and what runs append."""
 
     async def test_cancel_before_the_start(self, store: Store) -> None:
         scene = Scene(store)
@@ -147,55 +147,6 @@ class RunContract:
         assert await moved_by() == asked.events[-1].seq
         ended = await scene.committed(AppendToRun(claimed.lease, [delta("x"), completed()]))
         assert await moved_by() == ended.events[-1].seq
-
-    async def test_a_question_and_its_answer(self, store: Store) -> None:
-        scene = Scene(store)
-        claimed = await scene.running("ann")
-        context = run_context(claimed)
-        await scene.committed(question(claimed.lease))
-        async with scene.session("ann") as session:
-            run = await session.run(context.run_id)
-            inputs = await session.inputs(context.run_id)
-        assert run is not None
-        assert run.status == "waiting"
-        assert [(row.input_id, row.ordinal, row.answered) for row in inputs] == [
-            ("input-1", 1, False)
-        ]
-        outcome = await scene.committed(AnswerInput(context, "input-1", {"yes": None}))
-        assert data_of(outcome.events[0]) == {"input_id": "input-1", "value": {"yes": None}}
-        assert tuple(outcome.hints) == (RunSignal(context.run_id, "node-1"),)
-        assert outcome.result.status == "running"
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "already_answered"
-        async with scene.session("ann") as session:
-            assert [row.value for row in await session.inputs(context.run_id)] == [{"yes": None}]
-        await scene.committed(AppendToRun(claimed.lease, [delta("thanks")]))
-
-    async def test_null_is_an_answer(self, store: Store) -> None:
-        scene = Scene(store)
-        claimed = await scene.running("ann")
-        await scene.committed(question(claimed.lease))
-        await scene.committed(AnswerInput(run_context(claimed), "input-1", None))
-        async with scene.session("ann") as session:
-            rows = await session.inputs(claimed.lease.run_id)
-        assert [(row.answered, row.value) for row in rows] == [(True, None)]
-
-    async def test_answers_that_are_refused(self, store: Store) -> None:
-        scene = Scene(store)
-        claimed = await scene.running("ann")
-        context = run_context(claimed)
-        await scene.thread("bob")
-        await scene.committed(question(claimed.lease, expires_at=NOW + 5))
-        foreign = UserExecutionContext.for_run("bob", context.thread_id, context.run_id)
-        assert await scene.refused(AnswerInput(foreign, "input-1", 1)) == "not_found"
-        assert await scene.refused(AnswerInput(context, "input-9", 1)) == "not_found"
-        scene.now = NOW + 5
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
-        scene.now = NOW
-        await scene.committed(AppendToRun(claimed.lease, [completed()]))
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "run_finished"
-        async with scene.session("bob") as session:
-            assert await session.inputs(context.run_id) == []
-            assert await session.run(context.run_id) is None
 
 
 class LeaseContract:
@@ -363,7 +314,7 @@ class LeaseContract:
 
 
 class HandOverContract:
-    """Owners that let go in order, and what owners find out without hints."""
+    """Owners that release their runs, and what owners learn without hints."""
 
     async def test_a_hand_over_is_no_crash(self, store: Store, pass_time: PassTime) -> None:
         scene = Scene(store)
@@ -442,7 +393,7 @@ class HandOverContract:
 
 
 class TurnContract:
-    """Whose run is next: users take turns."""
+    """Which run is claimed next: users take turns."""
 
     async def _queue(self, scene: Scene, user: str, count: int, **settings: Any) -> list[str]:
         """Messages in threads of their own; their runs."""
@@ -482,7 +433,7 @@ class TurnContract:
         assert await self._claim_ids(scene) == []
         await scene.committed(AppendToRun(first[0].lease, [started(), completed()]))
         assert await self._claim_ids(scene) == [runs[2]]
-        await scene.committed(question(first[1].lease))  # who waits for a person is executed
+        await scene.committed(question(first[1].lease))  # still executing
         assert await self._claim_ids(scene) == []
 
     async def test_a_run_keeps_the_bound_it_was_sent_with(self, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""What tests of stores need in order to say briefly what happens: users, units, drafts."""
+"""Concise builders for tests of stores: users, units, drafts."""
 
 from __future__ import annotations
 

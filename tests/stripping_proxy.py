@@ -1,4 +1,4 @@
-"""A Caddy in front of a server that takes a prefix away, as many set it up."""
+"""A Caddy in front of a server that strips a path prefix, a common setup."""
 
 from __future__ import annotations
 

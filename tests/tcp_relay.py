@@ -1,4 +1,4 @@
-"""A TCP relay on this machine: a front over several nodes, or a link that can be cut or frozen.
+"""A TCP relay: a load balancer for several nodes, or a link that can be cut or frozen.
 
 It knows nothing of what it carries. Whoever listens at none of its ports is passed over, so that
 clients of a front do not notice which servers are dead.

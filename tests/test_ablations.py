@@ -1,4 +1,4 @@
-"""A promise is proven when the suite notices that its safeguard is gone.
+"""Ablations: for each promise, the suite must notice when its safeguard is removed.
 
 Each safeguard is removed from a copy of the source by exact replacements of text, and put back when
 a test that must notice was run on that copy, in a process of its own. A replacement that does not

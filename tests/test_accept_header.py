@@ -1,4 +1,4 @@
-"""How much a client wants what it names."""
+"""Weights in `Accept` headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demonstration agent: it works on the words that were typed, and says what it is."""
+"""The demonstration agent: its reaction to messages, and its introduction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools and the zone names: what models and people send is used or refused by name."""
+"""Tools and zone names: any input is used, or refused with a clear error."""
 
 from __future__ import annotations
 

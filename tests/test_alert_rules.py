@@ -1,4 +1,4 @@
-"""Rules of alerts: the table, how much must happen before one fires, and when it has recovered."""
+"""Alert rules: the table, when one fires, and when it recovers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _series_of(measure: Any) -> list[Series]:
 def test_a_threshold_lies_in_its_bounds_and_texts_are_sentences(rule: Rule) -> None:
     if rule.least is not None and rule.most is not None:
         assert rule.least <= rule.threshold <= rule.most
-    for text in (rule.summary, rule.meaning, rule.advice):
+    for text in (rule.summary, rule.was, rule.meaning, rule.advice):
         assert text[0].isupper() or text[0] == "`"
         assert text.endswith(".")
     assert shown(rule.threshold, rule)
@@ -153,6 +153,15 @@ def test_a_refused_client_is_no_failed_connect_and_a_failed_one_is() -> None:
         scene.metrics.count_connect_refused(failed=True)
     scene.look(10)
     assert scene.met("connect_success")
+
+
+@pytest.mark.parametrize(("refused", "met"), [(9, False), (19, False), (21, True)])
+def test_refused_credentials_are_wrong_when_they_are_most(refused: int, met: bool) -> None:
+    scene = Scene()
+    scene.metrics.credentials.labels("accepted").inc(20)
+    scene.metrics.credentials.labels("refused").inc(refused)
+    scene.look(10)
+    assert scene.met("sign_in_success") is met
 
 
 @pytest.mark.parametrize(
@@ -273,6 +282,7 @@ def rule(for_s: int, clear_s: int) -> Watched:
         for_s=for_s,
         clear_s=clear_s,
         summary="",
+        was="",
         meaning="",
         advice="",
     )

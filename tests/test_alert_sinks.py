@@ -1,4 +1,4 @@
-"""Sinks of alerts against a real HTTP server: what is sent, what is tried again, what is secret."""
+"""Alert sinks against a real HTTP server: requests, retries, secrecy."""
 
 from __future__ import annotations
 

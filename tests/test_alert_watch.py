@@ -1,4 +1,4 @@
-"""Alerts of a whole server: what fires, who is told, and what an operator reads."""
+"""Alerts of a whole server: firing rules, notified sinks, and what operators read."""
 
 from __future__ import annotations
 
@@ -154,6 +154,8 @@ async def test_an_operator_reads_how_it_stands(tmp_path: Path) -> None:
         assert expected.items() <= rule.items()
         assert (rule["good"], rule["faults"], rule["unit"]) == ("at_least", 20.0, "share")
         assert rule["since"] == document["sampled_at"]
+        (shown,) = scene.world.node.desk.summaries.now().firing
+        assert shown.since == rule["since"] - 60  # the console says since when it is wrong
         (told,) = document["history"]
         assert (told["rule"], told["change"]) == ("run_success", "firing")
         log, slack = document["sinks"]
@@ -269,9 +271,16 @@ async def test_a_websocket_is_counted_once_whatever_ends_it(tmp_path: Path) -> N
         assert outcomes(server.node, "resumes") == {"continued": 1, "failed": 1}
         async with await server.raw("u-1", token="no.to.ken") as talk:
             assert (await talk.ending())[0] == 4401
+        async with await server.raw(headers=[("Origin", "http://127.0.0.1")]) as talk:
+            await talk.refused(await talk.say("authenticate", token="no.to.ken"))
+            assert (await talk.ending())[0] == 4401
         store.broken = True
         async with await server.raw("u-1") as talk:
             assert (await talk.ending())[1] == "unavailable"
         store.broken = False
         await server.settled(0)
-        assert outcomes(server.node, "connects") == {"accepted": 1, "refused": 1, "failed": 1}
+        assert outcomes(server.node, "connects") == {"accepted": 1, "refused": 2, "failed": 1}
+        assert outcomes(server.node, "credentials") == {"accepted": 2, "refused": 2}
+        read = server.node.metrics.registry.get_sample_value
+        for code, count in (("token_invalid", 2), ("unavailable", 2)):
+            assert read("threadcast_refusals_total", {"code": code}) == count

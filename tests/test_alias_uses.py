@@ -1,4 +1,4 @@
-"""Uses of older ids: gathered in bounded memory, stored now and then, not lost to a bad store."""
+"""Uses of older ids: counted in bounded memory, flushed, not lost when the store fails."""
 
 from __future__ import annotations
 

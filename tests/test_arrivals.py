@@ -1,4 +1,4 @@
-"""Who is on the way in: a bounded number, and a time for each of the others."""
+"""Arriving clients: a bounded number, and a retry time for each of the others."""
 
 from __future__ import annotations
 

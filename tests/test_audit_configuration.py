@@ -1,4 +1,4 @@
-"""`[tool.threadcast.audit]`: what each key does, and what a key that cannot be used is told."""
+"""`[tool.threadcast.audit]`: the effect of each key, and errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TC501, TC502, TC503: what is sent before, after and in vain."""
+"""TC501, TC502, TC503: sends before accept, sends after close, and swallowed sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of bad input and the tests that carry its rows' names, held together.
+"""Every row of the list of bad input has a test that carries its name.
 
 A row without a test fails here, and so does a test that names a row which is not in the list. What
 counts is the source: the name of a test function, or the id of a parameter set.

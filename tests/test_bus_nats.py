@@ -1,4 +1,4 @@
-"""The bus over NATS when things go wrong: strangers, silence, servers that lie."""
+"""Failures of the NATS bus: forged messages, silence, faulty servers."""
 
 from __future__ import annotations
 

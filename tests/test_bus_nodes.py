@@ -1,4 +1,4 @@
-"""Two nodes on one database, with a bus between them that loses, doubles and reorders.
+"""Two nodes on one database, with a bus that loses, duplicates and reorders hints.
 
 P16: the bus is only a hint. Whatever becomes of messages, every reader on every node gets every
 event once and in order.

@@ -1,4 +1,4 @@
-"""Where the bus is and who signs in: TLS, passwords, credentials files; nothing secret is shown."""
+"""The bus' address and credentials: TLS, passwords, credentials files; secrets are not shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calculator: what people write is understood, and nothing they write can hurt."""
+"""The calculator: common notations are understood, and no input is harmful."""
 
 from __future__ import annotations
 

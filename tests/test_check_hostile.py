@@ -1,4 +1,4 @@
-"""`threadcast check` of servers that lie about everything: a verdict, bounded memory, no crash."""
+"""`threadcast check` against malicious servers: a verdict, bounded memory, no crash."""
 
 from __future__ import annotations
 

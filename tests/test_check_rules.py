@@ -1,4 +1,4 @@
-"""What a check makes of what it saw, without a server: the pure rules behind the verdicts."""
+"""The pure rules behind a check's verdicts, without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Each promise of `threadcast check` is broken on purpose, and the check tells that one alone."""
+"""Each promise of `threadcast check` is broken on purpose, and the check reports exactly that
+one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that dies while it is checked: what was not tried is not run, and breaks no promise."""
+"""A server that dies during a check: untested promises are `not run`, and none is broken."""
 
 from __future__ import annotations
 

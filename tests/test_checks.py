@@ -1,4 +1,4 @@
-"""Checks in stages: what each mode does, and that a storm of refusals is a line a second."""
+"""Checks in stages: the effect of each mode, and one log line a second for many refusals."""
 
 from __future__ import annotations
 

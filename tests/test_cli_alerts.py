@@ -1,4 +1,4 @@
-"""`threadcast alerts`, run as a program: the rules, the try of the sinks, and what it writes."""
+"""`threadcast alerts`, run as a program: the rules, the test of the sinks, the exports."""
 
 from __future__ import annotations
 

@@ -426,7 +426,7 @@ async def test_b5_a_second_node_of_the_same_id_is_refused(nodes: Nodes) -> None:
 async def test_a_lease_that_is_shorter_than_the_looks_is_renewed_in_time(nodes: Nodes) -> None:
     nodes.start(node_lease_s=0.6, head_poll_s=3.0)
     async with asyncio.timeout(WAIT_S):
-        while (await nodes.known())[0].age_s < 1.2:
+        while (await nodes.known())[0].joined_s < 1.2:
             pass
     assert (await nodes.known())[0].lease_left_s > 0
 

@@ -124,9 +124,12 @@ async def reads_what_was_done(desk: Desk) -> None:
 async def finds_both_devices(desk: Desk) -> str:
     """The node that asks knows of all three and of ann's two devices; the node of the phone."""
     seen = await desk.until(
-        lambda found: all_said(found) and found["totals"]["connections"] == 2, "/ops/overview"
+        lambda found: (
+            all_said(found) and (found["totals"]["connections"], found["totals"]["users"]) == (2, 1)
+        ),
+        "/ops/overview",
     )
-    assert seen["totals"]["nodes_alive"] == 3
+    assert (seen["totals"]["nodes_alive"], seen["totals"]["users_once"]) == (3, True)
     assert seen["bus"]["ok"]
     assert seen["versions"]["bus"].startswith("NATS ")
     assert seen["versions"]["database"].startswith("PostgreSQL ")

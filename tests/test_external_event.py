@@ -24,7 +24,6 @@ _IDS = {
 }
 
 _OTHER_ID = "chat_1763629200001_7_90c65fe4"
-_UNPRINTABLE_ID = "\x85_req_9fc55c948877_7bfbba09"
 
 
 def data_of(event: ExternalEvent) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from threadcast.schemas.operations import OPERATIONS
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 
-OPS: dict[str, Any] = {"scopes": ("ops",)}
 SECRET_TEXT = "the-plan-of-ann"
 CONSOLE = tuple(one for one in OPERATIONS if "console to be on" in one.summary)
 

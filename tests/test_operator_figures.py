@@ -152,13 +152,20 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     totals = overview.totals_of(nodes)
     assert (totals.nodes_alive, totals.nodes_lost) == (4, 1)
     assert (totals.connections, totals.users, totals.runs) == (7, 4, 2)
+    assert not totals.users_once
+    counted = overview.totals_of(nodes, users=3)
+    assert (counted.users, counted.users_once) == (3, True)
+    assert overview.totals_of(nodes[:1]).users_once
     found = overview.firing_of(nodes)
     assert [(one.node_id, one.rule, one.good) for one in found] == [
         ("node-1", "of_a_newer_version", "at_most"),
         ("node-1", "run_success", "at_least"),
     ]
     assert found[1].advice
-    assert [one.node_id for one in overview.told_of(nodes)] == ["node-1", "node-3"]
+    assert [one.was for one in found] == ["", "Too many runs failed."]
+    history = overview.told_of(nodes)
+    assert [one.node_id for one in history] == ["node-1", "node-3"]
+    assert history[0].was == "Too many runs failed."
     slowest = overview.lagging_of(nodes)
     assert len(slowest) == overview.LAGGING_MAX
     assert [(one.node_id, one.user) for one in slowest[:2]] == [("node-2", "u-0")] * 2
@@ -169,7 +176,7 @@ async def test_a_node_that_came_back_to_its_place_has_the_age_that_it_says(tmp_p
     said = await summary(tmp_path)
     for age_s, age in ((660.0, 660.0), (3.0, 60.0), (None, 60.0)):
         found = overview.node_of(row("node-1", msgspec.structs.replace(said, age_s=age_s)))
-        assert found.age_s == age
+        assert (found.age_s, found.joined_s) == (age, 60.0)
 
 
 @pytest.mark.parametrize(("count", "complete"), [(7, True), (LIVE_RUNS_COUNTED_MAX, False)])

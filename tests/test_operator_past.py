@@ -1,10 +1,11 @@
-"""What was wrong and is over is kept for an hour, with whom it hit, from when to when."""
+"""Troubles that are over are kept for an hour, with affected users, from when to when."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from threadcast.operators.overview import runs_of
 from threadcast.operators.past import PAST_MAX, PastTroubles
@@ -49,6 +50,7 @@ def node(node_id: str = "node-1", *, alive: bool = True, **said: Any) -> NodeOve
         alive=alive,
         known=True,
         age_s=900.0,
+        joined_s=900.0,
         lease_left_s=5.0 if alive else -4.0,
         summary=NodeSummary(**{**facts, **said}),
     )
@@ -66,6 +68,17 @@ NONE = runs_of([], AT)
 
 def over(past: PastTroubles, at: float = AT + 60) -> list[tuple[str, float, float]]:
     return [(one.kind, one.began_at - AT, one.ended_at - AT) for one in past.until(at)]
+
+
+def test_a_lost_node_that_comes_back_was_lost_until_then() -> None:
+    past, here = PastTroubles(), node("node-2")
+    back = replace(node(), joined_s=3.0)
+    past.take(AT, [node(alive=False), here], None, held=QUIET)
+    past.take(AT + 5, [here], None, held=QUIET)  # it is forgotten by the store
+    assert [one.ended_at for one in past.until(AT + 5)] == [AT + 5]
+    past.take(AT + 30, [back, here], None, held=QUIET)
+    past.take(AT + 60, [replace(node(), joined_s=33.0), here], None, held=QUIET)
+    assert [(one.kind, one.ended_at) for one in past.until(AT + 60)] == [("lost", AT + 27)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What of a run's events an operator sees who may not read what was written."""
+"""The parts of a run's events that an operator without the scope `content` sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways out: framing, and how much is held for a reader that does not read."""
+"""Outbounds: framing, and bounded buffers for a reader that does not read."""
 
 from __future__ import annotations
 

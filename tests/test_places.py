@@ -1,4 +1,4 @@
-"""Places of one node's connections: left, taken again, and refused to who may not have them."""
+"""Places of one node's connections: left, taken again, and refused."""
 
 from __future__ import annotations
 

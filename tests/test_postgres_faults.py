@@ -1,4 +1,4 @@
-"""The shared store when the database, or the way to it, fails: never a lie, never a hang."""
+"""The shared store when the database or the network fails: no wrong answer, no hang."""
 
 from __future__ import annotations
 

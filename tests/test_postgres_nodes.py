@@ -1,4 +1,4 @@
-"""Several nodes on one PostgreSQL database: one order, one owner, whoever is slow or wrong."""
+"""Several nodes on one PostgreSQL database: one order and one owner, even with slow nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a PostgreSQL database: what is refused, with what to change, and what is only said."""
+"""Opening a PostgreSQL database: refusals with what to change, and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain appends in PostgreSQL: what one call stores, and when everything goes the long way."""
+"""Plain appends in PostgreSQL: the fast path, and when a batch takes the slow one."""
 
 from __future__ import annotations
 

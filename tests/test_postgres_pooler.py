@@ -1,4 +1,4 @@
-"""D12: behind PgBouncer in transaction mode, where nothing may be kept in a database's session.
+"""D12: behind PgBouncer in transaction mode, without session state.
 
 In continuous integration these tests must run. Without PgBouncer on a machine of one's own they
 are left out, with a warning.

@@ -1,4 +1,4 @@
-"""Messages of one batch in PostgreSQL: stored together where they meet nothing, else one by one."""
+"""Messages of one batch in PostgreSQL: to idle threads together, to busy ones one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps users apart in PostgreSQL: rows know their user, whatever a statement says."""
+"""Row-level security in PostgreSQL: users are isolated, whatever a statement says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Committed, then delivered: nothing that was answered is lost when the power goes.
+"""Committed, then delivered: a power cut loses nothing that was acknowledged.
 
 One run of the store is recorded, with many checkpoints. Then the power is cut at random syncs of
 it, and what may be left on the disk is opened with a stock SQLite.

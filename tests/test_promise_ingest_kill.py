@@ -1,4 +1,4 @@
-"""A server that is killed in the middle of ingest requests: repeating them stores all once."""
+"""A server killed in the middle of ingest requests: retrying stores everything once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No byte crosses users: fifty users with canaries who try each other's ids at every entrance."""
+"""No byte crosses users: fifty users with canaries try each other's ids at every entrance."""
 
 from __future__ import annotations
 

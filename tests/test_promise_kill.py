@@ -1,4 +1,4 @@
-"""Acked is kept: a server that is killed at any moment has lost nothing that it had accepted.
+"""A server killed at any moment loses nothing that it had acknowledged.
 
 P2 in promise terms, and with it: the same `client_message_id` sent again after the cut is the same
 message, and every reader goes on from its cursor without a hole and without a repetition.

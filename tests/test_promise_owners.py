@@ -1,4 +1,4 @@
-"""Owners of runs that are killed, or stand still and come back: their runs move on, written by one.
+"""Owners of runs that are killed, or suspended and come back: their runs go on with one writer.
 
 Real processes on one PostgreSQL. Every client writes down what it was told; the checker judges the
 whole history, where a write under an old fence shows as an event after a later attempt began.

@@ -1,4 +1,4 @@
-"""A restart is invisible: SIGTERM under load loses nothing, doubles nothing, and is soon over."""
+"""A restart is invisible: SIGTERM under load loses and duplicates nothing, and ends soon."""
 
 from __future__ import annotations
 

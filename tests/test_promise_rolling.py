@@ -1,4 +1,4 @@
-"""Nodes come and go one after the other under load, and no client loses or doubles an event."""
+"""Rolling restarts under load: no client loses or duplicates an event."""
 
 from __future__ import annotations
 

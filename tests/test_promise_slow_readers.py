@@ -1,4 +1,4 @@
-"""A slow reader lags, costs bounded memory, and hurts nobody.
+"""A slow reader lags, costs bounded memory, and slows down nobody else.
 
 Fifty readers whose TCP window is closed, beside three that read, while a thousand events a second
 are committed. Then the fifty read on, from the journal, and have missed nothing.

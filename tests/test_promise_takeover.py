@@ -1,4 +1,4 @@
-"""A dead node's runs move on: taken over, or ended, within the lease and five seconds more."""
+"""A dead node's runs are taken over, or ended, within the lease plus five seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PROTOCOL.md names all that the wire has, its examples are valid, and its figures are ours."""
+"""PROTOCOL.md is complete, its examples are valid, and its figures match the settings."""
 
 from __future__ import annotations
 

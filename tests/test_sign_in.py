@@ -1,4 +1,4 @@
-"""Who may come in, and how often strangers may try."""
+"""Authentication and revocation, and the rate limit of strangers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from threadcast.auth.identity import Identity
 from threadcast.auth.sign_in import SignIn, unrevoked_head
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
+from threadcast.metrics import Metrics
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.settings import Settings
 from threadcast.store_sqlite import SqliteStore
@@ -23,7 +24,8 @@ def sign_in(clock: ManualClock) -> SignIn:
     settings = Settings(
         jwt_secret=SECRET, unauthenticated_per_address=2, unauthenticated_window_s=10.0
     )
-    return SignIn(Authenticator.from_settings(settings, clock=clock), settings, clock)
+    authenticator = Authenticator.from_settings(settings, clock=clock)
+    return SignIn(authenticator, settings, clock, Metrics())
 
 
 def test_w16_an_address_may_visit_so_often_in_a_window() -> None:

@@ -1,4 +1,4 @@
-"""What a reader was given, against what is said of its journal since."""
+"""Contradictions between what a reader was given and what is announced later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads take turns: users one after the other, and whoever was live first."""
+"""Catch-up reads take turns: round robin by user, and live readers first."""
 
 from __future__ import annotations
 

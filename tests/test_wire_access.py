@@ -1,4 +1,4 @@
-"""Ids and cursors that do not belong to whoever presents them, over TCP to a whole server."""
+"""Other users' ids and cursors, over TCP to a whole server."""
 
 from __future__ import annotations
 

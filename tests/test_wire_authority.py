@@ -1,4 +1,4 @@
-"""Who may be connected, how often and until when: tokens, limits and revocation over TCP."""
+"""Tokens, limits and revocation, over TCP to a whole server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client may say wrongly once it is connected, and what a whole server answers to it."""
+"""Invalid commands on an open connection, and a whole server's answers."""
 
 from __future__ import annotations
 

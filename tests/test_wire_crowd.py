@@ -1,4 +1,4 @@
-"""A crowd at the doors of a whole server: who is let in, and what the others are told."""
+"""A reconnect storm against a whole server: who is admitted, and the others' retry times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small real WebSocket server that plays the protocol from a script: journal, cuts, closes.
+"""A small real WebSocket server that follows a script: journal, cuts, closes.
 
 It is independent of the server in `src`, so that the client is tested against the protocol.
 """

@@ -1,7 +1,7 @@
 """Every error that a client, a caller or an operator can meet, in one table.
 
-A code is stable: it is what programs compare. The text is for people and is fixed ASCII; what was
-expected and what came goes into the error's own message. This module may not import any other.
+A code is stable: programs compare it. The text is for people and is fixed ASCII; what was expected
+and what came goes into the error's own message. This module may not import any other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ErrorKind:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the server could not do what it is there for; a planned restart is no failure."""
+        """Whether the server failed to do its job; a planned restart is no failure."""
         return self.status >= 500 and self.code != "shutting_down"
 
 
@@ -157,7 +157,7 @@ class ThreadcastError(Exception):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the server could not do what it is there for; see `ErrorKind.is_failure`."""
+        """Whether the server failed to do its job; see `ErrorKind.is_failure`."""
         return self.kind.is_failure
 
 
@@ -166,7 +166,7 @@ class ConfigurationError(Exception):
 
     Args:
         message: one line with the key, what came and what is allowed; never a secret.
-        keys: the settings at fault, so that whoever read them can say where they were written.
+        keys: the settings at fault, so that the loader can name their source.
     """
 
     def __init__(self, message: str, *, keys: tuple[str, ...] = ()) -> None:

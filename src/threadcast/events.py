@@ -1,7 +1,7 @@
-"""The closed vocabulary of events, their data, and the one envelope in which all of them travel.
+"""The closed vocabulary of events, their data, and their common envelope.
 
-An event is one immutable fact about a user's threads. Its bytes are made once, here, and serve
-every cursor. This module knows nothing of stores, connections or time.
+An event is one immutable fact about a user's threads. Its bytes are encoded once, here, and shared
+by all cursors. This module knows nothing of stores, connections or time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 
 class EventType(StrEnum):
-    """What a journal event says. The order is the storage code: only ever append."""
+    """Types of journal events. The order is the storage code: only ever append."""
 
     THREAD_CREATED = "thread_created"
     THREAD_UPDATED = "thread_updated"
@@ -44,11 +44,11 @@ MOVES_THREAD = TERMINAL_EVENTS | {
     EventType.MESSAGE_CREATED,
     EventType.INPUT_REQUESTED,
 }
-"""What a person has to see of a thread; each of these moves it to the top of their list."""
+"""Events that move a thread to the top of its user's list."""
 
 
 class ConnectionEventType(StrEnum):
-    """What the server says about the connection itself; never in a journal, never with a seq."""
+    """Types of events about the connection itself; never in a journal, never with a seq."""
 
     CONNECTION_READY = "connection_ready"
     ATTACHED = "attached"
@@ -59,10 +59,10 @@ class ConnectionEventType(StrEnum):
 
 
 class Dated(msgspec.Struct, frozen=True, kw_only=True):
-    """Data that may say when it happened elsewhere, long before it came into the journal.
+    """Data that may carry the original time of an imported or ingested event.
 
     Attributes:
-        created_at: seconds since the epoch; absent on what happened here.
+        created_at: seconds since the epoch; absent on events of this server.
     """
 
     created_at: float | msgspec.UnsetType = msgspec.UNSET
@@ -76,7 +76,7 @@ class ThreadData(Dated, frozen=True, omit_defaults=False):
 
 
 class ThreadDeleted(msgspec.Struct, frozen=True):
-    """The thread is gone; what was deleted is not repeated, so this is empty."""
+    """The thread was deleted; empty, because deleted content is not repeated."""
 
 
 class MessageCreated(Dated, frozen=True):
@@ -102,7 +102,7 @@ class AgentStarted(Dated, frozen=True):
 
 
 class AgentThinking(Dated, frozen=True):
-    """What the agent says of its own reasoning."""
+    """A piece of the agent's reasoning."""
 
     text: str
 
@@ -208,7 +208,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class EventDraft(msgspec.Struct, frozen=True):
-    """An event that asks to be committed: its type and its data, already encoded as JSON."""
+    """An event to be committed: its type and its data, already encoded as JSON."""
 
     event_type: EventType
     data: bytes
@@ -224,7 +224,7 @@ class EventDraft(msgspec.Struct, frozen=True):
 
 
 class Address:
-    """Whose an event is, and of which thread and run; its part of the envelope is encoded once.
+    """An event's user, thread and run; this part of the envelope is encoded once.
 
     Args:
         user_id: the journal's user.
@@ -260,9 +260,9 @@ class JournalEvent:
     """One committed event. `payload` is the whole envelope; it is built once and then shared.
 
     Args:
-        event_type: what it says.
+        event_type: its type.
         stamp: `timestamp_text` of its commit.
-        address: whose it is.
+        address: its user, thread and run.
         seq: its place in its user's journal, >= 1.
         data: its data as JSON.
         first_seq: the first seq of the deltas merged into it, when there are several.
@@ -310,8 +310,8 @@ _DELTA_START, _DELTA_END = b'{"text":"', b'"}'
 def merge_deltas(events: Iterable[JournalEvent]) -> list[JournalEvent]:
     """Join neighbouring `agent_delta` events of one run into one that says `first_seq`.
 
-    The texts are joined as JSON, without decoding: two JSON strings are one when the quotes
-    between them go.
+    The texts are joined without decoding: two JSON strings become one by removing the quotes
+    between them.
     """
     merged: list[JournalEvent] = []
     texts: list[bytes] = []
@@ -385,7 +385,7 @@ def connection_event(
     """Encode one connection event.
 
     Args:
-        event_type: what it says.
+        event_type: its type.
         now: wall time, seconds since the epoch.
         user_id: the connection's user; empty before authentication.
         data: its data; `wire.connection_data` has the struct of each type.
@@ -394,7 +394,7 @@ def connection_event(
 
 
 def encode_json(value: object) -> bytes:
-    """Encode plain data as JSON; NaN and infinities become null, as JSON has no word for them.
+    """Encode plain data as JSON; NaN and infinities, which JSON cannot express, become null.
 
     Raises:
         TypeError: a value that JSON cannot carry.

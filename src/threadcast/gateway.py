@@ -53,7 +53,8 @@ class Gateway:
         self._hosts = hosts
         self._origins = origins
         self.sign_in = SignIn(
-            services.authenticator, services.settings, services.clock, refuse_stranger
+            *(services.authenticator, services.settings, services.clock, services.metrics),
+            refuse_stranger,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +65,6 @@ class Gateway:
         self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Refuse a WebSocket for an earlier finding, telling clients that may know the reason."""
-        self._services.metrics.refusals.labels(error.code).inc()
         await self._serve(scope, receive, send, error)
 
     async def _serve(

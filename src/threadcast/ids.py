@@ -1,8 +1,8 @@
-"""The one place that makes ids, and the one place that says whether a text is an id.
+"""The only place that makes ids, and that decides whether a text is one.
 
 An id is `<prefix>_<ms>_<counter>_<hex>`. The ids of one context are one stem, `<operation>_<ms>_
-<counter>_<hex8>`, seen as a thread, a run and a request. An id tells nothing about its user, and
-it is a name, not a permission: whoever looks something up by id also says for which user.
+<counter>_<hex8>`, seen as a thread, a run and a request. An id reveals nothing about its user, and
+it is a name, not a permission: every lookup by id is also scoped by user.
 
 This is the only module that may draw random bytes for ids. It may not know stores, users' rows or
 which run belongs to which thread once a thread has had more than one.
@@ -45,7 +45,7 @@ PREFIX_MAX_CHARACTERS = 72
 RANDOM_MIN_CHARACTERS = 4
 RANDOM_MAX_CHARACTERS = 32
 USER_ID_MAX_CHARACTERS = 255
-# The counter has fewer digits than the time, so an id can be read in one way only.
+# The counter has fewer digits than the time, so an id can be parsed in one way only.
 _MS_CHARACTERS = 13
 _COUNTER_MAX_CHARACTERS = 12
 ID_MAX_CHARACTERS = (
@@ -69,14 +69,14 @@ _ID = re.compile(
 )
 _UNUSABLE_IN_USER_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
-# Kinds whose prefix goes on with an operation, and kinds whose prefix is the whole word.
+# Kinds whose prefix is followed by an operation, and kinds without one.
 _SET_PREFIXES = {"thread": "thread_", "run": "run_", "request": "req_"}
 _WORD_KINDS = ("ws_conn", "feed")
 _TAKEN_WORDS = ("thread", "run", "req", *_WORD_KINDS)
 
 
-# The kinds that are asked for at every entrance, each as one expression: what `id_kind` says of
-# them, in a third of the time. (`?` because most operations are short.)
+# The kinds checked at every entrance, as one expression each: equivalent to `id_kind`, in a third
+# of the time. (`?` because most operations are short.)
 _LAST_PARTS = (
     f"_[1-9][0-9]{{{_MS_CHARACTERS - 1}}}"
     f"_(?:0|[1-9][0-9]{{0,{_COUNTER_MAX_CHARACTERS - 1}}})"
@@ -129,7 +129,7 @@ class _Sequence:
         self.reseed()
 
     def reseed(self) -> None:
-        """Forget what a forked child shares with its parent."""
+        """Discard the state that a forked child shares with its parent."""
         self._pool: list[str] = []
         start = int.from_bytes(os.urandom(_COUNTER_START_BYTES), "big")
         self._counter = itertools.count(start)
@@ -208,10 +208,9 @@ class UnifiedIdGenerator:
     def rebuild_context_ids(
         operation: str, timestamp_ms: int, counter: int, random: str
     ) -> ContextIds:
-        """Put the set of these parts together; the same parts give the same ids.
+        """Build the set of ids from given parts; the same parts give the same ids.
 
-        For whoever must arrive at the same ids again, as a migration must. Nothing here makes two
-        sets differ but the parts themselves.
+        For migrations, which must arrive at the same ids again. Uniqueness is up to the caller.
 
         Args:
             operation: what for, `[a-z][a-z0-9_]*`, 1..64 characters.
@@ -229,10 +228,10 @@ class UnifiedIdGenerator:
 
     @staticmethod
     def parse_id(text: object) -> ParsedId | None:
-        """Take an id apart, or None if the text is not an id as a whole.
+        """Parse an id; None if the whole text is not one.
 
         Total: any input of any type, no exception. A subclass of `str` is not an id, because it
-        can compare otherwise than its characters do.
+            could override comparison.
         """
         if type(text) is not str or len(text) > ID_MAX_CHARACTERS:
             return None

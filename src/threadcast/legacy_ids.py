@@ -1,17 +1,15 @@
-"""The ids that older systems made: recognised, named, shown without their users, never made here.
+"""Ids of older systems: recognised, named, masked; never made here.
 
-The one rule for a text that is to name a thread. At an entrance the first line that fits counts:
+How an entrance treats a text that should name a thread; the first match counts:
 
-1. an id of today of kind `thread`: looked up;
-2. an id of today of another kind: `bad_id` that names both kinds;
-3. a known older shape (`legacy_kind`): resolved for the user who has it as an alias, for all others
-   `legacy_id`, which names the migration;
-4. a plain text (`is_plain`): resolved as an alias as well, where the store has aliases of no known
-   shape at all, else `bad_id`;
-5. all else: `bad_id`, and no store is asked.
+1. a current id of kind `thread`: looked up; 2. a current id of another kind: `bad_id` that names
+both kinds; 3. a known older shape (`legacy_kind`): resolved for the user who has it as an alias,
+otherwise `legacy_id`, which names the migration; 4. a plain text (`is_plain`): resolved as an alias
+if the store has any aliases of no known shape, otherwise `bad_id`; 5. anything else: `bad_id`,
+without a query.
 
-A migration (`migrated_ids`) is wider: it takes any printable text that is no id of today, for no
-thread should be lost. A thread whose older id is neither 3 nor 4 has its new id only.
+A migration (`migrated_ids`) accepts more: any printable text that is not a current id, so that no
+thread is lost. A thread whose older id is neither 3 nor 4 can be reached by its new id only.
 
 This module reads text only; it may not know current ids, stores or aliases, and it may not import
 any other module. No current id has one of the shapes of `legacy_kind`.
@@ -30,7 +28,7 @@ __all__ = [
 ]
 
 LEGACY_ID_MAX_CHARACTERS = 300
-"""Longest text that can be a legacy id: a user id of 255 characters and what was put after it."""
+"""The longest legacy id: a user id of 255 characters and a suffix."""
 
 _HIDDEN = "***"
 
@@ -40,7 +38,7 @@ _HEX = "[0-9a-f]"
 _MS = "[1-9][0-9]{12}"
 _S = "[1-9][0-9]{9}"
 
-# The first shape that fits gives the name, so the order is from the narrow to the wide.
+# The first match names the shape, so narrow shapes come before wide ones.
 _SHAPES = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
@@ -54,7 +52,7 @@ _SHAPES = tuple(
         ("other", "thread_[A-Za-z0-9]{24}"),  # threads of a well-known hosted assistants API
     )
 )
-# What begins like an id of today and is none is a mistake; it is not looked for among older ids.
+# A text that begins like a current id but is none is a mistake, not an older id.
 _PLAIN = re.compile(
     r"(?!(?i:thread|run|req|feed|ws_conn)_)[A-Za-z0-9][A-Za-z0-9._~:@+=-]*", re.ASCII
 )
@@ -92,12 +90,12 @@ def is_plain(text: object) -> bool:
 
 
 def may_be_legacy(text: object) -> bool:
-    """Whether a text that is no id of today may be an older one at an entrance (rules 3 and 4)."""
+    """Whether a text that is no current id may be an older one at an entrance (rules 3, 4)."""
     return legacy_kind(text) is not None or is_plain(text)
 
 
 def masked_legacy(text: str, kind: str) -> str:
-    """A legacy id without what in it may name a user, or be a secret.
+    """A legacy id with the parts masked that may name a user or be a secret.
 
     Args:
         text: the id.

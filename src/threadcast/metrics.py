@@ -19,6 +19,7 @@ _LATENCY_BUCKETS_S = (
 )  # fmt: skip
 CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "connects": ("accepted", "refused", "failed"),
+    "credentials": ("accepted", "refused"),
     "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
     "holes": ("hint", "read"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
@@ -108,6 +109,10 @@ class Metrics:
         )
         self.connects = Counter(
             "threadcast_connects", "Connection attempts by outcome.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.credentials = Counter(
+            "threadcast_credentials", "Credentials that were verified, by outcome.", ["outcome"],
             registry=self.registry,
         )  # fmt: skip
         self.resumes = Counter(

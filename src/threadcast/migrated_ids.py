@@ -1,8 +1,8 @@
-"""From the id that an older system gave to a thread to the id that the thread has here.
+"""Derives a thread's new id from its id in an older system.
 
-The new id follows from the older one and its user alone, so a migration can be repeated, split and
+The new id depends only on the older one and its user, so a migration can be repeated, split and
 resumed, on any machine, with the same result. This module may not know stores, aliases or files;
-which texts count as older ids where is said in `legacy_ids`.
+`legacy_ids` defines which texts count as older ids.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .legacy_ids import LEGACY_ID_MAX_CHARACTERS, legacy_kind
 __all__ = ["legacy_id_problem", "migrate_legacy_thread_id", "migrated_context_ids", "run_ids_after"]
 
 _OPERATION = "migrated"
-_PERSON = b"threadcast.ids.1"  # so that no other digest of the same texts is equal
+_PERSON = b"threadcast.ids.1"  # domain separation
 _UNKNOWN_MS = 10**12
-"""The time in the id of a thread whose older id had none: the first that an id can hold."""
+"""The time in a new id whose older id had none: the earliest that an id can hold."""
 _COUNTER_MODULUS = 10**12
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _LAST_MS = re.compile("[1-9][0-9]{12}$")
@@ -28,11 +28,11 @@ _MS_BY_ITSELF = re.compile("(?<![0-9A-Za-z])[1-9][0-9]{12}(?![0-9A-Za-z])")
 
 
 def migrate_legacy_thread_id(legacy_id: str, user_id: str) -> str:
-    """The thread id that takes the place of an older one.
+    """The thread id that replaces an older one.
 
-    The same two texts give the same id, always and everywhere; another user gets another id. A time
-    in the older id is kept: milliseconds as they are, seconds times 1,000, that of a UUID of
-    version 7. Two ids are equal only by a collision of 72 bits.
+    Deterministic for the same two texts; other users get other ids. A time in the older id is kept:
+    milliseconds, seconds (times 1,000), or that of a version 7 UUID. Two ids are equal only by a
+    collision of 72 bits.
 
     Args:
         legacy_id: any printable text of 1..300 characters that is no id of today; see
@@ -60,13 +60,13 @@ def migrated_context_ids(legacy_id: str, user_id: str) -> ContextIds:
 
 
 def run_ids_after(first: ContextIds, number: int) -> ContextIds:
-    """The ids of a migrated thread's further run, made of those of its first one.
+    """The ids of a later run of a migrated thread, derived from those of the first one.
 
     Only the run id and the request id are meant to be used: the run is of the thread of `first`.
 
     Args:
         first: what `migrated_context_ids` gave, or another consistent set.
-        number: of the run in its thread, >= 1; the first run has 0 and the set's own ids.
+        number: the run's index in its thread, >= 1; index 0, the first run, has the set's own ids.
 
     Raises:
         ValueError: `first` is no set.

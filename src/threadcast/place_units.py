@@ -22,6 +22,9 @@ OnFull = Literal["reject", "evict_oldest", "tolerate"]
 """What happens to a connection beyond its user's limit: it is refused, it displaces the oldest
 ones, or it is admitted and that is reported."""
 
+PLACES_COUNTED_MAX = 100_000
+"""So many places are looked at when operators ask how many users are connected."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:

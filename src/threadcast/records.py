@@ -166,7 +166,7 @@ class NodeRow:
         node_id: its id.
         version: of its program.
         role: `all`, `gateway` or `worker`.
-        age_s: how long ago it began, in seconds.
+        joined_s: how long ago it joined, in seconds; again after its lease had lapsed.
         lease_left_s: how long its lease is still valid, in seconds; below 0 for a lost node.
         connections: how many it had.
         runs: how many it executed.
@@ -176,7 +176,7 @@ class NodeRow:
     node_id: str
     version: str
     role: str
-    age_s: float
+    joined_s: float
     lease_left_s: float
     connections: int
     runs: int

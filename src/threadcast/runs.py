@@ -1,6 +1,6 @@
-"""The rules of runs: which status may follow which, and what a new message does to a busy thread.
+"""The rules of runs: legal status transitions, and what a new message does to a busy thread.
 
-Pure: no I/O, no clock, no loop. Stores apply these rules inside the transaction that commits them.
+Pure: no I/O, no clock, no loop. Stores apply these rules inside the committing transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OnDisconnect = Literal["continue", "cancel"]
 
 
 class RunStatus(StrEnum):
-    """Where a run is in its life."""
+    """The status of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -29,7 +29,7 @@ class RunStatus(StrEnum):
 
 
 EXTERNAL_OWNER = "external"
-"""The owner of a run that another service executes: no node has it, and none may claim it."""
+"""The owner of a run that another service executes; no node may claim it."""
 
 LIVE_RUNS_COUNTED_MAX = 20_000
 """How many live runs are counted at most when operators ask how many there are."""
@@ -43,7 +43,7 @@ OWNED = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 ENDED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.QUEUED: OWNED | {RunStatus.FAILED, RunStatus.CANCELLED},
     RunStatus.RUNNING: frozenset({RunStatus.WAITING, RunStatus.QUEUED}) | ENDED,
     RunStatus.WAITING: frozenset({RunStatus.RUNNING, RunStatus.QUEUED}) | ENDED,
     RunStatus.COMPLETED: frozenset(),
@@ -66,6 +66,9 @@ _STATUS_AFTER: dict[EventType, RunStatus] = {
 def status_after(status: RunStatus, event_type: EventType) -> RunStatus:
     """The status of a run once its owner has appended an event of this type.
 
+    A run that goes on waits all the same while another of its questions is open: neither answered
+    nor expired. That stores look up, where this says that a waiting run is running.
+
     Raises:
         ThreadcastError: `run_finished` when the run has ended.
     """
@@ -77,7 +80,7 @@ def status_after(status: RunStatus, event_type: EventType) -> RunStatus:
     return following
 
 
-# What another service may say of a run first. Nothing of it is executed here.
+# The first event that another service may send of a run, which is not executed here.
 _EXTERNAL_BEGINS: dict[EventType, RunStatus] = {
     EventType.MESSAGE_CREATED: RunStatus.QUEUED,
     EventType.RUN_QUEUED: RunStatus.QUEUED,
@@ -87,15 +90,15 @@ _ENDS_UNSTARTED = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
 
 
 def external_status_after(status: RunStatus | None, event_type: EventType) -> RunStatus:
-    """The status of a run that another service executes, once that service says this of it.
+    """The new status of a run of another service after one of its events.
 
     Args:
-        status: where the run is; None when nothing was said of it yet.
-        event_type: an event of a run.
+        status: the present status; None for a new run.
+        event_type: the type of the event.
 
     Raises:
-        ThreadcastError: `not_found` when this cannot be the first that is said of a run,
-            `run_finished` when it has ended, `out_of_order` for anything else that does not fit.
+        ThreadcastError: `not_found`: the event cannot begin a run; `run_finished`: the run has
+            ended; `out_of_order`: any other illegal event.
     """
     came = event_type.value
     if status is None:
@@ -119,7 +122,7 @@ def external_status_after(status: RunStatus | None, event_type: EventType) -> Ru
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a new message does.
+    """What a new message does to its thread.
 
     Attributes:
         position: how many runs of the thread stay ahead of the new one; 0 starts at once.
@@ -147,7 +150,7 @@ def admit(
         on_busy: the sender's policy.
         user_live: how many runs of the user have not ended, in all threads.
         user_live_max: how many there may be.
-        limit_enforced: whether one more is refused; otherwise it is only told.
+        limit_enforced: whether a run beyond that is refused; otherwise it is only reported.
 
     Raises:
         ThreadcastError: `run_active` when the policy is to reject; `too_many_runs`.
@@ -164,7 +167,7 @@ def admit(
 
 
 def check_owner(*, held: int, fence: int, status: RunStatus) -> None:
-    """Refuse what somebody wants to do as a run's owner who is not, or not any more.
+    """Refuse an operation by somebody who is not (or no longer) the run's owner.
 
     Args:
         held: the fence of the lease.
@@ -185,7 +188,7 @@ def may_retry(*, on_crash: str, crashes: int, attempts_max: int) -> bool:
 
     Args:
         on_crash: its agent's policy.
-        crashes: how many attempts ended by a loss, this one included; a hand-over is none.
+        crashes: how many attempts were lost, this one included; a hand-over does not count.
         attempts_max: how many may.
     """
     return on_crash == "retry" and crashes < attempts_max

@@ -188,6 +188,13 @@ class Store(Protocol):
         """
         ...
 
+    async def count_connected_users(self) -> int | None:
+        """How many users have a place that counts; for operators.
+
+        None where there are more than `place_units.PLACES_COUNTED_MAX` places.
+        """
+        ...
+
     async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
         """What operators did, latest first; only entries with an ordinal < `before` if given."""
         ...

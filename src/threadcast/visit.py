@@ -90,6 +90,7 @@ class Visit:
         self._task = asyncio.current_task()
         self._aborted = False
         self._counted = False
+        self._rejected = False
         self._closing: asyncio.Task[None] | None = None
         self._user_id = ""
 
@@ -131,7 +132,8 @@ class Visit:
         except Exception:  # the connection edge: log, count, close
             log.exception("a connection failed")
             internal = ThreadcastError("internal")
-            self._services.metrics.refusals.labels(internal.code).inc()
+            if self._counted:
+                self._services.metrics.refusals.labels(internal.code).inc()
             self._count_refused(internal)
             self._end(outbound, close, internal)
         finally:
@@ -222,11 +224,15 @@ class Visit:
 
     def _count_refused(self, error: ThreadcastError) -> None:
         """Count a refused attempt once; what ends a live connection later is no failed connect."""
-        if not self._counted:
-            self._counted = True
-            self._services.metrics.count_connect_refused(failed=error.is_failure)
+        if self._counted:
+            return
+        self._counted = True
+        if not self._rejected:
+            self._services.metrics.refusals.labels(error.code).inc()
+        self._services.metrics.count_connect_refused(failed=error.is_failure)
 
     def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
+        self._rejected = True  # and the end of the visit is no second refusal
         self._services.metrics.refusals.labels(error.code).inc()
         data = rejection_data(command_id, error, self._handshake.request_id)
         self._say(outbound, ConnectionEventType.COMMAND_REJECTED, data)

@@ -1,1 +1,1 @@
-"""Faults over whole clusters, judged by a checker: what `scripts/prove` runs in large numbers."""
+"""Fault injection into whole clusters with a checker, for `scripts/prove`."""

@@ -1,4 +1,4 @@
-"""A network in which packets get lost: each node is in one of its own, behind a router.
+"""Lossy networks: each node is in a network namespace of its own, behind a router.
 
 A relay ends connections, or holds what comes and brings it in the end. A network does neither: what
 is lost is lost, and nobody is told; the kernels of both sides find out, or time out. So faults tell

@@ -1,4 +1,4 @@
-"""Safeguards that keep many nodes right, each taken out of a copy of the source: what notices?
+"""Removes safeguards from copies of the source, one at a time, to see which tests notice.
 
 Tests notice each of them, in the test command, too (`test_ablations`). Where a whole cluster shows
 it as well, a trial of it is run on the copy, with a seed that did: what its checker finds is named.

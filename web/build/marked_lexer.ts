@@ -1,6 +1,6 @@
 /**
- * Of marked the pages use the lexer, and never its HTML. Its one module ends by making an instance
- * of everything, which no bundler can leave out; without that end, what writes HTML is left out.
+ * The pages use marked's lexer and never its HTML. Its module ends with an instance of everything,
+ * which has side effects, so that nothing is tree-shaken; without it the HTML renderer is.
  */
 import type { Plugin } from "vite";
 

@@ -47,6 +47,10 @@ export interface Cursor {
   readonly at?: number;
 }
 
+/** Why nothing is sent any more. */
+const ended = (code: string, reason = "") =>
+  new ThreadcastError(code, `${reason} It is kept for the next start.`.trim());
+
 type ToldOf<Type> = Extract<Told, { event_type: Type }>;
 
 export class Client {
@@ -75,8 +79,8 @@ export class Client {
     this.credential = new Credential(token, (subject) => this.#stayWith(subject));
     this.#outbox = new Outbox(storage, () => this.changed());
     this.connection = new Connection(this.base, this.credential, transports, {
-      onReady: (user, { feed }) => this.#vital(() => this.#ready(user, feed)),
-      onAttached: (event) => this.#vital(() => this.#attached(event)),
+      onReady: (user, { feed }) => this.#ready(user, feed),
+      onAttached: (event) => this.#attached(event),
       onEvents: (events) => {
         if (this.cursor.after === undefined) return;
         this.#queue.push(...events);
@@ -84,7 +88,6 @@ export class Client {
         else this.changed();
       },
       onStatus: (status) => this.setStatus(status),
-      onRenewed: () => this.#vital(() => this.connection.attach(this.cursor)),
       onSilence: () => this.silent(),
     });
   }
@@ -97,17 +100,17 @@ export class Client {
   /** Connect, and stay connected. */
   start(): void {
     this.#isStarted = true;
+    this.#listeners.end(undefined);
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
     this.connection.open();
   }
 
   /** Disconnect; `state`, `cursor` and the stored outbox stay. */
   close(): void {
-    this.#isStarted = false;
-    for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
+    this.#stop();
     this.connection.close();
-    this.#outbox.use(null);
-    this.#listeners.emit("*", null);
+    this.#outbox.use(null, ended("closed"));
+    this.#listeners.end(null);
   }
 
   /**
@@ -120,6 +123,7 @@ export class Client {
     if (this.user) this.#outbox.belongTo(this.#key);
     for (const { key } of this.outbox) this.discard(key);
     this.#kept?.removeItem(`cursor ${this.#key}`);
+    this.close();
     this.#end("signed_out", "");
   }
 
@@ -136,14 +140,15 @@ export class Client {
     type: Type | "*",
     handler: (event: ToldOf<Type>) => void,
   ): () => void {
-    return this.#listeners.on(type, (event: ToldOf<Type> | null) => event && handler(event));
+    return this.#listeners.on(type, handler);
   }
 
   /**
    * The events from now on, until `close`. Up to 10,000 unread events are buffered, until `return`
    * or leaving the loop ends the iterator.
    *
-   * @throws ThreadcastError `slow_reader`, from the iterator: the buffer overflowed
+   * @throws ThreadcastError from the iterator: `slow_reader`, the buffer overflowed; `signed_out` or
+   *   `stopped`, the client has ended, and `status` says why
    */
   events(): AsyncIterableIterator<Told> {
     return this.#listeners.events();
@@ -152,7 +157,9 @@ export class Client {
   /**
    * Send a message, now or once there is a connection. Resolves when the server has stored it.
    *
-   * @throws ThreadcastError it was refused or discarded, or the outbox is full (`outbox_full`)
+   * @throws ThreadcastError it was refused or discarded, or 100 others wait (`outbox_full`). Or the
+   *   client has ended (`signed_out`, `stopped`, `closed`): then the message is kept in `outbox`,
+   *   and sent once when the client is started again
    */
   send(content: string, { threadId, draft, agent, onBusy }: SendOptions = {}): Promise<Sent> {
     const key = `web_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
@@ -162,7 +169,7 @@ export class Client {
       content,
       thread: threadId ?? null,
       draft: threadId ? null : (draft ?? key),
-      options: { ...(agent && { agent }), ...(onBusy && { on_busy: onBusy }) },
+      options: { agent, on_busy: onBusy },
     });
   }
 
@@ -224,7 +231,10 @@ export class Client {
     this.status = status;
     if (!/^(catching_up|live)$/.test(status.phase)) {
       this.#life += 1;
-      this.#outbox.use(null);
+      const hasEnded = status.phase === "signed_out" || status.phase === "stopped";
+      const end = hasEnded ? ended(status.phase, status.reason) : null;
+      this.#outbox.use(null, end);
+      if (end) this.#listeners.end(end);
     }
     this.#frames.now();
   }
@@ -275,8 +285,7 @@ export class Client {
     if (reset) {
       this.forget();
       this.#kept?.removeItem(`cursor ${this.#key}`);
-      this.#listeners.emit("attached", event);
-      this.#listeners.emit("*", event);
+      this.#listeners.tell(event);
       await this.#ready(this.user as string, feed, after);
       return;
     }
@@ -299,10 +308,7 @@ export class Client {
     if (last) this.take(events);
     for (const event of events) this.#settle(event);
     this.#outbox.dropIf((entry) => entry.status === "accepted" && this.shows(entry));
-    for (const event of events) {
-      this.#listeners.emit(event.event_type, event);
-      this.#listeners.emit("*", event);
-    }
+    for (const event of events) this.#listeners.tell(event);
     this.#listeners.emit("change", null);
     queueMicrotask(() => this.#keep());
   }
@@ -344,21 +350,16 @@ export class Client {
     }
   }
 
-  /** Run work without which the connection is useless; if it fails, reconnect. */
-  async #vital(work: () => Promise<void>): Promise<void> {
-    const life = this.#life;
-    try {
-      await work();
-    } catch (error) {
-      if (life === this.#life) this.failed(error);
-    }
+  #stop(): void {
+    this.#isStarted = false;
+    for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
   }
 
   #end(phase: "signed_out" | "stopped", code: string): void {
-    this.close();
-    this.forget();
+    this.#stop();
     this.#outbox.belongTo("");
+    this.forget();
     this.user = null;
-    this.setStatus({ phase, code, reason: code && OTHER_USER });
+    this.connection.end(phase, code, code && OTHER_USER);
   }
 }

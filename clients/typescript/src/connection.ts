@@ -34,12 +34,11 @@ const NOT_STORED = /^(unavailable|storage_full|unknown_outcome)$/;
 const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
-  onReady(user: string, ready: ConnectionReady): void;
-  onAttached(event: AttachedEvent): void;
+  /** If this fails, or `onAttached`, the connection is made anew. */
+  onReady(user: string, ready: ConnectionReady): Promise<void>;
+  onAttached(event: AttachedEvent): Promise<void>;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
-  /** An event stream needs reopening with the renewed token: attach again. */
-  onRenewed(): void;
   /** A run has fallen silent, or there is trouble. */
   onSilence(): void;
 }
@@ -60,7 +59,8 @@ export class Connection {
   /** The id of the pending attach command; empty for none. */
   #attaching = "";
   #inFlight = new InFlight();
-  #closing: ConnectionClosing | null = null;
+  /** What `connection_closing` said; empty before. */
+  #closing: Partial<ConnectionClosing> = {};
   #attempt = 0;
   /** The token that the server refused, and why. */
   #refused: string | undefined;
@@ -97,6 +97,12 @@ export class Connection {
     this.#drop();
   }
 
+  /** Disconnect, and say why no attempt follows. */
+  end(phase: "stopped" | "signed_out", code: string, reason: string): void {
+    this.close();
+    this.#owner.onStatus({ phase, code, reason });
+  }
+
   /** Skip the rest of a back-off; or ping, and expect a response within `signMaxMs`. */
   nudge(signMaxMs: number): void {
     if (!this.#ticking) return;
@@ -109,7 +115,7 @@ export class Connection {
     if (!this.#ticking) return;
     this.#drop();
     if (status !== 401) this.#wait(retryAfterMs, code, message);
-    else this.#end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
+    else this.end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
   }
 
   /** Set the trouble that the owner found; null for none. */
@@ -139,19 +145,18 @@ export class Connection {
     return answer;
   }
 
-  async #connect(): Promise<void> {
+  #connect(): void {
     this.#drop();
     const life = this.#life;
     if (steadyMs() - this.#turnedAt > TRANSPORT_MAX_MS) this.#transport = 0;
     this.#owner.onStatus({ phase: "connecting", attempt: this.#attempt });
-    try {
-      const isOld =
-        this.#refused ?? (Date.now() > this.#renewAt ? this.#credential.current : undefined);
-      const token = await this.#credential.get(isOld);
-      if (life === this.#life) this.#begin(token, this.#transports.length);
-    } catch (error) {
-      if (life === this.#life) this.restart(error as ThreadcastError);
-    }
+    const isOld =
+      this.#refused ?? (Date.now() > this.#renewAt ? this.#credential.current : undefined);
+    this.#needs(
+      this.#credential.get(isOld).then((token) => {
+        if (life === this.#life) this.#begin(token, this.#transports.length);
+      }),
+    );
   }
 
   /** @param left how many transports are left to try, with this one */
@@ -215,12 +220,12 @@ export class Connection {
         this.#renewIn(event.data.expires_at, event.timestamp);
         if (this.#isReady) return;
         this.#isReady = true;
-        this.#owner.onReady(event.user_id, event.data);
+        this.#needs(this.#owner.onReady(event.user_id, event.data));
         break;
       case "attached":
         this.#refused = undefined;
         if (this.#attaching) return;
-        this.#owner.onAttached(event);
+        this.#needs(this.#owner.onAttached(event));
         break;
       case "caught_up":
         if (this.#attaching) return;
@@ -244,6 +249,14 @@ export class Connection {
     }
   }
 
+  /** Make the connection anew if this fails, unless that has happened meanwhile. */
+  #needs(work: Promise<void>): void {
+    const life = this.#life;
+    work.catch((error) => {
+      if (life === this.#life) this.restart(error);
+    });
+  }
+
   #setTrouble(trouble: Trouble | null): void {
     const isOther = this.#trouble?.code !== trouble?.code;
     this.#trouble = trouble;
@@ -257,7 +270,7 @@ export class Connection {
   }
 
   #lost(closed: number): void {
-    const closing: Partial<ConnectionClosing> = this.#closing ?? {};
+    const closing = this.#closing;
     const { code: close = closed, error: code = "", reason = "" } = closing;
     this.#drop();
     if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
@@ -265,15 +278,10 @@ export class Connection {
       this.#refused = this.#credential.current;
       this.#why = [code, reason];
       this.#connect();
-    } else if (close === CREDENTIAL) this.#end("signed_out", code, reason);
+    } else if (close === CREDENTIAL) this.end("signed_out", code, reason);
     else if (closing.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
-      this.#end("stopped", code, reason);
+      this.end("stopped", code, reason);
     } else this.#wait(closing.retry_after_ms ?? 0, code, reason);
-  }
-
-  #end(phase: "stopped" | "signed_out", code: string, reason: string): void {
-    this.close();
-    this.#owner.onStatus({ phase, code, reason });
   }
 
   #wait(atLeastMs: number, code: string, reason: string): void {
@@ -292,7 +300,8 @@ export class Connection {
     this.#life += 1;
     this.#reconnect = void clearTimeout(this.#reconnect);
     this.#link?.close();
-    this.#link = this.#closing = null;
+    this.#link = null;
+    this.#closing = {};
     this.#isReady = this.#isInRun = false;
     this.#attaching = "";
     this.#liveAt = 0;
@@ -311,7 +320,6 @@ export class Connection {
     // If this fails, the next tick after `#renewAt` retries.
     this.#renewAt = Date.now() + RENEW_AGAIN_MS;
     await this.request("authenticate", { token: await this.#credential.get(current) });
-    if (this.#link?.transport === "sse") this.#owner.onRenewed();
   }
 
   #tick(): void {

@@ -35,18 +35,19 @@ export class Credential {
     if (this.#pending && refused) {
       return this.#pending.then((token) => (token === refused ? this.get(refused) : token));
     }
-    this.#pending ??= (async () => this.#provider({ renew: refused !== undefined }))()
-      .then((token) => {
-        if (!token || token === refused) {
-          throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
-        }
-        this.#check(subjectOf(token));
-        this.current = token;
-        return token;
-      })
-      .finally(() => {
-        this.#pending = null;
-      });
+    this.#pending ??= this.#ask(refused).finally(() => {
+      this.#pending = null;
+    });
     return this.#pending;
+  }
+
+  async #ask(refused?: string): Promise<string> {
+    const token = await this.#provider({ renew: refused !== undefined });
+    if (!token || token === refused) {
+      throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
+    }
+    this.#check(subjectOf(token));
+    this.current = token;
+    return token;
   }
 }

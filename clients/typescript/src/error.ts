@@ -10,8 +10,8 @@ interface Details {
  * A request or a command that failed; `message` can be shown to people.
  *
  * `code` is one of the server's error codes, or one of the client's own: `unreachable` (no response;
- * the outcome is unknown), `signed_out` (there is no token), `identity_change` (the token is another
- * user's), `discarded`, `outbox_full`, `slow_reader`.
+ * the outcome is unknown), `signed_out` (there is no token), `stopped` and `closed` (the client has
+ * ended), `identity_change` (the token is another user's), `discarded`, `outbox_full`, `slow_reader`.
  */
 export class ThreadcastError extends Error {
   declare readonly code: string;

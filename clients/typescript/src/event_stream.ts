@@ -4,23 +4,38 @@
  */
 import { subjectOf } from "./claims.ts";
 import { BLOCKED, CREDENTIAL, LOST } from "./close_codes.ts";
-import type { ThreadcastError } from "./error.ts";
+import { NO_ANSWER } from "./error.ts";
+import { problemOf } from "./problem.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
-import { ask, refusal } from "./request.ts";
+import { saying } from "./saying.ts";
 import type { Transport } from "./transport.ts";
+
+type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** Close codes are statuses of HTTP beyond this. */
 const CLOSES = 4_000;
-/** The longest that a server may be set to say nothing, and a little more. */
-const QUIET_MAX_MS = 65_000;
+/** How often a server gives a sign of life, until it has said so itself. */
+const HEARTBEAT_S = 20;
+/** So late may a sign of life be. */
+const LATE_MAX_MS = 5_000;
 
 export const eventStream: Transport = (base, first, listener) => {
   let token = first;
   let isOver = false;
-  /** Of the latest attach: another one ends it. */
+  /** Another one ends it. */
   let stream = new AbortController();
   const requests = new AbortController();
+  /** Where the latest attach wants to begin; undefined before the first. */
+  let query: string | undefined;
+  /** Of the last whole block that was read: behind it, another stream goes on. */
+  let lastId = "";
+  let heartbeatS = HEARTBEAT_S;
   let quiet: ReturnType<typeof setTimeout> | undefined;
+  /** Something of the stream must be heard in time. */
+  const listen = () => {
+    clearTimeout(quiet);
+    quiet = setTimeout(() => end(LOST), heartbeatS * 1_000 + LATE_MAX_MS);
+  };
   const close = () => {
     isOver = true;
     clearTimeout(quiet);
@@ -32,35 +47,36 @@ export const eventStream: Transport = (base, first, listener) => {
     close();
   };
   const say = (event_type: ConnectionEvent["event_type"], data: object) => {
-    const event = { event_type, timestamp: Date.now() / 1_000, user_id: subjectOf(token), data };
-    if (!isOver) listener.onText(JSON.stringify(event));
+    if (!isOver) listener.onText(saying(event_type, subjectOf(token), data));
   };
-  async function attach({ id, command, after, feed }: Attach) {
-    say("command_accepted", { id, command });
-    const cursor = Object.entries({ after, feed }).filter(([, value]) => value != null);
-    const query = new URLSearchParams(cursor as [string, string][]);
+  const accept = ({ id, command }: Pick<Command, "id" | "command">, answer: object = {}) =>
+    say("command_accepted", { id, command, ...answer });
+  function attach({ after, feed }: Attach) {
+    query = after == null ? "" : `?after=${after}`;
+    lastId = query && feed ? `${feed}:${after}` : "";
+    begin();
+  }
+
+  async function begin() {
     stream.abort();
     stream = new AbortController();
     const { signal } = stream;
+    listen();
     let wasOpen = false;
     try {
-      const response = await fetch(new URL(`v1/events?${query}`, base), {
-        headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" },
+      const response = await fetch(new URL(`v1/events${query}`, base), {
+        headers: {
+          Authorization: `Bearer ${token}`,
+          Accept: "text/event-stream",
+          ...(lastId && { "Last-Event-ID": lastId }),
+        },
         signal,
       });
       wasOpen = true;
-      if (response.ok) await read(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
+      if (response.ok) await read(response.body as Body, signal);
       else {
-        const { code, message, retryAfterMs } = refusal(
-          response.status,
-          await response.json().catch(() => null),
-        );
-        say("connection_closing", {
-          error: code,
-          reason: message,
-          retry_after_ms: retryAfterMs,
-          code: CLOSES + response.status,
-        });
+        const { code: error, detail: reason, ...more } = await problemOf(response);
+        say("connection_closing", { ...more, error, reason, code: CLOSES + response.status });
       }
       end(LOST);
     } catch {
@@ -68,54 +84,62 @@ export const eventStream: Transport = (base, first, listener) => {
     }
   }
 
-  /** An event is one line of `data:`; other lines are signs of life. */
-  async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
+  /** An event is one line of `data:`, the first `connection_ready`; any line is a sign of life. */
+  async function read(body: Body, signal: AbortSignal) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
+    let id = "";
+    let isGreeted = false;
     for (;;) {
-      clearTimeout(quiet);
-      quiet = setTimeout(() => end(LOST), QUIET_MAX_MS);
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done || signal.aborted) return;
       const lines = (rest + value).split("\n");
       rest = lines.pop() ?? "";
-      listener.onText(
-        lines
-          .filter((line) => line.startsWith("data: "))
-          .map((line) => line.slice(6))
-          .join("\n"),
-      );
+      const events: string[] = [];
+      for (const line of lines) {
+        if (line.startsWith("data: ")) events.push(line.slice(6));
+        else if (line.startsWith("id: ")) id = line.slice(4);
+        else if (!line) lastId = id;
+      }
+      if (events[0] && !isGreeted) {
+        isGreeted = true;
+        ({ heartbeat_s: heartbeatS = heartbeatS } = JSON.parse(events[0]).data);
+      }
+      listen();
+      listener.onText(events.join("\n"));
     }
   }
 
-  function request({ id, command, ...fields }: Command) {
+  async function request({ id, command, ...fields }: Command) {
     const { thread_id, run_id } = fields as { thread_id?: string; run_id?: string };
     const path = run_id
       ? `runs/${run_id}/${command.replace("_run", "")}`
       : thread_id
         ? `threads/${thread_id}/messages`
         : "messages";
-    const { signal } = requests;
-    ask<object>(new URL(`v1/${path}`, base), { method: "POST", json: fields, token, signal }).then(
-      (answer) => say("command_accepted", { id, command, ...answer }),
-      ({ code, status, message, retryable, retryAfterMs }: ThreadcastError) => {
-        if (status === 401 && code !== "revoked") end(CREDENTIAL);
-        say("command_rejected", {
-          id,
-          // Here the connection is not lost, so that this must be tried again by itself.
-          code: code === "unreachable" ? "unanswered" : code,
-          message,
-          retryable,
-          retry_after_ms: retryAfterMs,
-        });
-      },
-    );
+    try {
+      const response = await fetch(new URL(`v1/${path}`, base), {
+        method: "POST",
+        headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+        body: JSON.stringify(fields),
+        signal: requests.signal,
+      });
+      if (response.ok) accept({ id, command }, await response.json());
+      else {
+        const { detail: message, ...more } = await problemOf(response);
+        if (more.status === 401 && more.code !== "revoked") end(CREDENTIAL);
+        say("command_rejected", { ...more, message, id });
+      }
+    } catch {
+      // The connection is not lost by this, so that it must be tried again by itself.
+      say("command_rejected", { id, code: "unanswered", message: NO_ANSWER, retryable: true });
+    }
   }
 
   /** Only an answer of the server is a sign of life: a proxy says 502 when there is none. */
-  function ping({ id, command }: Command) {
+  function ping(command: Command) {
     fetch(new URL("healthz", base), { signal: requests.signal }).then(
-      ({ ok }) => ok && say("command_accepted", { id, command }),
+      ({ ok }) => ok && accept(command),
       () => {},
     );
   }
@@ -124,13 +148,16 @@ export const eventStream: Transport = (base, first, listener) => {
   return {
     transport: "sse",
     send(command) {
-      if (command.command === "attach") attach(command);
-      else if (command.command === "authenticate") {
-        // It is the next attach that has it.
+      if (command.command === "ping") ping(command);
+      else if (command.command === "attach") {
+        accept(command);
+        attach(command);
+      } else if (command.command === "authenticate") {
+        // A stream keeps the token that it began with: another one goes on.
         token = command.token;
-        say("command_accepted", { id: command.id, command: command.command });
-      } else if (command.command === "ping") ping(command);
-      else request(command);
+        accept(command);
+        if (query !== undefined) begin();
+      } else request(command);
     },
     close,
   };

@@ -45,7 +45,7 @@ export function foldHistory(history: History, events: readonly JournalEvent[]): 
     const known = changed.get(id) ?? history.runs.get(id);
     if (known && !isActive(known)) continue;
     if (!known) begun.push(id);
-    changed.set(id, foldRun(known ?? newRun(id), event));
+    changed.set(id, standing(foldRun(known ?? newRun(id), event), event.timestamp));
   }
   const order = begun.length ? [...history.order, ...begun] : history.order;
   return { ...history, upTo, order, runs: withRows(history.runs, [...changed.values()]) };
@@ -81,6 +81,15 @@ const newRun = (id: string): RunView => ({
   usage: null,
 });
 
+/** A run that has begun waits while one of its questions is open: neither answered nor expired. */
+function standing(run: RunView, now: number): RunView {
+  if (!/^(running|waiting)$/.test(run.status)) return run;
+  const isOpen = (step: Step) =>
+    step.kind === "input" && step.status === "open" && step.expiresAt > now;
+  const status = run.steps.some(isOpen) ? "waiting" : "running";
+  return status === run.status ? run : { ...run, status };
+}
+
 function foldRun(run: RunView, event: JournalEvent): RunView {
   const startedAt = event.timestamp;
   switch (event.event_type) {
@@ -110,21 +119,21 @@ function foldRun(run: RunView, event: JournalEvent): RunView {
       return tool(run, event);
     case "input_requested": {
       const { input_id: id, prompt, schema = null, expires_at: expiresAt } = event.data;
-      return withStep(
-        { ...run, status: "waiting" },
-        {
-          kind: "input",
-          id,
-          prompt,
-          schema: schema as Record<string, unknown> | null,
-          expiresAt,
-          status: "open",
-          value: undefined,
-        },
-      );
+      return withStep(run, {
+        kind: "input",
+        id,
+        prompt,
+        schema: schema as Record<string, unknown> | null,
+        expiresAt,
+        status: "open",
+        value: undefined,
+      });
     }
-    case "input_received":
-      return answered(run, event.data);
+    case "input_received": {
+      const { input_id: id, value } = event.data;
+      const isIt = (step: Step) => step.kind === "input" && step.id === id;
+      return changeSteps(run, isIt, { status: "answered", value });
+    }
     case "agent_completed":
       return completed(run, event.data);
     case "agent_failed":
@@ -164,14 +173,6 @@ function tool(run: RunView, event: ToolEvent): RunView {
   const done = { status: is_error ? "failed" : "completed", result, durationMs } as const;
   return changeSteps(run.steps.some(isIt) ? run : withStep(run, step), isIt, done);
 }
-
-function answered(run: RunView, { input_id, value }: { input_id: string; value: unknown }) {
-  const isIt = (step: Step) => step.kind === "input" && step.id === input_id;
-  const next = changeSteps(run, isIt, { status: "answered", value });
-  return { ...next, status: next.steps.some(isOpenInput) ? "waiting" : "running" } as RunView;
-}
-
-const isOpenInput = (step: Step) => step.kind === "input" && step.status === "open";
 
 type Completed = Extract<JournalEvent, { event_type: "agent_completed" }>["data"];
 

@@ -11,6 +11,7 @@ import { steadyMs } from "./clock.ts";
 import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "./close_codes.ts";
 import { arrival } from "./in_flight.ts";
 import type {
+  AgentDeltaEvent,
   Attach,
   Attached,
   Command,
@@ -18,6 +19,7 @@ import type {
   ConnectionReadyEvent,
   JournalEvent,
 } from "./protocol.ts";
+import { saying } from "./saying.ts";
 import type { Link, Transport } from "./transport.ts";
 
 const KEPT_MAX_EVENTS = 2_000;
@@ -25,6 +27,11 @@ const KEPT_MAX_CHARACTERS = 2_000_000;
 /** A little less than pages wait for a ping, so that the hub reconnects once for all of them. */
 const SIGN_MAX_MS = 3_000;
 const ATTACH = "attach";
+/** How far the connection is. */
+const NONE = 0;
+const ATTACHING = 1;
+const ATTACHED = 2;
+const LIVE = 3;
 
 export interface Page {
   /** One or more events, one per line. */
@@ -43,8 +50,6 @@ interface Kept {
   readonly line: string;
 }
 
-type Phase = "none" | "attaching" | "attached";
-
 export class Hub {
   #transports: readonly Transport[];
   #link: Link | null = null;
@@ -53,15 +58,13 @@ export class Hub {
   #silence: ReturnType<typeof setTimeout> | undefined;
   /** When everything that pages sent has reached the server over the slowest upload. */
   #arrivesAt = 0;
+  /** The subject of all pages' tokens. */
   #user: string | null = null;
   #ready: ConnectionReadyEvent | null = null;
-  #phase: Phase = "none";
-  #isLive = false;
+  #phase: number = NONE;
   /** The page whose token the connection uses. When it expires, other pages may have a newer one. */
   #bearer: Page | null = null;
   #isRevoked = false;
-  /** The subject of each page's token. */
-  #subjects = new WeakMap<Page, string>();
   /** The pages; each with its pending attach, or with whether it receives events. */
   #pages = new Map<Page, Attach | boolean>();
   #askers = new Map<string, { page: Page; id: string }>();
@@ -87,8 +90,16 @@ export class Hub {
       page.end(BLOCKED); // Without a subject the page needs a connection of its own.
       return;
     }
+    if (this.#pages.size === 0 && subject !== this.#user) {
+      this.#user = subject;
+      this.#forget({});
+    }
+    // A page is admitted by the subject of its token; its own HTTP reads verify the token.
+    if (subject !== this.#user) {
+      page.end(FORBIDDEN);
+      return;
+    }
     this.#pages.set(page, false);
-    this.#subjects.set(page, subject);
     if (this.#ready) this.#greet(page, this.#ready);
     else if (!this.#link) {
       this.#bearer = page;
@@ -108,7 +119,8 @@ export class Hub {
     if (!this.#pages.has(page) || !this.#link) return;
     if (command.command === "attach") this.#attach(page, command);
     else if (command.command === "authenticate" && subjectOf(command.token) !== this.#user) {
-      this.#refuse(page);
+      this.leave(page);
+      page.end(FORBIDDEN);
     } else {
       if (command.command === "authenticate") this.#bearer = page;
       const id = `p${++this.#lastId}`;
@@ -118,8 +130,6 @@ export class Hub {
       if (command.command === "ping") {
         const waitMs = this.#arrivesAt - steadyMs() + SIGN_MAX_MS;
         this.#silence ??= setTimeout(() => this.#over(LOST), waitMs);
-      } else if (command.command === "authenticate" && this.#link.transport === "sse") {
-        this.#askFor(this.#cursor);
       }
     }
   }
@@ -150,8 +160,7 @@ export class Hub {
     this.#link?.close();
     this.#link = this.#ready = null;
     this.#arrivesAt = 0;
-    this.#phase = "none";
-    this.#isLive = false;
+    this.#phase = NONE;
     this.#askers.clear();
     const pages = this.#pages;
     this.#pages = new Map();
@@ -173,7 +182,7 @@ export class Hub {
       if (!line) continue;
       const event: JournalEvent | ConnectionEvent = JSON.parse(line);
       if ("seq" in event) {
-        if (this.#phase === "attached" && this.#keep(event, line)) lines.push(line);
+        if (this.#phase >= ATTACHED && this.#keep(event, line)) lines.push(line);
         continue;
       }
       if (lines.length) this.#tell(lines.splice(0).join("\n"));
@@ -184,10 +193,9 @@ export class Hub {
   }
 
   #keep(event: JournalEvent, line: string): boolean {
-    const { seq, timestamp: at } = event;
+    const { seq, timestamp: at, first_seq: first = seq } = event as AgentDeltaEvent;
     if (seq <= this.#cursor.after) return false;
     this.#cursor = { ...this.#cursor, after: seq, at };
-    const first = ("first_seq" in event && event.first_seq) || seq;
     this.#kept.push({ first, seq, at, line });
     this.#keptCharacters += line.length;
     while (this.#kept.length > KEPT_MAX_EVENTS || this.#keptCharacters > KEPT_MAX_CHARACTERS) {
@@ -212,7 +220,8 @@ export class Hub {
         this.#attached(event.data);
         break;
       case "caught_up":
-        this.#isLive = true;
+        if (this.#phase < ATTACHED) return;
+        this.#phase = LIVE;
         this.#head = event.data.seq;
         this.#tell(line);
         this.#answer();
@@ -237,50 +246,33 @@ export class Hub {
   }
 
   #begun(ready: ConnectionReadyEvent): void {
-    const isFirst = !this.#ready;
-    this.#ready = ready;
-    if (isFirst && this.#user !== ready.user_id) this.#forget(0, null);
-    if (isFirst) this.#user = ready.user_id;
-    for (const page of this.#pages.keys()) {
-      if (isFirst) this.#greet(page, ready);
-      // The event stream was opened: this one tells when the token expires.
-      else page.say(JSON.stringify(ready));
-    }
-  }
-
-  /** Admits a page whose token has the same subject; the page's own HTTP reads verify the token. */
-  #greet(page: Page, ready: ConnectionReadyEvent): void {
-    if (this.#subjects.get(page) !== ready.user_id) {
-      this.#refuse(page);
+    if (ready.user_id !== this.#user) {
+      this.#over(FORBIDDEN);
       return;
     }
-    page.transport((this.#link as Link).transport);
-    page.say(JSON.stringify(ready));
+    // Once an event stream is open it comes again: this one tells when the token expires.
+    this.#ready = ready;
+    for (const page of this.#pages.keys()) this.#greet(page, ready);
   }
 
-  #refuse(page: Page): void {
-    this.leave(page);
-    page.end(FORBIDDEN);
+  #greet(page: Page, ready: ConnectionReadyEvent): void {
+    page.transport((this.#link as Link).transport);
+    page.say(JSON.stringify(ready));
   }
 
   #attach(page: Page, wanted: Attach): void {
     this.#pages.set(page, wanted);
     this.#covered.delete(page);
-    if (this.#phase === "attached") this.#answer();
-    if (this.#phase !== "none") return;
-    const { after, feed, at } = wanted;
+    if (this.#phase >= ATTACHED) this.#answer();
+    if (this.#phase > NONE) return;
     const reason = this.#reasonOf(wanted);
-    if (this.#cursor.after === 0 || (reason && reason !== "cursor_ahead")) {
-      this.#forget(after ?? 0, feed ?? null);
-      if (at != null) this.#cursor = { ...this.#cursor, at };
-    }
-    this.#askFor(after == null && this.#cursor.after === 0 ? {} : this.#cursor);
+    if (this.#cursor.after === 0 || (reason && reason !== "cursor_ahead")) this.#forget(wanted);
+    this.#askFor(wanted.after == null && this.#cursor.after === 0 ? {} : this.#cursor);
   }
 
   /** Ask the server for the events after a cursor. */
   #askFor(cursor: object): void {
-    this.#phase = "attaching";
-    this.#isLive = false;
+    this.#phase = ATTACHING;
     this.#covered = new Set(this.#pages.keys());
     this.#link?.send({ command: "attach", id: ATTACH, ...cursor });
   }
@@ -290,8 +282,9 @@ export class Hub {
     for (const [page, wanted] of this.#pages) {
       if (typeof wanted !== "object") continue;
       const isAhead = (wanted.after ?? 0) > this.#cursor.after;
-      if (!isAhead || (this.#isLive && this.#covered.has(page))) this.#place(page, wanted);
-      else if (this.#isLive) this.#askFor(this.#cursor);
+      const isLive = this.#phase === LIVE;
+      if (!isAhead || (isLive && this.#covered.has(page))) this.#place(page, wanted);
+      else if (isLive) this.#askFor(this.#cursor);
     }
   }
 
@@ -307,24 +300,24 @@ export class Hub {
     return last && at != null && at !== last.at ? "diverged" : null;
   }
 
-  #forget(after: number, feed: string | null): void {
+  /** Begin anew at a cursor. */
+  #forget({ after, feed, at }: Pick<Attach, "after" | "feed" | "at">): void {
     this.#kept = [];
     this.#keptCharacters = 0;
-    this.#start = this.#head = after;
-    this.#cursor = { after, feed };
+    this.#start = this.#head = after ?? 0;
+    this.#cursor = { after: this.#start, feed: feed ?? null, ...(at != null && { at }) };
   }
 
   #attached({ after, feed, head, reset, reason }: Attached): void {
-    const isAnswer = this.#phase === "attaching";
-    this.#phase = "attached";
-    if (reset || this.#cursor.after === 0) this.#forget(after, feed);
+    const isAnswer = this.#phase === ATTACHING;
+    this.#phase = ATTACHED;
+    if (reset || this.#cursor.after === 0) this.#forget({ after, feed });
     this.#cursor = { ...this.#cursor, feed };
     this.#head = head;
     if (isAnswer && !reset) {
       this.#answer();
       return;
     }
-    this.#isLive = false;
     for (const [page, state] of this.#pages) {
       if (state) this.#point(page, state, { after, feed, head, reset, ...(reason && { reason }) });
     }
@@ -343,7 +336,7 @@ export class Hub {
       const missed = this.#kept.filter(({ seq }) => seq > after).map(({ line }) => line);
       if (missed.length) page.say(missed.join("\n"));
     }
-    if (this.#isLive) this.#speak(page, "caught_up", { seq: head });
+    if (this.#phase === LIVE) this.#speak(page, "caught_up", { seq: head });
   }
 
   #point(page: Page, wanted: Attach | boolean, data: Attached): void {
@@ -355,8 +348,6 @@ export class Hub {
   }
 
   #speak(page: Page, event_type: ConnectionEvent["event_type"], data: object): void {
-    page.say(
-      JSON.stringify({ event_type, timestamp: Date.now() / 1_000, user_id: this.#user, data }),
-    );
+    page.say(saying(event_type, this.#user, data));
   }
 }

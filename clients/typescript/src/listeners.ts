@@ -13,6 +13,8 @@ export class Listeners {
   /** The unprocessed events of each open iterator. */
   #buffers = new Set<Told[]>();
   #onTaken: () => void;
+  /** Why no event follows; null after `close`, undefined while one may. */
+  #end: ThreadcastError | null | undefined;
 
   /** @param onTaken called when an iterator has processed an event */
   constructor(onTaken: () => void) {
@@ -21,8 +23,7 @@ export class Listeners {
 
   /** Whether every iterator has processed all its events. */
   get areDone(): boolean {
-    for (const { length } of this.#buffers) if (length) return false;
-    return true;
+    return [...this.#buffers].every(({ length }) => length === 0);
   }
 
   on(type: string, handler: Handler): () => void {
@@ -31,23 +32,38 @@ export class Listeners {
     return () => handlers.delete(handler);
   }
 
-  emit(type: string, event: Told | null): void {
+  /** Call the handlers of its type, and those of all events. */
+  tell(event: Told): void {
+    this.emit(event.event_type, event);
+    this.emit("*", event);
+  }
+
+  /** No event follows; with undefined, some may again. */
+  end(why: ThreadcastError | null | undefined): void {
+    this.#end = why;
+    if (why !== undefined) this.emit("end", why);
+  }
+
+  emit(type: string, event: Told | ThreadcastError | null): void {
     for (const handler of this.#handlers.get(type) ?? []) {
       // In a microtask each, so that one that throws does not stop the others.
       queueMicrotask(() => handler(event as never));
     }
   }
 
-  /** The events from now on, until null is emitted. */
+  /** The events from now on, until the end, which may be an error. */
   events(): AsyncIterableIterator<Told> {
     const buffer: Told[] = [];
     this.#buffers.add(buffer);
-    let isOver = false;
+    let end = this.#end;
     let isFull = false;
     let wake = () => {};
-    const off = this.on("*", (event: Told | null) => {
-      if (!event) isOver = true;
-      else if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
+    const offEvents = this.on("*", (event: Told) => {
+      if (!isFull) isFull = buffer.push(event) > BUFFER_MAX_EVENTS;
+      wake();
+    });
+    const offEnd = this.on("end", (why: ThreadcastError | null) => {
+      end = why;
       wake();
     });
     const taken = () => {
@@ -55,30 +71,29 @@ export class Listeners {
       this.#onTaken();
     };
     const over = () => {
-      off();
+      offEvents();
+      offEnd();
       // After an overflow the buffer stays: the cursor must not move past what was lost.
       if (!isFull) this.#buffers.delete(buffer);
     };
     const told = (async function* () {
-      try {
-        for (;;) {
-          // The consumer has processed an event when it asks for the next one.
-          for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
-          if (isFull) throw new ThreadcastError("slow_reader");
-          if (isOver) return;
-          if (!buffer.length) await new Promise<void>((resolve) => (wake = resolve));
-        }
-      } finally {
-        over();
+      for (;;) {
+        // The consumer has processed an event when it asks for the next one.
+        for (; buffer.length > +isFull; taken()) yield buffer[0] as Told;
+        if (isFull || end !== undefined) break;
+        await new Promise<void>((resolve) => (wake = resolve));
       }
+      over();
+      if (isFull) throw new ThreadcastError("slow_reader");
+      if (end) throw end;
     })();
-    const end = told.return.bind(told);
-    // `return` alone does not run the `finally` of an unstarted generator, nor wake a waiting one.
+    const finish = told.return.bind(told);
+    // `return` alone neither ends an unstarted generator for us, nor wakes a waiting one.
     told.return = (value) => {
       over();
-      isOver = true;
+      end = null;
       wake();
-      return end(value);
+      return finish(value);
     };
     return told;
   }

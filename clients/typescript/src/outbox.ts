@@ -49,6 +49,8 @@ export class Outbox {
   #request: Request | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
+  /** Why no connection is expected; null if one is. */
+  #end: ThreadcastError | null = null;
 
   constructor(storage: Storage | undefined, onChange: () => void) {
     this.#storage = storage;
@@ -73,10 +75,15 @@ export class Outbox {
 
   /** Drop the previous user's entries from memory; they stay in the storage. */
   #leave(): void {
-    for (const { reject } of this.#waiters.values()) reject(new ThreadcastError("identity_change"));
-    this.#waiters.clear();
+    this.#giveUp(new ThreadcastError("identity_change"));
     this.#entries.clear();
     this.threads.clear();
+  }
+
+  /** Reject all promises that are left. */
+  #giveUp(why: ThreadcastError): void {
+    for (const { reject } of this.#waiters.values()) reject(why);
+    this.#waiters.clear();
   }
 
   /** A stored item changed: null if another page removed it, empty if it discarded the entry. */
@@ -116,14 +123,13 @@ export class Outbox {
   /**
    * Add an entry, and send it once there is a connection.
    *
-   * @throws ThreadcastError `outbox_full`, or why the server refused it for good
+   * @throws ThreadcastError `outbox_full`, why the server refused it for good, or why the client ended
    */
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
-    const waiter = Promise.withResolvers<Sent>();
     if (this.#entries.size === ENTRIES_MAX) {
-      waiter.reject(new ThreadcastError("outbox_full"));
-      return waiter.promise;
+      return Promise.reject(new ThreadcastError("outbox_full"));
     }
+    const waiter = Promise.withResolvers<Sent>();
     waiter.promise.catch(() => {}); // The caller may ignore the promise and watch `entries`.
     this.#waiters.set(fields.key, waiter);
     this.#put({
@@ -142,6 +148,7 @@ export class Outbox {
       seq: 0,
       ...fields,
     });
+    if (this.#end) this.#giveUp(this.#end);
     this.#flush();
     return waiter.promise;
   }
@@ -176,9 +183,15 @@ export class Outbox {
     for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key);
   }
 
-  /** Send over this connection; null if there is none. */
-  use(request: Request | null): void {
+  /**
+   * Send over this connection; null if there is none.
+   *
+   * @param end why none is expected: promises are rejected with it, and the entries stay
+   */
+  use(request: Request | null, end: ThreadcastError | null = null): void {
     this.#request = request;
+    this.#end = end;
+    if (end) this.#giveUp(end);
     // The end of a run that was cancelled over an earlier connection may have been missed.
     for (const entry of this.entries) {
       if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
@@ -234,41 +247,37 @@ export class Outbox {
   async #send(entry: Entry, request: Request): Promise<void> {
     const { key } = entry;
     this.#put({ ...entry, status: "sending" });
-    try {
-      this.#accepted(key, await request(...commandOf(entry)));
-    } catch (error) {
-      this.#rejected(key, error as ThreadcastError);
-    }
-  }
-
-  #accepted(key: string, sent: Answer): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#waiters.get(key)?.resolve(sent);
-    if (entry.kind === "answer" || (entry.kind === "cancel" && !isActive(sent))) this.drop(key);
-    else {
-      // Store the thread of the waiting entries first: other pages hold them, too.
-      this.#learnThread(entry.draft, sent.thread_id);
-      const known = this.#entries.get(key) as Entry;
-      this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
-    }
+    const command = commandOf(entry);
+    const answer = await request(...command).catch((error: ThreadcastError) => error);
+    const known = this.#entries.get(key);
+    if (!known) return;
+    if (answer instanceof ThreadcastError) this.#rejected(known, answer);
+    else this.#accepted(known, answer);
     this.#flush();
   }
 
-  #rejected(key: string, { code, message, retryable, retryAfterMs }: ThreadcastError): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    const { kind, tries } = entry;
+  #accepted({ key, kind, draft }: Entry, sent: Answer): void {
+    this.#waiters.get(key)?.resolve(sent);
+    if (kind === "answer" || (kind === "cancel" && !isActive(sent))) this.drop(key);
+    else {
+      // Store the thread of the waiting entries first: other pages hold them, too.
+      this.#learnThread(draft, sent.thread_id);
+      const known = this.#entries.get(key) as Entry;
+      this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
+    }
+  }
+
+  #rejected(entry: Entry, error: ThreadcastError): void {
+    const { code, message, retryable, retryAfterMs } = error;
+    const { key, kind, tries } = entry;
     if (code === "unreachable") this.#put(askedAgain(entry));
     else if (retryable) {
       const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
       this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
-      this.#flush();
     } else if (kind === "cancel" || (tries && code === "already_answered")) this.drop(key);
     else {
       this.#put({ ...entry, status: "refused", error: message });
-      this.#waiters.get(key)?.reject(new ThreadcastError(code, message));
-      this.#flush();
+      this.#waiters.get(key)?.reject(error);
     }
   }
 

@@ -8,22 +8,15 @@ import { type Link, type Transport, webSocket } from "./transport.ts";
 
 /** Server-Sent Events where WebSockets are blocked; the code is loaded on demand. */
 const streamWhereBlocked: Transport = (base, token, listener) => {
-  /** Undefined while the code loads, null once closed. */
-  let link: Link | null | undefined;
+  let link: Link | undefined;
   import("./event_stream.ts").then(
     ({ eventStream }) => {
-      if (link !== null) link = eventStream(base, token, listener);
+      // Harmless after `close`: it connects at the first command.
+      link = eventStream(base, token, listener);
     },
-    () => link === null || listener.onClose(BLOCKED),
+    () => listener.onClose(BLOCKED),
   );
-  return {
-    transport: "sse",
-    send: (command) => link?.send(command),
-    close() {
-      link?.close();
-      link = null;
-    },
-  };
+  return { transport: "sse", send: (command) => link?.send(command), close: () => link?.close() };
 };
 
 /** A WebSocket, with an event stream as the fallback. */

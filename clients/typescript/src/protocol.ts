@@ -89,7 +89,7 @@ export interface AgentStartedEvent {
   readonly seq: number;
 }
 
-/** What the agent says of its own reasoning. */
+/** A piece of the agent's reasoning. */
 export interface AgentThinking {
   readonly text: string;
   readonly created_at?: number;
@@ -677,7 +677,7 @@ export interface RunSnapshot {
   readonly inputs: readonly Input[];
 }
 
-/** Where a run is in its life. */
+/** The status of a run. */
 export type RunStatus = "cancelled" | "completed" | "failed" | "queued" | "running" | "waiting";
 
 /** Store a message and start a run that answers it; without a thread, in a new one. */
@@ -772,7 +772,7 @@ export interface ThreadData {
   readonly created_at?: number;
 }
 
-/** The thread is gone; what was deleted is not repeated, so this is empty. */
+/** The thread was deleted; empty, because deleted content is not repeated. */
 export type ThreadDeleted = Record<string, never>;
 
 export interface ThreadDeletedEvent {

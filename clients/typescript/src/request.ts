@@ -1,6 +1,6 @@
 /** One HTTP request with a JSON response. Knows nothing of connections, and renews no token. */
 import { ThreadcastError, unreachable } from "./error.ts";
-import type { Problem } from "./protocol.ts";
+import { problemOf } from "./problem.ts";
 
 export { type Claims, claimsOf } from "./claims.ts";
 export { ThreadcastError } from "./error.ts";
@@ -36,15 +36,7 @@ export async function ask<Answer>(
   } catch {
     throw unreachable();
   }
-  const answer = await response.json().catch(() => null);
-  if (response.ok) return answer;
-  throw refusal(response.status, answer);
+  if (response.ok) return response.json().catch(() => null);
+  const problem = await problemOf(response);
+  throw new ThreadcastError(problem.code, problem.detail, problem);
 }
-
-/** The error that an unsuccessful response stands for. */
-export const refusal = (status: number, problem: Problem | null): ThreadcastError =>
-  new ThreadcastError(
-    problem?.code ?? "internal",
-    problem?.detail ?? `The server answered ${status}.`,
-    { status, retryable: status >= 500, ...problem },
-  );

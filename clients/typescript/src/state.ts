@@ -16,13 +16,12 @@ import { tableOf, withoutRows, withRows } from "./table.ts";
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
 const MOVES = /^((thread|message)_created|input_requested)$/;
-/** The status of a run after these events; other events do not change it. */
+/** How a run stands after these events, as far as one that is looked at alone can tell. */
 const STATUS_AFTER: Partial<Record<string, RunStatus>> = {
   message_created: "queued",
   run_queued: "queued",
   agent_started: "running",
   input_requested: "waiting",
-  input_received: "running",
 };
 
 export const emptyState = (): ChatState => ({
@@ -71,16 +70,15 @@ export const withThreadPage = (state: ChatState, page: ThreadPage): ChatState =>
 
 /** The state with a thread's history; the events that arrived while it was read continue it. */
 export function finishReading(state: ChatState, id: string, history: History): ChatState {
-  const active: Record<string, RunStatus> = {};
-  for (const run of history.runs.values()) if (isActive(run)) active[run.id] = run.status;
-  const events = state.threads.get(id)?.waiting ?? [];
-  const next = foldHistory(history, events);
-  const later = events.filter((event) => event.seq > history.upTo);
+  const next = foldHistory(history, state.threads.get(id)?.waiting ?? []);
+  const { runs, upTo } = next ?? history;
   return changeThread(state, id, {
     history: next ?? history,
     hasGap: next === null,
-    active: later.reduce(foldActive, active),
-    activeSeq: later.at(-1)?.seq ?? history.upTo,
+    active: Object.fromEntries(
+      [...runs.values()].filter(isActive).map((run) => [run.id, run.status]),
+    ),
+    activeSeq: upTo,
     waiting: null,
   });
 }
@@ -189,16 +187,17 @@ function foldThread(
     thread = foldSummary(thread, event);
   }
   const { waiting, history, hasGap } = thread;
-  if (waiting) return { ...thread, waiting: [...waiting, ...events] };
-  if (!history || hasGap) return thread;
-  const next = foldHistory(history, events);
-  return { ...thread, history: next ?? history, hasGap: next === null };
+  if (waiting) thread = { ...thread, waiting: [...waiting, ...events] };
+  else if (history && !hasGap) {
+    const next = foldHistory(history, events);
+    thread = { ...thread, history: next ?? history, hasGap: next === null };
+  }
+  return events.reduce(foldActive, thread);
 }
 
 function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, seq, timestamp } = event;
-  const active = foldActive(thread.active, event);
-  let next = active === thread.active ? thread : { ...thread, active, activeSeq: seq };
+  let next = thread;
   // As on the server: neither a new title nor a running tool moves a thread.
   if (MOVES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
@@ -216,19 +215,27 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   return next;
 }
 
-type Active = ThreadView["active"];
-
-function foldActive(active: Active, { event_type: type, run_id: id }: JournalEvent): Active {
-  if (id === undefined) return active;
-  if (endsRun(type)) {
-    const { [id]: _ended, ...others } = active;
-    return others;
+/** How its runs stand: its history knows, else the event; else the thread is read again. */
+function foldActive(thread: ThreadView, event: JournalEvent): ThreadView {
+  const { event_type: type, run_id: id, seq: activeSeq } = event;
+  if (id === undefined) return thread;
+  const run = thread.waiting || thread.hasGap ? undefined : thread.history?.runs.get(id);
+  if (endsRun(type) || (run && !isActive(run))) {
+    const { [id]: _ended, ...active } = thread.active;
+    return { ...thread, active, activeSeq };
   }
-  const status = STATUS_AFTER[type];
-  return status === undefined || active[id] === status ? active : { ...active, [id]: status };
+  const status = run?.status ?? STATUS_AFTER[type];
+  if (!run && mayAskMore(event)) thread = { ...thread, isKnown: false };
+  if (status === undefined || thread.active[id] === status) return thread;
+  return { ...thread, active: { ...thread.active, [id]: status }, activeSeq };
 }
 
-/** The beginning of a message, cut as the server cuts `preview`. */
+/** Whether another question of the run may be open, which this event does not say. */
+const mayAskMore = (event: JournalEvent) =>
+  event.event_type === "input_received" ||
+  (event.event_type === "agent_started" && event.data.attempt > 1);
+
+/** How a thread begins, as the server says it in `preview`. */
 const previewOf = (content: string) =>
   [...content.trimStart().slice(0, 2 * PREVIEW_MAX_CHARACTERS)]
     .slice(0, PREVIEW_MAX_CHARACTERS)

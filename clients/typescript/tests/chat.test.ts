@@ -111,10 +111,11 @@ test("a thread says how its runs stand, though it was never opened", async () =>
   converse(THREAD, RUN, 2);
   const other = "thread_chat_1_2_00000000";
   server.append("thread_created", { title: "", metadata: {} }, { thread: other });
-  const asked = { input_id: "i1", prompt: "?", expires_at: 9 };
   const at = { thread: other, run: "run_chat_1_2_00000000" };
   converse(at.thread, at.run, 1);
-  server.append("input_requested", asked, at);
+  for (const input_id of ["i1", "i2"]) {
+    server.append("input_requested", { input_id, prompt: "?", expires_at: 99 }, at);
+  }
   const client = await started();
   const active = (id: string) => client.state.threads.get(id)?.active;
   assert.deepEqual(
@@ -124,7 +125,10 @@ test("a thread says how its runs stand, though it was never opened", async () =>
   finish(THREAD, RUN);
   server.append("input_received", { input_id: "i1", value: 1 }, at);
   await pass(100);
-  assert.deepEqual([active(THREAD), active(other)], [{}, { [at.run]: "running" }]);
+  assert.deepEqual([active(THREAD), active(other)], [{}, { [at.run]: "waiting" }]);
+  server.append("input_received", { input_id: "i2", value: 1 }, at);
+  await pass(100);
+  assert.deepEqual(active(other), { [at.run]: "running" });
 });
 
 test("events during a history read are neither lost nor doubled", async () => {

@@ -24,10 +24,14 @@ let mostAtOnce: number;
 let signs: number;
 /** The status of an answer to that. */
 let signStatus: number;
+/** Whether streams that are asked for do not begin. */
+let isUnanswered: boolean;
 /** Whether requests are not answered. */
 let isHung: boolean;
 /** What `attached` says; by default the head. */
 let attached: object;
+/** How often the server says that it gives a sign of life. */
+let heartbeatS: number;
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
@@ -37,7 +41,8 @@ beforeEach(() => {
   underWay = mostAtOnce = 0;
   signs = 0;
   signStatus = 200;
-  isHung = false;
+  isHung = isUnanswered = false;
+  heartbeatS = 20;
   attached = { after: 0, head: 0, feed: server.feed, reset: false };
   mock.method(globalThis, "fetch", answer);
 });
@@ -55,6 +60,7 @@ async function answer(address: URL, init: RequestInit): Promise<Response> {
     if (isHung) await new Promise(() => {});
     return Response.json({ status: "ok" }, { status: signStatus });
   }
+  if (!init.method && isUnanswered) await new Promise(() => {});
   if (!init.method) return new Response(streamOf(address, init));
   posts.push({ path: address.pathname, body: JSON.parse(init.body as string) });
   if (isHung) await new Promise(() => {});
@@ -76,7 +82,8 @@ function streamOf(address: URL, init: RequestInit): ReadableStream<Uint8Array> {
         line({ event_type, timestamp: 1, user_id: USER, data });
       signal.addEventListener("abort", () => controller.error(signal.reason));
       streams.push({ address, headers, signal, say, text });
-      say("connection_ready", { feed: server.feed, expires_at: server.expiresAt });
+      const ready = { feed: server.feed, expires_at: server.expiresAt, heartbeat_s: heartbeatS };
+      say("connection_ready", ready);
       say("attached", attached);
       text(`id: ${server.feed}:${(attached as { after: number }).after}\n\n`);
       say("caught_up", { seq: 0 });
@@ -142,23 +149,39 @@ test("looking at the page again does not end a healthy connection", async () => 
   for (let looks = 0; looks < 10; looks += 1) {
     client.handleEvent({ type: "visibilitychange" } as StorageEvent);
     client.handleEvent({ type: "offline" } as StorageEvent);
-    await pass(25_000, 20_000);
+    await pass(40_000, 20_000);
   }
   assert.deepEqual([streams.length, phase(), signs], [1, "live", 20]);
 });
 
 test("nor does the longest quiet that a server may be set to", async () => {
+  heartbeatS = 55;
   await started();
   await pass(300_000, 55_000);
   assert.deepEqual([streams.length, phase()], [1, "live"]);
   assert.ok(signs <= 12, `${signs}`);
 });
 
-test("a stream on which nothing comes any more is given up, though requests are answered", async () => {
+for (const heartbeat of [5, 20, 55]) {
+  test(`a stream that is silent for 5 s more than ${heartbeat} s is given up, though requests are answered`, async () => {
+    heartbeatS = heartbeat;
+    await started();
+    await pass(heartbeat * 1_000, heartbeat * 1_000);
+    await pass(heartbeat * 1_000 + 4_000);
+    assert.deepEqual([streams.length, streams[0]?.signal.aborted], [1, false]);
+    await pass(3_000);
+    assert.deepEqual([streams.length, streams[0]?.signal.aborted], [2, true]);
+  });
+}
+
+test("so is a stream that does not begin", async () => {
   await started();
-  await pass(70_000);
-  assert.equal(streams[0]?.signal.aborted, true);
-  assert.ok(streams.length > 1);
+  isUnanswered = true;
+  streams[0]?.say("attached", { ...attached, reset: true, reason: "trimmed" });
+  await pass(24_000);
+  assert.equal(phase(), "live");
+  await pass(2_000);
+  assert.equal(phase(), "waiting");
 });
 
 test("a message that is not answered is asked about by a request, and the stream given up", async () => {
@@ -198,13 +221,23 @@ test("its token is renewed by another stream, of which nobody is told", async ()
   assert.deepEqual([streams.length, streams[0]?.signal.aborted], [2, true]);
   const { address, headers } = streams[1] as Stream;
   assert.deepEqual(
-    [headers.get("authorization"), address.searchParams.get("after")],
-    [`Bearer ${tokens[1]}`, "1"],
+    [headers.get("authorization"), headers.get("last-event-id"), address.searchParams.get("after")],
+    [`Bearer ${tokens[1]}`, `${server.feed}:1`, null],
   );
   say(streams[1], 2);
   client.send("Hello", { threadId: THREAD });
   await pass(2_000);
   assert.deepEqual([seen, [...new Set(phases)], tokens.length], [[1, 2], ["live"], 2]);
+});
+
+test("of a block that was cut by that, another stream brings the whole", async () => {
+  server.expiresAt = 101;
+  await started();
+  say(streams[0], 1);
+  await pass(74_000, 20_000);
+  streams[0]?.text(`id: ${server.feed}:2\nevent: agent_delta\n`);
+  await pass(2_000);
+  assert.equal(streams[1]?.headers.get("last-event-id"), `${server.feed}:1`);
 });
 
 test("a stream that cannot go on with the new token from where it was says so", async () => {

@@ -250,8 +250,13 @@ export class FakeServer {
 
   #threads(): Thread[] {
     const found = new Map<string, Thread>();
+    /** The questions that nobody has answered, by run. */
+    const open = new Map<string, Set<string>>();
     for (const event of this.journal) {
-      const { event_type: type, thread_id: id = "", seq, timestamp, data } = event;
+      const { event_type: type, thread_id: id = "", run_id = "", seq, timestamp, data } = event;
+      if (type === "message_created") open.set(run_id, new Set());
+      if (type === "input_requested") open.get(run_id)?.add(event.data.input_id);
+      if (type === "input_received") open.get(run_id)?.delete(event.data.input_id);
       const known = found.get(id) ?? newThread(event);
       if (type === "thread_deleted") {
         found.delete(id);
@@ -264,7 +269,7 @@ export class FakeServer {
         ...(isTitled && { title, metadata }),
         ...(MOVES.has(type) && { updated_at: timestamp, last_seq: seq }),
         preview: known.preview ?? (type === "message_created" ? (content ?? null) : null),
-        live_runs: liveRuns(known, event),
+        live_runs: liveRuns(known, event, Boolean(open.get(run_id)?.size)),
       });
     }
     return [...found.values()].sort((a, b) => b.last_seq - a.last_seq);
@@ -276,7 +281,7 @@ const MOVES = new Set(["thread_created", "message_created", "input_requested", .
 const STATUS: Readonly<Record<string, RunStatus>> = {
   message_created: "queued",
   agent_started: "running",
-  input_requested: "waiting",
+  input_requested: "running",
   input_received: "running",
 };
 
@@ -292,8 +297,12 @@ function newThread({ thread_id: id = "", seq, timestamp }: JournalEvent): Thread
   };
 }
 
-function liveRuns({ live_runs = [] }: Thread, { event_type: type, run_id }: JournalEvent) {
-  const status = STATUS[type];
+function liveRuns(
+  { live_runs = [] }: Thread,
+  { event_type: type, run_id }: JournalEvent,
+  isAsking: boolean,
+) {
+  const status = isAsking && STATUS[type] === "running" ? "waiting" : STATUS[type];
   if (run_id === undefined || (status === undefined && !ENDED.includes(type))) return live_runs;
   const others = live_runs.filter((run) => run.run_id !== run_id);
   return status === undefined ? others : [...others, { run_id, status }];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Hub, type Page } from "../src/hub.ts";
 import { Client, type Cursor } from "../src/index.ts";
-import type { Transport } from "../src/transport.ts";
+import type { Link, Transport } from "../src/transport.ts";
 import {
   event,
   FakeServer,
@@ -441,9 +441,16 @@ test('"sign out everywhere" signs out every page', async () => {
 });
 
 test("a stream's token is renewed for all pages by whoever does it first, and no event is missed", async () => {
+  /** With another token, another stream goes on behind what was read. */
   const asStream: Transport = (...link) => {
     const open = server.open(...link);
-    return { transport: "sse", send: (command) => open.send(command), close: () => open.close() };
+    const send: Link["send"] = (command) => {
+      open.send(command);
+      if (command.command !== "authenticate") return;
+      server.greet(server.link);
+      server.attach(server.link, { command: "attach", id: "", after: 0, feed: server.feed });
+    };
+    return { transport: "sse", send, close: () => open.close() };
   };
   hub = new Hub([asStream]);
   server.expiresAt = server.now + 100;

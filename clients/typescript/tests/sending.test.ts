@@ -6,6 +6,9 @@ import { client, greetedAsAnother, made, phase, server, started } from "./client
 import { pass, settled, THREAD, USER } from "./fake_server.ts";
 import { storage } from "./tabs.ts";
 
+const contents = () =>
+  server.journal.flatMap((one) => (one.event_type === "message_created" ? one.data.content : []));
+
 test("a message that is sent without a connection arrives once there is one", async () => {
   made();
   const sent = client.send("Hello", { draft: "d" });
@@ -134,6 +137,37 @@ test("what waits stays with its user when another one signs in", async () => {
   await greetedAsAnother();
   assert.deepEqual([client.outbox, Object.keys(kept).length], [[], 1]);
   await assert.rejects(sent, { code: "identity_change" });
+});
+
+for (const [end, close, error] of [
+  ["signed_out", 4_401, "revoked"],
+  ["stopped", 4_403, "forced_close"],
+] as const) {
+  test(`who waits learns that the client is ${end}, and messages are kept`, async () => {
+    await started();
+    server.ignores.add("send_message");
+    const sent = client.send("one");
+    const next = client.events().next();
+    await pass(100);
+    server.link.say("connection_closing", { code: close, error, reason: "", reconnect: false });
+    server.link.drop(close);
+    const later = [client.send("two"), client.events().next()];
+    for (const told of [sent, next, ...later]) await assert.rejects(told, { code: end });
+    assert.deepEqual([phase(), client.outbox.length], [end, 2]);
+    server.ignores.clear();
+    client.start();
+    await pass(100);
+    assert.deepEqual(contents(), ["one", "two"]);
+    await client.send("three");
+  });
+}
+
+test("nobody waits for a client that was closed", async () => {
+  made();
+  const sent = client.send("before it begins");
+  client.close();
+  await assert.rejects(sent, { code: "closed" });
+  assert.equal(client.outbox.length, 1);
 });
 
 test("signing out leaves nothing behind", async () => {

@@ -1,12 +1,12 @@
 /** Folding: what a state becomes by events. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { applyEvent, applyEvents, emptyState, isRunning, textOf, titleOf } from "../src/chat.ts";
-import type { ChatState, RunView } from "../src/model.ts";
+import type { ChatState, RunStatus, RunView } from "../src/model.ts";
 import type { JournalEvent, Thread } from "../src/protocol.ts";
 import { withThreadPage } from "../src/state.ts";
 import { event, RUN, THREAD } from "./fake_server.ts";
+import { vectorsOf } from "./vector_files.ts";
 
 const OPENING = [
   event(1, "thread_created", { title: null, metadata: {} }),
@@ -104,16 +104,24 @@ test("a tool call shows its result, and one that failed that it failed", () => {
   );
 });
 
-test("a run waits while one of its questions is open", () => {
-  const ask = (seq: number, id: string) =>
-    event(seq, "input_requested", { input_id: id, prompt: "?", expires_at: 9 });
-  const answer = (seq: number, id: string) =>
-    event(seq, "input_received", { input_id: id, value: 1 });
-  const statuses = [ask(4, "a"), ask(5, "b"), answer(6, "a"), answer(7, "b")].map(
-    (_, count, all) => runOf(fold([...OPENING, ...all.slice(0, count + 1)])).status,
-  );
-  assert.deepEqual(statuses, ["waiting", "waiting", "waiting", "running"]);
-});
+interface Step {
+  at: number;
+  event_type: JournalEvent["event_type"];
+  status: RunStatus;
+  [field: string]: unknown;
+}
+
+for (const { name, steps } of vectorsOf<{ steps: Step[] }>("run_statuses")) {
+  test(`a run stands as the vector says: ${name}`, () => {
+    let state = fold(OPENING.slice(0, 2));
+    for (const [index, { at, event_type, status, ...data }] of steps.entries()) {
+      const more = { agent: "demo", attempt: 1, text: "x", prompt: "?", value: 1, ...data };
+      state = applyEvent(state, { ...event(3 + index, event_type, more), timestamp: at });
+      const marked = state.threads.get(THREAD)?.active[RUN];
+      assert.deepEqual([runOf(state).status, marked], [status, status], `${index}`);
+    }
+  });
+}
 
 test("a merged delta that overlaps leaves a gap instead of doubled text", () => {
   const state = fold([...OPENING, event(4, "agent_delta", { text: "ab" })]);
@@ -196,8 +204,7 @@ test("a batch of events gives the same state as one by one, and shares what did 
 });
 
 test("every golden event is applied", () => {
-  const file = new URL("../../../tests/vectors/events.json", import.meta.url);
-  const vectors: { name: string; event: JournalEvent }[] = JSON.parse(readFileSync(file, "utf8"));
+  const vectors = vectorsOf<{ event: JournalEvent }>("events");
   assert.ok(vectors.length > 15);
   for (const { name, event } of vectors) {
     const opening = [1, 2, 3].map((seq) => ({

@@ -1,6 +1,5 @@
 /** The golden vectors of commands and connection events: the wire, as every client has to speak it. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Connection } from "../src/connection.ts";
 import { Credential } from "../src/credential.ts";
@@ -8,13 +7,9 @@ import type { ThreadcastError } from "../src/error.ts";
 import { Hub } from "../src/hub.ts";
 import type { Command, ConnectionEvent } from "../src/protocol.ts";
 import { FakeServer, settled, tokenFor, USER } from "./fake_server.ts";
+import { vectorsOf } from "./vector_files.ts";
 
 const BASE = new URL("http://test/");
-
-function vectorsOf<Vector>(name: string): ({ name: string } & Vector)[] {
-  const file = new URL(`../../../tests/vectors/${name}.json`, import.meta.url);
-  return JSON.parse(readFileSync(file, "utf8"));
-}
 
 let server: FakeServer;
 let connection: Connection;
@@ -31,11 +26,10 @@ beforeEach(async () => {
     () => {},
   );
   connection = new Connection(BASE, credential, [server.open], {
-    onReady: (user, data) => told.push([user, data]),
-    onAttached: (event) => told.push(["attached", event]),
+    onReady: async (user, data) => void told.push([user, data]),
+    onAttached: async (event) => void told.push(["attached", event]),
     onEvents: (events) => told.push(["events", events]),
     onStatus: (status) => told.push(["status", status]),
-    onRenewed() {},
     onSilence() {},
   });
   connection.open();

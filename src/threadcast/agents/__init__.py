@@ -1,7 +1,7 @@
-"""The agents that ship, and how an agent is found by the name that an operator gives.
+"""The bundled agents, and loading an agent by its configured name.
 
-`default_agents` decides which agent answers when none is configured. This module knows every agent
-here, and none of them knows it.
+`default_agents` chooses the agent when none is configured. This module knows every agent here, and
+none of them knows it.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def default_agents(environ: Mapping[str, str]) -> list[Agent]:
 def load_agent(path: str) -> Agent:
     """Import an agent by `module:name`, for example `shop.agents:support`.
 
-    The caller sees to it that the module can be imported (`sys.path`). An error that the module
-    raises while it is imported passes through, unless it is an import or syntax error.
+    The caller makes sure that the module can be imported (`sys.path`). Errors that the module
+    raises during import pass through, except import and syntax errors.
 
     Raises:
-        ConfigurationError: the path is not of this form, or leads to no `Agent`.
+        ConfigurationError: the path does not have this form, or names no `Agent`.
     """
     module_name, colon, name = path.partition(":")
     parts = [*module_name.split("."), *name.split(".")]

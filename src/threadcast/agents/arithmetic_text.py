@@ -1,7 +1,7 @@
-"""How people write arithmetic, made plain: `15% of 240`, `2 ^ 8`, `5!`, `3 × 4`.
+"""Rewrites arithmetic as people type it: `15% of 240`, `2 ^ 8`, `5!`, `3 × 4`.
 
-The text is cut into numbers, names and operators; everything else is refused here, so what leaves
-this module is a short text of known tokens. It may not know what any of them is worth.
+The text is tokenised into numbers, names and operators, and everything else is refused, so the
+result is a short text of known tokens. It may not evaluate them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["CalculationError", "plain_arithmetic"]
 
 
 class CalculationError(ValueError):
-    """The expression has no answer here; the message is one sentence for the person who typed."""
+    """The expression cannot be evaluated; the message is one sentence for the user."""
 
 
 _PART = re.compile(
@@ -35,11 +35,11 @@ def plain_arithmetic(text: str) -> str:
         text: the expression; the caller bounds its length.
 
     Raises:
-        CalculationError: it is empty, or holds something that is no arithmetic.
+        CalculationError: it is empty, or holds something that is not arithmetic.
     """
     text = _TIMES_SIGN.sub(" * ", text.translate(_SPELLINGS).lower()).strip()
     parts: list[str] = []
-    operand: str | None = None  # the part just before, when it ends an operand
+    operand: str | None = None  # the preceding token, if it ends an operand
     position = 0
     while position < len(text):
         match = _PART.match(text, position)

@@ -1,7 +1,7 @@
 """The assistant: a real model behind an OpenAI-compatible endpoint, with real tools.
 
-It gives the model the thread's history and three tools, shows what the model streams, and ends
-with the model's answer or honestly with `model_error`. It emits only through its `Run`.
+It gives the model the thread's history and three tools, streams the reply, and ends with the
+model's answer or with `model_error`. It emits only through its `Run`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def assistant_agent(
 
 
 class _Assistant:
-    """Answers runs; holds nothing of any of them."""
+    """Answers runs; keeps no state of any of them."""
 
     def __init__(
         self, settings: AssistantSettings, endpoint: ModelEndpoint, tools: Mapping[str, Tool]
@@ -115,7 +115,7 @@ class _Assistant:
 
 
 class _Screen:
-    """Shows one run's replies: text as deltas, reasoning as thinking, in the order of coming."""
+    """Emits one run's replies: text as deltas, reasoning as thinking, in order of arrival."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -135,20 +135,20 @@ class _Screen:
             await self._run.delta(piece.text)
 
     async def wait(self, reason: str, wait_s: float) -> None:
-        """Say why nothing comes yet."""
+        """Say why there is no reply yet."""
         await self._flush()
         await self._run.thinking(f"No answer yet: {reason}. Trying again in {wait_s:.1f} s.")
 
     async def end_reply(self) -> None:
-        """Show what was held back; what comes next is another reply."""
+        """Emit what was buffered; the next piece belongs to another reply."""
         await self._flush()
         self._is_new_reply = True
 
     async def close(self, reply: ModelReply) -> None:
-        """Say what is missing from the last reply.
+        """Complain about an incomplete last reply.
 
         Raises:
-            ThreadcastError: `model_error`, when there was no text at all.
+            ThreadcastError: `model_error`: there was no text at all.
         """
         if not self._has_text:
             reason = (reply.finish_reason or "none")[:40]
@@ -171,11 +171,11 @@ _ENDINGS = {
 }
 
 
-# --- what the model reads ----------------------------------------------------------------------
+# --- the model's input ----------------------------------------------------------------------
 
 
 async def _conversation(run: Run, settings: AssistantSettings) -> Conversation:
-    """The instructions, as much of the newest history as the bounds allow, and the message."""
+    """The instructions, the latest history within the bounds, and the message."""
     earlier: Conversation = []
     room = settings.history_max_characters
     limit = settings.history_max_messages
@@ -226,7 +226,7 @@ def _as_message(reply: ModelReply) -> ChatCompletionMessageParam:
 
 
 def _arguments(call: ModelCall) -> dict[str, Any] | None:
-    """The arguments of a call, or None when they are not a JSON object that events can carry."""
+    """The arguments of a call, or None if they are not a JSON object that events can carry."""
     try:
         value = msgspec.json.decode(call.arguments.strip() or "{}")
         checked_json(value, max_bytes=ARGUMENTS_MAX_BYTES)
@@ -236,7 +236,7 @@ def _arguments(call: ModelCall) -> dict[str, Any] | None:
 
 
 def _unusable(name: str, problem: str) -> Tool:
-    """A tool that only says what is wrong, so that a bad call is announced like any other."""
+    """A tool that only reports the problem, so that a bad call is announced like any other."""
 
     async def refuse(_run: Run, _arguments: Mapping[str, Any]) -> Any:
         raise ToolError(problem)

@@ -1,6 +1,6 @@
-"""What the assistant is told about its model endpoint, with defaults and bounds.
+"""The assistant's settings, with defaults and bounds.
 
-It may not know the `openai` package: these settings can be read and refused without it.
+It may not know the `openai` package, so that settings can be checked without it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class AssistantSettings:
     Attributes:
         api_key: the endpoint's credential; None for endpoints that want none.
         base_url: where the OpenAI-compatible API is, `http://` or `https://`, with its `/v1`.
-        model: the model's name there.
+        model: the model's name.
         instructions: the system message, 1..32,768 characters.
         silence_max_s: the longest silence of the endpoint, in seconds, 1..3600.
-        retries_max: how often a request that gave no text is tried again, 0..10.
-        rounds_max: how often in one run the model may use tools, 0..50.
+        retries_max: how often a request that gave no text is retried, 0..10.
+        rounds_max: how many rounds of tool calls one run may have, 0..50.
         history_max_messages: how many earlier messages the model is given, 0..1000.
         history_max_characters: and how many characters of them at most, 0..1,000,000.
 

@@ -1,8 +1,8 @@
-"""Arithmetic that a person typed, evaluated within strict bounds.
+"""Evaluates typed arithmetic within strict bounds.
 
-What Python's parser makes of the text is walked with a table of operators and functions: nothing
-is ever compiled or executed. Every bound is checked before the work that it bounds, so that an
-expression costs at most milliseconds, whatever it says.
+The syntax tree of Python's parser is walked with a table of operators and functions: nothing is
+ever compiled or executed. Every bound is checked before the work that it bounds, so any expression
+costs at most milliseconds.
 
 May not know agents, runs or tools.
 """

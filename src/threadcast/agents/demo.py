@@ -1,8 +1,7 @@
-"""The demonstration agent: no model, no network, no pretence.
+"""The demonstration agent, without a model or network.
 
-It reads the words of the message, uses the tools that fit them, and streams what came of it. It
-is what a fresh server answers with, and what one tries a reload, a kill or a question on. It emits
-only through its `Run`.
+It picks tools by the words of the message, and streams their results. A fresh server answers with
+it, so it is there to try reloads, kills and questions on. It emits only through its `Run`.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def demo_agent(pace_s: float = 0.025, *, clock: Clock | None = None) -> Agent:
 
 
 class _Demo:
-    """Answers runs; holds nothing of any of them."""
+    """Answers runs; keeps no state of any of them."""
 
     def __init__(self, pace_s: float, clock: Clock) -> None:
         self._pace_s = pace_s
@@ -65,7 +64,7 @@ class _Demo:
             await self._stream(run, piece)
 
     async def _findings(self, run: Run, reading: Reading) -> AsyncIterator[str]:
-        """What the tools make of the message; those are used that fit it."""
+        """The results of the tools that fit the message."""
         if reading.expression is not None:
             yield await self._finding(run, "calculate", {"expression": reading.expression})
         if reading.count_to is not None:
@@ -100,7 +99,7 @@ class _Demo:
             await asyncio.sleep(self._pace_s)
 
 
-# --- what it says ------------------------------------------------------------------------------
+# --- texts ------------------------------------------------------------------------------
 
 _INTRODUCTION = (
     "I am the **demonstration agent**: no language model is connected, so I only do what can be "
@@ -116,7 +115,7 @@ _A_MODEL = "Whoever runs this server connects a model by `OPENAI_API_KEY` or `OP
 
 
 def _paragraphs(reading: Reading, findings: Sequence[str], *, is_first: bool) -> Iterator[str]:
-    """The answer, in pieces; what it is and what to try come once, and for who seems lost."""
+    """The answer in pieces; introduces itself once, and when it did not understand."""
     said = [_INTRODUCTION] if is_first else []
     if findings:
         said.append("\n".join(findings))
@@ -195,7 +194,7 @@ def _code(text: str) -> str:
     return f"`{flat}`"
 
 
-# --- long answers, that a reload or a kill can be tried on --------------------------------------
+# --- long answers, to try reloads and kills on --------------------------------------
 
 
 def _long_part(reading: Reading) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""What a message asks of the demonstration agent, read from its words alone.
+"""Interprets a message for the demonstration agent, by its words.
 
-Pure: text in, a `Reading` out. It may not know runs, tools or what the agent will say.
+Pure: text in, a `Reading` out. It may not know runs, tools or the agent's texts.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def read_message(text: str) -> Reading:
     """Read the first 4,000 characters of a message."""
     text = text[:READ_MAX_CHARACTERS]
     expression = find_expression(text)
-    # What is calculated is not searched for as well.
+    # An expression is not searched for as well.
     return Reading(
         words=len(text.split()),
         expression=expression,
@@ -102,7 +102,7 @@ _OPERATION = re.compile(
 def find_expression(text: str) -> str | None:
     """The longest piece of arithmetic in a text: two numbers and an operator, or a function.
 
-    Dates (`2025-11-20`, `1/2/2025`) are no arithmetic. What is found need not be valid.
+    Dates (`2025-11-20`, `1/2/2025`) do not count. The result need not be valid.
 
     Args:
         text: the text; the caller bounds its length.

@@ -1,8 +1,8 @@
-"""An OpenAI-compatible endpoint: one streamed reply at a time, with retries that hide nothing.
+"""An OpenAI-compatible endpoint: one streamed reply at a time, with retries.
 
-A request is tried again only as long as none of its text was shown. Everything that goes wrong
-leaves as `model_error`, with a message that repeats nothing the endpoint said, since that may hold
-a part of the credential. The only module that knows the `openai` package.
+A request is retried only as long as none of its text was shown. Every failure becomes
+`model_error`, with a message that quotes nothing from the endpoint, because that may contain a part
+of the credential. The only module that knows the `openai` package.
 """
 
 from __future__ import annotations
@@ -48,23 +48,23 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Audience(Protocol):
-    """Who is shown a reply while it streams."""
+    """Receives a reply while it streams."""
 
     async def show(self, piece: Piece) -> None:
         """Show the next piece."""
         ...
 
     async def wait(self, reason: str, wait_s: float) -> None:
-        """Say that nothing came yet, why, and that it is tried again in `wait_s` seconds."""
+        """Report a retry in `wait_s` seconds, and why."""
         ...
 
 
 class ModelEndpoint:
-    """Where models are asked.
+    """Opens sessions with the endpoint.
 
     Args:
-        settings: the endpoint, its credential and its bounds.
-        clock: for endpoints that name a date to retry after.
+        settings: the endpoint, its credential and the bounds.
+        clock: for `Retry-After` with a date.
         sleep: waits for some seconds.
     """
 
@@ -72,12 +72,12 @@ class ModelEndpoint:
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
-        # Read once: loading the certificates takes longer than opening a connection.
+        # Loaded once: that takes longer than opening a connection.
         self._tls = httpx2.create_ssl_context()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[ModelSession]:
-        """Connections for one run; leaving closes them, whatever is under way."""
+        """A session for one run; leaving the block closes its connections."""
         settings = self._settings
         client = AsyncOpenAI(
             api_key=settings.api_key or "none",
@@ -91,7 +91,7 @@ class ModelEndpoint:
 
 
 class ModelSession:
-    """Asks the endpoint, one request after the other."""
+    """Sends requests to the endpoint, one after the other."""
 
     def __init__(
         self, client: AsyncOpenAI, settings: AssistantSettings, clock: Clock, sleep: Sleep
@@ -109,17 +109,16 @@ class ModelSession:
         *,
         may_use_tools: bool,
     ) -> ModelReply:
-        """Ask for the next reply and show it while it streams.
+        """Request the next reply and show it while it streams.
 
         Args:
             messages: the conversation so far.
             tools: what the model may call; none is offered when empty.
             audience: is shown the text and the reasoning.
-            may_use_tools: False when the model has to answer now.
+            may_use_tools: False if the model has to answer now.
 
         Raises:
-            ThreadcastError: `model_error`, when retries did not help, could not help, or text was
-                already shown.
+            ThreadcastError: `model_error`: retries failed, are useless, or text was already shown.
         """
         options: dict[str, Any] = {"messages": list(messages)}
         if offered := list(tools):
@@ -156,7 +155,7 @@ class ModelSession:
         reply.end()
 
     def _wait_s(self, error: APIError | MalformedReply, attempt: int) -> float | None:
-        """How long to wait before the next attempt; None when another one cannot help."""
+        """How long to wait before the next attempt; None if retrying is useless."""
         if isinstance(error, APIStatusError):
             status = error.status_code
             is_passing = status in (408, 409, 429) or status >= 500
@@ -166,7 +165,7 @@ class ModelSession:
             if asked_s is not None:
                 return asked_s if asked_s <= RETRY_AFTER_MAX_S else None
         back_off_s = min(BACK_OFF_FIRST_S * 2.0**attempt, BACK_OFF_MAX_S)
-        # So that runs which failed together do not come back together.
+        # So that runs that failed together do not retry together.
         return back_off_s * random.uniform(0.75, 1.0)  # noqa: S311
 
     def _failure(self, error: APIError | MalformedReply, reply: ModelReply) -> ThreadcastError:
@@ -195,7 +194,7 @@ class ModelSession:
 
 
 async def _payloads(stream: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[object, None]:
-    """The chunks as plain data; text that is no JSON is a `MalformedReply`."""
+    """The chunks as plain data; invalid JSON is a `MalformedReply`."""
     try:
         async for chunk in stream:
             data = cast(object, chunk)  # whatever the endpoint sent: the package does not check it
@@ -205,7 +204,7 @@ async def _payloads(stream: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[
 
 
 def _retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """What `Retry-After` asks for, in seconds from now; None when it says nothing usable."""
+    """`Retry-After` in seconds from now; None if it is missing or unusable."""
     value = headers.get("retry-after", "")
     try:
         wait_s = float(value)

@@ -1,8 +1,8 @@
-"""One streamed reply of a chat model, put together from its pieces.
+"""Assembles one streamed reply of a chat model.
 
-Pure: decoded JSON in, text and tool calls out. Compatible servers differ in what they leave out or
-send twice, and a broken one may send anything; what cannot be read is a `MalformedReply`. This
-module may not know HTTP, runs or tools.
+Pure: decoded JSON in, text and tool calls out. Compatible servers differ in what they omit or
+repeat, and a broken one may send anything; unreadable chunks are a `MalformedReply`. This module
+may not know HTTP, runs or tools.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SENTENCE_END = re.compile(r"(?:[.!?:;]\s+|\n+)(?!.*(?:[.!?:;]\s+|\n+))", re.DOT
 
 
 class MalformedReply(ValueError):
-    """What came is no (whole) streamed chat completion; the message repeats none of it."""
+    """Not a (complete) streamed chat completion; the message quotes none of it."""
 
 
 class _Function(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ class _Chunk(msgspec.Struct, frozen=True):
 
 
 class Piece(NamedTuple):
-    """What one chunk adds for people to see."""
+    """The visible part of one chunk."""
 
     text: str
     thinking: str
@@ -77,7 +77,7 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class ModelCall:
-    """A tool call that the model asks for; `arguments` is JSON, if the model got it right."""
+    """A requested tool call; `arguments` is JSON, if the model got it right."""
 
     index: int | None
     id: str
@@ -107,7 +107,7 @@ class ModelReply:
         """Take the next chunk, decoded from JSON.
 
         Raises:
-            MalformedReply: it is no chunk of a chat completion, or the reply exceeds its bounds
+            MalformedReply: it is not a chunk of a chat completion, or the reply exceeds its bounds
                 (200,000 characters; 16 calls of 32,768 characters).
         """
         try:
@@ -125,10 +125,10 @@ class ModelReply:
         return self._add_text(delta)
 
     def end(self) -> None:
-        """Say that the stream has ended.
+        """Note the end of the stream.
 
         Raises:
-            MalformedReply: the model had not finished, so something is missing.
+            MalformedReply: the model had not finished.
         """
         if self.finish_reason is None:
             raise MalformedReply("the stream ended before the model had finished")
@@ -151,7 +151,7 @@ class ModelReply:
             raise MalformedReply(f"a tool call exceeds {CALL_MAX_CHARACTERS:,} characters")
 
     def _call_of(self, delta: _CallDelta) -> ModelCall:
-        """The call that a fragment belongs to; a new index or a new id begins a new call."""
+        """The call that a fragment belongs to; a new index or id begins a new call."""
         for call in reversed(self.calls):
             if call.index == delta.index and delta.id in (None, "", call.id):
                 return call
@@ -163,13 +163,13 @@ class ModelReply:
 
 
 class ThinkingBuffer:
-    """Gathers reasoning that comes token by token into pieces of some sentences."""
+    """Buffers reasoning that comes token by token into pieces of some sentences."""
 
     def __init__(self) -> None:
         self._text = ""
 
     def add(self, text: str) -> str:
-        """Take more; returns what is ready to be shown, or an empty text."""
+        """Add text; returns a piece if one is ready, else an empty text."""
         self._text += text
         if len(self._text) >= PIECE_MAX_CHARACTERS:
             return self.flush()
@@ -180,11 +180,11 @@ class ThinkingBuffer:
         return ready.strip()
 
     def flush(self) -> str:
-        """Whatever is left."""
+        """The rest."""
         ready, self._text = self._text.strip(), ""
         return ready
 
 
 def _storable(text: str) -> str:
-    """The text without U+0000, U+FFFE and lone surrogates, which no journal can hold."""
+    """The text without U+0000, U+FFFE and lone surrogates, which a journal cannot store."""
     return _UNSTORABLE.sub("\ufffd", text)

@@ -1,7 +1,7 @@
 """The tools that the agents here can use: `calculate`, `current_time`, `search_history`.
 
 A tool is a name, a JSON schema of its arguments and a function of the run. Every use is announced
-on the run, whether it ends well or badly. May not know which agent uses it, or any model.
+on the run, failures included. It may not know which agent uses it, or any model.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Arguments = Mapping[str, Any]
 
 
 class ToolError(ThreadcastError):
-    """A tool could not do what it was asked; the message is for the person and for the model.
+    """A tool failed; the message is for the user and the model.
 
-    An agent that does not catch it has failed, as `agent_error`.
+    A run whose agent does not catch it fails as `agent_error`.
     """
 
     def __init__(self, message: str) -> None:
@@ -46,10 +46,10 @@ class Tool:
 
     Attributes:
         name: lower-case letters, digits and `_`.
-        description: one or two sentences, for a model to choose by.
+        description: one or two sentences by which a model chooses.
         parameters: a JSON schema of the arguments, an object.
-        function: does it; raises `ToolError` for arguments that cannot be used. What it returns
-            can be carried by JSON.
+        function: does the work; raises `ToolError` for unusable arguments. Its result must be
+            JSON-serialisable.
     """
 
     name: str
@@ -65,21 +65,21 @@ async def use_tool(run: Run, tool: Tool, arguments: Arguments) -> Any:
         What the tool returned.
 
     Raises:
-        ToolError: what the tool could not do, after it was announced as the tool's error.
+        ToolError: the tool failed, which was announced.
     """
     async with run.tool(tool.name, dict(arguments)) as call:
         value = await tool.function(run, arguments)
         call.result(value)
         return value
-    raise ToolError(f"{tool.name} could not do it")  # where a run keeps the error to itself
+    raise ToolError(f"{tool.name} could not do it")  # if the run swallowed the exception
 
 
 def default_tools(clock: Clock, zones: ZoneNames | None = None) -> dict[str, Tool]:
     """The three tools, by name.
 
     Args:
-        clock: whose wall time `current_time` tells.
-        zones: the time zones that there are; the machine's own when not given.
+        clock: gives the time for `current_time`.
+        zones: the known time zones; the machine's when not given.
     """
     names = zones or ZoneNames()
 
@@ -96,7 +96,7 @@ def default_tools(clock: Clock, zones: ZoneNames | None = None) -> dict[str, Too
     return {tool.name: tool for tool in tools}
 
 
-# --- what each of them does --------------------------------------------------------------------
+# --- functions --------------------------------------------------------------------
 
 
 async def _calculate(_run: Run, arguments: Arguments) -> dict[str, str]:
@@ -105,7 +105,7 @@ async def _calculate(_run: Run, arguments: Arguments) -> dict[str, str]:
         value = calculate(expression)
     except CalculationError as error:
         raise ToolError(str(error)) from error
-    # As text, so that whole numbers of any size reach every client exactly.
+    # As text, so that integers of any size reach every client exactly.
     return {"expression": expression, "value": format_number(value)}
 
 
@@ -115,7 +115,7 @@ async def _search_history(run: Run, arguments: Arguments) -> dict[str, Any]:
     if type(limit) is not int or not 1 <= limit <= SEARCH_LIMIT_MAX:
         raise ToolError(f"limit: expected a whole number from 1 to {SEARCH_LIMIT_MAX}")
     hits = await run.search(text, limit + 1)
-    # The message that is being answered is no earlier one, though it holds the words.
+    # Excludes the message being answered, which contains the words itself.
     own = (run.context.thread_id, run.message)
     found = [
         {
@@ -165,7 +165,7 @@ def _excerpt(content: str) -> str:
     return content[: EXCERPT_MAX_CHARACTERS - 1] + "…"
 
 
-# --- what a model is told of them --------------------------------------------------------------
+# --- descriptions for models --------------------------------------------------------------
 
 _CALCULATE = (
     "Evaluate one arithmetic expression exactly. Use it for every calculation. It knows + - * / "

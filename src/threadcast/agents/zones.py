@@ -1,7 +1,7 @@
-"""Which IANA time zone a person means: `Europe/Paris`, `europe/paris`, `Paris`, `in São Paulo`.
+"""Finds the IANA time zone that a text means: `Europe/Paris`, `paris`, `in São Paulo`.
 
-The names come from the time zone database of the machine (or the `tzdata` package). This module
-may not know agents or what time it is.
+The names come from the machine's time zone database (or the `tzdata` package). This module may not
+know agents or the time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLACE_AREAS = (
     "Indian/",
     "Pacific/",
 )
-# Zones that are named like plain words; a sentence that holds the word does not mean the place.
+# Zones named like ordinary words, which a sentence uses without meaning the place.
 _PLAIN_WORDS = frozenset(
     {
         "center",
@@ -43,7 +43,7 @@ _PLAIN_WORDS = frozenset(
         "reunion",
     }
 )
-# Places that many people ask for and that give no zone its name.
+# Popular places that no zone is named after.
 _FURTHER_PLACES = {
     "america/los_angeles": (
         "california",
@@ -73,7 +73,7 @@ _WORD = re.compile(r"[^\W_]+(?:[-'.’][^\W_]+)*\.?")
 
 
 class ZoneNames:
-    """The names of all zones, read once when first asked for.
+    """The names of all zones, loaded on first use.
 
     Args:
         names: the IANA names; None reads the machine's database, which touches many small files:
@@ -84,11 +84,11 @@ class ZoneNames:
         self._given = None if names is None else frozenset(names)
 
     def load(self) -> None:
-        """Read the database now; cheap from then on."""
+        """Read the database, once."""
         len(self._by_place)
 
     def named(self, name: str) -> str | None:
-        """The zone of this name or city, whatever its case; None when there is none."""
+        """The zone of this name or city, ignoring case; None if there is none."""
         if not 1 <= len(name) <= NAME_MAX_CHARACTERS:
             return None
         wanted = name.strip().replace(" ", "_").casefold()
@@ -114,7 +114,7 @@ class ZoneNames:
 
     @cached_property
     def _by_place(self) -> dict[str, str]:
-        # Sorted, so that where two zones have one city the same one wins everywhere.
+        # Sorted, so that of two zones with the same city the same one always wins.
         places = (name for name in self._by_name.values() if name.startswith(_PLACE_AREAS))
         cities = {_plain(name.rpartition("/")[2]): name for name in sorted(places, reverse=True)}
         further = {
@@ -127,7 +127,7 @@ class ZoneNames:
 
 
 def _plain(place: str) -> str:
-    """One spelling for all: no case, no accents, no dots, single spaces."""
+    """Normalised spelling: no case, no accents, no dots, single spaces."""
     letters = unicodedata.normalize("NFKD", place.replace(".", "").replace("_", " "))
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(bare.split()).casefold()

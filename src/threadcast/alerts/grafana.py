@@ -1,6 +1,6 @@
-"""A Grafana dashboard over the metrics that the server exports, as data for JSON.
+"""The Grafana dashboard of the server's metrics, as data for JSON.
 
-Where a panel shows what a rule judges, the rule's threshold is drawn into it.
+A panel that shows a rule's measure also shows its threshold.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _drawn(panel: Panel, thresholds: Mapping[str, float]) -> Json:
 
 
 def _steps(rule: str, thresholds: Mapping[str, float]) -> list[Json]:
-    """Green on the good side of the rule's threshold, red on the other."""
+    """Colour steps: green on the good side of the rule's threshold, red on the other."""
     below, above = ("red", "green") if BY_NAME[rule].is_floor else ("green", "red")
     # a threshold's colour begins at its value; a count of 0 is still good
     value = thresholds[rule] or (1 if BY_NAME[rule].unit == "count" else 0)

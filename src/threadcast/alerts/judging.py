@@ -1,8 +1,8 @@
-"""Whether a rule is met, and what that changes: pure, over samples and a time that is handed in.
+"""Evaluates alert rules over samples. Pure: the time is handed in.
 
-A rule is `ok`, then `pending` while it is met but not for long enough, then `firing`. It stays
-firing until it has not been met for `clear_s`; so a value that swings about its threshold is one
-alert and not many.
+A rule is `ok`, then `pending` while it is met but not yet for long enough, then `firing`. It keeps
+firing until it has not been met for `clear_s`, so a value that oscillates around its threshold is
+one alert, not many.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Change = Literal["firing", "reminder", "recovered"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a rule's measure said.
+    """The value of a rule's measure.
 
     Attributes:
-        value: in the rule's unit; None where there was nothing to measure.
-        sample: how many attempts it is made of.
-        faults: how many of them count against it.
+        value: in the rule's unit; None if there was nothing to measure.
+        sample: the number of attempts.
+        faults: how many of them count against the rule.
     """
 
     value: float | None
@@ -35,7 +35,7 @@ class Reading:
 
 
 def read(rule: Rule, samples: Samples) -> Reading:
-    """Measure over the rule's window; there must be a sample."""
+    """Measure a rule over its window; there must be a sample."""
     window_s = rule.window_s
     match rule.measure:
         case Success(good, bad):
@@ -72,7 +72,7 @@ def is_met(rule: Rule, threshold: float, reading: Reading) -> bool:
 
 
 def faults_of(rule: Rule, sample: Sample) -> float | None:
-    """What counted against it since the node started; None where its measure counts no faults."""
+    """The faults since the node started; None if the rule's measure counts none."""
     match rule.measure:
         case Success(_, bad):
             return sum(sample.total(one) for one in bad)
@@ -89,7 +89,7 @@ def _risen_buckets(samples: Samples, window_s: float, histogram: str) -> list[tu
 
 
 def quantile_of(counts: list[tuple[float, float]], quantile: float) -> float:
-    """The quantile of cumulative counts by upper bound, straight within a bucket.
+    """The quantile of a cumulative histogram, interpolated linearly within a bucket.
 
     As Prometheus' `histogram_quantile`: beyond the last finite bound it is that bound.
 
@@ -110,16 +110,16 @@ def quantile_of(counts: list[tuple[float, float]], quantile: float) -> float:
 
 @dataclass(slots=True)
 class Watched:
-    """One rule as it stands.
+    """The state of one rule.
 
     Attributes:
-        rule: which.
-        state: where it stands.
-        since: when it came to that state, seconds since the epoch; None from the start.
+        rule: the rule.
+        state: its state.
+        since: when it entered that state, seconds since the epoch; None from the start.
         reading: the last one.
-        met_since: when what fires now, or fired last, began to be met.
-        met_until: when it was met last; a window keeps it met after its cause has ended.
-        fault_at: when something counted against it last, exact to a look.
+        met_since: when the present or last alert began to be met.
+        met_until: when it was last met; the window keeps it met after its cause has ended.
+        fault_at: when there was last a fault, to within one sample.
     """
 
     rule: Rule
@@ -136,12 +136,12 @@ class Watched:
 
     @property
     def last_at(self) -> float | None:
-        """When what fires now, or fired last, last had a cause; None from the start."""
+        """When the present or last alert last had a cause; None from the start."""
         known = [one for one in (self.met_until, self.fault_at) if one is not None]
         return max(min(known), self.met_since) if self.met_until is not None else None
 
     def count(self, faults: float | None, now: float) -> None:
-        """Take what `faults_of` said at `now`, seconds since the epoch."""
+        """Take the value of `faults_of` at `now`, seconds since the epoch."""
         if faults is not None and self._faults is not None and faults > self._faults:
             self.fault_at = now
         self._faults = faults
@@ -149,14 +149,14 @@ class Watched:
     def step(
         self, reading: Reading, *, met: bool, at: float, now: float, reminder_s: float
     ) -> Change | None:
-        """Take a reading; what is to be told, if anything.
+        """Take a reading; returns the change to notify, if any.
 
         Args:
-            reading: of this moment.
-            met: whether the rule is met by it.
+            reading: the present one.
+            met: whether it meets the rule.
             at: monotonic time, seconds.
             now: wall time, seconds since the epoch.
-            reminder_s: how long after the last telling a firing rule is told again.
+            reminder_s: time between reminders of a firing rule, in seconds.
         """
         self.reading = reading
         if met:

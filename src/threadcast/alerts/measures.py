@@ -1,7 +1,7 @@
-"""What a rule's value can be made of: sums of counters and gauges, as data.
+"""The kinds of measures that rules use: sums of counters and gauges, as data.
 
-`judging` measures them on this node, `prometheus` writes them as expressions. Nothing here reads
-a metric.
+`judging` evaluates them on this node, `prometheus` writes them as PromQL. Nothing here reads a
+metric.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ class Series:
     """The sum of a metric's series.
 
     Attributes:
-        name: the sample's name as it is exported, such as `threadcast_runs_total`.
-        label: the label that chooses; empty takes every series.
-        values: the label's values to take.
+        name: the exported sample's name, such as `threadcast_runs_total`.
+        label: the label to filter by; empty takes every series.
+        values: the label values to take.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """The share of what went well, 0 to 1. The sample is all of it, the faults are `bad`."""
+    """The share of successes, 0 to 1. The sample is the total, the faults are `bad`."""
 
     good: tuple[Series, ...]
     bad: tuple[Series, ...]
@@ -35,7 +35,7 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of `part` there were for each of `whole`. The faults are `part`."""
+    """The ratio of `part` to `whole`. The faults are `part`."""
 
     part: Series
     whole: Series
@@ -43,28 +43,28 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class PerMinute:
-    """How often a counter rose, per minute of the window. The sample is what it rose by."""
+    """A counter's increment per minute. The sample is the increment in the window."""
 
     counter: Series
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """What a counter rose by in the window. The sample is the same."""
+    """A counter's increment in the window, which is also the sample."""
 
     counter: Series
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A gauge as it is now. There is no sample to be too small."""
+    """The present value of a gauge. It has no sample."""
 
     gauge: Series
 
 
 @dataclass(frozen=True, slots=True)
 class LevelShare:
-    """One gauge as a share of another as they are now. The sample is `whole`."""
+    """The ratio of two gauges' present values. The sample is `whole`."""
 
     part: Series
     whole: Series
@@ -88,7 +88,7 @@ Unit = Literal["share", "per_minute", "count", "seconds"]
 
 
 def sample_names(measure: Measure) -> frozenset[str]:
-    """The samples that a measure reads, named as they are exported."""
+    """The exported names of the samples that a measure reads."""
     match measure:
         case Success(good, bad):
             return frozenset(series.name for series in (*good, *bad))

@@ -1,4 +1,4 @@
-"""What is said about an alert: the notification, its JSON, its signature, its Slack message.
+"""An alert notification: its JSON, its signature, its Slack message.
 
 Pure. The JSON body has a version and only grows compatibly.
 """
@@ -23,23 +23,23 @@ _MARKS = {"firing": "🔴", "reminder": "🔴", "recovered": "🟢", "test": "�
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One notification, as the generic webhook is sent it.
+    """One notification, as sent to the generic webhook.
 
     Attributes:
         version: of this shape; fields are added, never changed.
-        id: the same for every attempt to deliver it.
-        kind: why it is sent; `test` says that nothing is wrong.
+        id: the same for every delivery attempt.
+        kind: why it is sent; `test` means that nothing is wrong.
         rule: the rule's name.
         severity: how bad it is.
         summary: what is wrong, one sentence.
         meaning: what users notice.
         advice: what to do first.
-        value: what was measured, in `unit`; null where nothing could be.
-        threshold: the value that is still good.
+        value: the measured value, in `unit`; null if nothing could be measured.
+        threshold: the last good value.
         unit: of both.
         text: value and threshold in words.
         since: when this state began, seconds since the epoch.
-        at: when this was said, seconds since the epoch.
+        at: when this was sent, seconds since the epoch.
         node: the server's node id.
     """
 
@@ -61,7 +61,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def headline(self) -> str:
-        """One line that says it all."""
+        """A one-line summary."""
         word = {"firing": "", "reminder": " still", "recovered": " recovered", "test": " test"}
         return f"[{self.severity}{word[self.kind]}] {self.rule}: {self.summary}"
 
@@ -77,7 +77,7 @@ def notification_of(
     node: str,
     notification_id: str,
 ) -> Notification:
-    """Say what changed about a rule."""
+    """The notification of a rule's change."""
     return Notification(
         id=notification_id,
         kind=kind,
@@ -97,7 +97,7 @@ def notification_of(
 
 
 def trial(*, at: float, node: str, notification_id: str) -> Notification:
-    """A notification that tries a sink and says so."""
+    """A notification for testing a sink."""
     return Notification(
         id=notification_id,
         kind="test",
@@ -124,13 +124,13 @@ def _in_words(rule: Rule, value: float | None, threshold: float) -> str:
 
 
 def signature(secret: str, notification_id: str, sent_at: int, body: bytes) -> str:
-    """The value of `webhook-signature`, as the Standard Webhooks specification has it.
+    """The value of `webhook-signature` according to Standard Webhooks.
 
     Args:
         secret: shared with the receiver; its UTF-8 bytes are the key.
         notification_id: the value of `webhook-id`.
         sent_at: the value of `webhook-timestamp`, seconds since the epoch.
-        body: as it is sent.
+        body: the request's body.
     """
     signed = b"%b.%d.%b" % (notification_id.encode(), sent_at, body)
     digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
@@ -161,5 +161,5 @@ def slack_message(notification: Notification) -> dict[str, object]:
 
 
 def _escaped(text: str) -> str:
-    """Slack reads these three as markup."""
+    """Escape the three characters that Slack treats as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,7 +1,7 @@
-"""What the Grafana dashboard shows: rows of panels, each with its expressions, as data.
+"""The panels of the Grafana dashboard with their expressions, as data.
 
-Every expression chooses by the dashboard's variables `job` and `instance`. How a panel looks is
-`grafana`'s work.
+Every expression filters by the dashboard's variables `job` and `instance`. The appearance of panels
+is `grafana`'s work.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _sum(name: str) -> str:
 
 
 def _rate(name: str, by: str = "") -> str:
-    """How often a counter rises each second: summed, or summed for each value of labels."""
+    """A counter's rate per second: the sum, or a sum for each label value."""
     return f"sum{f' by ({by})' if by else ''}(rate({_of(name)}[$__rate_interval]))"
 
 
@@ -63,10 +63,10 @@ class Panel:
     """One panel.
 
     Attributes:
-        title: what is shown.
+        title: its title.
         unit: Grafana's name of the unit.
         queries: expressions, each with its legend.
-        rule: the rule whose threshold is drawn; empty for none.
+        rule: the rule whose threshold is shown; empty for none.
         kind: a graph, or one number.
     """
 
@@ -170,6 +170,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ((_rate("threadcast_holes_total", "filled_by"), "{{filled_by}}"),),
         ),
         Panel("Time of a head poll", "s", _quantiles("threadcast_head_poll_seconds")),
+        Panel(
+            "Sign-in success", "percentunit", ((_success("sign_in_success", "5m"), "success"),),
+            "sign_in_success",
+        ),
+        Panel(
+            "Credentials by outcome", "ops",
+            ((_rate("threadcast_credentials_total", "outcome"), "{{outcome}}"),),
+        ),
         Panel(
             "Refusals by code", "ops", ((_rate("threadcast_refusals_total", "code"), "{{code}}"),)
         ),

@@ -1,7 +1,7 @@
-"""The same rules for Prometheus: a rules file, written from the table.
+"""Writes the alert rules as a Prometheus rules file.
 
-Pure text. The file needs Prometheus 2.42 or later (`keep_firing_for`). It judges all nodes of a
-job together, where each node judges itself alone.
+Pure text. The file needs Prometheus 2.42 or later (`keep_firing_for`). It evaluates all nodes of a
+job together, whereas each node evaluates only itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def rules_file(thresholds: Mapping[str, float]) -> str:
 
 
 def expression(rule: Rule, threshold: float) -> str:
-    """When the rule is met, as PromQL, one condition on each line."""
+    """The rule's condition in PromQL, one line for each part."""
     comparison = "<" if rule.is_floor else ">"
     conditions = [f"{_value(rule)} {comparison} {threshold:.15g}"]
     sample, faults = _sample(rule.measure, rule.window_s)
@@ -74,7 +74,7 @@ def expression(rule: Rule, threshold: float) -> str:
 
 
 def selector(series: Series, *matchers: str) -> str:
-    """A series as PromQL names it.
+    """A series as a PromQL selector.
 
     Args:
         series: which.
@@ -86,7 +86,7 @@ def selector(series: Series, *matchers: str) -> str:
 
 
 def window(seconds: int) -> str:
-    """A time as PromQL writes it."""
+    """A duration in PromQL."""
     return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
 
 
@@ -137,7 +137,7 @@ def _value(rule: Rule) -> str:
 
 
 def _sample(measure: Measure, seconds: int) -> tuple[str, str]:
-    """Attempts and faults, where they are counted."""
+    """PromQL for attempts and faults, where they are counted."""
     match measure:
         case Success(good, bad):
             return f"({_risen(seconds, *good, *bad)})", f"({_risen(seconds, *bad)})"

@@ -43,6 +43,7 @@ class Rule:
         for_s: how long it must be met before it fires, in seconds.
         clear_s: how long it must not be met before it has recovered, in seconds.
         summary: what is wrong, one sentence.
+        was: the same for when it is over.
         meaning: what users notice, and what is counted.
         advice: what to do first.
     """
@@ -60,6 +61,7 @@ class Rule:
     for_s: int = 60
     clear_s: int = 120
     summary: str
+    was: str
     meaning: str
     advice: str
 
@@ -85,6 +87,7 @@ RULES: tuple[Rule, ...] = (
         for_s=0,
         clear_s=0,
         summary="Events of one user were about to be sent to another.",
+        was="Events of one user were about to be sent to another.",
         meaning="The last check before the socket stopped them and closed the connection. Nobody"
         " saw them, but what should have kept users apart did not.",
         advice="Keep the log: it names connection, seq and thread. Look at what changed last"
@@ -104,6 +107,7 @@ RULES: tuple[Rule, ...] = (
         sample_least=20,
         faults_least=3,
         summary="Too many connection attempts fail.",
+        was="Too many connection attempts failed.",
         meaning="Users cannot connect through no fault of theirs: the server is full, or store or"
         " signing keys cannot be read. Refused credentials, limits and restarts do not count.",
         advice="See which codes rise in threadcast_refusals_total; look at /readyz, at"
@@ -126,6 +130,7 @@ RULES: tuple[Rule, ...] = (
         sample_least=20,
         faults_least=3,
         summary="Too many runs fail.",
+        was="Too many runs failed.",
         meaning="Users get no answer. Cancelled runs do not count; runs that ended because their"
         " node was lost do. A run that is handed over counts when it ends.",
         advice="The code of agent_failed says whose fault it is: agent_error, model_error,"
@@ -145,6 +150,7 @@ RULES: tuple[Rule, ...] = (
         sample_least=20,
         faults_least=3,
         summary="Too many readers cannot continue where they were.",
+        was="Too many readers could not continue where they were.",
         meaning="The journal could not be read, or it has another history than these readers saw."
         " Resets by retention, by a new feed or by a cursor that never was do not count.",
         advice="The database is not the one that these readers read before, or has lost its tail:"
@@ -162,6 +168,7 @@ RULES: tuple[Rule, ...] = (
         sample_least=2,
         for_s=0,
         summary="Commits fail.",
+        was="Commits failed.",
         meaning="Nothing can be stored: messages are refused, and runs stand still.",
         advice="The label code says why: storage_full asks for room; for unavailable and"
         " unknown_outcome look at the disk and at the log.",
@@ -176,6 +183,7 @@ RULES: tuple[Rule, ...] = (
         most=10.0,
         sample_least=100,
         summary="Commits are slow.",
+        was="Commits were slow.",
         meaning="The 99th percentile of a commit's time. Every message and every streamed word"
         " waits for its commit, so users see text stutter.",
         advice="`threadcast doctor` measures the disk. Look for other programs on it, and for a"
@@ -192,6 +200,7 @@ RULES: tuple[Rule, ...] = (
         for_s=0,
         clear_s=60,
         summary="A reader waits long for events that are there.",
+        was="A reader waited long for events that were there.",
         meaning="For how long the longest catch-up under way has been. Only the server's own delay"
         " counts: a reader that does not read is not waited for.",
         advice="Reads of the store are slow, or too many readers came back at once: see"
@@ -208,10 +217,32 @@ RULES: tuple[Rule, ...] = (
         sample_least=10,
         for_s=120,
         summary="Many readers are behind.",
+        was="Many readers were behind.",
         meaning="The share of connections that were live and fell behind. A few slow networks are"
         " normal; many at once are not.",
         advice="Look at the network and at the proxy, and at how much one user is sent"
         " (threadcast_deliveries_total).",
+    ),
+    Rule(
+        name="sign_in_success",
+        severity="medium",
+        measure=Success(
+            good=(Series("threadcast_credentials_total", "outcome", ("accepted",)),),
+            bad=(Series("threadcast_credentials_total", "outcome", ("refused",)),),
+        ),
+        unit="share",
+        threshold=0.5,
+        least=0.0,
+        most=1.0,
+        sample_least=20,
+        faults_least=10,
+        summary="Most credentials are refused.",
+        was="Most credentials were refused.",
+        meaning="Tokens came that are signed by another key, expired, or meant for somebody else."
+        " Who has no other cannot sign in; who is connected stays until theirs ends.",
+        advice="See the codes in threadcast_refusals_total. After token_invalid compare the keys of"
+        " both sides, jwt_audience and jwt_issuer; after token_expired or token_not_yet_valid the"
+        " clocks. Else somebody guesses.",
     ),
     Rule(
         name="thread_lookups",
@@ -223,6 +254,7 @@ RULES: tuple[Rule, ...] = (
         most=1_000_000.0,
         sample_least=10,
         summary="Many threads are not found.",
+        was="Many threads were not found.",
         meaning="Clients ask for threads with ids that are no ids, are of an older system, or are"
         " not theirs.",
         advice="The label reason says which. After a release of a client, compare the ids that it"
@@ -243,6 +275,7 @@ RULES: tuple[Rule, ...] = (
         sample_least=100,
         faults_least=3,
         summary="Many requests carry unusable ids.",
+        was="Many requests carried unusable ids.",
         meaning="Ids drift: somebody sends ids that were not made by the generator.",
         advice="The labels kind and place say which ids, and where they stand. See the statistics"
         " of id validation for examples.",

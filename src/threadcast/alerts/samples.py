@@ -1,7 +1,7 @@
-"""What metrics said at several moments, kept for as long as the longest window asks.
+"""Samples of metrics over time, kept for the longest window.
 
-Counters are kept as they are; what they rose by is a difference of two samples. Memory is bounded:
-however often samples are taken, those that are kept lie at least a second apart. Reads no clock.
+Counters are stored as they are; increments are differences of two samples. Memory is bounded:
+however often samples are taken, those kept are at least a second apart. Reads no clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the watched metrics said at one moment.
+    """The watched metrics at one moment.
 
     Attributes:
         at: monotonic time, seconds.
@@ -75,7 +75,7 @@ class Samples:
         return len(self._kept)
 
     def add(self, sample: Sample) -> None:
-        """Take a sample; it is the latest. A latest that came too soon gives its place to it."""
+        """Add the latest sample; it replaces the previous one if that came too soon before it."""
         if len(self._kept) > 1 and self._kept[-1].at - self._kept[-2].at < _APART_S:
             self._kept.pop()
         self._kept.append(sample)
@@ -86,7 +86,7 @@ class Samples:
         return self._kept[-1]
 
     def before(self, window_s: float) -> Sample:
-        """The one that is `window_s` old, or just older; the oldest where none is that old."""
+        """The latest sample that is at least `window_s` old, else the oldest."""
         since = self.latest.at - window_s
         found = self._kept[0]
         for sample in self._kept:
@@ -96,6 +96,6 @@ class Samples:
         return found
 
     def rise(self, window_s: float, *series: Series) -> float:
-        """What these counters rose by in the window, together."""
+        """The sum of these counters' increments in the window."""
         earlier, latest = self.before(window_s), self.latest
         return sum(latest.total(one) - earlier.total(one) for one in series)

@@ -1,7 +1,7 @@
-"""Where notifications go: the log, a generic webhook, a Slack-compatible webhook.
+"""The sinks of notifications: the log, a generic webhook, a Slack-compatible webhook.
 
-A sink makes one attempt and says what became of it; trying again is `courier`'s work. A webhook's
-URL is a secret: no message, receipt or log line here repeats any of it.
+A sink makes one attempt and returns a receipt; `courier` retries. A webhook's URL is a secret: no
+message, receipt or log line here repeats any of it.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _LEVELS: dict[Severity, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one attempt.
+    """The result of one attempt.
 
     Attributes:
-        arrived: whether the sink took it.
-        detail: what it answered, in words; nothing secret.
-        elapsed_s: how long that took, in seconds.
+        arrived: whether the sink accepted it.
+        detail: the answer in words; nothing secret.
+        elapsed_s: how long it took, in seconds.
         retryable: whether another attempt may succeed.
-        retry_after_s: how long to wait at least before it, in seconds.
+        retry_after_s: the minimum wait before it, in seconds.
     """
 
     arrived: bool
@@ -70,7 +70,7 @@ class Receipt:
 
 
 class Sink(Protocol):
-    """Something that takes notifications."""
+    """Accepts notifications."""
 
     @property
     def name(self) -> SinkName:
@@ -78,7 +78,7 @@ class Sink(Protocol):
         ...
 
     async def send(self, notification: Notification) -> Receipt:
-        """Make one attempt, in bounded time; never raises for what the other side does."""
+        """Make one attempt, in bounded time; never raises for remote failures."""
         ...
 
 
@@ -101,7 +101,7 @@ class WebhookSink:
 
     Args:
         url: http or https; checked by the settings.
-        secret: signs every request; None: they are not signed.
+        secret: signs every request; None for unsigned ones.
         clock: wall time for the signature, monotonic time to measure.
         attempt_max_s: bound of an attempt, in seconds.
     """
@@ -116,7 +116,7 @@ class WebhookSink:
         self._clock = clock
 
     async def send(self, notification: Notification) -> Receipt:
-        """Post it once. The receiver knows a repeated one by `webhook-id`."""
+        """Post it once. The receiver recognises retries by `webhook-id`."""
         body = msgspec.json.encode(notification)
         sent_at = int(self._clock.now())
         headers = {"webhook-id": notification.id, "webhook-timestamp": str(sent_at)}
@@ -127,7 +127,7 @@ class WebhookSink:
 
 
 class SlackSink:
-    """Posts notifications as Slack's incoming webhooks take them, and others that do the same.
+    """Posts notifications to Slack-compatible incoming webhooks.
 
     Args:
         url: http or https; checked by the settings.
@@ -146,7 +146,7 @@ class SlackSink:
 
 
 class _Poster:
-    """Posts JSON to one address: no redirect, a bound on time, the answer's body not read."""
+    """Posts JSON to one URL: no redirects, bounded time, response bodies not read."""
 
     def __init__(self, url: str, clock: Clock, attempt_max_s: float) -> None:
         self._url = httpx2.URL(url)
@@ -195,10 +195,10 @@ class _Poster:
 
 
 def _trusting() -> ssl.SSLContext:
-    """Trust in the authorities that the environment names, else in those of the library.
+    """An SSL context with the environment's authorities, else the library's.
 
     Raises:
-        ConfigurationError: those of the environment cannot be read.
+        ConfigurationError: the environment's authorities cannot be read.
     """
     try:
         return httpx2.create_ssl_context()
@@ -227,7 +227,7 @@ def _judged(status: int, retry_after: str, elapsed_s: float) -> Receipt:
 
 
 def sinks_of(settings: Settings, clock: Clock) -> tuple[Sink, ...]:
-    """The sinks that are configured; the log always is."""
+    """The configured sinks; the log is always one."""
     sinks: list[Sink] = [LogSink()]
     if settings.alert_webhook_url is not None:
         url, secret = settings.alert_webhook_url, settings.alert_webhook_secret

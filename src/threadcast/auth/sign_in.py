@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..checks import Refuse, always
 from ..clock import Clock
 from ..errors import ThreadcastError
+from ..metrics import Metrics
 from ..rates import BucketPerKey, rate_limited
 from ..records import JournalHead
 from ..session import RequestScopedSession
@@ -24,6 +25,7 @@ class SignIn:
         authenticator: verifies tokens.
         settings: `unauthenticated_per_address` per `unauthenticated_window_s`.
         clock: wall time for tokens, monotonic time for the rate limit.
+        metrics: counts accepted and refused credentials.
         refuse: called with the reason for an attempt beyond that limit.
     """
 
@@ -32,10 +34,12 @@ class SignIn:
         authenticator: Authenticator,
         settings: Settings,
         clock: Clock,
+        metrics: Metrics,
         refuse: Refuse = always,
     ) -> None:
         self._authenticator = authenticator
         self._clock = clock
+        self._metrics = metrics
         self._refuse = refuse
         self._strangers = BucketPerKey(
             settings.unauthenticated_per_address / settings.unauthenticated_window_s,
@@ -69,11 +73,14 @@ class SignIn:
             ThreadcastError: as `Authenticator.verify`, or `rate_limited`.
         """
         try:
-            return await self._authenticator.verify(token, now=self._clock.now())
+            identity = await self._authenticator.verify(token, now=self._clock.now())
         except ThreadcastError as error:
             if not error.kind.retryable:
+                self._metrics.credentials.labels("refused").inc()
                 self.admit_stranger(address)
             raise
+        self._metrics.credentials.labels("accepted").inc()
+        return identity
 
 
 async def unrevoked_head(session: RequestScopedSession, identity: Identity) -> JournalHead:

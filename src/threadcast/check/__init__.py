@@ -1,6 +1,6 @@
-"""Tries a live deployment's promises from outside, as its users would, and says which hold.
+"""Tests a live deployment's promises from outside, as its users would.
 
-`run_check` does it all; `threadcast check` and the pytest plugin are two ways to call it.
+`run_check` does it all; `threadcast check` and the pytest plugin call it.
 """
 
 from .options import CheckOptions, Target

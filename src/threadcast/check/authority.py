@@ -1,4 +1,4 @@
-"""Credentials: bad ones are refused at both entrances, and good ones end when they say."""
+"""Credentials: bad ones are refused at both entrances, and good ones expire in time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CREDENTIAL = 4401
 
 
 async def judge_credentials(scene: Scene) -> Finding:
-    """Whether no credential, and every crooked one, is refused."""
+    """Whether a missing credential, and every invalid one, is refused."""
     person, tried = scene.first, 0
     faults = []
     for what, token in _crooked(scene).items():
@@ -44,7 +44,7 @@ async def judge_credentials(scene: Scene) -> Finding:
 
 
 def _crooked(scene: Scene) -> dict[str, str]:
-    """Tokens that no server may take, by what is wrong with them."""
+    """Invalid tokens, by what is wrong with them."""
     tokens = {"no token": "", "a word for a token": "threadcast-check"}
     parts = scene.first.token.split(".")
     if len(parts) == 3:
@@ -66,13 +66,13 @@ def _altered(signature: str) -> str:
 
 
 def _renamed(token: str, user_id: str) -> str:
-    """The token's claims with another's name."""
+    """The token with another user's name in its claims."""
     text = json.dumps({**_claims_in(token), "sub": user_id}).encode()
     return urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def _claims_in(token: str) -> dict[str, Any]:
-    """What a token says; nothing for one that cannot be read."""
+    """A token's claims; empty if it cannot be read."""
     payload = token.split(".")[1]
     try:
         found = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -84,7 +84,7 @@ def _claims_in(token: str) -> dict[str, Any]:
 async def _accepted_by_socket(scene: Scene, token: str) -> str:
     """Empty if the WebSocket entrance refuses this token, else what it did.
 
-    Servers take few wrong tokens a second from one address, so it may have to come again.
+    Servers accept few bad tokens a second from one address, so it may have to retry.
     """
     said = ""
     for _ in range(_TRIES):
@@ -135,7 +135,7 @@ async def judge_expiry(scene: Scene) -> Finding:
 
 
 async def _end_of(wire: Wire, expires_at: float, allowed_s: float) -> tuple[float, str]:
-    """Wait for a connection's token to end it: how late, in seconds, and what was wrong."""
+    """Wait for a connection to end by its token: how late, in seconds, and what was wrong."""
     began = perf_counter()
     told = wire.ready.get("expires_at")
     if not isinstance(told, int | float) or abs(told - expires_at) > 1.0:

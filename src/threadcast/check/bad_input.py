@@ -1,6 +1,6 @@
-"""A sample of what comes in that is wrong: each piece has one right answer, and hurts nothing else.
+"""A sample of malformed input: each piece has one right answer, and affects nothing else.
 
-No answer may be an internal error, and none may show what the server looks like inside.
+No answer may be an internal error, and none may reveal the server's internals.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .wire import ANSWERS, Wire
 _CLOSED = 0
 _INSIDE = ("Traceback", 'File "', "site-packages")
 _JSON = ("Content-Type", "application/json")
-_CLOSES = frozenset({1006})  # a proxy between may end the connection for the server
+_CLOSES = frozenset({1006})  # a proxy in between may end the connection
 _PER_WIRE = 8  # a server ends a connection with too many bad messages; 20 a minute by default
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A crooked request and the statuses that are right for it; 0 is a closed connection."""
+    """A malformed request and its right statuses; 0 is a closed connection."""
 
     what: str
     method: str
@@ -37,7 +37,7 @@ class Request:
 
 
 def crooked_requests(token: str) -> list[Request]:
-    """The sample of rows H and J for HTTP."""
+    """The malformed HTTP requests."""
     who = ("Authorization", f"Bearer {token}")
     two_lengths = [who, _JSON, ("Content-Length", "5"), ("Transfer-Encoding", "chunked")]
 
@@ -63,7 +63,7 @@ def crooked_requests(token: str) -> list[Request]:
 
 
 def crooked_frames() -> list[tuple[str, bytes, int]]:
-    """The sample of rows F: what, the bytes, the close code."""
+    """The malformed frames: description, bytes, close code."""
     return [
         ("an unmasked frame", client_frame(TEXT, b"{}", masked=False), 1002),
         ("a reserved bit", client_frame(TEXT, b"{}", reserved=4), 1002),
@@ -75,7 +75,7 @@ def crooked_frames() -> list[tuple[str, bytes, int]]:
 
 
 def crooked_messages(thread_id: str) -> list[tuple[str, str, tuple[str, ...]]]:
-    """The sample of rows J and I: what, the text, the error codes that are right."""
+    """The malformed messages: description, text, right error codes."""
     run_id = UnifiedIdGenerator.generate_user_context_ids("nobody", "chat").run_id
 
     def command(name: object, **fields: Any) -> str:
@@ -104,7 +104,7 @@ def _message(thread_id: str, content: object) -> str:
 
 
 async def judge_bad_input(scene: Scene) -> Finding:
-    """Whether every piece of the sample has its right answer, and the server goes on."""
+    """Whether every piece of the sample gets its right answer, and the server goes on."""
     person = scene.first
     thread_id = await person.make_thread()
     faults: list[str] = []
@@ -165,7 +165,7 @@ async def _try_frame(person: Person, what: str, data: bytes, right: int) -> list
 async def _try_messages(
     person: Person, messages: Sequence[tuple[str, str, tuple[str, ...]]]
 ) -> list[str]:
-    """Send them on one connection, which must go on after each."""
+    """Send messages on one connection, which must go on after each."""
     faults = []
     wire = await person.wire()
     try:

@@ -1,4 +1,4 @@
-"""Cancelling a run: while it works and before it begins, once and again."""
+"""Cancelling a run: while it executes, before it begins, and repeatedly."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Watch:
 
 
 async def judge_cancel(scene: Scene) -> Finding:
-    """Cancel one run at work and one that waits behind it."""
+    """Cancel an executing run and one that waits behind it."""
     person, options = scene.first, scene.options
     thread_id = await person.make_thread()
     async with person.client() as client:
@@ -74,10 +74,10 @@ async def judge_cancel(scene: Scene) -> Finding:
 
 
 async def _cancel_waiting(watch: _Watch, run_id: str) -> list[str]:
-    """Cancel a run that has not begun; what went wrong."""
+    """Cancel a run that has not begun; returns what went wrong."""
     status = await watch.client.cancel_run(run_id)
     if status in _ENDED - {"cancelled"}:
-        return []  # it was faster; the run at work is judged by itself
+        return []  # it was faster; the executing run is judged by itself
     end = await watch.until(run_id, *_TERMINAL, max_s=CANCEL_MAX_S)
     if end != EventType.AGENT_CANCELLED:
         return [f"the cancel was accepted ({status}), and the waiting run ended with {end}"]

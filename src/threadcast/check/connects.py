@@ -1,4 +1,4 @@
-"""Connecting: how often it works, and how long it takes until a user is greeted."""
+"""Connecting: success rate, and time to `connection_ready`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .verdict import Broken, Finding, NotTried, percentile
 
 SUCCESS_BAR = 0.995
 LATENCY_BAR_S = 0.2
-_IN_USE = 4  # connections of a user that the check holds beside
+_IN_USE = 4  # other connections of a user that the check holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Connects:
 
     Attributes:
         at_once: how many were under way at the same time, at most.
-        took_s: of those that were greeted, seconds each.
-        refused: why the others were not.
+        took_s: seconds of each successful connect.
+        refused: why the others failed.
     """
 
     at_once: int
@@ -33,7 +33,7 @@ class Connects:
 
     @property
     def success(self) -> float:
-        """The share that was greeted."""
+        """The share of successful connects."""
         return len(self.took_s) / (len(self.took_s) + len(self.refused))
 
 
@@ -64,7 +64,7 @@ async def play_connects(scene: Scene) -> Connects:
 
 
 def _room(person: Person) -> int:
-    """How many connections more the user may have; at least one is tried."""
+    """How many further connections the user may have; at least one is tried."""
     allowed = person.limits.get("max_connections")
     return max(1, (allowed if isinstance(allowed, int) else 1) - _IN_USE)
 
@@ -78,7 +78,7 @@ async def judge_connects(scene: Scene) -> Finding:
 
 
 async def judge_connect_latency(scene: Scene) -> Finding:
-    """Whether 95 % of the connects were greeted within 200 ms."""
+    """Whether 95 % of the connects took less than 200 ms."""
     connects = await scene.once("connects", lambda: play_connects(scene))
     if not connects.took_s:
         raise NotTried("no connect worked")

@@ -1,6 +1,6 @@
-"""The path that must never break: a message, the agent's five events, the answer in the history.
+"""The golden path: a message, the agent's five events, the answer in the history.
 
-It goes through the public client, as a program of a user would.
+It uses the public client, as a user's program would.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BY_THE_AGENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One message and all that came of it.
+    """One message and its run.
 
     Attributes:
         thread_id: where.
@@ -58,11 +58,11 @@ class Golden:
 
 
 async def play_golden(scene: Scene) -> Golden:
-    """Let the first user send the message and read to the run's end.
+    """Send the message as the first user, and read to the run's end.
 
     Raises:
-        Broken: the run did not end in time, or the client was sent back to the snapshots.
-        ThreadcastError: the message was not taken.
+        Broken: the run did not end in time, or the client was reset.
+        ThreadcastError: the message was refused.
     """
     person, options = scene.first, scene.options
     thread_id = await person.make_thread()
@@ -99,10 +99,10 @@ async def golden_of(scene: Scene) -> Golden:
 
 
 async def needed_golden(scene: Scene) -> Golden:
-    """The same for what builds on it.
+    """As `golden_of`, for promises that build on it.
 
     Raises:
-        NotTried: it did not end, which is told under its own promise.
+        NotTried: it failed, which is reported under its own promise.
     """
     try:
         return await golden_of(scene)
@@ -130,7 +130,7 @@ def judge_five(events: Sequence[Event]) -> Finding:
 
 
 def _missing(kinds: Sequence[str]) -> list[str]:
-    """What no agent can be the reason for: the server itself says these."""
+    """Missing events that the server itself emits, so no agent is to blame."""
     faults = [
         f"there is no {kind}" for kind in FIVE if kind not in kinds and kind not in _BY_THE_AGENT
     ]
@@ -177,7 +177,7 @@ async def judge_history(scene: Scene) -> Finding:
 
 
 async def judge_retry(scene: Scene) -> Finding:
-    """Whether a message that is sent again under its name is the same message."""
+    """Whether resending a message with its `client_message_id` stores it once."""
     golden, faults = await needed_golden(scene), []
     async with scene.first.client() as client:
         again = await client.send_message(

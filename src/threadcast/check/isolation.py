@@ -1,6 +1,6 @@
-"""What one user can do with the other's ids: nothing, at any entrance.
+"""Isolation: a user can do nothing with the other's ids, at any entrance.
 
-And nothing can be learnt from it: the answer is the one that an id gets which never existed.
+Nor learn anything: the answer must be the same as for ids that never existed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .scene import Scene
 from .verdict import Broken, Finding
 from .wire import Wire
 
-# From where a word begins only: answers may be long, and must be read in linear time.
+# Anchored at word starts: answers may be long, and must be scanned in linear time.
 _ID = re.compile(r"(?<![a-z_])[a-z_]+_\d{13}_\d+_[0-9a-f]{4,32}")
 _RENAMED = "threadcast check was here"
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The ids that somebody could try: their own, another's, or nobody's."""
+    """A set of ids to try: one's own, another user's, or nobody's."""
 
     thread_id: str
     run_id: str
@@ -34,7 +34,7 @@ class Names:
 
 
 def names_of_nobody() -> Names:
-    """Well-formed ids of what never existed."""
+    """Well-formed ids that never existed."""
     ids, make = UnifiedIdGenerator.generate_user_context_ids("nobody", "chat"), _make
     return Names(ids.thread_id, ids.run_id, make("input"), make("ws_conn"), make("feed"))
 
@@ -44,7 +44,7 @@ def _make(prefix: str) -> str:
 
 
 async def judge_isolation(scene: Scene) -> Finding:
-    """Let each user try the other's ids and nobody's, at every entrance, and compare."""
+    """Try the other's ids and nobody's, as each user, at every entrance, and compare."""
     people = (scene.first, scene.second)
     held = [await _Held.of(person, scene.options) for person in people]
     faults: list[str] = []
@@ -66,7 +66,7 @@ async def judge_isolation(scene: Scene) -> Finding:
 def difference_faults(
     nothing: Mapping[str, tuple[object, ...]], theirs: Mapping[str, tuple[object, ...]]
 ) -> list[str]:
-    """Where another's id is answered otherwise than one that never existed. Pure."""
+    """Where another user's id gets another answer than one that never existed. Pure."""
     return [
         f"{entrance}: another's id gets {_brief(theirs[entrance])}, nobody's {_brief(answer)}"
         for entrance, answer in nothing.items()
@@ -81,7 +81,7 @@ def _brief(answer: Sequence[object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A user, a connection of theirs, and what they have that another could try to reach."""
+    """A user with a connection, and the ids that another user could try to reach."""
 
     person: Person
     wire: Wire
@@ -111,7 +111,7 @@ class _Held:
         return cls(person, wire, names)
 
     async def try_all(self, names: Names) -> dict[str, tuple[object, ...]]:
-        """The answers of every entrance to these ids, without what differs by nature."""
+        """The answers of every entrance to these ids, without parts that always differ."""
         found: dict[str, tuple[object, ...]] = {}
         for method, path, body in _requests(names):
             route = f"{method} {_ID.sub('{id}', path)}"
@@ -124,7 +124,7 @@ class _Held:
         return found
 
     async def _try_feed(self, feed: str) -> dict[str, tuple[object, ...]]:
-        """Another's cursor is judged by one's own journal, like any other number."""
+        """Another user's cursor is judged by one's own journal, like any other number."""
         attached, _ = await self.wire.attach(after=0, feed=feed)
         said = (attached.data.get("reset"), attached.data.get("reason"))
         last = {"Last-Event-ID": f"{feed}:0"}
@@ -133,7 +133,7 @@ class _Held:
         return {"attach with a feed": said, "GET /v1/events with a feed": (streamed.status, resets)}
 
     async def lists_of(self, names: Names) -> list[str]:
-        """Where another's ids are in this user's own lists."""
+        """Where another user's ids appear in this user's lists."""
         faults = []
         for path in ("/v1/threads", "/v1/connections"):
             listed = (await self.person.ask("GET", path)).body
@@ -142,7 +142,7 @@ class _Held:
         return faults
 
     async def harm(self) -> list[str]:
-        """What the other user could do to this one's thread."""
+        """What the other user managed to do to this one's thread."""
         faults = []
         thread = await self.person.ask("GET", f"/v1/threads/{self.names.thread_id}")
         if thread.status != 200:

@@ -1,6 +1,6 @@
-"""Too much of something is refused, in words that say so, and harms nobody.
+"""Limits: excess is refused with the right error, and harms nobody.
 
-It is meant to be polite: each limit is passed once, by little, and only where it is low.
+Each limit is exceeded only once, slightly, and only if it is low.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MESSAGE_MAX_BYTES = 1_048_576
 _HUGE_BODY_BYTES = 1 << 40
 _TOO_MANY = 4429
 _WAIT_S = 5.0
-_SPARE = 5  # connects that may fail for another reason
+_SPARE = 5  # connects that may fail for other reasons
 
 
 async def judge_limits(scene: Scene) -> Finding:
-    """Pass each limit once."""
+    """Exceed each limit once."""
     person, faults, kept = scene.first, [], []
     tries = {
         "text of a message": _long_text,
@@ -85,7 +85,7 @@ async def _large_message(person: Person) -> str:
 
 
 async def _is_read(wire: Wire, text: str) -> bool:
-    """Whether a server answers to a message, rather than end the connection or say nothing."""
+    """Whether the server answers a message, rather than ending the connection or staying silent."""
     try:
         await wire.send_text(text)
         await wire.until(lambda event: event.event_type in ANSWERS, "answer", max_s=_WAIT_S)
@@ -95,7 +95,7 @@ async def _is_read(wire: Wire, text: str) -> bool:
 
 
 async def _large_body(person: Person) -> str:
-    """Announce a body without end; it must be refused before it is sent."""
+    """Announce an endless body; it must be refused before it is sent."""
     headers = [
         ("Authorization", f"Bearer {person.token}"),
         ("Content-Type", "application/json"),
@@ -144,7 +144,7 @@ async def _many_connections(person: Person) -> str:
             except ConnectionFailed as failed:
                 if failed.drop.status == 429:
                     return ""
-                continue  # whether connecting works is another promise
+                continue  # connecting is another promise
             wires.append(wire)
             stack.push_async_callback(wire.close)
             if len(wires) > limit:

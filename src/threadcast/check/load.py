@@ -1,4 +1,4 @@
-"""Several threads at once, watched by two devices: the order that both of them saw."""
+"""Load in several threads, watched by two devices: both must see the same order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAUSE_MAX_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that was accepted: its name, its run, its seq."""
+    """An accepted message: its id, its run, its seq."""
 
     name: str
     run_id: str
@@ -35,14 +35,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What went on.
+    """The recorded load.
 
     Attributes:
         feed: of the journal.
-        base: where the first device was attached; all of it has a greater seq.
+        base: the seq that the first device was attached at.
         sent: the messages.
-        second_base: the same for the second device, which came a moment later.
-        first, second: what each of the two devices received from there on, in order.
+        second_base: the same for the second device, which attached a moment later.
+        first, second: the events that each device received from there on, in order.
     """
 
     feed: str | None
@@ -59,10 +59,10 @@ class Load:
 
 
 async def play_load(scene: Scene) -> Load:
-    """Let the first user send all messages at once, until every run has ended on both devices.
+    """Send all messages concurrently as the first user, until both devices saw every run end.
 
     Raises:
-        Broken: a message was not taken, or a run did not end in time.
+        Broken: a message was refused, or a run did not end in time.
     """
     person, options = scene.first, scene.options
     async with AsyncExitStack() as stack:
@@ -89,7 +89,7 @@ async def play_load(scene: Scene) -> Load:
         if not received:
             raise Broken("every run ended, and no event of them has a seq")
         head = max(event.seq or 0 for event in received)
-        with suppress(Broken):  # what the second one did not get is for its own promise to tell
+        with suppress(Broken):  # the second device has a promise of its own
             await second.until(lambda event: (event.seq or 0) >= head, "head", max_s=_BOTH_MAX_S)
         return Load(
             attached.data.get("feed"),
@@ -102,7 +102,7 @@ async def play_load(scene: Scene) -> Load:
 
 
 async def _send(wire: Wire, options: CheckOptions, thread_id: str, name: str) -> Sent:
-    """Send one message, again while the server has too much to do."""
+    """Send one message, retrying while the server is overloaded."""
     fields = {"content": options.message, "thread_id": thread_id, "client_message_id": name}
     if options.agent is not None:
         fields["agent"] = options.agent
@@ -149,10 +149,10 @@ async def load_of(scene: Scene) -> Load:
 
 
 async def needed_load(scene: Scene) -> Load:
-    """The same for what builds on it.
+    """As `load_of`, for promises that build on it.
 
     Raises:
-        NotTried: it did not end, which is told under the promise of order.
+        NotTried: it failed, which is reported under the promise of order.
     """
     try:
         return await load_of(scene)
@@ -161,7 +161,7 @@ async def needed_load(scene: Scene) -> Load:
 
 
 async def judge_order(scene: Scene) -> Finding:
-    """Whether the first device saw everything once, in order, without a hole."""
+    """Whether the first device saw everything once, in order, without a gap."""
     load = await load_of(scene)
     faults = [*sequence_faults(load.base, load.first), *_placement_faults(load)]
     threads = f"{scene.options.threads} threads at once"
@@ -169,7 +169,7 @@ async def judge_order(scene: Scene) -> Finding:
 
 
 def sequence_faults(base: int, events: Sequence[Event]) -> list[str]:
-    """What is wrong with the seqs of what one device received live after `base`. Pure."""
+    """Faults in the seqs that one device received live after `base`. Pure."""
     faults, last, seen = [], base, set[int]()
     for event in events:
         seq = event.seq or 0
@@ -186,7 +186,7 @@ def sequence_faults(base: int, events: Sequence[Event]) -> list[str]:
 
 
 def _placement_faults(load: Load) -> list[str]:
-    """Whether each accepted message is where its acceptance said."""
+    """Accepted messages that are not at the seq of their acceptance."""
     found = {
         event.data.get("client_message_id"): event.seq
         for event in load.first
@@ -211,9 +211,9 @@ async def judge_second_device(scene: Scene) -> Finding:
 
 
 def difference_faults(first: Reading, second: Reading) -> list[str]:
-    """What the second device did not see as the first one did. Pure.
+    """What the second device missed or saw differently than the first.
 
-    What came to the second device alone is the first one's loss, and is not told here.
+    Pure. Events that only the second device saw are the first one's fault, and not reported here.
     """
     seqs, others = dict.fromkeys(first.seqs), dict.fromkeys(second.seqs)
     faults = [f"seq {seq} did not come to the second device" for seq in seqs if seq not in others]

@@ -1,4 +1,4 @@
-"""What a check is told: which deployment, as whom, and how much of everything."""
+"""The options of a check: the deployment, its users, and the amounts of work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Target:
     Attributes:
         url: the server's, as for `connect`.
         tokens: of two different users.
-        auth: makes further tokens with the server's own secret; None where there is no such thing.
+        auth: makes further tokens with the server's secret; None without one.
     """
 
     url: str
@@ -29,24 +29,24 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """How much is tried. The defaults suit a server in production.
+    """The amounts of work. The defaults suit a server in production.
 
     Attributes:
         message: makes the deployment's agent think and use a tool.
         long_message: keeps the agent busy for some seconds, so that there is a run to cancel.
-        agent: who is asked; None is the deployment's default.
+        agent: the agent to use; None is the deployment's default.
         connections: how many connects are under way at once, 1..200; fewer where the two users may
             not have so many.
         connects: how many are made in all, 1..2,000.
         threads: how many threads are written in at once under load, 1..20.
         messages: how many messages each of them gets, 1..20.
         cursors: how many cursors are resumed from, 1..200.
-        leeway_s: how far the deployment lets clocks differ (its `jwt_leeway_s`), 0..60 seconds.
+        leeway_s: the deployment's `jwt_leeway_s`, 0..60 seconds.
         lifetime_s: how long the token lives whose end is waited for, 0.5..60 seconds.
-        time_factor: by how much the bars of time are wider, for a check from far away, 1..100.
+        time_factor: widens the time limits, for a check from far away, 1..100.
         run_max_s: how long a run may take, seconds.
         timeout_s: how long everything may take, seconds.
-        seed: of what is chosen at random.
+        seed: of random choices.
 
     Raises:
         ValueError: a number is out of its bounds.

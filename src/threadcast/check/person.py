@@ -1,4 +1,4 @@
-"""One of the two users of a check: their credential, their requests, what was made for them."""
+"""One of the two users of a check: credential, requests, and cleanup of created threads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Answer:
     took_s: float
 
     def json(self) -> Any:
-        """The body as JSON; None if it is none."""
+        """The body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -63,7 +63,7 @@ class Answer:
 
 
 class Person:
-    """One user; `async with` closes their requests and deletes what was made for them.
+    """One user; leaving `async with` deletes their threads and closes their connections.
 
     Args:
         endpoint: where the deployment is.
@@ -75,9 +75,9 @@ class Person:
 
     Attributes:
         user_id: known once `sign_in` has returned.
-        mark: an unguessable word that is in everything that is made for this user.
-        limits: what the server says that a connection may do.
-        made: threads that are to be deleted.
+        mark: an unguessable word in everything created for this user.
+        limits: the limits in `connection_ready`.
+        made: threads to delete.
     """
 
     def __init__(self, endpoint: Endpoint, token: str, witness: Witness) -> None:
@@ -98,7 +98,7 @@ class Person:
         await self._http.aclose()
 
     async def sign_in(self) -> None:
-        """Find out who this is.
+        """Find out the user id.
 
         Raises:
             ConnectionFailed: there is no server.
@@ -114,13 +114,13 @@ class Person:
             await wire.close()
 
     async def reaches(self) -> bool:
-        """Whether there is still a server; what it answers does not matter."""
+        """Whether the server is still there, whatever it answers."""
         try:
             answer = await self._http.get("/healthz", timeout=REACHED_MAX_S)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             return False
         except (httpx2.HTTPError, OSError):
-            return True  # there is somebody, and what is wrong with them is for the promises
+            return True  # something answers; the promises judge how
         return answer.status_code not in _FROM_A_PROXY
 
     async def wire(self, *, attempts: int = 4, token: str = "") -> Wire:
@@ -134,7 +134,7 @@ class Person:
         )
 
     def saw(self, event: Event) -> None:
-        """Show the witness what the public client received."""
+        """Show the witness an event that the public client received."""
         self._witness.saw_event(self.user_id, event, msgspec.json.encode(event).decode())
 
     def client(self) -> Client:
@@ -156,17 +156,17 @@ class Person:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Make a request; one that comes too often is made again later, a bounded number of times.
+        """Make a request; retried a bounded number of times if rate-limited.
 
         Args:
             method: of the request.
             path: below the deployment's URL.
             body: sent as JSON, if any.
-            token: another one than this user's; empty for none.
+            token: replaces this user's; empty for none.
             headers: further ones.
 
         Raises:
-            Broken: there is no answer, or one that is too large.
+            Broken: there is no answer, or it is too large.
         """
         chosen = self.token if token is None else token
         credential = {"Authorization": f"Bearer {chosen}"} if chosen else {}
@@ -189,7 +189,7 @@ class Person:
                     if len(text) > _ANSWER_MAX_BYTES:
                         raise Broken(f"{method} {path} had an answer without end")
                     if b"\nevent: caught_up\n" in text:
-                        break  # an event stream goes on for ever
+                        break  # an event stream does not end
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Broken(f"{method} {path}: {str(error) or type(error).__name__}") from None
         kind = got.headers.get("content-type", "").partition(";")[0]
@@ -216,7 +216,7 @@ class Person:
         return thread_id
 
     async def tidy_up(self) -> list[str]:
-        """Delete every thread of this check; those that are still there."""
+        """Delete every thread of this check; returns those that remain."""
         unknown = [one for one in await self._marked_threads() if one not in self.made]
         left = []
         for thread_id in [*self.made, *unknown]:
@@ -231,7 +231,7 @@ class Person:
         return left
 
     async def _marked_threads(self) -> list[str]:
-        """Threads that were made and whose answer was lost."""
+        """Threads that were created although the answer was lost."""
         try:
             document = (await self.ask("GET", f"/v1/threads?limit={_LIST_LIMIT}")).json()
         except Broken:

@@ -1,6 +1,6 @@
-"""The promises in the order in which they are tried, and the trying.
+"""The promises in the order in which they are tested, and the execution.
 
-Whatever goes wrong with one of them becomes its verdict; the next one is tried all the same.
+Whatever goes wrong with one of them becomes its verdict; the next one is tested all the same.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _GONE = "the server went away"
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One promise and how it is tried.
+    """One promise and how it is tested.
 
     Attributes:
         name: short, for `--only`.
         says: the promise, in one sentence.
-        bar: what it is measured against.
-        judge: tries it.
-        waits: it mostly waits, so it is begun first and runs beside the others.
+        bar: the required result.
+        judge: tests it.
+        waits: it mostly waits, so it starts first and runs alongside the others.
     """
 
     name: str
@@ -112,13 +112,13 @@ async def run_check(
     *,
     on_verdict: OnVerdict = lambda _verdict: None,
 ) -> Report:
-    """Try these promises of a deployment. What was made there is deleted, also when cancelled.
+    """Test these promises of a deployment. Everything created is deleted, also when cancelled.
 
     Args:
         target: the deployment, and as whom.
-        options: how much is tried.
-        promises: in the order in which they are tried.
-        on_verdict: called with each verdict as soon as it is there.
+        options: the amounts of work.
+        promises: in order of execution.
+        on_verdict: called with each verdict as soon as it is known.
 
     Raises:
         ServerUnreachable: there is no server.
@@ -151,7 +151,7 @@ async def run_check(
 
 
 async def _try_all(scene: Scene, promises: Sequence[Promise], conclude: OnVerdict) -> bool:
-    """Try one after the other, beside those that mostly wait; whether the time was up."""
+    """Test one after the other, alongside those that mostly wait; whether the time was up."""
     begun = {one.name: asyncio.ensure_future(_try(one, scene)) for one in promises if one.waits}
     try:
         async with asyncio.timeout(scene.options.timeout_s):
@@ -170,7 +170,7 @@ async def _try_all(scene: Scene, promises: Sequence[Promise], conclude: OnVerdic
 
 
 async def _try(promise: Promise, scene: Scene) -> Verdict:
-    """Try one, no longer than there is a server: that it went away breaks no promise."""
+    """Test one promise; a server that goes away meanwhile breaks none."""
     began = perf_counter()
     judging = asyncio.ensure_future(_find(promise, scene))
     absence = asyncio.ensure_future(scene.absence())

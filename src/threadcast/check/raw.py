@@ -1,6 +1,6 @@
-"""Bytes on a socket, well-formed or not: what no library would say, and what came back.
+"""Raw bytes on a socket, well-formed or not, as no library would send them.
 
-Every wait has a bound, so a server that does not answer is told, not waited for.
+Every wait is bounded, so a server that does not answer is reported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Response:
 
     @property
     def text(self) -> str:
-        """All of it, to look for what must not be in it."""
+        """The whole response, for searching."""
         return f"{self.headers} {self.body.decode('utf-8', 'replace')}"
 
 
@@ -46,7 +46,7 @@ def client_frame(
     reserved: int = 0,
     announced: int | None = None,
 ) -> bytes:
-    """A frame, right by default and wrong on demand.
+    """A frame, valid by default and malformed on demand.
 
     Args:
         opcode: 0..15.
@@ -74,7 +74,7 @@ def http_request(
     headers: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
 ) -> bytes:
-    """A request as bytes, with nothing corrected; `Host` comes first unless it is given."""
+    """A request as bytes, unmodified; `Host` comes first unless given."""
     parts = urlsplit(endpoint.http_url)
     given = {name.lower() for name, _ in headers}
     usual = [] if "host" in given else [("Host", parts.netloc)]
@@ -118,7 +118,7 @@ class RawClient:
         """Connect, with TLS and the system's authorities where the URL says so.
 
         Raises:
-            NotTried: there is no direct way to the server, only through a proxy perhaps.
+            NotTried: there is no direct connection to the server, only perhaps through a proxy.
         """
         parts = urlsplit(endpoint.http_url)
         port = parts.port or (443 if endpoint.secure else 80)
@@ -141,7 +141,7 @@ class RawClient:
             await self._writer.wait_closed()
 
     async def send(self, data: bytes) -> None:
-        """Send bytes; a connection that the server has ended is no error here."""
+        """Send bytes; a connection closed by the server is no error here."""
         with contextlib.suppress(OSError, TimeoutError):
             self._writer.write(data)
             async with asyncio.timeout(WAIT_S):

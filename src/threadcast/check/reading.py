@@ -1,7 +1,6 @@
-"""What a reader has of a stretch of the journal, so that two readers can be compared. Pure.
+"""What a reader received of a range of the journal, in a comparable form. Pure.
 
-A server may join streamed text on its way to a reader who was slow or away, so events are not
-compared one by one.
+A server may merge deltas for a reader that was slow or away, so events are not compared one by one.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from ..events import Event, EventType
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader has of a stretch of the journal, however it was joined on the way.
+    """What a reader received of a range of the journal, however deltas were merged.
 
     Attributes:
-        seqs: all that it was given, merged events taken apart.
-        others: each event but the streamed text, by seq.
+        seqs: all received seqs, with merged events expanded.
+        others: all events except deltas, by seq.
         texts: the streamed text of each run.
     """
 
@@ -28,7 +27,7 @@ class Reading:
 
 
 def reading_of(events: Sequence[Event], *, up_to: int, after: int = 0) -> Reading:
-    """The reading of these events, without what is outside of the stretch."""
+    """The reading of these events within the range."""
     seqs: list[int] = []
     others: dict[int, tuple[object, ...]] = {}
     texts: dict[str | None, str] = {}

@@ -1,4 +1,4 @@
-"""Readers that were away: each goes on exactly behind its cursor, or is told that it cannot."""
+"""Resuming: a reader continues exactly after its cursor, or is reset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAR_AHEAD = 1_000_000
 
 
 def resume_fault(whole: Reading, got: Reading, cursor: int) -> str:
-    """What is wrong with a reading that began behind a cursor; empty for nothing. Pure."""
+    """What is wrong with a reading that resumed from a cursor; empty if nothing. Pure."""
     wanted = [seq for seq in whole.seqs if seq > cursor]
     if list(got.seqs) != wanted:
         return f"behind {cursor}: {_first_difference(got.seqs, wanted)}"
@@ -60,7 +60,7 @@ async def judge_resume(scene: Scene) -> Finding:
 
 
 async def _read(person: Person, load: Load, cursor: int, known: dict[str, Any]) -> Reading:
-    """Attach behind a cursor, on a connection of its own, and read to the head.
+    """Attach at a cursor, on a connection of its own, and read to the head.
 
     Raises:
         Broken: the cursor was not continued.
@@ -78,7 +78,7 @@ async def _read(person: Person, load: Load, cursor: int, known: dict[str, Any]) 
 
 
 async def _reset_faults(person: Person, load: Load) -> list[str]:
-    """Cursors that nobody can continue must be answered with a reset that says so."""
+    """Cursors that cannot be continued must get a reset with its reason."""
     last = load.first[-1]
     cursors: dict[str, dict[str, Any]] = {
         "cursor_ahead": {"after": load.head + _FAR_AHEAD},

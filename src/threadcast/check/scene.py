@@ -1,6 +1,6 @@
-"""What the promises share: two users, a listener, and the runs that several of them look at.
+"""What the promises share: two users, a listener, and common runs.
 
-What is needed by several promises happens once, when the first of them asks for it.
+Work that several promises need is done once, for the first of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CREDENTIAL = 4401
 
 
 class SameUser(ThreadcastError):
-    """Both credentials are of one user, so isolation between users cannot be tried."""
+    """Both credentials belong to one user, so isolation between users cannot be tested."""
 
     def __init__(self) -> None:
         super().__init__("bad_field", "expected tokens of two different users, got the same twice")
@@ -40,13 +40,13 @@ class Scene:
 
     Attributes:
         target: the deployment.
-        options: how much is tried.
+        options: the amounts of work.
         first, second: the two users.
-        witness: sees all that they receive.
-        runs: of the runs that are to be completed, who asked for them.
-        chance: chooses what is chosen at random.
+        witness: sees everything that they receive.
+        runs: the runs that should complete, with their users.
+        chance: the random source.
         left_behind: threads that could not be deleted, once the scene has ended.
-        gone: whether the server went away; it is not looked for again.
+        gone: whether the server went away; this is final.
     """
 
     def __init__(
@@ -70,31 +70,31 @@ class Scene:
         self._listener: Wire | None = None
 
     async def once(self, name: str, play: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        """What `play` gives or raises; it is called for the first who asks under this name."""
+        """The result or error of `play`, which is called once per name."""
         if name not in self._once:
             self._once[name] = asyncio.get_running_loop().create_task(play(), name=name)
         result: Result = await asyncio.shield(self._once[name])
         return result
 
     async def listen(self) -> None:
-        """Let the second user hear all that comes to them, to the end of the check."""
+        """Listen to everything that the second user receives, to the end of the check."""
         self._listener = await self.second.wire()
         await self._listener.attach()
 
     async def went_away(self) -> bool:
-        """Look whether the server is still there."""
+        """Check whether the server is still there."""
         self.gone = self.gone or not await self.first.reaches()
         return self.gone
 
     async def absence(self) -> None:
-        """Wait until the server went away; what the listener hears ends then, too."""
+        """Wait until the server went away, noticed by the listener."""
         if self._listener is not None:
             await self._listener.ended_at_all()
         if not await self.went_away():
-            await asyncio.Event().wait()  # only the listener was let go; cancelled by who waits
+            await asyncio.Event().wait()  # only the listener was cut off
 
     async def end(self) -> None:
-        """Stop what is under way and delete what was made, in bounded time."""
+        """Stop everything and delete what was created, in bounded time."""
         for task in self._once.values():
             task.cancel()
         if self._once:
@@ -112,10 +112,10 @@ class Scene:
 
 @asynccontextmanager
 async def staged(target: Target, options: CheckOptions) -> AsyncIterator[Scene]:
-    """Sign both users in; delete what was made for them when the block is left, however it is.
+    """Sign both users in; delete what was created for them on leaving the block.
 
     Raises:
-        ServerUnreachable: there is no server, or it does not greet.
+        ServerUnreachable: there is no server, or it does not respond properly.
         ConnectionRefused: a credential is not accepted.
         SameUser: both credentials are of one user.
         UnusableUrl: the URL names no server.
@@ -138,7 +138,7 @@ async def staged(target: Target, options: CheckOptions) -> AsyncIterator[Scene]:
 
 
 async def _to_its_end(tidying: Coroutine[Any, Any, None]) -> None:
-    """Wait for what must not be left half done; a cancellation counts only when it is done."""
+    """Finish cleaning up; a cancellation takes effect afterwards."""
     task, cancelled = asyncio.ensure_future(tidying), None
     while not task.done():
         try:

@@ -1,4 +1,4 @@
-"""What must be quick, and what must succeed: ids, reads of one thread, runs."""
+"""Speed of ids and reads, and success of runs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def _play_all(scene: Scene) -> None:
 
 
 async def judge_foreign(scene: Scene) -> Finding:
-    """Whether nothing of one user came to the other, over the whole check."""
+    """Whether nothing of one user reached the other, over the whole check."""
     await _play_all(scene)
     witness = scene.witness
     measured = f"{witness.foreign} of {witness.deliveries} deliveries"

@@ -11,10 +11,10 @@ _FAULT_MAX_CHARACTERS = 500
 
 
 class Outcome(StrEnum):
-    """What became of one promise.
+    """The outcome for one promise.
 
-    `not shown` is said where the deployment's agent never did what the promise is about, and `not
-    run` where the check could not try it. Neither is a pass.
+    `not shown`: the deployment's agent never did what the promise is about. `not run`: the check
+    could not test it. Neither is a pass.
     """
 
     PASS = "pass"  # noqa: S105 - not a password
@@ -28,17 +28,17 @@ class Broken(Exception):
 
 
 class NotTried(Exception):
-    """A promise cannot be tried here; the message says why."""
+    """A promise cannot be tested here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one promise.
+    """The finding about one promise.
 
     Attributes:
         outcome: whether it holds.
-        measured: the figures, or what was seen, in words.
-        faults: what was wrong, each in words; or why nothing was tried or shown.
+        measured: the figures, in words.
+        faults: what was wrong; or why nothing was tested or shown.
     """
 
     outcome: Outcome
@@ -49,7 +49,7 @@ class Finding:
     def judged(cls, measured: str, faults: Sequence[str]) -> Finding:
         """A pass without faults; the first five faults are kept, and the number of the others.
 
-        Of a fault with a long text of the server's in it, the first 500 characters are.
+        Faults are cut to 500 characters, because they may quote the server.
         """
         if not faults:
             return cls(Outcome.PASS, measured)
@@ -60,7 +60,7 @@ class Finding:
 
 
 def shortened(text: str) -> str:
-    """At most 500 characters of a text in which a server may have had its say."""
+    """At most 500 characters of a text that may quote the server."""
     if len(text) <= _FAULT_MAX_CHARACTERS:
         return text
     return f"{text[: _FAULT_MAX_CHARACTERS - 1]}…"
@@ -120,7 +120,7 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether no promise is broken, and all of them could be tried to the end."""
+        """Whether no promise is broken, and the check could finish."""
         return not self.having(Outcome.FAIL) and not self.timed_out and not self.gone
 
 

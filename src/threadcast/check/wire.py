@@ -1,6 +1,6 @@
-"""One WebSocket below the public client: everything that came, in order, doubles and all.
+"""A WebSocket below the public client, recording everything received, duplicates included.
 
-The public client hides what a check must see: it drops what comes twice and reconnects by itself.
+The public client hides what a check must see: it drops duplicates and reconnects by itself.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Wire:
         """Wait for `connection_ready`.
 
         Raises:
-            ConnectionRefused: the server says why it does not want this user.
-            Broken: it says nothing.
+            ConnectionRefused: the server refused this user, with a reason.
+            Broken: it sent nothing.
         """
         greetings = ("connection_ready", "connection_closing")
         first = await self.until(lambda event: event.event_type in greetings, "connection_ready")
@@ -108,7 +108,7 @@ class Wire:
             raise Broken(f"no {what} within {max_s:g} s") from None
 
     async def say(self, command: str, **fields: Any) -> str:
-        """Send a command without waiting; its id."""
+        """Send a command without waiting; returns its id."""
         command_id = UnifiedIdGenerator.generate_base_id("command")
         await self.send_text(json.dumps({"command": command, "id": command_id, **fields}))
         return command_id
@@ -147,7 +147,7 @@ class Wire:
         return await self.answer(await self.say(command, **fields), since=since)
 
     async def attach(self, **cursor: Any) -> tuple[Event, int]:
-        """Put the cursor somewhere and read until it has caught up.
+        """Attach at a cursor and read until `caught_up`.
 
         Returns:
             The `attached` event, and where in `events` those after it begin.
@@ -214,10 +214,10 @@ class Wire:
             asyncio.get_running_loop().call_soon(self._came.set)
 
     def _measure(self, event: Event, line: str) -> None:
-        """Count one event more: a server that lies must not fill this machine's memory.
+        """Count an event, so that a faulty server cannot exhaust memory.
 
         Raises:
-            ProtocolViolation: its seqs are none, or there are more events than any check asks for.
+            ProtocolViolation: a seq is invalid, or there are more events than any check expects.
         """
         if event.seq is not None:
             first = event.seq if event.first_seq is None else event.first_seq
@@ -237,7 +237,7 @@ async def open_wire(
     attempts: int = _ATTEMPTS_MAX,
     tls: ssl.SSLContext | None = None,
 ) -> Wire:
-    """Open a connection and wait until it is greeted.
+    """Open a connection and wait for `connection_ready`.
 
     Args:
         endpoint: where.
@@ -249,7 +249,7 @@ async def open_wire(
     Raises:
         ConnectionFailed: it was not opened.
         ConnectionRefused: the server does not want this user.
-        Broken: it opened and said nothing.
+        Broken: it opened and sent nothing.
     """
     while True:
         attempts -= 1

@@ -1,7 +1,7 @@
-"""Sees everything that any of the check's connections and requests receives, and counts strays.
+"""Watches everything that the check's connections and requests receive for foreign deliveries.
 
-Each user has a mark, an unguessable word that is in everything that the check makes for them. A
-mark or a user id that comes to the other user is a foreign delivery.
+Each user has a mark, an unguessable word in everything that the check creates for them. A mark or
+user id that reaches the other user is a foreign delivery.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ _STRAYS_MAX = 20
 
 
 class Witness:
-    """Counts deliveries, and those to the wrong user.
+    """Counts deliveries, and foreign ones.
 
     Attributes:
         deliveries: how many events and answers were seen.
-        foreign: how many of them were somebody else's.
-        strays: what the first of these were, in words.
+        foreign: how many of them were the other user's.
+        strays: descriptions of the first of these.
     """
 
     def __init__(self) -> None:
@@ -27,11 +27,11 @@ class Witness:
         self._marks: dict[str, str] = {}
 
     def know(self, user_id: str, mark: str) -> None:
-        """From now on, what has this mark is this user's."""
+        """Register a user's mark."""
         self._marks[user_id] = mark
 
     def saw_event(self, user_id: str, event: Event, text: str) -> None:
-        """An event came to this user, as this text; empty is a user who is not known yet."""
+        """A user received an event, as this text; the user id is empty while unknown."""
         if user_id and event.user_id not in ("", user_id):
             self.deliveries += 1
             self._stray(f"{event.event_type} of {event.user_id} came to {user_id}")
@@ -39,7 +39,7 @@ class Witness:
         self.saw_text(user_id, text, event.event_type)
 
     def saw_text(self, user_id: str, text: str, what: str) -> None:
-        """Something else came to this user."""
+        """A user received something else."""
         self.deliveries += 1
         for owner, mark in self._marks.items():
             if owner != user_id and mark in text:

@@ -1,6 +1,6 @@
-"""The `threadcast` program: its commands, and what its exit status means.
+"""The `threadcast` program: its commands and exit statuses.
 
-Commands are imported when they are called. Every error ends here, as one line and a status.
+Commands are imported lazily. Every error ends here, as one line and a status.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _report(error: Exception, *, verbose: bool) -> int:
 
 
 def _discard_stdout() -> None:
-    """Nobody reads: let what is still buffered go nowhere when the interpreter ends."""
+    """The reader is gone: discard buffered output, so that the interpreter exits cleanly."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

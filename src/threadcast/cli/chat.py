@@ -53,7 +53,7 @@ class _Chat:
         self._left = False
 
     async def talk(self, thread_id: str | None) -> int:
-        """Talk until the input ends or the person leaves; returns the exit status."""
+        """Chat until the input ends or the user leaves; returns the exit status."""
         transcript = Transcript(self._screen, thread_id)
         try:
             with ended_with_its_reader(sys.stdout):
@@ -75,7 +75,7 @@ class _Chat:
 
     @contextlib.contextmanager
     def _way_back(self, transcript: Transcript) -> Iterator[None]:
-        """Say at the end how to come back to the thread."""
+        """At the end, print how to return to the thread."""
         try:
             yield
         finally:
@@ -93,7 +93,7 @@ class _Chat:
         )
 
     def _show_state(self, state: ClientState) -> None:
-        """Say that the connection is away, unless it comes back at the first attempt."""
+        """Report a lost connection, unless the first attempt to reconnect succeeds."""
         if state.phase is Phase.WAITING:
             self._attempts += 1
             if self._attempts == 2:
@@ -105,7 +105,7 @@ class _Chat:
 
     @contextlib.contextmanager
     def _interrupts(self, talking: Conversation) -> Iterator[None]:
-        """Ctrl-C asks to cancel the run, and leaves where there is none or it was asked before."""
+        """Ctrl-C cancels the run, and leaves if there is none or it was cancelled before."""
         task = asyncio.current_task()
 
         def interrupted() -> None:
@@ -126,7 +126,7 @@ class _Chat:
 
 
 async def _history(snapshots: Snapshots, transcript: Transcript) -> Cursor:
-    """Show a given thread's latest messages; what comes after them is to be read."""
+    """Show a thread's latest messages; returns the cursor to continue from."""
     if transcript.thread_id is None:
         return Cursor()
     try:
@@ -142,7 +142,7 @@ async def _history(snapshots: Snapshots, transcript: Transcript) -> Cursor:
 
 
 def _stdin() -> int | None:
-    """Where messages come from; a closed input's number may belong to something else by now."""
+    """The input's descriptor, or None if it is closed and the number may be reused."""
     if sys.stdin is None or sys.stdin.closed:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a person typed, as the value that an agent asked for. Pure."""
+"""Converts typed answers to the values that agents asked for. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _YES, _NO = frozenset({"y", "yes", "true"}), frozenset({"n", "no", "false"})
 
 
 class UnusableAnswer(ValueError):
-    """The text is not what was asked for; the message says what is."""
+    """The text does not fit the question; the message says what would."""
 
 
 def hint_of(schema: Any) -> str:
-    """What to type, in brackets, or nothing."""
+    """A hint about what to type, in brackets, or nothing."""
     if _kind(schema) == "boolean":
         return " (y/n)"
     if isinstance(schema, dict) and isinstance(choices := schema.get("enum"), list):

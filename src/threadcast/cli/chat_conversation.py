@@ -1,6 +1,6 @@
-"""The course of a chat: whose turn it is, what a line means, and what a reset takes.
+"""The flow of a chat: turns, the meaning of lines, and resets.
 
-It knows the client and where lines come from; what events look like is the transcript's.
+It knows the client and the input; the transcript renders events.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Conversation:
     Args:
         client: open.
         snapshots: of the same user.
-        lines: what the person says.
-        screen: where.
+        lines: the input.
+        screen: the output.
         transcript: shows the thread.
     """
 
@@ -67,7 +67,7 @@ class Conversation:
         self._fault: ThreadcastError | None = None
 
     async def run(self) -> int:
-        """Talk until the input ends and nothing runs; returns the exit status.
+        """Chat until the input ends and nothing runs; returns the exit status.
 
         Raises:
             ThreadcastError: the client ended, or a piped message was refused.
@@ -89,7 +89,7 @@ class Conversation:
             await asyncio.wait(tasks)
 
     def cancel_run(self) -> bool:
-        """Ask for the end of the run under way; False if there is none, or it was asked before."""
+        """Cancel the current run; False if there is none, or it was cancelled before."""
         runs = self._transcript.runs
         if not runs or runs[0] == self._cancelled_run:
             return False
@@ -104,7 +104,7 @@ class Conversation:
         except ThreadcastError as error:
             self._screen.notice(f"cannot cancel: {error.message}")
 
-    # --- what comes -------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
         async for item in self._client:
@@ -115,7 +115,7 @@ class Conversation:
             self._changed.set()
 
     async def _reload(self, reset: Reset) -> None:
-        """Read the thread again; nothing of before is mixed with what comes now."""
+        """Read the thread again after a reset, separately from what was shown before."""
         words = _WORDS.get(reset.reason, reset.reason)
         self._screen.aside(f"[reset: {words}; reading the thread again]")
         async with self._reloading:
@@ -135,7 +135,7 @@ class Conversation:
                     [run_id for run_id in unfinished if not await self._is_over(run_id)],
                 )
                 if len(unfinished) == len(before):
-                    break  # whatever ended is in the page, whatever did not ends after it
+                    break  # ended runs are in the page; the others end after it
         except CommandRejected as error:
             if error.server_code != "not_found":
                 raise
@@ -159,7 +159,7 @@ class Conversation:
         return snapshot.run.status.value in _ENDED
 
     async def _patiently(self, read: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Read again while the server is away, a bounded number of times."""
+        """Read, retrying a bounded number of times while the server is away."""
         waits = Backoff(first_s=0.5, max_s=10.0, jitter=lambda: 1.0)
         while True:
             try:
@@ -170,13 +170,13 @@ class Conversation:
                 retry_after_ms = error.retry_after_ms or 0
             await asyncio.sleep(waits.next_s(retry_after_ms / 1000))
 
-    # --- what is said -----------------------------------------------------------------------------
+    # --- input -----------------------------------------------------------------------------
 
     def _may_speak(self) -> bool:
         return bool(self._transcript.questions) or not self._transcript.busy
 
     async def _turn(self) -> bool:
-        """Take a line if there is one, else wait for one; True at the end of the chat."""
+        """Take the next line, waiting for it if necessary; True at the end of the chat."""
         question = self._transcript.questions[0] if self._transcript.questions else None
         if self._input_ended:
             if question is not None:
@@ -245,7 +245,7 @@ class Conversation:
         self._transcript.answered(question.input_id)
 
     async def _answer(self, question: Question, value: object) -> None:
-        """Answer; an answer whose fate is unknown is given again, for the first one counts."""
+        """Answer; retried if the outcome is unknown, because the first answer counts."""
         try:
             await self._client.respond(question.run_id, question.input_id, value)
         except OutcomeUnknown:
@@ -256,7 +256,7 @@ class Conversation:
                     raise
 
     def _complain(self, error: ThreadcastError) -> None:
-        """A person can say it otherwise; for a pipe it is the end of the line's meaning."""
+        """Report a refused line to a person, who can rephrase; raise it for a pipe."""
         if not isinstance(error, CommandRejected) and error.kind.status >= 500:
             raise error
         self._screen.notice(error.message)

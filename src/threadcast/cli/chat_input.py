@@ -1,6 +1,6 @@
-"""Lines that a person or a pipe gives, without ever holding up the event loop.
+"""Reads lines from a terminal or pipe without blocking the event loop.
 
-The terminal stays as it is, so there is nothing to restore. A daemon thread waits in `read`, and
+The terminal's mode is unchanged, so there is nothing to restore. A daemon thread waits in `read`,
 only while a line is wanted; it ends with the process.
 """
 
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 65_536
 
 
 class LineTooLong(ValueError):
-    """A line does not end."""
+    """A line is too long."""
 
 
 class LineInput:
@@ -41,7 +41,7 @@ class LineInput:
     async def next_line(self) -> str | None:
         """The next line without its end, or None after the last.
 
-        One task at a time may wait here. Cancelling loses nothing but the line's place in time.
+        One task at a time may wait here. Cancelling loses no input.
 
         Raises:
             LineTooLong: no line end within 1,048,576 characters.
@@ -75,7 +75,7 @@ class LineInput:
             raise LineTooLong(f"expected a line of at most {LINE_MAX_CHARACTERS} characters")
 
     def _read_all(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
-        """In the thread: one chunk for each time that one is wanted."""
+        """The thread: reads one chunk per request."""
         chunk = b"-"
         while chunk:
             self._wanted.get()
@@ -85,5 +85,5 @@ class LineInput:
                 chunk = b""
             try:
                 loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
-            except RuntimeError:  # the loop has ended; nobody reads any more
+            except RuntimeError:  # the loop has ended
                 return

@@ -1,6 +1,6 @@
-"""Where a chat writes: the answers on one stream, all else beside them, nothing raw.
+"""A chat's output: answers on one stream, everything else on another.
 
-What comes from a server is escaped here, so that no text can move the cursor or change a colour.
+Text from a server is escaped here, so that it cannot move the cursor or change colours.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ class Screen:
     """A terminal, a pipe or nothing.
 
     Args:
-        out: takes the conversation; None where it is closed.
-        notices: takes what is said about the connection, and where no person takes part
-            everything but the answers; None where it is closed.
+        out: the stream of the conversation; None if closed.
+        notices: the stream of connection messages and, without a person, of everything except
+            answers; None if closed.
         environ: `NO_COLOR` and `TERM` are looked at.
         typed: whether a person types the messages.
 
     Attributes:
-        interactive: whether a person types, and looks at the conversation as it comes.
+        interactive: whether a person types and watches.
         prompted: whether the last thing written is a prompt.
     """
 
@@ -51,7 +51,7 @@ class Screen:
                 reconfigure(errors="backslashreplace")
 
     def stream(self, text: str) -> None:
-        """The next piece of a text; it may have line breaks."""
+        """Write the next piece of a text; it may contain line breaks."""
         if text:
             self._leave_prompt()
             self._write(printable(text, keep="\n\t"))
@@ -71,14 +71,14 @@ class Screen:
         self._write(f"\x1b[{style}m{safe}\x1b[0m\n" if style and self._styled else f"{safe}\n")
 
     def aside(self, text: str, style: str = "") -> None:
-        """A line that is no part of an answer: in the conversation, but not in a piped one."""
+        """Write a line that is not part of an answer; to `notices` if piped."""
         if self.interactive:
             self.line(text, style)
         else:
             self._beside(printable(text, keep="\n\t"))
 
     def prompt(self, text: str) -> None:
-        """Ask for a line; only where a person sees it."""
+        """Show a prompt, only to a person."""
         if self.interactive:
             self.end_line()
             self._write(f"\x1b[{BOLD}m{text}\x1b[0m" if self._styled else text)
@@ -86,16 +86,16 @@ class Screen:
         self.prompted = True
 
     def entered(self) -> None:
-        """The person ended the line that the prompt began."""
+        """Note that the person ended the prompt's line."""
         if self.prompted:
             self._open = self.prompted = False
 
     def notice(self, text: str) -> None:
-        """One line beside the conversation. It never adds a character to a piped conversation."""
+        """Write one line to `notices`, never into a piped conversation."""
         self._beside(f"[{printable(text)}]")
 
     def _beside(self, line: str) -> None:
-        if self._on_terminal:  # which shows both
+        if self._on_terminal:  # which shows both streams
             self.end_line()
         if self._notices is not None:
             self._notices.write(f"{line}\n")

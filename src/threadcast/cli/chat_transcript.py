@@ -1,4 +1,4 @@
-"""What a chat shows for each event of its thread. It knows events and a screen, no connection."""
+"""Renders the events of a thread. It knows events and a screen, but no connection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VALUE_MAX_CHARACTERS = 400
 
 @dataclass(slots=True)
 class Question:
-    """What an agent wants to know."""
+    """An agent's open question."""
 
     run_id: str
     input_id: str
@@ -43,12 +43,12 @@ class Question:
 
 @dataclass(slots=True)
 class ShownRun:
-    """A run that has not ended: what of its answer is on the screen.
+    """A live run, and the part of its answer that is on the screen.
 
     Attributes:
         attempt: the attempt that the text belongs to.
-        pieces: what was streamed.
-        whole: whether the pieces are all of the answer so far; after a reset they are not.
+        pieces: the streamed deltas.
+        whole: whether they are the whole answer so far; false after a reset.
     """
 
     attempt: int = 0
@@ -60,12 +60,12 @@ class Transcript:
     """One thread on a screen.
 
     Args:
-        screen: where.
-        thread_id: the thread; None until the first own message has made one.
+        screen: the output.
+        thread_id: the thread; None until the first message has created one.
 
     Attributes:
-        questions: what agents of this thread wait for.
-        failed: whether the last run that ended had failed.
+        questions: open questions of this thread.
+        failed: whether the last ended run failed.
     """
 
     def __init__(self, screen: Screen, thread_id: str | None) -> None:
@@ -84,7 +84,7 @@ class Transcript:
 
     @property
     def busy(self) -> bool:
-        """Whether a run, or the run of an own message that is on its way, has not ended."""
+        """Whether a run, or an own message on its way, is unfinished."""
         return bool(self._runs or self._own)
 
     def expect(self, client_message_id: str) -> None:
@@ -103,11 +103,11 @@ class Transcript:
         self._own.pop(client_message_id, None)
 
     def missed(self, until_seq: int) -> list[str]:
-        """The runs of own messages whose event lies in what a reset passed over."""
+        """The runs of own messages whose events a reset skipped."""
         return [sent.run_id for sent in self._own.values() if sent and sent.seq <= until_seq]
 
     def pass_over(self, until_seq: int) -> None:
-        """The events up to `until_seq` do not come any more."""
+        """Note that the events up to `until_seq` were skipped."""
         self._own = {
             name: sent for name, sent in self._own.items() if not sent or sent.seq > until_seq
         }
@@ -118,7 +118,7 @@ class Transcript:
         self._drop_question(input_id)
 
     def restart(self, unfinished: list[str]) -> None:
-        """Begin anew after a reset: of these runs only the end can be shown whole."""
+        """Start over after a reset; of these runs only the final answer can be shown completely."""
         self.questions.clear()
         self._runs = {run_id: ShownRun(whole=False) for run_id in unfinished}
 
@@ -131,7 +131,7 @@ class Transcript:
                 self._screen.aside(message.content)
 
     def show(self, event: Event) -> None:
-        """Show one event; those of other threads and unknown types are passed over.
+        """Show one event; other threads and unknown types are ignored.
 
         Raises:
             ProtocolViolation: the event's data does not fit its type.
@@ -183,7 +183,7 @@ class Transcript:
         if data.attempt > max(run.attempt, 1) and (run.attempt or run.pieces):
             text = "[interrupted; the answer starts again below]"
             if run.pieces:
-                self._screen.line(text)  # what stands above it in the same stream is void
+                self._screen.line(text)  # the text above it in the same stream is void
             else:
                 self._screen.aside(text)
         run.attempt = data.attempt

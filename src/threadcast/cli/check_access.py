@@ -1,7 +1,4 @@
-"""As whom `threadcast check` signs in: two users, by tokens, a secret or a development server.
-
-What is checked is not known here.
-"""
+"""How `threadcast check` signs in as two users: tokens, a secret, or a development server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check's verdicts for people, for programs (JSON) and for continuous integration (JUnit)."""
+"""Formats a check's verdicts: text, JSON and JUnit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def may_colour(environ: Mapping[str, str]) -> bool:
-    """Whether standard output is a terminal whose owner has nothing against colours."""
+    """Whether standard output is a terminal that allows colours."""
     plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
     return not plain and sys.stdout is not None and sys.stdout.isatty()
 
 
 def verdict_text(verdict: Verdict, width: int | None, *, colour: bool) -> str:
-    """A verdict on one line, and its faults below it; nothing in it can steer a terminal.
+    """A verdict on one line, and its faults below it, safe for terminals.
 
     Args:
         verdict: what was found.
@@ -65,7 +65,7 @@ def summary_text(report: Report, width: int | None) -> str:
 
 
 def promises_text(promises: Sequence[Promise], width: int | None) -> str:
-    """What can be tried: each promise's name, sentence and bar."""
+    """The list of promises: name, sentence and bar."""
     lines = []
     for one in promises:
         lines += _wrapped(f"{one.name}: {one.says} ({one.bar})", width, "")

@@ -1,4 +1,4 @@
-"""Options of the commands that talk to a server: which server, and as whom."""
+"""Options of client commands: the server, and the credential."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _TOKEN_FILE_MAX_BYTES = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A server and the way to sign in to it, as `connect` takes them.
+    """A server and a credential, as `connect` takes them.
 
     Attributes:
         url: the server's, checked.
-        token: the token, or where a fresh one comes from.
+        token: the token, or a callable that gives a fresh one.
     """
 
     url: str
@@ -45,7 +45,7 @@ def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
     """Give a command the options `--url`, `--token`, `--token-file` and `--user`.
 
     Args:
-        command: takes `access`, an `Access`, beside what other decorators give it.
+        command: takes `access`, an `Access`, besides the arguments of other decorators.
     """
     url = click.option(
         "--url", default=DEFAULT_URL, envvar=URL_VARIABLE, help="Server.", show_default=True
@@ -54,7 +54,7 @@ def access_options(command: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def access_to_url(command: Callable[..., Result]) -> Callable[..., Result]:
-    """As `access_options`, but the server is the command's argument."""
+    """As `access_options`, but the server's URL is an argument."""
     url = click.argument("url", default=DEFAULT_URL, envvar=URL_VARIABLE)
     return _with_access(command, url, f"URL or {URL_VARIABLE}")
 
@@ -97,14 +97,14 @@ def _with_access(
 def access_of(
     url: str, *, token: str | None, token_file: str | None, user: str | None, url_name: str
 ) -> Access:
-    """Decide what to sign in with: option, file, `THREADCAST_TOKEN`, or a development token.
+    """Choose the credential: option, file, `THREADCAST_TOKEN`, or a development token.
 
     Args:
         url, token, token_file, user: as they were given.
         url_name: how the URL is given, for messages.
 
     Raises:
-        CommandFailed: the URL is unusable (64), or there is no token to be had (77).
+        CommandFailed: the URL is unusable (64), or there is no token (77).
         click.UsageError: more than one was given.
     """
     endpoint = checked_endpoint(url, url_name)
@@ -124,7 +124,7 @@ def access_of(
 
 
 def checked_endpoint(url: str, url_name: str) -> Endpoint:
-    """The server; says so where others between here and there could read a token.
+    """Parse the server's URL; warns if a token would be sent in the clear.
 
     Raises:
         CommandFailed: the URL is unusable (64).
@@ -140,7 +140,7 @@ def checked_endpoint(url: str, url_name: str) -> Endpoint:
 
 
 def warn_of_option(option: str, better: str) -> None:
-    """Say that an option's value can be read in the list of processes."""
+    """Warn that an option's value is visible in the process list."""
     click.echo(f"warning: others on this machine can see {option}; use {better}", err=True)
 
 
@@ -160,7 +160,7 @@ async def minted_token(url: str, user: str, without: str) -> str:
 
 
 def token_from_file(name: str) -> str | Callable[[], str]:
-    """A file is read again for every connection, so that a newer token in it is used."""
+    """Read the token from a file, again for every connection, so that a newer one is used."""
     if name == "-":
         return sys.stdin.readline().strip() if sys.stdin is not None else ""
     path = Path(name)
@@ -179,7 +179,7 @@ def token_from_file(name: str) -> str | Callable[[], str]:
 
 @contextmanager
 def _naming_the_url(url_name: str) -> Iterator[None]:
-    """Say with an error that comes of a wrong or silent address how to give another one."""
+    """Add to connection errors how to give another URL."""
     try:
         yield
     except (ServerUnreachable, ConnectionRefused) as error:

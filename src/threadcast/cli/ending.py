@@ -1,7 +1,7 @@
-"""The end of a server's process: bounded, whatever agents have left behind.
+"""Ends a server's process in bounded time, whatever agents left behind.
 
-An agent can ignore that it is cancelled, or wait in a thread that nobody can cancel. The server has
-taken leave of both long before; only the interpreter would still wait for them, for ever.
+An agent can ignore its cancellation, or wait in an OS thread that cannot be cancelled. The server
+has abandoned both long before, but the interpreter would wait for them for ever.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def run_to_the_end(
 ) -> None:
     """Run a server on a loop of its own, and close the loop.
 
-    What still runs some seconds after the server has ended is cut off with the whole process.
+    Whatever still runs some seconds after the server has ended is killed with the process.
 
     Args:
         serving: ends when the server has.

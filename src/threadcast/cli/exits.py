@@ -1,7 +1,7 @@
-"""Exit statuses, and which error ends a command with which.
+"""Exit statuses, and their mapping from errors.
 
 The statuses are those of sysexits.h, so that a supervisor can tell "try again" from "change
-something". What a command does is not known here.
+something".
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class CommandFailed(Exception):
 
 
 def status_of(error: BaseException) -> int:
-    """The exit status for an error that ended a command; 70 for one that nobody foresaw."""
+    """The exit status for an error that ended a command; 70 for an unexpected one."""
     match error:
         case CommandFailed():
             return error.status
@@ -82,7 +82,7 @@ def status_of(error: BaseException) -> int:
 
 
 def message_of(error: BaseException) -> str:
-    """What went wrong, for one line; an unforeseen error's own text may hold anything."""
+    """A one-line message; an unexpected error's own text is not shown, as it may hold anything."""
     match error:
         case click.NoSuchOption():
             return f'got the unknown option "{error.option_name}"{_meant(error)}{_help_hint(error)}'
@@ -101,7 +101,7 @@ def message_of(error: BaseException) -> str:
 
 
 def _meant(error: click.NoSuchOption) -> str:
-    """The nearest option of the command; the dashes that all have make none of them nearer."""
+    """The nearest option of the command, ignoring the leading dashes."""
     options = error.ctx.command.get_params(error.ctx) if error.ctx else []
     names = [name for option in options for name in (*option.opts, *option.secondary_opts)]
     words = [name.removeprefix("--") for name in names if name.startswith("--")]

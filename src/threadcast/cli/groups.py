@@ -1,4 +1,4 @@
-"""A command group that loads a command's module only when the command is asked for.
+"""A command group that imports a command's module only when it is called.
 
 It lists, helps and suggests from its table, so that `--help` imports nothing.
 """
@@ -29,7 +29,7 @@ class LazyCommand(NamedTuple):
 
 @dataclass(slots=True)
 class Invocation:
-    """What one call of the program wants beside its command.
+    """Options of an invocation besides its command.
 
     Attributes:
         verbose: show the detail of an error.
@@ -39,13 +39,13 @@ class Invocation:
 
 
 class LazyGroup(click.Group):
-    """A group over a table of lazy commands; called alone it prints its help.
+    """A group over a table of lazy commands; without a command it prints its help.
 
     Args:
-        name: the group's own name.
+        name: the group's name.
         table: the commands by name, in the order of the help.
         help: what the group is for, one sentence.
-        params: the group's own options, beside `-v`.
+        params: the group's own options, besides `-v`.
     """
 
     def __init__(

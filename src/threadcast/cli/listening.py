@@ -1,6 +1,6 @@
-"""The address that a server listens on: taken first, and refused in words that say what to change.
+"""Binds the server's address, and explains failures.
 
-Linux tells in `/proc` which process has a port; elsewhere nobody is named.
+On Linux, `/proc` tells which process has a port; elsewhere no process is named.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How a server process logs: one line a record, with nothing in it that a terminal obeys.
+"""Logging of a server process: one line per record, without terminal control characters.
 
-Each line names what was worked for: the run, or else the request, or `-`.
+Each line names the run, or else the request, or `-`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LIBRARIES = ("uvicorn", "asyncio", "httpx2", "httpcore2", "openai")
 class EscapingFormatter(logging.Formatter):
     """Escapes the record; a stack trace keeps its lines, indented.
 
-    What an exception says may be a user's text, so no line of it may look like a record.
+    An exception's message may be a user's text, so none of its lines may look like a record.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -33,7 +33,7 @@ class EscapingFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object in ASCII for each record, so that there is nothing that a terminal obeys.
+    """One JSON object in ASCII per record, so without terminal control characters.
 
     `time` is in seconds since the epoch; `request_id` and `run_id` are `-` where there is none.
     """
@@ -54,10 +54,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, form: Literal["text", "json"] = "text") -> None:
-    """Send this process' log to standard error; call it again to change how.
+    """Log to standard error; call it again to change level or format.
 
     Args:
-        level: debug, info, warning or error; libraries below say only warnings and worse.
+        level: debug, info, warning or error; libraries only log warnings and worse.
         form: `text` for people, `json` for programs.
     """
     handler = logging.StreamHandler(sys.stderr)

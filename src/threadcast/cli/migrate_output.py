@@ -1,4 +1,4 @@
-"""What `threadcast migrate-ids` shows: how far it is, what was refused, the counts at the end."""
+"""Output of `threadcast migrate-ids`: progress, refused threads, final counts."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _WORDS = (
 
 
 class Progress:
-    """How far a migration is: a bar on a terminal, else a line every 100,000 threads.
+    """Progress of a migration: a bar on a terminal, else a line every 100,000 threads.
 
     Args:
-        total_bytes: the size of the dump; None where there is none to measure by, and so no bar.
+        total_bytes: the size of the dump; None without one, and so without a bar.
     """
 
     def __init__(self, total_bytes: int | None) -> None:
@@ -72,7 +72,7 @@ class Progress:
 
 
 class Troubles:
-    """Shows the first threads that were left as they are, and counts the others."""
+    """Shows the first threads that were refused or kept, and counts the others."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -109,7 +109,7 @@ def summary(counts: Counter[str], *, dry_run: bool, undo: bool) -> str:
 
 
 def status_text(facts: AliasFacts, now: float) -> str:
-    """How much older ids are still used."""
+    """Use of older ids."""
     rows = [
         ("older ids that resolve", f"{facts.total:,}"),
         ("migrated last", _moment(facts.made_at, now, none="unknown")),

@@ -1,6 +1,6 @@
-"""The file of `migrate-ids --report`: put in its place when it is whole, never over a stranger's.
+"""The file of `migrate-ids --report`: replaced atomically, and never another kind of file.
 
-What is in a report is said in `migration.report`.
+`migration.report` defines its content.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def is_report(path: Path) -> bool:
 
 @contextmanager
 def report_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write a report into, its owner's only; at the end of the block it takes its place.
+    """A temporary file, readable by its owner only, that becomes the report at the end.
 
-    When the block fails, what was told until then takes it, if anything was: batches that were
-    committed stay. A pipe or a device is written to as it is.
+    If the block fails, what was written so far still becomes the report, because committed batches
+    stay. A pipe or a device is written to directly.
 
     Raises:
         OSError: it cannot be written.

@@ -1,6 +1,6 @@
-"""Options for a command that needs the server's settings: one for each setting, and `--config`.
+"""Options for commands that need the server's settings: one per setting, and `--config`.
 
-They are made from the settings' own descriptions. Secrets get none: a command line is visible to
+They are generated from the settings' descriptions. Secrets get none: a command line is visible to
 everybody on the machine, so they come from a file or the environment.
 """
 

@@ -1,6 +1,6 @@
-"""Notices that nobody reads the output any more, even while there is nothing to write.
+"""Notices that the reader of the output has gone, even while there is nothing to write.
 
-A write would find out, too, but `tail ... | head -1` may wait for its next event for hours.
+A write would notice, too, but `tail ... | head -1` may wait for its next event for hours.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TextIO
 
 @contextmanager
 def ended_with_its_reader(stream: TextIO | None) -> Iterator[None]:
-    """Cancel what the current task does in this block when the reader of a pipe has gone.
+    """Cancel the current task within this block when the reader of a pipe has gone.
 
     Args:
-        stream: the output; one that is no pipe is not watched.
+        stream: the output; only a pipe is watched.
 
     Raises:
         BrokenPipeError: the reader has gone.

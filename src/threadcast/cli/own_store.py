@@ -1,4 +1,4 @@
-"""A store that a command has for itself, whichever database the settings name."""
+"""Opens the settings' store for a command's exclusive use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..store_sqlite import SqliteStore
 from ..stores import postgres_store
 from . import exits
 
-_STATEMENT_MAX_S = 60.0  # a batch is larger than what a server commits at once
+_STATEMENT_MAX_S = 60.0  # batches are larger than a server's
 
 
 async def opened_store(
@@ -26,11 +26,11 @@ async def opened_store(
         settings: name the database.
         clock: this program's.
         create: whether to make a file that is missing.
-        rehearsal: whether everything is undone when the store is closed.
-        beside_nodes: whether nodes may be at work; a file never has two users.
+        rehearsal: whether everything is rolled back when the store is closed.
+        beside_nodes: whether nodes may be running; a file never has two users.
 
     Raises:
-        CommandFailed: nodes are at work.
+        CommandFailed: nodes are running.
         StoreInUse: the same, of a file.
         ConfigurationError, ThreadcastError: see `Store.open`.
     """

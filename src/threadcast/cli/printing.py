@@ -1,4 +1,4 @@
-"""Text for a terminal: nothing in it can move the cursor, and it fits the width there is."""
+"""Formats text for a terminal: control characters escaped, and fitted to the width."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""SIGHUP on a running server: the settings are read again, and what can be taken is taken.
+"""SIGHUP: reads the settings again and applies the live ones.
 
-What the server was started with counts again: the same file, the variables of its start, its
-options. A file that cannot be used changes nothing. May not know what a setting does.
+It reads the sources of the start: the same file, the environment of the start, the options. An
+invalid file changes nothing. It may not know what a setting does.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 
 def ignore_hangup() -> None:
-    """Let SIGHUP do nothing until somebody takes it: a server that just starts reads all anyway."""
+    """Ignore SIGHUP until it is handled: a starting server reads the settings anyway."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class SettingsReload:
-    """Reads settings anew when it is asked to; what is asked meanwhile is one more reading.
+    """Reads the settings again on request; requests during a reading cause one more.
 
     Args:
         threadcast: the running server.
@@ -44,11 +44,11 @@ class SettingsReload:
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """Have the settings read again soon."""
+        """Request a reading."""
         self._asked.set()
 
     async def run(self) -> None:
-        """Read whenever asked, until cancelled."""
+        """Serve requests until cancelled."""
         while True:
             await self._asked.wait()
             self._asked.clear()
@@ -59,7 +59,7 @@ class SettingsReload:
 
     @contextmanager
     def on_hangup(self) -> Iterator[None]:
-        """Within the block SIGHUP asks, where the system has that signal."""
+        """Make SIGHUP a request within the block, on systems that have it."""
         if not hasattr(signal, "SIGHUP"):
             yield
             return

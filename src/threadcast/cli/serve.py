@@ -37,9 +37,9 @@ from .logs import configure_logging
 from .options import settings_options
 from .reload import SettingsReload, ignore_hangup
 
-_SWITCH_INTERVAL_S = 0.0001  # the writer's thread must not wait 5 ms for each turn of a busy loop
-# A look at 2,000 new objects holds the loop for 1 ms; at 50,000, as many as came with some hundred
-# clients, for 45 ms. Full collections, for 300 ms with 5,000 clients, have hardly anything to find.
+_SWITCH_INTERVAL_S = 0.0001  # by default the writer's thread waits 5 ms for each turn
+# Collecting 2,000 new objects blocks the loop for 1 ms; 50,000, as some hundred clients bring, for
+# 45 ms. Full collections take 300 ms with 5,000 clients, and find hardly anything.
 _GC_THRESHOLDS = (2_000, 1, 25_000)
 _GRACE_S = 1
 
@@ -55,13 +55,13 @@ def command(overrides: dict[str, object], config_path: Path | None, *, strict: b
     settings = load_settings(overrides, environ, found).settings
     configure_logging(settings.log_level, settings.log_format)
     _tune_interpreter()
-    sys.path.insert(0, "")  # agents are named as modules of the folder that one stands in
+    sys.path.insert(0, "")  # agents may be modules in the current folder
     _warn(settings, strict=strict)
     agents = [load_agent(name) for name in settings.agents]
     with closing(listen(settings.host, settings.port)) as listener:
         if not is_postgres(settings.database_url):
             check_early(sqlite_path(settings.database_url))
-        settings = with_credential(settings)  # may make a file: only where the rest is in order
+        settings = with_credential(settings)  # may create a file, so only after the other checks
         threadcast = Threadcast(settings, agents, listens_on=settings.host)
 
         def read_again() -> Settings:
@@ -71,10 +71,10 @@ def command(overrides: dict[str, object], config_path: Path | None, *, strict: b
 
 
 def _warn(settings: Settings, *, strict: bool) -> None:
-    """Say what is allowed although it is dangerous.
+    """Warn of risky settings.
 
     Raises:
-        ConfigurationError: there is something, and that is not wanted.
+        ConfigurationError: there are warnings, and `strict` is set.
     """
     lines = risks(settings)
     if lines and strict:
@@ -85,10 +85,10 @@ def _warn(settings: Settings, *, strict: bool) -> None:
 
 
 def with_credential(settings: Settings) -> Settings:
-    """The settings with a development secret where that was asked for.
+    """Add the development secret in development mode.
 
     Raises:
-        ConfigurationError: there is no way to tell users apart, or the secret cannot be kept.
+        ConfigurationError: no credential is configured, or the secret cannot be stored.
     """
     if settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url:
         return settings
@@ -101,7 +101,7 @@ def with_credential(settings: Settings) -> Settings:
 
 
 def edge_limits(settings: Settings, *, drain_max_s: float) -> EdgeLimits:
-    """The edge's bounds, as the settings have them.
+    """The edge's limits from the settings.
 
     Args:
         settings: the server's.
@@ -129,17 +129,17 @@ async def serve_on(
     listener: socket.socket,
     read_again: Callable[[], Settings],
 ) -> None:
-    """Serve an application on a listening socket until it is asked to end.
+    """Serve an application on a listening socket until a stop is requested.
 
     Args:
         threadcast: not running yet.
         settings: the application's.
         listener: bound, and open until this returns.
-        read_again: gives the settings anew, after SIGHUP.
+        read_again: reads the settings again, after SIGHUP.
 
     Raises:
         ConfigurationError: the store cannot be used as configured.
-        CommandFailed: a part of the server has ended.
+        CommandFailed: a vital task of the server ended.
     """
     node = threadcast.node
     limits = edge_limits(settings, drain_max_s=node.drain_max_s)
@@ -157,7 +157,7 @@ async def serve_on(
         ),
     )
     reload = SettingsReload(threadcast, read_again)
-    with reload.on_hangup():  # also while it opens and closes: else SIGHUP ends the process
+    with reload.on_hangup():  # also during start and stop, where SIGHUP would end the process
         async with threadcast.lifespan():
             watch = asyncio.ensure_future(_watch(server, node.failed))
             announce = asyncio.ensure_future(_announce(server, settings, limits))
@@ -203,7 +203,7 @@ async def _announce(server: EdgeServer, settings: Settings, limits: EdgeLimits) 
 async def _check_limits(
     server: EdgeServer, settings: Settings, limits: EdgeLimits, host: str, address: str
 ) -> None:
-    """Have the server keep its own message limit before clients try it."""
+    """Verify the server's own message limit before clients rely on it."""
     named = settings.allowed_hosts[0] if settings.allowed_hosts else address
     as_a_page = (("Host", named), ("Origin", f"http://{named}"))
     try:
@@ -215,12 +215,12 @@ async def _check_limits(
 
 
 def _reachable(host: str) -> str:
-    """An address under which this machine reaches a server that is bound to `host`."""
+    """A local address of a server that is bound to `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
 
 
 def _tune_interpreter() -> None:
-    """Set what a server wants otherwise than a script does; measured by `scripts/bench`."""
+    """Tune the interpreter for a server; measured by `scripts/bench`."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()

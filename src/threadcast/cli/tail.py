@@ -26,7 +26,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 def command(access: Access, after: int | None, feed: str | None, thread_id: str | None) -> None:
     """Print the events of the token's user, one JSON object per line, until Ctrl-C.
 
-    Without --after, only what happens from now on.
+    Without --after, only new events.
     """
     asyncio.run(_follow(access, after, feed, thread_id))
 
@@ -52,7 +52,7 @@ async def _follow(
 
 
 def safe_json(event: Event) -> str:
-    """The envelope on one line; no character of it can steer a terminal, and none is lost."""
+    """The envelope on one line, with terminal control characters escaped losslessly."""
     text = msgspec.json.encode(event).decode()
     if text.isascii():
         return text

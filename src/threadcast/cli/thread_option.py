@@ -1,4 +1,4 @@
-"""The option `--thread`: whether the text can be a thread's id is said before a server is asked."""
+"""The option `--thread`, validated before a server is contacted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def thread_option(help_text: str) -> Callable[[_Command], _Command]:
 def read_thread_id(
     _context: click.Context | None, _parameter: click.Parameter | None, text: str | None
 ) -> str | None:
-    """A thread's id, or one of an older system, which the server may know.
+    """A thread id, or an older system's id, which the server may know.
 
     Raises:
         click.UsageError: it is neither; the message has the form of a thread's id.

@@ -1,6 +1,6 @@
-"""Whether the ids of one context stay the same from its creation to its cleanup, and where not.
+"""Tracks whether a context's ids stay the same from its creation to its cleanup.
 
-`kinds` has the words, `judge` the rules, `tracker` the memory; `report` tells what was seen, as
-text, as JSON and as a page. Nothing here may know a server: parts of one report what they do, and
-so can the parts of any other program.
+`kinds` has the vocabulary, `judge` the rules, `tracker` the memory; `report` renders the results as
+text, JSON and HTML. Nothing here may know a server: its components report what they do, as those of
+any other program can.
 """

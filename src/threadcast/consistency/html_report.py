@@ -1,4 +1,4 @@
-"""A report as one page: it loads nothing, runs nothing, and whatever ids hold stays text in it."""
+"""A report as one static HTML page: no external resources, no scripts, all ids escaped."""
 
 from __future__ import annotations
 
@@ -179,5 +179,5 @@ def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    """A row of cells that are HTML already."""
+    """A row of cells that are already HTML."""
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

@@ -1,4 +1,4 @@
-"""How the page of a report looks, on paper, by day and by night."""
+"""The style sheet of a report's page: light, dark and print."""
 
 from __future__ import annotations
 

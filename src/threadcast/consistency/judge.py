@@ -1,6 +1,6 @@
-"""What is wrong with one snapshot, given those before it in its trace. Pure.
+"""Finds the violations of one snapshot, given the earlier ones of its trace. Pure.
 
-It compares raw ids and keys and may not know how they are kept or shown.
+It compares raw ids and keys and may not know how they are stored or shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .kinds import TrackedOperation
 __all__ = ["Before", "Finding", "Key", "Seen", "SeenIds", "judge"]
 
 Key = str | tuple[str, ...]
-"""What something is filed under: a tuple of ids, as ours, or a text made of them, as others do."""
+"""A lookup key: a tuple of ids, as ours, or a text composed of them, as in other systems."""
 
 _KINDS_OF_IDS = {
     "thread_id": "thread",
@@ -28,11 +28,11 @@ _MAY_CHANGE_THREAD = (TrackedOperation.THREAD_LOOKUP, TrackedOperation.CLEANUP_L
 
 
 class SeenIds(NamedTuple):
-    """The ids at one moment; None for what is not known.
+    """The ids at one moment; None if unknown.
 
     Attributes:
         thread_origin: `set` if they claim to be one set, as in a context.
-        is_checked: they come from a context, which holds nothing but valid ids.
+        is_checked: whether they come from a context, which holds only valid ids.
     """
 
     user_id: str | None
@@ -56,7 +56,7 @@ class Seen(NamedTuple):
 
     @property
     def effective_key(self) -> Key:
-        """The key that was given, else the isolation key that the ids make."""
+        """The given key, else the isolation key of the ids."""
         if self.key is not None:
             return self.key
         ids = self.ids
@@ -64,12 +64,13 @@ class Seen(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What is known of a trace before its next snapshot.
+    """The state of a trace before its next snapshot.
 
     Attributes:
-        known: the latest of each id.
-        made: what a cleanup has to find: where the manager was made, else where ids were chosen.
-        is_clean: a cleanup has found it.
+        known: the latest value of each id.
+        made: the snapshot that a cleanup has to match: the manager's creation, else the choice of
+            ids.
+        is_clean: whether a cleanup has found it.
     """
 
     known: SeenIds | None = None
@@ -77,14 +78,14 @@ class Before(NamedTuple):
     is_clean: bool = False
 
     def after(self, seen: Seen) -> Before:
-        """The same, one snapshot later."""
+        """The state after a snapshot."""
         is_made = seen.operation == TrackedOperation.MANAGER_CREATION
         is_clean = _finds(seen, self.made) or (self.is_clean and not is_made)
         return Before(_merged(self.known, seen.ids), _made(self.made, seen), is_clean)
 
 
 def _finds(seen: Seen, made: Seen | None) -> bool:
-    """Whether this is a cleanup that finds what it is for."""
+    """Whether this is a cleanup that finds its manager."""
     if seen.operation != TrackedOperation.CLEANUP_LOOKUP:
         return False
     return seen.found if seen.found is not None else made is None or not _differ(made, seen)
@@ -99,7 +100,7 @@ def _merged(known: SeenIds | None, ids: SeenIds) -> SeenIds:
 
 
 def _made(made: Seen | None, seen: Seen) -> Seen:
-    """What a cleanup has to find after this snapshot."""
+    """The snapshot that a cleanup has to match after this one."""
     if made is None:
         return seen
     is_manager = made.operation == TrackedOperation.MANAGER_CREATION
@@ -115,7 +116,7 @@ def _made(made: Seen | None, seen: Seen) -> Seen:
 
 
 class Finding(NamedTuple):
-    """Something wrong: its kind, and the raw values that its sentence names."""
+    """A violation: its kind, and the raw values for its message."""
 
     kind: str
     expected: Key
@@ -123,7 +124,7 @@ class Finding(NamedTuple):
 
 
 def judge(seen: Seen, before: Before) -> list[Finding]:
-    """Everything that is wrong with a snapshot; each cause once in a trace, where it begins."""
+    """The violations of a snapshot; each cause is reported once per trace, where it begins."""
     known = before.known
     is_cleanup = seen.operation == TrackedOperation.CLEANUP_LOOKUP
     findings: list[Finding] = []
@@ -139,7 +140,7 @@ def judge(seen: Seen, before: Before) -> list[Finding]:
 
 
 def _changes(seen: Seen, known: SeenIds) -> Iterator[Finding]:
-    """What differs from before; thread and run of a cleanup are `_lookup`'s business."""
+    """Changed ids; `_lookup` handles thread and run of a cleanup."""
     now = seen.ids
     pairs = [("user_changed", known.user_id, now.user_id)]
     if seen.operation not in _MAY_CHANGE_THREAD:
@@ -153,7 +154,7 @@ def _changes(seen: Seen, known: SeenIds) -> Iterator[Finding]:
 
 def _lookup(seen: Seen, before: Before) -> Iterator[Finding]:
     if before.is_clean:
-        return  # letting go twice is no miss
+        return  # a second cleanup is no miss
     if before.made is not None and _differ(before.made, seen):
         kind = "cleanup_would_miss" if seen.found else "cleanup_missed"
         yield Finding(kind, *_compared(before.made, seen))
@@ -167,7 +168,7 @@ def _key(seen: Seen, made: Seen | None) -> Iterator[Finding]:
 
 
 def _differ(made: Seen, seen: Seen) -> bool:
-    """Whether a lookup with the second's key misses what was filed under the first's."""
+    """Whether a lookup with the second's key misses what was stored under the first's."""
     if made.key is not None and seen.key is not None:
         return made.key != seen.key
     pairs = zip(made.ids[:3], seen.ids[:3], strict=True)  # user, thread, run
@@ -182,7 +183,7 @@ def _compared(made: Seen, seen: Seen) -> tuple[Key, Key]:
 
 
 def _unchecked(ids: SeenIds, before: SeenIds | None) -> Iterator[Finding]:
-    """What a context would have refused: reported where it is new in the trace."""
+    """Ids that a context would have refused; reported where they first appear."""
     for field, kind in _KINDS_OF_IDS.items():
         text: str | None = getattr(ids, field)
         is_new = before is None or getattr(before, field) != text

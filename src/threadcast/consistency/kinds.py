@@ -1,4 +1,4 @@
-"""The words of consistency: operations, severities, and what can be wrong, in one table."""
+"""The vocabulary of consistency: operations, severities and kinds of violations."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ OPERATION_MAX_CHARACTERS = 64
 
 
 class TrackedOperation(StrEnum):
-    """What the tracker has rules for; a caller may name any other operation."""
+    """The operations that have rules; callers may record any other operation."""
 
     CONTEXT_CREATION = "context_creation"
     THREAD_LOOKUP = "thread_lookup"
-    """The context turns to a thread, and perhaps a run, that was read for its user: from here on
-    these are its ids."""
+    """The context switches to a thread, and perhaps a run, that was read for its user; these are
+    its ids from here on."""
     MANAGER_CREATION = "manager_creation"
     ISOLATION_KEY = "isolation_key"
     CLEANUP_LOOKUP = "cleanup_lookup"
 
 
 class Severity(StrEnum):
-    """How bad a violation is, the worst first."""
+    """The severity of a violation, the worst first."""
 
     CRITICAL = "critical"
-    """Cleanup would miss what it is for, or one user's request became another user's."""
+    """Cleanup would miss its manager, or one user's request became another user's."""
     HIGH = "high"
     """The thread, the run or the key changed on the way: cleanup is about to miss."""
     MEDIUM = "medium"
     """Ids claim to belong together and do not."""
     LOW = "low"
-    """An id of an older system, or something that is no id, was seen."""
+    """An older system's id, or an invalid one, was seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViolationKind:
-    """One thing that can be wrong.
+    """One kind of violation.
 
     Attributes:
-        severity: how bad.
+        severity: its severity.
         says: one sentence with `{expected}` and `{got}`.
-        means: what comes of it, and what to do.
+        means: its consequences, and what to do.
     """
 
     severity: Severity

@@ -1,4 +1,4 @@
-"""What a report may show of ids: no user by name, nothing that is too long, nothing invisible."""
+"""Masks ids for reports: no user names, bounded length, no invisible characters."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from .judge import Key
 __all__ = ["TEXT_MAX_CHARACTERS", "HiddenUsers", "Mask", "bounded"]
 
 TEXT_MAX_CHARACTERS = 300
-"""Of an id that is kept; of a longer one its beginning and a digest are."""
+"""The longest id kept as it is; longer ones become a prefix and a digest."""
 
 _KEPT_CHARACTERS = 64
 _NAMED_CHARACTERS = 2
 _NAMED_FROM_CHARACTERS = 5
-_KINDS = frozenset({"thread", "run", "request", "ws_conn"})  # nothing of a user is in these
+_KINDS = frozenset({"thread", "run", "request", "ws_conn"})  # these contain no part of a user id
 _LEGACY_USER_CHARACTERS = 8  # some older ids hold this many characters of a user id
 
 
 class Mask:
-    """Makes names of users unreadable, but different for different users.
+    """Masks user ids, distinctly for different users.
 
     Args:
-        secret: what the digests are keyed with, so that nobody can try names; at most 64 bytes.
+        secret: the key of the digests, which prevents guessing; at most 64 bytes.
     """
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
     def user(self, user_id: str) -> str:
-        """Two characters of a name that is long enough, and a digest of all of it."""
+        """Two characters of the user id, if it is long enough, and a digest of it."""
         begins = user_id[:_NAMED_CHARACTERS] if len(user_id) >= _NAMED_FROM_CHARACTERS else ""
         return _visible(f"{begins}…#{_digest(user_id, self._secret)}")
 
     def hiding(self, users: Collection[str]) -> HiddenUsers:
-        """What shows texts in which these users may be named."""
+        """A masker for texts that may contain these users' ids."""
         return HiddenUsers({user_id: self.user(user_id) for user_id in users if user_id})
 
 
 class HiddenUsers:
-    """Shows ids and keys of which some hold a user's id, without that.
+    """Masks user ids inside ids and keys.
 
     Args:
         masks: by user id.
@@ -73,7 +73,7 @@ class HiddenUsers:
 
 
 def bounded(text: str) -> str:
-    """The text, or of one that is too long its beginning, its length and a digest of all of it."""
+    """The text, or if too long, its beginning, its length and a digest."""
     if len(text) <= TEXT_MAX_CHARACTERS:
         return text
     return f"{text[:_KEPT_CHARACTERS]}…[{len(text)} characters, {_digest(text)}]"

@@ -1,4 +1,4 @@
-"""A report seen trace by trace, with short names and times: what its forms for people share."""
+"""A report organised by trace, with short names and times, for the text and HTML forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a node follows contexts now: one switch that its parts share."""
+"""The switch that turns a node's consistency tracking on and off."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 class ConsistencyRecording:
     """A tracker that can be switched on and off while a node runs.
 
-    Who begins a context asks for `active`; when that is None, there is nothing else to do. Whoever
-    was given a trace then records into it to the end, whatever the switch says by then.
+    Code that creates a context reads `active`; if that is None there is nothing else to do. A trace
+    that was begun is recorded to its end, whatever the switch says by then.
 
     Args:
-        tracker: what records; what it has seen can be read after recording was switched off, too.
-        on: whether contexts are followed from the beginning.
+        tracker: the recorder; its results stay readable after recording is switched off.
+        on: whether contexts are followed initially.
 
     Attributes:
         active: the tracker while contexts are followed, else None.
@@ -38,7 +38,7 @@ class ConsistencyRecording:
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock, metrics: Metrics) -> Self:
-        """As these settings say; what drifts is counted and logged."""
+        """Create from settings; violations are counted and logged."""
 
         def count(violations: Sequence[ConsistencyViolation]) -> None:
             metrics.consistency_snapshots.inc()
@@ -58,7 +58,7 @@ class ConsistencyRecording:
         return cls(tracker, on=settings.track_consistency)
 
     def take_settings(self, settings: Settings) -> None:
-        """Follow contexts that begin from now on, or a share of them, or no further ones."""
+        """Apply these settings to contexts that begin from now on."""
         self.switch(on=settings.track_consistency, sample=settings.track_consistency_sample)
 
     def switch(self, *, on: bool, sample: float) -> None:

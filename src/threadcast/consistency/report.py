@@ -1,4 +1,4 @@
-"""What a tracker tells: the content of a report, and its three forms."""
+"""A tracker's report, in three forms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ConsistencyReport", "Totals", "report_of"]
 
 
 class Totals(NamedTuple):
-    """What was counted, also of traces that are not kept any more."""
+    """Totals, including traces that are no longer kept."""
 
     traces: int
     kept: int

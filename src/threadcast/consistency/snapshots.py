@@ -1,4 +1,4 @@
-"""What a report holds, as it is sent: snapshots, violations, analysis. Users are masked in it."""
+"""The published content of a report: snapshots, violations, analysis. Users are masked."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ConsistencySnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
 
 
 class ConsistencyViolation(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a snapshot shows to be wrong.
+    """A violation that a snapshot shows.
 
     Attributes:
         number: of the snapshot.
@@ -72,7 +72,7 @@ class ThreadIdUse(msgspec.Struct, frozen=True):
 
 
 class ConsistencyAnalysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What the snapshots come to.
+    """The analysis of the snapshots.
 
     Attributes:
         score: 100 x (snapshots - violations) / snapshots, never below 0; 100 without snapshots.

@@ -1,8 +1,8 @@
-"""A trace as a picture: a lane for each operation, time to the right, and where ids drifted.
+"""Draws a trace: a lane for each operation, time to the right, and where ids drifted.
 
-It is inline SVG without scripts and without colours of its own: those are the page's. Snapshots
-stand at equal distances, because a life of hours begins within milliseconds; the offsets are
-written below. Nothing is told by colour alone: threads have letters, drift has words.
+It is inline SVG without scripts; colours come from the page. Snapshots are equidistant, because a
+life of hours begins within milliseconds; the offsets are written below. Nothing is conveyed by
+colour alone: threads have letters, drift has labels.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _lane_name(operation: str) -> str:
 
 
 def _drifts(trace: TraceOutline, points: list[_Point], bottom: int) -> Iterator[str]:
-    """A line with a tag where the thread is another one than before, and a band if it drifted."""
+    """A line with a label where the thread changed, and a band if it drifted."""
     for before, after in pairwise(points):
         one, other = trace.letter(before.snapshot), trace.letter(after.snapshot)
         if one == other or None in (before.snapshot.thread_id, after.snapshot.thread_id):

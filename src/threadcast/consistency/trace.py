@@ -1,6 +1,6 @@
-"""One context's life: what was seen of it, and the handle with which others record into it.
+"""One context's trace, and the handle through which components record into it.
 
-Pure, and not safe for threads by itself: the tracker sees to that.
+Pure, and not thread-safe by itself: the tracker locks.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Violations = tuple[ConsistencyViolation, ...]
 
 
 class Moment(NamedTuple):
-    """What an operation reports; place and time are added when it is kept."""
+    """What an operation reports; number and time are added when it is stored."""
 
     operation: str
     ids: SeenIds
@@ -43,10 +43,10 @@ class Moment(NamedTuple):
 
 
 class TraceContent(NamedTuple):
-    """What is kept of a trace, as a report has it.
+    """A trace's content for a report.
 
     Attributes:
-        is_open: it has a manager that no cleanup has looked for yet.
+        is_open: whether it has a manager that no cleanup has looked for yet.
     """
 
     snapshots: list[ConsistencySnapshot]
@@ -55,7 +55,7 @@ class TraceContent(NamedTuple):
 
 
 class TraceState(NamedTuple):
-    """What is kept of a trace at one moment, as it is kept; quick to take under a lock."""
+    """A raw copy of a trace's state, cheap to take under the lock."""
 
     trace_id: str
     seen: tuple[Seen, ...]
@@ -112,7 +112,7 @@ class TraceHistory:
         return violations
 
     def forget(self) -> None:
-        """Keep only what the rules need: whoever holds a handle may go on recording."""
+        """Keep only what the rules need, because holders of the handle may go on recording."""
         self._seen.clear()
         self._violations.clear()
 
@@ -137,7 +137,7 @@ class TraceHistory:
 
 
 class ConsistencyTrace:
-    """The handle of one trace. A tracker makes it; whoever holds it records into it.
+    """The handle of one trace, made by a tracker; components record into it.
 
     Attributes:
         trace_id: its name in reports.
@@ -174,7 +174,7 @@ class ConsistencyTrace:
             found: of a cleanup: whether it found what it looked for, where that is known.
 
         Returns:
-            What is wrong with it, users masked.
+            Its violations, users masked.
 
         Raises:
             ValueError: the operation's name or the key is not usable.
@@ -203,7 +203,7 @@ class ConsistencyTrace:
         key: Key | None = None,
         found: bool | None = None,
     ) -> Violations:
-        """Take a snapshot of loose ids, as code has them that knows no contexts.
+        """Take a snapshot of loose ids, for code without contexts.
 
         Args:
             operation, key, found: as for `record`.
@@ -212,7 +212,7 @@ class ConsistencyTrace:
             thread_origin: `set` if thread, run and request claim to be one set.
 
         Returns:
-            What is wrong with it, users masked.
+            Its violations, users masked.
 
         Raises:
             TypeError: an id is neither text nor None.
@@ -231,7 +231,7 @@ class ConsistencyTrace:
 
 
 def _users(seen: Iterable[Seen], before: Before) -> set[str]:
-    """Whoever was seen in a trace: none of them may be named in what it shows."""
+    """All users seen in a trace, who must be masked in its output."""
     known = () if before.known is None else (before.known,)
     made = () if before.made is None else (before.made.ids,)
     everywhere = (*(one.ids for one in seen), *known, *made)

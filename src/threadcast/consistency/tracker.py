@@ -1,8 +1,8 @@
-"""Follows contexts from their creation to their cleanup, and remembers what it saw.
+"""Follows contexts from creation to cleanup, and keeps their traces.
 
-Memory is bounded. When there are too many traces, the oldest without a violation goes first, so
-that traffic that is in order does not wash away what is not; that has half of the room to itself.
-It knows no server, and it waits for nothing but its own lock, which is held for microseconds.
+Memory is bounded. Beyond the bound the oldest trace without a violation is dropped first, so that
+healthy traffic does not displace violations, which have half of the room to themselves. It knows no
+server, and waits only for its own lock, which is held for microseconds.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ Violations = tuple[ConsistencyViolation, ...]
 
 
 class ThreadIDConsistencyTracker:
-    """Sees whether thread ids and what belongs to them stay the same on a context's way.
+    """Tracks whether a context's ids stay the same during its life.
 
-    It may be used from several threads at once.
+    Thread-safe.
 
     Args:
-        clock: when snapshots are taken; the machine's by default.
+        clock: timestamps snapshots; the machine's by default.
         max_traces: how many are kept, >= 1.
         max_snapshots_per_trace: how many of each are kept, >= 1; the latest stay.
-        sample: which share of contexts `follow` follows, 0..1; can be set at any time.
-        on_recorded: called after every snapshot with what is wrong with it, mostly nothing; in the
-            thread that recorded it. Must not raise.
+        sample: the share of contexts that `follow` follows, 0..1; can be set at any time.
+        on_recorded: called after every snapshot with its violations, mostly none, on the recording
+            thread. Must not raise.
 
     Raises:
         ValueError: a bound is out of range.
@@ -71,7 +71,7 @@ class ThreadIDConsistencyTracker:
         secret = UnifiedIdGenerator.generate_base_id("mask", random_length=_SECRET_CHARACTERS)
         self._mask = Mask(secret)
         self._lock = threading.Lock()
-        # Both in the order in which they came; a trace is in one of them, or forgotten.
+        # Both in order of arrival; a trace is in one of them, or dropped.
         self._clean: dict[str, TraceHistory] = {}
         self._violated: dict[str, TraceHistory] = {}
         self._by_run: dict[str, TraceHistory] = {}
@@ -80,7 +80,7 @@ class ThreadIDConsistencyTracker:
         self._by_kind: Counter[str] = Counter()
 
     def trace(self) -> ConsistencyTrace:
-        """A new trace, whatever the sample says; nothing is recorded in it yet."""
+        """A new, empty trace, regardless of the sample."""
         with self._lock:
             return ConsistencyTrace(self._begin(None), self._take)
 
@@ -92,10 +92,10 @@ class ThreadIDConsistencyTracker:
         return trace
 
     def follow(self, context: UserExecutionContext) -> ConsistencyTrace | None:
-        """The trace of the context's run: the one that it has, else a new one.
+        """The trace of the context's run, created if necessary.
 
-        Components that share nothing but a run's id find the same trace. Whether a run is followed
-        is a matter of its id alone, so it is decided once, and alike everywhere.
+        Components that share only a run id find the same trace. Whether a run is followed depends
+        on its id alone, so all components agree.
 
         Returns:
             None if the run is not in the sample.
@@ -110,13 +110,13 @@ class ThreadIDConsistencyTracker:
     def report(
         self, named: str | None = None, *, limit: int | None = None, recording: bool = True
     ) -> ConsistencyReport:
-        """What was seen so far.
+        """The report of everything so far.
 
         Args:
             named: only traces that have this name, or in which a snapshot has this thread, run,
                 request or connection id. The totals are those of all.
             limit: the most traces to return, those with violations first, then the latest.
-            recording: what the report is to say about whether new contexts are followed.
+            recording: whether the report says that new contexts are followed.
         """
         with self._lock:
             kept = list(self._latest())
@@ -169,7 +169,7 @@ class ThreadIDConsistencyTracker:
     # --- from any thread
 
     def _states(self, histories: Sequence[TraceHistory]) -> Iterator[TraceState]:
-        """What was seen in each; the lock is held for one at a time, so that nobody waits long."""
+        """The state of each trace; locks one at a time, so that recorders wait briefly."""
         for history in histories:
             with self._lock:
                 state = history.state()

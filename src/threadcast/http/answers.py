@@ -37,9 +37,14 @@ def empty_answer() -> Response:
 
 def problem_answer(error: ThreadcastError, *, request_id: str) -> Response:
     """The problem document of a request's error, with the headers that its status asks for."""
+    body = msgspec.json.encode(Problem.of(error, request_id=request_id))
+    return Response(body, error.kind.status, refusal_headers(error))
+
+
+def refusal_headers(error: ThreadcastError) -> dict[str, str]:
+    """The headers of a problem document, without those that every answer gets."""
     headers = problem_headers(error)
-    del headers["cache-control"]  # every answer gets it anyway
+    del headers["cache-control"]
     if error.code in _UNREAD_BODY:
         headers["connection"] = "close"
-    body = msgspec.json.encode(Problem.of(error, request_id=request_id))
-    return Response(body, error.kind.status, headers)
+    return headers

@@ -25,9 +25,10 @@ from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..rates import BucketPerKey, rate_limited
 from ..settings import Settings
-from .answers import SECURITY_HEADERS, problem_answer
+from .answers import SECURITY_HEADERS
 from .calls import Call, OpenHandler, UserCall, UserHandler
 from .paging import PageTokens
+from .refusals import refusal_answer
 from .requests import address_of, header
 
 log = logging.getLogger(__name__)
@@ -240,7 +241,9 @@ class _Visit:
     ) -> None:
         self._node.metrics.refusals.labels(error.code).inc()
         if not self._started:
-            await problem_answer(error, request_id=self._request_id)(scope, receive, send)
+            has_pages = self._node.settings.role != "worker"
+            answer = refusal_answer(error, scope, request_id=self._request_id, has_pages=has_pages)
+            await answer(scope, receive, send)
 
     async def _answer(self) -> ASGIApp:
         request = self._request

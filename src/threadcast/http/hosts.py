@@ -13,7 +13,8 @@ from starlette.responses import Response
 from ..correlation import request_id_of
 from ..errors import ThreadcastError
 from ..node import Node
-from .answers import SECURITY_HEADERS, problem_answer
+from .answers import SECURITY_HEADERS
+from .refusals import refusal_answer
 from .requests import header
 
 
@@ -24,8 +25,8 @@ def host_check(node: Node) -> Callable[[Request], Response | None]:
         node: whose rule; refusals are counted in its metrics.
 
     Returns:
-        A function that gives the problem document (`bad_host`, `host_not_allowed`) to answer with,
-        or None when the request may be served.
+        A function that gives the refusal (`bad_host`, `host_not_allowed`) to answer with, or None
+        when the request may be served.
     """
 
     def check(request: Request) -> Response | None:
@@ -33,7 +34,10 @@ def host_check(node: Node) -> Callable[[Request], Response | None]:
             node.hosts.check(header(request, b"host", "bad_host"))
         except ThreadcastError as error:
             node.metrics.refusals.labels(error.code).inc()
-            answer = problem_answer(error, request_id=request_id_of(request.scope))
+            # Under this name the pages are refused, too: there is no way back to them.
+            answer = refusal_answer(
+                error, request.scope, request_id=request_id_of(request.scope), has_pages=False
+            )
             answer.raw_headers.extend(SECURITY_HEADERS)
             return answer
         return None

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from starlette.types import ASGIApp
 
 from ..node import Node
+from ..operators.overview import node_of
 from ..records import NodeRow
 from ..wire import http_models
 from .answers import json_answer
@@ -23,12 +24,14 @@ async def list_nodes(call: UserCall) -> ASGIApp:
 
 
 def _row(row: NodeRow) -> http_models.Node:
+    node = node_of(row)
     return http_models.Node(
         node_id=row.node_id,
         version=row.version,
         role=row.role,
-        alive=row.lease_left_s > 0,
-        age_s=row.age_s,
+        alive=node.alive,
+        age_s=node.age_s,
+        joined_s=row.joined_s,
         lease_left_s=row.lease_left_s,
         connections=row.connections,
         runs=row.runs,
@@ -42,6 +45,7 @@ def _alone(node: Node) -> http_models.Node:
         role=node.settings.role,
         alive=True,
         age_s=node.age_s,
+        joined_s=None,
         lease_left_s=None,
         connections=len(node.manager),
         runs=node.runner.active,

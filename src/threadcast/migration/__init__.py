@@ -1,6 +1,5 @@
-"""Migrating the threads of an older system: its dump read, planned and stored, batch by batch.
+"""Migrates the threads of an older system in batches.
 
-`dump` reads lines and rows, `history` turns what they hold into runs and events, `steps` has a
-store do the work, `report` says what became of each thread. Nothing here knows which store it is,
-nor a terminal.
+`dump` reads rows, `history` turns them into runs and events, `steps` drives the store, `report`
+records the result for each thread. Nothing here knows which store it is, nor a terminal.
 """

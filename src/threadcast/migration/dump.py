@@ -1,7 +1,7 @@
-"""An older system's dump: threads as lines of JSON, or as rows of CSV with a header.
+"""Reads an older system's dump: JSON Lines, or CSV with a header.
 
-One row is read at a time. A row that cannot be used is a `Refused` that says why, and the next one
-is read; only a file that is no such dump at all is an error. This module may not know stores.
+It reads one row at a time. An unusable row becomes a `Refused` with the reason, and reading
+continues; only a file that is no such dump at all is an error. This module may not know stores.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ Row = tuple[int, DumpedThread | Refused]
 
 
 class UnusableDump(ValueError):
-    """The file is no dump that can be read, from its first line on."""
+    """The file is not a readable dump."""
 
 
 _decode_thread = msgspec.json.Decoder(DumpedThread).decode
@@ -110,7 +110,7 @@ def _json_rows(lines: BoundedLines) -> Iterator[Row]:
 
 
 def _plain(error: ValueError) -> str:
-    """The decoder's sentence, without the signs by which it names the place."""
+    """The decoder's message, without its notation for the place."""
     text = str(error).replace("`", "").replace(" - at $.", " at ")
     return text if text.startswith("JSON") else text[:1].lower() + text[1:]
 
@@ -127,7 +127,7 @@ def _csv_rows(lines: BoundedLines) -> Iterator[Row]:
         except StopIteration:
             return
         except (csv.Error, RowTooLong) as error:
-            # A quote that nothing closes takes other rows with it: say how far it goes.
+            # An unclosed quote swallows other rows: say how far it reaches.
             more = (
                 f", in a row that goes on to line {lines.number}" if lines.number > number else ""
             )

@@ -1,7 +1,7 @@
-"""Which line of a dump had a thread first, so that a second one is told and not passed over.
+"""Remembers the first line of each thread in a dump, so that duplicates are reported.
 
-What was seen is in a file that vanishes with the program, so that memory stays flat however long
-the dump is. This module knows neither rows nor stores.
+It uses a temporary file, so that memory stays flat however long the dump is. This module knows
+neither rows nor stores.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From a thread of a dump to the thread, runs and events that it becomes.
+"""Turns a dumped thread into a thread with runs and events.
 
-A message begins a run and the answer behind it ends it. A message without an answer is a run that
-was cancelled; an answer without a message is a run of its own. Pure: it knows no store and no time.
+A message begins a run and the answer after it ends it. A message without an answer is a cancelled
+run; an answer without a message is a run of its own. Pure: it knows no store and no time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _Turn = tuple[DumpedMessage | None, DumpedMessage | None]
 
 
 def plan(thread: DumpedThread) -> ImportedThread:
-    """What is to be stored for a thread of a dump.
+    """The thread to store for a dumped one.
 
     Raises:
         ValueError: it cannot be stored; the message says what was expected and what came.

@@ -1,7 +1,7 @@
-"""Lines of a file that nobody has checked: of bounded size, numbered, with the place in the file.
+"""Reads an untrusted file line by line: bounded, numbered, with the position.
 
-A line that is too long is passed over without being held, so that memory stays flat whatever the
-file is. This module knows bytes and text, not what the lines mean.
+A line that is too long is skipped without being buffered, so that memory stays flat. This module
+knows bytes and text, not the meaning of lines.
 """
 
 from __future__ import annotations

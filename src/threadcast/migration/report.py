@@ -1,4 +1,4 @@
-"""What a migration says of itself: counts, and one line of JSON for each thread that it touched."""
+"""A migration's report: counts, and one line of JSON per thread."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Report:
-    """Counts what became of threads and writes it down as it comes; nothing is held.
+    """Counts and records results as they come, without buffering.
 
     Args:
         file: takes JSON Lines: one object for each thread, and a last one with the counts; None
             for counts only.
-        on_trouble: is told of each thread that was refused or kept, with the number of its line in
-            the dump, None where there is none.
+        on_trouble: called for each refused or kept thread, with its line number in the dump, or
+            None.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Report:
         return self.counts["refused"] + self.counts["kept"]
 
     def add(self, thread: MigratedThread, line: int | None = None) -> None:
-        """Take what became of one thread."""
+        """Add the result for one thread."""
         self.counts[thread.outcome] += 1
         if thread.outcome in ("refused", "kept") and self._on_trouble is not None:
             self._on_trouble(line, thread)
@@ -53,7 +53,7 @@ class Report:
         self._write({name: value for name, value in told.items() if value is not None})
 
     def add_unchanged(self, count: int) -> None:
-        """Take threads that have ids of today and need nothing."""
+        """Count threads that already have current ids."""
         if count:
             self.counts["canonical"] += count
 

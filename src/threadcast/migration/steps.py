@@ -1,7 +1,6 @@
-"""A migration's work: batch after batch, each one commit of the store.
+"""Runs a migration in batches, each one commit of the store.
 
-What was committed stays when the process is killed, and a second run passes over it. Memory is
-bounded by one batch.
+Committed batches survive a kill, and a second run skips them. Memory is bounded by one batch.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ Planned = tuple[int, ImportedThread]
 
 
 class Migration:
-    """Has a store migrate.
+    """Migrates through a store.
 
     Args:
         store: open, and used by nobody else.
@@ -87,7 +86,7 @@ class Migration:
         await self._walk(lambda after: RenameThreads(after, self._batch_threads))
 
     async def undo(self) -> None:
-        """Take back what earlier migrations did.
+        """Undo earlier migrations.
 
         Raises:
             ThreadcastError: as in `import_rows`.

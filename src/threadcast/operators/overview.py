@@ -55,8 +55,8 @@ def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
         role=row.role,
         alive=row.lease_left_s > 0,
         known=known,
-        # The store's age restarts when a node was taken for lost and came back.
-        age_s=max(row.age_s, (said and said.age_s) or 0.0),
+        age_s=max(row.joined_s, (said and said.age_s) or 0.0),
+        joined_s=row.joined_s,
         lease_left_s=row.lease_left_s,
         summary=said,
     )
@@ -81,8 +81,13 @@ def taking_work(rows: Iterable[NodeRow]) -> set[str]:
     return {one.node_id for one in nodes if one.alive} - draining
 
 
-def totals_of(nodes: Sequence[NodeOverview]) -> Totals:
-    """Sums over living nodes."""
+def totals_of(nodes: Sequence[NodeOverview], users: int | None = None) -> Totals:
+    """Sums over living nodes.
+
+    Args:
+        nodes: all that are known.
+        users: how many users are connected to any of them; None to add those of each node.
+    """
     said = living(nodes).values()
     alive = sum(one.alive for one in nodes)
     take_overs = [one.take_overs for one in said]
@@ -90,7 +95,8 @@ def totals_of(nodes: Sequence[NodeOverview]) -> Totals:
         nodes_alive=alive,
         nodes_lost=len(nodes) - alive,
         connections=sum(one.connections for one in said),
-        users=sum(one.users for one in said),
+        users=sum(one.users for one in said) if users is None else users,
+        users_once=users is not None or alive <= 1,
         lagging=sum(one.lagging for one in said),
         runs=sum(one.runs for one in said),
         events_in_per_s=sum(one.events_in_per_s for one in said),
@@ -159,7 +165,8 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
         unit="count" if rule is None else rule.unit,
         looks_back_s=None if rule is None else rule.looks_back_s,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
-        summary=_summary(name),
+        summary="" if rule is None else rule.summary,
+        was="" if rule is None else rule.was,
         meaning="" if rule is None else rule.meaning,
         advice="" if rule is None else rule.advice,
         **said,  # type: ignore[arg-type] # of the same struct
@@ -169,7 +176,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
 def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
     """The last notifications of all nodes, lost ones included, the latest first."""
     found = [
-        ToldAlert(node_id=node.node_id, summary=_summary(one.rule), **msgspec.structs.asdict(one))
+        ToldAlert(node_id=node.node_id, was=_was(one.rule), **msgspec.structs.asdict(one))
         for node in nodes
         if node.summary is not None
         for one in node.summary.told
@@ -187,9 +194,9 @@ def lagging_of(nodes: Sequence[NodeOverview]) -> list[LaggingAnywhere]:
     return sorted(found, key=lambda one: one.since)[:LAGGING_MAX]
 
 
-def _summary(name: str) -> str:
+def _was(name: str) -> str:
     rule = BY_NAME.get(name)
-    return "" if rule is None else rule.summary
+    return "" if rule is None else rule.was
 
 
 def runs_of(

@@ -58,10 +58,19 @@ class PastTroubles:
             else:
                 self._over.append(replace(before, ended_at=_end(before, at, well_since.get(key))))
         self._standing = found
+        self._extend(at, nodes)
         node_id, held_s = held
         if held_s >= _HELD_MIN_S:
             users = next((_users(one) for one in nodes if one.node_id == node_id), None)
             self._over.append(_trouble("held", at - held_s, at, node_id=node_id, users=users))
+
+    def _extend(self, at: float, nodes: Sequence[NodeOverview]) -> None:
+        """A lost node is forgotten after a while; one that comes back was lost until then."""
+        back = {one.node_id: at - one.joined_s for one in nodes if one.alive and one.joined_s}
+        for place, one in reversed([*enumerate(self._over)]):
+            if one.kind == "lost" and one.node_id is not None:
+                since = back.pop(one.node_id, one.ended_at)
+                self._over[place] = replace(one, ended_at=max(one.ended_at, since))
 
     def until(self, now: float) -> list[PastTrouble]:
         """Those that ended in the hour before `now`, the latest first."""

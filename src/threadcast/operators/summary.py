@@ -177,7 +177,7 @@ class Summaries:
             FiringRule(
                 rule=one.rule.name,
                 severity=one.rule.severity,
-                since=one.since,
+                since=one.met_since,
                 value=None if one.reading is None else one.reading.value,
                 threshold=alerts.thresholds[one.rule.name],
                 last_at=one.last_at,

@@ -26,6 +26,7 @@ from .hours import Hours
 from .last_step import LastStep, last_step_of
 from .past import PastTroubles
 from .summary import Summaries
+from .user_count import UserCount
 
 __all__ = ["OperatorView"]
 
@@ -76,6 +77,7 @@ class OperatorView:
         self._tasks = OwnedTasks("operators' view")
         self._hours = Hours(node_id, step_s=STEP_S)
         self._past = PastTroubles()
+        self._users = UserCount(store, clock)
         self._runs: RunsOverview | None = None
         self._facts: dict[str, str] = {}
         self._facts_at = 0.0
@@ -115,9 +117,16 @@ class OperatorView:
             counted = await self._store.count_live_runs()
             runs = overview.runs_of(counted, self._clock.now(), self._runs)
             facts = await self._recent_facts()
+            await self._count_users()
         except ThreadcastError as error:
             log.debug("the store has no answer: %s", error.code)
         self._runs, self._facts = runs, facts
+
+    async def _count_users(self) -> None:
+        try:
+            await self._users.take(sum(row.lease_left_s > 0 for row in self._figures.nodes))
+        except ThreadcastError as error:
+            log.debug("the store counts no users: %s", error.code)
 
     async def _recent_facts(self) -> dict[str, str]:
         now = self._clock.monotonic()
@@ -137,14 +146,20 @@ class OperatorView:
 
     def _counted(self, nodes: Sequence[NodeOverview]) -> dict[str, float]:
         states = () if self._runs is None else self._runs.states
+        users = self._counted_users()
         return {
             "nodes": sum(one.alive for one in nodes),
+            **({} if users is None else {"users": users}),
             **{f"runs_{one.status}": one.count for one in states},
         }
+
+    def _counted_users(self) -> int | None:
+        return self._users.count if self._figures.database.ok else None
 
     def _nodes(self) -> list[NodeOverview]:
         """All nodes by id; this one with its present state, even if the store has no row."""
         rows, is_known = self._figures.nodes, self._figures.database.ok
+        row = next((one for one in rows if one.node_id == self._node_id), None)
         own = NodeOverview(
             node_id=self._node_id,
             version=_VERSION,
@@ -152,15 +167,14 @@ class OperatorView:
             alive=True,
             known=True,
             age_s=self._age_s(),
-            lease_left_s=next(
-                (row.lease_left_s for row in rows if row.node_id == self._node_id), None
-            ),
+            joined_s=None if row is None else row.joined_s,
+            lease_left_s=None if row is None else row.lease_left_s,
             summary=self._summaries.now(
                 told_max=overview.TOLD_MAX, lagging_max=overview.LAGGING_MAX
             ),
         )
         others = [
-            overview.node_of(row, known=is_known) for row in rows if row.node_id != self._node_id
+            overview.node_of(one, known=is_known) for one in rows if one.node_id != self._node_id
         ]
         return sorted([own, *others], key=lambda one: one.node_id)
 
@@ -177,13 +191,15 @@ class OperatorView:
             self._runs, self._facts = None, {}
         elif self._runs is None:  # the console was just switched on
             await self._look()
+        else:
+            await self._count_users()
         nodes, now, facts = self._nodes(), self._clock.now(), self._facts
         return Overview(
             node_id=self._node_id,
             at=now,
             since=now - self._age_s(),
             nodes=nodes,
-            totals=overview.totals_of(nodes),
+            totals=overview.totals_of(nodes, self._counted_users()),
             runs=self._runs,
             safety=overview.safety_of(nodes),
             refusals=overview.refusals_of(nodes),

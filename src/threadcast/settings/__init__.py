@@ -1,7 +1,7 @@
-"""Settings: what they are (`model`), which are sound (`checked`), how they are written (`forms`).
+"""The settings: definitions (`model`), checks (`checked`), text forms (`forms`).
 
-`live` says which of them a running server takes anew, `risk_lines` which are dangerous. The rest of
-the program takes them from here and does not ask where they came from.
+`live` decides which changes a running server applies, `risk_lines` lists risky values. The rest of
+the program gets settings from here, whatever their source.
 """
 
 from ..checks import CheckMode

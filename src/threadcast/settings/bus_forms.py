@@ -1,4 +1,4 @@
-"""What a text that names the bus must look like, and what can be read from it. See `forms`.
+"""Text forms of the bus settings. See `forms`.
 
 No misfit repeats a user, a password or a token.
 """

@@ -1,4 +1,4 @@
-"""`Settings`: complete and checked, so that whoever holds one need not ask again."""
+"""`Settings`: complete and validated on construction."""
 
 from __future__ import annotations
 

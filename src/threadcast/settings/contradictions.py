@@ -1,6 +1,6 @@
-"""Which settings contradict each other, whatever their own bounds are.
+"""Checks settings against each other, one function per theme.
 
-One function for each theme. Each setting by itself is `values`' business.
+`values` checks each setting by itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _check_algorithms(settings: SettingsFields) -> None:
 
 
 def _check_key_set(settings: SettingsFields) -> None:
-    """A key set serves many: audience and issuer say which tokens are for this server."""
+    """A key set serves many audiences: audience and issuer identify the tokens for this server."""
     url = settings.jwt_jwks_url
     if url is None:
         return
@@ -80,7 +80,7 @@ def _check_key_set(settings: SettingsFields) -> None:
 
 
 def _check_sign_in_service(settings: SettingsFields) -> None:
-    """The page brings tokens of the provider at which it signs in: they are the ones to accept."""
+    """The page uses tokens of its sign-in provider, so the server must accept those."""
     issuer = settings.oidc_issuer
     if issuer is None:
         if settings.oidc_client_id is not None:
@@ -99,7 +99,7 @@ def _check_sign_in_service(settings: SettingsFields) -> None:
 
 
 def _check_exposure(settings: SettingsFields) -> None:
-    """What strangers can reach needs a credential; what anybody may do stays on this machine."""
+    """A reachable server needs credentials; development mode stays on this machine."""
     if "*" in settings.allowed_origins and not settings.insecure_allow_any_origin:
         expected = "origins (or insecure_allow_any_origin = true)"
         raise _refuse(f'got "*", expected {expected}', "allowed_origins")
@@ -117,7 +117,7 @@ def _check_exposure(settings: SettingsFields) -> None:
 
 
 def _check_bus(settings: SettingsFields) -> None:
-    """A bus is between nodes that share a database, and nothing that signs in is for nobody."""
+    """A bus needs a shared database, and bus credentials need a bus."""
     url = settings.bus_url
     if url is None:
         for key in ("bus_credentials_file", "bus_ca_file"):
@@ -138,7 +138,7 @@ def _check_bus(settings: SettingsFields) -> None:
 
 
 def _check_webhooks(settings: SettingsFields) -> None:
-    """What is sent to another machine is encrypted, and a signature has something to sign."""
+    """Webhooks to other machines use TLS, and a secret needs a webhook."""
     for key in ("alert_webhook_url", "alert_slack_url"):
         parts = urlsplit(getattr(settings, key) or "https:")
         plain = parts.scheme != "https" and not forms.is_loopback(parts.hostname or "")
@@ -150,27 +150,27 @@ def _check_webhooks(settings: SettingsFields) -> None:
 
 
 def _check_role(settings: SettingsFields) -> None:
-    """Who does half of the work needs others on the same database for the other half."""
+    """A node with a partial role needs others on the same database."""
     if settings.role != "all" and not forms.is_postgres(settings.database_url):
         expected = "all with a SQLite file, which one node has for itself"
         raise _refuse(f"got {settings.role}, expected {expected}", "role", "database_url")
 
 
 _AT_MOST: tuple[tuple[str, float, str], ...] = (
-    # what is accepted must fit into everything that it passes through
+    # accepted input must fit into everything that it passes through
     ("message_before_authentication_max_bytes", 1, "message_max_bytes"),
     ("message_max_bytes", 1, "body_max_bytes"),
     ("message_max_bytes", 1, "event_max_bytes"),
-    # one event goes out whole, so it bounds what a connection holds as the buffer does
+    # one event is sent whole, so it must fit into a connection's buffer
     ("event_max_bytes", 2, "send_buffer_max_bytes"),
     ("catch_up_page_bytes", 1, "send_buffer_max_bytes"),
-    # who waits for a reader does not catch up
+    # a session that waits for a reader delays the catch-up
     ("catch_up_concurrency", 1, "store_readers"),
-    # a step that must happen several times within a time
+    # something that must happen several times within a period
     ("head_poll_s", 1 / 3, "lease_s"),
     ("heartbeat_s", 1, "stall_max_s"),
     ("jwt_leeway_s", 1, "jwt_lifetime_max_s"),
-    # nothing may be thrown away while it is still needed
+    # nothing may be removed while it is still needed
     ("run_timeout_s", 1, "retention_s"),
     ("compact_after_s", 1, "retention_s"),
 )

@@ -1,7 +1,7 @@
-"""threadcast.toml as a list of keys, each with its value and the line that it stands on.
+"""Reads threadcast.toml as a list of keys with values and line numbers.
 
-The standard parser does not tell lines, so a scan of the text finds them. Nothing here knows which
-keys exist or what they may hold.
+The standard parser does not report lines, so a scan of the text finds them. Nothing here knows
+which keys exist or what they may hold.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a text of a certain form must look like: a host, an origin, a URL, a secret, a key.
+"""Validates text forms: hosts, origins, URLs, secrets, keys.
 
-Each form is a function from a text to None (it is fine) or a `Misfit`. They look at the text alone:
-no file, no name look-up, no other setting. No misfit repeats a secret or a URL's password.
+Each form is a function from a text to None (valid) or a `Misfit`. They check the text alone: no
+file, no DNS, no other setting. No misfit repeats a secret or a URL's password.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXAMPLE_SECRETS = frozenset(
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
     }
 )
-"""Secrets that stand in public tutorials and tools; anybody can sign with them."""
+"""Secrets from public tutorials and tools; anybody can sign with them."""
 
 _PLACEHOLDERS = (
     "changeme",
@@ -39,7 +39,7 @@ _PLACEHOLDERS = (
 SECRET_MIN_BYTES = 32
 
 SQLITE_PREFIX = "sqlite:///"
-# With no colon and no @ in it, it is neither a URL of another kind nor one that lost its scheme.
+# Without a colon and an @, it is neither another kind of URL nor one without its scheme.
 _BARE_PATH = re.compile(r"(?=\.{0,2}/|.*\.(?:db|sqlite3?)\Z)[^:@]*[^:@/]")
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 
@@ -92,7 +92,7 @@ def is_private(host: str) -> bool:
 
 
 def is_example_secret(text: str) -> bool:
-    """Whether a secret stands in public examples, or is a placeholder that was never replaced."""
+    """Whether a secret is from public examples, or an unreplaced placeholder."""
     folded = text.strip().casefold()
     letters = "".join(character for character in folded if character.isalnum())
     return folded in EXAMPLE_SECRETS or any(word in letters for word in _PLACEHOLDERS)

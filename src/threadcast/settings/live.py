@@ -1,4 +1,4 @@
-"""Which of newly read settings a running server takes, and which have to wait for a restart."""
+"""Decides which changed settings a running server applies, and which need a restart."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["LiveChange", "live_change"]
 
 @dataclass(frozen=True, slots=True)
 class LiveChange:
-    """From the settings of a running server to what it can take of others.
+    """The result of applying new settings to a running server.
 
     Attributes:
-        settings: what is to hold now.
-        applied: the keys that are changed in it.
+        settings: the settings in force now.
+        applied: the keys that changed.
         waiting: the keys that differ and need a restart.
     """
 
@@ -25,10 +25,10 @@ class LiveChange:
 
 
 def live_change(present: Settings, wanted: Settings) -> LiveChange:
-    """What a server that runs with `present` does when it is asked to run with `wanted`.
+    """Apply the live settings of `wanted` to `present`.
 
     Raises:
-        ConfigurationError: what can be taken now contradicts what has to wait.
+        ConfigurationError: the live settings contradict those that have to wait.
     """
     differing = [one for one in SETTINGS if getattr(present, one.key) != getattr(wanted, one.key)]
     applied = tuple(one.key for one in differing if one.note.live)

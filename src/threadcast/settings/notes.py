@@ -1,7 +1,7 @@
-"""What a settings field says of itself, beside its name and type: help, bounds, form, unit.
+"""The metadata of settings fields: help, bounds, form, unit.
 
-Options of the command line, `config show` and the reference pages are made from these
-descriptions. Nothing here reads or checks a value.
+Command line options, `config show` and the reference pages are generated from it. Nothing here
+reads or checks a value.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What a settings field says of itself beside its type and default.
+    """The metadata of a settings field besides its type and default.
 
     Attributes:
         help: one sentence.
@@ -63,7 +63,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One row of the table of settings, complete enough to make options and reference pages of.
+    """One row of the table of settings, sufficient to generate options and reference pages.
 
     Attributes:
         key: the field's name, also the key in threadcast.toml.

@@ -1,4 +1,4 @@
-"""What settings allow although it is dangerous, said in lines for people."""
+"""Warnings about risky settings."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _UNENFORCED = {
     "origin_check_mode": "any web page may connect with a user's credential",
     "host_check_mode": "any Host header is answered",
 }
-"""What each check lets happen when it does not refuse."""
+"""The consequence of not enforcing each check."""
 
 
 def risks(settings: Settings) -> tuple[str, ...]:
-    """What is allowed but dangerous, one line each, to be logged at every start and by `doctor`.
+    """One warning for each risky setting, logged at every start and by `doctor`.
 
-    Development mode is not among them: who asks for it is told at every start in a way of its own.
+    Development mode is not included: it has its own warning at every start.
     """
     lines = []
     if "*" in settings.allowed_origins:
@@ -44,7 +44,7 @@ def risks(settings: Settings) -> tuple[str, ...]:
 
 
 def _of_the_bus(settings: Settings) -> list[str]:
-    """What a bus on another machine lets strangers do."""
+    """Warnings about an unprotected bus on another machine."""
     if settings.bus_url is None:
         return []
     far = [server for server in bus_servers(settings.bus_url) if not is_near(server)]

@@ -1,7 +1,7 @@
-"""Where settings come from: defaults, then threadcast.toml, then variables, then options.
+"""Loads settings: defaults, threadcast.toml, environment variables, options.
 
-Each source overrides the one before it, and each value remembers who set it. This module knows how
-settings are written down; what they may be is `settings`' business.
+Each source overrides the previous one, and each value remembers its source. This module knows how
+settings are written; `settings` defines what they may be.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFAULT_CONFIG_PATH = Path("threadcast.toml")
 VARIABLE_PREFIX = "THREADCAST_"
 CONFIG_VARIABLE = "THREADCAST_CONFIG"
 CLIENT_VARIABLES = frozenset({CONFIG_VARIABLE, "THREADCAST_URL", "THREADCAST_TOKEN"})
-"""Variables that are no settings: where the file is, and what the client commands read."""
+"""Variables that are not settings: the file's path, and those of client commands."""
 
 _PEM_MAX_BYTES = 65_536
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -32,7 +32,7 @@ _BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Checked settings and who set each.
+    """Checked settings with the source of each.
 
     Attributes:
         settings: the result.
@@ -46,10 +46,10 @@ class LoadedSettings:
 def load_settings(
     overrides: Mapping[str, object], environ: Mapping[str, str], config_path: Path | None
 ) -> LoadedSettings:
-    """Read and merge all sources; call it again to read them anew.
+    """Read and merge all sources; call it again to reload.
 
     Args:
-        overrides: by key, what the command line says: texts or values; None counts as not said.
+        overrides: values from the command line by key; None counts as not given.
         environ: the environment's variables.
         config_path: the file, which must then exist; None: what THREADCAST_CONFIG names, else
             ./threadcast.toml if there is one.
@@ -79,8 +79,8 @@ Read = tuple[str, object, str]
 def settings_file(environ: Mapping[str, str], given: Path | None) -> Path | None:
     """The file that `load_settings` reads; None where there is none to read.
 
-    Whoever reads the settings again passes this path, found at the start: a file that is gone by
-    then is refused, and does not quietly become the defaults.
+    A reload passes this path, found at start: a file that has vanished is then an error, and does
+    not silently become the defaults.
     """
     if given is not None:
         return given

@@ -1,7 +1,7 @@
-"""One setting's value: how it is written in a file or a variable, and whether it is allowed.
+"""Parses and checks the value of one setting.
 
-It knows nothing of particular settings, files or the environment: `model` says which settings
-there are, `sources` where they are read.
+It knows nothing of particular settings, files or the environment: `model` defines the settings,
+`sources` reads them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def refusal(setting: Setting, got: str, expected: str | None = None) -> Configur
 
 
 def described(setting: Setting, value: object) -> str:
-    """What came, for a message: the value where it may be shown, else its kind."""
+    """A value for a message: itself if it may be shown, else its kind."""
     match value:
         case str() if setting.note.form is not None:
             return f"text of {len(value)} characters"

@@ -257,6 +257,10 @@ class PostgresStore:
         """See `Store.count_live_runs`."""
         return await operators.count_live_runs(self._poll)
 
+    async def count_connected_users(self) -> int | None:
+        """See `Store.count_connected_users`."""
+        return await operators.count_connected_users(self._poll)
+
     async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
         """See `Store.actions`."""
         return await operators.actions(self._poll, limit, before)

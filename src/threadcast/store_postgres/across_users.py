@@ -6,6 +6,7 @@ every shard; each uses a partial index that holds only pending work.
 
 from __future__ import annotations
 
+from ..place_units import PLACES_COUNTED_MAX
 from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
 from .run_rows import RUN_FACTS_COLUMNS
 
@@ -42,7 +43,10 @@ WITH next AS (
     WHERE q.status = 1 AND q.owner IS NULL
     FOR UPDATE OF q SKIP LOCKED
 ), claimed AS (
-    UPDATE runs SET status = 2, owner = $4,
+    UPDATE runs SET status = CASE WHEN EXISTS (
+        SELECT FROM inputs AS i WHERE i.user_key = runs.user_key AND i.run = runs.run
+        AND i.value IS NULL AND i.expires_at > $7
+    ) THEN 3 ELSE 2 END, owner = $4,
     lease_until = clock_timestamp() + make_interval(secs => $5),
     fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int,
     attempt = attempt + 1, started_us = coalesce(started_us, $6)
@@ -288,6 +292,19 @@ WITH live AS MATERIALIZED (
 SELECT o.status, o.behind, o.count, r.run_id, u.user_id, o.created_us FROM oldest AS o
 JOIN runs AS r ON r.user_key = o.user_key AND r.run = o.run
 JOIN users AS u ON u.user_key = o.user_key
+"""  # noqa: S608 - joined from constants only
+
+# Operators ask how many users are connected, counted over at most so many places, in any order.
+COUNT_CONNECTED_USERS = f"""
+SELECT count(*), coalesce(sum(places), 0)::bigint FROM (
+    SELECT count(*) AS places FROM (
+        SELECT user_key FROM connections AS c WHERE unwanted IS NULL AND EXISTS (
+            SELECT 1 FROM nodes AS n
+            WHERE n.node_id = c.node_id AND n.lease_until > clock_timestamp()
+        )
+        LIMIT {PLACES_COUNTED_MAX} + 1
+    ) AS counted GROUP BY user_key
+) AS users
 """  # noqa: S608 - joined from constants only
 
 # Operators ask nodes for the journal positions of a user's connections. Rows locked by another

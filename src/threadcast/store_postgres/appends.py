@@ -9,24 +9,18 @@ from __future__ import annotations
 from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
-from ..runs import ENDED, check_owner, status_after
+from ..runs import ENDED, RunStatus, check_owner, status_after
 from ..stored_runs import RUNNING, STATUS_OF_CODE
-from ..units import AppendToRun, Committed, Outcome, Question, Rejected
+from ..units import AppendToRun, Committed, Outcome, Rejected
 from .batch import Batch
 from .keys import Place, RunKey
 from .plain_appends import is_plain
+from .questions import going_on, store_question
 from .records import LeasedRun, mark_ended, set_status
 
 _STORE_STATE = """
 INSERT INTO checkpoints (user_key, run, state) VALUES ($1, $2, $3)
 ON CONFLICT (user_key, run) DO UPDATE SET state = excluded.state
-"""
-# A question that was asked again by a later attempt keeps its answer.
-_STORE_QUESTION = """
-INSERT INTO inputs (user_key, run, ordinal, input_id, prompt, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (user_key, run, ordinal) DO UPDATE SET input_id = excluded.input_id,
-prompt = excluded.prompt, expires_at = excluded.expires_at WHERE inputs.value IS NULL
 """
 
 
@@ -61,15 +55,12 @@ async def _append_with_changes(
     if unit.state is not None:
         await batch.run(_STORE_STATE, *run.key, unit.state)
     if unit.question is not None:
-        await _store_question(batch, run.key, unit.question)
+        await store_question(batch, run.key, unit.question)
+    if status is RunStatus.RUNNING and run.status is RunStatus.WAITING:
+        status = await going_on(batch, run.key)
     hints: list[Hint] = []
     if status in ENDED:
         hints = await mark_ended(batch, run, status, events[-1].seq)
     elif status is not run.status:
         await set_status(batch, run, status)
     return Committed(_last(events, batch, place), events, hints)
-
-
-async def _store_question(batch: Batch, key: RunKey, question: Question) -> None:
-    values = (question.ordinal, question.input_id, question.prompt, question.expires_at)
-    await batch.run(_STORE_QUESTION, *key, *values)

@@ -27,7 +27,7 @@ async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     users = [row[0] for row in await batch.all(TURNS, agents, unit.limit, after)]
     if not users:
         return Committed([])
-    arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us)
+    arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us, batch.now)
     return Committed([_claimed(row, unit.owner) for row in await batch.all(CLAIM, *arguments)])
 
 

@@ -12,10 +12,12 @@ from ..events import MOVES_THREAD, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
 from ..stored_runs import check_attempt, check_external
-from ..wire.external_data import Message, Queued, Started
+from ..units import Question
+from ..wire.external_data import Answer, Asked, Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
 from .keys import RunKey
+from .questions import count_questions, going_on, store_answer, store_question
 from .records import RunRecord, find_run_by_any_id, live_runs, mark_ended, read_run, set_status
 from .sends import list_message
 from .threads import mark_touched
@@ -156,8 +158,16 @@ class ExternalRuns:
             record.attempt = data.attempt
             started = (data.agent, data.attempt, self._batch.at_us)
             await self._batch.run(_START, *record.key, *started)
+        elif isinstance(data, Asked):
+            ordinal = await count_questions(self._batch, record.key) + 1
+            question = Question(data.input_id, ordinal, data.prompt, data.expires_at)
+            await store_question(self._batch, record.key, question)
+        elif isinstance(data, Answer):
+            await store_answer(self._batch, record.key, data.input_id, data.value)
         if status in ENDED:
             return await mark_ended(self._batch, record, status, seq)
+        if status is RunStatus.RUNNING and record.status is RunStatus.WAITING:
+            status = await going_on(self._batch, record.key)
         if status is not record.status:
             await set_status(self._batch, record, status)
         return []

@@ -13,6 +13,7 @@ from ..operator_units import (
     EndAction,
     TellPlaces,
 )
+from ..place_units import PLACES_COUNTED_MAX
 from ..records import ActionRow, LiveRunCount, RunFacts
 from ..runs import RunStatus
 from ..stored_runs import STATUS_CODE, STATUS_OF_CODE
@@ -21,6 +22,7 @@ from .across_users import (
     ACTIONS,
     ASK_PLACES,
     BEGIN_ACTION,
+    COUNT_CONNECTED_USERS,
     COUNT_LIVE_RUNS,
     END_ACTION,
     FIND_RUN,
@@ -104,6 +106,12 @@ def _live_run_count(
     held_by = None if behind is None else STATUS_OF_CODE[behind]
     oldest = (run_id, user_id, created_us / _MICROSECONDS)
     return LiveRunCount(STATUS_OF_CODE[status], held_by, count, *oldest)
+
+
+async def count_connected_users(poll: Poll) -> int | None:
+    """See `Store.count_connected_users`."""
+    [(users, places)] = await poll(COUNT_CONNECTED_USERS)
+    return users if places <= PLACES_COUNTED_MAX else None
 
 
 async def actions(poll: Poll, limit: int, before: int | None) -> list[ActionRow]:

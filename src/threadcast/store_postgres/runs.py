@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from ..errors import ThreadcastError
-from ..events import EventDraft, EventType, InputReceived, encode_json
-from ..runs import ENDED, RunStatus
+from ..events import EventDraft, EventType, InputReceived
+from ..runs import ENDED, EXTERNAL_OWNER, RunStatus
 from ..stored_runs import signal
 from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
+from .questions import going_on, store_answer
 from .records import RunRecord, ask_to_end, cancel, find_run, set_status
 
 _QUESTION = """
 SELECT value IS NOT NULL, expires_at FROM inputs
 WHERE user_key = $1 AND run = $2 AND input_id = $3
 """
-_ANSWER = "UPDATE inputs SET value = $4 WHERE user_key = $1 AND run = $2 AND input_id = $3"
 
 
 async def cancel_run(batch: Batch, unit: CancelRun) -> Outcome:
@@ -33,12 +33,11 @@ async def answer_input(batch: Batch, unit: AnswerInput) -> Outcome:
     """Apply one `AnswerInput`; the run's owner learns of it by a signal."""
     record = await find_run(batch, unit.context.user_id, unit.context.run_id)
     draft = EventDraft.of(EventType.INPUT_RECEIVED, InputReceived(unit.input_id, unit.value))
-    value = encode_json(unit.value).decode()
     await _check_open(batch, record, unit.input_id)
-    await batch.run(_ANSWER, *record.key, unit.input_id, value)
+    await store_answer(batch, record.key, unit.input_id, unit.value)
     event = batch.append(record.place, record.address, draft)
     if record.status is RunStatus.WAITING:
-        await set_status(batch, record, RunStatus.RUNNING)
+        await set_status(batch, record, await going_on(batch, record.key))
     state = RunState(record.run_id, record.status, event.seq)
     return Committed(state, (event,), signal(record))
 
@@ -50,7 +49,7 @@ async def _check_open(batch: Batch, record: RunRecord, input_id: str) -> None:
         ThreadcastError: `not_found`, `already_answered`, `run_finished` or `expired`.
     """
     row = await batch.one(_QUESTION, *record.key, input_id)
-    if row is None:
+    if row is None or record.owner == EXTERNAL_OWNER:
         raise ThreadcastError("not_found")
     if row[0]:
         raise ThreadcastError("already_answered")

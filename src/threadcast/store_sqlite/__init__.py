@@ -245,6 +245,11 @@ class SqliteStore:
         """See `Store.count_live_runs`."""
         return await self._read(operators.count_live_runs)
 
+    async def count_connected_users(self) -> int | None:
+        """See `Store.count_connected_users`."""
+        now = self._clock.now()
+        return await self._read(lambda one: operators.count_connected_users(one, now))
+
     async def actions(self, *, limit: int, before: int | None) -> list[ActionRow]:
         """See `Store.actions`."""
         return await self._read(lambda one: operators.actions(one, limit, before))

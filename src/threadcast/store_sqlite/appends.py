@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import EventType, JournalEvent
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus, check_owner, status_after
 from ..stored_runs import RUNNING, STATUS_OF_CODE
-from ..units import AppendToRun, Committed, Outcome, Question, Rejected
+from ..units import AppendToRun, Committed, Outcome, Rejected
 from .batch import Batch
 from .keys import Place
+from .questions import going_on, store_question
 from .records import leased_place, mark_ended, read_run, set_status
 
 # Types after which a running run is still running; all others take the long way.
@@ -60,27 +59,12 @@ def _append_with_changes(batch: Batch, unit: AppendToRun, place: Place) -> Outco
     if unit.state is not None:
         batch.run("REPLACE INTO checkpoints (run, state) VALUES (?, ?)", record.run, unit.state)
     if unit.question is not None:
-        _store_question(batch, record.run, unit.question)
+        store_question(batch, record.run, unit.question)
+    if status is RunStatus.RUNNING and record.status is RunStatus.WAITING:
+        status = going_on(batch, record.run)
     hints: list[Hint] = []
     if status in ENDED:
         hints = mark_ended(batch, record, status, events[-1].seq)
     elif status is not record.status:
         set_status(batch, record, status)
     return Committed(_last(events, batch, place), events, hints)
-
-
-def _store_question(batch: Batch, run: int, question: Question) -> None:
-    """Store a question; one that was asked again by a later attempt keeps its answer."""
-    values: tuple[Any, ...] = (
-        run,
-        question.ordinal,
-        question.input_id,
-        question.prompt,
-        question.expires_at,
-    )
-    batch.run(
-        "INSERT INTO inputs (run, ordinal, input_id, prompt, expires_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (run, ordinal) DO UPDATE SET input_id = excluded.input_id,"
-        " prompt = excluded.prompt, expires_at = excluded.expires_at WHERE value IS NULL",
-        *values,
-    )

@@ -14,7 +14,8 @@ from ..events import MessageCreated, encode_json
 from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, EXTERNAL_OWNER
 from ..units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
 from .batch import Batch
-from .records import RunRecord, address_of, read_run
+from .questions import going_on
+from .records import RunRecord, address_of, read_run, set_status
 
 # Users with runs that wait: those behind ?3 first, then from the beginning; and of each the threads
 # with runs that wait. Each step is one look into the index `runs_next`.
@@ -100,6 +101,8 @@ def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
     batch.run(_CLAIM, unit.owner, lease_until, batch.at_us, run)
     record = read_run(batch, run)
     batch.words[run] = record.word
+    if record.attempt > 1:  # a question of the attempt before may still be open
+        set_status(batch, record, going_on(batch, record.run))
     address = address_of(batch, record)
     batch.known.runs.put((address.user_id, record.run_id), record.place)
     state = batch.one("SELECT state FROM checkpoints WHERE run = ?", run)

@@ -16,9 +16,11 @@ from ..events import MOVES_THREAD, Address, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
 from ..stored_runs import QUEUED, check_attempt, check_external
-from ..wire.external_data import Message, Queued, Started
+from ..units import Question
+from ..wire.external_data import Answer, Asked, Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch
+from .questions import count_questions, going_on, store_answer, store_question
 from .records import (
     RunRecord,
     address_of,
@@ -162,8 +164,16 @@ class ExternalRuns:
         elif isinstance(data, Started):
             record.attempt = data.attempt
             self._batch.run(_START, record.run, data.agent, data.attempt, self._batch.at_us)
+        elif isinstance(data, Asked):
+            ordinal = count_questions(self._batch, record.run) + 1
+            question = Question(data.input_id, ordinal, data.prompt, data.expires_at)
+            store_question(self._batch, record.run, question)
+        elif isinstance(data, Answer):
+            store_answer(self._batch, record.run, data.input_id, data.value)
         if status in ENDED:
             return mark_ended(self._batch, record, status, seq)
+        if status is RunStatus.RUNNING and record.status is RunStatus.WAITING:
+            status = going_on(self._batch, record.run)
         if status is not record.status:
             set_status(self._batch, record, status)
         return []

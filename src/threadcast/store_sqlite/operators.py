@@ -16,6 +16,7 @@ from ..operator_units import (
     EndAction,
     TellPlaces,
 )
+from ..place_units import PLACES_COUNTED_MAX
 from ..records import ActionRow, LiveRunCount, RunFacts
 from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
 from ..stored_runs import QUEUED, STATUS_CODE, STATUS_OF_CODE
@@ -80,7 +81,15 @@ SELECT json_group_array(json_array(
     c.status, c.behind, c.count, r.run_id, u.user_id, r.created_us
 )) FROM counted AS c JOIN runs AS r ON r.run = c.run JOIN users AS u ON u.user = r.user
 """
+_COUNT_CONNECTED_USERS = f"""
+SELECT json_array(count(DISTINCT user), count(*)) FROM (
+    SELECT user FROM connections AS c WHERE unwanted IS NULL
+    AND EXISTS (SELECT 1 FROM nodes AS n WHERE n.node_id = c.node_id AND n.lease_until > ?1)
+    LIMIT {PLACES_COUNTED_MAX} + 1
+)
+"""
 _decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
+_decode_counts = msgspec.json.Decoder(tuple[int, int]).decode
 
 
 def begin_action(batch: Batch, unit: BeginAction) -> Outcome:
@@ -147,6 +156,12 @@ def _live_run_count(
     held_by = None if behind is None else STATUS_OF_CODE[behind]
     oldest = (run_id, user_id, created_us / _MICROSECONDS)
     return LiveRunCount(STATUS_OF_CODE[status], held_by, count, *oldest)
+
+
+def count_connected_users(connection: apsw.Connection, now: float) -> int | None:
+    """See `Store.count_connected_users`; `now` is the store's time."""
+    users, places = _decode_counts(_text(connection, _COUNT_CONNECTED_USERS, now))
+    return users if places <= PLACES_COUNTED_MAX else None
 
 
 def actions(connection: apsw.Connection, limit: int, before: int | None) -> list[ActionRow]:

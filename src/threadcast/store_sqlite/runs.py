@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..errors import ThreadcastError
-from ..events import EventDraft, EventType, InputReceived, encode_json
-from ..runs import ENDED, RunStatus
+from ..events import EventDraft, EventType, InputReceived
+from ..runs import ENDED, EXTERNAL_OWNER, RunStatus
 from ..stored_runs import signal
 from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
+from .questions import going_on, store_answer
 from .records import RunRecord, address_of, ask_to_end, cancel, find_run, set_status
 
 
@@ -27,15 +28,11 @@ def answer_input(batch: Batch, unit: AnswerInput) -> Outcome:
     """Apply one `AnswerInput`; the run's owner learns of it by a signal."""
     record = find_run(batch, unit.context.user_id, unit.context.run_id)
     draft = EventDraft.of(EventType.INPUT_RECEIVED, InputReceived(unit.input_id, unit.value))
-    value = encode_json(unit.value).decode()
     _check_open(batch, record, unit.input_id)
-    batch.run(
-        "UPDATE inputs SET value = ? WHERE run = ? AND input_id = ?",
-        *(value, record.run, unit.input_id),
-    )
+    store_answer(batch, record.run, unit.input_id, unit.value)
     event = batch.append(record.place, address_of(batch, record), draft)
     if record.status is RunStatus.WAITING:
-        set_status(batch, record, RunStatus.RUNNING)
+        set_status(batch, record, going_on(batch, record.run))
     state = RunState(record.run_id, record.status, event.seq)
     return Committed(state, (event,), signal(record))
 
@@ -50,7 +47,7 @@ def _check_open(batch: Batch, record: RunRecord, input_id: str) -> None:
         "SELECT value IS NOT NULL, expires_at FROM inputs WHERE run = ? AND input_id = ?",
         *(record.run, input_id),
     )
-    if row is None:
+    if row is None or record.owner == EXTERNAL_OWNER:
         raise ThreadcastError("not_found")
     if row[0]:
         raise ThreadcastError("already_answered")

@@ -1,4 +1,4 @@
-"""The public test kit: what the project's own tests use, for the tests of others too."""
+"""The public test kit, which the project's own tests use, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real authentication for end-to-end tests: tokens that a server takes, and some it must not take.
+"""Real authentication for end-to-end tests: tokens that a server accepts, and ones it must refuse.
 
 The tokens are signed here or come from a sign-in endpoint. Nothing is switched off in the server.
 """
@@ -92,7 +92,7 @@ class E2EAuthHelper:
             user_id: the user, 1..255 characters.
             lifetime_s: seconds until it ends; the helper's own when not given.
             plan: the user's plan.
-            scopes: what else it may do, each one word.
+            scopes: further permissions, one word each.
             **claims: further claims; they replace others of the same name.
 
         Raises:
@@ -117,7 +117,7 @@ class E2EAuthHelper:
         )
 
     def source(self, user_id: str) -> Callable[[], Awaitable[str]]:
-        """What `connect` takes as its token to outlive one: it gives a fresh one at each call."""
+        """A token callable for `connect`, which gives a fresh token at each call."""
 
         async def fresh() -> str:
             return await self.token_async(user_id)
@@ -145,7 +145,7 @@ class E2EAuthHelper:
         return self._signed(user_id, lifetime_s)
 
     def wrong_audience_token(self, user_id: str) -> str:
-        """A token for another service: well signed, in time. Servers without an audience take it.
+        """A valid token for another audience. Servers without an audience accept it.
 
         Raises:
             ValueError: the tokens come from an endpoint, which makes no such ones.
@@ -153,7 +153,7 @@ class E2EAuthHelper:
         return self._signed(user_id, self._lifetime_s, more={"aud": _WRONG_AUDIENCE})
 
     def wrong_key_token(self, user_id: str) -> str:
-        """A token that is right in everything but who signed it.
+        """A token that is valid except for its signing key.
 
         Raises:
             SignInFailed: the endpoint gave no token whose claims could be taken.

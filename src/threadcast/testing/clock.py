@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ManualClock:
-    """Implements `threadcast.clock.Clock` by hand.
+    """A `threadcast.clock.Clock` that is advanced by hand.
 
     Args:
         now: wall time to begin with, seconds since the epoch.
@@ -24,7 +24,7 @@ class ManualClock:
         return self._monotonic
 
     def advance(self, seconds: float) -> None:
-        """Let time pass.
+        """Advance both clocks.
 
         Raises:
             ValueError: monotonic time cannot go back; use `set_wall_time` for a step.
@@ -35,5 +35,5 @@ class ManualClock:
         self._monotonic += seconds
 
     def set_wall_time(self, now: float) -> None:
-        """Step the wall clock, in either direction; monotonic time goes on as it was."""
+        """Step the wall clock, in either direction; monotonic time is unaffected."""
         self._now = now

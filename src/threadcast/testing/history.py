@@ -1,8 +1,8 @@
-"""What happened, as a file of JSON lines: what was asked, what was answered, what was received.
+"""The recorded history of a test, as JSON Lines: requests, answers, received events.
 
-A history is written by whoever drives clients and agents, and read by `checker`. It may not know
-how the clients talk to a server, nor which of many nodes it is. Its order is that in which things
-were seen; what agents wrote down of themselves may stand anywhere before `Stored`.
+The driver of clients and agents writes it, and `checker` reads it. It may not know how clients talk
+to a server, nor to which node. Its order is that of observation; agents' own records may be
+anywhere before `Stored`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Ok(_Line, frozen=True):
 
 
 class Rejected(_Line, frozen=True):
-    """The server refused the message: nothing of it may ever be seen."""
+    """The server refused the message: it must never be seen."""
 
     key: str
     code: str
 
 
 class Unknown(_Line, frozen=True):
-    """Nobody can say what became of the message: both are right."""
+    """The outcome is unknown: both are right."""
 
     key: str
 
@@ -70,7 +70,7 @@ class Responded(_Line, frozen=True):
 
 
 class Asked(_Line, frozen=True):
-    """A reader is about to ask to be attached; the answer knows all that anybody had by now."""
+    """A reader is about to attach; the answer must include everything seen so far."""
 
     reader: str
 
@@ -106,7 +106,7 @@ class Receive(_Line, frozen=True):
 
 
 class Left(_Line, frozen=True):
-    """A reader went away for good, so it need not reach the head."""
+    """A reader left for good, so it need not reach the head."""
 
     reader: str
 

@@ -1,7 +1,7 @@
 """A real server in a thread of its own, on a free port of this machine, with a database of its own.
 
-It is joined as `threadcast serve` does it: the same edge, the same limits, real sockets and real
-commits. Import it by this module's name: it loads the whole server.
+It is wired like `threadcast serve`: the same edge, the same limits, real sockets and real commits.
+Import it from this module, because it loads the whole server.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class LocalServer:
     """A running server; `with LocalServer() as server` starts and stops it.
 
     Args:
-        agents: what answers, the first by default; without any, the demonstration agent without
-            its pauses.
+        agents: the agents, the first by default; without any, the demonstration agent without its
+            pauses.
         folder: where the database is; None makes one that is removed at the end.
         prefix: the path that the server is mounted under, such as `/chat`; empty for none.
-        clock, bus: other than the machine's and the settings'.
-        store: other than the one in the folder; it is opened and closed with the server.
+        clock, bus: replace the machine's and the settings'.
+        store: replaces the one in the folder; opened and closed with the server.
         **settings: of `Settings`; without a key it gets a secret of its own.
 
     Attributes:
-        settings: what it runs with.
-        node: its parts; to be touched in its own thread only, see `on_loop`.
+        settings: its settings.
+        node: its parts; use them on its own thread only, see `on_loop`.
 
     Raises:
         ConfigurationError: a setting cannot be used.
@@ -87,7 +87,7 @@ class LocalServer:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
-        """Start it and return once it listens; what stops it from starting is raised here.
+        """Start it and return once it listens; start-up errors are raised here.
 
         Raises:
             RuntimeError: it was started before.
@@ -103,7 +103,7 @@ class LocalServer:
         return self
 
     def __exit__(self, *_details: object) -> None:
-        """Stop it; what ended it before that is raised here."""
+        """Stop it; errors that ended it earlier are raised here."""
         self.stop()
         self._thread.join(STOP_MAX_S)
         if self._thread.is_alive():
@@ -114,7 +114,7 @@ class LocalServer:
 
     @property
     def port(self) -> int:
-        """Where it listens.
+        """The port that it listens on.
 
         Raises:
             RuntimeError: it was not started.
@@ -125,7 +125,7 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """What `connect` takes."""
+        """Its URL, for `connect`."""
         return f"http://{_HOST}:{self.port}{self._prefix}"
 
     @property
@@ -133,7 +133,7 @@ class LocalServer:
         """Makes tokens that this server accepts.
 
         Raises:
-            ValueError: it was given a public key or a key set, and so cannot make any.
+            ValueError: it has a public key or a key set, so no tokens can be made.
         """
         if self.settings.jwt_secret is None:
             raise ValueError("this server has no secret: make an E2EAuthHelper with your key")
@@ -145,7 +145,7 @@ class LocalServer:
         )
 
     def stop(self) -> None:
-        """Ask it to stop, as a signal does."""
+        """Request a stop, like a signal."""
         self._server.stop()
 
     async def on_loop(self, function: Callable[[], Awaitable[T]]) -> T:
@@ -157,7 +157,7 @@ class LocalServer:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(awaited(), self._loop))
 
     def application(self, threadcast: Threadcast) -> ASGIApp:
-        """What is served; a subclass may wrap it."""
+        """The served application; a subclass may wrap it."""
         if not self._prefix:
             return threadcast.asgi()
         return Starlette(routes=[Mount(self._prefix, app=threadcast.asgi())])
@@ -204,7 +204,7 @@ class LocalServer:
 
 
 def _settings(folder: Path, given: dict[str, Any]) -> Settings:
-    """What was given, with a database in the folder and a secret where those are missing."""
+    """The given settings, with a database in the folder and a secret added if missing."""
     chosen = {"database_url": f"sqlite:///{folder / 'events.db'}", "drain_s": 0.0, **given}
     if not {"jwt_secret", "jwt_public_key", "jwt_jwks_url"} & given.keys():
         chosen["jwt_secret"] = UnifiedIdGenerator.generate_base_id("secret", random_length=32)
@@ -212,7 +212,7 @@ def _settings(folder: Path, given: dict[str, Any]) -> Settings:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """The loop that `threadcast serve` runs on, where there is one."""
+    """The event loop that `threadcast serve` uses, if available."""
     try:
         import uvloop
     except ImportError:

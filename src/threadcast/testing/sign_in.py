@@ -1,4 +1,4 @@
-"""Gets tokens from a sign-in endpoint, as the program under test would: one request a token."""
+"""Gets tokens from a sign-in endpoint, one request per token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SignInFailed(Exception):
 
 
 def dev_token_body(user_id: str) -> dict[str, Any]:
-    """What `/dev/token` of a development server is asked."""
+    """The body of a request to `/dev/token`."""
     return {"user": user_id}
 
 
@@ -40,7 +40,7 @@ class SignIn:
         """A token for this user.
 
         Raises:
-            SignInFailed: there was none.
+            SignInFailed: the endpoint gave none.
         """
         try:
             answer = httpx2.post(

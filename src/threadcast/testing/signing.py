@@ -1,6 +1,6 @@
-"""Makes signed tokens of every kind that a test wants, good and bad, with a key of its own.
+"""Signs tokens for tests, valid and invalid ones.
 
-It signs what it is told to sign. It knows neither servers nor requests.
+It signs any claims. It knows neither servers nor requests.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _RSA_EXPONENT = 65_537
 
 @dataclass(frozen=True)
 class LocalKey:
-    """A key that signs tokens here.
+    """A key that signs tokens.
 
     Attributes:
         key: a secret (HS256) or a private key.
-        algorithm: HS256, RS256, ES256 or EdDSA, as the key is.
+        algorithm: HS256, RS256, ES256 or EdDSA, depending on the key.
         key_id: the header `kid`, if any.
     """
 
@@ -76,7 +76,7 @@ class LocalKey:
 
     @cached_property
     def stranger(self) -> LocalKey:
-        """Another key of the same kind and `kid`, that no server knows."""
+        """Another key of the same kind and `kid`, which no server knows."""
         match self.algorithm:
             case "RS256":
                 rsa_key = rsa.generate_private_key(
@@ -92,7 +92,7 @@ class LocalKey:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a helper's tokens say beside whom they are for.
+    """The common claims of a helper's tokens.
 
     Attributes:
         audience: `aud`, if any.

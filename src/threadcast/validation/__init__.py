@@ -1,5 +1,5 @@
-"""Ids in requests: where they stand, whether they are ids, and what came of looking.
+"""Validation of ids in requests, with statistics.
 
-`SSOTValidationMiddleware` puts these rules before any ASGI application, with or without a
+`SSOTValidationMiddleware` applies these rules in front of any ASGI application, with or without a
 Threadcast server behind it.
 """

@@ -1,7 +1,7 @@
-"""Whether what stands in the places of ids is one, of the right kind, once.
+"""Checks that each id in a request is valid, of the right kind, and not repeated.
 
-Pure. A violation names what was expected and what came in words from closed sets; it repeats the
-client's text only masked, and only where the text is an id, so that neither a secret nor a user
+Pure. A violation describes what was expected and what came from closed sets of words; it repeats
+the client's text only masked, and only if the text is an id, so that neither a secret nor a user id
 gets into a log.
 """
 
@@ -34,12 +34,12 @@ _REQUEST_ID = REQUEST_ID_HEADER.decode()
 
 
 class Violation(NamedTuple):
-    """One thing that is not as it should be.
+    """One violation.
 
     Attributes:
         kind, place: for counting; from closed sets.
         name: of the parameter, query key or header.
-        reason: one sentence without any text of the client.
+        reason: one sentence without any text from the client.
         shown: the masked text, or a description of it.
     """
 
@@ -51,10 +51,10 @@ class Violation(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """What one request says.
+    """The result for one request.
 
     Attributes:
-        request_id: the usable one that it brings in `X-Request-ID`, or None.
+        request_id: the valid one in `X-Request-ID`, or None.
         violations: at most `VIOLATIONS_MAX`.
     """
 
@@ -66,8 +66,8 @@ class IdExaminer:
     """Examines requests.
 
     Args:
-        places: where ids stand.
-        older_kind: names the shape of an older system's id; None for what is none.
+        places: where ids are.
+        older_kind: names the shape of an older system's id; None if it is none.
     """
 
     def __init__(self, places: IdPlaces, older_kind: OlderKind = legacy_kind) -> None:
@@ -81,7 +81,7 @@ class IdExaminer:
         self._judges_request_id = (_REQUEST_ID, "request") in self._headers.values()
 
     def examine(self, scope: Mapping[str, Any]) -> Examination:
-        """Look at an ASGI scope of type `http` or `websocket`. Total: no request makes it raise."""
+        """Examine an ASGI scope of type `http` or `websocket`. Total: no request makes it raise."""
         found: list[Found] = []
         request_id: str | None = None
         for raw_name, value in scope["headers"]:
@@ -108,7 +108,7 @@ _NOTHING = Examination(None, ())
 
 
 def _all_right(found: Sequence[Found]) -> bool:
-    """Whether there is nothing to tell; nearly every request ends here."""
+    """Whether there is no violation, the fast path of nearly every request."""
     is_valid = UnifiedIdGenerator.is_valid_id
     for _, _, kind, text in found:
         if not is_valid(text, kind):

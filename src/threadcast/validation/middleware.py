@@ -1,8 +1,8 @@
-"""`SSOTValidationMiddleware`: ids are checked and requests are named, before any ASGI application.
+"""`SSOTValidationMiddleware`: checks ids and assigns request ids, before any ASGI application.
 
-It needs nothing but the application: no server of ours, no settings, no store. It sees HTTP and
-WebSocket scopes and lets all others through. Each request has one request id from here on: the one
-that it brings, if that is usable, else a fresh one.
+It needs only the application: no Threadcast server, no settings, no store. It handles HTTP and
+WebSocket scopes and passes all others through. Each request gets one request id: its own, if valid,
+else a fresh one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .statistics import ValidationStatistics
 
 __all__ = ["SSOTValidationMiddleware"]
 
-# Those of ASGI, as Starlette writes them; here so that nothing of Starlette is needed.
+# ASGI's types, as Starlette names them, defined here so that Starlette is not needed.
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -131,7 +131,7 @@ class SSOTValidationMiddleware:
             finish(token)
 
     def _judge(self, scope: Scope, violations: Sequence[Violation]) -> ThreadcastError | None:
-        """Count the violations; why the request is refused, or None when it is not."""
+        """Count the violations; returns why the request is refused, or None."""
         serious = [one for one in violations if one.kind != "legacy" or not self._allow_legacy]
         refusal: ThreadcastError | None = None
         if serious and scope.get("method") != "OPTIONS":
@@ -155,11 +155,11 @@ def _own_check(mode: CheckMode, clock: Clock) -> Check:
 
 
 def _ignore(_: str) -> None:
-    """The statistics count already."""
+    """Does nothing: the statistics count already."""
 
 
 def _naming(request_id: str, send: Send) -> Send:
-    """A `send` that puts the request's id into the answer's headers, unless one is there."""
+    """A `send` that adds the request id to the response's headers, unless it is there."""
 
     def send_named(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
@@ -197,9 +197,9 @@ async def refuse_plainly(
 
 
 def _harmless_subprotocol(scope: Scope) -> str | None:
-    """One that was offered: without any, browsers fail a handshake and hide the close code.
+    """An offered subprotocol: without one, browsers fail the handshake and hide the close code.
 
-    What may be a credential is never sent back.
+    Entries that may be a credential are never echoed.
     """
     for offered in scope.get("subprotocols") or ():
         if len(offered) <= _SUBPROTOCOL_MAX_CHARACTERS and "bearer" not in offered.lower():

@@ -1,7 +1,7 @@
-"""Where a request carries ids: path parameters, query keys and headers, each with its kind.
+"""Finds the ids of a request: path parameters, query keys and headers, each with its kind.
 
-Compiled once, so that a request which carries none costs next to nothing. Pure: it reads a path, a
-query and headers, and says what stands there; whether that is an id is asked elsewhere.
+Compiled once, so that a request without ids costs next to nothing. Pure: it extracts texts;
+`examination` checks them.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _LOOKS_LIKE_AN_ID = re.compile(r"(?:thread|run|req|ws)_|.*[_-][0-9a-f]{8}$|[0-9a
 
 
 Found = tuple[Place, str, str, str]
-"""A text that stands where an id belongs: its place, name, the kind that belongs there, the text.
+"""A text in the place of an id: place, name, expected kind, text.
 
-A plain tuple: one is made for each id of each request.
+A plain tuple, because one is made for each id of each request.
 """
 
 _NOWHERE: Sequence[Found] = ()
@@ -55,7 +55,7 @@ _NOWHERE: Sequence[Found] = ()
 
 @dataclass(frozen=True)
 class IdPlaces:
-    """Which parts of a request carry ids.
+    """The parts of a request that carry ids.
 
     Attributes:
         paths: patterns such as `/v1/threads/{thread_id}/messages`, each for a whole path; a
@@ -94,9 +94,9 @@ class IdPlaces:
 
 
 class _PathPatterns:
-    """All patterns that carry ids as one expression, whose groups are the parameters that do.
+    """All path patterns with ids as one regular expression, whose groups are the parameters.
 
-    Patterns that are the same up to their first id share a beginning, so that it is read once.
+    Patterns with a common prefix before their first id share it.
     """
 
     def __init__(self, patterns: Iterable[str], kinds: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
-"""What came of looking at ids: counts by kind and place, a rate, and the last examples.
+"""Statistics of id validation: counts by kind and place, a rate, and the last examples.
 
-Bounded, whatever clients send: kinds and places are closed sets, examples are a ring, and their
-texts are masked before they come here. Pure; the caller says what time it is.
+Bounded, whatever clients send: kinds and places are closed sets, examples are a ring buffer, and
+their texts are already masked. Pure; the caller passes the time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXAMPLES_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A violation and when it came, in seconds since the epoch."""
+    """A violation and its time, in seconds since the epoch."""
 
     at: float
     violation: Violation
@@ -35,7 +35,7 @@ class ValidationStatistics:
 
     Attributes:
         requests: how many were examined; the caller counts.
-        violating: how many of them had a violation; a legacy id that is let pass is none.
+        violating: how many of them had a violation; an accepted legacy id is none.
         refused: how many of them were refused.
         examples: the latest violations, oldest first.
     """
@@ -63,7 +63,7 @@ class ValidationStatistics:
     def count_violations(
         self, violations: Sequence[Violation], *, now: float, violating: bool, refused: bool
     ) -> None:
-        """What one request had.
+        """Count the violations of one request.
 
         Args:
             violations: at least one.

@@ -70,7 +70,7 @@ class ToolEnd(events.ToolCompleted, frozen=True):
     duration_ms: _DurationMs
 
 
-class Question(events.InputRequested, frozen=True, omit_defaults=True):
+class Asked(events.InputRequested, frozen=True, omit_defaults=True):
     """Data of `input_requested`."""
 
     input_id: _Name
@@ -108,7 +108,7 @@ ExternalData = (
     | events.AgentDelta
     | ToolCall
     | ToolEnd
-    | Question
+    | Asked
     | Answer
     | Completed
     | Failed
@@ -126,7 +126,7 @@ DATA_OF_EXTERNAL: dict[EventType, type[ExternalData]] = {
     EventType.AGENT_DELTA: events.AgentDelta,
     EventType.TOOL_EXECUTING: ToolCall,
     EventType.TOOL_COMPLETED: ToolEnd,
-    EventType.INPUT_REQUESTED: Question,
+    EventType.INPUT_REQUESTED: Asked,
     EventType.INPUT_RECEIVED: Answer,
     EventType.AGENT_COMPLETED: Completed,
     EventType.AGENT_FAILED: Failed,

@@ -363,7 +363,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         version: of Threadcast.
         role: `all`, `gateway` or `worker`.
         alive: whether its lease is valid.
-        age_s: how long ago it began.
+        age_s: how long ago its process began, as of its last lease renewal.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null without a shared store.
         lease_left_s: the remaining lease; below 0 for a lost node, null without a shared store.
         connections, runs: how many it has.
     """
@@ -373,6 +375,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     alive: bool
     age_s: float
+    joined_s: float | None
     lease_left_s: float | None
     connections: Annotated[int, Meta(ge=0)]
     runs: Annotated[int, Meta(ge=0)]

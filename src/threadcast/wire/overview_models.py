@@ -65,6 +65,7 @@ class FiringRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that fires on a node; values are in the rule's unit.
 
     Attributes:
+        since: when it began to be met, some time before it fired.
         last_at: when there was last a cause, to within one sample (`alert_sample_s`); the rule
             fires for a while longer. Null from nodes whose version does not report it.
     """
@@ -240,7 +241,9 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
         role: what it does.
         alive: whether its lease is valid.
         known: false while the answering node cannot read the database; the values are then old.
-        age_s: how long ago it started, even if it lost its lease for a while since.
+        age_s: how long ago its process began, as of its last lease renewal.
+        joined_s: how long ago it joined the others, or joined again after it was considered lost;
+            null without a shared store.
         lease_left_s: the remaining lease; below 0 for a lost node, null without a shared store.
         summary: of its last renewal; null before the first, or from an older version.
     """
@@ -251,6 +254,7 @@ class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     known: bool
     age_s: float
+    joined_s: float | None
     lease_left_s: float | None
     summary: NodeSummary | None
 
@@ -264,7 +268,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         good: which side of the threshold is good.
         looks_back_s: the window of its value in seconds, so it fires for a while longer; null for
             an instantaneous value.
-        summary: what is wrong.
+        summary, was: what is wrong, and the same in the past tense.
         meaning: what users notice.
         advice: what to do first.
     """
@@ -274,15 +278,16 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     good: Literal["at_least", "at_most"]
     looks_back_s: int | None
     summary: str
+    was: str
     meaning: str
     advice: str
 
 
 class ToldAlert(ToldRule, frozen=True, kw_only=True):
-    """A notification, its node, and what is wrong when the rule fires."""
+    """A notification, its node, and what was wrong while the rule fired."""
 
     node_id: str
-    summary: str
+    was: str
 
 
 class LaggingAnywhere(LaggingReader, frozen=True, kw_only=True):
@@ -297,7 +302,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         nodes_alive, nodes_lost: how many nodes.
         connections: how many connections.
-        users: how many users; one with connections to two nodes counts twice.
+        users: how many users have them.
+        users_once: whether a user with connections to several nodes counts once; false while the
+            database cannot tell, and beyond 100,000 connections.
         lagging: how many readers are behind.
         runs: how many runs are executed.
         events_in_per_s: events that are committed.
@@ -309,6 +316,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     nodes_lost: _Count
     connections: _Count
     users: _Count
+    users_once: bool
     lagging: _Count
     runs: _Count
     events_in_per_s: _PerSecond

@@ -68,7 +68,8 @@ class ClusterColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         nodes: how many nodes are alive.
-        connections, users, lagging, runs: sums.
+        connections, lagging, runs: sums.
+        users: each counted once where that is known (`Totals.users_once`), else a sum.
         events_in_per_s, events_out_per_s, commits_per_s: sums.
         commit_events_p50, commit_events_p99: events in one commit, on any node.
         commit_ms_p50, commit_ms_p99: how long commits took, on any node.

@@ -43,3 +43,8 @@ export function moment(at: number, today: number): string {
   if (when.toDateString() === now.toDateString()) return time;
   return `${when.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
 }
+
+/** A time that is known only to within some seconds. */
+export function around(at: number, today: number): string {
+  return `about ${moment(at, today)}`;
+}

@@ -74,7 +74,7 @@ function remember(before: Overview | null, after: Overview): void {
     before !== null && isStale.peek() && isAwake
       ? sawSilence(seen.peek(), before, after)
       : seen.peek();
-  seen.value = sawTroubles(known, verdictOf(after).troubles, after.at);
+  seen.value = sawTroubles(known, verdictOf(after).troubles, after);
   ticks = 0;
 }
 

@@ -130,6 +130,7 @@ export interface FiringAlert {
   readonly good: "at_least" | "at_most";
   readonly looks_back_s: number | null;
   readonly summary: string;
+  readonly was: string;
   readonly meaning: string;
   readonly advice: string;
 }
@@ -253,6 +254,7 @@ export interface NodeOverview {
   readonly alive: boolean;
   readonly known: boolean;
   readonly age_s: number;
+  readonly joined_s: number | null;
   readonly lease_left_s: number | null;
   readonly summary: NodeSummary | null;
 }
@@ -362,7 +364,7 @@ export interface RunLine {
   readonly ended_at: number | null;
 }
 
-/** Where a run is in its life. */
+/** The status of a run. */
 export type RunStatus = "cancelled" | "completed" | "failed" | "queued" | "running" | "waiting";
 
 /** How many runs have this status, and the oldest of them (null for none). */
@@ -439,7 +441,7 @@ export interface TimelineEvent {
   readonly left_out: Readonly<Record<string, number>>;
 }
 
-/** A notification, its node, and what is wrong when the rule fires. */
+/** A notification, its node, and what was wrong while the rule fired. */
 export interface ToldAlert {
   /** Seconds since the epoch. */
   readonly at: number;
@@ -450,7 +452,7 @@ export interface ToldAlert {
   readonly began_at: number | null;
   readonly last_at: number | null;
   readonly node_id: string;
-  readonly summary: string;
+  readonly was: string;
 }
 
 /** A notification of a node about a rule. */
@@ -471,6 +473,7 @@ export interface Totals {
   readonly nodes_lost: number;
   readonly connections: number;
   readonly users: number;
+  readonly users_once: boolean;
   readonly lagging: number;
   readonly runs: number;
   readonly events_in_per_s: number;

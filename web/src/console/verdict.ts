@@ -4,12 +4,13 @@
  * The alerts that the server's rules fire are taken as they are. Added are the troubles that no rule
  * can report, because the node that would report them is gone or cut off.
  */
-import { count, duration, moment, plural, span } from "./format.ts";
-import type { FiringAlert, NodeOverview, Overview, QueuedRuns } from "./ops.ts";
+import { around, count, duration, plural, span } from "./format.ts";
+import type { FiringAlert, NodeOverview, Overview, PastTrouble, QueuedRuns } from "./ops.ts";
 
 /** How long a run may be queued before somebody should look. */
 const QUEUED_MAX_S = 60;
-const RULE = "rule-";
+/** The keys of alerts begin with this. */
+export const RULE = "rule-";
 /** A failure may be sampled this long after the database has recovered. */
 const LOOK_S = 10;
 /** How many users a sentence names. */
@@ -23,6 +24,8 @@ export interface Trouble {
   readonly severity: Severity;
   /** A sentence. */
   readonly what: string;
+  /** The same for when it is over. */
+  readonly was: string;
   readonly whom: string;
   /** The affected run and its user; null if it is not about a run. */
   readonly run: TroubledRun | null;
@@ -46,6 +49,40 @@ interface Verdict {
   readonly troubles: readonly Trouble[];
 }
 
+type Kind = PastTrouble["kind"] | "drained";
+
+const WAS: Readonly<Record<Kind, string>> = {
+  database: "A node could not use the database.",
+  bus: "A node could not reach the bus.",
+  lost: "A node was lost.",
+  held: "A node stood still, and answered nobody.",
+  queued: "A run waited for a runner.",
+  behind: "A run waited for another one of its thread.",
+  drained: "No node took new work.",
+};
+
+const WERE: Partial<Record<Kind, string>> = {
+  database: "could not use the database",
+  bus: "could not reach the bus",
+  lost: "were lost",
+  held: "stood still, and answered nobody",
+};
+
+/** What was wrong when it is over, with so many nodes; of rules the server says it. */
+export function wasOf(kind: Kind, nodes = 1): string {
+  const were = nodes > 1 ? WERE[kind] : undefined;
+  return were === undefined ? WAS[kind] : `${nodesWord(nodes)} ${were}.`;
+}
+
+function isRule({ key }: { readonly key: string }): boolean {
+  return key.startsWith(RULE);
+}
+
+/** Whether its times are those of looks at metrics, or of a node's last word: some seconds inexact. */
+export function isAbout(trouble: { readonly key: string }): boolean {
+  return isRule(trouble) || trouble.key === "lost";
+}
+
 export function verdictOf(overview: Overview): Verdict {
   const troubles = [
     ...safety(overview),
@@ -64,8 +101,8 @@ export function verdictOf(overview: Overview): Verdict {
 }
 
 /** Broken before troubled; what nodes lack before what rules measure, as it is often the cause. */
-function rank({ severity, key }: Trouble): number {
-  return (severity === "broken" ? 0 : 2) + (key.startsWith(RULE) ? 1 : 0);
+function rank(trouble: Trouble): number {
+  return (trouble.severity === "broken" ? 0 : 2) + (isRule(trouble) ? 1 : 0);
 }
 
 /** What must never happen. A rule reports it for a while only; here it stays. */
@@ -73,10 +110,12 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
   const { consistency } = held;
   const found: Trouble[] = [];
   if (held.foreign_deliveries > 0 && !firing.some((one) => one.rule === "foreign_delivery")) {
+    const what = `${plural(held.foreign_deliveries, "event")} of one user nearly reached another.`;
     found.push({
       key: "foreign",
       severity: "broken",
-      what: `${plural(held.foreign_deliveries, "event")} of one user nearly reached another.`,
+      what,
+      was: what,
       whom: "nobody (the log names connection, seq and thread)",
       run: null,
       since: held.foreign_delivery_at,
@@ -84,10 +123,12 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
     });
   }
   if (consistency.violations > 0) {
+    const what = `Ids drifted ${count(consistency.violations)} times between parts of the program.`;
     found.push({
       key: "consistency",
       severity: "troubled",
-      what: `Ids drifted ${count(consistency.violations)} times between parts of the program.`,
+      what,
+      was: what,
       whom: "those whose contexts the report of consistency names",
       run: null,
       since: consistency.violated_at,
@@ -140,7 +181,8 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
   ];
 }
 
-interface NodeTrouble extends Omit<Trouble, "whom" | "since" | "run"> {
+interface NodeTrouble extends Omit<Trouble, "was" | "whom" | "since" | "run"> {
+  readonly key: Kind;
   readonly since: (node: NodeOverview) => number | null;
 }
 
@@ -153,21 +195,23 @@ function troubleOfNodes(
   const [first] = these;
   if (first === undefined) return null;
   const users = these.reduce((sum, node) => sum + (node.summary?.users ?? 0), 0);
-  const whose = usersOf(users, these.map((node) => node.node_id).join(", "));
+  const whose = usersOf(users, ...these.map((node) => node.node_id));
   const unknown = all.filter((node) => !node.known).length;
   const isAll = these.length === all.length;
   return {
     ...trouble,
     what: `${nodesWord(these.length)} ${trouble.what}.`,
+    was: wasOf(trouble.key, these.length),
     whom: isAll ? "everyone" : unknown === 0 ? whose : `${whose}, and maybe others: ${OF_OTHERS}`,
     run: null,
     since: earliest(these.map(trouble.since)),
   };
 }
 
-/** "3 users of node_a"; just the nodes if they have no users. */
-export function usersOf(users: number, nodes: string): string {
-  return users === 0 ? nodes : `${plural(users, "user")} of ${nodes}`;
+/** "3 users of node_a"; at most so many of several nodes; just the nodes if they have no users. */
+export function usersOf(users: number, ...nodes: readonly string[]): string {
+  const most = nodes.length > 1 ? "up to " : "";
+  return `${users === 0 ? "" : `${most}${plural(users, "user")} of `}${nodes.join(", ")}`;
 }
 
 /** A node without the database learns nothing of the others. */
@@ -195,8 +239,9 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
   return {
     key: `${RULE}${first.rule}`,
     severity: first.severity === "medium" || until !== null ? "troubled" : "broken",
-    what: until === null ? first.summary : `Commits failed until ${moment(until, overview.at)}.`,
-    whom: `${who}; ${measured(first)}`,
+    what: until === null ? first.summary : `Commits failed until ${around(until, overview.at)}.`,
+    was: first.was,
+    whom: until === null ? `${who}; ${measured(first)}` : who,
     run: null,
     since: earliest(same.map((one) => one.since)),
     ...(until !== null && { until }),
@@ -243,10 +288,12 @@ function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
 /** Runs that have been queued for too long. Those behind a question wait for a person. */
 function stuck({ behind, count: runs, oldest, since }: QueuedRuns, { at }: Overview) {
   if (behind === "waiting" || at - since <= QUEUED_MAX_S) return null;
+  const key = behind === null ? "queued" : "behind";
   const trouble: Trouble = {
-    key: behind === null ? "queued" : "behind",
+    key,
     severity: "troubled",
     what: `${plural(runs, "run")} ${runs === 1 ? "waits" : "wait"} for ${AWAITED[behind ?? "nothing"]}.`,
+    was: wasOf(key),
     whom: `user ${oldest.user}`,
     run: { id: oldest.run_id, user: oldest.user },
     since,

@@ -49,6 +49,7 @@ export function node(id: string, said: Partial<NodeSummary> = {}, alive = true):
     alive,
     known: true,
     age_s: 900,
+    joined_s: 900,
     lease_left_s: alive ? 8 : -4,
     summary: { ...summary, ...said },
   };
@@ -66,6 +67,7 @@ export function overviewWith(change: Partial<Overview> = {}): Overview {
       nodes_lost: nodes.filter((one) => !one.alive).length,
       connections: 20,
       users: 14,
+      users_once: true,
       lagging: 0,
       runs: 4,
       events_in_per_s: 10,

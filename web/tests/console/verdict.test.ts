@@ -20,6 +20,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
     looks_back_s: 300,
     last_at: null,
     summary: "Too many connection attempts fail.",
+    was: "Too many connection attempts failed.",
     meaning: "",
     advice: "Look at the log.",
   };
@@ -128,7 +129,7 @@ test("commits that failed before the database was well again are past, and other
 
   const { severity, sentence, troubles } = verdict(AT - 10);
   assert.equal(severity, "troubled");
-  assert.match(sentence, /^Commits failed until \d\d:\d\d:\d\d\.$/);
+  assert.match(sentence, /^Commits failed until about \d\d:\d\d:\d\d\.$/);
   assert.equal(troubles[0]?.until, AT - 10);
   assert.equal(verdict(AT - 4).troubles[0]?.until, AT - 8); // it was only counted then
   const full = verdict(AT - 4, { ...back, since: AT - 900 }); // it answers, and has no room

@@ -1,8 +1,8 @@
-"""Judges a recorded history: was anything lost, invented, doubled, skipped, reordered, leaked?
+"""Checks a recorded history: was anything lost, invented, duplicated, skipped, reordered, leaked?
 
-A pure function over the records of `history`. What it takes for granted: the history is complete,
-it ends after the last fault healed, every `Stored` line of a user is there, and retention and
-compaction removed nothing meanwhile. How many nodes there were does not matter to it.
+A pure function over the records of `history`. It assumes that the history is complete, that it ends
+after the last fault healed, that every `Stored` line of a user is there, and that retention and
+compaction removed nothing meanwhile. The number of nodes does not matter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be found in a history: one broken promise, and which."""
+"""Anomalies: the promises that a history can break."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ class Anomaly:
     """One broken promise.
 
     Attributes:
-        kind: which one. `after_terminal`: an event of a run behind its end. `backwards`: a reader
-            was sent back. `disagreement`: a reader saw another event at a seq than the journal
-            has. `disorder`: what was sent after somebody had seen an event comes before that event.
-            `lie`: something was refused, and is there, or is not what the answer said.
-            `stale_read`: a reader was told of a head that is older than what somebody had seen
-            before it asked. `stale_writer`: an attempt wrote after a later one had begun. The
-            others say what they mean.
-        user: whose journal, or whose reader.
+        kind: which one. `after_terminal`: an event of a run after its end. `backwards`: a reader
+            was moved back. `disagreement`: a reader saw another event at a seq than the journal
+            has. `disorder`: a message sent after somebody had seen an event precedes that event.
+            `lie`: something was refused but is there, or is not what the answer said. `stale_read`:
+            a reader got a head older than what somebody had seen before it asked. `stale_writer`:
+            an attempt wrote after a later one had begun. The others are self-explanatory.
+        user: of the journal or reader.
         what: where, in words.
     """
 

@@ -1,4 +1,4 @@
-"""Judges a journal by itself: dense seqs, one end for each run, attempts in order."""
+"""Checks a journal by itself: dense seqs, one end per run, attempts in order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TERMINAL = frozenset(kind.value for kind in TERMINAL_EVENTS)
 
 
 def judge_journal(user: str, journal: Sequence[Stored]) -> Iterator[Anomaly]:
-    """Holes, repetitions, and what is wrong with a run."""
+    """Gaps, repetitions, and faults of runs."""
     last = 0
     for event in journal:
         if event.seq <= last:

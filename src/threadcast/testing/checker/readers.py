@@ -1,4 +1,4 @@
-"""Judges readers: everything once, in order, as the journal has it, and never an old journal."""
+"""Checks readers: everything once, in order, equal to the journal, and never a stale head."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .anomaly import Anomaly
 
 @dataclass(slots=True)
 class _Reader:
-    """Where one reader is, and what it had since it was attached.
+    """The state of one reader since it was attached.
 
     Attributes:
-        known: what anybody had seen when it last asked to be attached.
-        lost: whether it has events that a lost tail took away, and was not told yet.
+        known: the last seq that anybody had seen when it last asked to attach.
+        lost: whether it has events that a lost tail removed, and was not reset yet.
     """
 
     name: str
@@ -30,7 +30,7 @@ class _Reader:
 def judge_readers(
     user: str, history: Sequence[Record], journal: Sequence[Stored]
 ) -> Iterator[Anomaly]:
-    """What is wrong with what this user's readers were given."""
+    """Anomalies of this user's readers."""
     truth = {event.seq: event for event in journal}
     losses = [(n, one.after) for n, one in enumerate(history) if isinstance(one, TailLost)]
     readers: dict[str, _Reader] = {}
@@ -121,7 +121,7 @@ def _judge_content(got: Receive, truth: dict[int, Stored]) -> Iterator[Anomaly]:
 
 
 def _joined(parts: Sequence[Stored]) -> dict[str, Any]:
-    """The data of one event, or of several deltas that travel as one."""
+    """The data of one event, or of several merged deltas."""
     if len(parts) == 1:
         return parts[0].data
     return {"text": "".join([str(event.data.get("text")) for event in parts])}

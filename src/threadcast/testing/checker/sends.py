@@ -1,4 +1,4 @@
-"""Judges commands: was what was accepted stored, what was refused not, and each thing once?"""
+"""Checks commands: accepted ones are stored once, refused ones are not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _END_OF_STATUS = {
 
 @dataclass(slots=True)
 class _Send:
-    """One `client_message_id`: what was said of it, and where the journal has it."""
+    """One `client_message_id`: its answers, and its place in the journal."""
 
     accepted: set[tuple[int, str]] = field(default_factory=set)
     invoked: int = 0
@@ -43,7 +43,7 @@ class _Send:
 def judge_sends(
     user: str, history: Sequence[Record], journal: Sequence[Stored]
 ) -> Iterator[Anomaly]:
-    """What is wrong with this user's messages."""
+    """Anomalies of this user's messages."""
     sends = _said(history)
     for event in journal:
         if event.event_type == EventType.MESSAGE_CREATED:
@@ -79,7 +79,7 @@ def _said(history: Sequence[Record]) -> dict[str, _Send]:
 
 
 def _forget(send: _Send, after: int) -> None:
-    """What was accepted behind this seq is gone with the tail, and may come again elsewhere."""
+    """Messages accepted after this seq were lost with the tail, and may be stored again."""
     send.accepted = {place for place in send.accepted if place[0] <= after}
     send.not_before = min(send.not_before, after)
 
@@ -109,7 +109,7 @@ def _judge_answer(user: str, key: str, send: _Send) -> Iterator[Anomaly]:
 
 
 def judge_commands(history: Sequence[Record], journal: Sequence[Stored]) -> Iterator[Anomaly]:
-    """What is wrong with cancels and answers to questions, of which nothing can have been lost."""
+    """Anomalies of cancels and answers to questions, where nothing was lost."""
     ends = ends_of(journal)
     values = {
         (event.run_id, event.data["value"]): event.seq
@@ -119,7 +119,7 @@ def judge_commands(history: Sequence[Record], journal: Sequence[Stored]) -> Iter
     said = list(history)
     for number, record in enumerate(said):
         if isinstance(record, TailLost):
-            said = said[number + 1 :]  # an earlier answer may be of what is gone
+            said = said[number + 1 :]  # an earlier answer may refer to what was lost
     for record in said:
         if isinstance(record, Cancelled):
             yield from _judge_cancel(record, ends)

@@ -1,9 +1,9 @@
-"""Judges what agents streamed against what they say that they streamed.
+"""Checks streamed deltas against what agents recorded.
 
-Each execution of an agent writes down its pieces before it emits them. Between two `agent_started`
-of a run the journal has the beginning of what exactly one execution emitted, in its order, without
-a gap; all of it where the run was completed. Pieces of an earlier execution behind a later one's
-`agent_started` were written under an old fence.
+Each execution of an agent records its pieces before it emits them. Between two `agent_started` of a
+run the journal must hold a prefix of exactly one execution's output, in order and without gaps; all
+of it if the run completed. Pieces of an earlier execution after a later `agent_started` were
+written under an old fence.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .anomaly import Anomaly
 
 @dataclass(slots=True)
 class _Run:
-    """What the executions of one run wrote down.
+    """The recorded executions of one run.
 
     Attributes:
         attempts: of each execution.
         counts: how many pieces each execution emitted.
-        places: which execution emitted a piece, and as which one, from 0.
+        places: the execution that emitted a piece, and its index, from 0.
     """
 
     attempts: dict[str, int] = field(default_factory=dict)
@@ -34,9 +34,9 @@ class _Run:
 def judge_writers(
     user: str, history: Sequence[Record], journal: Sequence[Stored]
 ) -> Iterator[Anomaly]:
-    """What is wrong with the runs that have written down what they did.
+    """Anomalies of runs with records.
 
-    An attempt that a lost tail cut, or may have cut, is not judged.
+    Attempts that a lost tail cut, or may have cut, are skipped.
     """
     lost_after = max([one.after for one in history if isinstance(one, TailLost)], default=0)
     attempts = _attempts(journal)

@@ -39,7 +39,7 @@ export function Conversation({ model, threadId, agent }: Props) {
     (content: string) => {
       model.send(content, agent === undefined ? {} : { agent });
       setSendings((count) => count + 1);
-      // The button or the editor that sent it goes away, and the focus would be nowhere.
+      // The button or editor that sent it goes away, and would take the focus along.
       if (!isTouched()) box.current?.focus();
     },
     [model, agent],

@@ -66,15 +66,9 @@ export function lineOf(view: ThreadView): Line {
     order: view.order,
     updatedAt: view.updatedAt,
     isRunning: isRunning(view),
-    isWaiting: isWaiting(view),
+    isWaiting: Object.values(view.active).includes("waiting"),
     isArchived: view.metadata.archived === true,
   };
-}
-
-/** With several open questions, only the history knows that one of them is still unanswered. */
-function isWaiting({ active, history }: ThreadView): boolean {
-  const runs = Object.entries(active);
-  return runs.some(([id, status]) => (history?.runs.get(id)?.status ?? status) === "waiting");
 }
 
 function sameOr(line: Line, before: Line | undefined): Line {

@@ -90,7 +90,7 @@ export class Threads {
   /** Read older threads until all are read or the query changes. */
   async readAllOlder() {
     const query = this.query.peek();
-    while (this.query.peek() === query && this.hasOlder.peek() && (await this.readOlder()));
+    while (this.query.peek() === query && (await this.readOlder()));
   }
 
   /** Never rejects: a failure is shown as a toast. */
@@ -133,7 +133,8 @@ export class Threads {
   }
 
   async #readOlder(): Promise<boolean> {
-    if (!this.hasOlder.peek()) return false;
+    // The signals can lag behind the client, and a loop over them would never end.
+    if (this.model.client.state.olderThreads === null) return false;
     this.isReading.value = true;
     this.isStuck.value = false;
     try {

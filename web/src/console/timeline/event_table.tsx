@@ -81,7 +81,7 @@ function EventTableRow({ row, began, isCurrent }: RowProps) {
       <td class="number">{offset(row.first.at - began)}</td>
       <td>
         <code>{row.first.type}</code>
-        {row.events > 1 && <span class="hint"> × {count(row.events)}</span>}
+        {row.events > 1 && <span class="hint">{`\u00a0×\u00a0${count(row.events)}`}</span>}
       </td>
       <td class="says">{row.says}</td>
     </tr>

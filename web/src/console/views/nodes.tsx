@@ -8,6 +8,9 @@ import { Ago } from "./ages.tsx";
 import { ping, stateOf } from "./node_columns.tsx";
 import { NoAnswer, Panel } from "./panel.tsx";
 
+/** A node has its place so long after its process began, at the latest, seconds. */
+const JOINED_WITHIN_S = 60;
+
 export function NodesView() {
   const now = overview.value;
   if (now === null) return <NoAnswer problem={problem.value} sought="server" />;
@@ -50,7 +53,8 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
   return (
     <Panel title={node.node_id} aside={<span class={`badge ${kind}`}>{word}</span>}>
       <p class="soft">
-        {`${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
+        {`Role ${node.role}, version ${node.version}, up for ${span(node.age_s)}`}
+        {cameBack(node) && `, considered lost until ${span(node.joined_s ?? 0)} ago`}
         {node.lease_left_s !== null &&
           isAsked &&
           `, lease ${node.lease_left_s < 0 ? `expired ${span(-node.lease_left_s)} ago` : `expires in ${span(node.lease_left_s)}`}`}
@@ -64,6 +68,11 @@ function NodeCard({ node, isAsked, others }: NodeProps) {
       </div>
     </Panel>
   );
+}
+
+/** Whether a node joined again while it ran. */
+function cameBack({ age_s: age, joined_s: joined }: NodeOverview): boolean {
+  return joined !== null && age - joined > JOINED_WITHIN_S;
 }
 
 function Reported({ at }: { at: number }) {

@@ -1,5 +1,5 @@
 /** The past troubles of the last hour: when, what, and for whom. */
-import { moment, span } from "../format.ts";
+import { around, moment, span } from "../format.ts";
 import type { Past } from "../history.ts";
 import { serverNow } from "../live.ts";
 import { Whom } from "./whom.tsx";
@@ -42,12 +42,13 @@ function PastList({ past }: { past: readonly Past[] }) {
   );
 }
 
-function When({ past: { began, ended } }: { past: Past }) {
+function When({ past: { began, ended, isAbout } }: { past: Past }) {
   const today = serverNow.peek();
-  if (began === null) return <time>{`until ${moment(ended, today)}`}</time>;
+  const shown = isAbout ? around : moment;
+  if (began === null) return <time>{`until ${shown(ended, today)}`}</time>;
   return (
     <time>
-      {`${moment(began, today)} to ${moment(ended, today)}`}
+      {`${shown(began, today)} to ${moment(ended, today)}`}
       <span class="soft">{` ${span(ended - began)}`}</span>
     </time>
   );

@@ -41,7 +41,12 @@ function Found({ user }: { user: FoundUser }) {
         <Tile
           name="Journal"
           value={count(user.head)}
-          hint={`events; feed ${user.feed}${user.trimmed > 0 ? `, trimmed up to ${count(user.trimmed)}` : ""}`}
+          hint={
+            <>
+              {`events${user.trimmed > 0 ? `, trimmed up to ${count(user.trimmed)}` : ""}`}{" "}
+              <Id id={user.feed} />
+            </>
+          }
         />
         <Tile
           name="Runs"

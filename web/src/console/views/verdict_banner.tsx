@@ -1,11 +1,12 @@
 /** The verdict in one sentence, and each trouble with who is affected and since when. */
 import { Icon } from "../../design/icons.tsx";
-import { moment, plural, span } from "../format.ts";
+import { around, moment, plural, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
-import { type Trouble, verdictOf } from "../verdict.ts";
+import { isAbout, type Trouble, verdictOf } from "../verdict.ts";
 import { PastTroubles } from "./past_troubles.tsx";
+import { Prose } from "./prose.tsx";
 import { Whom } from "./whom.tsx";
 
 export function VerdictBanner({ overview }: { overview: Overview }) {
@@ -49,16 +50,16 @@ const MARKS = {
 function Scope({ overview, worst }: { overview: Overview; worst: Trouble | undefined }) {
   const { totals, nodes, at } = overview;
   if (worst !== undefined) return <Worst trouble={worst} />;
-  const since = calmSince(overview, seen.value);
+  const calm = calmSince(overview, seen.value);
   return (
     <p>
       {`${plural(totals.nodes_alive, "node")}`}
       {nodes.length > totals.nodes_alive && ` of ${nodes.length}`}
       {`, ${plural(totals.connections, "connection")} of ${plural(totals.users, "user")}`}
-      {totals.nodes_alive > 1 && totals.users > 1 && " (counted on each node)"}
+      {!totals.users_once && " (counted on each node)"}
       {", "}
-      {`${plural(totals.runs, "run")}. Nothing has been wrong since ${moment(since, at)}, `}
-      {`for ${span(serverNow.value - since)}.`}
+      {`${plural(totals.runs, "run")}. Nothing has been wrong since `}
+      {`${(calm.isAbout ? around : moment)(calm.at, at)}, for ${span(serverNow.value - calm.at)}.`}
     </p>
   );
 }
@@ -68,19 +69,21 @@ function Worst({ trouble }: { trouble: Trouble }) {
     <>
       <p>
         For <Whom trouble={trouble} />
-        {trouble.until === undefined && `, since ${began(trouble.since)}`}.
+        {trouble.until === undefined && `, since ${began(trouble)}`}.
       </p>
-      <p class="advice">{trouble.advice}</p>
+      <p class="advice">
+        <Prose text={trouble.advice} />
+      </p>
     </>
   );
 }
 
 /** When a trouble began, and how long ago. */
-function began(since: number | null): string {
+function began(trouble: Trouble): string {
+  const { since } = trouble;
   const now = serverNow.value;
-  return since === null
-    ? "a time that is not known"
-    : `${moment(since, now)} (${span(now - since)})`;
+  if (since === null) return "a time that is not known";
+  return `${(isAbout(trouble) ? around : moment)(since, now)} (${span(now - since)})`;
 }
 
 function Silence({ overview }: { overview: Overview }) {
@@ -113,12 +116,14 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
         {trouble.until === undefined && (
           <div>
             <dt>Since</dt>
-            <dd>{began(trouble.since)}</dd>
+            <dd>{began(trouble)}</dd>
           </div>
         )}
         <div>
           <dt>Do</dt>
-          <dd>{trouble.advice}</dd>
+          <dd>
+            <Prose text={trouble.advice} />
+          </dd>
         </div>
       </dl>
     </li>

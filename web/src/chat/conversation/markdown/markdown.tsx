@@ -48,7 +48,7 @@ interface ChunkProps {
 const Chunk = memo(({ blocks, isGrowing, isPast }: ChunkProps) => {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (isGrowing && isPast && place.current !== null) leaveOutOfSight(place.current);
+    if (isGrowing && isPast && place.current !== null) return leaveOutOfSight(place.current);
   }, [isGrowing, isPast]);
   return (
     <div ref={place}>
@@ -61,11 +61,17 @@ const Chunk = memo(({ blocks, isGrowing, isPast }: ChunkProps) => {
 
 /**
  * Skips layout and painting while out of view; otherwise each frame of a long answer would cost time
- * for all of it. The intrinsic size keeps the measured height, so that nothing moves.
+ * for all of it. The intrinsic size keeps the height of the next layout, so that nothing moves; to
+ * measure it here would force a layout.
  */
-function leaveOutOfSight(element: HTMLElement) {
-  const { height } = element.getBoundingClientRect();
-  element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
+function leaveOutOfSight(element: HTMLElement): () => void {
+  const observer = new ResizeObserver(([entry]) => {
+    const height = entry?.borderBoxSize[0]?.blockSize;
+    element.style.cssText = `content-visibility:auto;contain-intrinsic-block-size:auto ${height}px`;
+    observer.disconnect();
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
 }
 
 const BlockView = memo(({ block, isGrowing }: { block: Block; isGrowing: boolean }) =>
@@ -77,10 +83,7 @@ type ShowText = (text: string) => ComponentChildren;
 const settled: ShowText = (text) => text;
 const growing: ShowText = (text) => <Words text={text} />;
 
-/**
- * @param dir of a block within another one there is none: the browser finds out the direction of the
- * outer one by its text, and leaves out what has a `dir` of its own
- */
+/** @param dir none for nested blocks: the browser ignores them where it resolves an outer `auto` */
 function viewOf(block: Block, show: ShowText, dir?: "auto"): ComponentChildren {
   switch (block.kind) {
     case "paragraph":

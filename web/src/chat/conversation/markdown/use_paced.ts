@@ -1,8 +1,9 @@
 /**
- * Throttles a streamed text by the time that rendering it takes: a block that renders slowly (a list
- * of thousands of items, for example) takes at most about a third of the main thread's time.
+ * Throttles a streamed text: it is rendered at most once per frame, and a block that renders slowly (a
+ * list of thousands of items, for example) takes at most about a third of the main thread's time.
  */
 import { useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
+import { inNextFrame } from "../../../design/next_frame.ts";
 
 /** A render this fast needs no pause. */
 const QUICK_MS = 6;
@@ -12,21 +13,26 @@ const PAUSE_FACTOR = 2;
 export function usePaced(text: string, isGrowing: boolean): string {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const shown = useRef(text);
-  const restsUntil = useRef(0);
+  /** Cancels the end of the pause after a render; null outside of one. */
+  const pause = useRef<(() => void) | null>(null);
   const startedAt = performance.now();
-  const isResting = isGrowing && startedAt < restsUntil.current && text.startsWith(shown.current);
-  if (!isResting) shown.current = text;
+  const isPaused = isGrowing && pause.current !== null && text.startsWith(shown.current);
+  if (!isPaused) shown.current = text;
   useLayoutEffect(() => {
-    const tookMs = performance.now() - startedAt;
-    if (!isResting && tookMs > QUICK_MS) {
-      restsUntil.current = performance.now() + PAUSE_FACTOR * tookMs;
-    }
-  });
-  const isBehind = shown.current !== text;
-  useEffect(() => {
-    if (!isBehind) return;
-    const timer = setTimeout(() => redraw(undefined), restsUntil.current - performance.now());
-    return () => clearTimeout(timer);
-  }, [isBehind, text]);
+    if (!isGrowing || isPaused) return;
+    pause.current?.();
+    pause.current = afterPause(performance.now() - startedAt, () => {
+      pause.current = null;
+      redraw(undefined);
+    });
+  }, [shown.current]);
+  useEffect(() => () => pause.current?.(), []);
   return shown.current;
+}
+
+/** @returns cancels it */
+function afterPause(tookMs: number, end: () => void): () => void {
+  if (tookMs <= QUICK_MS) return inNextFrame(end);
+  const timer = setTimeout(end, PAUSE_FACTOR * tookMs);
+  return () => clearTimeout(timer);
 }

@@ -100,7 +100,7 @@ function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
       <div class="question-foot">
         <p
           class={entry?.status === "refused" ? "problem" : "hint"}
-          // The time that is left is not read aloud with each second.
+          // The countdown is not announced every second.
           aria-live={entry === undefined && leftMs > 0 ? "off" : "polite"}
         >
           {noteOf(entry, leftMs, step.expiresAt)}

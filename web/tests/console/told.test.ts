@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NOTHING_SEEN, pastOf, sawTroubles } from "../../src/console/history.ts";
+import type { PastTrouble } from "../../src/console/ops.ts";
+import { AT, node, overviewWith } from "./overview_facts.ts";
+
+const nodes = [node("node_a"), node("node_b"), node("node_c")];
+
+function away(id: string, began: number, ended: number, users = 2): PastTrouble {
+  const ofNobody = { run_id: null, user: null };
+  return { kind: "bus", node_id: id, users, ...ofNobody, began_at: began, ended_at: ended };
+}
+
+test("what several nodes had at a time is one trouble, of the users of them all", () => {
+  const past = [away("node_a", AT - 90, AT - 60), away("node_b", AT - 85, AT - 55)];
+
+  const [first, ...others] = pastOf(overviewWith({ past, nodes }), NOTHING_SEEN);
+
+  assert.equal(first?.what, "2 nodes could not reach the bus.");
+  assert.equal(first?.whom, "up to 4 users of node_a, node_b");
+  assert.deepEqual([first?.began, first?.ended], [AT - 90, AT - 55]);
+  assert.deepEqual(others, []);
+});
+
+test("what all nodes had hit everyone", () => {
+  const past = ["node_a", "node_b", "node_c"].map((id) => away(id, AT - 90, AT - 60));
+
+  const [first] = pastOf(overviewWith({ past, nodes }), NOTHING_SEEN);
+
+  assert.deepEqual([first?.what, first?.whom], ["3 nodes could not reach the bus.", "everyone"]);
+});
+
+test("one after the other they are two", () => {
+  const past = [away("node_a", AT - 90, AT - 60), away("node_a", AT - 50, AT - 40)];
+
+  assert.equal(pastOf(overviewWith({ past, nodes }), NOTHING_SEEN).length, 2);
+});
+
+test("runs that waited stay apart", () => {
+  const waited = { ...away("node_a", AT - 90, AT - 60), kind: "queued" as const, node_id: null };
+  const past = ["ada", "bob"].map((user) => ({ ...waited, user, run_id: `run_${user}` }));
+
+  assert.deepEqual(
+    pastOf(overviewWith({ past, nodes }), NOTHING_SEEN).map((one) => one.whom),
+    ["user ada", "user bob"],
+  );
+});
+
+test("what one node told stays, when the next answer is that of another", () => {
+  const past = [away("node_a", AT - 90, AT - 60)];
+  const seen = sawTroubles(NOTHING_SEEN, [], overviewWith({ past, nodes, at: AT - 4 }));
+
+  assert.equal(pastOf(overviewWith({ nodes }), seen).length, 1);
+  assert.equal(pastOf(overviewWith({ past, nodes }), seen).length, 1);
+  assert.equal(pastOf(overviewWith({ nodes, at: AT + 3_600 }), seen).length, 0);
+});
