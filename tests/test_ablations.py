@@ -154,9 +154,9 @@ ABLATIONS = {
     "a-run-of-a-node-takes-no-words-of-others": Ablation(
         (
             Patch(
-                "store_sqlite/external_runs.py",
-                "    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:\n",
-                "    if record.status not in ENDED and record.owner is None:\n",
+                "stored_runs.py",
+                "    if run.status not in ENDED and run.owner != EXTERNAL_OWNER:\n",
+                "    if run.status not in ENDED and run.owner is None:\n",
             ),
         ),
         ("test_store_sqlite.py::TestContract::test_ingest_into_a_run_of_a_node",),
@@ -417,8 +417,7 @@ ABLATIONS = {
         (
             Patch(
                 "journal.py",
-                "            events.sort(key=_SEQ)  # a store may apply units in another order"
-                " than they came\n",
+                "            events.sort(key=_SEQ)  # a store may apply units in another order\n",
                 "            pass\n",
             ),
         ),
