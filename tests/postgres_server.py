@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -212,6 +212,20 @@ class PostgresServer:
         if process is not None:
             process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
             process.wait(WAIT_S)
+
+    def pause(self) -> None:
+        """Take the processor away from it: SIGSTOP to whoever begins processes, then to them."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+        for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
     def keep(self) -> Path:
         """A copy of its data as they are; it must be stopped."""

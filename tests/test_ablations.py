@@ -155,9 +155,9 @@ ABLATIONS = {
     "a-run-of-a-node-takes-no-words-of-others": Ablation(
         (
             Patch(
-                "store_sqlite/external_runs.py",
-                "    if record.status not in ENDED and record.owner != EXTERNAL_OWNER:\n",
-                "    if record.status not in ENDED and record.owner is None:\n",
+                "stored_runs.py",
+                "    if run.status not in ENDED and run.owner != EXTERNAL_OWNER:\n",
+                "    if run.status not in ENDED and run.owner is None:\n",
             ),
         ),
         ("test_store_sqlite.py::TestContract::test_ingest_into_a_run_of_a_node",),
@@ -418,8 +418,7 @@ ABLATIONS = {
         (
             Patch(
                 "journal.py",
-                "            events.sort(key=_SEQ)  # a store may apply units in another order"
-                " than they came\n",
+                "            events.sort(key=_SEQ)  # a store may apply units in another order\n",
                 "            pass\n",
             ),
         ),
@@ -509,7 +508,7 @@ ABLATIONS = {
         (
             Patch(
                 "store_postgres/units.py",
-                "                plain[place] = unit\n        met |= _named((unit,)).users\n",
+                "                plain[place] = unit\n        met |= named_by((unit,)).users\n",
                 "                plain[place] = unit\n",
             ),
         ),
@@ -562,8 +561,8 @@ ABLATIONS = {
                 "            self.discard()\n"
                 "            raise\n"
                 "\n"
-                "    async def _ready",
-                "        except BaseException:\n            raise\n\n    async def _ready",
+                "    async def _fetched",
+                "        except BaseException:\n            raise\n\n    async def _fetched",
             ),
         ),
         ("test_postgres_faults.py::test_a_cancelled_read_costs_its_connection_and_no_more",),

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from delivery_scene import Delivery, delivering
-from store_scene import types_of
+from store_scene import NOW, types_of
 from threadcast.errors import ThreadcastError
 from threadcast.placement import Placement, Position, judge
 from threadcast.records import JournalHead
+from threadcast.units import Sweep
 
 HEAD = JournalHead("feed_1", head=10, trimmed=4)
 STAMP = b"1763629200.000001"
@@ -315,6 +316,21 @@ async def test_a_stopped_cursor_writes_nothing_more(tmp_path: Path) -> None:
         reader.cursor.notice(4)
         await asyncio.sleep(0)
         assert reader.sink.seqs == written
+
+
+async def test_a_reader_on_its_way_is_told_of_what_was_trimmed_before_it_came_there(
+    tmp_path: Path,
+) -> None:
+    async with delivering(tmp_path) as delivery:
+        reader = delivery.reader()
+        await delivery.grow(5)
+        assert not (await reader.cursor.attach(Position(1))).reset
+        await delivery.journal.append(Sweep("trim", NOW + 1, 100))
+        await delivery.grow(1)
+        reader.cursor.start()
+        await reader.live()
+        assert [(reset.after, reset.reason) for reset in reader.resets] == [(5, "trimmed")]
+        assert reader.sink.seqs == [6]
 
 
 async def test_a_second_attach_moves_the_cursor(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
 from database_proxy import Verdict
@@ -30,6 +31,7 @@ from threadcast.units import (
     Committed,
     CreateThread,
     OpenJournal,
+    Rejected,
     RenewLeases,
     RevokeSessions,
     Sweep,
@@ -136,6 +138,50 @@ async def test_what_was_checked_is_stored_before_its_run_can_be_taken(
     assert isinstance((await append)[-1], Committed)
     assert list((await other.take_over()).requeued) == [claimed.lease.run_id]
     assert await slow.refused(AppendToRun(claimed.lease, [delta("y")])) == "fenced"
+
+
+async def test_a_fence_is_the_present_one_whatever_isolation_the_role_has_by_default(
+    database: PostgresScene,
+) -> None:
+    """An append waits for a take-over of its run: what it sees then is no snapshot of before."""
+    database.url += "&default_transaction_isolation=repeatable%20read"
+    owner, other = await database.node(), await database.node(lossy=True)
+    claimed = await owner.running("ann")
+    await database.pass_time(LEASE_S + 1)
+    held = database.proxy.hold(b"COMMIT")
+    take_over = asyncio.create_task(other.take_over())
+    await held.reached.wait()
+    append = asyncio.create_task(owner.refused(AppendToRun(claimed.lease, [delta("x")])))
+    while not await database.run("SELECT FROM pg_locks WHERE NOT granted AND pid > $1", 0):
+        assert not append.done()
+    held.decide(Verdict.PASS)
+    assert list((await take_over).requeued) == [claimed.lease.run_id]
+    assert await append == "fenced"
+
+
+async def test_whoever_holds_a_user_for_long_holds_up_no_other(database: PostgresScene) -> None:
+    node = await database.node(timeout_s=0.5)
+    ann, bob = [await node.running(user) for user in ("ann", "bob")]
+    somebody = await asyncpg.connect(database.server.url(search_path=database.schema))
+    try:
+        async with somebody.transaction():
+            await somebody.execute("SELECT FROM users WHERE user_id = 'ann' FOR UPDATE")
+            for _ in range(3):
+                refused, report, stored = await node.outcomes(
+                    AppendToRun(ann.lease, [delta("x")]),
+                    RenewLeases(LEASE_S, [ann.lease, bob.lease]),
+                    AppendToRun(bob.lease, [delta("x")]),
+                )
+                assert isinstance(refused, Rejected)
+                assert refused.error.code == "unavailable"
+                assert isinstance(stored, Committed)
+                assert isinstance(report, Committed)
+                assert not report.result.lost
+    finally:
+        await somebody.close()
+    await node.committed(AppendToRun(ann.lease, [delta("x")]))
+    assert [len(await node.journal(user)) for user in ("ann", "bob")] == [4, 6]
+    assert node.store.losses == 0
 
 
 async def test_a_node_that_stops_in_a_transaction_holds_nobody_up_for_long(

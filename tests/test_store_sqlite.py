@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from store_contract import StoreContract
-from store_scene import NOW, Scene, context_of, delta, message
+from store_scene import LEASE_S, NOW, Scene, context_of, delta, message
 from threadcast.errors import ThreadcastError
 from threadcast.runs import RunStatus
 from threadcast.schema_steps import load_steps
@@ -59,6 +59,19 @@ async def test_what_was_committed_is_there_after_a_restart(
         assert not (await scene.send(context_of("ann"), key=f"k{turn}")).duplicate
         assert (await store.heads(["ann"]))["ann"] == 2 * turn
         await store.close()
+
+
+async def test_a_wall_clock_that_is_set_ends_no_lease_and_prolongs_none(
+    store: SqliteStore, clock: ManualClock
+) -> None:
+    scene = Scene(store)
+    held = await scene.running("ann")
+    clock.set_wall_time(NOW + 3_600.0)
+    assert not (await scene.take_over()).requeued
+    await scene.committed(AppendToRun(held.lease, [delta("still its own")]))
+    clock.set_wall_time(NOW - 3_600.0)
+    clock.advance(LEASE_S + 1)
+    assert list((await scene.take_over()).requeued) == [held.lease.run_id]
 
 
 async def test_files_are_for_their_owner_only(tmp_path: Path, store: SqliteStore) -> None:

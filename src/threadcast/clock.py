@@ -31,3 +31,23 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds from an arbitrary start."""
         return time.monotonic()
+
+
+class SteadyClock:
+    """Wall time at the start, advanced by monotonic time: setting the clock does not change it.
+
+    Args:
+        clock: both times are its.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_s = clock.now() - clock.monotonic()
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the wall clock at the start."""
+        return self._ahead_s + self._clock.monotonic()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return self._clock.monotonic()

@@ -199,7 +199,7 @@ class Cursor:
         """Take a page that was read to fill a hole, if it covers the cursor."""
         if not self.live or not page.after <= self.position < page.upto:
             return
-        if not self._trail.agrees_with(page):
+        if page.head.trimmed > self.position or not self._trail.agrees_with(page):
             self.doubt()
             return
         events = [event for event in page.events if event.seq > self.position]
@@ -270,6 +270,9 @@ class Cursor:
         """Write what was read behind the position, if it may; whether the cursor is live now."""
         page = read.page
         if page.after != self.position or not self._may_write():
+            return False
+        if page.head.trimmed > self.position:  # since it was judged: the reader must be told
+            self._doubts = True
             return False
         self.position = page.upto
         if page.events:

@@ -10,9 +10,11 @@ import asyncio
 import random
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from itertools import count
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
 
 from proving.namespaces import leave_network
@@ -20,6 +22,7 @@ from proving.removals import FOUND, REMOVALS, Noticed, noticed
 from proving.report import line, page
 from proving.scenarios import SCENARIOS
 from proving.trial import Outcome, trial
+from proving.versions import source_of
 from proving.world import Sizes
 
 _FOLDER = Path("prove-report")
@@ -37,30 +40,35 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--removals", action="store_true", help="also take safeguards out, and see what notices"
     )
+    parser.add_argument(
+        "--older", metavar="COMMIT", help="also exchange nodes of this version for today's"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {_PAGE} from this run")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    of_versions = [name for name, one in SCENARIOS.items() if one.of_versions]
+    if not chosen.older and set(of_versions) & set(chosen.scenario or ()):
+        parser.error("a scenario of versions needs --older COMMIT")
+    chosen.names = chosen.scenario or [
+        name for name in SCENARIOS if chosen.older or name not in of_versions
+    ]
+    return chosen
 
 
 def main() -> int:
     """Run trials; the exit status."""
     chosen = _arguments()
     seed = random.randrange(1_000_000) if chosen.seed is None else chosen.seed
-    names = chosen.scenario or list(SCENARIOS)
     sizes = Sizes()
     missing = leave_network()
     if missing is not None:
         print(f"NO NETWORKS OF THEIR OWN FOR NODES ({missing}): relays take their place")
-    until = time.monotonic() + 60 * chosen.minutes
-    outcomes: list[Outcome] = []
-    for number, (name, its_seed) in enumerate(_plan(names, seed)):
-        if time.monotonic() >= until or number == chosen.trials:
-            break
-        outcomes.append(_one(name, its_seed, sizes, chosen.faults_s, networks=missing is None))
+    outcomes = _trials(chosen, seed, sizes, networks=missing is None)
     command = " ".join(
         [
             f"scripts/prove --seed {seed} --trials {len(outcomes)} --minutes 600",
             f"--faults-s {chosen.faults_s:g}",
             *(f"--scenario {name}" for name in chosen.scenario or ()),
+            *([f"--older {chosen.older}"] if chosen.older else ()),
         ]
     )
     removals = [_removal(number) for number in REMOVALS] if chosen.removals else []
@@ -72,6 +80,22 @@ def main() -> int:
     print(f"\nwritten to {_PAGE if chosen.write else _FOLDER / 'proof.md'}; again: {command}")
     is_right = all(one.caught for one in removals)
     return 1 if any(one.anomalies for one in outcomes) or not is_right else 0
+
+
+def _trials(
+    chosen: argparse.Namespace, seed: int, sizes: Sizes, *, networks: bool
+) -> list[Outcome]:
+    """Trials of the scenarios in turn, until there are enough or the time is over."""
+    until = time.monotonic() + 60 * chosen.minutes
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="threadcast-older-") as folder:
+        older = source_of(chosen.older, Path(folder)) if chosen.older else None
+        one = partial(_one, sizes=sizes, faults_s=chosen.faults_s, networks=networks, older=older)
+        for name, its_seed in islice(_plan(chosen.names, seed), chosen.trials):
+            if time.monotonic() >= until:
+                break
+            outcomes.append(one(name, its_seed))
+    return outcomes
 
 
 def _removal(number: int) -> Noticed:
@@ -87,11 +111,15 @@ def _plan(names: list[str], seed: int) -> Iterator[tuple[str, int]]:
             yield name, its_seed
 
 
-def _one(name: str, seed: int, sizes: Sizes, faults_s: float, *, networks: bool) -> Outcome:
+def _one(
+    name: str, seed: int, *, sizes: Sizes, faults_s: float, networks: bool, older: Path | None
+) -> Outcome:
     folder = _FOLDER / f"{name}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    outcome = asyncio.run(trial(name, seed, folder, sizes, for_s=faults_s, networks=networks))
+    outcome = asyncio.run(
+        trial(name, seed, folder, sizes, for_s=faults_s, networks=networks, older=older)
+    )
     print(line(outcome), flush=True)
     for anomaly in outcome.anomalies[:_SHOWN_MAX]:
         print(f"  {anomaly.kind}: {anomaly.user}: {anomaly.what}")

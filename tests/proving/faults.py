@@ -27,6 +27,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 
 _SLOW_COMMITS = """
 ALTER ROLE threadcast SET commit_delay = 20000; ALTER ROLE threadcast SET commit_siblings = 0
 """
+_OVERLOAD_MAX_S, _STOPPED_MAX_S, _GOES_ON_MAX_S = 20.0, 3.0, 0.3
 _ENDINGS, _ENDING_PAUSE_S = 25, 0.04
 
 
@@ -52,13 +53,17 @@ async def node_stopped_and_continued(world: World) -> None:
 
 
 async def rolling_restart(world: World) -> None:
-    """SIGTERM to one node after the other, each started again before the next."""
+    """SIGTERM to one node after the other, each started again before the next.
+
+    Where there is an older version, it is started as the other one of both.
+    """
     for node in world.nodes:
         if node.troubled:
             continue
         node.troubled = True
         try:
             await node.terminate()
+            node.source = None if node.source else world.older
             await node.start_again()
         finally:
             node.troubled = False
@@ -170,6 +175,19 @@ async def backends_terminated_in_commit(world: World) -> None:
         await asyncio.sleep(_ENDING_PAUSE_S)
     await world.postgres.run("ALTER ROLE threadcast RESET ALL")
     await world.postgres.run(_END_ALL)
+
+
+async def database_overloaded(world: World) -> None:
+    """PostgreSQL gets the processor for moments only: statements take longer than nodes wait."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + world.dice.uniform(1.0, min(_OVERLOAD_MAX_S, world.sizes.away_max_s))
+    while loop.time() < until:
+        world.postgres.pause()
+        try:
+            await world.last(0.2, _STOPPED_MAX_S)
+        finally:
+            world.postgres.resume()
+        await world.last(0.01, _GOES_ON_MAX_S)
 
 
 async def database_lost_its_tail(world: World) -> None:

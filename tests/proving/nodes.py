@@ -1,14 +1,17 @@
-"""A node of a cluster that is proven: its agents write where it stands, its clock may be wrong, and
-it may have a network of its own.
+"""A node of a cluster that is proven: its agents write where it stands, its clock may be wrong, it
+may be of another version, and it may have a network of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
+from ablation_run import ROOT
 from cluster import Node
+from proving.versions import PARTS
 
 _STARTS_MAX, _START_PAUSE_S = 60, 0.5
 _DISPLACED = Path(__file__).with_name("displaced_server.py")
@@ -19,12 +22,14 @@ class ProvedNode(Node):
 
     Attributes:
         clock_ahead_s: by how much its clock is wrong from its next start on, in seconds.
+        source: of which version it is from its next start on; None: of today's.
         namespace: the network from which it reaches everything; None: that of this process.
         troubled: whether a fault has it now; no other one takes it then.
     """
 
     start_max_s = stop_max_s = 180.0  # on a machine that does much else
     clock_ahead_s = 0.0
+    source: Path | None = None
     namespace: Path | None = None
     troubled = False
 
@@ -46,7 +51,9 @@ class ProvedNode(Node):
         await self.start()
 
     async def begin(self) -> None:
-        """Start it without waiting, by its own clock and in its network."""
+        """Start it without waiting, of its version, by its own clock and in its network."""
+        source = self.source or ROOT
+        self._environment["PYTHONPATH"] = os.pathsep.join(str(source / one) for one in PARTS)
         if not self.clock_ahead_s and self.namespace is None:
             await super().begin()
             return

@@ -18,6 +18,7 @@ _DATABASE: Lane = (
     f.database_restarted,
     f.database_away,
     f.connections_exhausted,
+    f.database_overloaded,
     f.backends_terminated_in_commit,
 )
 _WAYS: Lane = (
@@ -36,11 +37,15 @@ class Scenario:
         about: in words, for the report.
         lanes: see the module.
         of_packets: whether nodes have networks of their own, in which packets are lost.
+        deaf: whether NATS loses every message from the first fault on, to the end.
+        of_versions: whether nodes are of an older version at first; only where there is one.
     """
 
     about: str
     lanes: tuple[Lane, ...]
     of_packets: bool = False
+    deaf: bool = False
+    of_versions: bool = False
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -56,8 +61,14 @@ SCENARIOS: dict[str, Scenario] = {
         "NATS is killed, restarted, and loses, doubles and reorders what it carries",
         ((f.bus_killed, f.bus_unruly, f.bus_deaf),),
     ),
+    "deaf": Scenario(
+        "no hint ever reaches another node: NATS loses everything, to the end, while nodes die",
+        ((f.node_killed, f.node_stopped_and_continued),),
+        deaf=True,
+    ),
     "database": Scenario(
-        "PostgreSQL is restarted, away, full, or ends connections in their COMMIT", (_DATABASE,)
+        "PostgreSQL is restarted, away, full, overloaded, or ends connections in their COMMIT",
+        (_DATABASE,),
     ),
     "ways": Scenario("nodes are cut from the database or from the bus, not both", (_WAYS,)),
     "networks": Scenario(
@@ -68,6 +79,11 @@ SCENARIOS: dict[str, Scenario] = {
     "clocks": Scenario(
         "the clocks of nodes are up to an hour apart, while nodes die",
         ((f.node_comes_back_at_another_hour,), (f.node_stopped_and_continued,)),
+    ),
+    "versions": Scenario(
+        "nodes of an older version and of today's are exchanged for each other, while nodes die",
+        ((f.rolling_restart,), (f.node_killed, f.node_stopped_and_continued)),
+        of_versions=True,
     ),
     "failover": Scenario(
         "a copy without the last seconds takes the database's place", ((f.database_lost_its_tail,),)

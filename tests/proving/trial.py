@@ -53,7 +53,14 @@ class Outcome:
 
 
 async def trial(
-    name: str, seed: int, folder: Path, sizes: Sizes, *, for_s: float, networks: bool = False
+    name: str,
+    seed: int,
+    folder: Path,
+    sizes: Sizes,
+    *,
+    for_s: float,
+    networks: bool = False,
+    older: Path | None = None,
 ) -> Outcome:
     """Run a scenario of this name.
 
@@ -64,19 +71,24 @@ async def trial(
         sizes: of the world.
         for_s: how long faults are injected, seconds; one that has begun is finished.
         networks: whether nodes can have networks of their own; relays take their place else.
+        older: the source of an older version, for a scenario of versions.
     """
-    of_packets = networks and SCENARIOS[name].of_packets
+    scenario = SCENARIOS[name]
+    of_packets = networks and scenario.of_packets
+    older = older if scenario.of_versions else None
 
     async def strike(world: World) -> None:
+        if scenario.deaf:
+            world.bus.proxy.loss = 1.0
         async with asyncio.TaskGroup() as lanes:
-            for lane in SCENARIOS[name].lanes:
+            for lane in scenario.lanes:
                 lanes.create_task(_strike(world, lane, for_s))
 
     if not of_packets:
-        return await _judged(name, seed, folder, sizes, strike)
+        return await _judged(name, seed, folder, sizes, strike, older=older)
     network = Network()
     try:
-        return await _judged(name, seed, folder, sizes, strike, network)
+        return await _judged(name, seed, folder, sizes, strike, network=network, older=older)
     finally:
         network.close()
 
@@ -97,14 +109,16 @@ async def _judged(
     folder: Path,
     sizes: Sizes,
     strike: Callable[[World], Awaitable[None]],
+    *,
     network: Network | None = None,
+    older: Path | None = None,
 ) -> Outcome:
     started = time.monotonic()
     postgres, bus = _postgres(network), Bus(seed, networked=network is not None)
     try:
         await asyncio.to_thread(postgres.start)
         await bus.open()
-        world = World(folder, postgres, bus, random.Random(f"{name} {seed}"), sizes, network)
+        world = World(folder, postgres, bus, random.Random(f"{name} {seed}"), sizes, network, older)
         async with world.inhabited():
             await world.at_work()
             await strike(world)

@@ -109,6 +109,7 @@ class World:
         dice: decide everything.
         sizes: how large it is.
         network: the nodes' networks; None: they reach everything through relays.
+        older: the source of the version that nodes are of at first; None: of today's.
 
     Attributes:
         struck: how often each fault was injected.
@@ -123,8 +124,10 @@ class World:
         dice: random.Random,
         sizes: Sizes,
         network: Network | None = None,
+        older: Path | None = None,
     ) -> None:
         self._network = network
+        self.older = older
         self.folder = folder
         self.postgres = postgres
         self.bus = bus
@@ -171,6 +174,7 @@ class World:
     async def _prepared(self) -> ProvedNode:
         node = await self.cluster.prepare()
         assert isinstance(node, ProvedNode)
+        node.source = self.older
         return node
 
     async def _started(self, node: ProvedNode) -> None:

@@ -6,6 +6,7 @@ It may not know HTTP, connections of clients or agents. See `store` for what it 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -53,6 +54,9 @@ from .writer import Writer
 __all__ = ["PostgresStore"]
 
 _PREPARED_MAX = 200
+# Parts of `timeout_s`. A suspended node's transaction ends before others give up waiting for its
+# locks, and PostgreSQL times a statement out before the node does, which costs no connection.
+_IDLE, _LOCKS, _STATEMENT = 0.6, 0.7, 0.8
 # A read of several users; all others see the rows of one.
 _BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
 
@@ -103,11 +107,12 @@ class PostgresStore:
         self._condition: Condition | None = None
         self._schema = 0
         self._losses = 0
+        self._one_at_a_time = asyncio.Lock()
         self._has_plain_aliases = False
         self._writer: Writer | Rehearsal | None = None
         self._place_writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
-            lambda: Reader(self._connect, timeout_s=timeout_s),
+            lambda: Reader(self._connect, timeout_s=timeout_s, statement_s=_STATEMENT * timeout_s),
             count=reader_count,
             wait_max_s=timeout_s,
         )
@@ -139,10 +144,17 @@ class PostgresStore:
         if self._rehearsal:
             self._writer = self._place_writer = Rehearsal(self._connect, begin=begin)
             return
-        within_s = self._commit_timeout_s
-        self._writer = Writer(self._connect, begin=begin, commit_timeout_s=within_s)
-        begin = _begin_commit("off", self._timeout_s)  # their tables are not in the log either
-        self._place_writer = Writer(self._connect, begin=begin, commit_timeout_s=within_s)
+        self._writer = self._new_writer(begin)
+        # The tables of places are not in the log either.
+        self._place_writer = self._new_writer(_begin_commit("off", self._timeout_s))
+
+    def _new_writer(self, begin: str) -> Writer:
+        return Writer(
+            self._connect,
+            connect_wait_s=self._timeout_s,
+            begin=begin,
+            commit_timeout_s=self._commit_timeout_s,
+        )
 
     async def migrate(self) -> tuple[int, int]:
         """Bring the database to the schema of this program; the versions before and after.
@@ -173,7 +185,8 @@ class PostgresStore:
 
     async def _connect(self) -> Connection:
         try:
-            connection = await self._opened()
+            async with self._one_at_a_time:  # opening costs PostgreSQL more than most statements
+                connection = await self._opened()
         except (ConfigurationError, ThreadcastError) as error:
             log.error("%s", error)  # clients are not told where the database is
             raise ThreadcastError("unavailable") from error
@@ -344,16 +357,18 @@ def _makes_plain_alias(unit: Unit[Any]) -> bool:
 def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
     """Begin a transaction that may write for many users, that waits for the disk when it commits.
 
-    What another node holds is waited for a bounded time, and nothing is held for long by a node
-    that has stopped to answer.
+    Waiting for a lock is bounded, and so is how long a suspended node holds one. The isolation is
+    always read committed: a snapshot from before the lock was granted would show an old fence.
     """
-    bound_ms = int(timeout_s * 1000)
+    idle_ms, locks_ms, statement_ms = (
+        int(timeout_s * share * 1000) for share in (_IDLE, _LOCKS, _STATEMENT)
+    )
     return (
-        "BEGIN;"
+        "BEGIN; SET LOCAL transaction_isolation = 'read committed';"
         " SET LOCAL plan_cache_mode = force_custom_plan;"  # batches are of very different sizes
         f" {BY_KEY};"
         f" SET LOCAL synchronous_commit = {synchronous_commit};"
         " SET LOCAL threadcast.scope = 'all';"
-        f" SET LOCAL lock_timeout = {bound_ms}; SET LOCAL statement_timeout = {bound_ms};"
-        f" SET LOCAL idle_in_transaction_session_timeout = {bound_ms}"
+        f" SET LOCAL lock_timeout = {locks_ms}; SET LOCAL statement_timeout = {statement_ms};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
     )

@@ -29,6 +29,10 @@ _LOCK = """
 SELECT user_key::text, user_id, head FROM users WHERE user_key = ANY($1::uuid[])
 ORDER BY user_key FOR UPDATE
 """
+_LOCK_FREE = """
+SELECT user_id FROM users WHERE user_key = ANY($1::uuid[]) ORDER BY user_key FOR UPDATE SKIP LOCKED
+"""
+_THERE = "SELECT user_id FROM users WHERE user_key = ANY($1::uuid[])"
 _MAKE = """
 INSERT INTO users (user_key, user_id, feed, imported)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[])
@@ -125,6 +129,12 @@ class Batch:
         ]
         if missing:
             self._locked(await self.all(_MAKE, *map(list, zip(*missing, strict=True))), names)
+
+    async def lock_free(self, user_ids: Collection[str]) -> set[str]:
+        """Lock the users that no other transaction has locked; the ids of the others."""
+        keys = [user_key(user_id) for user_id in user_ids]
+        locked = {row[0] for row in await self.all(_LOCK_FREE, keys)}
+        return {row[0] for row in await self.all(_THERE, keys)} - locked
 
     def _locked(self, rows: Iterable[Row], names: dict[str, str]) -> None:
         for dashed, user_id, head in rows:

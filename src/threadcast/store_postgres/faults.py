@@ -35,6 +35,13 @@ DATABASE_FAULTS = (
 # Conflicts with other transactions: a retry is right, and likely to succeed.
 RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
+# A lock that another transaction held for too long.
+LOCKED = asyncpg.LockNotAvailableError
+BUSY = "the database was too busy"
+
+# PostgreSQL itself timed the statement out: after a ROLLBACK the connection can be used again.
+TIMED_OUT = (LOCKED, asyncpg.QueryCanceledError)
+
 _FULL = (asyncpg.DiskFullError,)
 # Errors of a COMMIT that certainly rolled back. After any other the outcome is unknown.
 _SURELY_UNDONE = (
@@ -45,7 +52,7 @@ _SURELY_UNDONE = (
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.TooManyConnectionsError, "the database takes no more connections"),
     (asyncpg.ReadOnlySQLTransactionError, "the database is read-only now"),
-    (asyncpg.LockNotAvailableError, "the database was too busy"),
+    (LOCKED, BUSY),
     (asyncpg.QueryCanceledError, "the database took too long"),
     (TimeoutError, "the database took too long"),
 )

@@ -1,23 +1,23 @@
 """A connection that reads, for one session at a time.
 
-A read that fails or is cancelled costs its connection, so that none in an unknown state is reused.
-There is no session state, so a pooler in transaction mode may stand between.
+A read that fails or is cancelled costs its connection, so that none in an unknown state is reused;
+one that PostgreSQL itself timed out is rolled back. There is no session state, so a pooler in
+transaction mode may stand between.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .connecting import Connection, Row
-from .faults import DATABASE_FAULTS, not_stored
+from .faults import DATABASE_FAULTS, TIMED_OUT, not_stored
+from .opening import Connect, Opening
 
 # Rows are found by key, whatever the planner's statistics say.
 BY_KEY = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
-
-Connect = Callable[[], Awaitable[Connection]]
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,14 @@ class Reader:
 
     Args:
         connect: opens the connection, at the first read.
-        timeout_s: how long a statement may take, in seconds.
+        timeout_s: how long a read may take, in seconds.
+        statement_s: how long the database may take for its statement, in seconds; less.
     """
 
-    def __init__(self, connect: Connect, *, timeout_s: float) -> None:
-        self._connect = connect
+    def __init__(self, connect: Connect, *, timeout_s: float, statement_s: float) -> None:
+        self._opening = Opening(connect, wait_s=timeout_s)
         self._timeout_s = timeout_s
+        self._bound = f"SET LOCAL statement_timeout = {int(statement_s * 1000)}"
         self._connection: Connection | None = None
         self._in_snapshot = False
         self.broken = False
@@ -46,18 +48,25 @@ class Reader:
             arguments: the query's.
 
         Raises:
-            ThreadcastError: `unavailable`; the reader is broken.
+            ThreadcastError: `unavailable`.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
-                connection = await self._ready(begin)
-                return await connection.fetch(sql, *arguments)
+                return await self._fetched(await self._ready(begin), sql, *arguments)
         except DATABASE_FAULTS as error:
             log.error("a read failed: %s: %s", type(error).__name__, error)
-            self.discard(fell_silent=isinstance(error, TimeoutError))
+            if self._connection is not None and not isinstance(error, TIMED_OUT):
+                self.discard(fell_silent=isinstance(error, TimeoutError))
             raise not_stored(error) from error
         except BaseException:
             self.discard()
+            raise
+
+    async def _fetched(self, connection: Connection, sql: str, *arguments: Any) -> Sequence[Row]:
+        try:
+            return await connection.fetch(sql, *arguments)
+        except TIMED_OUT:
+            await self.end_snapshot()
             raise
 
     async def _ready(self, begin: str) -> Connection:
@@ -65,11 +74,10 @@ class Reader:
         if self._connection is not None and self._connection.is_closed():
             self._connection = None
         if self._connection is None:
-            self._connection = await self._connect()
+            self._connection = await self._opening.connection()
             self._in_snapshot = False
         if not self._in_snapshot:
-            bound = f"SET LOCAL statement_timeout = {int(self._timeout_s * 1000)}"
-            await self._connection.execute(f"{begin}; {BY_KEY}; {bound}")
+            await self._connection.execute(f"{begin}; {BY_KEY}; {self._bound}")
             self._in_snapshot = True
         return self._connection
 
@@ -94,6 +102,7 @@ class Reader:
             fell_silent: see `Connection.terminate`.
         """
         self.broken = True
+        self._opening.discard()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate(fell_silent=fell_silent)
@@ -101,6 +110,7 @@ class Reader:
     async def close(self) -> None:
         """Close the connection in order, when nobody uses it."""
         self.broken = True
+        await self._opening.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

@@ -9,7 +9,7 @@ from ..errors import ThreadcastError
 from ..units import Outcome, Unit
 from .connecting import Connection
 from .faults import DATABASE_FAULTS, not_stored
-from .readers import Connect
+from .opening import Connect
 from .units import apply_each
 
 _IDLE_MAX = "SET LOCAL idle_in_transaction_session_timeout = '10min'"  # while the next is planned

@@ -48,7 +48,10 @@ coalesce(to_regclass('events'), to_regclass('users'), to_regclass('runs')) IS NO
 """
 _VERSION = "SELECT version FROM threadcast_schema"
 # How long a migration waits for a lock, so that it does not hold up a node at work for ever.
-_BEGIN = "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL threadcast.scope = 'all'"
+_BEGIN = (
+    "BEGIN; SET LOCAL transaction_isolation = 'read committed';"
+    " SET LOCAL lock_timeout = '10s'; SET LOCAL threadcast.scope = 'all'"
+)
 _LOCK_MAX_S = 15.0
 _STEP_MAX_S = 86_400.0  # a large table may have to be rewritten
 

@@ -10,12 +10,10 @@ and nothing may wait for a lock after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from ..errors import ThreadcastError
-from ..events import EventType
 from ..migration_units import (
     CountAliasUses,
     ImportThreads,
@@ -44,7 +42,6 @@ from ..units import (
     DeleteThread,
     HandOverRun,
     IngestEvents,
-    Lease,
     OpenJournal,
     Outcome,
     Rejected,
@@ -60,13 +57,13 @@ from .appends import append_to_run
 from .batch import Batch
 from .claims import claim_runs
 from .connecting import Connection
-from .faults import UNIT_FAULTS
+from .faults import BUSY, UNIT_FAULTS
 from .feeds import renew_feeds
 from .imports import import_threads
 from .ingests import ingest_events
-from .keys import user_key
 from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrated_threads import count_alias_uses, rename_threads, undo_migration
+from .named import ACROSS_USERS, is_at_fault, named_by, without_users
 from .nodes import register_node, remove_node, renew_node, sweep_node
 from .operators import ask_places, ask_to_drain, begin_action, end_action, tell_places
 from .places import cancel_abandoned, close_places, leave_place, take_place
@@ -114,18 +111,6 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
-_OF_OPERATORS = (AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces)
-_OF_NODES = (RegisterNode, RenewNode, RemoveNode, SweepNode)
-_ACROSS_USERS = (
-    ClaimRuns,
-    TakeOverRuns,
-    Sweep,
-    RenameThreads,
-    RenewFeeds,
-    UndoMigration,
-    *_OF_NODES,
-    *_OF_OPERATORS,
-)
 
 log = logging.getLogger(__name__)
 
@@ -152,12 +137,33 @@ async def apply_all(
     for place, unit in _in_order(units):
         if place in outcomes:
             continue
-        if isinstance(unit, _ACROSS_USERS) and not across:
+        if isinstance(unit, ACROSS_USERS) and not across:
             across = True
             await batch.flush()
         outcomes[place] = await _apply(batch, unit)
     await batch.flush()
     return [outcomes[place] for place in range(len(units))]
+
+
+async def apply_free(
+    connection: Connection, units: Sequence[Unit[Any]], *, now: float
+) -> tuple[list[Outcome], set[str]]:
+    """Apply units without waiting for locked users: their units are rejected as `unavailable`.
+
+    Leases of locked users are neither renewed nor lost.
+
+    Returns:
+        The outcomes, and the ids of users whom another transaction has locked.
+
+    Raises:
+        UNIT_FAULTS, asyncpg.PostgresError: see `apply_all`.
+    """
+    locked = await Batch(connection, now=now).lock_free(named_by(units).users)
+    free = [without_users(unit, locked) for unit in units]
+    applied = [unit for unit in free if unit is not None]
+    outcomes = iter(await apply_all(connection, applied, now=now) if applied else ())
+    busy = Rejected(ThreadcastError("unavailable", BUSY))
+    return [busy if unit is None else next(outcomes) for unit in free], locked
 
 
 async def apply_each(
@@ -168,7 +174,7 @@ async def apply_each(
     Raises:
         asyncpg.PostgresError: the database failed; the transaction must be rolled back.
     """
-    named = _named(unit for unit in units if not _is_at_fault(unit))
+    named = named_by(unit for unit in units if not is_at_fault(unit))
     await Batch(connection, now=now).lock(named.users)
     outcomes = {
         place: await _apply_alone(connection, unit, now=now) for place, unit in _in_order(units)
@@ -178,8 +184,8 @@ async def apply_each(
 
 def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
     placed = list(enumerate(units))
-    yield from (entry for entry in placed if not isinstance(entry[1], _ACROSS_USERS))
-    yield from (entry for entry in placed if isinstance(entry[1], _ACROSS_USERS))
+    yield from (entry for entry in placed if not isinstance(entry[1], ACROSS_USERS))
+    yield from (entry for entry in placed if isinstance(entry[1], ACROSS_USERS))
 
 
 async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]:
@@ -189,15 +195,15 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
     """
     plain = _plain(units)
     if plain:
-        stored = await append_plain(batch, plain, _named(units).users)
+        stored = await append_plain(batch, plain, named_by(units).users)
         if stored:
             rest = [unit for place, unit in enumerate(units) if place not in stored]
-            await batch.load_words(_named(rest).leases)
+            await batch.load_words(named_by(rest).leases)
             return {**stored}
     takes = plain_takes(units)
     if takes and (taken := await take_plain(batch, takes)):
         return {**taken}
-    named = _named(units)
+    named = named_by(units)
     await batch.lock(named.users, to_make=named.to_make, to_import=named.to_import)
     await batch.load_words(named.leases)
     return {}
@@ -217,7 +223,7 @@ def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
                 continue
             if is_plain_end(unit):
                 plain[place] = unit
-        met |= _named((unit,)).users
+        met |= named_by((unit,)).users
     return plain
 
 
@@ -230,58 +236,8 @@ def _first_sends(units: Sequence[Unit[Any]], done: Collection[int]) -> dict[int,
             continue
         if isinstance(unit, SendMessage) and unit.context.user_id not in met:
             sends[place] = unit
-        met |= _named((unit,)).users
+        met |= named_by((unit,)).users
     return sends
-
-
-@dataclass(slots=True)
-class _Named:
-    """The users that units name, those that get a journal, and leases."""
-
-    users: set[str] = field(default_factory=set)
-    to_make: set[str] = field(default_factory=set)
-    to_import: set[str] = field(default_factory=set)
-    leases: list[Lease] = field(default_factory=list)
-
-
-def _named(units: Iterable[Unit[Any]]) -> _Named:
-    named = _Named()
-    for unit in units:
-        match unit:
-            case AppendToRun() | HandOverRun():
-                named.leases.append(unit.lease)
-            case RenewLeases():
-                named.leases += unit.leases
-            case ImportThreads():
-                named.to_import.update(thread.context.user_id for thread in unit.threads)
-            case CountAliasUses():
-                named.users.update(use.context.user_id for use in unit.uses)
-            case _ if not isinstance(unit, (*_ACROSS_USERS, LeavePlace)):
-                user_id = unit.context.user_id  # type: ignore[attr-defined] # the rest has one
-                named.users.add(user_id)
-                if _makes_journal(unit):
-                    named.to_make.add(user_id)
-    named.users |= named.to_import
-    named.users.update(lease.address.user_id for lease in named.leases)
-    return named
-
-
-def _is_at_fault(unit: Unit[Any]) -> bool:
-    """Whether the unit does not even name its user properly."""
-    try:
-        for user_id in _named([unit]).users:
-            user_key(user_id)
-    except UNIT_FAULTS:
-        return True
-    return False
-
-
-def _makes_journal(unit: Unit[Any]) -> bool:
-    if isinstance(unit, SendMessage):
-        return unit.new_thread
-    if isinstance(unit, IngestEvents):
-        return any(one.draft.event_type is EventType.THREAD_CREATED for one in unit.events)
-    return isinstance(unit, OpenJournal | CreateThread | RevokeSessions | TakePlace)
 
 
 async def _apply(batch: Batch, unit: Unit[Any]) -> Outcome:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
-from ..clock import Clock
+from ..clock import Clock, SteadyClock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..events import encode_json
@@ -62,7 +62,7 @@ class SqliteStore:
 
     Args:
         path: the database file; beside it lie `-wal`, `-shm` and `.lock`.
-        clock: the store's own time, for leases.
+        clock: the store's own time, for leases; setting the wall clock later ends none.
         vfs: the name of a registered SQLite VFS, for tests of power cuts; None for the system's.
         create: whether to make the file when it is missing.
         reader_count: the most sessions that read at the same time, >= 1.
@@ -92,7 +92,7 @@ class SqliteStore:
         rehearsal: bool = False,
     ) -> None:
         self._path = Path(path)
-        self._clock = clock
+        self._clock = SteadyClock(clock)
         self._vfs = vfs
         self._create = create
         self._checkpoint_pages = checkpoint_pages

@@ -1,0 +1,105 @@
+"""A connection that takes longer to open than anybody waits is opened all the same, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from postgres_scene import PostgresScene
+from threadcast.errors import ThreadcastError
+from threadcast.store_postgres.connecting import Connection
+from threadcast.store_postgres.opening import Opening
+
+
+class RawConnection:
+    """As much of asyncpg's as is asked here."""
+
+    terminated = False
+
+    def terminate(self) -> None:
+        """Take note."""
+        self.terminated = True
+
+
+class Database:
+    """Opens a connection when a test says so, or fails to."""
+
+    def __init__(self) -> None:
+        self.begun: list[asyncio.Future[Connection]] = []
+        self.ended = asyncio.Event()
+
+    async def connect(self) -> Connection:
+        """Wait for what becomes of it."""
+        self.begun.append(asyncio.get_running_loop().create_future())
+        try:
+            return await self.begun[-1]
+        finally:
+            self.ended.set()
+
+
+def connection() -> Connection:
+    return Connection(RawConnection(), timeout_s=1.0)
+
+
+async def test_who_comes_next_gets_what_was_begun_before() -> None:
+    database, made = Database(), connection()
+    opening = Opening(database.connect, wait_s=0.01)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await opening.connection()
+    (begun,) = database.begun
+    begun.set_result(made)
+    assert await opening.connection() is made
+
+
+async def test_what_failed_when_nobody_waited_says_nothing_of_now() -> None:
+    database, made = Database(), connection()
+    opening = Opening(database.connect, wait_s=0.01)
+    with pytest.raises(TimeoutError):
+        await opening.connection()
+    database.begun[0].set_exception(ThreadcastError("unavailable"))
+    with pytest.raises(TimeoutError):
+        await opening.connection()
+    database.begun[1].set_result(made)
+    assert await opening.connection() is made
+
+
+async def test_what_nobody_waits_for_any_more_is_closed() -> None:
+    database, raw = Database(), RawConnection()
+    opening = Opening(database.connect, wait_s=0.01)
+    with pytest.raises(TimeoutError):
+        await opening.connection()
+    database.begun[0].set_result(Connection(raw, timeout_s=1.0))
+    await database.ended.wait()
+    opening.discard()
+    await opening.close()
+    assert raw.terminated
+
+
+async def test_what_the_database_ends_in_time_costs_no_connection(database: PostgresScene) -> None:
+    node = await database.node(timeout_s=0.5, reader_count=1)
+    await node.thread("ann")
+    await node.journal("ann")
+    before = await _connections(database)
+    somebody = await asyncpg.connect(database.server.url(search_path=database.schema))
+    try:
+        async with somebody.transaction():
+            await somebody.execute("LOCK TABLE events")
+            for attempt in (node.journal("ann"), node.thread("ann")):
+                with pytest.raises(ThreadcastError, match="unavailable: the database"):
+                    await attempt
+    finally:
+        await somebody.close()
+    assert [event.seq for event in await node.journal("ann")] == [1]
+    await node.thread("ann")
+    assert await _connections(database) == before
+    assert node.store.losses == 0
+
+
+async def _connections(database: PostgresScene) -> list[int]:
+    rows = await database.run(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid", "threadcast"
+    )
+    return [row[0] for row in rows]
