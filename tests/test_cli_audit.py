@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,18 @@ from threadcast.cli import exits
 
 MAKES = "import uuid\nthread_id = uuid.uuid4()\n"
 CLEAN = "x = 1\n"
+END_MAX_S = 60.0
+WORKING = """
+import multiprocessing, time
+from concurrent.futures import ProcessPoolExecutor
+from threadcast.audit.audit import end_with_parent
+
+spawning = multiprocessing.get_context("spawn")
+with ProcessPoolExecutor(1, mp_context=spawning, initializer=end_with_parent) as pool:
+    pool.submit(abs, 1).result()
+    print("a worker has worked", flush=True)
+    time.sleep(600)
+"""
 
 
 async def test_clean_code_exits_with_0(tmp_path: Path) -> None:
@@ -173,6 +187,18 @@ async def test_rules_are_listed_and_explained() -> None:
     assert "What to do: " in explained
 
 
+def test_workers_of_a_killed_audit_end() -> None:
+    command = [sys.executable, "-c", WORKING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"a worker has worked\n"
+
+        process.kill()
+
+        process.communicate(timeout=END_MAX_S)  # until no worker holds the pipe any more
+
+
+@pytest.mark.timeout(300)  # some seconds of processor time; machines may be busy
 async def test_the_project_passes_its_own_audit() -> None:
     status, out, errors = await run(
         "audit", *(str(ROOT / one) for one in ("src", "tests", "bench"))

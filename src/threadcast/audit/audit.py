@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from pathlib import Path, PurePosixPath
 
 from .configuration import AuditSettings
@@ -113,13 +115,26 @@ def _processors() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
+def end_with_parent() -> None:
+    """Let a worker end when its parent is killed; it would wait for work for ever."""
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
 def _inspected(targets: Sequence[Target], settings: AuditSettings, jobs: int) -> list[FileReport]:
     jobs = max(1, min(jobs, JOBS_MAX))
     if jobs == 1 or len(targets) <= _ALONE_MAX:
         return inspect_files(targets, settings)
     batches = _batches(targets)
     spawning = multiprocessing.get_context("spawn")  # a fork would copy our threads and locks
-    with ProcessPoolExecutor(min(jobs, len(batches)), mp_context=spawning) as pool:
+    with ProcessPoolExecutor(
+        min(jobs, len(batches)), mp_context=spawning, initializer=end_with_parent
+    ) as pool:
         found = pool.map(inspect_files, batches, [settings] * len(batches))
         return [report for batch in found for report in batch]
 
