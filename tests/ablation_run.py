@@ -1,8 +1,7 @@
 """Runs tests of a copy of this project, in a process that has the libraries already.
 
-Starting Python, pytest and all libraries takes longer than most of the tests. The standard library
-has a fork server that imports them once; each run is a fork of it. Nothing of Threadcast is in it:
-the copy brings its own.
+Starting Python, pytest and all libraries takes longer than most tests, so a fork server imports
+them once and each run is a fork of it. It imports nothing of Threadcast: each run uses the copy's.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ _forks.set_forkserver_preload(list(LIBRARIES))
 
 @dataclass(frozen=True)
 class Ran:
-    """How tests of a copy ended.
+    """The result of a test run in a copy.
 
     Attributes:
         code: pytest's.
-        output: all that was printed.
+        output: everything printed.
     """
 
     code: int | None
@@ -50,12 +49,12 @@ class Ran:
 def run_tests(
     folder: Path, *tests: str, max_s: float = RUN_MAX_S, wait_s: float = BROKEN_WAIT_S
 ) -> Ran:
-    """Run tests of a copy, by the copy's own source.
+    """Run tests of a copy against the copy's own source.
 
     Args:
         folder: the copy, with `src`, `tests` and `pyproject.toml`.
-        tests: as pytest takes them, below `tests`.
-        max_s: after so long they are interrupted, seconds.
+        tests: pytest arguments, relative to `tests`.
+        max_s: after this time they are interrupted, seconds.
         wait_s: how long each of them waits for what must happen, seconds.
     """
     output = folder / "output"
@@ -64,7 +63,7 @@ def run_tests(
     process.join(max_s)
     if process.is_alive():
         assert process.pid is not None
-        os.kill(process.pid, signal.SIGINT)  # what the tests started is ended by them
+        os.kill(process.pid, signal.SIGINT)  # the tests end what they started
         process.join(END_MAX_S)
         process.kill()
         process.join()

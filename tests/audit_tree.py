@@ -15,18 +15,18 @@ PLAIN = AuditSettings()
 
 
 def report_of(files: Mapping[str, str], settings: AuditSettings = PLAIN) -> Report:
-    """What is found in a tree of texts; its packages are what their paths say."""
+    """The report on a tree of texts; paths determine packages."""
     reports = [inspect_text(dedent(text), path, settings) for path, text in files.items()]
     return judge(Path(), reports, settings)
 
 
 def findings_in(text: str, settings: AuditSettings = PLAIN) -> tuple[Finding, ...]:
-    """What is found in one module."""
+    """The findings in one module."""
     return report_of({"app/module.py": text}, settings).findings
 
 
 def codes_in(text: str, settings: AuditSettings = PLAIN) -> list[str]:
-    """The codes of what is found in one module."""
+    """The codes of the findings in one module."""
     return [one.code for one in findings_in(text, settings)]
 
 

@@ -29,7 +29,7 @@ RUN_ID = "run_chat_1763629200001_7_90c65fe4"
 
 
 def events_of(user_id: str, count: int = 1, *, first: int = 1, data: str = "x") -> list[Any]:
-    """Committed events of this user, dense from `first`."""
+    """Committed events of this user, without gaps from `first`."""
     addresses = [Address(user_id, THREAD_ID, None), Address(user_id, THREAD_ID, RUN_ID)]
     return [
         JournalEvent(
@@ -44,12 +44,12 @@ def events_of(user_id: str, count: int = 1, *, first: int = 1, data: str = "x") 
 
 
 def grew(user_id: str, count: int = 1, *, first: int = 1, data: str = "x") -> JournalGrew:
-    """A user's journal grew."""
+    """A hint that a user's journal grew."""
     return JournalGrew(user_id, events_of(user_id, count, first=first, data=data))
 
 
 def about(user_id: str, node_id: str) -> list[Hint]:
-    """One hint of every kind that goes to other nodes."""
+    """One hint of every kind that other nodes receive."""
     return [
         grew(user_id, 3),
         JournalReached(user_id, 900),
@@ -60,18 +60,18 @@ def about(user_id: str, node_id: str) -> list[Hint]:
 
 
 def said(hint: Hint) -> object:
-    """A hint as something that can be compared: events as the bytes that clients get."""
+    """A comparable form of a hint: events as the bytes that clients get."""
     if isinstance(hint, JournalGrew):
         return hint.user_id, [(event.seq, event.payload) for event in hint.events]
     return hint
 
 
 class End:
-    """One node's end of a bus; remembers every hint, but for what the bus says of itself.
+    """One node's end of a bus; records every hint except those about the bus itself.
 
     Args:
         bus: open, or opened later.
-        tells: whether the bus says when a follow has begun.
+        tells: whether the bus reports that a follow has begun.
     """
 
     def __init__(self, bus: Bus, *, tells: bool = False) -> None:
@@ -90,20 +90,20 @@ class End:
         self._changed.set()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Wait until something that changes with a hint is so."""
+        """Wait for a condition, which is checked after each hint."""
         async with asyncio.timeout(WAIT_S):
             while not true():
                 self._changed.clear()
                 await self._changed.wait()
 
     async def follow(self, user_id: str) -> None:
-        """Follow a user, and return when hints arrive for sure."""
+        """Follow a user, and return when hints surely arrive."""
         self.bus.follow(user_id)
         if self._tells:
             await self.until(lambda: user_id in self.missed)
 
     async def next(self, count: int = 1) -> list[Hint]:
-        """The next hints; fewer than `count` never come back."""
+        """The next `count` hints."""
         await self.until(lambda: len(self.heard) >= count)
         first, self.heard[:count] = self.heard[:count], []
         return first
@@ -157,13 +157,13 @@ class Nats:
         )
 
     def count(self, node_id: str, name: str, **labels: str) -> float:
-        """How often a node's bus counted something."""
+        """A counter of a node's bus."""
         name = f"threadcast_bus_{name}_total"
         return self.metrics[node_id].registry.get_sample_value(name, labels) or 0.0
 
 
 @asynccontextmanager
 async def nats_buses() -> AsyncIterator[Nats]:
-    """NATS buses that are all closed after the block."""
+    """NATS buses that are closed after the block."""
     async with AsyncExitStack() as stack:
         yield Nats(stack)

@@ -54,7 +54,7 @@ window.isThere = true;
 
 
 async def bundle(folder: Path) -> None:
-    """Bundle a page's script and the shared worker's, as an application would."""
+    """Bundle a page's script and the shared worker, as an application would."""
     page = folder / "source" / "page.js"
     page.parent.mkdir()
     page.write_text(_SCRIPT.replace("SOURCES", str(_SOURCES)), encoding="utf-8")
@@ -74,12 +74,12 @@ async def bundle(folder: Path) -> None:
 async def client_pages(
     folder: Path, bundles: Path, *, websockets: bool = True
 ) -> AsyncIterator[str]:
-    """A server with the page, under the policy of the chat's own pages: its address.
+    """A server with the page, under the chat pages' content security policy; its address.
 
     Args:
         folder: where the database is.
         bundles: what `bundle` made.
-        websockets: whether they get through.
+        websockets: whether WebSockets are let through.
     """
 
     async def loaded(request: Request) -> Response:
@@ -100,7 +100,7 @@ async def client_pages(
     )
 
     async def blocking(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # as a proxy does that knows none
+        if scope["type"] == "websocket":  # like a proxy without support for them
             await send({"type": "websocket.close"})
         else:
             await app(scope, receive, send)
@@ -129,12 +129,12 @@ class ClientPage(WatchedPage):
         return page
 
     async def begin(self, user: str, **options: Any) -> None:
-        """Make the client of this user, and wait until it is live."""
+        """Create the client of this user, and wait until it is live."""
         await self.start(user, **options)
         await self.until("client.status.phase === 'live'")
 
     async def start(self, user: str, **options: Any) -> None:
-        """Make the client of this user."""
+        """Create the client of this user."""
         await self.page.evaluate("([user, options]) => begin(user, options)", [user, options])
 
     async def reload(self) -> None:
@@ -143,7 +143,7 @@ class ClientPage(WatchedPage):
         await self.until("window.isThere")
 
     async def until(self, condition: str) -> None:
-        """Wait until this is so."""
+        """Wait for a condition."""
         await self.page.wait_for_function(f"() => {condition}")
 
     async def say(self, text: str) -> tuple[str, str]:
@@ -164,7 +164,7 @@ class ClientPage(WatchedPage):
         return str(await found.json_value())
 
     async def connections(self) -> int:
-        """How many connections the server has for this user."""
+        """The number of this user's connections on the server."""
         return int(
             await self.page.evaluate(
                 """async () => {

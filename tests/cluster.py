@@ -1,8 +1,8 @@
 """A cluster on this machine: PostgreSQL, NATS, real `threadcast serve` processes, a front.
 
-For tests, for `scripts/prove`, `scripts/bench` and `scripts/cluster`. Every part is a process of
-its own, is known by its pid and can be killed, stopped, paused and started again. With links, each
-node reaches the database and the bus by relays of its own, which can be cut or frozen one by one.
+For tests, `scripts/prove`, `scripts/bench` and `scripts/cluster`. Every part is a process of its
+own, with a known pid, that can be killed, stopped, paused and restarted. With links, each node
+reaches the database and the bus through relays of its own, which can be cut or frozen one by one.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ AGENTS = "promise_agents:quick"
 
 
 class BusServer(Protocol):
-    """The NATS server of a cluster; it has been started."""
+    """The running NATS server of a cluster."""
 
     @property
     def port(self) -> int:
-        """Where it listens on this machine."""
+        """Its port on this machine."""
         ...
 
     def url(self) -> str:
-        """The same, as THREADCAST_BUS_URL has it."""
+        """The value for THREADCAST_BUS_URL."""
         ...
 
 
@@ -40,8 +40,8 @@ class Node(ServerProcess):
 
     Attributes:
         name: `node-1`, `node-2`, ...
-        database_link: its way to PostgreSQL, when the cluster has links.
-        bus_link: its way to NATS, when the cluster has links and a bus.
+        database_link: its relay to PostgreSQL, if the cluster has links.
+        bus_link: its relay to NATS, if the cluster has links and a bus.
     """
 
     name = ""
@@ -53,17 +53,17 @@ class Cluster:
     """Nodes that share a database, a bus and a secret; see `cluster`.
 
     Args:
-        folder: where a folder for each node is made.
-        database_url: of a schema that nobody else uses.
-        bus: none: the nodes find out of each other by the head poll alone.
+        folder: parent of a folder for each node.
+        database_url: of an otherwise unused schema.
+        bus: None: the nodes learn of commits only by head polls.
         agents: `module:name` of the agents of all nodes.
-        links: whether each node reaches database and bus by relays of its own.
-        settings: of all nodes, as THREADCAST_... variables without that prefix.
-        kind: what the nodes are.
+        links: whether each node reaches database and bus through relays of its own.
+        settings: of all nodes, THREADCAST_... variables without the prefix.
+        kind: the class of the nodes.
 
     Attributes:
-        nodes: in the order of their names; dead ones too.
-        front: passes connections on to the nodes that listen, one after the other.
+        nodes: in the order of their names, including dead ones.
+        front: distributes connections round-robin over the nodes that listen.
     """
 
     def __init__(
@@ -84,24 +84,24 @@ class Cluster:
         self._folder = folder
         self._agents = agents
         self._links = links
-        self._settings = {"DATABASE_MIGRATE": "true", **settings}  # they start at once
+        self._settings = {"DATABASE_MIGRATE": "true", **settings}  # they start together
         self._kind = kind
         self._relays: list[Relay] = [self.front]
 
     @property
     def url(self) -> str:
-        """Of the front."""
+        """The URL of the front."""
         return f"http://127.0.0.1:{self.front.port}"
 
     def token(self, user_id: str, *, scopes: Iterable[str] = ()) -> str:
-        """A credential of this user for every node, good for an hour."""
+        """A token of this user for every node, valid for an hour."""
         return token_of(user_id, scopes=scopes)
 
     async def start(self, count: int, *, port: int = 0) -> None:
-        """Open the front, at this port or a free one, and start so many nodes at once.
+        """Open the front, at this port or a free one, and start `nodes` nodes together.
 
         Raises:
-            AssertionError, OSError: a node has not started, the port is taken.
+            AssertionError, OSError: a node did not start, or the port is taken.
         """
         await self.front.open(port)
         nodes = [await self.prepare() for _ in range(count)]
@@ -111,7 +111,7 @@ class Cluster:
                 raise outcome
 
     async def add(self, **settings: str) -> Node:
-        """Start one node more.
+        """Start one more node.
 
         Args:
             settings: of this node alone, ROLE="worker" for example.
@@ -121,7 +121,7 @@ class Cluster:
         return node
 
     async def prepare(self, **settings: str) -> Node:
-        """One node more, which is not started yet; `start` or `begin` does that.
+        """One more node, not started yet: call `start` or `begin`.
 
         Args:
             settings: of this node alone.
@@ -141,7 +141,7 @@ class Cluster:
         return node
 
     async def _linked(self, url: str) -> tuple[str, Link | None]:
-        """The same place by way of a relay, where the cluster has links."""
+        """The same address through a relay, if the cluster has links."""
         if not self._links:
             return url, None
         port = port_of(url)
@@ -151,7 +151,7 @@ class Cluster:
         return url.replace(f":{port}", f":{relay.port}"), relay
 
     async def close(self) -> None:
-        """End every node at once and every relay; database and bus belong to whoever gave them."""
+        """Kill every node and close every relay, but not the database and the bus."""
         await asyncio.gather(*(node.close() for node in self.nodes))
         await asyncio.gather(*(relay.close() for relay in self._relays))
 
@@ -172,13 +172,13 @@ async def cluster(
     links: bool = False,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Cluster]:
-    """A cluster whose nodes listen, in a schema of its own; nothing of it outlives the block.
+    """A cluster whose nodes listen, in a schema of its own; all of it ends with the block.
 
     Args:
-        folder: must exist; each node has its log in it.
-        database: runs; it and `bus` are not ended here.
-        nodes: how many are started.
-        bus, agents, links, settings: as `Cluster` takes them.
+        folder: must exist; has each node's log.
+        database: running; it and `bus` are not stopped here.
+        nodes: how many to start.
+        bus, agents, links, settings: see `Cluster`.
     """
     url = await database.new_schema()
     running = Cluster(folder, url, bus=bus, agents=agents, links=links, settings=settings)

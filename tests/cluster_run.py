@@ -1,8 +1,9 @@
 """`scripts/cluster`: a cluster on this machine to chat with, and to break on purpose.
 
 It starts PostgreSQL and NATS from their development wheels, nodes in development mode and a front
-that passes each connection to the next node. It says what to kill, notices what is gone, starts it
-again when asked, and ends all of it with itself. Everything listens on the loopback address only.
+that distributes connections round-robin. It prints how to kill each part, reports dead ones,
+restarts them on request, and ends all of them when it ends. Everything listens on the loopback
+address only.
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ _OURS = {"CONFIG", "URL", "TOKEN", "HOST", "PORT", "DATABASE_URL", "BUS_URL", "J
 
 
 class DevelopmentNode(Node):
-    """A node with the bounds that every server has, and out of reach of a Ctrl-C."""
+    """A node with a server's default limits that a Ctrl-C does not reach."""
 
     limitless = False
     own_group = True
     node_id = ""
 
     async def begin(self) -> None:
-        """Start it under an id of its own: a node that comes again is another one."""
+        """Start it under a new id: a restarted node is another node."""
         self.node_id = UnifiedIdGenerator.generate_base_id("node")
         self._environment["THREADCAST_NODE_ID"] = self.node_id
         await super().begin()
 
 
 class Patience:
-    """Ctrl-C: the first says that it is enough, the second that it must be now."""
+    """Ctrl-C: the first one ends in order, the second one at once."""
 
     def __init__(self) -> None:
         self.enough = asyncio.Event()
@@ -64,16 +65,17 @@ class Patience:
 
 
 async def serve(folder: Path, *, port: int, nodes: int, with_bus: bool) -> None:
-    """Start everything in a folder, be of service until it is enough, end everything.
+    """Start everything in a folder, run until interrupted, end everything.
 
     Args:
         folder: where data and logs are.
-        port: the front's.
+        port: of the front.
         nodes: how many, 1..`NODES_MAX`.
-        with_bus: whether there is a NATS.
+        with_bus: whether to start NATS.
 
     Raises:
-        AssertionError, OSError, subprocess.CalledProcessError: a part does not start; none is left.
+        AssertionError, OSError, subprocess.CalledProcessError: a part did not start; all were
+            ended.
     """
     patience = Patience()
     async with AsyncExitStack() as stack:
@@ -119,7 +121,7 @@ async def _bus(stack: AsyncExitStack) -> NatsServer:
 
 
 def _settings(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What all nodes share, and what the environment says otherwise."""
+    """The settings of all nodes, and overrides from the environment."""
     given = {
         name.removeprefix(_PREFIX): text
         for name, text in environ.items()
@@ -129,7 +131,7 @@ def _settings(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
         "DEV": "true",
         "JWT_SECRET": secret,
         "DATABASE_MIGRATE": "true",
-        "LEASE_S": "3",  # so that one sees a take-over before one has looked away
+        "LEASE_S": "3",  # short, so that a take-over can be watched
         "DRAIN_S": "2",
         **given,
     }
@@ -156,7 +158,7 @@ def _part_of_server(name: str, server: PostgresServer | NatsServer, kill: signal
         for tries_left in reversed(range(_RESTART_TRIES)):
             try:
                 await asyncio.to_thread(_let_go_and_start, server)
-            except AssertionError as problem:  # processes of a killed PostgreSQL still end
+            except AssertionError as problem:  # processes of a killed PostgreSQL are still ending
                 if not tries_left:
                     raise Refused(f"{name} did not start: {problem}") from None
                 await asyncio.sleep(_RESTART_PAUSE_S)
@@ -174,12 +176,12 @@ def _part_of_server(name: str, server: PostgresServer | NatsServer, kill: signal
 
 
 def _let_go_and_start(server: PostgresServer | NatsServer) -> None:
-    server.stop()  # it was killed from outside: wait for its process
+    server.stop()  # killed from outside: reap its process
     server.start()
 
 
 async def _end(cluster: Cluster, patience: Patience) -> None:
-    """In order, as a deployment would, or at once when the person has lost patience."""
+    """End everything in order, as a deployment would, or at once after a second Ctrl-C."""
 
     async def in_order() -> None:
         running = [node for node in cluster.nodes if node.running]
@@ -197,7 +199,7 @@ async def _end(cluster: Cluster, patience: Patience) -> None:
 
 
 def main() -> int:
-    """Read the command line and be of service; the exit status."""
+    """Parse the command line and serve; the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/cluster", description=__doc__)
     parser.add_argument("--port", type=int, default=FRONT_PORT, help="of the front (%(default)s)")
     parser.add_argument("--nodes", type=_number_of_nodes, default=3, help="1..9 (%(default)s)")
@@ -211,7 +213,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="threadcast-cluster-") as temporary:
         folder = chosen.data.resolve() if chosen.data else Path(temporary)
         if not chosen.data:
-            folder.chmod(0o711)  # root has PostgreSQL run by nobody, who must get through
+            folder.chmod(0o711)  # for root, PostgreSQL runs as nobody, who needs access
         try:
             folder.mkdir(parents=True, exist_ok=True)
             asyncio.run(
@@ -226,7 +228,7 @@ def main() -> int:
 
 
 def _unusable(port: int) -> str | None:
-    """Why the front cannot listen there, said before everything else was started."""
+    """Why the front cannot listen there; checked before anything is started."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

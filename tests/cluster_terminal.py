@@ -1,7 +1,7 @@
 """The interactive commands of `scripts/cluster`.
 
-It knows parts: things with a name and a process, that can be killed and started again. That they
-are a database, a bus and nodes is `cluster_run`'s business.
+It knows only parts: processes with names that can be killed and restarted. `cluster_run` knows that
+they are a database, a bus and nodes.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ quit           end everything, as Ctrl-C does"""
 
 
 class Refused(Exception):
-    """What was asked for cannot be done; says why."""
+    """A command cannot be carried out; the message says why."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something that can be killed and started again.
+    """A process that can be killed and restarted.
 
     Attributes:
         name: one word.
-        address: where it is reached.
-        pid: of its process, the last one when it is gone.
-        start: start it, raising `Refused` where it does not.
+        address: its host and port or URL.
+        pid: of its process, or of its last one.
+        start: start it; raises `Refused` if it does not start.
         stop: end it in order.
-        kill_signal: what ends it at once.
-        chat: whether one can chat at its address.
-        node_id: what the operator's console and logs call it; "" for what is no node.
+        kill_signal: the signal that ends it at once.
+        chat: whether its address serves the chat.
+        node_id: its id in the operator's console and logs; "" if it is no node.
     """
 
     name: str
@@ -56,18 +56,18 @@ class Part:
 
     @property
     def kill_command(self) -> str:
-        """What one types in another terminal."""
+        """The command that kills it from another terminal."""
         option = "9" if self.kill_signal is signal.SIGKILL else self.kill_signal.name[3:]
         return f"kill -{option} {self.pid()}"
 
 
 class Terminal:
-    """Says what there is and what has died, and starts, kills and pauses what a person names.
+    """Lists parts, reports deaths, and starts, kills and pauses parts on request.
 
     Args:
-        parts: everything that was started, and runs.
-        front_url: of the front.
-        enough: set by whoever wants everything to end.
+        parts: all parts, running.
+        front_url: URL of the front.
+        enough: set to end everything.
     """
 
     def __init__(self, parts: Iterable[Part], front_url: str, enough: asyncio.Event) -> None:
@@ -79,12 +79,12 @@ class Terminal:
         self._unread = b""
 
     async def run(self) -> None:
-        """Be of service until it is enough; then nothing is paused any more."""
+        """Serve until `enough` is set; then continue all paused parts."""
         for part in self._parts.values():
             self._watch(part)
         say(self._greeting())
         loop = asyncio.get_running_loop()
-        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background: read nothing, go on
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background: go on without input
         with suppress(OSError):  # no standard input, or one that is a file
             loop.add_reader(sys.stdin.fileno(), self._read)
         obeying = asyncio.create_task(self._obey_all())
@@ -122,7 +122,7 @@ class Terminal:
     # --- life and death ---------------------------------------------------------------------
 
     def _watch(self, part: Part) -> None:
-        """Say it when this process has ended."""
+        """Report the end of this process."""
         handle = os.pidfd_open(part.pid())
         self._alive[part.name] = part.pid()
         loop = asyncio.get_running_loop()
@@ -139,7 +139,7 @@ class Terminal:
     # --- what a person asks for ---------------------------------------------------------------
 
     def _read(self) -> None:
-        """Take what was typed; after the end of input everything goes on without it."""
+        """Read typed commands; after the end of input, go on without them."""
         try:
             typed = os.read(sys.stdin.fileno(), _INPUT_MAX_BYTES)
         except OSError:
@@ -197,9 +197,9 @@ class Terminal:
 
 
 def signal_family(pid: int, number: signal.Signals) -> None:
-    """To a process, so that it begins no other, and then to those that it has begun.
+    """Signal a process first, so that it starts no others, and then its children.
 
-    With PostgreSQL it is those that serve nodes: they would go on without their first process.
+    PostgreSQL's children, the backends, would go on without their parent.
     """
     os.kill(pid, number)
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
@@ -208,5 +208,5 @@ def signal_family(pid: int, number: signal.Signals) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person."""
+    """Print a line."""
     print(text, flush=True)

@@ -1,8 +1,7 @@
 """Checks around every test, and fixtures of several test modules.
 
-No property is a race against the clock: a busy machine is no defect of the program, so Hypothesis'
-time limit for one example is off; all else of the profile in force (that of continuous integration,
-say) stays. A module that wants a server with other settings has a fixture of the same name.
+Hypothesis' deadline for an example is off, because tests also run on busy machines; the rest of its
+active profile stays. A module that needs a server with other settings overrides the fixture.
 """
 
 from __future__ import annotations
@@ -32,25 +31,25 @@ from postgres_server import NEWEST, TEMPLATES, PostgresServers
 from store_scene import Scene
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # In a background job Ctrl-C is ignored, and every program that we start would inherit that.
+    # A background job ignores Ctrl-C, and every program that we start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name in [name for name in os.environ if name.startswith("THREADCAST_")]:
     if name not in ("THREADCAST_BROWSER", "THREADCAST_TEST_SEED"):
-        del os.environ[name]  # the settings of a server that somebody runs are none of the tests
+        del os.environ[name]  # settings of a real server in the environment must not affect tests
 
 settings.register_profile(
     "untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None
 )
 settings.load_profile("untimed")
 
-# What tests write is synced as it is on a disk, but waits for none: no test cuts the power of this
-# machine. Who sets TMPDIR has it there, and what failed tests wrote stays.
+# Tests write to memory where possible, so that syncs are fast: no test depends on this machine's
+# power. TMPDIR overrides that, and keeps what failed tests wrote.
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6 * 1024**3
 
-# By how long they take; `scripts/test` gives every process one module after the other, so that none
-# begins a long one when the others are done.
+# Longest first: `scripts/test` hands modules to its processes one by one, so that none begins a
+# long one when the others are done.
 LONGEST = (
     *("test_ablations", "test_check_sabotage", "test_proving", "test_promise_restore"),
     *("test_promise_versions", "test_cluster_browser", "test_promise_kill", "test_cli_chat"),
@@ -67,13 +66,13 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules that take longest first."""
+    """Run the modules that take longest first."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 def pytest_configure() -> None:
-    """Make the folders of this run, whose names all its processes inherit."""
+    """Create the folders of this run; all its processes inherit their names."""
     if TEMPLATES in os.environ:
         return
     _hold(TEMPLATES, tempfile.mkdtemp(prefix="threadcast-postgres-templates-"))
@@ -84,21 +83,21 @@ def pytest_configure() -> None:
 
 
 def _hold(name: str, folder: str) -> None:
-    """Name a folder in the environment, until this process ends; servers of others go into it."""
+    """Put a folder's name into the environment, and remove the folder when this process ends."""
     Path(folder).chmod(0o711)
     os.environ[name] = folder
-    # After what `multiprocessing` clears away of its own in it, by a priority of -100.
+    # After `multiprocessing`'s own cleanup in it, which has a priority of -100.
     Finalize(None, rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-200)
 
 
 @pytest.fixture(autouse=True)
 def unchanged_log() -> Iterator[None]:
-    """Take back what a command in this process did to the log: its stream is closed by now."""
+    """Restore the logging set-up that a command in this process replaced."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     yield
     for handler in list(root.handlers):
-        if type(handler) is logging.StreamHandler and handler not in before:  # not one of pytest's
+        if type(handler) is logging.StreamHandler and handler not in before:  # not pytest's
             root.removeHandler(handler)
     root.setLevel(level)
 
@@ -112,7 +111,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture
 async def unharmed(live: LiveServer, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    """Whatever the test does to the server, another user notices nothing and the log is clean."""
+    """Checks that another user was not affected by the test and that the log is clean."""
     async with live.unharmed(caplog):
         yield
 
@@ -140,7 +139,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Serving]:
 
 @pytest.fixture
 async def server(shared: Serving) -> Serving:
-    """The shared edge, with nothing left of earlier tests."""
+    """The shared edge, reset after earlier tests."""
     await shared.settled(0)
     shared.app.forget()
     return shared
@@ -148,14 +147,14 @@ async def server(shared: Serving) -> Serving:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """A browser for the tests of one module, which run on its loop."""
+    """A browser for the tests of one module, which run on its event loop."""
     async with launched(BROWSER) as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
 def postgres_servers() -> Iterator[PostgresServers]:
-    """Real PostgreSQL servers, for all tests of this process."""
+    """Real PostgreSQL servers, shared by all tests of this process."""
     servers = PostgresServers()
     yield servers
     servers.close()
@@ -163,20 +162,20 @@ def postgres_servers() -> Iterator[PostgresServers]:
 
 @pytest.fixture
 async def database(postgres_servers: PostgresServers) -> AsyncIterator[PostgresScene]:
-    """A schema of the newest PostgreSQL, without tables yet."""
+    """An empty schema of the newest PostgreSQL."""
     async with postgres_scene(postgres_servers.of(NEWEST)) as scene:
         yield scene
 
 
 @pytest.fixture
 async def node(database: PostgresScene) -> Scene:
-    """A store that has made its tables in `database`."""
+    """A store with its tables in `database`."""
     return await database.node()
 
 
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[NatsServer]:
-    """One real NATS server, for all tests of this process; who stops it takes one of its own."""
+    """One real NATS server for all tests of this process; tests must not stop it."""
     server = NatsServer()
     server.start()
     yield server
@@ -194,5 +193,5 @@ def nats() -> Iterator[NatsServer]:
 
 @pytest.fixture
 def seed() -> int:
-    """Another one each time, unless the environment says which; failures name it."""
+    """A random seed, or the environment's; failures report it."""
     return int(os.environ.get("THREADCAST_TEST_SEED", random.randrange(2**32)))

@@ -32,7 +32,7 @@ class Console(WatchedPage):
         await expect(self.verdict).to_be_visible()
 
     async def show_token(self, token: str) -> None:
-        """Open the page and hand it a token."""
+        """Open the page and pass it a token."""
         await self.page.goto(self.url)
         if await self.page.get_by_role("button", name="Use a token instead").is_visible():
             await self.page.get_by_role("button", name="Use a token instead").click()
@@ -41,7 +41,7 @@ class Console(WatchedPage):
 
     @property
     def verdict(self) -> Locator:
-        """The verdict in one sentence."""
+        """The sentence of the verdict."""
         return self.page.get_by_label("State", exact=True).get_by_role("heading", level=1)
 
     @property
@@ -51,10 +51,12 @@ class Console(WatchedPage):
 
     async def open(self, view: str) -> None:
         """Go to a view by its link."""
-        await self.page.get_by_role("navigation").get_by_role("link", name=view).click()
+        link = self.page.get_by_role("navigation").get_by_role("link", name=view)
+        await link.click()
+        await expect(link).to_have_attribute("aria-current", "page")
 
     async def look_up(self, what: str, sought: str) -> None:
-        """Find a user or a run: `what` is the name of the view."""
+        """Look up a user or a run; `what` is the name of the view."""
         await self.open(what)
         await self.page.get_by_role("searchbox").fill(sought)
         await self.page.keyboard.press("Enter")
@@ -69,14 +71,14 @@ class Console(WatchedPage):
         return self.page.locator("dl > div").filter(has=self.page.get_by_text(name, exact=True))
 
     def row(self, *texts: str) -> Locator:
-        """The table's row with all of these texts."""
+        """The table row with all of these texts."""
         found = self.page.get_by_role("row")
         for text in texts:
             found = found.filter(has_text=text)
         return found.first
 
     async def confirm(self, verb: str, target: str, reason: str = "") -> Locator:
-        """Type the target into the question that is open, act, and give what came of it."""
+        """Type the target into the open dialog, confirm, and return the result."""
         dialog = self.page.get_by_role("dialog")
         act = dialog.get_by_role("button", name=verb, exact=True)
         await expect(act).to_be_disabled()
@@ -88,7 +90,7 @@ class Console(WatchedPage):
 
 
 async def token(url: str, user_id: str, *scopes: str) -> str:
-    """A token of a development server."""
+    """A token for a development server."""
     body = {"user": user_id, "scopes": list(scopes)}
     async with httpx2.AsyncClient(base_url=url) as client:
         answer = await client.post("/dev/token", json=body)
@@ -97,7 +99,7 @@ async def token(url: str, user_id: str, *scopes: str) -> str:
 
 
 async def asked(url: str, path: str, **body: Any) -> dict[str, Any]:
-    """What the server tells an operator; with a body it is asked by POST."""
+    """The server's answer to an operator; with a body, to a POST."""
     headers = {"authorization": f"Bearer {await token(url, 'tester', 'ops')}"}
     async with httpx2.AsyncClient(base_url=url, headers=headers) as client:
         answer = await (client.post(path, json=body) if body else client.get(path))
@@ -129,7 +131,7 @@ async def answered(client: Client, text: str) -> str:
 
 
 async def asking(client: Client) -> str:
-    """A run that waits for a person, who does not answer; its id."""
+    """The id of a run that waits for a person's answer."""
     sent = await client.send_message("ask me for a number")
     await until(client, sent.run_id, "input_requested")
     return sent.run_id

@@ -1,7 +1,7 @@
 """A TCP proxy in front of a database that delays, cuts or drops traffic on demand.
 
-It knows nothing of the protocol but that a client sends what belongs together in one piece, which
-is so on the loopback interface for all that is small.
+It does not parse the protocol. It relies on clients sending what belongs together in one piece,
+which holds for small messages on the loopback interface.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """What becomes of a piece that is held."""
+    """What to do with a held piece."""
 
     PASS = "it goes on as if nothing had been"
     CUT = "the connection ends before it"
@@ -21,7 +21,7 @@ class Verdict(Enum):
 
 
 class Held:
-    """A piece that waits, or will wait, for a verdict."""
+    """A piece that waits for a verdict, or will."""
 
     def __init__(self, wanted: Callable[[bytes], bool]) -> None:
         self.wanted = wanted
@@ -30,27 +30,27 @@ class Held:
         self._verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
     def decide(self, verdict: Verdict) -> None:
-        """Let it go on, or not; it may not have come yet."""
+        """Give the verdict, possibly before the piece has arrived."""
         if not self._verdict.done():
             self._verdict.set_result(verdict)
 
     async def wait(self, piece: bytes) -> Verdict:
-        """What is to become of the piece that has come."""
+        """Wait for the verdict on the piece that has arrived."""
         self.piece = piece
         self.reached.set()
         return await self._verdict
 
 
 class DatabaseProxy:
-    """Stands before one server.
+    """A TCP proxy before one server.
 
     Args:
         port: the server's, on this machine.
 
     Attributes:
-        port: its own.
-        pieces: so many pieces have come from clients.
-        kept: what they were, once a test has put a list here.
+        port: the proxy's.
+        pieces: the number of pieces received from clients.
+        kept: those pieces, if a test has put a list here.
     """
 
     def __init__(self, port: int) -> None:
@@ -62,21 +62,21 @@ class DatabaseProxy:
         self.kept: list[bytes] | None = None
 
     def through(self, url: str) -> str:
-        """The same database, by way of this proxy."""
+        """The same database through this proxy."""
         return url.replace(f":{self._named_port}/", f":{self.port}/")
 
     def fail_over(self, port: int) -> None:
-        """Cut every connection; whoever connects from now on gets the server at this port."""
+        """Cut every connection; new ones go to the server at this port."""
         self._server_port = port
         for side in tuple(self._open):
             side.transport.abort()
 
     def hold(self, text: bytes) -> Held:
-        """Hold the next piece that has this in it."""
+        """Hold the next piece that contains this."""
         return self._hold(lambda piece: text in piece)
 
     def hold_piece(self, number: int) -> Held:
-        """Hold the piece with this number from now, counted from 1."""
+        """Hold the n-th piece from now, counted from 1."""
         wanted = self.pieces + number
         return self._hold(lambda _: self.pieces == wanted)
 
@@ -86,7 +86,7 @@ class DatabaseProxy:
         return held
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, from its beginning to the end of either side."""
+        """Serve one connection until either side ends it."""
         try:
             down, up = await asyncio.open_connection("127.0.0.1", self._server_port)
         except BaseException:
@@ -103,7 +103,7 @@ class DatabaseProxy:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._open.discard(writer)
-            for side in (writer, up):  # before anything is awaited: this may be cancelled again
+            for side in (writer, up):  # before any await: this may be cancelled again
                 side.transport.abort()
             for task in tasks:
                 task.cancel()
@@ -152,7 +152,7 @@ async def _downwards(
 
 @asynccontextmanager
 async def proxied(port: int) -> AsyncIterator[DatabaseProxy]:
-    """A proxy before the server at this port; nothing of it is left after the block."""
+    """A proxy before the server at this port, closed after the block."""
     proxy = DatabaseProxy(port)
     open_now: set[asyncio.Task[None]] = set()
 

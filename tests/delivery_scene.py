@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Gate:
-    """A door that a test closes; who comes to it is counted and waits."""
+    """A gate that a test can close; arrivals are counted and wait."""
 
     def __init__(self) -> None:
         self.arrived = 0
@@ -51,42 +51,42 @@ class Gate:
         self._open.set()
 
     async def passed(self) -> None:
-        """Go through, when that is possible."""
+        """Pass when the gate is open."""
         self.arrived += 1
         self._came.set()
         await self._open.wait()
 
     async def next_arrival(self) -> None:
-        """Wait for the next one to come."""
+        """Wait for the next arrival."""
         self._came.clear()
         async with asyncio.timeout(WAIT_S):
             await self._came.wait()
 
 
 class GatedSession(SqliteSession):
-    """A real session that waits at a gate behind its read of the head."""
+    """A real session that waits at a gate after its read of the head."""
 
     gate: Gate
 
     async def journal(self) -> JournalHead:
-        """Read, then wait."""
+        """Read, then wait at the gate."""
         head = await super().journal()
         await self.gate.passed()
         return head
 
 
 class GatedStore(SqliteStore):
-    """A real store, slow where a test wants it.
+    """A real store with gates and faults.
 
     Attributes:
-        reads: behind every read of a head by a session.
+        reads: after every read of a head by a session.
         commits: before every commit.
         batches: the units of every commit.
-        faults: what the next commits raise before they begin; None lets one through.
+        faults: what the next commits raise before they begin; None: no fault.
         read_faults: the same for the next sessions.
         head_reads: before every query for heads.
         head_faults: what the next such queries raise.
-        lost: how often the way to the database was lost.
+        lost: how often the connection to the database was lost.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,7 +103,7 @@ class GatedStore(SqliteStore):
 
     @property
     def losses(self) -> int:
-        """As a test says."""
+        """The number set by a test."""
         return self.lost
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
@@ -131,12 +131,12 @@ class GatedStore(SqliteStore):
 
 
 class Sink:
-    """An `Outbound` that keeps what it is given, and is congested when it is told to be.
+    """An `Outbound` that records events, with congestion set by the test.
 
     Attributes:
-        events: everything delivered.
-        writes: the bytes of data of each write.
-        room_events: after so many more events it is congested; None is never.
+        events: all delivered events.
+        writes: the bytes of each write.
+        room_events: it is congested after this many more events; None: never.
     """
 
     def __init__(self) -> None:
@@ -153,7 +153,7 @@ class Sink:
         return self.room_events is not None and self.room_events <= 0
 
     def deliver(self, events: Sequence[JournalEvent]) -> None:
-        """Keep events."""
+        """Record events."""
         assert events, "an empty delivery"
         self.refused = self.refused or self.congested
         self.events += events
@@ -163,16 +163,16 @@ class Sink:
         self._grew.set()
 
     def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
-        """Cursors say nothing."""
+        """Not called by cursors."""
         raise AssertionError((event_type, payload))
 
     @property
     def seqs(self) -> list[int]:
-        """The seqs delivered, merged ones taken apart."""
+        """The delivered seqs, merged ones expanded."""
         return [seq for event in self.events for seq in seqs_of(event)]
 
     async def until(self, count: int) -> None:
-        """Wait until so many seqs were delivered."""
+        """Wait until this many seqs were delivered."""
         async with asyncio.timeout(WAIT_S):
             while len(self.seqs) < count:
                 self._grew.clear()
@@ -180,12 +180,12 @@ class Sink:
 
 
 def seqs_of(event: JournalEvent) -> range:
-    """The seqs that an event stands for."""
+    """The seqs that an event covers."""
     return range(event.seq if event.first_seq is None else event.first_seq, event.seq + 1)
 
 
 class Reader:
-    """A cursor with its sink, offered what the bus says as the manager would."""
+    """A cursor with its sink; gets the bus's hints as the manager would pass them."""
 
     def __init__(self, delivery: Delivery, user_id: str) -> None:
         self.sink = Sink()
@@ -227,7 +227,7 @@ class Reader:
         self._fell.set()
 
     async def attach(self, after: int | None = None, **wanted: Any) -> Placement:
-        """Attach and let events flow."""
+        """Attach and start delivery."""
         self._lived.clear()
         attached = await self.cursor.attach(Position(after, **wanted))
         self.cursor.start()
@@ -250,11 +250,11 @@ class Reader:
 
 
 class Delivery:
-    """One node's delivery.
+    """The delivery of one node.
 
     Attributes:
         running: the task that commits.
-        alarms: how often the guard reported that it stopped something.
+        alarms: how often the guard reported a stopped delivery.
     """
 
     running: asyncio.Task[None]
@@ -300,11 +300,11 @@ class Delivery:
         self.alarms += 1
 
     def reader(self, user_id: str = "ann") -> Reader:
-        """A new reader; it is not attached yet."""
+        """A new reader, not attached yet."""
         return Reader(self, user_id)
 
     async def grow(self, count: int = 1, user_id: str = "ann") -> None:
-        """Append so many events (threads that are created), in one or more commits."""
+        """Append `count` events (`thread_created`), in one or more commits."""
         units = [self.thread(user_id) for _ in range(count)]
         await asyncio.gather(*(self.journal.append(unit) for unit in units))
 
@@ -313,18 +313,18 @@ class Delivery:
         return CreateThread(context_of(user_id), None, {})
 
     async def run(self, user_id: str = "ann", key: str = "key-1") -> ClaimedRun:
-        """A run that may append: two events so far, `thread_created` and `message_created`."""
+        """A run that may append, after the events `thread_created` and `message_created`."""
         await self.journal.append(message(context_of(user_id), key=key))
         (claimed,) = await self.journal.append(ClaimRuns("node-1", 1_000.0, ["demo"], 1))
         return claimed
 
     async def append(self, claimed: ClaimedRun, *drafts: EventDraft | str) -> int:
-        """Append to a run; text is a delta. The last seq."""
+        """Append to a run, texts as deltas; the last seq."""
         made = [delta(draft) if isinstance(draft, str) else draft for draft in drafts]
         return await self.journal.append(AppendToRun(claimed.lease, made))
 
     def lose_tail(self, *, after: int, user_id: str = "ann") -> None:
-        """Let the journal be as it was when it had only so many events."""
+        """Cut the journal back to its first events."""
         with closing(apsw.Connection(str(self.store.path))) as file, file:
             of_user = "user = (SELECT user FROM users WHERE user_id = ?2)"
             for sql in (

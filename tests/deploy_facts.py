@@ -22,7 +22,7 @@ _LINT_MAX_S = 60.0
 
 
 def lint(*command: str | Path, **environment: str) -> tuple[int, str]:
-    """Run a tool that came with the extra `dev`: its status, and all that it said."""
+    """Run a tool of the extra `dev`; its exit status and output."""
     tool = Path(sys.executable).with_name(str(command[0]))
     ended = subprocess.run(
         [tool, *command[1:]],
@@ -36,16 +36,16 @@ def lint(*command: str | Path, **environment: str) -> tuple[int, str]:
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:
-    """Which of these are no setting's variable."""
+    """Those that are no setting's variable."""
     return sorted(name for name in names if name not in VARIABLES)
 
 
 def is_command(words: list[str]) -> bool:
-    """Whether `threadcast` knows this command."""
+    """Whether `threadcast` has this command."""
     return main([*words, "--help"]) == 0
 
 
 def ending_max_s() -> float:
-    """How long a node may take to end with the settings as they come, in seconds."""
+    """The longest time that a node with default settings takes to end, in seconds."""
     settings = Settings(jwt_secret="d3b07384d113edec49eaa6238ad5ff00")
     return Threadcast(settings, [demo_agent()]).node.drain_max_s

@@ -24,10 +24,10 @@ class Block:
     """One fenced block of a page.
 
     Attributes:
-        page: where it is.
+        page: its page.
         line: of its first line of code.
-        language: what stands behind the fence.
-        code: what is in it.
+        language: the info string of the fence.
+        code: its content.
     """
 
     page: Path
@@ -37,7 +37,7 @@ class Block:
 
     @property
     def file_name(self) -> str | None:
-        """The name of the file that it is, if its first line says one."""
+        """The file name in its first line, if any."""
         found = _FILE_NAME.match(self.code)
         return found[1] if found else None
 
@@ -46,7 +46,7 @@ class Block:
 
 
 def all_blocks(page: Path) -> Iterator[Block]:
-    """The page's blocks in their order."""
+    """The page's blocks in order."""
     text = page.read_text(encoding="utf-8")
     for found in _FENCE.finditer(text):
         yield Block(page, text.count("\n", 0, found.start(2)) + 1, found[1], found[2])
@@ -58,12 +58,12 @@ def blocks(page: Path, language: str) -> Iterator[Block]:
 
 
 def files_of(page: Path) -> dict[str, str]:
-    """The files that a page tells its readers to make."""
+    """The files that a page tells its readers to create."""
     named = {block.file_name: block.code for block in blocks(page, "python")}
     return {name: code for name, code in named.items() if name is not None}
 
 
 def links(page: Path) -> Iterator[str]:
-    """The places in this repository to which a page links."""
+    """The targets in this repository of a page's links."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     yield from (found[1] for found in _LINK.finditer(text) if "://" not in found[1])

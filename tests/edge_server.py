@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 
 class SteeredApp:
-    """An echo, with a few words that make it do something else.
+    """An echo server, with a few commands.
 
     Attributes:
         ends: the `websocket.disconnect` message of every connection that ended.
-        gone: every OSError that `send` raised before an accept.
+        gone: every OSError that `send` raised before `accept`.
         begun: the path of every upgrade.
-        marks: what came behind the word `mark`.
-        writers: the frame writer of every connection that was accepted.
-        gate: set when a connection that waits (`/held`, `wait`) may go on.
+        marks: the text after each command `mark`.
+        writers: the frame writer of every accepted connection.
+        gate: set to let waiting connections (`/held`, `wait`) continue.
     """
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class SteeredApp:
                 events.queue.clear()
 
     async def next_end(self, *, deadline_s: float = WAIT_S) -> Message:
-        """The next connection's end."""
+        """The next connection to end."""
         return await asyncio.to_thread(self.ends.get, timeout=deadline_s)
 
 
@@ -128,7 +128,7 @@ class Serving:
     """A running server.
 
     Attributes:
-        app: the steered application.
+        app: the application.
         server: the server; only its thread-safe parts may be used.
         loop: the server's event loop.
     """
@@ -154,26 +154,26 @@ class Serving:
 
     @property
     def connections(self) -> int:
-        """How many connections the server holds now."""
+        """The number of open connections."""
         return len(self.server.server_state.connections)
 
     def start(self) -> None:
-        """Return when requests are taken."""
+        """Start, and return when requests are accepted."""
         self._thread.start()
         assert self._ready.wait(WAIT_S)
 
     def stop(self) -> None:
-        """Stop, and return when the thread has ended."""
+        """Stop, and wait for the thread to end."""
         self.server.stop()
         self._thread.join(15)
         assert not self._thread.is_alive()
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call something in the server's thread."""
+        """Call a function in the server's thread."""
         self.loop.call_soon_threadsafe(function, *arguments)
 
     async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What something answers in the server's thread, after what was called there before."""
+        """The result of a function in the server's thread, after earlier calls."""
 
         async def answer() -> T:
             return function(*arguments)
@@ -181,13 +181,13 @@ class Serving:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(answer(), self.loop))
 
     async def settled(self, connections: int, *, deadline_s: float = WAIT_S) -> None:
-        """Return when the server holds that many connections."""
+        """Wait until the server has this many connections."""
         async with asyncio.timeout(deadline_s):
             while self.connections != connections:
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_turn(), self.loop))
 
     def open_gate(self) -> None:
-        """Let a held connection go on."""
+        """Let a held connection continue."""
         assert self.app.gate is not None
         self.call(self.app.gate.set)
 
@@ -217,7 +217,7 @@ def serving(
     before_shutdown: Callable[[], Awaitable[None]] | None = None,
     **limits: Any,
 ) -> Iterator[Serving]:
-    """A server with the given limits, on the given kind of event loop."""
+    """A server with these limits on this kind of event loop."""
     factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
     server = Serving(EdgeLimits(**limits), factory, before_shutdown)
     server.start()
@@ -229,12 +229,12 @@ def serving(
 
 @contextlib.asynccontextmanager
 async def held_connections(server: Serving) -> AsyncIterator[None]:
-    """Afterwards, the server holds as many connections as before."""
+    """Check that afterwards the server has as many connections as before."""
     before = server.connections
     yield
     await server.settled(before)
 
 
 async def _turn() -> None:
-    """One turn of the server's loop."""
+    """One iteration of the server's event loop."""
     await asyncio.sleep(0)

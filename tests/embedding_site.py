@@ -25,7 +25,7 @@ SECRET = "a secret of the shop, more than 32 bytes long"
 
 @asynccontextmanager
 async def uvicorn(application: str, folder: Path, *options: str) -> AsyncIterator[str]:
-    """An application as a README starts it, standing in a folder, on a port that is free.
+    """An application started as in a README, in a folder, on a free port.
 
     Yields:
         Its address.
@@ -59,12 +59,12 @@ async def uvicorn(application: str, folder: Path, *options: str) -> AsyncIterato
 
 @dataclass
 class PageOfOthers:
-    """A page on an origin of its own; what it serves is read at each request.
+    """A page on an origin of its own; its content can change between requests.
 
     Attributes:
-        url: where it is.
-        html: what it serves.
-        policy: the content security policy that it serves with it.
+        url: its address.
+        html: its content.
+        policy: its content security policy.
     """
 
     url: str = ""
@@ -73,7 +73,7 @@ class PageOfOthers:
 
     @property
     def origin(self) -> str:
-        """As a browser names it."""
+        """Its origin."""
         return self.url.rstrip("/")
 
     async def serve(self, _request: Request) -> Response:
@@ -84,7 +84,7 @@ class PageOfOthers:
 
 @asynccontextmanager
 async def page_of_others() -> AsyncIterator[PageOfOthers]:
-    """A server with one page that is still to be written."""
+    """A server with one empty page."""
     page = PageOfOthers()
     app = Starlette(routes=[Route("/", page.serve)])
     options = ServeOptions(lifespan="off")

@@ -35,7 +35,7 @@ DATA: dict[str, dict[str, Any]] = {
 
 
 class Service:
-    """Another service that writes for one user, in one thread, about one run.
+    """Another service that ingests events of one user, thread and run.
 
     Attributes:
         thread_id, run_id: named in the events, where they are of a thread or of a run.
@@ -49,7 +49,7 @@ class Service:
         self._count = 0
 
     def shape(self, event_type: str, /, **changes: Any) -> dict[str, Any]:
-        """An event with a name of its own; None leaves a field out, `data` is merged."""
+        """An event with a new idempotency key; None omits a field, `data` is merged."""
         self._count += 1
         shape = {
             "client_message_id": f"{self.thread_id}-{self.run_id}-{self._count}",
@@ -68,7 +68,7 @@ class Service:
         return [self.shape(event_type) for event_type in event_types]
 
     def event(self, event_type: str, **changes: Any) -> ExternalEvent:
-        """An event as a store takes it."""
+        """An event in the store's form."""
         return external(self.shape(event_type, **changes))
 
     def unit(self, *events: ExternalEvent | str) -> IngestEvents:
@@ -78,7 +78,7 @@ class Service:
 
 
 def external(shape: dict[str, Any]) -> ExternalEvent:
-    """A shape as a store takes it."""
+    """A shape in the store's form."""
     return read_external_event(json.dumps(shape).encode(), data_max_bytes=262_144)
 
 

@@ -11,10 +11,10 @@ Fault = Callable[[str, str], type[apsw.Error] | None]
 
 
 class FaultyVfs(apsw.VFS):
-    """Passes everything on, unless `fault` names an error for this operation.
+    """Passes operations on, unless `fault` names an error for one.
 
     Args:
-        name: under which connections ask for it.
+        name: the VFS name in connection strings.
     """
 
     def __init__(self, name: str) -> None:

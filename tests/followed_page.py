@@ -1,8 +1,8 @@
 """Follows a guide as its reader does: saves files, runs commands, compares outputs.
 
-One shell runs the page's `sh` blocks in their order. A block whose first line is a comment with
-a path is saved there. A `text` block behind commands is what they print; `...` in it stands for
-anything. Nothing here may know what the page is about.
+One shell runs the page's `sh` blocks in order. A block whose first line is a comment with a path is
+saved there. A `text` block after commands is their expected output; `...` in it matches anything.
+Nothing here may be specific to a page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BLOCK_MAX_S = 60.0
 _SAVED_AS = re.compile(r"# ([\w./-]+\.\w+)\n")
 _ANY = "..."
 _TYPED = "-- typed --"
-# What is another one each time: ids, masked users, durations; and columns follow from these.
+# What differs each time: ids, masked users, durations, and the column widths that follow.
 _CHANGING = (
     (re.compile(r"\b([a-z_]+?)_\d{13}_\d+_[0-9a-f]{8}\b"), r"\1_<id>"),
     (re.compile(r"\b(session|websocket_factory)_\d{13}\b"), r"\1_<id>"),
@@ -42,8 +42,8 @@ class Saved:
     """A file that the reader saves.
 
     Attributes:
-        path: where, from the folder that the reader stands in.
-        content: all of it.
+        path: relative to the reader's working directory.
+        content: the whole file.
     """
 
     path: str
@@ -55,8 +55,8 @@ class Typed:
     """Commands that the reader types.
 
     Attributes:
-        block: the commands, and their place on the page.
-        shown: what they print, as the page has it; None where it says nothing.
+        block: the commands and their place on the page.
+        shown: their output on the page, or None.
     """
 
     block: Block
@@ -64,7 +64,7 @@ class Typed:
 
 
 def steps(page: Path) -> Iterator[Saved | Typed]:
-    """What the page tells its reader to do, in order."""
+    """The steps of the page in order."""
     found = list(all_blocks(page))
     for block, after in zip(found, [*found[1:], None], strict=True):
         if block.language == "sh":
@@ -75,7 +75,7 @@ def steps(page: Path) -> Iterator[Saved | Typed]:
 
 
 def is_as_shown(shown: str, printed: str) -> bool:
-    """Whether an output is the one of the page, but for what changes each time."""
+    """Whether an output matches the page's, except for what differs each time."""
     pattern = ""
     for line in _plain(shown):
         if line == _ANY:
@@ -92,12 +92,12 @@ def _plain(text: str) -> list[str]:
 
 
 class Shell:
-    """A reader's terminal; `async with Shell(...) as shell` ends what was started in it, too.
+    """A reader's shell; leaving `async with` also ends what was started in it.
 
     Args:
-        start: the folder that it begins in.
-        home: the reader's own folder.
-        ports: of the page, each with the free one that is used instead.
+        start: its first working directory.
+        home: the reader's home directory.
+        ports: the page's ports with the free ones used instead.
     """
 
     def __init__(self, start: Path, home: Path, ports: dict[str, int]) -> None:
@@ -128,13 +128,13 @@ class Shell:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it, and the servers that run in it."""
+        """End it and the servers that run in it."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
     async def run(self, commands: str) -> tuple[int, str]:
-        """Type commands and wait for their end: the last status, what they print."""
+        """Run commands; the last exit status and the output."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._script.write_text(self.with_free_ports(commands), encoding="utf-8")
@@ -149,13 +149,13 @@ class Shell:
         return int(said.pop().removeprefix(_TYPED)), self.with_ports_of_page("".join(said))
 
     def with_ports_of_page(self, text: str) -> str:
-        """What was printed, with the ports that the page has."""
+        """An output with the page's ports."""
         for told, free in self._ports.items():
             text = re.sub(rf"\b{free}\b", told, text)
         return text
 
     def with_free_ports(self, text: str) -> str:
-        """A text of the page with the ports that are used instead of its own."""
+        """A text of the page with the free ports."""
         for told, free in self._ports.items():
             text = re.sub(rf"\b{told}\b", str(free), text)
         return text

@@ -1,7 +1,7 @@
 """A client that records its history for `threadcast.testing.checker`.
 
-It is independent of `threadcast.client`: it speaks the protocol over a plain WebSocket, so that
-server and client cannot agree on a mistake.
+It does not use `threadcast.client` but a plain WebSocket, so that server and client cannot share a
+mistake.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LINES = Subprotocol("threadcast.v1.lines")
 
 
 class History:
-    """What all clients of a test have recorded, in one order, and a way to wait for more."""
+    """The records of all clients of a test, in one order, and a way to wait for more."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -56,26 +56,26 @@ class History:
         self.look_again()
 
     def look_again(self) -> None:
-        """Have `until` ask once more: something changed that is no line of the history."""
+        """Let `until` check again after a change that is not recorded."""
         self._grew.set()
 
     async def until(self, condition: Callable[[], bool], max_s: float = WAIT_S) -> None:
-        """Wait until the condition holds; it is asked whenever something was learned."""
+        """Wait for a condition, which is checked after every record."""
         async with asyncio.timeout(max_s):
             while not condition():
                 self._grew.clear()
                 await self._grew.wait()
 
     def count(self, kind: type[Record]) -> int:
-        """How many records of a kind there are."""
+        """The number of records of a kind."""
         return sum(isinstance(record, kind) for record in self.records)
 
     async def add_journals(self, database: Path, users: list[str]) -> None:
-        """Record what the journals hold; no server may have the database open."""
+        """Record the journals' content; no server may have the database open."""
         await self.add_journals_of(SqliteStore(database, clock=SystemClock(), create=False), users)
 
     async def add_journals_of(self, store: Store, users: list[str]) -> None:
-        """Record what the journals of this store hold; it is opened and closed here."""
+        """Record the content of this store's journals; it is opened and closed here."""
         await store.open()
         try:
             for user in users:
@@ -97,13 +97,13 @@ class History:
             await session.close()
 
     def judge(self, file: Path) -> list[Anomaly]:
-        """Write the history to a file, read it from there, and check it."""
+        """Write the history to a file, read it back, and check it."""
         file.write_bytes(b"".join(map(encode_record, self.records)))
         return check(decode_history(file.read_bytes().splitlines()))
 
 
 def receipt(user: str, reader: str, event: dict[str, Any]) -> Receive:
-    """The record of one journal event as it came."""
+    """The record of one received journal event."""
     return Receive(
         user,
         reader,
@@ -117,27 +117,27 @@ def receipt(user: str, reader: str, event: dict[str, Any]) -> Receive:
 
 
 class HistoryClient:
-    """One user's client: reads everything from one cursor, and sends message after message.
+    """One user's client: reads everything from one cursor and sends messages.
 
     Args:
-        history: where it writes.
+        history: records what it does.
         user: whose it is.
-        reader: its cursor's name.
+        reader: the name of its cursor.
         messages: how many messages it sends in all.
-        in_flight_max: how many of them may be unanswered at once; with 0 it only reads.
-        agent: who answers.
+        in_flight_max: how many may be unanswered at once; with 0 it only reads.
+        agent: the agent of its messages.
         content: of each message.
-        leaves_when_refused: whether it connects anew when a message may be sent again later.
+        leaves_when_refused: whether it reconnects after a retryable rejection.
         pause_s: how long it waits between two connections, seconds.
         open_max_s: how long a handshake may take, seconds.
-        credential: gives the token of a user.
+        credential: returns the token of a user.
 
     Attributes:
-        position: the seq up to which it has everything.
+        position: the seq up to which it has all events.
         connections: how many of its connections became ready.
-        accepted_seq: the seq of its last message that was accepted.
-        open_runs: the runs whose message it has, and whose end it has not.
-        farewells: what `connection_closing` said, each time.
+        accepted_seq: the seq of its last accepted message.
+        open_runs: runs whose message it has received, but not their end.
+        farewells: the data of every `connection_closing`.
     """
 
     def __init__(
@@ -184,16 +184,16 @@ class HistoryClient:
 
     @property
     def unsettled(self) -> int:
-        """How many of its messages are not accepted yet."""
+        """The number of its messages that are not accepted yet."""
         return len(self._to_send) + len(self._asked)
 
     def send_more(self, count: int) -> None:
-        """Let it send so many messages more."""
+        """Let it send more messages."""
         start = self.reader + UnifiedIdGenerator.generate_base_id("more")
         self._to_send += [f"{start}-{number}" for number in range(count, 0, -1)]
 
     async def run(self, port: Callable[[], int], up: asyncio.Event) -> None:
-        """Connect whenever a server is up, and read and send until it is gone; until cancelled."""
+        """Connect whenever a server is up, read and send until it is gone; until cancelled."""
         while True:
             await up.wait()
             with suppress(OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError):
@@ -284,18 +284,18 @@ class HistoryClient:
         self.history.add(receipt(self.user, self.reader, event))
 
     async def act(self, socket: ClientConnection, event: dict[str, Any]) -> None:
-        """Do what else is to be done about an event that has been noted."""
+        """React to a recorded event."""
 
     def next_key(self) -> str | None:
-        """The `client_message_id` of the next message, if there is one to send now."""
+        """The `client_message_id` of the next message to send now, or None."""
         return self._to_send.pop() if self._to_send else None
 
     def message(self, key: str) -> dict[str, Any]:
-        """The fields of a message; the same whenever it is sent again."""
+        """The fields of a message; the same on every retry."""
         return {"content": self._content, "agent": self._agent}
 
     async def send_next(self, socket: ClientConnection) -> None:
-        """Send what there is to send, as far as it may."""
+        """Send messages within the limit of unanswered ones."""
         while self._may_send and len(self._asked) < self._in_flight_max:
             key = self.next_key()
             if key is None:
@@ -329,7 +329,8 @@ class HistoryClient:
                 self._may_send = False
 
     def _lose_answers(self) -> None:
-        """The connection is gone: what was not answered is unknown, and is sent again."""
+        """The connection is lost: unanswered messages have an unknown outcome and are sent
+        again."""
         for key in self._asked.values():
             self.history.add(Unknown(self.user, key))
             if key != self._accepted:
@@ -338,7 +339,7 @@ class HistoryClient:
 
 
 class Settling(Protocol):
-    """A client of which can be said whether it is at rest; see `HistoryClient`."""
+    """A client with a number of unsettled messages; see `HistoryClient`."""
 
     user: str
     position: int
@@ -347,12 +348,12 @@ class Settling(Protocol):
 
     @property
     def unsettled(self) -> int:
-        """How many of its messages are not accepted yet."""
+        """The number of its messages that are not accepted yet."""
         ...
 
 
 class RunningServer(Protocol):
-    """A server that listens somewhere and can be ended."""
+    """A server with a port that can be closed."""
 
     @property
     def port(self) -> int:
@@ -360,7 +361,7 @@ class RunningServer(Protocol):
         ...
 
     async def close(self) -> None:
-        """See to it that nothing is left of it."""
+        """End it, whatever its state."""
         ...
 
 
@@ -368,7 +369,7 @@ class RunningServer(Protocol):
 async def at_work(
     server: RunningServer, clients: Sequence[HistoryClient]
 ) -> AsyncIterator[asyncio.Event]:
-    """Clients that connect whenever the event is set, until the block is left; then no server."""
+    """Clients that connect whenever the event is set; on leaving the block the server is closed."""
     up = asyncio.Event()
     tasks = [asyncio.create_task(client.run(lambda: server.port, up)) for client in clients]
     try:
@@ -383,7 +384,7 @@ async def at_work(
 
 
 def at_rest(clients: Sequence[Settling]) -> bool:
-    """Whether every message is answered, every run has ended and every reader has seen it."""
+    """Whether every message is answered, every run has ended and every reader has seen its end."""
     if any(
         client.unsettled or client.open_runs or client.position < client.accepted_seq
         for client in clients

@@ -20,14 +20,14 @@ Answer = dict[str, Any]
 
 
 class Person:
-    """A user with a canary in everything that is theirs; use `person` to make one.
+    """A user with a canary in all of their data; created by `person`.
 
     Attributes:
-        user_id: holds the canary, too.
-        canary: what nobody else may ever receive.
-        heard: every byte that came over any entrance.
-        events: every envelope that came over the WebSocket.
-        thread_id, run_id, waiting_run_id, input_id, connection_id, feed: what others may guess.
+        user_id: contains the canary, too.
+        canary: a text that no other user may ever receive.
+        heard: every byte received over any transport.
+        events: every envelope received over the WebSocket.
+        thread_id, run_id, waiting_run_id, input_id, connection_id, feed: ids that others may guess.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Person:
         self._came = asyncio.Event()
 
     async def listen(self) -> None:
-        """Keep what comes, until the socket closes."""
+        """Record what arrives until the socket closes."""
         async for message in self._socket:
             text = str(message)
             self.heard.append(text.encode())
@@ -75,17 +75,17 @@ class Person:
                 await self._came.wait()
 
     async def http(self, method: str, path: str, body: Any = None) -> Answer:
-        """Ask over HTTP; status and document."""
+        """Send an HTTP request; its status and document."""
         response = await self._http.request(method, f"/v1{path}", json=body)
         self.heard.append(response.content)
         return {"status": response.status_code, "body": response.json() if response.text else None}
 
     async def metrics(self) -> str:
-        """What the server counts."""
+        """The server's metrics."""
         return (await self._http.get("/metrics")).text
 
     async def stream(self, query: str = "", last_event_id: str = "") -> Answer:
-        """Open an event stream; status, and what it says until it has caught up."""
+        """Open an event stream; its status, and its text until `caught_up`."""
         headers = {"last-event-id": last_event_id} if last_event_id else {}
         text = b""
         async with (
@@ -100,7 +100,7 @@ class Person:
         return {"status": response.status_code, "body": text.decode()}
 
     async def settle_in(self) -> Self:
-        """Make a thread, have one run answered and another waiting, all with the canary."""
+        """Create a thread with an answered and a waiting run, all with the canary."""
         ready = await self.until("connection_ready")
         self.connection_id, self.feed = ready["data"]["connection_id"], ready["data"]["feed"]
         await self.ask("attach", after=0)
@@ -113,7 +113,7 @@ class Person:
         return self
 
     async def say(self, agent: str) -> dict[str, Any]:
-        """Send a message to one's own thread; what was accepted."""
+        """Send a message to one's own thread; the acceptance."""
         answer = await self.ask(
             "send_message",
             thread_id=self.thread_id,
@@ -125,7 +125,7 @@ class Person:
         return dict(answer["data"])
 
     async def attack(self, thread_id: str, run_id: str, input_id: str) -> list[Answer]:
-        """Try what a user can do with a thread and a run, at every entrance; the answers."""
+        """Try every operation on a thread and a run over every transport; the answers."""
         thread, run = f"/threads/{thread_id}", f"/runs/{run_id}"
         message = {"content": "mine now", "client_message_id": "attack"}
         answer = {"input_id": input_id, "value": "mine now"}
@@ -147,7 +147,7 @@ class Person:
         ]
 
     async def swap_cursors(self, other: Person) -> None:
-        """Present another's cursor and connection: judged against one's own journal only."""
+        """Present another user's cursor and connection id."""
         for after in (0, 1, 5, 10_000):
             since = len(self.events)
             await self.ask("attach", after=after, feed=other.feed)

@@ -56,18 +56,18 @@ AGENTS = (Agent("answer", answer), Agent("ask", ask))
 
 
 def token(user_id: str, *, scopes: Iterable[str] = (), **more: Any) -> str:
-    """A good token; `now`, `lifetime_s` and `token_id` may be given."""
+    """A valid token; `now`, `lifetime_s` and `token_id` may be given."""
     arguments = {"now": time.time() - 1, "lifetime_s": 3_600.0, **more}
     return mint(SECRET, user_id, scopes=scopes, **arguments)
 
 
 def bearer(user_id: str, **more: Any) -> dict[str, str]:
-    """The header that says who is asking."""
+    """The `Authorization` header of a user."""
     return {"authorization": f"Bearer {token(user_id, **more)}"}
 
 
 def fresh_id(kind: str) -> str:
-    """An id that nothing has: of kind thread, run or request."""
+    """An unused id of kind thread, run or request."""
     return str(getattr(UnifiedIdGenerator.generate_user_context_ids("u", "chat"), f"{kind}_id"))
 
 
@@ -81,7 +81,7 @@ class World:
     def client(
         self, user_id: str | None = None, *, address: str = "203.0.113.7", **more: Any
     ) -> httpx2.AsyncClient:
-        """A client of a user, or of nobody."""
+        """An HTTP client of a user, or an unauthenticated one."""
         transport = httpx2.ASGITransport(app=self.app, client=(address, 50_000))
         headers = {} if user_id is None else bearer(user_id, **more)
         return httpx2.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
@@ -132,7 +132,7 @@ async def running(
 
 
 class Block(msgspec.Struct, frozen=True):
-    """One block of an event stream; a comment has nothing but `comment`."""
+    """One block of an event stream; a comment has only `comment`."""
 
     event: str | None = None
     id: str | None = None
@@ -142,7 +142,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Stream:
-    """One `GET /v1/events` at the level of ASGI, read block by block."""
+    """One `GET /v1/events` on the ASGI level, read block by block."""
 
     def __init__(
         self,
@@ -208,13 +208,13 @@ class Stream:
         )
 
     async def until(self, event_type: str) -> Block:
-        """The next block of this type; those before it are dropped."""
+        """The next block of this type; earlier ones are dropped."""
         while (block := await self.block()).event != event_type:
             pass
         return block
 
     async def body(self) -> Any:
-        """The whole answer as JSON, where it is no stream."""
+        """The whole answer as JSON, if it is no stream."""
         async with asyncio.timeout(WAIT_S):
             await self._task
         return msgspec.json.decode(self._text)

@@ -27,7 +27,7 @@ NOT_TEXT: tuple[Any, ...] = (
 )  # fmt: skip
 
 OPERATIONS = st.from_regex("[a-z][a-z0-9_]{0,63}", fullmatch=True)
-# Prefixes that end in what looks like the other parts of an id.
+# Prefixes whose ends look like the other parts of an id.
 PREFIXES = st.one_of(
     st.from_regex("[a-z][a-z0-9_]{0,71}", fullmatch=True),
     st.from_regex("[a-z](_[1-9][0-9]{12}|_[0-9]{1,12}|_[0-9a-f]{8}){1,3}", fullmatch=True),
@@ -43,9 +43,9 @@ ANYTHING = st.one_of(
 
 
 def malformed(kind: str) -> dict[str, str]:
-    """What is no id of this kind, by what is wrong with it; ids of all other kinds are in it.
+    """Texts that are no ids of this kind, by their defect, including ids of all other kinds.
 
-    No legacy id is among them: those have answers of their own.
+    Legacy ids are not included: they have answers of their own.
     """
     good = OF_KIND[kind]
     wrong = {

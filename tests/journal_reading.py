@@ -8,7 +8,7 @@ from live_server import Event, LiveServer, Talk
 
 
 async def events_after(talk: Talk, after: int) -> list[Event]:
-    """Attach after a seq, which must be possible, and read what comes until `caught_up`."""
+    """Attach after a seq without a reset, and read until `caught_up`."""
     await talk.ask("attach", after=after)
     attached = await talk.until("attached")
     assert (attached["data"]["after"], attached["data"]["reset"]) == (after, False)
@@ -19,7 +19,7 @@ async def events_after(talk: Talk, after: int) -> list[Event]:
 
 
 async def streamed(live: LiveServer, user_id: str) -> list[Event]:
-    """The journal as a stream of Server-Sent Events has it, connection events left out."""
+    """The journal as Server-Sent Events, without connection events."""
     found: list[Event] = []
     async with (
         live.http(user_id) as client,

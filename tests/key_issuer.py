@@ -16,7 +16,7 @@ def document(*entries: object) -> bytes:
 
 
 class Issuer:
-    """An issuer's web server: what it answers can be changed, and every request is counted."""
+    """An issuer's web server with changeable answers; it counts requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -42,7 +42,7 @@ class Issuer:
                 writer.write(b" ")
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client gave up, which some tests want
+            pass  # the client gave up, as some tests intend
         finally:
             writer.close()
 

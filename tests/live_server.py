@@ -1,7 +1,7 @@
 """A node behind the real edge, in a thread of its own, wired like `threadcast serve`.
 
-Clients speak to it over TCP. Each of them checks what it was sent for things that must never leave
-a server, and `unharmed` checks that others noticed nothing.
+Clients connect over TCP. Each checks received data for secrets and stack traces, and `unharmed`
+checks that other users were not affected.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from threadcast.testing.server import LocalServer
 
 T = TypeVar("T")
 
-# what a stack trace, our own secret or anybody's token would look like
+# marks of a stack trace, of our secret or of a token
 _NEVER_SENT = (b"Traceback", b'File "', b"site-packages", b"/threadcast/", SECRET.encode(), b"eyJ")
 
 Event = dict[str, Any]
@@ -51,9 +51,9 @@ class Talk(RawClient):
     """A raw connection that also speaks the protocol.
 
     Attributes:
-        seen: every payload and every response that the server sent.
-        held: events that were passed over while an answer was awaited.
-        answers_pings: whether it gives signs of life.
+        seen: every payload and response from the server.
+        held: events that arrived while an answer was awaited.
+        answers_pings: whether it answers pings.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,11 +87,11 @@ class Talk(RawClient):
         return got
 
     async def event(self, *, deadline_s: float = WAIT_S) -> Event:
-        """The next event: one that was held, or one from the socket."""
+        """The next event, from those held or from the socket."""
         return self.held.pop(0) if self.held else await self._next(deadline_s=deadline_s)
 
     async def until(self, event_type: str, *, deadline_s: float = WAIT_S, **data: Any) -> Event:
-        """The next event of this type with these data; those before it are dropped."""
+        """The next event of this type with these data; earlier ones are dropped."""
         async with asyncio.timeout(deadline_s):
             while True:
                 event = await self.event(deadline_s=deadline_s)
@@ -113,7 +113,7 @@ class Talk(RawClient):
         return str(fields["id"])
 
     async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer, which is to be an acceptance."""
+        """Send a command and wait for its answer, which must be an acceptance."""
         return await self.accepted(await self.say(command, **fields))
 
     async def accepted(self, command_id: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class Talk(RawClient):
         return data
 
     async def answer(self, command_id: str | None) -> Event:
-        """The answer to a command, from the socket; other events are held."""
+        """The answer to a command; other events are held."""
         async with asyncio.timeout(WAIT_S):
             while True:
                 event = await self._next()
@@ -148,7 +148,7 @@ class Talk(RawClient):
                 self.held.append(event)
 
     async def ending(self, *, deadline_s: float = WAIT_S) -> tuple[int, str]:
-        """Read to the end: its close code, and the error that was announced before it."""
+        """Read to the end: the close code, and the error announced before it."""
         closing: dict[str, Any] = {}
         async with asyncio.timeout(deadline_s):
             while (got := await self.read_frame(deadline_s=deadline_s)).opcode != CLOSE:
@@ -173,10 +173,10 @@ class LiveServer(LocalServer):
 
     Args:
         folder: for the database.
-        agents: what answers; the first by default.
-        clock, bus: other than the machine's and the settings'.
-        store: other than the one in the folder; it is opened and closed with the server.
-        settings: other than a small server's.
+        agents: the first is the default.
+        clock, bus: by default the machine's and the settings'.
+        store: by default one in the folder; opened and closed with the server.
+        settings: overrides of a small server's.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class LiveServer(LocalServer):
         super().__init__(agents, folder=folder, clock=clock, store=store, bus=bus, **chosen)
 
     async def settled(self, connections: int, *, deadline_s: float = WAIT_S) -> None:
-        """Return when the node has that many connections."""
+        """Wait until the node has this many connections."""
 
         async def count() -> int:
             await asyncio.sleep(0)
@@ -204,7 +204,7 @@ class LiveServer(LocalServer):
                 pass
 
     async def waiting_bytes(self) -> int:
-        """The most that waits in user space for one client to read it."""
+        """The most bytes buffered in user space for any one client."""
 
         async def most() -> int:
             connections = self._server.server_state.connections
@@ -213,7 +213,7 @@ class LiveServer(LocalServer):
         return await self.on_loop(most)
 
     async def readers(self) -> int:
-        """How many readers are inside its doors."""
+        """The number of admitted readers."""
 
         async def inside() -> int:
             config = self._server.config
@@ -223,7 +223,8 @@ class LiveServer(LocalServer):
         return await self.on_loop(inside)
 
     async def raw(self, user_id: str | None = None, **more: Any) -> Talk:
-        """A WebSocket of a user or of nobody, not greeted yet; see `open_websocket`."""
+        """A WebSocket, of a user or unauthenticated, before `connection_ready`; see
+        `open_websocket`."""
         headers = [*more.pop("headers", ())]
         if user_id is not None:
             headers.append(("Authorization", f"Bearer {more.pop('token', None) or token(user_id)}"))
@@ -240,7 +241,7 @@ class LiveServer(LocalServer):
     async def talk(
         self, user_id: str, *, after: int | None = None, attach: bool = True, **more: Any
     ) -> AsyncIterator[Talk]:
-        """A user's connection, greeted, and attached: live at its head, or after a seq."""
+        """A user's ready and attached connection: live at its head, or after a seq."""
         async with await self.raw(user_id, **more) as client:
             await client.until("connection_ready")
             if attach and after is None:
@@ -257,9 +258,9 @@ class LiveServer(LocalServer):
 
     @contextlib.asynccontextmanager
     async def unharmed(self, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-        """Whatever happens in the block: another user's connection goes on, and the log is clean.
+        """Check that during the block another user's connection works and the log is clean.
 
-        Clean is: no stack trace, no secret and no token.
+        A clean log has no stack trace, no secret and no token.
         """
         caplog.set_level("DEBUG", logger="threadcast")
         async with self.talk("bystander") as other:
@@ -277,5 +278,5 @@ class LiveServer(LocalServer):
 
 
 def fresh_key() -> str:
-    """A `client_message_id` that was never used."""
+    """A new `client_message_id`."""
     return UnifiedIdGenerator.generate_base_id("message")

@@ -17,17 +17,17 @@ STOLEN = "a sentence of somebody else"
 
 
 def stolen(event: JournalEvent, *, seq: int | None = None) -> JournalEvent:
-    """An event of another user in the place of this one."""
+    """An event of another user with this one's seq."""
     address = Address("somebody-else", event.address.thread_id, event.address.run_id)
     data = b'{"title":"%b"}' % STOLEN.encode()
     return JournalEvent(event.event_type, event.stamp, address, seq or event.seq, data)
 
 
 class LyingBus(LocalBus):
-    """Hints hold another user's event while `lies` is set.
+    """A bus whose hints contain another user's event while `lies` is set.
 
     Attributes:
-        lies: `first` puts it in the place of the first event, `last` behind the true ones.
+        lies: `first` replaces the first event, `last` appends after the true ones.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class LyingBus(LocalBus):
         self.lies = ""
 
     def publish(self, *hints: Hint) -> None:
-        """Pass hints on, or lies."""
+        """Pass hints on, falsified while `lies` is set."""
         super().publish(*map(self._said, hints))
 
     def _said(self, hint: Hint) -> Hint:
@@ -56,18 +56,18 @@ class _LyingSession(SqliteSession):
 
 
 class LyingStore(SqliteStore):
-    """Pages of a journal end with another user's event."""
+    """A store whose journal pages end with another user's event."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "events.db", clock=SystemClock())
 
     def session(self, context: UserExecutionContext) -> _LyingSession:
-        """A session that lies."""
+        """A session with falsified pages."""
         return _LyingSession(self._readers, context.user_id, self._clock)
 
 
 class _LateSession(SqliteSession):
-    """Reads from a replica that is so many events behind."""
+    """Reads from a replica that lags by some events."""
 
     behind = 0
 
@@ -84,11 +84,11 @@ class _LateSession(SqliteSession):
 
 
 class LateStore(SqliteStore):
-    """Commits go to the database; sessions read a replica that lags, and never catches up.
+    """Commits go to the database; sessions read a replica that lags for ever.
 
     Args:
         folder: for the database.
-        behind: by how many events of each user.
+        behind: the lag, in events of each user.
     """
 
     def __init__(self, folder: Path, *, behind: int) -> None:
@@ -96,7 +96,7 @@ class LateStore(SqliteStore):
         self._behind = behind
 
     def session(self, context: UserExecutionContext) -> _LateSession:
-        """A session that reads old news."""
+        """A session on the replica."""
         session = _LateSession(self._readers, context.user_id, self._clock)
         session.behind = self._behind
         return session

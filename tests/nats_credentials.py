@@ -19,10 +19,10 @@ _ISSUED_AT_S = 1_763_629_200
 
 
 class Signer:
-    """Somebody with a key, who can vouch for others.
+    """A key holder that can sign claims about others.
 
     Args:
-        prefix: what kind of key, one of nkeys' prefix bytes.
+        prefix: the kind of key, one of nkeys' prefix bytes.
     """
 
     def __init__(self, prefix: int) -> None:
@@ -31,7 +31,7 @@ class Signer:
         self.name: str = self._pair.public_key.decode()
 
     def vouch(self, subject: str, kind: str, **claims: Any) -> str:
-        """A signed statement of what `subject` is and may do."""
+        """A signed JWT with the claims about `subject`."""
         header = {"typ": "JWT", "alg": "ed25519-nkey"}
         body = {
             "jti": subject,
@@ -51,7 +51,7 @@ def _encoded(part: str | bytes) -> str:
 
 
 def signed_users(credentials: Path) -> str:
-    """Write a user's credentials file; the configuration of a server that takes this user."""
+    """Write a user's credentials file; the configuration of a server that accepts this user."""
     operator = Signer(nkeys.PREFIX_BYTE_OPERATOR)
     account = Signer(nkeys.PREFIX_BYTE_ACCOUNT)
     user = Signer(nkeys.PREFIX_BYTE_USER)

@@ -1,7 +1,7 @@
 """A relay in front of a NATS server that loses, duplicates and reorders messages, by a seed.
 
-It understands the text protocol as far as it must: what a server sends to a client is lines, and
-after a line that begins with MSG a payload. All else passes untouched, so links stay alive.
+It parses only what it must of the text protocol: a server sends lines, and a payload after each
+line that begins with MSG. Everything else passes unchanged, so connections stay alive.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ _WITH_PAYLOAD = (b"MSG", b"PUB")
 
 
 class NatsProxy(Relay):
-    """Stands before one server; what it does to messages may be changed at any time.
+    """A proxy before one server; its faults may be changed at any time.
 
     Args:
         port: the server's, on this machine.
-        seed: of what happens to which message.
+        seed: of the faults of each message.
 
     Attributes:
-        loss, double, late: shares of messages, 0..1, that are lost, come twice, or come after
-            others that were sent after them.
-        messages: so many came from the server.
+        loss, double, late: shares of messages, 0..1, that are lost, duplicated or reordered.
+        messages: the number of messages from the server.
     """
 
     def __init__(self, port: int, seed: int) -> None:
@@ -48,7 +47,7 @@ class NatsProxy(Relay):
             await writer.drain()
 
     def _judged(self, frame: bytes, held: list[bytes]) -> list[bytes]:
-        """What goes on now, in this order; `held` is what waits for a later message."""
+        """The messages to pass on now, in order; `held` are those delayed behind a later one."""
         if not frame.startswith(b"MSG "):
             return [frame]
         self.messages += 1
@@ -64,7 +63,7 @@ class NatsProxy(Relay):
 
 
 class _Frames:
-    """Cuts a stream into protocol lines, each with the payload that belongs to it."""
+    """Splits a stream into protocol lines, each with its payload."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -88,7 +87,7 @@ class _Frames:
 
 @asynccontextmanager
 async def unruly(port: int, seed: int) -> AsyncIterator[NatsProxy]:
-    """A proxy that listens, and is gone after the block; it begins without faults."""
+    """A listening proxy, at first without faults, closed after the block."""
     proxy = NatsProxy(port, seed)
     await proxy.open()
     try:

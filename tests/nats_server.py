@@ -1,7 +1,7 @@
 """A real NATS server for tests, from the wheel that contains it.
 
-One server per process of tests, on a free port of this machine, with a password; what a test wants
-otherwise (no password, a small message, TLS) is a server of its own. A restart keeps the port.
+One server per test process, on a free port of this machine, with a password; tests that need
+another configuration (no password, small messages, TLS) start their own. A restart keeps the port.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from urllib.parse import quote
 from patience import WAIT_S
 
 USER = "threadcast"
-PASSWORD = "a password with / and @"  # of a server that lives for one test run
+PASSWORD = "a password with / and @"  # of a server for one test run
 
 
 def program() -> Path:
-    """Where the wheel keeps the server: beside this Python."""
+    """The server's program, which the wheel installs beside this Python."""
     path = Path(sys.executable).with_name("nats-server")
     assert path.exists(), "scripts/test installs it (the extra `dev`)"
     return path
@@ -42,13 +42,14 @@ class NatsServer:
     """One NATS server.
 
     Args:
-        authenticate: whether it asks for a user and a password.
+        authenticate: whether it requires a user and a password.
         configuration: further lines of its configuration file.
-        port: to listen on; by default a free one.
-        host: where it listens; this machine can reach it at 127.0.0.1 in any case.
+        port: by default a free one.
+        host: where it listens; 127.0.0.1 must reach it.
 
     Attributes:
-        own_group: whether a Ctrl-C in the terminal is kept from it.
+        own_group: whether it has a process group of its own, so that a terminal's Ctrl-C does not
+            reach it.
     """
 
     own_group = False
@@ -69,7 +70,7 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return when connections are taken."""
+        """Start it, and return when connections are accepted."""
         self._write_configuration()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -84,7 +85,7 @@ class NatsServer:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                     return
             except OSError:
-                time.sleep(0.01)  # it says nothing to anybody before it listens
+                time.sleep(0.01)  # it gives no other sign of readiness
         raise AssertionError((self.folder / "log").read_text()[-2_000:])
 
     def _write_configuration(self) -> None:
@@ -100,19 +101,19 @@ class NatsServer:
         return self._process.pid
 
     def stop(self, *, kill: bool = False) -> None:
-        """End it, in order or at once; `start` begins again on the same port."""
+        """Stop it, gracefully or at once; `start` restarts it on the same port."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
             process.wait(WAIT_S)
 
     def close(self) -> None:
-        """End it and remove its files."""
+        """Stop it and remove its files."""
         self.stop(kill=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, *, port: int | None = None, password: str = PASSWORD) -> str:
-        """The URL that a node is given; another port is that of a proxy before this server."""
+        """The URL for a node; `port` is that of a proxy before this server."""
         sign_in = f"{USER}:{quote(password, safe='')}@" if self.authenticate else ""
         return f"nats://{sign_in}127.0.0.1:{port or self.port}"
 

@@ -1,7 +1,7 @@
 """`threadcast serve` as the next version's program: it knows one more step of PostgreSQL's schema.
 
-Its arguments are those of `serve`. All else is the server as it is. The step is one that a next
-version may well bring: a column that new rows of it have, and an index.
+Its arguments are those of `serve`, and only its schema differs. The extra step is a typical one of
+a next version: a column that its new rows have, and an index.
 """
 
 from __future__ import annotations

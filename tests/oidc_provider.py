@@ -1,7 +1,7 @@
 """A small OpenID Connect provider on 127.0.0.1 for tests of the page's sign-in.
 
-It knows authorization code with PKCE and refresh tokens, and is strict: a client that does a step
-otherwise than the specifications say is refused. Users need no password: a form asks for a name.
+It supports authorization code with PKCE and refresh tokens, and strictly refuses any deviation from
+the specifications. Users sign in with a name and no password.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _FORM = """<!doctype html><html lang="en"><title>Provider</title>
 
 @dataclass(slots=True)
 class Provider:
-    """The provider and what it has seen.
+    """The provider and a record of its requests.
 
     Attributes:
         token_life_s: how long access tokens live; tests shorten it.
-        refuses_renewal: whether refresh tokens are void.
-        grants: the kind of each grant that was asked for, in order.
+        refuses_renewal: whether it refuses refresh tokens.
+        grants: the types of requested grants, in order.
         problems: what a client did wrong.
     """
 
@@ -176,7 +176,7 @@ def _back(asked: dict[str, str], **answer: str) -> RedirectResponse:
 
 @asynccontextmanager
 async def provider_running() -> AsyncIterator[Provider]:
-    """A provider that listens on a port of its own, in this process."""
+    """A provider that listens on a free port, in this process."""
     provider = Provider()
     config = uvicorn.Config(provider.application(), port=0, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)

@@ -1,8 +1,8 @@
 """A real HTTP server on loopback that plays an OpenAI-compatible chat completions endpoint.
 
 It answers `POST /v1/chat/completions` from a script, one `Answer` per request, over real sockets
-with Server-Sent Events in chunked encoding, and keeps what it was asked. Answers can stream, break
-off in mid-stream, refuse with a status, send garbage, or hold still until the client goes away.
+with Server-Sent Events in chunked encoding, and records requests. Answers can stream, break off
+mid-stream, refuse with a status, send garbage, or stall until the client disconnects.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ End = Literal["done", "break", "hold", "silent"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one request is answered with.
+    """The answer to one request.
 
     Attributes:
         lines: the data of each event, sent one write at a time.
-        end: `done` ends well; `break` closes the socket in mid-stream; `hold` keeps it open until
-            the client closes it; `silent` ends the stream well but without `[DONE]`.
+        end: `done` ends normally; `break` closes the socket mid-stream; `hold` keeps it open until
+            the client closes it; `silent` ends normally but without `[DONE]`.
         status: of the response; other than 200, `body` is sent instead of events.
         headers: more response headers.
-        body: what a refusal says.
+        body: of a refusal.
     """
 
     lines: Sequence[str] = ()
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the client asked: its headers, lower case, and its JSON."""
+    """One request: its headers, in lower case, and its JSON."""
 
     headers: Mapping[str, str]
     json: Mapping[str, Any]
@@ -50,8 +50,8 @@ class OpenAIServer:
     """The server; use `openai_server`.
 
     Attributes:
-        requests: what was asked, in order.
-        client_left: set when the client closed a connection that was held.
+        requests: all requests in order.
+        client_left: set when the client closed a held connection.
     """
 
     def __init__(self, script: Sequence[Answer]) -> None:
@@ -99,7 +99,7 @@ class OpenAIServer:
         return True
 
     async def close_connections(self) -> None:
-        """Close what clients left open, and wait until it is."""
+        """Close connections that clients left open, and wait until they are closed."""
         tasks = [task for task in self._open.values() if task is not None]
         for writer in self._open:
             writer.close()
@@ -159,7 +159,7 @@ def finish(reason: str = "stop") -> str:
 
 
 def usage(prompt: int, completion: int) -> str:
-    """The chunk that tells the usage."""
+    """The chunk with the usage."""
     counts = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -179,7 +179,7 @@ def call(index: int, *, call_id: str = "", name: str = "", arguments: str = "") 
 
 
 def texts(*pieces: str) -> list[str]:
-    """Chunks of text and a proper end."""
+    """Chunks of text and a normal end."""
     return [*(delta(content=piece) for piece in pieces), finish()]
 
 

@@ -25,9 +25,10 @@ def _program() -> str:
 
 
 async def violations(page: Page) -> list[str]:
-    """What axe finds wrong in what is shown now; empty when all is well."""
+    """axe's violations in the current page."""
     if not await page.evaluate("() => 'axe' in window"):
         await page.evaluate(_program())
-    # What is fading in would be judged by its colours of that moment. One may also be cancelled.
+    # During a fade-in, axe would check the colours of that moment. An animation may also be
+    # cancelled.
     await page.evaluate(_STILL)
     return list(await page.evaluate(_RUN))

@@ -1,6 +1,6 @@
 """Takes the pictures of docs/images from the real pages and a real server. Run by scripts/pictures.
 
-What it took has to be looked at by a person before it is committed.
+A person must look at the pictures before they are committed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ async def main() -> None:
 
 
 async def _conversations(browser: Browser, server: ServerProcess) -> None:
-    """What the pictures show: a list of threads, and one that is open."""
+    """The chat's pictures: a list of threads and an open one."""
     async with await browser.new_context() as context:
         screen = Screen(await context.new_page(), server.url)
         await screen.sign_in("ada")
@@ -80,13 +80,13 @@ async def _chat(
 
 
 async def _console(browser: Browser, server: ServerProcess) -> None:
-    """The overview, after some people have talked for a while."""
+    """The console's overview, after some activity."""
     async with asyncio.TaskGroup() as people:
         talks = [
             people.create_task(_talk(server, f"user-{number}", number * BUSY_S / PEOPLE / 2))
             for number in range(PEOPLE)
         ]
-        await asyncio.sleep(BUSY_S)  # the charts are drawn from what happened meanwhile
+        await asyncio.sleep(BUSY_S)  # the charts need some history
         async with await browser.new_context(
             viewport=CONSOLE, color_scheme="dark", device_scale_factor=1.5
         ) as context:
@@ -104,7 +104,7 @@ async def _talk(server: ServerProcess, user_id: str, after_s: float) -> None:
     async with connected(server.url, user_id) as client:
         for number in itertools.count():
             sent = await client.send_message("and then? " + "." * number)
-            async for item in client:  # however busy the machine is that draws the pages
+            async for item in client:  # even on a busy machine
                 if isinstance(item, Event) and (item.run_id, item.event_type) == (
                     sent.run_id,
                     "agent_completed",
@@ -113,7 +113,7 @@ async def _talk(server: ServerProcess, user_id: str, after_s: float) -> None:
 
 
 async def _open(screen: Screen) -> None:
-    """Open the latest thread, and look at its end."""
+    """Open the latest thread and scroll to its end."""
     if not await screen.threads.first.is_visible():
         await screen.page.get_by_role("button", name="conversations").first.click()
     await screen.threads.first.click()
@@ -122,7 +122,7 @@ async def _open(screen: Screen) -> None:
 
 
 async def _rest(page: Page) -> None:
-    """Wait until what moves has come to rest."""
+    """Wait for animations to end."""
     await page.evaluate(
         "() => Promise.all(document.getAnimations().map(({ finished, effect }) =>"
         " effect.getComputedTiming().iterations === Infinity ? null : finished))"
@@ -130,7 +130,7 @@ async def _rest(page: Page) -> None:
 
 
 def _keep(picture: bytes, name: str) -> None:
-    """Write it with few colours, which is what makes it small; text stays sharp."""
+    """Write it with few colours, for a small file; text stays sharp."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     small = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     file = IMAGES / f"{name}.png"

@@ -21,7 +21,7 @@ from threadcast.settings import Settings
 async def plain(
     tmp_path: Path, *, bus: Bus | None = None, **changes: Any
 ) -> AsyncIterator[tuple[int, Threadcast]]:
-    """A stock uvicorn with Threadcast in it: its port, and what is in it."""
+    """A stock uvicorn with Threadcast: its port, and the application."""
     chosen = {"database_url": f"sqlite:///{tmp_path / 'events.db'}", "jwt_secret": SECRET}
     settings = Settings(**{**chosen, "drain_s": 0.0, **LIMITLESS, **changes})
     threadcast = Threadcast(settings, AGENTS, listens_on="127.0.0.1", bus=bus)

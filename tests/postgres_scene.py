@@ -15,7 +15,7 @@ from threadcast.testing.clock import ManualClock
 
 
 def times_moved_back(seconds: float, schema: str) -> str:
-    """The database's clock cannot be moved; that all its times are so much earlier is the same."""
+    """Move all stored times back, because the database's clock cannot be moved on."""
     return "; ".join(
         f"UPDATE {schema}.{table} SET {column} = {column} - interval '{seconds} s'"
         for table, column in (
@@ -28,12 +28,12 @@ def times_moved_back(seconds: float, schema: str) -> str:
 
 
 class PostgresScene:
-    """One schema of a server, and the stores that are open on it.
+    """One schema of a server, and its open stores.
 
     Args:
-        server: runs.
-        url: the schema, for the role that row-level security holds.
-        proxy: what `lossy` stores connect through.
+        server: a running one.
+        url: of the schema, for the role that row-level security applies to.
+        proxy: the proxy of `lossy` stores.
     """
 
     def __init__(self, server: PostgresServer, url: str, proxy: DatabaseProxy) -> None:
@@ -46,10 +46,10 @@ class PostgresScene:
     async def store(
         self, *, lossy: bool = False, clock: Clock | None = None, **settings: Any
     ) -> PostgresStore:
-        """Another node's store, open.
+        """An open store of another node.
 
-        With `lossy` its connections go through the proxy, and unless `settings` say otherwise each
-        statement is sent whole, so that it can be held by its text.
+        With `lossy`, it connects through the proxy, and unless `settings` say otherwise, each
+        statement is sent with its text, so that it can be held by that.
         """
         url = self.proxy.through(self.url) if lossy else self.url
         if lossy:
@@ -60,7 +60,7 @@ class PostgresScene:
         return store
 
     async def node(self, **settings: Any) -> Scene:
-        """The same, with short ways to use it."""
+        """The same, as a `Scene`."""
         return Scene(await self.store(**settings))
 
     async def run(self, sql: str, *arguments: Any) -> list[Any]:
@@ -79,7 +79,7 @@ class PostgresScene:
 
 @asynccontextmanager
 async def postgres_scene(server: PostgresServer) -> AsyncIterator[PostgresScene]:
-    """A schema of its own; what was opened on it is closed after the block."""
+    """A new schema; stores opened on it are closed after the block."""
     async with proxied(server.port) as proxy:
         scene = PostgresScene(server, await server.new_schema(), proxy)
         try:

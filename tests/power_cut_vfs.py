@@ -1,7 +1,7 @@
 """A SQLite VFS that records every write, and gives what a disk may hold after a power cut.
 
-kill -9 does not test durability, because the operating system's cache survives it. Here everything
-since a file's last sync may be lost: each write by itself is kept, dropped or torn.
+kill -9 does not test durability, because the operating system's cache survives it. Here each write
+since a file's last sync is independently kept, dropped or torn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECTOR_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Bytes went to a file."""
+    """Bytes were written to a file."""
 
     file: str
     offset: int
@@ -28,7 +28,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """A file was cut."""
+    """A file was truncated."""
 
     file: str
     size: int
@@ -36,7 +36,7 @@ class Truncate:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What was written to a file is on the disk from here; deletions too if `with_folder`."""
+    """A file was synced, and deletions in its folder, too, if `with_folder`."""
 
     file: str
     with_folder: bool
@@ -44,7 +44,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A file was deleted, for sure if the folder was synced at once."""
+    """A file was deleted, durably if the folder was synced."""
 
     file: str
     with_folder: bool
@@ -52,7 +52,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The test notes that so many batches were answered."""
+    """A note of the number of answered batches."""
 
     answered: int
 
@@ -62,10 +62,10 @@ Operation = Change | Sync | Mark
 
 
 class PowerCutVfs(apsw.VFS):
-    """Passes everything on to the real VFS, and records it.
+    """Passes operations on to the real VFS and records them.
 
     Args:
-        name: under which connections ask for it.
+        name: the VFS name in connection strings.
     """
 
     def __init__(self, name: str) -> None:
@@ -79,12 +79,12 @@ class PowerCutVfs(apsw.VFS):
         return _RecordingFile(self, name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name
-        """Delete a file, and record that."""
+        """Delete a file and record that."""
         super().xDelete(filename, syncdir)
         self.log.append(Delete(Path(filename).name, syncdir))
 
     def mark(self, answered: int) -> None:
-        """Note that so many batches were answered until now."""
+        """Record the number of answered batches."""
         self.log.append(Mark(answered))
 
 
@@ -95,7 +95,7 @@ class _RecordingFile(apsw.VFSFile):
         self._log = vfs.log
         path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         self._name = Path(path).name
-        # As SQLite's own: the first sync of a new log or journal syncs its folder too.
+        # Like SQLite's own VFS: the first sync of a new log or journal also syncs its folder.
         self._folder_waits = self._name.endswith(("-wal", "-journal"))
         super().__init__("", name, flags)
 
@@ -118,8 +118,8 @@ class Cut:
     """A disk after a power cut.
 
     Attributes:
-        answered: how many batches had been answered before.
-        files: what the files hold.
+        answered: the number of batches answered before the cut.
+        files: the files' contents.
     """
 
     answered: int
@@ -134,14 +134,14 @@ def cuts(
     survival: Sequence[float] = (0.0, 0.5, 0.9),
     at_syncs: bool = True,
 ) -> Iterator[Cut]:
-    """Cut the power at random moments: just before a sync takes effect, or just after an answer.
+    """Cut the power at random moments: just before a sync, or just after an answer.
 
     Args:
-        log: what was recorded.
-        count: so many cuts.
-        dice: decides where, and what survives.
-        survival: how likely a write survives that was not synced; one of these for each cut.
-        at_syncs: whether to cut at syncs too, or after answers only.
+        log: the recorded operations.
+        count: the number of cuts.
+        dice: choose the moments and what survives.
+        survival: probabilities that an unsynced write survives; each cut uses one.
+        at_syncs: whether to cut at syncs, too, or only after answers.
     """
     moments = [index + 1 for index, entry in enumerate(log) if isinstance(entry, Mark)]
     if at_syncs:
@@ -158,7 +158,7 @@ def cuts(
 
 
 class _Disk:
-    """What is on the disk for sure, and what may be."""
+    """Durable content, and writes that may be lost."""
 
     def __init__(self) -> None:
         self._sure: dict[str, bytearray] = {}
@@ -166,7 +166,7 @@ class _Disk:
         self._answered = 0
 
     def apply(self, operation: Operation) -> None:
-        """Take the next operation of the log."""
+        """Apply the next operation of the log."""
         if isinstance(operation, Mark):
             self._answered = operation.answered
         elif isinstance(operation, Sync):
@@ -190,7 +190,7 @@ class _Disk:
                 self._sure.pop(name, None)
 
     def cut(self, dice: random.Random, kept: float) -> Cut:
-        """Decide what survives, each write by itself with the likelihood `kept`."""
+        """Choose what survives, each write with the probability `kept`."""
         files = {name: bytearray(content) for name, content in self._sure.items()}
         for name, operations in self._unsure.items():
             for operation in operations:
@@ -200,7 +200,7 @@ class _Disk:
 
 
 def _torn(operation: Change, dice: random.Random) -> Change:
-    """One write in ten ends, or begins, at some sector inside."""
+    """One write in ten is torn at a sector boundary."""
     if not isinstance(operation, Write) or dice.random() >= 0.1:
         return operation
     at = dice.randrange(0, len(operation.data) + 1, SECTOR_BYTES)

@@ -11,7 +11,7 @@ from threadcast.agent import Run, agent
 
 @agent("quick")
 async def quick(run: Run) -> str:
-    """Answer at once, with a few pieces."""
+    """Answer at once with a few deltas."""
     await run.thinking("hm")
     for piece in ("heard ", run.message):
         await run.delta(piece)
@@ -34,7 +34,7 @@ async def retried(run: Run) -> None:
 
 @agent("failed", on_crash="fail")
 async def failed(run: Run) -> None:
-    """The same, and never tried again."""
+    """The same, without further attempts."""
     await _long(run)
 
 
@@ -48,7 +48,7 @@ async def lasting(run: Run) -> None:
 
 @agent("pour")
 async def pour(run: Run) -> None:
-    """Stream `<events per second> <count>` numbered pieces at a steady pace."""
+    """Stream numbered deltas at a steady rate; the message is `<events per second> <count>`."""
     per_second, count = map(int, run.message.split())
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -59,13 +59,13 @@ async def pour(run: Run) -> None:
 
 @agent("asking")
 async def asking(run: Run) -> str:
-    """Ask back, and wait for a person."""
+    """Ask a question and wait for the answer."""
     return f"got {await run.ask(run.message)}"
 
 
 @agent("stubborn")
 async def stubborn(run: Run) -> None:
-    """Ignore every request to end."""
+    """Ignore cancellation."""
     while True:
         with contextlib.suppress(asyncio.CancelledError):
             await run.delta("still here ")
@@ -74,14 +74,14 @@ async def stubborn(run: Run) -> None:
 
 @agent("stuck")
 async def stuck(run: Run) -> None:
-    """Wait for ever in a thread, which nobody can cancel."""
+    """Block for ever in a thread that cannot be cancelled."""
     await run.delta("here ")
     await asyncio.to_thread(time.sleep, 3_600)
 
 
 @agent("golden")
 async def golden(run: Run) -> str:
-    """Do everything once that an answer can consist of."""
+    """Emit each kind of event once."""
     await run.thinking("hm")
     async with run.tool("look", {"for": run.message}) as call:
         call.result("found")

@@ -1,6 +1,6 @@
 """A wrapper around a real store that records every call for a user.
 
-Background work of a node (claims, sweeps, polls of heads) is for no user and is not recorded.
+A node's background work (claims, sweeps, head polls) is for no user and not recorded.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from threadcast.units import AppendToRun, Lease, Outcome, Unit
 
 
 class Statement(NamedTuple):
-    """What was asked of the store.
+    """One call of the store.
 
     Attributes:
-        place: for whom, and in which thread and run.
-        name: of the session's method, or of the unit that was to be committed.
-        arguments: of the method, or nothing but the unit.
+        place: its user, thread and run.
+        name: of the session's method, or of the unit to commit.
+        arguments: of the method, or only the unit.
     """
 
     place: UserExecutionContext | Address
@@ -46,14 +46,14 @@ class Statement(NamedTuple):
 
 
 class RecordingStore:
-    """A store that hands everything on; `statements` has what was asked, in order."""
+    """A store that passes calls on and records them in `statements`, in order."""
 
     def __init__(self, store: Store) -> None:
         self.statements: list[Statement] = []
         self._store = store
 
     def of(self, user_id: str) -> list[Statement]:
-        """What was asked for one user."""
+        """The calls for one user."""
         return [one for one in tuple(self.statements) if one.place.user_id == user_id]
 
     async def open(self) -> None:
@@ -132,7 +132,7 @@ def _place_of(unit: Unit[Any]) -> UserExecutionContext | Address | None:
 
 
 class _RecordingSession:
-    """A session whose reads are recorded before they are made."""
+    """A session that records reads before making them."""
 
     def __init__(
         self, session: StoreSession, context: UserExecutionContext, statements: list[Statement]

@@ -1,7 +1,6 @@
 """Writes `docs/reference`, `deploy` and the TypeScript types from the source.
 
-So they cannot say anything else. `scripts/reference` writes them; `tests/test_docs.py` refuses what
-is not current.
+`scripts/reference` writes them; `tests/test_docs.py` fails if they are not current.
 """
 
 from __future__ import annotations
@@ -244,12 +243,12 @@ def _first_line(kind: object) -> str:
 def _fields(
     kind: Any, *, leave_out: Sequence[str] = (), takes_defaults: bool = False
 ) -> Iterator[tuple[str, str, str, str]]:
-    """A struct's fields: name, whether it may be absent, type, meaning.
+    """A struct's fields: name, whether optional, type, meaning.
 
     Args:
         kind: the struct.
         leave_out: names of fields to leave out.
-        takes_defaults: it is read from a client, who may leave out what has a default.
+        takes_defaults: clients may omit fields with a default.
     """
     (schema,), components = msgspec.json.schema_components([kind])
     own = _resolved(schema, components)

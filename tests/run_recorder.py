@@ -1,7 +1,7 @@
 """A `Run` without a server: records what an agent emits, and answers from memory.
 
-It follows the `Run` contract: one order for everything, empty deltas ignored, a failing tool
-recorded as an error and raised on, and output that no event can carry refused.
+It keeps the `Run` contract: one order for all emissions, empty deltas ignored, a failing tool
+recorded as an error and re-raised, and output that no event can carry refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EVENT_MAX_BYTES = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """One thing that the agent emitted: its kind, in the words of the event vocabulary."""
+    """One emission of the agent, with its kind from the event vocabulary."""
 
     kind: str
     data: Any
@@ -29,12 +29,12 @@ class Emission:
 
 @dataclass(slots=True)
 class RecordedCall:
-    """A tool call under way."""
+    """A tool call in progress."""
 
     value: Any = None
 
     def result(self, value: Any) -> None:
-        """Set what the tool returned."""
+        """Set the tool's result."""
         self.value = value
 
 
@@ -45,8 +45,8 @@ class RunRecorder:
     Attributes:
         message: the text that started the run.
         earlier: the thread's messages before it, oldest first.
-        hits: what the user's earlier messages are, for `search`.
-        answers: what a person answers to each `ask`, in order; when they run out, nobody answers.
+        hits: the user's earlier messages, for `search`.
+        answers: to each `ask`, in order; without a further one, nobody answers.
     """
 
     message: str
@@ -66,7 +66,7 @@ class RunRecorder:
         return list(self.earlier)[-limit:]
 
     async def search(self, text: str, limit: int = 10) -> Sequence[SearchHit]:
-        """The messages that hold all words of `text`."""
+        """The messages that contain all words of `text`."""
         words = text.casefold().split()
         matching = [
             hit for hit in self.hits if all(word in hit.content.casefold() for word in words)
@@ -83,7 +83,7 @@ class RunRecorder:
             self._emit("agent_delta", text)
 
     def tool(self, name: str, arguments: Any) -> AbstractAsyncContextManager[RecordedCall]:
-        """Record the beginning and the end."""
+        """Record the call and its result."""
         return self._tool(name, arguments)
 
     @asynccontextmanager
@@ -110,11 +110,11 @@ class RunRecorder:
         return value
 
     async def save(self, state: Any) -> None:
-        """Keep it."""
+        """Record it."""
         self.state = state
 
     def usage(self, usage: Any) -> None:
-        """Keep it."""
+        """Record it."""
         self.usage_reported = usage
 
     def _emit(self, kind: str, data: Any) -> None:
@@ -127,7 +127,7 @@ class RunRecorder:
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of all emissions, in order, each run of equal ones once."""
+        """The kinds of all emissions in order, without consecutive duplicates."""
         kinds = [emission.kind for emission in self.emissions]
         return [kind for index, kind in enumerate(kinds) if index == 0 or kinds[index - 1] != kind]
 

@@ -1,6 +1,6 @@
 """A correct server with one injected fault, between its application and the wire.
 
-Each fault is a `Saboteur` that overrides what it needs. What it does not touch passes as it is.
+Each fault is a `Saboteur` that overrides some hooks. Everything else passes unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def claims_in(token: str) -> dict[str, Any]:
-    """What a token says, whether it is right or not; nothing where it says nothing."""
+    """The unverified claims of a token; empty if unreadable."""
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.PyJWTError:
@@ -32,12 +32,12 @@ def claims_in(token: str) -> dict[str, Any]:
 
 
 def signed(claims: dict[str, Any]) -> str:
-    """A token that the server takes."""
+    """A token that the server accepts."""
     return jwt.encode(claims, SECRET, algorithm="HS256")
 
 
 def is_signed(token: str) -> bool:
-    """Whether the server's own secret signed it."""
+    """Whether it is signed with the server's secret."""
     try:
         jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False})
     except jwt.PyJWTError:
@@ -46,12 +46,12 @@ def is_signed(token: str) -> bool:
 
 
 class Link:
-    """One WebSocket that passes through.
+    """One WebSocket through the saboteur.
 
     Attributes:
-        user_id: whose it is, by the token.
+        user_id: by its token.
         live: whether it has caught up.
-        held: what a fault keeps for later.
+        held: events that a fault delays.
     """
 
     def __init__(self, user_id: str, send: Send) -> None:
@@ -61,15 +61,15 @@ class Link:
         self._send = send
 
     async def say(self, event: Envelope) -> None:
-        """Send something that the server did not."""
+        """Send a message that the server did not send."""
         await self._send({"type": "websocket.send", "text": json.dumps(event)})
 
 
 class Saboteur:
-    """Passes everything on; a fault overrides one of the hooks.
+    """Passes everything on; faults override hooks.
 
     Args:
-        app: the honest application.
+        app: the real application.
 
     Attributes:
         links: the open WebSockets, oldest first.
@@ -93,12 +93,12 @@ class Saboteur:
         return command
 
     async def events(self, link: Link, events: list[Envelope]) -> list[Envelope]:
-        """Change what goes to a connection."""
+        """Change the events sent to a connection."""
         del link
         return events
 
     async def answer(self, method: str, path: str, status: int, document: Any) -> tuple[int, Any]:
-        """Change an HTTP answer in JSON."""
+        """Change a JSON answer."""
         del method, path
         return status, document
 
@@ -118,7 +118,7 @@ class Saboteur:
         ]
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # What is written past `send` could not be changed here.
+        # Writes that bypass `send` could not be changed here.
         extensions = {k: v for k, v in scope["extensions"].items() if k != FRAMES_EXTENSION}
         status = await self.admit()
         if status is not None:
@@ -169,7 +169,7 @@ class Saboteur:
 
 
 class _Answer:
-    """An HTTP answer on its way: one in JSON is gathered and may be changed."""
+    """An HTTP answer; a JSON one is buffered, so that it can be changed."""
 
     def __init__(self, saboteur: Saboteur, scope: Scope, send: Send) -> None:
         self._saboteur = saboteur
@@ -207,7 +207,7 @@ class SabotagedServer(LocalServer):
     """A local server with one fault.
 
     Args:
-        sabotage: puts the fault around the application.
+        sabotage: wraps the application with the fault.
         agents: what answers.
         **settings: as for `LocalServer`.
     """
@@ -218,7 +218,7 @@ class SabotagedServer(LocalServer):
         agents: Sequence[Agent] = (),
         **settings: Any,
     ) -> None:
-        # Without the edge's own writer the bound of strangers counts to the end.
+        # Without the edge's own writer, connections stay counted as unauthenticated.
         settings = {"message_before_authentication_max_bytes": 262_144, **settings}
         super().__init__(agents, jwt_secret=SECRET, jwt_leeway_s=0.0, **settings)
         self._sabotage = sabotage

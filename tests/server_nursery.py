@@ -1,9 +1,9 @@
 """A fork server: loads the server's modules once, then forks `threadcast serve` processes.
 
-For tests that kill and restart a server hundreds of times: each one is a process of its own that
-runs the whole of `threadcast serve`, only the half second of importing is done once. Each line on
-standard input starts one; its arguments are this program's. What it says on standard output: `pid
-N` and `ended`, beside the server's own lines. At the end of its input it kills what still runs.
+For tests that kill and restart a server hundreds of times: each server is a process of its own that
+runs all of `threadcast serve`, except the half second of imports, done once. Each line on standard
+input starts one, with this program's arguments. Standard output has `pid N` and `ended`, besides
+the server's own lines. At the end of its input it kills remaining servers.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def _say(text: str) -> None:
 
 
 def _serve() -> None:
-    """Be a server from here to the end of this process."""
+    """Run a server until this process ends."""
     _say(f"pid {os.getpid()}")
     os._exit(main(sys.argv[1:]))
 
 
 def _watch(pid: int) -> bool:
-    """Wait for the child to end, or for the end of input; whether there may be another."""
+    """Wait for the child's end or the end of input; whether to go on."""
     handle = os.pidfd_open(pid)
     try:
         ready, _, _ = select.select([handle, 0], [], [])

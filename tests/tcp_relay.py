@@ -1,7 +1,7 @@
 """A TCP relay: a load balancer for several nodes, or a link that can be cut or frozen.
 
-It knows nothing of what it carries. Whoever listens at none of its ports is passed over, so that
-clients of a front do not notice which servers are dead.
+It does not parse what it carries. It skips ports that refuse connections, so that clients of a
+front do not notice dead servers.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _PIECE_MAX_BYTES = 65_536
 
 
 class Link(Protocol):
-    """A way to a server, with what can happen to it; a relay, or what does the same to packets."""
+    """A connection to a server, with faults: a relay, or a router of packets."""
 
     async def cut(self) -> None:
-        """Let nothing pass, and tell whoever tries, until `mend`."""
+        """Refuse everything until `mend`."""
         ...
 
     def freeze(self, *, requests: bool = True, answers: bool = True) -> None:
-        """Let nothing arrive, and tell nobody, until `mend`.
+        """Silently deliver nothing until `mend`.
 
         Args:
-            requests: whether this is so for what goes to the server.
-            answers: whether this is so for what comes from it.
+            requests: whether towards the server.
+            answers: whether from the server.
         """
         ...
 
@@ -37,14 +37,14 @@ class Link(Protocol):
 
 
 class Relay:
-    """Passes each connection on to the first port that takes it, each time beginning with the next.
+    """Passes each connection on to the next port, round-robin, that accepts it.
 
     Args:
-        ports: the ports to pass to, asked for at each connection.
+        ports: returns the ports; called for each connection.
 
     Attributes:
         port: where it listens.
-        served: how many connections each port has been given.
+        served: the number of connections by port.
     """
 
     def __init__(self, ports: Callable[[], Sequence[int]]) -> None:
@@ -75,19 +75,19 @@ class Relay:
     # --- what can happen to a network -------------------------------------------------------
 
     async def cut(self) -> None:
-        """End every connection, and each new one at once, until `mend`."""
+        """End every connection, and new ones at once, until `mend`."""
         self._cut = True
         await self._end_connections()
 
     def freeze(self, *, requests: bool = True, answers: bool = True) -> None:
-        """Hold what goes to the server, what comes from it or both, until `mend`."""
+        """Hold data to the server, from it or both, until `mend`."""
         if answers:
             self._answers_flow.clear()
         if requests:
             self._requests_flow.clear()
 
     def mend(self) -> None:
-        """Pass everything on again; what was held first."""
+        """Pass everything on again, held data first."""
         self._cut = False
         self._answers_flow.set()
         self._requests_flow.set()
@@ -95,7 +95,7 @@ class Relay:
     # --- a connection ------------------------------------------------------------------------
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Called at once for each connection, so that none can be forgotten, however it ends."""
+        """Called synchronously for each connection, so that each is tracked, however it ends."""
         if self._closed:
             writer.transport.abort()
             return
@@ -129,7 +129,7 @@ class Relay:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await _flush(writer, requests)
-            finally:  # also when it is cut once more meanwhile
+            finally:  # even when it is cut again meanwhile
                 requests.transport.abort()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
@@ -159,7 +159,7 @@ class Relay:
 
 
 async def _flush(*writers: asyncio.StreamWriter) -> None:
-    """One side has ended: what it sent before that still arrives, if the other side takes it."""
+    """After one side ended, deliver what it sent before, if the other side reads."""
     for writer in writers:
         writer.close()
     with suppress(OSError, TimeoutError):
@@ -169,7 +169,7 @@ async def _flush(*writers: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def relaying(ports: Callable[[], Sequence[int]]) -> AsyncIterator[Relay]:
-    """A relay that listens, and is gone after the block."""
+    """A listening relay, closed after the block."""
     relay = Relay(ports)
     await relay.open()
     try:

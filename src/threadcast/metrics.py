@@ -136,9 +136,8 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.holes = Counter(
-            "threadcast_holes",
-            "Gaps between hints, by what filled them: a late hint, or a read.", ["filled_by"],
-            registry=self.registry,
+            "threadcast_holes", "Gaps between hints, by what filled them: a late hint, or a read.",
+            ["filled_by"], registry=self.registry,
         )  # fmt: skip
         self.lagging = Gauge(
             "threadcast_lagging_readers", "Readers that are behind their journal's head.",

@@ -1,7 +1,7 @@
 """Agents that write down what they are about to emit, before they emit it.
 
-Each process of a server has a file of its own in the folder that it was started in. A piece of an
-answer names the execution that emitted it, so that no two pieces of a whole history are the same.
+Each server process has a file of its own in its working directory. A delta names the execution that
+emitted it, so that all deltas of a history differ.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Execution:
         _note(Begun(user, run_id, run.attempt, self._writer))
 
     async def piece(self) -> None:
-        """Note the next piece, then emit it."""
+        """Log the next delta, then emit it."""
         text = f"{self._writer}.{self._count} "
         self._count += 1
         context = self._run.context
@@ -38,7 +38,7 @@ class _Execution:
 
 
 def _note(record: Record) -> None:
-    """One `write` for each line: what a killed process has written stays."""
+    """Append with one `write` per line, which survives the death of the process."""
     path = Path(EMISSIONS.format(os.getpid()))
     with path.open("ab", buffering=0) as file:
         file.write(encode_record(record))
@@ -63,7 +63,7 @@ async def stream(run: Run) -> None:
 
 @agent("fragile", on_crash="fail")
 async def fragile(run: Run) -> None:
-    """The same, and never tried again."""
+    """The same, without further attempts."""
     await _stream(run)
 
 

@@ -1,7 +1,7 @@
 """A user's device that does everything a person can do: send, cancel, answer, come and go.
 
-It speaks the protocol over a plain WebSocket. What it does is decided by dice; when, by the events
-that it sees, so that the load follows what the cluster can carry.
+It speaks the protocol over a plain WebSocket. A random generator decides what it does, and received
+events decide when, so that the load adapts to the cluster.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _CANCELS, _LEAVES, _QUESTIONS, _FRAGILE, _OLD_THREAD = 0.1, 0.01, 0.15, 0.1, 0.4
 
 
 def credential(user_id: str) -> str:
-    """A token that is good by clocks that are an hour wrong, too."""
+    """A token that is valid even by clocks that are an hour wrong."""
     return mint(SECRET, user_id, now=time.time() - 2 * HOUR_S, lifetime_s=4 * HOUR_S)
 
 
 class Messages:
-    """Thinks of messages, by dice; each keeps its fields for all the times that it is sent.
+    """Generates random messages; retries of one have the same fields.
 
     Args:
-        name: of who sends them.
+        name: of the sender.
         dice: decide.
     """
 
@@ -48,13 +48,13 @@ class Messages:
         self.threads: list[str] = []
 
     def new(self) -> str:
-        """The `client_message_id` of a message that was never sent."""
+        """The `client_message_id` of a new message."""
         key = f"{self._name}-{len(self._fields) + 1}"
         self._fields[key] = self._think()
         return key
 
     def fields(self, key: str) -> dict[str, Any]:
-        """What it says, to whom and where."""
+        """The fields of a message."""
         return self._fields[key]
 
     def _think(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Device(HistoryClient):
         self._cancels: dict[str, str] = {}
 
     def next_key(self) -> str | None:
-        """A message that is to be sent again; else a new one, while not too much is going on."""
+        """A message to retry, else a new one unless too many are pending."""
         key = super().next_key()
         if key is None and self.eager and len(self.open_runs) < OPEN_RUNS_MAX:
             key = self._messages.new()
@@ -112,11 +112,11 @@ class Device(HistoryClient):
 
     @property
     def settled(self) -> bool:
-        """Whether nothing that it asked for is unanswered."""
+        """Whether none of its commands is unanswered."""
         return not (self._said or self._cancels or self.unsettled)
 
     async def visit(self, port: int) -> None:
-        """One connection; what was not answered at its end is unknown."""
+        """One connection; unanswered commands at its end have an unknown outcome."""
         try:
             await super().visit(port)
         finally:
@@ -127,7 +127,7 @@ class Device(HistoryClient):
             self.history.look_again()
 
     async def act(self, socket: ClientConnection, event: dict[str, Any]) -> None:
-        """Answer, cancel, send the next message or leave."""
+        """Answer, cancel, send the next message or disconnect."""
         kind, data = event["event_type"], event["data"]
         if kind == "attached" and data["reset"]:
             self._questions.clear()

@@ -1,6 +1,6 @@
 """Network namespaces of Linux: a network of this process alone, and others that it makes.
 
-Making one takes root, or rather CAP_SYS_ADMIN; whoever has not that is told so, and that is all.
+Creating one needs CAP_SYS_ADMIN; without it, the reason is returned.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def leave_network() -> str | None:
-    """Have a network of its own for this process and all that it starts, with a loopback alone.
+    """Move this process and its later children into a new network with only a loopback.
 
-    To be called before there are threads: only the one that calls it moves.
+    Call it before starting threads: only the calling thread moves.
 
     Returns:
-        Why that cannot be, or None: it is so now.
+        The reason why it failed, or None.
     """
     missing = [name for name in ("ip", "unshare", "nsenter") if shutil.which(name) is None]
     if missing:
@@ -34,14 +34,14 @@ def leave_network() -> str | None:
 
 
 def enter(namespace: Path) -> None:
-    """Go over to another network with this thread and those that it starts; sockets stay."""
+    """Move this thread and its later children into another network; open sockets stay."""
     with namespace.open() as file:
         if _libc.setns(file.fileno(), _NEW_NETWORK):
             raise OSError(ctypes.get_errno(), "the network cannot be entered", str(namespace))
 
 
 class Namespace:
-    """A network, kept by a process that does nothing else."""
+    """A network, kept alive by an idle process."""
 
     def __init__(self) -> None:
         keeper = ("unshare", "--net", "sh", "-c", "echo; exec cat")
@@ -54,7 +54,7 @@ class Namespace:
 
     @property
     def pid(self) -> int:
-        """Of the process that keeps it."""
+        """The pid of that process."""
         return self._keeper.pid
 
     @property
@@ -67,17 +67,17 @@ class Namespace:
         ip(self, commands)
 
     def forward(self) -> None:
-        """Let it pass on what is for others."""
+        """Enable IP forwarding in it."""
         at = "/proc/sys/net/ipv4/ip_forward"
         subprocess.run(["nsenter", f"--net={self.path}", "sh", "-c", f"echo 1 > {at}"], check=True)
 
     def close(self) -> None:
-        """Let it go; what is still in it keeps it."""
+        """Release it; processes inside still keep it alive."""
         self._keeper.communicate(timeout=10)
 
 
 def ip(where: Namespace | None, commands: Iterable[str]) -> None:
-    """Run commands of `ip`, all in one process; None: in the network of this process."""
+    """Run `ip` commands in one process; None: in this process's network."""
     inside = () if where is None else ("nsenter", f"--net={where.path}")
     subprocess.run(
         [*inside, "ip", "-batch", "-"],

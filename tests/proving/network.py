@@ -1,9 +1,9 @@
 """Lossy networks: each node is in a network namespace of its own, behind a router.
 
-A relay ends connections, or holds what comes and brings it in the end. A network does neither: what
-is lost is lost, and nobody is told; the kernels of both sides find out, or time out. So faults tell
-the router what to lose. PostgreSQL and NATS are in the network of this process, which nobody else
-on the machine can reach.
+A relay ends connections, or delays data and delivers it eventually. A real network loses packets
+silently, until the kernels of both sides retransmit or time out. So here faults tell a router which
+packets to drop. PostgreSQL and NATS are in this process's network, which nothing else on the
+machine can reach.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ROUTER = "10.77.0.1"
 
 
 class PacketLink:
-    """The way of one node to one server, through the router; see `Link`.
+    """The route of one node to one server through the router; see `Link`.
 
     Args:
-        router: is told what becomes of its packets.
+        router: where its packets are dropped or rejected.
         node, server: addresses.
     """
 
@@ -37,18 +37,18 @@ class PacketLink:
         self._rules: list[str] = []
 
     async def cut(self) -> None:
-        """Let the router answer each packet with a refusal: nothing new can be connected."""
+        """Let the router reject each packet, so that new connections fail."""
         await asyncio.to_thread(
             self._rule, [f"{self._requests} prohibit", f"{self._answers} prohibit"]
         )
 
     def freeze(self, *, requests: bool = True, answers: bool = True) -> None:
-        """Lose packets, in one direction or in both, without a word."""
+        """Drop packets silently, in one direction or both."""
         lost = [(self._requests, requests), (self._answers, answers)]
         self._rule([f"{packets} blackhole" for packets, chosen in lost if chosen])
 
     def mend(self) -> None:
-        """Pass packets on again; each side sends again what it still thinks worth it."""
+        """Forward packets again; each side retransmits what it has not given up."""
         rules, self._rules = self._rules, []
         self._router.ip(f"rule del {rule}" for rule in rules)
 
@@ -58,7 +58,7 @@ class PacketLink:
 
 
 class Network:
-    """The router, and a network for each node; only for a process that has left its own."""
+    """The router and a network for each node; requires `leave_network`."""
 
     def __init__(self) -> None:
         self._router = Namespace()
@@ -76,7 +76,7 @@ class Network:
         self._of_nodes: list[Namespace] = []
 
     def add_node(self) -> tuple[Path, Link, Link]:
-        """A network for one node more: it, and the ways to the database and to the bus from it."""
+        """A network for one more node, with its links to the database and the bus."""
         own = Namespace()
         self._of_nodes.append(own)
         number = len(self._of_nodes)
@@ -94,14 +94,14 @@ class Network:
         return own.path, database, bus
 
     def close(self) -> None:
-        """Let all of it go."""
+        """Release all networks."""
         ip(None, ("link del services",))
         for one in (*self._of_nodes, self._router):
             one.close()
 
 
 class NetworkedCluster(Cluster):
-    """A cluster whose nodes are in networks of their own; URLs are those of `moved`."""
+    """A cluster whose nodes are in networks of their own; see `moved` for URLs."""
 
     network: Network
 
@@ -114,5 +114,5 @@ class NetworkedCluster(Cluster):
 
 
 def moved(url: str, address: str) -> str:
-    """The URL of a server on this machine, at another address of it."""
+    """The URL of a server on this machine, with another of its addresses."""
     return url.replace("@127.0.0.1:", f"@{address}:")

@@ -43,7 +43,7 @@ class Rule:
         for_s: how long it must be met before it fires, in seconds.
         clear_s: how long it must not be met before it has recovered, in seconds.
         summary: what is wrong, one sentence.
-        was: the same for when it is over.
+        was: the same in the past tense, for after its recovery.
         meaning: what users notice, and what is counted.
         advice: what to do first.
     """
@@ -238,11 +238,12 @@ RULES: tuple[Rule, ...] = (
         faults_least=10,
         summary="Most credentials are refused.",
         was="Most credentials were refused.",
-        meaning="Tokens came that are signed by another key, expired, or meant for somebody else."
-        " Who has no other cannot sign in; who is connected stays until theirs ends.",
-        advice="See the codes in threadcast_refusals_total. After token_invalid compare the keys of"
-        " both sides, jwt_audience and jwt_issuer; after token_expired or token_not_yet_valid the"
-        " clocks. Else somebody guesses.",
+        meaning="Tokens were signed by another key, expired, or meant for another audience. Users"
+        " without another token cannot sign in; existing connections stay until their tokens"
+        " expire.",
+        advice="See the codes in threadcast_refusals_total. For token_invalid, compare the keys of"
+        " both sides, jwt_audience and jwt_issuer; for token_expired or token_not_yet_valid, the"
+        " clocks. Otherwise somebody may be guessing tokens.",
     ),
     Rule(
         name="thread_lookups",

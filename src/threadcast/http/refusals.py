@@ -1,7 +1,7 @@
-"""The answer to a refused request: a problem document, or a small page for who reads HTML.
+"""The answer to a refused request: a problem document, or a small page for browsers.
 
-A person who followed a wrong link is told so in words, and has a way back that works under any
-prefix. The page loads the icon at most and runs nothing. It may not know routes or users.
+The page gives a person the reason and a link back that works under any prefix. It loads at most the
+icon and runs no script. This module may not know routes or users.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ _PAGE_HEADERS = {
 def refusal_answer(
     error: ThreadcastError, scope: Scope, *, request_id: str, has_pages: bool
 ) -> Response:
-    """The answer to a request, with the status and the headers that its error asks for.
+    """The answer to a refused request, with its error's status and headers.
 
     Args:
-        error: why it is refused.
+        error: the reason.
         scope: of the request.
         request_id: its id.
-        has_pages: whether there is a page to lead back to.
+        has_pages: whether there is a chat page to link to.
     """
     if not prefers_html(Headers(scope=scope).get("accept")):
         answer = problem_answer(error, request_id=request_id)
@@ -85,7 +85,7 @@ def refusal_answer(
 
 
 def _way_home(scope: Scope) -> str:
-    """From the address that was asked for to the application's root, wherever a proxy shows it."""
+    """The relative URL of the application's root, whatever prefix a proxy adds."""
     path, root = scope.get("raw_path") or scope["path"].encode(), scope.get("root_path", "")
     depth = path.count(b"/") - 1
     if scope["path"].startswith(root):

@@ -65,7 +65,7 @@ class PastTroubles:
             self._over.append(_trouble("held", at - held_s, at, node_id=node_id, users=users))
 
     def _extend(self, at: float, nodes: Sequence[NodeOverview]) -> None:
-        """A lost node is forgotten after a while; one that comes back was lost until then."""
+        """Extend the troubles of lost nodes that came back until their return."""
         back = {one.node_id: at - one.joined_s for one in nodes if one.alive and one.joined_s}
         for place, one in reversed([*enumerate(self._over)]):
             if one.kind == "lost" and one.node_id is not None:
