@@ -134,7 +134,7 @@ async def _costs(store: Store, users: int, dice: random.Random) -> Costs:
     for _ in range(_OF_EACH):
         began = time.perf_counter()
         session = store.session(_somebody(users, dice))
-        await session.events(0, limit=20, max_bytes=65_536)
+        await session.page(0, limit=20, max_bytes=65_536)
         await session.close()
         between = time.perf_counter()
         session = store.session(_somebody(users, dice))

@@ -5,8 +5,9 @@ that one goes on at once, which a nice value does not promise.
 
 `python -m bench.returning PORT CLIENTS SPREAD_S`: all connect within `SPREAD_S`, each with a cursor
 at the beginning of its journal, and do as PROTOCOL.md says when they are refused. It writes one
-line when it is ready and begins when it is given one; when all are back, another line says how that
-went, as JSON. Then they stay until its input ends.
+line when it is ready. For each line that it is given it does one thing, and writes a line when that
+is done: all come in, all lose their connections, all come back. Who has come is told as JSON. Then
+they stay until its input ends.
 """
 
 from __future__ import annotations
@@ -74,11 +75,12 @@ class Returning:
 
     async def come_back(self) -> Crowd:
         """Let all of them come back; returns when the last one has caught up."""
+        crowd = self._crowd = Crowd()
         started = time.perf_counter()
         async with asyncio.timeout(_GIVE_UP_S):
             await asyncio.gather(*map(self._one, self._tokens))
-        self._crowd.all_back_s = time.perf_counter() - started
-        return self._crowd
+        crowd.all_back_s = time.perf_counter() - started
+        return crowd
 
     async def _one(self, token: str) -> None:
         await asyncio.sleep(random.random() * self._spread_s)
@@ -96,6 +98,7 @@ class Returning:
         for wire in self._wires:
             wire.transport.abort()
         await asyncio.gather(*(wire.closed for wire in self._wires))
+        self._wires.clear()
 
 
 async def _attempt(port: int, token: str, crowd: Crowd) -> Wire | float | None:
@@ -129,8 +132,8 @@ async def _attempt(port: int, token: str, crowd: Crowd) -> Wire | float | None:
 async def _as_told(returning: Returning) -> None:
     """Keep step with the measuring process by lines."""
     await _told("ready")
-    crowd = await returning.come_back()
-    await _told(msgspec.json.encode(crowd).decode())
+    for step in (returning.come_back, returning.leave, returning.come_back):
+        await _told(msgspec.json.encode(await step()).decode())
     await returning.leave()
 
 

@@ -33,6 +33,7 @@ from .returning import Crowd
 from .scenarios import Stream, attached
 from .server import Server
 from .stores import Run, Start, postgres
+from .wire import Wire
 
 _CLIENTS = 5_000
 _MISSED = 20
@@ -40,6 +41,7 @@ _SPREAD_S = 1.0
 _HEALTHY = 100
 _PER_SECOND = 5.0
 _CALM_S = 6.0
+_CUT_S = 2.0
 _BUSY_MAX_S = 150.0
 _WORSE_AT_MOST = 1.1
 
@@ -49,7 +51,7 @@ class Storm:
     """One storm.
 
     Attributes:
-        calm_ms: latencies of those who were there, before it and after it.
+        calm_ms: latencies of those who were served, with the crowd there, before it and after it.
         stormy_ms: the same, from the first that came back until the last one had caught up.
         crowd: what became of those who came back.
     """
@@ -60,21 +62,17 @@ class Storm:
 
 
 async def storm(server: Server) -> Storm:
-    """Serve some clients in quiet, then let the crowd come back, and then let it sit."""
+    """Serve some clients beside a crowd, which loses its connections and comes back."""
     stream = Stream()
-    wires = await attached(server, [f"healthy-{number}" for number in range(_HEALTHY)], stream)
-    content = f"{_PER_SECOND} {int(_PER_SECOND * _BUSY_MAX_S)}"
-    for wire in wires:
-        wire.command(
-            {"command": "send_message", "id": "m", "content": content, "client_message_id": "only"}
-        )
-        await asyncio.sleep(1 / _PER_SECOND / _HEALTHY)
     async with _crowd(server) as crowd:
         await _line(crowd)
+        await _next(crowd)  # it is there before anybody else, so nobody holds it back
+        wires = await _streaming(server, stream)
         before_ms = await _calm_ms(stream)
+        await _next(crowd)  # its connections are cut
+        await asyncio.sleep(_CUT_S)
         stream.latencies_ms.clear()
-        _go_on(crowd)
-        came_back = await _line(crowd)
+        came_back = await _next(crowd)
         stormy_ms = list(stream.latencies_ms)
         after_ms = await _calm_ms(stream)
     for wire in wires:
@@ -85,9 +83,21 @@ async def storm(server: Server) -> Storm:
     return Storm(before_ms + after_ms, stormy_ms, msgspec.json.decode(came_back, type=Crowd))
 
 
+async def _streaming(server: Server, stream: Stream) -> list[Wire]:
+    """Clients that are each streamed to, evenly."""
+    wires = await attached(server, [f"healthy-{number}" for number in range(_HEALTHY)], stream)
+    content = f"{_PER_SECOND} {int(_PER_SECOND * _BUSY_MAX_S)}"
+    for wire in wires:
+        wire.command(
+            {"command": "send_message", "id": "m", "content": content, "client_message_id": "only"}
+        )
+        await asyncio.sleep(1 / _PER_SECOND / _HEALTHY)
+    return wires
+
+
 async def _calm_ms(stream: Stream) -> list[float]:
     """Latencies of some seconds in which the crowd does nothing."""
-    await asyncio.sleep(1.0)  # the crowd's process has begun just now, or its last client came
+    await asyncio.sleep(1.0)  # the last one has begun or come just now
     stream.latencies_ms.clear()
     await asyncio.sleep(_CALM_S)
     return list(stream.latencies_ms)
@@ -112,9 +122,11 @@ async def _crowd(server: Server) -> AsyncIterator[Process]:
             await process.wait()
 
 
-def _go_on(process: Process) -> None:
+async def _next(process: Process) -> bytes:
+    """Have the crowd do what comes next; what it says when that is done."""
     assert process.stdin is not None
     process.stdin.write(b"\n")
+    return await _line(process)
 
 
 async def _line(process: Process) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.placement import Placement, Position
-from threadcast.records import JournalHead
+from threadcast.records import JournalHead, JournalPage
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
@@ -64,22 +64,30 @@ class Gate:
 
 
 class GatedSession(SqliteSession):
-    """A real session that waits at a gate after its read of the head."""
+    """A real session that waits at a gate after its read of the head or of a page."""
 
     gate: Gate
 
-    async def journal(self) -> JournalHead:
+    async def journal(self, token_id: str | None = None) -> JournalHead:
         """Read, then wait at the gate."""
-        head = await super().journal()
+        head = await super().journal(token_id)
         await self.gate.passed()
         return head
+
+    async def page(
+        self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
+    ) -> JournalPage:
+        """Read, then wait at the gate."""
+        page = await super().page(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+        await self.gate.passed()
+        return page
 
 
 class GatedStore(SqliteStore):
     """A real store with gates and faults.
 
     Attributes:
-        reads: after every read of a head by a session.
+        reads: after every read of a head or of a page by a session.
         commits: before every commit.
         batches: the units of every commit.
         faults: what the next commits raise before they begin; None: no fault.
@@ -165,6 +173,10 @@ class Sink:
     def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
         """Not called by cursors."""
         raise AssertionError((event_type, payload))
+
+    def together(self) -> AbstractContextManager[None]:
+        """Cursors write one thing at a time."""
+        raise AssertionError
 
     @property
     def seqs(self) -> list[int]:
@@ -340,9 +352,13 @@ class Delivery:
             return (await session.journal.head()).feed
 
     async def stored(self, user_id: str = "ann") -> list[JournalEvent]:
-        """The whole journal."""
-        async with self.sessions.open(context_of(user_id)) as session:
-            return list(await session.journal.events(0, limit=100_000, max_bytes=100_000_000))
+        """The whole journal, read past the gate."""
+        session = SqliteStore.session(self.store, context_of(user_id))
+        try:
+            page = await session.page(0, limit=100_000, max_bytes=100_000_000)
+        finally:
+            await session.close()
+        return list(page.events)
 
 
 @asynccontextmanager

@@ -87,7 +87,7 @@ class History:
         session = store.session(UserExecutionContext.create(user, "check"))
         try:
             after = 0
-            while page := await session.events(after, limit=5_000, max_bytes=10_000_000):
+            while page := (await session.page(after, limit=5_000, max_bytes=10_000_000)).events:
                 for event in page:
                     data = json.loads(event.data)
                     kind = event.event_type.value

@@ -9,7 +9,7 @@ from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
-from threadcast.records import JournalHead
+from threadcast.records import JournalHead, JournalPage
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 
@@ -48,11 +48,11 @@ class LyingBus(LocalBus):
 
 
 class _LyingSession(SqliteSession):
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
-        events = await super().events(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
-        return [*events[:-1], *(stolen(event) for event in events[-1:])]
+    ) -> JournalPage:
+        page = await super().page(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+        return replace(page, events=[*page.events[:-1], *map(stolen, page.events[-1:])])
 
 
 class LyingStore(SqliteStore):
@@ -71,16 +71,19 @@ class _LateSession(SqliteSession):
 
     behind = 0
 
-    async def journal(self) -> JournalHead:
-        head = await super().journal()
-        return replace(head, head=max(0, head.head - self.behind))
+    async def journal(self, token_id: str | None = None) -> JournalHead:
+        return self._late(await super().journal(token_id))
 
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
-        events = await super().events(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
-        head = (await self.journal()).head
-        return [event for event in events if event.seq <= head]
+    ) -> JournalPage:
+        page = await super().page(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+        head = self._late(page.head)
+        events = [event for event in page.events if event.seq <= head.head]
+        return replace(page, events=events, head=head)
+
+    def _late(self, head: JournalHead) -> JournalHead:
+        return replace(head, head=max(0, head.head - self.behind))
 
 
 class LateStore(SqliteStore):

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from threadcast.agent import SearchHit
 from threadcast.context import UserExecutionContext
-from threadcast.events import Address, JournalEvent
+from threadcast.events import Address
 from threadcast.records import (
     ActionRow,
     AliasFacts,
     ConnectionRow,
     InputRow,
     JournalHead,
+    JournalPage,
     LiveRunCount,
     MessageRow,
     NodeNotices,
@@ -77,8 +78,8 @@ class RecordingStore:
     async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
         return await self._store.notices(node_id, within_s=within_s)
 
-    async def abandoned(self, *, limit: int) -> list[str]:
-        return await self._store.abandoned(limit=limit)
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
+        return await self._store.abandoned(limit=limit, among=among)
 
     async def nodes(self) -> list[NodeRow]:
         return await self._store.nodes()
@@ -144,15 +145,15 @@ class _RecordingSession:
     def _note(self, name: str, *arguments: Any) -> None:
         self._statements.append(Statement(self._context, name, arguments))
 
-    async def journal(self) -> JournalHead:
-        self._note("journal")
-        return await self._session.journal()
+    async def journal(self, token_id: str | None = None) -> JournalHead:
+        self._note("journal", token_id)
+        return await self._session.journal(token_id)
 
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
-        self._note("events", after, thread_id)
-        return await self._session.events(
+    ) -> JournalPage:
+        self._note("page", after, thread_id)
+        return await self._session.page(
             after, limit=limit, max_bytes=max_bytes, thread_id=thread_id
         )
 
@@ -183,10 +184,6 @@ class _RecordingSession:
     async def search(self, text: str, *, limit: int) -> list[SearchHit]:
         self._note("search", text)
         return await self._session.search(text, limit=limit)
-
-    async def token_revoked(self, token_id: str) -> bool:
-        self._note("token_revoked", token_id)
-        return await self._session.token_revoked(token_id)
 
     async def connections(self) -> list[ConnectionRow]:
         self._note("connections")

@@ -241,7 +241,7 @@ class World:
     async def stored(self, context: UserExecutionContext) -> Sequence[JournalEvent]:
         """All events of the context's user, as the store has them."""
         async with self.sessions.open(context) as session:
-            return await session.journal.events(0, limit=100_000, max_bytes=100_000_000)
+            return (await session.journal.page(0, limit=100_000, max_bytes=100_000_000)).events
 
 
 @contextlib.asynccontextmanager

@@ -512,3 +512,5 @@ class PresenceContract:
         for number in range(3):
             await scene.running(f"user-{number}", on_disconnect="cancel")
         assert len(await store.abandoned(limit=2)) == 2
+        among = ["ann", "user-1", "nobody"]
+        assert await store.abandoned(limit=2, among=among) == ["user-1"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from store_scene import (
@@ -16,12 +18,12 @@ from store_scene import (
 )
 from threadcast.context import UserExecutionContext
 from threadcast.events import JournalEvent
-from threadcast.records import LIVE_RUNS_GIVEN_MAX
+from threadcast.records import LIVE_RUNS_GIVEN_MAX, JournalPage
 from threadcast.store import Store
 from threadcast.units import AppendToRun
 
 
-def _seqs(events: list[JournalEvent]) -> list[int]:
+def _seqs(events: Sequence[JournalEvent]) -> list[int]:
     return [event.seq for event in events]
 
 
@@ -33,11 +35,12 @@ class ReadContract:
         async with scene.session("ann") as session:
             head = await session.journal()
             assert (head.feed, head.head, head.trimmed) == (None, 0, 0)
-            assert await session.events(0, limit=10, max_bytes=1_000) == []
+            page = await session.page(1, limit=10, max_bytes=1_000)
+            assert page == JournalPage(1, [], head, at_head=True, stamp=None)
             assert await session.timestamp(1) is None
             assert await session.threads(limit=10, before=None) == []
             assert await session.search("anything", limit=10) == []
-            assert not await session.token_revoked("jti")
+            assert not (await session.journal("jti")).token_revoked
 
     async def test_all_reads_are_of_one_snapshot(self, store: Store) -> None:
         scene = Scene(store)
@@ -46,7 +49,7 @@ class ReadContract:
             assert (await session.journal()).head == 1
             await scene.thread("ann")
             assert (await session.journal()).head == 1
-            assert len(await session.events(0, limit=10, max_bytes=1_000)) == 1
+            assert len((await session.page(0, limit=10, max_bytes=1_000)).events) == 1
             assert len(await session.threads(limit=10, before=None)) == 1
         assert len(await scene.journal("ann")) == 2
 
@@ -74,19 +77,33 @@ class ReadContract:
         claimed = await scene.running("ann")
         await scene.committed(AppendToRun(claimed.lease, [delta(str(n)) for n in range(7)]))
         async with scene.session("ann") as session:
-            assert _seqs(await session.events(0, limit=4, max_bytes=10_000)) == [1, 2, 3, 4]
-            assert _seqs(await session.events(8, limit=4, max_bytes=10_000)) == [9, 10]
-            assert await session.events(10, limit=4, max_bytes=10_000) == []
-            assert await session.events(2**62, limit=4, max_bytes=10_000) == []
+            assert _seqs((await session.page(0, limit=4, max_bytes=10_000)).events) == [1, 2, 3, 4]
+            assert _seqs((await session.page(8, limit=4, max_bytes=10_000)).events) == [9, 10]
+            assert (await session.page(10, limit=4, max_bytes=10_000)).events == []
+            assert (await session.page(2**62, limit=4, max_bytes=10_000)).events == []
+
+    async def test_a_page_says_where_it_is_of(self, store: Store) -> None:
+        scene = Scene(store)
+        for _ in range(3):
+            await scene.thread("ann")
+        async with scene.session("ann") as session:
+            head = await session.journal()
+            first = await session.page(0, limit=2, max_bytes=10_000)
+            last = await session.page(first.upto, limit=2, max_bytes=10_000)
+            beyond = await session.page(7, limit=2, max_bytes=10_000)
+        assert (first.head, first.at_head, first.upto, first.stamp) == (head, False, 2, None)
+        assert (last.head, last.at_head, last.upto) == (head, True, 3)
+        assert last.stamp == first.events[-1].stamp
+        assert (beyond.at_head, beyond.upto, beyond.stamp) == (True, 7, None)
 
     async def test_pages_by_bytes_hold_at_least_one(self, store: Store) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann")
         await scene.committed(AppendToRun(claimed.lease, [delta("x" * 1_000)] * 5))
         async with scene.session("ann") as session:
-            assert _seqs(await session.events(3, limit=10, max_bytes=1)) == [4]
-            assert _seqs(await session.events(3, limit=10, max_bytes=2_500)) == [4, 5, 6]
-            assert len(await session.events(3, limit=10, max_bytes=1_000_000)) == 5
+            assert _seqs((await session.page(3, limit=10, max_bytes=1)).events) == [4]
+            assert _seqs((await session.page(3, limit=10, max_bytes=2_500)).events) == [4, 5, 6]
+            assert len((await session.page(3, limit=10, max_bytes=1_000_000)).events) == 5
 
     async def test_a_page_of_one_thread(self, store: Store) -> None:
         scene = Scene(store)
@@ -95,15 +112,16 @@ class ReadContract:
         await scene.send(context_of("ann", one.thread_id), new_thread=False)
         await scene.thread("bob")
         async with scene.session("ann") as session:
-            both = await session.events(0, limit=10, max_bytes=10_000)
-            only = await session.events(0, limit=10, max_bytes=10_000, thread_id=one.thread_id)
-            other = await session.events(1, limit=10, max_bytes=10_000, thread_id=two.thread_id)
+            both = (await session.page(0, limit=10, max_bytes=10_000)).events
+            only = await session.page(0, limit=10, max_bytes=10_000, thread_id=one.thread_id)
+            other = await session.page(1, limit=10, max_bytes=10_000, thread_id=two.thread_id)
         assert _seqs(both) == [1, 2, 3]
-        assert _seqs(only) == [1, 3]
-        assert _seqs(other) == [2]
+        assert _seqs(only.events) == [1, 3]
+        assert _seqs(other.events) == [2]
+        assert (other.upto, other.at_head) == (3, True)
         async with scene.session("bob") as session:
-            theirs = await session.events(0, limit=10, max_bytes=10_000, thread_id=one.thread_id)
-        assert theirs == []
+            theirs = await session.page(0, limit=10, max_bytes=10_000, thread_id=one.thread_id)
+        assert theirs.events == []
 
     async def test_timestamps(self, store: Store) -> None:
         scene = Scene(store)
@@ -111,7 +129,7 @@ class ReadContract:
         context = await scene.thread("ann")
         async with scene.session("ann") as session:
             stamp = await session.timestamp(1)
-            event = (await session.events(0, limit=1, max_bytes=1))[0]
+            event = (await session.page(0, limit=1, max_bytes=1)).events[0]
             assert stamp == event.stamp == b"1763629200.000123"
             assert event.address.thread_id == context.thread_id
             assert await session.timestamp(2) is None
@@ -209,7 +227,7 @@ class ReadContract:
             assert await session.run(context.run_id) is None
             assert await session.messages(context.thread_id, limit=9, before=None) == []
             assert await session.search("secret", limit=9) == []
-            for event in await session.events(0, limit=99, max_bytes=9_999):
+            for event in (await session.page(0, limit=99, max_bytes=9_999)).events:
                 assert event.address.user_id == "bob"
 
     async def test_search_finds_all_words_in_own_messages_latest_first(self, store: Store) -> None:

@@ -50,7 +50,7 @@ class SweepContract:
         async with scene.session("ann") as session:
             head = await session.journal()
             assert (head.head, head.trimmed) == (5, 4)
-            assert [e.seq for e in await session.events(0, limit=9, max_bytes=999)] == [5]
+            assert [e.seq for e in (await session.page(0, limit=9, max_bytes=999)).events] == [5]
             assert await session.search("words", limit=9) == []
             assert await session.thread(run_context(claimed).thread_id) is not None
         async with scene.session("bob") as session:
@@ -86,5 +86,5 @@ class SweepContract:
             await scene.committed(RevokeSessions(context_of("ann"), None, token, expires_at))
         assert await scene.result(Sweep("forget", NOW + 50, 10)) == 1
         async with scene.session("ann") as session:
-            assert not await session.token_revoked("old")
-            assert await session.token_revoked("new")
+            assert not (await session.journal("old")).token_revoked
+            assert (await session.journal("new")).token_revoked

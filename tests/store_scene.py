@@ -179,7 +179,7 @@ class Scene:
     async def journal(self, user_id: str, after: int = 0) -> list[JournalEvent]:
         """All events of a user after a seq."""
         async with self.session(user_id) as session:
-            return await session.events(after, limit=10_000, max_bytes=10_000_000)
+            return list((await session.page(after, limit=10_000, max_bytes=10_000_000)).events)
 
 
 def run_context(claimed: ClaimedRun) -> UserExecutionContext:

@@ -89,11 +89,25 @@ async def test_no_gap_at_the_join(tmp_path: Path) -> None:
     async with delivering(tmp_path) as delivery:
         await delivery.grow(3)
         reader = delivery.reader()
-        attached = await reader.cursor.attach(Position(0))
-        assert attached.head == 3
+        delivery.store.reads.close()
+        attaching = asyncio.create_task(reader.attach(0))
+        await delivery.store.reads.next_arrival()  # everything is read, and it is not live yet
+        await delivery.grow(2)
+        delivery.store.reads.open()
+        assert (await attaching).head == 3
+        await reader.live()
+        assert reader.sink.seqs == [1, 2, 3, 4, 5]
+
+
+async def test_no_gap_at_the_join_after_several_pages(tmp_path: Path) -> None:
+    async with delivering(tmp_path, page_bytes=40) as delivery:
+        await delivery.grow(3)
+        reader = delivery.reader()
+        await reader.cursor.attach(Position(0))
         delivery.store.reads.close()
         reader.cursor.start()
-        await delivery.store.reads.next_arrival()  # everything is read, and it is not live yet
+        assert reader.sink.seqs == [1, 2]
+        await delivery.store.reads.next_arrival()
         await delivery.grow(2)
         delivery.store.reads.open()
         await reader.live()
@@ -286,7 +300,7 @@ async def test_an_attach_that_fails_leaves_the_reader_where_it_was(tmp_path: Pat
 
 
 async def test_a_stopped_cursor_writes_nothing_more(tmp_path: Path) -> None:
-    async with delivering(tmp_path) as delivery:
+    async with delivering(tmp_path, page_bytes=1) as delivery:
         await delivery.grow(2)
         reader = delivery.reader()
         await reader.cursor.attach(Position(0))
@@ -347,8 +361,9 @@ async def test_how_long_the_server_lets_a_reader_wait_is_known(tmp_path: Path) -
         name = "threadcast_oldest_catch_up_seconds"
         await delivery.grow(3)
         first, second = delivery.reader(), delivery.reader()
-        await first.attach(0)
         delivery.store.reads.close()
+        first.cursor.know(JournalHead("feed_1", head=3))
+        first.cursor.start()
         await delivery.store.reads.next_arrival()
         delivery.clock.advance(30.0)
         second.cursor.know(JournalHead("feed_1", head=3))

@@ -99,13 +99,13 @@ async def test_a_crowd_waits_while_the_loop_has_no_time_for_it() -> None:
     doors.inside = 1
     crowd(doors, 3, heard, stays=True)
     await asyncio.sleep(0)
-    times.work(0.002)  # what one of them costs; it may work for 0.8 ms of that
+    times.work(0.002)  # what one of them costs; it may work for 0.5 ms of that
     await asyncio.sleep(0)
     assert heard == [0]
     crowd(doors, 1, heard)  # a look at the server's health does not wait for them
     await _until(lambda: len(heard) == 2)
     assert heard == [0, 0]
-    times.rest(0.002)
+    times.rest(0.005)
     await _until(lambda: len(heard) > 2)
     assert heard[:3] == [0, 0, 1]
 
@@ -128,8 +128,8 @@ async def test_where_nobody_else_is_a_crowd_is_not_held_back() -> None:
     assert heard == [0, 1, 2]
 
 
-@pytest.mark.parametrize(("others", "left_per_s"), [(0.0, 400), (0.2, 250)])
-def test_a_crowd_gets_what_others_leave_of_two_fifths(others: float, left_per_s: int) -> None:
+@pytest.mark.parametrize(("others", "left_per_s"), [(0.0, 250), (0.1, 167)])
+def test_a_crowd_gets_what_others_leave_of_a_quarter(others: float, left_per_s: int) -> None:
     times = Times()
     pace = times.pace()
     heard = 0
@@ -160,7 +160,7 @@ def test_a_busy_process_takes_a_crowd_in_too() -> None:
     for _ in range(1_000):
         times.work(0.001)
         heard += pace.allows()
-    assert 95 <= heard <= 110
+    assert 75 <= heard <= 85
 
 
 async def test_who_would_wait_long_is_told_a_later_time_than_those_before() -> None:

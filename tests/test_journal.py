@@ -13,10 +13,12 @@ import apsw
 import pytest
 
 from delivery_scene import Delivery, delivering
+from store_contract_places import connection_of, place
 from store_scene import completed, context_of, delta, message, run_context
 from threadcast.bus import Hint, JournalGrew, RunSignal, RunsWaiting
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import JournalEvent
+from threadcast.place_units import FLEETING, LeavePlace
 from threadcast.units import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
 
 
@@ -57,6 +59,22 @@ async def test_what_gathers_during_a_commit_goes_into_the_next_one(tmp_path: Pat
         assert [len(batch) for batch in delivery.store.batches] == [1, 5]
         assert [number for number, _ in answers.outcomes] == [0, 1, 2, 3, 4, 5]
         assert answers.codes() == ["committed"] * 6
+
+
+async def test_events_do_not_wait_for_places_nor_places_for_events(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        take, thread = place(connection_of("ann")), delivery.thread()
+        for unit in (take, thread):
+            answers.submit(unit)
+            await delivery.store.commits.next_arrival()
+        answers.submit(LeavePlace(take.context), delivery.thread())
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        of_places = [[type(unit) in FLEETING for unit in one] for one in delivery.store.batches]
+        assert sorted(map(sum, of_places)) == [0, 0, 1, 1]
+        assert answers.codes() == ["committed"] * 4
 
 
 async def test_order_of_submission_is_order_of_seqs(tmp_path: Path) -> None:

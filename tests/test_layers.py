@@ -41,7 +41,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("delivery", "arrivals catch_ups head_poll holes placement trail turns"),
     ("work", "feed_renewal"),
     ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
-    ("work", "membership"),
+    ("work", "membership departures"),
     ("work", "alerts.watch"),
     ("operators", "draining operators.*"),
     ("connections", "connection command_handler gateway visit"),

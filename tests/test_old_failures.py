@@ -366,7 +366,7 @@ async def test_anothers_events_handed_to_a_connection_by_mistake(tmp_path: Path)
             async def mistake() -> None:
                 context = UserExecutionContext.create("ann", "mistake")
                 async with server.node.sessions.open(context) as session:
-                    events = await session.journal.events(0, limit=9, max_bytes=9_999)
+                    events = (await session.journal.page(0, limit=9, max_bytes=9_999)).events
                 server.node.bus.publish(JournalGrew("bob", events))
 
             await server.on_loop(mistake)

@@ -60,7 +60,8 @@ class Writer:
         self.high_bytes = high_bytes
 
     def close(self, code: int, reason: str = "") -> None:
-        """Nothing to close."""
+        """Note that, and nothing else."""
+        self.written.append(b"closed %d" % code)
 
 
 def test_one_event_is_one_frame_shared_by_all_readers() -> None:
@@ -80,6 +81,24 @@ def test_several_events_leave_in_one_write() -> None:
     payloads = [event.payload for event in some]
     assert text.written == [b"".join(map(text_frame, payloads))]
     assert lines.written == [text_frame(b"\n".join(payloads))]
+
+
+def test_what_belongs_together_leaves_in_one_write_and_ahead_of_a_close() -> None:
+    writer = Writer()
+    outbound = FrameOutbound(writer, lines=False)
+    (event,) = events(1)
+    with outbound.together():
+        outbound.say(CAUGHT_UP, b"{}")
+        outbound.deliver([event])
+        assert writer.written == []
+    both = text_frame(b"{}") + text_frame(event.payload)
+    assert writer.written == [both]
+    with outbound.together():
+        outbound.say(CAUGHT_UP, b"{}")
+        outbound.close(4401, "revoked")
+        assert writer.written == [both, text_frame(b"{}"), b"closed 4401"]
+    outbound.say(CAUGHT_UP, b"{}")
+    assert len(writer.written) == 4
 
 
 def test_congestion_is_the_transports_and_so_is_its_end() -> None:

@@ -263,4 +263,4 @@ async def test_a_node_whose_clock_is_ahead_forgets_no_revocation(database: Postg
     ahead.now = now + HOUR_S
     assert await ahead.result(Sweep("forget", ahead.now, 10)) == 0
     async with node.session("ann") as session:
-        assert await session.token_revoked("jti-1")
+        assert (await session.journal("jti-1")).token_revoked

@@ -37,6 +37,7 @@ _SCOPED = re.compile(
     r"|INSERT INTO \w+ \(user_key\b"
     r"|user_key = of_user"
     r"|append_to_runs\(\$1, \$2"
+    r"|take_places\(\$1"
 )
 # Statements about the server or about all nodes, not about users.
 _OF_NO_USER = frozenset(
@@ -118,7 +119,7 @@ ACROSS = {value for name, value in vars(across_users).items() if name.isupper()}
 
 def test_every_statement_names_its_users_or_says_why_not() -> None:
     found = dict([*constants(), *functions()])
-    assert any(place.startswith("append_to_runs.") for place in found)
+    assert {"append_to_runs", "take_places"} <= {place.partition(".")[0] for place in found}
     unscoped = {
         place for place, sql in found.items() if not _SCOPED.search(sql) and sql not in ACROSS
     }
@@ -154,8 +155,7 @@ async def _a_bit_of_everything(node: Scene) -> None:
     for what in ("compact", "trim", "purge", "forget"):
         await node.committed(Sweep(what, 1.0, 5))
     async with node.session("ann") as session:
-        await session.journal()
-        await session.events(0, limit=5, max_bytes=1_000)
+        await session.page(0, limit=5, max_bytes=1_000)
         await session.threads(limit=5, before=None)
         await session.thread(sent.thread_id)
         await session.messages(sent.thread_id, limit=5, before=None)
@@ -163,7 +163,7 @@ async def _a_bit_of_everything(node: Scene) -> None:
         await session.inputs(sent.run_id)
         await session.timestamp(1)
         await session.search("hello", limit=5)
-        await session.token_revoked("jti")
+        await session.journal("jti")
     await node.store.heads(["ann"])
     await node.store.facts()
     await node.store.alias_facts(now=1.0)

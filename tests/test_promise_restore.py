@@ -66,7 +66,7 @@ async def state_of(store: Store, user: str) -> tuple[JournalHead, list[tuple[int
     session = store.session(context_of(user))
     try:
         head = await session.journal()
-        events = await session.events(0, limit=100_000, max_bytes=1 << 30)
+        events = (await session.page(0, limit=100_000, max_bytes=1 << 30)).events
     finally:
         await session.close()
     return head, [(event.seq, _text(event)) for event in events]

@@ -115,10 +115,10 @@ async def test_the_other_repositories(
         ]
         assert [row.input_id for row in await session.runs.inputs(context.run_id)] == ["input-1"]
         assert (await session.journal.head()).head == 5
-        events = await session.journal.events(3, limit=9, max_bytes=999)
+        events = (await session.journal.page(3, limit=9, max_bytes=999)).events
         assert [event.seq for event in events] == [4, 5]
         assert await session.journal.timestamp(5) == b"1763629200.000000"
-        assert await session.journal.token_revoked("jti")
+        assert (await session.journal.head("jti")).token_revoked
 
 
 @pytest.mark.parametrize(("mode", "logged"), [("warn", 1), ("off", 0)])

@@ -307,7 +307,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     async def _page(self, user_id: str, after: int, limit: int) -> list[tuple[int, str]]:
         async with self.scene.session(user_id) as session:
-            events = await session.events(after, limit=limit, max_bytes=1_000_000)
+            events = (await session.page(after, limit=limit, max_bytes=1_000_000)).events
         return [(event.seq, event.event_type.value) for event in events]
 
     @invariant()

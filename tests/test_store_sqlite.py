@@ -102,7 +102,7 @@ async def test_a_cancelled_read_costs_its_connection_and_no_more(
     await scene.thread("ann")
     for _ in range(5):
         session = store.session(context_of("ann"))
-        read = asyncio.create_task(session.events(0, limit=1_000, max_bytes=1_000_000))
+        read = asyncio.create_task(session.page(0, limit=1_000, max_bytes=1_000_000))
         await asyncio.sleep(0)
         read.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -7,10 +7,9 @@ that pushes to live readers go in between. It knows no sockets.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,7 +17,6 @@ from .arrivals import Arrivals
 from .clock import Clock
 from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
-from .events import JournalEvent, highest_seq
 from .holes import Holes
 from .metrics import Metrics
 from .records import JournalPage
@@ -94,9 +92,7 @@ class CatchUps:
         self._tasks = OwnedTasks("catch-up")
         self._lagging: dict[Lagging, float] = {}  # since when; the longest first
         self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
-        self.holes = Holes(
-            partial(self.read, proving=True), self._tasks, metrics, grace_s=hole_grace_s
-        )
+        self.holes = Holes(self.read, self._tasks, metrics, grace_s=hole_grace_s)
         metrics.oldest_catch_up_seconds.set_function(self.oldest_s)
         metrics.catch_ups_waiting.set_function(lambda: self._turns.waiting)
 
@@ -130,7 +126,6 @@ class CatchUps:
         *,
         thread_id: str | None = None,
         first: bool,
-        proving: bool = False,
     ) -> JournalPage:
         """Wait for a turn and read a page of the context's user's journal.
 
@@ -139,25 +134,14 @@ class CatchUps:
             after: the last seq that is not wanted.
             thread_id: only this thread's events; None means all.
             first: whether the reader was live; those go before arriving ones.
-            proving: whether the page carries the timestamp of the event at `after`.
 
         Raises:
             ThreadcastError: the store cannot be read now.
         """
         async with self.session(context, first=first) as session:
-            events = await session.journal.events(
+            return await session.journal.page(
                 after, limit=_PAGE_MAX_EVENTS, max_bytes=self.page_bytes, thread_id=thread_id
             )
-            stamp = await session.journal.timestamp(after) if proving and after else None
-            if self._is_full(events):
-                return JournalPage(after, highest_seq(events), events, at_head=False, stamp=stamp)
-            head = (await session.journal.head()).head
-            return JournalPage(after, max(after, head), events, at_head=True, stamp=stamp)
-
-    def _is_full(self, events: Sequence[JournalEvent]) -> bool:
-        """Whether there may be more: a page ends at its bounds, or at the journal's head."""
-        size_bytes = sum([len(event.data) for event in events])
-        return len(events) >= _PAGE_MAX_EVENTS or size_bytes >= self.page_bytes
 
     def oldest_s(self) -> float:
         """The age of the oldest catch-up under way, in seconds; 0 without any.

@@ -138,9 +138,10 @@ class CommandHandler:
             thread_id=None if named is None else await self._thread_id(named),
         )
         data = await self._connection.attach(wanted)
-        self._accept(AttachAccepted(command.id))
-        self._connection.say_attached(data)
-        self._connection.flow()
+        with self._connection.outbound.together():
+            self._accept(AttachAccepted(command.id))
+            self._connection.say_attached(data)
+            self._connection.flow()
 
     async def _authenticate(self, command: commands.Authenticate) -> None:
         connection = self._connection

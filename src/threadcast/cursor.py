@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from .arrivals import Arrival
 from .catch_ups import CatchUps
@@ -29,6 +30,13 @@ from .trail import Trail
 log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.25, 5.0
+
+
+class _Read(NamedTuple):
+    """A page, and the head that was known before it was read."""
+
+    page: JournalPage
+    known_head: int
 
 
 class Cursor:
@@ -49,9 +57,9 @@ class Cursor:
     """
 
     __slots__ = (
-        "_arrival", "_catch_ups", "_doubts", "_head", "_known_head", "_lagging", "_on_behind",
-        "_on_foreign", "_on_live", "_on_reset", "_outbound", "_started", "_task", "_trail",
-        "context", "live", "position", "thread_id", "waits",
+        "_arrival", "_catch_ups", "_doubts", "_first", "_head", "_known_head", "_lagging",
+        "_on_behind", "_on_foreign", "_on_live", "_on_reset", "_outbound", "_started", "_task",
+        "_trail", "context", "live", "position", "thread_id", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +88,7 @@ class Cursor:
         self._doubts = False
         self._task: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
+        self._first: _Read | None = None
         self._started = False
         self.live = False
         self.position = 0
@@ -103,20 +112,22 @@ class Cursor:
                 (`overloaded`); events keep flowing from the old position.
         """
         placement = self._judge_by_what_is_known(wanted)
-        arrival = None
+        arrival = first = None
         if placement is None:
             arrival = self._catch_ups.arrivals.begin()
             try:
-                placement = await self._judge_by_reading(wanted)
+                first = await self._first_page(wanted)
             except BaseException:
                 arrival.over()
                 raise
+            placement = judge(wanted, first.page.head, first.page.stamp)
         self.stop()
         self._trail.begin(placement.after, None if placement.reset else wanted.at)
         self._doubts = False
         self.position = placement.after
         self.thread_id = wanted.thread_id
         self._arrival = arrival
+        self._first = first
         return placement
 
     def _judge_by_what_is_known(self, wanted: Position) -> Placement | None:
@@ -126,21 +137,25 @@ class Cursor:
         head = replace(self._head, head=self._known_head)
         return judge(wanted, head, None) if wanted.after in (None, head.head) else None
 
-    async def _judge_by_reading(self, wanted: Position) -> Placement:
-        stamp = None
-        async with self._catch_ups.session(self.context) as session:
-            head = await session.journal.head()
-            if wanted.at is not None and wanted.after:
-                stamp = await session.journal.timestamp(wanted.after)
-        self.know(head)
-        return judge(wanted, head, stamp)
+    async def _first_page(self, wanted: Position) -> _Read:
+        """What a reader misses who is where it says, with what that is to be judged by."""
+        after, known_head = wanted.after, self._known_head
+        page = await self._catch_ups.read(
+            self.context,
+            known_head if after is None else after,
+            thread_id=wanted.thread_id,
+            first=False,
+        )
+        self.know(page.head)
+        return _Read(page, known_head)
 
     def start(self) -> None:
         """Start delivery from the position on."""
         self._started = True
+        first, self._first = self._first, None
         if self.position >= self._known_head:
             self._become_live()
-        else:
+        elif first is None or not self._take_page(first):
             self._begin()
 
     def offer(self, events: Sequence[JournalEvent]) -> int:
@@ -214,6 +229,7 @@ class Cursor:
         """Stop delivery."""
         self._started = False
         self.live = False
+        self._first = None
         self._set_lagging(lagging=False)
         self._arrived()
         if self._task is not None:
@@ -247,15 +263,22 @@ class Cursor:
                 await asyncio.sleep(retry_s)
                 retry_s = min(_RETRY_MAX_S, retry_s * 2)
                 continue
-            if not self._may_write():
-                return  # since the read began; `drained` reads it again
-            self.position = page.upto
-            if page.events:
-                written = self._deliver(page.events, merged=True)
-                self._catch_ups.metrics.deliveries.inc(written)
-            if page.at_head and self._started and self._has_all(known_head):
-                self._become_live()
+            if self._take_page(_Read(page, known_head)):
                 return
+
+    def _take_page(self, read: _Read) -> bool:
+        """Write what was read behind the position, if it may; whether the cursor is live now."""
+        page = read.page
+        if page.after != self.position or not self._may_write():
+            return False
+        self.position = page.upto
+        if page.events:
+            written = self._deliver(page.events, merged=True)
+            self._catch_ups.metrics.deliveries.inc(written)
+        is_live = page.at_head and self._started and self._has_all(read.known_head)
+        if is_live:
+            self._become_live()
+        return is_live
 
     async def _judge_again(self) -> None:
         """Check that the journal still holds what the reader was given, and reset if not."""

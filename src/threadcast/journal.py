@@ -5,6 +5,8 @@ has gathered, has the store commit it in one transaction, answers the callers an
 events. The next batch gathers while a commit is under way, so no timer is needed and load makes
 each event cheaper. Nothing is announced before it is committed. An append ends in one of three
 ways: committed, rejected, or unknown; units in flight when this service dies are unknown.
+
+Places of connections have a queue and a task of their own, so that events never wait for a crowd.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .clock import Clock
 from .errors import OutcomeUnknown, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
+from .place_units import FLEETING
 from .store import Store
 from .tracing import Tracing
 from .units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
@@ -27,6 +30,42 @@ from .units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
 _SEQ = attrgetter("seq")
+
+
+class _Queue:
+    """Units that wait for their commit, with whom to tell.
+
+    Attributes:
+        work: set while some wait.
+        idle: set while none wait and none are committed.
+        closed: whether nobody commits them any more.
+    """
+
+    def __init__(self) -> None:
+        self.units: deque[tuple[Unit[Any], Done]] = deque()
+        self.work = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.closed = False
+
+    def put(self, unit: Unit[Any], done: Done) -> None:
+        """Have a unit wait."""
+        self.units.append((unit, done))
+        self.work.set()
+        self.idle.clear()
+
+    def rest(self) -> None:
+        """All were committed."""
+        self.work.clear()
+        self.idle.set()
+
+    def close(self) -> None:
+        """Refuse what waits."""
+        self.closed = True
+        stopped = Rejected(ThreadcastError("shutting_down"))
+        while self.units:
+            self.units.popleft()[1](stopped)
+        self.idle.set()
 
 
 class Journal:
@@ -62,25 +101,21 @@ class Journal:
         self._tracing = tracing or Tracing()
         self._batch_max_events = batch_max_events
         self._queue_max_units = queue_max_units
-        self._queue: deque[tuple[Unit[Any], Done]] = deque()
-        self._work = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._closed = False
+        self._events, self._places = _Queue(), _Queue()
 
     def submit(self, unit: Unit[Any], done: Done) -> None:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
 
-        `done` must not raise. Units of one caller are committed in the order of submission.
+        `done` must not raise. Units of one caller are committed in the order of submission, those
+        of `FLEETING` and all others each for themselves.
         """
-        if self._closed:
+        queue = self._places if isinstance(unit, FLEETING) else self._events
+        if queue.closed:
             done(Rejected(ThreadcastError("shutting_down")))
-        elif len(self._queue) >= self._queue_max_units:
+        elif len(queue.units) >= self._queue_max_units:
             done(Rejected(ThreadcastError("overloaded")))
         else:
-            self._queue.append((unit, done))
-            self._work.set()
-            self._idle.clear()
+            queue.put(unit, done)
 
     async def append(self, unit: Unit[T]) -> T:
         """Commit a unit and return its result.
@@ -105,41 +140,52 @@ class Journal:
 
     async def run(self) -> None:
         """Commit batches until cancelled; units taken and not answered become unknown."""
+        create_task = asyncio.get_running_loop().create_task
+        both = [create_task(self._commit_from(one)) for one in (self._events, self._places)]
         try:
-            while True:
-                await self._work.wait()
-                await self._step()
+            await asyncio.gather(*both)
         finally:
-            self._closed = True
-            self._fail_waiting()
+            for task in both:
+                task.cancel()
+            await asyncio.wait(both)
 
     async def drained(self) -> None:
         """Wait until every submitted unit is answered."""
-        await self._idle.wait()
+        await self._events.idle.wait()
+        await self._places.idle.wait()
 
-    async def _step(self) -> None:
-        batch = self._take()
+    async def _commit_from(self, queue: _Queue) -> None:
+        try:
+            while True:
+                await queue.work.wait()
+                await self._step(queue)
+        finally:
+            queue.close()
+
+    async def _step(self, queue: _Queue) -> None:
+        batch = self._take(queue.units)
         started = self._clock.monotonic()
         with self._tracing.span("journal commit", {"threadcast.units": len(batch)}) as span:
             outcomes = await self._commit(batch)
             if span.is_recording():
                 span.set_attribute("threadcast.events", _event_count(outcomes))
         finished = self._clock.monotonic()
-        self._metrics.commit_seconds.observe(finished - started)
         self._answer(batch, outcomes)
-        self._announce(outcomes)
-        self._metrics.commit_to_send_seconds.observe(self._clock.monotonic() - finished)
-        if self._queue:
+        count = self._announce(outcomes)
+        if queue is self._events:
+            self._metrics.commit_events.observe(count)
+            self._metrics.commit_seconds.observe(finished - started)
+            self._metrics.commit_to_send_seconds.observe(self._clock.monotonic() - finished)
+        if queue.units:
             await asyncio.sleep(0)
         else:
-            self._work.clear()
-            self._idle.set()
+            queue.rest()
 
-    def _take(self) -> list[tuple[Unit[Any], Done]]:
+    def _take(self, units: deque[tuple[Unit[Any], Done]]) -> list[tuple[Unit[Any], Done]]:
         batch: list[tuple[Unit[Any], Done]] = []
         events = 0
-        while self._queue and events < self._batch_max_events:
-            entry = self._queue.popleft()
+        while units and events < self._batch_max_events:
+            entry = units.popleft()
             unit = entry[0]
             if isinstance(unit, AppendToRun):
                 unit.taken = True
@@ -149,7 +195,7 @@ class Journal:
             else:
                 events += 1
             batch.append(entry)
-        self._metrics.queued_units.set(len(self._queue))
+        self._metrics.queued_units.set(len(self._events.units) + len(self._places.units))
         return batch
 
     async def _commit(self, batch: Sequence[tuple[Unit[Any], Done]]) -> Sequence[Outcome]:
@@ -168,7 +214,8 @@ class Journal:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             done(outcome)
 
-    def _announce(self, outcomes: Sequence[Outcome]) -> None:
+    def _announce(self, outcomes: Sequence[Outcome]) -> int:
+        """Tell the bus what was committed; how many events."""
         grown: dict[str, list[JournalEvent]] = {}
         count = 0
         for outcome in outcomes:
@@ -183,13 +230,7 @@ class Journal:
             *dict.fromkeys(hint for outcome in committed for hint in outcome.hints),
         )
         self._metrics.events.inc(count)
-        self._metrics.commit_events.observe(count)
-
-    def _fail_waiting(self) -> None:
-        stopped = Rejected(ThreadcastError("shutting_down"))
-        while self._queue:
-            self._queue.popleft()[1](stopped)
-        self._idle.set()
+        return count
 
 
 def _event_count(outcomes: Sequence[Outcome]) -> int:

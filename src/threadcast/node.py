@@ -23,8 +23,8 @@ from .catch_ups import CatchUps
 from .clock import Clock, SystemClock
 from .connection import ConnectionServices
 from .consistency.recording import ConsistencyRecording
-from .context import UserExecutionContext
 from .delivery_guard import DeliveryGuard
+from .departures import Departures
 from .draining import Drain
 from .gateway import Gateway
 from .head_poll import HeadPoll
@@ -37,7 +37,7 @@ from .metrics import Metrics
 from .operators.desk import OperatorDesk
 from .operators.summary import Work
 from .origins import HostRule, OriginRule
-from .place_units import CancelAbandoned, NodeFacts
+from .place_units import NodeFacts
 from .places import Places
 from .runner import Runner
 from .server_checks import ServerChecks
@@ -48,7 +48,6 @@ from .stores import store_of
 from .sweeper import Sweeper
 from .tasks import OwnedTasks, Pillars
 from .tracing import Tracing
-from .units import Outcome, Rejected
 from .validation.examination import Violation
 from .validation.statistics import ValidationStatistics
 from .watchdog import Watchdog
@@ -162,7 +161,7 @@ class Node:
             policy=settings.connection_limit_policy,
             max_connections=settings.max_connections,
             disconnect_grace_s=settings.disconnect_grace_s,
-            on_user_left=self._user_left,
+            on_user_left=lambda user_id: self.departures.left(user_id),
             refuse=self.checks.connections.refuse,
             places=self.places,
             bus=self.bus,
@@ -241,6 +240,7 @@ class Node:
     def _join_entrance(self, listens_on: str) -> None:
         settings = self.settings
         self.tasks = OwnedTasks("connection's work")
+        self.departures = Departures(self.store, self.journal, self.tasks)
         self.intake = Intake(
             self.agents,
             settings,
@@ -401,16 +401,6 @@ class Node:
     def _count_violation(self, violation: Violation) -> None:
         self.metrics.id_violations.labels(violation.kind, violation.place).inc()
 
-    def _user_left(self, user_id: str) -> None:
-        """The user left this node: end runs that asked for it, unless the user is elsewhere."""
-        context = UserExecutionContext.create(user_id, "disconnect")
-        self.journal.submit(CancelAbandoned(context), _log_refusal)
-
     def _is_present(self, user_id: str) -> bool:
-        """Whether `_user_left` is still to come; on a shared store, membership does its work."""
+        """Whether `departures` is still to be told; on a shared store, membership does its work."""
         return self.store.shared or self.manager.present(user_id)
-
-
-def _log_refusal(outcome: Outcome) -> None:
-    if isinstance(outcome, Rejected):
-        log.warning("runs of a user who left could not be cancelled: %s", outcome.error)

@@ -8,7 +8,8 @@ by one push beyond the limit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from .edge import FrameWriter, text_frame
@@ -34,20 +35,25 @@ class Outbound(Protocol):
         """Write one connection event."""
         ...
 
+    def together(self) -> AbstractContextManager[None]:
+        """Whatever is written within the block leaves in one go; nothing in it may be awaited."""
+        ...
+
 
 class FrameOutbound:
-    """Writes prepared WebSocket frames straight to the transport: one write per call.
+    """Writes prepared WebSocket frames straight to the transport: one write per call or block.
 
     Args:
         writer: the server's frame writer of this connection.
         lines: whether several events may share a frame, one per line.
     """
 
-    __slots__ = ("_lines", "_writer", "on_drain")
+    __slots__ = ("_held", "_lines", "_writer", "on_drain")
 
     def __init__(self, writer: FrameWriter, *, lines: bool) -> None:
         self._writer = writer
         self._lines = lines
+        self._held: list[bytes] | None = None
         self.on_drain: Callable[[], None] | None = None
         writer.on_drain = self._drained
 
@@ -64,15 +70,40 @@ class FrameOutbound:
     def deliver(self, events: Sequence[JournalEvent]) -> None:
         """Write journal events; their frames are built once and shared by all readers."""
         if self._lines:
-            self._writer.write(text_frame(b"\n".join([event.payload for event in events])))
+            self._write(text_frame(b"\n".join([event.payload for event in events])))
         elif len(events) == 1:
-            self._writer.write(_frame(events[0]))
+            self._write(_frame(events[0]))
         else:
-            self._writer.write(b"".join([_frame(event) for event in events]))
+            self._write(b"".join([_frame(event) for event in events]))
 
     def say(self, event_type: ConnectionEventType, payload: bytes) -> None:  # noqa: ARG002
         """Write one connection event; a frame names no type."""
-        self._writer.write(text_frame(payload))
+        self._write(text_frame(payload))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `Outbound.together`: each write is a call of the system, and wakes the reader."""
+        self._held = []
+        try:
+            yield
+        finally:
+            self._let_go()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Begin the closing handshake behind all that was written; see `FrameWriter.close`."""
+        self._let_go()
+        self._writer.close(code, reason)
+
+    def _write(self, data: bytes) -> None:
+        if self._held is None:
+            self._writer.write(data)
+        else:
+            self._held.append(data)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self._writer.write(b"".join(held))
 
     def _drained(self) -> None:
         if self.on_drain is not None:
@@ -134,6 +165,10 @@ class QueuedOutbound:
     def say(self, event_type: ConnectionEventType, payload: bytes) -> None:
         """Queue one connection event."""
         self.put(self._form_said(event_type, payload))
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `Outbound.together`; chunks wait for their task anyway."""
+        return nullcontext()
 
     def put(self, chunk: bytes) -> None:
         """Queue a chunk that is no event, as it is."""

@@ -193,3 +193,8 @@ class SweepNode(Unit[int]):
     grace_s: float
     marks_s: float
     limit: int
+
+
+FLEETING = (TakePlace, LeavePlace, RegisterNode, RenewNode, RemoveNode)
+"""Units that store nothing but what may be forgotten: neither they nor events need wait for each
+other. Among themselves they keep their order."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from .agent import Message
-from .events import JournalEvent
+from .events import JournalEvent, highest_seq
 from .runs import OnDisconnect, RunStatus
 
 
@@ -20,16 +20,18 @@ class JournalHead:
         head: the last seq, 0 when empty.
         trimmed: the highest seq that retention removed; a cursor below it cannot be continued.
         revoked_before: credentials issued before this time (seconds since the epoch) are void.
+        token_revoked: whether the token that was named by whoever asked was revoked by itself.
     """
 
     feed: str | None
     head: int = 0
     trimmed: int = 0
     revoked_before: float = 0.0
+    token_revoked: bool = False
 
     def voids(self, issued_at: float) -> bool:
-        """Whether a credential issued at this time was revoked by signing out everywhere."""
-        return bool(self.revoked_before) and issued_at < self.revoked_before
+        """Whether the token was revoked by itself, or with all issued before `revoked_before`."""
+        return self.token_revoked or bool(self.revoked_before and issued_at < self.revoked_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,38 @@ class JournalPage:
     """A part of a journal: all visible events after `after`, up to `upto`.
 
     Attributes:
-        at_head: whether `upto` was the journal's head when it was read.
-        stamp: the timestamp text of the event at `after`, if asked for and present.
+        events: in order.
+        head: the journal when it was read.
+        at_head: whether no event is visible after these.
+        stamp: the timestamp text of the event at `after`; None when it is not there (any more).
     """
 
     after: int
-    upto: int
     events: Sequence[JournalEvent]
+    head: JournalHead
     at_head: bool
-    stamp: bytes | None = None
+    stamp: bytes | None
+
+    @property
+    def upto(self) -> int:
+        """The position of a reader that was given this page."""
+        return max(self.after, self.head.head) if self.at_head else highest_seq(self.events)
+
+    @classmethod
+    def of(
+        cls,
+        after: int,
+        events: Sequence[JournalEvent],
+        head: JournalHead,
+        stamp: bytes | None,
+        *,
+        limit: int,
+        max_bytes: int,
+    ) -> JournalPage:
+        """A page read within these bounds; where one was reached, there may be more."""
+        size_bytes = sum([len(event.data) for event in events])
+        at_head = len(events) < limit and size_bytes < max_bytes
+        return cls(after, events, head, at_head, stamp)
 
 
 class ThreadRun(NamedTuple):

@@ -16,13 +16,13 @@ from typing import Any, Literal
 from .agent import SearchHit
 from .context import UserExecutionContext
 from .errors import ThreadcastError
-from .events import JournalEvent
 from .ids import id_problem
 from .legacy_ids import is_plain, legacy_kind
 from .records import (
     ConnectionRow,
     InputRow,
     JournalHead,
+    JournalPage,
     MessageRow,
     RunFacts,
     RunRow,
@@ -357,14 +357,18 @@ class JournalRepository:
         self._guard = guard
         self._check = check
 
-    async def head(self) -> JournalHead:
-        """The journal at this session's snapshot."""
-        return await self._guard.use().journal()
+    async def head(self, token_id: str | None = None) -> JournalHead:
+        """The journal at this session's snapshot.
 
-    async def events(
+        Args:
+            token_id: of a token of the user (`jti`); `token_revoked` then says what became of it.
+        """
+        return await self._guard.use().journal(token_id)
+
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> Sequence[JournalEvent]:
-        """Events with a seq above `after`, in order.
+    ) -> JournalPage:
+        """Events with a seq above `after`, in order, and the journal that they are of.
 
         Args:
             after: a seq, >= 0.
@@ -378,15 +382,11 @@ class JournalRepository:
         session = self._guard.use()
         if thread_id is not None:
             self._check.refuse(thread_id, "thread")
-        return await session.events(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+        return await session.page(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
 
     async def timestamp(self, seq: int) -> bytes | None:
         """The timestamp of the event at `seq`, as in its envelope, or None if it is gone."""
         return await self._guard.use().timestamp(seq)
-
-    async def token_revoked(self, token_id: str) -> bool:
-        """Whether this one token (`jti`) of the user was revoked."""
-        return await self._guard.use().token_revoked(token_id)
 
 
 class ConnectionRepository:

@@ -13,13 +13,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from .agent import SearchHit
 from .context import UserExecutionContext
-from .events import JournalEvent
 from .records import (
     ActionRow,
     AliasFacts,
     ConnectionRow,
     InputRow,
     JournalHead,
+    JournalPage,
     LiveRunCount,
     MessageRow,
     NodeNotices,
@@ -40,17 +40,17 @@ class StoreSession(Protocol):
     cancelled closes the underlying connection for good.
     """
 
-    async def journal(self) -> JournalHead:
-        """The user's journal at this snapshot."""
+    async def journal(self, token_id: str | None = None) -> JournalHead:
+        """The user's journal at this snapshot, and whether this one token was revoked."""
         ...
 
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
+    ) -> JournalPage:
         """Events with seq > `after` in order: `limit` (>= 1), or until they reach `max_bytes`.
 
         Fewer means that there are no more at this snapshot. Events of deleted threads are left out,
-        except `thread_deleted`.
+        except `thread_deleted`. The page takes one round trip.
         """
         ...
 
@@ -88,10 +88,6 @@ class StoreSession(Protocol):
         """
         ...
 
-    async def token_revoked(self, token_id: str) -> bool:
-        """Whether this one token was revoked."""
-        ...
-
     async def connections(self) -> list[ConnectionRow]:
         """The user's connections with a place, oldest first; those of lost nodes are left out."""
         ...
@@ -113,7 +109,10 @@ class StoreSession(Protocol):
 
 
 class Store(Protocol):
-    """A database of journals. One `commit` at a time per store; sessions in any number."""
+    """A database of journals. Sessions are there in any number.
+
+    One `commit` at a time per store, and beside it one of nothing but `FLEETING` units.
+    """
 
     async def open(self) -> None:
         """Open, check and migrate.
@@ -159,10 +158,14 @@ class Store(Protocol):
         """
         ...
 
-    async def abandoned(self, *, limit: int) -> list[str]:
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
         """Up to `limit` users without a place whose live runs asked to end then (`on_disconnect`).
 
-        Places exist only where nodes take them, see `shared`.
+        Places exist only where nodes take them, see `shared`. One query.
+
+        Args:
+            limit: the most users, >= 1.
+            among: only these users; None for all.
         """
         ...
 

@@ -114,7 +114,8 @@ class Visit:
         if writer is not None:
             writer.set_write_limits(high_bytes=buffer_max_bytes)
             writer.closing_frame = self._last_frame
-            outbound, close = FrameOutbound(writer, lines=lines), writer.close
+            outbound = frames = FrameOutbound(writer, lines=lines)
+            close = frames.close
         else:
             queued = _queued(send, lines=lines, limit_bytes=buffer_max_bytes)
             outbound, close = queued, self._closer(queued, send)

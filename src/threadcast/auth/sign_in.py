@@ -93,9 +93,7 @@ async def unrevoked_head(session: RequestScopedSession, identity: Identity) -> J
     Raises:
         ThreadcastError: `revoked`, or an error of the store.
     """
-    head = await session.journal.head()
-    token_id = identity.token_id
-    revoked = token_id is not None and await session.journal.token_revoked(token_id)
-    if revoked or head.voids(identity.issued_at or 0.0):
+    head = await session.journal.head(identity.token_id)
+    if head.voids(identity.issued_at or 0.0):
         raise ThreadcastError("revoked")
     return head

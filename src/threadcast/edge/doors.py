@@ -23,12 +23,12 @@ __all__ = ["Doors", "Pace", "comes_to_stay", "is_of_browser", "path_of"]
 _WAITING_MAX = 10_000
 _BRIEF_MAX = 4  # short requests before each reader: a flood of them must not starve readers
 _WAIT_MAX_S = 4.0  # clients give up a handshake after five to ten seconds
-_BUSY_MAX = 0.4  # of a core, for everything that this process does
-_EACH_MAX_S = 0.01  # a busy process still admits one reader in this time
-_EACH_FIRST_S = 0.005  # the estimate before anything was measured
+_BUSY_MAX = 0.25  # of a core, for everything that this process does
+_EACH_MAX_S = 0.0125  # a busy process still admits one reader in this time
+_EACH_FIRST_S = 0.01  # the estimate before anything was measured
 _CREDIT_S = 0.0005  # less than one admission costs, so saved budget never admits two together
 _DEBT_S = 0.05
-_LOOK_AGAIN_S = 0.002
+_LOOK_AGAIN_MIN_S = 0.0005
 _SMOOTHING = 0.05  # of the time between two admissions
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 60.0
 _SPREAD = 0.5
@@ -106,6 +106,12 @@ class Pace:
         self.every_s += _SMOOTHING * (between_s - self.every_s)
         return True
 
+    @property
+    def wait_s(self) -> float:
+        """When to ask again, in seconds after a refusal: sooner, and it would be refused again."""
+        paid_s = -self._credit_s / _BUSY_MAX
+        return max(_LOOK_AGAIN_MIN_S, min(paid_s, self._last_at + _EACH_MAX_S - self._wall_at))
+
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
@@ -128,6 +134,7 @@ class Doors:
         self._brief: deque[_Waiting] = deque()
         self._staying: deque[_Waiting] = deque()
         self._opening = False
+        self._looking: asyncio.TimerHandle | None = None
         self._paced = False
         self._booked_until = 0.0
         self._brief_before = 0
@@ -159,6 +166,10 @@ class Doors:
             self._paced = self.inside > 0
             self._pace.begin()
             loop.call_soon(self._open, loop)
+        elif self._looking is not None and not stays:
+            self._looking.cancel()
+            self._looking = None
+            loop.call_soon(self._open, loop)
 
     def come_again_s(self) -> float | None:
         """The retry time for one more reader, in seconds; None if it may wait in the queue.
@@ -175,6 +186,7 @@ class Doors:
         return told_s * (1 - _SPREAD / 2 + _SPREAD * random.random())  # noqa: S311 - no secret
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looking = None
         is_due = not self._brief or self._brief_before >= _BRIEF_MAX
         if self._staying and is_due and (not self._paced or self._pace.allows()):
             self._brief_before = 0
@@ -183,7 +195,7 @@ class Doors:
         if self._next(self._brief, loop):
             self._brief_before += 1
         elif self._staying:
-            loop.call_later(_LOOK_AGAIN_S, self._open, loop)
+            self._looking = loop.call_later(self._pace.wait_s, self._open, loop)
         else:
             self._opening = False
 

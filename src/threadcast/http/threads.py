@@ -180,21 +180,21 @@ async def _event_page(
     limit: int,
     max_bytes: int,
 ) -> EventPage:
-    head = await session.journal.head()
+    read = session.journal.page
+    page = await read(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
+    head = page.head
     if after > head.head:
         raise ThreadcastError("bad_cursor", f"after: expected at most {head.head}, got {after}")
     if 0 < after < head.trimmed:
         raise ThreadcastError("trimmed", f"after: events up to {head.trimmed} are gone")
-    read = session.journal.events
-    events = await read(after, limit=limit, max_bytes=max_bytes, thread_id=thread_id)
-    if not call.node.guard.passes(call.context, events):
+    if not call.node.guard.passes(call.context, page.events):
         raise ThreadcastError("internal")
-    last_seq = highest_seq(events)
-    beyond = events and await read(last_seq, limit=1, max_bytes=1, thread_id=thread_id)
+    last_seq = highest_seq(page.events)
+    beyond = not page.at_head and await read(last_seq, limit=1, max_bytes=1, thread_id=thread_id)
     return EventPage(
         seq=head.head,
-        events=[msgspec.Raw(event.payload) for event in events],
-        next=last_seq if beyond else None,
+        events=[msgspec.Raw(event.payload) for event in page.events],
+        next=last_seq if beyond and beyond.events else None,
     )
 
 

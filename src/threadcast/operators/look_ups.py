@@ -160,24 +160,19 @@ class LookUps:
         found = await self.facts(run_id)
         after = max(after, found.run.message_seq - 1)
         async with self._sessions.open(_context_of(found)) as session:
-            head = await session.journal.head()
-            page = await session.journal.events(
+            page = await session.journal.page(
                 after, limit=limit, max_bytes=_PAGE_MAX_BYTES, thread_id=found.run.thread_id
             )
-        of_run = [event for event in page if event.address.run_id == run_id]
-        over = _is_all(page, limit) or _has_ended(of_run)
+        of_run = [event for event in page.events if event.address.run_id == run_id]
+        over = page.at_head or _has_ended(of_run)
         return Timeline(
             run_id=run_id,
-            seq=head.head,
+            seq=page.head.head,
             content=content,
             events=timeline_events(of_run, content=content),
-            next=None if over else page[-1].seq,
+            next=None if over else page.upto,
             ended=over and found.run.status in ENDED,
         )
-
-
-def _is_all(page: Sequence[JournalEvent], limit: int) -> bool:
-    return len(page) < limit and sum(len(event.data) for event in page) < _PAGE_MAX_BYTES
 
 
 def _has_ended(events: Sequence[JournalEvent]) -> bool:

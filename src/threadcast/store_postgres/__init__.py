@@ -19,6 +19,7 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
+from ..place_units import FLEETING
 from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import RunStatus
@@ -104,6 +105,7 @@ class PostgresStore:
         self._losses = 0
         self._has_plain_aliases = False
         self._writer: Writer | Rehearsal | None = None
+        self._place_writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
             lambda: Reader(self._connect, timeout_s=timeout_s),
             count=reader_count,
@@ -134,11 +136,13 @@ class PostgresStore:
         for warning in self._condition.warnings:
             log.warning("%s: %s", self.name, warning)
         begin = _begin_commit(self._condition.synchronous_commit, self._timeout_s)
-        self._writer = (
-            Rehearsal(self._connect, begin=begin)
-            if self._rehearsal
-            else Writer(self._connect, begin=begin, commit_timeout_s=self._commit_timeout_s)
-        )
+        if self._rehearsal:
+            self._writer = self._place_writer = Rehearsal(self._connect, begin=begin)
+            return
+        within_s = self._commit_timeout_s
+        self._writer = Writer(self._connect, begin=begin, commit_timeout_s=within_s)
+        begin = _begin_commit("off", self._timeout_s)  # their tables are not in the log either
+        self._place_writer = Writer(self._connect, begin=begin, commit_timeout_s=within_s)
 
     async def migrate(self) -> tuple[int, int]:
         """Bring the database to the schema of this program; the versions before and after.
@@ -188,16 +192,19 @@ class PostgresStore:
 
     async def close(self) -> None:
         """See `Store.close`."""
-        writer, self._writer = self._writer, None
+        writers = {one for one in (self._writer, self._place_writer) if one is not None}
+        self._writer = self._place_writer = None
         await self._readers.close()
-        if writer is not None:
+        for writer in writers:
             await writer.close()
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
         """See `Store.commit`. Cancelling the caller costs the connection."""
-        if self._writer is None:
+        of_places = all(isinstance(unit, FLEETING) for unit in units)
+        writer = self._place_writer if of_places else self._writer
+        if writer is None:
             raise ThreadcastError("unavailable", "the store is not open")
-        outcomes = await self._writer.commit(units, now=now)
+        outcomes = await writer.commit(units, now=now)
         if not self._has_plain_aliases:
             self._has_plain_aliases = any(map(_makes_plain_alias, units))
         return outcomes
@@ -226,9 +233,10 @@ class PostgresStore:
             any(row[0] == "drain" for row in rows),
         )
 
-    async def abandoned(self, *, limit: int) -> list[str]:
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
         """See `Store.abandoned`."""
-        return [user_id for (user_id,) in await self._poll(ABANDONED, limit)]
+        keys = None if among is None else [user_key(user_id) for user_id in among]
+        return [user_id for (user_id,) in await self._poll(ABANDONED, limit, keys)]
 
     async def nodes(self) -> list[NodeRow]:
         """See `Store.nodes`."""

@@ -149,6 +149,7 @@ AND r.owner IS DISTINCT FROM 'external'
 AND NOT EXISTS (
     SELECT 1 FROM connections AS c WHERE c.user_key = r.user_key AND c.unwanted IS NULL
 )
+AND ($2::uuid[] IS NULL OR r.user_key = ANY($2::uuid[]))
 LIMIT $1
 """
 

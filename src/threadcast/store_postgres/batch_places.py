@@ -77,7 +77,7 @@ class BatchPlaces:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._places: dict[str, dict[str, PlaceRecord]] = {}
-        self._admitted: dict[tuple[str, Credential | None], tuple[JournalHead, bool]] = {}
+        self._admitted: dict[tuple[str, Credential | None], JournalHead] = {}
         self._changes: dict[tuple[str, str], str | None] = {}
         self._taken: dict[tuple[str, str], tuple[str, str, int, str | None]] = {}
 
@@ -104,8 +104,7 @@ class BatchPlaces:
         for number, feed, trimmed, before, revoked in await self._fetch(
             _CREDENTIALS, users, tokens
         ):
-            head = JournalHead(feed, 0, trimmed, before)
-            self._admitted[asked[number - 1]] = (head, revoked)
+            self._admitted[asked[number - 1]] = JournalHead(feed, 0, trimmed, before, revoked)
 
     async def _fetch(self, sql: str, *arguments: Any) -> Sequence[Any]:
         return await self._connection.fetch(sql, *arguments)
@@ -114,8 +113,8 @@ class BatchPlaces:
         """The user's places that are not marked, oldest first, by connection."""
         return self._places.setdefault(user, {})
 
-    def admitted(self, user: str, credential: Credential | None) -> tuple[JournalHead, bool]:
-        """The user's journal (without its head), and whether this token was revoked."""
+    def admitted(self, user: str, credential: Credential | None) -> JournalHead:
+        """The user's journal (without its head), as it is for this credential."""
         return self._admitted[user, credential]
 
     def take(self, user: str, unit: TakePlace, connection_id: str) -> None:

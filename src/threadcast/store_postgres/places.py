@@ -19,9 +19,9 @@ async def take_place(batch: Batch, unit: TakePlace) -> Outcome:
     """Apply one `TakePlace`; the journal was made when its user was locked."""
     user = batch.existing_user(unit.context.user_id)
     connection_id = _id_of(unit.context.connection_id)
-    head, token_revoked = batch.places.admitted(user, unit.credential)
+    head = batch.places.admitted(user, unit.credential)
     credential = unit.credential
-    if credential is not None and (token_revoked or head.voids(credential.issued_at)):
+    if credential is not None and head.voids(credential.issued_at):
         raise ThreadcastError("revoked")
     places = batch.places.of(user)
     counting = [one.connection_id for one in places.values() if one.counts]

@@ -23,6 +23,7 @@ from ..records import (
     ConnectionRow,
     InputRow,
     JournalHead,
+    JournalPage,
     MessageRow,
     RunFacts,
     RunRow,
@@ -59,17 +60,28 @@ class PostgresSession:
         self._reader: Reader | None = None
         self._closed = False
 
-    async def journal(self) -> JournalHead:
+    async def journal(self, token_id: str | None = None) -> JournalHead:
         """See `StoreSession.journal`."""
-        rows = await self._rows(statements.JOURNAL)
+        rows = await self._rows(statements.JOURNAL, token_id)
         return JournalHead(*rows[0]) if rows else JournalHead(None)
 
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
-        """See `StoreSession.events`."""
+    ) -> JournalPage:
+        """See `StoreSession.page`."""
         arguments = (after, limit, max(max_bytes, 1), thread_id)
-        return self._events(await self._rows(statements.EVENTS, *arguments))
+        rows = await self._rows(statements.PAGE, *arguments)
+        if not rows:
+            return JournalPage(after, [], JournalHead(None), at_head=True, stamp=None)
+        feed, head, trimmed, revoked_before, at_us, first_seq, *_ = rows[0]
+        return JournalPage.of(
+            after,
+            [] if first_seq is None else self._events(row[5:] for row in rows),
+            JournalHead(feed, head, trimmed, revoked_before),
+            None if at_us is None else timestamp_text(at_us),
+            limit=limit,
+            max_bytes=max_bytes,
+        )
 
     async def timestamp(self, seq: int) -> bytes | None:
         """See `StoreSession.timestamp`."""
@@ -125,10 +137,6 @@ class PostgresSession:
             thread_id = event.address.thread_id or ""
             found.append(SearchHit(thread_id, message.content, message.timestamp))
         return found
-
-    async def token_revoked(self, token_id: str) -> bool:
-        """See `StoreSession.token_revoked`."""
-        return bool(await self._rows(statements.TOKEN_REVOKED, token_id))
 
     async def connections(self) -> list[ConnectionRow]:
         """See `StoreSession.connections`."""

@@ -13,11 +13,20 @@ LEFT JOIN threads AS t ON t.user_key = e.user_key AND t.thread = e.thread
 LEFT JOIN runs AS r ON r.user_key = e.user_key AND r.run = e.run
 """
 
-JOURNAL = "SELECT feed, head, trimmed, revoked_before FROM users WHERE user_key = $1"
+# The journal, and whether the token $2 was revoked.
+JOURNAL = """
+SELECT u.feed, u.head, u.trimmed, u.revoked_before, EXISTS (
+    SELECT 1 FROM revoked_tokens AS r WHERE r.user_key = $1 AND r.token_id = $2
+) FROM users AS u WHERE u.user_key = $1
+"""
 
-# Events after $2, at most $3, until their data reaches $4 bytes, of the thread $5 if given.
-EVENTS = f"""
-SELECT seq, type, at_us, thread_id, run_id, data FROM (
+# The journal and the event at $2, beside each event after $2, at most $3, until their data reaches
+# $4 bytes, of the thread $5 if given.
+PAGE = f"""
+SELECT u.feed, u.head, u.trimmed, u.revoked_before, (
+    SELECT at_us FROM events WHERE user_key = $1 AND seq = $2
+), page.seq, page.type, page.at_us, page.thread_id, page.run_id, page.data
+FROM users AS u LEFT JOIN (
     SELECT {_EVENT_COLUMNS}, sum(octet_length(e.data)) OVER (
         ORDER BY e.seq ROWS UNBOUNDED PRECEDING
     ) - octet_length(e.data) AS bytes_before
@@ -25,7 +34,8 @@ SELECT seq, type, at_us, thread_id, run_id, data FROM (
     WHERE e.user_key = $1 AND e.seq > $2 AND {_VISIBLE}
     AND ($5::text IS NULL OR t.thread_id = $5)
     ORDER BY e.seq LIMIT $3
-) AS page WHERE bytes_before < $4 ORDER BY seq
+) AS page ON page.bytes_before < $4
+WHERE u.user_key = $1 ORDER BY page.seq
 """  # noqa: S608 - joined from constants of this module only
 
 TIMESTAMP = "SELECT at_us FROM events WHERE user_key = $1 AND seq = $2"
@@ -105,8 +115,6 @@ WHERE m.user_key = $1 AND t.state = 0
 AND NOT EXISTS (SELECT 1 FROM unnest($2::text[]) AS p WHERE position(p IN m.words) = 0)
 ORDER BY m.seq DESC LIMIT $3
 """  # noqa: S608 - joined from constants of this module only
-
-TOKEN_REVOKED = "SELECT 1 FROM revoked_tokens WHERE user_key = $1 AND token_id = $2"  # noqa: S105
 
 # The user's connections that have a place, oldest first.
 CONNECTIONS = """

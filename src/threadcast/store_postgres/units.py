@@ -2,8 +2,9 @@
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
 Plain appends and ends that no earlier unit of their user precedes are stored first, by one call;
-then messages to idle threads, by two statements. Units that read across users come last, whatever
-their position: they lock without waiting, and nothing may wait for a lock after them.
+then messages to idle threads, by two statements. Places with nothing to decide are taken by one
+call. Units that read across users come last, whatever their position: they lock without waiting,
+and nothing may wait for a lock after them.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ from .nodes import register_node, remove_node, renew_node, sweep_node
 from .operators import ask_places, ask_to_drain, begin_action, end_action, tell_places
 from .places import cancel_abandoned, close_places, leave_place, take_place
 from .plain_appends import append_plain, is_plain, is_plain_end
+from .plain_takes import plain_takes, take_plain
 from .runs import answer_input, cancel_run
 from .sends import send_message, send_together
 from .sweeps import sweep
@@ -145,7 +147,7 @@ async def apply_all(
     batch = Batch(connection, now=now)
     outcomes = await _begin(batch, units)
     outcomes |= await send_together(batch, _first_sends(units, outcomes))
-    await batch.places.load(units)
+    await batch.places.load(unit for place, unit in enumerate(units) if place not in outcomes)
     across = False
     for place, unit in _in_order(units):
         if place in outcomes:
@@ -192,6 +194,9 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
             rest = [unit for place, unit in enumerate(units) if place not in stored]
             await batch.load_words(_named(rest).leases)
             return {**stored}
+    takes = plain_takes(units)
+    if takes and (taken := await take_plain(batch, takes)):
+        return {**taken}
     named = _named(units)
     await batch.lock(named.users, to_make=named.to_make, to_import=named.to_import)
     await batch.load_words(named.leases)

@@ -1,4 +1,4 @@
-"""The one connection that writes: it commits batches, one at a time.
+"""A connection that writes: it commits batches, one at a time.
 
 A commit is stored, certainly not stored, or its outcome is unknown; unknown is never reported as
 either of the others. A transaction that conflicted with another is retried here, at most three

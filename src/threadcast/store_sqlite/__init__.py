@@ -222,9 +222,9 @@ class SqliteStore:
         since = self._clock.now() - within_s
         return await self._read(lambda one: across_users.notices(one, node_id, since))
 
-    async def abandoned(self, *, limit: int) -> list[str]:
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
         """See `Store.abandoned`."""
-        return await self._read(lambda one: across_users.abandoned(one, limit))
+        return await self._read(lambda one: across_users.abandoned(one, limit, among))
 
     async def nodes(self) -> list[NodeRow]:
         """See `Store.nodes`."""

@@ -5,11 +5,13 @@ As with sessions, every answer is one row: JSON that SQLite makes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
 import msgspec
 
+from ..events import encode_json
 from ..records import NodeNotices, NodeRow
 
 _NOTICES = """
@@ -37,6 +39,7 @@ SELECT json_group_array(user_id) FROM (
     AND NOT EXISTS (
         SELECT 1 FROM connections AS c WHERE c.user = r.user AND c.unwanted IS NULL
     )
+    AND (?2 IS NULL OR u.user_id IN (SELECT value FROM json_each(?2)))
     LIMIT ?1
 )
 """
@@ -61,9 +64,10 @@ def notices(connection: apsw.Connection, node_id: str, since: float) -> NodeNoti
     )
 
 
-def abandoned(connection: apsw.Connection, limit: int) -> list[str]:
+def abandoned(connection: apsw.Connection, limit: int, among: Sequence[str] | None) -> list[str]:
     """See `Store.abandoned`."""
-    return _decode_users(_row(connection, _ABANDONED, limit)[0])
+    named = None if among is None else encode_json(among).decode()
+    return _decode_users(_row(connection, _ABANDONED, limit, named)[0])
 
 
 def nodes(connection: apsw.Connection, now: float) -> list[NodeRow]:

@@ -53,8 +53,12 @@ class Reader:
             raise ThreadcastError("unavailable") from error
 
     def end_snapshot(self) -> None:
-        """End the snapshot; later reads see newer data. Does not wait."""
-        self._thread.submit(self._end)
+        """End the snapshot; later reads see newer data.
+
+        Done on the caller's thread: nobody else uses the connection, and no file is touched.
+        """
+        if not self._broken:
+            self._end()
 
     async def close(self) -> None:
         """Close the connection and end the thread."""

@@ -26,6 +26,7 @@ from ..records import (
     ConnectionRow,
     InputRow,
     JournalHead,
+    JournalPage,
     MessageRow,
     RunFacts,
     RunRow,
@@ -82,17 +83,37 @@ class SqliteSession:
         self._reader: Reader | None = None
         self._closed = False
 
-    async def journal(self) -> JournalHead:
+    async def journal(self, token_id: str | None = None) -> JournalHead:
         """See `StoreSession.journal`."""
-        row = await self._row(statements.JOURNAL)
-        return JournalHead(None) if row is None else JournalHead(*row)
+        row = await self._row(statements.JOURNAL, token_id)
+        if row is None:
+            return JournalHead(None)
+        feed, head, trimmed, revoked_before, token_revoked = row
+        return JournalHead(feed, head, trimmed, revoked_before, bool(token_revoked))
 
-    async def events(
+    async def page(
         self, after: int, *, limit: int, max_bytes: int, thread_id: str | None = None
-    ) -> list[JournalEvent]:
-        """See `StoreSession.events`."""
-        arguments = (after, limit, max(max_bytes, 1), thread_id)
-        return await self._page(statements.EVENTS, *arguments)
+    ) -> JournalPage:
+        """See `StoreSession.page`."""
+        arguments = self._bind((after, limit, max(max_bytes, 1), thread_id))
+
+        def query(connection: apsw.Connection) -> JournalPage:
+            row = _only(connection, statements.PAGE, arguments)
+            if row is None:
+                return JournalPage(after, [], JournalHead(None), at_head=True, stamp=None)
+            *head, at_us, meta, data = row
+            if data is None and head[1] > after:  # there are more bytes than these
+                meta, data = _only(connection, statements.CUT_PAGE, arguments) or (meta, data)
+            return JournalPage.of(
+                after,
+                [] if data is None else _events(self._user_id, meta, data),
+                JournalHead(*head),
+                None if at_us is None else timestamp_text(at_us),
+                limit=limit,
+                max_bytes=max_bytes,
+            )
+
+        return await self._read(query)
 
     async def timestamp(self, seq: int) -> bytes | None:
         """See `StoreSession.timestamp`."""
@@ -114,7 +135,7 @@ class SqliteSession:
     async def messages(self, thread_id: str, *, limit: int, before: int | None) -> list[MessageRow]:
         """See `StoreSession.messages`."""
         last = _SEQ_MAX if before is None else before
-        events = await self._page(statements.HISTORY, thread_id, last, limit)
+        events = await self._events(statements.HISTORY, thread_id, last, limit)
         return [MessageRow(event.seq, _message(event)) for event in reversed(events)]
 
     async def run(self, run_id: str) -> RunRow | None:
@@ -143,17 +164,13 @@ class SqliteSession:
         if search is None:
             return []
         literal = encode_json(search.literal).decode()
-        hits = await self._page(statements.SEARCH, search.match, literal, limit)
+        hits = await self._events(statements.SEARCH, search.match, literal, limit)
         found = []
         for event in hits:
             message = _message(event)
             thread_id = event.address.thread_id or ""
             found.append(SearchHit(thread_id, message.content, message.timestamp))
         return found
-
-    async def token_revoked(self, token_id: str) -> bool:
-        """See `StoreSession.token_revoked`."""
-        return await self._row(statements.TOKEN_REVOKED, token_id) is not None
 
     async def connections(self) -> list[ConnectionRow]:
         """See `StoreSession.connections`."""
@@ -208,7 +225,7 @@ class SqliteSession:
             ) in rows
         ]  # fmt: skip
 
-    async def _page(self, sql: str, *arguments: object) -> list[JournalEvent]:
+    async def _events(self, sql: str, *arguments: object) -> list[JournalEvent]:
         def query(connection: apsw.Connection) -> list[JournalEvent]:
             row = _only(connection, sql, self._bind(arguments))
             return [] if row is None or row[1] is None else _events(self._user_id, row[0], row[1])

@@ -24,27 +24,47 @@ json_group_array(json_array(seq, type, at_us, thread_id, run_id, length(data))),
 CAST(group_concat(data, '') AS BLOB)
 """
 
-JOURNAL = "SELECT feed, head, trimmed, revoked_before FROM users WHERE user_id = ?1"
+# The journal, and whether the token ?2 was revoked.
+JOURNAL = """
+SELECT feed, head, trimmed, revoked_before, EXISTS (
+    SELECT 1 FROM revoked_tokens AS r WHERE r.user = u.user AND r.token_id = ?2
+) FROM users AS u WHERE u.user_id = ?1
+"""
 
-# Events after ?2, at most ?3, until their data reaches ?4 bytes, of the thread ?5 if given.
-EVENTS = f"""
-WITH sized AS (
-    SELECT e.seq AS seq, length(e.data) AS size
-    FROM events AS e LEFT JOIN threads AS t ON t.thread = e.thread
-    WHERE e.user = {_ME} AND e.seq > ?2 AND {_VISIBLE} AND {_IN_FILTER}
-    ORDER BY e.seq LIMIT ?3
-), summed AS (
-    SELECT seq, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - size AS before FROM sized
-)
+# The size of each event after ?2, at most ?3 of them, of the thread ?5 if given.
+_SIZED = f"""
+SELECT e.seq AS seq, length(e.data) AS size
+FROM events AS e LEFT JOIN threads AS t ON t.thread = e.thread
+WHERE e.user = {_ME} AND e.seq > ?2 AND {_VISIBLE} AND {_IN_FILTER}
+ORDER BY e.seq LIMIT ?3
+"""
+_EVENTS = f"""
 SELECT {_PAGE} FROM (
     SELECT {_EVENT_COLUMNS} FROM events AS e
     LEFT JOIN threads AS t ON t.thread = e.thread LEFT JOIN runs AS r ON r.run = e.run
     WHERE e.user = {_ME} AND e.seq > ?2
-    AND e.seq <= (SELECT max(seq) FROM summed WHERE before < ?4)
-    AND {_VISIBLE} AND {_IN_FILTER}
+    AND {_VISIBLE} AND {_IN_FILTER} AND %s
     ORDER BY e.seq LIMIT ?3
 )
 """
+# The journal and the event at ?2, with these events, or without any where they have ?4 bytes.
+_FITS = f"(SELECT sum(size) FROM ({_SIZED})) < ?4"
+PAGE = f"""
+SELECT u.feed, u.head, u.trimmed, u.revoked_before, (
+    SELECT at_us FROM events WHERE user = u.user AND seq = ?2
+), page.* FROM users AS u, ({_EVENTS % _FITS}) AS page WHERE u.user_id = ?1
+"""
+# Those events until they reach ?4 bytes. A statement of its own: SQLite sets up what a window
+# function needs at every run, used or not.
+_WITHIN = f"""
+e.seq <= (
+    SELECT max(seq) FROM (
+        SELECT seq, sum(size) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - size AS before
+        FROM ({_SIZED})
+    ) WHERE before < ?4
+)
+"""
+CUT_PAGE = _EVENTS % _WITHIN
 
 TIMESTAMP = f"SELECT at_us FROM events WHERE user = {_ME} AND seq = ?2"
 
@@ -158,8 +178,6 @@ SELECT {_PAGE} FROM (
     ORDER BY w.rowid DESC LIMIT ?4
 )
 """
-
-TOKEN_REVOKED = f"SELECT 1 FROM revoked_tokens WHERE user = {_ME} AND token_id = ?2"
 
 # The user's connections that have a place, oldest first. ?2: now, by the store's clock.
 CONNECTIONS = f"""

@@ -1,0 +1,65 @@
+"""Users who left: their runs that asked to end with them (`on_disconnect`) are cancelled.
+
+When a network is cut, thousands leave at once, and hardly any has such runs. So one query finds
+those who have, for everybody who left since the query before, and only their runs cost a commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import islice
+
+from .context import UserExecutionContext
+from .errors import ThreadcastError
+from .journal import Journal
+from .place_units import CancelAbandoned
+from .store import Store
+from .tasks import OwnedTasks
+from .units import Outcome, Rejected
+
+log = logging.getLogger(__name__)
+
+_USERS_PER_QUERY = 1_000
+
+
+class Departures:
+    """Ends what nobody waits for any more. One per node.
+
+    Args:
+        store: is asked whose runs are to end.
+        journal: cancels them, unless their user is connected elsewhere.
+        tasks: owns the task that asks.
+    """
+
+    def __init__(self, store: Store, journal: Journal, tasks: OwnedTasks) -> None:
+        self._store = store
+        self._journal = journal
+        self._tasks = tasks
+        self._users: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def left(self, user_id: str) -> None:
+        """The last connection of this user here closed a while ago."""
+        self._users[user_id] = None
+        if self._task is None or self._task.done():
+            self._task = self._tasks.start(self._end_runs())
+
+    async def _end_runs(self) -> None:
+        while self._users:
+            users = tuple(islice(self._users, _USERS_PER_QUERY))
+            for user_id in users:
+                del self._users[user_id]
+            try:
+                found = await self._store.abandoned(limit=len(users), among=users)
+            except ThreadcastError as error:
+                log.warning("runs of users who left could not be looked for: %s", error.code)
+                continue
+            for user_id in found:
+                context = UserExecutionContext.create(user_id, "disconnect")
+                self._journal.submit(CancelAbandoned(context), _log_refusal)
+
+
+def _log_refusal(outcome: Outcome) -> None:
+    if isinstance(outcome, Rejected):
+        log.warning("runs of a user who left could not be cancelled: %s", outcome.error)
