@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from socket import create_server
 
-import pytest
-
 from doc_pages import ROOT
 from followed_page import Saved, Shell, Typed, is_as_shown, steps
 from patience import WAIT_S
@@ -17,7 +15,6 @@ PAGE = ROOT / "docs" / "guides" / "fixing-id-drift.md"
 PORT = "8001"
 
 
-@pytest.mark.timeout(300)  # 20 s of processor time; machines may be busy
 async def test_following_the_guide_word_for_word_works(tmp_path: Path) -> None:
     with closing(create_server(("127.0.0.1", 0))) as free:
         port: int = free.getsockname()[1]

@@ -118,7 +118,6 @@ def seqs(items: list[Event | Reset]) -> list[int]:
     return [item.seq or 0 for item in items if isinstance(item, Event)]
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("count", [1, 2])
 async def test_a_lost_tail_resets_every_cursor_that_it_touches_and_no_other(
     tmp_path: Path, databases: Databases, count: int

@@ -83,7 +83,6 @@ async def kill_at(server: QuickServer, user_id: str, seq: int, killed: asyncio.E
         killed.set()
 
 
-@pytest.mark.timeout(240)
 async def test_a_request_that_a_kill_cut_is_repeated_and_stored_once(
     tmp_path: Path, seed: int
 ) -> None:

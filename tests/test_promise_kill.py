@@ -11,8 +11,6 @@ import random
 import shutil
 from pathlib import Path
 
-import pytest
-
 from history_client import History, HistoryClient, at_rest, at_work
 from server_process import QuickServer
 from store_scene import NOW, Scene, context_of
@@ -59,7 +57,6 @@ async def one_cycle(
     await server.kill()
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_accepted_is_lost_in_200_kills(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     history = History()

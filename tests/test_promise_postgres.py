@@ -65,7 +65,6 @@ async def judged(history: History, url: str, folder: Path, seed: int) -> None:
     assert history.judge(folder / "history.jsonl") == [], f"seed {seed}"
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_accepted_is_lost_when_nodes_are_killed(
     tmp_path: Path, postgres: PostgresServer, seed: int
 ) -> None:
@@ -90,7 +89,6 @@ async def test_nothing_accepted_is_lost_when_nodes_are_killed(
     assert history.count(Ok) > KILLS, f"seed {seed}"
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_accepted_is_lost_when_the_database_is_killed(
     tmp_path: Path, postgres: PostgresServer, seed: int
 ) -> None:

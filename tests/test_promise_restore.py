@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from patience import WAIT_S
 from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers, programs_of
 from program import COMMAND, environment
@@ -123,7 +121,6 @@ async def work_and_back_up(server: ServerProcess, backup: asyncio.Task[str]) -> 
     return {user: await read_to_head(server, user) for user in USERS}
 
 
-@pytest.mark.timeout(120)
 async def test_a_file_is_copied_in_use_and_put_in_its_place(tmp_path: Path) -> None:
     place = tmp_path / "server"
     place.mkdir()
@@ -146,7 +143,6 @@ async def test_a_file_is_copied_in_use_and_put_in_its_place(tmp_path: Path) -> N
         await come_back(server, cursors)
 
 
-@pytest.mark.timeout(120)
 async def test_a_dump_of_postgresql_is_restored_and_its_feeds_are_renewed(
     tmp_path: Path, postgres_servers: PostgresServers
 ) -> None:

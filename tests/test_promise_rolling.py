@@ -6,8 +6,6 @@ import asyncio
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 from cluster import Cluster, cluster
 from history_client import History, HistoryClient, at_rest, at_work
 from nats_server import NatsServer
@@ -76,7 +74,6 @@ def attempts_of_lasting_runs(history: History) -> list[list[int]]:
     return list(found.values())
 
 
-@pytest.mark.timeout(120)
 async def test_a_rolling_restart_under_load_is_invisible(
     tmp_path: Path, postgres_servers: PostgresServers, nats_server: NatsServer
 ) -> None:

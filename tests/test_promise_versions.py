@@ -55,7 +55,6 @@ class Cluster:
             await node.close()
 
 
-@pytest.mark.timeout(180)
 async def test_b6_nodes_of_two_versions_lose_and_double_nothing(
     tmp_path: Path, postgres_servers: PostgresServers, seed: int
 ) -> None:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from pathlib import Path
 
-import pytest
-
 from proving import faults
 from proving.faults import Fault
 from proving.removals import REMOVALS, Noticed
@@ -28,7 +26,6 @@ EVERY_FAULT: tuple[Fault, ...] = tuple(
 )
 
 
-@pytest.mark.timeout(240)
 async def test_every_fault_once_and_nothing_is_lost_doubled_or_stale(
     tmp_path: Path, seed: int
 ) -> None:

@@ -125,8 +125,7 @@ class Metrics:
         )  # fmt: skip
         self.arrivals = Gauge(
             "threadcast_arrivals",
-            "Clients that are authenticating or catching up for the first time.",
-            registry=self.registry,
+            "Clients that authenticate or catch up for the first time.", registry=self.registry,
         )  # fmt: skip
         self.arrivals_postponed = Counter(
             "threadcast_arrivals_postponed",
