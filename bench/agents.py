@@ -8,7 +8,7 @@ from threadcast.agent import Run, agent
 
 
 async def _stream(run: Run) -> None:
-    """Stream deltas at a steady pace; the message is `<deltas per second> <count>`."""
+    """Stream deltas at a steady rate; the message is `<deltas per second> <count>`."""
     per_second, count = run.message.split()
     loop = asyncio.get_running_loop()
     step_s = 1.0 / float(per_second)
@@ -21,11 +21,11 @@ async def _stream(run: Run) -> None:
 
 @agent("stream", on_crash="fail", timeout_s=600.0)
 async def stream(run: Run) -> None:
-    """Stream, and never begin again."""
+    """Stream, without a second attempt."""
     await _stream(run)
 
 
 @agent("retried", timeout_s=600.0)
 async def retried(run: Run) -> None:
-    """Stream, and begin again where the node is lost."""
+    """Stream, with a new attempt when the node is lost."""
     await _stream(run)

@@ -20,7 +20,7 @@ _CORES = 2
 
 
 def audit_times(rounds: int) -> list[Figure]:
-    """Audit the tree some times; the fastest counts, as others may be using the machine.
+    """Audit the tree several times; the fastest counts, as the machine may be busy.
 
     Args:
         rounds: how often, from 1.
@@ -40,7 +40,7 @@ def audit_times(rounds: int) -> list[Figure]:
 
 
 def _measure(root: Path) -> tuple[float, float]:
-    """Seconds by the clock and of processor, this process and the ones it started."""
+    """Wall and processor time in seconds, of this process and its children."""
     before_s, started = _cpu_s(), time.perf_counter()
     report = audit(root, [root], AuditSettings(), jobs=_CORES)
     wall_s = time.perf_counter() - started
@@ -55,7 +55,7 @@ def _cpu_s() -> float:
 
 
 def _copy(root: Path) -> int:
-    """Copy real files, every so-manieth of all there are; how many lines they have."""
+    """Copy every n-th of the real files; their number of lines."""
     folders = [Path(sysconfig.get_path(name)) for name in ("purelib", "stdlib")]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     total = 0

@@ -1,7 +1,7 @@
 """The p99 of appends during a backup, relative to without one.
 
-Windows with and without a backup take turns in one run, so that whatever else the machine does is
-in both. Appends begin by the clock, not when the one before has ended.
+Windows with and without a backup alternate in one run, so that other load on the machine affects
+both. Appends start on a fixed schedule, whether the previous one has ended or not.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ Backup = Callable[[Path], Sequence[str]]
 
 
 async def backups(rounds: int) -> list[Figure]:
-    """One figure for each way of making a backup: p99 with it, as a multiple of p99 without.
+    """One figure for each kind of backup: p99 with it, as a multiple of p99 without.
 
     Args:
-        rounds: pairs of windows; medians are told.
+        rounds: pairs of windows; the medians are reported.
     """
     with tempfile.TemporaryDirectory(prefix="threadcast-backups-") as folder:
         return [await _of_file(Path(folder), rounds), *await _of_postgres(rounds)]
@@ -124,7 +124,7 @@ async def _leases(scene: Scene) -> list[Lease]:
 async def _window_ms(
     journal: Journal, leases: Sequence[Lease], command: Backup | None = None
 ) -> list[float]:
-    """How long each append of a window took, while backups are made one after the other."""
+    """The time of each append of a window, while backups are made one after the other."""
     making = None if command is None else asyncio.create_task(_keep_making(command))
     loop = asyncio.get_running_loop()
     began_at = loop.time()

@@ -1,6 +1,6 @@
 """Fills a database with very many threads and events, fast, by SQL while the store is closed.
 
-The rows are those that the store itself would have made for users who created threads.
+The rows are the ones that the store itself would have written for users who created threads.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Fill:
     """Users to add.
 
     Attributes:
-        first: the number of the first; they are named by their numbers.
+        first: the number of the first; users are named by their numbers.
         users: how many.
-        threads: of each.
-        events: of each of their threads.
+        threads: of each user.
+        events: of each thread.
     """
 
     first: int
@@ -41,7 +41,7 @@ class Fill:
 
 
 def filler(number: int) -> str:
-    """The user id of one of them."""
+    """The id of one added user."""
     return f"filler-{number}"
 
 
@@ -114,7 +114,7 @@ async def _add_to_postgres(url: str, fill: Fill) -> None:
             " COMMIT",
             timeout=600,
         )
-        # As in a database that grew slowly: nothing of the filling is left to do in the background.
+        # As in a database that grew slowly: no background work of the fill is left.
         await connection.execute("VACUUM (ANALYZE) users, threads, events", timeout=600)
     finally:
         await connection.close()

@@ -1,7 +1,7 @@
 """The cost of hints over NATS: sending, receiving, and following thousands of users.
 
-Everything is in this process but the NATS server, and its clock counts processor time, so the
-figures hold on a busy machine too. The time that a hint takes is that of the wall.
+Everything but the NATS server is in this process, and costs are processor time, so that they hold
+on a busy machine. The latency of a hint is wall time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TEXT = "a piece of text, as agents stream"
 
 @dataclass(frozen=True)
 class Costs:
-    """One round's findings; processor time in microseconds, unless a name says other."""
+    """One round's results; processor time in microseconds, unless a name says otherwise."""
 
     said_us: dict[int, float]
     heard_us: dict[int, float]
@@ -42,7 +42,7 @@ class Costs:
 
 
 async def bus(rounds: int) -> list[Figure]:
-    """Measure; medians of so many rounds."""
+    """Measure; medians of `rounds` rounds."""
     with _server() as server:
         found = [await _round(server) for _ in range(rounds)]
     figures = []
@@ -87,7 +87,7 @@ async def _ends(server: NatsServer, nats: Nats) -> tuple[End, End]:
 
 
 async def _stream(here: End, there: End, count: int, *, events: int) -> tuple[float, float]:
-    """Say so many hints and hear them all; what one costs to say, and to hear."""
+    """Publish `count` hints and receive them all; the costs of publishing and receiving one."""
     hint = grew("ann", events, data=_TEXT)
     there.heard.clear()
     whole, saying = time.process_time(), 0.0

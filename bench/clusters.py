@@ -1,6 +1,6 @@
 """Several nodes on one PostgreSQL and one NATS: latency across nodes, take-over, work per node.
 
-Everything is a process of its own on this one machine, the database and the bus included.
+Every part is a process of its own on this one machine, including the database and the bus.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _SETTINGS = {"LOG_LEVEL": "warning", "MAX_RUNS": "5000", "LEASE_S": str(_LEASE_S
 
 @dataclass(frozen=True)
 class Machine:
-    """What the nodes share."""
+    """What the nodes share: a database and a bus."""
 
     database: PostgresServer
     bus: NatsServer
 
 
 def clusters(rounds: int, run: Run) -> list[Figure]:
-    """All figures of clusters; medians of `rounds` where a figure takes seconds only."""
+    """All figures of clusters; medians of `rounds` for figures that take only seconds."""
     with _machine() as machine:
         figures = run(_across(machine, rounds))
         figures += run(_take_over(machine))
@@ -59,7 +59,7 @@ def clusters(rounds: int, run: Run) -> list[Figure]:
 
 @contextmanager
 def _machine() -> Iterator[Machine]:
-    """Database and bus, which may use every core, as the nodes that are started meanwhile may."""
+    """Database and bus, which may use every core, as may nodes started meanwhile."""
     database = PostgresServer(settings={"shared_buffers": "512MB", "max_wal_size": "4GB"})
     bus = NatsServer()
     with ExitStack() as stack:
@@ -73,7 +73,7 @@ def _machine() -> Iterator[Machine]:
 
 @asynccontextmanager
 async def _nodes(machine: Machine, count: int, **settings: str) -> AsyncIterator[Cluster]:
-    """So many nodes; the first is up before the others, because it sets the database up."""
+    """Start nodes; the first one alone at first, because it migrates the database."""
     with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
         async with cluster(
             Path(folder),
@@ -119,7 +119,7 @@ async def _closed(wires: Sequence[Wire]) -> None:
 async def _streamed(
     senders: Sequence[Wire], readers: Sequence[Wire], *, per_second: float, seconds: float
 ) -> None:
-    """Have every sender's agent stream, until the readers have seen the end of it."""
+    """Have every sender's agent stream until the readers have seen the end."""
     ends = [wire.expect("agent_completed") for wire in readers]
     for wire in senders:
         _send(wire, f"{per_second} {int(per_second * seconds)}")
@@ -128,7 +128,7 @@ async def _streamed(
 
 
 async def _across(machine: Machine, rounds: int) -> list[Figure]:
-    """Runs begun on one node, read on the other: 1,000 events/s, and single messages."""
+    """Runs executed on one node and read on the other: 1,000 events/s, and single messages."""
     stream_ms: list[list[float]] = []
     first_ms: list[list[float]] = []
     for _ in range(rounds):
@@ -158,7 +158,7 @@ async def _across(machine: Machine, rounds: int) -> list[Figure]:
 
 
 async def _first_events(senders: Sequence[Wire], readers: Sequence[Wire]) -> list[float]:
-    """Milliseconds from a message on one node to its event at the other, one after the other."""
+    """Milliseconds from a message on one node to its event on the other, sequentially."""
     found = []
     for number in range(_FIRST_EVENTS):
         sender, reader = senders[number % len(senders)], readers[number % len(readers)]
@@ -177,7 +177,7 @@ def _whole(stream: Stream, expected: int) -> None:
 
 
 async def _take_over(machine: Machine) -> list[Figure]:
-    """Kill the node that executes the runs; how long until each of them goes on."""
+    """Kill the node that executes the runs; the time until each of them continues."""
     async with _nodes(machine, 1, AGENTS="bench.agents:retried") as running:
         stream = Stream()
         victim = running.nodes[0]
@@ -206,7 +206,7 @@ async def _take_over(machine: Machine) -> list[Figure]:
 
 
 async def _flat(machine: Machine) -> list[Figure]:
-    """The same load for each node, with 1, 2 and 4 of them: processor time for each delivery."""
+    """The same load per node, with 1, 2 and 4 nodes: processor time per delivery."""
     costs_us = {}
     for count in (1, 2, 4):
         async with _nodes(machine, count) as running:
@@ -241,7 +241,7 @@ async def _cost_us(running: Cluster) -> float:
 
 
 async def _busy(machine: Machine) -> list[Figure]:
-    """As much as two nodes, database and bus carry on this machine."""
+    """The most that two nodes, database and bus sustain on this machine."""
     async with _nodes(machine, 2) as running:
         a, b = running.nodes
         seen = Stream()

@@ -1,6 +1,6 @@
 """The cost of committing plain appends on PostgreSQL: time, and CPU time on either side.
 
-The store itself, without a server around it. On another checkout the same measures another program.
+It measures the store alone, without a server. In another checkout it measures that one's store.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _COMMITS = 150
 
 
 async def commits(url: str, database_pid: int, *, prepared: bool) -> list[Figure]:
-    """One figure for each size of a batch.
+    """One figure for each batch size.
 
     Args:
         url: an empty schema.
-        database_pid: of the server; its backends are its children.
+        database_pid: of the server, whose children are the backends.
         prepared: whether statements are prepared.
     """
     store = PostgresStore(url, clock=SystemClock(), prepare_statements=prepared)
@@ -73,7 +73,7 @@ async def _measured(
 
 
 def _children_s(pid: int) -> float:
-    """Processor time of all processes below this one that are alive."""
+    """Processor time of all living descendants of a process."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return sum(_on_processor_s(child) for child in children)
 

@@ -18,7 +18,7 @@ _QUESTION = "tracker = recording.active\nif tracker is not None:\n    tracker.be
 
 
 def following_costs_us() -> tuple[float, float, float]:
-    """Microseconds: making a context, asking whether it is to be followed (no), a snapshot."""
+    """Microseconds: creating a context, the tracing decision (no), a snapshot."""
     recording = ConsistencyRecording(ThreadIDConsistencyTracker(), on=False)
     makings, questions = [], []
     for _ in range(_ROUNDS):
@@ -33,7 +33,7 @@ def _make() -> None:
 
 
 def _snapshot_us() -> float:
-    """A life of four snapshots, a new trace each time, shared out among them."""
+    """The cost per snapshot of lives of four snapshots, each with a new trace."""
     tracker = ThreadIDConsistencyTracker()
     contexts = [UserExecutionContext.create("user", "bench") for _ in range(_CONTEXTS)]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Within the block, this program and what it starts meanwhile may use every core."""
+    """Within the block, this process and processes that it starts may use every core."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     try:

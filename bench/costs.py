@@ -1,7 +1,7 @@
 """The cost of a cluster by part: CPU time and memory of node, PostgreSQL and NATS.
 
-These are the figures that a plan is made of (docs/explanation/scaling.md). Processor time is
-counted, not wall time, so that they hold on a busy machine too.
+Capacity plans are made from these figures (docs/explanation/scaling.md). Processor time is
+measured, not wall time, so that they hold on a busy machine.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Spent:
-    """Processor time that the parts have used, in seconds."""
+    """Processor time used by the parts, in seconds."""
 
     node: float
     postgres: float
     nats: float
 
     def since(self, before: Spent) -> Spent:
-        """What was used since then."""
+        """What was used since an earlier reading."""
         return Spent(
             self.node - before.node, self.postgres - before.postgres, self.nats - before.nats
         )
 
     def each(self, count: float) -> str:
-        """Told as microseconds for each of so many."""
+        """As microseconds per item."""
         parts = (("node", self.node), ("PostgreSQL", self.postgres), ("NATS", self.nats))
         return ", ".join(f"{name} {seconds / count * 1e6:.0f} us" for name, seconds in parts)
 
     @property
     def total(self) -> float:
-        """Of all parts."""
+        """The sum of all parts."""
         return self.node + self.postgres + self.nats
 
 
 class Parts:
-    """One node on a PostgreSQL and a NATS of its own."""
+    """One node with a PostgreSQL and a NATS of its own."""
 
     def __init__(self, server: Server, postgres: PostgresServer, nats: NatsServer) -> None:
         self.server = server
@@ -63,11 +63,11 @@ class Parts:
         self.nats = nats
 
     def spent(self) -> Spent:
-        """Until now."""
+        """Processor time used until now."""
         return Spent(self.server.cpu_s(), _family_cpu_s(self._postgres.pid), _cpu_s(self.nats.pid))
 
     async def stored_bytes(self, schema: str) -> tuple[int, int]:
-        """How many events are stored, and what the events' table takes with its indexes."""
+        """The number of stored events, and the size of their table with its indexes."""
         [row] = await self._postgres.run(
             f"SELECT count(*), pg_total_relation_size($1::regclass) FROM {schema}.events",
             f"{schema}.events",
@@ -76,7 +76,7 @@ class Parts:
 
 
 def costs(start: Start, run: Run) -> list[Figure]:
-    """Idle connections, streams of three rates, and what is stored of them.
+    """Idle connections, streams at three rates, and the bytes stored for them.
 
     Args:
         start: starts a server with further settings.
@@ -108,7 +108,7 @@ def _parts(start: Start, run: Run) -> Iterator[tuple[Parts, str]]:
 
 
 async def _idle(parts: Parts) -> list[Figure]:
-    """Connections of as many users, attached and silent."""
+    """One idle, attached connection for each user."""
     await attached_and_gone(parts.server, 100)
     node_bytes, nats_bytes = parts.server.resident_bytes(), _resident_bytes(parts.nats.pid)
     users = [f"idle-{number}" for number in range(_IDLE_CONNECTIONS)]
@@ -137,7 +137,7 @@ async def _idle(parts: Parts) -> list[Figure]:
 
 
 async def _stream(parts: Parts, users: int, per_second: float) -> list[Figure]:
-    """So many runs that stream, each to one reader."""
+    """Streaming runs, each with one reader."""
     before, counted = parts.spent(), await asyncio.to_thread(metrics_of, parts.server.port)
     await streaming(parts.server, users=users, per_second=per_second, seconds=_STREAM_S)
     after = await asyncio.to_thread(metrics_of, parts.server.port)
@@ -167,12 +167,12 @@ def _cpu_s(pid: int, *, with_ended_children: bool = False) -> float:
 
 
 def _family_cpu_s(pid: int) -> float:
-    """Of a process, its children, and those that have ended."""
+    """Processor time of a process and its children, including ended ones."""
     total = _cpu_s(pid, with_ended_children=True)
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         try:
             total += _cpu_s(int(child))
-        except FileNotFoundError:  # it has just ended, and is counted with its parent
+        except FileNotFoundError:  # it has just ended and is counted with its parent
             continue
     return total
 

@@ -21,8 +21,8 @@ class Figure:
         name: what was measured.
         value: the figure.
         unit: of value and target.
-        target: the most that was asked for, or None where nothing was.
-        note: how it was measured, and what it was compared with.
+        target: the highest acceptable value, or None.
+        note: how it was measured, and its baseline.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Figure:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` (0..1) of the values lie; nearest rank.
+    """The percentile of a share (0..1) by nearest rank.
 
     Raises:
         ValueError: there are no values.
@@ -106,8 +106,8 @@ def plot_growth(panels: dict[str, dict[str, Sequence[tuple[int, float]]]], path:
     """Draw costs by size as an SVG file, one panel beside the other.
 
     Args:
-        panels: by what the size counts; in each, lines by store and work ("SQLite: append"), as
-            points of size and microseconds; at most two stores and four works.
+        panels: by what the size counts; each has lines by store and operation ("SQLite: append"),
+            as points of size and microseconds; at most two stores and four operations.
         path: to write to.
     """
     import matplotlib as mpl

@@ -1,7 +1,7 @@
 """The cost of an event as a database grows, on both stores: to 10^6 threads and 10^7 events.
 
-What is read and written to is chosen at random among all users, so that nothing is always in a
-cache; only the runs that append are the same all the time.
+Reads and writes go to random users, so that not everything is in a cache; only the runs that append
+stay the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _COMMITS = 100
 _OF_EACH = 200
 _FLAT_AT_MOST = 1.5
 _SEED = 7
-_QUARTILE = 0.25  # what else the machine does only adds to a time
+_QUARTILE = 0.25  # other load on the machine only adds to a time
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class Costs:
 
 @dataclass
 class Growth:
-    """The costs of one store by size.
+    """One store's costs by size.
 
     Attributes:
-        by_threads, by_events: costs at so many threads, and at so many events.
+        by_threads, by_events: costs by the number of threads, and of events.
     """
 
     by_threads: dict[int, Costs] = field(default_factory=dict)
@@ -79,8 +79,8 @@ def growth(
 
     Args:
         run: runs a coroutine to its end.
-        databases: gives URLs of new databases, by the store's name.
-        share: of the largest sizes, above 0; below 1 the largest steps are left out.
+        databases: returns URLs of new databases, by the store's name.
+        share: of the largest sizes, above 0; below 1, larger steps are skipped.
     """
     found: dict[str, Growth] = {}
     for name, giver in databases.items():
@@ -107,7 +107,7 @@ def _upto(sizes: tuple[int, ...], share: float) -> list[int]:
 async def _grown(
     url: str, size: int, before: list[int], *, threads_each: int, events_each: int
 ) -> Costs:
-    """Fill a database up to `size` threads or events, whichever there are more of, and measure."""
+    """Fill a database up to `size` threads or events, and measure."""
     store = store_of(Settings(database_url=url, jwt_secret="x" * 32), SystemClock())
     await store.open()  # makes the tables
     await store.close()
@@ -146,7 +146,7 @@ async def _costs(store: Store, users: int, dice: random.Random) -> Costs:
 
 
 async def _begun(store: Store, dice: random.Random) -> list[ClaimedRun]:
-    """Runs of users of their own, which may append."""
+    """Runs that may append, each of a user of its own."""
     contexts = [
         UserExecutionContext.create(f"meter-{dice.getrandbits(64):x}", "chat") for _ in range(_RUNS)
     ]
@@ -176,7 +176,7 @@ async def _begun(store: Store, dice: random.Random) -> list[ClaimedRun]:
 
 
 async def _commit_us(store: Store, units: Sequence[Unit[Any]]) -> float:
-    """Microseconds of a commit, in which no unit may be refused."""
+    """Microseconds of a commit; none of its units may be refused."""
     began = time.perf_counter()
     outcomes = await store.commit(units, now=SystemClock().now())
     took_us = (time.perf_counter() - began) * 1e6
@@ -210,7 +210,7 @@ def _told(store: str, growth: Growth) -> list[Figure]:
 
 
 def panels(found: dict[str, Growth]) -> dict[str, dict[str, Sequence[tuple[int, float]]]]:
-    """The costs as `plot_growth` wants them."""
+    """The costs in the form of `plot_growth`."""
     drawn: dict[str, dict[str, Sequence[tuple[int, float]]]] = {"threads": {}, "events": {}}
     for store, one in found.items():
         for what, costs in (("threads", one.by_threads), ("events", one.by_events)):

@@ -20,11 +20,11 @@ _CONNECTIONS = 8
 
 @dataclass(frozen=True)
 class Ingested:
-    """What was measured.
+    """The results.
 
     Attributes:
-        together_per_s, single_per_s: events a second, in one request and one by one.
-        peak_growth_mib: how much the server's peak resident set grew over its resting one.
+        together_per_s, single_per_s: events per second, in one request and in one request each.
+        peak_growth_mib: the server's peak resident set minus its idle one.
     """
 
     together_per_s: float
@@ -33,7 +33,7 @@ class Ingested:
 
 
 async def ingest(server: Server, *, events: int, single: int) -> Ingested:
-    """Send `events` in one request, then `single` more in a request each."""
+    """Send `events` events in one request, then `single` more in one request each."""
     token = server.token("service", scopes=["ingest"])
     await _request(server, token, _story("warm", 500))
     resting = server.resident_bytes()
@@ -57,7 +57,7 @@ async def ingest(server: Server, *, events: int, single: int) -> Ingested:
 
 
 def _story(user: str, count: int) -> list[bytes]:
-    """A thread and a run that streams, as lines."""
+    """A thread and a streaming run, as lines."""
     ids = UnifiedIdGenerator.generate_user_context_ids(user, "bench")
     place = {"user_id": user, "thread_id": ids.thread_id, "timestamp": 1_763_629_200.5}
     run = {**place, "run_id": ids.run_id}
@@ -79,7 +79,7 @@ def _head(server: Server, token: str, framing: str) -> bytes:
 
 
 async def _request(server: Server, token: str, lines: Sequence[bytes]) -> None:
-    """One request with a chunked body, checked."""
+    """One request with a chunked body; its answer is checked."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     body = b"".join(lines)
     writer.write(_head(server, token, "transfer-encoding: chunked"))
@@ -103,7 +103,7 @@ async def _singly(server: Server, token: str, lines: Sequence[bytes]) -> None:
 
 
 async def _stored(reader: asyncio.StreamReader, expected: int) -> None:
-    """Read an answer, which must say that so many events were stored."""
+    """Read an answer and check the number of stored events."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
     answer = msgspec.json.decode(await reader.readexactly(length))
@@ -112,7 +112,7 @@ async def _stored(reader: asyncio.StreamReader, expected: int) -> None:
 
 
 def _begin_peak(pid: int) -> None:
-    """Let the highest resident set so far be that of now."""
+    """Reset the peak resident set to the current one."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

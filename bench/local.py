@@ -21,7 +21,7 @@ _SESSIONS = 2_000
 
 
 def id_cost_ratio() -> tuple[float, float, float]:
-    """The cost of an id and of `uuid.uuid4()` in microseconds, and the median ratio of the two."""
+    """The costs of an id and of `uuid.uuid4()` in microseconds, and their median ratio."""
     ours, theirs = [], []
     for _ in range(_ROUNDS):
         ours.append(
@@ -33,7 +33,7 @@ def id_cost_ratio() -> tuple[float, float, float]:
 
 
 async def session_times_ms() -> tuple[list[float], list[float]]:
-    """Milliseconds of opening and closing a session, without and with one read."""
+    """Milliseconds to open and close a session, without and with one read."""
     with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
         store = SqliteStore(str(Path(folder) / "s.db"), clock=SystemClock())
         await store.open()

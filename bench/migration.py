@@ -28,12 +28,12 @@ _TABLES = ("users", "threads", "thread_aliases", "migrated_threads", "events")
 
 @dataclass(frozen=True)
 class Import:
-    """One import by the program.
+    """One import by `threadcast migrate-ids`.
 
     Attributes:
-        threads_per_s: from its start to its exit, the interpreter's start included.
-        cpu_us: processor time for each thread of the dump, in microseconds.
-        peak_mib: the most memory that the process had.
+        threads_per_s: from its start to its exit, including the interpreter's start.
+        cpu_us: processor time per thread of the dump, in microseconds.
+        peak_mib: the process's peak memory.
     """
 
     threads_per_s: float
@@ -43,7 +43,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An import of many threads, beside one of a tenth and beside bare inserts, in one run."""
+    """An import of many threads, compared with one of a tenth and with bare inserts."""
 
     tenth: Import
     whole: Import
@@ -52,7 +52,7 @@ class Comparison:
 
 
 def compare(threads: int) -> Comparison:
-    """Import `threads` threads and a tenth of them; then insert the same rows with nothing else."""
+    """Import `threads` threads and a tenth of them; then only insert the same rows."""
     with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as name:
         folder = Path(name)
         dump = folder / "dump.jsonl"
@@ -66,11 +66,11 @@ def compare(threads: int) -> Comparison:
 
 
 def write_dump(path: Path, threads: int) -> None:
-    """A dump of threads without messages, of many users, in no order of users."""
+    """A dump of threads without messages, of many users, not ordered by user."""
     with path.open("wb") as file:
         for number in range(threads):
             thread = {
-                # threadcast: ignore[TC302] what an older system made, which is what is measured
+                # threadcast: ignore[TC302] an older system's id, which is what is measured
                 "thread_id": f"websocket_factory_{1_757_361_062_151 + number}",
                 "user_id": f"user-{number * 7_919 % _USERS}",
                 "title": f"Conversation {number}",
@@ -96,7 +96,7 @@ def _import(database: Path, dump: Path, threads: int) -> Import:
 
 
 def _insert_all(source: Path, target: Path) -> tuple[float, float]:
-    """Seconds, of the clock and of the processor, for inserting all rows, as durably."""
+    """Wall and processor seconds for inserting all rows, with the same durability."""
     _make_empty(target)
     with (
         closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)) as reading,

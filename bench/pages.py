@@ -12,7 +12,7 @@ from .figures import Figure, percentile
 from .server import Server
 
 _SHOWN = "first-contentful-paint"
-# The entry may come after the load event, so it is waited for.
+# The entry may come after the load event: wait for it.
 _WAIT = f"""() => new Promise((done) => {{
   new PerformanceObserver((list, observer) => {{
     const entry = list.getEntriesByName("{_SHOWN}")[0];
@@ -27,8 +27,8 @@ async def paints(server: Server, *, loads: int) -> list[Figure]:
     """Load the page with an empty cache.
 
     Args:
-        server: a running one, with the pages built.
-        loads: how often (1..100); the first one also pays for starting the browser's processes.
+        server: a running server with built pages.
+        loads: how often (1..100); the first includes starting the browser's processes.
     """
     if (path := find_browser()) is None:
         raise RuntimeError(MISSING)
@@ -46,7 +46,7 @@ async def paints(server: Server, *, loads: int) -> list[Figure]:
 
 
 async def _cold(browser: Browser, server: Server) -> tuple[float, float]:
-    """When something is seen, in ms from the start, and how many bytes were sent for it."""
+    """Milliseconds until the first paint, and the bytes sent for it."""
     context = await browser.new_context()
     try:
         page = await context.new_page()

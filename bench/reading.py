@@ -1,7 +1,7 @@
 """What a reader's browser does: scroll 5,000 messages, and show an answer of 200 KB as it comes.
 
-In Chromium, with the built pages and a real server. Times of the main thread are processor time, so
-that they hold on a machine that does other things, too; times between frames do not.
+In Chromium, with the built pages and a real server. Times of the main thread are processor time and
+hold on a busy machine; times between frames do not.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _FRAME_MS = 1_000 / 60
 
 @dataclass(frozen=True)
 class Shown:
-    """What was measured.
+    """The results.
 
     Attributes:
         frame_ms: the times between frames, in milliseconds.
-        busy_ms: processor time of the main thread for each frame, in milliseconds.
+        busy_ms: processor time of the main thread per frame, in milliseconds.
     """
 
     frame_ms: list[float]
@@ -47,13 +47,13 @@ class Shown:
 
     @property
     def late_percent(self) -> float:
-        """Frames that came more than half a frame late."""
+        """The share of frames that were more than half a frame late, in percent."""
         late = [time for time in self.frame_ms if time > 1.5 * _FRAME_MS]
         return 100 * len(late) / len(self.frame_ms)
 
 
 async def scrolling() -> tuple[Shown, Shown]:
-    """Scroll a thread of 5,000 messages: by steps of the wheel, then by leaps of three screens."""
+    """Scroll a thread of 5,000 messages: by wheel steps, then by jumps of three screens."""
     async with _screen() as screen:
         writer = Writer(screen.url, "reader")
         text = PROSE.split("\n\n")
@@ -69,7 +69,7 @@ async def scrolling() -> tuple[Shown, Shown]:
 
 
 async def growing() -> Shown:
-    """Show a Markdown answer of 200 KB that comes in 1,000 pieces a second."""
+    """Show a Markdown answer of 200 KB that arrives in 1,000 deltas per second."""
     async with _screen() as screen:
         await screen.sign_in("reader")
         await screen.say(f"{PER_SECOND} {CHARACTERS}")
@@ -90,7 +90,7 @@ async def _screen() -> AsyncIterator[Screen]:
 
 
 async def _read_all(screen: Screen) -> None:
-    """Go to the beginning until there is nothing earlier."""
+    """Scroll to the beginning until nothing earlier is left."""
     for _page in range(PAGES_MAX):
         await screen.page.evaluate(_TO_THE_BEGINNING)
         if await screen.page.get_by_text("Question 0", exact=True).count():
@@ -112,7 +112,7 @@ async def _busy_s(session: CDPSession) -> float:
     return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
-# Does some work, and gives the times between the frames meanwhile.
+# Does some work, and returns the times between the frames meanwhile.
 _WATCHED = """((work) => async (argument) => {
   const times = [];
   let last = null;

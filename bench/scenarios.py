@@ -15,7 +15,7 @@ _CONNECT_AT_ONCE = 50
 
 @dataclass
 class Stream:
-    """What the readers of a streaming scenario saw."""
+    """What the readers of a streaming scenario received."""
 
     latencies_ms: list[float] = field(default_factory=list)
     received: int = 0
@@ -57,7 +57,7 @@ async def attached(server: Server, users: Sequence[str], stream: Stream) -> list
 
 
 async def streaming(server: Server, *, users: int, per_second: float, seconds: float) -> Stream:
-    """Every user runs an agent that streams `per_second` deltas; each reads its own stream."""
+    """Every user runs an agent that streams `per_second` deltas and reads its own stream."""
     stream = Stream()
     wires = await attached(server, [f"streamer-{number}" for number in range(users)], stream)
     ends = [wire.expect("agent_completed") for wire in wires]
@@ -83,7 +83,7 @@ async def streaming(server: Server, *, users: int, per_second: float, seconds: f
 
 
 async def connects(server: Server, *, at_once: int) -> list[float]:
-    """Connect, authenticate, attach and catch up, all at once; the milliseconds of each."""
+    """Connect, authenticate, attach and catch up, all at once; the milliseconds of each client."""
     tokens = [server.token(f"caller-{number}") for number in range(at_once)]
 
     async def one(token: str) -> tuple[float, Wire]:
@@ -102,7 +102,7 @@ async def connects(server: Server, *, at_once: int) -> list[float]:
 
 
 async def idle_memory(server: Server, *, connections: int) -> float:
-    """KiB of the server's resident set per idle, attached connection."""
+    """KiB of the server's resident set per idle attached connection."""
     await attached_and_gone(server, 50)
     before = server.resident_bytes()
     wires = await attached(server, [f"idle-{number}" for number in range(connections)], Stream())
@@ -115,7 +115,7 @@ async def idle_memory(server: Server, *, connections: int) -> float:
 
 
 async def attached_and_gone(server: Server, connections: int) -> None:
-    """Warm the server up."""
+    """Warm up the server."""
     wires = await attached(server, [f"warm-{number}" for number in range(connections)], Stream())
     for wire in wires:
         wire.transport.close()
@@ -123,7 +123,7 @@ async def attached_and_gone(server: Server, connections: int) -> None:
 
 
 async def resume(server: Server, *, missed: int) -> float:
-    """Milliseconds from attach to caught up for a reader that missed so many events."""
+    """Milliseconds from attach to `caught_up` for a reader that missed some events."""
     writer_stream = Stream()
     (writer,) = await attached(server, ["sleeper"], writer_stream)
     done = writer.expect("agent_completed")

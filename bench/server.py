@@ -36,27 +36,27 @@ class Server:
     database: Path
 
     def token(self, user: str, *, scopes: Iterable[str] = ()) -> str:
-        """A credential for this user, valid for an hour."""
+        """A token of this user, valid for an hour."""
         return mint(SECRET, user, now=SystemClock().now(), lifetime_s=3600.0, scopes=scopes)
 
     def resident_bytes(self) -> int:
-        """The resident set of the process now."""
+        """The current resident set of the process."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def cpu_s(self) -> float:
-        """Processor time that the process has used."""
+        """The processor time used by the process."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def running_server(cpu: int | None, **settings: str) -> Iterator[Server]:
-    """Start a server with these further settings; it is stopped on every path out.
+    """Start a server with further settings; it is always stopped.
 
     Args:
-        cpu: the core to bind it to, or None.
-        settings: values of THREADCAST_... variables, by lower-case key.
+        cpu: the core to pin it to, or None.
+        settings: values of THREADCAST_... variables, by lower-case name.
     """
     with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
         database = Path(folder) / "bench.db"

@@ -1,7 +1,6 @@
 """Both stores side by side, in one run: what a commit costs, and what one node carries on each.
 
-The real server process, the real PostgreSQL; with PostgreSQL, server, database and clients share
-the machine's cores.
+With a real server process and a real PostgreSQL, which share the machine's cores with the clients.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _STREAM_S = 8.0
 
 @dataclass(frozen=True)
 class Carried:
-    """What one run of a load came to.
+    """The result of one run of a load.
 
     Attributes:
-        per_s: durable events that were delivered, per second.
-        commit_events: events in a commit, on average.
-        commit_ms: time of a commit, on average.
+        per_s: committed and delivered events per second.
+        commit_events: mean events per commit.
+        commit_ms: mean time of a commit.
     """
 
     per_s: float
@@ -49,7 +48,7 @@ def stores(rounds: int, start: Start, run: Run) -> list[Figure]:
     """The same loads on SQLite and on PostgreSQL.
 
     Args:
-        rounds: runs of each load; medians are told.
+        rounds: runs of each load; the medians are reported.
         start: starts a server with further settings.
         run: runs a coroutine to its end.
     """
@@ -103,7 +102,7 @@ def _told(runs: list[Carried]) -> str:
 
 @contextmanager
 def postgres(run: Run) -> Iterator[Callable[[], str]]:
-    """A server that may use every core; gives the URLs of new schemas."""
+    """A server that may use every core; returns the URLs of new schemas."""
     with _server() as server:
         yield _schemas_of(server, run)
 

@@ -47,7 +47,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 async def application(_scope: Any, _receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-    """Answers at once."""
+    """An application that answers at once."""
     await send(_START)
     await send(_BODY)
 
@@ -61,9 +61,9 @@ async def _send(_message: Message) -> None:
 
 
 async def added_us() -> dict[str, tuple[float, float]]:
-    """For each request the microseconds that the middleware adds, and those without it.
+    """Microseconds per request that the middleware adds, and those without it.
 
-    Medians of rounds that take turns, so that what else the machine does falls on both.
+    Medians of alternating rounds, so that other load on the machine affects both.
     """
     checked = SSOTValidationMiddleware(
         application,

@@ -13,7 +13,7 @@ import msgspec
 
 
 class Seen(msgspec.Struct):
-    """What a benchmark reads of an event."""
+    """The part of an event that a benchmark reads."""
 
     event_type: str
     timestamp: float
@@ -31,7 +31,7 @@ class Wire(asyncio.Protocol):
 
     Args:
         request: the bytes of the upgrade request.
-        on_event: called with each event and the wall time at which its bytes came.
+        on_event: called with each event and the wall time at which its bytes arrived.
     """
 
     def __init__(self, request: bytes, on_event: OnEvent) -> None:
@@ -46,7 +46,7 @@ class Wire(asyncio.Protocol):
         self.started = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
         self.started = time.perf_counter()
         self.transport.write(self._request)
 
@@ -59,7 +59,7 @@ class Wire(asyncio.Protocol):
         for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(error)
-                waiter.exception()  # nobody has to ask for it
+                waiter.exception()  # nobody needs to await it
 
     def data_received(self, data: bytes) -> None:
         now = time.time()
@@ -107,7 +107,7 @@ class Wire(asyncio.Protocol):
             self._on_event(self, event, now)
 
     def expect(self, event_type: str) -> asyncio.Future[Seen]:
-        """A future of the next event of this type."""
+        """A future for the next event of this type."""
         future: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
         self._waiters[event_type] = future
         return future
@@ -117,11 +117,11 @@ class Wire(asyncio.Protocol):
         payload = msgspec.json.encode(fields)
         size = len(payload)
         head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
-        self.transport.write(head + bytes(4) + payload)  # an all-zero mask leaves it as it is
+        self.transport.write(head + bytes(4) + payload)  # an all-zero mask leaves it unchanged
 
 
 def upgrade_request(port: int, token: str, subprotocol: str = "threadcast.v1") -> bytes:
-    """The bytes that ask for a connection."""
+    """The bytes of the upgrade request."""
     key = base64.b64encode(os.urandom(16)).decode()
     return (
         f"GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n"
@@ -133,7 +133,7 @@ def upgrade_request(port: int, token: str, subprotocol: str = "threadcast.v1") -
 async def open_wire(
     port: int, token: str, on_event: OnEvent, subprotocol: str = "threadcast.v1"
 ) -> Wire:
-    """Connect; the answers come to `on_event` and to `expect`."""
+    """Connect; events go to `on_event` and to `expect`."""
     request = upgrade_request(port, token, subprotocol)
     _, wire = await asyncio.get_running_loop().create_connection(
         lambda: Wire(request, on_event), "127.0.0.1", port
@@ -142,4 +142,4 @@ async def open_wire(
 
 
 def ignore(_wire: Wire, _event: Seen, _now: float) -> None:
-    """An `on_event` for those who only `expect`."""
+    """An `on_event` for callers that only `expect`."""

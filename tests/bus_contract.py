@@ -1,7 +1,7 @@
 """The contract suite that every bus must pass.
 
 A test module of a bus defines the fixture `ends`: two open ends of nodes `node_a` and `node_b`,
-which may be the same end where the bus joins nobody; and a subclass of `BusContract`.
+which may be the same end if the bus is in-process; and a subclass of `BusContract`.
 """
 
 from __future__ import annotations

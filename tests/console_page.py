@@ -51,7 +51,9 @@ class Console(WatchedPage):
 
     async def open(self, view: str) -> None:
         """Go to a view by its link."""
-        await self.page.get_by_role("navigation").get_by_role("link", name=view).click()
+        link = self.page.get_by_role("navigation").get_by_role("link", name=view)
+        await link.click()
+        await expect(link).to_have_attribute("aria-current", "page")
 
     async def look_up(self, what: str, sought: str) -> None:
         """Find a user or a run: `what` is the name of the view."""

@@ -1,7 +1,7 @@
 """The contract suite that every store must pass.
 
-A test module of a store defines the fixtures `store` (open) and `pass_time` (an async function by
-which the store's own clock moves on by so many seconds) and a subclass of `StoreContract`.
+A test module of a store defines the fixtures `store` (open) and `pass_time` (an async function that
+advances the store's own clock by some seconds) and a subclass of `StoreContract`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ LIFE = (
 
 
 def told(results: Sequence[Ingested | ThreadcastError]) -> list[int | str]:
-    """For each event its seq, or the code that refused it."""
+    """For each event its seq, or the code of its refusal."""
     return [one.code if isinstance(one, ThreadcastError) else one.seq for one in results]
 
 
@@ -237,7 +237,7 @@ class IngestContract:
         queued = service.event("run_queued", data={"agent": "demo"})
         await ingest(store, service.unit("thread_created", queued))
         await scene.send(context_of("ann", service.thread_id), new_thread=False)
-        assert await scene.claim() == []  # the one is not ours, the other waits behind it
+        assert await scene.claim() == []  # the first is not ours, and the second waits behind it
         await ingest(store, service.unit("agent_started"))
         await pass_time(SILENCE_S / 2)
         assert await scene.claim() == []

@@ -48,12 +48,12 @@ def dumped(legacy_id: str = LEGACY, user_id: str = "ann", **more: Any) -> Dumped
 
 
 async def imported(scene: Scene, *threads: DumpedThread) -> list[MigratedThread]:
-    """Import threads; what became of each."""
+    """Import threads; the outcome of each."""
     return list(await scene.result(ImportThreads([plan(thread) for thread in threads])))
 
 
 async def undone(scene: Scene) -> list[tuple[str | None, str]]:
-    """Undo everything: older ids and outcomes."""
+    """Undo everything; older ids with their outcomes."""
     step: MigrationStep = await scene.result(UndoMigration(0, 100))
     assert step.next is None
     return [(thread.legacy_id, thread.outcome) for thread in step.threads]
@@ -198,7 +198,7 @@ class ImportContract:
 
 
 class UndoContract:
-    """Taking a migration back."""
+    """Undoing a migration."""
 
     async def test_an_undone_import_has_left_nothing(self, store: Store) -> None:
         scene = Scene(store)
@@ -319,7 +319,7 @@ class AliasUseContract:
 
 
 class FeedRenewalContract:
-    """Another feed id for journals, in bounded steps."""
+    """A new feed id for journals, in bounded steps."""
 
     async def test_every_journal_gets_another_feed_and_keeps_all_else(self, store: Store) -> None:
         scene = Scene(store)

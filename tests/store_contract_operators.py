@@ -27,7 +27,7 @@ DAY_S = 86_400
 
 
 def action(operator: str = "olga", *, target: str = "ann") -> ActionRow:
-    """Something that an operator begins to do."""
+    """The start of an operator's action."""
     return ActionRow(
         UnifiedIdGenerator.generate_base_id("action"),
         NOW,
@@ -42,7 +42,7 @@ def action(operator: str = "olga", *, target: str = "ann") -> ActionRow:
 
 
 class OperatorContract:
-    """What operators see and leave."""
+    """What operators read, and the trail of their actions."""
 
     async def test_a_node_is_known_with_what_it_says_of_itself(
         self, store: Store, pass_time: PassTime

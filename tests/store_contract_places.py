@@ -1,4 +1,4 @@
-"""The contract of nodes and of the places of connections: limits, leases, marks, presence."""
+"""The contract of nodes and of connections' places: limits, leases, marks, presence."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def place(
     on_full: OnFull = "reject",
     credential: Credential | None = None,
 ) -> TakePlace:
-    """A `TakePlace` with what most tests do not care about."""
+    """A `TakePlace` with defaults for what most tests ignore."""
     return TakePlace(context, node, "websocket", at, limit, on_full, credential)
 
 
 def node_of(node_id: str) -> NodeFacts:
-    """What a node says of itself."""
+    """A node's summary of itself."""
     return NodeFacts(node_id, "1.2.3", "all")
 
 
@@ -59,12 +59,12 @@ class Cluster(Scene):
     """A store and its nodes."""
 
     async def register(self, *node_ids: str) -> None:
-        """Enter nodes, which must be new."""
+        """Register nodes, which must be new."""
         for node_id in node_ids:
             assert await self.result(RegisterNode(node_of(node_id), LEASE_S)) is None
 
     async def renew(self, node_id: str, *, connections: int = 0, runs: int = 0) -> bool:
-        """Renew a node's lease; whether it was known."""
+        """Renew a node's lease; whether the node was known."""
         return await self.result(RenewNode(node_of(node_id), LEASE_S, connections, runs))
 
     async def taken(
@@ -76,12 +76,12 @@ class Cluster(Scene):
         return context
 
     async def places(self, user_id: str) -> list[str | None]:
-        """The user's connections that have a place."""
+        """The user's connections with a place."""
         async with self.session(user_id) as session:
             return [row.connection_id for row in await session.connections()]
 
     async def sweep(self, *, grace_s: float = 0.0, marks_s: float = 3_600.0) -> int:
-        """Sweep to the end; how often there was something to do."""
+        """Sweep to the end; the number of steps that did something."""
         steps = 0
         while await self.result(SweepNode(grace_s, marks_s, 2)):
             steps += 1
@@ -274,7 +274,7 @@ class PlaceContract:
 
 
 class NodeContract:
-    """Nodes, and what becomes of the places of lost ones."""
+    """Nodes, and the places of lost ones."""
 
     async def test_nodes_are_known_with_what_they_do(
         self, store: Store, pass_time: PassTime
@@ -333,7 +333,7 @@ class NodeContract:
     async def test_a_node_that_comes_back_late_brings_nobody_beyond_the_limit(
         self, store: Store, pass_time: PassTime
     ) -> None:
-        """Nobody has swept its places, but meanwhile they counted for nothing."""
+        """Its places were not swept yet, but did not count meanwhile."""
         scene = Cluster(store)
         await scene.register("node-1", "node-2")
         late = [await scene.taken("ann", node="node-2") for _ in range(2)]
@@ -448,7 +448,7 @@ class NodeContract:
 
 
 class PresenceContract:
-    """Runs that end when their user is gone."""
+    """Runs that end when their user leaves."""
 
     async def test_runs_end_when_no_place_is_left(self, store: Store) -> None:
         scene = Cluster(store)

@@ -43,7 +43,7 @@ PassTime = Callable[[float], Awaitable[None]]
 
 
 class RunContract:
-    """What people do to runs, and what runs append."""
+    """What users do to runs, and what runs append."""
 
     async def test_cancel_before_the_start(self, store: Store) -> None:
         scene = Scene(store)
@@ -314,7 +314,7 @@ class LeaseContract:
 
 
 class HandOverContract:
-    """Owners that let go in order, and what owners find out without hints."""
+    """Owners that release their runs, and what owners learn without hints."""
 
     async def test_a_hand_over_is_no_crash(self, store: Store, pass_time: PassTime) -> None:
         scene = Scene(store)
@@ -393,7 +393,7 @@ class HandOverContract:
 
 
 class TurnContract:
-    """Whose run is next: users take turns."""
+    """Which run is claimed next: users take turns."""
 
     async def _queue(self, scene: Scene, user: str, count: int, **settings: Any) -> list[str]:
         """Messages in threads of their own; their runs."""
@@ -433,7 +433,7 @@ class TurnContract:
         assert await self._claim_ids(scene) == []
         await scene.committed(AppendToRun(first[0].lease, [started(), completed()]))
         assert await self._claim_ids(scene) == [runs[2]]
-        await scene.committed(question(first[1].lease))  # who waits for a person is executed
+        await scene.committed(question(first[1].lease))  # still executing
         assert await self._claim_ids(scene) == []
 
     async def test_a_run_keeps_the_bound_it_was_sent_with(self, store: Store) -> None:

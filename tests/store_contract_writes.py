@@ -79,7 +79,7 @@ class ThreadContract:
             thread = await session.thread(context.thread_id)
         assert thread is not None
         assert (thread.title, thread.metadata) == ("new", {"b": 2})
-        # Another name is no news of a conversation: it stays where it is in the list.
+        # Renaming is no activity: the conversation keeps its place in the list.
         assert (thread.created_at, thread.updated_at, thread.last_seq) == (NOW, NOW, 1)
 
     async def test_a_foreign_thread_is_one_that_never_existed(self, store: Store) -> None:

@@ -359,13 +359,13 @@ async def test_a_node_is_drained_ended_and_started_again(console: Console, tmp_p
         await own.kill()
         late = console.page.get_by_text(re.compile(r"^updated \d+ s ago$"))
         await expect(late).to_be_visible()
-        await expect(console.verdict).to_have_text("The server does not answer.")
+        await expect(console.verdict).to_have_text("The server is not responding.")
         await expect(state).to_contain_text("What is shown is how it was then.")
 
         # Its secret is kept beside its database, so the token still holds.
         await own.start()
         await expect(console.verdict).to_have_text("All promises hold.")
-        past = console.page.get_by_role("region", name="Wrong in the last hour")
+        past = console.page.get_by_role("region", name="Resolved in the last hour")
         await expect(past).to_contain_text("No node took new work.")
         await expect(past).to_contain_text("The server did not answer this page.")
         times = re.findall(r"\d\d:\d\d:\d\d", await past.get_by_role("time").first.inner_text())

@@ -67,7 +67,7 @@ def test_an_example_is_valid(block: Block) -> None:
         f"{DEFAULTS.commands_per_s:.0f} per second, {DEFAULTS.commands_burst} at once",
         f"| HTTP requests of one user | {DEFAULTS.requests_per_s:.0f} per second, "
         f"{DEFAULTS.requests_burst} at once |",
-        f"| commands not answered yet | {DEFAULTS.commands_in_flight_max} |",
+        f"| unanswered commands | {DEFAULTS.commands_in_flight_max} |",
         f"| {DEFAULTS.errors_per_minute_max} in a minute |",
         f"| connections of one user | {DEFAULTS.max_connections_per_user} |",
         f"| live runs of one user | {DEFAULTS.max_runs_per_user} |",

@@ -137,17 +137,15 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.holes = Counter(
-            "threadcast_holes",
-            "Gaps between hints, by what filled them: a late hint, or a read.", ["filled_by"],
-            registry=self.registry,
+            "threadcast_holes", "Gaps between hints, by what filled them: a late hint, or a read.",
+            ["filled_by"], registry=self.registry,
         )  # fmt: skip
         self.lagging = Gauge(
             "threadcast_lagging_readers", "Readers that are behind their journal's head.",
             registry=self.registry,
         )  # fmt: skip
         self.lags = Counter(
-            "threadcast_lags", "Times a live reader fell behind.",
-            registry=self.registry,
+            "threadcast_lags", "Times a live reader fell behind.", registry=self.registry,
         )  # fmt: skip
         self.oldest_catch_up_seconds = Gauge(
             "threadcast_oldest_catch_up_seconds",

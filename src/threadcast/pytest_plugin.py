@@ -1,7 +1,7 @@
-"""For pytest: fixtures with a real server, and a live deployment's promises as tests.
+"""The pytest plugin: fixtures with a real server, and checks of a live deployment as tests.
 
-Without its options and fixtures it does nothing. It imports the rest of the package only when it is
-used, so that it costs other people's test runs next to nothing.
+Without its options and fixtures it does nothing. It imports the rest of the package only when used,
+so that it costs other test runs next to nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known.
+    """Register the marker and check the ini option.
 
     Raises:
         pytest.UsageError: the ini option names no scope.
@@ -86,10 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add one test for each promise, where a deployment was named.
+    """Add one test for each promise if a deployment was named.
 
-    For pytest-xdist it is one test of all promises: every one of its workers would else try the
-    whole check, as the same two users and at the same time, and they would disturb each other.
+    With pytest-xdist it is one test of all promises: otherwise every worker would run the whole
+    check at the same time as the same two users, and they would disturb each other.
     """
     url = config.getoption("threadcast_url") or os.environ.get(URL_VARIABLE)
     if not url:
@@ -108,10 +108,10 @@ class PromiseBroken(Exception):
 
 
 class _Deployment(pytest.Collector):
-    """Where the promises' tests hang."""
+    """The collector of the promises' tests."""
 
     def collect(self) -> Sequence[pytest.Item]:
-        """They are added by the plugin itself."""
+        """Nothing: the plugin adds the tests itself."""
         return ()
 
 
@@ -123,21 +123,21 @@ class _DeploymentTest(pytest.Item):
         self.add_marker(MARKER)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What was found, without our own stack."""
+        """The failure without the plugin's own stack."""
         if isinstance(excinfo.value, PromiseBroken):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """How it is named in reports."""
+        """Its name in reports."""
         return self.path, None, f"threadcast promise: {self.name}"
 
 
 class _AllPromisesTest(_DeploymentTest):
-    """All promises in one; it fails where one is broken."""
+    """All promises in one test; it fails if one is broken."""
 
     def runtest(self) -> None:
-        """Pass or fail, as the verdicts say."""
+        """Pass or fail by the verdicts."""
         from .check import PROMISES, Outcome
 
         report = _checked(self.config, [promise.name for promise in PROMISES])
@@ -148,10 +148,10 @@ class _AllPromisesTest(_DeploymentTest):
 
 
 class _PromiseTest(_DeploymentTest):
-    """One promise; the first of them that runs has all that were chosen tried at once."""
+    """One promise; the first one to run checks all that were selected."""
 
     def runtest(self) -> None:
-        """Pass, skip or fail, as the verdict says."""
+        """Pass, skip or fail by the verdict."""
         stash = self.config.stash
         if _report_key not in stash:
             chosen = [item.name for item in self.session.items if isinstance(item, _PromiseTest)]
@@ -239,9 +239,9 @@ def _scope(fixture_name: str, config: pytest.Config) -> _Scope:
 
 @pytest.fixture(scope="session")
 def threadcast_server_factory() -> Iterator[Callable[..., LocalServer]]:
-    """Starts servers, `threadcast_server_factory(agents=[...], **settings)`; they end with the run.
+    """Starts servers, `threadcast_server_factory(agents=[...], **settings)`, for the whole run.
 
-    For servers of another scope than `threadcast_server` has, and for several at once.
+    For servers with another scope than `threadcast_server`, and for several at once.
     """
     from .testing.server import LocalServer
 
@@ -255,7 +255,7 @@ def threadcast_server_factory() -> Iterator[Callable[..., LocalServer]]:
 
 @pytest.fixture(scope=_scope)
 def threadcast_agents() -> Sequence[Agent]:
-    """What answers in `threadcast_server`; override it. None is the demonstration agent."""
+    """The agents of `threadcast_server`; override it. None means the demonstration agent."""
     return ()
 
 
@@ -281,7 +281,7 @@ def threadcast_server(
 
 @pytest.fixture(scope=_scope)
 def threadcast_auth(threadcast_server: LocalServer) -> E2EAuthHelper:
-    """Makes tokens for `threadcast_server`, good and bad."""
+    """Makes tokens for `threadcast_server`, valid and invalid."""
     return threadcast_server.auth
 
 

@@ -13,17 +13,17 @@ test("a server that does not respond, or cannot store, is reported at once", () 
   const live = { phase: "live", transport: "websocket" } as const;
   const silent = {
     ...live,
-    trouble: { code: "unanswered", reason: "The server does not answer." },
+    trouble: { code: "unanswered", reason: "The server is not responding." },
   };
   const words = describe(silent, 1, NOW);
   assert.equal(
     words?.text,
-    "The server does not answer. Your message is kept, and sent as soon as it can be.",
+    "The server is not responding. Your message is kept and will be sent as soon as possible.",
   );
   assert.equal(words?.isLasting, true);
   const away = { ...live, trouble: { code: "unavailable", reason: "the store cannot be used" } };
   assert.equal(describe(away, 0, NOW)?.text, "The server cannot store anything at the moment.");
-  assert.match(describe(away, 2, NOW)?.text ?? "", /moment\. 2 messages are kept, and sent/);
+  assert.match(describe(away, 2, NOW)?.text ?? "", /moment\. 2 messages are kept and will be/);
   const refused = { phase: "waiting", untilMs: NOW, code: "unavailable", reason: "x" } as const;
   assert.match(describe(refused, 0, NOW)?.text ?? "", /^The server cannot store /);
 });

@@ -47,7 +47,7 @@ export interface Cursor {
   readonly at?: number;
 }
 
-/** Why nothing is sent any more. */
+/** Why pending promises reject once the client has ended. */
 const ended = (code: string, reason = "") =>
   new ThreadcastError(code, `${reason} It is kept for the next start.`.trim());
 

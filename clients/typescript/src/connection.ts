@@ -34,7 +34,7 @@ const NOT_STORED = /^(unavailable|storage_full|unknown_outcome)$/;
 const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
-  /** If this fails, or `onAttached`, the connection is made anew. */
+  /** If this or `onAttached` rejects, the client reconnects. */
   onReady(user: string, ready: ConnectionReady): Promise<void>;
   onAttached(event: AttachedEvent): Promise<void>;
   onEvents(events: JournalEvent[]): void;
@@ -59,7 +59,7 @@ export class Connection {
   /** The id of the pending attach command; empty for none. */
   #attaching = "";
   #inFlight = new InFlight();
-  /** What `connection_closing` said; empty before. */
+  /** The data of `connection_closing`; empty before. */
   #closing: Partial<ConnectionClosing> = {};
   #attempt = 0;
   /** The token that the server refused, and why. */
@@ -97,7 +97,7 @@ export class Connection {
     this.#drop();
   }
 
-  /** Disconnect, and say why no attempt follows. */
+  /** Disconnect for good, with the reason. */
   end(phase: "stopped" | "signed_out", code: string, reason: string): void {
     this.close();
     this.#owner.onStatus({ phase, code, reason });
@@ -249,7 +249,7 @@ export class Connection {
     }
   }
 
-  /** Make the connection anew if this fails, unless that has happened meanwhile. */
+  /** Reconnect if this fails, unless that has happened already. */
   #needs(work: Promise<void>): void {
     const life = this.#life;
     work.catch((error) => {

@@ -30,7 +30,7 @@ export class ThreadcastError extends Error {
   }
 }
 
-export const NO_ANSWER = "The server does not answer.";
+export const NO_ANSWER = "The server is not responding.";
 
 export const unreachable = (): ThreadcastError =>
   new ThreadcastError("unreachable", NO_ANSWER, { retryable: true });

@@ -1,37 +1,37 @@
 /**
- * Server-Sent Events, where WebSockets are blocked: events over one long answer, commands as
- * requests of their own. It says what a WebSocket would say.
+ * Server-Sent Events, for where WebSockets are blocked: events over one long response, commands as
+ * requests. Passes on what a WebSocket would receive.
  */
 import { subjectOf } from "./claims.ts";
 import { BLOCKED, CREDENTIAL, LOST } from "./close_codes.ts";
+import { connectionEvent } from "./connection_event.ts";
 import { NO_ANSWER } from "./error.ts";
 import { problemOf } from "./problem.ts";
 import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
-import { saying } from "./saying.ts";
 import type { Transport } from "./transport.ts";
 
 type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
 
-/** Close codes are statuses of HTTP beyond this. */
+/** The close code of a refused stream is its HTTP status plus this. */
 const CLOSES = 4_000;
-/** How often a server gives a sign of life, until it has said so itself. */
+/** The heartbeat interval to expect until the server has announced its own. */
 const HEARTBEAT_S = 20;
-/** So late may a sign of life be. */
+/** How late a heartbeat may be. */
 const LATE_MAX_MS = 5_000;
 
 export const eventStream: Transport = (base, first, listener) => {
   let token = first;
   let isOver = false;
-  /** Another one ends it. */
+  /** Aborts the current stream; a new one replaces it. */
   let stream = new AbortController();
   const requests = new AbortController();
-  /** Where the latest attach wants to begin; undefined before the first. */
+  /** The cursor of the latest attach; undefined before the first. */
   let query: string | undefined;
-  /** Of the last whole block that was read: behind it, another stream goes on. */
+  /** The id of the last complete event, after which a new stream resumes. */
   let lastId = "";
   let heartbeatS = HEARTBEAT_S;
   let quiet: ReturnType<typeof setTimeout> | undefined;
-  /** Something of the stream must be heard in time. */
+  /** Restart the timeout of the next heartbeat. */
   const listen = () => {
     clearTimeout(quiet);
     quiet = setTimeout(() => end(LOST), heartbeatS * 1_000 + LATE_MAX_MS);
@@ -47,7 +47,7 @@ export const eventStream: Transport = (base, first, listener) => {
     close();
   };
   const say = (event_type: ConnectionEvent["event_type"], data: object) => {
-    if (!isOver) listener.onText(saying(event_type, subjectOf(token), data));
+    if (!isOver) listener.onText(connectionEvent(event_type, subjectOf(token), data));
   };
   const accept = ({ id, command }: Pick<Command, "id" | "command">, answer: object = {}) =>
     say("command_accepted", { id, command, ...answer });
@@ -84,7 +84,7 @@ export const eventStream: Transport = (base, first, listener) => {
     }
   }
 
-  /** An event is one line of `data:`, the first `connection_ready`; any line is a sign of life. */
+  /** Each event is one `data:` line, the first one `connection_ready`; any line is a heartbeat. */
   async function read(body: Body, signal: AbortSignal) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
@@ -131,12 +131,12 @@ export const eventStream: Transport = (base, first, listener) => {
         say("command_rejected", { ...more, message, id });
       }
     } catch {
-      // The connection is not lost by this, so that it must be tried again by itself.
+      // The stream is still open, so reconnecting will not retry this: the outbox has to.
       say("command_rejected", { id, code: "unanswered", message: NO_ANSWER, retryable: true });
     }
   }
 
-  /** Only an answer of the server is a sign of life: a proxy says 502 when there is none. */
+  /** Only success counts: a proxy answers 502 when the server is gone. */
   function ping(command: Command) {
     fetch(new URL("healthz", base), { signal: requests.signal }).then(
       ({ ok }) => ok && accept(command),
@@ -153,7 +153,7 @@ export const eventStream: Transport = (base, first, listener) => {
         accept(command);
         attach(command);
       } else if (command.command === "authenticate") {
-        // A stream keeps the token that it began with: another one goes on.
+        // A stream keeps the token that it was opened with: reopen it.
         token = command.token;
         accept(command);
         if (query !== undefined) begin();

@@ -81,7 +81,7 @@ const newRun = (id: string): RunView => ({
   usage: null,
 });
 
-/** A run that has begun waits while one of its questions is open: neither answered nor expired. */
+/** A started run is `waiting` while one of its questions is neither answered nor expired. */
 function standing(run: RunView, now: number): RunView {
   if (!/^(running|waiting)$/.test(run.status)) return run;
   const isOpen = (step: Step) =>

@@ -9,6 +9,7 @@
 import { subjectOf } from "./claims.ts";
 import { steadyMs } from "./clock.ts";
 import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "./close_codes.ts";
+import { connectionEvent } from "./connection_event.ts";
 import { arrival } from "./in_flight.ts";
 import type {
   AgentDeltaEvent,
@@ -19,7 +20,6 @@ import type {
   ConnectionReadyEvent,
   JournalEvent,
 } from "./protocol.ts";
-import { saying } from "./saying.ts";
 import type { Link, Transport } from "./transport.ts";
 
 const KEPT_MAX_EVENTS = 2_000;
@@ -27,7 +27,7 @@ const KEPT_MAX_CHARACTERS = 2_000_000;
 /** A little less than pages wait for a ping, so that the hub reconnects once for all of them. */
 const SIGN_MAX_MS = 3_000;
 const ATTACH = "attach";
-/** How far the connection is. */
+/** The phases of the connection. */
 const NONE = 0;
 const ATTACHING = 1;
 const ATTACHED = 2;
@@ -300,7 +300,7 @@ export class Hub {
     return last && at != null && at !== last.at ? "diverged" : null;
   }
 
-  /** Begin anew at a cursor. */
+  /** Start over at a cursor. */
   #forget({ after, feed, at }: Pick<Attach, "after" | "feed" | "at">): void {
     this.#kept = [];
     this.#keptCharacters = 0;
@@ -348,6 +348,6 @@ export class Hub {
   }
 
   #speak(page: Page, event_type: ConnectionEvent["event_type"], data: object): void {
-    page.say(saying(event_type, this.#user, data));
+    page.say(connectionEvent(event_type, this.#user, data));
   }
 }

@@ -13,7 +13,7 @@ export class Listeners {
   /** The unprocessed events of each open iterator. */
   #buffers = new Set<Told[]>();
   #onTaken: () => void;
-  /** Why no event follows; null after `close`, undefined while one may. */
+  /** Why there will be no more events; null after `close`, undefined while there may be. */
   #end: ThreadcastError | null | undefined;
 
   /** @param onTaken called when an iterator has processed an event */
@@ -32,13 +32,13 @@ export class Listeners {
     return () => handlers.delete(handler);
   }
 
-  /** Call the handlers of its type, and those of all events. */
+  /** Call the handlers of the event's type and those of `*`. */
   tell(event: Told): void {
     this.emit(event.event_type, event);
     this.emit("*", event);
   }
 
-  /** No event follows; with undefined, some may again. */
+  /** There will be no more events; undefined: there may be again. */
   end(why: ThreadcastError | null | undefined): void {
     this.#end = why;
     if (why !== undefined) this.emit("end", why);
@@ -88,7 +88,7 @@ export class Listeners {
       if (end) throw end;
     })();
     const finish = told.return.bind(told);
-    // `return` alone neither ends an unstarted generator for us, nor wakes a waiting one.
+    // `return` alone does not run the `finally` of an unstarted generator, nor wake a waiting one.
     told.return = (value) => {
       over();
       end = null;

@@ -49,7 +49,7 @@ export class Outbox {
   #request: Request | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
-  /** Why no connection is expected; null if one is. */
+  /** Why nothing will be sent; null while something may be. */
   #end: ThreadcastError | null = null;
 
   constructor(storage: Storage | undefined, onChange: () => void) {
@@ -80,7 +80,7 @@ export class Outbox {
     this.threads.clear();
   }
 
-  /** Reject all promises that are left. */
+  /** Reject all pending promises. */
   #giveUp(why: ThreadcastError): void {
     for (const { reject } of this.#waiters.values()) reject(why);
     this.#waiters.clear();

@@ -11,7 +11,7 @@ const streamWhereBlocked: Transport = (base, token, listener) => {
   let link: Link | undefined;
   import("./event_stream.ts").then(
     ({ eventStream }) => {
-      // Harmless after `close`: it connects at the first command.
+      // Harmless after `close`: ports connect at the first command.
       link = eventStream(base, token, listener);
     },
     () => listener.onClose(BLOCKED),

@@ -1,7 +1,7 @@
-/** What an answer says that is not a success. */
+/** The error of an unsuccessful response. */
 import type { Problem } from "./protocol.ts";
 
-/** Its problem document; where it has none, what can be said all the same. */
+/** The problem document of a response; derived from its status if there is none. */
 export const problemOf = async (
   response: Response,
 ): Promise<Pick<Problem, "status" | "code" | "detail" | "retryable" | "retry_after_ms">> => ({

@@ -16,7 +16,7 @@ import { tableOf, withoutRows, withRows } from "./table.ts";
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
 const MOVES = /^((thread|message)_created|input_requested)$/;
-/** How a run stands after these events, as far as one that is looked at alone can tell. */
+/** The status of a run after these events, as far as a single event tells. */
 const STATUS_AFTER: Partial<Record<string, RunStatus>> = {
   message_created: "queued",
   run_queued: "queued",
@@ -215,7 +215,7 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   return next;
 }
 
-/** How its runs stand: its history knows, else the event; else the thread is read again. */
+/** The statuses of a thread's runs: from its history, or from the event; otherwise read it again. */
 function foldActive(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, run_id: id, seq: activeSeq } = event;
   if (id === undefined) return thread;
@@ -230,12 +230,12 @@ function foldActive(thread: ThreadView, event: JournalEvent): ThreadView {
   return { ...thread, active: { ...thread.active, [id]: status }, activeSeq };
 }
 
-/** Whether another question of the run may be open, which this event does not say. */
+/** Whether the run may have another open question, which this event does not tell. */
 const mayAskMore = (event: JournalEvent) =>
   event.event_type === "input_received" ||
   (event.event_type === "agent_started" && event.data.attempt > 1);
 
-/** How a thread begins, as the server says it in `preview`. */
+/** The beginning of a message, cut as the server cuts `preview`. */
 const previewOf = (content: string) =>
   [...content.trimStart().slice(0, 2 * PREVIEW_MAX_CHARACTERS)]
     .slice(0, PREVIEW_MAX_CHARACTERS)

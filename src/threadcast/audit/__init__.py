@@ -1,6 +1,5 @@
-"""Reads a Python code base and reports what lets ids, events and managers drift apart.
+"""Static analysis of a Python code base: where its ids, events and managers drift apart.
 
-`threadcast audit` is the program over it. The audited code is parsed, never run or imported. This
-package stands beside the server: it knows the words (events, suggestions, errors) and nothing else
-of it.
+`threadcast audit` is its command. The audited code is parsed, never run or imported. Of the rest of
+Threadcast, this package imports only the vocabulary: events, suggestions, errors.
 """

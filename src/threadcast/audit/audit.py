@@ -1,6 +1,6 @@
-"""The whole audit: every file inspected, the tree judged, suppressions applied, one report.
+"""The whole audit: rules over each file, rules over the tree, suppressions, one report.
 
-Files are inspected by several processes when there are many; the report is the same either way.
+Several processes inspect the files when there are many; the report is the same either way.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Report:
 
     Attributes:
         root: the folder that paths are relative to.
-        findings: sorted by place; what is suppressed is not among them.
-        severities: by the code of each finding.
+        findings: sorted by place, without suppressed ones.
+        severities: by rule code.
         files, lines: how many were audited.
-        suppressed: how many findings comments hide.
+        suppressed: how many findings were suppressed by comments.
         audited: the paths of the files.
     """
 
@@ -50,15 +50,15 @@ class Report:
     audited: frozenset[str] = field(default=frozenset())
 
     def fails(self, shown: Sequence[Finding]) -> bool:
-        """Whether one of these findings is more than a note."""
+        """Whether one of these findings is more severe than a note."""
         return any(self.severities[one.code] is not Severity.NOTE for one in shown)
 
     def by_rule(self) -> list[tuple[str, int]]:
-        """How many findings each rule has, the most first."""
+        """The number of findings by rule, the most first."""
         return _counted(one.code for one in self.findings)
 
     def by_folder(self) -> list[tuple[str, int]]:
-        """How many findings each folder has, the most first."""
+        """The number of findings by folder, the most first."""
         return _counted(str(PurePosixPath(one.place.path).parent) for one in self.findings)
 
 
@@ -68,10 +68,10 @@ def audit(
     """Audit files and folders.
 
     Args:
-        root: the folder that paths are told relative to.
+        root: the folder that paths are relative to.
         paths: what to audit.
-        settings: by which rules.
-        jobs: processes, 1..16; None: one for each processor that may be used, 16 at most.
+        settings: the rules and what they go by.
+        jobs: worker processes, 1..16; None: one for each usable processor, at most 16.
 
     Raises:
         TooManyFiles: more than `audit.discovery.FILES_MAX` files.
@@ -83,7 +83,7 @@ def audit(
 
 
 def judge(root: Path, reports: Sequence[FileReport], settings: AuditSettings) -> Report:
-    """Judge the tree and put everything into one report."""
+    """Run the rules over the tree and put all findings into one report."""
     facts = [one.facts for one in reports if one.facts is not None]
     of_tree: dict[str, list[Finding]] = {}
     for found in (*find_duplicates(facts), *find_import_routes(facts)):
@@ -109,7 +109,7 @@ def judge(root: Path, reports: Sequence[FileReport], settings: AuditSettings) ->
 
 def _processors() -> int:
     """How many processors this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not every system has it
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
@@ -118,7 +118,7 @@ def _inspected(targets: Sequence[Target], settings: AuditSettings, jobs: int) ->
     if jobs == 1 or len(targets) <= _ALONE_MAX:
         return inspect_files(targets, settings)
     batches = _batches(targets)
-    spawning = multiprocessing.get_context("spawn")  # no thread or lock of ours is copied
+    spawning = multiprocessing.get_context("spawn")  # a fork would copy our threads and locks
     with ProcessPoolExecutor(min(jobs, len(batches)), mp_context=spawning) as pool:
         found = pool.map(inspect_files, batches, [settings] * len(batches))
         return [report for batch in found for report in batch]

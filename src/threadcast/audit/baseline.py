@@ -1,8 +1,8 @@
-"""The baseline: findings that were there already. It can only become smaller.
+"""The baseline: accepted existing findings. It can only become smaller.
 
-A finding is known again by its rule, file, scope and message, not by its line, so that code above
-it may move and the line itself may be put right in part (`--fix` does so). Equal ones are counted.
-Another wording of a message makes its findings new ones; that is a change that users notice.
+A finding is identified by its rule, file, scope and message, not by its line: code above it may
+move, and the line itself may be fixed in part (`--fix` does so). Equal findings are counted.
+Rewording a message makes its findings new, so it is a change that users notice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Some equal findings of one file: how many, and of which rule."""
+    """Equal findings of one file: their rule and number."""
 
     code: str
     path: str
@@ -39,11 +39,11 @@ Baseline = Mapping[str, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A report held against a baseline.
+    """A report compared with a baseline.
 
     Attributes:
         before: how many findings the baseline has.
-        fixed: how many of them are gone.
+        fixed: how many of those are gone.
         new: findings that are not in it.
         remaining: the baseline without what is gone.
     """
@@ -64,13 +64,13 @@ class Trend:
 
 
 def fingerprint(finding: Finding) -> str:
-    """What a finding is known by, wherever in its file it moves."""
+    """What identifies a finding, wherever in its file it moves."""
     parts = (finding.code, finding.place.path, finding.scope, finding.message)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def baseline_of(findings: Iterable[Finding]) -> dict[str, Entry]:
-    """The baseline that has exactly these findings."""
+    """The baseline of exactly these findings."""
     found: dict[str, Entry] = {}
     for one in findings:
         key = fingerprint(one)
@@ -85,15 +85,15 @@ def compare(
     under: Iterable[str],
     rules: Collection[str] = tuple(RULES),
 ) -> Trend:
-    """Hold a report against a baseline.
+    """Compare a report with a baseline.
 
     Args:
-        report: what was found.
-        baseline: what was known.
-        under: the audited paths, relative to the root; entries elsewhere stay as they are.
-        rules: the codes that were asked for; entries of others stay, too.
+        report: the current findings.
+        baseline: the accepted findings.
+        under: the audited paths, relative to the root; entries of other paths are kept.
+        rules: the codes of the rules that ran; entries of other rules are kept, too.
 
-    What is known of a file that could not be read this time stays as well.
+    Entries of a file that could not be read this time are kept as well.
     """
     folders = tuple(under)
     unread = {one.place.path for one in report.findings if one.code == "TC001"}
@@ -117,7 +117,7 @@ def compare(
 
 
 def total(baseline: Baseline) -> int:
-    """How many findings a baseline has."""
+    """The number of findings in a baseline."""
     return sum(entry.count for entry in baseline.values())
 
 
@@ -125,7 +125,7 @@ def read_baseline(path: Path) -> dict[str, Entry]:
     """Read a baseline.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is none.
+        ConfigurationError: the file cannot be read, or is no baseline.
         FileNotFoundError: there is no such file.
     """
     try:
@@ -151,7 +151,7 @@ def _entry(value: Mapping[str, object]) -> Entry:
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Write a baseline: all of it or nothing, in one order, so that changes read well.
+    """Write a baseline, atomically and in a stable order, so that diffs are small.
 
     Raises:
         OSError: it cannot be written.
@@ -165,10 +165,10 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in another one's place at once, with the same permissions.
+    """Replace a file's content atomically, with the same permissions.
 
     Raises:
-        OSError: it cannot be written; the old one is as it was.
+        OSError: it cannot be written; the old file is unchanged.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

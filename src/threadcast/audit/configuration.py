@@ -1,6 +1,6 @@
-"""`[tool.threadcast.audit]`: what is audited, by which rules, and what counts as canonical there.
+"""`[tool.threadcast.audit]`: which files are audited, by which rules, and what is canonical.
 
-It reads one table of one file and says which key cannot be used, and why. It finds no findings.
+It reads one table of one file, and names every unusable key with the reason.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _SENDERS = (
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """What the audit goes by. Paths are patterns relative to the root, with `*`, `**` and `?`.
+    """The audit's settings. Paths are patterns relative to the root, with `*`, `**` and `?`.
 
     Attributes:
         include: files that are audited.
         exclude: files and folders that are not.
-        tests: files that are tests; rules about the program itself leave them out.
+        tests: files that are tests; rules about the program itself skip them.
         severities: by rule code, where it differs from the rule's own.
-        canonical_imports: old dotted path to new one, of a module or of a name in one.
+        canonical_imports: old dotted path to new one, of a module or of a name in a module.
         id_generators: classes, functions or modules in which ids may be made.
-        id_prefixes: every text that is put together and begins with one of these is an id.
-        events: names of events beside those of the protocol.
+        id_prefixes: every composed text that begins with one of these is an id.
+        events: names of further events, besides the protocol's.
         event_senders: names of functions and methods whose argument is an event.
-        ignores: rule codes by the paths that they leave out.
+        ignores: rule codes by the paths in which they are ignored.
         baseline: path of the baseline file, or None.
     """
 
@@ -66,7 +66,7 @@ class AuditSettings:
     baseline: str | None = None
 
     def severity(self, code: str) -> Severity:
-        """How much a rule's findings matter here."""
+        """The severity of a rule's findings, as configured."""
         return self.severities.get(code, RULES[code].severity)
 
 
@@ -79,7 +79,7 @@ def find_configuration(start: Path) -> Path | None:
 
 
 def read_configuration(path: Path) -> AuditSettings:
-    """The settings that a file's table gives; the defaults where it has none.
+    """The settings in a file's table, with defaults for absent keys.
 
     Raises:
         ConfigurationError: the file cannot be read or parsed, or a key or value in the table

@@ -1,6 +1,6 @@
-"""Which files are audited: found under the given paths, each once, in one order on every machine.
+"""Finds the files to audit under the given paths: each once, in the same order everywhere.
 
-Symbolic links are not followed, so that no loop can be walked and no file is seen twice.
+Symbolic links are not followed: they could form loops, or lead to a file twice.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Target(NamedTuple):
     """A file to audit.
 
     Attributes:
-        file: where it is on this machine.
+        file: its path on this machine.
         path: relative to the root, with `/`.
-        module: its dotted name as importers write it.
+        module: its dotted name for imports.
     """
 
     file: str
@@ -31,15 +31,15 @@ class Target(NamedTuple):
 
 
 class TooManyFiles(ValueError):
-    """There are more files than an audit takes."""
+    """There are more files than an audit accepts."""
 
 
 def find_targets(root: Path, paths: Sequence[Path], settings: AuditSettings) -> list[Target]:
     """The files to audit, sorted by path.
 
     Args:
-        root: the folder that paths are told relative to; absolute.
-        paths: files and folders in the root; absolute. A file is taken whatever it is called.
+        root: the folder that paths are relative to; absolute.
+        paths: files and folders in the root; absolute. Files are taken whatever their names.
         settings: what is included and excluded.
 
     Raises:
@@ -59,7 +59,7 @@ def find_targets(root: Path, paths: Sequence[Path], settings: AuditSettings) -> 
 
 
 def relative(file: Path, root: Path) -> str:
-    """The path as it is told; what is not in the root keeps its whole path."""
+    """The path as reported: relative to the root, absolute if outside of it."""
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
 
 
@@ -70,7 +70,7 @@ def _walk(folder: Path, root: Path, settings: AuditSettings) -> Iterator[Path]:
         try:
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError:
-            continue  # a folder that may not be read has nothing to audit
+            continue  # an unreadable folder has nothing to audit
         for entry in entries:
             file = Path(entry.path)
             path = relative(file, root)
@@ -86,7 +86,7 @@ def _walk(folder: Path, root: Path, settings: AuditSettings) -> Iterator[Path]:
 
 
 def _module(file: Path, root: Path, packages: dict[Path, bool]) -> str:
-    """The dotted name that importers write, from the outermost package around a file on."""
+    """The dotted name for imports, from the outermost package around a file."""
     own = () if file.name == "__init__.py" else (file.stem,)
     folders = [folder for folder in file.parents if folder.is_relative_to(root)]
     outermost = -1

@@ -1,8 +1,8 @@
-"""TC101, TC102 and TC103: more than one implementation of a manager, seen over the whole tree.
+"""TC101, TC102 and TC103: several implementations of one manager, across the whole tree.
 
-It reads facts only. These are no duplicates: an interface and what implements it, implementations
-of one interface, a class and what is derived from it, a synchronous and an asynchronous twin,
-and anything in tests.
+It works on collected facts. Not duplicates are: an interface and its implementations,
+implementations of one interface, a class and its subclasses, a synchronous and an asynchronous
+twin, and anything in tests.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_duplicates(facts: Sequence[ModuleFacts]) -> Iterator[Finding]:
 
 
 def _by_promise(classes: Iterable[ClassFact]) -> dict[str, list[ClassFact]]:
-    """Classes by what their names promise, where that is a role such as a manager's.
+    """Classes by the role in their names, such as a manager's.
 
     Managers of connections and of WebSockets are one group: they may be the same thing.
     """
@@ -66,7 +66,7 @@ def _by_promise(classes: Iterable[ClassFact]) -> dict[str, list[ClassFact]]:
 
 
 def promise_of(name: str) -> str:
-    """A class's name without its decoration; empty where it promises no role, or no subject."""
+    """A class's name without affixes; empty where it names no role, or no subject."""
     words = [_SAME.get(word, word) for word in _WORDS.findall(name.strip("_"))]
     kept = [word for word in words if not _is_decoration(word)]
     if len(kept) < 2 or kept[-1] not in ROLES:
@@ -81,7 +81,7 @@ def _is_decoration(word: str) -> bool:
 def _of_group(
     group: list[ClassFact], known: Mapping[str, ClassFact], made: frozenset[str]
 ) -> Iterator[tuple[Finding, ClassFact]]:
-    """All but the first of a group, each against the first that it doubles."""
+    """All but the first of a group, each paired with the first one that it duplicates."""
     ordered = sorted(group, key=lambda one: (len(one.name), -len(one.methods), one.place))
     del ordered[_GROUP_MAX:]
     for number, one in enumerate(ordered[1:], start=1):
@@ -105,7 +105,7 @@ def _compare(
         return _finding("TC101", first, second, message + _listed(shared))
     is_near = first.name != second.name or _folder(first) == _folder(second)
     if promise_of(first.name) != promise_of(second.name) or not is_near:
-        return None  # two parts of a large program may each have a manager of that name
+        return None  # two parts of a large program may each have its own manager of that name
     message = f"`{second.name}` promises the same as `{first.name}` of `{first.module}`"
     return _finding("TC102", first, second, message)
 
@@ -125,7 +125,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _is_twin(first: ClassFact, second: ClassFact) -> bool:
-    """Whether one is the asynchronous form of the other."""
+    """Whether one is the asynchronous version of the other."""
     marks = {"Async" in one.name or "async" in last(one.module) for one in (first, second)}
     if len(marks) == 2:
         return True
@@ -148,7 +148,7 @@ def _ancestors(one: ClassFact, known: Mapping[str, ClassFact]) -> set[str]:
 def _is_derived(
     first: ClassFact, second: ClassFact, known: Mapping[str, ClassFact], made: frozenset[str]
 ) -> bool:
-    """Whether one is made from the other, and the other is not used beside it."""
+    """Whether one derives from the other, and the other is not used beside it."""
     for one, other in ((first, second), (second, first)):
         if other.name in _ancestors(one, known):
             both_used = {first.name, second.name} <= made and first.name != second.name
@@ -157,7 +157,7 @@ def _is_derived(
 
 
 def _share_interface(first: ClassFact, second: ClassFact, known: Mapping[str, ClassFact]) -> bool:
-    """Whether both implement one base: then that there are several is meant."""
+    """Whether both implement one base: several implementations are then intended."""
     shared = _ancestors(first, known) & _ancestors(second, known)
     return bool(shared - {"object", "Generic"})
 

@@ -1,7 +1,7 @@
-"""TC403: classes for events whose fields are not the canonical ones.
+"""TC403: event classes whose fields are not the canonical ones.
 
-A class is for events where its type can only be a known event's, where it is named after one, or
-where it is called an event and says whose it is.
+An event class is one whose type can only be a known event's, whose name is a known event's, or
+whose name ends in `Event` and whose fields name its owner.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The edits that give an event its canonical keys, or why `--fix` leaves it as it is.
+"""The edits that give an event its canonical keys, or why `--fix` makes none.
 
-A key is renamed only where its value is what the new name says: an id, a time in seconds, an
-object. A finding's keys are renamed all or none, so that no event is left half in each shape.
+A key is renamed only where its value surely is what the new name says: an id, a time in seconds, an
+object. A finding's keys are renamed all or none, so that no event is left in a mixed shape.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NEEDED = {"timestamp": "a time in seconds", "data": "an object"}
 def renaming(
     source: Source, keys: Keys, wrong: Mapping[str, str], rivals: frozenset[str]
 ) -> tuple[tuple[Edit, ...], str]:
-    """The edits that rename keys, or none and the reason.
+    """The edits that rename keys, or no edits and the reason.
 
     Args:
         source: the file of the event.
         keys: all keys of the event.
         wrong: the canonical name of each key to rename.
-        rivals: other keys that could be its type as well.
+        rivals: other keys that could equally be its type.
     """
     if rival := next((one for one in keys if one in rivals), None):
         return (), f"`{rival}` may be its type, too"
@@ -51,7 +51,7 @@ def renaming(
 
 
 def given_once(source: Source, node: ast.AST, name: str) -> ast.expr | None:
-    """The value of a local variable, where its function gives it one value only."""
+    """The value of a local variable that its function assigns exactly once."""
     function = source.function(node)
     if function is None:
         return None
@@ -69,7 +69,7 @@ def given_once(source: Source, node: ast.AST, name: str) -> ast.expr | None:
 
 
 def _fits(source: Source, new: str, value: ast.expr) -> bool:
-    """Whether a value surely is what the canonical key says."""
+    """Whether a value surely is what the canonical key means."""
     match new:
         case "event_type":
             return True
@@ -110,7 +110,7 @@ def _is_seconds(source: Source, value: ast.expr) -> bool:
 
 
 def _is_id(source: Source, new: str, value: ast.expr) -> bool:
-    """Whether a value is named as the id, is the `id` of one, or is a plain parameter."""
+    """Whether a value is named as the id, is an object's `id`, or is a plain parameter."""
     stem = new.removesuffix("_id")
     match value:
         case ast.Call(func=ast.Name(id="str"), args=[inner]):
@@ -125,9 +125,9 @@ def _is_id(source: Source, new: str, value: ast.expr) -> bool:
 
 
 def _annotated(source: Source, node: ast.AST, name: str) -> set[str] | None:
-    """The types of a parameter, none where it has no annotation; None if it is no parameter.
+    """The types of a parameter, empty without an annotation; None if it is no parameter.
 
-    A parameter that is given another value on the way counts as none.
+    A parameter that is reassigned counts as none.
     """
     function = source.function(node)
     if not isinstance(function, FUNCTIONS):
@@ -142,7 +142,7 @@ def _annotated(source: Source, node: ast.AST, name: str) -> set[str] | None:
 
 
 def _types(annotation: ast.expr) -> set[str]:
-    """The names in an annotation, without what stands in brackets behind them."""
+    """The names in an annotation, without their type arguments."""
     match annotation:
         case ast.BinOp(left=left, right=right):
             return _types(left) | _types(right)
@@ -160,7 +160,7 @@ def _types(annotation: ast.expr) -> set[str]:
 
 
 def _is_taken_apart(source: Source, value: ast.Name) -> bool:
-    """Whether the function looks into it, so that it must be more than an id."""
+    """Whether the function accesses its parts, so that it must be more than an id."""
     function = source.function(value)
     return function is None or any(
         isinstance(one, ast.Attribute | ast.Subscript)

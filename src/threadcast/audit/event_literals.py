@@ -1,8 +1,8 @@
-"""TC401, TC402 and TC404: events written as dict literals whose shape is not the canonical one.
+"""TC401, TC402 and TC404: events as dict literals whose shape is not the canonical one.
 
-A dict is taken for an event where its type is a known event's name, or where it is handed to
-something that sends events. Everything else that has a `type` is none of our business: JSON
-Schemas, ASGI messages, requests to a model.
+A dict is taken for an event if its type is a known event's name, or if it is passed to a function
+that sends events. Other dicts with a `type` are ignored: JSON Schemas, ASGI messages, requests to a
+model.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CANONICAL_KEY = {
 }
 TYPE_KEYS = tuple(old for old, new in CANONICAL_KEY.items() if new == "event_type")
 
-# Words of a connection's own traffic; they are not about a user's threads.
+# Types of connection-level messages, which are not about a user's threads.
 _CONTROL = frozenset({
     "ping", "pong", "ack", "auth", "auth_success", "auth_failed", "authenticate", "heartbeat",
     "keepalive", "keep_alive", "subscribe", "subscribed", "unsubscribe", "connected", "connect",
@@ -48,7 +48,7 @@ _ISO_CALLS = frozenset({"isoformat", "strftime", "ctime", "asctime"})
 
 
 class _Event(NamedTuple):
-    """A dict literal that is an event: its keys with their nodes, its type, and how we know."""
+    """A dict literal that is an event: its keys with their nodes, its type, and the evidence."""
 
     node: ast.Dict
     keys: dict[str, tuple[ast.expr, ast.expr]]
@@ -95,12 +95,12 @@ def _type_text(node: ast.expr) -> str:
 
 
 def _is_event_name(text: str) -> bool:
-    """Whether a sent `type` may be an event of ours; dotted names belong to other protocols."""
+    """Whether a sent `type` may be a Threadcast event; dotted names belong to other protocols."""
     return "." not in text and "/" not in text and text.lower() not in _CONTROL and text != ""
 
 
 def _sent(source: Source, senders: tuple[str, ...]) -> set[ast.Dict]:
-    """Dict literals that are handed to a sender: directly, as JSON, or by a variable."""
+    """Dict literals that are passed to a sender: directly, as JSON, or by a variable."""
     found: set[ast.Dict] = set()
     for call in source.nodes(ast.Call):
         if _called(call) in senders and not _is_to_service(call):
@@ -110,7 +110,7 @@ def _sent(source: Source, senders: tuple[str, ...]) -> set[ast.Dict]:
 
 
 def _is_to_service(call: ast.Call) -> bool:
-    """Whether it goes to a service that this object is a client of: its events, not ours."""
+    """Whether it goes to a service that this object is a client of: that service's events."""
     match call.func:
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id="self"), attr=name)):
             return name.strip("_") == "client"
@@ -162,7 +162,7 @@ def _wrong_keys(source: Source, event: _Event) -> Iterator[Finding]:
 
 def _payload_outside(source: Source, event: _Event) -> Iterator[Finding]:
     if not event.is_known and event.type_key != "event_type":
-        return  # one finding says enough of an event that is not known to be one of ours
+        return  # one finding is enough for an event that is not known to be ours
     outside = [name for name in event.keys if name not in ENVELOPE and name not in CANONICAL_KEY]
     if outside:
         names = ", ".join(f"`{name}`" for name in outside[:5])

@@ -1,6 +1,6 @@
-"""What one file contributes to questions about the whole tree: its classes and its imports.
+"""What one file contributes to rules about the whole tree: its classes and its imports.
 
-Only statements are looked at, not expressions, so that it costs little for every file.
+Only statements are visited, not expressions, so that it is cheap for every file.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ _SHIM = re.compile(
 
 
 class ClassFact(NamedTuple):
-    """A class at the top of a module.
+    """A class at the top level of a module.
 
     Attributes:
-        name, module: what it is called and where.
+        name, module: its name and where it is.
         place: of its first line.
-        bases: dotted names, as far as they are names.
+        bases: those bases that are dotted names.
         methods: its public methods, of any kind.
         awaited: those of them that are `async`.
-        is_interface: nothing is meant to be made of it: a protocol, abstract, or all unimplemented.
+        is_interface: it is not meant to be instantiated: a protocol, abstract, or all
+            unimplemented.
     """
 
     name: str
@@ -46,13 +47,13 @@ class ClassFact(NamedTuple):
 
 
 class ImportFact(NamedTuple):
-    """One name that is imported: `from module import name as alias`, or `import module`.
+    """One imported name: `from module import name as alias`, or `import module`.
 
     Attributes:
         module: dotted and absolute.
         name: empty for `import module`.
-        local: the name that it gets here.
-        alias: what follows `as`, or None.
+        local: its name in the importing module.
+        alias: the name after `as`, or None.
         place: of the name.
     """
 
@@ -64,13 +65,13 @@ class ImportFact(NamedTuple):
 
 
 class ModuleFacts(NamedTuple):
-    """What a file says of itself.
+    """The facts of one file.
 
     Attributes:
-        defined: names of the classes and functions at its top.
+        defined: names of the classes and functions at its top level.
         published: names in `__all__`, and those imported as themselves (`X as X`).
-        is_shim: it does nothing but pass names on, and says that it is deprecated.
-        role_calls: names of managers and the like that are called in it.
+        is_shim: it only re-exports names, and says that it is deprecated.
+        role_calls: names of managers and other roles that are called in it.
     """
 
     path: str
@@ -85,7 +86,7 @@ class ModuleFacts(NamedTuple):
 
 
 def facts_of(source: Source) -> ModuleFacts:
-    """Collect what the file contributes."""
+    """Collect the facts of a file."""
     body = source.tree.body
     imports = tuple(_imports(source))
     defined = {one.name for one in body if isinstance(one, (*FUNCTIONS, ast.ClassDef))}
@@ -120,7 +121,7 @@ def _imports(source: Source) -> Iterator[ImportFact]:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every statement, wherever it stands."""
+    """Every statement, at any depth."""
     waiting = list(reversed(body))
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""What a rule found: a code, a place and a sentence. Plain records, for any process."""
+"""What a rule found: a code, a place and a sentence. Plain records that pickle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Severity(StrEnum):
-    """How much a finding matters; `off` switches a rule off in the configuration."""
+    """A finding's severity; `off` disables a rule in the configuration."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -17,7 +17,7 @@ class Severity(StrEnum):
 
 
 class Place(NamedTuple):
-    """A stretch of a file: lines and columns from 1, columns in characters, the end is exclusive.
+    """A range in a file: lines and columns from 1, columns in characters, the end is exclusive.
 
     Attributes:
         path: relative to the root of the audit, with `/`.
@@ -44,7 +44,7 @@ class Edit(NamedTuple):
 
 
 class Related(NamedTuple):
-    """Another place that a finding speaks of."""
+    """Another place that a finding refers to."""
 
     place: Place
     message: str
@@ -57,11 +57,11 @@ class Finding:
     Attributes:
         code: the rule's code.
         place: where.
-        message: what was found, one sentence.
+        message: what is wrong, one sentence.
         scope: the class or function around it, dotted; empty at the top of a module.
-        edits: what would put it right, where that is certain; all of them or none.
-        related: other places that it speaks of.
-        unfixed: why there are no edits, where the rule has some for others; may be empty.
+        edits: what would fix it, where that is certain; to be applied all or none.
+        related: other places that it refers to.
+        unfixed: why there are no edits, if the rule is fixable elsewhere; may be empty.
     """
 
     code: str

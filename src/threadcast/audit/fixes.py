@@ -1,7 +1,7 @@
-"""`--fix`: the edits of findings, put into their files without touching anything else.
+"""`--fix`: applies the edits of findings to their files and changes nothing else.
 
-An edit replaces exactly its own stretch of text; formatting, comments and line ends stay. A file
-is written only if its new text still parses, and all at once.
+An edit replaces exactly its own range; formatting, comments and line ends stay. A file is written
+only if its new text still parses, and atomically.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Fix(NamedTuple):
     Attributes:
         path: relative to the root.
         before, after: its text.
-        findings: how many are put right.
+        findings: how many are fixed.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Fix(NamedTuple):
 
 
 def fixes_for(root: Path, findings: Iterable[Finding]) -> Iterator[Fix]:
-    """What the edits of these findings make of their files; files that changed since are left."""
+    """The files with the edits of these findings applied; files that changed since are skipped."""
     by_path: dict[str, list[Finding]] = {}
     for one in findings:
         if one.edits:
@@ -60,10 +60,10 @@ def fixes_for(root: Path, findings: Iterable[Finding]) -> Iterator[Fix]:
 
 
 def fixed(text: str, findings: Sequence[Finding]) -> tuple[str, int]:
-    """A text with the edits of findings in it, and how many findings that puts right.
+    """A text with the edits of findings applied, and how many findings that fixes.
 
-    Of two findings whose edits overlap the first one counts; the other waits for the next time. An
-    edit that several findings share is made once, and puts right all of them.
+    Of two findings whose edits overlap, the first one is fixed; the other is left for the next run.
+    An edit that several findings share is applied once, and fixes all of them.
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     body = text[len(mark) :]
@@ -84,7 +84,7 @@ def write_fix(root: Path, fix: Fix) -> None:
     """Write a fixed file in its own encoding.
 
     Raises:
-        OSError: it cannot be written; the old one is as it was.
+        OSError: it cannot be written; the old file is unchanged.
     """
     path = root / fix.path
     encoding, _ = tokenize.detect_encoding(io.BytesIO(path.read_bytes()).readline)

@@ -1,6 +1,6 @@
-"""Texts that are put together: f-strings, `+`, `%` and `format`, as one list of parts.
+"""Composed texts (f-strings, `+`, `%` and `format`) as lists of parts.
 
-It knows nothing of ids: what a part means is asked elsewhere.
+It knows nothing of ids: other modules decide what a part means.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Parts = list[str | ast.expr]
 
 
 def composed_texts(source: Source) -> Iterator[tuple[ast.expr, Parts]]:
-    """Every text that is put together from at least one fixed and one other part."""
+    """Every text that is composed of at least one constant and one other part."""
     for node in source.nodes(ast.JoinedStr, ast.BinOp, ast.Call):
         above = source.parent(node)
         if isinstance(above, ast.BinOp | ast.FormattedValue) and _is_text(above):
@@ -29,7 +29,7 @@ def composed_texts(source: Source) -> Iterator[tuple[ast.expr, Parts]]:
 
 
 def parts_of(node: ast.AST) -> Parts:
-    """The parts of a text in their order: fixed ones as texts; empty for what is no such text."""
+    """The parts of a composed text in order, constant ones as `str`; empty for anything else."""
     match node:
         case ast.JoinedStr(values=values):
             found = [
@@ -63,7 +63,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _sum(node: ast.BinOp) -> Parts:
-    """The parts of `a + "b" + c`; empty where no part is surely a text."""
+    """The parts of `a + "b" + c`; empty if no part is surely a text."""
     parts: Parts = []
     rest: ast.expr = node
     while isinstance(rest, ast.BinOp) and isinstance(rest.op, ast.Add) and len(parts) < _PARTS_MAX:

@@ -1,6 +1,6 @@
-"""What a value is used for: the name that it gets, however many calls it passes through.
+"""What a value is used as: the name that it gets, through any number of calls.
 
-`thread_id=str(uuid.uuid4())[:8]` uses a uuid as `thread_id`. Rules about ids ask here, so that a
+`thread_id=str(uuid.uuid4())[:8]` uses a UUID as `thread_id`. Rules about ids ask here, so that a
 random delay or a key is not taken for an id.
 """
 
@@ -41,9 +41,9 @@ class Use(NamedTuple):
     """What a value becomes.
 
     Attributes:
-        name: the variable, key, parameter or function that it becomes; empty where unknown.
-        kind: `name`, or `result` where it is what a function of that name returns.
-        is_composed: it is one part of a text on the way there.
+        name: the variable, key, parameter or function that it becomes; empty if unknown.
+        kind: `name`, or `result` if a function of that name returns it.
+        is_composed: it becomes part of a composed text on the way.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Use(NamedTuple):
 
     @property
     def is_core_id(self) -> bool:
-        """Whether it is the id of something that several components must agree on."""
+        """Whether it is the id of a thing that several components must agree on."""
         return self.is_id and bool(_CORE_ID.search(_snake(self.name)))
 
 
 def use_of(source: Source, node: ast.AST) -> Use:
-    """What becomes of a value; the way is followed through conversions and texts only."""
+    """What a value is used as; it is followed through conversions and composed texts only."""
     is_composed = False
     above = source.parent(node)
     while above is not None:
@@ -79,7 +79,7 @@ def use_of(source: Source, node: ast.AST) -> Use:
 
 
 def name_of(node: ast.AST | None) -> str:
-    """The last name in an expression: of an attribute, a key or a variable; or nothing."""
+    """The last name in an expression: of an attribute, a key or a variable; or empty."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
             return name
@@ -91,7 +91,7 @@ def name_of(node: ast.AST | None) -> str:
 
 
 def is_id_name(name: str) -> bool:
-    """Whether a name says that its value is an id."""
+    """Whether a name implies that its value is an id."""
     return Use(name, "name", is_composed=False).is_id
 
 
@@ -108,7 +108,7 @@ def _snake(name: str) -> str:
 
 
 def _ending(source: Source, above: ast.AST, node: ast.AST) -> tuple[str, str] | None:
-    """The name where the way ends at this node; None where it goes on."""
+    """The name if the value ends up at this node; None if it passes on."""
     match above:
         case ast.Assign(targets=[target, *_]):
             return name_of(target), "name"
@@ -141,7 +141,7 @@ def _parameter(arguments: ast.arguments, default: ast.AST) -> str:
 
 
 def _passes(source: Source, above: ast.AST, node: ast.AST) -> bool:
-    """Whether a value that goes in comes out again, perhaps in another form."""
+    """Whether a value passes through this node, perhaps converted."""
     match above:
         case ast.Attribute(attr=name):
             return name in _PASSING_METHODS

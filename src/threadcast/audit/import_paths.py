@@ -1,7 +1,7 @@
-"""TC201: imports by a path that the configuration replaces.
+"""TC201: imports by a path that the configuration declares replaced.
 
-The configuration maps a module, or a name in a module, to where it is now. An edit is offered only
-where the text around it cannot change its meaning.
+The configuration maps a module, or a name in a module, to its new path. An edit is offered only
+where the surrounding text cannot change its meaning.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def find_deprecated_imports(source: Source, settings: AuditSettings) -> Iterator
 
 
 def _replaced(dotted: str, canonical: Mapping[str, str]) -> str | None:
-    """The canonical path of a dotted path that is, or lies in, one of the replaced ones."""
+    """The canonical path of a dotted path that is one of the replaced ones or lies in one."""
     prefix = dotted
     while prefix:
         if prefix in canonical:
@@ -74,7 +74,7 @@ def _from(source: Source, node: ast.ImportFrom, canonical: Mapping[str, str]) ->
 
 
 def _moves_whole(node: ast.ImportFrom, base: str, canonical: Mapping[str, str]) -> bool:
-    """Whether every name of the statement goes to the same new module."""
+    """Whether every name of the statement moves to the same new module."""
     new = _replaced(base, canonical)
     return all(
         _replaced(f"{base}.{alias.name}", canonical) == f"{new}.{alias.name}"
@@ -92,7 +92,7 @@ def _one_name(source: Source, node: ast.ImportFrom, alias: ast.alias, new: str) 
 
 
 def _module_edit(source: Source, node: ast.ImportFrom, new: str) -> tuple[Edit, ...]:
-    """The edit of what stands between `from` and `import`, where both are on one line."""
+    """The edit of the module between `from` and `import`, if both are on one line."""
     place = source.place(node)
     found = _FROM.match(source.line(place.line), place.column - 1)
     if found is None:

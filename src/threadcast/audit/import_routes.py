@@ -1,7 +1,7 @@
-"""TC202 and TC203: names imported from where they are not defined, seen over the whole tree.
+"""TC202 and TC203: names imported from modules that do not define them, across the tree.
 
-It reads facts only. A package's `__init__` that publishes a name is a good place to import it
-from; a module that merely uses the name is not.
+It works on collected facts. A package's `__init__` that publishes a name is a proper place to
+import it from; a module that merely uses the name is not.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def find_import_routes(facts: Sequence[ModuleFacts]) -> Iterator[Finding]:
 
 
 def _by_name(facts: Sequence[ModuleFacts]) -> Modules:
-    """Modules by their dotted names, and by their paths for what lies in a namespace package.
+    """Modules by their dotted names, in namespace packages by their paths.
 
-    A name that two modules have leads to neither.
+    A name of two modules resolves to neither.
     """
     by_path = {
         one.path.removeprefix("src/")
@@ -72,12 +72,12 @@ def _judge(
 
 
 def _is_public_way(passing: str, home: str) -> bool:
-    """Whether the name is defined in a private module, and passed on by one that is not."""
+    """Whether the name is defined in a private module and re-exported by a public one."""
     return last(home.rpartition(".")[0]).startswith("_") and not last(passing).startswith("_")
 
 
 def _home(facts: ModuleFacts, name: str, modules: Modules) -> str | None:
-    """Where in the tree a class or function is defined, when a module has it from elsewhere."""
+    """Where in the tree a class or function is defined that a module imports."""
     for _ in range(_STEPS_MAX):
         if name in facts.defined:
             return f"{facts.module}.{name}"
@@ -89,7 +89,7 @@ def _home(facts: ModuleFacts, name: str, modules: Modules) -> str | None:
 
 
 def _routes(facts: Sequence[ModuleFacts], modules: Modules) -> Counter[tuple[str, str]]:
-    """How many modules import each name that is defined in the tree, and from which module."""
+    """How many modules import each name that is defined in the tree, by source module."""
     count: Counter[tuple[str, str]] = Counter()
     for one in facts:
         for imported in one.imports:

@@ -1,6 +1,6 @@
-"""One file: read, parsed, and put before every rule that looks at single files.
+"""One file: reads and parses it, and runs every rule that looks at single files.
 
-It runs in a process of its own beside others like it, so what it takes and gives is plain.
+It runs in worker processes, so its arguments and results are plain records.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Find = Callable[[Source, AuditSettings], Iterable[Finding]]
 
 
 class _Group(NamedTuple):
-    """Rules that one function carries out, and what a text must hold for them to find anything."""
+    """Rules that one function implements, and texts without which they find nothing."""
 
     codes: frozenset[str]
     mark: re.Pattern[str] | None
@@ -62,15 +62,15 @@ _GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What came of one file.
+    """The result for one file.
 
     Attributes:
         path: relative to the root.
         lines: how many it has.
         findings: of the rules that look at single files.
-        suppressions: its comments that hide findings.
-        facts: for the rules that look at the whole tree; None for a test, or what cannot be read.
-        active: codes of the rules that count for it.
+        suppressions: its suppression comments.
+        facts: for rules over the whole tree; None for a test or an unreadable file.
+        active: codes of the rules that apply to it.
     """
 
     path: str
@@ -82,24 +82,24 @@ class FileReport:
 
 
 def inspect_files(targets: Sequence[Target], settings: AuditSettings) -> list[FileReport]:
-    """Inspect some files, one after the other."""
+    """Inspect files one after the other."""
     return [inspect_file(one, settings) for one in targets]
 
 
 def inspect_file(target: Target, settings: AuditSettings) -> FileReport:
-    """Read one file and put it before the rules. Total: whatever is in the file."""
+    """Read one file and run the rules over it. Never raises, whatever the file holds."""
     source = read_source(Path(target.file), target.path, target.module)
     return _report(source, target.path, settings)
 
 
 def inspect_text(text: str, path: str, settings: AuditSettings) -> FileReport:
-    """The same for a text. Total: any text."""
+    """The same for a text. Never raises."""
     module = path.removesuffix(".py").replace("/", ".")
     return _report(parse_source(text, path, module), path, settings)
 
 
 def active_rules(path: str, settings: AuditSettings) -> frozenset[str]:
-    """The codes of the rules that count for a file."""
+    """The codes of the rules that apply to a file."""
     is_test = matches_any(path, settings.tests)
     ignored = {
         code

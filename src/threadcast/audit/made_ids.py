@@ -1,7 +1,7 @@
-"""TC301, TC302 and TC303: ids made outside the generator, and ids joined into one key.
+"""TC301, TC302 and TC303: ids made outside of the generator, and ids joined into one key.
 
-Only a value that is used as an id is one: see `audit.id_uses`. A uuid for a file's name, a random
-delay and a secret are none. Migrations of a database are left out: they have run, and must stay.
+Only a value that is used as an id is one (`audit.id_uses`), not a UUID in a file's name, a random
+delay or a secret. Database migrations are skipped: they have run and must not change.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _found(source: Source, prefixes: tuple[str, ...]) -> Iterator[tuple[Finding,
 
 
 def _may_make_ids(source: Source, node: ast.AST, generators: tuple[str, ...]) -> bool:
-    """Whether it stands in one of the generators, or in a module that is or has one."""
+    """Whether it is in one of the generators, or in a module that is or has one."""
     around = {one.name for one in (node, *source.above(node)) if isinstance(one, SCOPES)}
     if around & set(generators) or matches_any(source.module, generators):
         return True
@@ -93,7 +93,7 @@ def _by_makers(source: Source) -> Iterator[tuple[Finding, ast.AST]]:
 
 
 def _makes(source: Source, node: ast.AST, dotted: str) -> bool:
-    """Whether this name, called or handed on as a factory, gives something new each time."""
+    """Whether this name, called or passed as a factory, gives a new value each time."""
     if dotted in _PICKERS:
         return any(
             isinstance(one, ast.Call)
@@ -130,7 +130,7 @@ def _id_by_hand(
 
 
 def _has_head(parts: Parts) -> bool:
-    """Whether a fixed word comes first, as in `thread_...`, or two parts are joined by a sign."""
+    """Whether it begins with a constant word (`thread_...`), or a separator joins two parts."""
     first, second = parts[0], parts[1]
     if isinstance(first, str):
         return len(first) > 2 and first[-1] in "_-:" and first[0].isalpha()
@@ -138,7 +138,7 @@ def _has_head(parts: Parts) -> bool:
 
 
 def _fresh_part(source: Source, parts: Parts) -> str:
-    """What makes a text new each time it is put together: the clock, chance or a counter."""
+    """The part that makes each composed text new: a clock, a random value or a counter."""
     for part in parts:
         if isinstance(part, str):
             continue

@@ -1,7 +1,6 @@
-"""Whether a statement may raise, so that a handler around it is reached.
+"""Whether a statement may raise, so that a handler around it is reachable.
 
-Any call may. A few do not in practice, and they are what often stands in front of an `accept`:
-of them nothing is said.
+Any call may, except a few that never do in practice and often precede an `accept`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _LOGGER = re.compile(r"^_*(?:log|logger|logging|console)$", re.IGNORECASE)
 
 
 def own_parts(statement: ast.stmt) -> Sequence[ast.AST]:
-    """The nodes of a statement; of a block, those of its head only: what it tests or enters."""
+    """The nodes of a statement; of a block, only those of its head: what it tests or enters."""
     if isinstance(statement, SCOPES):
         return ()
     heads: list[ast.AST] = [statement]
@@ -39,7 +38,7 @@ def own_parts(statement: ast.stmt) -> Sequence[ast.AST]:
 
 
 def may_raise(statement: ast.stmt, parts: Sequence[ast.AST]) -> bool:
-    """Whether a statement, of which these are the parts, waits, raises or calls."""
+    """Whether a statement with these parts awaits, raises or calls."""
     if isinstance(statement, ast.AsyncFor | ast.AsyncWith):
         return True
     return any(

@@ -1,4 +1,4 @@
-"""Patterns of paths: `*` and `?` stay within a folder, `**` crosses folders, `/` at the end too."""
+"""Path patterns: `*` and `?` match within a folder, `**` and a final `/` across folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def matches_any(path: str, patterns: Iterable[str]) -> bool:
-    """Whether a path fits one of the patterns; a pattern of a folder fits all that is in it.
+    """Whether a path matches one of the patterns; a folder's pattern matches all its content.
 
     Args:
         path: relative to the root, with `/`.

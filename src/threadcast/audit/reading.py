@@ -1,4 +1,4 @@
-"""From a file to its tree; whatever stands in the way becomes a finding, never an exception."""
+"""Reads and parses a file; what prevents that becomes a finding, never an exception."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def read_source(file: Path, path: str, module: str) -> Source | Finding:
 
     Args:
         file: where it is.
-        path, module: how it is told of, see `Source`.
+        path, module: see `Source`.
 
     Returns:
-        The parsed file, or the finding that says why there is none.
+        The parsed file, or a finding with the reason why not.
     """
     try:
         text = read_text(file)
@@ -32,11 +32,11 @@ def read_source(file: Path, path: str, module: str) -> Source | Finding:
 
 
 def read_text(file: Path) -> str:
-    """A file's text as Python decodes it, line ends as they are.
+    """A file's text as Python decodes it, with its own line ends.
 
     Raises:
         OSError: it cannot be read.
-        ValueError, SyntaxError, LookupError: it is too large, or not in its encoding.
+        ValueError, SyntaxError, LookupError: it is too large, or cannot be decoded.
     """
     with file.open("rb") as opened:
         data = opened.read(FILE_MAX_BYTES + 1)
@@ -47,7 +47,7 @@ def read_text(file: Path) -> str:
 
 
 def parse_source(text: str, path: str, module: str) -> Source | Finding:
-    """Parse a text; the finding where it is no Python."""
+    """Parse a text; a finding if it is no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the audited code, such as an invalid escape
@@ -62,7 +62,7 @@ def parse_source(text: str, path: str, module: str) -> Source | Finding:
 
 
 def unreadable(path: str, reason: str, line: int = 1, column: int = 1) -> Finding:
-    """The finding that a file was not audited."""
+    """The finding that a file could not be audited."""
     place = Place(path, max(1, line), max(1, column), max(1, line), max(1, column))
     return Finding("TC001", place, f"this file was not audited: {reason}")
 

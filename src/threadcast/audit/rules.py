@@ -1,7 +1,7 @@
 """The table of rules: code, name, severity, what each finds, why it matters and what to do.
 
-The reference page, `--explain` and the metadata in SARIF are drawn from it. How a rule finds what
-it finds is in a module of its own.
+The reference page, `--explain` and the metadata in SARIF are generated from it. Each rule's
+implementation is in a module of its own.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ class Rule(NamedTuple):
     """One rule.
 
     Attributes:
-        code: stable for ever.
-        name: in words, with hyphens; as good as the code in the configuration.
-        severity: where the configuration says nothing else.
+        code: never changes.
+        name: hyphenated words; the configuration accepts it in place of the code.
+        severity: the default, which the configuration may change.
         finds: what it finds, one sentence.
-        why: what goes wrong in practice.
+        why: what goes wrong in production.
         advice: what to do.
         bad, good: an example, before and after.
         in_tests: whether it looks at tests, too.
-        fixable: whether `--fix` can put some of its findings right.
+        fixable: whether `--fix` can fix some of its findings.
     """
 
     code: str
@@ -238,6 +238,6 @@ RULES: dict[str, Rule] = {rule.code: rule for rule in _TABLE}
 
 
 def rule_of(name: str) -> Rule | None:
-    """The rule that a code or a name stands for, in any case of letters."""
+    """The rule of a code or a name, in upper or lower case."""
     wanted = name.casefold()
     return next((one for one in _TABLE if wanted in (one.code.casefold(), one.name)), None)

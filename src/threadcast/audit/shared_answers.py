@@ -1,9 +1,9 @@
-"""TC603: an answer for one user, remembered where the next one finds it.
+"""TC603: an answer for one user, cached where other users can get it.
 
-A function that knows its user looks into state of a module or class by a key that has no user in
-it, and fills it with a value that has. Or a function is cached by arguments that do not name the
-user whom it asks for. Each function is looked at by itself. Where a key may hold the user (it came
-in as a key, or it is the id of something that one user owns), nothing is said.
+Either a function that knows its user reads module or class state by a key without the user, and
+fills it with a value that depends on the user; or a function is cached by arguments that do not
+include the user it asks for. Each function is analysed by itself. A key that may hold the user (it
+came in as a key, or is the id of a thing that one user owns) is not reported.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from .user_flow import OWNED, USER, Flow, flow_of
 
 _READS = frozenset({"get", "pop"})
 _WRITES = frozenset({"set", "put"})
-# Whose function takes one of these as well, its user is an account of some other service.
+# If a function takes one of these as well, its user is an account of another service.
 _SERVICE = re.compile(r"password|passwd|^host|hostname$|^port$")
 _ASKS_FOR_USER = re.compile(r"(?:^|_)(?:get_)?current_user(?:_id|name)?$")
 
 
 class _Memory(NamedTuple):
-    """A use of shared state by a key; `value` is None where it is only read."""
+    """A use of shared state by a key; `value` is None for a read."""
 
     name: str
     key: ast.expr
@@ -72,7 +72,7 @@ def _remembered(
 
 
 class _Uses:
-    """What a function does with shared containers, by which keys."""
+    """A function's reads and writes of shared containers, with their keys."""
 
     def __init__(self, source: Source, function: Function, among: Collection[str]) -> None:
         self._source = source
@@ -109,7 +109,7 @@ class _Uses:
 
 
 def _is_looked_up(written: _Memory, uses: list[_Memory]) -> bool:
-    """Whether the same place is read in the same function: then it is a memory, not a register."""
+    """Whether the same function also reads this entry: then it is a cache, not a registry."""
     key = ast.dump(written.key)
     return any(
         one.value is None and one.name == written.name and ast.dump(one.key) == key for one in uses
@@ -117,7 +117,7 @@ def _is_looked_up(written: _Memory, uses: list[_Memory]) -> bool:
 
 
 def _is_compared(function: Function, users: Flow) -> bool:
-    """Whether what is found is asked whose it is."""
+    """Whether the owner of a cached entry is checked."""
     return any(
         isinstance(node, ast.Compare)
         and isinstance(node.ops[0], ast.Eq | ast.NotEq)
@@ -131,7 +131,7 @@ def _is_compared(function: Function, users: Flow) -> bool:
 
 
 def _cached(source: Source, function: Function) -> Iterator[Finding]:
-    """A cached function that asks who the user is; a method's or inner function's cache knows."""
+    """A cached function that asks for its user; methods and inner functions are left out."""
     cache = next((one for one in function.decorator_list if is_cache(source, one)), None)
     names = [one.arg for one in parameters(function)]
     is_inner = isinstance(source.function(function), FUNCTIONS)
@@ -143,7 +143,7 @@ def _cached(source: Source, function: Function) -> Iterator[Finding]:
 
 
 def _asked(function: Function, names: frozenset[str]) -> Iterator[str]:
-    """How the body asks for the user of the moment."""
+    """How the body asks for the current user."""
     for node in own_nodes(function):
         match node:
             case ast.Call(func=called, args=[], keywords=[]) if _ASKS_FOR_USER.search(
@@ -159,7 +159,7 @@ def _asked(function: Function, names: frozenset[str]) -> Iterator[str]:
 
 
 def _variable_of_user(node: ast.expr, names: frozenset[str]) -> bool:
-    """Whether it is a context variable for a user, by its name."""
+    """Whether it is a context variable of a user, judged by its name."""
     if not isinstance(node, ast.Name) or node.id in names:
         return False
     return bool(USER.search(re.sub(r"_(?:var|ctx|context)$", "", node.id.lower().strip("_"))))

@@ -1,7 +1,7 @@
-"""What everybody in a process shares: containers of a module or class, and cached functions.
+"""Process-wide state: containers of a module or class, and cached functions.
 
 Only containers that can grow count, and of a class only those that its instances do not replace.
-What is done with them is for the rules to judge.
+Rules judge how they are used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CACHES = frozenset({"lru_cache", "cache", "cached", "alru_cache", "memoize"})
 
 
 def shared_containers(source: Source) -> dict[str, ast.stmt]:
-    """Where each container is made, by its name; that of a class has the class in front."""
+    """The node that creates each container, by name; in a class, with the class as prefix."""
     found = dict(_containers(source.tree.body))
     for owner in source.nodes(ast.ClassDef):
         for name, node in _containers(owner.body, plain=not owner.bases):
@@ -30,12 +30,12 @@ def shared_containers(source: Source) -> dict[str, ast.stmt]:
 
 
 def shared_name(source: Source, node: ast.AST, container: ast.expr, among: Collection[str]) -> str:
-    """The name that `shared_containers` has for a container used at a node; empty for others.
+    """The name in `shared_containers` of the container used at a node; empty for others.
 
     Args:
         source, node: where it is used.
-        container: the expression that stands for it.
-        among: the names of the containers that there are.
+        container: the expression that refers to it.
+        among: the names of all shared containers.
     """
     match container:
         case ast.Name(id=name):
@@ -49,13 +49,13 @@ def shared_name(source: Source, node: ast.AST, container: ast.expr, among: Colle
 
 
 def parameters(function: Function) -> list[ast.arg]:
-    """What a function is given by position or name."""
+    """The positional and keyword parameters of a function."""
     arguments = function.args
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
 
 
 def is_cache(source: Source, decorator: ast.expr) -> bool:
-    """Whether a decorator keeps the results of a function for the life of the process."""
+    """Whether a decorator caches a function's results for the life of the process."""
     called = isinstance(decorator, ast.Call)
     dotted = source.dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
     has_ttl = isinstance(decorator, ast.Call) and any(
@@ -67,7 +67,7 @@ def is_cache(source: Source, decorator: ast.expr) -> bool:
 
 
 def _containers(body: list[ast.stmt], *, plain: bool = True) -> Iterator[tuple[str, ast.stmt]]:
-    """The names that are given an empty container that can grow; `plain`: annotated ones, too."""
+    """The names assigned an empty container that can grow; `plain`: annotated ones, too."""
     for node in body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -94,7 +94,7 @@ def _can_grow(value: ast.expr) -> bool:
 
 
 def _is_own(owner: ast.ClassDef, name: str) -> bool:
-    """Whether each instance gets one of its own, or the name is only a field of a record."""
+    """Whether each instance gets its own, or the name is only a field of a record."""
     if owner.decorator_list or any(isinstance(one, ast.Call) for one in owner.bases):
         return True
     return any(
@@ -107,7 +107,7 @@ def _is_own(owner: ast.ClassDef, name: str) -> bool:
 
 
 def _is_local(source: Source, node: ast.AST, name: str) -> bool:
-    """Whether a function around the node has this name as its own."""
+    """Whether the name is local to a function around the node."""
     for function in source.above(node):
         if isinstance(function, FUNCTIONS) and name in _locals(function):
             return True

@@ -1,7 +1,7 @@
-"""Paths as people and editors follow them: from the folder they work in, not from the root.
+"""Paths for people and editors: relative to the working directory, not to the root.
 
-What the root means (baselines, fingerprints, the configuration) keeps its paths; only what is shown
-is changed here, and a file outside of the folder stays as it was told.
+Baselines, fingerprints and the configuration keep paths relative to the root; only displayed paths
+change, and a file outside of the working directory keeps its path.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from .findings import Finding, Place
 
 
 def path_from(folder: Path, root: Path, path: str) -> str:
-    """A path of the root, told from a folder.
+    """A path relative to the root, made relative to a folder.
 
     Args:
-        folder: where the reader is; absolute.
+        folder: the reader's working directory; absolute.
         root: what the path is relative to; absolute.
-        path: with `/`; an absolute one is told from the folder, too.
+        path: with `/`; an absolute one is made relative to the folder, too.
     """
     file = root / path
     return relative(file, folder) if file.is_relative_to(folder) else path
 
 
 def findings_from(folder: Path, root: Path, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings whose places, and the other places they speak of, are told from a folder."""
+    """Findings with their places and related places relative to a folder."""
 
     def told(place: Place) -> Place:
         return place._replace(path=path_from(folder, root, place.path))

@@ -1,8 +1,8 @@
-"""TC501 and TC502: a WebSocket used before it is accepted, or after it is closed.
+"""TC501 and TC502: a WebSocket used before `accept`, or after `close`.
 
-Each function is followed by itself, over straight lines, branches, loops and handlers. What is
-known of a WebSocket is the set of states that it may be in. Handing it to another function, which
-may accept it, makes its state unknown, and of an unknown state nothing is said.
+An intraprocedural data-flow analysis, over branches, loops and handlers. It tracks the set of
+states that a WebSocket may be in. Passing it to another function, which may accept it, makes its
+state unknown, and an unknown state is never reported.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _is_starlette(dotted: str) -> bool:
 
 @dataclass(slots=True)
 class _Loop:
-    """Where the ways out of a loop lead."""
+    """Where `break` and `continue` of a loop lead."""
 
     left: set[_State] = field(default_factory=set)
     continued: set[_State] = field(default_factory=set)
@@ -98,7 +98,7 @@ class _Flow:
         return self._found.values()
 
     def _begins_new(self) -> bool:
-        """Whether this function has to accept it: it does so itself, or it is the endpoint."""
+        """Whether this function must accept it: it does so itself, or it is the endpoint."""
         accepts = any(
             isinstance(node, ast.Call) and self._method(node) == "accept"
             for node in own_nodes(self._function)
@@ -118,7 +118,7 @@ class _Flow:
         )
 
     def _method(self, call: ast.Call) -> str:
-        """The name of the method that is called on the WebSocket, or nothing."""
+        """The name of the method that is called on the WebSocket, or empty."""
         function = call.func
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
             return function.attr if function.value.id == self._name else ""
@@ -129,14 +129,14 @@ class _Flow:
     def _block(self, body: Sequence[ast.stmt], states: _States) -> _States:
         for statement in body:
             if not states:
-                return _NONE  # nothing leads here
+                return _NONE  # unreachable
             if self._can_fail(statement):
                 self._may_raise(states)
             states = self._statement(statement, states)
         return states
 
     def _can_fail(self, statement: ast.stmt) -> bool:
-        """Whether something in a statement may raise; `accept` is taken to work."""
+        """Whether something in a statement may raise; `accept` is assumed to succeed."""
         inner = own_parts(statement)
         accepts = any(isinstance(one, ast.Call) and self._method(one) == "accept" for one in inner)
         return not accepts and may_raise(statement, inner)
@@ -251,7 +251,7 @@ class _Flow:
     # --- expressions --------------------------------------------------------------------------
 
     def _expression(self, node: ast.AST, states: _States) -> _States:
-        """What the calls in an expression make of the states, in the order of the text."""
+        """The states after the calls in an expression, in the order of the text."""
         touched = [
             one
             for one in (node, *own_nodes(node))
@@ -310,5 +310,5 @@ class _Flow:
 
 
 def _unknown(states: _States) -> _States:
-    """A function that is given the WebSocket may accept it, and may not open a closed one."""
+    """A function that gets the WebSocket may accept it, but cannot reopen a closed one."""
     return frozenset(_State.UNKNOWN if one is _State.NEW else one for one in states)

@@ -1,7 +1,7 @@
-"""One parsed file, and the questions that rules ask of it: what a name means, what is around it.
+"""One parsed file and its queries for rules: what a name resolves to, what encloses a node.
 
-What costs a walk over every node is done when it is first asked for, and once. Nothing here may
-import or run what is audited.
+Results that need a walk over every node are computed on first use and cached. Nothing here may
+import or run audited code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Source:
 
     Args:
         path: relative to the root of the audit, with `/`.
-        module: its dotted name as importers write it.
+        module: its dotted name for imports.
         text: the decoded text.
         tree: the text, parsed.
     """
@@ -56,31 +56,31 @@ class Source:
         return by_kind, parents
 
     def nodes(self, *kinds: type[_Node]) -> Iterator[_Node]:
-        """Every node of these kinds, in the order of a walk by levels."""
+        """Every node of these kinds, in breadth-first order."""
         by_kind = self._index[0]
         for kind in kinds:
             for node in by_kind.get(kind, ()):
-                if isinstance(node, kind):  # it is; the type checker cannot know
+                if isinstance(node, kind):  # the type checker cannot know
                     yield node
 
     def functions(self) -> Iterator[Function]:
-        """Every function, in the order of a walk by levels."""
+        """Every function, in breadth-first order."""
         yield from self.nodes(ast.FunctionDef)
         yield from self.nodes(ast.AsyncFunctionDef)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
-        """The node that this one stands in."""
+        """The parent of a node."""
         return self._index[1].get(node)
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes that it stands in, from the inside to the outside."""
+        """The ancestors of a node, innermost first."""
         parents = self._index[1]
         while (found := parents.get(node)) is not None:
             yield found
             node = found
 
     def scope(self, node: ast.AST) -> str:
-        """The dotted name of the class and function around a node, the node itself included."""
+        """The dotted name of the classes and functions around a node, including itself."""
         around = [one.name for one in (node, *self.above(node)) if isinstance(one, SCOPES)]
         return ".".join(reversed(around))
 
@@ -93,7 +93,7 @@ class Source:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """What imported names stand for: `u4` is `uuid.uuid4` where that was imported as it."""
+        """What imported names resolve to: `u4` to `uuid.uuid4`, if imported under that name."""
         found: dict[str, str] = {}
         for plain in self.nodes(ast.Import):
             for name in plain.names:
@@ -106,7 +106,7 @@ class Source:
         return found
 
     def dotted(self, node: ast.AST | None) -> str:
-        """What a dotted name means after the imports; empty for anything else."""
+        """What a dotted name resolves to by the imports; empty for anything else."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
@@ -128,7 +128,7 @@ class Source:
         return len(text.encode("utf-8", "replace")[:offset].decode("utf-8", "replace")) + 1
 
     def place(self, node: ast.stmt | ast.expr | ast.arg | ast.keyword | ast.alias) -> Place:
-        """Where a node is; of a class, a function or another block, only its first line."""
+        """The place of a node; for a class, a function or another block, only its first line."""
         line, end_line = node.lineno, node.end_lineno or node.lineno
         column, end = self.column(line, node.col_offset), node.end_col_offset
         if isinstance(node, ast.stmt) and hasattr(node, "body"):
@@ -136,7 +136,7 @@ class Source:
         return Place(self.path, line, column, end_line, self.column(end_line, end or 0))
 
     def edit(self, node: ast.expr | ast.alias, text: str) -> Edit:
-        """The edit that puts a text in a node's place."""
+        """The edit that replaces a node by a text."""
         return Edit(*self.place(node)[1:], text)
 
     def finding(
@@ -176,7 +176,7 @@ def text_of(node: ast.AST | None) -> str | None:
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes right below one, without contexts and operators, of which all trees share a few.
+    """The direct children of a node, without contexts and operators, which trees share.
 
     The audit spends most of its time here; `ast.iter_child_nodes` takes twice as long.
     """
@@ -191,7 +191,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """The nodes in a function, without what is in the functions and classes inside it."""
+    """The nodes of a function, without those of functions and classes inside it."""
     waiting = children(function)
     while waiting:
         node = waiting.pop()

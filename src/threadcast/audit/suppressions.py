@@ -1,4 +1,4 @@
-"""`# threadcast: ignore[TC301] reason`: findings that somebody has judged, and says why."""
+"""`# threadcast: ignore[TC301] reason`: findings suppressed by a comment with a reason."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Suppression(NamedTuple):
 
     Attributes:
         place: the comment's.
-        line: the line that it speaks of: its own, or the next one where it stands alone.
-        codes: of the rules that it names.
-        unknown: what it names that is no rule.
-        reason: why, or nothing.
+        line: the line that it applies to: its own, or the next one if it is alone on its line.
+        codes: the rules that it names.
+        unknown: names in it that are no rules.
+        reason: why; may be empty.
     """
 
     place: Place
@@ -36,7 +36,7 @@ class Suppression(NamedTuple):
     reason: str
 
     def covers(self, finding: Finding) -> bool:
-        """Whether it speaks of this finding."""
+        """Whether it suppresses this finding."""
         place = finding.place
         return finding.code in self.codes and place.line <= self.line <= place.end_line
 
@@ -48,7 +48,7 @@ def suppressions_in(source: Source) -> tuple[Suppression, ...]:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source.text).readline))
     except (tokenize.TokenError, SyntaxError):
-        return ()  # the parser accepts a little more than the tokenizer
+        return ()  # the parser accepts slightly more than the tokenizer
     return tuple(_suppressions(source, tokens))
 
 
@@ -79,7 +79,7 @@ def _suppressions(source: Source, tokens: Sequence[tokenize.TokenInfo]) -> Itera
 def apply_suppressions(
     findings: Sequence[Finding], suppressions: Sequence[Suppression], active: frozenset[str]
 ) -> tuple[list[Finding], int]:
-    """Take away what is suppressed in one file, and add what is wrong with the suppressions.
+    """Remove suppressed findings of one file, and add findings about wrong suppressions.
 
     Args:
         findings: of the file.
@@ -87,7 +87,7 @@ def apply_suppressions(
         active: codes of the rules that looked at it.
 
     Returns:
-        What is left, and how many were taken away.
+        The remaining findings, and how many were suppressed.
     """
     used: set[Suppression] = set()
     left = []

@@ -1,7 +1,7 @@
-"""TC503: a failed send to a connection that leaves no trace.
+"""TC503: a failed send to a connection that is silently ignored.
 
-A handler that does anything at all about it (logs, counts, removes the connection, leaves the
-loop) is none. Nor is a send on the way to closing.
+Not reported: a handler that does anything about it (logs, counts, removes the connection, leaves
+the loop), and a send just before closing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _suppressed(source: Source) -> Iterator[Finding]:
 
 
 def _sends(block: ast.Try | ast.With) -> Iterator[ast.Call]:
-    """The awaited sends to something that is called a socket or connection."""
+    """The awaited sends on an object named as a socket or connection."""
     for statement in block.body:
         for node in (statement, *own_nodes(statement)):
             if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
@@ -64,7 +64,7 @@ def _sends(block: ast.Try | ast.With) -> Iterator[ast.Call]:
 
 
 def _delivers(source: Source, node: ast.AST) -> bool:
-    """Whether the send is there to deliver: not a last word before the end of the connection."""
+    """Whether the send delivers data, and is not a last message before the connection closes."""
     function = source.function(node)
     if function is None or isinstance(function, ast.Lambda) or _LEAVING.search(function.name):
         return False

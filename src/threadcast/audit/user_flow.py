@@ -1,7 +1,7 @@
-"""Which expressions of a function depend on its user: by names, and by what is made of them.
+"""Which expressions of a function depend on its user: a taint analysis by names.
 
-An expression depends on a user where it holds a name that stands for one, or a variable that was
-given such an expression. Who asks for keys asks for more names, so that a doubt ends in silence.
+An expression depends on a user if it contains a name that denotes one, or a variable assigned from
+such an expression. For keys, more names count, so that doubtful cases are not reported.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ROUNDS_MAX = 4
 
 
 class Flow(NamedTuple):
-    """What is asked about the expressions of one function.
+    """The dependencies of one function's expressions.
 
     Attributes:
-        names: what a name has to look like.
-        made: variables that are made from such names.
-        told: variables of which it is known what they are made from, whatever they are called.
+        names: the pattern of names that count.
+        made: variables that depend on such names.
+        told: variables whose dependencies are known, whatever their names.
     """
 
     names: re.Pattern[str]
@@ -43,9 +43,9 @@ class Flow(NamedTuple):
     told: frozenset[str]
 
     def has(self, node: ast.AST) -> bool:
-        """Whether an expression holds such a name, or a variable made from one.
+        """Whether an expression contains such a name, or a variable that depends on one.
 
-        Of an attribute, its own name is asked about, and not the object that it is taken from.
+        For an attribute, its own name counts, not its object's.
         """
         match node:
             case ast.Name(id=name):
@@ -58,7 +58,7 @@ class Flow(NamedTuple):
                 return True
             case ast.Call(func=ast.Attribute(value=ast.Name(id="self" | "cls"))):
                 if self.names is OWNED:
-                    return True  # a method knows more than it is given
+                    return True  # a method knows more than its arguments
             case ast.Lambda():
                 return False
         return any(map(self.has, ast.iter_child_nodes(node)))
@@ -68,7 +68,7 @@ class Flow(NamedTuple):
 
 
 def flow_of(function: Function, names: re.Pattern[str]) -> Flow:
-    """Follow such names through the assignments of a function, over some steps."""
+    """Follow such names through the assignments of a function, for a few steps."""
     pairs = list(_given(function))
     told = frozenset(name for target, _ in pairs for name in target if _DIGEST.search(name))
     flow = Flow(names, frozenset(), told)
@@ -85,7 +85,7 @@ def _is_user(name: str) -> bool:
 
 
 def _given(function: Function) -> Iterator[tuple[tuple[str, ...], ast.expr]]:
-    """Each assignment to variables, with the value."""
+    """Each assignment to variables with its value."""
     for node in own_nodes(function):
         match node:
             case ast.Assign(targets=targets, value=value):
@@ -103,7 +103,7 @@ def _given(function: Function) -> Iterator[tuple[tuple[str, ...], ast.expr]]:
 
 
 def _names(target: ast.expr) -> Iterator[str]:
-    """The plain names that an assignment gives a value."""
+    """The plain names that an assignment binds."""
     match target:
         case ast.Name(id=name):
             yield name

@@ -1,7 +1,7 @@
-"""TC601 and TC602: state of a module or class that grows by user, and functions cached by user.
+"""TC601 and TC602: module or class state that grows per user, and functions cached per user.
 
-Only what functions write to by such a key counts. A table that is read only is none, and nor is a
-context variable, what throws out its oldest entries, or what waits for the answer to a request.
+Only containers that functions write to by such a key count, not tables that are only read, context
+variables, bounded caches, or entries that wait for the answer to a request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OWNER_ID = re.compile(
     r"(?:^|_)(?:user|thread|session|connection|conn|client|run|conversation|chat|tenant"
     r"|channel|room)_?(?:id|uid|key)$|^(?:uid|sid|user|username|session|websocket)$"
 )
-_API_CLIENT = "client_key"  # what a client of a service was made with
+_API_CLIENT = "client_key"  # arguments that a client of a service was created with
 _OS_THREAD = frozenset({"thread", "thread_id"})  # of the operating system, where threading is used
 _GROWERS = frozenset({"setdefault", "add", "append", "appendleft"})
 
@@ -58,12 +58,12 @@ def _state(source: Source, name: str, node: ast.stmt, writes: list[_Write]) -> I
 
 
 def _has_bound(source: Source, name: str) -> bool:
-    """Whether the oldest entries are thrown out somewhere."""
+    """Whether the oldest entries are evicted somewhere."""
     return f"{name.rpartition('.')[2]}.popitem(" in source.text
 
 
 def _writes(source: Source, among: Collection[str]) -> dict[str, list[_Write]]:
-    """What functions put by an owner's id into names of the module or of a class."""
+    """Functions' writes to module or class containers by an owner's id."""
     found: dict[str, list[_Write]] = {}
     for subscript in source.nodes(ast.Subscript):
         if isinstance(subscript.ctx, ast.Store):

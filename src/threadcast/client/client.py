@@ -334,10 +334,8 @@ def connect(
         feed, at: the other parts of a saved `Client.cursor`.
         thread_id: only this thread's events; None means all. May be its id from an older system.
         on_state: called at every change of `Client.state`, on the event loop; must not block.
-        first_attempts: give up when this many attempts at the first connection failed; None means
-            never.
-        retry_first_s, retry_max_s: bounds on the first and on every wait between attempts, in
-            seconds.
+        first_attempts: how many attempts the first connection gets; None means any number.
+        retry_first_s, retry_max_s: bounds on the first and every wait between attempts, seconds.
         command_max_s: how long a command may take, repetitions included, in seconds.
         buffer_max_events, buffer_max_bytes: how much is held for a reader that does not read.
         clock: for token renewal; None is the machine's.

@@ -1,8 +1,8 @@
-"""The web pages: the chat at `/`, the API's reference at `/docs`, the console, what they load.
+"""The web pages (chat at `/`, API reference at `/docs`, console) and their assets.
 
 They are built from `web/` into `built/`, read once and served from memory. This package may not
-know settings, stores or the API: the pages reach the server as any other client does, by addresses
-relative to their own, so that they work wherever the application is mounted.
+know settings, stores or the API: the pages call the server as any other client does, by relative
+URLs, so that they work wherever the application is mounted.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _Refusal = Callable[[Request], Response | None]
 
 
 class Pages:
-    """The pages and what they load.
+    """The pages and their assets.
 
     Args:
-        facts: what the pages are told about the server; they decide which pages there are.
-        refuse: the answer to a request that is not to be served (another's host), or None.
-        folder: what the build made; that of this package when not given.
+        facts: what the pages are told about the server; they decide which pages exist.
+        refuse: the answer to a request to be refused (for another host), or None.
+        folder: the build's output; this package's by default.
 
     Attributes:
-        routes: of all of them; a page that is not wanted now is as one that never was.
+        routes: of all pages; the route of a disabled page does not match.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class Pages:
         self.routes = [_PageRoute(path, self._site, refuse) for path in self._site.paths]
 
     def tell(self, facts: PageFacts) -> None:
-        """Tell the pages this about the server from now on; which may be served may change.
+        """Replace what the pages are told about the server, and so which pages exist.
 
         Args:
-            facts: with the sign-in service that they had.
+            facts: the sign-in service must be the same as before.
         """
         self._site.tell(facts)
 
 
 class _PageRoute(Route):
-    """The route of one path, for as long as there is an answer for it."""
+    """The route of one path, matching only while there is an answer for it."""
 
     def __init__(self, path: str, site: Site, refuse: _Refusal) -> None:
         async def serve(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What the pages are allowed to do, as headers that a browser enforces.
+"""The pages' security headers, such as `Content-Security-Policy`.
 
 Pure: it may not know files, requests or settings.
 """
@@ -18,11 +18,11 @@ WORKER_POLICY = "threadcast"
 def page_headers(
     *, connect_to: Sequence[str] = (), framed_by: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The headers of a document and of the files that only our own documents load.
+    """The headers of documents, and of assets that only our own documents load.
 
     Args:
-        connect_to: origins beside the page's own that it may talk to (a sign-in service).
-        framed_by: origins whose pages may show it in a frame.
+        connect_to: further origins that a page may connect to (a sign-in service).
+        framed_by: origins whose pages may embed it in a frame.
     """
     return {
         **SHARED_HEADERS,

@@ -1,6 +1,6 @@
-"""The pages as the build of `web/` left them, and what to say where it was never run.
+"""The pages as built from `web/`, and the answer where they were never built.
 
-It reads a folder and knows what its files are for. It may not know settings, stores or the API.
+It reads a folder and knows the purpose of its files. It may not know settings, stores or the API.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _FACTS = re.compile(rb'(<meta name="threadcast-page" content=")\{\}(")')
 
 
 class SignInService(msgspec.Struct, frozen=True):
-    """An OpenID Connect provider that the chat page signs in at.
+    """An OpenID Connect provider for signing in on the chat page.
 
     Attributes:
-        issuer: its address, whose discovery document names the rest.
-        client_id: what the page is called there; a public client, without a secret.
-        scope: what is asked for, separated by blanks.
-        origins: which the page may talk to.
+        issuer: its URL; its discovery document has the rest.
+        client_id: the page's client id; a public client, without a secret.
+        scope: the requested scopes, separated by spaces.
+        origins: origins that the page may connect to.
     """
 
     issuer: str
@@ -52,10 +52,10 @@ class PageFacts(msgspec.Struct, frozen=True):
     """What the server tells its pages about itself, in the head of each document.
 
     Attributes:
-        dev: a name is enough to sign in.
+        dev: development tokens: a name is enough to sign in.
         oidc: where to sign in otherwise, or None.
-        console: there is an operator's console at `console`.
-        embedding: origins of pages that may show the chat in a frame and hand it a token.
+        console: whether the operator's console is served at `console`.
+        embedding: origins of pages that may embed the chat in a frame and pass it a token.
     """
 
     dev: bool = False
@@ -65,25 +65,25 @@ class PageFacts(msgspec.Struct, frozen=True):
 
 
 def built_folder() -> Traversable:
-    """Where the build leaves the pages."""
+    """The folder of the build's output."""
     return files(__package__) / "built"
 
 
 def pages_are_built() -> bool:
-    """Whether there is anything to serve."""
+    """Whether there is a build to serve."""
     return (built_folder() / "index.html").is_file()
 
 
 class Site:
-    """The build's files, read once, and how to answer for them.
+    """The build's files, read once, and their answers.
 
     Args:
-        folder: what the build made; a document that is not there is answered for with a sentence.
-        facts: are written into the documents.
+        folder: the build's output; for an absent document, a sentence says how to build it.
+        facts: written into the documents.
 
     Attributes:
-        paths: every path that there can be an answer for.
-        answers: those that there are now, by path.
+        paths: every path that can have an answer.
+        answers: the current ones, by path.
     """
 
     def __init__(self, folder: Traversable, facts: PageFacts) -> None:
@@ -95,7 +95,7 @@ class Site:
         self.tell(facts)
 
     def tell(self, facts: PageFacts) -> None:
-        """Tell the pages this about the server from now on; what they load stays as it is."""
+        """Replace what the pages are told about the server; assets stay unchanged."""
         paths = [path for path in _DOCUMENTS if path != _CONSOLE or facts.console]
         documents = {path: _document(path, self._sources[path], facts) for path in paths}
         self.answers = documents | self._loaded

@@ -1,6 +1,6 @@
-"""A file in memory and how it is answered: its version, its compression, how long it may be kept.
+"""A file in memory and its answers: entity tag, compression, cache headers.
 
-Pure but for one thread at a time that compresses. It may not know which files there are.
+Pure, except that compression runs in a thread, one at a time. It may not know which files exist.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WORTH_COMPRESSING_BYTES = 1_024
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """One representation; its tag is strong: it changes with every byte."""
+    """One representation; its tag is strong: any changed byte changes it."""
 
     content: bytes
     etag: str
@@ -43,9 +43,9 @@ class StoredFile:
     """One file that is served from memory.
 
     Args:
-        name: its suffix, one of `SUFFIXES`, says what it is.
-        content: all of it.
-        headers: of every answer, `Cache-Control` among them.
+        name: its suffix, one of `SUFFIXES`, gives the media type.
+        content: the whole file.
+        headers: of every answer, including `Cache-Control`.
     """
 
     def __init__(self, name: str, content: bytes, headers: Mapping[str, str]) -> None:
@@ -55,7 +55,7 @@ class StoredFile:
         self._packed: _Form | None = None
 
     async def respond(self, request: Request) -> Response:
-        """The file, or 304 for who has this version of it."""
+        """The file, or 304 if the client has this version."""
         form = await self._form_for(request.headers.get("accept-encoding", ""))
         headers = {**self._headers, "ETag": form.etag}
         if _is_known(request.headers.get("if-none-match", ""), form.etag):
@@ -67,7 +67,7 @@ class StoredFile:
         plain = self._plain
         if len(plain.content) < _WORTH_COMPRESSING_BYTES or not _takes_gzip(accept_encoding):
             return plain
-        if self._packed is None:  # two who ask at once both compress, to the same bytes
+        if self._packed is None:  # two requests at once both compress, to the same bytes
             packed = await asyncio.to_thread(gzip.compress, plain.content, mtime=0)
             self._packed = _form(packed, {"Content-Encoding": "gzip"})
         return self._packed
@@ -78,12 +78,12 @@ def _form(content: bytes, encoding: Mapping[str, str]) -> _Form:
 
 
 def _is_known(if_none_match: str, etag: str) -> bool:
-    """Whether the client has this version; as RFC 9110 wants it, weak tags compare equal."""
+    """Whether the client has this version; by RFC 9110, weak tags compare equal."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]
 
 
 def _takes_gzip(accept_encoding: str) -> bool:
-    """Whether an `Accept-Encoding` allows gzip; what names it counts before what names all."""
+    """Whether an `Accept-Encoding` allows gzip; naming it takes precedence over `*`."""
     weights = weights_of(accept_encoding)
     return weights.get("gzip", weights.get("*", 0.0)) > 0

@@ -45,7 +45,7 @@ export function Account({ user, hasConsole, onShortcuts, onSignOut }: AccountPro
       <span class="avatar" aria-hidden="true">
         {[...user][0]?.toUpperCase()}
       </span>
-      <span class="user" dir="auto">
+      <span class="user truncate" dir="auto">
         {user}
       </span>
       <Menu icon="more" label="Account and settings" items={items} />

@@ -63,7 +63,7 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
 function troubled({ code, reason }: Trouble, waiting: number): Words {
   const isThere = code !== "unanswered";
   const kept = waiting === 1 ? "Your message is kept" : `${messages(waiting)} are kept`;
-  const held = waiting === 0 ? "" : ` ${kept}, and sent as soon as it can be.`;
+  const held = waiting === 0 ? "" : ` ${kept} and will be sent as soon as possible.`;
   const text = (isThere ? CANNOT_STORE : reason) + held;
   return { ...LASTING, icon: isThere ? "warning" : "cloudOff", text };
 }

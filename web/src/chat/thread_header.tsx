@@ -43,7 +43,12 @@ export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHead
           }}
         />
       ) : (
-        <h1 dir="auto" title={title} onDblClick={() => line && startRenaming(threads, line)}>
+        <h1
+          class="truncate"
+          dir="auto"
+          title={title}
+          onDblClick={() => line && startRenaming(threads, line)}
+        >
           {title}
         </h1>
       )}

@@ -74,7 +74,7 @@ function Head({ name }: { name: string }) {
         />
         <span class="operator" title="The operator whose token this is">
           <Icon name="user" />
-          <span>{name === "" ? "operator" : name}</span>
+          <span class="truncate">{name === "" ? "operator" : name}</span>
         </span>
         <IconButton icon="signOut" label="Sign out" onClick={() => signOut()} />
       </div>

@@ -1,6 +1,6 @@
 /** A form that looks something up by id. */
 import { useSignal } from "@preact/signals";
-import { useEffect, useId } from "preact/hooks";
+import { useId, useLayoutEffect } from "preact/hooks";
 
 interface Props {
   readonly label: string;
@@ -11,7 +11,8 @@ interface Props {
 export function FindForm({ label, sought, onFind }: Props) {
   const text = useSignal(sought);
   const field = useId();
-  useEffect(() => {
+  // Before painting: an effect that runs later could undo what was typed meanwhile.
+  useLayoutEffect(() => {
     text.value = sought;
   }, [sought, text]);
   return (

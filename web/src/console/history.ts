@@ -23,7 +23,7 @@ export interface Past {
   /** Seconds since the epoch; null if unknown. */
   readonly began: number | null;
   readonly ended: number;
-  /** Whether these times are some seconds inexact. */
+  /** Whether these times are approximate. */
   readonly isAbout: boolean;
 }
 
@@ -33,9 +33,9 @@ export interface Seen {
   readonly standing: readonly Trouble[];
   /** At most 50, the latest first. */
   readonly over: readonly Past[];
-  /** What servers told: behind a proxy the next answer may be that of another. At most 50. */
+  /** What nodes reported, at most 50: behind a proxy the next answer may be another node's. */
   readonly told: readonly Told[];
-  /** When the node began that has run longest of those that answered; null before the first answer. */
+  /** The earliest start of the nodes that answered; null before the first answer. */
   readonly since: number | null;
 }
 
@@ -63,7 +63,7 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: 
   };
 }
 
-/** Of the last hour, the latest first. */
+/** The reports of the last hour, latest first. */
 function toldSoFar(overview: Overview, seen: Seen): Told[] {
   return joined([...toldBy(overview), ...seen.told])
     .filter((one) => one.ended > overview.at - KEPT_S)
@@ -115,7 +115,7 @@ export function calmSince(overview: Overview, seen: Seen): { at: number; isAbout
     : { at: last.ended, isAbout: last.isAbout };
 }
 
-/** Whether a trouble is one that seemed over, because the node that has it was lost meanwhile. */
+/** Whether a trouble only seemed over, because the node that has it was lost meanwhile. */
 function goesOn(past: Past): (trouble: Trouble) => boolean {
   return ({ key, since }) => key === past.key && since !== null && since <= past.ended;
 }

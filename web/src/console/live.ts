@@ -83,14 +83,14 @@ function follow(server: Server): () => void {
     watch<Overview>(
       () => server.get("ops/overview", {}, ANSWER_MAX_MS),
       OVERVIEW_EVERY_MS,
-      (standing) => {
-        const { answer } = standing;
-        if (standing.isPaused) ticks = 0;
+      (state) => {
+        const { answer } = state;
+        if (state.isPaused) ticks = 0;
         if (answer !== null && answer !== overview.peek()) remember(overview.peek(), answer);
         overview.value = answer;
-        answeredAt.value = standing.answeredAt;
-        problem.value = standing.problem;
-        isPaused.value = standing.isPaused;
+        answeredAt.value = state.answeredAt;
+        problem.value = state.problem;
+        isPaused.value = state.isPaused;
         now.value = performance.now();
       },
     ),

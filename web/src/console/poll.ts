@@ -8,15 +8,15 @@ import { ThreadcastError } from "@threadcast/client/request";
 const SLOWEST_MS = 5_000;
 
 /** The clock and timer of a poll. */
-export interface Surroundings {
+export interface Scheduler {
   /** Monotonic milliseconds. */
   now(): number;
   /** Like `setTimeout`; returns a function that cancels it. */
   later(work: () => void, ms: number): () => void;
 }
 
-/** The state of a poll. Times are those of `Surroundings.now`. */
-export interface Standing<Answer> {
+/** The state of a poll. Times are those of `Scheduler.now`. */
+export interface PollState<Answer> {
   readonly answer: Answer | null;
   readonly answeredAt: number | null;
   /** Why the last request failed; null if it succeeded. */
@@ -27,7 +27,7 @@ export interface Standing<Answer> {
 
 /** One poll; `ask` gets the previous answer. */
 export class Poll<Answer> {
-  readonly standing = signal<Standing<Answer>>({
+  readonly state = signal<PollState<Answer>>({
     answer: null,
     answeredAt: null,
     problem: null,
@@ -35,7 +35,7 @@ export class Poll<Answer> {
   });
   readonly #ask: (before: Answer | null) => Promise<Answer>;
   readonly #everyMs: number;
-  readonly #around: Surroundings;
+  readonly #scheduler: Scheduler;
   #failures = 0;
   #isAsking = false;
   #hasEnded = false;
@@ -44,18 +44,18 @@ export class Poll<Answer> {
   constructor(
     ask: (before: Answer | null) => Promise<Answer>,
     everyMs: number,
-    around: Surroundings,
+    scheduler: Scheduler,
   ) {
     this.#ask = ask;
     this.#everyMs = everyMs;
-    this.#around = around;
+    this.#scheduler = scheduler;
   }
 
   /** Poll now, and from now on. */
   start(): void {
     this.#set({ isPaused: false });
     this.#cancel();
-    void this.#turn();
+    void this.#poll();
   }
 
   /** Pause until `start`. */
@@ -70,14 +70,14 @@ export class Poll<Answer> {
     this.#cancel();
   }
 
-  async #turn(): Promise<void> {
+  async #poll(): Promise<void> {
     if (this.#isAsking || this.#hasEnded) return;
     this.#isAsking = true;
-    const askedAt = this.#around.now();
+    const askedAt = this.#scheduler.now();
     try {
-      const answer = await this.#ask(this.standing.peek().answer);
+      const answer = await this.#ask(this.state.peek().answer);
       this.#failures = 0;
-      if (!this.#hasEnded) this.#set({ answer, answeredAt: this.#around.now(), problem: null });
+      if (!this.#hasEnded) this.#set({ answer, answeredAt: this.#scheduler.now(), problem: null });
     } catch (problem) {
       if (!(problem instanceof ThreadcastError)) throw problem;
       this.#failures += 1;
@@ -85,18 +85,21 @@ export class Poll<Answer> {
     } finally {
       this.#isAsking = false;
     }
-    if (!this.#hasEnded && !this.standing.peek().isPaused) this.#plan(askedAt);
+    if (!this.#hasEnded && !this.state.peek().isPaused) this.#schedule(askedAt);
   }
 
   /** The time that a failed request took counts towards the back-off. */
-  #plan(askedAt: number): void {
-    const asked = this.standing.peek().problem?.retryAfterMs ?? 0;
+  #schedule(askedAt: number): void {
+    const asked = this.state.peek().problem?.retryAfterMs ?? 0;
     const slowed = Math.min(this.#everyMs * 2 ** this.#failures, SLOWEST_MS);
-    const waited = this.#failures === 0 ? 0 : this.#around.now() - askedAt;
-    this.#cancel = this.#around.later(() => void this.#turn(), Math.max(asked, slowed - waited, 0));
+    const waited = this.#failures === 0 ? 0 : this.#scheduler.now() - askedAt;
+    this.#cancel = this.#scheduler.later(
+      () => void this.#poll(),
+      Math.max(asked, slowed - waited, 0),
+    );
   }
 
-  #set(change: Partial<Standing<Answer>>): void {
-    this.standing.value = { ...this.standing.peek(), ...change };
+  #set(change: Partial<PollState<Answer>>): void {
+    this.state.value = { ...this.state.peek(), ...change };
   }
 }

@@ -1,31 +1,31 @@
 /**
- * Troubles that are over, as servers tell them: each node knows its own, and what it saw of others.
- * What several nodes had at a time, or several tell of, is one here. Pure.
+ * Past troubles as nodes report them: each node reports its own, and what it saw of others. What
+ * several nodes had at once, or several report, is merged. Pure.
  */
 import { plural } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
 import { RULE, type TroubledRun, usersOf, wasOf } from "./verdict.ts";
 
-/** One of them. */
+/** A past trouble as reported. */
 export interface Told {
   readonly key: string;
-  /** Of how plural nodes it was. */
+  /** The sentence, for this many nodes. */
   readonly what: (nodes: number) => string;
   readonly run: TroubledRun | null;
-  /** How plural users a node had, as far as that is known, by its id. */
+  /** The affected nodes, each with its number of users; null if unknown. */
   readonly users: Readonly<Record<string, number | null>>;
-  /** Seconds since the epoch; null when it is not known. */
+  /** Seconds since the epoch; null if unknown. */
   readonly began: number | null;
   readonly ended: number;
 }
 
-/** What the server that answered tells. */
+/** The past troubles in an overview. */
 export function toldBy({ past, told }: Overview): Told[] {
   const recovered = told.filter((one) => one.change === "recovered");
   return [...past.map(ofServer), ...recovered.map((end) => ofRule(end, told))];
 }
 
-/** All of these, those that are one as one. */
+/** Merges reports of the same trouble. */
 export function joined(all: readonly Told[]): Told[] {
   const whole: Told[] = [];
   for (const one of all) {
@@ -37,7 +37,7 @@ export function joined(all: readonly Told[]): Told[] {
   return whole;
 }
 
-/** Whom it hit. */
+/** Who was affected. */
 export function whomOf({ run, users }: Told, { nodes }: Overview): string {
   if (run !== null) return `user ${run.user}`;
   const ids = Object.keys(users).sort();
@@ -71,7 +71,7 @@ function ofServer(past: PastTrouble): Told {
   return { key, what: (nodes) => wasOf(key, nodes), run, users, began, ended };
 }
 
-/** A rule that fired and does no more. */
+/** An alert that has recovered. */
 function ofRule(end: ToldAlert, told: readonly ToldAlert[]): Told {
   return {
     key: `${RULE}${end.rule}`,
@@ -83,7 +83,7 @@ function ofRule(end: ToldAlert, told: readonly ToldAlert[]): Told {
   };
 }
 
-/** The history of alerts is read from its latest. */
+/** When an alert began to fire, from the history of alerts, which is latest first. */
 function firedAt(end: ToldAlert, told: readonly ToldAlert[]): number | null {
   const before = told.find(
     (one) =>

@@ -24,7 +24,7 @@ export interface Trouble {
   readonly severity: Severity;
   /** A sentence. */
   readonly what: string;
-  /** The same for when it is over. */
+  /** The sentence once it is over. */
   readonly was: string;
   readonly whom: string;
   /** The affected run and its user; null if it is not about a run. */
@@ -55,7 +55,7 @@ const WAS: Readonly<Record<Kind, string>> = {
   database: "A node could not use the database.",
   bus: "A node could not reach the bus.",
   lost: "A node was lost.",
-  held: "A node stood still, and answered nobody.",
+  held: "A node stalled and did not respond.",
   queued: "A run waited for a runner.",
   behind: "A run waited for another one of its thread.",
   drained: "No node took new work.",
@@ -65,10 +65,10 @@ const WERE: Partial<Record<Kind, string>> = {
   database: "could not use the database",
   bus: "could not reach the bus",
   lost: "were lost",
-  held: "stood still, and answered nobody",
+  held: "stalled and did not respond",
 };
 
-/** What was wrong when it is over, with so many nodes; of rules the server says it. */
+/** The sentence for a past trouble of this many nodes. For rules, the server has the sentence. */
 export function wasOf(kind: Kind, nodes = 1): string {
   const were = nodes > 1 ? WERE[kind] : undefined;
   return were === undefined ? WAS[kind] : `${nodesWord(nodes)} ${were}.`;
@@ -78,7 +78,7 @@ function isRule({ key }: { readonly key: string }): boolean {
   return key.startsWith(RULE);
 }
 
-/** Whether its times are those of looks at metrics, or of a node's last word: some seconds inexact. */
+/** Whether its times are approximate: they come from metric samples, or from a node's last report. */
 export function isAbout(trouble: { readonly key: string }): boolean {
   return isRule(trouble) || trouble.key === "lost";
 }
@@ -119,7 +119,7 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
       whom: "nobody (the log names connection, seq and thread)",
       run: null,
       since: held.foreign_delivery_at,
-      advice: "The last check stopped them. Find out what let them come so far.",
+      advice: "The last check stopped them. Find out how they got that far.",
     });
   }
   if (consistency.violations > 0) {
@@ -129,7 +129,7 @@ function safety({ safety: held, firing }: Overview): Trouble[] {
       severity: "troubled",
       what,
       was: what,
-      whom: "those whose contexts the report of consistency names",
+      whom: "the contexts that the consistency report names",
       run: null,
       since: consistency.violated_at,
       advice: "Read /ops/consistency, or run `threadcast consistency`.",
@@ -152,7 +152,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
       severity: "broken",
       what: drained.length === 1 ? "takes no new work" : "take no new work",
       since: () => null,
-      advice: "Every node that is there is drained. A node takes work again when it is restarted.",
+      advice: "Every living node is drained. Restart a node to have it take work again.",
     }),
     troubleOfNodes(without("database"), living, {
       key: "database",
@@ -160,7 +160,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
       what: "cannot use the database",
       since: (node) => node.summary?.database.since ?? null,
       advice:
-        "See whether the database runs, has room and lets nodes in; the log has its words. Until then nothing is stored there: messages are refused, and runs stand still.",
+        "Check that the database is running, has free space and accepts connections; the log has its error. Until then nothing is stored: messages are refused and runs stall.",
     }),
     troubleOfNodes(without("bus"), living, {
       key: "bus",
@@ -168,7 +168,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
       what: "cannot reach the bus",
       since: (node) => node.summary?.bus?.since ?? null,
       advice:
-        "See whether the bus runs. Nothing is lost: what other nodes store comes with the head poll, once a second.",
+        "Check that the bus is running. Nothing is lost: what other nodes store arrives by polling, once a second.",
     }),
     troubleOfNodes(lost, nodes, {
       key: "lost",
@@ -176,7 +176,7 @@ function nodeTroubles({ at, nodes }: Overview): (Trouble | null)[] {
       what: lost.length === 1 ? "is lost" : "are lost",
       since: (node) => node.summary?.at ?? at + (node.lease_left_s ?? 0),
       advice:
-        "Its users find another node, and its runs are taken over. Its log says why it ended.",
+        "Its users reconnect to other nodes and its runs are taken over. Its log tells why it ended.",
     }),
   ];
 }
@@ -215,7 +215,7 @@ export function usersOf(users: number, ...nodes: readonly string[]): string {
 }
 
 /** A node without the database learns nothing of the others. */
-const OF_OTHERS = "of the other nodes nothing is known meanwhile";
+const OF_OTHERS = "the state of the other nodes is unknown";
 
 function nodesWord(nodes: number): string {
   return nodes === 1 ? "A node" : `${count(nodes)} nodes`;
@@ -307,6 +307,5 @@ const AWAITED = {
   running: "another run of the same thread, which does not end",
 };
 
-const NO_RUNNER =
-  "All runners are busy, or no node has this agent. Let nodes execute more runs (max_runs), or add one.";
-const NO_END = "Look at the live runs of this user; cancel the one that hangs.";
+const NO_RUNNER = "All runners are busy, or no node has this agent. Raise max_runs, or add a node.";
+const NO_END = "Look at this user's live runs, and cancel the one that hangs.";

@@ -2,10 +2,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { access, signOut } from "./access.ts";
-import { Poll, type Standing, type Surroundings } from "./poll.ts";
+import { Poll, type PollState, type Scheduler } from "./poll.ts";
 import type { Server } from "./server.ts";
 
-const browser: Surroundings = {
+const browser: Scheduler = {
   now: () => performance.now(),
   later(work, ms) {
     const timer = setTimeout(work, ms);
@@ -13,16 +13,16 @@ const browser: Surroundings = {
   },
 };
 
-/** Poll until the returned function is called; `told` is called on every change. */
+/** Poll until the returned function is called; `onChange` is called on every change. */
 export function watch<Answer>(
   ask: (before: Answer | null) => Promise<Answer>,
   everyMs: number,
-  told: (standing: Standing<Answer>) => void,
+  onChange: (state: PollState<Answer>) => void,
 ): () => void {
   const poll = new Poll(ask, everyMs, browser);
-  const unsubscribe = poll.standing.subscribe((standing) => {
-    if (standing.problem?.status === 401) signOut(standing.problem.message);
-    else told(standing);
+  const unsubscribe = poll.state.subscribe((state) => {
+    if (state.problem?.status === 401) signOut(state.problem.message);
+    else onChange(state);
   });
   const look = () => (document.hidden ? poll.pause() : poll.start());
   document.addEventListener("visibilitychange", look);
@@ -34,7 +34,12 @@ export function watch<Answer>(
   };
 }
 
-const NOTHING: Standing<never> = { answer: null, answeredAt: null, problem: null, isPaused: false };
+const NOTHING: PollState<never> = {
+  answer: null,
+  answeredAt: null,
+  problem: null,
+  isPaused: false,
+};
 
 /**
  * Polls the server while the view is mounted. `key` identifies the request: when it changes, the
@@ -44,19 +49,19 @@ export function useAnswer<Answer>(
   key: string,
   everyMs: number,
   ask: (server: Server, before: Answer | null) => Promise<Answer>,
-): Standing<Answer> {
-  const standing = useSignal<Standing<Answer>>(NOTHING);
+): PollState<Answer> {
+  const state = useSignal<PollState<Answer>>(NOTHING);
   const server = access.value?.server;
   useEffect(() => {
-    standing.value = NOTHING;
+    state.value = NOTHING;
     if (server === undefined || key === "") return;
     return watch<Answer>(
       (before) => ask(server, before),
       everyMs,
       (now) => {
-        standing.value = now;
+        state.value = now;
       },
     );
   }, [server, key, everyMs]);
-  return standing.value;
+  return state.value;
 }

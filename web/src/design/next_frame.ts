@@ -2,7 +2,7 @@
 
 const LATE_MAX_MS = 250;
 
-/** @returns cancels it */
+/** @returns a function that cancels it */
 export function inNextFrame(work: () => void): () => void {
   const act = () => {
     cancel();

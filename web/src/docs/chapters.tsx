@@ -1,5 +1,6 @@
 /** The chapters of the API reference, each from one of the documents. */
 import type { ComponentChildren } from "preact";
+import { Prose } from "../design/prose.tsx";
 import {
   type Answer,
   type ConnectionDocument,
@@ -11,7 +12,7 @@ import {
   type Schema,
   type Schemas,
 } from "./documents.ts";
-import { FieldTable, Meaning, NameCell, Prose, Table, TypeOf } from "./schema_view.tsx";
+import { FieldTable, Meaning, NameCell, Table, TypeOf } from "./schema_view.tsx";
 
 const ENVELOPE = "AgentDeltaEvent";
 const STANDARD_CLOSES: readonly (readonly [number, string])[] = [

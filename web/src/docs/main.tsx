@@ -1,13 +1,13 @@
 /** The API reference's entry point: renders the server's OpenAPI and AsyncAPI documents. */
 import { render } from "preact";
 import { Mark } from "../design/icons.tsx";
+import { Prose } from "../design/prose.tsx";
 import { followTheme } from "../design/theme.ts";
 import "../design/design.css";
 import { type Chapter, chaptersOf, type Entry } from "./chapters.tsx";
 import "./docs.css";
 import { ThreadcastError } from "@threadcast/client/request";
 import { type ConnectionDocument, type HttpDocument, readDocuments } from "./documents.ts";
-import { Prose } from "./schema_view.tsx";
 
 interface Documents {
   readonly http: HttpDocument;

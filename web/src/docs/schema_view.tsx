@@ -1,17 +1,10 @@
 /** JSON Schemas as tables of fields. The name of a schema links to its entry. */
 import type { ComponentChildren } from "preact";
+import { Prose } from "../design/prose.tsx";
 import type { Schema } from "./documents.ts";
 
 /** The bound of every seq, which is not worth showing. */
 const SEQ_MAX = Number.MAX_SAFE_INTEGER;
-
-/** A text with its code spans. */
-export function Prose({ text = "" }: { text?: string | undefined }) {
-  // Every second part is between backticks.
-  return text
-    .split("`")
-    .map((part, index) => (index % 2 === 1 ? <code key={part}>{part}</code> : part));
-}
 
 /** The type that a schema describes, in a few words. */
 export function TypeOf({ schema }: { schema: Schema | undefined }): ComponentChildren {

@@ -86,7 +86,7 @@ function Head({ chat, isListOpen }: { chat: ElementChat; isListOpen: Signal<bool
           isListOpen.value = !isListOpen.value;
         }}
       />
-      <span class="frame-title" dir="auto">
+      <span class="frame-title truncate" dir="auto">
         {thread === undefined ? "New conversation" : titleOf(thread)}
       </span>
     </div>

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ThreadcastError } from "@threadcast/client/request";
 import { Poll } from "../../src/console/poll.ts";
 
-/** A clock that goes on when it is told to. */
+/** A scheduler that a test advances. */
 class Clock {
   nowMs = 0;
   readonly waits: number[] = [];
@@ -34,7 +34,7 @@ class Clock {
   }
 }
 
-/** What was promised has come. */
+/** Resolves once pending promises have settled. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -47,8 +47,8 @@ test("each request gets the previous answer, at the interval", async () => {
   await settled();
   await clock.goOn();
 
-  assert.equal(poll.standing.value.answer, 2);
-  assert.equal(poll.standing.value.answeredAt, 2_000);
+  assert.equal(poll.state.value.answer, 2);
+  assert.equal(poll.state.value.answeredAt, 2_000);
   assert.deepEqual(clock.waits, [2_000, 2_000]);
 });
 
@@ -70,9 +70,9 @@ test("failures keep the last answer and slow down polling", async () => {
   for (let turn = 0; turn < 4; turn += 1) await clock.goOn();
 
   assert.deepEqual(clock.waits, [2_000, 4_000, 5_000, 5_000, 5_000]);
-  assert.equal(poll.standing.value.answer, "here");
-  assert.equal(poll.standing.value.answeredAt, 0);
-  assert.equal(poll.standing.value.problem?.code, "unreachable");
+  assert.equal(poll.state.value.answer, "here");
+  assert.equal(poll.state.value.answeredAt, 0);
+  assert.equal(poll.state.value.problem?.code, "unreachable");
 });
 
 test("a question that failed late is asked again at once, so that another node may answer", async () => {
@@ -141,5 +141,5 @@ test("an answer that comes after the end is dropped", async () => {
   answer("late");
   await settled();
 
-  assert.equal(poll.standing.value.answer, null);
+  assert.equal(poll.state.value.answer, null);
 });

@@ -1,4 +1,4 @@
-"""A report as workflow commands, which GitHub shows as annotations beside the changed lines."""
+"""A report as workflow commands, which GitHub shows as annotations on changed lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _command(report: Report, one: Finding) -> str:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """What would end the command or one of its fields, as `%` and its code."""
+    """Percent-encode characters that would end the command or one of its fields."""
     return "".join(
         f"%{ord(character):02X}" if character in f"%\r\n{more}" else character for character in text
     )

@@ -1,4 +1,4 @@
-"""A report for people: a line for each finding, then counts by rule and by folder."""
+"""A report for people: one line per finding, then counts by rule and by folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def as_text(report: Report, shown: Sequence[Finding], trend: Trend | None) -> st
     """The report as text.
 
     Args:
-        report: what was found.
-        shown: the findings to list: all, or those that a baseline does not have.
-        trend: how it compares with the baseline, or None without one.
+        report: the findings.
+        shown: the findings to list: all, or those that are not in a baseline.
+        trend: the comparison with the baseline, or None without one.
     """
     return "\n".join([*_findings(report, shown), *_summary(report, trend)])
 

@@ -10,7 +10,8 @@ import { plainPart } from "./markdown/plain.ts";
 
 const PAUSE_MS = 2_000;
 const RUNS_MAX = 200;
-const SENTENCE_END = /[.!?:](?=\s)|\n/g;
+/** Spaces follow sentences, except in Chinese and Japanese. */
+const SENTENCE_END = /[.!?:؟।](?=\s)|[。！？]|\n/g;
 
 interface Part {
   readonly runId: string;

@@ -18,7 +18,7 @@ interface Props {
 }
 
 export function Conversation({ model, threadId, agent }: Props) {
-  const wanted = useSignal<string | null>(null);
+  const nextFocus = useSignal<string | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
   const [offered, offer] = useState<Offer | null>(null);
   const [sendings, setSendings] = useState(0);
@@ -50,8 +50,8 @@ export function Conversation({ model, threadId, agent }: Props) {
   }, [model, threadId]);
   const leave = useCallback(() => {
     const { history } = model.state.peek().threads.get(threadId ?? "") ?? {};
-    wanted.value = history?.order.at(-1) ?? null;
-  }, [model, threadId, wanted]);
+    nextFocus.value = history?.order.at(-1) ?? null;
+  }, [model, threadId, nextFocus]);
 
   const isMissing = threadId !== null && model.failure.value === "missing";
   return (
@@ -62,7 +62,7 @@ export function Conversation({ model, threadId, agent }: Props) {
         threadId={threadId}
         history={history}
         pending={pending}
-        wanted={wanted}
+        nextFocus={nextFocus}
         box={box}
         sendings={sendings}
         onSend={send}

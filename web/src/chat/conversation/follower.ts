@@ -17,14 +17,14 @@ interface Anchor {
 export class Follower {
   /** Whether to offer "Jump to latest". */
   readonly isAway = signal(false);
-  readonly #place: HTMLElement;
+  readonly #scroller: HTMLElement;
   #isFollowing = true;
   #anchor: Anchor | null = null;
   #lastTop = 0;
 
-  /** @param place the scrolling element */
-  constructor(place: HTMLElement) {
-    this.#place = place;
+  /** @param scroller the scrolling element */
+  constructor(scroller: HTMLElement) {
+    this.#scroller = scroller;
   }
 
   get isFollowing(): boolean {
@@ -39,7 +39,7 @@ export class Follower {
   topIn(startOf: (key: string) => number | null): number {
     if (this.#isFollowing) return Number.POSITIVE_INFINITY;
     const start = this.#anchor === null ? null : startOf(this.#anchor.key);
-    if (start === null || this.#anchor === null) return this.#place.scrollTop;
+    if (start === null || this.#anchor === null) return this.#scroller.scrollTop;
     return start - this.#anchor.top;
   }
 
@@ -62,7 +62,7 @@ export class Follower {
 
   /** Call on every scroll event. */
   scrolled() {
-    const top = this.#place.scrollTop;
+    const top = this.#scroller.scrollTop;
     const left = this.#left();
     if (top < this.#lastTop && left > AT_END_PX) this.#isFollowing = false;
     else if (top > this.#lastTop && left < NEAR_PX) this.#isFollowing = true;
@@ -74,20 +74,20 @@ export class Follower {
   /** Call when the content or the viewport has changed its size, before painting. */
   keep() {
     if (this.#isFollowing) {
-      if (this.#left() > 0) this.#place.scrollTop = this.#place.scrollHeight;
+      if (this.#left() > 0) this.#scroller.scrollTop = this.#scroller.scrollHeight;
     } else this.#restore();
-    this.#lastTop = this.#place.scrollTop;
+    this.#lastTop = this.#scroller.scrollTop;
     this.#tell();
   }
 
   #restore() {
-    const element = this.#anchor === null ? null : findItem(this.#place, this.#anchor.key);
+    const element = this.#anchor === null ? null : findItem(this.#scroller, this.#anchor.key);
     if (element === null || this.#anchor === null) {
       this.#anchor = this.#firstInSight();
       return;
     }
     const moved = this.#topOf(element) - this.#anchor.top;
-    if (Math.abs(moved) >= 1) this.#place.scrollTop += moved;
+    if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
   }
 
   #tell() {
@@ -95,13 +95,13 @@ export class Follower {
   }
 
   #left(): number {
-    const { scrollHeight, scrollTop, clientHeight } = this.#place;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     return scrollHeight - scrollTop - clientHeight;
   }
 
   #firstInSight(): Anchor | null {
-    const top = this.#place.getBoundingClientRect().top;
-    const items = this.#place.querySelectorAll<HTMLElement>("[data-key]");
+    const top = this.#scroller.getBoundingClientRect().top;
+    const items = this.#scroller.querySelectorAll<HTMLElement>("[data-key]");
     const first = [...items].find((item) => item.getBoundingClientRect().bottom > top);
     return first === undefined ? null : this.#anchorAt(first);
   }
@@ -112,12 +112,12 @@ export class Follower {
   }
 
   #topOf(element: HTMLElement): number {
-    return element.getBoundingClientRect().top - this.#place.getBoundingClientRect().top;
+    return element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
   }
 }
 
-export function findItem(place: HTMLElement | null, key: string): HTMLElement | null {
-  return place?.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? null;
+export function findItem(scroller: HTMLElement | null, key: string): HTMLElement | null {
+  return scroller?.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? null;
 }
 
 /** The key of the item that contains this node, or null. */

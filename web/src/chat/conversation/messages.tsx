@@ -22,7 +22,7 @@ interface Props {
   history: History | null;
   pending: readonly OutboxEntry[];
   /** The key of the item to render and focus next. */
-  wanted: Signal<string | null>;
+  nextFocus: Signal<string | null>;
   /** The message box, to which Escape returns. */
   box: RefObject<HTMLTextAreaElement | null>;
   /** How many messages were sent here; each one scrolls to the bottom. */
@@ -34,19 +34,19 @@ interface Props {
 const UNREAD = emptyHistory(0);
 
 export function Messages(props: Props) {
-  const { model, threadId, history, pending, wanted, box, sendings } = props;
-  const [place, setPlace] = useState<HTMLElement | null>(null);
-  const follower = useMemo(() => (place === null ? null : new Follower(place)), [place]);
-  const keys = { place, follower, history: history ?? UNREAD, wanted, box, model };
+  const { model, threadId, history, pending, nextFocus, box, sendings } = props;
+  const [scroller, setScroller] = useState<HTMLElement | null>(null);
+  const follower = useMemo(() => (scroller === null ? null : new Follower(scroller)), [scroller]);
+  const keys = { scroller, follower, history: history ?? UNREAD, nextFocus, box, model };
   const press = useMessageKeys(keys);
-  useFollowing(place, follower, sendings);
+  useFollowing(scroller, follower, sendings);
   const words = useAnnouncements(history);
   const placeholder = placeholderFor(props);
   return (
     <>
       <section
         class="scroller"
-        ref={setPlace}
+        ref={setScroller}
         aria-label="Conversation"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
         tabIndex={0}
@@ -55,15 +55,15 @@ export function Messages(props: Props) {
         {placeholder ?? (
           <div class="runs" role="feed" aria-label="Messages" aria-busy={history === null}>
             {history?.hasEarlier && <Earlier model={model} />}
-            {place !== null && follower !== null && (
+            {scroller !== null && follower !== null && (
               <Runs
-                place={place}
+                scroller={scroller}
                 follower={follower}
                 model={model}
                 history={history ?? UNREAD}
                 pending={pending}
                 outbox={model.outbox.value}
-                wanted={wanted}
+                nextFocus={nextFocus}
                 isOffline={isOffline(model)}
                 onSend={props.onSend}
               />
@@ -71,7 +71,7 @@ export function Messages(props: Props) {
           </div>
         )}
       </section>
-      {follower !== null && <Jump follower={follower} place={place} key={threadId} />}
+      {follower !== null && <Jump follower={follower} scroller={scroller} key={threadId} />}
       <p class="sr-only" aria-live="polite" data-announcements>
         {words}
       </p>
@@ -107,10 +107,10 @@ function Earlier({ model }: { model: ChatModel }) {
   );
 }
 
-function Jump({ follower, place }: { follower: Follower; place: HTMLElement | null }) {
+function Jump({ follower, scroller }: { follower: Follower; scroller: HTMLElement | null }) {
   const jump = () => {
     follower.follow();
-    place?.focus({ preventScroll: true });
+    scroller?.focus({ preventScroll: true });
   };
   return (
     <div class="jump-place">
@@ -125,18 +125,18 @@ function Jump({ follower, place }: { follower: Follower; place: HTMLElement | nu
 }
 
 /** Tells the follower of scrolling, resizing and sent messages. */
-function useFollowing(place: HTMLElement | null, follower: Follower | null, sendings: number) {
+function useFollowing(scroller: HTMLElement | null, follower: Follower | null, sendings: number) {
   useLayoutEffect(() => {
-    if (place === null || follower === null) return;
+    if (scroller === null || follower === null) return;
     const scrolled = () => follower.scrolled();
-    place.addEventListener("scroll", scrolled, { passive: true });
+    scroller.addEventListener("scroll", scrolled, { passive: true });
     const sizes = new ResizeObserver(() => follower.keep());
-    sizes.observe(place);
+    sizes.observe(scroller);
     return () => {
-      place.removeEventListener("scroll", scrolled);
+      scroller.removeEventListener("scroll", scrolled);
       sizes.disconnect();
     };
-  }, [place, follower]);
+  }, [scroller, follower]);
   useLayoutEffect(() => {
     if (sendings > 0) follower?.follow();
   }, [follower, sendings]);

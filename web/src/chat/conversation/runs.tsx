@@ -15,7 +15,7 @@ import { RunArticle } from "./run.tsx";
 const EARLIER_WITHIN_PX = 1_200;
 
 interface Props {
-  place: HTMLElement;
+  scroller: HTMLElement;
   follower: Follower;
   model: ChatModel;
   history: History;
@@ -23,24 +23,24 @@ interface Props {
   outbox: readonly OutboxEntry[];
   isOffline: boolean;
   /** The key of the item to render and focus next. */
-  wanted: Signal<string | null>;
+  nextFocus: Signal<string | null>;
   onSend: (content: string) => void;
 }
 
 export function Runs(props: Props) {
-  const { place, follower, model, history, pending, outbox, isOffline, wanted } = props;
+  const { scroller, follower, model, history, pending, outbox, isOffline, nextFocus } = props;
   const { order, runs } = history;
   const keys = useMemo(() => [...order, ...pending.map(({ key }) => key)], [order, pending]);
-  const { parts, rest, measure } = useWindow(place, {
+  const { parts, rest, measure } = useWindow(scroller, {
     keys,
     heightOf: (index) => heightOf(runs.get(order[index] ?? "")),
     top: (startOf) => follower.topIn(startOf),
-    pinned: () => [wanted.peek(), ...usedKeys(place)].filter((key) => key !== null),
+    pinned: () => [nextFocus.peek(), ...usedKeys(scroller)].filter((key) => key !== null),
     onResize: () => follower.keep(),
   });
-  // Subscribes to `wanted`, which `pinned` only peeks at.
-  void wanted.value;
-  useStayInPlace(props);
+  // Subscribes to `nextFocus`, which `pinned` only peeks at.
+  void nextFocus.value;
+  useScrollPosition(props);
   useEarlier(props);
   const lastId = order.at(-1);
 
@@ -87,48 +87,48 @@ export function Runs(props: Props) {
   );
 }
 
-/** After each render, before painting: restore the scroll position and focus the wanted item. */
-function useStayInPlace({ place, follower, wanted }: Props) {
+/** After each render, before painting: restore the scroll position and move the focus if asked to. */
+function useScrollPosition({ scroller, follower, nextFocus }: Props) {
   useLayoutEffect(() => {
     follower.keep();
-    const key = wanted.peek();
-    const item = key === null ? null : findItem(place, key);
+    const key = nextFocus.peek();
+    const item = key === null ? null : findItem(scroller, key);
     if (item === null) return;
-    wanted.value = null;
-    goTo(item, { place, follower });
+    nextFocus.value = null;
+    goTo(item, { scroller, follower });
   });
 }
 
 /** Reads earlier messages when scrolled near the top, one page at a time. */
-function useEarlier({ place, model, history, follower }: Props) {
+function useEarlier({ scroller, model, history, follower }: Props) {
   const asked = useRef<string | undefined>(undefined);
   const [first] = history.order;
   useEffect(() => {
     if (!history.hasEarlier) return;
     const read = () => {
-      const isNear = place.scrollTop < EARLIER_WITHIN_PX && !follower.isFollowing;
+      const isNear = scroller.scrollTop < EARLIER_WITHIN_PX && !follower.isFollowing;
       if (!isNear || asked.current === first) return;
       asked.current = first;
       model.readEarlier();
     };
     read();
-    place.addEventListener("scroll", read, { passive: true });
-    return () => place.removeEventListener("scroll", read);
-  }, [place, model, follower, first, history.hasEarlier]);
+    scroller.addEventListener("scroll", read, { passive: true });
+    return () => scroller.removeEventListener("scroll", read);
+  }, [scroller, model, follower, first, history.hasEarlier]);
 }
 
 /** Focus an item and scroll it into view; an item higher than the viewport, to its beginning. */
-function goTo(item: HTMLElement, { place, follower }: Pick<Props, "place" | "follower">) {
+function goTo(item: HTMLElement, { scroller, follower }: Pick<Props, "scroller" | "follower">) {
   item.querySelector<HTMLElement>("article")?.focus({ preventScroll: true });
-  item.scrollIntoView({ block: item.offsetHeight > place.clientHeight ? "start" : "nearest" });
+  item.scrollIntoView({ block: item.offsetHeight > scroller.clientHeight ? "start" : "nearest" });
   follower.hold(item);
 }
 
 /** The items that hold the focus or an end of the selection, which unmounting would lose. */
-function usedKeys(place: HTMLElement): (string | null)[] {
-  const root = place.getRootNode();
+function usedKeys(scroller: HTMLElement): (string | null)[] {
+  const root = scroller.getRootNode();
   if (!(root instanceof Document || root instanceof ShadowRoot)) return [];
-  const selection = place.ownerDocument.getSelection();
+  const selection = scroller.ownerDocument.getSelection();
   const nodes = [root.activeElement, selection?.anchorNode, selection?.focusNode];
-  return nodes.map((node) => (node && place.contains(node) ? keyOf(node) : null));
+  return nodes.map((node) => (node && scroller.contains(node) ? keyOf(node) : null));
 }

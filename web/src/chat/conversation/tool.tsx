@@ -29,7 +29,7 @@ export const ToolCard = memo(({ step }: { step: ToolStep }) => {
       <summary>
         <Icon name={ICONS[step.status]} />
         <span class="step-title">{step.tool}</span>
-        <span class="step-brief" dir="auto">
+        <span class="step-brief truncate" dir="auto">
           {briefly(step.arguments)}
         </span>
         <ToolState step={step} />

@@ -10,11 +10,11 @@ import { findItem, keyOf } from "./follower.ts";
 import { isTextField } from "./keys.ts";
 
 interface At {
-  place: HTMLElement | null;
+  scroller: HTMLElement | null;
   follower: Follower | null;
   history: History;
   /** The key of the item to render and focus next. */
-  wanted: Signal<string | null>;
+  nextFocus: Signal<string | null>;
   box: RefObject<HTMLTextAreaElement | null>;
   model: ChatModel;
 }
@@ -40,12 +40,12 @@ const ACTIONS: Readonly<Record<string, (at: At, key: string | null) => boolean>>
 };
 
 /** To the next or previous item; if none has the focus, to the first visible one. */
-function move({ follower, history, wanted }: At, key: string | null, step: 1 | -1): boolean {
+function move({ follower, history, nextFocus }: At, key: string | null, step: 1 | -1): boolean {
   const { order } = history;
   const first = follower?.firstKey ?? null;
   const next = key === null ? first : order[order.indexOf(key) + step];
   if (next === undefined || next === null) return false;
-  wanted.value = next;
+  nextFocus.value = next;
   return true;
 }
 
@@ -58,8 +58,8 @@ function copy({ history, model }: At, key: string | null): boolean {
   return true;
 }
 
-function edit({ place }: At, key: string | null): boolean {
-  const item = key === null ? null : findItem(place, key);
+function edit({ scroller }: At, key: string | null): boolean {
+  const item = key === null ? null : findItem(scroller, key);
   const button = item?.querySelector<HTMLElement>("[data-edit]") ?? null;
   button?.click();
   return button !== null;

@@ -44,30 +44,30 @@ interface ListWindow {
   readonly startOf: (index: number) => number;
 }
 
-/** @param place the scrolling element; null until there is one */
-export function useWindow(place: HTMLElement | null, options: WindowOptions): ListWindow {
+/** @param scroller the scrolling element; null until there is one */
+export function useWindow(scroller: HTMLElement | null, options: WindowOptions): ListWindow {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const heights = useMemo(() => new Heights(), []);
   heights.setItems(options.keys, options.heightOf);
-  const indices = indicesOf(place, heights, options, OVERSCAN_PX);
+  const indices = indicesOf(scroller, heights, options, OVERSCAN_PX);
   const now = { options, indices };
   const latest = useRef(now);
   latest.current = now;
   useLayoutEffect(() => {
-    if (place === null) return;
+    if (scroller === null) return;
     const look = () => {
       const { options, indices } = latest.current;
-      const needed = indicesOf(place, heights, options, OVERSCAN_MIN_PX);
+      const needed = indicesOf(scroller, heights, options, OVERSCAN_MIN_PX);
       if (!needed.every((index) => indices.includes(index))) redraw(undefined);
     };
     const sizes = new ResizeObserver(look);
-    sizes.observe(place);
-    place.addEventListener("scroll", look, { passive: true });
+    sizes.observe(scroller);
+    scroller.addEventListener("scroll", look, { passive: true });
     return () => {
       sizes.disconnect();
-      place.removeEventListener("scroll", look);
+      scroller.removeEventListener("scroll", look);
     };
-  }, [place, heights]);
+  }, [scroller, heights]);
   const measure = useMeasured(heights, () => {
     const { options, indices } = latest.current;
     options.onResize?.();
@@ -79,7 +79,7 @@ export function useWindow(place: HTMLElement | null, options: WindowOptions): Li
 }
 
 function indicesOf(
-  place: HTMLElement | null,
+  scroller: HTMLElement | null,
   heights: Heights,
   { keys, top: topIn, pinned }: WindowOptions,
   overscanPx: number,
@@ -91,7 +91,7 @@ function indicesOf(
     const index = indexOf(key);
     return index === -1 ? null : heights.startOf(index);
   };
-  const height = place?.clientHeight ?? 0;
+  const height = scroller?.clientHeight ?? 0;
   const top = Math.min(topIn(startOf), heights.total - height);
   const first = heights.indexAt(top - overscanPx);
   const last = heights.indexAt(top + height + overscanPx);

@@ -15,21 +15,21 @@ const HEIGHTS_PX = { day: 34, thread: isTouched() ? 46 : 38 };
 const AHEAD_ROWS = 20;
 
 export function ThreadList({ threads }: { threads: Threads }) {
-  const [place, setPlace] = useState<HTMLElement | null>(null);
+  const [scroller, setScroller] = useState<HTMLElement | null>(null);
   /** The row that last had the focus, and the one that an arrow key sends it to. */
   const active = useSignal<string | null>(null);
-  const wanted = useSignal<string | null>(null);
+  const nextFocus = useSignal<string | null>(null);
   const listed = useComputed(() => rowsOf(threads.shown.value, Date.now()));
   const { rows, keys, indexOf } = listed.value;
   const openId = threads.model.openThreadId.value;
   const activeIndex = firstKnown(listed.value, [active.value, openId]);
-  const { parts, rest, startOf } = useWindow(place, {
+  const { parts, rest, startOf } = useWindow(scroller, {
     keys,
     heightOf: (index) => HEIGHTS_PX[rows[index]?.kind ?? "thread"],
-    top: () => place?.scrollTop ?? 0,
+    top: () => scroller?.scrollTop ?? 0,
     pinned: () => keys.slice(activeIndex, activeIndex + 1),
   });
-  const scrollTo = (index: number) => scrollInto(place, startOf(index), startOf(index + 1));
+  const scrollTo = (index: number) => scrollInto(scroller, startOf(index), startOf(index + 1));
 
   const isNearEnd = (parts.at(-1)?.index ?? 0) >= rows.length - AHEAD_ROWS;
   const isSearch = threads.query.value !== "" || threads.showsArchived.value;
@@ -41,7 +41,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
     const index = openId === null ? undefined : indexOf.get(openId);
     if (index !== undefined) scrollTo(index);
     // Only when another thread is opened: the person may have scrolled away since.
-  }, [openId, place]);
+  }, [openId, scroller]);
 
   function move(event: KeyboardEvent) {
     const next = nextIndex(listed.value, activeIndex, event.key);
@@ -50,7 +50,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
     event.preventDefault();
     scrollTo(next);
     active.value = row.key;
-    wanted.value = row.key;
+    nextFocus.value = row.key;
   }
 
   function item({ index, gap }: (typeof parts)[number]) {
@@ -71,10 +71,10 @@ export function ThreadList({ threads }: { threads: Threads }) {
         threads={threads}
         isOpen={row.key === openId}
         isActive={index === activeIndex}
-        takesFocus={row.key === wanted.value}
+        takesFocus={row.key === nextFocus.value}
         onActive={() => {
           active.value = row.key;
-          if (wanted.value !== row.key) wanted.value = null;
+          if (nextFocus.value !== row.key) nextFocus.value = null;
         }}
         style={style}
       />
@@ -82,7 +82,7 @@ export function ThreadList({ threads }: { threads: Threads }) {
   }
 
   return (
-    <div class="thread-list" ref={setPlace}>
+    <div class="thread-list" ref={setScroller}>
       <ul style={{ paddingBottom: `${rest}px` }} onKeyDown={move} aria-label="Conversations">
         {parts.map(item)}
       </ul>
@@ -92,9 +92,9 @@ export function ThreadList({ threads }: { threads: Threads }) {
 }
 
 /** Scroll by as little as brings these pixels into view. */
-function scrollInto(place: HTMLElement | null, start: number, end: number) {
-  if (place === null) return;
-  place.scrollTop = Math.min(start, Math.max(place.scrollTop, end - place.clientHeight));
+function scrollInto(scroller: HTMLElement | null, start: number, end: number) {
+  if (scroller === null) return;
+  scroller.scrollTop = Math.min(start, Math.max(scroller.scrollTop, end - scroller.clientHeight));
 }
 
 function Ending({ threads, count }: { threads: Threads; count: number }) {

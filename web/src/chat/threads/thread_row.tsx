@@ -62,7 +62,7 @@ export function ThreadRow(props: ThreadRowProps) {
           aria-current={isOpen ? "page" : undefined}
           onKeyDown={actByKey}
         >
-          <span class="thread-title" dir="auto" title={line.title}>
+          <span class="thread-title truncate" dir="auto" title={line.title}>
             {line.title}
           </span>
           <Mark line={line} isUnread={isUnread} />

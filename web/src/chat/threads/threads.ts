@@ -133,7 +133,7 @@ export class Threads {
   }
 
   async #readOlder(): Promise<boolean> {
-    // The signals can lag behind the client, and a loop over them would never end.
+    // The client's own state: signals lag behind it, so a loop over them might never end.
     if (this.model.client.state.olderThreads === null) return false;
     this.isReading.value = true;
     this.isStuck.value = false;

@@ -70,7 +70,7 @@ function WaterfallRow({ row, extent, isAhead }: RowProps) {
     <li class={`is-${row.kind} ${row.outcome} depth-${row.depth}${isAhead ? " ahead" : ""}`}>
       <span class="row-name" title={row.detail}>
         <Icon name={ICONS[row.kind]} />
-        <span class="row-label">{row.label}</span>
+        <span class="row-label truncate">{row.label}</span>
         <span class="row-time">{duration(to - row.from)}</span>
         <span class="sr-only">{said}</span>
       </span>

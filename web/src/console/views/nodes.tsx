@@ -8,7 +8,7 @@ import { Ago } from "./ages.tsx";
 import { ping, stateOf } from "./node_columns.tsx";
 import { NoAnswer, Panel } from "./panel.tsx";
 
-/** A node has its place so long after its process began, at the latest, seconds. */
+/** A node that joins later than this after its start has joined before. */
 const JOINED_WITHIN_S = 60;
 
 export function NodesView() {

@@ -11,8 +11,8 @@ export function PastTroubles({ past }: { past: readonly Past[] }) {
   if (past.length === 0) return null;
   const more = past.slice(FIRST);
   return (
-    <section class="past" aria-label="Wrong in the last hour">
-      <h2>Wrong in the last hour, and over</h2>
+    <section class="past" aria-label="Resolved in the last hour">
+      <h2>Resolved in the last hour</h2>
       <PastList past={past.slice(0, FIRST)} />
       {more.length > 0 && (
         <details>

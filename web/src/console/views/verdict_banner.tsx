@@ -1,12 +1,12 @@
 /** The verdict in one sentence, and each trouble with who is affected and since when. */
 import { Icon } from "../../design/icons.tsx";
+import { Prose } from "../../design/prose.tsx";
 import { around, moment, plural, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
 import { isAbout, type Trouble, verdictOf } from "../verdict.ts";
 import { PastTroubles } from "./past_troubles.tsx";
-import { Prose } from "./prose.tsx";
 import { Whom } from "./whom.tsx";
 
 export function VerdictBanner({ overview }: { overview: Overview }) {
@@ -37,7 +37,7 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
   );
 }
 
-const SILENT = "The server does not answer.";
+const SILENT = "The server is not responding.";
 
 const MARKS = {
   well: "check",

@@ -1,5 +1,5 @@
 /**
- * Throttles a streamed text: it is rendered at most once per frame, and a block that renders slowly (a
+ * Throttles a streamed text: it renders at most once per frame, and a block that renders slowly (a
  * list of thousands of items, for example) takes at most about a third of the main thread's time.
  */
 import { useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
@@ -30,7 +30,7 @@ export function usePaced(text: string, isGrowing: boolean): string {
   return shown.current;
 }
 
-/** @returns cancels it */
+/** @returns a function that cancels it */
 function afterPause(tookMs: number, end: () => void): () => void {
   if (tookMs <= QUICK_MS) return inNextFrame(end);
   const timer = setTimeout(end, PAUSE_FACTOR * tookMs);

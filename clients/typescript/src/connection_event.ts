@@ -1,7 +1,7 @@
-/** A connection event as a server says it, by who speaks for one. */
+/** A connection event, made by the client on behalf of a server. */
 import type { ConnectionEvent } from "./protocol.ts";
 
-export const saying = (
+export const connectionEvent = (
   event_type: ConnectionEvent["event_type"],
   user_id: string | null,
   data: object,
