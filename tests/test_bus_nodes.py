@@ -17,6 +17,7 @@ import pytest
 from http_world import Stream, World, bearer, running
 from nats_proxy import NatsProxy, unruly
 from nats_server import NatsServer
+from patience import WAIT_S
 from postgres_server import NEWEST, PostgresServers
 
 THREADS = 10
@@ -134,9 +135,9 @@ async def test_what_was_missed_while_the_bus_was_away_is_read_when_it_is_back(
         await proxy.cut()
         for number in range(5):
             await here.thread("u-1", title=str(number))
-        async with there.client() as client:
-            ready = (await client.get("/readyz")).json()
-        assert ready["status"] == "degraded"
+        async with asyncio.timeout(WAIT_S), there.client() as client:
+            while (ready := (await client.get("/readyz")).json())["status"] != "degraded":
+                pass
         assert ready["checks"]["bus"].startswith("degraded: ")
 
         proxy.mend()

@@ -148,6 +148,8 @@ class Journal:
             for task in both:
                 task.cancel()
             await asyncio.wait(both)
+            self._events.close()
+            self._places.close()
 
     async def drained(self) -> None:
         """Wait until every submitted unit is answered."""
@@ -155,12 +157,9 @@ class Journal:
         await self._places.idle.wait()
 
     async def _commit_from(self, queue: _Queue) -> None:
-        try:
-            while True:
-                await queue.work.wait()
-                await self._step(queue)
-        finally:
-            queue.close()
+        while True:
+            await queue.work.wait()
+            await self._step(queue)
 
     async def _step(self, queue: _Queue) -> None:
         batch = self._take(queue.units)
