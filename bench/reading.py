@@ -81,7 +81,7 @@ async def _screen() -> AsyncIterator[Screen]:
     path = find_browser()
     if path is None:
         raise SystemExit(MISSING)
-    settings = {"THREADCAST_AGENTS": "page_agents:prose", "THREADCAST_JWT_SECRET": SECRET}
+    settings = {"AGENTS": "page_agents:prose", "JWT_SECRET": SECRET}
     with every_core(), tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
         async with serving(Path(folder), **settings) as server, launched(path) as browser:
             yield Screen(

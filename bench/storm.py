@@ -1,11 +1,10 @@
-"""A crowd comes back at once while others are served: what it costs those, on both stores.
+"""A reconnect storm: what it costs the readers that stay connected, on both stores.
 
-The others are compared with themselves, in one server: with the crowd coming back, and with the
-same crowd there but idle, before and after. So what is compared is the storm, and neither the
-number of sockets nor what else the machine does. The server has a core of its own. The crowd is a
-process of its own on the other one, with the measuring process, which does nothing else than read
-those who are served and goes first at once (see `returning`): what the crowd's clients cost is not
-the server's doing. PostgreSQL may use both cores.
+Their latency during the storm is compared with their latency before and after it, on the same
+server, while the clients of the storm are connected and idle. So neither the number of sockets nor
+the speed of the machine matters. The server has one core to itself. The clients of the storm are a
+process on the other core, and get only what the measuring process leaves (see `storm_clients`): the
+clients' own cost is not the server's. PostgreSQL may use both cores.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ from threadcast.stores import store_of
 
 from .bulk import Fill, add
 from .figures import Figure, percentile
-from .returning import Crowd
 from .scenarios import Stream, attached
 from .server import Server
 from .stores import Run, Start, postgres
+from .storm_clients import StormResult
 from .wire import Wire
 
 _CLIENTS = 5_000
@@ -51,28 +50,28 @@ class Storm:
     """One storm.
 
     Attributes:
-        calm_ms: latencies of those who were served, with the crowd there, before it and after it.
-        stormy_ms: the same, from the first that came back until the last one had caught up.
-        crowd: what became of those who came back.
+        calm_ms: latencies of the healthy readers before and after it, with all clients connected.
+        stormy_ms: the same, from the first reconnect until the last client had caught up.
+        result: of the reconnecting clients.
     """
 
     calm_ms: list[float]
     stormy_ms: list[float]
-    crowd: Crowd
+    result: StormResult
 
 
 async def storm(server: Server) -> Storm:
-    """Serve some clients beside a crowd, which loses its connections and comes back."""
+    """Stream to healthy readers while the other clients disconnect and reconnect."""
     stream = Stream()
-    async with _crowd(server) as crowd:
-        await _line(crowd)
-        await _next(crowd)  # it is there before anybody else, so nobody holds it back
+    async with _clients(server) as clients:
+        await _line(clients)
+        await _next_step(clients)  # connect; the budget does not apply without other readers
         wires = await _streaming(server, stream)
         before_ms = await _calm_ms(stream)
-        await _next(crowd)  # its connections are cut
+        await _next_step(clients)  # disconnect
         await asyncio.sleep(_CUT_S)
         stream.latencies_ms.clear()
-        came_back = await _next(crowd)
+        result = await _next_step(clients)  # reconnect
         stormy_ms = list(stream.latencies_ms)
         after_ms = await _calm_ms(stream)
     for wire in wires:
@@ -80,11 +79,11 @@ async def storm(server: Server) -> Storm:
     await asyncio.gather(*(wire.closed for wire in wires))
     if stream.holes:
         raise RuntimeError(f"{stream.holes} holes")
-    return Storm(before_ms + after_ms, stormy_ms, msgspec.json.decode(came_back, type=Crowd))
+    return Storm(before_ms + after_ms, stormy_ms, msgspec.json.decode(result, type=StormResult))
 
 
 async def _streaming(server: Server, stream: Stream) -> list[Wire]:
-    """Clients that are each streamed to, evenly."""
+    """The healthy readers; the starts of their streams are spread evenly."""
     wires = await attached(server, [f"healthy-{number}" for number in range(_HEALTHY)], stream)
     content = f"{_PER_SECOND} {int(_PER_SECOND * _BUSY_MAX_S)}"
     for wire in wires:
@@ -96,18 +95,25 @@ async def _streaming(server: Server, stream: Stream) -> list[Wire]:
 
 
 async def _calm_ms(stream: Stream) -> list[float]:
-    """Latencies of some seconds in which the crowd does nothing."""
-    await asyncio.sleep(1.0)  # the last one has begun or come just now
+    """Latencies while the other clients are idle."""
+    await asyncio.sleep(1.0)  # until the last stream or client has settled
     stream.latencies_ms.clear()
     await asyncio.sleep(_CALM_S)
     return list(stream.latencies_ms)
 
 
 @asynccontextmanager
-async def _crowd(server: Server) -> AsyncIterator[Process]:
-    """The crowd's process; it is ended on every path out."""
+async def _clients(server: Server) -> AsyncIterator[Process]:
+    """The process of the reconnecting clients; it always ends with the block."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.returning", str(server.port), str(_CLIENTS), str(_SPREAD_S)),
+        *(
+            sys.executable,
+            "-m",
+            "bench.storm_clients",
+            str(server.port),
+            str(_CLIENTS),
+            str(_SPREAD_S),
+        ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parent.parent,
@@ -122,8 +128,8 @@ async def _crowd(server: Server) -> AsyncIterator[Process]:
             await process.wait()
 
 
-async def _next(process: Process) -> bytes:
-    """Have the crowd do what comes next; what it says when that is done."""
+async def _next_step(process: Process) -> bytes:
+    """Start the clients' next step; returns its line once the step is done."""
     assert process.stdin is not None
     process.stdin.write(b"\n")
     return await _line(process)
@@ -133,12 +139,12 @@ async def _line(process: Process) -> bytes:
     assert process.stdout is not None
     line = await process.stdout.readline()
     if not line:
-        raise RuntimeError("the crowd did not come back")
+        raise RuntimeError("the process of the clients ended early")
     return line
 
 
 def storms(start: Start, run: Run) -> list[Figure]:
-    """One storm on SQLite and one on PostgreSQL; its clients are many enough to be a sample.
+    """One storm on SQLite and one on PostgreSQL; one has enough clients to be a sample.
 
     Args:
         start: starts a server with further settings.
@@ -156,7 +162,7 @@ def storms(start: Start, run: Run) -> list[Figure]:
 
 
 async def _fill(url: str) -> None:
-    """Give everyone of the crowd a journal."""
+    """Give every reconnecting client a journal."""
     store = store_of(Settings(database_url=url, jwt_secret="x" * 32), SystemClock())
     await store.open()  # makes the tables
     await store.close()
@@ -165,28 +171,28 @@ async def _fill(url: str) -> None:
 
 def _told(name: str, found: Storm) -> list[Figure]:
     calm, stormy = percentile(found.calm_ms, 0.99), percentile(found.stormy_ms, 0.99)
-    half_s = percentile(found.crowd.caught_up_s, 0.5)
-    crowd = f"{_CLIENTS:,} clients within {_SPREAD_S:g} s, {_MISSED} missed events each"
+    half_s = percentile(found.result.caught_up_s, 0.5)
+    load = f"{_CLIENTS:,} clients within {_SPREAD_S:g} s, {_MISSED} missed events each"
     halves = f"p50 {percentile(found.stormy_ms, 0.5):.1f} ms against"
     halves += f" {percentile(found.calm_ms, 0.5):.1f} ms"
     return [
         Figure(
-            f"{name}: p99 of {_HEALTHY} healthy clients while a crowd comes back, against calm",
+            f"{name}: p99 of {_HEALTHY} healthy clients in a reconnect storm, against calm",
             *(stormy / calm, "x", _WORSE_AT_MOST),
-            note=f"p99 {stormy:.1f} ms against {calm:.1f} ms, {halves}; {crowd}",
+            note=f"p99 {stormy:.1f} ms against {calm:.1f} ms, {halves}; {load}",
         ),
         Figure(
-            f"{name}: until the last of the crowd has caught up",
-            *(found.crowd.all_back_s, "s"),
-            note=f"half of them within {half_s:.1f} s; {found.crowd.refused:,} times told to come"
-            f" again, {found.crowd.cut:,} times cut",
+            f"{name}: until the last reconnecting client has caught up",
+            *(found.result.all_caught_up_s, "s"),
+            note=f"half of them within {half_s:.1f} s; {found.result.refused:,} attempts told to"
+            f" retry, {found.result.cut:,} cut",
         ),
     ]
 
 
 @contextmanager
 def files() -> Iterator[Callable[[], str]]:
-    """Gives the URLs of new SQLite files."""
+    """Returns URLs of new SQLite files."""
     names = count(1)
     with tempfile.TemporaryDirectory(prefix="threadcast-bench-") as folder:
         yield lambda: f"sqlite:///{folder}/{next(names)}.db"

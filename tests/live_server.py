@@ -215,12 +215,12 @@ class LiveServer(LocalServer):
     async def readers(self) -> int:
         """The number of admitted readers."""
 
-        async def inside() -> int:
+        async def count() -> int:
             config = self._server.config
             assert isinstance(config, EdgeConfig)
-            return config.doors.inside
+            return config.admission.readers
 
-        return await self.on_loop(inside)
+        return await self.on_loop(count)
 
     async def raw(self, user_id: str | None = None, **more: Any) -> Talk:
         """A WebSocket, of a user or unauthenticated, before `connection_ready`; see

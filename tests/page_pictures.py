@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from console_page import Console, connected
 from page_browser import MISSING, Screen, find_browser, launched
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 from picture_agents import FOLLOW_UP, QUESTION, TITLES
 from threadcast import Event
 
@@ -38,8 +38,8 @@ async def main() -> None:
         sys.exit(MISSING)
     folder = Path(tempfile.mkdtemp(prefix="threadcast-pictures-"))
     (folder / "console").mkdir()
-    settings = {"THREADCAST_AGENTS": "picture_agents:assistant"}
-    busy = {"THREADCAST_AGENTS": "picture_agents:talker", "THREADCAST_CONSOLE": "true"}
+    settings = {"AGENTS": "picture_agents:assistant"}
+    busy = {"AGENTS": "picture_agents:talker", "CONSOLE": "true"}
     async with (
         serving(folder, **settings) as server,
         serving(folder / "console", **busy) as other,
@@ -52,7 +52,7 @@ async def main() -> None:
         await _chat(browser, server, "dark", PHONE, "phone")
 
 
-async def _conversations(browser: Browser, server: ServerProcess) -> None:
+async def _conversations(browser: Browser, server: PageServer) -> None:
     """The chat's pictures: a list of threads and an open one."""
     async with await browser.new_context() as context:
         screen = Screen(await context.new_page(), server.url)
@@ -68,7 +68,7 @@ async def _conversations(browser: Browser, server: ServerProcess) -> None:
 
 
 async def _chat(
-    browser: Browser, server: ServerProcess, scheme: Scheme, size: ViewportSize, name: str
+    browser: Browser, server: PageServer, scheme: Scheme, size: ViewportSize, name: str
 ) -> None:
     async with await browser.new_context(
         viewport=size, color_scheme=scheme, device_scale_factor=1.5
@@ -79,7 +79,7 @@ async def _chat(
         _keep(await screen.page.screenshot(), name)
 
 
-async def _console(browser: Browser, server: ServerProcess) -> None:
+async def _console(browser: Browser, server: PageServer) -> None:
     """The console's overview, after some activity."""
     async with asyncio.TaskGroup() as people:
         talks = [
@@ -99,7 +99,7 @@ async def _console(browser: Browser, server: ServerProcess) -> None:
             talk.cancel()
 
 
-async def _talk(server: ServerProcess, user_id: str, after_s: float) -> None:
+async def _talk(server: PageServer, user_id: str, after_s: float) -> None:
     await asyncio.sleep(after_s)
     async with connected(server.url, user_id) as client:
         for number in itertools.count():

@@ -54,10 +54,10 @@ class ServerProcess:
 
     Args:
         folder: where the database and the log are; must exist.
-        agents: `module:name` of the agents; modules of `tests` can be named.
+        agents: `module:name` of the agents, also in modules of `tests`; None: the demo agents.
         database_url: another database than the file in the folder.
-        settings: further settings, as THREADCAST_... variables without that prefix. With a
-            public key or a key set, those are what tokens are verified by, else `SECRET`.
+        settings: further settings, as THREADCAST_... variables without that prefix. Tokens are
+            verified by a public key or a key set if it has one, else by `SECRET`.
 
     Attributes:
         port: where it listens, once it has been started.
@@ -65,17 +65,24 @@ class ServerProcess:
         database: its file.
         stands_in: the folder that it is started in; None: this process's own.
         limitless: whether rates and numbers are bounded so high that no test meets the bounds.
+        has_secret: whether tokens are verified by `SECRET` unless other keys are set.
         own_group: whether a Ctrl-C in the terminal is kept from it.
         start_max_s, stop_max_s: how long it may take to listen, and to end when asked, seconds.
     """
 
     limitless = True
+    has_secret = True
     own_group = False
     start_max_s = WAIT_S
     stop_max_s = WAIT_S
 
     def __init__(
-        self, folder: Path, *, agents: str, database_url: str | None = None, **settings: str
+        self,
+        folder: Path,
+        *,
+        agents: str | None = None,
+        database_url: str | None = None,
+        **settings: str,
     ) -> None:
         self.database = folder / "journal.db"
         self._database_url = database_url or f"sqlite:///{self.database}"
@@ -85,9 +92,11 @@ class ServerProcess:
         self.log = folder / "log"
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
         paths = [str(_TESTS.parent / "src"), str(_TESTS)]
-        shared = {} if _PUBLIC_KEYS & settings.keys() else {"JWT_SECRET": SECRET}
+        uses_secret = self.has_secret and not _PUBLIC_KEYS & settings.keys()
+        shared = {"JWT_SECRET": SECRET} if uses_secret else {}
         bounds = LIMITLESS if self.limitless else {}
-        chosen = {**shared, "AGENTS": agents, **bounds, **settings}
+        named = {} if agents is None else {"AGENTS": agents}
+        chosen = {**shared, **named, **bounds, **settings}
         self._environment = {
             **kept,
             "PYTHONPATH": os.pathsep.join(paths),

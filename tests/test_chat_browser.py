@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from page_axe import violations
 from page_browser import NEEDS_BROWSER, Screen
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 
 PHONE = {"width": 390, "height": 844}
 
@@ -25,11 +25,11 @@ pytestmark = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PageServer]:
     settings = {
-        "THREADCAST_AGENTS": "page_agents:quick",
-        "THREADCAST_HEAD_POLL_S": "0.2",
-        "THREADCAST_RATE_LIMIT_MODE": "off",
+        "AGENTS": "page_agents:quick",
+        "HEAD_POLL_S": "0.2",
+        "RATE_LIMIT_MODE": "off",
     }
     async with serving(tmp_path_factory.mktemp("server"), **settings) as server:
         yield server
@@ -37,7 +37,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
 
 @asynccontextmanager
 async def person(
-    browser: Browser, server: ServerProcess, name: str, **context: object
+    browser: Browser, server: PageServer, name: str, **context: object
 ) -> AsyncIterator[Screen]:
     """Somebody who is signed in, with a browser of their own."""
     async with await browser.new_context(**context) as own:  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ async def person(
         assert screen.problems == []
 
 
-async def make_threads(server: ServerProcess, user: str, titles: list[str]) -> None:
+async def make_threads(server: PageServer, user: str, titles: list[str]) -> None:
     """Threads of a user, made over HTTP, the last title on top of the list."""
     async with httpx2.AsyncClient(base_url=server.url) as client:
         answer = await client.post("dev/token", json={"user": user})
@@ -61,7 +61,7 @@ def search_field(screen: Screen) -> Locator:
     return screen.page.get_by_role("searchbox", name="Search conversations")
 
 
-async def test_a_thread_is_renamed_where_it_stands(browser: Browser, server: ServerProcess) -> None:
+async def test_a_thread_is_renamed_where_it_stands(browser: Browser, server: PageServer) -> None:
     await make_threads(server, "ada", ["Older", "Newer"])
     async with person(browser, server, "ada") as screen:
         await screen.threads.filter(has_text="Newer").focus()
@@ -79,7 +79,7 @@ async def test_a_thread_is_renamed_where_it_stands(browser: Browser, server: Ser
 
 
 async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     await make_threads(server, "bela", ["Taxes", "Garden"])
     async with person(browser, server, "bela") as screen:
@@ -99,7 +99,7 @@ async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
 
 
 async def test_what_is_deleted_can_be_brought_back_for_some_seconds(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     await make_threads(server, "cleo", ["Keep", "Drop"])
     async with person(browser, server, "cleo") as screen:
@@ -123,7 +123,7 @@ async def test_what_is_deleted_can_be_brought_back_for_some_seconds(
 
 
 async def test_what_was_deleted_is_gone_though_the_page_was_left_at_once(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     await make_threads(server, "dora", ["Keep", "Drop"])
     async with person(browser, server, "dora") as screen:
@@ -136,7 +136,7 @@ async def test_what_was_deleted_is_gone_though_the_page_was_left_at_once(
 
 
 async def test_a_search_says_what_it_looked_at_and_looks_further(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     titles = ["Météo à Paris", *(f"Conversation {number}" for number in range(120))]
     await make_threads(server, "emil", titles)
@@ -151,7 +151,7 @@ async def test_a_search_says_what_it_looked_at_and_looks_further(
 
 
 async def test_the_list_reads_on_as_one_scrolls_and_draws_what_is_seen(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     await make_threads(server, "fritz", [f"Conversation {number}" for number in range(250)])
     async with person(browser, server, "fritz") as screen:
@@ -169,7 +169,7 @@ async def test_the_list_reads_on_as_one_scrolls_and_draws_what_is_seen(
 
 
 async def test_marks_tell_what_runs_and_what_was_not_looked_at(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with (
         person(browser, server, "gerda") as here,
@@ -186,7 +186,7 @@ async def test_marks_tell_what_runs_and_what_was_not_looked_at(
         await expect(here.threads).to_have_text("count to 200")
 
 
-async def test_the_back_button_goes_back(browser: Browser, server: ServerProcess) -> None:
+async def test_the_back_button_goes_back(browser: Browser, server: PageServer) -> None:
     await make_threads(server, "hanna", ["First", "Second"])
     async with person(browser, server, "hanna") as screen:
         await screen.threads.get_by_text("First").click()
@@ -201,7 +201,7 @@ async def test_the_back_button_goes_back(browser: Browser, server: ServerProcess
         await expect(screen.page).to_have_title("First · Threadcast")
 
 
-async def test_everything_can_be_done_by_keyboard(browser: Browser, server: ServerProcess) -> None:
+async def test_everything_can_be_done_by_keyboard(browser: Browser, server: PageServer) -> None:
     await make_threads(server, "ines", ["Older", "Newer"])
     async with await browser.new_context() as context:
         screen = Screen(await context.new_page(), server.url)
@@ -249,7 +249,7 @@ async def test_everything_can_be_done_by_keyboard(browser: Browser, server: Serv
 
 
 async def test_a_menu_is_moved_in_by_arrows_and_left_by_escape(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with person(browser, server, "jan") as screen:
         button = screen.page.get_by_role("button", name="Account and settings")
@@ -269,7 +269,7 @@ async def test_a_menu_is_moved_in_by_arrows_and_left_by_escape(
         await expect(screen.page.locator("html[data-theme=dark]")).to_be_attached()
 
 
-async def test_on_a_phone_the_list_is_a_drawer(browser: Browser, server: ServerProcess) -> None:
+async def test_on_a_phone_the_list_is_a_drawer(browser: Browser, server: PageServer) -> None:
     await make_threads(server, "kim", ["Only one"])
     async with person(browser, server, "kim", viewport=PHONE, has_touch=True) as screen:
         await expect(screen.threads).to_have_count(0)
@@ -288,7 +288,7 @@ async def test_a_message_written_offline_waits_and_is_sent_once_after_a_reload(
     browser: Browser, tmp_path: Path
 ) -> None:
     async with (
-        serving(tmp_path, THREADCAST_AGENTS="page_agents:quick") as server,
+        serving(tmp_path, AGENTS="page_agents:quick") as server,
         person(browser, server, "lotte") as screen,
     ):
         await screen.say("What is 1 + 1?")
@@ -313,7 +313,7 @@ async def test_a_lasting_cut_is_counted_down_and_need_not_be_waited_for(
     browser: Browser, tmp_path: Path
 ) -> None:
     async with (
-        serving(tmp_path, THREADCAST_AGENTS="page_agents:quick") as server,
+        serving(tmp_path, AGENTS="page_agents:quick") as server,
         person(browser, server, "mona") as screen,
     ):
         await server.kill()
@@ -327,8 +327,8 @@ async def test_a_lasting_cut_is_counted_down_and_need_not_be_waited_for(
 
 async def test_one_device_too_many_is_told_why(browser: Browser, tmp_path: Path) -> None:
     settings = {
-        "THREADCAST_MAX_CONNECTIONS_PER_USER": "1",
-        "THREADCAST_CONNECTION_LIMIT_POLICY": "evict_oldest",
+        "MAX_CONNECTIONS_PER_USER": "1",
+        "CONNECTION_LIMIT_POLICY": "evict_oldest",
     }
     async with (
         serving(tmp_path, **settings) as server,
@@ -342,7 +342,7 @@ async def test_one_device_too_many_is_told_why(browser: Browser, tmp_path: Path)
 
 
 async def test_a_slow_network_shows_the_frame_first_and_then_the_rest(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     await make_threads(server, "otto", [f"Conversation {number}" for number in range(60)])
     async with await browser.new_context() as context:
@@ -362,7 +362,7 @@ async def test_a_slow_network_shows_the_frame_first_and_then_the_rest(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_view_has_anything_that_axe_objects_to(
-    browser: Browser, server: ServerProcess, scheme: str
+    browser: Browser, server: PageServer, scheme: str
 ) -> None:
     await make_threads(server, f"axe {scheme}", ["Older", "Newer"])
     async with await browser.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
@@ -396,7 +396,7 @@ async def test_no_view_has_anything_that_axe_objects_to(
 
 
 async def test_the_reference_has_nothing_that_axe_objects_to(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with await browser.new_context() as context:
         page = await context.new_page()
@@ -406,7 +406,7 @@ async def test_the_reference_has_nothing_that_axe_objects_to(
 
 
 async def test_from_right_to_left_everything_changes_sides(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with person(browser, server, "rahel") as screen:
         page = screen.page

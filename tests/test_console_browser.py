@@ -14,16 +14,16 @@ from playwright.async_api import Browser, expect
 from console_page import VIEWS, Console, answered, asked, asking, connected, token, until
 from page_axe import violations
 from page_browser import NEEDS_BROWSER
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 from threadcast import ThreadcastError
 
 SECRET = "the plan that nobody may read"
 SETTINGS = {
-    "THREADCAST_AGENTS": "page_agents:quick",
-    "THREADCAST_CONSOLE": "true",
-    "THREADCAST_DRAIN_S": "0.2",
-    "THREADCAST_REQUESTS_PER_S": "1000",
-    "THREADCAST_REQUESTS_BURST": "1000",
+    "AGENTS": "page_agents:quick",
+    "CONSOLE": "true",
+    "DRAIN_S": "0.2",
+    "REQUESTS_PER_S": "1000",
+    "REQUESTS_BURST": "1000",
 }
 
 pytestmark = [
@@ -33,13 +33,13 @@ pytestmark = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PageServer]:
     async with serving(tmp_path_factory.mktemp("server"), **SETTINGS) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def console(browser: Browser, server: ServerProcess) -> AsyncIterator[Console]:
+async def console(browser: Browser, server: PageServer) -> AsyncIterator[Console]:
     async with await browser.new_context(reduced_motion="reduce") as context:
         console = Console(await context.new_page(), server.url)
         yield console
@@ -47,9 +47,7 @@ async def console(browser: Browser, server: ServerProcess) -> AsyncIterator[Cons
         assert not [one for one in console.requests if not one.startswith(server.url)]
 
 
-async def test_the_overview_is_what_the_server_says(
-    console: Console, server: ServerProcess
-) -> None:
+async def test_the_overview_is_what_the_server_says(console: Console, server: PageServer) -> None:
     async with connected(server.url, "ann") as ann, connected(server.url, "ben"):
         waiting = await asking(ann)
         await console.sign_in()
@@ -69,7 +67,7 @@ async def test_the_overview_is_what_the_server_says(
         await ann.cancel_run(waiting)
 
 
-async def test_charts_are_tables_too(console: Console, server: ServerProcess) -> None:
+async def test_charts_are_tables_too(console: Console, server: PageServer) -> None:
     async with connected(server.url, "ann"):
         await console.sign_in()
         await console.page.get_by_role("button", name="Show tables").click()
@@ -89,7 +87,7 @@ async def test_the_pointer_reads_all_charts_at_one_moment(console: Console) -> N
     await expect(console.page.locator(".figure.at")).to_have_count(0)
 
 
-async def test_refusals_are_counted_by_their_code(console: Console, server: ServerProcess) -> None:
+async def test_refusals_are_counted_by_their_code(console: Console, server: PageServer) -> None:
     await console.sign_in()
     async with httpx2.AsyncClient(base_url=server.url) as stranger:
         for _ in range(3):
@@ -98,7 +96,7 @@ async def test_refusals_are_counted_by_their_code(console: Console, server: Serv
 
 
 async def test_a_user_is_found_with_devices_and_cursors(
-    console: Console, server: ServerProcess
+    console: Console, server: PageServer
 ) -> None:
     async with connected(server.url, "cora lee/ö") as cora:
         run_id = await answered(cora, "count to 20")
@@ -120,7 +118,7 @@ async def test_a_user_is_found_with_devices_and_cursors(
 
 
 async def test_disconnecting_is_confirmed_done_and_written_down(
-    console: Console, server: ServerProcess
+    console: Console, server: PageServer
 ) -> None:
     async with connected(server.url, "dora") as dora:
         await answered(dora, "count to 3")
@@ -143,7 +141,7 @@ async def test_disconnecting_is_confirmed_done_and_written_down(
 
 
 async def test_signing_out_everywhere_makes_tokens_void(
-    console: Console, server: ServerProcess
+    console: Console, server: PageServer
 ) -> None:
     old = await token(server.url, "erik")
     async with httpx2.AsyncClient(base_url=server.url) as erik:
@@ -159,7 +157,7 @@ async def test_signing_out_everywhere_makes_tokens_void(
         assert (await erik.get("/v1/threads", headers=known)).status_code == 401
 
 
-async def test_a_run_is_followed_and_cancelled(console: Console, server: ServerProcess) -> None:
+async def test_a_run_is_followed_and_cancelled(console: Console, server: PageServer) -> None:
     async with connected(server.url, "fay") as fay:
         run_id = await asking(fay)
         await console.sign_in()
@@ -180,7 +178,7 @@ async def test_a_run_is_followed_and_cancelled(console: Console, server: ServerP
         await expect(console.page.get_by_role("button", name="Cancel the run")).to_have_count(0)
 
 
-async def test_a_run_is_replayed(console: Console, server: ServerProcess) -> None:
+async def test_a_run_is_replayed(console: Console, server: PageServer) -> None:
     async with connected(server.url, "gus") as gus:
         run_id = await answered(gus, f"count to 60, {SECRET}")
     await console.sign_in()
@@ -209,7 +207,7 @@ async def test_a_run_is_replayed(console: Console, server: ServerProcess) -> Non
 
 
 async def test_a_replay_shows_an_answer_as_its_user_saw_it(
-    console: Console, server: ServerProcess
+    console: Console, server: PageServer
 ) -> None:
     async with connected(server.url, "ida") as ida:
         run_id = await answered(ida, "hello")
@@ -221,7 +219,7 @@ async def test_a_replay_shows_an_answer_as_its_user_saw_it(
 
 
 async def test_texts_are_sizes_without_the_scope_content(
-    console: Console, server: ServerProcess
+    console: Console, server: PageServer
 ) -> None:
     async with connected(server.url, "hal") as hal:
         run_id = await answered(hal, f"count to 5, {SECRET}")
@@ -234,7 +232,7 @@ async def test_texts_are_sizes_without_the_scope_content(
 
 
 async def test_a_token_says_what_it_lacks_and_is_kept_nowhere(
-    console: Console, server: ServerProcess
+    console: Console, server: PageServer
 ) -> None:
     await console.show_token(await token(server.url, "ivy", "metrics"))
     alert = console.page.get_by_role("alert")
@@ -255,7 +253,7 @@ async def test_a_token_says_what_it_lacks_and_is_kept_nowhere(
     await expect(console.page.get_by_role("heading", name="Operator’s console")).to_be_visible()
 
 
-async def test_every_view_is_for_everybody(console: Console, server: ServerProcess) -> None:
+async def test_every_view_is_for_everybody(console: Console, server: PageServer) -> None:
     wrong: dict[str, list[str]] = {}
 
     async def judge(view: str) -> None:
@@ -288,7 +286,7 @@ async def test_every_view_is_for_everybody(console: Console, server: ServerProce
     assert wrong == {}
 
 
-async def test_nothing_is_wider_than_a_phone(console: Console, server: ServerProcess) -> None:
+async def test_nothing_is_wider_than_a_phone(console: Console, server: PageServer) -> None:
     await console.page.set_viewport_size({"width": 390, "height": 844})
     async with connected(server.url, "kim") as kim:
         run_id = await answered(kim, "count to 5")
@@ -312,7 +310,7 @@ async def _overflow(console: Console) -> int:
     return int(await console.page.evaluate(overflow))
 
 
-async def test_the_keyboard_reaches_everything(console: Console, server: ServerProcess) -> None:
+async def test_the_keyboard_reaches_everything(console: Console, server: PageServer) -> None:
     async with connected(server.url, "lea") as lea:
         await answered(lea, "count to 3")
         press = console.page.keyboard.press

@@ -20,7 +20,7 @@ from conversation_scene import (
     tool_ended,
 )
 from page_browser import NEEDS_BROWSER, Screen
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 
 LONG_RUNS = 2_500
 
@@ -31,14 +31,14 @@ pytestmark = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
-    settings = {"THREADCAST_AGENTS": "page_agents:form", "THREADCAST_JWT_SECRET": SECRET}
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PageServer]:
+    settings = {"AGENTS": "page_agents:form", "JWT_SECRET": SECRET}
     async with serving(tmp_path_factory.mktemp("server"), **settings) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def screen(browser: Browser, server: ServerProcess) -> AsyncIterator[Screen]:
+async def screen(browser: Browser, server: PageServer) -> AsyncIterator[Screen]:
     permissions = ["clipboard-read", "clipboard-write"]
     async with await browser.new_context(permissions=permissions) as context:
         screen = Screen(await context.new_page(), server.url)

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 from embedding_site import PageOfOthers, page_of_others
 from page_axe import violations
 from page_browser import NEEDS_BROWSER, WatchedPage
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 
 SECRET = "a secret of these tests, 32 bytes or more"
 NAMES = ("ready", "thread", "message", "error")
@@ -35,11 +35,11 @@ async def site() -> AsyncIterator[PageOfOthers]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(
     site: PageOfOthers, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[ServerProcess]:
+) -> AsyncIterator[PageServer]:
     settings = {
-        "THREADCAST_AGENTS": "page_agents:mirror,page_agents:quick",
-        "THREADCAST_ALLOWED_ORIGINS": site.origin,
-        "THREADCAST_JWT_SECRET": SECRET,
+        "AGENTS": "page_agents:mirror,page_agents:quick",
+        "ALLOWED_ORIGINS": site.origin,
+        "JWT_SECRET": SECRET,
     }
     async with serving(tmp_path_factory.mktemp("server"), **settings) as server:
         yield server
@@ -67,7 +67,7 @@ def strict(server: str) -> str:
 class Visitor(WatchedPage):
     """A person at a page of others."""
 
-    def __init__(self, page: Page, site: PageOfOthers, server: ServerProcess) -> None:
+    def __init__(self, page: Page, site: PageOfOthers, server: PageServer) -> None:
         super().__init__(page, site.url)
         self.sockets: list[WebSocket] = []
         self._site = site
@@ -127,7 +127,7 @@ class Visitor(WatchedPage):
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def visitor(
-    browser: Browser, site: PageOfOthers, server: ServerProcess
+    browser: Browser, site: PageOfOthers, server: PageServer
 ) -> AsyncIterator[Visitor]:
     async with await browser.new_context() as context:
         visitor = Visitor(await context.new_page(), site, server)
@@ -317,7 +317,7 @@ async def test_axe_finds_nothing_in_the_element(visitor: Visitor, theme: str) ->
 
 
 async def test_a_page_that_is_not_allowed_gets_no_chat(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with page_of_others() as stranger, await browser.new_context() as context:
         visitor = Visitor(await context.new_page(), stranger, server)

@@ -51,7 +51,7 @@ async def followed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fo
     """The guide, followed by a reader whose Node.js is the wheel's, and who has no network."""
     home = tmp_path_factory.mktemp("home")
     folder = tmp_path_factory.mktemp("server")
-    async with serving(folder, THREADCAST_JWT_SECRET=SECRET) as server:
+    async with serving(folder, JWT_SECRET=SECRET) as server:
         port = urlsplit(server.url).port
         assert port is not None
         async with Shell(ROOT, home, {PORT: port}) as shell:

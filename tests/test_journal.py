@@ -18,7 +18,7 @@ from store_scene import completed, context_of, delta, message, run_context
 from threadcast.bus import Hint, JournalGrew, RunSignal, RunsWaiting
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import JournalEvent
-from threadcast.place_units import FLEETING, LeavePlace
+from threadcast.place_units import VOLATILE, LeavePlace
 from threadcast.units import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
 
 
@@ -72,7 +72,7 @@ async def test_events_do_not_wait_for_places_nor_places_for_events(tmp_path: Pat
         answers.submit(LeavePlace(take.context), delivery.thread())
         delivery.store.commits.open()
         await delivery.journal.drained()
-        of_places = [[type(unit) in FLEETING for unit in one] for one in delivery.store.batches]
+        of_places = [[type(unit) in VOLATILE for unit in one] for one in delivery.store.batches]
         assert sorted(map(sum, of_places)) == [0, 0, 1, 1]
         assert answers.codes() == ["committed"] * 4
 

@@ -138,8 +138,8 @@ CLOCK_CALLS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_co
 RANDOM_MODULES = frozenset({"random", "secrets", "uuid"})
 MAY_BE_RANDOM: dict[str, str] = {
     "ids": "makes every id",
-    "arrivals": "spreads the return of clients that are told to come again",
-    "edge.doors": "spreads the return of clients that are told to come again",
+    "arrivals": "spreads the reconnects of clients that are told to retry",
+    "edge.admission": "spreads the reconnects of clients that are told to retry",
     "gateway": "spreads the reconnects of clients that find the node full",
     "head_poll": "keeps nodes from asking in step",
     "draining": "spreads the reconnects of clients that are sent away",

@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, WebSocketRoute, expect
 
 from page_browser import BROWSER, MISSING, NEEDS_BROWSER, Screen
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 
 IN_CI = os.environ.get("CI") == "true"
 COUNT = 200
@@ -31,19 +31,19 @@ pytestmark = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PageServer]:
     folder = tmp_path_factory.mktemp("server")
     settings = {
-        "THREADCAST_AGENTS": "page_agents:quick",
-        "THREADCAST_LEASE_S": "1",
-        "THREADCAST_HEAD_POLL_S": "0.2",
+        "AGENTS": "page_agents:quick",
+        "LEASE_S": "1",
+        "HEAD_POLL_S": "0.2",
     }
     async with serving(folder, **settings) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def screen(browser: Browser, server: ServerProcess) -> AsyncIterator[Screen]:
+async def screen(browser: Browser, server: PageServer) -> AsyncIterator[Screen]:
     async with await browser.new_context() as context:
         screen = Screen(await context.new_page(), server.url)
         yield screen
@@ -105,7 +105,7 @@ async def test_a_reload_in_mid_stream_loses_and_doubles_nothing(screen: Screen) 
     _only_grew(await screen.shown(), await screen.said())
 
 
-async def test_a_killed_server_is_gone_on_with(screen: Screen, server: ServerProcess) -> None:
+async def test_a_killed_server_is_gone_on_with(screen: Screen, server: PageServer) -> None:
     await screen.sign_in("cleo")
     await screen.say(f"count to {COUNT}")
     await expect(screen.answer).to_contain_text(" 30 ")
@@ -156,7 +156,7 @@ async def test_a_message_whose_answer_was_lost_is_stored_once(screen: Screen) ->
     await expect(screen.threads).to_have_count(1)
 
 
-async def test_two_screens_of_a_user_follow_live(browser: Browser, server: ServerProcess) -> None:
+async def test_two_screens_of_a_user_follow_live(browser: Browser, server: PageServer) -> None:
     async with await browser.new_context() as context:
         here = Screen(await context.new_page(), server.url)
         there = Screen(await context.new_page(), server.url)
@@ -178,7 +178,7 @@ async def test_two_screens_of_a_user_follow_live(browser: Browser, server: Serve
 
 
 async def test_a_tab_keeps_its_user_and_signing_out_ends_every_tab(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with await browser.new_context() as context, await browser.new_context() as another:
         first = Screen(await context.new_page(), server.url)
@@ -211,7 +211,7 @@ async def test_a_tab_keeps_its_user_and_signing_out_ends_every_tab(
 
 
 async def test_nothing_of_who_signed_out_stays_in_the_page(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with await browser.new_context() as context:
         here = Screen(await context.new_page(), server.url)
@@ -271,7 +271,7 @@ async def test_one_reload_reads_the_open_conversation_once(screen: Screen) -> No
     assert 1 <= len(reads) <= 2
 
 
-async def test_two_users_see_only_their_own(browser: Browser, server: ServerProcess) -> None:
+async def test_two_users_see_only_their_own(browser: Browser, server: PageServer) -> None:
     async with await browser.new_context() as one, await browser.new_context() as other:
         fritz = Screen(await one.new_page(), server.url)
         gerda = Screen(await other.new_page(), server.url)
@@ -322,7 +322,7 @@ async def test_a_question_of_the_agent_is_answered(screen: Screen) -> None:
 
 
 async def test_a_question_outlives_the_server_that_asked_it(
-    screen: Screen, server: ServerProcess
+    screen: Screen, server: PageServer
 ) -> None:
     await screen.sign_in("lotte")
     await screen.say("ask me for a number")
@@ -382,7 +382,7 @@ HOSTILE = """# Heading <script>window.hacked = 1</script>
 
 async def test_unsafe_markdown_is_inert(browser: Browser, tmp_path: Path) -> None:
     async with (
-        serving(tmp_path, THREADCAST_AGENTS="page_agents:mirror") as server,
+        serving(tmp_path, AGENTS="page_agents:mirror") as server,
         await browser.new_context() as context,
     ):
         screen = Screen(await context.new_page(), server.url)

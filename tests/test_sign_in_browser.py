@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, expect
 from embedding_site import page_of_others
 from oidc_provider import AUDIENCE, CLIENT_ID, Provider, provider_running
 from page_browser import NEEDS_BROWSER, Screen
-from page_server import ServerProcess, serving
+from page_server import PageServer, serving
 
 SECRET = "a secret of this test, 32 bytes long"
 LIFE_S = 6.0
@@ -38,24 +38,24 @@ async def provider() -> AsyncIterator[Provider]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(
     provider: Provider, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[ServerProcess]:
+) -> AsyncIterator[PageServer]:
     settings = {
-        "THREADCAST_DEV": "false",
-        "THREADCAST_AGENTS": "page_agents:quick",
-        "THREADCAST_JWT_JWKS_URL": f"{provider.issuer}/keys",
-        "THREADCAST_JWT_AUDIENCE": AUDIENCE,
-        "THREADCAST_JWT_ISSUER": provider.issuer,
-        "THREADCAST_JWT_LEEWAY_S": "0",
-        "THREADCAST_OIDC_ISSUER": provider.issuer,
-        "THREADCAST_OIDC_CLIENT_ID": CLIENT_ID,
-        "THREADCAST_INSECURE_ALLOW_PRIVATE_JWKS": "true",
+        "DEV": "false",
+        "AGENTS": "page_agents:quick",
+        "JWT_JWKS_URL": f"{provider.issuer}/keys",
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWT_ISSUER": provider.issuer,
+        "JWT_LEEWAY_S": "0",
+        "OIDC_ISSUER": provider.issuer,
+        "OIDC_CLIENT_ID": CLIENT_ID,
+        "INSECURE_ALLOW_PRIVATE_JWKS": "true",
     }
     async with serving(tmp_path_factory.mktemp("server"), **settings) as server:
         yield server
 
 
 @asynccontextmanager
-async def person(browser: Browser, server: ServerProcess) -> AsyncIterator[Screen]:
+async def person(browser: Browser, server: PageServer) -> AsyncIterator[Screen]:
     """Somebody with a browser of their own."""
     async with await browser.new_context() as context:
         screen = Screen(await context.new_page(), server.url)
@@ -88,7 +88,7 @@ async def token_in(page: Page) -> str:
 
 
 async def test_a_sign_in_at_the_provider_leads_back_to_where_one_was(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "ada", "#thread_chat_1763629200001_7_90c65fe4")
@@ -101,9 +101,7 @@ async def test_a_sign_in_at_the_provider_leads_back_to_where_one_was(
         assert [url for url in screen.requests if "eyJ" in url or "refresh_" in url] == []
 
 
-async def test_a_reload_signs_in_without_a_question(
-    browser: Browser, server: ServerProcess
-) -> None:
+async def test_a_reload_signs_in_without_a_question(browser: Browser, server: PageServer) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "bela")
         await screen.say("What is 15% of 240?")
@@ -115,7 +113,7 @@ async def test_a_reload_signs_in_without_a_question(
 
 
 async def test_signing_out_ends_the_session_there_too_and_every_tab(
-    browser: Browser, server: ServerProcess
+    browser: Browser, server: PageServer
 ) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "cleo")
@@ -130,9 +128,7 @@ async def test_signing_out_ends_the_session_there_too_and_every_tab(
         await expect(screen.page.get_by_label("Your name")).to_be_visible()
 
 
-async def test_who_has_no_session_any_more_is_asked(
-    browser: Browser, server: ServerProcess
-) -> None:
+async def test_who_has_no_session_any_more_is_asked(browser: Browser, server: PageServer) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "dora")
         await screen.page.context.clear_cookies()
@@ -149,7 +145,7 @@ async def test_who_has_no_session_any_more_is_asked(
     ],
 )
 async def test_an_answer_that_nobody_asked_for_is_no_sign_in(
-    browser: Browser, server: ServerProcess, query: str, said: str
+    browser: Browser, server: PageServer, query: str, said: str
 ) -> None:
     async with person(browser, server) as screen:
         await screen.page.goto(screen.url + query)
@@ -158,7 +154,7 @@ async def test_an_answer_that_nobody_asked_for_is_no_sign_in(
 
 
 async def test_a_token_is_renewed_before_its_end_until_the_provider_refuses(
-    browser: Browser, server: ServerProcess, provider: Provider
+    browser: Browser, server: PageServer, provider: Provider
 ) -> None:
     provider.token_life_s = LIFE_S
     try:
@@ -180,9 +176,7 @@ async def test_a_token_is_renewed_before_its_end_until_the_provider_refuses(
         provider.token_life_s, provider.refuses_renewal = 300.0, False
 
 
-async def test_signing_out_everywhere_ends_the_page(
-    browser: Browser, server: ServerProcess
-) -> None:
+async def test_signing_out_everywhere_ends_the_page(browser: Browser, server: PageServer) -> None:
     async with person(browser, server) as screen:
         await sign_in(screen, "fritz")
         token = await token_in(screen.page)
@@ -205,7 +199,7 @@ HOST = """<!doctype html><title>Shop</title><iframe src="{url}" title="Chat"></i
 </script>"""
 
 
-def shop(server: ServerProcess) -> str:
+def shop(server: PageServer) -> str:
     """A page of somebody else that shows the chat and has a token for it."""
     claims = {"sub": "gerda", "iat": time.time(), "exp": time.time() + 300}
     token = jwt.encode(claims, SECRET, algorithm="HS256")
@@ -215,9 +209,9 @@ def shop(server: ServerProcess) -> str:
 async def test_a_page_that_is_allowed_to_hands_over_a_token_and_no_other(
     browser: Browser, tmp_path: Path
 ) -> None:
-    settings = {"THREADCAST_JWT_SECRET": SECRET, "THREADCAST_DEV": "false"}
+    settings = {"JWT_SECRET": SECRET, "DEV": "false"}
     async with page_of_others() as ours, page_of_others() as others:
-        settings["THREADCAST_EMBEDDING_ORIGINS"] = ours.origin
+        settings["EMBEDDING_ORIGINS"] = ours.origin
         async with serving(tmp_path, **settings) as server, await browser.new_context() as own:
             ours.html = others.html = shop(server)
             page = await own.new_page()

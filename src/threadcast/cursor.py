@@ -138,7 +138,7 @@ class Cursor:
         return judge(wanted, head, None) if wanted.after in (None, head.head) else None
 
     async def _first_page(self, wanted: Position) -> _Read:
-        """What a reader misses who is where it says, with what that is to be judged by."""
+        """The page after the wanted position, and the journal's facts to judge the position by."""
         after, known_head = wanted.after, self._known_head
         page = await self._catch_ups.read(
             self.context,
@@ -267,11 +267,13 @@ class Cursor:
                 return
 
     def _take_page(self, read: _Read) -> bool:
-        """Write what was read behind the position, if it may; whether the cursor is live now."""
+        """Deliver a page that begins at the position; whether the cursor is live now."""
         page = read.page
         if page.after != self.position or not self._may_write():
             return False
-        if page.head.trimmed > self.position:  # since it was judged: the reader must be told
+        if (
+            page.head.trimmed > self.position
+        ):  # trimmed since it was judged: the reader must be reset
             self._doubts = True
             return False
         self.position = page.upto

@@ -1,7 +1,7 @@
-"""Users who left: their runs that asked to end with them (`on_disconnect`) are cancelled.
+"""Cancels runs that are to end when their user disconnects (`on_disconnect`).
 
-When a network is cut, thousands leave at once, and hardly any has such runs. So one query finds
-those who have, for everybody who left since the query before, and only their runs cost a commit.
+When a network is cut, thousands of users leave at once, and few of them have such runs. So one
+query covers all users who left since the previous one, and only those with such runs cost a commit.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _USERS_PER_QUERY = 1_000
 
 
 class Departures:
-    """Ends what nobody waits for any more. One per node.
+    """Looks for such runs of users who left. One per node.
 
     Args:
-        store: is asked whose runs are to end.
+        store: finds the users with such runs.
         journal: cancels them, unless their user is connected elsewhere.
-        tasks: owns the task that asks.
+        tasks: owns the task that queries.
     """
 
     def __init__(self, store: Store, journal: Journal, tasks: OwnedTasks) -> None:
@@ -40,7 +40,7 @@ class Departures:
         self._task: asyncio.Task[None] | None = None
 
     def left(self, user_id: str) -> None:
-        """The last connection of this user here closed a while ago."""
+        """Note that a user has had no connection on this node for the grace time."""
         self._users[user_id] = None
         if self._task is None or self._task.done():
             self._task = self._tasks.start(self._end_runs())

@@ -6,7 +6,8 @@ events. The next batch gathers while a commit is under way, so no timer is neede
 each event cheaper. Nothing is announced before it is committed. An append ends in one of three
 ways: committed, rejected, or unknown; units in flight when this service dies are unknown.
 
-Places of connections have a queue and a task of their own, so that events never wait for a crowd.
+Places of connections have a queue and a task of their own, so events never wait behind thousands of
+connecting clients.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .clock import Clock
 from .errors import OutcomeUnknown, ThreadcastError
 from .events import JournalEvent
 from .metrics import Metrics
-from .place_units import FLEETING
+from .place_units import VOLATILE
 from .store import Store
 from .tracing import Tracing
 from .units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
@@ -33,12 +34,12 @@ _SEQ = attrgetter("seq")
 
 
 class _Queue:
-    """Units that wait for their commit, with whom to tell.
+    """Units that wait for their commit, with their callbacks.
 
     Attributes:
-        work: set while some wait.
-        idle: set while none wait and none are committed.
-        closed: whether nobody commits them any more.
+        work: set while any units wait.
+        idle: set while none wait and no commit is under way.
+        closed: whether further units are refused.
     """
 
     def __init__(self) -> None:
@@ -49,18 +50,18 @@ class _Queue:
         self.closed = False
 
     def put(self, unit: Unit[Any], done: Done) -> None:
-        """Have a unit wait."""
+        """Add a unit."""
         self.units.append((unit, done))
         self.work.set()
         self.idle.clear()
 
-    def rest(self) -> None:
-        """All were committed."""
+    def mark_idle(self) -> None:
+        """Note that every unit was committed."""
         self.work.clear()
         self.idle.set()
 
     def close(self) -> None:
-        """Refuse what waits."""
+        """Reject the waiting units, and refuse further ones."""
         self.closed = True
         stopped = Rejected(ThreadcastError("shutting_down"))
         while self.units:
@@ -106,10 +107,10 @@ class Journal:
     def submit(self, unit: Unit[Any], done: Done) -> None:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
 
-        `done` must not raise. Units of one caller are committed in the order of submission, those
-        of `FLEETING` and all others each for themselves.
+        `done` must not raise. Units of one caller are committed in the order of submission;
+        `VOLATILE` ones have an order of their own.
         """
-        queue = self._places if isinstance(unit, FLEETING) else self._events
+        queue = self._places if isinstance(unit, VOLATILE) else self._events
         if queue.closed:
             done(Rejected(ThreadcastError("shutting_down")))
         elif len(queue.units) >= self._queue_max_units:
@@ -178,7 +179,7 @@ class Journal:
         if queue.units:
             await asyncio.sleep(0)
         else:
-            queue.rest()
+            queue.mark_idle()
 
     def _take(self, units: deque[tuple[Unit[Any], Done]]) -> list[tuple[Unit[Any], Done]]:
         batch: list[tuple[Unit[Any], Done]] = []
@@ -214,7 +215,7 @@ class Journal:
             done(outcome)
 
     def _announce(self, outcomes: Sequence[Outcome]) -> int:
-        """Tell the bus what was committed; how many events."""
+        """Publish what was committed on the bus; returns the number of events."""
         grown: dict[str, list[JournalEvent]] = {}
         count = 0
         for outcome in outcomes:

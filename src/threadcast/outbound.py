@@ -36,7 +36,7 @@ class Outbound(Protocol):
         ...
 
     def together(self) -> AbstractContextManager[None]:
-        """Whatever is written within the block leaves in one go; nothing in it may be awaited."""
+        """Send what is written within the block in one write; the block must not await."""
         ...
 
 
@@ -82,16 +82,16 @@ class FrameOutbound:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """See `Outbound.together`: each write is a call of the system, and wakes the reader."""
+        """See `Outbound.together`: each write costs a system call, and wakes the reader."""
         self._held = []
         try:
             yield
         finally:
-            self._let_go()
+            self._flush()
 
     def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake behind all that was written; see `FrameWriter.close`."""
-        self._let_go()
+        """Begin the closing handshake after everything written before; see `FrameWriter.close`."""
+        self._flush()
         self._writer.close(code, reason)
 
     def _write(self, data: bytes) -> None:
@@ -100,7 +100,7 @@ class FrameOutbound:
         else:
             self._held.append(data)
 
-    def _let_go(self) -> None:
+    def _flush(self) -> None:
         held, self._held = self._held, None
         if held:
             self._writer.write(b"".join(held))
@@ -167,7 +167,7 @@ class QueuedOutbound:
         self.put(self._form_said(event_type, payload))
 
     def together(self) -> AbstractContextManager[None]:
-        """See `Outbound.together`; chunks wait for their task anyway."""
+        """See `Outbound.together`; chunks are queued anyway."""
         return nullcontext()
 
     def put(self, chunk: bytes) -> None:

@@ -23,7 +23,7 @@ OnFull = Literal["reject", "evict_oldest", "tolerate"]
 ones, or it is admitted and that is reported."""
 
 PLACES_COUNTED_MAX = 100_000
-"""So many places are looked at when operators ask how many users are connected."""
+"""The most places that are counted for the number of connected users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,6 @@ class SweepNode(Unit[int]):
     limit: int
 
 
-FLEETING = (TakePlace, LeavePlace, RegisterNode, RenewNode, RemoveNode)
-"""Units that store nothing but what may be forgotten: neither they nor events need wait for each
-other. Among themselves they keep their order."""
+VOLATILE = (TakePlace, LeavePlace, RegisterNode, RenewNode, RemoveNode)
+"""Units whose rows may be lost in a crash of the database. They keep their order among themselves,
+and are committed concurrently with all others."""

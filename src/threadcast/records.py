@@ -20,7 +20,7 @@ class JournalHead:
         head: the last seq, 0 when empty.
         trimmed: the highest seq that retention removed; a cursor below it cannot be continued.
         revoked_before: credentials issued before this time (seconds since the epoch) are void.
-        token_revoked: whether the token that was named by whoever asked was revoked by itself.
+        token_revoked: whether the token that the caller asked about was itself revoked.
     """
 
     feed: str | None
@@ -30,7 +30,7 @@ class JournalHead:
     token_revoked: bool = False
 
     def voids(self, issued_at: float) -> bool:
-        """Whether the token was revoked by itself, or with all issued before `revoked_before`."""
+        """Whether the token itself was revoked, or all that were issued before `revoked_before`."""
         return self.token_revoked or bool(self.revoked_before and issued_at < self.revoked_before)
 
 
@@ -53,7 +53,7 @@ class JournalPage:
 
     @property
     def upto(self) -> int:
-        """The position of a reader that was given this page."""
+        """The position of a reader that has received this page."""
         return max(self.after, self.head.head) if self.at_head else highest_seq(self.events)
 
     @classmethod
@@ -67,7 +67,7 @@ class JournalPage:
         limit: int,
         max_bytes: int,
     ) -> JournalPage:
-        """A page read within these bounds; where one was reached, there may be more."""
+        """A page from a read with these bounds; if it reached one, there may be more events."""
         size_bytes = sum([len(event.data) for event in events])
         at_head = len(events) < limit and size_bytes < max_bytes
         return cls(after, events, head, at_head, stamp)
@@ -81,7 +81,7 @@ class ThreadRun(NamedTuple):
 
 
 LIVE_RUNS_GIVEN_MAX = 20
-"""How many of its live runs a thread is read with; a person seldom has more than one."""
+"""The most live runs that are listed with a thread; more than one is rare."""
 
 
 @dataclass(frozen=True, slots=True)

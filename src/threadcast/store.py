@@ -111,7 +111,7 @@ class StoreSession(Protocol):
 class Store(Protocol):
     """A database of journals. Sessions are there in any number.
 
-    One `commit` at a time per store, and beside it one of nothing but `FLEETING` units.
+    At most one `commit` at a time, and concurrently one of `VOLATILE` units only.
     """
 
     async def open(self) -> None:

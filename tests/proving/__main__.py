@@ -41,13 +41,15 @@ def _arguments() -> argparse.Namespace:
         "--removals", action="store_true", help="also take safeguards out, and see what notices"
     )
     parser.add_argument(
-        "--older", metavar="COMMIT", help="also exchange nodes of this version for today's"
+        "--older",
+        metavar="COMMIT",
+        help="also run scenarios in which nodes change between this version and the current one",
     )
     parser.add_argument("--write", action="store_true", help=f"write {_PAGE} from this run")
     chosen = parser.parse_args()
     of_versions = [name for name, one in SCENARIOS.items() if one.of_versions]
     if not chosen.older and set(of_versions) & set(chosen.scenario or ()):
-        parser.error("a scenario of versions needs --older COMMIT")
+        parser.error("scenario versions needs --older COMMIT")
     chosen.names = chosen.scenario or [
         name for name in SCENARIOS if chosen.older or name not in of_versions
     ]
@@ -85,7 +87,7 @@ def main() -> int:
 def _trials(
     chosen: argparse.Namespace, seed: int, sizes: Sizes, *, networks: bool
 ) -> list[Outcome]:
-    """Trials of the scenarios in turn, until there are enough or the time is over."""
+    """Trials of the scenarios in turn, until there are enough or the time is up."""
     until = time.monotonic() + 60 * chosen.minutes
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="threadcast-older-") as folder:

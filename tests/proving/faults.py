@@ -55,7 +55,7 @@ async def node_stopped_and_continued(world: World) -> None:
 async def rolling_restart(world: World) -> None:
     """SIGTERM to one node after the other, each started again before the next.
 
-    Where there is an older version, it is started as the other one of both.
+    If there is an older version, each node changes to the other version.
     """
     for node in world.nodes:
         if node.troubled:
@@ -178,7 +178,7 @@ async def backends_terminated_in_commit(world: World) -> None:
 
 
 async def database_overloaded(world: World) -> None:
-    """PostgreSQL gets the processor for moments only: statements take longer than nodes wait."""
+    """Starve PostgreSQL of CPU: statements take longer than nodes wait."""
     loop = asyncio.get_running_loop()
     until = loop.time() + world.dice.uniform(1.0, min(_OVERLOAD_MAX_S, world.sizes.away_max_s))
     while loop.time() < until:

@@ -1,5 +1,6 @@
-"""A node of a cluster that is proven: its agents write where it stands, its clock may be wrong, it
-may be of another version, and it may have a network of its own.
+"""A node of a cluster under test: its agents write to its working directory.
+
+Its clock may be wrong, it may run an older version, and it may have a network of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class ProvedNode(Node):
 
     Attributes:
         clock_ahead_s: by how much its clock is wrong from its next start on, in seconds.
-        source: of which version it is from its next start on; None: of today's.
+        source: the source that it runs from its next start on; None: the current one.
         namespace: the network from which it reaches everything; None: that of this process.
         troubled: whether a fault has it now; no other one takes it then.
     """
@@ -51,7 +52,7 @@ class ProvedNode(Node):
         await self.start()
 
     async def begin(self) -> None:
-        """Start it without waiting, of its version, by its own clock and in its network."""
+        """Start it without waiting, with its version, clock and network."""
         source = self.source or ROOT
         self._environment["PYTHONPATH"] = os.pathsep.join(str(source / one) for one in PARTS)
         if not self.clock_ahead_s and self.namespace is None:

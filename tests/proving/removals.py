@@ -1,7 +1,7 @@
 """Removes safeguards from copies of the source, one at a time, to see which tests notice.
 
-Tests notice each of them, in the test command, too (`test_ablations`). Where a whole cluster shows
-it as well, a trial of it is run on the copy, with a seed that did: what its checker finds is named.
+The test command does the same for all of them (`test_ablations`). Where a whole cluster can show
+it, a trial runs on the copy, too, with a seed that is known to, and the report names what it found.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ablation_run import run_tests
 from test_ablations import ABLATIONS, copy_of_everything, without
 
 _TEST_MAX_S, _TRIAL_MAX_S = 300.0, 600.0
-_TRIES_MAX = 3  # how processes are scheduled is not repeated by a seed
+_TRIES_MAX = 3  # a seed does not repeat how processes are scheduled
 FOUND = "  kinds of anomalies: "
 _KINDS = re.compile(rf"^{FOUND}(.*)$", re.MULTILINE)
-_SLOW = {"not_live"}  # a machine that is too slow for a trial finds it by itself
+_SLOW = {"not_live"}  # a machine that is too slow causes it by itself
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Removal:
     """A safeguard.
 
     Attributes:
-        about: what is done without it.
-        names: of `ABLATIONS`; all of them are taken out for the trial, each alone for tests.
-        tests: what must notice, beside those that `ABLATIONS` names.
-        trial: scenario and seed that notice, too.
+        about: what goes wrong without it.
+        names: of `ABLATIONS`; the trial runs without all of them, tests without one at a time.
+        tests: further tests that must fail, besides those of `ABLATIONS`.
+        trial: scenario and seed of a trial that must find an anomaly.
     """
 
     about: str
@@ -45,13 +45,13 @@ class Removal:
 
 @dataclass(frozen=True)
 class Noticed:
-    """What noticed that a safeguard was gone.
+    """The result without a safeguard.
 
     Attributes:
         number: of the safeguard.
-        tests: those that failed, as they should.
-        silent: those that did not; none, if all is well.
-        kinds: of the anomalies that the trial found, none without a trial.
+        tests: those that failed, as they must.
+        silent: those that passed although they must fail.
+        kinds: of the anomalies that the trial found; none without a trial.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Noticed:
 
     @property
     def caught(self) -> bool:
-        """Whether everything that should notice did."""
+        """Whether every test and trial failed as it must."""
         has_trial = REMOVALS[self.number].trial is not None
         return not self.silent and (bool(self.kinds) or not has_trial)
 
@@ -123,7 +123,7 @@ REMOVALS: dict[int, Removal] = {
 
 
 def noticed(number: int) -> Noticed:
-    """Take a safeguard out, and run what must notice.
+    """Remove a safeguard, and run the tests and the trial that must fail.
 
     Args:
         number: of `REMOVALS`.
@@ -141,10 +141,9 @@ def noticed(number: int) -> Noticed:
 
 
 def _kinds(names: Sequence[str], scenario: str, seed: int) -> tuple[str, ...]:
-    """What a trial finds without these safeguards.
+    """The kinds of anomalies that a trial finds without these safeguards.
 
-    That not all came to rest says nothing by itself. It does where the same trial of the whole
-    source finds nothing.
+    `not_live` alone counts only if the same trial finds nothing with all safeguards.
     """
     for _ in range(_TRIES_MAX):
         found = _found(names, scenario, seed)

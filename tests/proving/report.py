@@ -120,7 +120,7 @@ def _removals(found: Sequence[Noticed]) -> str:
         "A checker that finds nothing is worth what it finds when something is wrong. Each of",
         "these was taken out of a copy of the source. The tests named here failed then, as they",
         "should; where a seed is named, a trial did, too. `scripts/prove --removals` repeats it.",
-        "`not_live` alone counts only where the same trial of the whole source finds nothing.",
+        "`not_live` alone counts only if the same trial finds nothing with all safeguards.",
         "",
         "| | without it | tests that fail | trial that fails, and what it finds |",
         "| ---: | --- | --- | --- |",

@@ -37,8 +37,8 @@ class Scenario:
         about: in words, for the report.
         lanes: see the module.
         of_packets: whether nodes have networks of their own, in which packets are lost.
-        deaf: whether NATS loses every message from the first fault on, to the end.
-        of_versions: whether nodes are of an older version at first; only where there is one.
+        deaf: whether NATS loses every message from the first fault to the end.
+        of_versions: whether nodes start with an older version; only if one is given.
     """
 
     about: str
@@ -62,7 +62,7 @@ SCENARIOS: dict[str, Scenario] = {
         ((f.bus_killed, f.bus_unruly, f.bus_deaf),),
     ),
     "deaf": Scenario(
-        "no hint ever reaches another node: NATS loses everything, to the end, while nodes die",
+        "no hint reaches another node: NATS loses everything until the end, while nodes die",
         ((f.node_killed, f.node_stopped_and_continued),),
         deaf=True,
     ),
@@ -81,7 +81,7 @@ SCENARIOS: dict[str, Scenario] = {
         ((f.node_comes_back_at_another_hour,), (f.node_stopped_and_continued,)),
     ),
     "versions": Scenario(
-        "nodes of an older version and of today's are exchanged for each other, while nodes die",
+        "nodes change between an older and the current version, while nodes die",
         ((f.rolling_restart,), (f.node_killed, f.node_stopped_and_continued)),
         of_versions=True,
     ),

@@ -71,7 +71,7 @@ async def trial(
         sizes: of the world.
         for_s: how long faults are injected, seconds; one that has begun is finished.
         networks: whether nodes can have networks of their own; relays take their place else.
-        older: the source of an older version, for a scenario of versions.
+        older: the source of an older version, for scenarios with `of_versions`.
     """
     scenario = SCENARIOS[name]
     of_packets = networks and scenario.of_packets

@@ -1,6 +1,6 @@
-"""An older version of this program beside today's: its source, as a commit has it.
+"""The source of an older version, from a commit, to run its nodes in the same cluster.
 
-It runs with today's libraries and with agents of its own, so the commit has `proving.agents`.
+It runs with the current libraries and its own agents, so the commit must have `proving.agents`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ PARTS = ("src", "tests")
 
 
 def source_of(commit: str, folder: Path) -> Path:
-    """The source as it was, in a folder of its own below this one, made once.
+    """Extract the source of a commit into a new folder below this one; call it once.
 
     Args:
-        commit: whatever Git takes for one.
+        commit: anything that Git resolves to a commit.
         folder: must exist.
 
     Raises:
-        ValueError: Git knows no such commit, or one without this program.
+        ValueError: there is no such commit, or it lacks this program.
     """
     done = subprocess.run(
         ["git", "archive", "--format=tar", commit, *PARTS],

@@ -109,7 +109,7 @@ class World:
         dice: decide everything.
         sizes: how large it is.
         network: the nodes' networks; None: they reach everything through relays.
-        older: the source of the version that nodes are of at first; None: of today's.
+        older: the source that nodes run at first; None: the current one.
 
     Attributes:
         struck: how often each fault was injected.

@@ -12,7 +12,7 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
-from .doors import Doors
+from .admission import AdmissionQueue
 from .limits import EdgeLimits
 
 
@@ -41,7 +41,7 @@ class EdgeConfig(uvicorn.Config):
         websocket_paths: raw paths for WebSockets only.
         stream_paths: paths of event streams.
         reader_paths: both.
-        doors: the admission queue of new connections.
+        admission: the admission queue of new connections.
         draining: set when shutdown begins; upgrades are refused from then on.
         checking: set while the server tests its own limits; closes are then logged at debug level.
     """
@@ -61,7 +61,7 @@ class EdgeConfig(uvicorn.Config):
         self.websocket_paths = frozenset(path.encode("ascii") for path in options.websocket_paths)
         self.stream_paths = frozenset(path.encode("ascii") for path in options.stream_paths)
         self.reader_paths = self.websocket_paths | self.stream_paths
-        self.doors = Doors()
+        self.admission = AdmissionQueue()
         self.draining = False
         self.checking = False
         super().__init__(

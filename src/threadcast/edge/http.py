@@ -16,9 +16,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from .admission import asks_for_events, is_from_browser, path_of
 from .config import EdgeConfig
 from .discard import Discard
-from .doors import comes_to_stay, is_of_browser, path_of
 from .handshake import (
     UpgradeRequest,
     check_host,
@@ -67,7 +67,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._closed_to_input = False
         self._discard = Discard()
         self._received_any = False
-        self._is_read = False
+        self._is_reader = False
         self._unread = b""
         self._in_head = True
         self._head_bytes = 0
@@ -107,20 +107,24 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._parse(data)
         else:
             self._received_any = True
-            self._wait_to_be_heard(data)
+            self._enqueue(data)
 
-    def _wait_to_be_heard(self, data: bytes) -> None:
+    def _enqueue(self, data: bytes) -> None:
         """Queue this connection for admission; the wait does not count against the client."""
         self._stop_head_timer()
-        doors = self._edge.doors
-        stays = comes_to_stay(data, self._edge.reader_paths)
-        if stays and not is_of_browser(data) and (wait_s := doors.come_again_s()) is not None:
-            self._refuse(Refusal("overloaded", retry_after_ms=round(wait_s * 1_000)))
-            return
+        admission = self._edge.admission
+        is_reader = asks_for_events(data, self._edge.reader_paths)
+        if is_reader and not is_from_browser(data):
+            retry_s = admission.retry_after_s()
+            if retry_s is not None:
+                self._refuse(Refusal("overloaded", retry_after_ms=round(retry_s * 1_000)))
+                return
         self.transport.pause_reading()
-        doors.come(self.transport, lambda: self._be_heard(data), self.loop, stays=stays)
+        admission.enqueue(
+            self.transport, lambda: self._on_admitted(data), self.loop, is_reader=is_reader
+        )
 
-    def _be_heard(self, data: bytes) -> None:
+    def _on_admitted(self, data: bytes) -> None:
         self.transport.resume_reading()
         self._start_head_timer()
         self._parse(data)
@@ -277,12 +281,12 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     # Readers of event streams; WebSockets are counted by their own protocol
 
     def _begin_reading(self) -> None:
-        self._edge.doors.inside += not self._is_read
-        self._is_read = True
+        self._edge.admission.readers += not self._is_reader
+        self._is_reader = True
 
     def _end_reading(self) -> None:
-        self._edge.doors.inside -= self._is_read
-        self._is_read = False
+        self._edge.admission.readers -= self._is_reader
+        self._is_reader = False
 
     # Refusing
 

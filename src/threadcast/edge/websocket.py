@@ -57,7 +57,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         "_congestion",
         "_discard",
         "_end_timer",
-        "_inside",
+        "_is_reader",
         "_loop",
         "_opening",
         "_phase",
@@ -80,7 +80,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._server_state = server_state
         self._loop = loop
         self._phase = Phase.OPENING
-        self._inside = False
+        self._is_reader = False
         self._opening: Opening | None = None
         self._vigil = Vigil(
             loop,
@@ -167,8 +167,8 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
             self._end(frames.ABNORMAL)
             return
         self._phase = Phase.OPEN
-        self._inside = True
-        self._config.doors.inside += 1
+        self._is_reader = True
+        self._config.admission.readers += 1
         self._vigil.begin(self)
         self._opening = None
         self._received.feed(opening.early)
@@ -361,7 +361,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         """Called by the transport: the connection is gone."""
         self._phase = Phase.ENDED
         self._leave_open(frames.ABNORMAL)
-        self._config.doors.inside -= self._inside
+        self._config.admission.readers -= self._is_reader
         if self._end_timer is not None:
             self._end_timer.cancel()
         self._server_state.connections.discard(self)

@@ -1,8 +1,7 @@
 """Troubles of the last hour that are over, so that operators who look late still see them.
 
-Each step hands in the present state; a trouble that was there in one step and is gone in the next
-is kept. It knows no wording and reads no clock. Alerts are not included: they have a history of
-their own.
+Each step passes the current state; a trouble of one step that is gone in the next has ended and is
+kept. It knows no wording and reads no clock. Alerts have a history of their own.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class PastTroubles:
         Args:
             nodes: every known node.
             runs: those that have not ended; None if unknown, then the queue counts as unchanged.
-            held: this node's id, and the longest time its loop was blocked in the step, in seconds.
+            held: this node's id, and the longest time that its loop was blocked, in seconds.
         """
         found = {(one.kind, one.node_id): one for one in (*_of_nodes(at, nodes), *_of(runs, at))}
         if runs is None:

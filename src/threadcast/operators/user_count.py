@@ -1,7 +1,7 @@
-"""How many users are connected, each counted once wherever their connections are.
+"""How many distinct users are connected to the cluster.
 
-Nodes know their own users, and a user may be on several. The store knows all places, but counting
-them costs more the more there are. So it is asked the more seldom the longer it takes.
+A node knows its own users, and one user may be on several nodes, so only the store can count them.
+The cost grows with the number of places: the longer a count takes, the longer the next one waits.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from ..store import Store
 
 __all__ = ["UserCount"]
 
-_SHARE = 100
-"""Counting takes at most about one such part of the time."""
+_PAUSE_FACTOR = 100
+"""How many times as long as a count took the next one waits."""
 
 
 class UserCount:
-    """Asks the store, where nodes cannot tell.
+    """Asks the store, where there is more than one node.
 
     Args:
-        store: counts places.
+        store: counts users.
         clock: monotonic time.
 
     Attributes:
-        count: as the store said last; None where it need not or cannot say.
+        count: the last result; None with one node, or if the store could not say.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -33,13 +33,13 @@ class UserCount:
         self.count: int | None = None
 
     async def take(self, nodes: int) -> None:
-        """Count anew, unless it is too early for that.
+        """Count again if it is time.
 
         Args:
-            nodes: how many are alive; one alone knows all users by itself.
+            nodes: how many are alive; a single one knows all users itself.
 
         Raises:
-            ThreadcastError: the store cannot be used now; then nothing is known.
+            ThreadcastError: the store cannot be used now; `count` is None then.
         """
         began_at = self._clock.monotonic()
         if nodes <= 1 or not self._store.shared:
@@ -48,4 +48,4 @@ class UserCount:
             self.count = None
             self.count = await self._store.count_connected_users()
             ended_at = self._clock.monotonic()
-            self._next_at = ended_at + _SHARE * (ended_at - began_at)
+            self._next_at = ended_at + _PAUSE_FACTOR * (ended_at - began_at)

@@ -20,7 +20,7 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
 from ..migration_units import ImportThreads, RenameThreads
-from ..place_units import FLEETING
+from ..place_units import VOLATILE
 from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import RunStatus
@@ -54,8 +54,8 @@ from .writer import Writer
 __all__ = ["PostgresStore"]
 
 _PREPARED_MAX = 200
-# Parts of `timeout_s`. A suspended node's transaction ends before others give up waiting for its
-# locks, and PostgreSQL times a statement out before the node does, which costs no connection.
+# Fractions of `timeout_s`. A suspended node's transaction ends before others stop waiting for its
+# locks. PostgreSQL times a statement out before the node does, so the connection stays usable.
 _IDLE, _LOCKS, _STATEMENT = 0.6, 0.7, 0.8
 # A read of several users; all others see the rows of one.
 _BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
@@ -145,7 +145,7 @@ class PostgresStore:
             self._writer = self._place_writer = Rehearsal(self._connect, begin=begin)
             return
         self._writer = self._new_writer(begin)
-        # The tables of places are not in the log either.
+        # The tables of places are unlogged, so there is nothing to wait for.
         self._place_writer = self._new_writer(_begin_commit("off", self._timeout_s))
 
     def _new_writer(self, begin: str) -> Writer:
@@ -213,7 +213,7 @@ class PostgresStore:
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
         """See `Store.commit`. Cancelling the caller costs the connection."""
-        of_places = all(isinstance(unit, FLEETING) for unit in units)
+        of_places = all(isinstance(unit, VOLATILE) for unit in units)
         writer = self._place_writer if of_places else self._writer
         if writer is None:
             raise ThreadcastError("unavailable", "the store is not open")
@@ -355,7 +355,7 @@ def _makes_plain_alias(unit: Unit[Any]) -> bool:
 
 
 def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:
-    """Begin a transaction that may write for many users, that waits for the disk when it commits.
+    """The statements that begin a transaction that may write for many users.
 
     Waiting for a lock is bounded, and so is how long a suspended node holds one. The isolation is
     always read committed: a snapshot from before the lock was granted would show an old fence.

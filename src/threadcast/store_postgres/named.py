@@ -1,4 +1,4 @@
-"""The users and leases that units name, for locking and reading before any unit is applied.
+"""The users and leases of units, which are locked and read before any unit is applied.
 
 Units that work across users name none: they lock the rows that they find, without waiting.
 """
@@ -53,7 +53,14 @@ ACROSS_USERS = (
 
 @dataclass(slots=True)
 class Named:
-    """What units name: users, those of them who get a journal, and leases."""
+    """What units name.
+
+    Attributes:
+        users: ids of all users.
+        to_make: of those, whose journal is created if there is none.
+        to_import: of those, into whose journal older threads are imported.
+        leases: of runs.
+    """
 
     users: set[str] = field(default_factory=set)
     to_make: set[str] = field(default_factory=set)
@@ -85,7 +92,7 @@ def named_by(units: Iterable[Unit[Any]]) -> Named:
 
 
 def is_at_fault(unit: Unit[Any]) -> bool:
-    """Whether a unit cannot even say whose it is."""
+    """Whether a unit is so malformed that its users cannot be determined."""
     try:
         for user_id in named_by([unit]).users:
             user_key(user_id)
@@ -103,7 +110,7 @@ def _makes_journal(unit: Unit[Any]) -> bool:
 
 
 def without_users(unit: Unit[Any], locked: Collection[str]) -> Unit[Any] | None:
-    """The unit without its leases of these users; None if it is theirs and cannot be divided."""
+    """The unit without the leases of these users; None if it is not divisible and names one."""
     if isinstance(unit, RenewLeases):
         leases = [lease for lease in unit.leases if lease.address.user_id not in locked]
         return replace(unit, leases=leases)

@@ -1,7 +1,7 @@
 """Opening a connection continues after its caller has timed out, and the next caller gets it.
 
-Opening one costs PostgreSQL more than most statements. If an overloaded database is too slow for
-the timeout, starting over each time would use it up, and no connection would ever be ready.
+Opening one costs PostgreSQL more than most statements. If every timeout started over, an overloaded
+database would spend its time on connections that nobody waits for any more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Connect = Callable[[], Coroutine[Any, Any, Connection]]
 
 
 class Opening:
-    """Opens one connection at a time, for whoever waits when it is ready.
+    """Opens one connection at a time; it goes to the caller that waits when it is ready.
 
     Args:
         connect: opens a connection, in a bounded time.
@@ -29,7 +29,7 @@ class Opening:
         self._task: asyncio.Task[Connection] | None = None
 
     async def connection(self) -> Connection:
-        """An open connection, which is the caller's.
+        """An open connection; from then on the caller owns it.
 
         Raises:
             TimeoutError: it was not ready in time; the next call may get it.
@@ -44,7 +44,7 @@ class Opening:
         return task.result()
 
     async def _ended(self, task: asyncio.Task[Connection]) -> Connection | None:
-        """The connection that an earlier call began to open; None if that failed."""
+        """The result of an attempt that an earlier call started; None if it failed."""
         await asyncio.wait((task,))
         self._task = None
         return None if task.exception() else task.result()
@@ -61,7 +61,7 @@ class Opening:
             task.add_done_callback(_terminate)
 
     async def close(self) -> None:
-        """Do the same, and wait for the task."""
+        """As `discard`, and wait until the attempt has ended."""
         task = self._task
         self.discard()
         if task is not None:

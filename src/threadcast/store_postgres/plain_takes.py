@@ -1,8 +1,8 @@
-"""Places that nothing stands against, taken by one call of the database.
+"""The fast path of `TakePlace`: all places of a batch in one call of the database.
 
-The function `take_places` locks the users, looks under the locks whether anything is to be decided,
-and takes all places or none. Why one cannot be taken is not said here: then the whole batch goes
-the long way, under the same locks.
+The function `take_places` locks the users and checks limits and revocations under the locks. It
+takes all places, or none if any of them might have to be refused; then `take_place` handles them
+one by one, under the same locks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from ..place_units import FLEETING, PlaceTaken, TakePlace
+from ..place_units import VOLATILE, PlaceTaken, TakePlace
 from ..records import JournalHead
 from ..units import Committed, Unit
 from .batch import Batch
@@ -24,33 +24,32 @@ SELECT feeds, heads, trims, voids FROM take_places($1, $2, $3, $4, $5, $6, $7, $
 
 
 def plain_takes(units: Sequence[Unit[Any]]) -> dict[int, TakePlace]:
-    """The takes of a batch by their places in it, if nothing else of it has to do with users."""
-    if not all(isinstance(unit, FLEETING) for unit in units):
+    """The `TakePlace` units of a batch by their index, unless it has units of other kinds."""
+    if not all(isinstance(unit, VOLATILE) for unit in units):
         return {}
-    return {place: unit for place, unit in enumerate(units) if isinstance(unit, TakePlace)}
+    return {index: unit for index, unit in enumerate(units) if isinstance(unit, TakePlace)}
 
 
 async def take_plain(batch: Batch, units: Mapping[int, TakePlace]) -> dict[int, Committed]:
-    """Take places, all or none.
+    """Take all places, or none.
 
     Args:
-        batch: nothing has been done in it yet.
-        units: by their places in the batch; at least one.
+        batch: in which nothing has been done yet.
+        units: by their index in the batch; at least one.
 
     Returns:
-        What became of each, by its place. Nothing when they have to go the long way: then the batch
-        is as new.
+        The outcomes by index; empty if none was taken, and then the batch is unchanged.
     """
-    users = {place: user_key(unit.context.user_id) for place, unit in units.items()}
+    users = {index: user_key(unit.context.user_id) for index, unit in units.items()}
     taken = Counter(users.values())
     keys = {key: number for number, key in enumerate(sorted(taken), start=1)}
     rows = [
         (
-            *(keys[users[place]], unit.context.connection_id, unit.node_id, unit.kind),
-            *(int(unit.opened_at * 1_000_000), unit.agent, unit.limit - taken[users[place]]),
+            *(keys[users[index]], unit.context.connection_id, unit.node_id, unit.kind),
+            *(int(unit.opened_at * 1_000_000), unit.agent, unit.limit - taken[users[index]]),
             *_credential_of(unit),
         )
-        for place, unit in units.items()
+        for index, unit in units.items()
     ]
     found = await batch.one(_TAKE, list(keys), *map(list, zip(*rows, strict=True)))
     if found is None or found[0] is None:
@@ -58,7 +57,7 @@ async def take_plain(batch: Batch, units: Mapping[int, TakePlace]) -> dict[int, 
     heads = {
         key: JournalHead(*head) for key, head in zip(keys, zip(*found, strict=True), strict=True)
     }
-    return {place: Committed(PlaceTaken(heads[user])) for place, user in users.items()}
+    return {index: Committed(PlaceTaken(heads[user])) for index, user in users.items()}
 
 
 def _credential_of(unit: TakePlace) -> tuple[str | None, float]:

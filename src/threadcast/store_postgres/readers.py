@@ -1,8 +1,8 @@
 """A connection that reads, for one session at a time.
 
-A read that fails or is cancelled costs its connection, so that none in an unknown state is reused;
-one that PostgreSQL itself timed out is rolled back. There is no session state, so a pooler in
-transaction mode may stand between.
+If a read fails or is cancelled, the connection is closed, because its state is unknown. If
+PostgreSQL timed the statement out, a rollback is enough. There is no session state, so a pooler in
+transaction mode may be in between.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Reader:
     Args:
         connect: opens the connection, at the first read.
         timeout_s: how long a read may take, in seconds.
-        statement_s: how long the database may take for its statement, in seconds; less.
+        statement_s: the statement timeout of PostgreSQL, in seconds; less than `timeout_s`.
     """
 
     def __init__(self, connect: Connect, *, timeout_s: float, statement_s: float) -> None:

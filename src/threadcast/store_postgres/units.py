@@ -1,10 +1,10 @@
 """Dispatches units to their functions, and applies batches.
 
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
-Plain appends and ends that no earlier unit of their user precedes are stored first, by one call;
-then messages to idle threads, by two statements. Places with nothing to decide are taken by one
-call. Units that read across users come last, whatever their position: they lock without waiting,
-and nothing may wait for a lock after them.
+Plain appends and ends come first, in one call, unless an earlier unit is of the same user. Messages
+to idle threads follow, in two statements. A batch of places takes one call if none may be refused.
+Units that read across users come last, whatever their position: they lock without waiting, and
+nothing may wait for a lock after them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A connection that writes: it commits batches, one at a time.
 
 A commit is stored, certainly not stored, or its outcome is unknown; unknown is never reported as
-either of the others. A transaction that conflicted with another is retried here, at most three
-times. Where another one locks a user for too long, only that user's units are rejected.
+either of the others. A transaction that conflicted with another is retried, at most three times. If
+another transaction holds the lock on a user for too long, only that user's units are rejected.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Writer:
 
     Args:
         connect: opens a connection, whose statements take a bounded time.
-        connect_wait_s: how long a batch waits for that, in seconds.
+        connect_wait_s: how long a batch waits for a connection, in seconds.
         begin: the statements that begin a transaction.
         commit_timeout_s: how long the COMMIT itself may take before its outcome is unknown.
     """
@@ -52,7 +52,7 @@ class Writer:
         self._commit_timeout_s = commit_timeout_s
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
-        self._locked: set[str] = set()  # ids of users, as the last `apply_free` found them
+        self._locked: set[str] = set()  # ids of users, found by the last `apply_free`
         self.healthy = True
 
     async def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:

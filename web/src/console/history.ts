@@ -2,11 +2,11 @@
  * The past troubles of the last hour, from the nodes and from what this page saw. Pure.
  *
  * A node forgets when it stops and knows nothing of its downtime, but the page does. What both know
- * is listed once, as the node tells it.
+ * is listed once, as the node reports it.
  */
 import { plural } from "./format.ts";
 import type { Overview } from "./ops.ts";
-import { joined, type Told, toldBy, whomOf } from "./told.ts";
+import { affectedBy, merged, type PastReport, reportsIn } from "./past_reports.ts";
 import { isAbout, type Trouble, type TroubledRun, usersOf } from "./verdict.ts";
 
 const KEPT_S = 3_600;
@@ -34,12 +34,12 @@ export interface Seen {
   /** At most 50, the latest first. */
   readonly over: readonly Past[];
   /** What nodes reported, at most 50: behind a proxy the next answer may be another node's. */
-  readonly told: readonly Told[];
+  readonly reports: readonly PastReport[];
   /** The earliest start of the nodes that answered; null before the first answer. */
   readonly since: number | null;
 }
 
-export const NOTHING_SEEN: Seen = { standing: [], over: [], told: [], since: null };
+export const NOTHING_SEEN: Seen = { standing: [], over: [], reports: [], since: null };
 
 /** After an overview with these troubles. */
 export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: Overview): Seen {
@@ -58,14 +58,14 @@ export function sawTroubles(seen: Seen, troubles: readonly Trouble[], overview: 
   return {
     standing: troubles,
     over: [...ended, ...seen.over].slice(0, SEEN_MAX),
-    told: toldSoFar(overview, seen).slice(0, SEEN_MAX),
+    reports: recentReports(overview, seen).slice(0, SEEN_MAX),
     since: Math.min(overview.since, seen.since ?? overview.since),
   };
 }
 
 /** The reports of the last hour, latest first. */
-function toldSoFar(overview: Overview, seen: Seen): Told[] {
-  return joined([...toldBy(overview), ...seen.told])
+function recentReports(overview: Overview, seen: Seen): PastReport[] {
+  return merged([...reportsIn(overview), ...seen.reports])
     .filter((one) => one.ended > overview.at - KEPT_S)
     .sort((one, other) => other.ended - one.ended);
 }
@@ -97,7 +97,7 @@ export function whoseServer({ node_id: id, nodes, totals }: Overview): string {
 
 /** The past troubles of the last hour, latest first. */
 export function pastOf(overview: Overview, seen: Seen): Past[] {
-  const known = toldSoFar(overview, seen).map((one) => pastTold(one, overview));
+  const known = recentReports(overview, seen).map((one) => pastOfReport(one, overview));
   const own = seen.over.filter(
     (one) => !known.some((other) => isSame(one, other)) && !seen.standing.some(goesOn(one)),
   );
@@ -120,10 +120,11 @@ function goesOn(past: Past): (trouble: Trouble) => boolean {
   return ({ key, since }) => key === past.key && since !== null && since <= past.ended;
 }
 
-function pastTold(told: Told, overview: Overview): Past {
-  const { key, run, began, ended } = told;
-  const what = told.what(Object.keys(told.users).length);
-  return { key, what, whom: whomOf(told, overview), run, began, ended, isAbout: isAbout(told) };
+function pastOfReport(report: PastReport, overview: Overview): Past {
+  const { key, run, began, ended } = report;
+  const what = report.what(Object.keys(report.users).length);
+  const whom = affectedBy(report, overview);
+  return { key, what, whom, run, began, ended, isAbout: isAbout(report) };
 }
 
 function isSame(own: Past, known: Past): boolean {

@@ -1,11 +1,11 @@
 -- works-with: 1
--- Connections that come take their places by one call, all of them or none. Where there is anything to
--- decide (a credential that was revoked, a limit that may be reached, a user without a journal), nothing
--- is stored, and whoever called goes the long way under the same locks.
+-- Inserts the places of many connections in one call, all or none. It stores nothing and returns nulls
+-- if a credential was revoked, a limit may be reached, or a user has no journal; the caller then takes
+-- the places one by one, under the same locks.
 --
--- Users are named by their places in keys, which are in order; what begins with place_ has one entry for
--- each place. place_room: how many places its user may have already. A place is not counted out here when
--- its node is lost: then there is something to decide.
+-- keys must be sorted. The place_ arrays have one entry for each place: place_user is the index of its
+-- user in keys, and place_room is how many places that user may have already. Places of lost nodes count
+-- here, so the caller decides whether they do.
 CREATE FUNCTION take_places(
     keys uuid[],
     place_user integer[], place_connection text[], place_node text[], place_kind text[],

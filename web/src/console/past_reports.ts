@@ -1,13 +1,13 @@
 /**
- * Past troubles as nodes report them: each node reports its own, and what it saw of others. What
- * several nodes had at once, or several report, is merged. Pure.
+ * Past troubles as nodes report them: each node reports its own and those that it saw of others.
+ * Reports of the same trouble, and troubles that several nodes had at once, are merged. Pure.
  */
 import { plural } from "./format.ts";
 import type { Overview, PastTrouble, ToldAlert } from "./ops.ts";
 import { RULE, type TroubledRun, usersOf, wasOf } from "./verdict.ts";
 
-/** A past trouble as reported. */
-export interface Told {
+/** A past trouble, as one node or several reported it. */
+export interface PastReport {
   readonly key: string;
   /** The sentence, for this many nodes. */
   readonly what: (nodes: number) => string;
@@ -19,26 +19,26 @@ export interface Told {
   readonly ended: number;
 }
 
-/** The past troubles in an overview. */
-export function toldBy({ past, told }: Overview): Told[] {
-  const recovered = told.filter((one) => one.change === "recovered");
-  return [...past.map(ofServer), ...recovered.map((end) => ofRule(end, told))];
+/** The reports in an overview. */
+export function reportsIn({ past, told: alerts }: Overview): PastReport[] {
+  const recovered = alerts.filter((one) => one.change === "recovered");
+  return [...past.map(ofNode), ...recovered.map((end) => ofAlert(end, alerts))];
 }
 
-/** Merges reports of the same trouble. */
-export function joined(all: readonly Told[]): Told[] {
-  const whole: Told[] = [];
+/** One report for each trouble. */
+export function merged(all: readonly PastReport[]): PastReport[] {
+  const distinct: PastReport[] = [];
   for (const one of all) {
-    const place = whole.findIndex((other) => isOneWith(one, other));
-    const other = whole[place];
-    if (other === undefined) whole.push(one);
-    else whole[place] = together(one, other);
+    const index = distinct.findIndex((other) => isSameTrouble(one, other));
+    const other = distinct[index];
+    if (other === undefined) distinct.push(one);
+    else distinct[index] = mergedPair(one, other);
   }
-  return whole;
+  return distinct;
 }
 
 /** Who was affected. */
-export function whomOf({ run, users }: Told, { nodes }: Overview): string {
+export function affectedBy({ run, users }: PastReport, { nodes }: Overview): string {
   if (run !== null) return `user ${run.user}`;
   const ids = Object.keys(users).sort();
   const counts = Object.values(users).filter((one) => one !== null);
@@ -48,13 +48,13 @@ export function whomOf({ run, users }: Told, { nodes }: Overview): string {
   return counts.length === 0 ? `users of ${ids.join(", ")}` : usersOf(sum, ...ids);
 }
 
-function isOneWith(one: Told, other: Told): boolean {
+function isSameTrouble(one: PastReport, other: PastReport): boolean {
   const [since, sinceOther] = [one.began ?? one.ended, other.began ?? other.ended];
   const isAtOnce = since <= other.ended && sinceOther <= one.ended;
   return one.key === other.key && one.run?.id === other.run?.id && isAtOnce;
 }
 
-function together(one: Told, other: Told): Told {
+function mergedPair(one: PastReport, other: PastReport): PastReport {
   const begins = [one.began, other.began].filter((began) => began !== null);
   return {
     ...other,
@@ -64,28 +64,28 @@ function together(one: Told, other: Told): Told {
   };
 }
 
-function ofServer(past: PastTrouble): Told {
+function ofNode(past: PastTrouble): PastReport {
   const { kind: key, began_at: began, ended_at: ended, user, run_id: id, node_id: node } = past;
   const run = user === null || id === null ? null : { id, user };
   const users = node === null ? {} : { [node]: past.users };
   return { key, what: (nodes) => wasOf(key, nodes), run, users, began, ended };
 }
 
-/** An alert that has recovered. */
-function ofRule(end: ToldAlert, told: readonly ToldAlert[]): Told {
+/** The report of an alert that has recovered. */
+function ofAlert(end: ToldAlert, alerts: readonly ToldAlert[]): PastReport {
   return {
     key: `${RULE}${end.rule}`,
     what: () => end.was || `The rule ${end.rule} fired.`,
     run: null,
     users: { [end.node_id]: null },
-    began: end.began_at ?? firedAt(end, told),
+    began: end.began_at ?? firedAt(end, alerts),
     ended: end.last_at ?? end.at,
   };
 }
 
 /** When an alert began to fire, from the history of alerts, which is latest first. */
-function firedAt(end: ToldAlert, told: readonly ToldAlert[]): number | null {
-  const before = told.find(
+function firedAt(end: ToldAlert, alerts: readonly ToldAlert[]): number | null {
+  const before = alerts.find(
     (one) =>
       one.change === "firing" &&
       one.rule === end.rule &&
