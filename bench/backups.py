@@ -71,7 +71,12 @@ async def _of_postgres(rounds: int) -> list[Figure]:
         return (str(programs / "pg_dump"), *whole, server.url())
 
     def base(target: Path) -> Sequence[str]:
-        whole = ("--checkpoint=fast", "--wal-method=stream", f"--pgdata={target / 'base'}")
+        whole = (
+            "--checkpoint=fast",
+            "--wal-method=stream",
+            "--max-rate=16M",
+            f"--pgdata={target / 'base'}",
+        )
         return (str(programs / "pg_basebackup"), *whole, f"--dbname={server.url()}")
 
     try:

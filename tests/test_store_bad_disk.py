@@ -21,6 +21,7 @@ from threadcast.schema_steps import SchemaStep, load_steps
 from threadcast.store import Store
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.backup import back_up
+from threadcast.store_sqlite.paced_vfs import PIECE_BYTES, PacedVfs
 from threadcast.store_sqlite.schema import migrate
 from threadcast.testing.clock import ManualClock
 from threadcast.units import AppendToRun
@@ -383,3 +384,17 @@ class TestBackup:
         with pytest.raises(ConfigurationError, match="cannot back up"):
             back_up(tmp_path / "missing.db", tmp_path / "other.db")
         assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
+
+    def test_a_copy_is_written_in_small_pieces_with_pauses(self, tmp_path: Path) -> None:
+        pauses_s: list[float] = []
+        paced = PacedVfs("paced-for-a-test", sleep=pauses_s.append)
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        copy = apsw.Connection(str(tmp_path / "copy.db"), flags=flags, vfs=paced.vfs_name)
+        copy.execute("CREATE TABLE t (x)")
+        copy.execute("INSERT INTO t VALUES (zeroblob(?))", (8 * PIECE_BYTES,))
+        copy.close()
+        assert len(pauses_s) >= 8
+        assert min(pauses_s) > 0
+        read = apsw.Connection(str(tmp_path / "copy.db"))
+        assert read.execute("SELECT length(x) FROM t").get == 8 * PIECE_BYTES
+        read.close()

@@ -14,6 +14,7 @@ import apsw
 from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator
 from .connections import DATA_FILE_MODE, open_reader
+from .paced_vfs import PacedVfs
 
 _NEW_FEEDS = "UPDATE users SET feed = ? WHERE user = ?"
 
@@ -46,10 +47,11 @@ def back_up(database: Path, target: Path) -> None:
 
 
 def _copy(database: Path, part: Path) -> None:
+    paced = PacedVfs("threadcast-backup")
     connection = open_reader(database, vfs=None)
     try:
         connection.pragma("query_only", False)
-        connection.execute("VACUUM INTO ?", (str(part),))
+        connection.execute("VACUUM INTO ?", (f"{part.absolute().as_uri()}?vfs={paced.vfs_name}",))
     finally:
         connection.close()
 

@@ -151,8 +151,8 @@ def open_reader(path: Path, *, vfs: str | None) -> apsw.Connection:
         apsw.Error: it cannot be opened now.
     """
     connection = apsw.Connection(
-        str(path),
-        flags=apsw.SQLITE_OPEN_READONLY,
+        str(path.absolute()),  # so that no name is taken for a URI
+        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,  # a copy may name its VFS
         vfs=vfs,
         statementcachesize=_STATEMENTS_MAX,
     )
