@@ -65,7 +65,9 @@ class BusContract:
             seqs = {one.events[0].seq for one in await end.next(2) if isinstance(one, JournalGrew)}
             assert seqs == {1, 2}
 
-    async def test_who_follows_twice_hears_until_the_second_unfollow(self, ends: Ends) -> None:
+    async def test_a_user_followed_twice_is_heard_until_the_second_unfollow(
+        self, ends: Ends
+    ) -> None:
         here, there = ends
         await there.follow("ann")
         there.bus.follow("ann")
@@ -74,7 +76,7 @@ class BusContract:
 
         assert [said(one) for one in await there.next()] == [said(grew("ann"))]
 
-    async def test_who_follows_again_hears_again(self, ends: Ends) -> None:
+    async def test_hints_arrive_again_after_following_again(self, ends: Ends) -> None:
         here, there = ends
         await there.follow("ann")
         there.bus.unfollow("ann")
@@ -125,7 +127,7 @@ class BusContract:
         else:
             assert said(heard) == said(grew("ann", 20, data="x" * 100_000))
 
-    async def test_who_stops_to_listen_hears_no_more(self, ends: Ends) -> None:
+    async def test_a_stopped_listener_gets_nothing(self, ends: Ends) -> None:
         here, there = ends
         other = End(there.bus)
         other.stop()

@@ -260,7 +260,7 @@ async def test_retries_end() -> None:
     assert len(pauses.waited_s) == 2
 
 
-async def test_nobody_listens() -> None:
+async def test_a_refused_connection_is_reported() -> None:
     async with openai_server() as server:
         pass
     error = await failure(server, RunRecorder("hi"), retries_max=1)

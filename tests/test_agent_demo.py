@@ -173,7 +173,7 @@ async def test_it_asks_when_it_is_told_to(
     assert said in run.text
 
 
-async def test_nobody_answers() -> None:
+async def test_an_unanswered_question_is_reported() -> None:
     run = await run_demo("ask me something")
     assert "nobody answered" in run.text
 

@@ -306,7 +306,7 @@ def test_it_fires_when_it_was_met_for_long_enough() -> None:
     assert (watched.state, watched.since, watched.met_since) == ("firing", 1_060, 1_000)
 
 
-def test_what_goes_by_is_not_told() -> None:
+def test_a_short_spike_does_not_fire() -> None:
     watched = rule(60, 120)
     assert walk(watched, (0, True), (50, False), (60, True), (110, True)) == [None] * 4
     assert walk(watched, (120, True)) == ["firing"]

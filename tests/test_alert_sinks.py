@@ -126,7 +126,7 @@ async def test_a_silent_server_is_named_so() -> None:
     assert receipt.retryable
 
 
-async def test_nobody_listens() -> None:
+async def test_a_refused_connection_is_retryable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     receipt = await SlackSink(f"http://127.0.0.1:{port}/x", CLOCK).send(notification())

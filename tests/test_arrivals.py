@@ -33,7 +33,7 @@ def full(at_once: int = 3) -> tuple[Arrivals, ManualClock, list[Arrival], Metric
     return arrivals, clock, [arrivals.begin() for _ in range(at_once)], metrics
 
 
-def test_one_too_many_is_told_to_come_again_and_that_is_no_failure() -> None:
+def test_clients_beyond_the_limit_are_postponed_without_a_failure() -> None:
     arrivals, _, under_way, metrics = full()
     assert arrivals.full
     with pytest.raises(ThreadcastError) as caught:
@@ -61,7 +61,7 @@ def test_a_crowd_is_spread_over_the_time_that_serving_it_takes() -> None:
     assert len(set(told)) > 900, "no two together"
 
 
-def test_nobody_is_told_to_wait_for_ever_or_to_come_at_once() -> None:
+def test_retry_times_are_bounded() -> None:
     arrivals, _, _, _ = full()
     told = waits_s(arrivals, CROWD)
     assert min(told) >= 0.25
@@ -117,7 +117,7 @@ async def test_a_reader_that_was_live_is_never_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["congested", "gone", "failed"])
-async def test_who_does_not_arrive_keeps_nobody_out(tmp_path: Path, how: str) -> None:
+async def test_clients_that_stop_arriving_give_up_their_slot(tmp_path: Path, how: str) -> None:
     async with delivering(tmp_path, arrivals=1) as delivery:
         await delivery.grow(3)
         reader = delivery.reader()

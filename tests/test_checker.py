@@ -106,7 +106,7 @@ def test_a_good_history_has_no_anomaly() -> None:
         pytest.param([*SENT, Attach("ann", "r1", None, 5), *JOURNAL], id="at-the-head"),
     ],
 )
-def test_what_may_happen(history: list[Record]) -> None:
+def test_allowed_histories_have_no_anomalies(history: list[Record]) -> None:
     assert kinds(history) == set()
 
 
@@ -284,7 +284,7 @@ BOTH = [*FIRST_WRITER, *SECOND_WRITER]
         ),
     ],
 )
-def test_what_may_happen_on_many_nodes(history: list[Record]) -> None:
+def test_allowed_histories_of_many_nodes_have_no_anomalies(history: list[Record]) -> None:
     assert kinds(history) == set()
 
 

@@ -159,7 +159,7 @@ def test_c8_an_address_that_is_not_ours() -> None:
     assert caught.value.status == exits.CANNOT_CREATE
 
 
-def test_nobody_holds_a_free_port() -> None:
+def test_a_free_port_has_no_holder() -> None:
     with closing(listen("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert holder_of(port) is None

@@ -348,7 +348,7 @@ async def test_what_the_store_forgot_is_put_there_again_within_the_limit(nodes: 
     await nodes.until_places(0)
 
 
-async def test_a_node_that_was_cut_off_keeps_who_it_has_and_takes_their_places_again(
+async def test_a_node_that_was_cut_off_keeps_its_connections_and_takes_their_places_again(
     nodes: Nodes, postgres_servers: PostgresServers
 ) -> None:
     quick: dict[str, Any] = {"node_lease_s": 1.0, "head_poll_s": 0.05}

@@ -167,7 +167,7 @@ async def test_a_port_that_cannot_be_used_is_said_before_anything_is_started() -
                 assert re.fullmatch(rf"error: .*{port}.* with --port\n", program.said), program.said
 
 
-async def test_who_is_paused_is_paused_with_the_processes_that_it_began() -> None:
+async def test_pausing_a_process_pauses_its_children() -> None:
     began = 'sleep 60 & echo "$!"; wait'
     pipe = asyncio.subprocess.PIPE
     first = await asyncio.create_subprocess_exec("sh", "-c", began, stdout=pipe)

@@ -1,4 +1,4 @@
-"""Users who left: only who has runs that end with that costs a commit, however many left."""
+"""Users who left: only those with runs that end on disconnect cost a commit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def leave(departures: Departures, tasks: OwnedTasks, *users: str) -> None:
     assert await tasks.finished(5.0)
 
 
-async def test_of_a_crowd_that_left_only_runs_that_asked_for_it_are_cancelled(
+async def test_only_runs_that_end_on_disconnect_are_cancelled(
     tmp_path: Path,
 ) -> None:
     async with delivering(tmp_path) as delivery:
@@ -41,7 +41,7 @@ async def test_of_a_crowd_that_left_only_runs_that_asked_for_it_are_cancelled(
         assert ends == ["agent_cancelled", "message_created"]
 
 
-async def test_who_left_while_the_store_was_away_is_not_in_the_way_of_others(
+async def test_an_outage_of_the_store_does_not_block_later_departures(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with delivering(tmp_path) as delivery:

@@ -110,7 +110,7 @@ async def test_a_development_server_mints_tokens_for_this_machine(tmp_path: Path
         (DEV, "127.0.0.1", {"forwarded": "for=203.0.113.7"}),
     ],
 )
-async def test_nobody_else_learns_that_tokens_can_be_minted(
+async def test_token_minting_is_hidden_from_everybody_else(
     tmp_path: Path, settings: dict[str, Any], address: str, headers: dict[str, str]
 ) -> None:
     async with running(tmp_path, **settings) as world, world.client(address=address) as client:

@@ -201,7 +201,7 @@ async def test_a21_endpoint_down_and_back(
     assert not cache.degraded
 
 
-async def test_a21_nobody_listens(clock: ManualClock) -> None:
+async def test_a21_a_refused_connection_is_unavailable(clock: ManualClock) -> None:
     issuer = Issuer()
     async with listening(issuer) as url:
         pass

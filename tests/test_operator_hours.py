@@ -30,7 +30,7 @@ def test_a_quantile_of_joined_spreads_is_that_of_all_values_within_5_percent(
 
 
 @given(st.lists(st.floats(-inf, inf)))
-def test_a_spread_is_bounded_and_survives_being_told(values: list[float]) -> None:
+def test_a_spread_is_bounded_and_survives_encoding(values: list[float]) -> None:
     spread = spread_of(sorted(values))
     assert sum(count for _, count in spread) == len(values)
     assert len(spread) <= 244
@@ -51,7 +51,7 @@ def row(said: object, *, left_s: float = 5.0) -> NodeRow:
     return NodeRow("node-2", "1.2.3", "all", 60.0, left_s, 0, 0, text)
 
 
-def test_a_step_is_read_as_it_was_told_and_only_of_the_living() -> None:
+def test_steps_are_read_back_as_written_and_of_live_nodes_only() -> None:
     told = step(1.0, 2.0, users=3.0)
     assert last_step_of(row(told)) == told
     assert last_step_of(row(told, left_s=0.0)) is None

@@ -110,7 +110,7 @@ def test_what_a_node_had_is_past_when_it_has_it_no_more(
     ]
 
 
-def test_a_bus_is_well_since_its_node_says_so_however_late_that_is_heard() -> None:
+def test_a_bus_recovered_when_its_node_says_so_however_late_the_report() -> None:
     past = PastTroubles()
     past.take(AT, [node(bus=AWAY)], NONE, held=QUIET)
     back = PartHealth(ok=True, since=AT + 2, ping_ms=0.5)
@@ -118,7 +118,7 @@ def test_a_bus_is_well_since_its_node_says_so_however_late_that_is_heard() -> No
     assert over(past) == [("bus", -20, 2)]
 
 
-def test_a_node_that_stood_still_is_told_with_how_long() -> None:
+def test_a_blocked_loop_is_reported_with_its_duration() -> None:
     past = PastTroubles()
     past.take(AT, [node()], NONE, held=("node-1", 15.0))
     past.take(AT + 5, [node()], NONE, held=("node-1", 0.5))

@@ -58,7 +58,7 @@ def test_of_the_use_only_known_figures_are_shown() -> None:
         assert (one.data, set(one.left_out)) == ({}, {"usage"})
 
 
-def test_who_may_read_texts_sees_all() -> None:
+def test_with_the_permission_to_read_texts_everything_is_shown() -> None:
     data = {"tool": TEXT, "usage": {TEXT: 1}, "arguments": {"a": TEXT}}
     one = seen(EventType.TOOL_EXECUTING, data, content=True)
     assert (one.data, one.left_out) == (data, {})

@@ -83,7 +83,7 @@ def test_several_events_leave_in_one_write() -> None:
     assert lines.written == [text_frame(b"\n".join(payloads))]
 
 
-def test_what_belongs_together_leaves_in_one_write_and_ahead_of_a_close() -> None:
+def test_frames_written_together_leave_in_one_write_before_a_close() -> None:
     writer = Writer()
     outbound = FrameOutbound(writer, lines=False)
     (event,) = events(1)

@@ -233,7 +233,7 @@ def test_what_is_small_is_not_compressed(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_who_is_refused_gets_that_answer_and_nothing_of_the_file(folder: Path, path: str) -> None:
+def test_a_refused_request_gets_only_the_refusal(folder: Path, path: str) -> None:
     def refuse(request: Request) -> Response | None:
         return Response("no", 421) if request.headers["host"] == "evil.example" else None
 

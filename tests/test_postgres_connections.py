@@ -1,4 +1,4 @@
-"""A connection that takes longer to open than anybody waits is opened all the same, once."""
+"""A connection that opens after its caller timed out goes to the next caller."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def connection() -> Connection:
     return Connection(RawConnection(), timeout_s=1.0)
 
 
-async def test_who_comes_next_gets_what_was_begun_before() -> None:
+async def test_the_next_caller_gets_a_connection_that_opened_late() -> None:
     database, made = Database(), connection()
     opening = Opening(database.connect, wait_s=0.01)
     for _ in range(3):
@@ -54,7 +54,7 @@ async def test_who_comes_next_gets_what_was_begun_before() -> None:
     assert await opening.connection() is made
 
 
-async def test_what_failed_when_nobody_waited_says_nothing_of_now() -> None:
+async def test_a_failure_that_nobody_waited_for_is_not_reported_later() -> None:
     database, made = Database(), connection()
     opening = Opening(database.connect, wait_s=0.01)
     with pytest.raises(TimeoutError):
@@ -66,7 +66,7 @@ async def test_what_failed_when_nobody_waited_says_nothing_of_now() -> None:
     assert await opening.connection() is made
 
 
-async def test_what_nobody_waits_for_any_more_is_closed() -> None:
+async def test_a_connection_that_nobody_took_is_closed() -> None:
     database, raw = Database(), RawConnection()
     opening = Opening(database.connect, wait_s=0.01)
     with pytest.raises(TimeoutError):
@@ -78,7 +78,9 @@ async def test_what_nobody_waits_for_any_more_is_closed() -> None:
     assert raw.terminated
 
 
-async def test_what_the_database_ends_in_time_costs_no_connection(database: PostgresScene) -> None:
+async def test_a_statement_timeout_of_the_database_keeps_the_connection(
+    database: PostgresScene,
+) -> None:
     node = await database.node(timeout_s=0.5, reader_count=1)
     await node.thread("ann")
     await node.journal("ann")

@@ -69,7 +69,7 @@ async def test_users_made_by_two_nodes_at_once_are_made_once(database: PostgresS
         assert await nodes[0].store.heads(users) == dict.fromkeys(users, 6)
 
 
-async def test_who_sees_a_seq_can_read_all_before_it(database: PostgresScene) -> None:
+async def test_all_seqs_before_a_visible_one_are_visible(database: PostgresScene) -> None:
     slow, quick = await database.node(lossy=True), await database.node()
     await quick.thread("ann")
     await slow.thread("bob")
@@ -159,7 +159,7 @@ async def test_a_fence_is_the_present_one_whatever_isolation_the_role_has_by_def
     assert await append == "fenced"
 
 
-async def test_whoever_holds_a_user_for_long_holds_up_no_other(database: PostgresScene) -> None:
+async def test_a_long_lock_on_one_user_delays_no_other(database: PostgresScene) -> None:
     node = await database.node(timeout_s=0.5)
     ann, bob = [await node.running(user) for user in ("ann", "bob")]
     somebody = await asyncpg.connect(database.server.url(search_path=database.schema))
@@ -184,7 +184,7 @@ async def test_whoever_holds_a_user_for_long_holds_up_no_other(database: Postgre
     assert node.store.losses == 0
 
 
-async def test_a_node_that_stops_in_a_transaction_holds_nobody_up_for_long(
+async def test_a_node_suspended_in_a_transaction_blocks_others_only_briefly(
     database: PostgresScene,
 ) -> None:
     slow = await database.node(lossy=True, timeout_s=1.0)
@@ -257,7 +257,7 @@ async def test_appends_under_an_old_fence_never_follow_the_new_owners(
         assert [event for event in after if b" old" in event.data] == []
 
 
-async def test_who_claimed_a_run_in_a_tail_that_was_lost_is_no_owner_of_it(
+async def test_a_claim_in_a_lost_tail_does_not_own_the_run(
     database: PostgresScene,
 ) -> None:
     """A failover to a copy without the claim: another node claims, and both seem to be right."""

@@ -1,4 +1,4 @@
-"""Places in PostgreSQL: what one call takes, when all goes the long way, and who waits for whom."""
+"""Places in PostgreSQL: taken in one call or one by one, and committed beside events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def code_of(outcome: Outcome) -> str:
     return ""
 
 
-async def test_a_crowd_takes_its_places_by_one_call(database: PostgresScene) -> None:
+async def test_many_places_are_taken_in_one_call(database: PostgresScene) -> None:
     node = await cluster(database, prepared=True)
     gone = await node.taken("user-0")
     before = database.proxy.pieces
@@ -52,7 +52,7 @@ async def test_a_crowd_takes_its_places_by_one_call(database: PostgresScene) -> 
     assert await node.places("user-0") == []
 
 
-async def test_where_anything_is_to_be_decided_nobody_is_judged_by_the_call(
+async def test_places_that_may_be_refused_are_decided_one_by_one(
     database: PostgresScene,
 ) -> None:
     node = await cluster(database, prepared=True)

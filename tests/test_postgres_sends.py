@@ -39,7 +39,7 @@ async def test_a_batch_of_messages_costs_what_one_costs(database: PostgresScene)
     assert len(claimed) == 32
 
 
-async def test_what_messages_meet_in_one_batch_is_met_by_each_alone(node: Scene) -> None:
+async def test_messages_in_a_batch_get_the_same_outcomes_as_alone(node: Scene) -> None:
     """A new thread, an idle one, a busy one, a key once more, two that are refused."""
     idle, busy = await node.running("idle"), await node.running("busy")
     await node.committed(AppendToRun(idle.lease, [completed()]))

@@ -126,7 +126,9 @@ def test_every_statement_names_its_users_or_says_why_not() -> None:
     assert unscoped - _OF_NO_USER == set()
 
 
-async def test_what_is_sent_is_what_was_read(database: PostgresScene) -> None:
+async def test_every_executed_statement_is_one_of_the_checked_constants(
+    database: PostgresScene,
+) -> None:
     """No statement is put together where the test above does not see it."""
     node = await database.node(lossy=True)
     database.proxy.kept = []

@@ -63,7 +63,7 @@ async def test_every_table_has_both_walls(database: PostgresScene) -> None:
     assert len(rows) > 12
 
 
-async def test_who_may_only_read_writes_nothing(database: PostgresScene) -> None:
+async def test_a_transaction_that_names_a_user_cannot_write(database: PostgresScene) -> None:
     await _two_users(database)
     connection = await asyncpg.connect(database.url)
     try:

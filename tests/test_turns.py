@@ -33,7 +33,7 @@ async def test_one_user_with_many_devices_waits_as_the_others_do() -> None:
     assert await served(Turns(1), wanted) == ["many", "one", "two", "many", "many", "many"]
 
 
-async def test_those_who_were_live_go_first_and_the_others_are_not_forgotten() -> None:
+async def test_live_readers_go_first_without_starving_others() -> None:
     wanted = [("new", False)] * 2 + [(f"live-{number}", True) for number in range(6)]
     order = await served(Turns(1), wanted)
     assert order[:5] == ["live-0", "live-1", "live-2", "live-3", "new"]
@@ -56,7 +56,7 @@ async def test_so_many_at_once_and_no_more(count: int) -> None:
     assert most == count
 
 
-async def test_who_goes_away_leaves_the_turn_to_the_next() -> None:
+async def test_a_cancelled_waiter_leaves_its_turn_to_the_next() -> None:
     turns = Turns(1)
     entered: list[str] = []
 
@@ -77,7 +77,7 @@ async def test_who_goes_away_leaves_the_turn_to_the_next() -> None:
 
 
 @pytest.mark.parametrize("gone_first", [True, False])
-async def test_a_turn_that_meets_who_has_just_gone_is_the_next_ones(*, gone_first: bool) -> None:
+async def test_a_turn_granted_to_a_cancelled_waiter_goes_to_the_next(*, gone_first: bool) -> None:
     """Cancelled and granted in one step of the loop: the task that waited was not resumed yet."""
     turns = Turns(1)
     entered: list[str] = []

@@ -146,7 +146,7 @@ async def test_or_the_oldest_gives_way(tmp_path: Path) -> None:
         assert len(world.manager) == 2
 
 
-async def test_nobody_gives_way_where_none_is_allowed(tmp_path: Path) -> None:
+async def test_a_limit_of_zero_evicts_nobody(tmp_path: Path) -> None:
     async with managing(tmp_path, policy="evict_oldest") as world:
         assert refused(world, limit=0) == "too_many_connections"
 

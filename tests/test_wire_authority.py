@@ -246,7 +246,7 @@ async def test_a27_wrong_tokens_are_bounded_and_good_ones_are_not(
 # --- how many -------------------------------------------------------------------------------------
 
 
-async def test_a_user_has_so_many_connections_and_no_more(tmp_path: Path) -> None:
+async def test_the_connections_of_a_user_are_bounded(tmp_path: Path) -> None:
     with LiveServer(tmp_path, max_connections_per_user=2) as small:
         async with small.talk("u-1") as one:
             async with small.talk("u-1"), await small.raw("u-1") as third:

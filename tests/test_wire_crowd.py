@@ -34,7 +34,7 @@ async def crowded(server: LiveServer) -> AsyncIterator[None]:
         await server.on_loop(end)
 
 
-async def test_a_program_is_told_before_the_upgrade_when_to_come_again(tmp_path: Path) -> None:
+async def test_a_program_gets_a_retry_time_before_the_upgrade(tmp_path: Path) -> None:
     waits = set()
     with LiveServer(tmp_path, arrivals_max=1) as server:
         async with server.talk("u-1") as there:
@@ -53,7 +53,7 @@ async def test_a_program_is_told_before_the_upgrade_when_to_come_again(tmp_path:
     assert len(waits) >= 5, "each has a time of its own, which two may share by chance"
 
 
-async def test_a_browser_is_told_after_the_upgrade_where_it_can_hear_it(tmp_path: Path) -> None:
+async def test_a_browser_gets_a_retry_time_after_the_upgrade(tmp_path: Path) -> None:
     origin = "https://good.example"
     with LiveServer(tmp_path, arrivals_max=1, allowed_origins=(origin,)) as server:
         async with crowded(server):
@@ -67,7 +67,7 @@ async def test_a_browser_is_told_after_the_upgrade_where_it_can_hear_it(tmp_path
                 assert await client.read_close() == 1013
 
 
-async def test_an_attach_is_told_too_and_the_connection_stays(tmp_path: Path) -> None:
+async def test_a_postponed_attach_keeps_the_connection(tmp_path: Path) -> None:
     with LiveServer(tmp_path, arrivals_max=1) as server:
         async with server.talk("u-1") as talk:
             async with crowded(server):
@@ -78,7 +78,7 @@ async def test_an_attach_is_told_too_and_the_connection_stays(tmp_path: Path) ->
             await talk.ask("attach", after=0, at=1.5)
 
 
-async def test_readers_of_event_streams_are_counted_at_the_doors(tmp_path: Path) -> None:
+async def test_readers_of_event_streams_count_for_admission(tmp_path: Path) -> None:
     with LiveServer(tmp_path) as server:
         async with server.http("u-1") as client:
             async with client.stream("GET", "/v1/events") as answer:

@@ -170,7 +170,9 @@ async def test_w14_a_draining_server_sends_everybody_away(tmp_path: Path) -> Non
             assert await talk.ending() == (1012, "shutting_down")
 
 
-async def test_w14_who_has_not_signed_in_is_told_why_the_server_goes(tmp_path: Path) -> None:
+async def test_w14_clients_that_have_not_signed_in_get_the_reason_of_a_shutdown(
+    tmp_path: Path,
+) -> None:
     with LiveServer(tmp_path) as going:
         async with await going.raw() as stranger, going.talk("u-1") as user:
             going.stop()

@@ -354,7 +354,9 @@ async def test_f24_a_reader_that_lags_is_bounded_and_catches_up(tmp_path: Path) 
                     cursor = event["seq"]
 
 
-async def test_f24_who_goes_while_answers_wait_for_room_keeps_no_place(tmp_path: Path) -> None:
+async def test_f24_a_client_that_leaves_with_unsent_answers_gives_up_its_place(
+    tmp_path: Path,
+) -> None:
     with LiveServer(tmp_path, agents=OWN) as small:
         async with (
             small.talk("u-1") as quick,

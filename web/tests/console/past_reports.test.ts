@@ -11,7 +11,7 @@ function away(id: string, began: number, ended: number, users = 2): PastTrouble 
   return { kind: "bus", node_id: id, users, ...ofNobody, began_at: began, ended_at: ended };
 }
 
-test("what several nodes had at a time is one trouble, of the users of them all", () => {
+test("the same trouble of several nodes at the same time is one, of the users of all of them", () => {
   const past = [away("node_a", AT - 90, AT - 60), away("node_b", AT - 85, AT - 55)];
 
   const [first, ...others] = pastOf(overviewWith({ past, nodes }), NOTHING_SEEN);
@@ -22,7 +22,7 @@ test("what several nodes had at a time is one trouble, of the users of them all"
   assert.deepEqual(others, []);
 });
 
-test("what all nodes had hit everyone", () => {
+test("a trouble of all nodes affected everyone", () => {
   const past = ["node_a", "node_b", "node_c"].map((id) => away(id, AT - 90, AT - 60));
 
   const [first] = pastOf(overviewWith({ past, nodes }), NOTHING_SEEN);
@@ -30,13 +30,13 @@ test("what all nodes had hit everyone", () => {
   assert.deepEqual([first?.what, first?.whom], ["3 nodes could not reach the bus.", "everyone"]);
 });
 
-test("one after the other they are two", () => {
+test("the same trouble at different times is two", () => {
   const past = [away("node_a", AT - 90, AT - 60), away("node_a", AT - 50, AT - 40)];
 
   assert.equal(pastOf(overviewWith({ past, nodes }), NOTHING_SEEN).length, 2);
 });
 
-test("runs that waited stay apart", () => {
+test("troubles of different runs are not merged", () => {
   const waited = { ...away("node_a", AT - 90, AT - 60), kind: "queued" as const, node_id: null };
   const past = ["ada", "bob"].map((user) => ({ ...waited, user, run_id: `run_${user}` }));
 
@@ -46,7 +46,7 @@ test("runs that waited stay apart", () => {
   );
 });
 
-test("what one node told stays, when the next answer is that of another", () => {
+test("the report of one node stays when the next answer is from another", () => {
   const past = [away("node_a", AT - 90, AT - 60)];
   const seen = sawTroubles(NOTHING_SEEN, [], overviewWith({ past, nodes, at: AT - 4 }));
 
