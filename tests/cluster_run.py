@@ -132,6 +132,7 @@ def _settings(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
         "JWT_SECRET": secret,
         "DATABASE_MIGRATE": "true",
         "LEASE_S": "3",  # short, so that a take-over can be watched
+        "NODE_LEASE_S": "3",  # the same of the console's word for it
         "DRAIN_S": "2",
         **given,
     }

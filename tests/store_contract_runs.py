@@ -381,6 +381,14 @@ class HandOverContract:
         await scene.committed(AnswerInput(run_context(runs[1]), "input-1", "yes"))
         assert await store.run_notices("node-1", leases) == [leases[1].run_id]
 
+    async def test_an_answer_is_noticed_while_another_question_is_open(self, store: Store) -> None:
+        scene = Scene(store)
+        run = await scene.running("ann")
+        for ordinal in (1, 2):
+            await scene.committed(question(run.lease, ordinal=ordinal))
+        await scene.committed(AnswerInput(run_context(run), "input-2", "yes"))
+        assert await store.run_notices("node-1", [run.lease]) == [run.lease.run_id]
+
     async def test_an_end_tells_that_more_of_the_user_waits(self, store: Store) -> None:
         scene = Scene(store)
         first = await scene.running("ann", user_executing_max=1)

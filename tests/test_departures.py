@@ -17,6 +17,11 @@ from threadcast.tasks import OwnedTasks
 CROWD = [f"user-{number}" for number in range(1_200)]
 
 
+def nobody(_user_id: str) -> bool:
+    """Nobody has come back."""
+    return False
+
+
 async def leave(departures: Departures, tasks: OwnedTasks, *users: str) -> None:
     """These users leave; returns when everything that follows was submitted."""
     for user_id in users:
@@ -34,11 +39,22 @@ async def test_only_runs_that_end_on_disconnect_are_cancelled(
         await delivery.journal.append(message(context_of("user-8")))
         del delivery.store.batches[:]
         tasks = OwnedTasks("look")
-        await leave(Departures(delivery.store, delivery.journal, tasks), tasks, *CROWD)
+        await leave(Departures(delivery.store, delivery.journal, tasks, nobody), tasks, *CROWD)
         await delivery.journal.drained()
         assert _cancelled(delivery) == {"user-7", "user-1199"}
         ends = [(await delivery.stored(user_id))[-1].event_type for user_id in ("user-7", "stays")]
         assert ends == ["agent_cancelled", "message_created"]
+
+
+async def test_the_runs_of_whoever_came_back_go_on(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        for user_id in ("ann", "bob"):
+            await delivery.journal.append(message(context_of(user_id), on_disconnect="cancel"))
+        tasks = OwnedTasks("look")
+        departures = Departures(delivery.store, delivery.journal, tasks, "ann".__eq__)
+        await leave(departures, tasks, "ann", "bob")
+        await delivery.journal.drained()
+        assert _cancelled(delivery) == {"bob"}
 
 
 async def test_an_outage_of_the_store_does_not_block_later_departures(
@@ -51,9 +67,11 @@ async def test_an_outage_of_the_store_does_not_block_later_departures(
         await closed.open()
         await closed.close()
         with caplog.at_level(logging.WARNING):
-            await leave(Departures(closed, delivery.journal, tasks), tasks, "bob")
+            await leave(Departures(closed, delivery.journal, tasks, nobody), tasks, "bob")
         assert "could not be looked for: unavailable" in caplog.text
-        await leave(Departures(delivery.store, delivery.journal, tasks), tasks, "bob", "ann")
+        await leave(
+            Departures(delivery.store, delivery.journal, tasks, nobody), tasks, "bob", "ann"
+        )
         assert _cancelled(delivery) == {"ann"}
 
 

@@ -177,6 +177,7 @@ async def test_a_long_lock_on_one_user_delays_no_other(database: PostgresScene) 
                 assert isinstance(stored, Committed)
                 assert isinstance(report, Committed)
                 assert not report.result.lost
+                assert report.result.left_out == {ann.lease.run_id}
     finally:
         await somebody.close()
     await node.committed(AppendToRun(ann.lease, [delta("x")]))

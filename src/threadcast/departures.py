@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from itertools import islice
 
 from .context import UserExecutionContext
@@ -30,9 +31,17 @@ class Departures:
         store: finds the users with such runs.
         journal: cancels them, unless their user is connected elsewhere.
         tasks: owns the task that queries.
+        present: whether a user is connected to this node; whoever came back is left alone.
     """
 
-    def __init__(self, store: Store, journal: Journal, tasks: OwnedTasks) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        tasks: OwnedTasks,
+        present: Callable[[str], bool],
+    ) -> None:
+        self._present = present
         self._store = store
         self._journal = journal
         self._tasks = tasks
@@ -56,6 +65,8 @@ class Departures:
                 log.warning("runs of users who left could not be looked for: %s", error.code)
                 continue
             for user_id in found:
+                if self._present(user_id):
+                    continue
                 context = UserExecutionContext.create(user_id, "disconnect")
                 self._journal.submit(CancelAbandoned(context), _log_refusal)
 

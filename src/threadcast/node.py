@@ -240,7 +240,7 @@ class Node:
     def _join_entrance(self, listens_on: str) -> None:
         settings = self.settings
         self.tasks = OwnedTasks("connection's work")
-        self.departures = Departures(self.store, self.journal, self.tasks)
+        self.departures = Departures(self.store, self.journal, self.tasks, self.manager.present)
         self.intake = Intake(
             self.agents,
             settings,

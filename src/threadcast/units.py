@@ -298,10 +298,12 @@ class LeaseReport:
     Attributes:
         lost: runs whose fence has changed, or that have ended.
         cancelled: runs that were asked to end, with the reason.
+        left_out: runs that were not looked at, because something else locks their user.
     """
 
     lost: frozenset[str]
     cancelled: Mapping[str, str]
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ export const eventStream: Transport = (base, first, listener) => {
         const { code: error, detail: reason, ...more } = await problemOf(response);
         say("connection_closing", { ...more, error, reason, code: CLOSES + response.status });
       }
-      end(LOST);
+      if (!signal.aborted) end(LOST);
     } catch {
       if (!signal.aborted) end(wasOpen ? LOST : BLOCKED);
     }

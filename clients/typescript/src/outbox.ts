@@ -46,6 +46,8 @@ export class Outbox {
   #onChange: () => void;
   #storage: Storage | undefined;
   #prefix = "";
+  /** Whether its user is gone: what is added until the next start would become another user's. */
+  #isOver = false;
   #request: Request | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
@@ -64,20 +66,19 @@ export class Outbox {
    */
   belongTo(prefix: string): void {
     if (prefix === this.#prefix) return;
-    if (this.#prefix) this.#leave();
+    if (this.#prefix) {
+      // The previous user's entries stay in the storage.
+      this.#giveUp(new ThreadcastError("identity_change"));
+      this.#entries.clear();
+      this.threads.clear();
+    }
     this.#prefix = prefix;
+    this.#isOver = !prefix;
     for (const entry of this.#entries.values()) this.#put(entry);
     for (const name of Object.keys(this.#storage ?? {})) {
       this.stored(name, this.#storage?.getItem(name), 0);
     }
     this.#changed();
-  }
-
-  /** Drop the previous user's entries from memory; they stay in the storage. */
-  #leave(): void {
-    this.#giveUp(new ThreadcastError("identity_change"));
-    this.#entries.clear();
-    this.threads.clear();
   }
 
   /** Reject all pending promises. */
@@ -126,8 +127,9 @@ export class Outbox {
    * @throws ThreadcastError `outbox_full`, why the server refused it for good, or why the client ended
    */
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
-    if (this.#entries.size === ENTRIES_MAX) {
-      return Promise.reject(new ThreadcastError("outbox_full"));
+    const isUnowned = this.#end && this.#isOver;
+    if (isUnowned || this.#entries.size === ENTRIES_MAX) {
+      return Promise.reject(new ThreadcastError(isUnowned ? "discarded" : "outbox_full"));
     }
     const waiter = Promise.withResolvers<Sent>();
     waiter.promise.catch(() => {}); // The caller may ignore the promise and watch `entries`.

@@ -183,6 +183,18 @@ test("signing out leaves nothing behind", async () => {
   assert.deepEqual(Object.keys(kept), []);
 });
 
+test("what is sent after signing out is nobody's, so the next user does not send it", async () => {
+  await started();
+  client.signOut();
+  await assert.rejects(client.send("a secret"), { code: "discarded" });
+  assert.deepEqual(client.outbox, []);
+  client.start();
+  const sent = client.send("Hello");
+  await pass(1_000);
+  await sent;
+  assert.deepEqual(contents(), ["Hello"]);
+});
+
 test("nor does signing out while the server has not yet said who is here", async () => {
   const kept = storage();
   await started({ storage: kept, resume: true });

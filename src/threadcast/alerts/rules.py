@@ -170,8 +170,8 @@ RULES: tuple[Rule, ...] = (
         summary="Commits fail.",
         was="Commits failed.",
         meaning="Nothing can be stored: messages are refused, and runs stand still.",
-        advice="The label code says why: storage_full asks for room; for unavailable and"
-        " unknown_outcome look at the disk and at the log.",
+        advice="Look at the database, its disk and the log. The label code of"
+        " threadcast_commit_failures_total says why: storage_full asks for room.",
     ),
     Rule(
         name="commit_latency",

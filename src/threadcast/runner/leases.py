@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import ThreadcastError
 from ..journal import Journal
 from ..tasks import set_within
-from ..units import HandOverRun, RenewLeases, Unit
+from ..units import HandOverRun, LeaseReport, RenewLeases, Unit
 from .execution import RunExecution
 
 __all__ = ["RunLeases"]
@@ -92,7 +92,9 @@ class RunLeases:
         if handed_over:
             unit = HandOverRun(lease, begun=execution.began)
         try:
-            await self._journal.append(unit)
+            report = await self._journal.append(unit)
+            if isinstance(report, LeaseReport) and report.left_out:
+                raise ThreadcastError("unavailable")
         except ThreadcastError as error:
             run_id = execution.claimed.lease.run_id
             log.warning("run %s: its lease could not be given up: %s", run_id, error)
@@ -121,4 +123,5 @@ class RunLeases:
                 execution.lose()
             elif run_id in report.cancelled:
                 execution.cancel(report.cancelled[run_id])
-        return True
+        self._signalled |= report.left_out
+        return not report.left_out

@@ -110,7 +110,10 @@ SELECT run_id FROM runs WHERE owner = $1 AND cancel_reason IS NOT NULL
 UNION ALL
 SELECT r.run_id FROM unnest($2::uuid[], $3::text[]) AS k (user_key, run_id)
 JOIN runs AS r ON r.user_key = k.user_key AND r.run_id = k.run_id
-WHERE r.status <> 3
+WHERE r.status <> 3 OR EXISTS (
+    SELECT FROM inputs AS i
+    WHERE i.user_key = r.user_key AND i.run = r.run AND i.value IS NOT NULL
+)
 """
 # The cluster's secret: one row, mixed with the database's identity, so that nodes on a copy
 # restored elsewhere cannot read the hints of the original's nodes.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from ..place_units import VOLATILE, PlaceTaken, TakePlace
+from ..place_units import VOLATILE, LeavePlace, PlaceTaken, TakePlace
 from ..records import JournalHead
 from ..units import Committed, Unit
 from .batch import Batch
@@ -27,6 +27,11 @@ def plain_takes(units: Sequence[Unit[Any]]) -> dict[int, TakePlace]:
     """The `TakePlace` units of a batch by their index, unless it has units of other kinds."""
     if not all(isinstance(unit, VOLATILE) for unit in units):
         return {}
+    named = [
+        unit.context.connection_id for unit in units if isinstance(unit, TakePlace | LeavePlace)
+    ]
+    if len(set(named)) < len(named):
+        return {}  # takes go first here: what comes and goes in one batch keeps its order
     return {index: unit for index, unit in enumerate(units) if isinstance(unit, TakePlace)}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import ThreadcastError
@@ -38,6 +39,7 @@ from ..units import (
     AppendToRun,
     CancelRun,
     ClaimRuns,
+    Committed,
     CreateThread,
     DeleteThread,
     HandOverRun,
@@ -150,7 +152,7 @@ async def apply_free(
 ) -> tuple[list[Outcome], set[str]]:
     """Apply units without waiting for locked users: their units are rejected as `unavailable`.
 
-    Leases of locked users are neither renewed nor lost.
+    Leases of locked users are neither renewed nor lost; they are reported as left out.
 
     Returns:
         The outcomes, and the ids of users whom another transaction has locked.
@@ -163,7 +165,19 @@ async def apply_free(
     applied = [unit for unit in free if unit is not None]
     outcomes = iter(await apply_all(connection, applied, now=now) if applied else ())
     busy = Rejected(ThreadcastError("unavailable", BUSY))
-    return [busy if unit is None else next(outcomes) for unit in free], locked
+    return [
+        busy if part is None else _with_left_out(unit, part, next(outcomes))
+        for unit, part in zip(units, free, strict=True)
+    ], locked
+
+
+def _with_left_out(unit: Unit[Any], part: Unit[Any], outcome: Outcome) -> Outcome:
+    if not (isinstance(unit, RenewLeases) and isinstance(part, RenewLeases)):
+        return outcome
+    left_out = {lease.run_id for lease in unit.leases} - {lease.run_id for lease in part.leases}
+    if not left_out or not isinstance(outcome, Committed):
+        return outcome
+    return replace(outcome, result=replace(outcome.result, left_out=frozenset(left_out)))
 
 
 async def apply_each(

@@ -20,7 +20,7 @@ class PacedVfs(apsw.VFS):
     """Passes operations on to the default VFS, and paces writes.
 
     Args:
-        name: the VFS name, for `apsw.Connection` and file URIs.
+        name: the VFS name, in connection strings and file URIs.
         sleep: is called with each pause, in seconds.
     """
 

@@ -206,7 +206,9 @@ SELECT json_group_array(run_id) FROM (
     SELECT r.run_id FROM json_each(?2) AS j
     CROSS JOIN users AS u ON u.user_id = j.value ->> 0
     CROSS JOIN runs AS r ON r.user = u.user AND r.run_id = j.value ->> 1
-    WHERE r.status <> 3
+    WHERE r.status <> 3 OR EXISTS (
+        SELECT 1 FROM inputs AS i WHERE i.run = r.run AND i.value IS NOT NULL
+    )
 )
 """
 
