@@ -43,8 +43,9 @@ export function affectedBy({ run, users }: PastReport, { nodes }: Overview): str
   const ids = Object.keys(users).sort();
   const counts = Object.values(users).filter((one) => one !== null);
   const sum = counts.reduce((before, one) => before + one, 0);
-  if (nodes.length <= 1) return sum === 0 ? "everyone" : `everyone (${plural(sum, "user")})`;
-  if (ids.length > 1 && nodes.every((node) => node.node_id in users)) return "everyone";
+  if (ids.length === 0 || nodes.every((node) => node.node_id in users)) {
+    return sum === 0 || nodes.length > 1 ? "everyone" : `everyone (${plural(sum, "user")})`;
+  }
   return counts.length === 0 ? `users of ${ids.join(", ")}` : usersOf(sum, ...ids);
 }
 

@@ -30,6 +30,14 @@ test("a trouble of all nodes affected everyone", () => {
   assert.deepEqual([first?.what, first?.whom], ["3 nodes could not reach the bus.", "everyone"]);
 });
 
+test("a trouble of nodes that are gone did not affect the users of the one that is left", () => {
+  const past = ["node_a", "node_b"].map((id) => away(id, AT - 90, AT - 60));
+
+  const [first] = pastOf(overviewWith({ past, nodes: [node("node_c")] }), NOTHING_SEEN);
+
+  assert.equal(first?.whom, "up to 4 users of node_a, node_b");
+});
+
 test("the same trouble at different times is two", () => {
   const past = [away("node_a", AT - 90, AT - 60), away("node_a", AT - 50, AT - 40)];
 
