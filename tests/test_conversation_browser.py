@@ -148,7 +148,7 @@ async def test_another_attempt_is_told_of_and_what_was_written_before_is_gone(
     await expect(screen.answer).to_contain_text("Lost words")
     await writer.add(("agent_started", {"agent": "theirs", "attempt": 2}), delta("Again"))
     run = screen.runs.last
-    await expect(run).to_contain_text("The server restarted; starting again (attempt 2).")
+    await expect(run).to_contain_text("Interrupted; starting again (attempt 2).")
     await expect(screen.answer).to_have_text("Again")
     await writer.add(completed("Again", usage={"input_tokens": 900, "output_tokens": 304}))
     await expect(run).to_contain_text("this is attempt 2")

@@ -114,7 +114,7 @@ async def test_a_killed_server_is_gone_on_with(screen: Screen, server: PageServe
     await expect(screen.banner).to_contain_text("Reconnecting")
     await server.start()
     await expect(screen.runs.last.locator(".attempt")).to_contain_text(
-        re.compile("server restarted.*attempt 2")
+        re.compile("Interrupted.*attempt 2")
     )
     await screen.ended()
     assert COUNTED in await screen.said()

@@ -66,8 +66,8 @@ function Attempt({ run }: { run: RunView }) {
     <p class="attempt" title="What it had streamed was discarded.">
       <Icon name="refresh" />
       {isOver
-        ? `The server restarted meanwhile; this is attempt ${run.attempt}.`
-        : `The server restarted; starting again (attempt ${run.attempt}).`}
+        ? `Interrupted meanwhile; this is attempt ${run.attempt}.`
+        : `Interrupted; starting again (attempt ${run.attempt}).`}
     </p>
   );
 }
