@@ -227,6 +227,7 @@ async def test_everything_can_be_done_by_keyboard(browser: Browser, server: Page
         await search_field(screen).press("Escape")
         await keys.press("Alt+ArrowUp")
         await expect(screen.title).to_have_text("Newer")
+        await expect(message).to_be_focused()
         await page.evaluate("() => document.activeElement.blur()")
         await keys.press("?")
         sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
