@@ -83,6 +83,26 @@ ABLATIONS = {
         ),
         slow=True,
     ),
+    "whoever-came-back-keeps-the-runs": Ablation(
+        (
+            Patch(
+                "departures.py",
+                "                if self._present(user_id):\n",
+                "                if False:\n",
+            ),
+        ),
+        ("test_departures.py::test_the_runs_of_whoever_came_back_go_on",),
+    ),
+    "a-lease-that-was-left-out-is-not-called-renewed": Ablation(
+        (
+            Patch(
+                "store_postgres/units.py",
+                "    if not left_out or not isinstance(outcome, Committed):\n",
+                "    if True:\n",
+            ),
+        ),
+        ("test_postgres_nodes.py::test_a_long_lock_on_one_user_delays_no_other",),
+    ),
     "a-live-cursor-notices-that-its-journal-went-back": Ablation(
         (
             Patch(
