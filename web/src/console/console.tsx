@@ -1,5 +1,5 @@
 /** The whole console: the sign-in form, or the header and the open view. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Icon, Mark } from "../design/icons.tsx";
 import { theme } from "../design/theme.ts";
@@ -88,7 +88,8 @@ function View() {
   const { value } = route;
   const shown = fragmentOf(value);
   const before = useRef(shown);
-  useEffect(() => {
+  // Before painting: an effect that runs later could take the focus from a field of the new view.
+  useLayoutEffect(() => {
     document.title = `${titleOf(value)} · Threadcast console`;
     if (before.current === shown) return;
     before.current = shown;

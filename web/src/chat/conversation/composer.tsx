@@ -1,6 +1,6 @@
 /** The message box. It grows with its text and keeps it over a reload. */
 import type { RefObject } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import { memo } from "../../design/memo.ts";
 import { plural } from "../../design/plural.ts";
@@ -37,7 +37,7 @@ export const Composer = memo((props: Props) => {
   const problem = contentProblem(text);
   const isSendable = text.trim() !== "" && problem === null;
   useFit(box, text);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (offered === null) return;
     write(offered.text);
     box.current?.focus();

@@ -1,5 +1,5 @@
 /** The person's message, with buttons to copy it and to edit it into a new one. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import { memo } from "../../design/memo.ts";
 import { sendable } from "../sendable.ts";
@@ -54,7 +54,7 @@ interface EditorProps {
 function Editor({ content, wasSaid, onSend, onEnd }: EditorProps) {
   const [text, setText] = useState(content);
   const box = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.focus();
     box.current?.setSelectionRange(content.length, content.length);
   }, [content]);
