@@ -1,7 +1,8 @@
 """The p99 of appends during a backup, relative to without one.
 
 Windows with and without a backup alternate in one run, so that other load on the machine affects
-both. Appends start on a fixed schedule, whether the previous one has ended or not.
+both. A window with one lasts from the start of its command to its end. Appends start on a fixed
+schedule, whether the previous one has ended or not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from statistics import median
 
@@ -33,7 +34,7 @@ from .figures import Figure, percentile
 
 APPENDS_PER_S = 500
 _FILL = Fill(0, 1_000, 10, 50)
-_RUNS, _WINDOW_S = 20, 4.0
+_RUNS, _CALM_S, _BACKUP_MAX_S = 20, 8.0, 120.0
 _TARGET = 1.2
 
 Backup = Callable[[Path], Sequence[str]]
@@ -62,7 +63,8 @@ async def _of_file(folder: Path, rounds: int) -> Figure:
 
 
 async def _of_postgres(rounds: int) -> list[Figure]:
-    server = PostgresServer(settings={"max_wal_size": "4GB"})
+    # A base backup begins with a checkpoint, which takes most of this time.
+    server = PostgresServer(settings={"max_wal_size": "4GB", "checkpoint_timeout": "30s"})
     await asyncio.to_thread(server.start)
     programs = programs_of(server.major)
 
@@ -71,17 +73,13 @@ async def _of_postgres(rounds: int) -> list[Figure]:
         return (str(programs / "pg_dump"), *whole, server.url())
 
     def base(target: Path) -> Sequence[str]:
-        whole = (
-            "--checkpoint=fast",
-            "--wal-method=stream",
-            "--max-rate=16M",
-            f"--pgdata={target / 'base'}",
-        )
+        # To standard output, which nobody keeps: it belongs on another machine.
+        whole = ("--format=tar", "--pgdata=-", "--wal-method=fetch", "--max-rate=8M")
         return (str(programs / "pg_basebackup"), *whole, f"--dbname={server.url()}")
 
     try:
         figures = []
-        for name, command in (("pg_dump", dump), ("pg_basebackup", base)):
+        for name, command in (("pg_dump", dump), ("pg_basebackup --max-rate=8M", base)):
             url = await server.new_schema()
             await _make(PostgresStore(url, clock=SystemClock()))
             store = PostgresStore(url, clock=SystemClock())
@@ -129,21 +127,19 @@ async def _leases(scene: Scene) -> list[Lease]:
 async def _window_ms(
     journal: Journal, leases: Sequence[Lease], command: Backup | None = None
 ) -> list[float]:
-    """The time of each append of a window, while backups are made one after the other."""
-    making = None if command is None else asyncio.create_task(_keep_making(command))
+    """The time of each append while a backup is made, or of a few seconds without one."""
+    until = asyncio.create_task(asyncio.sleep(_CALM_S) if command is None else _make_one(command))
     loop = asyncio.get_running_loop()
     began_at = loop.time()
     times_ms: list[float] = []
     async with asyncio.TaskGroup() as appends:
-        for number in range(int(_WINDOW_S * APPENDS_PER_S)):
+        for number in count():
             await asyncio.sleep(began_at + number / APPENDS_PER_S - loop.time())
-            lease = leases[number % len(leases)]
-            unit = AppendToRun(lease, [delta("a piece")])
+            if until.done():
+                break
+            unit = AppendToRun(leases[number % len(leases)], [delta("a piece")])
             appends.create_task(_timed(journal.append(unit), times_ms))
-    if making is not None:
-        making.cancel()
-        with suppress(asyncio.CancelledError):
-            await making
+    await until
     return times_ms
 
 
@@ -153,19 +149,17 @@ async def _timed(append: Awaitable[object], times_ms: list[float]) -> None:
     times_ms.append((time.perf_counter() - started) * 1000)
 
 
-async def _keep_making(command: Backup) -> None:
-    """Make one backup after the other until cancelled; the last one is ended."""
-    while True:
-        target = Path(tempfile.mkdtemp(prefix="threadcast-backup-"))
-        making = await asyncio.create_subprocess_exec(
-            *command(target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        try:
-            _, said = await making.communicate()
-            if making.returncode:
-                raise RuntimeError(f"no backup: {said.decode()[-500:]}")
-        finally:
-            if making.returncode is None:
-                making.kill()
-                await making.wait()
-            shutil.rmtree(target, ignore_errors=True)
+async def _make_one(command: Backup) -> None:
+    target = Path(tempfile.mkdtemp(prefix="threadcast-backup-"))
+    making = await asyncio.create_subprocess_exec(
+        *command(target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        _, said = await asyncio.wait_for(making.communicate(), _BACKUP_MAX_S)
+        if making.returncode:
+            raise RuntimeError(f"no backup: {said.decode()[-500:]}")
+    finally:
+        if making.returncode is None:
+            making.kill()
+            await making.wait()
+        shutil.rmtree(target, ignore_errors=True)

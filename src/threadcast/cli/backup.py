@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -38,5 +39,14 @@ def command(target: Path, database: str | None, config_path: Path | None) -> Non
     if not path.exists():
         raise exits.CommandFailed(f"{path}: there is no such database", exits.CONFIGURATION)
     check_early(path, create=False)
+    _yield_cpu()
     back_up(path, target)
     click.echo(printable(f"{target}: {target.stat().st_size:,} bytes"))
+
+
+def _yield_cpu() -> None:
+    """From now on, run only when no other process wants the CPU."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    elif hasattr(os, "nice"):
+        os.nice(19)

@@ -14,6 +14,7 @@ import apsw
 from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator
 from .connections import DATA_FILE_MODE, open_reader
+from .lockfile import is_locked
 from .paced_vfs import PacedVfs
 
 _NEW_FEEDS = "UPDATE users SET feed = ? WHERE user = ?"
@@ -22,7 +23,9 @@ _NEW_FEEDS = "UPDATE users SET feed = ? WHERE user = ?"
 def back_up(database: Path, target: Path) -> None:
     """Copy a database into a new file; blocks until the copy is on the disk.
 
-    A server may use the database meanwhile: the copy is what was committed when it began.
+    A server may use the database meanwhile: the copy is what was committed when it began, and is
+    written so slowly that the server's commits hardly wait. If no server has the database when the
+    copy begins, it is written at full speed.
 
     Args:
         database: the database file.
@@ -37,8 +40,10 @@ def back_up(database: Path, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     try:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, DATA_FILE_MODE))
-        _copy(database, part)
-        _renew_feeds(part)
+        paced = PacedVfs("threadcast-backup")
+        vfs = paced.vfs_name if is_locked(database) else apsw.vfs_names()[0]
+        _copy(database, part, vfs)
+        _renew_feeds(part, vfs)
         part.rename(target)
         _sync_folder(target.parent)
     except (OSError, apsw.Error) as error:
@@ -46,20 +51,20 @@ def back_up(database: Path, target: Path) -> None:
         raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
 
 
-def _copy(database: Path, part: Path) -> None:
-    paced = PacedVfs("threadcast-backup")
+def _copy(database: Path, part: Path, vfs: str) -> None:
     connection = open_reader(database, vfs=None)
     try:
         connection.pragma("query_only", False)
-        connection.execute("VACUUM INTO ?", (f"{part.absolute().as_uri()}?vfs={paced.vfs_name}",))
+        connection.execute("VACUUM INTO ?", (f"{part.absolute().as_uri()}?vfs={vfs}",))
     finally:
         connection.close()
 
 
-def _renew_feeds(part: Path) -> None:
+def _renew_feeds(part: Path, vfs: str) -> None:
     """Give every journal of the copy another feed id; the commit also syncs the whole file."""
-    connection = apsw.Connection(str(part))
+    connection = apsw.Connection(str(part), vfs=vfs)
     try:
+        connection.pragma("journal_mode", "OFF")  # after a failure, the whole copy is removed
         with connection:
             users = [row[0] for row in connection.execute("SELECT user FROM users")]
             feeds = ((UnifiedIdGenerator.generate_base_id("feed"), user) for user in users)

@@ -12,8 +12,8 @@ from typing import Any
 
 import apsw
 
-PIECE_BYTES = 131_072
-_PAUSE_FACTOR = 3.0  # of the time that a piece took: the disk is free for three quarters of it
+PIECE_BYTES = 65_536
+_PAUSE_FACTOR = 20.0  # of the time that a piece took: at most one commit in twenty waits for one
 
 
 class PacedVfs(apsw.VFS):
