@@ -399,6 +399,35 @@ async def test_a_bus_for_smaller_messages_is_told_heads(buses: Nats) -> None:
         server.close()
 
 
+async def test_a_node_that_reads_too_slowly_is_cut_off_and_learns_that_it_missed_hints(
+    buses: Nats,
+) -> None:
+    server = NatsServer(configuration="max_pending: 65536\nmax_payload: 65536")
+    server.start()
+    try:
+        here = await buses.end(server.url())
+        async with relaying(lambda: [server.port]) as relay:
+            there = await buses.end(server.url(port=relay.port), "node_b", heartbeat_s=WAIT_S)
+            await there.follow("ann")
+            there.missed.clear()
+            relay.freeze(requests=False)
+            log = server.folder / "log"
+            async with asyncio.timeout(WAIT_S):
+                while "Slow Consumer" not in log.read_text():
+                    here.bus.publish(grew("ann", data="x" * 50_000))
+                    await asyncio.sleep(0.001)
+            relay.mend()
+
+            await there.until(lambda: "ann" in there.missed)
+            await until(lambda: there.bus.connected)
+            there.heard.clear()
+            here.bus.publish(grew("ann", first=9))
+            await there.until(lambda: said(grew("ann", first=9)) in map(said, there.heard))
+        assert here.bus.connected
+    finally:
+        server.close()
+
+
 async def test_closing_while_a_server_is_silent_does_not_wait_for_it(
     nats_server: NatsServer, buses: Nats
 ) -> None:

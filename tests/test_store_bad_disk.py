@@ -376,6 +376,25 @@ class TestBackup:
         assert head.feed not in (None, feed)
         await restored.close()
 
+    async def test_d14_a_copy_is_slow_only_while_a_server_uses_the_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pauses_s: list[float] = []
+
+        def paced(name: str) -> PacedVfs:
+            return PacedVfs(name, sleep=pauses_s.append)
+
+        monkeypatch.setattr("threadcast.store_sqlite.backup.PacedVfs", paced)
+        database = tmp_path / "a.db"
+        await filled(database)
+        back_up(database, tmp_path / "without.db")
+        assert pauses_s == []
+        store = SqliteStore(database, clock=CLOCK)
+        await store.open()
+        back_up(database, tmp_path / "with.db")
+        assert pauses_s
+        await store.close()
+
     async def test_a_backup_overwrites_nothing(self, tmp_path: Path) -> None:
         await filled(tmp_path / "a.db")
         (tmp_path / "copy.db").write_bytes(b"precious")

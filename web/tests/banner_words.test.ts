@@ -1,6 +1,7 @@
 /** What the page says of the connection. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Status } from "@threadcast/client";
 import { describe, isDue, waitingMessages } from "../src/chat/banner_words.ts";
 
 const NOW = 1_000_000;
@@ -36,6 +37,15 @@ test("a wait says why, is counted down beside that, and can be cut short", () =>
   assert.equal(words?.action, "Reconnect now");
   assert.match(describe({ ...waiting, reason: "Too busy." }, 0, NOW)?.text ?? "", /^Too busy\.$/);
   assert.equal(describe(waiting, 0, NOW + 5_000)?.aside, "Reconnecting now.");
+});
+
+test("a long interruption says how long it has lasted", () => {
+  const waiting = { phase: "waiting", untilMs: NOW + 2_100, code: "", reason: "" } as const;
+  const asideOf = (status: Status, lastsMs: number) =>
+    describe(status, 0, NOW, NOW - lastsMs)?.aside;
+  assert.equal(asideOf({ phase: "connecting", attempt: 3 }, 9_999), "");
+  assert.equal(asideOf({ phase: "connecting", attempt: 3 }, 45_000), "No connection for 45 s.");
+  assert.equal(asideOf(waiting, 190_000), "Reconnecting in 3 s. No connection for 3 min.");
 });
 
 test("messages that wait are counted", () => {
@@ -84,8 +94,8 @@ test("a short interruption is not shown", () => {
   const stopped = describe({ phase: "stopped", code: "x", reason: "" }, 0, NOW);
   assert.ok(cut && stopped);
   assert.deepEqual(
-    [null, NOW, NOW - 1_999, NOW - 2_000].map((sinceMs) => isDue(cut, sinceMs, NOW)),
-    [false, false, false, true],
+    [NOW, NOW - 1_999, NOW - 2_000].map((sinceMs) => isDue(cut, sinceMs, NOW)),
+    [false, false, true],
   );
   assert.equal(isDue(stopped, NOW, NOW), true);
 });

@@ -25,8 +25,9 @@ def command(target: Path, database: str | None, config_path: Path | None) -> Non
     """Copy a SQLite database into FILE, even while a server uses it.
 
     The copy contains what was committed when it began, and every journal in it has a new feed id:
-    when it is restored, clients notice and read again. FILE must not exist yet. For PostgreSQL use
-    its own tools, and threadcast feeds renew after a restore.
+    when it is restored, clients notice and read again. While a server uses the database, the copy
+    is written slowly, so that commits hardly wait. FILE must not exist yet. For PostgreSQL use its
+    own tools, and threadcast feeds renew after a restore.
     """
     settings = load_settings({"database_url": database}, os.environ, config_path).settings
     if is_postgres(settings.database_url):

@@ -10,23 +10,27 @@ const TICK_MS = 500;
 export function Banner({ model }: { model: ChatModel }) {
   const nowMs = useSignal(Date.now());
   const sinceMs = useSignal<number | null>(null);
+  const isKnown = useSignal(false);
   useSignalEffect(() => {
     const status = model.status.value;
     const isWell = status.phase === "live" && !status.trouble;
-    if (isWell) sinceMs.value = null;
-    // Trouble on a live connection was shown at once: a reconnect that follows is, too.
-    else sinceMs.value ??= status.phase === "live" ? 0 : Date.now();
     nowMs.value = Date.now();
+    if (isWell) sinceMs.value = null;
+    else sinceMs.value ??= nowMs.peek();
+    // Trouble on a live connection is shown at once: a reconnect that follows is, too.
+    isKnown.value = !isWell && (isKnown.peek() || status.phase === "live");
     if (isWell) return;
     const timer = setInterval(() => {
       nowMs.value = Date.now();
     }, TICK_MS);
     return () => clearInterval(timer);
   });
-  const words = describe(model.status.value, waitingMessages(model.outbox.value), nowMs.value);
+  const now = nowMs.value;
+  const since = sinceMs.value ?? now;
+  const words = describe(model.status.value, waitingMessages(model.outbox.value), now, since);
   return (
     <div class="banner-place" role="status">
-      {words !== null && isDue(words, sinceMs.value, nowMs.value) && (
+      {words !== null && (isKnown.value || isDue(words, since, now)) && (
         <p class="banner">
           <Icon name={words.icon} />
           <span>

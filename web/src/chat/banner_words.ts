@@ -16,17 +16,23 @@ export interface Words {
 
 const UNDER_WAY = { icon: "refresh", aside: "", action: null, isLasting: false } as const;
 const LASTING = { icon: "warning", aside: "", action: null, isLasting: true } as const;
+const LONG_S = 10;
 const CANNOT_STORE = "The server cannot store anything at the moment.";
 
-/** The words for a status; null while all is well. */
-export function describe(status: Status, waiting: number, nowMs: number): Words | null {
+/** The words for a status that has not been well since `sinceMs`; null while all is well. */
+export function describe(
+  status: Status,
+  waiting: number,
+  nowMs: number,
+  sinceMs = nowMs,
+): Words | null {
   const held = waiting === 0 ? "" : ` ${messages(waiting)} will be sent when it is back.`;
   switch (status.phase) {
     case "live":
       return status.trouble ? troubled(status.trouble, waiting) : null;
     case "connecting": {
       const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
-      return { ...UNDER_WAY, text: text + held };
+      return { ...UNDER_WAY, text: text + held, aside: lengthOf(nowMs - sinceMs) };
     }
     case "catching_up": {
       const aside = status.left > 0 ? `${plural(status.left, "event")} to go.` : "";
@@ -40,7 +46,7 @@ export function describe(status: Status, waiting: number, nowMs: number): Words 
       return {
         icon: "cloudOff",
         text: why + held,
-        aside: `Reconnecting ${when}.`,
+        aside: `Reconnecting ${when}. ${lengthOf(nowMs - sinceMs)}`.trimEnd(),
         action: "Reconnect now",
         isLasting: false,
       };
@@ -68,6 +74,14 @@ function troubled({ code, reason }: Trouble, waiting: number): Words {
   return { ...LASTING, icon: isThere ? "warning" : "cloudOff", text };
 }
 
+/** How long there has been no connection; empty for a short time. */
+function lengthOf(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < LONG_S) return "";
+  const length = seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+  return `No connection for ${length}.`;
+}
+
 const messages = (count: number) => plural(count, "message");
 
 /** How many messages have not reached the server. */
@@ -80,6 +94,6 @@ export function waitingMessages(outbox: readonly OutboxEntry[]): number {
 /** Most interruptions are over before they are worth mentioning. */
 const QUIET_MS = 2_000;
 
-/** Whether to show the words for a connection that has been unwell since `sinceMs`. */
-export const isDue = ({ isLasting }: Words, sinceMs: number | null, nowMs: number): boolean =>
-  isLasting || (sinceMs !== null && nowMs - sinceMs >= QUIET_MS);
+/** Whether to show the words for a connection that has not been well since `sinceMs`. */
+export const isDue = ({ isLasting }: Words, sinceMs: number, nowMs: number): boolean =>
+  isLasting || nowMs - sinceMs >= QUIET_MS;

@@ -76,7 +76,6 @@ export const Composer = memo((props: Props) => {
         aria-describedby="message-note"
         aria-invalid={problem !== null}
         placeholder="Write a message"
-        enterkeyhint="send"
         value={text}
         onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={press}
