@@ -71,7 +71,7 @@ ABLATIONS = {
         ("test_http_actions.py::test_a_users_connections_are_closed",),
     ),
     "a-copy-is-another-life-of-its-journals": Ablation(
-        (Patch("store_sqlite/backup.py", "        _renew_feeds(part)\n", ""),),
+        (Patch("store_sqlite/backup.py", "        _renew_feeds(part, vfs)\n", ""),),
         ("test_promise_restore.py::test_a_file_is_copied_in_use_and_put_in_its_place",),
         slow=True,
     ),
@@ -431,7 +431,7 @@ ABLATIONS = {
         ("test_tracing.py::test_an_exception_is_a_code_and_no_text",),
     ),
     "a-backup-has-other-feeds": Ablation(
-        (Patch("store_sqlite/backup.py", "        _renew_feeds(part)\n", ""),),
+        (Patch("store_sqlite/backup.py", "        _renew_feeds(part, vfs)\n", ""),),
         ("test_store_bad_disk.py::TestBackup::test_d14_a_backup_under_load_is_a_prefix",),
     ),
     "a-commit-is-announced-in-the-order-of-seqs": Ablation(

@@ -1,4 +1,4 @@
-"""New readers are admitted one at a time, within the CPU budget; other requests go first."""
+"""New readers are admitted within the CPU budget while others are connected; requests go first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from threadcast.edge.admission import AdmissionQueue, CpuBudget, asks_for_events, is_from_browser
 
 UPGRADE = b"GET /chat/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n\r\n"
+
+SETTLE_S = 10.0  # readers count as settled by then
 
 PATHS = frozenset({b"/chat/v1/ws", b"/v1/events"})
 
@@ -63,18 +65,37 @@ def enqueue(
     return transports
 
 
+def queue_with_reader(times: Times) -> AdmissionQueue:
+    """A queue of a server to which a reader has been connected for some time."""
+    queue = AdmissionQueue(times.budget())
+    queue.readers = 1
+    times.rest(SETTLE_S)
+    return queue
+
+
 async def test_one_connection_is_admitted_per_turn_of_the_loop_in_order() -> None:
     admitted: list[int] = []
-    enqueue(AdmissionQueue(), 5, admitted)
+    enqueue(queue_with_reader(Times()), 5, admitted)
     assert admitted == []
     for turn in range(1, 6):
         await asyncio.sleep(0)
         assert admitted == list(range(turn))
 
 
+async def test_without_readers_some_are_admitted_per_turn_in_order() -> None:
+    admitted: list[int] = []
+    enqueue(AdmissionQueue(), 20, admitted)
+    turns = 0
+    while len(admitted) < 20:
+        await asyncio.sleep(0)
+        turns += 1
+    assert admitted == list(range(20))
+    assert 1 < turns < 10
+
+
 async def test_a_connection_that_has_closed_is_skipped() -> None:
     admitted: list[int] = []
-    transports = enqueue(AdmissionQueue(), 3, admitted)
+    transports = enqueue(queue_with_reader(Times()), 3, admitted)
     transports[0].abort()
     await asyncio.sleep(0)
     assert admitted == [1]
@@ -97,8 +118,7 @@ async def test_a_connection_beyond_the_bound_is_aborted() -> None:
 
 async def test_readers_wait_for_budget_and_other_requests_do_not() -> None:
     times, admitted = Times(), list[int]()
-    queue = AdmissionQueue(times.budget())
-    queue.readers = 1
+    queue = queue_with_reader(times)
     enqueue(queue, 3, admitted, is_reader=True)
     await asyncio.sleep(0)
     times.work(0.002)  # one admission; its share of that is 0.5 ms
@@ -113,8 +133,7 @@ async def test_readers_wait_for_budget_and_other_requests_do_not() -> None:
 
 
 async def test_a_flood_of_health_checks_starves_no_reader() -> None:
-    queue, admitted = AdmissionQueue(), list[int]()
-    queue.readers = 1
+    queue, admitted = queue_with_reader(Times()), list[int]()
     enqueue(queue, 100, admitted)
     queue.enqueue(
         StubTransport(), lambda: admitted.append(-1), asyncio.get_running_loop(), is_reader=True
@@ -130,6 +149,24 @@ async def test_the_budget_does_not_apply_before_any_reader_is_connected() -> Non
     for _ in range(3):
         await asyncio.sleep(0)
     assert admitted == [0, 1, 2]
+
+
+async def test_the_first_reader_after_a_restart_does_not_slow_down_the_others() -> None:
+    times, admitted = Times(), list[int]()
+    queue = AdmissionQueue(times.budget())
+    for crowd in range(3):  # each finds the queue empty, and readers connected
+        enqueue(queue, 3, admitted, is_reader=True)
+        times.work(1.0)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert admitted == [0, 1, 2] * (crowd + 1)
+        queue.readers += 3
+    times.rest(SETTLE_S)
+    enqueue(queue, 3, admitted, is_reader=True)
+    times.work(1.0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(admitted) < 12
 
 
 @pytest.mark.parametrize(("others", "left_per_s"), [(0.0, 250), (0.1, 167)])
@@ -172,6 +209,7 @@ async def test_clients_that_would_wait_too_long_get_increasing_retry_times() -> 
     budget = times.budget()
     queue = AdmissionQueue(budget)
     queue.readers = 1
+    times.rest(SETTLE_S)
     enqueue(queue, 500, [], is_reader=True)
     budget.interval_s = 0.004
     assert queue.retry_after_s() is None  # a wait of two seconds

@@ -1,11 +1,12 @@
 """Admission of new connections, at a rate that does not slow down connected readers.
 
 The kernel accepts connections as fast as they come in. Here each waits in a queue with the first
-bytes that it sent, and one is admitted per turn of the event loop. New readers (see
-`asks_for_events`) also need CPU budget while other readers are connected: admitting one takes
-milliseconds of the loop and of a store thread that holds the interpreter lock, and events wait
-meanwhile. A client that would wait longer than its handshake timeout is refused with a retry time.
-Of HTTP, this module knows only the request line and the `Origin` header.
+bytes that it sent, and while readers are connected, one is admitted per turn of the event loop. New
+readers (see `asks_for_events`) also need CPU budget then: admitting one takes milliseconds of the
+loop and of a store thread that holds the interpreter lock, and events wait meanwhile. After a
+restart there is nobody to spare, and the first seconds of readers do not count. A client that would
+wait longer than its handshake timeout is refused with a retry time. Of HTTP, this module knows only
+the request line and the `Origin` header.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["AdmissionQueue", "CpuBudget", "asks_for_events", "is_from_browser", "path_of"]
 
 _WAITING_MAX = 10_000
+_AT_ONCE_MAX = 8  # when nobody waits for events: a third more arrivals a second than one by one
 _REQUESTS_IN_ROW_MAX = 4  # then a reader is admitted: a flood of requests must not starve readers
 _WAIT_MAX_S = 4.0  # handshakes time out after five to ten seconds
 _CPU_SHARE_MAX = 0.25  # of a core, for everything that this process does
@@ -32,6 +34,7 @@ _RECHECK_MIN_S = 0.0005
 _SMOOTHING = 0.05  # of the time between two admissions
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 60.0
 _JITTER = 0.5  # the width of the range, relative to the retry time
+_SETTLE_S = 5.0  # after a restart, the first reader does not slow down those that follow
 _HEAD_BYTES = 4_096
 
 
@@ -124,9 +127,6 @@ class AdmissionQueue:
 
     Args:
         budget: limits admissions of readers while others are connected.
-
-    Attributes:
-        readers: how many readers are connected; kept by their protocols.
     """
 
     def __init__(self, budget: CpuBudget | None = None) -> None:
@@ -138,7 +138,19 @@ class AdmissionQueue:
         self._is_limited = False
         self._booked_until = 0.0
         self._requests_in_row = 0
-        self.readers = 0
+        self._readers = 0
+        self._settled_at = 0.0
+
+    @property
+    def readers(self) -> int:
+        """How many readers are connected; kept by their protocols."""
+        return self._readers
+
+    @readers.setter
+    def readers(self, count: int) -> None:
+        if self._readers == 0:
+            self._settled_at = self._budget.now() + _SETTLE_S
+        self._readers = count
 
     def enqueue(
         self,
@@ -164,7 +176,7 @@ class AdmissionQueue:
         queue.append(_Waiting(transport, on_admitted))
         if not self._admitting:
             self._admitting = True
-            self._is_limited = self.readers > 0
+            self._is_limited = self._readers > 0 and self._budget.now() >= self._settled_at
             self._budget.reset()
             loop.call_soon(self._admit, loop)
         elif self._timer is not None and not is_reader:
@@ -187,25 +199,37 @@ class AdmissionQueue:
         return retry_s * (1 - _JITTER / 2 + _JITTER * random.random())  # noqa: S311 - no secret
 
     def _admit(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Admit the next one; more at once while nobody is connected who would wait meanwhile."""
         self._timer = None
-        is_due = not self._waiting_requests or self._requests_in_row >= _REQUESTS_IN_ROW_MAX
-        if self._waiting_readers and is_due and (not self._is_limited or self._budget.try_take()):
-            self._requests_in_row = 0
-            if self._admit_next(self._waiting_readers, loop):
-                return
-        if self._admit_next(self._waiting_requests, loop):
-            self._requests_in_row += 1
-        elif self._waiting_readers:
+        for _ in range(1 if self._is_limited else _AT_ONCE_MAX):
+            if not self._admit_one():
+                break
+        else:
+            loop.call_soon(self._admit, loop)
+            return
+        if self._waiting_readers:
             self._timer = loop.call_later(self._budget.wait_s, self._admit, loop)
         else:
             self._admitting = False
 
-    def _admit_next(self, waiting: deque[_Waiting], loop: asyncio.AbstractEventLoop) -> bool:
-        """Admit the first one that is still open; False if there is none."""
-        while waiting:
-            one = waiting.popleft()
-            if not one.transport.is_closing():
-                loop.call_soon(self._admit, loop)
-                one.on_admitted()
+    def _admit_one(self) -> bool:
+        """Admit one that may come in now; False if there is none."""
+        is_due = not self._waiting_requests or self._requests_in_row >= _REQUESTS_IN_ROW_MAX
+        if self._waiting_readers and is_due and (not self._is_limited or self._budget.try_take()):
+            self._requests_in_row = 0
+            if _admit_next(self._waiting_readers):
                 return True
-        return False
+        if not _admit_next(self._waiting_requests):
+            return False
+        self._requests_in_row += 1
+        return True
+
+
+def _admit_next(waiting: deque[_Waiting]) -> bool:
+    """Admit the first one that is still open; False if there is none."""
+    while waiting:
+        one = waiting.popleft()
+        if not one.transport.is_closing():
+            one.on_admitted()
+            return True
+    return False
