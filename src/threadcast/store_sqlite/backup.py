@@ -44,8 +44,9 @@ def back_up(database: Path, target: Path) -> None:
         vfs = paced.vfs_name if is_locked(database) else apsw.vfs_names()[0]
         _copy(database, part, vfs)
         _renew_feeds(part, vfs)
+        _sync(part)
         part.rename(target)
-        _sync_folder(target.parent)
+        _sync(target.parent)
     except (OSError, apsw.Error) as error:
         part.unlink(missing_ok=True)
         raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
@@ -61,7 +62,7 @@ def _copy(database: Path, part: Path, vfs: str) -> None:
 
 
 def _renew_feeds(part: Path, vfs: str) -> None:
-    """Give every journal of the copy another feed id; the commit also syncs the whole file."""
+    """Give every journal of the copy another feed id."""
     connection = apsw.Connection(str(part), vfs=vfs)
     try:
         connection.pragma("journal_mode", "OFF")  # after a failure, the whole copy is removed
@@ -73,8 +74,9 @@ def _renew_feeds(part: Path, vfs: str) -> None:
         connection.close()
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Have a file or a folder on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
