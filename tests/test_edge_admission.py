@@ -110,6 +110,24 @@ async def test_an_empty_queue_admits_the_next_connection() -> None:
     assert admitted == [0, 0]
 
 
+async def test_a_failing_connection_does_not_stop_the_others() -> None:
+    loop, admitted, failed = asyncio.get_running_loop(), list[int](), list[object]()
+    loop.set_exception_handler(lambda _, context: failed.append(context["exception"]))
+    queue, broken = AdmissionQueue(), StubTransport()
+    fault = OSError("not connected")
+
+    def fail() -> None:
+        raise fault
+
+    queue.enqueue(broken, fail, loop)
+    enqueue(queue, 2, admitted)
+    await _until(lambda: len(admitted) == 2)
+    enqueue(queue, 1, admitted)
+    await _until(lambda: len(admitted) == 3)
+    assert failed == [fault]
+    assert broken.aborted
+
+
 async def test_a_connection_beyond_the_bound_is_aborted() -> None:
     transports = enqueue(AdmissionQueue(), 10_001, [])
     assert [one.aborted for one in transports].count(True) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import subprocess
@@ -403,6 +404,19 @@ class TestBackup:
         with pytest.raises(ConfigurationError, match="cannot back up"):
             back_up(tmp_path / "missing.db", tmp_path / "other.db")
         assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
+
+    async def test_two_backups_never_write_to_one_file(self, tmp_path: Path) -> None:
+        await filled(tmp_path / "a.db")
+        part = tmp_path / "copy.db.part"
+        with part.open("wb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            other.write(b"half a copy")
+            other.flush()
+            with pytest.raises(ConfigurationError, match="another backup is being written"):
+                back_up(tmp_path / "a.db", tmp_path / "copy.db")
+            assert part.read_bytes() == b"half a copy"
+        back_up(tmp_path / "a.db", tmp_path / "copy.db")  # that one was killed
+        assert not part.exists()
 
     def test_a_copy_is_written_in_small_pieces_with_pauses(self, tmp_path: Path) -> None:
         pauses_s: list[float] = []

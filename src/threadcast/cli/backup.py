@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -46,8 +46,6 @@ def command(target: Path, database: str | None, config_path: Path | None) -> Non
 
 
 def _yield_cpu() -> None:
-    """From now on, run only when no other process wants the CPU."""
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    elif hasattr(os, "nice"):
+    """Let a server on this machine have the CPU first, where that is allowed."""
+    with contextlib.suppress(OSError, AttributeError):
         os.nice(19)

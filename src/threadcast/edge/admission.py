@@ -202,7 +202,7 @@ class AdmissionQueue:
         """Admit the next one; more at once while nobody is connected who would wait meanwhile."""
         self._timer = None
         for _ in range(1 if self._is_limited else _AT_ONCE_MAX):
-            if not self._admit_one():
+            if not self._admit_one(loop):
                 break
         else:
             loop.call_soon(self._admit, loop)
@@ -212,24 +212,30 @@ class AdmissionQueue:
         else:
             self._admitting = False
 
-    def _admit_one(self) -> bool:
+    def _admit_one(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Admit one that may come in now; False if there is none."""
         is_due = not self._waiting_requests or self._requests_in_row >= _REQUESTS_IN_ROW_MAX
         if self._waiting_readers and is_due and (not self._is_limited or self._budget.try_take()):
             self._requests_in_row = 0
-            if _admit_next(self._waiting_readers):
+            if _admit_next(self._waiting_readers, loop):
                 return True
-        if not _admit_next(self._waiting_requests):
+        if not _admit_next(self._waiting_requests, loop):
             return False
         self._requests_in_row += 1
         return True
 
 
-def _admit_next(waiting: deque[_Waiting]) -> bool:
+def _admit_next(waiting: deque[_Waiting], loop: asyncio.AbstractEventLoop) -> bool:
     """Admit the first one that is still open; False if there is none."""
     while waiting:
         one = waiting.popleft()
         if not one.transport.is_closing():
-            one.on_admitted()
+            try:
+                one.on_admitted()
+            except Exception as error:  # noqa: BLE001 - one connection's failure must not stop the others
+                loop.call_exception_handler(
+                    {"message": "a connection failed when it was admitted", "exception": error}
+                )
+                one.transport.abort()
             return True
     return False

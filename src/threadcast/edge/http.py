@@ -324,7 +324,11 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         (Closing a socket that holds unread bytes resets it, and a reset can overtake the answer.)
         """
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # the client has gone
+                self.transport.abort()
+                return
             self._end_timer = self.loop.call_later(
                 min(1.0, self._limits.close_timeout_s), self.transport.abort
             )

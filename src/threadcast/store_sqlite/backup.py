@@ -6,6 +6,7 @@ every journal of the copy is another life of that journal, under a feed id of it
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -35,11 +36,14 @@ def back_up(database: Path, target: Path) -> None:
         ConfigurationError: the target exists already or cannot be made, or the database cannot be
             read.
     """
-    if target.exists():
-        raise ConfigurationError(f"{target} exists already; a backup never overwrites a file")
     part = target.with_name(target.name + ".part")
     try:
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, DATA_FILE_MODE))
+        claimed = _claim(part)
+    except OSError as error:
+        raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
+    try:
+        if target.exists():
+            raise ConfigurationError(f"{target} exists already; a backup never overwrites a file")
         paced = PacedVfs("threadcast-backup")
         vfs = paced.vfs_name if is_locked(database) else apsw.vfs_names()[0]
         _copy(database, part, vfs)
@@ -47,9 +51,34 @@ def back_up(database: Path, target: Path) -> None:
         _sync(part)
         part.rename(target)
         _sync(target.parent)
-    except (OSError, apsw.Error) as error:
+    except BaseException as error:
         part.unlink(missing_ok=True)
-        raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
+        if isinstance(error, OSError | apsw.Error):
+            raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
+        raise
+    finally:
+        os.close(claimed)
+
+
+def _claim(part: Path) -> int:
+    """An empty file for one backup at a time; its descriptor holds the claim.
+
+    Raises:
+        OSError: it cannot be made, or another backup is being written there.
+    """
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, DATA_FILE_MODE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(f"another backup is being written to {part}") from error
+        if not os.path.samestat(os.fstat(descriptor), os.stat(part)):
+            raise OSError(f"another backup was being written to {part}")  # it is complete now
+        os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _copy(database: Path, part: Path, vfs: str) -> None:

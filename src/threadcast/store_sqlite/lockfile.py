@@ -21,14 +21,16 @@ def lock_path(database: Path) -> Path:
 
 
 def is_locked(database: Path) -> bool:
-    """Whether a server has this database file now."""
+    """Whether a server has this database file now, as far as can be known."""
     try:
-        descriptor = os.open(lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(lock_path(database.resolve()), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except OSError:
+        return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
         return True
     finally:
         os.close(descriptor)

@@ -14,6 +14,7 @@ import apsw
 
 PIECE_BYTES = 65_536
 _PAUSE_FACTOR = 20.0  # of the time that a piece took: at most one commit in twenty waits for one
+_PAUSE_MAX_S = 0.25  # a disk or a CPU that was busy for a moment must not stop the copy
 
 
 class PacedVfs(apsw.VFS):
@@ -56,4 +57,5 @@ class _PacedFile(apsw.VFSFile):
         if self._unsynced_bytes >= PIECE_BYTES:
             self._unsynced_bytes = 0
             self.xSync(apsw.SQLITE_SYNC_NORMAL | apsw.SQLITE_SYNC_DATAONLY)
-            self._sleep((time.monotonic() - self._began_at) * _PAUSE_FACTOR)
+            took_s = time.monotonic() - self._began_at
+            self._sleep(min(took_s * _PAUSE_FACTOR, _PAUSE_MAX_S))

@@ -58,6 +58,7 @@ class Writer:
         self._log_pages = 0
         self._checkpoint_pages = checkpoint_pages
         self._checkpoint_at_pages = checkpoint_pages
+        self._restart_at_pages = _RESTART_FACTOR * checkpoint_pages
         self._failed = False
         connection.set_wal_hook(self._on_commit)
 
@@ -147,12 +148,14 @@ class Writer:
             self._connection = connection
             self._log_pages = 0
             self._checkpoint_at_pages = self._checkpoint_pages
+            self._restart_at_pages = _RESTART_FACTOR * self._checkpoint_pages
             self._watch.reopened()
         return self._connection
 
     def _on_commit(self, _: apsw.Connection, __: str, pages: int) -> int:
         if pages < self._log_pages:
             self._checkpoint_at_pages = self._checkpoint_pages
+            self._restart_at_pages = _RESTART_FACTOR * self._checkpoint_pages
         self._log_pages = pages
         return apsw.SQLITE_OK
 
@@ -160,12 +163,15 @@ class Writer:
         """Checkpoint the log when it is large; never raises.
 
         It does not disturb readers. Only if readers have kept the log from restarting for very long
-        does it wait, up to the busy time-out, for them to finish.
+        does it wait, up to the busy time-out, for them to finish; then again when the log has
+        doubled: a backup reads for long.
         """
         if self._connection is None or self._log_pages < self._checkpoint_at_pages:
             return
         self._checkpoint_at_pages = self._log_pages + self._checkpoint_pages
-        restart = self._log_pages >= _RESTART_FACTOR * self._checkpoint_pages
+        restart = self._log_pages >= self._restart_at_pages
+        if restart:
+            self._restart_at_pages = 2 * self._log_pages
         mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
             self._connection.wal_checkpoint(mode=mode)

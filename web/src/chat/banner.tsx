@@ -10,6 +10,7 @@ const TICK_MS = 500;
 export function Banner({ model }: { model: ChatModel }) {
   const nowMs = useSignal(Date.now());
   const sinceMs = useSignal<number | null>(null);
+  const goneMs = useSignal<number | null>(null);
   const isKnown = useSignal(false);
   useSignalEffect(() => {
     const status = model.status.value;
@@ -17,6 +18,8 @@ export function Banner({ model }: { model: ChatModel }) {
     nowMs.value = Date.now();
     if (isWell) sinceMs.value = null;
     else sinceMs.value ??= nowMs.peek();
+    if (status.phase === "live" || status.phase === "catching_up") goneMs.value = null;
+    else goneMs.value ??= nowMs.peek();
     // Trouble on a live connection is shown at once: a reconnect that follows is, too.
     isKnown.value = !isWell && (isKnown.peek() || status.phase === "live");
     if (isWell) return;
@@ -26,11 +29,11 @@ export function Banner({ model }: { model: ChatModel }) {
     return () => clearInterval(timer);
   });
   const now = nowMs.value;
-  const since = sinceMs.value ?? now;
-  const words = describe(model.status.value, waitingMessages(model.outbox.value), now, since);
+  const waiting = waitingMessages(model.outbox.value);
+  const words = describe(model.status.value, waiting, now, goneMs.value ?? now);
   return (
     <div class="banner-place" role="status">
-      {words !== null && (isKnown.value || isDue(words, since, now)) && (
+      {words !== null && (isKnown.value || isDue(words, sinceMs.value ?? now, now)) && (
         <p class="banner">
           <Icon name={words.icon} />
           <span>

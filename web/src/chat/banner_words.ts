@@ -19,12 +19,12 @@ const LASTING = { icon: "warning", aside: "", action: null, isLasting: true } as
 const LONG_S = 10;
 const CANNOT_STORE = "The server cannot store anything at the moment.";
 
-/** The words for a status that has not been well since `sinceMs`; null while all is well. */
+/** The words for a status; null while all is well. There has been no connection since `goneMs`. */
 export function describe(
   status: Status,
   waiting: number,
   nowMs: number,
-  sinceMs = nowMs,
+  goneMs = nowMs,
 ): Words | null {
   const held = waiting === 0 ? "" : ` ${messages(waiting)} will be sent when it is back.`;
   switch (status.phase) {
@@ -32,7 +32,7 @@ export function describe(
       return status.trouble ? troubled(status.trouble, waiting) : null;
     case "connecting": {
       const text = status.attempt > 0 ? "Reconnecting…" : "Connecting…";
-      return { ...UNDER_WAY, text: text + held, aside: lengthOf(nowMs - sinceMs) };
+      return { ...UNDER_WAY, text: text + held, aside: lengthOf(nowMs - goneMs) };
     }
     case "catching_up": {
       const aside = status.left > 0 ? `${plural(status.left, "event")} to go.` : "";
@@ -46,7 +46,7 @@ export function describe(
       return {
         icon: "cloudOff",
         text: why + held,
-        aside: `Reconnecting ${when}. ${lengthOf(nowMs - sinceMs)}`.trimEnd(),
+        aside: `Reconnecting ${when}. ${lengthOf(nowMs - goneMs)}`.trimEnd(),
         action: "Reconnect now",
         isLasting: false,
       };
