@@ -160,6 +160,7 @@ CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {
     "bus_nats.link": "the edge of nats-py: whatever it raises, the link is over",
     "visit": "the connection edge",
+    "edge.admission": "the connection edge: one failure must not stop the queue",
     "http.entrance": "the request edge",
     "runner.execution": "the run edge: what an agent raises",
     "runner.runner": "the run edge: what the execution raises",
