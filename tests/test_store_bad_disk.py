@@ -394,6 +394,10 @@ class TestBackup:
         await store.open()
         back_up(database, tmp_path / "with.db")
         assert pauses_s
+        pauses_s.clear()
+        (tmp_path / "link.db").symlink_to(database)
+        back_up(tmp_path / "link.db", tmp_path / "behind.db")
+        assert pauses_s
         await store.close()
 
     async def test_a_backup_overwrites_nothing(self, tmp_path: Path) -> None:

@@ -21,9 +21,14 @@ def lock_path(database: Path) -> Path:
 
 
 def is_locked(database: Path) -> bool:
-    """Whether a server has this database file now, as far as can be known."""
+    """Whether a server has this database file now, under this name or behind it, if it is a link."""
+    return any(_is_held(lock_path(one)) for one in {database, database.resolve()})
+
+
+def _is_held(lock: Path) -> bool:
+    """True also where it cannot be known."""
     try:
-        descriptor = os.open(lock_path(database.resolve()), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError:

@@ -57,8 +57,7 @@ class Writer:
         self._connection: apsw.Connection | None = connection
         self._log_pages = 0
         self._checkpoint_pages = checkpoint_pages
-        self._checkpoint_at_pages = checkpoint_pages
-        self._restart_at_pages = _RESTART_FACTOR * checkpoint_pages
+        self._expect_a_short_log()
         self._failed = False
         connection.set_wal_hook(self._on_commit)
 
@@ -147,17 +146,20 @@ class Writer:
             connection.set_wal_hook(self._on_commit)
             self._connection = connection
             self._log_pages = 0
-            self._checkpoint_at_pages = self._checkpoint_pages
-            self._restart_at_pages = _RESTART_FACTOR * self._checkpoint_pages
+            self._expect_a_short_log()
             self._watch.reopened()
         return self._connection
 
     def _on_commit(self, _: apsw.Connection, __: str, pages: int) -> int:
         if pages < self._log_pages:
-            self._checkpoint_at_pages = self._checkpoint_pages
-            self._restart_at_pages = _RESTART_FACTOR * self._checkpoint_pages
+            self._expect_a_short_log()
         self._log_pages = pages
         return apsw.SQLITE_OK
+
+    def _expect_a_short_log(self) -> None:
+        """The log begins again, so it is checkpointed and restarted at the usual lengths."""
+        self._checkpoint_at_pages = self._checkpoint_pages
+        self._restart_at_pages = _RESTART_FACTOR * self._checkpoint_pages
 
     def maintain(self) -> None:
         """Checkpoint the log when it is large; never raises.

@@ -159,7 +159,10 @@ function useThreads(model: ChatModel): Threads {
   return threads;
 }
 
-/** Whenever another thread is opened, focus the message box: before painting, so that no key goes elsewhere. */
+/**
+ * Whenever another thread is opened, focus the message box: before painting, so that no key goes
+ * elsewhere.
+ */
 function useOpened(model: ChatModel, act: () => void) {
   const openId = model.openThreadId.value;
   useLayoutEffect(() => {
