@@ -21,7 +21,7 @@ def lock_path(database: Path) -> Path:
 
 
 def is_locked(database: Path) -> bool:
-    """Whether a server has this database file now, under this name or behind it, if it is a link."""
+    """Whether a server has this database now, under this name or the one that it links to."""
     return any(_is_held(lock_path(one)) for one in {database, database.resolve()})
 
 
