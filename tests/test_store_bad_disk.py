@@ -16,6 +16,7 @@ import apsw
 import pytest
 
 from faulty_vfs import FaultyVfs
+from patience import WAIT_S
 from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
 from threadcast.schema_steps import SchemaStep, load_steps
@@ -408,6 +409,23 @@ class TestBackup:
         with pytest.raises(ConfigurationError, match="cannot back up"):
             back_up(tmp_path / "missing.db", tmp_path / "other.db")
         assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
+
+    async def test_d14_commits_rarely_wait_for_who_reads_as_long_as_a_backup(
+        self, tmp_path: Path
+    ) -> None:
+        store = SqliteStore(tmp_path / "a.db", clock=CLOCK, checkpoint_pages=5)
+        await store.open()
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        reader = apsw.Connection(str(tmp_path / "a.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchall()
+        log = tmp_path / "a.db-wal"
+        async with asyncio.timeout(WAIT_S):  # each wait for the reader takes a second
+            while log.stat().st_size < 1_000 * 4_096:
+                await scene.committed(AppendToRun(claimed.lease, [delta("x" * 2_000)] * 5))
+        reader.close()
+        await store.close()
 
     async def test_two_backups_never_write_to_one_file(self, tmp_path: Path) -> None:
         await filled(tmp_path / "a.db")
