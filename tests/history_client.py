@@ -312,7 +312,8 @@ class HistoryClient:
             "client_message_id": key,
             **self.message(key),
         }
-        await socket.send(json.dumps(command))
+        with suppress(ConnectionClosed):  # what came before the end is still to be read
+            await socket.send(json.dumps(command))
 
     def _answered(self, key: str, data: dict[str, Any]) -> None:
         if "seq" in data:

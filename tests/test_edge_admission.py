@@ -12,6 +12,7 @@ from threadcast.edge.admission import AdmissionQueue, CpuBudget, asks_for_events
 UPGRADE = b"GET /chat/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n\r\n"
 
 SETTLE_S = 10.0  # readers count as settled by then
+CROWD_MAX_S = 60.0  # a crowd has been admitted by then, if it ends at all
 
 PATHS = frozenset({b"/chat/v1/ws", b"/v1/events"})
 
@@ -185,6 +186,19 @@ async def test_the_first_reader_after_a_restart_does_not_slow_down_the_others() 
     for _ in range(3):
         await asyncio.sleep(0)
     assert len(admitted) < 12
+
+
+async def test_a_crowd_that_never_ends_is_limited_in_the_end() -> None:
+    times, admitted = Times(), list[int]()
+    queue = AdmissionQueue(times.budget())
+    enqueue(queue, 1_000, admitted, is_reader=True)
+    await asyncio.sleep(0)
+    queue.readers = at_full_speed = len(admitted)
+    times.work(CROWD_MAX_S)
+    for _ in range(20):
+        times.work(0.001)
+        await asyncio.sleep(0)
+    assert len(admitted) < at_full_speed + 5
 
 
 @pytest.mark.parametrize(("others", "left_per_s"), [(0.0, 250), (0.1, 167)])

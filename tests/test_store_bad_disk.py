@@ -408,6 +408,8 @@ class TestBackup:
             back_up(tmp_path / "a.db", tmp_path / "copy.db")
         with pytest.raises(ConfigurationError, match="cannot back up"):
             back_up(tmp_path / "missing.db", tmp_path / "other.db")
+        with pytest.raises(ConfigurationError, match="cannot back up"):
+            back_up(tmp_path / "a.db", tmp_path / os.fsdecode(b"no utf-8 \xff.db"))
         assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
 
     async def test_d14_commits_rarely_wait_for_who_reads_as_long_as_a_backup(

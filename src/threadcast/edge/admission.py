@@ -35,6 +35,7 @@ _SMOOTHING = 0.05  # of the time between two admissions
 _RETRY_MIN_S, _RETRY_MAX_S = 1.0, 60.0
 _JITTER = 0.5  # the width of the range, relative to the retry time
 _SETTLE_S = 5.0  # after a restart, the first reader does not slow down those that follow
+_UNLIMITED_MAX_S = 30.0  # more than 10,000 waiting readers need at full speed
 _HEAD_BYTES = 4_096
 
 
@@ -140,6 +141,7 @@ class AdmissionQueue:
         self._requests_in_row = 0
         self._readers = 0
         self._settled_at = 0.0
+        self._unlimited_until = 0.0
 
     @property
     def readers(self) -> int:
@@ -176,7 +178,9 @@ class AdmissionQueue:
         queue.append(_Waiting(transport, on_admitted))
         if not self._admitting:
             self._admitting = True
-            self._is_limited = self._readers > 0 and self._budget.now() >= self._settled_at
+            now = self._budget.now()
+            self._is_limited = self._readers > 0 and now >= self._settled_at
+            self._unlimited_until = now + _UNLIMITED_MAX_S
             self._budget.reset()
             loop.call_soon(self._admit, loop)
         elif self._timer is not None and not is_reader:
@@ -201,6 +205,9 @@ class AdmissionQueue:
     def _admit(self, loop: asyncio.AbstractEventLoop) -> None:
         """Admit the next one; more at once while nobody is connected who would wait meanwhile."""
         self._timer = None
+        if not self._is_limited and self._readers and self._budget.now() > self._unlimited_until:
+            self._is_limited = True
+            self._budget.reset()
         for _ in range(1 if self._is_limited else _AT_ONCE_MAX):
             if not self._admit_one(loop):
                 break

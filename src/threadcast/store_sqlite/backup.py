@@ -38,8 +38,9 @@ def back_up(database: Path, target: Path) -> None:
     """
     part = target.with_name(target.name + ".part")
     try:
+        str(part.absolute()).encode()  # as SQLite needs it
         claimed = _claim(part)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigurationError(f"cannot back up {database} to {target}: {error}") from error
     try:
         if target.exists():

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import ConfigurationError, StoreInUse
 from .connections import DATA_FILE_MODE
+
+_LOOK_MAX_S = 0.05  # `is_locked` holds a free lock while it looks
 
 
 def lock_path(database: Path) -> Path:
@@ -40,6 +43,19 @@ def _is_held(lock: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open lock file.
+
+    Raises:
+        OSError: somebody holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_LOOK_MAX_S)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class LockFile:
@@ -70,7 +86,7 @@ class LockFile:
         except OSError as error:
             raise ConfigurationError(f"cannot open {self._path}: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError as error:
             holder = os.pread(descriptor, 256, 0).decode("utf-8", "replace").strip()
             os.close(descriptor)
