@@ -22,12 +22,12 @@ from postgres_server import PostgresServer, programs_of
 from store_scene import Scene, context_of, delta
 from threadcast.bus import LocalBus
 from threadcast.clock import SystemClock
-from threadcast.journal import Journal
+from threadcast.delivery.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.store import Store
+from threadcast.store.units import AppendToRun, Lease
 from threadcast.store_postgres import PostgresStore
 from threadcast.store_sqlite import SqliteStore
-from threadcast.units import AppendToRun, Lease
 
 from .bulk import Fill, add
 from .figures import Figure, percentile

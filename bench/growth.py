@@ -18,8 +18,7 @@ from threadcast.context import UserExecutionContext
 from threadcast.events import AgentDelta, EventDraft, EventType
 from threadcast.settings import Settings
 from threadcast.store import Store
-from threadcast.stores import store_of
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     ClaimedRun,
     ClaimRuns,
@@ -28,6 +27,7 @@ from threadcast.units import (
     SendMessage,
     Unit,
 )
+from threadcast.stores import store_of
 
 from .bulk import Fill, add, filler
 from .figures import Figure, percentile

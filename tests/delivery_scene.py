@@ -12,23 +12,23 @@ import apsw
 
 from patience import WAIT_S
 from store_scene import NOW, context_of, delta, message
-from threadcast.arrivals import Arrivals
 from threadcast.bus import Hint, JournalGrew, LocalBus
-from threadcast.catch_ups import CatchUps
 from threadcast.context import UserExecutionContext
-from threadcast.cursor import Cursor
-from threadcast.delivery_guard import DeliveryGuard
+from threadcast.delivery.arrivals import Arrivals
+from threadcast.delivery.catch_ups import CatchUps
+from threadcast.delivery.cursor import Cursor
+from threadcast.delivery.guard import DeliveryGuard
+from threadcast.delivery.journal import Journal
+from threadcast.delivery.placement import Placement, Position
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
-from threadcast.journal import Journal
 from threadcast.metrics import Metrics
-from threadcast.placement import Placement, Position
-from threadcast.records import JournalHead, JournalPage
 from threadcast.session import RequestScopedSessionFactory
+from threadcast.store.records import JournalHead, JournalPage
+from threadcast.store.units import AppendToRun, ClaimedRun, ClaimRuns, CreateThread, Outcome, Unit
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AppendToRun, ClaimedRun, ClaimRuns, CreateThread, Outcome, Unit
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from store_scene import context_of
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.units import IngestEvents
+from threadcast.store.units import IngestEvents
 from threadcast.wire.external_event import ExternalEvent, read_external_event
 
 SILENCE_S = 60.0

@@ -9,7 +9,7 @@ from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
-from threadcast.records import JournalHead, JournalPage
+from threadcast.store.records import JournalHead, JournalPage
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 

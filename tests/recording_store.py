@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from threadcast.agent import SearchHit
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address
-from threadcast.records import (
+from threadcast.runs import RunStatus
+from threadcast.store import Store, StoreSession
+from threadcast.store.records import (
     ActionRow,
     AliasFacts,
     ConnectionRow,
@@ -27,9 +29,7 @@ from threadcast.records import (
     ThreadRow,
     UserCounts,
 )
-from threadcast.runs import RunStatus
-from threadcast.store import Store, StoreSession
-from threadcast.units import AppendToRun, Lease, Outcome, Unit
+from threadcast.store.units import AppendToRun, Lease, Outcome, Unit
 
 
 class Statement(NamedTuple):

@@ -16,19 +16,17 @@ from threadcast.clock import Clock, SystemClock
 from threadcast.consistency.recording import ConsistencyRecording
 from threadcast.consistency.tracker import ThreadIDConsistencyTracker
 from threadcast.context import UserExecutionContext
+from threadcast.delivery.journal import Journal
 from threadcast.errors import ThreadcastError
 from threadcast.events import TERMINAL_EVENTS, JournalEvent
-from threadcast.journal import Journal
 from threadcast.metrics import Metrics
-from threadcast.records import RunRow
 from threadcast.runner import Runner
 from threadcast.runner.execution import ExecutionLimits
 from threadcast.runner.outbox import OutboxLimits
 from threadcast.runs import OnBusy, OnDisconnect
 from threadcast.session import RequestScopedSessionFactory
-from threadcast.store_sqlite import SqliteStore
-from threadcast.testing.clock import ManualClock
-from threadcast.units import (
+from threadcast.store.records import RunRow
+from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
@@ -40,6 +38,8 @@ from threadcast.units import (
     TakeOverRuns,
     Unit,
 )
+from threadcast.store_sqlite import SqliteStore
+from threadcast.testing.clock import ManualClock
 
 Condition: TypeAlias = Callable[[], bool]
 

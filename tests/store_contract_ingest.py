@@ -15,7 +15,7 @@ from threadcast.errors import ThreadcastError
 from threadcast.events import EventType
 from threadcast.migrated_ids import migrate_legacy_thread_id
 from threadcast.store import Store
-from threadcast.units import (
+from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,

@@ -11,7 +11,8 @@ from store_scene import NOW, Scene, completed, context_of, data_of, message, sta
 from threadcast.migrated_ids import migrated_context_ids, run_ids_after
 from threadcast.migration.dump import DumpedMessage, DumpedThread
 from threadcast.migration.history import plan
-from threadcast.migration_units import (
+from threadcast.store import Store
+from threadcast.store.migration_units import (
     AliasUse,
     CountAliasUses,
     ImportThreads,
@@ -21,9 +22,8 @@ from threadcast.migration_units import (
     RenewFeeds,
     UndoMigration,
 )
-from threadcast.records import JournalHead
-from threadcast.store import Store
-from threadcast.units import (
+from threadcast.store.records import JournalHead
+from threadcast.store.units import (
     AliasThread,
     AppendToRun,
     CreateThread,

@@ -8,7 +8,9 @@ from dataclasses import replace
 from store_contract_places import Cluster, connection_of, node_of, place
 from store_scene import LEASE_S, NOW, completed, context_of, question
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.operator_units import (
+from threadcast.runs import RunStatus
+from threadcast.store import Store
+from threadcast.store.operator_units import (
     AskPlaces,
     AskToDrain,
     BeginAction,
@@ -16,11 +18,9 @@ from threadcast.operator_units import (
     Standing,
     TellPlaces,
 )
-from threadcast.place_units import ClosePlaces, RegisterNode, RenewNode
-from threadcast.records import ActionRow, UserCounts
-from threadcast.runs import RunStatus
-from threadcast.store import Store
-from threadcast.units import AppendToRun, CancelRun, DeleteThread
+from threadcast.store.place_units import ClosePlaces, RegisterNode, RenewNode
+from threadcast.store.records import ActionRow, UserCounts
+from threadcast.store.units import AppendToRun, CancelRun, DeleteThread
 
 PassTime = Callable[[float], Awaitable[None]]
 DAY_S = 86_400

@@ -9,7 +9,9 @@ from store_scene import LEASE_S, NOW, Scene, context_of, data_of, run_context
 from threadcast.bus import ConnectionUnwanted, RunSignal
 from threadcast.context import UserExecutionContext
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.place_units import (
+from threadcast.runs import RunStatus
+from threadcast.store import Store
+from threadcast.store.place_units import (
     CancelAbandoned,
     ClosePlaces,
     Credential,
@@ -23,10 +25,8 @@ from threadcast.place_units import (
     SweepNode,
     TakePlace,
 )
-from threadcast.records import ConnectionRow
-from threadcast.runs import RunStatus
-from threadcast.store import Store
-from threadcast.units import CancelRun, Committed, CreateThread, Rejected, RevokeSessions
+from threadcast.store.records import ConnectionRow
+from threadcast.store.units import CancelRun, Committed, CreateThread, Rejected, RevokeSessions
 
 PassTime = Callable[[float], Awaitable[None]]
 

@@ -20,7 +20,7 @@ from store_scene import (
 from threadcast.bus import RunSignal
 from threadcast.context import UserExecutionContext
 from threadcast.store import Store
-from threadcast.units import AnswerInput, AppendToRun, HandOverRun, Lease
+from threadcast.store.units import AnswerInput, AppendToRun, HandOverRun, Lease
 from vector_files import vectors
 
 

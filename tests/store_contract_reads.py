@@ -18,9 +18,9 @@ from store_scene import (
 )
 from threadcast.context import UserExecutionContext
 from threadcast.events import JournalEvent
-from threadcast.records import LIVE_RUNS_GIVEN_MAX, JournalPage
 from threadcast.store import Store
-from threadcast.units import AppendToRun
+from threadcast.store.records import LIVE_RUNS_GIVEN_MAX, JournalPage
+from threadcast.store.units import AppendToRun
 
 
 def _seqs(events: Sequence[JournalEvent]) -> list[int]:

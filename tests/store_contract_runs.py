@@ -28,7 +28,7 @@ from threadcast.context import UserExecutionContext
 from threadcast.events import Address, AgentThinking, EventDraft, EventType
 from threadcast.runs import CLAIM_USERS_MAX
 from threadcast.store import Store
-from threadcast.units import (
+from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,

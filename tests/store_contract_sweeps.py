@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store_scene import NOW, Scene, completed, context_of, data_of, delta, run_context, types_of
 from threadcast.store import Store
-from threadcast.units import AppendToRun, DeleteThread, RevokeSessions, Sweep
+from threadcast.store.units import AppendToRun, DeleteThread, RevokeSessions, Sweep
 
 
 class SweepContract:

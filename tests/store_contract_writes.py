@@ -21,7 +21,7 @@ from store_scene import (
 from threadcast.bus import RunSignal, RunsWaiting, SessionsRevoked
 from threadcast.runs import OnBusy
 from threadcast.store import Store
-from threadcast.units import (
+from threadcast.store.units import (
     AliasThread,
     AppendToRun,
     Committed,

@@ -20,7 +20,7 @@ from threadcast.events import (
 )
 from threadcast.runs import OnBusy, OnDisconnect
 from threadcast.store import Store, StoreSession
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     ClaimedRun,
     ClaimRuns,

@@ -86,7 +86,7 @@ ABLATIONS = {
     "whoever-came-back-keeps-the-runs": Ablation(
         (
             Patch(
-                "departures.py",
+                "upkeep/departures.py",
                 "                if self._present(user_id):\n",
                 "                if False:\n",
             ),
@@ -106,7 +106,7 @@ ABLATIONS = {
     "a-live-cursor-notices-that-its-journal-went-back": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "        if self._trail.contradicted_by_head(head, self.position):\n",
                 "        if False:\n",
             ),
@@ -116,7 +116,7 @@ ABLATIONS = {
     "a-seq-that-is-given-again-is-noticed": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "        if is_old and self._trail.contradicted_by(events, self.position):\n",
                 "        if False:\n",
             ),
@@ -175,7 +175,7 @@ ABLATIONS = {
     "a-run-of-a-node-takes-no-words-of-others": Ablation(
         (
             Patch(
-                "stored_runs.py",
+                "store/stored_runs.py",
                 "    if run.status not in ENDED and run.owner != EXTERNAL_OWNER:\n",
                 "    if run.status not in ENDED and run.owner is None:\n",
             ),
@@ -205,7 +205,7 @@ ABLATIONS = {
     "no-gap-at-the-join": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "        return self.position >= self._known_head or self._known_head",
                 "        return True or self._known_head",
             ),
@@ -215,7 +215,7 @@ ABLATIONS = {
     "no-duplicate-at-the-join": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "        if events[0].seq != self.position + 1:\n            events = [",
                 "        if events[0].seq > self.position + 1:\n            events = [",
             ),
@@ -236,7 +236,7 @@ ABLATIONS = {
     "a-hint-is-believed-only-where-it-continues": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "        if events[0].seq != self.position + 1:\n            events = [",
                 "        if events[0].seq <= self.position:\n            events = [",
             ),
@@ -258,7 +258,7 @@ ABLATIONS = {
     "an-older-id-does-not-change-the-order": Ablation(
         (
             Patch(
-                "command_handler.py",
+                "connections/command_handler.py",
                 "                await self._send_message(command)\n",
                 "                self._services.tasks.start(self._send_message(command))\n",
             ),
@@ -268,7 +268,7 @@ ABLATIONS = {
     "undo-keeps-what-was-touched": Ablation(
         (
             Patch(
-                "migration_judging.py",
+                "store/migration_judging.py",
                 "if row.last_seq != row.migrated_seq else",
                 "if row.last_seq < row.migrated_seq else",
             ),
@@ -278,7 +278,7 @@ ABLATIONS = {
     "the-heads-are-polled": Ablation(
         (
             Patch(
-                "websocket_manager.py",
+                "delivery/websocket_manager.py",
                 "            connection.notice(head)\n",
                 "            del connection\n",
             ),
@@ -298,7 +298,7 @@ ABLATIONS = {
     "foreign-events-are-stopped": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "        if not self._catch_ups.guard.passes(self.context, events):",
                 "        if False:",
             ),
@@ -311,7 +311,7 @@ ABLATIONS = {
     "a-hint-of-another-users-events-is-refused": Ablation(
         (
             Patch(
-                "websocket_manager.py",
+                "delivery/websocket_manager.py",
                 "        if hint.events[0].address.user_id != hint.user_id:",
                 "        if False:",
             ),
@@ -333,7 +333,7 @@ ABLATIONS = {
     "a-connection-is-found-by-its-user": Ablation(
         (
             Patch(
-                "websocket_manager.py",
+                "delivery/websocket_manager.py",
                 "        return list(self._by_user.get(context.user_id, ()))\n",
                 "        live = self._by_user.get(context.user_id, ())\n"
                 "        return [one for one in live if one.context == context]\n",
@@ -344,7 +344,7 @@ ABLATIONS = {
     "cleanup-goes-by-identity": Ablation(
         (
             Patch(
-                "websocket_manager.py",
+                "delivery/websocket_manager.py",
                 "        if user_id is None:\n            return\n",
                 "        if user_id != connection.context.user_id:\n            return\n",
             ),
@@ -367,7 +367,7 @@ ABLATIONS = {
     "what-waits-to-be-sent-is-bounded": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "            if self._outbound.congested:\n"
                 "                self._catch_ups.metrics.lags.inc()\n",
                 "            if self._outbound is None:\n"
@@ -379,7 +379,7 @@ ABLATIONS = {
     "a-large-commit-goes-out-in-pages": Ablation(
         (
             Patch(
-                "cursor.py",
+                "delivery/cursor.py",
                 "for page in _pages(events, page_bytes) if is_large else (events,):",
                 "for page in (events,):",
             ),
@@ -389,7 +389,7 @@ ABLATIONS = {
     "authority-ends-while-connected": Ablation(
         (
             Patch(
-                "connection.py",
+                "connections/connection.py",
                 "        self._watch_expiry()\n        self._watch_stall()\n",
                 "        self._watch_stall()\n",
             ),
@@ -437,7 +437,7 @@ ABLATIONS = {
     "a-commit-is-announced-in-the-order-of-seqs": Ablation(
         (
             Patch(
-                "journal.py",
+                "delivery/journal.py",
                 "            events.sort(key=_SEQ)  # a store may apply units in another order\n",
                 "            pass\n",
             ),

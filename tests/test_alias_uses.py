@@ -10,13 +10,13 @@ import pytest
 
 from store_contract_migration import dumped, imported
 from store_scene import NOW, Scene, context_of
-from threadcast.alias_uses import AliasUses
 from threadcast.bus import LocalBus
+from threadcast.delivery.journal import Journal
 from threadcast.errors import ThreadcastError
-from threadcast.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
+from threadcast.upkeep.alias_uses import AliasUses
 
 ANN = context_of("ann")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from delivery_scene import delivering
-from threadcast.arrivals import Arrival, Arrivals, Postponed
+from threadcast.delivery.arrivals import Arrival, Arrivals, Postponed
 from threadcast.errors import ThreadcastError
 from threadcast.metrics import Metrics
 from threadcast.testing.clock import ManualClock

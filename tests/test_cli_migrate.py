@@ -11,7 +11,7 @@ import pytest
 
 from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers
 from threadcast.cli import main
-from threadcast.schema_steps import load_steps
+from threadcast.store.schema_steps import load_steps
 
 NEWEST_SCHEMA = load_steps("postgres")[-1].version
 SECRET = "0123456789abcdef0123456789abcdef"

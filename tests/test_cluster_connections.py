@@ -24,7 +24,7 @@ from postgres_server import NEWEST, PostgresServer, PostgresServers
 from tcp_relay import relaying
 from threadcast.agent import Agent, Run
 from threadcast.errors import StoreInUse
-from threadcast.records import NodeRow
+from threadcast.store.records import NodeRow
 
 REACH_MAX_S = 5.0  # two are promised; a machine that tests may be busy
 

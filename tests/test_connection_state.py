@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadcast.connection_state import (
+from threadcast.connections.state import (
     TRANSITIONS,
     AsyncConnectionStateManager,
     ConnectionState,

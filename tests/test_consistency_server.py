@@ -12,7 +12,7 @@ import pytest
 from http_world import Stream, World, bearer, fresh_id, running
 from live_server import LiveServer
 from patience import WAIT_S
-from threadcast.connection import Connection
+from threadcast.connections.connection import Connection
 from threadcast.context import UserExecutionContext
 from threadcast.http.requests import prefers_html
 

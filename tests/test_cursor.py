@@ -9,10 +9,10 @@ import pytest
 
 from delivery_scene import Delivery, delivering
 from store_scene import NOW, types_of
+from threadcast.delivery.placement import Placement, Position, judge
 from threadcast.errors import ThreadcastError
-from threadcast.placement import Placement, Position, judge
-from threadcast.records import JournalHead
-from threadcast.units import Sweep
+from threadcast.store.records import JournalHead
+from threadcast.store.units import Sweep
 
 HEAD = JournalHead("feed_1", head=10, trimmed=4)
 STAMP = b"1763629200.000001"

@@ -30,7 +30,7 @@ from delivery_scene import Delivery, Reader, delivering, seqs_of
 from store_scene import context_of, delta, message, run_context
 from threadcast.errors import ThreadcastError
 from threadcast.events import JournalEvent, merge_deltas
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     CancelRun,
     ClaimedRun,

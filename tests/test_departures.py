@@ -9,10 +9,10 @@ import pytest
 
 from delivery_scene import Delivery, delivering
 from store_scene import context_of, message
-from threadcast.departures import Departures
-from threadcast.place_units import CancelAbandoned
+from threadcast.store.place_units import CancelAbandoned
 from threadcast.store_sqlite import SqliteStore
 from threadcast.tasks import OwnedTasks
+from threadcast.upkeep.departures import Departures
 
 CROWD = [f"user-{number}" for number in range(1_200)]
 

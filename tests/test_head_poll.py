@@ -10,8 +10,8 @@ from pathlib import Path
 from delivery_scene import Delivery, delivering
 from patience import WAIT_S
 from threadcast.bus import HintsMissed, RunsWaiting
+from threadcast.delivery.head_poll import HeadPoll
 from threadcast.errors import ThreadcastError
-from threadcast.head_poll import HeadPoll
 
 NEVER_S = 3_600.0
 

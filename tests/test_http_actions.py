@@ -14,10 +14,10 @@ import pytest
 from http_world import Stream, World, bearer, fresh_id, running
 from threadcast.clock import SystemClock
 from threadcast.errors import OutcomeUnknown, ThreadcastError
-from threadcast.operator_units import ACTIONS_MAX, ACTIONS_PER_DAY, BeginAction, EndAction
+from threadcast.store.operator_units import ACTIONS_MAX, ACTIONS_PER_DAY, BeginAction, EndAction
+from threadcast.store.units import Outcome, RevokeSessions, Unit
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
-from threadcast.units import Outcome, RevokeSessions, Unit
 
 
 def operator(world: World, name: str = "olga") -> httpx2.AsyncClient:

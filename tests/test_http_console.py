@@ -16,8 +16,8 @@ from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.operators.figures import STEP_S
 from threadcast.operators.ring import STEPS_MAX
-from threadcast.records import LiveRunCount, NodeRow
 from threadcast.schemas.operations import OPERATIONS
+from threadcast.store.records import LiveRunCount, NodeRow
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 

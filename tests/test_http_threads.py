@@ -9,7 +9,7 @@ import pytest
 from http_world import NAMED, World, fresh_id
 from threadcast.context import UserExecutionContext
 from threadcast.ids import id_kind
-from threadcast.units import AliasThread, Sweep
+from threadcast.store.units import AliasThread, Sweep
 
 
 async def test_a_thread_is_created_read_changed_and_deleted(world: World) -> None:

@@ -12,8 +12,8 @@ from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.intake import Intake
 from threadcast.settings import Settings
+from threadcast.store.units import SendMessage
 from threadcast.testing.clock import ManualClock
-from threadcast.units import SendMessage
 
 THREAD = "thread_chat_1763629200001_7_90c65fe4"
 ANN = Identity(user_id="ann", expires_at=2e9)

@@ -18,8 +18,8 @@ from store_scene import completed, context_of, delta, message, run_context
 from threadcast.bus import Hint, JournalGrew, RunSignal, RunsWaiting
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import JournalEvent
-from threadcast.place_units import VOLATILE, LeavePlace
-from threadcast.units import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
+from threadcast.store.place_units import VOLATILE, LeavePlace
+from threadcast.store.units import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
 
 
 class Answers:

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("words", "ids legacy_ids migrated_ids errors events context clock metrics suggestions"),
     ("words", "tasks settings.* checks correlation tracing"),
     ("words", "alerts alerts.measures alerts.rules"),
-    ("rules", "runs rates origins connection_state wire.* schemas.* server_checks"),
+    ("rules", "runs rates origins connections.state wire.* schemas.* server_checks"),
     ("rules", "validation validation.places validation.examination validation.statistics"),
     ("rules", "consistency consistency.html_report consistency.html_style consistency.judge"),
     ("rules", "consistency.kinds consistency.masking consistency.outline consistency.report"),
@@ -31,20 +31,17 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("rules", "auth auth.credentials auth.identity auth.token_format auth.token_keys"),
     ("rules", "alerts.judging alerts.notification alerts.samples"),
     ("rules", "alerts.grafana alerts.panels alerts.prometheus"),
-    ("seams", "schema_steps agent bus records units migration_units place_units store session"),
-    ("seams", "operator_units migration_judging reader_pool stored_runs"),
+    ("seams", "agent bus store.* session"),
     ("seams", "consistency.recording consistency.tracker"),
     ("adapters", "store_sqlite.* store_postgres.* bus_nats.* edge.*"),
     ("adapters", "alerts.courier alerts.sinks"),
     ("adapters", "auth.authenticator auth.dev_tokens auth.jwks auth.sign_in"),
-    ("delivery", "journal cursor delivery_guard outbound places websocket_manager"),
-    ("delivery", "arrivals catch_ups head_poll holes placement trail turns"),
-    ("work", "feed_renewal"),
-    ("work", "runner.* agents.* migration.* alias_uses sweeper watchdog intake ingestion"),
-    ("work", "membership departures"),
+    ("delivery", "delivery.*"),
+    ("work", "runner.* agents.* migration.* upkeep.* intake ingestion"),
     ("work", "alerts.watch"),
     ("operators", "draining operators.*"),
-    ("connections", "connection command_handler gateway visit"),
+    ("connections", "connections connections.connection connections.command_handler"),
+    ("connections", "connections.gateway connections.visit"),
     ("composition", "buses stores node"),
     ("entrance", "http.* page.* app cli.* validation.middleware"),
 )
@@ -83,42 +80,10 @@ SIDEWAYS: dict[tuple[str, str], str] = {
     ("schemas", "consistency"): "an answer for operators is a report as it is",
     ("schemas", "wire"): "schemas are drawn from the wire's own definitions",
     ("session", "agent"): "messages and hits are what agents read",
-    ("records", "agent"): "messages are what stores give to agents",
-    ("session", "records"): "a session gives what a store gives",
+    ("store", "agent"): "messages and hits are what stores give to agents",
     ("session", "store"): "a session is the scoped way to a store",
-    ("store", "agent"): "hits are what stores give to agents",
-    ("store", "records"): "reads give records",
-    ("store", "units"): "a store commits units",
-    ("migration_units", "units"): "a migration is made of units",
-    ("migration_judging", "migration_units"): "what becomes of a thread is its unit's result",
-    ("stored_runs", "bus"): "a run's owner is told by a hint",
-    ("place_units", "records"): "a place comes with its user's journal",
-    ("place_units", "units"): "nodes and places are made by units",
-    ("operator_units", "records"): "an entry of the trail is a record",
-    ("operator_units", "units"): "what operators ask is committed with all else",
-    ("units", "agent"): "a message's run keeps its agent's crash policy",
-    ("units", "bus"): "a commit may give hints",
-    ("units", "records"): "some units give a record",
-    ("places", "journal"): "places are committed with all else",
-    ("websocket_manager", "places"): "a connection that is removed leaves its place",
-    ("catch_ups", "arrivals"): "who catches up for the first time is on the way in",
-    ("catch_ups", "delivery_guard"): "what was read is judged as what was pushed is",
-    ("catch_ups", "holes"): "a hole is filled by a read like any other",
-    ("catch_ups", "turns"): "reads take turns",
-    ("cursor", "arrivals"): "a cursor's first catch-up is the end of its reader's arrival",
-    ("cursor", "catch_ups"): "a cursor that is behind reads pages",
-    ("cursor", "placement"): "where a cursor stands is judged",
-    ("cursor", "outbound"): "a cursor delivers to its reader's way out",
-    ("cursor", "trail"): "a cursor remembers what its reader was given last",
-    ("trail", "placement"): "a trail that is contradicted ends in another placement",
-    ("sweeper", "alias_uses"): "uses are stored between what else is cleaned up",
+    ("store", "bus"): "a commit may give hints",
     ("agents", "runner"): "the assistant checks a model's data as the runner will",
-    ("command_handler", "connection"): "commands are carried out on a connection",
-    ("gateway", "connection"): "the gateway holds what connections share",
-    ("gateway", "visit"): "the gateway lets visits in",
-    ("visit", "connection"): "a visit becomes a connection",
-    ("visit", "command_handler"): "a visit listens for commands",
-    ("websocket_manager", "delivery_guard"): "a hint of another user's events is reported",
     ("node", "buses"): "a node hears others where its settings say",
     ("node", "stores"): "a node keeps its journals where its settings say",
     ("app", "http"): "the application has the routes",
@@ -138,10 +103,10 @@ CLOCK_CALLS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_co
 RANDOM_MODULES = frozenset({"random", "secrets", "uuid"})
 MAY_BE_RANDOM: dict[str, str] = {
     "ids": "makes every id",
-    "arrivals": "spreads the reconnects of clients that are told to retry",
+    "delivery.arrivals": "spreads the reconnects of clients that are told to retry",
     "edge.admission": "spreads the reconnects of clients that are told to retry",
-    "gateway": "spreads the reconnects of clients that find the node full",
-    "head_poll": "keeps nodes from asking in step",
+    "connections.gateway": "spreads the reconnects of clients that find the node full",
+    "delivery.head_poll": "keeps nodes from asking in step",
     "draining": "spreads the reconnects of clients that are sent away",
     "client.client": "spreads reconnects",
     "bus_nats": "spreads the reconnects of nodes, and chooses among servers",
@@ -159,7 +124,7 @@ MAY_TAKE_ENTROPY: dict[str, str] = {
 CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {
     "bus_nats.link": "the edge of nats-py: whatever it raises, the link is over",
-    "visit": "the connection edge",
+    "connections.visit": "the connection edge",
     "edge.admission": "the connection edge: one failure must not stop the queue",
     "http.entrance": "the request edge",
     "runner.execution": "the run edge: what an agent raises",
@@ -272,7 +237,7 @@ def test_imports_go_down() -> None:
 
 def _allowed(one: Import) -> bool:
     same_room = package_of(one.source) == package_of(one.target)
-    if same_room and not one.source.startswith(("alerts", "auth")):
+    if same_room and not one.source.startswith(("alerts", "auth", "connections")):
         return True
     if not one.target:
         return False  # only programs import from the top of the package
@@ -389,7 +354,7 @@ def test_events_have_one_way_to_a_reader_and_a_guard_stands_there() -> None:
         and node.func.attr == "deliver"
     ]
 
-    assert ways == [("cursor", "_deliver", 1)]
+    assert ways == [("delivery.cursor", "_deliver", 1)]
 
 
 def test_everything_is_caught_only_at_the_edges() -> None:

@@ -25,12 +25,12 @@ from threadcast.client import CommandRejected, Event, Snapshots, connect
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
-from threadcast.records import ThreadRow
 from threadcast.session import RequestScopedSessionFactory
+from threadcast.store.records import ThreadRow
+from threadcast.store.units import AliasThread
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AliasThread
 
 MAIL = "ann@example.org_req_9fc55c948877_8bfbba09"
 OLDER = (LEGACY, "42", "C024BE91L:1757361062.151", MAIL)

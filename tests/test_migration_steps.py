@@ -29,11 +29,11 @@ from threadcast.cli.migrate_output import Progress
 from threadcast.migration.dump import Refused
 from threadcast.migration.report import Report
 from threadcast.migration.steps import Migration
-from threadcast.schema_steps import load_steps
+from threadcast.store.schema_steps import load_steps
+from threadcast.store.units import CreateThread
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.schema import migrate as bring_to
 from threadcast.testing.clock import ManualClock
-from threadcast.units import CreateThread
 
 
 def rows(count: int, *, users: int = 7) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,8 @@ from threadcast.metrics import KEPT_MAX, Metrics
 from threadcast.operators import overview
 from threadcast.operators.ring import STEPS_MAX, Ring
 from threadcast.operators.rises import Rises, quantile
-from threadcast.records import LiveRunCount, NodeRow
 from threadcast.runs import LIVE_RUNS_COUNTED_MAX, RunStatus
+from threadcast.store.records import LiveRunCount, NodeRow
 from threadcast.wire.overview_models import FiringRule, LaggingReader, NodeSummary, ToldRule
 
 SUMMARY_MAX_BYTES = 12_288

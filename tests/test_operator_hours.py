@@ -14,7 +14,7 @@ from threadcast.operators.hours import OTHERS_MAX, Hours
 from threadcast.operators.last_step import LastStep, last_step_of, together
 from threadcast.operators.rises import quantile
 from threadcast.operators.spreads import Spread, joined, quantile_of, spread_of
-from threadcast.records import NodeRow
+from threadcast.store.records import NodeRow
 
 VALUES = st.lists(st.floats(0.002, 1e6), min_size=1)
 NEARLY = 0.05

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from threadcast.operators.overview import runs_of
 from threadcast.operators.past import PAST_MAX, PastTroubles
-from threadcast.records import LiveRunCount
 from threadcast.runs import RunStatus
+from threadcast.store.records import LiveRunCount
 from threadcast.wire.overview_models import (
     ConsistencyFigures,
     NodeOverview,

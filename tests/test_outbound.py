@@ -10,14 +10,14 @@ import pytest
 
 from delivery_scene import Gate
 from patience import WAIT_S
-from threadcast.edge import text_frame
-from threadcast.events import Address, ConnectionEventType, EventType, JournalEvent
-from threadcast.outbound import (
+from threadcast.delivery.outbound import (
     FrameOutbound,
     QueuedOutbound,
     frames_of_lines,
     frames_of_text,
 )
+from threadcast.edge import text_frame
+from threadcast.events import Address, ConnectionEventType, EventType, JournalEvent
 
 ADDRESS = Address("ann", None, None)
 CAUGHT_UP = ConnectionEventType.CAUGHT_UP

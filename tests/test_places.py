@@ -12,9 +12,9 @@ from threadcast.auth.identity import Identity
 from threadcast.bus import ConnectionUnwanted, Hint
 from threadcast.checks import Check
 from threadcast.context import UserExecutionContext
-from threadcast.place_units import RegisterNode, RemoveNode
-from threadcast.places import Places
-from threadcast.units import RevokeSessions
+from threadcast.delivery.places import Places
+from threadcast.store.place_units import RegisterNode, RemoveNode
+from threadcast.store.units import RevokeSessions
 
 
 class PlacedNode:

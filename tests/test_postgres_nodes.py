@@ -22,10 +22,9 @@ from store_scene import (
     started,
 )
 from threadcast.bus import Hint, JournalGrew, LocalBus
-from threadcast.journal import Journal
+from threadcast.delivery.journal import Journal
 from threadcast.metrics import Metrics
-from threadcast.testing.clock import ManualClock
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     CancelRun,
     Committed,
@@ -37,6 +36,7 @@ from threadcast.units import (
     Sweep,
     TakeOverRuns,
 )
+from threadcast.testing.clock import ManualClock
 
 HOUR_S = 3_600.0
 

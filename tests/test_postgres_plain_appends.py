@@ -12,7 +12,7 @@ from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta, message, question, started
 from threadcast.bus import RunsWaiting
 from threadcast.events import AgentThinking, EventDraft, EventType
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     ClaimedRun,
     Committed,

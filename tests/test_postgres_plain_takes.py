@@ -8,8 +8,8 @@ from database_proxy import Verdict
 from postgres_scene import PostgresScene
 from store_contract_places import Cluster, connection_of, place
 from store_scene import NOW, context_of
-from threadcast.place_units import Credential, LeavePlace, PlaceTaken, TakePlace
-from threadcast.units import Committed, Outcome, Rejected, RevokeSessions
+from threadcast.store.place_units import Credential, LeavePlace, PlaceTaken, TakePlace
+from threadcast.store.units import Committed, Outcome, Rejected, RevokeSessions
 
 CROWD = [f"user-{number}" for number in range(20)]
 PREPARED_WAYS = 3  # BEGIN, the call, COMMIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta, message, types_of
-from threadcast.units import AppendToRun, Committed, MessageAccepted, OpenJournal, Outcome
+from threadcast.store.units import AppendToRun, Committed, MessageAccepted, OpenJournal, Outcome
 
 
 def accepted(outcome: Outcome) -> MessageAccepted:

@@ -9,7 +9,7 @@ import pytest
 from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta, message, types_of
 from threadcast.context import UserExecutionContext
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     CancelRun,
     Committed,

@@ -19,13 +19,20 @@ import threadcast.store_postgres
 from database_statements import statements_in
 from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta
-from threadcast.migration_units import CountAliasUses
-from threadcast.schema_steps import load_steps
+from threadcast.store.migration_units import CountAliasUses
+from threadcast.store.schema_steps import load_steps
+from threadcast.store.units import (
+    AppendToRun,
+    CancelRun,
+    CreateThread,
+    RenewLeases,
+    Sweep,
+    UpdateThread,
+)
 from threadcast.store_postgres import across_users
 from threadcast.store_postgres.batch import _FLUSH
 from threadcast.store_postgres.keys import user_key
 from threadcast.store_postgres.readers import BY_KEY
-from threadcast.units import AppendToRun, CancelRun, CreateThread, RenewLeases, Sweep, UpdateThread
 
 USERS = 3_000
 _VERBS = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")

@@ -20,9 +20,9 @@ import pytest
 from power_cut_vfs import Cut, PowerCutVfs, cuts
 from store_scene import NOW, Scene, completed, context_of, delta, message, started
 from threadcast.events import EVENT_CODE
+from threadcast.store.units import AppendToRun, Committed, DeleteThread, Sweep, Unit
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AppendToRun, Committed, DeleteThread, Sweep, Unit
 
 CUTS = 2_000
 BATCHES = 150

@@ -20,8 +20,8 @@ from store_scene import context_of
 from threadcast.client import Cursor, Reset, connect
 from threadcast.clock import SystemClock
 from threadcast.events import JournalEvent
-from threadcast.records import JournalHead
 from threadcast.store import Store
+from threadcast.store.records import JournalHead
 from threadcast.store_postgres import PostgresStore
 from threadcast.store_sqlite import SqliteStore
 

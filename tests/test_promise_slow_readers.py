@@ -20,9 +20,9 @@ from raw_client import TEXT, RawClient, request
 from server_process import SECRET, ServerProcess, token
 from threadcast.app import WEBSOCKET_PATH, Threadcast
 from threadcast.cli.serve import edge_limits
-from threadcast.connection import Connection
+from threadcast.connections.connection import Connection
+from threadcast.delivery.outbound import FrameOutbound
 from threadcast.edge import ServeOptions, build_server
-from threadcast.outbound import FrameOutbound
 from threadcast.settings import Settings
 from threadcast.testing.history import Attach
 

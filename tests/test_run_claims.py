@@ -9,7 +9,7 @@ from runner_world import World, running, world
 from threadcast.agent import Agent, Run
 from threadcast.bus import Hint, RunsWaiting
 from threadcast.runner.claims import RunClaims
-from threadcast.units import ClaimedRun
+from threadcast.store.units import ClaimedRun
 
 
 async def _never_called(run: Run) -> None:

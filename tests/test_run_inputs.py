@@ -16,8 +16,8 @@ from threadcast.agent import Agent, Run
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
+from threadcast.store.units import AnswerInput, Outcome, Unit
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AnswerInput, Outcome, Unit
 
 
 async def _asking(run: Run) -> str:

@@ -14,9 +14,9 @@ from threadcast.errors import ThreadcastError
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.session import RequestScopedSession, RequestScopedSessionFactory
 from threadcast.settings import CheckMode
+from threadcast.store.units import AliasThread, AppendToRun, RevokeSessions
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AliasThread, AppendToRun, RevokeSessions
 
 LEGACY = "different-thread-abcd1234"
 

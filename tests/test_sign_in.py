@@ -14,9 +14,9 @@ from threadcast.errors import ThreadcastError
 from threadcast.metrics import Metrics
 from threadcast.session import RequestScopedSessionFactory
 from threadcast.settings import Settings
+from threadcast.store.units import RevokeSessions
 from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
-from threadcast.units import RevokeSessions
 from token_forge import NOW, SECRET, token
 
 

@@ -19,14 +19,14 @@ from faulty_vfs import FaultyVfs
 from patience import WAIT_S
 from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
-from threadcast.schema_steps import SchemaStep, load_steps
 from threadcast.store import Store
+from threadcast.store.schema_steps import SchemaStep, load_steps
+from threadcast.store.units import AppendToRun
 from threadcast.store_sqlite import SqliteStore
 from threadcast.store_sqlite.backup import back_up
 from threadcast.store_sqlite.paced_vfs import PIECE_BYTES, PacedVfs
 from threadcast.store_sqlite.schema import migrate
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AppendToRun
 
 CLOCK = ManualClock(NOW)
 _NOBODY = 65_534

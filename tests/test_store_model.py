@@ -26,10 +26,7 @@ from postgres_server import NEWEST, PostgresServer, PostgresServers
 from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message
 from threadcast.context import UserExecutionContext
 from threadcast.store import Store
-from threadcast.store_postgres import PostgresStore
-from threadcast.store_sqlite import SqliteStore
-from threadcast.testing.clock import ManualClock
-from threadcast.units import (
+from threadcast.store.units import (
     AppendToRun,
     CancelRun,
     Committed,
@@ -39,6 +36,9 @@ from threadcast.units import (
     Rejected,
     Unit,
 )
+from threadcast.store_postgres import PostgresStore
+from threadcast.store_sqlite import SqliteStore
+from threadcast.testing.clock import ManualClock
 
 T = TypeVar("T")
 USERS = st.sampled_from(["ann", "bob"])

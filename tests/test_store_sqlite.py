@@ -14,13 +14,13 @@ from store_contract import StoreContract
 from store_scene import LEASE_S, NOW, Scene, context_of, delta, message
 from threadcast.errors import ThreadcastError
 from threadcast.runs import RunStatus
-from threadcast.schema_steps import load_steps
 from threadcast.store import Store
+from threadcast.store.schema_steps import load_steps
+from threadcast.store.stored_runs import STATUS_CODE
+from threadcast.store.units import AppendToRun, Committed
 from threadcast.store_sqlite import SqliteStore, examine
 from threadcast.store_sqlite.keys import RecentKeys
-from threadcast.stored_runs import STATUS_CODE
 from threadcast.testing.clock import ManualClock
-from threadcast.units import AppendToRun, Committed
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 
 from runner_world import FaultyStore, World, running, world
 from threadcast.agent import Agent, Run, agent
-from threadcast.alias_uses import AliasUses
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
-from threadcast.sweeper import Sweeper
+from threadcast.store.units import Outcome, RenewLeases, Unit
 from threadcast.testing.clock import ManualClock
-from threadcast.units import Outcome, RenewLeases, Unit
+from threadcast.upkeep.alias_uses import AliasUses
+from threadcast.upkeep.sweeper import Sweeper
 
 
 @agent("streams")

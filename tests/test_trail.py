@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from threadcast.delivery.trail import Trail
 from threadcast.events import Address, EventType, JournalEvent, timestamp_text
-from threadcast.records import JournalHead
-from threadcast.trail import Trail
+from threadcast.store.records import JournalHead
 
 ADDRESS = Address("ann", None, None)
 FEED = "feed_1"

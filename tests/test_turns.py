@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from threadcast.turns import Turns
+from threadcast.delivery.turns import Turns
 
 
 async def served(turns: Turns, wanted: Sequence[tuple[str, bool]]) -> list[str]:

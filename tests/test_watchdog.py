@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from threadcast.metrics import Metrics
-from threadcast.watchdog import Watchdog
+from threadcast.upkeep.watchdog import Watchdog
 
 
 class _Listener(logging.Handler):
@@ -29,7 +29,7 @@ class _Listener(logging.Handler):
 @pytest.fixture
 def listener() -> Iterator[_Listener]:
     listener = _Listener()
-    logger = logging.getLogger("threadcast.watchdog")
+    logger = logging.getLogger("threadcast.upkeep.watchdog")
     logger.addHandler(listener)
     yield listener
     logger.removeHandler(listener)

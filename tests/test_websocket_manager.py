@@ -17,10 +17,10 @@ from store_scene import NOW
 from threadcast.bus import JournalGrew, SessionsRevoked
 from threadcast.consistency.trace import ConsistencyTrace
 from threadcast.context import UserExecutionContext
+from threadcast.delivery.websocket_manager import WebSocketManager
 from threadcast.errors import ThreadcastError
 from threadcast.events import JournalEvent
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.websocket_manager import WebSocketManager
 
 
 class Plain:

@@ -14,7 +14,7 @@ from http_world import AGENTS, NAMED, fresh_id
 from journal_reading import events_after
 from live_server import LiveServer, Talk, fresh_key
 from threadcast.agent import Agent, Run
-from threadcast.units import Sweep
+from threadcast.store.units import Sweep
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from http_world import token
 from live_server import LiveServer
 from patience import WAIT_S
-from threadcast.arrivals import Arrival
-from threadcast.connection import Connection
+from threadcast.connections.connection import Connection
+from threadcast.delivery.arrivals import Arrival
 from threadcast.http.sse import StreamConnection
 from threadcast.runner.execution import RunExecution
 

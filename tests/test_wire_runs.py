@@ -18,7 +18,7 @@ from patience import WAIT_S
 from threadcast.agent import Agent, AgentFunction, Run
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
-from threadcast.units import TakeOverRuns
+from threadcast.store.units import TakeOverRuns
 
 _TERMINAL = ("agent_completed", "agent_failed", "agent_cancelled")
 

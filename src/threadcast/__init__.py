@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .agent import Agent, Run
     from .app import Threadcast
     from .client import connect
-    from .connection_state import AsyncConnectionStateManager
+    from .connections.state import AsyncConnectionStateManager
     from .consistency.tracker import ThreadIDConsistencyTracker
     from .context import UserExecutionContext
+    from .delivery.websocket_manager import WebSocketManager
     from .errors import ConfigurationError, InvalidContextError, ThreadcastError
     from .events import Event, EventType
     from .ids import (
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .testing import E2EAuthHelper
     from .validation.middleware import SSOTValidationMiddleware
-    from .websocket_manager import WebSocketManager
     from .wire.normalize import EventShapeError, normalize_event
 
 __all__ = [
@@ -64,7 +64,7 @@ __all__ = [
 
 _MODULE_OF_NAME = {
     "Agent": "agent",
-    "AsyncConnectionStateManager": "connection_state",
+    "AsyncConnectionStateManager": "connections.state",
     "ConfigurationError": "errors",
     "E2EAuthHelper": "testing",
     "Event": "events",
@@ -81,7 +81,7 @@ _MODULE_OF_NAME = {
     "ThreadcastError": "errors",
     "UnifiedIdGenerator": "ids",
     "UserExecutionContext": "context",
-    "WebSocketManager": "websocket_manager",
+    "WebSocketManager": "delivery.websocket_manager",
     "connect": "client",
     "derive_thread_id_from_run_id": "ids",
     "migrate_legacy_thread_id": "migrated_ids",

@@ -12,11 +12,11 @@ import logging
 import random
 from collections.abc import Callable
 
-from .alias_uses import AliasUses
+from .delivery.journal import Journal
+from .delivery.websocket_manager import WebSocketManager
 from .errors import ThreadcastError
-from .journal import Journal
 from .runner import Runner
-from .websocket_manager import WebSocketManager
+from .upkeep.alias_uses import AliasUses
 
 __all__ = ["Drain"]
 

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from .checks import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
+from .delivery.journal import Journal
 from .errors import ThreadcastError
 from .ids import UnifiedIdGenerator
-from .journal import Journal
 from .metrics import Metrics
 from .rates import BucketPerKey, rate_limited
 from .session import AliasUsed
 from .settings import Settings
-from .units import Ingested, IngestEvents
+from .store.units import Ingested, IngestEvents
 from .wire.external_event import ExternalEvent, read_external_event
 from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
 

@@ -19,7 +19,7 @@ from .events import encode_json
 from .rates import BucketPerKey, rate_limited
 from .runs import OnBusy, OnDisconnect
 from .settings import Settings
-from .units import MessageAccepted, SendMessage
+from .store.units import MessageAccepted, SendMessage
 
 
 class Intake:

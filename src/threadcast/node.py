@@ -14,44 +14,44 @@ from typing import Any
 
 from .agent import Agent
 from .alerts.watch import AlertWatch
-from .alias_uses import AliasUses
-from .arrivals import Arrivals
 from .auth.authenticator import Authenticator
 from .bus import Bus
 from .buses import bus_of
-from .catch_ups import CatchUps
 from .clock import Clock, SystemClock
-from .connection import ConnectionServices
+from .connections.connection import ConnectionServices
+from .connections.gateway import Gateway
 from .consistency.recording import ConsistencyRecording
-from .delivery_guard import DeliveryGuard
-from .departures import Departures
+from .delivery.arrivals import Arrivals
+from .delivery.catch_ups import CatchUps
+from .delivery.guard import DeliveryGuard
+from .delivery.head_poll import HeadPoll
+from .delivery.journal import Journal
+from .delivery.places import Places
+from .delivery.websocket_manager import WebSocketManager
 from .draining import Drain
-from .gateway import Gateway
-from .head_poll import HeadPoll
 from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
-from .journal import Journal
-from .membership import Membership, NodeWork
 from .metrics import Metrics
 from .operators.desk import OperatorDesk
 from .operators.summary import Work
 from .origins import HostRule, OriginRule
-from .place_units import NodeFacts
-from .places import Places
 from .runner import Runner
 from .server_checks import ServerChecks
 from .session import RequestScopedSessionFactory
 from .settings import LiveChange, Settings, live_change
 from .store import Store
+from .store.place_units import NodeFacts
 from .stores import store_of
-from .sweeper import Sweeper
 from .tasks import OwnedTasks, Pillars
 from .tracing import Tracing
+from .upkeep.alias_uses import AliasUses
+from .upkeep.departures import Departures
+from .upkeep.membership import Membership, NodeWork
+from .upkeep.sweeper import Sweeper
+from .upkeep.watchdog import Watchdog
 from .validation.examination import Violation
 from .validation.statistics import ValidationStatistics
-from .watchdog import Watchdog
-from .websocket_manager import WebSocketManager
 from .wire.connection_data import Server
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,9 @@ from .context import UserExecutionContext
 from .errors import ThreadcastError
 from .ids import id_problem
 from .legacy_ids import is_plain, legacy_kind
-from .records import (
+from .settings import CheckMode
+from .store import Store, StoreSession
+from .store.records import (
     ConnectionRow,
     InputRow,
     JournalHead,
@@ -29,8 +31,6 @@ from .records import (
     ThreadRow,
     UserCounts,
 )
-from .settings import CheckMode
-from .store import Store, StoreSession
 
 __all__ = [
     "ConnectionRepository",

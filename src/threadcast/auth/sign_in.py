@@ -11,9 +11,9 @@ from ..clock import Clock
 from ..errors import ThreadcastError
 from ..metrics import Metrics
 from ..rates import BucketPerKey, rate_limited
-from ..records import JournalHead
 from ..session import RequestScopedSession
 from ..settings import Settings
+from ..store.records import JournalHead
 from .authenticator import Authenticator
 from .identity import Identity
 

@@ -11,10 +11,10 @@ import click
 
 from ..clock import SystemClock
 from ..errors import ThreadcastError
-from ..feed_renewal import renew_feeds
 from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import load_settings
 from ..store_sqlite import check_early
+from ..upkeep.feed_renewal import renew_feeds
 from . import exits
 from .groups import LazyCommand, LazyGroup
 from .options import config_option

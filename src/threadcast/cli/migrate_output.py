@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from ..migration_units import MigratedThread
-from ..records import AliasFacts
+from ..store.migration_units import MigratedThread
+from ..store.records import AliasFacts
 from .printing import printable, table
 
 _LINE_EVERY_THREADS = 100_000

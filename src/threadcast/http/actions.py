@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
 from ..operators.actions import Operator
-from ..records import ActionRow
+from ..store.records import ActionRow
 from ..wire.action_models import (
     Action,
     ActionPage,

@@ -22,8 +22,8 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
-from ..records import RunRow
 from ..session import Entrance, RequestScopedSession
+from ..store.records import RunRow
 from .paging import PageTokens
 from .requests import read_object, read_optional_object
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
+from ..delivery.websocket_manager import LiveConnection
 from ..errors import ThreadcastError
 from ..node import Node
 from ..operators.actions import Operator
-from ..websocket_manager import LiveConnection
 from ..wire.http_models import (
     CloseConnectionsBody,
     ClosedConnections,

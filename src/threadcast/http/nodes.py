@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from ..node import Node
 from ..operators.overview import node_of
-from ..records import NodeRow
+from ..store.records import NodeRow
 from ..wire import http_models
 from .answers import json_answer
 from .calls import UserCall

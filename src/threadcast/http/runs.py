@@ -7,8 +7,8 @@ from dataclasses import asdict
 import msgspec
 from starlette.types import ASGIApp
 
-from ..records import InputRow, RunRow
-from ..units import AnswerInput, CancelRun, RunState
+from ..store.records import InputRow, RunRow
+from ..store.units import AnswerInput, CancelRun, RunState
 from ..wire.http_models import Input, RespondBody, Run, RunAnswer, RunSnapshot
 from .answers import json_answer
 from .calls import UserCall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
-from ..units import RevokeSessions
+from ..store.units import RevokeSessions
 from ..wire.http_models import RevokeSessionsBody
 from .answers import empty_answer
 from .calls import UserCall

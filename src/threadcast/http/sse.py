@@ -16,12 +16,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..auth.credentials import agent_of
-from ..connection import Connection, position_of
-from ..connection_state import AsyncConnectionStateManager, ConnectionState
+from ..connections.connection import Connection, position_of
+from ..connections.state import AsyncConnectionStateManager, ConnectionState
+from ..delivery.outbound import QueuedOutbound
+from ..delivery.placement import Position
 from ..errors import ThreadcastError
 from ..events import ConnectionEventType, JournalEvent
-from ..outbound import QueuedOutbound
-from ..placement import Position
 from ..wire.connection_data import Attached
 from ..wire.json_problems import check_id
 from .calls import UserCall

@@ -11,9 +11,9 @@ from starlette.types import ASGIApp
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import highest_seq
-from ..records import MessageRow, ThreadRow
 from ..session import RequestScopedSession
-from ..units import CreateThread, DeleteThread, UpdateThread
+from ..store.records import MessageRow, ThreadRow
+from ..store.units import CreateThread, DeleteThread, UpdateThread
 from ..wire.http_models import (
     CreateThreadBody,
     EventPage,

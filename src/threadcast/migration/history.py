@@ -23,8 +23,8 @@ from ..events import (
 )
 from ..ids import ContextIds, UnifiedIdGenerator
 from ..migrated_ids import migrated_context_ids, run_ids_after
-from ..migration_units import ImportedRun, ImportedThread
 from ..runs import RunStatus
+from ..store.migration_units import ImportedRun, ImportedThread
 from ..wire.normalize import epoch_seconds
 from .dump import DumpedMessage, DumpedThread
 

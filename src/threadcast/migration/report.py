@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ..migration_units import MigratedThread
+from ..store.migration_units import MigratedThread
 
 _encode = msgspec.json.Encoder().encode
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
 
 from ..clock import Clock
-from ..migration_units import (
+from ..store import Store
+from ..store.migration_units import (
     ImportedThread,
     ImportThreads,
     MigratedThread,
@@ -17,8 +18,7 @@ from ..migration_units import (
     RenameThreads,
     UndoMigration,
 )
-from ..store import Store
-from ..units import Rejected, Unit
+from ..store.units import Rejected, Unit
 from .dump import DumpedThread, Refused, Row
 from .first_lines import FirstLines
 from .history import plan

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 
 from ..clock import Clock
 from ..context import UserExecutionContext
+from ..delivery.journal import Journal
+from ..delivery.websocket_manager import WebSocketManager
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..ids import UnifiedIdGenerator
-from ..journal import Journal
-from ..operator_units import ACTIONS_PER_DAY, AskToDrain, BeginAction, EndAction
-from ..place_units import ClosePlaces
 from ..rates import BucketPerKey, rate_limited
-from ..records import ActionRow, NodeRow
 from ..session import RequestScopedSessionFactory
-from ..units import CancelRun, RevokeSessions
-from ..websocket_manager import WebSocketManager
+from ..store.operator_units import ACTIONS_PER_DAY, AskToDrain, BeginAction, EndAction
+from ..store.place_units import ClosePlaces
+from ..store.records import ActionRow, NodeRow
+from ..store.units import CancelRun, RevokeSessions
 from ..wire.action_models import ActionName
 from .look_ups import LookUps
 from .overview import taking_work

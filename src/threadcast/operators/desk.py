@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from ..alerts.watch import AlertWatch
 from ..bus import Bus
-from ..catch_ups import CatchUps
 from ..clock import Clock
-from ..journal import Journal
+from ..delivery.catch_ups import CatchUps
+from ..delivery.journal import Journal
+from ..delivery.websocket_manager import WebSocketManager
 from ..metrics import Metrics
 from ..session import RequestScopedSessionFactory
 from ..settings import Settings
 from ..store import Store
-from ..watchdog import Watchdog
-from ..websocket_manager import WebSocketManager
+from ..upkeep.watchdog import Watchdog
 from .actions import OperatorActions
 from .figures import Figures
 from .look_ups import LookUps

@@ -15,12 +15,12 @@ from ..alerts.measures import Series
 from ..alerts.samples import Sample, take
 from ..bus import Bus
 from ..clock import Clock
+from ..delivery.websocket_manager import WebSocketManager
 from ..errors import ThreadcastError
 from ..metrics import Metrics
-from ..records import NodeRow
 from ..store import Store
-from ..watchdog import Watchdog
-from ..websocket_manager import WebSocketManager
+from ..store.records import NodeRow
+from ..upkeep.watchdog import Watchdog
 from ..wire.overview_models import PartHealth
 from .last_step import LastStep
 from .rises import Rises

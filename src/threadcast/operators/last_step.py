@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from ..records import NodeRow
+from ..store.records import NodeRow
 from .ring import DIGITS
 from .rises import quantile
 from .spreads import Spread, joined, quantile_of, spread_of

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..context import UserExecutionContext
+from ..delivery.journal import Journal
+from ..delivery.websocket_manager import LiveConnection, WebSocketManager
 from ..errors import ThreadcastError
 from ..events import JournalEvent
-from ..journal import Journal
-from ..operator_units import AskPlaces
-from ..records import ConnectionRow, JournalHead, RunFacts
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus
 from ..session import RequestScopedSessionFactory
 from ..store import Store
-from ..units import Outcome
-from ..websocket_manager import LiveConnection, WebSocketManager
+from ..store.operator_units import AskPlaces
+from ..store.records import ConnectionRow, JournalHead, RunFacts
+from ..store.units import Outcome
 from ..wire.look_up_models import Device, FoundRun, FoundUser, LiveRun, LiveRuns, RunLine, Timeline
 from .timeline import agent_name, timeline_events
 

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from ..alerts.rules import BY_NAME, SEVERITIES
-from ..records import LiveRunCount, NodeRow
 from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
+from ..store.records import LiveRunCount, NodeRow
 from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,

@@ -9,8 +9,8 @@ from itertools import islice
 import msgspec
 
 from ..alerts.watch import AlertWatch
-from ..catch_ups import Lag
 from ..clock import Clock
+from ..delivery.catch_ups import Lag
 from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,

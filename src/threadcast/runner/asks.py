@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from ..errors import ThreadcastError
-from ..units import Lease
+from ..store.units import Lease
 from .execution import RunExecution
 
 __all__ = ["RunAsks", "RunNotices"]

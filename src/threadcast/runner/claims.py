@@ -13,11 +13,11 @@ import random
 from collections.abc import Callable, Collection, Sequence
 
 from ..bus import Hint, RunsWaiting
+from ..delivery.journal import Journal
 from ..errors import ThreadcastError
-from ..journal import Journal
 from ..metrics import Metrics
+from ..store.units import ClaimedRun, ClaimRuns
 from ..tasks import set_within
-from ..units import ClaimedRun, ClaimRuns
 
 __all__ = ["RunClaims"]
 

@@ -22,6 +22,7 @@ from ..agent import Agent
 from ..clock import Clock
 from ..consistency.trace import ConsistencyTrace
 from ..context import UserExecutionContext
+from ..delivery.journal import Journal
 from ..errors import ThreadcastError
 from ..events import (
     AgentCancelled,
@@ -31,10 +32,9 @@ from ..events import (
     EventDraft,
     EventType,
 )
-from ..journal import Journal
 from ..session import RequestScopedSessionFactory
+from ..store.units import ClaimedRun
 from ..tracing import Tracing
-from ..units import ClaimedRun
 from .deadline import Deadline
 from .emitter import RunEmitter
 from .handle import RunHandle

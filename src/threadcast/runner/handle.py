@@ -15,8 +15,8 @@ import msgspec
 from ..agent import Message, SearchHit
 from ..clock import Clock
 from ..context import UserExecutionContext
+from ..store.units import ClaimedRun
 from ..tracing import Tracing
-from ..units import ClaimedRun
 from .emitter import RunEmitter
 from .inputs import RunInputs
 from .outbox import RunOutbox

@@ -17,10 +17,10 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import EventType, InputRequested
 from ..ids import UnifiedIdGenerator
-from ..records import InputRow
 from ..session import RequestScopedSessionFactory
+from ..store.records import InputRow
+from ..store.units import Question
 from ..tasks import set_within
-from ..units import Question
 from .deadline import Deadline
 from .emitter import RunEmitter
 from .outbox import RunOutbox

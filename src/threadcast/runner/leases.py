@@ -12,10 +12,10 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..delivery.journal import Journal
 from ..errors import ThreadcastError
-from ..journal import Journal
+from ..store.units import HandOverRun, LeaseReport, RenewLeases, Unit
 from ..tasks import set_within
-from ..units import HandOverRun, LeaseReport, RenewLeases, Unit
 from .execution import RunExecution
 
 __all__ = ["RunLeases"]

@@ -16,10 +16,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..delivery.journal import Journal
 from ..errors import ThreadcastError
 from ..events import EventDraft
-from ..journal import Journal
-from ..units import AppendToRun, Committed, Lease, Outcome, Question
+from ..store.units import AppendToRun, Committed, Lease, Outcome, Question
 
 __all__ = ["OutboxLimits", "RunOutbox"]
 

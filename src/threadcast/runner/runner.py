@@ -18,14 +18,14 @@ from ..bus import Hint, RunSignal, RunsWaiting
 from ..clock import Clock
 from ..consistency.recording import ConsistencyRecording
 from ..correlation import correlated
+from ..delivery.journal import Journal
 from ..events import EventDraft
-from ..journal import Journal
 from ..metrics import Metrics
 from ..session import RequestScopedSessionFactory
 from ..settings import Settings
+from ..store.units import CancelRun, ClaimedRun, Outcome, Rejected
 from ..tasks import OwnedTasks
 from ..tracing import Tracing, ids_of
-from ..units import CancelRun, ClaimedRun, Outcome, Rejected
 from .asks import RunAsks, RunNotices
 from .claims import RunClaims
 from .execution import ExecutionLimits, RunEnd, RunExecution

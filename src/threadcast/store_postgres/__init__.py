@@ -19,13 +19,13 @@ from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..legacy_ids import legacy_kind
-from ..migration_units import ImportThreads, RenameThreads
-from ..place_units import VOLATILE
-from ..reader_pool import ReaderPool
-from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import RunStatus
-from ..schema_steps import SchemaStep, load_steps
-from ..units import AliasThread, Lease, Outcome, Unit
+from ..store.migration_units import ImportThreads, RenameThreads
+from ..store.place_units import VOLATILE
+from ..store.reader_pool import ReaderPool
+from ..store.records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
+from ..store.schema_steps import SchemaStep, load_steps
+from ..store.units import AliasThread, Lease, Outcome, Unit
 from . import operators
 from .across_users import (
     ABANDONED,

@@ -6,8 +6,8 @@ every shard; each uses a partial index that holds only pending work.
 
 from __future__ import annotations
 
-from ..place_units import PLACES_COUNTED_MAX
 from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
+from ..store.place_units import PLACES_COUNTED_MAX
 from .run_rows import RUN_FACTS_COLUMNS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)

@@ -10,8 +10,8 @@ from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
 from ..runs import ENDED, RunStatus, check_owner, status_after
-from ..stored_runs import RUNNING, STATUS_OF_CODE
-from ..units import AppendToRun, Committed, Outcome, Rejected
+from ..store.stored_runs import RUNNING, STATUS_OF_CODE
+from ..store.units import AppendToRun, Committed, Outcome, Rejected
 from .batch import Batch
 from .keys import Place, RunKey
 from .plain_appends import is_plain

@@ -20,7 +20,7 @@ from ..events import (
     timestamp_text,
 )
 from ..ids import UnifiedIdGenerator
-from ..units import Lease
+from ..store.units import Lease
 from .batch_places import BatchPlaces
 from .connecting import Connection, Row
 from .keys import Place, RunKey, user_key

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..place_units import CancelAbandoned, ClosePlaces, Credential, TakePlace
-from ..records import JournalHead
-from ..units import Unit
+from ..store.place_units import CancelAbandoned, ClosePlaces, Credential, TakePlace
+from ..store.records import JournalHead
+from ..store.units import Unit
 from .connecting import Connection
 from .keys import user_key
 

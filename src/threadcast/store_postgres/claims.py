@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from ..events import Address, MessageCreated
-from ..units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
+from ..store.units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
 from .across_users import CLAIM, TURNS
 from .batch import Batch
 from .connecting import Row

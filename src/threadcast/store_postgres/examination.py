@@ -10,8 +10,8 @@ import asyncpg
 
 from ..clock import Clock
 from ..errors import ConfigurationError, ThreadcastError
-from ..records import NodeRow
-from ..schema_steps import SchemaStep
+from ..store.records import NodeRow
+from ..store.schema_steps import SchemaStep
 from .across_users import NODES
 from .condition import Condition, condition_of
 from .connecting import Connection, Target, connect

@@ -6,8 +6,8 @@ import re
 
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
-from ..migration_units import FeedsStep, RenewFeeds
-from ..units import Committed, Outcome
+from ..store.migration_units import FeedsStep, RenewFeeds
+from ..store.units import Committed, Outcome
 from .across_users import NEXT_JOURNALS
 from .batch import Batch
 from .keys import user_key

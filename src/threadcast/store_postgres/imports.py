@@ -10,14 +10,14 @@ from typing import Any
 
 from ..events import EventType
 from ..legacy_ids import legacy_kind
-from ..migration_judging import IMPORTED, IdsInUse, imported
-from ..migration_units import (
+from ..store.migration_judging import IMPORTED, IdsInUse, imported
+from ..store.migration_units import (
     ImportedRun,
     ImportedThread,
     ImportThreads,
 )
-from ..stored_runs import STATUS_CODE
-from ..units import Committed, Outcome
+from ..store.stored_runs import STATUS_CODE
+from ..store.units import Committed, Outcome
 from .batch import Batch
 from .keys import Place
 from .search import preview_of, words_of

@@ -14,7 +14,7 @@ from ..errors import ThreadcastError
 from ..events import Address, EventType, JournalEvent, ThreadData
 from ..ids import UnifiedIdGenerator
 from ..migrated_ids import migrate_legacy_thread_id
-from ..units import AliasThread, Committed, DeleteThread, Ingested, IngestEvents, Outcome
+from ..store.units import AliasThread, Committed, DeleteThread, Ingested, IngestEvents, Outcome
 from ..wire.external_data import ThreadState
 from ..wire.external_event import ExternalEvent
 from .batch import Batch

@@ -12,8 +12,8 @@ from ..bus import Hint
 from ..errors import ERRORS, ThreadcastError
 from ..events import AgentFailed, EventDraft, EventType, JournalEvent
 from ..runs import check_owner, may_retry
-from ..stored_runs import LAST_LIVE
-from ..units import (
+from ..store.stored_runs import LAST_LIVE
+from ..store.units import (
     Committed,
     HandOverRun,
     Lease,

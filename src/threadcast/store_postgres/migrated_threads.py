@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import legacy_kind
 from ..migrated_ids import legacy_id_problem, migrate_legacy_thread_id
-from ..migration_judging import (
+from ..store.migration_judging import (
     IMPORTED,
     RENAMED,
     named_already,
@@ -20,14 +20,14 @@ from ..migration_judging import (
     undone,
     why_kept,
 )
-from ..migration_units import (
+from ..store.migration_units import (
     CountAliasUses,
     MigratedThread,
     MigrationStep,
     RenameThreads,
     UndoMigration,
 )
-from ..units import Committed, Outcome
+from ..store.units import Committed, Outcome
 from .across_users import MIGRATED, TO_RENAME
 from .batch import Batch
 from .keys import user_key

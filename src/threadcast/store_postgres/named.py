@@ -10,16 +10,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..events import EventType
-from ..migration_units import (
+from ..store.migration_units import (
     CountAliasUses,
     ImportThreads,
     RenameThreads,
     RenewFeeds,
     UndoMigration,
 )
-from ..operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
-from ..place_units import LeavePlace, RegisterNode, RemoveNode, RenewNode, SweepNode, TakePlace
-from ..units import (
+from ..store.operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
+from ..store.place_units import (
+    LeavePlace,
+    RegisterNode,
+    RemoveNode,
+    RenewNode,
+    SweepNode,
+    TakePlace,
+)
+from ..store.units import (
     AppendToRun,
     ClaimRuns,
     CreateThread,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..place_units import NodeFacts, RegisterNode, RemoveNode, RenewNode, SweepNode
-from ..units import Committed, Outcome
+from ..store.place_units import NodeFacts, RegisterNode, RemoveNode, RenewNode, SweepNode
+from ..store.units import Committed, Outcome
 from .across_users import (
     LOST_NODE,
     PLACES_OF_NODE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ..operator_units import (
+from ..runs import RunStatus
+from ..store.operator_units import (
     FORGOTTEN_AT_ONCE_MAX,
     AskPlaces,
     AskToDrain,
@@ -13,11 +14,10 @@ from ..operator_units import (
     EndAction,
     TellPlaces,
 )
-from ..place_units import PLACES_COUNTED_MAX
-from ..records import ActionRow, LiveRunCount, RunFacts
-from ..runs import RunStatus
-from ..stored_runs import STATUS_CODE, STATUS_OF_CODE
-from ..units import Committed, Outcome
+from ..store.place_units import PLACES_COUNTED_MAX
+from ..store.records import ActionRow, LiveRunCount, RunFacts
+from ..store.stored_runs import STATUS_CODE, STATUS_OF_CODE
+from ..store.units import Committed, Outcome
 from .across_users import (
     ACTIONS,
     ASK_PLACES,

@@ -7,9 +7,9 @@ from dataclasses import replace
 from ..bus import ConnectionUnwanted, Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
-from ..place_units import CancelAbandoned, ClosePlaces, LeavePlace, PlaceTaken, TakePlace
 from ..runs import OWNED
-from ..units import Committed, Outcome, RunState
+from ..store.place_units import CancelAbandoned, ClosePlaces, LeavePlace, PlaceTaken, TakePlace
+from ..store.units import Committed, Outcome, RunState
 from .batch import Batch
 from .keys import user_key
 from .records import ask_to_end, cancel, runs_to_abandon

@@ -14,8 +14,8 @@ from typing import Any
 from ..bus import Hint, RunsWaiting
 from ..events import EVENT_CODE, MOVES_THREAD, EventDraft, EventType
 from ..runs import TERMINAL_STATUS, RunStatus, status_after
-from ..stored_runs import RUNNING, STATUS_CODE
-from ..units import AppendToRun, Committed
+from ..store.stored_runs import RUNNING, STATUS_CODE
+from ..store.units import AppendToRun, Committed
 from .batch import Batch
 from .keys import user_key
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from ..place_units import VOLATILE, LeavePlace, PlaceTaken, TakePlace
-from ..records import JournalHead
-from ..units import Committed, Unit
+from ..store.place_units import VOLATILE, LeavePlace, PlaceTaken, TakePlace
+from ..store.records import JournalHead
+from ..store.units import Committed, Unit
 from .batch import Batch
 from .keys import user_key
 

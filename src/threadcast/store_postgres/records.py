@@ -13,7 +13,7 @@ from ..bus import Hint, RunsWaiting
 from ..errors import ThreadcastError
 from ..events import Address, EventDraft, JournalEvent
 from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
-from ..stored_runs import STATUS_CODE, STATUS_OF_CODE, StoredRun, cancelled, signal, word_of
+from ..store.stored_runs import STATUS_CODE, STATUS_OF_CODE, StoredRun, cancelled, signal, word_of
 from .batch import Batch
 from .connecting import Row
 from .keys import Place, RunKey

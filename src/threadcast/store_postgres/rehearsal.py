@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ThreadcastError
-from ..units import Outcome, Unit
+from ..store.units import Outcome, Unit
 from .connecting import Connection
 from .faults import DATABASE_FAULTS, not_stored
 from .opening import Connect

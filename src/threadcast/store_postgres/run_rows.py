@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..records import RunFacts, RunRow
-from ..stored_runs import STATUS_OF_CODE
+from ..store.records import RunFacts, RunRow
+from ..store.stored_runs import STATUS_OF_CODE
 from .connecting import Row
 
 _MICROSECONDS = 1_000_000

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from ..errors import ConfigurationError
-from ..schema_steps import SchemaStep, newer_problem, oldest_for
+from ..store.schema_steps import SchemaStep, newer_problem, oldest_for
 from .connecting import Connection, Target
 
 _ATTEMPTS_MAX = 3

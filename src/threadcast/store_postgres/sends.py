@@ -21,7 +21,7 @@ from ..events import (
     encode_json,
 )
 from ..runs import Admission, admit
-from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
+from ..store.units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import Place
 from .records import RunRecord, ask_to_end, cancel, live_runs

@@ -18,8 +18,8 @@ from ..events import (
     MessageCreated,
     timestamp_text,
 )
-from ..reader_pool import ReaderPool
-from ..records import (
+from ..store.reader_pool import ReaderPool
+from ..store.records import (
     ConnectionRow,
     InputRow,
     JournalHead,
@@ -31,7 +31,7 @@ from ..records import (
     ThreadRun,
     UserCounts,
 )
-from ..stored_runs import STATUS_OF_CODE
+from ..store.stored_runs import STATUS_OF_CODE
 from . import statements
 from .connecting import Row
 from .keys import user_key

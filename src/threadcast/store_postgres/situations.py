@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import ThreadcastError
 from ..runs import EXTERNAL_OWNER
-from ..units import SendMessage
+from ..store.units import SendMessage
 from .batch import Batch
 from .keys import user_key
 

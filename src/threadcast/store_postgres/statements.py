@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..records import LIVE_RUNS_GIVEN_MAX
+from ..store.records import LIVE_RUNS_GIVEN_MAX
 from . import run_rows
 
 # Type 3 is `thread_deleted`: all that is left to say about a deleted thread.

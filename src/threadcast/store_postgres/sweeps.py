@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..events import EVENT_CODE, EventType
-from ..stored_runs import THREAD_PURGED
-from ..units import Committed, Outcome, Sweep
+from ..store.stored_runs import THREAD_PURGED
+from ..store.units import Committed, Outcome, Sweep
 from .across_users import FORGET, TO_COMPACT, TO_PURGE, TO_TRIM
 from .batch import Batch
 

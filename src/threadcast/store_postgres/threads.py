@@ -19,8 +19,8 @@ from ..events import (
     encode_json,
 )
 from ..legacy_ids import legacy_kind
-from ..stored_runs import THREAD_DELETED
-from ..units import (
+from ..store.stored_runs import THREAD_DELETED
+from ..store.units import (
     AliasThread,
     Committed,
     CreateThread,

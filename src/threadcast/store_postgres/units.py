@@ -15,15 +15,15 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import ThreadcastError
-from ..migration_units import (
+from ..store.migration_units import (
     CountAliasUses,
     ImportThreads,
     RenameThreads,
     RenewFeeds,
     UndoMigration,
 )
-from ..operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
-from ..place_units import (
+from ..store.operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
+from ..store.place_units import (
     CancelAbandoned,
     ClosePlaces,
     LeavePlace,
@@ -33,7 +33,7 @@ from ..place_units import (
     SweepNode,
     TakePlace,
 )
-from ..units import (
+from ..store.units import (
     AliasThread,
     AnswerInput,
     AppendToRun,

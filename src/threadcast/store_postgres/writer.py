@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import OutcomeUnknown, ThreadcastError
-from ..units import Outcome, Unit
+from ..store.units import Outcome, Unit
 from .connecting import Connection
 from .faults import (
     DATABASE_FAULTS,

@@ -21,12 +21,12 @@ from ..context import UserExecutionContext
 from ..errors import ConfigurationError, ThreadcastError
 from ..events import encode_json
 from ..legacy_ids import legacy_kind
-from ..migration_units import ImportThreads, RenameThreads
-from ..reader_pool import ReaderPool
-from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..runs import EXTERNAL_OWNER, RunStatus
-from ..schema_steps import load_steps
-from ..units import AliasThread, Lease, Outcome, Unit
+from ..store.migration_units import ImportThreads, RenameThreads
+from ..store.reader_pool import ReaderPool
+from ..store.records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
+from ..store.schema_steps import load_steps
+from ..store.units import AliasThread, Lease, Outcome, Unit
 from . import across_users, operators, statements
 from .connections import (
     check_header,

@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from ..events import encode_json
-from ..records import NodeNotices, NodeRow
+from ..store.records import NodeNotices, NodeRow
 
 _NOTICES = """
 SELECT (

@@ -6,8 +6,8 @@ from ..bus import Hint
 from ..errors import ThreadcastError
 from ..events import EventType, JournalEvent
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus, check_owner, status_after
-from ..stored_runs import RUNNING, STATUS_OF_CODE
-from ..units import AppendToRun, Committed, Outcome, Rejected
+from ..store.stored_runs import RUNNING, STATUS_OF_CODE
+from ..store.units import AppendToRun, Committed, Outcome, Rejected
 from .batch import Batch
 from .keys import Place
 from .questions import going_on, store_question

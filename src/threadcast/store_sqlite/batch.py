@@ -25,7 +25,7 @@ from ..events import (
     timestamp_text,
 )
 from ..ids import UnifiedIdGenerator
-from ..units import AppendToRun, Unit
+from ..store.units import AppendToRun, Unit
 from .keys import KnownKeys, Place
 
 Row = tuple[Any, ...]

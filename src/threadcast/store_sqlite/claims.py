@@ -12,7 +12,7 @@ import msgspec
 
 from ..events import MessageCreated, encode_json
 from ..runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, EXTERNAL_OWNER
-from ..units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
+from ..store.units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
 from .batch import Batch
 from .questions import going_on
 from .records import RunRecord, address_of, read_run, set_status

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import apsw
 
-from ..schema_steps import load_steps
+from ..store.schema_steps import load_steps
 from .connections import cannot_open, check_header, prepare_file
 from .lockfile import lock_path
 from .schema import version_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from ..clock import Clock
-from ..schema_steps import load_steps
+from ..store.schema_steps import load_steps
 from .connections import damaged, is_damage, open_reader
 from .early_check import check_early
 from .lockfile import LockFile

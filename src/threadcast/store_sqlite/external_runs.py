@@ -15,8 +15,8 @@ from ..errors import ThreadcastError
 from ..events import MOVES_THREAD, Address, JournalEvent
 from ..ids import UnifiedIdGenerator
 from ..runs import ENDED, EXTERNAL_OWNER, OWNED, RunStatus, external_status_after
-from ..stored_runs import QUEUED, check_attempt, check_external
-from ..units import Question
+from ..store.stored_runs import QUEUED, check_attempt, check_external
+from ..store.units import Question
 from ..wire.external_data import Answer, Asked, Message, Queued, Started
 from ..wire.external_event import ExternalEvent
 from .batch import Batch

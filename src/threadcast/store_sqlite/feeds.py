@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
-from ..migration_units import FeedsStep, RenewFeeds
-from ..units import Committed, Outcome
+from ..store.migration_units import FeedsStep, RenewFeeds
+from ..store.units import Committed, Outcome
 from .batch import Batch
 
 _NEXT = "SELECT user FROM users WHERE user > ? ORDER BY user LIMIT ?"

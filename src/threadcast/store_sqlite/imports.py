@@ -14,14 +14,14 @@ import apsw
 from ..events import EVENT_CODE, EventType, encode_json
 from ..ids import UnifiedIdGenerator
 from ..legacy_ids import legacy_kind
-from ..migration_judging import IMPORTED, IdsInUse, imported
-from ..migration_units import (
+from ..store.migration_judging import IMPORTED, IdsInUse, imported
+from ..store.migration_units import (
     ImportedRun,
     ImportedThread,
     ImportThreads,
 )
-from ..stored_runs import STATUS_CODE
-from ..units import Committed, Outcome
+from ..store.stored_runs import STATUS_CODE
+from ..store.units import Committed, Outcome
 from .batch import Batch, Row
 from .search import owner_word
 

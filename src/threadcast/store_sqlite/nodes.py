@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..place_units import RegisterNode, RemoveNode, RenewNode, SweepNode
-from ..units import Committed, Outcome
+from ..store.place_units import RegisterNode, RemoveNode, RenewNode, SweepNode
+from ..store.units import Committed, Outcome
 from .batch import Batch
 
 _ENTER = """

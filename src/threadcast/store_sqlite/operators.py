@@ -8,7 +8,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from ..operator_units import (
+from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
+from ..store.operator_units import (
     FORGOTTEN_AT_ONCE_MAX,
     AskPlaces,
     AskToDrain,
@@ -16,11 +17,10 @@ from ..operator_units import (
     EndAction,
     TellPlaces,
 )
-from ..place_units import PLACES_COUNTED_MAX
-from ..records import ActionRow, LiveRunCount, RunFacts
-from ..runs import LIVE_RUNS_COUNTED_MAX, RunStatus
-from ..stored_runs import QUEUED, STATUS_CODE, STATUS_OF_CODE
-from ..units import Committed, Outcome
+from ..store.place_units import PLACES_COUNTED_MAX
+from ..store.records import ActionRow, LiveRunCount, RunFacts
+from ..store.stored_runs import QUEUED, STATUS_CODE, STATUS_OF_CODE
+from ..store.units import Committed, Outcome
 from .batch import Batch
 from .run_rows import runs_facts
 from .statements import RUN_FACTS_COLUMNS, RUN_FACTS_TABLES

@@ -9,7 +9,8 @@ from __future__ import annotations
 from ..bus import ConnectionUnwanted, Hint
 from ..errors import ThreadcastError
 from ..events import JournalEvent
-from ..place_units import (
+from ..runs import OWNED
+from ..store.place_units import (
     CancelAbandoned,
     ClosePlaces,
     Credential,
@@ -17,8 +18,7 @@ from ..place_units import (
     PlaceTaken,
     TakePlace,
 )
-from ..runs import OWNED
-from ..units import Committed, OpenJournal, Outcome, RunState
+from ..store.units import Committed, OpenJournal, Outcome, RunState
 from .batch import Batch
 from .records import ask_to_end, cancel, runs_to_abandon
 from .users import open_journal

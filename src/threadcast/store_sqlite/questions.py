@@ -9,7 +9,7 @@ from typing import Any
 
 from ..events import encode_json
 from ..runs import RunStatus
-from ..units import Question
+from ..store.units import Question
 from .batch import Batch
 
 _STORE = """

@@ -13,8 +13,15 @@ from ..bus import Hint, RunsWaiting
 from ..errors import ThreadcastError
 from ..events import Address, EventDraft, JournalEvent
 from ..runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
-from ..stored_runs import STATUS_CODE, STATUS_OF_CODE, THREAD_THERE, StoredRun, cancelled, signal
-from ..units import Lease
+from ..store.stored_runs import (
+    STATUS_CODE,
+    STATUS_OF_CODE,
+    THREAD_THERE,
+    StoredRun,
+    cancelled,
+    signal,
+)
+from ..store.units import Lease
 from .batch import Batch, Row
 from .keys import Place
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ..records import RunFacts, RunRow
-from ..stored_runs import STATUS_OF_CODE
+from ..store.records import RunFacts, RunRow
+from ..store.stored_runs import STATUS_OF_CODE
 
 _MICROSECONDS = 1_000_000
 _LEASE_UNTIL = 12  # in `statements.RUN_FACTS_COLUMNS`

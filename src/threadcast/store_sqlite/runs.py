@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..errors import ThreadcastError
 from ..events import EventDraft, EventType, InputReceived
 from ..runs import ENDED, EXTERNAL_OWNER, RunStatus
-from ..stored_runs import signal
-from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
+from ..store.stored_runs import signal
+from ..store.units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
 from .questions import going_on, store_answer
 from .records import RunRecord, address_of, ask_to_end, cancel, find_run, set_status

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import apsw
 
 from ..errors import ConfigurationError
-from ..schema_steps import SchemaStep, newer_problem, oldest_for
+from ..store.schema_steps import SchemaStep, newer_problem, oldest_for
 
 APPLICATION_ID = 0x54435354  # "TCST"
 ALIAS_USES_VERSION = 4

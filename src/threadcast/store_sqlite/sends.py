@@ -14,8 +14,8 @@ from ..events import (
     ThreadData,
 )
 from ..runs import EXTERNAL_OWNER, Admission, admit
-from ..stored_runs import QUEUED
-from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
+from ..store.stored_runs import QUEUED
+from ..store.units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
 from .keys import Place
 from .records import RunRecord, ask_to_end, cancel, live_runs

@@ -21,8 +21,8 @@ from ..events import (
     encode_json,
     timestamp_text,
 )
-from ..reader_pool import ReaderPool
-from ..records import (
+from ..store.reader_pool import ReaderPool
+from ..store.records import (
     ConnectionRow,
     InputRow,
     JournalHead,
@@ -34,7 +34,7 @@ from ..records import (
     ThreadRun,
     UserCounts,
 )
-from ..stored_runs import STATUS_OF_CODE
+from ..store.stored_runs import STATUS_OF_CODE
 from . import statements
 from .readers import Reader
 from .run_rows import run_row, runs_facts

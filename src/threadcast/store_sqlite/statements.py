@@ -8,7 +8,7 @@ is cut by lengths. `?1` is the user's id in every statement.
 
 from __future__ import annotations
 
-from ..records import LIVE_RUNS_GIVEN_MAX
+from ..store.records import LIVE_RUNS_GIVEN_MAX
 from ..wire.fields import PREVIEW_MAX_CHARACTERS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)

@@ -6,8 +6,8 @@ Rows are removed in sets, by few statements: see `batch` for why one statement p
 from __future__ import annotations
 
 from ..events import EVENT_CODE, EventType
-from ..stored_runs import THREAD_PURGED
-from ..units import Committed, Outcome, Sweep
+from ..store.stored_runs import THREAD_PURGED
+from ..store.units import Committed, Outcome, Sweep
 from .batch import Batch
 
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]

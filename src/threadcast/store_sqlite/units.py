@@ -12,15 +12,15 @@ from typing import Any
 import apsw
 
 from ..errors import ThreadcastError
-from ..migration_units import (
+from ..store.migration_units import (
     CountAliasUses,
     ImportThreads,
     RenameThreads,
     RenewFeeds,
     UndoMigration,
 )
-from ..operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
-from ..place_units import (
+from ..store.operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
+from ..store.place_units import (
     CancelAbandoned,
     ClosePlaces,
     LeavePlace,
@@ -30,7 +30,7 @@ from ..place_units import (
     SweepNode,
     TakePlace,
 )
-from ..units import (
+from ..store.units import (
     AliasThread,
     AnswerInput,
     AppendToRun,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..bus import SessionsRevoked
-from ..records import JournalHead
-from ..units import Committed, OpenJournal, Outcome, RevokeSessions
+from ..store.records import JournalHead
+from ..store.units import Committed, OpenJournal, Outcome, RevokeSessions
 from .batch import Batch
 
 

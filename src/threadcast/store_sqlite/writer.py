@@ -14,7 +14,7 @@ import apsw
 
 from ..clock import Clock
 from ..errors import ConfigurationError, OutcomeUnknown, ThreadcastError
-from ..units import Outcome, Unit
+from ..store.units import Outcome, Unit
 from .batch import Batch
 from .file_watch import FileWatch
 from .keys import KnownKeys

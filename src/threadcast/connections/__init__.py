@@ -1,0 +1,1 @@
+"""One WebSocket: its handshake, its authentication and end, its life, its commands."""

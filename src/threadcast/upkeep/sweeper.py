@@ -1,0 +1,164 @@
+"""Maintenance of a node: takes over runs of lost nodes and removes old data, in bounded steps.
+
+Any number of nodes may sweep at the same time; the store makes each piece of work happen once. An
+error is logged and the work retried at the next step. Leases lapse by the store's clock; age is by
+this node's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Self
+
+from ..clock import Clock
+from ..delivery.journal import Journal
+from ..errors import ThreadcastError
+from ..metrics import Metrics
+from ..settings import Settings
+from ..store.units import RenewLeases, Sweep, TakeOverRuns
+from .alias_uses import AliasUses
+
+__all__ = ["Sweeper"]
+
+log = logging.getLogger(__name__)
+
+_STEP_EVERY_S = 1.0
+_CLEAN_EVERY_S = 15.0
+_TAKE_OVER_MAX_RUNS = 100
+_CLEAN_MAX_ROWS = 500
+_ROUNDS_MAX = 10
+_OWNERS_FIRST_S = 3.0  # owners renew within about a second after the store is back
+
+
+class Sweeper:
+    """Takes over lapsed runs each second and cleans up every 15 seconds.
+
+    Args:
+        journal: commits the work, among other units.
+        clock: wall time for ages, monotonic time for the pace.
+        metrics: counts take-overs.
+        alias_uses: flushed with each clean-up.
+        owners_first: renews this node's own leases, if that is late.
+        attempts_max: a run that lost its node this often is not tried again.
+        compact_after_s: how long after the end of their run deltas are removed.
+        retention_s: how long after their commit events are removed; None keeps them.
+
+    The caller runs `run` in a task.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        alias_uses: AliasUses,
+        *,
+        owners_first: Callable[[], Awaitable[None]],
+        attempts_max: int,
+        compact_after_s: float,
+        retention_s: float | None,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._metrics = metrics
+        self._alias_uses = alias_uses
+        self._owners_first = owners_first
+        self._store_was_away = False
+        self._take_over_at = clock.monotonic()
+        self._attempts_max = attempts_max
+        self._compact_after_s = compact_after_s
+        self._retention_s = retention_s
+        self._clean_at = clock.monotonic()
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        alias_uses: AliasUses,
+        owners_first: Callable[[], Awaitable[None]],
+    ) -> Self:
+        """A sweeper with the ages that the settings give."""
+        return cls(
+            journal,
+            clock,
+            metrics,
+            alias_uses,
+            owners_first=owners_first,
+            attempts_max=settings.attempts_max,
+            compact_after_s=settings.compact_after_s,
+            retention_s=settings.retention_s,
+        )
+
+    async def run(self) -> None:
+        """Step each second until cancelled."""
+        while True:
+            await self.step()
+            await asyncio.sleep(_STEP_EVERY_S)
+
+    async def step(self) -> None:
+        """Do what is due; what fails is logged and retried at the next step."""
+        await self._try_to("take over runs", self._take_over())
+        if self._clock.monotonic() < self._clean_at:
+            return
+        self._clean_at = self._clock.monotonic() + _CLEAN_EVERY_S
+        await self._try_to("store uses of older ids", self._alias_uses.flush())
+        for sweep in self._due():
+            await self._try_to(sweep.what, self._clean(sweep))
+
+    async def _try_to(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ThreadcastError as error:
+            log.warning("sweeper: could not %s: %s", what, error)
+
+    async def _take_over(self) -> None:
+        """Take over lapsed runs, but not before living owners had a chance to renew.
+
+        After an outage of the store the leases of all nodes may have lapsed together, and a node
+        that was suspended finds its own lapsed.
+        """
+        await self._owners_first()
+        if self._clock.monotonic() < self._take_over_at:
+            return
+        try:
+            if self._store_was_away:
+                await self._journal.append(RenewLeases(_OWNERS_FIRST_S, ()))  # is it back?
+                self._store_was_away = False
+                self._take_over_at = self._clock.monotonic() + _OWNERS_FIRST_S
+                return
+            await self._take_over_all()
+        except ThreadcastError:
+            self._store_was_away = True
+            raise
+
+    async def _take_over_all(self) -> None:
+        for _ in range(_ROUNDS_MAX):
+            unit = TakeOverRuns(self._attempts_max, _TAKE_OVER_MAX_RUNS)
+            taken = await self._journal.append(unit)
+            self._metrics.take_overs.labels("requeued").inc(len(taken.requeued))
+            self._metrics.take_overs.labels("ended").inc(len(taken.ended))
+            for run_id in taken.requeued:
+                log.warning("run %s: its node was lost; it is queued again", run_id)
+            for run_id in taken.ended:
+                log.warning("run %s: its node was lost; it was ended", run_id)
+            if len(taken.requeued) + len(taken.ended) < _TAKE_OVER_MAX_RUNS:
+                return
+
+    def _due(self) -> Iterator[Sweep]:
+        now = self._clock.now()
+        yield Sweep("compact", now - self._compact_after_s, _CLEAN_MAX_ROWS)
+        if self._retention_s is not None:
+            yield Sweep("trim", now - self._retention_s, _CLEAN_MAX_ROWS)
+        yield Sweep("purge", now, _CLEAN_MAX_ROWS)
+        yield Sweep("forget", now, _CLEAN_MAX_ROWS)
+
+    async def _clean(self, sweep: Sweep) -> None:
+        for _ in range(_ROUNDS_MAX):
+            if await self._journal.append(sweep) < sweep.limit:
+                return
