@@ -18,7 +18,7 @@ from threadcast.bus import (
     RunSignal,
     SessionsRevoked,
 )
-from threadcast.bus_nats import NatsBus, Place
+from threadcast.bus.nats import NatsBus, Place
 from threadcast.events import Address, EventType, JournalEvent, timestamp_text
 from threadcast.metrics import Metrics
 from threadcast.settings import Settings

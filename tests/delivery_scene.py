@@ -23,11 +23,11 @@ from threadcast.delivery.placement import Placement, Position
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.metrics import Metrics
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.store.records import JournalHead, JournalPage
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 from threadcast.store.units import AppendToRun, ClaimedRun, ClaimRuns, CreateThread, Outcome, Unit
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
 
 T = TypeVar("T")

@@ -24,8 +24,9 @@ from threadcast.runner import Runner
 from threadcast.runner.execution import ExecutionLimits
 from threadcast.runner.outbox import OutboxLimits
 from threadcast.runs import OnBusy, OnDisconnect
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.store.records import RunRow
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
@@ -38,7 +39,6 @@ from threadcast.store.units import (
     TakeOverRuns,
     Unit,
 )
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 Condition: TypeAlias = Callable[[], bool]

@@ -8,7 +8,7 @@ import pytest
 
 from external_scene import Service
 from store_scene import NOW, Scene, completed, context_of, data_of, message, started, types_of
-from threadcast.migrated_ids import migrated_context_ids, run_ids_after
+from threadcast.ids.migrated import migrated_context_ids, run_ids_after
 from threadcast.migration.dump import DumpedMessage, DumpedThread
 from threadcast.migration.history import plan
 from threadcast.store import Store

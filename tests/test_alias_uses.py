@@ -14,7 +14,7 @@ from threadcast.bus import LocalBus
 from threadcast.delivery.journal import Journal
 from threadcast.errors import ThreadcastError
 from threadcast.metrics import Metrics
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from threadcast.upkeep.alias_uses import AliasUses
 

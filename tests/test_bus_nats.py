@@ -17,7 +17,7 @@ from nats_server import PASSWORD, USER, NatsServer
 from patience import WAIT_S
 from tcp_relay import Relay, relaying
 from threadcast.bus import RunsWaiting, SessionsRevoked
-from threadcast.bus_nats.messages import Messages
+from threadcast.bus.nats.messages import Messages
 
 ALIVE_S = 0.2  # a heartbeat for tests in which a server is silent
 ANN = Messages(SECRET).user_subject("ann")

@@ -15,8 +15,8 @@ import trustme
 from bus_scene import Nats, grew, nats_buses, said
 from nats_credentials import signed_users
 from nats_server import PASSWORD, NatsServer
-from threadcast.bus_nats import look
-from threadcast.bus_nats.place import Place, Server
+from threadcast.bus.nats import look
+from threadcast.bus.nats.place import Place, Server
 from threadcast.cli import main
 from threadcast.errors import ConfigurationError
 from threadcast.settings import Settings, risks

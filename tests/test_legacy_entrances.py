@@ -25,11 +25,11 @@ from threadcast.client import CommandRejected, Event, Snapshots, connect
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.store.records import ThreadRow
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 from threadcast.store.units import AliasThread
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
 
 MAIL = "ann@example.org_req_9fc55c948877_8bfbba09"

@@ -16,8 +16,8 @@ from threadcast import (
     migrate_legacy_thread_id,
 )
 from threadcast.ids import user_id_problem
-from threadcast.legacy_ids import LEGACY_ID_MAX_CHARACTERS, is_plain, legacy_kind, may_be_legacy
-from threadcast.migrated_ids import legacy_id_problem, migrated_context_ids, run_ids_after
+from threadcast.ids.legacy import LEGACY_ID_MAX_CHARACTERS, is_plain, legacy_kind, may_be_legacy
+from threadcast.ids.migrated import legacy_id_problem, migrated_context_ids, run_ids_after
 
 UNKNOWN_MS = 10**12
 HEX8 = st.text("0123456789abcdef", min_size=8, max_size=8)

@@ -21,11 +21,11 @@ from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
 from threadcast.store import Store
 from threadcast.store.schema_steps import SchemaStep, load_steps
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.backup import back_up
+from threadcast.store.sqlite.paced_vfs import PIECE_BYTES, PacedVfs
+from threadcast.store.sqlite.schema import migrate
 from threadcast.store.units import AppendToRun
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.backup import back_up
-from threadcast.store_sqlite.paced_vfs import PIECE_BYTES, PacedVfs
-from threadcast.store_sqlite.schema import migrate
 from threadcast.testing.clock import ManualClock
 
 CLOCK = ManualClock(NOW)
@@ -153,7 +153,7 @@ class TestOpening:
         program = (
             "import asyncio, os, sys\n"
             "from threadcast.clock import SystemClock\n"
-            "from threadcast.store_sqlite import SqliteStore\n"
+            "from threadcast.store.sqlite import SqliteStore\n"
             "store = SqliteStore(sys.argv[1], clock=SystemClock())\n"
             "asyncio.run(store.open())\n"
             "print('open', flush=True)\n"
@@ -201,7 +201,7 @@ class TestMigrations:
     ) -> None:
         assert migrate(connection, [self.FIRST]) == 0
         assert not caplog.records
-        with caplog.at_level(logging.WARNING, "threadcast.store_sqlite"):
+        with caplog.at_level(logging.WARNING, "threadcast.store.sqlite"):
             assert migrate(connection, [self.FIRST, self.SECOND]) == 1
         assert "backup" in caplog.text
         assert migrate(connection, [self.FIRST, self.SECOND]) == 2
@@ -386,7 +386,7 @@ class TestBackup:
         def paced(name: str) -> PacedVfs:
             return PacedVfs(name, sleep=pauses_s.append)
 
-        monkeypatch.setattr("threadcast.store_sqlite.backup.PacedVfs", paced)
+        monkeypatch.setattr("threadcast.store.sqlite.backup.PacedVfs", paced)
         database = tmp_path / "a.db"
         await filled(database)
         back_up(database, tmp_path / "without.db")

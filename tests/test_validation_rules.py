@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadcast.ids import UnifiedIdGenerator, id_kind
-from threadcast.legacy_ids import legacy_kind, masked_legacy
+from threadcast.ids.legacy import legacy_kind, masked_legacy
 from threadcast.validation.examination import (
     VIOLATIONS_MAX,
     Examination,

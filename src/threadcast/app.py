@@ -18,7 +18,7 @@ from .bus import Bus
 from .clock import Clock
 from .errors import ThreadcastError
 from .http import IdRefusal, host_check, http_routes
-from .legacy_ids import is_plain, legacy_kind
+from .ids.legacy import is_plain, legacy_kind
 from .node import Node
 from .page import PageFacts, Pages, SignInService
 from .schemas.operations import OPERATIONS

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from .checks import Refuse, always
+from .check_modes import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .delivery.journal import Journal
@@ -21,8 +21,8 @@ from .errors import ThreadcastError
 from .ids import UnifiedIdGenerator
 from .metrics import Metrics
 from .rates import BucketPerKey, rate_limited
-from .session import AliasUsed
 from .settings import Settings
+from .store.session import AliasUsed
 from .store.units import Ingested, IngestEvents
 from .wire.external_event import ExternalEvent, read_external_event
 from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop

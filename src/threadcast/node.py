@@ -16,7 +16,7 @@ from .agent import Agent
 from .alerts.watch import AlertWatch
 from .auth.authenticator import Authenticator
 from .bus import Bus
-from .buses import bus_of
+from .bus.choice import bus_of
 from .clock import Clock, SystemClock
 from .connections.connection import ConnectionServices
 from .connections.gateway import Gateway
@@ -38,11 +38,11 @@ from .operators.summary import Work
 from .origins import HostRule, OriginRule
 from .runner import Runner
 from .server_checks import ServerChecks
-from .session import RequestScopedSessionFactory
 from .settings import LiveChange, Settings, live_change
 from .store import Store
+from .store.choice import store_of
 from .store.place_units import NodeFacts
-from .stores import store_of
+from .store.session import RequestScopedSessionFactory
 from .tasks import OwnedTasks, Pillars
 from .tracing import Tracing
 from .upkeep.alias_uses import AliasUses

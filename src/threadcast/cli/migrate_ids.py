@@ -19,8 +19,8 @@ from ..migration.report import Report
 from ..migration.steps import BATCH_MAX_THREADS, Migration
 from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import check_early
-from ..stores import store_of
+from ..store.choice import store_of
+from ..store.sqlite import check_early
 from . import exits
 from .migrate_output import Progress, Troubles, status_text, summary
 from .migrate_report import is_report, report_file

@@ -14,7 +14,7 @@ import msgspec
 from ..consistency.report import ConsistencyReport
 from ..errors import ERRORS, ThreadcastError
 from ..ids import UnifiedIdGenerator
-from ..legacy_ids import may_be_legacy
+from ..ids.legacy import may_be_legacy
 from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
 from .endpoint import endpoint_of
 from .http import http_client

@@ -17,7 +17,7 @@ import msgspec
 from ..auth.authenticator import Authenticator
 from ..auth.identity import Identity
 from ..auth.sign_in import unrevoked_head
-from ..checks import Refuse, always
+from ..check_modes import Refuse, always
 from ..clock import Clock
 from ..consistency.kinds import TrackedOperation
 from ..consistency.recording import ConsistencyRecording
@@ -34,9 +34,9 @@ from ..events import ConnectionEventType, JournalEvent, connection_event, timest
 from ..ids import UnifiedIdGenerator
 from ..intake import Intake
 from ..metrics import Metrics
-from ..session import RequestScopedSessionFactory
 from ..settings import Settings
 from ..store.records import JournalHead
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import OpenJournal
 from ..tasks import OwnedTasks
 from ..tracing import Tracing

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..metrics import Metrics
-from ..session import RequestScopedSession, RequestScopedSessionFactory
 from ..store.records import JournalPage
+from ..store.session import RequestScopedSession, RequestScopedSessionFactory
 from ..tasks import OwnedTasks
 from .arrivals import Arrivals
 from .guard import DeliveryGuard

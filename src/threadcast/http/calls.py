@@ -22,8 +22,8 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
-from ..session import Entrance, RequestScopedSession
 from ..store.records import RunRow
+from ..store.session import Entrance, RequestScopedSession
 from .paging import PageTokens
 from .requests import read_object, read_optional_object
 

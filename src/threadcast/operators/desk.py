@@ -11,9 +11,9 @@ from ..delivery.catch_ups import CatchUps
 from ..delivery.journal import Journal
 from ..delivery.websocket_manager import WebSocketManager
 from ..metrics import Metrics
-from ..session import RequestScopedSessionFactory
 from ..settings import Settings
 from ..store import Store
+from ..store.session import RequestScopedSessionFactory
 from ..upkeep.watchdog import Watchdog
 from .actions import OperatorActions
 from .figures import Figures

@@ -32,7 +32,7 @@ from ..events import (
     EventDraft,
     EventType,
 )
-from ..session import RequestScopedSessionFactory
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import ClaimedRun
 from ..tracing import Tracing
 from .deadline import Deadline

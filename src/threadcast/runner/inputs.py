@@ -17,8 +17,8 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import EventType, InputRequested
 from ..ids import UnifiedIdGenerator
-from ..session import RequestScopedSessionFactory
 from ..store.records import InputRow
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import Question
 from ..tasks import set_within
 from .deadline import Deadline

@@ -21,8 +21,8 @@ from ..correlation import correlated
 from ..delivery.journal import Journal
 from ..events import EventDraft
 from ..metrics import Metrics
-from ..session import RequestScopedSessionFactory
 from ..settings import Settings
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import CancelRun, ClaimedRun, Outcome, Rejected
 from ..tasks import OwnedTasks
 from ..tracing import Tracing, ids_of

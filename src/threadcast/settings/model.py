@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..alerts.rules import RULES
-from ..checks import CheckMode
+from ..check_modes import CheckMode
 from ..errors import ConfigurationError
 from . import bus_forms, forms
 from .notes import about

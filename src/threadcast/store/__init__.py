@@ -236,7 +236,7 @@ class Store(Protocol):
 
     @property
     def has_plain_aliases(self) -> bool:
-        """Whether there may be aliases of no known shape (see `legacy_ids`); False when closed."""
+        """Whether there may be aliases of no known shape (see `ids.legacy`); False when closed."""
         ...
 
     @property

@@ -13,8 +13,8 @@ from ..context import UserExecutionContext
 from ..delivery.journal import Journal
 from ..errors import ThreadcastError
 from ..metrics import Metrics
-from ..session import Entrance
 from ..store.migration_units import AliasUse, CountAliasUses
+from ..store.session import Entrance
 
 GATHERED_MAX_ALIASES = 10_000
 _COMMIT_MAX_ALIASES = 500

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..correlation import REQUEST_ID_HEADER, brought_request_id
 from ..ids import UnifiedIdGenerator, id_kind
-from ..legacy_ids import legacy_kind, masked_legacy
+from ..ids.legacy import legacy_kind, masked_legacy
 from .places import Found, IdPlaces, Place
 
 __all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]

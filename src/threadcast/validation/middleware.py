@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..checks import CHECK_MODES, Check, CheckMode
+from ..check_modes import CHECK_MODES, Check, CheckMode
 from ..clock import Clock, SystemClock
 from ..correlation import (
     REQUEST_ID_HEADER,
@@ -23,7 +23,7 @@ from ..correlation import (
     new_request_id,
 )
 from ..errors import ThreadcastError
-from ..legacy_ids import legacy_kind
+from ..ids.legacy import legacy_kind
 from ..wire.http_models import Problem, problem_headers
 from .examination import IdExaminer, OlderKind, Violation
 from .places import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdPlaces
@@ -69,7 +69,7 @@ class SSOTValidationMiddleware:
         allow_legacy: let ids of older systems pass, counted as `legacy`; the application may know
             them as aliases. Without it they are refused like other violations.
         older_kind: names the shape of what is an older system's id, and gives None for all else; by
-            default the shapes that `legacy_ids` knows.
+            default the shapes that `ids.legacy` knows.
         statistics: counts; one of its own when not given.
         refuse: answers a request that is refused, instead of the above.
         clock: of the examples and the log.
