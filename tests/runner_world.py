@@ -168,7 +168,7 @@ class World:
             is_present=self.present.__contains__,
             max_runs=max_runs,
             lease_s=lease_s,
-            look_s=1.0,
+            poll_s=1.0,
             disconnect_grace_s=0.05,
             limits=self.limits,
         )

@@ -107,7 +107,7 @@ ABLATIONS = {
         (
             Patch(
                 "delivery/cursor.py",
-                "        if self._trail.contradicted_by_head(head, self.position):\n",
+                "        if self._last.contradicted_by_head(head, self.position):\n",
                 "        if False:\n",
             ),
         ),
@@ -117,7 +117,7 @@ ABLATIONS = {
         (
             Patch(
                 "delivery/cursor.py",
-                "        if is_old and self._trail.contradicted_by(events, self.position):\n",
+                "        if is_old and self._last.contradicted_by(events, self.position):\n",
                 "        if False:\n",
             ),
         ),

@@ -201,7 +201,7 @@ async def test_b4_a_bus_that_is_down_at_the_start_is_found_later(
     end.bus.follow("ann")
     end.bus.publish(grew("ann"))
     assert not end.bus.connected
-    assert buses.count("node_a", "dropped", reason="away") == 1
+    assert buses.count("node_a", "dropped", reason="disconnected") == 1
 
     own_server.start()
 

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("words", "tasks settings.* check_modes correlation tracing"),
     ("words", "alerts alerts.measures alerts.rules"),
     ("rules", "runs rates origins connections.state wire.* schemas.* server_checks"),
-    ("rules", "validation validation.places validation.examination validation.statistics"),
+    ("rules", "validation validation.id_locations validation.examination validation.statistics"),
     ("rules", "consistency consistency.html_report consistency.html_style consistency.judge"),
     ("rules", "consistency.kinds consistency.masking consistency.outline consistency.report"),
     ("rules", "consistency.snapshots consistency.text_report consistency.timeline"),

@@ -12,7 +12,7 @@ from ..store import SharedStore, Store
 from . import Bus, LocalBus
 
 if TYPE_CHECKING:
-    from .nats import Place
+    from .nats import NatsEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
                 settings.head_poll_s,
             )
         return LocalBus()
-    place = bus_place(settings)
+    endpoint = bus_endpoint(settings)
     from .nats import NatsBus
 
     if not isinstance(store, SharedStore):
@@ -46,7 +46,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
             keys=("bus_url",),
         )
     return NatsBus(
-        place,
+        endpoint,
         store.cluster_secret,
         node_id,
         metrics,
@@ -56,14 +56,14 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
     )
 
 
-def bus_place(settings: Settings) -> Place:
+def bus_endpoint(settings: Settings) -> NatsEndpoint:
     """Where the bus is; `bus_url` is set.
 
     Raises:
         ConfigurationError: see `bus_of`.
     """
     try:
-        from .nats import Place
+        from .nats import NatsEndpoint
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("nats", "nkeys"):
             raise
@@ -71,4 +71,4 @@ def bus_place(settings: Settings) -> Place:
             "bus_url: NATS needs the package nats-py: pip install 'threadcast[nats]'",
             keys=("bus_url",),
         ) from error
-    return Place.of(settings)
+    return NatsEndpoint.of(settings)

@@ -33,13 +33,13 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Identify(Protocol):
     """Authenticates a request."""
 
-    async def __call__(self, operation: str, *, while_away: bool = False) -> UserCall:
+    async def __call__(self, operation: str, *, while_unavailable: bool = False) -> UserCall:
         """Authenticate, and return the user's call.
 
         Args:
             operation: names the operation, for the request's ids.
-            while_away: accept a verified credential even while the store is away, so that its
-                revocation cannot be checked.
+            while_unavailable: accept a verified credential even while the store is unavailable, so
+                that its revocation cannot be checked.
 
         Raises:
             ThreadcastError: why the request is refused.

@@ -174,9 +174,9 @@ class RunExecution:
         """Whether its agent was called."""
         return self._began
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """The run was signalled: whoever waits for an answer reads again."""
-        self._inputs.look_now()
+        self._inputs.poll_now()
 
     async def run(self) -> RunEnd:
         """Execute to the end. Cancelling this ends the agent too, and leaves the run unfinished."""

@@ -1,8 +1,8 @@
 """The questions of one run: asking a person, and finding the answers given to earlier attempts.
 
 A hint only says that it is time to read; the answer itself is read through a session. The node
-polls for answers every `look_s` (`asks`), so a lost hint costs that long, never an answer. Expiry
-is by wall time, because a question outlives its node.
+polls for answers every `poll_s` (`signal_poll`), so a lost hint costs that long, never an answer.
+Expiry is by wall time, because a question outlives its node.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class RunInputs:
         """Whether it waits for a person now."""
         return self._waiting > 0
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """The run was signalled: read the answer again."""
         self._signal.set()
         self._signal = asyncio.Event()

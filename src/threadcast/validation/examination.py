@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from ..correlation import REQUEST_ID_HEADER, brought_request_id
 from ..ids import UnifiedIdGenerator, id_kind
 from ..ids.legacy import legacy_kind, masked_legacy
-from .places import Found, IdPlaces, Place
+from .id_locations import Found, IdLocation, IdLocations
 
 __all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]
 
@@ -37,14 +37,14 @@ class Violation(NamedTuple):
     """One violation.
 
     Attributes:
-        kind, place: for counting; from closed sets.
+        kind, location: for counting; from closed sets.
         name: of the parameter, query key or header.
         reason: one sentence without any text from the client.
         shown: the masked text, or a description of it.
     """
 
     kind: ViolationKind
-    place: Place
+    location: IdLocation
     name: str
     reason: str
     shown: str
@@ -66,17 +66,17 @@ class IdExaminer:
     """Examines requests.
 
     Args:
-        places: where ids are.
+        locations: where ids are.
         older_kind: names the shape of an older system's id; None if it is none.
     """
 
-    def __init__(self, places: IdPlaces, older_kind: OlderKind = legacy_kind) -> None:
+    def __init__(self, locations: IdLocations, older_kind: OlderKind = legacy_kind) -> None:
         self._older_kind = older_kind
-        self._in_path = places.path_reader()
-        self._in_query = places.query_reader()
+        self._in_path = locations.path_reader()
+        self._in_query = locations.query_reader()
         self._headers = {
             name.lower().encode("latin-1"): (name.lower(), kind)
-            for name, kind in places.headers.items()
+            for name, kind in locations.headers.items()
         }
         self._judges_request_id = (_REQUEST_ID, "request") in self._headers.values()
 
@@ -118,16 +118,16 @@ def _all_right(found: Sequence[Found]) -> bool:
 
 def _violations(found: Sequence[Found], older_kind: OlderKind) -> tuple[Violation, ...]:
     violations = []
-    seen: set[tuple[Place, str]] = set()
+    seen: set[tuple[IdLocation, str]] = set()
     for one in found:
-        place, name, kind, text = one
-        if (place, name) in seen:
+        location, name, kind, text = one
+        if (location, name) in seen:
             violations.append(_told("repeated", one, "several", "several"))
         elif not UnifiedIdGenerator.is_valid_id(text, kind):
             violations.append(_violation(one, older_kind))
         if len(violations) == VIOLATIONS_MAX:
             break
-        seen.add((place, name))
+        seen.add((location, name))
     return tuple(violations)
 
 
@@ -145,7 +145,7 @@ def _violation(one: Found, older_kind: OlderKind) -> Violation:
 
 
 def _told(kind: ViolationKind, one: Found, came: str, shown: str) -> Violation:
-    place, name, expected, _ = one
+    location, name, expected, _ = one
     one_of = "one" if kind == "repeated" else "a"
-    reason = f"{place} {name}: expected {one_of} {expected} id, got {came}"
-    return Violation(kind, place, name, reason, shown)
+    reason = f"{location} {name}: expected {one_of} {expected} id, got {came}"
+    return Violation(kind, location, name, reason, shown)

@@ -26,7 +26,7 @@ from ..errors import ThreadcastError
 from ..ids.legacy import legacy_kind
 from ..wire.http_models import Problem, problem_headers
 from .examination import IdExaminer, OlderKind, Violation
-from .places import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdPlaces
+from .id_locations import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdLocations
 from .statistics import ValidationStatistics
 
 __all__ = ["SSOTValidationMiddleware"]
@@ -51,7 +51,7 @@ class SSOTValidationMiddleware:
         app = SSOTValidationMiddleware(app, paths=["/threads/{thread_id}"], mode="warn")
 
     In mode `enforce` an HTTP request is answered with 400 and a problem document (`bad_id`, and in
-    `detail` the place, the kind that was expected and the one that came). A WebSocket is accepted
+    `detail` location, expected kind and the one that came). A WebSocket is accepted
     and closed with 4400 and the same reason, because a browser shows a page the close code of a
     socket, but nothing of a handshake that failed. `OPTIONS` is never refused: browsers ask with it
     before they send the request that is then answered.
@@ -101,7 +101,7 @@ class SSOTValidationMiddleware:
         self._clock = clock or SystemClock()
         self.check = mode if isinstance(mode, Check) else _own_check(mode, self._clock)
         self.statistics = statistics or ValidationStatistics()
-        self._examiner = IdExaminer(IdPlaces(paths, parameters, headers, segments), older_kind)
+        self._examiner = IdExaminer(IdLocations(paths, parameters, headers, segments), older_kind)
         self._allow_legacy = allow_legacy
         self._refuse = refuse or refuse_plainly
 

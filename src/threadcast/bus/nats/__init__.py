@@ -16,12 +16,12 @@ from typing import NoReturn
 
 from ...metrics import Metrics
 from .. import Hint, HintsMissed, LocalBus, Receiver
+from .endpoint import NatsEndpoint, Server
 from .follows import Follows
 from .link import Link, LinkLost
 from .messages import Ignored, Messages
-from .place import Place, Server
 
-__all__ = ["NatsBus", "Place", "look"]
+__all__ = ["NatsBus", "NatsEndpoint", "look"]
 
 _ANSWER_MAX_S = 2.0
 _GATHER_S = 0.02  # users followed within this time are subscribed together
@@ -35,7 +35,7 @@ class NatsBus:
     """A `Bus` over NATS; see there for what it promises.
 
     Args:
-        place: the servers and their credentials.
+        endpoint: the servers and their credentials.
         secret: reads the secret of the nodes on one database; called once, by `open`.
         node_id: this node's id.
         metrics: counts hints sent, received, dropped and ignored.
@@ -47,7 +47,7 @@ class NatsBus:
 
     def __init__(
         self,
-        place: Place,
+        endpoint: NatsEndpoint,
         secret: Callable[[], Awaitable[bytes]],
         node_id: str,
         metrics: Metrics,
@@ -58,7 +58,7 @@ class NatsBus:
         executes_runs: bool = True,
     ) -> None:
         self._executes_runs = executes_runs
-        self._place = place
+        self._endpoint = endpoint
         self._secret = secret
         self._node_id = node_id
         self._metrics = metrics
@@ -142,7 +142,7 @@ class NatsBus:
         loop = asyncio.get_running_loop()
         wait_s, said = _RETRY_FIRST_S, False
         while True:
-            for server in random.sample(self._place.servers, len(self._place.servers)):
+            for server in random.sample(self._endpoint.servers, len(self._endpoint.servers)):
                 began_at = loop.time()
                 fault = await self._one_link(server)
                 held = self._heard
@@ -160,7 +160,7 @@ class NatsBus:
         """Connect to one server and stay until the link is lost; returns why it was."""
         link = Link(server, self._received, self._wake.set)
         try:
-            await link.open(self._place, f"threadcast {self._node_id}")
+            await link.open(self._endpoint, f"threadcast {self._node_id}")
             await self._stay(link)
         except LinkLost as error:
             return str(error)
@@ -224,7 +224,7 @@ class NatsBus:
             if subject is None:
                 continue
             if link is None:
-                self._metrics.bus_dropped.labels("away").inc()
+                self._metrics.bus_dropped.labels("disconnected").inc()
             elif room_bytes < 0:
                 self._metrics.bus_dropped.labels("full").inc()
             elif command := self._command(link, subject, messages, hint):
@@ -255,15 +255,15 @@ class NatsBus:
             self._local.tell(hint)
 
 
-async def look(place: Place) -> tuple[dict[str, str], list[str]]:
+async def look(endpoint: NatsEndpoint) -> tuple[dict[str, str], list[str]]:
     """The state of the bus for operators: facts by name, one line for each problem."""
     loop = asyncio.get_running_loop()
     facts: dict[str, str] = {}
     problems: list[str] = []
-    for server in place.servers:
+    for server in endpoint.servers:
         link = Link(server, _nothing, _nothing)
         try:
-            await link.open(place, "threadcast doctor")
+            await link.open(endpoint, "threadcast doctor")
             started = loop.time()
             await link.answered(_ANSWER_MAX_S)
             facts |= _facts_of(link, round_trip_s=loop.time() - started)

@@ -24,7 +24,7 @@ from typing import Any
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
-from .place import Place, Server
+from .endpoint import NatsEndpoint, Server
 
 _CONNECT_MAX_S = 2
 _FLUSH_MAX_S = 60  # ours is shorter
@@ -56,11 +56,11 @@ class Link(Client):
         self._on_lost = on_lost
         self._fault: Exception | None = None
 
-    async def open(self, place: Place, name: str) -> None:
+    async def open(self, endpoint: NatsEndpoint, name: str) -> None:
         """Connect and sign in, within `_CONNECT_MAX_S`.
 
         Args:
-            place: the credentials and the TLS settings.
+            endpoint: the credentials and the TLS settings.
             name: the connection's name in the server's monitoring.
 
         Raises:
@@ -68,7 +68,7 @@ class Link(Client):
         """
         try:
             async with asyncio.timeout(_CONNECT_MAX_S):
-                await self._connect(place, name)
+                await self._connect(endpoint, name)
             if type(self.max_payload) is not int:
                 raise Error("it does not say how large a message may be")
         except Exception as error:  # whatever nats-py raises, on whatever a server sends
@@ -92,8 +92,8 @@ class Link(Client):
         except Exception as error:  # as above
             raise LinkLost(_why(error)) from error
 
-    async def _connect(self, place: Place, name: str) -> None:
-        server, path = self.server, place.credentials_path
+    async def _connect(self, endpoint: NatsEndpoint, name: str) -> None:
+        server, path = self.server, endpoint.credentials_path
         await self.connect(
             [server.address],
             error_cb=self._note,
@@ -105,7 +105,7 @@ class Link(Client):
             connect_timeout=_CONNECT_MAX_S,
             ping_interval=_OWN_PINGS_S,
             no_echo=True,
-            tls=place.tls,
+            tls=endpoint.tls,
             user=server.user,
             password=server.password,
             token=server.token,

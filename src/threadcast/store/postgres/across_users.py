@@ -12,11 +12,10 @@ from .run_rows import RUN_FACTS_COLUMNS
 
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
-# A node claims runs of users in turn; see `ClaimRuns`, and the two functions in the migrations;
-# they consider a bounded number of users and threads, however much waits. Which runs are next is certain
+# A node claims runs of users in turn; see `ClaimRuns` and the two functions in the migrations, they
+# consider a bounded number of users and threads, however much waits. Which runs are next is certain
 # only under the advisory lock for claiming a user's runs, which ends with the transaction. Other
-# runs of a thread can only make a run next meanwhile, never unmake it, so locking its own row is
-# enough.
+# runs of a thread can only make a run next meanwhile, never unmake it: its own lock is enough.
 TURNS = f"""
 SELECT served.user_key::text FROM (
     SELECT DISTINCT next.user_key FROM (

@@ -201,15 +201,17 @@ class SqliteStore:
         """See `Store.heads`."""
         if not user_ids:
             return {}
-        text = await self._look(statements.HEADS, apsw.carray(tuple(user_ids)))
+        text = await self._query_text(statements.HEADS, apsw.carray(tuple(user_ids)))
         return msgspec.json.decode(text, type=dict[str, int])
 
     async def run_notices(self, owner: str, waiting: Sequence[Lease]) -> list[str]:
         """See `Store.run_notices`."""
         named = encode_json([(lease.address.user_id, lease.run_id) for lease in waiting]).decode()
-        return msgspec.json.decode(await self._look(statements.ASKED, owner, named), type=list[str])
+        return msgspec.json.decode(
+            await self._query_text(statements.ASKED, owner, named), type=list[str]
+        )
 
-    async def _look(self, sql: str, *bindings: Any) -> str:
+    async def _query_text(self, sql: str, *bindings: Any) -> str:
         """The one text that a query of no single user gives."""
 
         def query(connection: apsw.Connection) -> str:

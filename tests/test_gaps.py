@@ -1,4 +1,4 @@
-"""A hole in what hints say: a late hint fills it for nothing, a lost one costs one read for all."""
+"""A gap in what hints say: a late hint fills it for nothing, a lost one costs one read for all."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ async def hints(delivery: Delivery, count: int, user_id: str = "ann") -> list[li
 
 
 def filled_by(delivery: Delivery, what: str) -> float | None:
-    """How many holes were filled by this."""
+    """How many gaps were filled by this."""
     labels = {"filled_by": what}
-    return delivery.metrics.registry.get_sample_value("threadcast_holes_total", labels)
+    return delivery.metrics.registry.get_sample_value("threadcast_hint_gaps_total", labels)
 
 
 async def test_hints_in_any_order_within_the_grace_cost_no_read(tmp_path: Path) -> None:
-    async with delivering(tmp_path, hole_grace_s=NEVER_S) as delivery:
+    async with delivering(tmp_path, gap_grace_s=NEVER_S) as delivery:
         readers = await deaf_readers(delivery, 3)
         made = await hints(delivery, 6)
         reads = delivery.store.reads.arrived
@@ -48,7 +48,7 @@ async def test_hints_in_any_order_within_the_grace_cost_no_read(tmp_path: Path) 
 
 
 async def test_a_late_hint_is_counted_as_one(tmp_path: Path) -> None:
-    async with delivering(tmp_path, hole_grace_s=NEVER_S) as delivery:
+    async with delivering(tmp_path, gap_grace_s=NEVER_S) as delivery:
         (reader,) = await deaf_readers(delivery, 1)
         made = await hints(delivery, 2)
         reader.cursor.offer(made[1])
@@ -73,7 +73,7 @@ async def test_a_lost_hint_costs_one_read_for_all_devices_of_a_user(tmp_path: Pa
 
 
 async def test_the_poll_costs_one_read_for_all_devices_of_a_user(tmp_path: Path) -> None:
-    async with delivering(tmp_path, hole_grace_s=NEVER_S) as delivery:
+    async with delivering(tmp_path, gap_grace_s=NEVER_S) as delivery:
         readers = await deaf_readers(delivery, 20)
         await delivery.grow(3)
         delivery.store.reads.arrived = 0
@@ -172,8 +172,8 @@ async def test_a_hole_that_cannot_be_read_is_read_later(tmp_path: Path) -> None:
 
 
 async def test_more_than_is_held_is_read(tmp_path: Path) -> None:
-    """What waits behind a hole is bounded; what was not kept is read."""
-    async with delivering(tmp_path, hole_grace_s=0.05) as delivery:
+    """What waits behind a gap is bounded; what was not kept is read."""
+    async with delivering(tmp_path, gap_grace_s=0.05) as delivery:
         (reader,) = await deaf_readers(delivery, 1)
         made = await hints(delivery, 1_200)
         for hint in made[1:]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threadcast.delivery.trail import Trail
+from threadcast.delivery.last_delivered import LastDelivered
 from threadcast.events import Address, EventType, JournalEvent, timestamp_text
 from threadcast.store.records import JournalHead
 
@@ -17,39 +17,39 @@ def event(seq: int, at_us: int) -> JournalEvent:
 
 
 @pytest.fixture
-def trail() -> Trail:
+def last() -> LastDelivered:
     """A reader was given 3 events, a second apart."""
-    trail = Trail()
+    last = LastDelivered()
     for seq in (1, 2, 3):
-        trail.gave(event(seq, seq * 1_000_000))
-    return trail
+        last.gave(event(seq, seq * 1_000_000))
+    return last
 
 
-def test_a_late_hint_is_no_news(trail: Trail) -> None:
-    assert not trail.contradicted_by([event(2, 2_000_000), event(3, 3_000_000)], 3)
-    assert not trail.contradicted_by([event(3, 3_000_000), event(4, 4_000_000)], 3)
+def test_a_late_hint_is_no_news(last: LastDelivered) -> None:
+    assert not last.contradicted_by([event(2, 2_000_000), event(3, 3_000_000)], 3)
+    assert not last.contradicted_by([event(3, 3_000_000), event(4, 4_000_000)], 3)
 
 
-def test_news_at_a_seq_of_before_is_told_once(trail: Trail) -> None:
+def test_news_at_a_seq_of_before_is_told_once(last: LastDelivered) -> None:
     again = [event(1, 4_000_000)]
-    assert trail.contradicted_by(again, 3)
-    assert not trail.contradicted_by(again, 3)
+    assert last.contradicted_by(again, 3)
+    assert not last.contradicted_by(again, 3)
 
 
-def test_another_event_at_the_last_seq_is_told_whatever_its_time(trail: Trail) -> None:
-    assert trail.contradicted_by([event(3, 2_500_000), event(4, 9_000_000)], 3)
+def test_another_event_at_the_last_seq_is_told_whatever_its_time(last: LastDelivered) -> None:
+    assert last.contradicted_by([event(3, 2_500_000), event(4, 9_000_000)], 3)
 
 
 def test_where_nothing_is_known_everything_is_news() -> None:
-    trail = Trail()
-    trail.begin(10, None)
-    assert trail.contradicted_by([event(9, 1_000_000)], 10)
+    last = LastDelivered()
+    last.begin(10, None)
+    assert last.contradicted_by([event(9, 1_000_000)], 10)
 
 
-def test_a_head_is_compared_with_the_position_at_the_poll_before(trail: Trail) -> None:
-    assert not trail.contradicted_by_head(2, 3)
-    assert not trail.contradicted_by_head(3, 5)
-    assert trail.contradicted_by_head(4, 5)
+def test_a_head_is_compared_with_the_position_at_the_poll_before(last: LastDelivered) -> None:
+    assert not last.contradicted_by_head(2, 3)
+    assert not last.contradicted_by_head(3, 5)
+    assert last.contradicted_by_head(4, 5)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,6 @@ def test_a_head_is_compared_with_the_position_at_the_poll_before(trail: Trail) -
     ],
 )
 def test_judge(
-    trail: Trail, head: JournalHead, stamp: bytes | None, feed: str, reason: str | None
+    last: LastDelivered, head: JournalHead, stamp: bytes | None, feed: str, reason: str | None
 ) -> None:
-    assert trail.judge(head, stamp, feed=feed, position=3).reason == reason
+    assert last.judge(head, stamp, feed=feed, position=3).reason == reason

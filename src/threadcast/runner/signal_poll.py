@@ -13,7 +13,7 @@ from ..errors import ThreadcastError
 from ..store.units import Lease
 from .execution import RunExecution
 
-__all__ = ["RunAsks", "RunNotices"]
+__all__ = ["RunNotices", "SignalPoll"]
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ RunNotices = Callable[[str, Sequence[Lease]], Awaitable[Collection[str]]]
 """See `Store.run_notices`."""
 
 
-class RunAsks:
+class SignalPoll:
     """Polls for signals to the runs that execute here.
 
     Args:
@@ -29,7 +29,7 @@ class RunAsks:
         notices: queries the store.
         executions: the running executions, by run id.
         look_at: called with each run that has a signal.
-        look_s: time between polls, in seconds.
+        poll_s: time between polls, in seconds.
     """
 
     def __init__(
@@ -39,24 +39,24 @@ class RunAsks:
         executions: Mapping[str, RunExecution],
         look_at: Callable[[str], None],
         *,
-        look_s: float,
+        poll_s: float,
     ) -> None:
         self._owner = owner
         self._notices = notices
         self._executions = executions
         self._look_at = look_at
-        self._look_s = look_s
+        self._poll_s = poll_s
 
     async def run(self) -> None:
         """Poll until cancelled."""
         while True:
-            await asyncio.sleep(self._look_s)
+            await asyncio.sleep(self._poll_s)
             try:
-                await self.look()
+                await self.poll()
             except ThreadcastError as error:
                 log.info("what is asked of runs could not be read: %s", error.code)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Poll once.
 
         Raises:

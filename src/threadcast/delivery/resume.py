@@ -26,7 +26,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class ResumePoint:
     """Where events now start, and why it is not where the reader was (`reason`), if so."""
 
     after: int
@@ -40,7 +40,7 @@ class Placement:
         return self.reason is not None
 
 
-def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Placement:
+def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> ResumePoint:
     """Decide where a reader's events start.
 
     Args:
@@ -53,13 +53,13 @@ def judge(wanted: Position, head: JournalHead, stamp: bytes | None) -> Placement
     if wanted.feed is not None and wanted.feed != head.feed:
         reason = "new_feed"
     elif after is None:
-        return Placement(head.head, head.head, head.feed, None)
+        return ResumePoint(head.head, head.head, head.feed, None)
     elif after > head.head:
         reason = "cursor_ahead"
     elif after < head.trimmed:
-        return Placement(head.trimmed, head.head, head.feed, "trimmed")
+        return ResumePoint(head.trimmed, head.head, head.feed, "trimmed")
     elif wanted.at is not None and stamp is not None and stamp != wanted.at:
         reason = "diverged"
     if reason is not None or after is None:
-        return Placement(head.head, head.head, head.feed, reason)
-    return Placement(after, head.head, head.feed, None)
+        return ResumePoint(head.head, head.head, head.feed, reason)
+    return ResumePoint(after, head.head, head.feed, None)

@@ -50,7 +50,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NatsEndpoint:
     """All servers of the bus, any of which will do, and their credentials.
 
     Attributes:
@@ -69,8 +69,8 @@ class Place:
         return ", ".join(server.name for server in self.servers)
 
     @classmethod
-    def of(cls, settings: Settings) -> Place:
-        """The place that the settings name; their `bus_url` is set.
+    def of(cls, settings: Settings) -> NatsEndpoint:
+        """The endpoint that the settings name; their `bus_url` is set.
 
         Raises:
             ConfigurationError: a file cannot be used.

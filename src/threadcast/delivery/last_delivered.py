@@ -1,7 +1,7 @@
 """What a reader was given last, and what contradicts it.
 
 A database may be replaced by a copy that lacks the last events, while a reader has them. Their seqs
-are then assigned again, to other events. A trail notices the contradiction: a head below what was
+are then assigned again, to other events. A last notices the contradiction: a head below what was
 delivered, or a new event at a seq that the reader has. That is a reason to check, not proof: the
 journal says whether the delivered event is still there. Pure.
 """
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from ..events import JournalEvent
 from ..store.records import JournalHead, JournalPage
 from ..wire.connection_data import ResetReason
-from .placement import Placement, Position, judge
+from .resume import Position, ResumePoint, judge
 
 
-class Trail:
+class LastDelivered:
     """The last event that a reader is known to have.
 
     Attributes:
@@ -79,7 +79,7 @@ class Trail:
 
     def judge(
         self, head: JournalHead, stamp: bytes | None, *, feed: str | None, position: int
-    ) -> Placement:
+    ) -> ResumePoint:
         """Whether a reader that stayed connected, so is never ahead by mistake, can go on.
 
         Args:
@@ -91,5 +91,5 @@ class Trail:
         is_other = self.stamp is not None and stamp is not None and stamp != self.stamp
         if position > head.head or is_other:
             reason: ResetReason = "new_feed" if feed not in (None, head.feed) else "diverged"
-            return Placement(head.head, head.head, head.feed, reason)
+            return ResumePoint(head.head, head.head, head.feed, reason)
         return judge(Position(position, feed), head, None)

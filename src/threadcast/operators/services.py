@@ -21,10 +21,10 @@ from .look_ups import LookUps
 from .summary import Summaries, Work
 from .view import OperatorView
 
-__all__ = ["OperatorDesk"]
+__all__ = ["OperatorServices"]
 
 
-class OperatorDesk:
+class OperatorServices:
     """A node's view, look-ups and actions for operators.
 
     Args:

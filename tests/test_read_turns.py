@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from threadcast.delivery.turns import Turns
+from threadcast.delivery.read_turns import ReadTurns
 
 
-async def served(turns: Turns, wanted: Sequence[tuple[str, bool]]) -> list[str]:
+async def served(turns: ReadTurns, wanted: Sequence[tuple[str, bool]]) -> list[str]:
     """Who has a turn when, while one turn is taken until all of them wait."""
     order: list[str] = []
 
@@ -30,19 +30,19 @@ async def served(turns: Turns, wanted: Sequence[tuple[str, bool]]) -> list[str]:
 
 async def test_one_user_with_many_devices_waits_as_the_others_do() -> None:
     wanted = [("many", False)] * 4 + [("one", False), ("two", False)]
-    assert await served(Turns(1), wanted) == ["many", "one", "two", "many", "many", "many"]
+    assert await served(ReadTurns(1), wanted) == ["many", "one", "two", "many", "many", "many"]
 
 
 async def test_live_readers_go_first_without_starving_others() -> None:
     wanted = [("new", False)] * 2 + [(f"live-{number}", True) for number in range(6)]
-    order = await served(Turns(1), wanted)
+    order = await served(ReadTurns(1), wanted)
     assert order[:5] == ["live-0", "live-1", "live-2", "live-3", "new"]
     assert sorted(order) == sorted(user_id for user_id, _ in wanted)
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_so_many_at_once_and_no_more(count: int) -> None:
-    turns, inside, most = Turns(count), 0, 0
+    turns, inside, most = ReadTurns(count), 0, 0
 
     async def one(number: int) -> None:
         nonlocal inside, most
@@ -57,7 +57,7 @@ async def test_so_many_at_once_and_no_more(count: int) -> None:
 
 
 async def test_a_cancelled_waiter_leaves_its_turn_to_the_next() -> None:
-    turns = Turns(1)
+    turns = ReadTurns(1)
     entered: list[str] = []
 
     async def one(user_id: str) -> None:
@@ -79,7 +79,7 @@ async def test_a_cancelled_waiter_leaves_its_turn_to_the_next() -> None:
 @pytest.mark.parametrize("gone_first", [True, False])
 async def test_a_turn_granted_to_a_cancelled_waiter_goes_to_the_next(*, gone_first: bool) -> None:
     """Cancelled and granted in one step of the loop: the task that waited was not resumed yet."""
-    turns = Turns(1)
+    turns = ReadTurns(1)
     entered: list[str] = []
 
     async def one(user_id: str, *, first: bool) -> None:

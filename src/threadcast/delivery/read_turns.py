@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 _FIRST_IN_A_ROW_MAX = 4  # then one of the others gets a turn, so that none starves
 
 
-class Turns:
+class ReadTurns:
     """Grants turns. The caller bounds how many wait.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Watched(Protocol):
-    """What a `Vigil` needs of its connection."""
+    """What a `Liveness` needs of its connection."""
 
     @property
     def listening(self) -> bool:
@@ -30,7 +30,7 @@ class Watched(Protocol):
         ...
 
 
-class Vigil:
+class Liveness:
     """The two timers.
 
     Args:

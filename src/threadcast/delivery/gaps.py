@@ -2,7 +2,7 @@
 
 Hints of several nodes may overtake each other or get lost. Events that come early are held for a
 moment, in which the hint before them usually arrives. If it does not, one read fills the gap for
-all cursors of that user on this node. It knows cursors by the protocol `Holed` only.
+all cursors of that user on this node. It knows cursors by the protocol `Gapped` only.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _HELD_MAX_EVENTS = 1_000  # per user; beyond that the journal is read
 log = logging.getLogger(__name__)
 
 
-class Holed(Protocol):
+class Gapped(Protocol):
     """A live cursor that misses something.
 
     Attributes:
-        waits: whether events are held here until it moves; set by `Holes`.
+        waits: whether events are held here until it moves; set by `HintGaps`.
     """
 
     live: bool
@@ -64,13 +64,13 @@ class ReadPage(Protocol):
         ...
 
 
-class _Hole:
+class _Gap:
     """One user's gap: the cursors that miss events, and the early events held behind it."""
 
     __slots__ = ("cursors", "early", "early_events", "is_lost", "upto")
 
     def __init__(self) -> None:
-        self.cursors: dict[Holed, None] = {}
+        self.cursors: dict[Gapped, None] = {}
         self.early: list[Sequence[JournalEvent]] = []  # by seq
         self.early_events = 0
         self.is_lost = asyncio.Event()
@@ -84,7 +84,7 @@ class _Hole:
             insort(self.early, events, key=_first_seq)
             self.early_events += len(events)
 
-    def go_on(self, cursor: Holed) -> int:
+    def go_on(self, cursor: Gapped) -> int:
         """Give a cursor the events held behind its gap; how many were written."""
         written = sum([cursor.take(events) for events in self.early])
         if not cursor.live or cursor.position >= self.upto:
@@ -93,13 +93,13 @@ class _Hole:
         return written
 
 
-class Holes:
-    """The holes of all users of a node.
+class HintGaps:
+    """The gaps of all users of a node.
 
     Args:
         read: reads a page of a journal.
-        tasks: owns the task of each hole.
-        metrics: counts how holes ended.
+        tasks: owns the task of each gap.
+        metrics: counts how gaps ended.
         grace_s: how long early events wait for those before them, in seconds.
     """
 
@@ -110,73 +110,73 @@ class Holes:
         self._tasks = tasks
         self._metrics = metrics
         self._grace_s = grace_s
-        self._by_user: dict[str, _Hole] = {}
+        self._by_user: dict[str, _Gap] = {}
 
-    def early(self, cursor: Holed, events: Sequence[JournalEvent]) -> None:
+    def early(self, cursor: Gapped, events: Sequence[JournalEvent]) -> None:
         """Events came early: they do not continue this live cursor yet."""
-        self._hole_of(cursor).hold(events)
+        self._gap_of(cursor).hold(events)
 
-    def lost(self, cursor: Holed, head: int) -> None:
+    def lost(self, cursor: Gapped, head: int) -> None:
         """A poll saw this head and no hint did, so there is nothing to wait for: read."""
-        hole = self._hole_of(cursor)
-        hole.upto = max(hole.upto, head)
-        hole.is_lost.set()
+        gap = self._gap_of(cursor)
+        gap.upto = max(gap.upto, head)
+        gap.is_lost.set()
 
-    def go_on(self, cursor: Holed) -> int:
+    def go_on(self, cursor: Gapped) -> int:
         """A cursor has moved: give it the events held for that; how many were written."""
         user_id = cursor.context.user_id
-        hole = self._by_user.get(user_id)
-        if hole is None:
+        gap = self._by_user.get(user_id)
+        if gap is None:
             return 0
-        written = hole.go_on(cursor)
-        if not hole.cursors:  # nothing is missing any more
+        written = gap.go_on(cursor)
+        if not gap.cursors:  # nothing is missing any more
             del self._by_user[user_id]
-            hole.is_lost.set()
+            gap.is_lost.set()
         return written
 
-    def _hole_of(self, cursor: Holed) -> _Hole:
+    def _gap_of(self, cursor: Gapped) -> _Gap:
         user_id = cursor.context.user_id
-        hole = self._by_user.get(user_id)
-        if hole is None:
-            hole = self._by_user[user_id] = _Hole()
-            self._tasks.start(self._close(user_id, hole))
-        hole.cursors[cursor] = None
+        gap = self._by_user.get(user_id)
+        if gap is None:
+            gap = self._by_user[user_id] = _Gap()
+            self._tasks.start(self._close(user_id, gap))
+        gap.cursors[cursor] = None
         cursor.waits = True
-        return hole
+        return gap
 
-    async def _close(self, user_id: str, hole: _Hole) -> None:
+    async def _close(self, user_id: str, gap: _Gap) -> None:
         """Wait out the grace, then read what is still missing."""
         try:
-            await set_within(hole.is_lost, self._grace_s)
-            if hole.cursors:
-                await self._fill(hole)
+            await set_within(gap.is_lost, self._grace_s)
+            if gap.cursors:
+                await self._fill(gap)
             else:
-                self._metrics.holes.labels("hint").inc()
+                self._metrics.hint_gaps.labels("hint").inc()
         finally:
-            for cursor in hole.cursors:
+            for cursor in gap.cursors:
                 cursor.waits = False
-            if self._by_user.get(user_id) is hole:
+            if self._by_user.get(user_id) is gap:
                 del self._by_user[user_id]
 
-    async def _fill(self, hole: _Hole) -> None:
+    async def _fill(self, gap: _Gap) -> None:
         """Read one page after the hindmost cursor, for all of them."""
-        self._metrics.holes.labels("read").inc()
-        first = next(iter(hole.cursors))
-        wanted = hole.upto
+        self._metrics.hint_gaps.labels("read").inc()
+        first = next(iter(gap.cursors))
+        wanted = gap.upto
         try:
             page = await self._read(
-                first.context, min(cursor.position for cursor in hole.cursors), first=True
+                first.context, min(cursor.position for cursor in gap.cursors), first=True
             )
         except ThreadcastError as error:
-            log.warning("a hole waits for the store: %s", error.code)
+            log.warning("a gap waits for the store: %s", error.code)
             page = None
-        for cursor in tuple(hole.cursors):
+        for cursor in tuple(gap.cursors):
             if page is not None and cursor.live:
                 cursor.fill(page)
-                self._metrics.deliveries.inc(hole.go_on(cursor))
+                self._metrics.deliveries.inc(gap.go_on(cursor))
             # Events beyond the head that was read are kept only if they came during the read.
-            is_whole = page is not None and page.at_head and hole.upto == wanted
-            if cursor.live and cursor.position < hole.upto and not is_whole:
+            is_whole = page is not None and page.at_head and gap.upto == wanted
+            if cursor.live and cursor.position < gap.upto and not is_whole:
                 cursor.fall_back()
 
 

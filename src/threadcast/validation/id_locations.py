@@ -13,9 +13,9 @@ from itertools import pairwise
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["HEADER_KINDS", "PARAMETER_KINDS", "SEGMENT_KINDS", "Found", "IdPlaces", "Place"]
+__all__ = ["HEADER_KINDS", "PARAMETER_KINDS", "SEGMENT_KINDS", "Found", "IdLocation", "IdLocations"]
 
-Place = Literal["path", "query", "header"]
+IdLocation = Literal["path", "query", "header"]
 
 PARAMETER_KINDS: Mapping[str, str] = {
     "thread": "thread",
@@ -44,8 +44,8 @@ _SEGMENT = "[^/]+"
 _LOOKS_LIKE_AN_ID = re.compile(r"(?:thread|run|req|ws)_|.*[_-][0-9a-f]{8}$|[0-9a-f-]{32,36}$")
 
 
-Found = tuple[Place, str, str, str]
-"""A text in the place of an id: place, name, expected kind, text.
+Found = tuple[IdLocation, str, str, str]
+"""A text where an id belongs: location, name, expected kind, text.
 
 A plain tuple, because one is made for each id of each request.
 """
@@ -54,7 +54,7 @@ _NOWHERE: Sequence[Found] = ()
 
 
 @dataclass(frozen=True)
-class IdPlaces:
+class IdLocations:
     """The parts of a request that carry ids.
 
     Attributes:
