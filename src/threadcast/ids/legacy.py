@@ -9,7 +9,7 @@ if the store has any aliases of no known shape, otherwise `bad_id`; 5. anything 
 without a query.
 
 A migration (`ids.migrated`) accepts more: any printable text that is not a current id, so that no
-thread is lost. A thread whose older id is neither 3 nor 4 can be reached by its new id only.
+thread is lost. A thread whose legacy id is neither 3 nor 4 can be reached by its new id only.
 
 This module reads text only; it may not know current ids, stores or aliases, and it may not import
 any other module. No current id has one of the shapes of `legacy_kind`.
@@ -52,7 +52,7 @@ _SHAPES = tuple(
         ("other", "thread_[A-Za-z0-9]{24}"),  # threads of a well-known hosted assistants API
     )
 )
-# A text that begins like a current id but is none is a mistake, not an older id.
+# A text that begins like a current id but is none is a mistake, not a legacy id.
 _PLAIN = re.compile(
     r"(?!(?i:thread|run|req|feed|ws_conn)_)[A-Za-z0-9][A-Za-z0-9._~:@+=-]*", re.ASCII
 )
@@ -79,10 +79,10 @@ def legacy_kind(text: object) -> str | None:
 
 
 def is_plain(text: object) -> bool:
-    """Whether a text of no known shape may be an older id at an entrance.
+    """Whether a text of no known shape may be a legacy id at an entrance.
 
     It begins with a letter or a digit, and goes on with these and `. _ ~ : @ + = -` (all ASCII), to
-    at most `LEGACY_ID_MAX_CHARACTERS`. What begins with the prefix of an id of today, in any case,
+    at most `LEGACY_ID_MAX_CHARACTERS`. What begins with the prefix of a current id, in any case,
     is not plain. Total: any input of any type, no exception.
     """
     fits = type(text) is str and len(text) <= LEGACY_ID_MAX_CHARACTERS
