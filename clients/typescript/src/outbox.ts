@@ -10,6 +10,7 @@
  * The messages of one thread or draft are sent one at a time, in order.
  */
 import { backoffMs } from "./backoff.ts";
+import { steadyMs } from "./clock.ts";
 import { ThreadcastError } from "./error.ts";
 import type { OutboxEntry, RunStatus } from "./model.ts";
 import type { Command } from "./protocol.ts";
@@ -28,6 +29,7 @@ export interface Sent {
 
 export interface Entry extends OutboxEntry {
   readonly options: object;
+  /** By the steady clock, so it means nothing to other pages. */
   readonly notBefore: number;
   readonly tries: number;
   /** The seq of an accepted message's event; 0 before. */
@@ -45,9 +47,8 @@ export class Outbox {
   #entries = new Map<string, Entry>();
   #onChange: () => void;
   #storage: Storage | undefined;
-  #prefix = "";
-  /** Whether its user is gone: what is added until the next start would become another user's. */
-  #isOver = false;
+  /** Undefined before there was a user; empty once they are gone. */
+  #prefix: string | undefined;
   #request: Request | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
@@ -66,18 +67,19 @@ export class Outbox {
    */
   belongTo(prefix: string): void {
     if (prefix === this.#prefix) return;
+    let unowned = this.entries;
     if (this.#prefix) {
       // The previous user's entries stay in the storage.
       this.#giveUp(new ThreadcastError("identity_change"));
-      this.#entries.clear();
       this.threads.clear();
+      unowned = [];
     }
+    this.#entries.clear();
     this.#prefix = prefix;
-    this.#isOver = !prefix;
-    for (const entry of this.#entries.values()) this.#put(entry);
     for (const name of Object.keys(this.#storage ?? {})) {
       this.stored(name, this.#storage?.getItem(name), 0);
     }
+    for (const entry of unowned) this.#append(entry);
     this.#changed();
   }
 
@@ -91,16 +93,21 @@ export class Outbox {
   stored(
     name: string | null,
     item: string | null | undefined,
-    notBefore = Date.now() + TAKE_OVER_MS,
+    notBefore = steadyMs() + TAKE_OVER_MS,
   ): void {
     if (!this.#prefix || !name?.startsWith(this.#prefix)) return;
     const key = name.slice(this.#prefix.length);
     const known = this.#entries.get(key);
     if (item) {
       const entry = entryOf(item, key);
-      if (!entry) this.#store(key);
-      else if (!known) this.#insert({ ...entry, notBefore });
-      else if (known.draft && entry.thread) this.#learnThread(known.draft, entry.thread);
+      if (!entry) this.#save(key, null);
+      else {
+        // Of a known entry, the news is where it goes.
+        const { thread, draft } = known?.thread ? known : entry;
+        this.#entries.set(key, { ...entry, notBefore, ...known, thread, draft });
+        this.#changed();
+        this.#learnThread(known ?? entry, thread);
+      }
     } else if (item === "" || known?.kind !== "message" || !this.#waiters.has(key)) {
       this.#forget(key);
     }
@@ -108,10 +115,10 @@ export class Outbox {
     this.#flush();
   }
 
-  #insert(entry: Entry): void {
-    const all = [...this.#entries.values(), entry].sort((a, b) => a.createdAt - b.createdAt);
-    this.#entries = new Map(all.map((one) => [one.key, one]));
-    this.#changed();
+  /** Put a new entry behind all others, also within one millisecond or after the clock was set back. */
+  #append(entry: Entry): void {
+    const last = this.entries.at(-1)?.createdAt ?? 0;
+    this.#put({ ...entry, createdAt: Math.max(entry.createdAt, last + 0.001) });
   }
 
   #forget(key: string): void {
@@ -127,14 +134,16 @@ export class Outbox {
    * @throws ThreadcastError `outbox_full`, why the server refused it for good, or why the client ended
    */
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
-    const isUnowned = this.#end && this.#isOver;
-    if (isUnowned || this.#entries.size === ENTRIES_MAX) {
-      return Promise.reject(new ThreadcastError(isUnowned ? "discarded" : "outbox_full"));
-    }
     const waiter = Promise.withResolvers<Sent>();
     waiter.promise.catch(() => {}); // The caller may ignore the promise and watch `entries`.
+    // What is added until the next start would become another user's.
+    const isUnowned = this.#end && this.#prefix === "";
+    if (isUnowned || this.#entries.size >= ENTRIES_MAX) {
+      waiter.reject(new ThreadcastError(isUnowned ? "discarded" : "outbox_full"));
+      return waiter.promise;
+    }
     this.#waiters.set(fields.key, waiter);
-    this.#put({
+    this.#append({
       status: "waiting",
       error: null,
       thread: null,
@@ -160,22 +169,25 @@ export class Outbox {
     if (!this.#entries.has(key)) return;
     if (isUnwanted) this.#save(key, "");
     this.#forget(key);
-    this.#store(key);
+    this.#save(key, null);
     this.#flush();
   }
 
   /** Send a refused entry again. */
   retry(key: string): void {
     const entry = this.#entries.get(key);
-    if (entry) this.#put({ ...entry, status: "waiting", error: null, notBefore: 0 });
-    this.#flush();
+    if (entry?.status === "refused") {
+      const draft = entry.thread ? null : entry.draft;
+      this.#put({ ...entry, draft, status: "waiting", error: null, notBefore: 0 });
+      this.#flush();
+    }
   }
 
   /** A message is in the journal, as its event tells; the response may not have come yet. */
   arrived(key: string, sent: Sent): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
-    this.#learnThread(entry.draft, sent.thread_id);
+    this.#learnThread(entry, sent.thread_id);
     this.#waiters.get(key)?.resolve(sent);
     this.drop(key);
   }
@@ -196,26 +208,24 @@ export class Outbox {
     if (end) this.#giveUp(end);
     // The end of a run that was cancelled over an earlier connection may have been missed.
     for (const entry of this.entries) {
-      if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
+      if (entry.kind === "cancel" && entry.status === "accepted") this.#put(askedAgain(entry));
     }
     this.#flush();
   }
 
   #put(entry: Entry): void {
+    // Once accepted, it is in the journal.
+    this.#save(entry.key, entry.status === "accepted" ? null : JSON.stringify(entry));
     this.#entries.set(entry.key, entry);
-    this.#store(entry.key, entry);
     this.#changed();
   }
 
-  /** Store an entry, or remove it once accepted: then it is in the journal. */
-  #store(key: string, entry?: Entry): void {
-    this.#save(key, entry && entry.status !== "accepted" ? JSON.stringify(entry) : null);
-  }
-
+  /** Store an item, or remove it. What another page has removed stays removed. */
   #save(key: string, item: string | null): void {
     if (!this.#prefix) return;
     const name = this.#prefix + key;
     try {
+      if (this.#entries.has(key) && this.#storage?.getItem(name) === null) return;
       if (item === null) this.#storage?.removeItem(name);
       else this.#storage?.setItem(name, item);
     } catch {
@@ -224,7 +234,8 @@ export class Outbox {
   }
 
   #changed(): void {
-    this.entries = [...this.#entries.values()];
+    const entries = [...this.#entries.values()];
+    this.entries = entries.sort((a, b) => a.createdAt - b.createdAt);
     this.#onChange();
   }
 
@@ -235,11 +246,11 @@ export class Outbox {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.entries) {
       const { key, status, draft, thread, notBefore } = entry;
-      const place = draft ?? thread ?? key;
+      const place = thread ?? draft ?? key;
       const isHeld = underWay.has(place);
       if (/ing$/.test(status)) underWay.add(place);
       if (status !== "waiting" || isHeld) continue;
-      const waitMs = notBefore - Date.now();
+      const waitMs = notBefore - steadyMs();
       if (waitMs <= 0) this.#send(entry, this.#request);
       else nextMs = Math.min(nextMs, waitMs);
     }
@@ -258,12 +269,13 @@ export class Outbox {
     this.#flush();
   }
 
-  #accepted({ key, kind, draft }: Entry, sent: Answer): void {
+  #accepted(entry: Entry, sent: Answer): void {
+    const { key, kind } = entry;
     this.#waiters.get(key)?.resolve(sent);
     if (kind === "answer" || (kind === "cancel" && !isActive(sent))) this.drop(key);
     else {
       // Store the thread of the waiting entries first: other pages hold them, too.
-      this.#learnThread(draft, sent.thread_id);
+      this.#learnThread(entry, sent.thread_id);
       const known = this.#entries.get(key) as Entry;
       this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
     }
@@ -274,7 +286,7 @@ export class Outbox {
     const { key, kind, tries } = entry;
     if (code === "unreachable") this.#put(askedAgain(entry));
     else if (retryable) {
-      const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
+      const notBefore = steadyMs() + backoffMs(tries, retryAfterMs);
       this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
     } else if (kind === "cancel" || (tries && code === "already_answered")) this.drop(key);
     else {
@@ -283,12 +295,19 @@ export class Outbox {
     }
   }
 
-  /** A draft has become a thread: the entries that waited behind it go there, too. */
-  #learnThread(draft: string | null, thread: string): void {
-    if (!draft) return;
+  /**
+   * A draft has become a thread, with this entry or an earlier one.
+   *
+   * Entries behind it will be sent to the thread. The others keep the draft: any page may have sent
+   * them without a thread, and with one, the server would take them for other messages.
+   */
+  #learnThread({ draft, createdAt }: Entry, thread: string | null): void {
+    if (!draft || !thread) return;
     this.threads.set(draft, thread);
     for (const entry of this.entries) {
-      if (entry.draft === draft) this.#put({ ...entry, thread, draft: null });
+      if (entry.draft !== draft || entry.thread) continue;
+      const isBehind = entry.createdAt > createdAt && !entry.tries;
+      this.#put({ ...entry, thread, draft: isBehind ? null : draft });
     }
   }
 }
@@ -312,9 +331,9 @@ const askedAgain = (entry: Entry): Entry => ({
 });
 
 function commandOf(entry: Entry): Parameters<Request> {
-  const { kind, key, content, thread, runId: run_id, inputId, value, options } = entry;
+  const { kind, key, content, thread, draft, runId: run_id, inputId, value, options } = entry;
   if (kind === "cancel") return ["cancel_run", { run_id }];
   if (kind === "answer") return ["respond", { run_id, input_id: inputId, value }];
-  const fields = { content, client_message_id: key, ...(thread && { thread_id: thread }) };
-  return ["send_message", { ...fields, ...options }];
+  const to = !draft && thread && { thread_id: thread };
+  return ["send_message", { content, client_message_id: key, ...to, ...options }];
 }
