@@ -124,15 +124,17 @@ function foldRun(run: RunView, event: JournalEvent): RunView {
         id,
         prompt,
         schema: schema as Record<string, unknown> | null,
+        startedAt,
         expiresAt,
         status: "open",
         value: undefined,
+        answeredAt: null,
       });
     }
     case "input_received": {
       const { input_id: id, value } = event.data;
       const isIt = (step: Step) => step.kind === "input" && step.id === id;
-      return changeSteps(run, isIt, { status: "answered", value });
+      return changeSteps(run, isIt, { status: "answered", value, answeredAt: event.timestamp });
     }
     case "agent_completed":
       return completed(run, event.data);

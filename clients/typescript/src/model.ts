@@ -45,9 +45,12 @@ export interface InputStep {
   readonly prompt: string;
   /** The JSON Schema of the answer; null for free text. */
   readonly schema: Record<string, unknown> | null;
+  /** Seconds since the epoch, as all times. */
+  readonly startedAt: number;
   readonly expiresAt: number;
   readonly status: "open" | "answered" | "abandoned";
   readonly value: unknown;
+  readonly answeredAt: number | null;
 }
 
 export type Step = TextStep | ThinkingStep | ToolStep | InputStep;

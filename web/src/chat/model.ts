@@ -10,8 +10,13 @@ import type { ChatClient } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
 import { sendable } from "./sendable.ts";
 
-/** Why a thread has no history: it does not exist, or reading it failed for now. */
-export type Failure = "missing" | "failed";
+/** Why a thread has no history: it was deleted, does not exist, or reading it failed for now. */
+export type Failure = "deleted" | "missing" | "failed";
+
+/** Whether there is nothing to wait for. */
+export function isGone(failure: Failure | null): boolean {
+  return failure === "deleted" || failure === "missing";
+}
 
 interface ChatModelOptions {
   suggestions?: readonly string[];
@@ -44,7 +49,9 @@ export class ChatModel {
     this.#user = computed(() => this.#state.value.user);
     this.#failure = computed(() => {
       const openId = this.#openThreadId.value;
-      return openId === null ? null : (this.#state.value.unreadable[openId] ?? null);
+      const { deleted, unreadable } = this.#state.value;
+      if (openId === null) return null;
+      return deleted.includes(openId) ? "deleted" : (unreadable[openId] ?? null);
     });
     this.#unsubscribe = client.subscribe(() => this.#take());
   }
