@@ -110,3 +110,10 @@ test("what the focus has scrolled to stays, though its event has not come yet", 
     assert.equal(scroller.scrollTop, 1_050);
   }
 });
+
+test("what scrolled just before it is asked to follow does not count", () => {
+  const { scroller, follower } = following(1_000);
+  scroller.scrollTop = 100;
+  follower.follow();
+  assert.equal(scroller.scrollTop, 500);
+});

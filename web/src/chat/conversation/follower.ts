@@ -56,6 +56,8 @@ export class Follower {
   /** Scroll to the bottom, and stick to it. */
   follow() {
     this.#isFollowing = true;
+    // Whatever has scrolled before this does not count.
+    this.#lastTop = this.#scroller.scrollTop;
     this.keep();
   }
 

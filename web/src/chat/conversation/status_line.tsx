@@ -55,7 +55,7 @@ function Failure({ run, isLast, onAgain }: Props) {
       {again}
       <details>
         <summary>Details</summary>
-        <pre>{details}</pre>
+        <pre dir="ltr">{details}</pre>
         <CopyButton text={details} what="details" />
       </details>
     </div>
