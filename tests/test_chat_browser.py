@@ -147,7 +147,7 @@ async def test_a_search_says_what_it_looked_at_and_looks_further(
         await expect(screen.page.get_by_text("No conversations found.")).to_be_visible()
         await screen.page.get_by_role("button", name="Search older conversations").click()
         await expect(screen.threads).to_have_text(["Météo à Paris"])
-        await expect(screen.threads.get_by_role("mark")).to_have_text("Météo")
+        await expect(screen.threads.locator("mark")).to_have_text("Météo")
         await expect(screen.page.get_by_text("beginnings of 121 conversations")).to_be_visible()
         await search_field(screen).press("Escape")
         await expect(screen.threads.first).to_have_text("Conversation 119")

@@ -260,6 +260,7 @@ test("a question that an earlier attempt asked is answered in the later one", ()
   const [step] = runOf(state).steps;
   assert.ok(step?.kind === "input");
   assert.deepEqual([step.status, step.value, runOf(state).status], ["answered", 7, "running"]);
+  assert.deepEqual([step.startedAt, step.answeredAt], [5.5, 7.5]);
 });
 
 test("a thread is named by whatever comes last, in whatever order it becomes known", () => {
