@@ -376,6 +376,19 @@ ABLATIONS = {
         ),
         ("test_cursor.py::test_a_congested_reader_is_not_pushed_to_and_catches_up",),
     ),
+    "nothing-follows-a-chunk-that-was-lost": Ablation(
+        (
+            Patch(
+                "delivery/outbound.py",
+                "                self._drop()\n                raise\n",
+                "                raise\n",
+            ),
+        ),
+        (
+            "test_outbound.py::test_nothing_follows_a_chunk_that_could_not_be_sent",
+            "test_sse.py::test_a_stream_that_cannot_be_written_to_ends_there",
+        ),
+    ),
     "a-large-commit-goes-out-in-pages": Ablation(
         (
             Patch(
