@@ -241,7 +241,7 @@ def test_parameters_are_described() -> None:
             "name": "before",
             "in": "query",
             "required": False,
-            "description": "`next` of the page before; opaque and signed.",
+            "description": "`next` of the page before. It is opaque, and an edited one is refused.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 512},
         },
     ]
