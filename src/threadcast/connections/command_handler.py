@@ -95,7 +95,7 @@ class CommandHandler:
             self._admit(command.id)
             self._spans.begin(command.id, str(type(command).__struct_config__.tag))
             await self._carry_out(command)
-        except commands.CommandRejected as error:
+        except commands.UnusableCommand as error:
             self._reject(error.command_id, error)
         except ThreadcastError as error:
             self._reject(command_id, error)

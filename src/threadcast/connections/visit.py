@@ -197,7 +197,7 @@ class Visit:
     async def _first_command(self, receive: Receive, outbound: Outbound) -> Identity:
         try:
             command = commands.decode_command(await _next_text(receive))
-        except commands.CommandRejected as error:
+        except commands.UnusableCommand as error:
             self._reject(outbound, error.command_id, error)
             if error.code == "unsupported_version":
                 raise
