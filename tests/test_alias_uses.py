@@ -1,4 +1,4 @@
-"""Uses of older ids: counted in bounded memory, flushed, not lost when the store fails."""
+"""Uses of legacy ids: counted in bounded memory, flushed, not lost when the store fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Older ids at every entrance of a running server: for their owner they name the thread, as ever.
+"""Legacy ids at every entrance of a running server: for their owner they name the thread, as ever.
 
 For anybody else they are what never existed, and each use is counted.
 """
@@ -263,7 +263,7 @@ class _SlowSession(SqliteSession):
 
 
 class SlowStore(SqliteStore):
-    """A store that finds an older id only when it is let go on."""
+    """A store that finds a legacy id only when it is let go on."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, clock=SystemClock())

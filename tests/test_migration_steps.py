@@ -174,7 +174,7 @@ def test_a_dump_is_imported_and_reported(
         ["threads", "number"],
         ["migrated", "25"],
         ["migrated", "before", "0"],
-        ["with", "a", "present", "id", "0"],
+        ["with", "a", "current", "id", "0"],
         ["refused", "0"],
     ]
     *told, last = map(json.loads, report.read_text().splitlines())

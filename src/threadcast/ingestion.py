@@ -47,7 +47,7 @@ class Ingestion:
         settings: the limits.
         clock: for the rates.
         metrics: counts the outcome of every event.
-        on_alias_used: called for every stored event that names its thread by an older id.
+        on_alias_used: called for every stored event that names its thread by a legacy id.
         refuse: is called with the reason for events beyond their rate.
     """
 

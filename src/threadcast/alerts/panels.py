@@ -261,7 +261,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "thread_lookups",
         ),
         Panel(
-            "Older ids that led to a thread", "ops",
+            "Legacy ids that led to a thread", "ops",
             ((_rate("threadcast_legacy_id_uses_total", "entrance"), "{{entrance}}"),),
         ),
         Panel(

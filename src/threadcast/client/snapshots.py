@@ -190,7 +190,7 @@ def _segment(text: str) -> str:
     """An id as one part of a path.
 
     Raises:
-        ThreadcastError: `bad_id`, it is neither an id of today nor may it be an older system's.
+        ThreadcastError: `bad_id`, it is neither a current id nor may it be an older system's.
     """
     if not (UnifiedIdGenerator.is_valid_id(text) or may_be_legacy(text)):
         raise ThreadcastError("bad_id", "expected an id, of today or of an older system")

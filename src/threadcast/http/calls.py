@@ -123,7 +123,7 @@ class UserCall(Call):
         A current id is not looked up: the read or write that follows finds out whether it exists.
 
         Raises:
-            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for an older id that is not an
+            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for a legacy id that is not an
                 alias.
         """
         named: str = self.request.path_params["thread_id"]

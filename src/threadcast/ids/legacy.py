@@ -53,7 +53,7 @@ _SHAPES = tuple(
         ("other", "thread_[A-Za-z0-9]{24}"),  # threads of a well-known hosted assistants API
     )
 )
-# A text that begins like a current id but is none is a mistake, not an older id.
+# A text that begins like a current id but is none is a mistake, not a legacy id.
 _PLAIN = re.compile(
     r"(?!(?i:thread|run|req|feed|ws_conn)_)[A-Za-z0-9][A-Za-z0-9._~:@+=-]*", re.ASCII
 )
@@ -80,10 +80,10 @@ def legacy_kind(text: object) -> str | None:
 
 
 def is_plain(text: object) -> bool:
-    """Whether a text of no known shape may be an older id at an entrance.
+    """Whether a text of no known shape may be a legacy id at an entrance.
 
     It begins with a letter or a digit, and goes on with these and `. _ ~ : @ + = -` (all ASCII), to
-    at most `LEGACY_ID_MAX_CHARACTERS`. What begins with the prefix of an id of today, in any case,
+    at most `LEGACY_ID_MAX_CHARACTERS`. What begins with the prefix of a current id, in any case,
     is not plain. Total: any input of any type, no exception.
     """
     fits = type(text) is str and len(text) <= LEGACY_ID_MAX_CHARACTERS

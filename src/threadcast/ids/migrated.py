@@ -2,7 +2,7 @@
 
 The new id depends only on the older one and its user, so a migration can be repeated, split and
 resumed, on any machine, with the same result. This module may not know stores, aliases or files;
-`ids.legacy` defines which texts count as older ids.
+`ids.legacy` defines which texts count as legacy ids.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["legacy_id_problem", "migrate_legacy_thread_id", "migrated_context_id
 _OPERATION = "migrated"
 _PERSON = b"threadcast.ids.1"  # domain separation
 _UNKNOWN_MS = 10**12
-"""The time in a new id whose older id had none: the earliest that an id can hold."""
+"""The time in a new id whose legacy id had none: the earliest that an id can hold."""
 _COUNTER_MODULUS = 10**12
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _LAST_MS = re.compile("[1-9][0-9]{12}$")
@@ -30,12 +30,12 @@ _MS_BY_ITSELF = re.compile("(?<![0-9A-Za-z])[1-9][0-9]{12}(?![0-9A-Za-z])")
 def migrate_legacy_thread_id(legacy_id: str, user_id: str) -> str:
     """The thread id that replaces an older one.
 
-    Deterministic for the same two texts; other users get other ids. A time in the older id is kept:
+    Deterministic for the same two texts; other users get other ids. A time in the old one is kept:
     milliseconds, seconds (times 1,000), or that of a version 7 UUID. Two ids are equal only by a
     collision of 72 bits.
 
     Args:
-        legacy_id: any printable text of 1..300 characters that is no id of today; see
+        legacy_id: any printable text of 1..300 characters that is no current id; see
             `legacy_id_problem`.
         user_id: whose thread it is.
 
@@ -82,7 +82,7 @@ def run_ids_after(first: ContextIds, number: int) -> ContextIds:
 def legacy_id_problem(text: object) -> str | None:
     """Why this cannot be migrated as an older system's id, or None if it can. Total.
 
-    The sentence repeats the text only if it is an id of today.
+    The sentence repeats the text only if it is a current id.
     """
     if type(text) is not str:
         return f"expected a string, got a value of {type.__repr__(type(text))}"
@@ -91,7 +91,8 @@ def legacy_id_problem(text: object) -> str | None:
     if found := _UNPRINTABLE.search(text):
         return f"expected printable text, got U+{ord(found[0]):04X} at index {found.start()}"
     if UnifiedIdGenerator.is_valid_id(text):
-        came = f"a {id_kind(text) or 'broken'} id of today"
+        kind = id_kind(text)
+        came = f"a current {kind} id" if kind else "a broken current id"
         return f"expected the id of an older system, got {came}, {text!r}"
     return None
 
@@ -104,7 +105,7 @@ def _digest_parts(one: str, other: str) -> tuple[int, str]:
 
 
 def _time_ms(legacy_id: str) -> int:
-    """The time that an older id holds, in milliseconds since the epoch."""
+    """The time that a legacy id holds, in milliseconds since the epoch."""
     match legacy_kind(legacy_id):
         case "websocket_factory" | "session":
             found = _LAST_MS.search(legacy_id)

@@ -59,7 +59,7 @@ class RequestScopedSessionFactory:
             `off` only queries.
         on_lookup_failed: called with the error code of every failed thread lookup, to count them;
             must not raise.
-        on_alias_used: called with the context, the older id and the entrance whenever an older id
+        on_alias_used: called with the context, the legacy id and the entrance whenever a legacy id
             resolves to a thread; must not raise.
     """
 
@@ -146,7 +146,7 @@ class _Lookups:
         self._on_alias_used = on_alias_used
 
     def found(self, named: str, thread: ThreadRow) -> None:
-        """A thread was found; if its id differs from `named`, an older id was used."""
+        """A thread was found; if its id differs from `named`, a legacy id was used."""
         if named != thread.thread_id and self._on_alias_used is not None:
             self._on_alias_used(self._context, named, self._entrance)
 
@@ -230,7 +230,7 @@ class ThreadRepository:
         self._lookups = lookups
 
     async def get_by_id(self, thread_id: str) -> ThreadRow:
-        """The thread of this id, or of this older id if it is an alias of the user's.
+        """The thread of this id, or of this legacy id if it is an alias of the user's.
 
         Raises:
             ThreadcastError: `bad_id`: not a thread id, found before any query; `legacy_id`: from an

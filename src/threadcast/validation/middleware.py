@@ -25,7 +25,7 @@ from ..correlation import (
 from ..errors import ThreadcastError
 from ..ids.legacy import legacy_kind
 from ..wire.http_models import Problem, problem_headers
-from .examination import IdExaminer, OlderKind, Violation
+from .examination import IdExaminer, LegacyKindOf, Violation
 from .id_locations import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdLocations
 from .statistics import ValidationStatistics
 
@@ -68,8 +68,8 @@ class SSOTValidationMiddleware:
         segments: kinds by path segment, instead of `SEGMENT_KINDS`; used without `paths`.
         allow_legacy: let ids of older systems pass, counted as `legacy`; the application may know
             them as aliases. Without it they are refused like other violations.
-        older_kind: names the shape of what is an older system's id, and gives None for all else; by
-            default the shapes that `ids.legacy` knows.
+        legacy_kind_of: names the shape of a legacy id, and gives None for all else; by default the
+            shapes that `ids.legacy` knows.
         statistics: counts; one of its own when not given.
         refuse: answers a request that is refused, instead of the above.
         clock: of the examples and the log.
@@ -92,7 +92,7 @@ class SSOTValidationMiddleware:
         headers: Mapping[str, str] = HEADER_KINDS,
         segments: Mapping[str, str] = SEGMENT_KINDS,
         allow_legacy: bool = True,
-        older_kind: OlderKind = legacy_kind,
+        legacy_kind_of: LegacyKindOf = legacy_kind,
         statistics: ValidationStatistics | None = None,
         refuse: Refuse | None = None,
         clock: Clock | None = None,
@@ -101,7 +101,9 @@ class SSOTValidationMiddleware:
         self._clock = clock or SystemClock()
         self.check = mode if isinstance(mode, Check) else _own_check(mode, self._clock)
         self.statistics = statistics or ValidationStatistics()
-        self._examiner = IdExaminer(IdLocations(paths, parameters, headers, segments), older_kind)
+        self._examiner = IdExaminer(
+            IdLocations(paths, parameters, headers, segments), legacy_kind_of
+        )
         self._allow_legacy = allow_legacy
         self._refuse = refuse or refuse_plainly
 

@@ -218,7 +218,7 @@ PLACES_OF_NODE = "DELETE FROM connections WHERE node_id = $1"
 # The places that a node with a lapsed lease has to take again; marked ones stay.
 UNMARKED_PLACES_OF_NODE = f"{PLACES_OF_NODE} AND unwanted IS NULL"
 
-# A migration of older ids walks through all threads, while no server is running.
+# A migration of legacy ids walks through all threads, while no server is running.
 TO_RENAME = """
 SELECT t.ordinal, t.thread, u.user_id, t.thread_id, t.state, t.last_seq
 FROM threads AS t JOIN users AS u ON u.user_key = t.user_key
@@ -247,7 +247,7 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid
 AND application_name = 'threadcast' AND usename = current_user
 """
 
-# Use of older ids. $1: now, in microseconds.
+# Use of legacy ids. $1: now, in microseconds.
 _USED_WITHIN = "".join(
     f", count(*) FILTER (WHERE last_used_us >= $1 - {days * 86_400_000_000}::bigint)"
     for days in ALIAS_AGES_DAYS

@@ -23,7 +23,7 @@ from .sends import list_message
 from .threads import mark_touched
 
 Thread = tuple[int, str]
-"""A thread's number and its present id."""
+"""A thread's number and its current id."""
 
 _BEGIN = """
 WITH numbered AS (

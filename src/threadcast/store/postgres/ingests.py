@@ -112,7 +112,7 @@ class _Work:
     # --- threads --------------------------------------------------------------------------
 
     async def _thread(self, named: str) -> tuple[int, str]:
-        """A thread's number and present id, by either id.
+        """A thread's number and current id, by either id.
 
         Raises:
             ThreadcastError: `not_found`.

@@ -1,4 +1,4 @@
-"""Units that rename threads with older ids, take a migration back, and count uses of aliases.
+"""Units that rename threads with legacy ids, take a migration back, and count uses of aliases.
 
 Renaming and undoing walk through the threads of all users; whose they touch, they lock in order.
 """

@@ -138,7 +138,7 @@ async def find_run(batch: Batch, user_id: str, run_id: str) -> RunRecord:
 
 
 async def find_run_by_any_id(batch: Batch, user_id: str, named: str) -> RunRecord | None:
-    """The user's run, by its present id or by one that an older system gave to it."""
+    """The user's run, by its current id or by one that an older system gave to it."""
     user = batch.existing_user(user_id)
     row = await batch.one(_RUN_BY_ANY_ID, user, named)
     return None if row is None else _record(user, user_id, row)

@@ -34,7 +34,7 @@ from .sends import index_message
 from .threads import mark_touched
 
 Thread = tuple[int, str]
-"""A thread's row and its present id."""
+"""A thread's row and its current id."""
 
 _BEGIN = """
 INSERT INTO runs (user, thread, run_id, status, agent, on_crash, on_disconnect, message_seq,

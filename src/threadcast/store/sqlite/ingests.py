@@ -106,7 +106,7 @@ class _Work:
     # --- threads --------------------------------------------------------------------------
 
     def _thread(self, named: str) -> tuple[int, str]:
-        """A thread's row and present id, by either id.
+        """A thread's row and current id, by either id.
 
         Raises:
             ThreadcastError: `not_found`.

@@ -1,4 +1,4 @@
-"""Units that rename threads with older ids, take a migration back, and count uses of aliases."""
+"""Units that rename threads with legacy ids, take a migration back, and count uses of aliases."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _forget_names(batch: Batch, rows: Sequence[_Migrated]) -> None:
 
 
 def _take_back_names(batch: Batch, rows: Sequence[_Migrated]) -> None:
-    """Give threads their older ids again; other aliases that they have stay."""
+    """Give threads their legacy ids again; other aliases that they have stay."""
     names = [(row.legacy_id, row.thread, row.user) for row in rows]
     run = batch.connection.executemany
     run("UPDATE threads SET thread_id = ?1 WHERE thread = ?2", [name[:2] for name in names])

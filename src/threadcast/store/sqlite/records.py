@@ -89,7 +89,7 @@ def find_run(batch: Batch, user_id: str, run_id: str) -> RunRecord:
 
 
 def find_run_by_any_id(batch: Batch, user: int, named: str) -> RunRecord | None:
-    """The user's run, by its present id or by one that an older system gave to it."""
+    """The user's run, by its current id or by one that an older system gave to it."""
     row = batch.one(
         f"SELECT {_RUN_COLUMNS} FROM runs WHERE user = ?1 AND (run_id = ?2 OR run ="  # noqa: S608
         " (SELECT run FROM run_aliases WHERE user = ?1 AND legacy_id = ?2))",

@@ -1,4 +1,4 @@
-"""Units that create, change and delete threads, and the one that makes an older id resolve."""
+"""Units that create, change and delete threads, and the one that makes a legacy id resolve."""
 
 from __future__ import annotations
 
