@@ -220,7 +220,7 @@ class Visit:
         return await self._sign_in.verify(token, self._handshake.address)
 
     def _count_refused(self, error: ThreadcastError) -> None:
-        """Count a refused connect once; what ends a live connection counts only if it is ours."""
+        """Count a refused connect once; what ends a live connection counts only as our fault."""
         was_live, self._counted = self._counted, True
         if error.code == "internal" or not (was_live or self._rejected):
             self._services.metrics.refusals.labels(error.code).inc()

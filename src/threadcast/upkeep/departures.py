@@ -67,7 +67,7 @@ class Departures:
         if len(self._users) < self._users_max:
             self._users[user_id] = None
         elif user_id not in self._users:
-            log.error("too many users left during an outage: the runs of one of them go on")
+            log.error("too many users left during an outage; runs of one of them may go on")
 
     async def _run(self) -> None:
         while self._users:
