@@ -1,8 +1,8 @@
 /** One HTTP request with a JSON response. Knows nothing of connections, and renews no token. */
 import { ThreadcastError, unreachable } from "./error.ts";
-import { problemOf } from "./problem.ts";
+import { problemOf } from "./http/problem.ts";
 
-export { type Claims, claimsOf } from "./claims.ts";
+export { type Claims, claimsOf } from "./credential/claims.ts";
 export { ThreadcastError } from "./error.ts";
 
 const ANSWER_MAX_MS = 15_000;

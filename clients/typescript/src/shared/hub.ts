@@ -6,32 +6,30 @@
  * a cursor ahead of the hub's is right only the server knows: the hub attaches again, and the page
  * waits for the response. Knows nothing of workers and ports.
  */
-import { subjectOf } from "./claims.ts";
-import { steadyMs } from "./clock.ts";
-import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "./close_codes.ts";
-import { connectionEvent } from "./connection_event.ts";
-import { arrival } from "./in_flight.ts";
+
+import { steadyMs } from "../clock.ts";
+import { arrival } from "../connection/in_flight.ts";
+import { subjectOf } from "../credential/claims.ts";
 import type {
-  AgentDeltaEvent,
   Attach,
   Attached,
   Command,
   ConnectionEvent,
   ConnectionReadyEvent,
   JournalEvent,
-} from "./protocol.ts";
-import type { Link, Transport } from "./transport.ts";
+} from "../protocol.ts";
+import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST } from "../transport/close_codes.ts";
+import { connectionEvent } from "../transport/connection_event.ts";
+import type { Link, Transport } from "../transport/transport.ts";
 
 const KEPT_MAX_EVENTS = 2_000;
 const KEPT_MAX_CHARACTERS = 2_000_000;
 /** A little less than pages wait for a ping, so that the hub reconnects once for all of them. */
 const SIGN_MAX_MS = 3_000;
 const ATTACH = "attach";
-/** The phases of the connection. */
-const NONE = 0;
-const ATTACHING = 1;
-const ATTACHED = 2;
-const LIVE = 3;
+
+/** How far the connection has come since it asked for events. */
+type Phase = "attaching" | "attached" | "live";
 
 export interface Page {
   /** One or more events, one per line. */
@@ -61,13 +59,13 @@ export class Hub {
   /** The subject of all pages' tokens. */
   #user: string | null = null;
   #ready: ConnectionReadyEvent | null = null;
-  #phase: number = NONE;
+  #phase: Phase | null = null;
   /** The page whose token the connection uses. When it expires, other pages may have a newer one. */
   #bearer: Page | null = null;
   #isRevoked = false;
   /** The pages; each with its pending attach, or with whether it receives events. */
   #pages = new Map<Page, Attach | boolean>();
-  #askers = new Map<string, { page: Page; id: string }>();
+  #askers = new Map<string | null, { page: Page; id: string }>();
   #lastId = 0;
   /** The events after `#start`, up to the cursor. */
   #kept: Kept[] = [];
@@ -81,6 +79,10 @@ export class Hub {
 
   constructor(transports: readonly Transport[]) {
     this.#transports = transports;
+  }
+
+  get #isAttached(): boolean {
+    return this.#phase === "attached" || this.#phase === "live";
   }
 
   /** A page joins, with its own token. */
@@ -158,9 +160,8 @@ export class Hub {
     this.#silence = void clearTimeout(this.#silence);
     this.#life += 1;
     this.#link?.close();
-    this.#link = this.#ready = null;
+    this.#link = this.#ready = this.#phase = null;
     this.#arrivesAt = 0;
-    this.#phase = NONE;
     this.#askers.clear();
     const pages = this.#pages;
     this.#pages = new Map();
@@ -182,7 +183,7 @@ export class Hub {
       if (!line) continue;
       const event: JournalEvent | ConnectionEvent = JSON.parse(line);
       if ("seq" in event) {
-        if (this.#phase >= ATTACHED && this.#keep(event, line)) lines.push(line);
+        if (this.#isAttached && this.#keep(event, line)) lines.push(line);
         continue;
       }
       if (lines.length) this.#tell(lines.splice(0).join("\n"));
@@ -193,15 +194,16 @@ export class Hub {
   }
 
   #keep(event: JournalEvent, line: string): boolean {
-    const { seq, timestamp: at, first_seq: first = seq } = event as AgentDeltaEvent;
+    const { seq, timestamp: at } = event;
+    const first = ("first_seq" in event && event.first_seq) || seq;
     if (seq <= this.#cursor.after) return false;
     this.#cursor = { ...this.#cursor, after: seq, at };
     this.#kept.push({ first, seq, at, line });
     this.#keptCharacters += line.length;
     while (this.#kept.length > KEPT_MAX_EVENTS || this.#keptCharacters > KEPT_MAX_CHARACTERS) {
-      const first = this.#kept.shift() as Kept;
-      this.#start = first.seq;
-      this.#keptCharacters -= first.line.length;
+      const { seq, line } = this.#kept.shift() as Kept;
+      this.#start = seq;
+      this.#keptCharacters -= line.length;
     }
     return true;
   }
@@ -220,8 +222,8 @@ export class Hub {
         this.#attached(event.data);
         break;
       case "caught_up":
-        if (this.#phase < ATTACHED) return;
-        this.#phase = LIVE;
+        if (!this.#isAttached) return;
+        this.#phase = "live";
         this.#head = event.data.seq;
         this.#tell(line);
         this.#answer();
@@ -229,9 +231,16 @@ export class Hub {
       case "command_accepted":
       case "command_rejected": {
         const { id } = event.data;
-        if (id === ATTACH && event.event_type === "command_rejected") this.#over(LOST);
-        const asker = this.#askers.get(id as string);
-        this.#askers.delete(id as string);
+        if (id === ATTACH && event.event_type === "command_rejected") {
+          if (event.data.retryable || !this.#cursor.after) this.#over(LOST);
+          else {
+            // The server cannot read it: begin at the head, and reset the page that has it.
+            this.#forget({});
+            this.#askFor({});
+          }
+        }
+        const asker = this.#askers.get(id);
+        this.#askers.delete(id);
         asker?.page.say(JSON.stringify({ ...event, data: { ...event.data, id: asker.id } }));
         // A heartbeat for the other pages.
         this.#tell("");
@@ -263,8 +272,8 @@ export class Hub {
   #attach(page: Page, wanted: Attach): void {
     this.#pages.set(page, wanted);
     this.#covered.delete(page);
-    if (this.#phase >= ATTACHED) this.#answer();
-    if (this.#phase > NONE) return;
+    if (this.#isAttached) this.#answer();
+    if (this.#phase) return;
     const reason = this.#reasonOf(wanted);
     if (this.#cursor.after === 0 || (reason && reason !== "cursor_ahead")) this.#forget(wanted);
     this.#askFor(wanted.after == null && this.#cursor.after === 0 ? {} : this.#cursor);
@@ -272,7 +281,7 @@ export class Hub {
 
   /** Ask the server for the events after a cursor. */
   #askFor(cursor: object): void {
-    this.#phase = ATTACHING;
+    this.#phase = "attaching";
     this.#covered = new Set(this.#pages.keys());
     this.#link?.send({ command: "attach", id: ATTACH, ...cursor });
   }
@@ -282,7 +291,7 @@ export class Hub {
     for (const [page, wanted] of this.#pages) {
       if (typeof wanted !== "object") continue;
       const isAhead = (wanted.after ?? 0) > this.#cursor.after;
-      const isLive = this.#phase === LIVE;
+      const isLive = this.#phase === "live";
       if (!isAhead || (isLive && this.#covered.has(page))) this.#place(page, wanted);
       else if (isLive) this.#askFor(this.#cursor);
     }
@@ -308,9 +317,10 @@ export class Hub {
     this.#cursor = { after: this.#start, feed: feed ?? null, ...(at != null && { at }) };
   }
 
-  #attached({ after, feed, head, reset, reason }: Attached): void {
-    const isAnswer = this.#phase === ATTACHING;
-    this.#phase = ATTACHED;
+  #attached(data: Attached): void {
+    const { after, feed, head, reset } = data;
+    const isAnswer = this.#phase === "attaching";
+    this.#phase = "attached";
     if (reset || this.#cursor.after === 0) this.#forget({ after, feed });
     this.#cursor = { ...this.#cursor, feed };
     this.#head = head;
@@ -319,7 +329,7 @@ export class Hub {
       return;
     }
     for (const [page, state] of this.#pages) {
-      if (state) this.#point(page, state, { after, feed, head, reset, ...(reason && { reason }) });
+      if (state) this.#point(page, state, data);
     }
   }
 
@@ -336,7 +346,7 @@ export class Hub {
       const missed = this.#kept.filter(({ seq }) => seq > after).map(({ line }) => line);
       if (missed.length) page.say(missed.join("\n"));
     }
-    if (this.#phase === LIVE) this.#speak(page, "caught_up", { seq: head });
+    if (this.#phase === "live") this.#speak(page, "caught_up", { seq: head });
   }
 
   #point(page: Page, wanted: Attach | boolean, data: Attached): void {

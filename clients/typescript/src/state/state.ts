@@ -7,17 +7,20 @@
  * `seq`, `at` and `feed` are the cursor: the state includes all events up to `seq`. A thread's
  * `history` has a cursor of its own (`upTo`), because it is read over HTTP while events flow.
  */
+
+import type { JournalEvent, RunStatus, Thread, ThreadPage } from "../protocol.ts";
+import { endsRun, isActive } from "../runs.ts";
 import { emptyHistory, foldHistory, joined } from "./history.ts";
-import type { ChatState, History, RunStatus, Table, ThreadView } from "./model.ts";
-import type { JournalEvent, Thread, ThreadPage } from "./protocol.ts";
-import { endsRun, isActive } from "./runs.ts";
+import type { ChatState, History, Table, ThreadView } from "./model.ts";
 import { tableOf, withoutRows, withRows } from "./table.ts";
 
 const PREVIEW_MAX_CHARACTERS = 80;
 const DELETED_MAX = 1_000;
-const MOVES = /^((thread|message)_created|input_requested)$/;
+type EventType = JournalEvent["event_type"];
+
+const MOVES: readonly EventType[] = ["thread_created", "message_created", "input_requested"];
 /** The status of a run after these events, as far as a single event tells. */
-const STATUS_AFTER: Partial<Record<string, RunStatus>> = {
+const STATUS_AFTER: Partial<Record<EventType, RunStatus>> = {
   message_created: "queued",
   run_queued: "queued",
   agent_started: "running",
@@ -199,7 +202,7 @@ function foldSummary(thread: ThreadView, event: JournalEvent): ThreadView {
   const { event_type: type, seq, timestamp } = event;
   let next = thread;
   // As on the server: neither a new title nor a running tool moves a thread.
-  if (MOVES.test(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
+  if (MOVES.includes(type) || endsRun(type)) next = { ...next, order: seq, updatedAt: timestamp };
   if (type === "thread_created") {
     // A history that begins with the thread is complete.
     next = { ...next, isKnown: true, history: next.history ?? emptyHistory(seq) };

@@ -3,9 +3,10 @@
  *
  * Pure, like `state.ts`.
  */
-import type { History, RunView, Step } from "./model.ts";
-import type { JournalEvent } from "./protocol.ts";
-import { isActive } from "./runs.ts";
+
+import type { JournalEvent } from "../protocol.ts";
+import { isActive } from "../runs.ts";
+import type { History, InputStep, RunView, Step, ToolStep } from "./model.ts";
 import { tableOf, withRows } from "./table.ts";
 
 /**
@@ -83,10 +84,9 @@ const newRun = (id: string): RunView => ({
 
 /** A started run is `waiting` while one of its questions is neither answered nor expired. */
 function standing(run: RunView, now: number): RunView {
-  if (!/^(running|waiting)$/.test(run.status)) return run;
-  const isOpen = (step: Step) =>
-    step.kind === "input" && step.status === "open" && step.expiresAt > now;
-  const status = run.steps.some(isOpen) ? "waiting" : "running";
+  if (run.status !== "running" && run.status !== "waiting") return run;
+  const asks = (step: Step) => step.kind === "input" && isOpen(step) && step.expiresAt > now;
+  const status = run.steps.some(asks) ? "waiting" : "running";
   return status === run.status ? run : { ...run, status };
 }
 
@@ -131,8 +131,9 @@ function foldRun(run: RunView, event: JournalEvent): RunView {
     }
     case "input_received": {
       const { input_id: id, value } = event.data;
-      const isIt = (step: Step) => step.kind === "input" && step.id === id;
-      return changeSteps(run, isIt, { status: "answered", value });
+      return changeSteps(run, (step) =>
+        step.kind === "input" && step.id === id ? { ...step, status: "answered", value } : step,
+      );
     }
     case "agent_completed":
       return completed(run, event.data);
@@ -155,8 +156,8 @@ type ToolEvent = Extract<JournalEvent, { event_type: "tool_executing" | "tool_co
 
 function tool(run: RunView, event: ToolEvent): RunView {
   const { tool_call_id: id, tool } = event.data;
-  const isIt = (step: Step) => step.kind === "tool" && step.id === id;
-  const step = {
+  const isIt = (step: Step): step is ToolStep => step.kind === "tool" && step.id === id;
+  const step: ToolStep = {
     kind: "tool",
     id,
     tool,
@@ -165,13 +166,14 @@ function tool(run: RunView, event: ToolEvent): RunView {
     result: undefined,
     durationMs: null,
     startedAt: event.timestamp,
-  } as const;
+  };
   if (event.event_type === "tool_executing") {
     return withStep(run, { ...step, arguments: event.data.arguments });
   }
   const { is_error, result, duration_ms: durationMs } = event.data;
   const done = { status: is_error ? "failed" : "completed", result, durationMs } as const;
-  return changeSteps(run.steps.some(isIt) ? run : withStep(run, step), isIt, done);
+  const begun = run.steps.some(isIt) ? run : withStep(run, step);
+  return changeSteps(begun, (one) => (isIt(one) ? { ...one, ...done } : one));
 }
 
 type Completed = Extract<JournalEvent, { event_type: "agent_completed" }>["data"];
@@ -189,14 +191,18 @@ function completed(run: RunView, { content, duration_ms: durationMs, usage }: Co
   return withStep({ ...done, steps: others }, { kind: "text", text: content, startedAt: null });
 }
 
+/** Whether a step has no outcome yet. */
+const isOpen = (step: Step): step is ToolStep | InputStep =>
+  step.kind === "tool"
+    ? step.status === "running"
+    : step.kind === "input" && step.status === "open";
+
 const ended = (run: RunView) =>
-  changeSteps(run, (step) => "status" in step && /running|open/.test(step.status), {
-    status: "abandoned",
-  });
+  changeSteps(run, (step) => (isOpen(step) ? { ...step, status: "abandoned" } : step));
 
 const withStep = (run: RunView, step: Step): RunView => ({ ...run, steps: [...run.steps, step] });
 
-const changeSteps = (run: RunView, isIt: (step: Step) => boolean, fields: object): RunView => ({
+const changeSteps = (run: RunView, change: (step: Step) => Step): RunView => ({
   ...run,
-  steps: run.steps.map((step) => (isIt(step) ? ({ ...step, ...fields } as Step) : step)),
+  steps: run.steps.map(change),
 });

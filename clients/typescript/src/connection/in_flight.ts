@@ -1,7 +1,7 @@
 /** Commands that wait for their response. Knows no connection. */
-import { steadyMs } from "./clock.ts";
-import { ThreadcastError, unreachable } from "./error.ts";
-import type { CommandRejectedData } from "./protocol.ts";
+import { steadyMs } from "../clock.ts";
+import { ThreadcastError, unreachable } from "../error.ts";
+import type { CommandAccepted, CommandRejectedData } from "../protocol.ts";
 
 /** 64 kbit/s, the slowest upload that liveness checks allow for. */
 const CHARACTERS_PER_MS = 8;
@@ -16,14 +16,14 @@ export const arrival = (before: number, characters: number): number =>
 
 interface Waiter {
   readonly arrivesAt: number;
-  resolve(answer: never): void;
+  resolve(answer: CommandAccepted): void;
   reject(error: Error): void;
 }
 
 export class InFlight {
   /** When everything sent so far has reached the server over the slowest upload. */
   arrivesAt = 0;
-  #waiters = new Map<string, Waiter>();
+  #waiters = new Map<string | null, Waiter>();
   #lastId = 0;
 
   /** The id of the next command. */
@@ -38,7 +38,7 @@ export class InFlight {
   }
 
   /** A command is being sent as `nextId`. Resolves with the data of its response. */
-  add<Answer>(characters: number): Promise<Answer> {
+  add(characters: number): Promise<CommandAccepted> {
     this.arrivesAt = arrival(this.arrivesAt, characters);
     const id = this.nextId;
     this.#lastId += 1;
@@ -47,13 +47,13 @@ export class InFlight {
     });
   }
 
-  accepted(answer: { id: string }): void {
-    this.#take(answer.id)?.resolve(answer as never);
+  accepted(answer: CommandAccepted): void {
+    this.#take(answer.id)?.resolve(answer);
   }
 
   rejected(answer: CommandRejectedData): void {
     const { id, code, message } = answer;
-    this.#take(id)?.reject(new ThreadcastError(code, message, answer as object));
+    this.#take(id)?.reject(new ThreadcastError(code, message, answer));
   }
 
   /** The connection is gone: no more responses will come. */
@@ -64,8 +64,8 @@ export class InFlight {
   }
 
   #take(id: string | null): Waiter | undefined {
-    const waiter = this.#waiters.get(id as string);
-    this.#waiters.delete(id as string);
+    const waiter = this.#waiters.get(id);
+    this.#waiters.delete(id);
     return waiter;
   }
 }

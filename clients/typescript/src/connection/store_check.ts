@@ -1,5 +1,5 @@
 /** Asks whether the server can store events: if it cannot, its runs fall silent. */
-import type { Trouble } from "./model.ts";
+import type { Trouble } from "./status.ts";
 
 const ANSWER_MAX_MS = 4_000;
 

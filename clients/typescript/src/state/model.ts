@@ -4,13 +4,10 @@
  * `ChatState` is folded from snapshots and events (`state.ts`). Successive states share what did not
  * change, so views can compare parts of them by identity. This module has no code.
  */
-import type { JournalEvent } from "./protocol.ts";
+import type { JournalEvent, RunStatus } from "../protocol.ts";
 
 /** An immutable map by id. */
 export type Table<T> = Pick<ReadonlyMap<string, T>, "get" | "size" | "values">;
-
-/** The last three are final. */
-export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
 
 export interface TextStep {
   readonly kind: "text";
@@ -134,58 +131,4 @@ export interface ChatState {
   readonly deleted: readonly string[];
   /** The threads that could not be read: they do not exist, or the request failed. */
   readonly unreadable: Readonly<Record<string, "missing" | "failed">>;
-}
-
-/**
- * What is wrong with a live connection: `unanswered` (the response to a ping is late), or why the
- * server cannot store anything (`unavailable`, `storage_full`, `unknown_outcome`).
- */
-export interface Trouble {
-  readonly code: string;
-  readonly reason: string;
-}
-
-/**
- * The state of the connection. Times are milliseconds since the epoch; `code` is one of the server's
- * error codes, or empty, and `reason` is its message for people.
- */
-export type Status =
-  | { readonly phase: "connecting"; readonly attempt: number }
-  /** `left` is how many events are still to come. */
-  | { readonly phase: "catching_up"; readonly left: number }
-  | {
-      readonly phase: "live";
-      readonly transport: "websocket" | "sse";
-      readonly trouble?: Trouble;
-    }
-  | {
-      readonly phase: "waiting";
-      readonly untilMs: number;
-      readonly code: string;
-      readonly reason: string;
-    }
-  /** The device has no network; reconnects when it has one. */
-  | { readonly phase: "offline"; readonly untilMs: number }
-  /** Reconnecting would not help. */
-  | { readonly phase: "stopped"; readonly code: string; readonly reason: string }
-  | { readonly phase: "signed_out"; readonly code: string; readonly reason: string };
-
-/** What was requested and is not in the journal yet. */
-export interface OutboxEntry {
-  readonly kind: "message" | "answer" | "cancel";
-  /** The `client_message_id` of a message; unique among entries. */
-  readonly key: string;
-  readonly status: "waiting" | "sending" | "accepted" | "refused";
-  /** Why the server refused it. */
-  readonly error: string | null;
-  /** The thread that it goes to; null for a new one, which `draft` names. */
-  readonly thread: string | null;
-  /** Names the thread that its first message will create. */
-  readonly draft: string | null;
-  readonly content: string;
-  readonly runId: string | null;
-  readonly inputId: string | null;
-  readonly value: unknown;
-  /** When it was requested, seconds since the epoch. */
-  readonly createdAt: number;
 }

@@ -9,11 +9,12 @@
  *
  * The messages of one thread or draft are sent one at a time, in order.
  */
-import { backoffMs } from "./backoff.ts";
-import { ThreadcastError } from "./error.ts";
-import type { OutboxEntry, RunStatus } from "./model.ts";
-import type { Command } from "./protocol.ts";
-import { isActive } from "./runs.ts";
+import { backoffMs } from "../connection/backoff.ts";
+import type { Connection, Unsent } from "../connection/connection.ts";
+import { ThreadcastError } from "../error.ts";
+import type { AnswerOf } from "../protocol.ts";
+import { isActive } from "../runs.ts";
+import { store } from "./storage.ts";
 
 const ENTRIES_MAX = 100;
 /** An entry that another page stored is left to that page for this long. */
@@ -26,16 +27,36 @@ export interface Sent {
   readonly seq: number;
 }
 
+/** What was requested and is not in the journal yet. */
+export interface OutboxEntry {
+  readonly kind: "message" | "answer" | "cancel";
+  /** The `client_message_id` of a message; unique among entries. */
+  readonly key: string;
+  readonly status: "waiting" | "sending" | "accepted" | "refused";
+  /** Why the server refused it. */
+  readonly error: string | null;
+  /** The thread that it goes to; null for a new one, which `draft` names. */
+  readonly thread: string | null;
+  /** Names the thread that its first message will create. */
+  readonly draft: string | null;
+  readonly content: string;
+  readonly runId: string | null;
+  readonly inputId: string | null;
+  readonly value: unknown;
+  /** When it was requested, seconds since the epoch. */
+  readonly createdAt: number;
+}
+
 export interface Entry extends OutboxEntry {
   readonly options: object;
   readonly notBefore: number;
   readonly tries: number;
-  /** The seq of an accepted message's event; 0 before. */
+  /** The seq of an accepted message's event; infinite before, and for what has none. */
   readonly seq: number;
 }
 
-type Answer = Sent & { status: RunStatus };
-type Request = (command: Command["command"], fields: object) => Promise<Answer>;
+type Requests = "send_message" | "cancel_run" | "respond";
+type Request = Extract<Unsent, { command: Requests }>;
 
 export class Outbox {
   /** The threads that drafts have become, by draft. */
@@ -48,7 +69,7 @@ export class Outbox {
   #prefix = "";
   /** Whether its user is gone: what is added until the next start would become another user's. */
   #isOver = false;
-  #request: Request | null = null;
+  #connection: Pick<Connection, "request"> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
   /** Why nothing will be sent; null while something may be. */
@@ -98,8 +119,8 @@ export class Outbox {
     const known = this.#entries.get(key);
     if (item) {
       const entry = entryOf(item, key);
-      if (!entry) this.#store(key);
-      else if (!known) this.#insert({ ...entry, notBefore });
+      if (!entry) this.#save(key, null);
+      else if (!known) this.#insert({ ...entry, notBefore, seq: Number.POSITIVE_INFINITY });
       else if (known.draft && entry.thread) this.#learnThread(known.draft, entry.thread);
     } else if (item === "" || known?.kind !== "message" || !this.#waiters.has(key)) {
       this.#forget(key);
@@ -109,8 +130,8 @@ export class Outbox {
   }
 
   #insert(entry: Entry): void {
-    const all = [...this.#entries.values(), entry].sort((a, b) => a.createdAt - b.createdAt);
-    this.#entries = new Map(all.map((one) => [one.key, one]));
+    const all = [...this.#entries.set(entry.key, entry)];
+    this.#entries = new Map(all.sort(([, a], [, b]) => a.createdAt - b.createdAt));
     this.#changed();
   }
 
@@ -147,7 +168,7 @@ export class Outbox {
       options: {},
       notBefore: 0,
       tries: 0,
-      seq: 0,
+      seq: Number.POSITIVE_INFINITY,
       ...fields,
     });
     if (this.#end) this.#giveUp(this.#end);
@@ -160,7 +181,7 @@ export class Outbox {
     if (!this.#entries.has(key)) return;
     if (isUnwanted) this.#save(key, "");
     this.#forget(key);
-    this.#store(key);
+    this.#save(key, null);
     this.#flush();
   }
 
@@ -190,8 +211,8 @@ export class Outbox {
    *
    * @param end why none is expected: promises are rejected with it, and the entries stay
    */
-  use(request: Request | null, end: ThreadcastError | null = null): void {
-    this.#request = request;
+  use(connection: Pick<Connection, "request"> | null, end: ThreadcastError | null = null): void {
+    this.#connection = connection;
     this.#end = end;
     if (end) this.#giveUp(end);
     // The end of a run that was cancelled over an earlier connection may have been missed.
@@ -203,24 +224,13 @@ export class Outbox {
 
   #put(entry: Entry): void {
     this.#entries.set(entry.key, entry);
-    this.#store(entry.key, entry);
+    // An accepted one is in the journal.
+    this.#save(entry.key, entry.status === "accepted" ? null : JSON.stringify(entry));
     this.#changed();
   }
 
-  /** Store an entry, or remove it once accepted: then it is in the journal. */
-  #store(key: string, entry?: Entry): void {
-    this.#save(key, entry && entry.status !== "accepted" ? JSON.stringify(entry) : null);
-  }
-
   #save(key: string, item: string | null): void {
-    if (!this.#prefix) return;
-    const name = this.#prefix + key;
-    try {
-      if (item === null) this.#storage?.removeItem(name);
-      else this.#storage?.setItem(name, item);
-    } catch {
-      // The storage is full or forbidden: the entry lives as long as the page.
-    }
+    if (this.#prefix) store(this.#storage, this.#prefix + key, item);
   }
 
   #changed(): void {
@@ -230,43 +240,47 @@ export class Outbox {
 
   #flush(): void {
     clearTimeout(this.#timer);
-    if (!this.#request) return;
+    if (!this.#connection) return;
     const underWay = new Set<string>();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.entries) {
       const { key, status, draft, thread, notBefore } = entry;
       const place = draft ?? thread ?? key;
-      const isHeld = underWay.has(place);
-      if (/ing$/.test(status)) underWay.add(place);
-      if (status !== "waiting" || isHeld) continue;
+      if (status === "sending") underWay.add(place);
+      if (status !== "waiting" || underWay.has(place)) continue;
+      underWay.add(place);
       const waitMs = notBefore - Date.now();
-      if (waitMs <= 0) this.#send(entry, this.#request);
+      if (waitMs <= 0) this.#send(entry, this.#connection);
       else nextMs = Math.min(nextMs, waitMs);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#flush(), nextMs);
   }
 
-  async #send(entry: Entry, request: Request): Promise<void> {
-    const { key } = entry;
+  async #send(entry: Entry, connection: Pick<Connection, "request">): Promise<void> {
     this.#put({ ...entry, status: "sending" });
-    const command = commandOf(entry);
-    const answer = await request(...command).catch((error: ThreadcastError) => error);
-    const known = this.#entries.get(key);
+    const answer = await connection
+      .request(commandOf(entry))
+      .catch((error: ThreadcastError) => error);
+    const known = this.#entries.get(entry.key);
     if (!known) return;
-    if (answer instanceof ThreadcastError) this.#rejected(known, answer);
+    if (answer instanceof Error) this.#rejected(known, answer);
     else this.#accepted(known, answer);
     this.#flush();
   }
 
-  #accepted({ key, kind, draft }: Entry, sent: Answer): void {
-    this.#waiters.get(key)?.resolve(sent);
-    if (kind === "answer" || (kind === "cancel" && !isActive(sent))) this.drop(key);
-    else {
+  #accepted(entry: Entry, answer: AnswerOf<Requests>): void {
+    const { key } = entry;
+    let { seq } = entry;
+    if (answer.command === "send_message") {
+      this.#waiters.get(key)?.resolve(answer);
       // Store the thread of the waiting entries first: other pages hold them, too.
-      this.#learnThread(draft, sent.thread_id);
-      const known = this.#entries.get(key) as Entry;
-      this.#put({ ...known, status: "accepted", error: null, seq: sent.seq });
+      this.#learnThread(entry.draft, answer.thread_id);
+      seq = answer.seq;
+    } else if (answer.command === "respond" || !isActive(answer)) {
+      this.drop(key);
+      return;
     }
+    this.#put({ ...(this.#entries.get(key) ?? entry), status: "accepted", error: null, seq });
   }
 
   #rejected(entry: Entry, error: ThreadcastError): void {
@@ -311,10 +325,16 @@ const askedAgain = (entry: Entry): Entry => ({
   tries: entry.tries || 1,
 });
 
-function commandOf(entry: Entry): Parameters<Request> {
-  const { kind, key, content, thread, runId: run_id, inputId, value, options } = entry;
-  if (kind === "cancel") return ["cancel_run", { run_id }];
-  if (kind === "answer") return ["respond", { run_id, input_id: inputId, value }];
-  const fields = { content, client_message_id: key, ...(thread && { thread_id: thread }) };
-  return ["send_message", { ...fields, ...options }];
+function commandOf(entry: Entry): Request {
+  const { kind, key, content, thread, runId, inputId, value, options } = entry;
+  const run_id = runId ?? "";
+  if (kind === "cancel") return { command: "cancel_run", run_id };
+  if (kind === "answer") return { command: "respond", run_id, input_id: inputId ?? "", value };
+  return {
+    command: "send_message",
+    content,
+    client_message_id: key,
+    thread_id: thread,
+    ...options,
+  };
 }

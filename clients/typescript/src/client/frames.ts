@@ -1,6 +1,6 @@
 /** Throttles work to once per frame; the first call after a pause runs at once. */
 
-import { steadyMs } from "./clock.ts";
+import { steadyMs } from "../clock.ts";
 
 const FRAME_MS = 16;
 

@@ -2,12 +2,12 @@
  * Server-Sent Events, for where WebSockets are blocked: events over one long response, commands as
  * requests. Passes on what a WebSocket would receive.
  */
-import { subjectOf } from "./claims.ts";
+import { subjectOf } from "../credential/claims.ts";
+import { NO_ANSWER } from "../error.ts";
+import { problemOf, type Refusal } from "../http/problem.ts";
+import type { Attach, Command, ConnectionEvent } from "../protocol.ts";
 import { BLOCKED, CREDENTIAL, LOST } from "./close_codes.ts";
 import { connectionEvent } from "./connection_event.ts";
-import { NO_ANSWER } from "./error.ts";
-import { problemOf } from "./problem.ts";
-import type { Attach, Command, ConnectionEvent } from "./protocol.ts";
 import type { Transport } from "./transport.ts";
 
 type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -51,13 +51,17 @@ export const eventStream: Transport = (base, first, listener) => {
   };
   const accept = ({ id, command }: Pick<Command, "id" | "command">, answer: object = {}) =>
     say("command_accepted", { id, command, ...answer });
-  function attach({ after, feed }: Attach) {
+  const reject = (id: string, { detail: message, ...more }: Omit<Refusal, "status">) =>
+    say("command_rejected", { ...more, message, id });
+  function attach(command: Attach) {
+    const { after, feed } = command;
     query = after == null ? "" : `?after=${after}`;
     lastId = query && feed ? `${feed}:${after}` : "";
-    begin();
+    begin(command);
   }
 
-  async function begin() {
+  /** @param command answered with the stream; none if the stream only goes on */
+  async function begin(command?: Attach) {
     stream.abort();
     stream = new AbortController();
     const { signal } = stream;
@@ -73,9 +77,13 @@ export const eventStream: Transport = (base, first, listener) => {
         signal,
       });
       wasOpen = true;
-      if (response.ok) await read(response.body as Body, signal);
-      else {
-        const { code: error, detail: reason, ...more } = await problemOf(response);
+      if (response.ok) {
+        if (command) accept(command);
+        await read(response.body as Body, signal);
+      } else {
+        const problem = await problemOf(response);
+        if (command && problem.status === 400) return reject(command.id, problem);
+        const { code: error, detail: reason, ...more } = problem;
         say("connection_closing", { ...more, error, reason, code: CLOSES + response.status });
       }
       if (!signal.aborted) end(LOST);
@@ -126,13 +134,13 @@ export const eventStream: Transport = (base, first, listener) => {
       });
       if (response.ok) accept({ id, command }, await response.json());
       else {
-        const { detail: message, ...more } = await problemOf(response);
-        if (more.status === 401 && more.code !== "revoked") end(CREDENTIAL);
-        say("command_rejected", { ...more, message, id });
+        const problem = await problemOf(response);
+        if (problem.status === 401 && problem.code !== "revoked") end(CREDENTIAL);
+        reject(id, problem);
       }
     } catch {
       // The stream is still open, so reconnecting will not retry this: the outbox has to.
-      say("command_rejected", { id, code: "unanswered", message: NO_ANSWER, retryable: true });
+      reject(id, { code: "unanswered", detail: NO_ANSWER, retryable: true });
     }
   }
 
@@ -150,7 +158,6 @@ export const eventStream: Transport = (base, first, listener) => {
     send(command) {
       if (command.command === "ping") ping(command);
       else if (command.command === "attach") {
-        accept(command);
         attach(command);
       } else if (command.command === "authenticate") {
         // A stream keeps the token that it was opened with: reopen it.

@@ -1,5 +1,5 @@
 /** A connection event, made by the client on behalf of a server. */
-import type { ConnectionEvent } from "./protocol.ts";
+import type { ConnectionEvent } from "../protocol.ts";
 
 export const connectionEvent = (
   event_type: ConnectionEvent["event_type"],

@@ -1,6 +1,6 @@
 /** Delivers events to callbacks, and to async iterators with a bounded buffer. */
-import { ThreadcastError } from "./error.ts";
-import type { AttachedEvent, JournalEvent } from "./protocol.ts";
+import { ThreadcastError } from "../error.ts";
+import type { AttachedEvent, JournalEvent } from "../protocol.ts";
 
 const BUFFER_MAX_EVENTS = 10_000;
 
@@ -23,7 +23,7 @@ export class Listeners {
 
   /** Whether every iterator has processed all its events. */
   get areDone(): boolean {
-    return [...this.#buffers].every(({ length }) => length === 0);
+    return [...this.#buffers].every(({ length }) => !length);
   }
 
   on(type: string, handler: Handler): () => void {

@@ -1,7 +1,7 @@
 /** Requests to the HTTP API with the connection's credential. */
-import type { Credential } from "./credential.ts";
-import type { ThreadcastError } from "./error.ts";
-import { ask } from "./request.ts";
+import type { Credential } from "../credential/credential.ts";
+import { ThreadcastError } from "../error.ts";
+import { ask } from "../request.ts";
 
 const BUSY_TRIES = 5;
 const BUSY_WAIT_MAX_MS = 10_000;
@@ -33,7 +33,8 @@ export class Http {
         const keepalive = method === "DELETE";
         return await ask(new URL(path, this.#base), { method, json, token, keepalive });
       } catch (error) {
-        const { status, code, retryAfterMs } = error as ThreadcastError;
+        if (!(error instanceof ThreadcastError)) throw error;
+        const { status, code, retryAfterMs } = error;
         // After "sign out everywhere", a new token must not sign the user in again.
         if (status === 401 && code !== "revoked" && ++renewals === 1) await this.#another(token);
         else if (code === "rate_limited" && ++tries <= BUSY_TRIES) {

@@ -1,8 +1,9 @@
 /** Reads over HTTP what happened before the events of the connection. */
+
+import type { Http } from "../http/http.ts";
+import type { EventPage, MessagePage } from "../protocol.ts";
 import { emptyHistory, foldHistory } from "./history.ts";
-import type { Http } from "./http.ts";
 import type { History } from "./model.ts";
-import type { EventPage, MessagePage } from "./protocol.ts";
 
 /**
  * A thread's history. Its latest page of messages says how far back it goes; the rest is folded from

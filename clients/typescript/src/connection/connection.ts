@@ -4,24 +4,27 @@
  * It reports events and its status to its owner, which decides what to do with events and from which
  * cursor to attach. Knows nothing of the document.
  */
-import { backoffMs } from "./backoff.ts";
-import { steadyMs } from "./clock.ts";
-import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST, UNUSABLE } from "./close_codes.ts";
-import type { Credential } from "./credential.ts";
-import { NO_ANSWER, type ThreadcastError, unreachable } from "./error.ts";
-import { InFlight } from "./in_flight.ts";
-import { Liveness, SIGN_MAX_MS } from "./liveness.ts";
-import type { Status, Trouble } from "./model.ts";
+
+import { steadyMs } from "../clock.ts";
+import type { Credential } from "../credential/credential.ts";
+import { NO_ANSWER, type ThreadcastError, unreachable } from "../error.ts";
 import type {
+  AnswerOf,
   AttachedEvent,
   Command,
   ConnectionClosing,
   ConnectionEvent,
   ConnectionReady,
   JournalEvent,
-} from "./protocol.ts";
-import { isFollowed } from "./runs.ts";
-import type { Link, Transport } from "./transport.ts";
+  KnownErrorCode,
+} from "../protocol.ts";
+import { isFollowed } from "../runs.ts";
+import { BLOCKED, CREDENTIAL, FORBIDDEN, LOST, UNUSABLE } from "../transport/close_codes.ts";
+import type { Link, Transport } from "../transport/transport.ts";
+import { backoffMs } from "./backoff.ts";
+import { InFlight } from "./in_flight.ts";
+import { Liveness, SIGN_MAX_MS } from "./liveness.ts";
+import type { Status, Trouble } from "./status.ts";
 
 const TICK_MS = 500;
 const STEADY_MS = 10_000;
@@ -30,7 +33,11 @@ const HANDSHAKE_MAX_MS = 10_000;
 const TRANSPORT_MAX_MS = 300_000;
 const RENEW_AT_SHARE = 0.75;
 const RENEW_AGAIN_MS = 10_000;
-const NOT_STORED = /^(unavailable|storage_full|unknown_outcome)$/;
+/** Whether the error means that the server cannot store anything. */
+const isNotStored = (code: string): boolean =>
+  code === ("unavailable" satisfies KnownErrorCode) ||
+  code === ("storage_full" satisfies KnownErrorCode) ||
+  code === ("unknown_outcome" satisfies KnownErrorCode);
 const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
@@ -43,8 +50,11 @@ export interface Owner {
   onSilence(): void;
 }
 
-type Fields<C> = C extends Command ? Omit<C, "id" | "command" | "version"> : never;
-type FieldsOf<Name extends Command["command"]> = Fields<Extract<Command, { command: Name }>>;
+type WithoutId<C> = C extends Command ? Omit<C, "id"> : never;
+/** A command that has no id yet. */
+export type Unsent = WithoutId<Command>;
+/** The fields of the command with this name. */
+type FieldsOf<Name> = Omit<Extract<Unsent, { command: Name }>, "command">;
 
 export class Connection {
   #base: URL;
@@ -111,11 +121,18 @@ export class Connection {
   }
 
   /** Reconnect after a failure, or end if nobody is signed in. */
-  restart({ code = "", message = "", status, retryAfterMs = 0 }: Partial<ThreadcastError>): void {
+  restart(thrown: unknown): void {
     if (!this.#ticking) return;
     this.#drop();
+    const failure: Partial<ThreadcastError> = Object(thrown);
+    const { code = "", message = "", status, retryAfterMs = 0 } = failure;
     if (status !== 401) this.#wait(retryAfterMs, code, message);
     else this.end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
+  }
+
+  /** Reconnect, to ask again for the events after the cursor. */
+  resume(): void {
+    this.restart(null);
   }
 
   /** Set the trouble that the owner found; null for none. */
@@ -126,7 +143,7 @@ export class Connection {
   /** Ask for the events after a cursor. Events that arrive before it is accepted are dropped. */
   async attach(cursor: FieldsOf<"attach">): Promise<void> {
     this.#attaching = this.#inFlight.nextId;
-    await this.request("attach", cursor);
+    await this.request({ ...cursor, command: "attach" });
   }
 
   /**
@@ -134,15 +151,14 @@ export class Connection {
    *
    * @throws ThreadcastError the server refused it; `unreachable`: there was no response
    */
-  async request<Answer>(
-    command: Command["command"],
-    fields: { readonly content?: string; [name: string]: unknown } = {},
-  ): Promise<Answer> {
+  async request<C extends Unsent>(command: C): Promise<AnswerOf<C["command"]>> {
     if (!this.#isReady) throw unreachable();
+    const unsent: Unsent = command;
     const id = this.#inFlight.nextId;
-    const answer = this.#inFlight.add<Answer>(fields.content?.length ?? 0);
-    this.#link?.send({ command, id, ...fields } as Command);
-    return answer;
+    const answer = this.#inFlight.add("content" in unsent ? unsent.content.length : 0);
+    this.#link?.send({ ...unsent, id });
+    // The answer with this id is this command's.
+    return answer as Promise<AnswerOf<C["command"]>>;
   }
 
   #connect(): void {
@@ -240,7 +256,7 @@ export class Connection {
         break;
       case "command_rejected": {
         const { code, message: reason } = event.data;
-        if (NOT_STORED.test(code)) this.#setTrouble({ code, reason });
+        if (isNotStored(code)) this.#setTrouble({ code, reason });
         this.#inFlight.rejected(event.data);
         break;
       }
@@ -300,12 +316,11 @@ export class Connection {
     this.#life += 1;
     this.#reconnect = void clearTimeout(this.#reconnect);
     this.#link?.close();
-    this.#link = null;
+    this.#link = this.#trouble = null;
     this.#closing = {};
     this.#isReady = this.#isInRun = false;
     this.#attaching = "";
     this.#liveAt = 0;
-    this.#trouble = null;
     this.#inFlight.drop();
   }
 
@@ -319,7 +334,7 @@ export class Connection {
     const { current } = this.#credential;
     // If this fails, the next tick after `#renewAt` retries.
     this.#renewAt = Date.now() + RENEW_AGAIN_MS;
-    await this.request("authenticate", { token: await this.#credential.get(current) });
+    await this.request({ command: "authenticate", token: await this.#credential.get(current) });
   }
 
   #tick(): void {
@@ -345,7 +360,7 @@ export class Connection {
   }
 
   #askForSign(maxMs: number): void {
-    this.request("ping").catch(() => {});
+    this.request({ command: "ping" }).catch(() => {});
     this.#liveness.expect(this.#inFlight.arrivesAt + maxMs);
   }
 }

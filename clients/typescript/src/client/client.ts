@@ -1,18 +1,21 @@
 /** The client: ties credential, connection and outbox together. */
 
-import { subjectOf } from "./claims.ts";
-import { Connection } from "./connection.ts";
-import { Credential, type TokenProvider } from "./credential.ts";
-import { ThreadcastError } from "./error.ts";
+import { Connection } from "../connection/connection.ts";
+import { SIGN_MAX_MS } from "../connection/liveness.ts";
+import type { Status } from "../connection/status.ts";
+import { subjectOf } from "../credential/claims.ts";
+import { Credential, type TokenProvider } from "../credential/credential.ts";
+import { ThreadcastError } from "../error.ts";
+import type { AttachedEvent, JournalEvent, SendMessage } from "../protocol.ts";
+import { endsRun } from "../runs.ts";
+import { ownTransports } from "../transport/own_transports.ts";
+import type { Transport } from "../transport/transport.ts";
+import { type Cursor, cursorOf, UNKNOWN } from "./cursor.ts";
 import { Frames } from "./frames.ts";
 import { Listeners, type Told } from "./listeners.ts";
-import { SIGN_MAX_MS } from "./liveness.ts";
-import type { OutboxEntry, Status } from "./model.ts";
-import { type Entry, Outbox, type Sent } from "./outbox.ts";
-import { ownTransports } from "./own_transports.ts";
-import type { AttachedEvent, JournalEvent, SendMessage } from "./protocol.ts";
-import { endsRun } from "./runs.ts";
-import type { Transport } from "./transport.ts";
+import { type Entry, Outbox, type OutboxEntry, type Sent } from "./outbox.ts";
+import { randomKey } from "./random_key.ts";
+import { store } from "./storage.ts";
 
 const QUEUE_MAX_EVENTS = 1_000;
 const OFFLINE_SIGN_MAX_MS = 2_000;
@@ -40,13 +43,6 @@ export interface SendOptions {
   onBusy?: NonNullable<SendMessage["on_busy"]>;
 }
 
-/** A reader's position: the last seq that it has, its feed, and that event's timestamp. */
-export interface Cursor {
-  readonly after?: number;
-  readonly feed: string | null;
-  readonly at?: number;
-}
-
 /** Why pending promises reject once the client has ended. */
 const ended = (code: string, reason = "") =>
   new ThreadcastError(code, `${reason} It is kept for the next start.`.trim());
@@ -54,35 +50,33 @@ const ended = (code: string, reason = "") =>
 type ToldOf<Type> = Extract<Told, { event_type: Type }>;
 
 export class Client {
-  status: Status = { phase: "connecting", attempt: 0 };
-  /** The signed-in user; null until the server has confirmed it. */
-  user: string | null = null;
-  /** The position of the last event that was delivered. */
-  cursor: Cursor = { feed: null };
   protected readonly base: URL;
-  /** Where the cursor is kept; undefined without `resume`. */
-  #kept: Storage | undefined;
   protected readonly credential: Credential;
   protected readonly connection: Connection;
+  #status: Status = { phase: "connecting", attempt: 0 };
+  #cursor: Cursor = { feed: null };
+  /** Where the cursor is kept; undefined without `resume`. */
+  #kept: Storage | undefined;
   #outbox: Outbox;
   #queue: JournalEvent[] = [];
   #head = 0;
   #listeners = new Listeners(() => this.#kept && this.changed());
   #frames = new Frames(() => this.#flush());
   #isStarted = false;
+  #user: string | null = null;
   /** Counts connections, to recognise work that began on an earlier one. */
   #life = 0;
 
   constructor({ url, token, storage, resume, transports = ownTransports }: ClientOptions) {
-    this.base = new URL(String(url).replace(/\/?$/, "/"), globalThis.location?.href);
-    this.#kept = resume ? storage : undefined;
+    this.base = new URL(`${url}`.replace(/\/?$/, "/"), globalThis.location?.href);
+    if (resume) this.#kept = storage;
     this.credential = new Credential(token, (subject) => this.#stayWith(subject));
     this.#outbox = new Outbox(storage, () => this.changed());
     this.connection = new Connection(this.base, this.credential, transports, {
       onReady: (user, { feed }) => this.#ready(user, feed),
       onAttached: (event) => this.#attached(event),
       onEvents: (events) => {
-        if (this.cursor.after === undefined) return;
+        if (this.#cursor.after === undefined) return;
         this.#queue.push(...events);
         if (this.#queue.length > QUEUE_MAX_EVENTS) this.#frames.now();
         else this.changed();
@@ -90,6 +84,20 @@ export class Client {
       onStatus: (status) => this.setStatus(status),
       onSilence: () => this.silent(),
     });
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** The signed-in user; null until the server has confirmed it. */
+  get user(): string | null {
+    return this.#user;
+  }
+
+  /** The position of the last event that was delivered. */
+  get cursor(): Cursor {
+    return this.#cursor;
   }
 
   /** What was requested and is not in the journal yet. */
@@ -119,12 +127,11 @@ export class Client {
    * Until the server has confirmed the user, it is the token's subject.
    */
   signOut(): void {
-    this.user ??= subjectOf(this.credential.current);
-    if (this.user) this.#outbox.belongTo(this.#key);
+    this.#user ??= subjectOf(this.credential.current);
+    if (this.#user) this.#outbox.belongTo(this.#key);
     for (const { key } of this.outbox) this.discard(key);
-    this.#kept?.removeItem(`cursor ${this.#key}`);
-    this.close();
-    this.#end("signed_out", "");
+    this.#keep(null);
+    this.#end("signed_out");
   }
 
   /** Call back when `status`, `outbox` or derived state has changed, at most once per frame. */
@@ -162,7 +169,7 @@ export class Client {
    *   and sent once when the client is started again
    */
   send(content: string, { threadId, draft, agent, onBusy }: SendOptions = {}): Promise<Sent> {
-    const key = `web_${crypto.getRandomValues(new Uint32Array(4)).join("_")}`;
+    const key = randomKey();
     return this.#outbox.add({
       kind: "message",
       key,
@@ -197,9 +204,10 @@ export class Client {
   }
 
   /** Handles the events of `WINDOW_EVENTS`. */
-  handleEvent({ type, key, newValue }: StorageEvent): void {
-    if (type === "storage") this.#outbox.stored(key, newValue);
-    else this.connection.nudge(type === "offline" ? OFFLINE_SIGN_MAX_MS : SIGN_MAX_MS);
+  handleEvent(event: Event): void {
+    if (event.type !== "storage") {
+      this.connection.nudge(event.type === "offline" ? OFFLINE_SIGN_MAX_MS : SIGN_MAX_MS);
+    } else if (event instanceof StorageEvent) this.#outbox.stored(event.key, event.newValue);
   }
 
   // For clients that derive state from events.
@@ -207,7 +215,7 @@ export class Client {
   /** Drop the derived state. */
   protected forget(): void {
     this.#queue = [];
-    this.cursor = { feed: null };
+    this.#cursor = { feed: null };
   }
 
   /**
@@ -222,19 +230,22 @@ export class Client {
   /** Apply new events, which are in order. */
   protected take(_events: readonly JournalEvent[]): void {}
 
-  /** Whether an accepted message is part of the state already, from a snapshot. */
+  /** Whether a message is part of the state already, from a snapshot. */
   protected shows(entry: Entry): boolean {
-    return entry.seq <= (this.cursor.after ?? 0);
+    return entry.seq <= (this.#cursor.after ?? 0);
   }
 
   protected setStatus(status: Status): void {
-    this.status = status;
-    if (!/^(catching_up|live)$/.test(status.phase)) {
+    this.#status = status;
+    const { phase } = status;
+    if (phase !== "catching_up" && phase !== "live") {
       this.#life += 1;
-      const hasEnded = status.phase === "signed_out" || status.phase === "stopped";
-      const end = hasEnded ? ended(status.phase, status.reason) : null;
-      this.#outbox.use(null, end);
-      if (end) this.#listeners.end(end);
+      this.#outbox.use(null);
+      if (phase === "signed_out" || phase === "stopped") {
+        const end = ended(phase, status.reason);
+        this.#outbox.use(null, end);
+        this.#listeners.end(end);
+      }
     }
     this.#frames.now();
   }
@@ -247,18 +258,13 @@ export class Client {
   /** A run has fallen silent, or the server could not store something. */
   protected silent(): void {}
 
-  /** Something failed without which the connection is useless. */
-  protected failed(error: unknown): void {
-    this.connection.restart(error as ThreadcastError);
-  }
-
   get #key(): string {
-    return `threadcast ${JSON.stringify([this.base, this.user])}`;
+    return `threadcast ${JSON.stringify([this.base, this.#user])}`;
   }
 
   /** A client belongs to one user and never uses another one's token. */
   #stayWith(user: string | null): void {
-    if (!this.user || !user || this.user === user) return;
+    if (!this.#user || !user || this.#user === user) return;
     this.#end("stopped", "identity_change");
     throw new ThreadcastError("identity_change", OTHER_USER);
   }
@@ -266,16 +272,20 @@ export class Client {
   /** Authenticated: start from a snapshot, or resume from the cursor. */
   async #ready(user: string, feed: string | null, from?: number): Promise<void> {
     this.#stayWith(user);
-    this.user = user;
+    this.#user = user;
     this.#outbox.belongTo(this.#key);
-    if (this.cursor.after === undefined) {
+    if (this.#cursor.after === undefined) {
       const life = this.#life;
       const after = (await this.begin()) ?? from;
       if (life !== this.#life) return;
-      const kept = this.#kept?.getItem(`cursor ${this.#key}`);
-      this.cursor = kept ? JSON.parse(kept) : { feed, ...(after !== undefined && { after }) };
+      const item = this.#kept?.getItem(`cursor ${this.#key}`);
+      this.#cursor = item ? cursorOf(item) : { feed, ...(after !== undefined && { after }) };
     }
-    await this.connection.attach(this.cursor);
+    await this.connection.attach(this.#cursor).catch((error: ThreadcastError) => {
+      // The server can make nothing of the cursor. The next connection does without it.
+      if (!error.retryable) this.#cursor = UNKNOWN;
+      throw error;
+    });
   }
 
   /** The server accepted the cursor, or reset it: then start over from a snapshot. */
@@ -283,53 +293,55 @@ export class Client {
     const { reset, feed, head, after } = event.data;
     this.#frames.now();
     if (reset) {
+      this.#keep(null);
       this.forget();
-      this.#kept?.removeItem(`cursor ${this.#key}`);
       this.#listeners.tell(event);
-      await this.#ready(this.user as string, feed, after);
-      return;
+      return this.#ready(event.user_id, feed, after);
     }
-    this.cursor = { after, ...this.cursor, feed: feed ?? this.cursor.feed };
+    this.#cursor = { after, ...this.#cursor, feed: feed ?? this.#cursor.feed };
     this.#head = head;
     // While live, this is an event stream reopened with a renewed token: not worth a status.
-    if (this.status.phase !== "live") this.setStatus({ phase: "catching_up", left: 0 });
-    this.#outbox.use((command, fields) => this.connection.request(command, { ...fields }));
+    if (this.#status.phase !== "live") this.setStatus({ phase: "catching_up", left: 0 });
+    this.#outbox.use(this.connection);
   }
 
   /** Apply the queued events, then notify listeners. */
   #flush(): void {
     const events = this.#news();
     const last = events.at(-1);
-    if (last) this.cursor = { ...this.cursor, after: last.seq, at: last.timestamp };
-    if (this.status.phase === "catching_up") {
-      const left = Math.max(0, this.#head - (this.cursor.after ?? 0));
-      this.status = { phase: "catching_up", left };
+    if (last) this.#cursor = { ...this.#cursor, after: last.seq, at: last.timestamp };
+    if (this.#status.phase === "catching_up") {
+      const left = Math.max(0, this.#head - (this.#cursor.after ?? 0));
+      this.#status = { phase: "catching_up", left };
     }
     if (last) this.take(events);
     for (const event of events) this.#settle(event);
-    this.#outbox.dropIf((entry) => entry.status === "accepted" && this.shows(entry));
+    this.#outbox.dropIf((entry) => this.shows(entry));
     for (const event of events) this.#listeners.tell(event);
     this.#listeners.emit("change", null);
-    queueMicrotask(() => this.#keep());
+    queueMicrotask(() => {
+      // Not before every iterator is done, so that resuming is at least once.
+      if (this.#listeners.areDone && this.#isStarted && this.#cursor.feed)
+        this.#keep(JSON.stringify(this.#cursor));
+    });
   }
 
-  /** Store the cursor once every iterator is done, so that resuming is at least once. */
-  #keep(): void {
-    if (this.#listeners.areDone && this.#isStarted && this.cursor.feed)
-      this.#kept?.setItem(`cursor ${this.#key}`, JSON.stringify(this.cursor));
+  /** Store the cursor for later pages; null to remove it. */
+  #keep(item: string | null): void {
+    store(this.#kept, `cursor ${this.#key}`, item);
   }
 
   /** The queued events that are new. */
   #news(): JournalEvent[] {
     const queue = this.#queue;
     this.#queue = [];
-    let { after = 0 } = this.cursor;
+    let { after = 0 } = this.#cursor;
     const events: JournalEvent[] = [];
     for (const event of queue) {
-      if (event.seq <= after || event.user_id !== this.user) continue;
+      if (event.seq <= after || event.user_id !== this.#user) continue;
       if (event.event_type === "agent_delta" && (event.first_seq ?? after + 1) <= after) {
         // It merges deltas of which some were delivered: ask again for what follows the cursor.
-        this.failed({});
+        this.connection.resume();
         break;
       }
       after = event.seq;
@@ -355,11 +367,11 @@ export class Client {
     for (const type of WINDOW_EVENTS) globalThis.removeEventListener?.(type, this);
   }
 
-  #end(phase: "signed_out" | "stopped", code: string): void {
+  #end(phase: "signed_out" | "stopped", code = ""): void {
     this.#stop();
     this.#outbox.belongTo("");
     this.forget();
-    this.user = null;
+    this.#user = null;
     this.connection.end(phase, code, code && OTHER_USER);
   }
 }

@@ -1,6 +1,7 @@
 /** Fetches and holds the token, in memory only: never in a URL, a storage or a log. */
+
+import { ThreadcastError } from "../error.ts";
 import { subjectOf } from "./claims.ts";
-import { ThreadcastError } from "./error.ts";
 
 /**
  * Returns the signed-in user's token; null or an empty string if nobody is signed in.

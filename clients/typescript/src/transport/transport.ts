@@ -1,6 +1,7 @@
 /** What a transport is, and the WebSocket one. A transport passes text on and interprets nothing. */
+
+import type { Command } from "../protocol.ts";
 import { BLOCKED } from "./close_codes.ts";
-import type { Command } from "./protocol.ts";
 
 export interface Listener {
   /** One or more events, one per line; empty for a heartbeat. */
