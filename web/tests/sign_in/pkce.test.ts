@@ -1,7 +1,7 @@
 /** The values of a sign-in. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { challengeOf, unguessable } from "../../src/chat/session/pkce.ts";
+import { challengeOf, unguessable } from "../../src/chat/sign_in/pkce.ts";
 
 test("the challenge is that of RFC 7636, appendix B", async () => {
   const challenge = await challengeOf("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");

@@ -1,8 +1,8 @@
 /** Sign-in as the server offers it: by name, at a provider, by token, or by the embedding page. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { Mark } from "../design/icons.tsx";
-import type { Method, Session } from "./session/session.ts";
+import { Mark } from "../../design/icons.tsx";
+import type { Method, Session } from "./session.ts";
 import "./sign_in.css";
 
 const NAMES = ["ada", "grace", "alan"];

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { setMaxListeners } from "node:events";
 import { beforeEach, test } from "node:test";
-import * as oidc from "../../src/chat/session/oidc.ts";
-import { Session } from "../../src/chat/session/session.ts";
+import * as oidc from "../../src/chat/sign_in/oidc.ts";
+import { Session } from "../../src/chat/sign_in/session.ts";
 
 const ISSUER = "https://login.example";
 const FACTS = {
