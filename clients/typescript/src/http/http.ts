@@ -1,7 +1,7 @@
 /** Requests to the HTTP API with the connection's credential. */
 import type { Credential } from "../credential/credential.ts";
 import { ThreadcastError } from "../error.ts";
-import { ask } from "../request.ts";
+import { ask } from "./ask.ts";
 
 const BUSY_TRIES = 5;
 const BUSY_WAIT_MAX_MS = 10_000;
