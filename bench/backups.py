@@ -25,9 +25,9 @@ from threadcast.clock import SystemClock
 from threadcast.delivery.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.store import Store
+from threadcast.store.postgres import PostgresStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import AppendToRun, Lease
-from threadcast.store_postgres import PostgresStore
-from threadcast.store_sqlite import SqliteStore
 
 from .bulk import Fill, add
 from .figures import Figure, percentile

@@ -11,8 +11,8 @@ from statistics import median
 
 from store_scene import Scene, context_of, delta
 from threadcast.clock import SystemClock
+from threadcast.store.postgres import PostgresStore
 from threadcast.store.units import AppendToRun, ClaimedRun, Committed
-from threadcast.store_postgres import PostgresStore
 
 from .figures import Figure
 

@@ -18,6 +18,7 @@ from threadcast.context import UserExecutionContext
 from threadcast.events import AgentDelta, EventDraft, EventType
 from threadcast.settings import Settings
 from threadcast.store import Store
+from threadcast.store.choice import store_of
 from threadcast.store.units import (
     AppendToRun,
     ClaimedRun,
@@ -27,7 +28,6 @@ from threadcast.store.units import (
     SendMessage,
     Unit,
 )
-from threadcast.stores import store_of
 
 from .bulk import Fill, add, filler
 from .figures import Figure, percentile

@@ -12,8 +12,8 @@ from statistics import median
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.session import RequestScopedSessionFactory
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
 
 _ROUNDS = 9
 _IDS = 50_000

@@ -19,7 +19,7 @@ import apsw
 import msgspec
 
 from threadcast.clock import SystemClock
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 
 _USERS = 100_000
 _BATCH = 1_000

@@ -24,7 +24,7 @@ import msgspec
 
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
-from threadcast.stores import store_of
+from threadcast.store.choice import store_of
 
 from .bulk import Fill, add
 from .figures import Figure, percentile

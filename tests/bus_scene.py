@@ -18,7 +18,7 @@ from threadcast.bus import (
     RunSignal,
     SessionsRevoked,
 )
-from threadcast.bus_nats import NatsBus, Place
+from threadcast.bus.nats import NatsBus, NatsEndpoint
 from threadcast.events import Address, EventType, JournalEvent, timestamp_text
 from threadcast.metrics import Metrics
 from threadcast.settings import Settings
@@ -146,7 +146,7 @@ class Nats:
         chosen = Settings(database_url="postgresql://u@h/d", bus_url=url, **settings)
         metrics = self.metrics[node_id] = Metrics()
         return NatsBus(
-            Place.of(chosen),
+            NatsEndpoint.of(chosen),
             give,
             node_id,
             metrics,

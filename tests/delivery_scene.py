@@ -19,15 +19,15 @@ from threadcast.delivery.catch_ups import CatchUps
 from threadcast.delivery.cursor import Cursor
 from threadcast.delivery.guard import DeliveryGuard
 from threadcast.delivery.journal import Journal
-from threadcast.delivery.placement import Placement, Position
+from threadcast.delivery.resume import Position, ResumePoint
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
 from threadcast.metrics import Metrics
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.store.records import JournalHead, JournalPage
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 from threadcast.store.units import AppendToRun, ClaimedRun, ClaimRuns, CreateThread, Outcome, Unit
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
 
 T = TypeVar("T")
@@ -203,7 +203,7 @@ class Reader:
         self.sink = Sink()
         self.lived: list[int] = []
         self.fell = 0
-        self.resets: list[Placement] = []
+        self.resets: list[ResumePoint] = []
         self.stopped = asyncio.Event()
         self._lived = asyncio.Event()
         self._fell = asyncio.Event()
@@ -230,15 +230,15 @@ class Reader:
     def _on_foreign(self) -> None:
         self.stopped.set()
 
-    def _on_reset(self, placement: Placement) -> None:
-        self.resets.append(placement)
+    def _on_reset(self, point: ResumePoint) -> None:
+        self.resets.append(point)
 
     def _on_behind(self) -> None:
         self.fell += 1
         self._lived.clear()
         self._fell.set()
 
-    async def attach(self, after: int | None = None, **wanted: Any) -> Placement:
+    async def attach(self, after: int | None = None, **wanted: Any) -> ResumePoint:
         """Attach and start delivery."""
         self._lived.clear()
         attached = await self.cursor.attach(Position(after, **wanted))
@@ -279,7 +279,7 @@ class Delivery:
         batch: int,
         queue: int,
         arrivals: int,
-        hole_grace_s: float,
+        gap_grace_s: float,
     ) -> None:
         self.store = store
         self.bus = LocalBus()
@@ -305,7 +305,7 @@ class Delivery:
             self.clock,
             concurrency=2,
             page_bytes=page_bytes,
-            hole_grace_s=hole_grace_s,
+            gap_grace_s=gap_grace_s,
         )
 
     def _alarm(self) -> None:
@@ -369,7 +369,7 @@ async def delivering(
     batch: int = 4_096,
     queue: int = 100_000,
     arrivals: int = 1_000,
-    hole_grace_s: float = 0.0,
+    gap_grace_s: float = 0.0,
 ) -> AsyncIterator[Delivery]:
     """A delivery with an open store and a running journal."""
     store = GatedStore(path / "journal.db")
@@ -380,7 +380,7 @@ async def delivering(
         batch=batch,
         queue=queue,
         arrivals=arrivals,
-        hole_grace_s=hole_grace_s,
+        gap_grace_s=gap_grace_s,
     )
     running = delivery.running = asyncio.create_task(delivery.journal.run())
     try:

@@ -24,7 +24,7 @@ from threadcast.context import UserExecutionContext
 from threadcast.events import TERMINAL_EVENTS
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.store import Store
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.checker import Anomaly, check
 from threadcast.testing.history import (
     Asked,

@@ -10,8 +10,8 @@ from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.events import Address, JournalEvent
 from threadcast.store.records import JournalHead, JournalPage
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 
 STOLEN = "a sentence of somebody else"
 

@@ -19,8 +19,8 @@ from threadcast.cli.listening import listen
 from threadcast.cli.serve import serve_on
 from threadcast.clock import SystemClock
 from threadcast.settings.sources import load_settings
+from threadcast.store.postgres import PostgresStore
 from threadcast.store.schema_steps import SchemaStep, load_steps
-from threadcast.store_postgres import PostgresStore
 
 STEPS = load_steps("postgres")
 NEXT_STEP = SchemaStep(

@@ -10,7 +10,7 @@ from database_proxy import DatabaseProxy, proxied
 from postgres_server import PostgresServer
 from store_scene import NOW, Scene
 from threadcast.clock import Clock
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 from threadcast.testing.clock import ManualClock
 
 

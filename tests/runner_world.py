@@ -24,8 +24,9 @@ from threadcast.runner import Runner
 from threadcast.runner.execution import ExecutionLimits
 from threadcast.runner.outbox import OutboxLimits
 from threadcast.runs import OnBusy, OnDisconnect
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.store.records import RunRow
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
@@ -38,7 +39,6 @@ from threadcast.store.units import (
     TakeOverRuns,
     Unit,
 )
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 Condition: TypeAlias = Callable[[], bool]
@@ -168,7 +168,7 @@ class World:
             is_present=self.present.__contains__,
             max_runs=max_runs,
             lease_s=lease_s,
-            look_s=1.0,
+            poll_s=1.0,
             disconnect_grace_s=0.05,
             limits=self.limits,
         )

@@ -13,7 +13,7 @@ from threadcast.bus import RunsWaiting
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.events import EventType
-from threadcast.migrated_ids import migrate_legacy_thread_id
+from threadcast.ids.migrated import migrate_legacy_thread_id
 from threadcast.store import Store
 from threadcast.store.units import (
     AnswerInput,

@@ -1,4 +1,4 @@
-"""The contract of migrating older ids: import, rename, undo, count uses."""
+"""The contract of migrating legacy ids: import, rename, undo, count uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from external_scene import Service
 from store_scene import NOW, Scene, completed, context_of, data_of, message, started, types_of
-from threadcast.migrated_ids import migrated_context_ids, run_ids_after
+from threadcast.ids.migrated import migrated_context_ids, run_ids_after
 from threadcast.migration.dump import DumpedMessage, DumpedThread
 from threadcast.migration.history import plan
 from threadcast.store import Store
@@ -53,7 +53,7 @@ async def imported(scene: Scene, *threads: DumpedThread) -> list[MigratedThread]
 
 
 async def undone(scene: Scene) -> list[tuple[str | None, str]]:
-    """Undo everything; older ids with their outcomes."""
+    """Undo everything; legacy ids with their outcomes."""
     step: MigrationStep = await scene.result(UndoMigration(0, 100))
     assert step.next is None
     return [(thread.legacy_id, thread.outcome) for thread in step.threads]
@@ -288,7 +288,7 @@ class UndoContract:
 
 
 class AliasUseContract:
-    """Uses of older ids."""
+    """Uses of legacy ids."""
 
     async def test_uses_are_summed_and_dated(self, store: Store) -> None:
         scene = Scene(store)

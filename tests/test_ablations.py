@@ -71,12 +71,12 @@ ABLATIONS = {
         ("test_http_actions.py::test_a_users_connections_are_closed",),
     ),
     "a-copy-is-another-life-of-its-journals": Ablation(
-        (Patch("store_sqlite/backup.py", "        _renew_feeds(part, vfs)\n", ""),),
+        (Patch("store/sqlite/backup.py", "        _renew_feeds(part, vfs)\n", ""),),
         ("test_promise_restore.py::test_a_file_is_copied_in_use_and_put_in_its_place",),
         slow=True,
     ),
     "a-restore-renews-the-feeds": Ablation(
-        (Patch("store_postgres/feeds.py", "    if users:\n", "    if not users:\n"),),
+        (Patch("store/postgres/feeds.py", "    if users:\n", "    if not users:\n"),),
         (
             "test_promise_restore.py::"
             "test_a_dump_of_postgresql_is_restored_and_its_feeds_are_renewed",
@@ -96,7 +96,7 @@ ABLATIONS = {
     "a-lease-that-was-left-out-is-not-called-renewed": Ablation(
         (
             Patch(
-                "store_postgres/units.py",
+                "store/postgres/units.py",
                 "    if not left_out or not isinstance(outcome, Committed):\n",
                 "    if True:\n",
             ),
@@ -107,7 +107,7 @@ ABLATIONS = {
         (
             Patch(
                 "delivery/cursor.py",
-                "        if self._trail.contradicted_by_head(head, self.position):\n",
+                "        if self._last.contradicted_by_head(head, self.position):\n",
                 "        if False:\n",
             ),
         ),
@@ -117,22 +117,22 @@ ABLATIONS = {
         (
             Patch(
                 "delivery/cursor.py",
-                "        if is_old and self._trail.contradicted_by(events, self.position):\n",
+                "        if is_old and self._last.contradicted_by(events, self.position):\n",
                 "        if False:\n",
             ),
         ),
         ("test_cursor.py::test_an_append_at_a_seq_that_the_cursor_has_resets_it",),
     ),
     "every-commit-waits-for-the-disk": Ablation(
-        (Patch("store_sqlite/__init__.py", 'SYNCHRONOUS = "FULL"', 'SYNCHRONOUS = "NORMAL"'),),
+        (Patch("store/sqlite/__init__.py", 'SYNCHRONOUS = "FULL"', 'SYNCHRONOUS = "NORMAL"'),),
         ("test_power_cut.py::test_nothing_answered_is_lost_in_2000_power_cuts",),
         slow=True,
     ),
     "deliver-after-the-commit": Ablation(
         (
-            Patch("store_sqlite/writer.py", "        self._end(connection)\n", ""),
+            Patch("store/sqlite/writer.py", "        self._end(connection)\n", ""),
             Patch(
-                "store_sqlite/writer.py",
+                "store/sqlite/writer.py",
                 '        connection.execute("BEGIN IMMEDIATE")\n        try:\n',
                 "        if connection.in_transaction:\n"
                 "            self._end(connection)\n"
@@ -144,7 +144,7 @@ ABLATIONS = {
     "an-unknown-outcome-is-not-called-rejected": Ablation(
         (
             Patch(
-                "store_sqlite/writer.py",
+                "store/sqlite/writer.py",
                 "            raise OutcomeUnknown() from error",
                 '            raise ThreadcastError("unavailable") from error',
             ),
@@ -154,7 +154,7 @@ ABLATIONS = {
     "a-message-is-stored-once-per-key": Ablation(
         (
             Patch(
-                "store_sqlite/sends.py",
+                "store/sqlite/sends.py",
                 "    earlier = None if user is None else _earlier(batch, user, unit)\n",
                 "    earlier = None\n",
             ),
@@ -164,11 +164,11 @@ ABLATIONS = {
     "an-ingested-event-is-stored-once-per-name": Ablation(
         (
             Patch(
-                "store_sqlite/ingests.py",
+                "store/sqlite/ingests.py",
                 "        first = self._known.get(event.client_message_id)\n",
                 "        first = None\n",
             ),
-            Patch("store_sqlite/ingests.py", "INSERT INTO ingests", "REPLACE INTO ingests"),
+            Patch("store/sqlite/ingests.py", "INSERT INTO ingests", "REPLACE INTO ingests"),
         ),
         ("test_store_sqlite.py::TestContract::test_ingest_the_same_again",),
     ),
@@ -185,7 +185,7 @@ ABLATIONS = {
     "no-node-claims-what-others-execute": Ablation(
         (
             Patch(
-                "store_sqlite/claims.py",
+                "store/sqlite/claims.py",
                 "owner IS NULL AND user = t.user AND thread = t.thread\n",
                 "user = t.user AND thread = t.thread\n",
             ),
@@ -195,7 +195,7 @@ ABLATIONS = {
     "an-append-needs-the-fence": Ablation(
         (
             Patch(
-                "store_sqlite/appends.py",
+                "store/sqlite/appends.py",
                 "    if word != lease.fence * 8 + RUNNING:\n",
                 "    if word < lease.fence * 8 + RUNNING:\n",
             ),
@@ -225,11 +225,11 @@ ABLATIONS = {
     "a-resume-begins-after-the-cursor": Ablation(
         (
             Patch(
-                "store_sqlite/statements.py",
+                "store/sqlite/statements.py",
                 "e.seq > ?2 AND {_VISIBLE}",
                 "e.seq >= ?2 AND {_VISIBLE}",
             ),
-            Patch("store_sqlite/statements.py", "e.seq > ?2\n", "e.seq >= ?2\n"),
+            Patch("store/sqlite/statements.py", "e.seq > ?2\n", "e.seq >= ?2\n"),
         ),
         ("test_cursor.py::test_a_resumed_cursor_goes_on_with_the_next_event",),
     ),
@@ -246,7 +246,7 @@ ABLATIONS = {
     "an-alias-is-its-owners": Ablation(
         (
             Patch(
-                "store_sqlite/statements.py",
+                "store/sqlite/statements.py",
                 "{_THREADS} threads AS t WHERE user = {_ME} AND state = 0\nAND thread = ("
                 "SELECT thread FROM thread_aliases WHERE user = {_ME} AND legacy_id = ?2)",
                 "{_THREADS} threads AS t WHERE ?1 = ?1 AND state = 0\nAND thread IN ("
@@ -288,7 +288,7 @@ ABLATIONS = {
     "a-query-names-the-owner": Ablation(
         (
             Patch(
-                "store_sqlite/statements.py",
+                "store/sqlite/statements.py",
                 "WHERE r.user = {_ME} AND r.run_id = ?2 AND t.state = 0",
                 "WHERE ?1 IS NOT NULL AND r.run_id = ?2 AND t.state = 0",
             ),
@@ -323,7 +323,7 @@ ABLATIONS = {
     "what-is-no-id-is-never-looked-up": Ablation(
         (
             Patch(
-                "session.py",
+                "store/session.py",
                 '        problem = None if self._mode == "off" else id_problem(text, kind)\n',
                 "        problem = None\n",
             ),
@@ -431,7 +431,7 @@ ABLATIONS = {
         ("test_tracing.py::test_an_exception_is_a_code_and_no_text",),
     ),
     "a-backup-has-other-feeds": Ablation(
-        (Patch("store_sqlite/backup.py", "        _renew_feeds(part, vfs)\n", ""),),
+        (Patch("store/sqlite/backup.py", "        _renew_feeds(part, vfs)\n", ""),),
         ("test_store_bad_disk.py::TestBackup::test_d14_a_backup_under_load_is_a_prefix",),
     ),
     "a-commit-is-announced-in-the-order-of-seqs": Ablation(
@@ -448,7 +448,7 @@ ABLATIONS = {
     "postgres-commits-wait-for-the-disk": Ablation(
         (
             Patch(
-                "store_postgres/__init__.py",
+                "store/postgres/__init__.py",
                 '        f" SET LOCAL synchronous_commit = {synchronous_commit};"\n',
                 "",
             ),
@@ -458,7 +458,7 @@ ABLATIONS = {
     "postgres-an-unknown-outcome-is-not-called-rejected": Ablation(
         (
             Patch(
-                "store_postgres/faults.py",
+                "store/postgres/faults.py",
                 "    return OutcomeUnknown()\n",
                 '    return ThreadcastError("unavailable")\n',
             ),
@@ -468,7 +468,7 @@ ABLATIONS = {
     "postgres-an-append-needs-the-fence": Ablation(
         (
             Patch(
-                "store_postgres/appends.py",
+                "store/postgres/appends.py",
                 "    if word != lease.fence * 8 + RUNNING:\n",
                 "    if word < lease.fence * 8 + RUNNING:\n",
             ),
@@ -478,7 +478,7 @@ ABLATIONS = {
     "postgres-a-fence-is-checked-under-the-lock-of-its-journal": Ablation(
         (
             Patch(
-                "store_postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
+                "store/postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
             ),
         ),
         (
@@ -489,7 +489,7 @@ ABLATIONS = {
     "postgres-a-seq-is-given-under-the-lock-of-its-journal": Ablation(
         (
             Patch(
-                "store_postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
+                "store/postgres/batch.py", "ORDER BY user_key FOR UPDATE\n", "ORDER BY user_key\n"
             ),
         ),
         ("test_postgres_nodes.py::test_journals_that_two_nodes_write_have_one_order",),
@@ -497,7 +497,7 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-fence": Ablation(
         (
             Patch(
-                "migrations/postgres/0010_owners_of_appends.sql",
+                "store/postgres/migrations/0010_owners_of_appends.sql",
                 "WHERE r.fence::bigint * 8 + r.status = n.word",
                 "WHERE r.fence::bigint * 8 + r.status >= n.word",
             ),
@@ -507,7 +507,7 @@ ABLATIONS = {
     "postgres-a-plain-append-needs-the-owner": Ablation(
         (
             Patch(
-                "migrations/postgres/0010_owners_of_appends.sql",
+                "store/postgres/migrations/0010_owners_of_appends.sql",
                 " AND (n.owner IS NULL OR r.owner = n.owner)",
                 "",
             ),
@@ -517,7 +517,7 @@ ABLATIONS = {
     "postgres-a-plain-append-holds-its-journal": Ablation(
         (
             Patch(
-                "migrations/postgres/0010_owners_of_appends.sql",
+                "store/postgres/migrations/0010_owners_of_appends.sql",
                 "        ORDER BY u.user_key FOR UPDATE\n",
                 "        ORDER BY u.user_key\n",
             ),
@@ -527,7 +527,7 @@ ABLATIONS = {
     "postgres-the-units-of-a-user-keep-their-order": Ablation(
         (
             Patch(
-                "store_postgres/units.py",
+                "store/postgres/units.py",
                 "                plain[place] = unit\n        met |= named_by((unit,)).users\n",
                 "                plain[place] = unit\n",
             ),
@@ -540,7 +540,7 @@ ABLATIONS = {
     "postgres-nothing-follows-an-end-in-its-batch": Ablation(
         (
             Patch(
-                "store_postgres/units.py",
+                "store/postgres/units.py",
                 "            if is_plain_end(unit):\n                plain[place] = unit\n",
                 "            if is_plain_end(unit):\n                plain[place] = unit\n"
                 "                continue\n",
@@ -551,12 +551,12 @@ ABLATIONS = {
     "postgres-leases-are-by-the-clock-of-the-database": Ablation(
         (
             Patch(
-                "store_postgres/across_users.py",
+                "store/postgres/across_users.py",
                 "r.lease_until <= clock_timestamp()\nORDER BY",
                 "r.lease_until <= to_timestamp($2)\nORDER BY",
             ),
             Patch(
-                "store_postgres/leases.py",
+                "store/postgres/leases.py",
                 "await batch.all(LAPSED, limit)",
                 "await batch.all(LAPSED, limit, batch.now)",
             ),
@@ -566,7 +566,7 @@ ABLATIONS = {
     "postgres-no-node-sweeps-ahead-of-the-clock-of-the-database": Ablation(
         (
             Patch(
-                "store_postgres/sweeps.py",
+                "store/postgres/sweeps.py",
                 "    unit = replace(unit, before=unit.before - row[0])\n",
                 "",
             ),
@@ -576,7 +576,7 @@ ABLATIONS = {
     "postgres-a-cancelled-read-costs-its-connection": Ablation(
         (
             Patch(
-                "store_postgres/readers.py",
+                "store/postgres/readers.py",
                 "        except BaseException:\n"
                 "            self.discard()\n"
                 "            raise\n"
@@ -590,7 +590,7 @@ ABLATIONS = {
     "postgres-a-standby-is-not-read": Ablation(
         (
             Patch(
-                "store_postgres/connecting.py",
+                "store/postgres/connecting.py",
                 'if getattr(raw.get_settings(), "in_hot_standby", "off") == "on":',
                 "if False:",
             ),
@@ -601,7 +601,7 @@ ABLATIONS = {
     "postgres-rows-know-their-user": Ablation(
         (
             Patch(
-                "migrations/postgres/0001_journals.sql",
+                "store/postgres/migrations/0001_journals.sql",
                 "        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);\n",
                 "",
             ),

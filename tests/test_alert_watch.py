@@ -21,7 +21,7 @@ from threadcast.clock import SystemClock
 from threadcast.errors import ThreadcastError
 from threadcast.metrics import CLOSED_SETS
 from threadcast.node import Node
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from webhook_server import SECRET_PATH, webhook_server
 

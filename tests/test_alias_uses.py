@@ -1,4 +1,4 @@
-"""Uses of older ids: counted in bounded memory, flushed, not lost when the store fails."""
+"""Uses of legacy ids: counted in bounded memory, flushed, not lost when the store fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threadcast.bus import LocalBus
 from threadcast.delivery.journal import Journal
 from threadcast.errors import ThreadcastError
 from threadcast.metrics import Metrics
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from threadcast.upkeep.alias_uses import AliasUses
 

@@ -101,7 +101,7 @@ def test_the_message_names_the_state_and_the_key() -> None:
     assert found.message == (
         "`answers` remembers what is for one user under `question`, for everybody"
     )
-    assert [other.place.line for other in found.related] == [1]
+    assert [other.location.line for other in found.related] == [1]
 
 
 def test_the_message_says_how_a_cached_function_asks_for_its_user() -> None:

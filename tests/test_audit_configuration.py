@@ -137,7 +137,7 @@ def test_a_path_can_leave_rules_out() -> None:
     settings = AuditSettings(ignores={"app/old/**": ("TC301",)})
     files = {"app/old/m.py": MAKES, "app/m.py": MAKES}
 
-    assert [one.place.path for one in report_of(files, settings).findings] == ["app/m.py"]
+    assert [one.location.path for one in report_of(files, settings).findings] == ["app/m.py"]
 
 
 def test_include_and_exclude_choose_files(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ def test_the_message_names_the_first_one_and_where_it_is() -> None:
         "`EnhancedConnectionManager` is a second implementation of `ConnectionManager`:"
         " both have `connect`, `disconnect`"
     )
-    assert found.place.path == "app/b.py"
-    assert [other.place.path for other in found.related] == ["app/a.py"]
+    assert found.location.path == "app/b.py"
+    assert [other.location.path for other in found.related] == ["app/a.py"]
 
 
 _PROMISES = (

@@ -157,14 +157,14 @@ def test_the_message_names_the_maker_and_the_id() -> None:
     (found,) = findings_in("import uuid\ndef f():\n    thread_id = str(uuid.uuid4())\n")
 
     assert found.message == "`uuid.uuid4` makes the id `thread_id`, outside the id generator"
-    assert (found.place.line, found.place.column, found.place.end_column) == (3, 21, 31)
+    assert (found.location.line, found.location.column, found.location.end_column) == (3, 21, 31)
     assert found.scope == "f"
 
 
 def test_a_place_counts_characters_not_bytes() -> None:
     (found,) = findings_in("import uuid\nä = 'ööö'; thread_id = uuid.uuid4()\n")
 
-    assert found.place.column == len("ä = 'ööö'; thread_id = ") + 1
+    assert found.location.column == len("ä = 'ööö'; thread_id = ") + 1
 
 
 def test_a_configured_generator_may_make_ids() -> None:

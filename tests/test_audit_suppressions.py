@@ -180,7 +180,7 @@ _PIECES = (
 def test_no_mixture_of_pieces_is_too_much(text: str) -> None:
     report = inspect_text(text, "app/module.py", AuditSettings(id_prefixes=("thread_",)))
 
-    assert all(one.place.line >= 1 and one.place.column >= 1 for one in report.findings)
+    assert all(one.location.line >= 1 and one.location.column >= 1 for one in report.findings)
 
 
 @given(st.text(max_size=200))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bus_scene import SECRET, about, grew, said
 from threadcast.bus import Hint, HintsMissed, JournalReached
-from threadcast.bus_nats.messages import RECEIVED_MAX_BYTES, VERSION, Ignored, Messages
+from threadcast.bus.nats.messages import RECEIVED_MAX_BYTES, VERSION, Ignored, Messages
 
 MESSAGES = Messages(SECRET)
 ANN, BOB = MESSAGES.user_subject("ann"), MESSAGES.user_subject("bob")

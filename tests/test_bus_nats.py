@@ -17,7 +17,7 @@ from nats_server import PASSWORD, USER, NatsServer
 from patience import WAIT_S
 from tcp_relay import Relay, relaying
 from threadcast.bus import RunsWaiting, SessionsRevoked
-from threadcast.bus_nats.messages import Messages
+from threadcast.bus.nats.messages import Messages
 
 ALIVE_S = 0.2  # a heartbeat for tests in which a server is silent
 ANN = Messages(SECRET).user_subject("ann")
@@ -201,7 +201,7 @@ async def test_b4_a_bus_that_is_down_at_the_start_is_found_later(
     end.bus.follow("ann")
     end.bus.publish(grew("ann"))
     assert not end.bus.connected
-    assert buses.count("node_a", "dropped", reason="away") == 1
+    assert buses.count("node_a", "dropped", reason="disconnected") == 1
 
     own_server.start()
 

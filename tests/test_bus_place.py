@@ -15,8 +15,8 @@ import trustme
 from bus_scene import Nats, grew, nats_buses, said
 from nats_credentials import signed_users
 from nats_server import PASSWORD, NatsServer
-from threadcast.bus_nats import look
-from threadcast.bus_nats.place import Place, Server
+from threadcast.bus.nats import look
+from threadcast.bus.nats.endpoint import NatsEndpoint, Server
 from threadcast.cli import main
 from threadcast.errors import ConfigurationError
 from threadcast.settings import Settings, risks
@@ -75,7 +75,7 @@ async def test_tls_is_checked_against_the_authority_that_is_named(
 
     assert said(heard) == said(grew("ann", 50, data="x" * 1_000))
     facts, problems = await look(
-        Place.of(Settings(database_url=SHARED, bus_url=url, bus_ca_file=authority.path))
+        NatsEndpoint.of(Settings(database_url=SHARED, bus_url=url, bus_ca_file=authority.path))
     )
     assert "with TLS" in facts[f"bus 127.0.0.1:{server.port}"]
     assert problems == []
@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_used_is_named_and_not_quoted(
         path.write_bytes(content)
     changes: dict[str, Any] = {key: str(path)}
     with pytest.raises(ConfigurationError) as caught:
-        Place.of(Settings(database_url=SHARED, bus_url="nats://h", **changes))
+        NatsEndpoint.of(Settings(database_url=SHARED, bus_url="nats://h", **changes))
 
     assert str(caught.value).startswith(f"{key}: cannot use {path}: ")
     assert told in str(caught.value)
@@ -292,7 +292,7 @@ def test_without_the_package_it_says_how_to_install_it() -> None:
 async def test_doctor_looks_at_each_server(nats_server: NatsServer) -> None:
     away = NatsServer()
     url = f"{nats_server.url()},{away.url()},{nats_server.url(password='wrong')}"
-    facts, problems = await look(Place.of(Settings(database_url=SHARED, bus_url=url)))
+    facts, problems = await look(NatsEndpoint.of(Settings(database_url=SHARED, bus_url=url)))
     away.close()
 
     assert facts[f"bus 127.0.0.1:{away.port}"] == "not reached"

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from threadcast.checks import Check, CheckMode, always
+from threadcast.check_modes import Check, CheckMode, always
 from threadcast.errors import ThreadcastError
 from threadcast.server_checks import ServerChecks
 from threadcast.settings import Settings

@@ -15,7 +15,7 @@ from store_contract_places import Cluster
 from store_scene import Scene, context_of
 from test_cli_migrate import said
 from threadcast.clock import SystemClock
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 
 COUNT = 120
 

@@ -11,7 +11,7 @@ from postgres_server import NEWEST, PostgresServers
 from server_process import alive
 from tcp_relay import relaying
 from threadcast.clock import SystemClock
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 
 SETTINGS = {"LEASE_S": "1.0", "HEAD_POLL_S": "0.1", "LOG_LEVEL": "error"}
 

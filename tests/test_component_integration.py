@@ -27,7 +27,7 @@ from threadcast.ids import (
     derive_thread_id_from_run_id,
     validate_cross_component_id_compatibility,
 )
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.wire.normalize import normalize_event
 
 Key = tuple[str, str, str]

@@ -9,7 +9,7 @@ import pytest
 
 from delivery_scene import Delivery, delivering
 from store_scene import NOW, types_of
-from threadcast.delivery.placement import Placement, Position, judge
+from threadcast.delivery.resume import Position, ResumePoint, judge
 from threadcast.errors import ThreadcastError
 from threadcast.store.records import JournalHead
 from threadcast.store.units import Sweep
@@ -46,7 +46,7 @@ def test_judge(wanted: Position, stamp: bytes | None, after: int, reason: str | 
 
 
 def test_a_cursor_of_a_journal_that_does_not_exist() -> None:
-    assert judge(Position(), JournalHead(None), None) == Placement(0, 0, None, None)
+    assert judge(Position(), JournalHead(None), None) == ResumePoint(0, 0, None, None)
     assert judge(Position(0), JournalHead(None), None).reason is None
     assert judge(Position(1), JournalHead(None), None).reason == "cursor_ahead"
     assert judge(Position(0, "feed_1"), JournalHead(None), None).reason == "new_feed"
@@ -153,7 +153,7 @@ async def test_after_a_hole_the_journal_is_read(tmp_path: Path) -> None:
         assert reader.cursor.offer(last) == 0
         await reader.sink.until(2)
         assert reader.sink.seqs == [2, 3]
-        assert (reader.fell, reader.lived) == (0, [1]), "a small hole is nobody's business"
+        assert (reader.fell, reader.lived) == (0, [1]), "a small gap is nobody's business"
 
 
 async def test_a_lost_hint_is_made_good_by_the_poll(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ async def test_a_head_that_fell_below_the_cursor_resets_it(tmp_path: Path) -> No
         assert reader.cursor.live
         reader.cursor.notice(3)
         await reader.live()
-        assert reader.resets == [Placement(3, 3, await delivery.feed(), "diverged")]
+        assert reader.resets == [ResumePoint(3, 3, await delivery.feed(), "diverged")]
         await delivery.grow(2)
         assert reader.sink.seqs == [1, 2, 3, 4, 5, 4, 5]
 

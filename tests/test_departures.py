@@ -10,7 +10,7 @@ import pytest
 from delivery_scene import Delivery, delivering
 from store_scene import context_of, message
 from threadcast.store.place_units import CancelAbandoned
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.tasks import OwnedTasks
 from threadcast.upkeep.departures import Departures
 

@@ -60,7 +60,7 @@ async def test_it_tells_heads_of_attached_users_and_of_no_others(tmp_path: Path)
     async with polling(tmp_path, "ann", "bob", "new") as (delivery, noted, poll):
         for user_id, count in (("ann", 3), ("bob", 1), ("away", 2)):
             await delivery.grow(count, user_id)
-        await poll.look()
+        await poll.poll()
         assert noted.heads == {"ann": 3, "bob": 1}
 
 
@@ -68,7 +68,7 @@ async def test_so_many_users_are_asked_for_in_one_query(tmp_path: Path) -> None:
     many = [f"user-{number}" for number in range(1_999)]
     async with polling(tmp_path, "ann", *many) as (delivery, noted, poll):
         await delivery.grow(1, "ann")
-        await poll.look()
+        await poll.poll()
         assert noted.heads == {"ann": 1}
         assert delivery.store.head_reads.arrived == 1
 

@@ -15,8 +15,8 @@ from http_world import Stream, World, bearer, fresh_id, running
 from threadcast.clock import SystemClock
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.store.operator_units import ACTIONS_MAX, ACTIONS_PER_DAY, BeginAction, EndAction
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import Outcome, RevokeSessions, Unit
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 

@@ -18,8 +18,8 @@ from threadcast.operators.figures import STEP_S
 from threadcast.operators.ring import STEPS_MAX
 from threadcast.schemas.operations import OPERATIONS
 from threadcast.store.records import LiveRunCount, NodeRow
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 
 SECRET_TEXT = "the-plan-of-ann"
 CONSOLE = tuple(one for one in OPERATIONS if "console to be on" in one.summary)

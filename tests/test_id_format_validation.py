@@ -21,7 +21,7 @@ import pytest
 from starlette.routing import Route
 
 import threadcast.http
-import threadcast.session
+import threadcast.store.session
 from id_inputs import NOT_TEXT, OF_KIND, malformed
 from live_server import LiveServer
 from recording_store import RecordingStore, Statement
@@ -32,8 +32,8 @@ from threadcast.errors import InvalidContextError, ThreadcastError
 from threadcast.http import http_routes
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.schemas.operations import OPERATIONS, PARAMETERS, Operation
-from threadcast.session import RequestScopedSessionFactory, ThreadRepository
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.session import RequestScopedSessionFactory, ThreadRepository
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from threadcast.wire.commands import COMMANDS, Command
 
@@ -334,8 +334,8 @@ class LookUp(NamedTuple):
 
 ARGUMENTS: dict[str, Any] = {"limit": 1, "after": 0, "max_bytes": 1}
 REPOSITORIES = [
-    getattr(threadcast.session, name)
-    for name in threadcast.session.__all__
+    getattr(threadcast.store.session, name)
+    for name in threadcast.store.session.__all__
     if name.endswith("Repository")
 ]
 LOOK_UPS = [

@@ -43,7 +43,7 @@ from threadcast.ids import (
     derive_thread_id_from_run_id,
     validate_cross_component_id_compatibility,
 )
-from threadcast.legacy_ids import legacy_kind
+from threadcast.ids.legacy import legacy_kind
 
 
 def test_a_set_is_one_stem_in_three_views() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 
 import threadcast.ids
-import threadcast.legacy_ids
+import threadcast.ids.legacy
 from id_inputs import ANYTHING, CONNECTION, FEED, NOT_TEXT, REQUEST, RUN, STEM, THREAD
 from threadcast.ids import (
     ParsedId,
@@ -20,7 +20,7 @@ from threadcast.ids import (
     user_id_problem,
     validate_cross_component_id_compatibility,
 )
-from threadcast.legacy_ids import LEGACY_ID_MAX_CHARACTERS, legacy_kind
+from threadcast.ids.legacy import LEGACY_ID_MAX_CHARACTERS, legacy_kind
 
 
 class StrangeText(str):
@@ -229,7 +229,7 @@ def test_legacy_shapes_are_named(text: str, kind: str | None) -> None:
     assert kind is None or len(text) <= LEGACY_ID_MAX_CHARACTERS
 
 
-@pytest.mark.parametrize("module", [threadcast.ids, threadcast.legacy_ids])
+@pytest.mark.parametrize("module", [threadcast.ids, threadcast.ids.legacy])
 def test_every_public_name_is_exported_and_exists(module: Any) -> None:
     assert len(set(module.__all__)) == len(module.__all__)
     assert all(hasattr(module, name) for name in module.__all__)

@@ -1,4 +1,4 @@
-"""Older ids at every entrance of a running server: for their owner they name the thread, as ever.
+"""Legacy ids at every entrance of a running server: for their owner they name the thread, as ever.
 
 For anybody else they are what never existed, and each use is counted.
 """
@@ -25,11 +25,11 @@ from threadcast.client import CommandRejected, Event, Snapshots, connect
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.store.records import ThreadRow
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 from threadcast.store.units import AliasThread
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
 from threadcast.testing.clock import ManualClock
 
 MAIL = "ann@example.org_req_9fc55c948877_8bfbba09"
@@ -263,7 +263,7 @@ class _SlowSession(SqliteSession):
 
 
 class SlowStore(SqliteStore):
-    """A store that finds an older id only when it is let go on."""
+    """A store that finds a legacy id only when it is let go on."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, clock=SystemClock())

@@ -1,4 +1,4 @@
-"""From older ids to present ones: the same for ever, another for each user, with their time."""
+"""From legacy ids to current ones: the same for ever, another for each user, with their time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from threadcast import (
     migrate_legacy_thread_id,
 )
 from threadcast.ids import user_id_problem
-from threadcast.legacy_ids import LEGACY_ID_MAX_CHARACTERS, is_plain, legacy_kind, may_be_legacy
-from threadcast.migrated_ids import legacy_id_problem, migrated_context_ids, run_ids_after
+from threadcast.ids.legacy import LEGACY_ID_MAX_CHARACTERS, is_plain, legacy_kind, may_be_legacy
+from threadcast.ids.migrated import legacy_id_problem, migrated_context_ids, run_ids_after
 
 UNKNOWN_MS = 10**12
 HEX8 = st.text("0123456789abcdef", min_size=8, max_size=8)
@@ -109,9 +109,9 @@ def test_a_time_is_kept(legacy_id: str, timestamp_ms: int) -> None:
         ("\ud800", r"got U\+D800"),
         (5, "expected a string, got a value of <class 'int'>"),
         (b"x", "expected a string"),
-        ("thread_chat_1763629200001_7_90c65fe4", "got a thread id of today"),
-        ("run_chat_1763629200001_7_90c65fe4", "got a run id of today"),
-        ("feed_1763629200001_7", "got a broken id of today"),
+        ("thread_chat_1763629200001_7_90c65fe4", "got a current thread id"),
+        ("run_chat_1763629200001_7_90c65fe4", "got a current run id"),
+        ("feed_1763629200001_7", "got a broken current id"),
     ],
 )
 def test_what_is_no_older_id_is_refused(legacy_id: str, message: str) -> None:
@@ -140,7 +140,7 @@ def test_no_set_no_run() -> None:
         run_ids_after(migrated_context_ids("42", "u")._replace(run_id="x"), 1)
 
 
-# --- which texts may be older ids at an entrance --------------------------------------------------
+# --- which texts may be legacy ids at an entrance -------------------------------------------------
 
 
 @pytest.mark.parametrize(

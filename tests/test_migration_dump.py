@@ -238,7 +238,7 @@ def test_messages_become_legal_runs(roles: str, expected: list[list[str]]) -> No
         ({"user_id": "a\0"}, r"user_id: U\+0000"),
         ({"user_id": ""}, "user_id: expected 1..255"),
         ({"thread_id": "a\nb"}, r"legacy_id: expected printable text, got U\+000A"),
-        ({"thread_id": "run_chat_1763629200001_7_90c65fe4"}, "got a run id of today"),
+        ({"thread_id": "run_chat_1763629200001_7_90c65fe4"}, "got a current run id"),
         ({"title": "x" * 201}, "title: expected at most 200 characters, got 201"),
         (
             {"created_at": -1},

@@ -30,9 +30,9 @@ from threadcast.migration.dump import Refused
 from threadcast.migration.report import Report
 from threadcast.migration.steps import Migration
 from threadcast.store.schema_steps import load_steps
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.schema import migrate as bring_to
 from threadcast.store.units import CreateThread
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.schema import migrate as bring_to
 from threadcast.testing.clock import ManualClock
 
 
@@ -174,7 +174,7 @@ def test_a_dump_is_imported_and_reported(
         ["threads", "number"],
         ["migrated", "25"],
         ["migrated", "before", "0"],
-        ["with", "a", "present", "id", "0"],
+        ["with", "a", "current", "id", "0"],
         ["refused", "0"],
     ]
     *told, last = map(json.loads, report.read_text().splitlines())
@@ -243,7 +243,7 @@ from threadcast.migration.dump import read_dump
 from threadcast.migration.lines import BoundedLines
 from threadcast.migration.report import Report
 from threadcast.migration.steps import Migration
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 
 database, dump, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
 

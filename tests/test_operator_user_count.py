@@ -8,7 +8,7 @@ import pytest
 
 from threadcast.errors import ThreadcastError
 from threadcast.operators.user_count import UserCount
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 

@@ -10,7 +10,7 @@ from store_contract_places import connection_of, node_of
 from store_scene import LEASE_S, NOW, context_of
 from threadcast.auth.identity import Identity
 from threadcast.bus import ConnectionUnwanted, Hint
-from threadcast.checks import Check
+from threadcast.check_modes import Check
 from threadcast.context import UserExecutionContext
 from threadcast.delivery.places import Places
 from threadcast.store.place_units import RegisterNode, RemoveNode

@@ -9,8 +9,8 @@ import pytest
 
 from postgres_scene import PostgresScene
 from threadcast.errors import ThreadcastError
-from threadcast.store_postgres.connecting import Connection
-from threadcast.store_postgres.opening import Opening
+from threadcast.store.postgres.connecting import Connection
+from threadcast.store.postgres.opening import Opening
 
 
 class RawConnection:

@@ -17,8 +17,8 @@ from postgres_server import PostgresServer
 from store_scene import Scene, context_of, message
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError, OutcomeUnknown, ThreadcastError
+from threadcast.store.postgres import PostgresStore
 from threadcast.store.units import Committed, OpenJournal
-from threadcast.store_postgres import PostgresStore
 
 USER = "ann"
 

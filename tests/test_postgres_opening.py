@@ -15,9 +15,9 @@ from postgres_server import PASSWORD, PostgresServer, PostgresServers, free_port
 from store_scene import NOW, Scene, context_of
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError, ThreadcastError
+from threadcast.store.postgres import PostgresStore, condition, schema
+from threadcast.store.postgres.connecting import Target, connect, reason
 from threadcast.store.schema_steps import SchemaStep, load_steps
-from threadcast.store_postgres import PostgresStore, condition, schema
-from threadcast.store_postgres.connecting import Target, connect, reason
 from threadcast.testing.clock import ManualClock
 
 

@@ -19,9 +19,9 @@ from postgres_server import PostgresServer
 from store_contract_runs import LeaseContract
 from store_contract_writes import BatchContract, SendContract
 from store_scene import NOW, Scene, context_of, delta
+from threadcast.store.postgres import PostgresStore
+from threadcast.store.postgres.connecting import Target, connect, connect_preparing
 from threadcast.store.units import AppendToRun, Committed
-from threadcast.store_postgres import PostgresStore
-from threadcast.store_postgres.connecting import Target, connect, connect_preparing
 from threadcast.testing.clock import ManualClock
 
 IN_CI = os.environ.get("CI") == "true"

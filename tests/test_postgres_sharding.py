@@ -15,11 +15,15 @@ from hashlib import md5
 import asyncpg
 import pytest
 
-import threadcast.store_postgres
+import threadcast.store.postgres
 from database_statements import statements_in
 from postgres_scene import PostgresScene
 from store_scene import Scene, completed, context_of, delta
 from threadcast.store.migration_units import CountAliasUses
+from threadcast.store.postgres import across_users
+from threadcast.store.postgres.batch import _FLUSH
+from threadcast.store.postgres.keys import user_key
+from threadcast.store.postgres.readers import BY_KEY
 from threadcast.store.schema_steps import load_steps
 from threadcast.store.units import (
     AppendToRun,
@@ -29,10 +33,6 @@ from threadcast.store.units import (
     Sweep,
     UpdateThread,
 )
-from threadcast.store_postgres import across_users
-from threadcast.store_postgres.batch import _FLUSH
-from threadcast.store_postgres.keys import user_key
-from threadcast.store_postgres.readers import BY_KEY
 
 USERS = 3_000
 _VERBS = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
@@ -102,8 +102,8 @@ _HOT_ACROSS = (
 
 def constants() -> Iterator[tuple[str, str]]:
     """Every constant of the store's modules that is SQL, by module and name."""
-    for found in pkgutil.iter_modules(threadcast.store_postgres.__path__):
-        module = importlib.import_module(f"threadcast.store_postgres.{found.name}")
+    for found in pkgutil.iter_modules(threadcast.store.postgres.__path__):
+        module = importlib.import_module(f"threadcast.store.postgres.{found.name}")
         for name, value in vars(module).items():
             is_part = name.endswith("_COLUMNS") or not name.lstrip("_").isupper()
             if isinstance(value, str) and _VERBS.search(value) and not is_part:

@@ -10,9 +10,9 @@ import pytest
 from postgres_scene import PostgresScene
 from store_contract_places import connection_of, place
 from store_scene import completed, context_of
+from threadcast.store.postgres import statements as statements_of_sessions
+from threadcast.store.postgres.keys import user_key
 from threadcast.store.units import AliasThread, AppendToRun, CreateThread, RevokeSessions
-from threadcast.store_postgres import statements as statements_of_sessions
-from threadcast.store_postgres.keys import user_key
 
 
 async def _two_users(database: PostgresScene) -> None:

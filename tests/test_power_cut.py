@@ -20,8 +20,8 @@ import pytest
 from power_cut_vfs import Cut, PowerCutVfs, cuts
 from store_scene import NOW, Scene, completed, context_of, delta, message, started
 from threadcast.events import EVENT_CODE
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import AppendToRun, Committed, DeleteThread, Sweep, Unit
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 CUTS = 2_000

@@ -14,7 +14,7 @@ from pathlib import Path
 from history_client import History, HistoryClient, at_rest, at_work
 from server_process import QuickServer
 from store_scene import NOW, Scene, context_of
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from threadcast.testing.history import Ok
 

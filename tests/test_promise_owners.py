@@ -14,7 +14,7 @@ from cluster import cluster
 from history_client import History, HistoryClient, at_rest, at_work
 from postgres_server import NEWEST, PostgresServers
 from threadcast.clock import SystemClock
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 from threadcast.testing.history import Receive
 
 LEASE_S = 1.5

@@ -17,7 +17,7 @@ from history_client import History, HistoryClient, at_rest, at_work
 from postgres_server import PostgresServer
 from server_process import QuickServer
 from threadcast.clock import SystemClock
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 from threadcast.testing.history import Ok
 
 USERS = ("ann", "bob")

@@ -21,9 +21,9 @@ from threadcast.client import Cursor, Reset, connect
 from threadcast.clock import SystemClock
 from threadcast.events import JournalEvent
 from threadcast.store import Store
+from threadcast.store.postgres import PostgresStore
 from threadcast.store.records import JournalHead
-from threadcast.store_postgres import PostgresStore
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 
 USERS = ("ann", "bob")
 BEFORE, AFTER = 15, 5

@@ -11,7 +11,7 @@ from history_client import History, HistoryClient, at_rest, at_work
 from nats_server import NatsServer
 from postgres_server import NEWEST, PostgresServers
 from threadcast.clock import SystemClock
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 from threadcast.testing.history import Receive, Stored
 
 AGENTS = "promise_agents:quick,promise_agents:retried"

@@ -18,8 +18,8 @@ from postgres_server import NEWEST, PostgresServers
 from server_process import ServerProcess
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError
+from threadcast.store.postgres import PostgresStore
 from threadcast.store.schema_steps import SchemaStep, newer_problem, oldest_for
-from threadcast.store_postgres import PostgresStore
 from threadcast.testing.history import Ok
 
 USERS = ("ann", "bob")

@@ -18,7 +18,7 @@ from threadcast import Event, connect
 from threadcast.clock import SystemClock
 from threadcast.errors import ConfigurationError
 from threadcast.settings import Settings
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 
 SHARED = "postgresql://threadcast@db.example/threadcast"
 

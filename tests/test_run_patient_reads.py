@@ -11,7 +11,7 @@ from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.runner.outbox import OutboxLimits
 from threadcast.runner.patient_reads import PatientReads
-from threadcast.session import RequestScopedSession
+from threadcast.store.session import RequestScopedSession
 
 
 class Fickle:

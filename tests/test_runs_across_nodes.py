@@ -18,9 +18,9 @@ from nats_server import NatsServer
 from postgres_scene import PostgresScene
 from store_scene import LEASE_S, completed, context_of, started
 from threadcast.agent import Agent, Run
+from threadcast.store.postgres.across_users import CLAIM, TURNS
+from threadcast.store.postgres.keys import user_key
 from threadcast.store.units import AppendToRun
-from threadcast.store_postgres.across_users import CLAIM, TURNS
-from threadcast.store_postgres.keys import user_key
 
 ASKS = 3  # of each kind
 SELDOM_S = 60.0

@@ -12,10 +12,10 @@ import pytest
 from store_scene import NOW, Scene, completed, context_of, question, run_context
 from threadcast.errors import ThreadcastError
 from threadcast.ids import UnifiedIdGenerator
-from threadcast.session import RequestScopedSession, RequestScopedSessionFactory
 from threadcast.settings import CheckMode
+from threadcast.store.session import RequestScopedSession, RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import AliasThread, AppendToRun, RevokeSessions
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 LEGACY = "different-thread-abcd1234"
@@ -132,7 +132,7 @@ async def test_softer_checks_ask_the_store(
     factory = RequestScopedSessionFactory(
         store, id_validation=mode, on_lookup_failed=failures.append
     )
-    with caplog.at_level(logging.WARNING, "threadcast.session"):
+    with caplog.at_level(logging.WARNING, "threadcast.store.session"):
         async with factory.open(context_of("ann")) as session:
             assert (await _code(session, "no id"))[0] == "not_found"
     assert len(caplog.records) == logged

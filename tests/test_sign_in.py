@@ -12,10 +12,10 @@ from threadcast.auth.sign_in import SignIn, unrevoked_head
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
 from threadcast.metrics import Metrics
-from threadcast.session import RequestScopedSessionFactory
 from threadcast.settings import Settings
+from threadcast.store.session import RequestScopedSessionFactory
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import RevokeSessions
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 from token_forge import NOW, SECRET, token
 

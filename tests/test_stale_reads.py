@@ -15,7 +15,7 @@ from live_server import LiveServer
 from lying_parts import LateStore
 from promise_agents import quick
 from threadcast.clock import SystemClock
-from threadcast.store_sqlite import SqliteStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.testing.history import Attach, Left
 
 

@@ -21,11 +21,11 @@ from store_scene import NOW, Scene, context_of, delta, message
 from threadcast.errors import ConfigurationError, OutcomeUnknown, StoreInUse, ThreadcastError
 from threadcast.store import Store
 from threadcast.store.schema_steps import SchemaStep, load_steps
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.backup import back_up
+from threadcast.store.sqlite.paced_vfs import PIECE_BYTES, PacedVfs
+from threadcast.store.sqlite.schema import migrate
 from threadcast.store.units import AppendToRun
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.backup import back_up
-from threadcast.store_sqlite.paced_vfs import PIECE_BYTES, PacedVfs
-from threadcast.store_sqlite.schema import migrate
 from threadcast.testing.clock import ManualClock
 
 CLOCK = ManualClock(NOW)
@@ -153,7 +153,7 @@ class TestOpening:
         program = (
             "import asyncio, os, sys\n"
             "from threadcast.clock import SystemClock\n"
-            "from threadcast.store_sqlite import SqliteStore\n"
+            "from threadcast.store.sqlite import SqliteStore\n"
             "store = SqliteStore(sys.argv[1], clock=SystemClock())\n"
             "asyncio.run(store.open())\n"
             "print('open', flush=True)\n"
@@ -201,7 +201,7 @@ class TestMigrations:
     ) -> None:
         assert migrate(connection, [self.FIRST]) == 0
         assert not caplog.records
-        with caplog.at_level(logging.WARNING, "threadcast.store_sqlite"):
+        with caplog.at_level(logging.WARNING, "threadcast.store.sqlite"):
             assert migrate(connection, [self.FIRST, self.SECOND]) == 1
         assert "backup" in caplog.text
         assert migrate(connection, [self.FIRST, self.SECOND]) == 2
@@ -386,7 +386,7 @@ class TestBackup:
         def paced(name: str) -> PacedVfs:
             return PacedVfs(name, sleep=pauses_s.append)
 
-        monkeypatch.setattr("threadcast.store_sqlite.backup.PacedVfs", paced)
+        monkeypatch.setattr("threadcast.store.sqlite.backup.PacedVfs", paced)
         database = tmp_path / "a.db"
         await filled(database)
         back_up(database, tmp_path / "without.db")
@@ -411,6 +411,42 @@ class TestBackup:
         with pytest.raises(ConfigurationError, match="cannot back up"):
             back_up(tmp_path / "a.db", tmp_path / os.fsdecode(b"no utf-8 \xff.db"))
         assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
+
+    async def test_a_backup_takes_a_name_only_if_nobody_else_has(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await filled(tmp_path / "a.db")
+        target = tmp_path / "copy.db"
+
+        def somebody_else(_descriptor: int) -> None:
+            if not target.exists():
+                target.write_bytes(b"precious")
+
+        monkeypatch.setattr("os.fsync", somebody_else)
+        with pytest.raises(ConfigurationError, match="File exists"):
+            back_up(tmp_path / "a.db", target)
+        assert target.read_bytes() == b"precious"
+
+    @pytest.mark.parametrize("kind", ["link", "open to all", "linked elsewhere"])
+    async def test_a_backup_is_written_only_into_a_file_of_its_own(
+        self, tmp_path: Path, kind: str
+    ) -> None:
+        await filled(tmp_path / "a.db")
+        part, other = tmp_path / "copy.db.part", tmp_path / "other"
+        other.write_bytes(b"precious")
+        if kind == "link":
+            part.symlink_to(other)
+        elif kind == "linked elsewhere":
+            part.hardlink_to(other)
+        else:
+            part.touch()
+            part.chmod(0o666)
+            back_up(tmp_path / "a.db", tmp_path / "copy.db")
+            assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+            return
+        with pytest.raises(ConfigurationError, match="cannot back up"):
+            back_up(tmp_path / "a.db", tmp_path / "copy.db")
+        assert other.read_bytes() == b"precious"
 
     async def test_d14_commits_rarely_wait_for_who_reads_as_long_as_a_backup(
         self, tmp_path: Path

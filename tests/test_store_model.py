@@ -26,6 +26,8 @@ from postgres_server import NEWEST, PostgresServer, PostgresServers
 from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message
 from threadcast.context import UserExecutionContext
 from threadcast.store import Store
+from threadcast.store.postgres import PostgresStore
+from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import (
     AppendToRun,
     CancelRun,
@@ -36,8 +38,6 @@ from threadcast.store.units import (
     Rejected,
     Unit,
 )
-from threadcast.store_postgres import PostgresStore
-from threadcast.store_sqlite import SqliteStore
 from threadcast.testing.clock import ManualClock
 
 T = TypeVar("T")

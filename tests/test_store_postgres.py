@@ -10,7 +10,7 @@ from postgres_scene import times_moved_back
 from postgres_server import NEWEST, OLDEST, PostgresServer, PostgresServers
 from store_contract import StoreContract
 from store_scene import NOW
-from threadcast.store_postgres import PostgresStore
+from threadcast.store.postgres import PostgresStore
 from threadcast.testing.clock import ManualClock
 
 

@@ -16,10 +16,10 @@ from threadcast.errors import ThreadcastError
 from threadcast.runs import RunStatus
 from threadcast.store import Store
 from threadcast.store.schema_steps import load_steps
+from threadcast.store.sqlite import SqliteStore, examine
+from threadcast.store.sqlite.keys import RecentKeys
 from threadcast.store.stored_runs import STATUS_CODE
 from threadcast.store.units import AppendToRun, Committed
-from threadcast.store_sqlite import SqliteStore, examine
-from threadcast.store_sqlite.keys import RecentKeys
 from threadcast.testing.clock import ManualClock
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, WebSocket
 from starlette.testclient import TestClient
 
 from threadcast import SSOTValidationMiddleware
-from threadcast.checks import Check
+from threadcast.check_modes import Check
 from threadcast.correlation import CorrelationFilter, correlation
 from threadcast.ids import id_kind
 from threadcast.testing import ManualClock

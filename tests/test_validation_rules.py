@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadcast.ids import UnifiedIdGenerator, id_kind
-from threadcast.legacy_ids import legacy_kind, masked_legacy
+from threadcast.ids.legacy import legacy_kind, masked_legacy
 from threadcast.validation.examination import (
     VIOLATIONS_MAX,
     Examination,
     IdExaminer,
 )
-from threadcast.validation.places import IdPlaces
+from threadcast.validation.id_locations import IdLocations
 from threadcast.validation.statistics import EXAMPLES_MAX, ValidationStatistics
 
 STEM = "chat_1763629200001_7_90c65fe4"
@@ -39,11 +39,11 @@ def examine(
         "query_string": query,
         "headers": list(headers),
     }
-    return IdExaminer(IdPlaces(**{"paths": PATHS, **places})).examine(scope)
+    return IdExaminer(IdLocations(**{"paths": PATHS, **places})).examine(scope)
 
 
 def kinds(examination: Examination) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.place, one.name) for one in examination.violations]
+    return [(one.kind, one.location, one.name) for one in examination.violations]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_headers(headers: Any, expected: list[str], kept: str | None) -> None:
 
 def test_a_header_that_is_not_to_be_judged_is_still_what_a_request_brings() -> None:
     scope = {"path": "/", "query_string": b"", "headers": [(b"x-request-id", b"theirs")]}
-    examiner = IdExaminer(IdPlaces((), headers={}))
+    examiner = IdExaminer(IdLocations((), headers={}))
     assert examiner.examine(scope) == Examination(None, ())
     scope["headers"] = [(b"x-request-id", REQUEST.encode())]
     assert examiner.examine(scope) == Examination(REQUEST, ())
@@ -146,7 +146,7 @@ def test_a_request_of_thousands_of_ids_is_told_in_a_few() -> None:
 @pytest.mark.parametrize("pattern", ["threads/{thread_id}", "/threads/{thread-id}", "/a/{", "/}"])
 def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="paths: expected a pattern"):
-        IdExaminer(IdPlaces([pattern]))
+        IdExaminer(IdLocations([pattern]))
 
 
 def test_a_reason_names_place_and_kinds_and_repeats_nothing() -> None:

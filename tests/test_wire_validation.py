@@ -14,8 +14,8 @@ from threadcast import Settings, Threadcast
 from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.ids import id_kind
-from threadcast.store_sqlite import SqliteStore
-from threadcast.store_sqlite.sessions import SqliteSession
+from threadcast.store.sqlite import SqliteStore
+from threadcast.store.sqlite.sessions import SqliteSession
 
 PAGE = "https://chat.example"
 REQUEST = NAMED["x-request-id"]

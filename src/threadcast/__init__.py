@@ -27,9 +27,9 @@ if TYPE_CHECKING:
         derive_thread_id_from_run_id,
         validate_cross_component_id_compatibility,
     )
-    from .migrated_ids import migrate_legacy_thread_id
-    from .session import RequestScopedSessionFactory, ThreadRepository
+    from .ids.migrated import migrate_legacy_thread_id
     from .settings import Settings
+    from .store.session import RequestScopedSessionFactory, ThreadRepository
     from .testing import E2EAuthHelper
     from .validation.middleware import SSOTValidationMiddleware
     from .wire.normalize import EventShapeError, normalize_event
@@ -71,12 +71,12 @@ _MODULE_OF_NAME = {
     "EventShapeError": "wire.normalize",
     "EventType": "events",
     "InvalidContextError": "errors",
-    "RequestScopedSessionFactory": "session",
+    "RequestScopedSessionFactory": "store.session",
     "Run": "agent",
     "SSOTValidationMiddleware": "validation.middleware",
     "Settings": "settings",
     "ThreadIDConsistencyTracker": "consistency.tracker",
-    "ThreadRepository": "session",
+    "ThreadRepository": "store.session",
     "Threadcast": "app",
     "ThreadcastError": "errors",
     "UnifiedIdGenerator": "ids",
@@ -84,7 +84,7 @@ _MODULE_OF_NAME = {
     "WebSocketManager": "delivery.websocket_manager",
     "connect": "client",
     "derive_thread_id_from_run_id": "ids",
-    "migrate_legacy_thread_id": "migrated_ids",
+    "migrate_legacy_thread_id": "ids.migrated",
     "normalize_event": "wire.normalize",
     "validate_cross_component_id_compatibility": "ids",
 }

@@ -18,7 +18,7 @@ from .bus import Bus
 from .clock import Clock
 from .errors import ThreadcastError
 from .http import IdRefusal, host_check, http_routes
-from .legacy_ids import is_plain, legacy_kind
+from .ids.legacy import is_plain, legacy_kind
 from .node import Node
 from .page import PageFacts, Pages, SignInService
 from .schemas.operations import OPERATIONS
@@ -107,14 +107,14 @@ class Threadcast:
             application,
             mode=self.node.checks.ids,
             paths=[one.path for one in OPERATIONS],
-            older_kind=self._older_kind,
+            legacy_kind_of=self._legacy_kind_of,
             statistics=self.node.id_statistics,
             refuse=refuse,
             clock=self.node.clock,
         )
 
-    def _older_kind(self, text: str) -> str | None:
-        """The shape of an older id; any plain text counts where the store has such aliases."""
+    def _legacy_kind_of(self, text: str) -> str | None:
+        """The shape of a legacy id; any plain text counts where the store has such aliases."""
         if kind := legacy_kind(text):
             return kind
         return "plain" if self.node.store.has_plain_aliases and is_plain(text) else None

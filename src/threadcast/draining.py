@@ -125,7 +125,7 @@ class Drain:
         try:
             await self._alias_uses.flush()
         except ThreadcastError as error:
-            log.warning("the last uses of older ids were not stored: %s", error)
+            log.warning("the last uses of legacy ids were not stored: %s", error)
 
 
 def _spread_ms() -> int:

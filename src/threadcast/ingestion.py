@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from .checks import Refuse, always
+from .check_modes import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .delivery.journal import Journal
@@ -21,8 +21,8 @@ from .errors import ThreadcastError
 from .ids import UnifiedIdGenerator
 from .metrics import Metrics
 from .rates import BucketPerKey, rate_limited
-from .session import AliasUsed
 from .settings import Settings
+from .store.session import AliasUsed
 from .store.units import Ingested, IngestEvents
 from .wire.external_event import ExternalEvent, read_external_event
 from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
@@ -47,7 +47,7 @@ class Ingestion:
         settings: the limits.
         clock: for the rates.
         metrics: counts the outcome of every event.
-        on_alias_used: called for every stored event that names its thread by an older id.
+        on_alias_used: called for every stored event that names its thread by a legacy id.
         refuse: is called with the reason for events beyond their rate.
     """
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 from .agent import Agent
 from .auth.identity import Identity
-from .checks import Check, Refuse, always
+from .check_modes import Check, Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
 from .errors import ThreadcastError

@@ -21,12 +21,13 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "connects": ("accepted", "refused", "failed"),
     "credentials": ("accepted", "refused"),
     "resumes": ("continued", "new_feed", "cursor_ahead", "diverged", "trimmed", "failed"),
-    "holes": ("hint", "read"),
+    "hint_gaps": ("hint", "read"),
     "thread_lookups_failed": ("bad_id", "legacy_id", "not_found"),
     "runs": ("completed", "failed", "cancelled", "lost", "handed_over", "given_up"),
     "claims": ("claimed", "nothing"),
     "take_overs": ("requeued", "ended"),
-    "bus_dropped": ("away", "full", "too_large"),
+    "bus_dropped": ("disconnected", "full", "too_large"),
+    "ingested": ("stored", "duplicate", "refused"),
     "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
@@ -135,8 +136,9 @@ class Metrics:
             "threadcast_catch_ups_waiting", "Readers that wait for their turn to read a journal.",
             registry=self.registry,
         )  # fmt: skip
-        self.holes = Counter(
-            "threadcast_holes", "Gaps between hints, by what filled them: a late hint, or a read.",
+        self.hint_gaps = Counter(
+            "threadcast_hint_gaps",
+            "Gaps between hints, by what filled them: a late hint, or a read.",
             ["filled_by"], registry=self.registry,
         )  # fmt: skip
         self.lagging = Gauge(
@@ -159,7 +161,7 @@ class Metrics:
             ["reason"], registry=self.registry,
         )  # fmt: skip
         self.legacy_id_uses = Counter(
-            "threadcast_legacy_id_uses", "Uses of older thread ids, by entrance.",
+            "threadcast_legacy_id_uses", "Uses of legacy thread ids, by entrance.",
             ["entrance"], registry=self.registry,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from .agent import Agent
 from .alerts.watch import AlertWatch
 from .auth.authenticator import Authenticator
 from .bus import Bus
-from .buses import bus_of
+from .bus.choice import bus_of
 from .clock import Clock, SystemClock
 from .connections.connection import ConnectionServices
 from .connections.gateway import Gateway
@@ -33,17 +33,17 @@ from .ids import UnifiedIdGenerator
 from .ingestion import Ingestion
 from .intake import Intake
 from .metrics import Metrics
-from .operators.desk import OperatorDesk
+from .operators.services import OperatorServices
 from .operators.summary import Work
 from .origins import HostRule, OriginRule
 from .runner import Runner
 from .server_checks import ServerChecks
-from .session import RequestScopedSessionFactory
 from .settings import LiveChange, Settings, live_change
 from .store import Store
+from .store.choice import store_of
 from .store.place_units import NodeFacts
-from .stores import store_of
-from .tasks import OwnedTasks, Pillars
+from .store.session import RequestScopedSessionFactory
+from .tasks import OwnedTasks, VitalTasks
 from .tracing import Tracing
 from .upkeep.alias_uses import AliasUses
 from .upkeep.departures import Departures
@@ -98,8 +98,8 @@ class Node:
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
         self.consistency = ConsistencyRecording.from_settings(settings, self.clock, self.metrics)
         self._began_at = self.clock.monotonic()
-        self._pillars = Pillars()
-        self.failed = self._pillars.failed
+        self._vital_tasks = VitalTasks()
+        self.failed = self._vital_tasks.failed
         self._started = False
         self._join_delivery()
         self._join_work()
@@ -134,7 +134,7 @@ class Node:
             on_lookup_failed=self._count_failed_lookup,
             on_alias_used=self.alias_uses.used,
         )
-        self.guard = DeliveryGuard(self.metrics, self.alerts.look_now)
+        self.guard = DeliveryGuard(self.metrics, self.alerts.poll_now)
         self.arrivals = Arrivals(self.clock, self.metrics, at_once=settings.arrivals_max)
         self.catch_ups = CatchUps(
             self.sessions,
@@ -144,7 +144,7 @@ class Node:
             self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
-            hole_grace_s=settings.hint_grace_s,
+            gap_grace_s=settings.hint_grace_s,
         )
         self.places = None
         if self.store.shared:
@@ -202,7 +202,7 @@ class Node:
         self.watchdog = Watchdog(self.metrics)
 
     def _join_operators(self) -> None:
-        self.desk = OperatorDesk(
+        self.desk = OperatorServices(
             self.node_id,
             lambda: self.settings,
             work=self._work,
@@ -299,11 +299,11 @@ class Node:
         self.bus.listen(self.head_poll.receive)
         await self.bus.open()
         await self.authenticator.start()
-        self._pillars.begin("journal", self.journal.run())
+        self._vital_tasks.begin("journal", self.journal.run())
         if self.membership is not None:
             await self.membership.join()
         for name, work in self._works():
-            self._pillars.begin(name, work)
+            self._vital_tasks.begin(name, work)
         self.watchdog.start()
         self.alerts.start()
         self.desk.view.start()
@@ -381,13 +381,13 @@ class Node:
         await self.tasks.close()
         await self.catch_ups.close()
         await self._leave_cluster()
-        await self._pillars.close()
+        await self._vital_tasks.close()
         await self.authenticator.aclose()
         await self.bus.close()
         await self.store.close()
 
     async def _leave_cluster(self) -> None:
-        if self.membership is None or not self._pillars:
+        if self.membership is None or not self._vital_tasks:
             return
         try:
             async with asyncio.timeout(_FLUSH_MAX_S):
@@ -399,7 +399,7 @@ class Node:
         self.metrics.thread_lookups_failed.labels(reason).inc()
 
     def _count_violation(self, violation: Violation) -> None:
-        self.metrics.id_violations.labels(violation.kind, violation.place).inc()
+        self.metrics.id_violations.labels(violation.kind, violation.location).inc()
 
     def _is_present(self, user_id: str) -> bool:
         """Whether `departures` is still to be told; on a shared store, membership does its work."""

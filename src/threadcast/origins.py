@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 from urllib.parse import urlsplit
 
-from .checks import Refuse, always
+from .check_modes import Refuse, always
 from .errors import ThreadcastError
 from .settings import Settings
 

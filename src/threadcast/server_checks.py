@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Self
 
-from .checks import Check, Tolerated
+from .check_modes import Check, Tolerated
 from .clock import Clock
 from .settings import Settings
 

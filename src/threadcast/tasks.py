@@ -56,7 +56,7 @@ class OwnedTasks:
             log.error("a %s failed", self._what, exc_info=task.exception())
 
 
-class Pillars:
+class VitalTasks:
     """Long-lived tasks without which their owner cannot go on.
 
     Attributes:

@@ -25,8 +25,8 @@ from proving.library_device import LibraryDevice
 from proving.network import BUS, DATABASE, Network, NetworkedCluster, moved
 from proving.nodes import ProvedNode
 from threadcast.clock import SystemClock
+from threadcast.store.postgres import PostgresStore
 from threadcast.store.stored_runs import LAST_LIVE
-from threadcast.store_postgres import PostgresStore
 from threadcast.testing.history import Receive, decode_history
 
 AGENTS = ",".join(f"proving.agents:{name}" for name in ("stream", "question", "fragile"))

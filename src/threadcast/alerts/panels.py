@@ -166,8 +166,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ((_rate("threadcast_arrivals_postponed_total"), "clients"),),
         ),
         Panel(
-            "Holes in hints by what filled them", "ops",
-            ((_rate("threadcast_holes_total", "filled_by"), "{{filled_by}}"),),
+            "HintGaps in hints by what filled them", "ops",
+            ((_rate("threadcast_hint_gaps_total", "filled_by"), "{{filled_by}}"),),
         ),
         Panel("Time of a head poll", "s", _quantiles("threadcast_head_poll_seconds")),
         Panel(
@@ -261,7 +261,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "thread_lookups",
         ),
         Panel(
-            "Older ids that led to a thread", "ops",
+            "Legacy ids that led to a thread", "ops",
             ((_rate("threadcast_legacy_id_uses_total", "entrance"), "{{entrance}}"),),
         ),
         Panel(

@@ -128,7 +128,7 @@ class AlertWatch:
         await self._tasks.close()
         await asyncio.gather(*(courier.close() for courier in self.couriers))
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """Run a step now: something happened that cannot wait for the next one."""
         self._look.set()
 

@@ -36,7 +36,7 @@ class Report:
 
     Attributes:
         root: the folder that paths are relative to.
-        findings: sorted by place, without suppressed ones.
+        findings: sorted by location, without suppressed ones.
         severities: by rule code.
         files, lines: how many were audited.
         suppressed: how many findings were suppressed by comments.
@@ -61,7 +61,7 @@ class Report:
 
     def by_folder(self) -> list[tuple[str, int]]:
         """The number of findings by folder, the most first."""
-        return _counted(str(PurePosixPath(one.place.path).parent) for one in self.findings)
+        return _counted(str(PurePosixPath(one.location.path).parent) for one in self.findings)
 
 
 def audit(
@@ -89,7 +89,7 @@ def judge(root: Path, reports: Sequence[FileReport], settings: AuditSettings) ->
     facts = [one.facts for one in reports if one.facts is not None]
     of_tree: dict[str, list[Finding]] = {}
     for found in (*find_duplicates(facts), *find_import_routes(facts)):
-        of_tree.setdefault(found.place.path, []).append(found)
+        of_tree.setdefault(found.location.path, []).append(found)
     findings: list[Finding] = []
     suppressed = 0
     for one in reports:
@@ -97,7 +97,7 @@ def judge(root: Path, reports: Sequence[FileReport], settings: AuditSettings) ->
         left, hidden = apply_suppressions([*one.findings, *more], one.suppressions, one.active)
         findings += [found for found in left if found.code in one.active]
         suppressed += hidden
-    ordered = tuple(sorted(findings, key=lambda found: (found.place, found.code)))
+    ordered = tuple(sorted(findings, key=lambda found: (found.location, found.code)))
     return Report(
         root,
         ordered,

@@ -65,7 +65,7 @@ class Trend:
 
 def fingerprint(finding: Finding) -> str:
     """What identifies a finding, wherever in its file it moves."""
-    parts = (finding.code, finding.place.path, finding.scope, finding.message)
+    parts = (finding.code, finding.location.path, finding.scope, finding.message)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
@@ -75,7 +75,7 @@ def baseline_of(findings: Iterable[Finding]) -> dict[str, Entry]:
     for one in findings:
         key = fingerprint(one)
         count = found[key].count + 1 if key in found else 1
-        found[key] = Entry(one.code, one.place.path, count)
+        found[key] = Entry(one.code, one.location.path, count)
     return found
 
 
@@ -96,7 +96,7 @@ def compare(
     Entries of a file that could not be read this time are kept as well.
     """
     folders = tuple(under)
-    unread = {one.place.path for one in report.findings if one.code == "TC001"}
+    unread = {one.location.path for one in report.findings if one.code == "TC001"}
     new = []
     seen: Counter[str] = Counter()
     for one in report.findings:

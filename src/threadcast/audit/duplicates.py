@@ -82,7 +82,7 @@ def _of_group(
     group: list[ClassFact], known: Mapping[str, ClassFact], made: frozenset[str]
 ) -> Iterator[tuple[Finding, ClassFact]]:
     """All but the first of a group, each paired with the first one that it duplicates."""
-    ordered = sorted(group, key=lambda one: (len(one.name), -len(one.methods), one.place))
+    ordered = sorted(group, key=lambda one: (len(one.name), -len(one.methods), one.location))
     del ordered[_GROUP_MAX:]
     for number, one in enumerate(ordered[1:], start=1):
         for first in ordered[:number]:
@@ -111,12 +111,12 @@ def _compare(
 
 
 def _folder(one: ClassFact) -> str:
-    return one.place.path.rpartition("/")[0]
+    return one.location.path.rpartition("/")[0]
 
 
 def _finding(code: str, first: ClassFact, second: ClassFact, message: str) -> Finding:
-    related = (Related(first.place, f"`{first.name}` is here"),)
-    return Finding(code, second.place, message, second.name, related=related)
+    related = (Related(first.location, f"`{first.name}` is here"),)
+    return Finding(code, second.location, message, second.name, related=related)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -177,7 +177,7 @@ def _by_behaviour(
             and one.methods & _MANY_AT_ONCE
             and not one.is_interface
         ),
-        key=lambda one: one.place,
+        key=lambda one: one.location,
     )
     done: set[ClassFact] = set()
     for number, (first, second) in enumerate(combinations(candidates, 2)):

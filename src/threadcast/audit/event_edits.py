@@ -40,7 +40,7 @@ def renaming(
     edits = []
     for old, new in wrong.items():
         key, value = keys[old]
-        written = source.line(key.lineno)[source.place(key).column - 1 :][:1]
+        written = source.line(key.lineno)[source.location(key).column - 1 :][:1]
         if written not in ('"', "'"):
             return (), f"the key `{old}` is not written plainly"
         if not _fits(source, new, value):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .findings import Place
+from .findings import Location
 from .source import FUNCTIONS, Function, Source, imported_from, last
 
 ROLES = (
@@ -29,7 +29,7 @@ class ClassFact(NamedTuple):
 
     Attributes:
         name, module: its name and where it is.
-        place: of its first line.
+        location: of its first line.
         bases: those bases that are dotted names.
         methods: its public methods, of any kind.
         awaited: those of them that are `async`.
@@ -39,7 +39,7 @@ class ClassFact(NamedTuple):
 
     name: str
     module: str
-    place: Place
+    location: Location
     bases: tuple[str, ...]
     methods: frozenset[str]
     awaited: frozenset[str]
@@ -54,14 +54,14 @@ class ImportFact(NamedTuple):
         name: empty for `import module`.
         local: its name in the importing module.
         alias: the name after `as`, or None.
-        place: of the name.
+        location: of the name.
     """
 
     module: str
     name: str
     local: str
     alias: str | None
-    place: Place
+    location: Location
 
 
 class ModuleFacts(NamedTuple):
@@ -109,14 +109,14 @@ def _imports(source: Source) -> Iterator[ImportFact]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             base = imported_from(source, node) if isinstance(node, ast.ImportFrom) else None
             for one in node.names:
-                place = source.place(one)
+                location = source.location(one)
                 first = one.name if base is not None else one.name.partition(".")[0]
                 yield ImportFact(
                     one.name if base is None else base,
                     "" if base is None else one.name,
                     one.asname or first,
                     one.asname,
-                    place,
+                    location,
                 )
 
 
@@ -169,12 +169,12 @@ def _passes_on(node: ast.stmt) -> bool:
 def _class(source: Source, node: ast.ClassDef) -> ClassFact:
     methods = [one for one in node.body if isinstance(one, FUNCTIONS)]
     public = [one for one in methods if not one.name.startswith("_")]
-    place = source.place(node)
+    location = source.location(node)
     bases = tuple(_dotted(one) for one in node.bases)
     return ClassFact(
         node.name,
         source.module,
-        place,
+        location,
         bases,
         frozenset(one.name for one in public),
         frozenset(one.name for one in public if isinstance(one, ast.AsyncFunctionDef)),

@@ -1,4 +1,4 @@
-"""What a rule found: a code, a place and a sentence. Plain records that pickle."""
+"""What a rule found: a code, a location and a sentence. Plain records that pickle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Severity(StrEnum):
     OFF = "off"
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """A range in a file: lines and columns from 1, columns in characters, the end is exclusive.
 
     Attributes:
@@ -44,9 +44,9 @@ class Edit(NamedTuple):
 
 
 class Related(NamedTuple):
-    """Another place that a finding refers to."""
+    """Another location that a finding refers to."""
 
-    place: Place
+    location: Location
     message: str
 
 
@@ -56,7 +56,7 @@ class Finding:
 
     Attributes:
         code: the rule's code.
-        place: where.
+        location: where.
         message: what is wrong, one sentence.
         scope: the class or function around it, dotted; empty at the top of a module.
         edits: what would fix it, where that is certain; to be applied all or none.
@@ -65,7 +65,7 @@ class Finding:
     """
 
     code: str
-    place: Place
+    location: Location
     message: str
     scope: str = ""
     edits: tuple[Edit, ...] = ()

@@ -48,7 +48,7 @@ def fixes_for(root: Path, findings: Iterable[Finding]) -> Iterator[Fix]:
     by_path: dict[str, list[Finding]] = {}
     for one in findings:
         if one.edits:
-            by_path.setdefault(one.place.path, []).append(one)
+            by_path.setdefault(one.location.path, []).append(one)
     for path, found in by_path.items():
         try:
             before = read_text(root / path)

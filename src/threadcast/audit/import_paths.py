@@ -93,11 +93,11 @@ def _one_name(source: Source, node: ast.ImportFrom, alias: ast.alias, new: str) 
 
 def _module_edit(source: Source, node: ast.ImportFrom, new: str) -> tuple[Edit, ...]:
     """The edit of the module between `from` and `import`, if both are on one line."""
-    place = source.place(node)
-    found = _FROM.match(source.line(place.line), place.column - 1)
+    location = source.location(node)
+    found = _FROM.match(source.line(location.line), location.column - 1)
     if found is None:
         return ()
-    return (Edit(place.line, found.start(2) + 1, place.line, found.end(2) + 1, new),)
+    return (Edit(location.line, found.start(2) + 1, location.line, found.end(2) + 1, new),)
 
 
 def _import_edit(source: Source, alias: ast.alias, new: str) -> Edit:

@@ -57,18 +57,18 @@ def _judge(
     home = _home(passing, imported.name, modules)
     if home is None or last(home) != imported.name or importer.module == home.rpartition(".")[0]:
         return
-    place = imported.place
+    location = imported.location
     straight, around = routes[home, home.rpartition(".")[0]], routes[home, passing.module]
     if passing.is_shim and not importer.is_shim:
         message = f"`{passing.module}` only passes `{imported.name}` on; it is `{home}`"
-        yield Finding("TC202", place, message)
+        yield Finding("TC202", location, message)
     elif (
         straight > around
         and imported.name not in passing.published
         and not _is_public_way(passing.module, home)
     ):
         message = f"`{imported.name}` is imported from `{passing.module}`; others import `{home}`"
-        yield Finding("TC203", place, message)
+        yield Finding("TC203", location, message)
 
 
 def _is_public_way(passing: str, home: str) -> bool:

@@ -8,7 +8,7 @@ import tokenize
 import warnings
 from pathlib import Path
 
-from .findings import Finding, Place
+from .findings import Finding, Location
 from .source import Source
 
 FILE_MAX_BYTES = 4 * 1024 * 1024
@@ -63,8 +63,8 @@ def parse_source(text: str, path: str, module: str) -> Source | Finding:
 
 def unreadable(path: str, reason: str, line: int = 1, column: int = 1) -> Finding:
     """The finding that a file could not be audited."""
-    place = Place(path, max(1, line), max(1, column), max(1, line), max(1, column))
-    return Finding("TC001", place, f"this file was not audited: {reason}")
+    location = Location(path, max(1, line), max(1, column), max(1, line), max(1, column))
+    return Finding("TC001", location, f"this file was not audited: {reason}")
 
 
 def _reason(error: Exception) -> str:

@@ -67,7 +67,7 @@ def _remembered(
         ):
             key = ast.unparse(one.key)
             message = f"`{one.name}` remembers what is for one user under `{key}`, for everybody"
-            declared = Related(source.place(containers[one.name]), f"`{one.name}` is shared")
+            declared = Related(source.location(containers[one.name]), f"`{one.name}` is shared")
             yield source.finding("TC603", one.node, message, related=(declared,))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .discovery import relative
-from .findings import Finding, Place
+from .findings import Finding, Location
 
 
 def path_from(folder: Path, root: Path, path: str) -> str:
@@ -29,14 +29,14 @@ def path_from(folder: Path, root: Path, path: str) -> str:
 def findings_from(folder: Path, root: Path, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings with their places and related places relative to a folder."""
 
-    def told(place: Place) -> Place:
-        return place._replace(path=path_from(folder, root, place.path))
+    def told(location: Location) -> Location:
+        return location._replace(path=path_from(folder, root, location.path))
 
     return tuple(
         replace(
             one,
-            place=told(one.place),
-            related=tuple(other._replace(place=told(other.place)) for other in one.related),
+            location=told(one.location),
+            related=tuple(other._replace(location=told(other.location)) for other in one.related),
         )
         for one in findings
     )

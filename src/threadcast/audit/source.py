@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
 
-from .findings import Edit, Finding, Place, Related
+from .findings import Edit, Finding, Location, Related
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.ClassDef)
@@ -127,17 +127,17 @@ class Source:
             return offset + 1
         return len(text.encode("utf-8", "replace")[:offset].decode("utf-8", "replace")) + 1
 
-    def place(self, node: ast.stmt | ast.expr | ast.arg | ast.keyword | ast.alias) -> Place:
-        """The place of a node; for a class, a function or another block, only its first line."""
+    def location(self, node: ast.stmt | ast.expr | ast.arg | ast.keyword | ast.alias) -> Location:
+        """The location of a node; for a class, a function or another block, only its first line."""
         line, end_line = node.lineno, node.end_lineno or node.lineno
         column, end = self.column(line, node.col_offset), node.end_col_offset
         if isinstance(node, ast.stmt) and hasattr(node, "body"):
-            return Place(self.path, line, column, line, len(self.line(line)) + 1)
-        return Place(self.path, line, column, end_line, self.column(end_line, end or 0))
+            return Location(self.path, line, column, line, len(self.line(line)) + 1)
+        return Location(self.path, line, column, end_line, self.column(end_line, end or 0))
 
     def edit(self, node: ast.expr | ast.alias, text: str) -> Edit:
         """The edit that replaces a node by a text."""
-        return Edit(*self.place(node)[1:], text)
+        return Edit(*self.location(node)[1:], text)
 
     def finding(
         self,
@@ -150,9 +150,9 @@ class Source:
         unfixed: str = "",
     ) -> Finding:
         """A finding at a node."""
-        place = self.place(node)
+        location = self.location(node)
         scope = self.scope(node)
-        return Finding(code, place, message, scope, edits, related, unfixed)
+        return Finding(code, location, message, scope, edits, related, unfixed)
 
 
 def imported_from(source: Source, node: ast.ImportFrom) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..suggestions import did_you_mean
-from .findings import Finding, Place
+from .findings import Finding, Location
 from .rules import RULES, rule_of
 from .source import Source
 
@@ -22,14 +22,14 @@ class Suppression(NamedTuple):
     """One comment.
 
     Attributes:
-        place: the comment's.
+        location: the comment's.
         line: the line that it applies to: its own, or the next one if it is alone on its line.
         codes: the rules that it names.
         unknown: names in it that are no rules.
         reason: why; may be empty.
     """
 
-    place: Place
+    location: Location
     line: int
     codes: frozenset[str]
     unknown: tuple[str, ...]
@@ -37,8 +37,8 @@ class Suppression(NamedTuple):
 
     def covers(self, finding: Finding) -> bool:
         """Whether it suppresses this finding."""
-        place = finding.place
-        return finding.code in self.codes and place.line <= self.line <= place.end_line
+        location = finding.location
+        return finding.code in self.codes and location.line <= self.line <= location.end_line
 
 
 def suppressions_in(source: Source) -> tuple[Suppression, ...]:
@@ -68,7 +68,7 @@ def _suppressions(source: Source, tokens: Sequence[tokenize.TokenInfo]) -> Itera
         following = next((line for line in code_lines if line > own), own)
         names = [name.strip() for name in (found[1] or "").split(",") if name.strip()]
         yield Suppression(
-            Place(source.path, own, token.start[1] + 1, own, token.end[1] + 1),
+            Location(source.path, own, token.start[1] + 1, own, token.end[1] + 1),
             own if own in has_code else following,
             frozenset(rule.code for name in names if (rule := rule_of(name)) is not None),
             tuple(name for name in names if rule_of(name) is None),
@@ -115,4 +115,4 @@ def _faults(one: Suppression, active: frozenset[str], *, is_used: bool) -> Itera
 
 
 def _fault(code: str, one: Suppression, message: str) -> Finding:
-    return Finding(code, one.place, message)
+    return Finding(code, one.location, message)

@@ -53,7 +53,7 @@ def _state(source: Source, name: str, node: ast.stmt, writes: list[_Write]) -> I
         owner, _, field = name.rpartition(".")
         where = f"class `{owner}`" if owner else "module"
         message = f"`{field}` is state of the {where} that functions fill by `{first.key}`"
-        related = (Related(source.place(first.node), f"filled by `{first.key}` here"),)
+        related = (Related(source.location(first.node), f"filled by `{first.key}` here"),)
         yield source.finding("TC601", node, message, related=related)
 
 

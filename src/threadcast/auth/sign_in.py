@@ -6,14 +6,14 @@ identity was signed out. It knows neither HTTP nor sockets.
 
 from __future__ import annotations
 
-from ..checks import Refuse, always
+from ..check_modes import Refuse, always
 from ..clock import Clock
 from ..errors import ThreadcastError
 from ..metrics import Metrics
 from ..rates import BucketPerKey, rate_limited
-from ..session import RequestScopedSession
 from ..settings import Settings
 from ..store.records import JournalHead
+from ..store.session import RequestScopedSession
 from .authenticator import Authenticator
 from .identity import Identity
 

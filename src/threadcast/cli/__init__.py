@@ -31,7 +31,7 @@ COMMANDS = {
     "migrate": LazyCommand("threadcast.cli.migrate:command", "Bring a database up to date."),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
     "migrate-ids": LazyCommand(
-        "threadcast.cli.migrate_ids:command", "Give threads of an older system present ids."
+        "threadcast.cli.migrate_ids:command", "Give threads of an older system current ids."
     ),
     "backup": LazyCommand("threadcast.cli.backup:command", "Copy a SQLite database in use."),
     "feeds": LazyCommand("threadcast.cli.feeds:command", "Have cursors reset after a restore."),

@@ -10,8 +10,8 @@ import click
 
 from ..settings import is_postgres, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import check_early
-from ..store_sqlite.backup import back_up
+from ..store.sqlite import check_early
+from ..store.sqlite.backup import back_up
 from . import exits
 from .options import config_option
 from .printing import printable

@@ -13,14 +13,14 @@ from statistics import median
 import apsw
 import click
 
-from ..buses import bus_place
+from ..bus.choice import bus_endpoint
 from ..clock import SystemClock
 from ..errors import ConfigurationError, StoreInUse, ThreadcastError
 from ..page import NOT_BUILT, pages_are_built
 from ..settings import Settings, is_postgres, risks, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import check_early, examine
-from ..stores import postgres_store
+from ..store.choice import postgres_store
+from ..store.sqlite import check_early, examine
 from . import exits
 from .options import settings_options
 from .printing import printable, table, width_columns
@@ -77,10 +77,10 @@ def _bus(settings: Settings) -> tuple[dict[str, str], list[str]]:
         found = f"none; other nodes' events are found within {settings.head_poll_s:g} s"
         return {"bus": found}, []
     try:
-        place = bus_place(settings)
+        place = bus_endpoint(settings)
     except ConfigurationError as error:
         return {"bus": "NATS (not looked at)"}, [str(error)]
-    from ..bus_nats import look  # with the package that `bus_place` has asked for
+    from ..bus.nats import look  # with the package that `bus_endpoint` has asked for
 
     return asyncio.run(look(place))
 

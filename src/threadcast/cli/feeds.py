@@ -13,7 +13,7 @@ from ..clock import SystemClock
 from ..errors import ThreadcastError
 from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import check_early
+from ..store.sqlite import check_early
 from ..upkeep.feed_renewal import renew_feeds
 from . import exits
 from .groups import LazyCommand, LazyGroup

@@ -11,7 +11,7 @@ import click
 from ..clock import SystemClock
 from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import load_settings
-from ..stores import postgres_store, store_of
+from ..store.choice import postgres_store, store_of
 from .options import config_option
 from .printing import printable
 

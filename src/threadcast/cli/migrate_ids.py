@@ -1,4 +1,4 @@
-"""`threadcast migrate-ids`: threads of an older system get present ids and keep the older ones."""
+"""`threadcast migrate-ids`: threads of an older system get current ids and keep the older ones."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ..migration.report import Report
 from ..migration.steps import BATCH_MAX_THREADS, Migration
 from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import load_settings
-from ..store_sqlite import check_early
-from ..stores import store_of
+from ..store.choice import store_of
+from ..store.sqlite import check_early
 from . import exits
 from .migrate_output import Progress, Troubles, status_text, summary
 from .migrate_report import is_report, report_file
@@ -59,7 +59,7 @@ class _Wanted:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen; the database stays as it is.")
 @click.option("--undo", is_flag=True, help="Take back what earlier migrations did.")
-@click.option("--status", is_flag=True, help="Say how much older ids are still used.")
+@click.option("--status", is_flag=True, help="Say how much legacy ids are still used.")
 @click.option(
     "--report",
     "report_path",
@@ -86,9 +86,9 @@ def command(
     undo: bool,
     status: bool,
 ) -> None:
-    """Give threads of an older system current ids; their older ids keep resolving.
+    """Give threads of an older system current ids; their legacy ids keep resolving.
 
-    Without --from, threads in the database with older ids get current ones. With it, another
+    Without --from, threads in the database with legacy ids get current ones. With it, another
     system's threads are imported. If it is interrupted, run it again: it continues after what was
     committed. No server may use the database meanwhile, except for --status. The exit status is 1
     if a thread was refused, or kept by --undo.

@@ -23,7 +23,7 @@ _CLEARED_LINE = "\r\x1b[K"
 _WORDS = (
     ("migrated", "migrated"),
     ("already", "migrated before"),
-    ("canonical", "with a present id"),
+    ("canonical", "with a current id"),
     ("undone", "undone"),
     ("kept", "kept"),
     ("refused", "refused"),
@@ -109,9 +109,9 @@ def summary(counts: Counter[str], *, dry_run: bool, undo: bool) -> str:
 
 
 def status_text(facts: AliasFacts, now: float) -> str:
-    """Use of older ids."""
+    """Use of legacy ids."""
     rows = [
-        ("older ids that resolve", f"{facts.total:,}"),
+        ("legacy ids that resolve", f"{facts.total:,}"),
         ("migrated last", _moment(facts.made_at, now, none="unknown")),
         ("never used", f"{facts.total - facts.used:,}"),
         *(

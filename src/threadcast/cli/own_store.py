@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..clock import Clock
 from ..settings import Settings, is_postgres, sqlite_path
 from ..store import Store
-from ..store_sqlite import SqliteStore
-from ..stores import postgres_store
+from ..store.choice import postgres_store
+from ..store.sqlite import SqliteStore
 from . import exits
 
 _STATEMENT_MAX_S = 60.0  # batches are larger than a server's

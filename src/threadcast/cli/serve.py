@@ -29,7 +29,7 @@ from ..errors import ConfigurationError
 from ..page import NOT_BUILT, pages_are_built
 from ..settings import Settings, dev_secret_path, is_postgres, risks, sqlite_path
 from ..settings.sources import load_settings, settings_file
-from ..store_sqlite import check_early
+from ..store.sqlite import check_early
 from . import exits
 from .ending import run_to_the_end
 from .listening import listen

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..ids import id_kind, id_problem
-from ..legacy_ids import may_be_legacy
+from ..ids.legacy import may_be_legacy
 from .printing import printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

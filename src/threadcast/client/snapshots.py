@@ -14,7 +14,7 @@ import msgspec
 from ..consistency.report import ConsistencyReport
 from ..errors import ERRORS, ThreadcastError
 from ..ids import UnifiedIdGenerator
-from ..legacy_ids import may_be_legacy
+from ..ids.legacy import may_be_legacy
 from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
 from .endpoint import endpoint_of
 from .http import http_client
@@ -190,7 +190,7 @@ def _segment(text: str) -> str:
     """An id as one part of a path.
 
     Raises:
-        ThreadcastError: `bad_id`, it is neither an id of today nor may it be an older system's.
+        ThreadcastError: `bad_id`, it is neither a current id nor may it be an older system's.
     """
     if not (UnifiedIdGenerator.is_valid_id(text) or may_be_legacy(text)):
         raise ThreadcastError("bad_id", "expected an id, of today or of an older system")

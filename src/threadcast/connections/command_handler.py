@@ -152,7 +152,7 @@ class CommandHandler:
         self._accept(authenticated(command.id, offered))
 
     async def _thread_id(self, named: str) -> str:
-        """The present id of a thread that exists, by that or by its older one."""
+        """The current id of a thread that exists, by that or by its legacy one."""
         context = self._connection.context
         async with self._services.sessions.open(context, entrance="websocket") as session:
             return (await session.threads.get_by_id(named)).thread_id
@@ -160,7 +160,7 @@ class CommandHandler:
     async def _send_message(self, command: commands.SendMessage) -> None:
         self._admit_work()
         thread_id = command.thread_id
-        # An older id is resolved before the next command is read, which keeps their order.
+        # A legacy id is resolved before the next command is read, which keeps their order.
         if thread_id is not None and not UnifiedIdGenerator.is_valid_id(thread_id, "thread"):
             thread_id = await self._thread_id(thread_id)
         context = UserExecutionContext.create(

@@ -17,7 +17,7 @@ import msgspec
 from ..auth.authenticator import Authenticator
 from ..auth.identity import Identity
 from ..auth.sign_in import unrevoked_head
-from ..checks import Refuse, always
+from ..check_modes import Refuse, always
 from ..clock import Clock
 from ..consistency.kinds import TrackedOperation
 from ..consistency.recording import ConsistencyRecording
@@ -27,16 +27,16 @@ from ..delivery.catch_ups import CatchUps
 from ..delivery.cursor import Cursor
 from ..delivery.journal import Journal
 from ..delivery.outbound import Outbound
-from ..delivery.placement import Placement, Position
 from ..delivery.places import Places
+from ..delivery.resume import Position, ResumePoint
 from ..errors import ERRORS, ThreadcastError
 from ..events import ConnectionEventType, JournalEvent, connection_event, timestamp_text
 from ..ids import UnifiedIdGenerator
 from ..intake import Intake
 from ..metrics import Metrics
-from ..session import RequestScopedSessionFactory
 from ..settings import Settings
 from ..store.records import JournalHead
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import OpenJournal
 from ..tasks import OwnedTasks
 from ..tracing import Tracing
@@ -174,20 +174,20 @@ class Connection:
         Raises:
             ThreadcastError: the store cannot be read now; nothing has changed.
         """
-        attached = await self._placed(wanted)
+        attached = await self._resumed(wanted)
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
         return _attached(attached, wanted.thread_id)
 
-    async def _placed(self, wanted: Position) -> Placement:
+    async def _resumed(self, wanted: Position) -> ResumePoint:
         try:
-            placement = await self._cursor.attach(wanted)
+            point = await self._cursor.attach(wanted)
         except ThreadcastError as error:
             if error.is_failure:  # a client that is told to retry is no failure
                 self._count_resume(wanted, "failed")
             raise
-        self._count_resume(wanted, placement.reason or "continued")
-        return placement
+        self._count_resume(wanted, point.reason or "continued")
+        return point
 
     def _count_resume(self, wanted: Position, outcome: str) -> None:
         if wanted.after is not None:
@@ -338,11 +338,11 @@ class Connection:
         if self.state.state is ConnectionState.LIVE:
             self.state.move(ConnectionState.ATTACHING)
 
-    def _was_reset(self, placement: Placement) -> None:
+    def _was_reset(self, point: ResumePoint) -> None:
         """The delivered events are gone from the journal: the database was replaced."""
-        log.warning("a live cursor was reset at %d: %s", placement.after, placement.reason)
-        self.services.metrics.resumes.labels(placement.reason).inc()
-        self.say_attached(_attached(placement, self._cursor.thread_id))
+        log.warning("a live cursor was reset at %d: %s", point.after, point.reason)
+        self.services.metrics.resumes.labels(point.reason).inc()
+        self.say_attached(_attached(point, self._cursor.thread_id))
 
     def _stop_foreign(self) -> None:
         self.end("internal")
@@ -372,13 +372,13 @@ class Connection:
         )
 
 
-def _attached(placement: Placement, thread_id: str | None) -> Attached:
+def _attached(point: ResumePoint, thread_id: str | None) -> Attached:
     return Attached(
-        after=placement.after,
-        head=placement.head,
-        reset=placement.reset,
-        feed=placement.feed,
-        reason=placement.reason,
+        after=point.after,
+        head=point.head,
+        reset=point.reset,
+        feed=point.feed,
+        reason=point.reason,
         thread_id=thread_id,
     )
 

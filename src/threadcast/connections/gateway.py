@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..auth.credentials import bearer_token, read_offer, refuse_token_in_url, single_header
 from ..auth.sign_in import SignIn
-from ..checks import Refuse, always
+from ..check_modes import Refuse, always
 from ..correlation import REQUEST_ID_HEADER, request_id_of
 from ..delivery.websocket_manager import WebSocketManager
 from ..errors import ThreadcastError

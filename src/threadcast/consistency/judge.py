@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..context import ThreadOrigin
 from ..ids import id_kind, validate_cross_component_id_compatibility
-from ..legacy_ids import legacy_kind
+from ..ids.legacy import legacy_kind
 from .kinds import TrackedOperation
 
 __all__ = ["Before", "Finding", "Key", "Seen", "SeenIds", "judge"]

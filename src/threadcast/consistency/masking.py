@@ -18,7 +18,7 @@ _KEPT_CHARACTERS = 64
 _NAMED_CHARACTERS = 2
 _NAMED_FROM_CHARACTERS = 5
 _KINDS = frozenset({"thread", "run", "request", "ws_conn"})  # these contain no part of a user id
-_LEGACY_USER_CHARACTERS = 8  # some older ids hold this many characters of a user id
+_LEGACY_USER_CHARACTERS = 8  # some legacy ids hold this many characters of a user id
 
 
 class Mask:

@@ -1,6 +1,6 @@
 """Catch-up reads: a bounded number of journal pages at the same time, for cursors that are behind.
 
-It owns the catch-up tasks, and cursors and holes share its one way to read. Pages are small, so
+It owns the catch-up tasks, and cursors and gaps share its one way to read. Pages are small, so
 that pushes to live readers go in between. It knows no sockets.
 """
 
@@ -16,13 +16,13 @@ from typing import Any, Protocol
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..metrics import Metrics
-from ..session import RequestScopedSession, RequestScopedSessionFactory
 from ..store.records import JournalPage
+from ..store.session import RequestScopedSession, RequestScopedSessionFactory
 from ..tasks import OwnedTasks
 from .arrivals import Arrivals
+from .gaps import HintGaps
 from .guard import DeliveryGuard
-from .holes import Holes
-from .turns import Turns
+from .read_turns import ReadTurns
 
 _PAGE_MAX_EVENTS = 500
 
@@ -67,7 +67,7 @@ class CatchUps:
         clock: only its monotonic time is used.
         concurrency: the most reads at the same time.
         page_bytes: about how many bytes of event data a page holds.
-        hole_grace_s: how long a hint that came too early waits for those before it, in seconds.
+        gap_grace_s: how long a hint that came too early waits for those before it, in seconds.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class CatchUps:
         *,
         concurrency: int,
         page_bytes: int,
-        hole_grace_s: float,
+        gap_grace_s: float,
     ) -> None:
         self._sessions = sessions
         self.metrics = metrics
@@ -88,11 +88,11 @@ class CatchUps:
         self.arrivals = arrivals
         self.page_bytes = page_bytes
         self._clock = clock
-        self._turns = Turns(concurrency)
+        self._turns = ReadTurns(concurrency)
         self._tasks = OwnedTasks("catch-up")
         self._lagging: dict[Lagging, float] = {}  # since when; the longest first
         self._begun_at: dict[asyncio.Task[None], float] = {}  # the oldest first
-        self.holes = Holes(self.read, self._tasks, metrics, grace_s=hole_grace_s)
+        self.gaps = HintGaps(self.read, self._tasks, metrics, grace_s=gap_grace_s)
         metrics.oldest_catch_up_seconds.set_function(self.oldest_s)
         metrics.catch_ups_waiting.set_function(lambda: self._turns.waiting)
 

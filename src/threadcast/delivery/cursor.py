@@ -5,7 +5,7 @@ at its reader's pace). It is behind after an attach, when the reader is too slow
 more than one read brings. The step from behind to live takes place within one turn of the event
 loop, so nothing is lost or duplicated at the join. It knows neither sockets nor commands.
 
-A cursor that fell behind, or whose trail is contradicted, first checks that the journal still holds
+A cursor that fell behind, or whose last is contradicted, first checks that the journal still holds
 what it delivered, and is reset if not.
 """
 
@@ -23,9 +23,9 @@ from ..events import JournalEvent, highest_seq, merge_deltas
 from ..store.records import JournalHead, JournalPage
 from .arrivals import Arrival
 from .catch_ups import CatchUps
+from .last_delivered import LastDelivered
 from .outbound import Outbound
-from .placement import Placement, Position, judge
-from .trail import Trail
+from .resume import Position, ResumePoint, judge
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,26 @@ class Cursor:
     """
 
     __slots__ = (
-        "_arrival", "_catch_ups", "_doubts", "_first", "_head", "_known_head", "_lagging",
-        "_on_behind", "_on_foreign", "_on_live", "_on_reset", "_outbound", "_started", "_task",
-        "_trail", "context", "live", "position", "thread_id", "waits",
+        "_arrival",
+        "_catch_ups",
+        "_doubts",
+        "_first",
+        "_head",
+        "_known_head",
+        "_lagging",
+        "_last",
+        "_on_behind",
+        "_on_foreign",
+        "_on_live",
+        "_on_reset",
+        "_outbound",
+        "_started",
+        "_task",
+        "context",
+        "live",
+        "position",
+        "thread_id",
+        "waits",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +88,7 @@ class Cursor:
         on_live: Callable[[int], None],
         on_behind: Callable[[], None],
         on_foreign: Callable[[], None],
-        on_reset: Callable[[Placement], None],
+        on_reset: Callable[[ResumePoint], None],
     ) -> None:
         self.context = context
         self._outbound = outbound
@@ -84,7 +101,7 @@ class Cursor:
         self._known_head = 0
         self._lagging = False
         self.thread_id: str | None = None
-        self._trail = Trail()
+        self._last = LastDelivered()
         self._doubts = False
         self._task: asyncio.Task[None] | None = None
         self._arrival: Arrival | None = None
@@ -104,33 +121,33 @@ class Cursor:
         self._head = head
         self._known_head = max(self._known_head, head.head)
 
-    async def attach(self, wanted: Position) -> Placement:
+    async def attach(self, wanted: Position) -> ResumePoint:
         """Move the cursor; events after the new position flow only after `start()`.
 
         Raises:
             ThreadcastError: the store cannot be read now, or too many clients are arriving
                 (`overloaded`); events keep flowing from the old position.
         """
-        placement = self._judge_by_what_is_known(wanted)
+        point = self._judge_by_what_is_known(wanted)
         arrival = first = None
-        if placement is None:
+        if point is None:
             arrival = self._catch_ups.arrivals.begin()
             try:
                 first = await self._first_page(wanted)
             except BaseException:
                 arrival.over()
                 raise
-            placement = judge(wanted, first.page.head, first.page.stamp)
+            point = judge(wanted, first.page.head, first.page.stamp)
         self.stop()
-        self._trail.begin(placement.after, None if placement.reset else wanted.at)
+        self._last.begin(point.after, None if point.reset else wanted.at)
         self._doubts = False
-        self.position = placement.after
+        self.position = point.after
         self.thread_id = wanted.thread_id
         self._arrival = arrival
         self._first = first
-        return placement
+        return point
 
-    def _judge_by_what_is_known(self, wanted: Position) -> Placement | None:
+    def _judge_by_what_is_known(self, wanted: Position) -> ResumePoint | None:
         """Attaching at the head needs no read: later events are offered, or found by a poll."""
         if self._head is None or wanted.at is not None:
             return None
@@ -165,14 +182,14 @@ class Cursor:
         filled.
         """
         is_old = self.live and events[0].seq <= self.position
-        if is_old and self._trail.contradicted_by(events, self.position):
+        if is_old and self._last.contradicted_by(events, self.position):
             self.doubt()
             return 0
         written = self.take(events)
         if self.waits:
-            written += self._catch_ups.holes.go_on(self)
+            written += self._catch_ups.gaps.go_on(self)
         if self.live and highest_seq(events) > self.position:
-            self._catch_ups.holes.early(self, events)
+            self._catch_ups.gaps.early(self, events)
         return written
 
     def take(self, events: Sequence[JournalEvent]) -> int:
@@ -189,17 +206,17 @@ class Cursor:
 
     def notice(self, head: int) -> None:
         """Take the head that a poll saw; reads the journal if a hint was lost."""
-        if self._trail.contradicted_by_head(head, self.position):
+        if self._last.contradicted_by_head(head, self.position):
             self.doubt()
         elif self.live and head > self.position:
             self._known_head = max(self._known_head, head)
-            self._catch_ups.holes.lost(self, head)
+            self._catch_ups.gaps.lost(self, head)
 
     def fill(self, page: JournalPage) -> None:
-        """Take a page that was read to fill a hole, if it covers the cursor."""
+        """Take a page that was read to fill a gap, if it covers the cursor."""
         if not self.live or not page.after <= self.position < page.upto:
             return
-        if page.head.trimmed > self.position or not self._trail.agrees_with(page):
+        if page.head.trimmed > self.position or not self._last.agrees_with(page):
             self.doubt()
             return
         events = [event for event in page.events if event.seq > self.position]
@@ -287,17 +304,17 @@ class Cursor:
 
     async def _judge_again(self) -> None:
         """Check that the journal still holds what the reader was given, and reset if not."""
-        trail, feed = self._trail, None if self._head is None else self._head.feed
+        last, feed = self._last, None if self._head is None else self._head.feed
         async with self._catch_ups.session(self.context, first=True) as session:
             head = await session.journal.head()
-            stamp = None if trail.stamp is None else await session.journal.timestamp(trail.seq)
-        placement = trail.judge(head, stamp, feed=feed, position=self.position)
+            stamp = None if last.stamp is None else await session.journal.timestamp(last.seq)
+        point = last.judge(head, stamp, feed=feed, position=self.position)
         self._doubts = False
-        if placement.reset:
-            trail.begin(placement.after, None)
+        if point.reset:
+            last.begin(point.after, None)
             self._head, self._known_head = head, head.head
-            self.position = placement.after
-            self._on_reset(placement)
+            self.position = point.after
+            self._on_reset(point)
 
     def _may_write(self) -> bool:
         return self._started and not self._outbound.congested
@@ -331,7 +348,7 @@ class Cursor:
             self.stop()
             self._on_foreign()
             return 0
-        self._trail.gave(events[-1])
+        self._last.gave(events[-1])
         if self.thread_id is not None:
             events = [event for event in events if event.address.thread_id == self.thread_id]
         if events:

@@ -21,7 +21,7 @@ from ..store import Store
 
 log = logging.getLogger(__name__)
 
-_HINT_GRACE_S = 0.1  # a hint under way arrives within this; after that it counts as lost
+_IN_FLIGHT_S = 0.1  # a hint under way arrives within this; after that it counts as lost
 _USERS_PER_TURN = 50
 _USERS_PER_QUERY = 2_000  # reading the answer holds the event loop for about 2 ms
 _SPREAD = 0.2  # of `poll_s`, so that nodes do not poll in step
@@ -88,11 +88,11 @@ class HeadPoll:
 
     async def _try_to_look(self, user_ids: Sequence[str] | None = None) -> None:
         try:
-            await self.look(user_ids)
+            await self.poll(user_ids)
         except ThreadcastError as error:  # the next full poll finds them, too
             log.warning("the head poll waits for the store: %s", error.code)
 
-    async def look(self, user_ids: Sequence[str] | None = None) -> None:
+    async def poll(self, user_ids: Sequence[str] | None = None) -> None:
         """Poll once, give hints under way time to arrive, then report heads that no hint reached.
 
         Args:
@@ -107,7 +107,7 @@ class HeadPoll:
         for first in range(0, len(users), _USERS_PER_QUERY):
             heads |= await self._store.heads(users[first : first + _USERS_PER_QUERY])
         self._metrics.head_poll_seconds.observe(self._clock.monotonic() - began_at)
-        await asyncio.sleep(_HINT_GRACE_S)
+        await asyncio.sleep(_IN_FLIGHT_S)
         for number, (user_id, head) in enumerate(heads.items(), start=1):
             self._attached.notice(user_id, head)
             if not number % _USERS_PER_TURN:

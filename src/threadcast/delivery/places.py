@@ -15,7 +15,7 @@ from typing import Literal
 
 from ..auth.identity import Identity
 from ..bus import ConnectionUnwanted, Hint
-from ..checks import Check
+from ..check_modes import Check
 from ..context import UserExecutionContext
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..store.place_units import ConnectionKind, Credential, LeavePlace, TakePlace

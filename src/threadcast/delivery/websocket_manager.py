@@ -21,7 +21,7 @@ from ..bus import (
     LocalBus,
     SessionsRevoked,
 )
-from ..checks import Refuse, always
+from ..check_modes import Refuse, always
 from ..consistency.kinds import TrackedOperation
 from ..consistency.trace import ConsistencyTrace
 from ..context import UserExecutionContext

@@ -23,11 +23,11 @@ from .congestion import Congestion
 from .discard import Discard
 from .handshake import UpgradeRequest
 from .inbox import Inbox
+from .liveness import Liveness
 from .opening import Opening
 from .problem import Refusal, refusal_response
 from .receive_queue import Flow, ReceiveQueue
 from .scope import websocket_scope
-from .vigil import Vigil
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +58,13 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         "_discard",
         "_end_timer",
         "_is_reader",
+        "_liveness",
         "_loop",
         "_opening",
         "_phase",
         "_reading_paused",
         "_received",
         "_server_state",
-        "_vigil",
         "closing_frame",
         "on_drain",
         "transport",
@@ -82,7 +82,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._phase = Phase.OPENING
         self._is_reader = False
         self._opening: Opening | None = None
-        self._vigil = Vigil(
+        self._liveness = Liveness(
             loop,
             heartbeat_s=limits.heartbeat_s,
             partial_timeout_s=limits.partial_message_timeout_s,
@@ -169,7 +169,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
         self._phase = Phase.OPEN
         self._is_reader = True
         self._config.admission.readers += 1
-        self._vigil.begin(self)
+        self._liveness.begin(self)
         self._opening = None
         self._received.feed(opening.early)
         self._pump()
@@ -253,7 +253,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""
-        self._vigil.heard()
+        self._liveness.heard()
         if self._phase is Phase.OPENING:
             self._hold(data)
         elif self._phase is Phase.ENDED:
@@ -289,7 +289,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
                 self.fail(code, reason)
         self._pay_pong()
         if self._phase is Phase.OPEN:
-            self._vigil.messages(
+            self._liveness.messages(
                 self, whole=self._received.messages, partial=self._received.partial
             )
 
@@ -307,10 +307,10 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def _resume_reading(self) -> None:
         if self._reading_paused:
             self._reading_paused = False
-            self._vigil.heard()
+            self._liveness.heard()
             self.transport.resume_reading()
 
-    # For the vigil
+    # For `Liveness`
 
     @property
     def listening(self) -> bool:
@@ -330,7 +330,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by the transport: the buffer drained below its low-water mark."""
         self._congestion.end()
-        self._vigil.heard()
+        self._liveness.heard()
         if self._phase is Phase.OPEN:
             self._pay_pong()
             if self.on_drain is not None:
@@ -403,7 +403,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
     def _leave_open(self, code: int, reason: str = "") -> None:
         """Leave the open phase: tell the application, stop the timers, bound the rest."""
         self._received.inbox.end(code, reason)
-        self._vigil.end()
+        self._liveness.end()
         was_congested = self._congestion.now
         self._congestion.end()
         if self._phase is Phase.ENDED:

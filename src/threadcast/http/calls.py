@@ -22,8 +22,8 @@ from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..node import Node
-from ..session import Entrance, RequestScopedSession
 from ..store.records import RunRow
+from ..store.session import Entrance, RequestScopedSession
 from .paging import PageTokens
 from .requests import read_object, read_optional_object
 
@@ -33,13 +33,13 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Identify(Protocol):
     """Authenticates a request."""
 
-    async def __call__(self, operation: str, *, while_away: bool = False) -> UserCall:
+    async def __call__(self, operation: str, *, while_unavailable: bool = False) -> UserCall:
         """Authenticate, and return the user's call.
 
         Args:
             operation: names the operation, for the request's ids.
-            while_away: accept a verified credential even while the store is away, so that its
-                revocation cannot be checked.
+            while_unavailable: accept a verified credential even while the store is unavailable, so
+                that its revocation cannot be checked.
 
         Raises:
             ThreadcastError: why the request is refused.
@@ -126,7 +126,7 @@ class UserCall(Call):
         A current id is not looked up: the read or write that follows finds out whether it exists.
 
         Raises:
-            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for an older id that is not an
+            ThreadcastError: `bad_id`, `legacy_id`, or `not_found` for a legacy id that is not an
                 alias.
         """
         named: str = self.request.path_params["thread_id"]

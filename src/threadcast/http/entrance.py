@@ -90,11 +90,11 @@ class ForScope:
     scopes: tuple[str, ...]
     operation: str
     handler: UserHandler
-    while_away: bool = False
+    while_unavailable: bool = False
 
     async def run(self, call: Call) -> ASGIApp:
         """Find out whose request it is, whether the credential allows it, and answer."""
-        user = await call.identify(self.operation, while_away=self.while_away)
+        user = await call.identify(self.operation, while_unavailable=self.while_unavailable)
         if user.identity.scopes.isdisjoint(self.scopes):
             raise ThreadcastError("forbidden", f"expected the scope {' or '.join(self.scopes)}")
         return await self.handler(user)
@@ -109,17 +109,17 @@ def no_such_path() -> ThreadcastError:
 class ForConsole:
     """A handler for operators that is there only while the setting `console` is on.
 
-    `while_away`: it answers while the store cannot be read, too; for nothing but figures.
+    `while_unavailable`: it answers while the store cannot be read, too; for nothing but figures.
     """
 
     handler: UserHandler
-    while_away: bool = False
+    while_unavailable: bool = False
 
     async def run(self, call: Call) -> ASGIApp:
         """Find out whether there is such a thing, whose request it is, and answer."""
         if not call.node.settings.console:
             raise ThreadcastError("not_found", "expected the setting console to be on")
-        scope = ForScope(("ops",), "ops", self.handler, while_away=self.while_away)
+        scope = ForScope(("ops",), "ops", self.handler, while_unavailable=self.while_unavailable)
         return await scope.run(call)
 
 
@@ -162,7 +162,7 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP scope."""
-        visit = _Visit(self._entrance, self._methods, self._allow, Request(scope, receive))
+        visit = _Exchange(self._entrance, self._methods, self._allow, Request(scope, receive))
         tracing = self._entrance.node.tracing
         if not tracing.recording:
             await visit.serve(scope, receive, send)
@@ -174,7 +174,7 @@ class Resource:
             await visit.serve(scope, receive, visit.traced(send, span))
 
 
-class _Visit:
+class _Exchange:
     """One request from here to its answer."""
 
     def __init__(
@@ -284,7 +284,7 @@ class _Visit:
         self._headers.append((b"allow", self._allow.encode()))
         return ThreadcastError("method_not_allowed", f"expected one of: {self._allow}")
 
-    async def _identify(self, operation: str, *, while_away: bool = False) -> UserCall:
+    async def _identify(self, operation: str, *, while_unavailable: bool = False) -> UserCall:
         """Whose request this is; see `Identify`.
 
         Raises:
@@ -304,7 +304,7 @@ class _Visit:
             async with node.sessions.open(context) as session:
                 await unrevoked_head(session, identity)
         except ThreadcastError as error:
-            if not (while_away and error.code == "unavailable"):
+            if not (while_unavailable and error.code == "unavailable"):
                 raise
         tracker = node.consistency.active
         trace = None if tracker is None or operation in _NOT_FOLLOWED else tracker.begun(context)

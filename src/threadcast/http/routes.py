@@ -118,8 +118,8 @@ def _for_operators(at: Callable[..., Route]) -> list[BaseRoute]:
 
 def _for_the_console(at: Callable[..., Route]) -> list[BaseRoute]:
     return [
-        at("/ops/overview", GET=ForConsole(console.get_overview, while_away=True)),
-        at("/ops/series", GET=ForConsole(console.get_series, while_away=True)),
+        at("/ops/overview", GET=ForConsole(console.get_overview, while_unavailable=True)),
+        at("/ops/series", GET=ForConsole(console.get_series, while_unavailable=True)),
         at("/ops/users/find", POST=ForConsole(console.find_user)),
         at("/ops/runs", GET=ForConsole(console.list_live_runs)),
         at("/ops/runs/{run_id}", GET=ForConsole(console.find_run)),

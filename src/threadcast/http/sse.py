@@ -19,7 +19,7 @@ from ..auth.credentials import agent_of
 from ..connections.connection import Connection, position_of
 from ..connections.state import AsyncConnectionStateManager, ConnectionState
 from ..delivery.outbound import QueuedOutbound
-from ..delivery.placement import Position
+from ..delivery.resume import Position
 from ..errors import ThreadcastError
 from ..events import ConnectionEventType, JournalEvent
 from ..wire.connection_data import Attached

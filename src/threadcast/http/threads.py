@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import highest_seq
-from ..session import RequestScopedSession
 from ..store.records import MessageRow, ThreadRow
+from ..store.session import RequestScopedSession
 from ..store.units import CreateThread, DeleteThread, UpdateThread
 from ..wire.http_models import (
     CreateThreadBody,

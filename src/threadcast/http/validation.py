@@ -73,7 +73,7 @@ def _example(example: Example) -> ViolationExample:
     return ViolationExample(
         at=example.at,
         kind=violation.kind,
-        place=violation.place,
+        place=violation.location,
         name=violation.name,
         reason=violation.reason,
         shown=violation.shown,

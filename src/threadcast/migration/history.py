@@ -22,7 +22,7 @@ from ..events import (
     encode_json,
 )
 from ..ids import ContextIds, UnifiedIdGenerator
-from ..migrated_ids import migrated_context_ids, run_ids_after
+from ..ids.migrated import migrated_context_ids, run_ids_after
 from ..runs import RunStatus
 from ..store.migration_units import ImportedRun, ImportedThread
 from ..wire.normalize import epoch_seconds

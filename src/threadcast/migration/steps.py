@@ -78,7 +78,7 @@ class Migration:
                 self._progress(len(batch))
 
     async def rename(self) -> None:
-        """Rename the threads of the store that have older ids.
+        """Rename the threads of the store that have legacy ids.
 
         Raises:
             ThreadcastError: as in `import_rows`.

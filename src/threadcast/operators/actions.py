@@ -18,10 +18,10 @@ from ..delivery.websocket_manager import WebSocketManager
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..ids import UnifiedIdGenerator
 from ..rates import BucketPerKey, rate_limited
-from ..session import RequestScopedSessionFactory
 from ..store.operator_units import ACTIONS_PER_DAY, AskToDrain, BeginAction, EndAction
 from ..store.place_units import ClosePlaces
 from ..store.records import ActionRow, NodeRow
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import CancelRun, RevokeSessions
 from ..wire.action_models import ActionName
 from .look_ups import LookUps

@@ -15,10 +15,10 @@ from ..delivery.websocket_manager import LiveConnection, WebSocketManager
 from ..errors import ThreadcastError
 from ..events import JournalEvent
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus
-from ..session import RequestScopedSessionFactory
 from ..store import Store
 from ..store.operator_units import AskPlaces
 from ..store.records import ConnectionRow, JournalHead, RunFacts
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import Outcome
 from ..wire.look_up_models import Device, FoundRun, FoundUser, LiveRun, LiveRuns, RunLine, Timeline
 from .timeline import agent_name, timeline_events

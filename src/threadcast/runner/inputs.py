@@ -1,8 +1,8 @@
 """The questions of one run: asking a person, and finding the answers given to earlier attempts.
 
 A hint only says that it is time to read; the answer itself is read through a session. The node
-polls for answers every `look_s` (`asks`), so a lost hint costs that long, never an answer. Expiry
-is by wall time, because a question outlives its node.
+polls for answers every `poll_s` (`signal_poll`), so a lost hint costs that long, never an answer.
+Expiry is by wall time, because a question outlives its node.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..clock import Clock
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
 from ..events import EventType, InputRequested
 from ..ids import UnifiedIdGenerator
-from ..session import RequestScopedSessionFactory
 from ..store.records import InputRow
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import Question
 from ..tasks import set_within
 from .deadline import Deadline
@@ -50,6 +50,7 @@ class RunInputs:
         clock: wall time, for expiry.
         deadline: the attempt's time limit; paused while a person is waited for.
         emitter: checks the questions.
+        on_waits: called when the run begins to wait for a person.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class RunInputs:
         clock: Clock,
         deadline: Deadline,
         emitter: RunEmitter,
+        on_waits: Callable[[], None],
     ) -> None:
         self._context = context
         self._attempt = attempt
@@ -70,6 +72,7 @@ class RunInputs:
         self._clock = clock
         self._deadline = deadline
         self._emitter = emitter
+        self._on_waits = on_waits
         self._earlier: deque[InputRow] | None = None
         self._asked = 0
         self._waiting = 0
@@ -81,7 +84,7 @@ class RunInputs:
         """Whether it waits for a person now."""
         return self._waiting > 0
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """The run was signalled: read the answer again."""
         self._signal.set()
         self._signal = asyncio.Event()
@@ -113,6 +116,7 @@ class RunInputs:
             else:
                 input_id, expires_at = earlier.input_id, earlier.expires_at
             self._waiting += 1
+            self._on_waits()
             try:
                 return await self._answer(input_id, expires_at)
             finally:

@@ -105,7 +105,7 @@ class RunLeases:
         found = (self._executions.get(run_id) for run_id in run_ids)
         signalled = [execution for execution in found if execution is not None]
         for execution in signalled:
-            execution.look_now()
+            execution.poll_now()
         return signalled
 
     async def _renew(self, executions: Collection[RunExecution]) -> bool:

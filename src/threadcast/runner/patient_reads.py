@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..context import UserExecutionContext
 from ..errors import ThreadcastError
-from ..session import RequestScopedSession, RequestScopedSessionFactory
+from ..store.session import RequestScopedSession, RequestScopedSessionFactory
 from .outbox import OutboxLimits
 
 __all__ = ["PatientReads"]

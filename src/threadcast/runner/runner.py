@@ -21,22 +21,23 @@ from ..correlation import correlated
 from ..delivery.journal import Journal
 from ..events import EventDraft
 from ..metrics import Metrics
-from ..session import RequestScopedSessionFactory
 from ..settings import Settings
+from ..store.session import RequestScopedSessionFactory
 from ..store.units import CancelRun, ClaimedRun, Outcome, Rejected
 from ..tasks import OwnedTasks
 from ..tracing import Tracing, ids_of
-from .asks import RunAsks, RunNotices
 from .claims import RunClaims
 from .execution import ExecutionLimits, RunEnd, RunExecution
 from .following import end_trace, trace_of
 from .leases import RunLeases
+from .signal_poll import RunNotices, SignalPoll
 
 __all__ = ["Runner"]
 
 log = logging.getLogger(__name__)
 
 _HAND_OVER_STORE_S = 1.0
+_WAITING_FACTOR = 9  # of `max_runs`: each holds a task and its agent's memory
 
 
 class Runner:
@@ -56,7 +57,7 @@ class Runner:
             that `user_left` is still to come.
         max_runs: how many runs execute at the same time; 0 for a node that leaves them to others.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
-        look_s: time between polls for lost hints of other nodes, in seconds.
+        poll_s: time between polls for lost hints of other nodes, in seconds.
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to a
             run that begins in their absence; for other runs, the caller of `user_left` has waited.
         limits: bounds of every attempt.
@@ -81,7 +82,7 @@ class Runner:
         is_present: Callable[[str], bool],
         max_runs: int,
         lease_s: float,
-        look_s: float,
+        poll_s: float,
         disconnect_grace_s: float,
         limits: ExecutionLimits,
         tracing: Tracing | None = None,
@@ -103,7 +104,9 @@ class Runner:
         self._leases = RunLeases(journal, self._executions, lease_s=lease_s)
         self._tasks = OwnedTasks("run")
         self._left_agents: set[asyncio.Task[EventDraft]] = set()
-        self._asks = RunAsks(owner, notices, self._executions, self._leases.look_at, look_s=look_s)
+        self._signal_poll = SignalPoll(
+            owner, notices, self._executions, self._leases.look_at, poll_s=poll_s
+        )
         self._claims = RunClaims(
             owner=owner,
             agents=agents,
@@ -148,7 +151,7 @@ class Runner:
             is_present=is_present,
             max_runs=0 if settings.role == "gateway" else settings.max_runs,
             lease_s=settings.lease_s,
-            look_s=settings.head_poll_s,
+            poll_s=settings.head_poll_s,
             disconnect_grace_s=settings.disconnect_grace_s,
             limits=ExecutionLimits(settings.run_timeout_s, settings.event_max_bytes),
             tracing=tracing,
@@ -170,7 +173,7 @@ class Runner:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._claims.run())
                 loops.create_task(self._leases.run())
-                loops.create_task(self._asks.run())
+                loops.create_task(self._signal_poll.run())
         finally:
             await self._tasks.close()
             await self._leave_agents()
@@ -233,7 +236,15 @@ class Runner:
             self.user_left(user_id)
 
     def _room(self) -> int:
-        return self._max_runs - self._active
+        """How many more runs may execute here: those that wait for a person hardly cost anything.
+
+        One that is answered goes on immediately, even beyond the bound.
+        """
+        room = self._max_runs - self._active
+        if room <= 0:
+            waiting = sum(one.waits for one in self._executions.values())
+            room += min(waiting, _WAITING_FACTOR * self._max_runs)
+        return room
 
     def _start(self, claimed: ClaimedRun) -> None:
         execution = RunExecution(
@@ -244,6 +255,7 @@ class Runner:
             clock=self._clock,
             limits=self._limits,
             keep=self._keep,
+            on_waits=self._claims.room_made,
             tracing=self._tracing,
         )
         run_id = claimed.lease.run_id

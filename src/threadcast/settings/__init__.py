@@ -4,7 +4,7 @@
 the program gets settings from here, whatever their source.
 """
 
-from ..checks import CheckMode
+from ..check_modes import CheckMode
 from .checked import SETTINGS, Settings
 from .forms import is_postgres
 from .live import LiveChange, live_change

@@ -61,7 +61,7 @@ class StoreSession(Protocol):
     async def thread(self, thread_id: str) -> ThreadRow | None:
         """One thread; None when it is not this user's, was deleted or never existed.
 
-        An older id resolves when the user has it as an alias (`AliasThread`).
+        A legacy id resolves when the user has it as an alias (`AliasThread`).
         """
         ...
 
@@ -219,7 +219,7 @@ class Store(Protocol):
         ...
 
     async def alias_facts(self, *, now: float) -> AliasFacts:
-        """Use of the aliases of older ids; works on a store that is in use.
+        """Use of the aliases of legacy ids; works on a store that is in use.
 
         Args:
             now: wall time, seconds since the epoch.
@@ -236,7 +236,7 @@ class Store(Protocol):
 
     @property
     def has_plain_aliases(self) -> bool:
-        """Whether there may be aliases of no known shape (see `legacy_ids`); False when closed."""
+        """Whether there may be aliases of no known shape (see `ids.legacy`); False when closed."""
         ...
 
     @property

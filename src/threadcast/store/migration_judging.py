@@ -25,7 +25,7 @@ __all__ = [
 
 RENAMED, IMPORTED = 1, 2
 
-_IN_USE = "a thread of the database has this older id itself; migrate without a dump first"
+_IN_USE = "a thread of the database has this legacy id itself; migrate without a dump first"
 _RUN_IN_USE = "a run of another thread has the id that one of its runs would get"
 
 U = TypeVar("U")
@@ -37,7 +37,7 @@ class IdsInUse(Generic[U]):
 
     Attributes:
         threads, runs: ids, each with its user's key.
-        aliases: which thread an older id names.
+        aliases: which thread a legacy id names.
     """
 
     threads: set[tuple[U, str]]
@@ -86,8 +86,8 @@ def refused(user_id: str, legacy_id: str, reason: str) -> MigratedThread:
 
 
 def named_already(thread_id: str) -> str:
-    """Why an older id cannot become an alias: it already names another thread."""
-    return f"this older id already names another thread, {thread_id}"
+    """Why a legacy id cannot become an alias: it already names another thread."""
+    return f"this legacy id already names another thread, {thread_id}"
 
 
 def new_id_in_use(thread_id: str) -> str:
@@ -105,7 +105,7 @@ class MigratedRow(Protocol):
 
     @property
     def legacy_id(self) -> str | None:
-        """Its older id."""
+        """Its legacy id."""
         ...
 
     @property

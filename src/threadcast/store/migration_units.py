@@ -31,7 +31,7 @@ class MigratedThread:
 
     Attributes:
         user_id: whose.
-        legacy_id: its older id; None for one that never had one.
+        legacy_id: its legacy id; None for one that never had one.
         thread_id: its id now; None when it was refused.
         outcome: see `MigrationOutcome`.
         reason: why it was refused or kept; empty for all else.
@@ -74,7 +74,7 @@ class ImportedThread:
 
     Attributes:
         context: whose; its thread is the one to make, its run the first one's.
-        legacy_id: becomes an alias; None when the older system had an id of today.
+        legacy_id: becomes an alias; None when the older system had a current id.
         title: for people.
         created: the data of `thread_created`.
         created_at, updated_at: seconds since the epoch; None: now.
@@ -175,11 +175,11 @@ class RenewFeeds(Unit[FeedsStep]):
 
 @dataclass(frozen=True, slots=True)
 class AliasUse:
-    """An older id was used.
+    """A legacy id was used.
 
     Attributes:
         context: by whom.
-        legacy_id: the older id.
+        legacy_id: the legacy id.
         count: how many times, >= 1.
         last_used_at: seconds since the epoch.
     """

@@ -145,7 +145,7 @@ class AliasFacts:
     """Use of the aliases of all users. Times are seconds since the epoch.
 
     Attributes:
-        total: how many older ids resolve.
+        total: how many legacy ids resolve.
         used: how many of them were used at least once.
         uses: how often, in total.
         last_used_at: the last use of any; None when there was none.

@@ -41,7 +41,7 @@ def oldest_for(steps: Sequence[SchemaStep], version: int) -> int:
 
 def load_steps(store: Literal["sqlite", "postgres"]) -> tuple[SchemaStep, ...]:
     """The steps that this program knows, in order, from version 1."""
-    folder = resources.files("threadcast") / "migrations" / store
+    folder = resources.files("threadcast") / "store" / store / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return tuple(
         SchemaStep(int(name[:4]), name, (folder / name).read_text(encoding="utf-8"))

@@ -177,8 +177,8 @@ class IngestEvents(Unit[Sequence[Ingested | ThreadcastError]]):
     event changes nothing. A `client_message_id` that this user's ingested events have used before
     answers with the first seq, or is refused as `idempotency_conflict` when `digest` differs.
 
-    Threads and runs may be named by older ids. `thread_created` makes the thread, and the alias of
-    an older id; all else needs the thread (`not_found`). `message_created`, `run_queued` or
+    Threads and runs may be named by legacy ids. `thread_created` makes the thread, and the alias of
+    a legacy id; all else needs the thread (`not_found`). `message_created`, `run_queued` or
     `agent_started` begins a run that is executed elsewhere: no node claims it, and its events keep
     to `runs.external_status_after`. Refused also: `bad_id` (an id in use, or a run of another
     thread), `forbidden` (a run that a node executes), `run_active` (its thread has another run

@@ -1,4 +1,4 @@
-"""Counts uses of older ids, in memory, flushed to the store periodically.
+"""Counts uses of legacy ids, in memory, flushed to the store periodically.
 
 A read never waits for this, and a use costs a dictionary entry. What was gathered since the last
 `flush` is lost with the process: it is a statistic that nothing relies on.
@@ -13,15 +13,15 @@ from ..context import UserExecutionContext
 from ..delivery.journal import Journal
 from ..errors import ThreadcastError
 from ..metrics import Metrics
-from ..session import Entrance
 from ..store.migration_units import AliasUse, CountAliasUses
+from ..store.session import Entrance
 
 GATHERED_MAX_ALIASES = 10_000
 _COMMIT_MAX_ALIASES = 500
 
 
 class AliasUses:
-    """Counts uses of older ids.
+    """Counts uses of legacy ids.
 
     Args:
         journal: stores them.
@@ -46,7 +46,7 @@ class AliasUses:
         self._gathered: dict[tuple[str, str], AliasUse] = {}
 
     def used(self, context: UserExecutionContext, legacy_id: str, entrance: Entrance) -> None:
-        """Count a use: an older id resolved to a thread of the context's user."""
+        """Count a use: a legacy id resolved to a thread of the context's user."""
         self._metrics.legacy_id_uses.labels(entrance).inc()
         key = context.user_id, legacy_id
         before = self._gathered.get(key)

@@ -77,7 +77,7 @@ class Membership:
         facts: id, version and role of the node.
         work: the rest of the node.
         lease_s: how long the node's places count without renewal, in seconds.
-        look_s: time between polls, in seconds.
+        poll_s: time between polls, in seconds.
         disconnect_grace_s: how long a user must be away until runs that ask for it end.
 
     The caller awaits `join` before clients connect, runs `run` in a task, and awaits `leave`.
@@ -94,7 +94,7 @@ class Membership:
         facts: NodeFacts,
         work: NodeWork,
         lease_s: float,
-        look_s: float,
+        poll_s: float,
         disconnect_grace_s: float,
     ) -> None:
         self._store = store
@@ -105,7 +105,7 @@ class Membership:
         self._facts = facts
         self._work = work
         self._lease_s = lease_s
-        self._look_s = look_s
+        self._poll_s = poll_s
         self._away_s = max(disconnect_grace_s, lease_s)
         self._every_s = lease_s / _RENEWALS_PER_LEASE
         self._renew_at = self._clean_at = 0.0
@@ -135,7 +135,7 @@ class Membership:
             facts=facts,
             work=work,
             lease_s=settings.node_lease_s,
-            look_s=settings.head_poll_s,
+            poll_s=settings.head_poll_s,
             disconnect_grace_s=settings.disconnect_grace_s,
         )
 
@@ -175,9 +175,9 @@ class Membership:
     async def run(self) -> None:
         """Renew, sweep and poll until cancelled."""
         async with asyncio.TaskGroup() as loops:
-            keep_s = min(self._every_s, self._look_s)
+            keep_s = min(self._every_s, self._poll_s)
             loops.create_task(self._forever(self.keep, every_s=keep_s))
-            loops.create_task(self._forever(self.look, every_s=self._look_s))
+            loops.create_task(self._forever(self.look, every_s=self._poll_s))
 
     async def _forever(
         self, step: Callable[[], Coroutine[Any, Any, None]], *, every_s: float

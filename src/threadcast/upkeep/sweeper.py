@@ -107,7 +107,7 @@ class Sweeper:
         if self._clock.monotonic() < self._clean_at:
             return
         self._clean_at = self._clock.monotonic() + _CLEAN_EVERY_S
-        await self._try_to("store uses of older ids", self._alias_uses.flush())
+        await self._try_to("store uses of legacy ids", self._alias_uses.flush())
         for sweep in self._due():
             await self._try_to(sweep.what, self._clean(sweep))
 

@@ -13,10 +13,17 @@ from typing import Any, Literal, NamedTuple
 
 from ..correlation import REQUEST_ID_HEADER, brought_request_id
 from ..ids import UnifiedIdGenerator, id_kind
-from ..legacy_ids import legacy_kind, masked_legacy
-from .places import Found, IdPlaces, Place
+from ..ids.legacy import legacy_kind, masked_legacy
+from .id_locations import Found, IdLocation, IdLocations
 
-__all__ = ["VIOLATIONS_MAX", "Examination", "IdExaminer", "OlderKind", "Violation", "ViolationKind"]
+__all__ = [
+    "VIOLATIONS_MAX",
+    "Examination",
+    "IdExaminer",
+    "LegacyKindOf",
+    "Violation",
+    "ViolationKind",
+]
 
 VIOLATIONS_MAX = 8
 """The most violations reported for one request; further ones are not looked for."""
@@ -24,7 +31,7 @@ VIOLATIONS_MAX = 8
 ViolationKind = Literal["malformed", "wrong_kind", "repeated", "legacy"]
 """`legacy`: an older system's id, which may be an alias."""
 
-OlderKind = Callable[[str], str | None]
+LegacyKindOf = Callable[[str], str | None]
 
 _KINDS_WITH_A_NAME = frozenset(
     {"thread", "run", "request", "ws_conn", "feed", "input", "tool", "node", "token"}
@@ -37,14 +44,14 @@ class Violation(NamedTuple):
     """One violation.
 
     Attributes:
-        kind, place: for counting; from closed sets.
+        kind, location: for counting; from closed sets.
         name: of the parameter, query key or header.
         reason: one sentence without any text from the client.
         shown: the masked text, or a description of it.
     """
 
     kind: ViolationKind
-    place: Place
+    location: IdLocation
     name: str
     reason: str
     shown: str
@@ -66,17 +73,17 @@ class IdExaminer:
     """Examines requests.
 
     Args:
-        places: where ids are.
-        older_kind: names the shape of an older system's id; None if it is none.
+        locations: where ids are.
+        legacy_kind_of: names the shape of an older system's id; None if it is none.
     """
 
-    def __init__(self, places: IdPlaces, older_kind: OlderKind = legacy_kind) -> None:
-        self._older_kind = older_kind
-        self._in_path = places.path_reader()
-        self._in_query = places.query_reader()
+    def __init__(self, locations: IdLocations, legacy_kind_of: LegacyKindOf = legacy_kind) -> None:
+        self._legacy_kind_of = legacy_kind_of
+        self._in_path = locations.path_reader()
+        self._in_query = locations.query_reader()
         self._headers = {
             name.lower().encode("latin-1"): (name.lower(), kind)
-            for name, kind in places.headers.items()
+            for name, kind in locations.headers.items()
         }
         self._judges_request_id = (_REQUEST_ID, "request") in self._headers.values()
 
@@ -101,7 +108,7 @@ class IdExaminer:
             request_id = brought_request_id(scope["headers"])
         if is_right:
             return Examination(request_id, ()) if request_id else _NOTHING
-        return Examination(request_id, _violations(found, self._older_kind))
+        return Examination(request_id, _violations(found, self._legacy_kind_of))
 
 
 _NOTHING = Examination(None, ())
@@ -116,28 +123,28 @@ def _all_right(found: Sequence[Found]) -> bool:
     return len(found) == 1 or len(set(map(_SPOT, found))) == len(found)
 
 
-def _violations(found: Sequence[Found], older_kind: OlderKind) -> tuple[Violation, ...]:
+def _violations(found: Sequence[Found], legacy_kind_of: LegacyKindOf) -> tuple[Violation, ...]:
     violations = []
-    seen: set[tuple[Place, str]] = set()
+    seen: set[tuple[IdLocation, str]] = set()
     for one in found:
-        place, name, kind, text = one
-        if (place, name) in seen:
+        location, name, kind, text = one
+        if (location, name) in seen:
             violations.append(_told("repeated", one, "several", "several"))
         elif not UnifiedIdGenerator.is_valid_id(text, kind):
-            violations.append(_violation(one, older_kind))
+            violations.append(_violation(one, legacy_kind_of))
         if len(violations) == VIOLATIONS_MAX:
             break
-        seen.add((place, name))
+        seen.add((location, name))
     return tuple(violations)
 
 
-def _violation(one: Found, older_kind: OlderKind) -> Violation:
+def _violation(one: Found, legacy_kind_of: LegacyKindOf) -> Violation:
     text = one[3]
     came = id_kind(text)
     if came is not None:
         named = f"a {came} id" if came in _KINDS_WITH_A_NAME else "an id of another kind"
         return _told("wrong_kind", one, named, text)
-    older = older_kind(text)
+    older = legacy_kind_of(text)
     if older is not None:
         return _told("legacy", one, f"a legacy id ({older})", masked_legacy(text, older))
     size = f"a text of {len(text)} characters that is no id"
@@ -145,7 +152,7 @@ def _violation(one: Found, older_kind: OlderKind) -> Violation:
 
 
 def _told(kind: ViolationKind, one: Found, came: str, shown: str) -> Violation:
-    place, name, expected, _ = one
+    location, name, expected, _ = one
     one_of = "one" if kind == "repeated" else "a"
-    reason = f"{place} {name}: expected {one_of} {expected} id, got {came}"
-    return Violation(kind, place, name, reason, shown)
+    reason = f"{location} {name}: expected {one_of} {expected} id, got {came}"
+    return Violation(kind, location, name, reason, shown)

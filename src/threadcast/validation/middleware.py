@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..checks import CHECK_MODES, Check, CheckMode
+from ..check_modes import CHECK_MODES, Check, CheckMode
 from ..clock import Clock, SystemClock
 from ..correlation import (
     REQUEST_ID_HEADER,
@@ -23,10 +23,10 @@ from ..correlation import (
     new_request_id,
 )
 from ..errors import ThreadcastError
-from ..legacy_ids import legacy_kind
+from ..ids.legacy import legacy_kind
 from ..wire.http_models import Problem, problem_headers
-from .examination import IdExaminer, OlderKind, Violation
-from .places import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdPlaces
+from .examination import IdExaminer, LegacyKindOf, Violation
+from .id_locations import HEADER_KINDS, PARAMETER_KINDS, SEGMENT_KINDS, IdLocations
 from .statistics import ValidationStatistics
 
 __all__ = ["SSOTValidationMiddleware"]
@@ -51,7 +51,7 @@ class SSOTValidationMiddleware:
         app = SSOTValidationMiddleware(app, paths=["/threads/{thread_id}"], mode="warn")
 
     In mode `enforce` an HTTP request is answered with 400 and a problem document (`bad_id`, and in
-    `detail` the place, the kind that was expected and the one that came). A WebSocket is accepted
+    `detail` location, expected kind and the one that came). A WebSocket is accepted
     and closed with 4400 and the same reason, because a browser shows a page the close code of a
     socket, but nothing of a handshake that failed. `OPTIONS` is never refused: browsers ask with it
     before they send the request that is then answered.
@@ -68,8 +68,8 @@ class SSOTValidationMiddleware:
         segments: kinds by path segment, instead of `SEGMENT_KINDS`; used without `paths`.
         allow_legacy: let ids of older systems pass, counted as `legacy`; the application may know
             them as aliases. Without it they are refused like other violations.
-        older_kind: names the shape of what is an older system's id, and gives None for all else; by
-            default the shapes that `legacy_ids` knows.
+        legacy_kind_of: names the shape of a legacy id, and gives None for all else; by default the
+            shapes that `ids.legacy` knows.
         statistics: counts; one of its own when not given.
         refuse: answers a request that is refused, instead of the above.
         clock: of the examples and the log.
@@ -92,7 +92,7 @@ class SSOTValidationMiddleware:
         headers: Mapping[str, str] = HEADER_KINDS,
         segments: Mapping[str, str] = SEGMENT_KINDS,
         allow_legacy: bool = True,
-        older_kind: OlderKind = legacy_kind,
+        legacy_kind_of: LegacyKindOf = legacy_kind,
         statistics: ValidationStatistics | None = None,
         refuse: Refuse | None = None,
         clock: Clock | None = None,
@@ -101,7 +101,9 @@ class SSOTValidationMiddleware:
         self._clock = clock or SystemClock()
         self.check = mode if isinstance(mode, Check) else _own_check(mode, self._clock)
         self.statistics = statistics or ValidationStatistics()
-        self._examiner = IdExaminer(IdPlaces(paths, parameters, headers, segments), older_kind)
+        self._examiner = IdExaminer(
+            IdLocations(paths, parameters, headers, segments), legacy_kind_of
+        )
         self._allow_legacy = allow_legacy
         self._refuse = refuse or refuse_plainly
 

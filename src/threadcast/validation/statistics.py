@@ -1,4 +1,4 @@
-"""Statistics of id validation: counts by kind and place, a rate, and the last examples.
+"""Statistics of id validation: counts by kind and location, a rate, and the last examples.
 
 Bounded, whatever clients send: kinds and places are closed sets, examples are a ring buffer, and
 their texts are already masked. Pure; the caller passes the time.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .examination import Violation, ViolationKind
-from .places import Place
+from .id_locations import IdLocation
 
 __all__ = ["EXAMPLES_MAX", "Example", "ValidationStatistics"]
 
@@ -48,7 +48,7 @@ class ValidationStatistics:
         self.violating = 0
         self.refused = 0
         self.examples: deque[Example] = deque(maxlen=EXAMPLES_MAX)
-        self._counts: dict[tuple[ViolationKind, Place], int] = {}
+        self._counts: dict[tuple[ViolationKind, IdLocation], int] = {}
         self._on_violation = on_violation
 
     @property
@@ -56,8 +56,8 @@ class ValidationStatistics:
         """The share of examined requests that had a violation, 0..1."""
         return self.violating / self.requests if self.requests else 0.0
 
-    def violations(self) -> dict[tuple[ViolationKind, Place], int]:
-        """How many violations came, by kind and place; a copy."""
+    def violations(self) -> dict[tuple[ViolationKind, IdLocation], int]:
+        """How many violations came, by kind and location; a copy."""
         return dict(self._counts)
 
     def count_violations(
@@ -74,7 +74,7 @@ class ValidationStatistics:
         self.violating += violating
         self.refused += refused
         for violation in violations:
-            spot = violation.kind, violation.place
+            spot = violation.kind, violation.location
             self._counts[spot] = self._counts.get(spot, 0) + 1
             self.examples.append(Example(now, violation))
             if self._on_violation is not None:

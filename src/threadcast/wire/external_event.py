@@ -22,8 +22,8 @@ from ..events import (
     EventType,
     encode_json,
 )
-from ..legacy_ids import may_be_legacy
-from ..migrated_ids import legacy_id_problem
+from ..ids.legacy import may_be_legacy
+from ..ids.migrated import legacy_id_problem
 from .external_data import DATA_OF_EXTERNAL, ExternalData
 from .fields import TIMESTAMP_MAX_S, ClientMessageId
 from .json_input import decode_fields, decode_object, strict_text

@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from .. import runs
 from ..ids import ID_MAX_CHARACTERS
-from ..legacy_ids import LEGACY_ID_MAX_CHARACTERS
+from ..ids.legacy import LEGACY_ID_MAX_CHARACTERS
 
 __all__ = [
     "AGENT_NAME_MAX_CHARACTERS",

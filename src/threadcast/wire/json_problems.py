@@ -19,7 +19,7 @@ from msgspec import inspect
 
 from ..errors import ThreadcastError
 from ..ids import id_kind, id_problem, user_id_problem
-from ..legacy_ids import legacy_kind, may_be_legacy
+from ..ids.legacy import legacy_kind, may_be_legacy
 
 __all__ = [
     "check_fields",

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..events import ConnectionEventType, Event, EventType
 from ..ids import USER_ID_MAX_CHARACTERS, user_id_problem
-from ..legacy_ids import LEGACY_ID_MAX_CHARACTERS
+from ..ids.legacy import LEGACY_ID_MAX_CHARACTERS
 from .fields import SEQ_MAX, TIMESTAMP_MAX_S
 from .json_problems import describe
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ..checks import CheckMode
+from ..check_modes import CheckMode
 from .fields import Timestamp
 
 __all__ = ["ValidationReport", "ViolationCount", "ViolationExample"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..audit import Report
 from ..baseline import Trend, fingerprint
-from ..findings import Finding, Place
+from ..findings import Finding, Location
 from ..rules import RULES
 
 
@@ -40,16 +40,18 @@ def _finding(report: Report, one: Finding) -> dict[str, object]:
         "code": one.code,
         "name": RULES[one.code].name,
         "severity": report.severities[one.code].value,
-        **_place(one.place),
+        **_location(one.location),
         "message": one.message,
         "advice": RULES[one.code].advice,
         "scope": one.scope,
         "fingerprint": fingerprint(one),
         "fixable": bool(one.edits),
         "unfixed": one.unfixed,
-        "related": [_place(other.place) | {"message": other.message} for other in one.related],
+        "related": [
+            _location(other.location) | {"message": other.message} for other in one.related
+        ],
     }
 
 
-def _place(place: Place) -> dict[str, object]:
-    return place._asdict()
+def _location(location: Location) -> dict[str, object]:
+    return location._asdict()

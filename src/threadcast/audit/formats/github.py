@@ -21,13 +21,13 @@ def as_github(report: Report, shown: Sequence[Finding], trend: Trend | None) -> 
 
 
 def _command(report: Report, one: Finding) -> str:
-    place, rule = one.place, RULES[one.code]
+    location, rule = one.location, RULES[one.code]
     fields = {
-        "file": place.path,
-        "line": place.line,
-        "endLine": place.end_line,
-        "col": place.column,
-        "endColumn": place.end_column,
+        "file": location.path,
+        "line": location.line,
+        "endLine": location.end_line,
+        "col": location.column,
+        "endColumn": location.end_column,
         "title": f"{rule.code} {rule.name}",
     }
     told = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in fields.items())

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ..audit import Report
 from ..baseline import Trend, fingerprint
-from ..findings import Finding, Place, Severity
+from ..findings import Finding, Location, Severity
 from ..rules import RULES, Rule
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -55,12 +55,12 @@ def _result(report: Report, one: Finding) -> dict[str, object]:
         "ruleIndex": _NUMBER[one.code],
         "level": _LEVEL[report.severities[one.code]],
         "message": {"text": one.message},
-        "locations": [_location(one.place)],
+        "locations": [_location(one.location)],
         "partialFingerprints": {"threadcast/v1": fingerprint(one)},
     }
     if one.related:
         result["relatedLocations"] = [
-            _location(other.place) | {"id": number, "message": {"text": other.message}}
+            _location(other.location) | {"id": number, "message": {"text": other.message}}
             for number, other in enumerate(one.related, start=1)
         ]
     if one.edits:
@@ -71,28 +71,28 @@ def _result(report: Report, one: Finding) -> dict[str, object]:
 def _fix(one: Finding) -> dict[str, object]:
     replacements = [
         {
-            "deletedRegion": _region(Place(one.place.path, *edit[:4])),
+            "deletedRegion": _region(Location(one.location.path, *edit[:4])),
             "insertedContent": {"text": edit.text},
         }
         for edit in one.edits
     ]
-    change = {"artifactLocation": _artifact(one.place), "replacements": replacements}
+    change = {"artifactLocation": _artifact(one.location), "replacements": replacements}
     return {"description": {"text": RULES[one.code].advice}, "artifactChanges": [change]}
 
 
-def _location(place: Place) -> dict[str, object]:
-    physical = {"artifactLocation": _artifact(place), "region": _region(place)}
+def _location(location: Location) -> dict[str, object]:
+    physical = {"artifactLocation": _artifact(location), "region": _region(location)}
     return {"physicalLocation": physical}
 
 
-def _artifact(place: Place) -> dict[str, object]:
-    return {"uri": quote(place.path), "uriBaseId": _ROOT}
+def _artifact(location: Location) -> dict[str, object]:
+    return {"uri": quote(location.path), "uriBaseId": _ROOT}
 
 
-def _region(place: Place) -> dict[str, object]:
+def _region(location: Location) -> dict[str, object]:
     return {
-        "startLine": place.line,
-        "startColumn": place.column,
-        "endLine": place.end_line,
-        "endColumn": max(place.end_column, 1),
+        "startLine": location.line,
+        "startColumn": location.column,
+        "endLine": location.end_line,
+        "endColumn": max(location.end_column, 1),
     }

@@ -28,9 +28,9 @@ def _findings(report: Report, shown: Sequence[Finding]) -> Iterator[str]:
         rule = RULES[one.code]
         severity = report.severities[one.code]
         fixable = " [--fix]" if one.edits else ""
-        yield f"{one.place}: {one.code} {severity}: {one.message} ({rule.name}){fixable}"
+        yield f"{one.location}: {one.code} {severity}: {one.message} ({rule.name}){fixable}"
         for other in one.related:
-            yield f"    {other.place}: {other.message}"
+            yield f"    {other.location}: {other.message}"
         if one.unfixed:
             yield f"    --fix leaves it: {one.unfixed}"
     if shown:

@@ -1,0 +1,150 @@
+"""Bounded steps of maintenance. Every step works on at most `limit` rows and can be repeated.
+
+Rows are removed in sets, by few statements: see `batch` for why one statement per row is expensive.
+"""
+
+from __future__ import annotations
+
+from ...events import EVENT_CODE, EventType
+from ..stored_runs import THREAD_PURGED
+from ..units import Committed, Outcome, Sweep
+from .batch import Batch
+
+_DELTA = EVENT_CODE[EventType.AGENT_DELTA]
+_MESSAGE = EVENT_CODE[EventType.MESSAGE_CREATED]
+_DELETED = EVENT_CODE[EventType.THREAD_DELETED]
+
+_COMPACT = """
+DELETE FROM events WHERE id IN (
+    SELECT id FROM events WHERE user = ?1 AND seq BETWEEN ?2 AND ?3 AND run = ?4 AND type = ?5
+    LIMIT ?6
+)
+"""
+# Only expired rows from the start of the table: a prefix of commits is a prefix of every journal.
+# It stops before the first event of a live run, because a node may retry that run; runs of other
+# services are never retried here.
+_OLD_PREFIX = """
+WITH oldest AS (
+    SELECT e.id, e.at_us < ?1 AND (coalesce(r.status, 9) > 3 OR r.owner IS 'external') AS old
+    FROM events AS e LEFT JOIN runs AS r ON r.run = e.run ORDER BY e.id LIMIT ?2
+)
+SELECT count(*), max(id) FROM oldest
+WHERE id < coalesce((SELECT min(id) FROM oldest WHERE NOT old), 9223372036854775807)
+"""
+_RAISE_TRIMMED = """
+UPDATE users SET trimmed = t.seq
+FROM (
+    SELECT user, max(seq) AS seq FROM events NOT INDEXED WHERE id <= ?1 GROUP BY user
+) AS t
+WHERE users.user = t.user
+"""
+_OF_THREAD = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND thread = ?4 AND type <> ?5"
+_NEXT_OF_THREAD = f"""
+SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)
+"""  # noqa: S608
+
+
+def sweep(batch: Batch, unit: Sweep) -> Outcome:
+    """Apply one `Sweep`."""
+    batch.flush()
+    step = {"compact": _compact, "trim": _trim, "purge": _purge, "forget": _forget}[unit.what]
+    return Committed(step(batch, unit))
+
+
+def _compact(batch: Batch, unit: Sweep) -> int:
+    """Remove deltas of ended runs; a finished run counts as one row."""
+    runs = batch.all(
+        "SELECT run, user, message_seq, ended_seq FROM runs"
+        " WHERE compacted = 0 AND ended_us IS NOT NULL AND ended_us < ? ORDER BY ended_us LIMIT ?",
+        *(int(unit.before * 1_000_000), unit.limit),
+    )
+    done = 0
+    for run, user, first, last in runs:
+        room = unit.limit - done
+        if room <= 0:
+            break
+        gone = batch.run(_COMPACT, user, first, last, run, _DELTA, room)
+        if gone < room:
+            batch.run("UPDATE runs SET compacted = 1 WHERE run = ?", run)
+            gone += 1
+        done += gone
+    return done
+
+
+def _trim(batch: Batch, unit: Sweep) -> int:
+    """Remove the oldest events, and record in each journal up to which seq."""
+    row = batch.one(_OLD_PREFIX, int(unit.before * 1_000_000), unit.limit)
+    if row is None or not row[0]:
+        return 0
+    count, last = row
+    batch.run(_RAISE_TRIMMED, last)
+    batch.run(
+        "DELETE FROM message_words WHERE rowid IN"
+        " (SELECT run FROM events WHERE id <= ? AND type = ?)",
+        *(last, _MESSAGE),
+    )
+    batch.run("DELETE FROM events WHERE id <= ?", last)
+    return int(count)
+
+
+def _purge(batch: Batch, unit: Sweep) -> int:
+    """Remove deleted threads' events, words, questions and checkpoints; ids and keys stay."""
+    threads = batch.all(
+        "SELECT thread, user, first_seq, last_seq FROM threads"
+        " WHERE state = 1 AND updated_us < ? ORDER BY updated_us LIMIT ?",
+        *(int(unit.before * 1_000_000), unit.limit),
+    )
+    done = 0
+    for thread, user, first, end in threads:
+        room = unit.limit - done
+        if room <= 0:
+            break
+        gone, last = _purge_events(batch, user, thread, (first, end), room)
+        if gone == room:
+            batch.run("UPDATE threads SET first_seq = ? WHERE thread = ?", last, thread)
+        else:
+            _purge_thread(batch, thread)
+            gone += 1
+        done += gone
+    return done
+
+
+def _purge_events(
+    batch: Batch, user: int, thread: int, span: tuple[int, int], limit: int
+) -> tuple[int, int]:
+    """Remove the thread's next events; returns how many, and the seq of the last.
+
+    `thread_deleted` is a thread's last event, so none is beyond its `last_seq`.
+    """
+    first, end = span
+    row = batch.one(
+        _NEXT_OF_THREAD,
+        *(user, first, end, thread, _DELETED, limit),
+    )
+    if row is None or not row[0]:
+        return 0, first
+    gone, last = row
+    events = (user, first, last, thread, _DELETED)
+    words = f"SELECT run FROM events WHERE {_OF_THREAD} AND type = ?6"  # noqa: S608
+    batch.run(f"DELETE FROM message_words WHERE rowid IN ({words})", *events, _MESSAGE)  # noqa: S608
+    batch.run(f"DELETE FROM events WHERE {_OF_THREAD}", *events)  # noqa: S608
+    return int(gone), int(last)
+
+
+def _purge_thread(batch: Batch, thread: int) -> None:
+    for table in ("inputs", "checkpoints", "run_aliases"):
+        runs = "SELECT run FROM runs WHERE thread = ?"
+        batch.run(f"DELETE FROM {table} WHERE run IN ({runs})", thread)  # noqa: S608
+    batch.run("DELETE FROM thread_aliases WHERE thread = ?", thread)
+    batch.run(
+        "UPDATE threads SET state = ?, title = NULL, metadata = '{}' WHERE thread = ?",
+        *(THREAD_PURGED, thread),
+    )
+
+
+def _forget(batch: Batch, unit: Sweep) -> int:
+    return batch.run(
+        "DELETE FROM revoked_tokens WHERE (user, token_id) IN"
+        " (SELECT user, token_id FROM revoked_tokens WHERE expires_at < ? LIMIT ?)",
+        *(unit.before, unit.limit),
+    )
