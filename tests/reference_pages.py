@@ -277,8 +277,8 @@ def _resolved(schema: _Schema, components: Mapping[str, Any]) -> Any:
 def _type(schema: _Schema, components: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(one, components) for one in schema["anyOf"])
-    if words := _resolved(schema, components).get("enum"):
-        return "one of " + ", ".join(map(_code, words))
+    if choices := _resolved(schema, components).get("enum"):
+        return "one of " + ", ".join(map(_code, choices))
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
         inner = f"object ({_inner(schema, components)})" if name in components else "object"

@@ -1,5 +1,5 @@
 /** What all ways of signing in share. Tokens are in memory only. */
-import { type Asked, ask, type ThreadcastError } from "@threadcast/client/request";
+import { type Asked, ask, ThreadcastError } from "@threadcast/client/request";
 
 /** Nobody is signed in, or no longer; the message is for the person. */
 export class SignedOut extends Error {}
@@ -35,7 +35,8 @@ export async function reach<Answer>(who: string, url: URL | string, asked: Asked
   try {
     return await ask<Answer>(url, asked);
   } catch (problem) {
-    const { status, message } = problem as ThreadcastError;
+    if (!(problem instanceof ThreadcastError)) throw problem;
+    const { status, message } = problem;
     if (status === 0) throw new Unreachable(`${who} cannot be reached.`);
     if (status === 429 || status >= 500) throw new Unreachable(`${who} answered ${status}.`);
     throw new SignedOut(message);
