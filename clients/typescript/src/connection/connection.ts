@@ -38,6 +38,7 @@ const isNotStored = (code: string): boolean =>
   code === ("unavailable" satisfies KnownErrorCode) ||
   code === ("storage_full" satisfies KnownErrorCode) ||
   code === ("unknown_outcome" satisfies KnownErrorCode);
+
 const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
