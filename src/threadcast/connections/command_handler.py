@@ -301,7 +301,7 @@ def thread_created(command_id: str, result: ThreadChanged) -> CreateThreadAccept
 
 def run_cancelled(command_id: str, result: RunState) -> CancelRunAccepted:
     """What `cancel_run` is answered with."""
-    return CancelRunAccepted(command_id, result.run_id, result.status.value)
+    return CancelRunAccepted(command_id, result.run_id, result.status)
 
 
 def answer_taken(command_id: str, result: RunState) -> RespondAccepted:
