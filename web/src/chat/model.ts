@@ -6,7 +6,7 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
-import type { ChatClient } from "@threadcast/client/chat";
+import { type ChatClient, randomKey } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
 import { sendable } from "./sendable.ts";
 
@@ -36,7 +36,7 @@ export class ChatModel {
   readonly #openThreadId = signal<string | null>(null);
   readonly #user: ReadonlySignal<string | null>;
   readonly #failure: ReadonlySignal<Failure | null>;
-  readonly #draft = signal(newDraft());
+  readonly #draft = signal(randomKey());
   readonly #unsubscribe: () => void;
 
   constructor(client: ChatClient, { suggestions = [], person }: ChatModelOptions = {}) {
@@ -91,7 +91,7 @@ export class ChatModel {
   /** Open a thread; null for a new conversation. */
   open(threadId: string | null) {
     batch(() => {
-      if (threadId === null) this.#draft.value = newDraft();
+      if (threadId === null) this.#draft.value = randomKey();
       this.#openThreadId.value = threadId;
       this.client.open(threadId);
     });
@@ -158,9 +158,4 @@ export class ChatModel {
     const made = this.client.threadOf(this.#draft.peek());
     if (made !== null && this.#openThreadId.peek() === null) this.open(made);
   }
-}
-
-function newDraft(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return `draft_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
