@@ -39,6 +39,27 @@ async def test_no_more_than_max_runs_execute_at_once(tmp_path: Path) -> None:
     assert most == 3
 
 
+async def test_runs_that_wait_for_people_leave_room_for_others(tmp_path: Path) -> None:
+    async def asks(run: Run) -> str:
+        return str(await run.ask("Which?")) if run.message == "ask" else "done"
+
+    async with (
+        world(tmp_path, Agent("asks", asks)) as here,
+        here.running(max_runs=1) as runner,
+    ):
+        for number in range(9):
+            context = await here.send("ask", user_id=f"user-{number}")
+            await here.watch.until(here.watch.has(context, "input_requested"))
+        other = await here.send("work", user_id="other")
+        await here.watch.end_of(other.run_id)
+        context = await here.send("ask", user_id="user-9")
+        await here.watch.until(here.watch.has(context, "input_requested"))
+        late = await here.send("work", user_id="other")
+        await runner.claim()  # waiting runs are bounded, too
+        assert (await here.row(late)).status == "queued"
+        assert runner.active == 10
+
+
 async def _take_away(here: World, context: UserExecutionContext, clock: ManualClock) -> None:
     clock.advance(11)
     assert (await here.take_over()).requeued == [context.run_id]
@@ -159,37 +180,26 @@ async def test_a_cancel_is_acted_on_by_its_signal(tmp_path: Path) -> None:
         await here.cancel(context, "again")
 
 
-async def test_the_runs_of_a_user_who_left_end_if_they_asked_for_it(tmp_path: Path) -> None:
-    async def idle(run: Run) -> None:
-        await run.delta("here")
-        await asyncio.Event().wait()
-
-    async with (
-        world(tmp_path, Agent("idle", idle)) as here,
-        here.running(lease_s=FOREVER_S) as runner,
-    ):
-        leaving = await here.send(on_disconnect="cancel")
-        staying = await here.send(on_disconnect="continue")
-        other = await here.send(on_disconnect="cancel", user_id="bob")
-        for context in (leaving, staying, other):
-            await here.watch.until(here.watch.has(context, "agent_delta"))
-        runner.user_left("ann")
-        end = await here.watch.end_of(leaving.run_id)
-        assert end == ("agent_cancelled", {"reason": "disconnected"})
-        assert (await here.row(staying)).status == "running"
-        assert (await here.row(other)).status == "running"
-
-
 async def test_a_run_that_begins_while_its_user_is_away_ends_if_it_asked_for_it(
     tmp_path: Path,
 ) -> None:
     async def idle(run: Run) -> None:
+        await run.delta("here")
         await asyncio.Event().wait()
 
     async with world(tmp_path, Agent("idle", idle)) as here, here.running(lease_s=FOREVER_S):
-        context = await here.send(on_disconnect="cancel", user_id="carl")
-        end = await here.watch.end_of(context.run_id)
+        earlier = await here.send(on_disconnect="cancel")  # whoever saw the user leave ends it
+        await here.watch.until(here.watch.has(earlier, "agent_delta"))
+        here.present.discard("ann")
+        staying = await here.send(on_disconnect="continue")
+        other = await here.send(on_disconnect="cancel", user_id="bob")
+        for context in (staying, other):
+            await here.watch.until(here.watch.has(context, "agent_delta"))
+        leaving = await here.send(on_disconnect="cancel")
+        end = await here.watch.end_of(leaving.run_id)
         assert end == ("agent_cancelled", {"reason": "disconnected"})
+        for context in (earlier, staying, other):
+            assert (await here.row(context)).status == "running"
 
 
 async def test_a_drained_run_goes_on_at_once_elsewhere(tmp_path: Path) -> None:

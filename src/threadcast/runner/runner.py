@@ -37,6 +37,7 @@ __all__ = ["Runner"]
 log = logging.getLogger(__name__)
 
 _HAND_OVER_STORE_S = 1.0
+_WAITING_FACTOR = 9  # of `max_runs`: each holds a task and its agent's memory
 
 
 class Runner:
@@ -52,13 +53,13 @@ class Runner:
         consistency: follows the ids of runs, while it is switched on.
         notices: see `Store.run_notices`.
         publish: gives hints to other nodes.
-        is_present: whether a user has a connection here, or had one within the grace period, so
-            that `user_left` is still to come.
+        is_present: whether a user has a connection here, or had one within the grace period; if so,
+            the runner need not notice that they leave.
         max_runs: how many runs execute at the same time; 0 for a node that leaves them to others.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
         poll_s: time between polls for lost hints of other nodes, in seconds.
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to a
-            run that begins in their absence; for other runs, the caller of `user_left` has waited.
+            run that begins in their absence.
         limits: bounds of every attempt.
         tracing: is given a span for each attempt, and for each tool call in it.
 
@@ -219,23 +220,23 @@ class Runner:
         ):
             self._leases.look_at(hint.run_id)
 
-    def user_left(self, user_id: str) -> None:
-        """The user's last connection has gone: cancel the runs here that asked for it."""
-        for execution in self._executions.values():
-            of_user = execution.context.user_id == user_id
-            if of_user and execution.claimed.on_disconnect == "cancel":
-                self._journal.submit(CancelRun(execution.context, "disconnected"), _log_refusal)
-
     # --- inside
 
     def _check_present(self, execution: RunExecution) -> None:
-        user_id = execution.context.user_id
         is_here = self._executions.get(execution.claimed.lease.run_id) is execution
-        if is_here and not self._is_present(user_id):
-            self.user_left(user_id)
+        if is_here and not self._is_present(execution.context.user_id):
+            self._journal.submit(CancelRun(execution.context, "disconnected"), _log_refusal)
 
     def _room(self) -> int:
-        return self._max_runs - self._active
+        """How many more runs may execute here: those that wait for a person hardly cost anything.
+
+        One that is answered goes on immediately, even beyond the bound.
+        """
+        room = self._max_runs - self._active
+        if room <= 0:
+            waiting = sum(one.waits for one in self._executions.values())
+            room += min(waiting, _WAITING_FACTOR * self._max_runs)
+        return room
 
     def _start(self, claimed: ClaimedRun) -> None:
         execution = RunExecution(
@@ -246,6 +247,7 @@ class Runner:
             clock=self._clock,
             limits=self._limits,
             keep=self._keep,
+            on_waits=self._claims.room_made,
             tracing=self._tracing,
         )
         run_id = claimed.lease.run_id

@@ -268,7 +268,10 @@ class SettingsFields:
     unauthenticated_per_address: int = field(
         default=10,
         metadata=about(
-            "Unauthenticated connections of one address per window.", 1, 100_000, live=True
+            "Unauthenticated attempts of one IPv4 address or IPv6 /64 per window.",
+            1,
+            100_000,
+            live=True,
         ),
     )
     unauthenticated_window_s: float = field(
@@ -389,7 +392,13 @@ class SettingsFields:
 
     # runs
     max_runs: int = field(
-        default=1_000, metadata=about("Concurrent runs of this node.", 1, 1_000_000)
+        default=1_000,
+        metadata=about(
+            "Runs that this node executes at the same time. Those that wait for a person do not"
+            " count, up to nine times as many.",
+            1,
+            1_000_000,
+        ),
     )
     max_runs_per_user: int = field(
         default=20,
