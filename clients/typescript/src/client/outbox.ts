@@ -2,10 +2,11 @@
  * What the person requested and the server has not answered yet.
  *
  * Each entry is sent until the server accepts it or refuses it for good, over as many connections as
- * that takes. A message keeps one `client_message_id`, so it cannot be stored twice. Entries are
- * immutable, so views can compare them by identity. With a storage they outlive the page: each is an
- * item of its own under the user's prefix, so tabs do not overwrite each other's entries and no user
- * gets another one's.
+ * that takes. A message keeps one `client_message_id`, so it cannot be stored twice, and the
+ * `thread_id`, or none, that it may have been sent with: with another one, the server would refuse
+ * it though it is stored. Entries are immutable, so views can compare them by identity. With a
+ * storage they outlive the page: each is an item of its own under the user's prefix, so tabs do not
+ * overwrite each other's entries and no user gets another one's.
  *
  * The messages of one thread or draft are sent one at a time, in order.
  */

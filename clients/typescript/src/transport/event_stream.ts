@@ -127,10 +127,10 @@ export const eventStream: Transport = (base, first, listener) => {
         : "messages";
     try {
       const response = await fetch(new URL(`v1/${path}`, base), {
+        signal: AbortSignal.timeout(ANSWER_MAX_MS),
         method: "POST",
         headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
         body: JSON.stringify(fields),
-        signal: AbortSignal.timeout(ANSWER_MAX_MS),
       });
       if (response.ok) accept({ id, command }, await response.json());
       else {
