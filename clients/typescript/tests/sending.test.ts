@@ -47,8 +47,10 @@ test("messages of one draft go into one thread, in order", async () => {
   client.send("one", { draft: "d" });
   client.send("two", { draft: "d" });
   await pass(200);
+  client.send("three", { draft: "d" });
+  await pass(200);
   const stored = server.journal.filter(({ event_type }) => event_type === "message_created");
-  assert.equal(stored.length, 2);
+  assert.equal(stored.length, 3);
   assert.equal(new Set(stored.map(({ thread_id }) => thread_id)).size, 1);
 });
 

@@ -166,11 +166,12 @@ export class Outbox {
       return waiter.promise;
     }
     this.#waiters.set(fields.key, waiter);
+    const { draft = null } = fields;
+    // The draft may have become a thread before.
+    const thread = fields.thread ?? this.threads.get(draft ?? "") ?? null;
     this.#append({
       status: "waiting",
       error: null,
-      thread: null,
-      draft: null,
       content: "",
       runId: null,
       inputId: null,
@@ -181,6 +182,8 @@ export class Outbox {
       tries: 0,
       seq: Number.POSITIVE_INFINITY,
       ...fields,
+      thread,
+      draft: thread ? null : draft,
     });
     if (this.#end) this.#giveUp(this.#end);
     this.#flush();
