@@ -39,7 +39,7 @@ export interface OutboxEntry {
   readonly error: string | null;
   /** The thread that it goes to; null while that is not known. */
   readonly thread: string | null;
-  /** Names the thread that its first message will create; null once it is sent to a thread. */
+  /** Names the thread that its first message creates; null for what is sent to `thread`. */
   readonly draft: string | null;
   readonly content: string;
   readonly runId: string | null;
