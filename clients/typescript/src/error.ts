@@ -21,8 +21,8 @@ export class ThreadcastError extends Error {
   declare readonly retryable: boolean;
   declare readonly retryAfterMs: number;
 
-  constructor(code: string, message: string = code, details: Details = {}) {
-    super(message);
+  constructor(code: string, message = "", details: Details = {}) {
+    super(message || code);
     this.code = code;
     this.status = details.status ?? 0;
     this.retryable = details.retryable ?? false;

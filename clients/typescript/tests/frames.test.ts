@@ -1,7 +1,7 @@
 /** Work that is due soon. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Frames } from "../src/client/frames.ts";
+import { framesOf } from "../src/client/frames.ts";
 import { setBack } from "./fake_server.ts";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: 10_000_000 }));
@@ -13,7 +13,7 @@ afterEach(() => {
 
 test("work is done in the next frame, though the clock was set back", () => {
   let times = 0;
-  const frames = new Frames(() => {
+  const frames = framesOf(() => {
     times += 1;
   });
   frames.now();

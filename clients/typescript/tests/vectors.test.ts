@@ -26,7 +26,7 @@ beforeEach(async () => {
     () => {},
   );
   connection = new Connection(BASE, credential, [server.open], {
-    onReady: async (user, data) => void told.push([user, data]),
+    onReady: async ({ user_id, data }) => void told.push([user_id, data]),
     onAttached: async (event) => void told.push(["attached", event]),
     onEvents: (events) => told.push(["events", events]),
     onStatus: (status) => told.push(["status", status]),

@@ -11,7 +11,7 @@ import { endsRun } from "../runs.ts";
 import { ownTransports } from "../transport/own_transports.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type Cursor, cursorOf, UNKNOWN } from "./cursor.ts";
-import { Frames } from "./frames.ts";
+import { framesOf } from "./frames.ts";
 import { Listeners, type Told } from "./listeners.ts";
 import { type Entry, Outbox, type OutboxEntry, type Sent } from "./outbox.ts";
 import { randomKey } from "./random_key.ts";
@@ -43,9 +43,11 @@ export interface SendOptions {
   onBusy?: NonNullable<SendMessage["on_busy"]>;
 }
 
-/** Why pending promises reject once the client has ended. */
-const ended = (code: string, reason = "") =>
-  new ThreadcastError(code, `${reason} It is kept for the next start.`.trim());
+/** What `connection_ready` and a reset say: whose journal it is, and where its events go on. */
+interface Ready {
+  readonly user_id: string;
+  readonly data: { readonly feed: string | null; readonly after?: number };
+}
 
 type ToldOf<Type> = Extract<Told, { event_type: Type }>;
 
@@ -61,7 +63,7 @@ export class Client {
   #queue: JournalEvent[] = [];
   #head = 0;
   #listeners = new Listeners(() => this.#kept && this.changed());
-  #frames = new Frames(() => this.#flush());
+  #frames = framesOf(() => this.#flush());
   #isStarted = false;
   #user: string | null = null;
   /** Counts connections, to recognise work that began on an earlier one. */
@@ -73,7 +75,7 @@ export class Client {
     this.credential = new Credential(token, (subject) => this.#stayWith(subject));
     this.#outbox = new Outbox(storage, () => this.changed());
     this.connection = new Connection(this.base, this.credential, transports, {
-      onReady: (user, { feed }) => this.#ready(user, feed),
+      onReady: (event) => this.#ready(event),
       onAttached: (event) => this.#attached(event),
       onEvents: (events) => {
         if (this.#cursor.after === undefined) return;
@@ -108,7 +110,6 @@ export class Client {
   /** Connect, and stay connected. */
   start(): void {
     this.#isStarted = true;
-    this.#listeners.end(undefined);
     for (const type of WINDOW_EVENTS) globalThis.addEventListener?.(type, this);
     this.connection.open();
   }
@@ -117,7 +118,7 @@ export class Client {
   close(): void {
     this.#stop();
     this.connection.close();
-    this.#outbox.use(null, ended("closed"));
+    this.#outbox.use(null, new ThreadcastError("closed"));
     this.#listeners.end(null);
   }
 
@@ -175,7 +176,7 @@ export class Client {
       key,
       content,
       thread: threadId ?? null,
-      draft: threadId ? null : (draft ?? key),
+      draft: draft ?? key,
       options: { agent, on_busy: onBusy },
     });
   }
@@ -205,9 +206,9 @@ export class Client {
 
   /** Handles the events of `WINDOW_EVENTS`. */
   handleEvent(event: Event): void {
-    if (event.type !== "storage") {
-      this.connection.nudge(event.type === "offline" ? OFFLINE_SIGN_MAX_MS : SIGN_MAX_MS);
-    } else if (event instanceof StorageEvent) this.#outbox.stored(event.key, event.newValue);
+    const { type, key, newValue } = event as StorageEvent;
+    if (type === "storage") this.#outbox.stored(key, newValue);
+    else this.connection.nudge(type === "offline" ? OFFLINE_SIGN_MAX_MS : SIGN_MAX_MS);
   }
 
   // For clients that derive state from events.
@@ -240,12 +241,10 @@ export class Client {
     const { phase } = status;
     if (phase !== "catching_up" && phase !== "live") {
       this.#life += 1;
-      this.#outbox.use(null);
-      if (phase === "signed_out" || phase === "stopped") {
-        const end = ended(phase, status.reason);
-        this.#outbox.use(null, end);
-        this.#listeners.end(end);
-      }
+      const hasEnded = phase === "signed_out" || phase === "stopped";
+      const end = hasEnded ? new ThreadcastError(phase, status.reason) : undefined;
+      this.#outbox.use(null, end);
+      this.#listeners.end(end);
     }
     this.#frames.now();
   }
@@ -270,22 +269,26 @@ export class Client {
   }
 
   /** Authenticated: start from a snapshot, or resume from the cursor. */
-  async #ready(user: string, feed: string | null, from?: number): Promise<void> {
-    this.#stayWith(user);
-    this.#user = user;
+  async #ready({ user_id, data }: Ready): Promise<void> {
+    this.#stayWith(user_id);
+    this.#user = user_id;
     this.#outbox.belongTo(this.#key);
     if (this.#cursor.after === undefined) {
+      const { feed } = data;
       const life = this.#life;
-      const after = (await this.begin()) ?? from;
+      const after = (await this.begin()) ?? data.after;
       if (life !== this.#life) return;
       const item = this.#kept?.getItem(`cursor ${this.#key}`);
-      this.#cursor = item ? cursorOf(item) : { feed, ...(after !== undefined && { after }) };
+      const fresh = after === undefined ? { feed } : { feed, after };
+      this.#cursor = item ? cursorOf(item) : fresh;
     }
-    await this.connection.attach(this.#cursor).catch((error: ThreadcastError) => {
-      // The server can make nothing of the cursor. The next connection does without it.
-      if (!error.retryable) this.#cursor = UNKNOWN;
-      throw error;
-    });
+    await this.connection
+      .request({ ...this.#cursor, command: "attach" })
+      .catch((error: ThreadcastError) => {
+        // The server can make nothing of the cursor. The next connection does without it.
+        if (!error.retryable) this.#cursor = UNKNOWN;
+        throw error;
+      });
   }
 
   /** The server accepted the cursor, or reset it: then start over from a snapshot. */
@@ -296,7 +299,7 @@ export class Client {
       this.#keep(null);
       this.forget();
       this.#listeners.tell(event);
-      return this.#ready(event.user_id, feed, after);
+      return this.#ready(event);
     }
     this.#cursor = { after, ...this.#cursor, feed: feed ?? this.#cursor.feed };
     this.#head = head;
@@ -341,7 +344,7 @@ export class Client {
       if (event.seq <= after || event.user_id !== this.#user) continue;
       if (event.event_type === "agent_delta" && (event.first_seq ?? after + 1) <= after) {
         // It merges deltas of which some were delivered: ask again for what follows the cursor.
-        this.connection.resume();
+        this.connection.restart();
         break;
       }
       after = event.seq;

@@ -4,28 +4,27 @@ import { steadyMs } from "../clock.ts";
 
 const FRAME_MS = 16;
 
-export class Frames {
-  #work: () => void;
-  #doneAt = 0;
-  #isDue = false;
-
-  constructor(work: () => void) {
-    this.#work = work;
-  }
-
+export interface Frames {
   /** Run within a frame. */
-  soon(): void {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    const waitMs = this.#doneAt + FRAME_MS - steadyMs();
-    if (waitMs > 0) setTimeout(() => this.now(), waitMs);
-    else queueMicrotask(() => this.now());
-  }
-
+  soon(): void;
   /** Run now. */
-  now(): void {
-    this.#isDue = false;
-    this.#doneAt = steadyMs();
-    this.#work();
-  }
+  now(): void;
+}
+
+export function framesOf(work: () => void): Frames {
+  let doneAt = 0;
+  let isDue = false;
+  const now = () => {
+    isDue = false;
+    doneAt = steadyMs();
+    work();
+  };
+  const soon = () => {
+    if (isDue) return;
+    isDue = true;
+    const waitMs = doneAt + FRAME_MS - steadyMs();
+    if (waitMs > 0) setTimeout(now, waitMs);
+    else queueMicrotask(now);
+  };
+  return { soon, now };
 }

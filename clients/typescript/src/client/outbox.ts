@@ -255,8 +255,7 @@ export class Outbox {
   }
 
   #changed(): void {
-    const entries = [...this.#entries.values()];
-    this.entries = entries.sort((a, b) => a.createdAt - b.createdAt);
+    this.entries = [...this.#entries.values()].sort((a, b) => a.createdAt - b.createdAt);
     this.#onChange();
   }
 
@@ -280,18 +279,16 @@ export class Outbox {
 
   async #send(entry: Entry, connection: Pick<Connection, "request">): Promise<void> {
     this.#put({ ...entry, status: "sending" });
-    const answer = await connection
-      .request(commandOf(entry))
-      .catch((error: ThreadcastError) => error);
-    const known = this.#entries.get(entry.key);
-    if (!known) return;
-    if (answer instanceof Error) this.#rejected(known, answer);
-    else this.#accepted(known, answer);
+    await connection.request(commandOf(entry)).then(
+      (answer) => this.#accepted(entry.key, answer),
+      (error) => this.#rejected(entry.key, error),
+    );
     this.#flush();
   }
 
-  #accepted(entry: Entry, answer: AnswerOf<Requests>): void {
-    const { key } = entry;
+  #accepted(key: string, answer: AnswerOf<Requests>): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     let { seq } = entry;
     if (answer.command === "send_message") {
       this.#waiters.get(key)?.resolve(answer);
@@ -305,9 +302,11 @@ export class Outbox {
     this.#put({ ...(this.#entries.get(key) ?? entry), status: "accepted", error: null, seq });
   }
 
-  #rejected(entry: Entry, error: ThreadcastError): void {
+  #rejected(key: string, error: ThreadcastError): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     const { code, message, retryable, retryAfterMs } = error;
-    const { key, kind, tries } = entry;
+    const { kind, tries } = entry;
     if (code === "unreachable") this.#put(askedAgain(entry));
     else if (retryable) {
       const notBefore = steadyMs() + backoffMs(tries, retryAfterMs);
@@ -356,9 +355,9 @@ const askedAgain = (entry: Entry): Entry => ({
 
 function commandOf(entry: Entry): Request {
   const { kind, key, content, thread, draft, runId, inputId, value, options } = entry;
-  const run_id = runId ?? "";
+  const run_id = runId as string;
   if (kind === "cancel") return { command: "cancel_run", run_id };
-  if (kind === "answer") return { command: "respond", run_id, input_id: inputId ?? "", value };
+  if (kind === "answer") return { command: "respond", run_id, input_id: inputId as string, value };
   return {
     command: "send_message",
     content,

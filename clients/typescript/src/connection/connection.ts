@@ -7,14 +7,14 @@
 
 import { steadyMs } from "../clock.ts";
 import type { Credential } from "../credential/credential.ts";
-import { NO_ANSWER, type ThreadcastError, unreachable } from "../error.ts";
+import { NO_ANSWER, ThreadcastError, unreachable } from "../error.ts";
 import type {
   AnswerOf,
   AttachedEvent,
   Command,
   ConnectionClosing,
   ConnectionEvent,
-  ConnectionReady,
+  ConnectionReadyEvent,
   JournalEvent,
   KnownErrorCode,
 } from "../protocol.ts";
@@ -43,7 +43,7 @@ const UNANSWERED: Trouble = { code: "unanswered", reason: NO_ANSWER };
 
 export interface Owner {
   /** If this or `onAttached` rejects, the client reconnects. */
-  onReady(user: string, ready: ConnectionReady): Promise<void>;
+  onReady(event: ConnectionReadyEvent): Promise<void>;
   onAttached(event: AttachedEvent): Promise<void>;
   onEvents(events: JournalEvent[]): void;
   onStatus(status: Status): void;
@@ -54,8 +54,6 @@ export interface Owner {
 type WithoutId<C> = C extends Command ? Omit<C, "id"> : never;
 /** A command that has no id yet. */
 export type Unsent = WithoutId<Command>;
-/** The fields of the command with this name. */
-type FieldsOf<Name> = Omit<Extract<Unsent, { command: Name }>, "command">;
 
 export class Connection {
   #base: URL;
@@ -67,8 +65,9 @@ export class Connection {
   #turnedAt = 0;
   #link: Link | null = null;
   #isReady = false;
-  /** The id of the pending attach command; empty for none. */
+  /** The id of the pending attach command; empty for none. Events that precede its answer are dropped. */
   #attaching = "";
+  #lastId = 0;
   #inFlight = new InFlight();
   /** The data of `connection_closing`; empty before. */
   #closing: Partial<ConnectionClosing> = {};
@@ -116,13 +115,16 @@ export class Connection {
 
   /** Skip the rest of a back-off; or ping, and expect a response within `signMaxMs`. */
   nudge(signMaxMs: number): void {
-    if (!this.#ticking) return;
     if (this.#reconnect) this.#connect();
     else if (this.#isReady) this.#askForSign(signMaxMs);
   }
 
-  /** Reconnect after a failure, or end if nobody is signed in. */
-  restart(thrown: unknown): void {
+  /**
+   * Reconnect, or end if nobody is signed in.
+   *
+   * @param thrown what has failed; absent to ask again for the events after the cursor
+   */
+  restart(thrown?: unknown): void {
     if (!this.#ticking) return;
     this.#drop();
     const failure: Partial<ThreadcastError> = Object(thrown);
@@ -131,20 +133,9 @@ export class Connection {
     else this.end("signed_out", ...((code === "signed_out" && this.#why) || [code, message]));
   }
 
-  /** Reconnect, to ask again for the events after the cursor. */
-  resume(): void {
-    this.restart(null);
-  }
-
   /** Set the trouble that the owner found; null for none. */
   troubled(trouble: Trouble | null): void {
     if (this.#trouble !== UNANSWERED) this.#setTrouble(trouble);
-  }
-
-  /** Ask for the events after a cursor. Events that arrive before it is accepted are dropped. */
-  async attach(cursor: FieldsOf<"attach">): Promise<void> {
-    this.#attaching = this.#inFlight.nextId;
-    await this.request({ ...cursor, command: "attach" });
   }
 
   /**
@@ -155,8 +146,10 @@ export class Connection {
   async request<C extends Unsent>(command: C): Promise<AnswerOf<C["command"]>> {
     if (!this.#isReady) throw unreachable();
     const unsent: Unsent = command;
-    const id = this.#inFlight.nextId;
-    const answer = this.#inFlight.add("content" in unsent ? unsent.content.length : 0);
+    this.#lastId += 1;
+    const id = `c${this.#lastId}`;
+    if (unsent.command === "attach") this.#attaching = id;
+    const answer = this.#inFlight.add(id, "content" in unsent ? unsent.content.length : 0);
     this.#link?.send({ ...unsent, id });
     // The answer with this id is this command's.
     return answer as Promise<AnswerOf<C["command"]>>;
@@ -232,12 +225,12 @@ export class Connection {
   }
 
   #said(event: ConnectionEvent): void {
+    if ("expires_at" in event.data) this.#renewIn(event.data.expires_at, event.timestamp);
     switch (event.event_type) {
       case "connection_ready":
-        this.#renewIn(event.data.expires_at, event.timestamp);
         if (this.#isReady) return;
         this.#isReady = true;
-        this.#needs(this.#owner.onReady(event.user_id, event.data));
+        this.#needs(this.#owner.onReady(event));
         break;
       case "attached":
         this.#refused = undefined;
@@ -251,14 +244,13 @@ export class Connection {
         break;
       case "command_accepted":
         if (event.data.id === this.#attaching) this.#attaching = "";
-        if ("expires_at" in event.data) this.#renewIn(event.data.expires_at, event.timestamp);
         if ("seq" in event.data) this.#setTrouble(null);
-        this.#inFlight.accepted(event.data);
+        this.#inFlight.take(event.data.id)?.resolve(event.data);
         break;
       case "command_rejected": {
-        const { code, message: reason } = event.data;
+        const { id, code, message: reason } = event.data;
         if (isNotStored(code)) this.#setTrouble({ code, reason });
-        this.#inFlight.rejected(event.data);
+        this.#inFlight.take(id)?.reject(new ThreadcastError(code, reason, event.data));
         break;
       }
       case "connection_closing":
@@ -290,13 +282,15 @@ export class Connection {
     const closing = this.#closing;
     const { code: close = closed, error: code = "", reason = "" } = closing;
     this.#drop();
-    if (close === CREDENTIAL && code !== "revoked" && this.#refused === undefined) {
+    if (close === CREDENTIAL) {
       // Try one other token; none after "sign out everywhere".
-      this.#refused = this.#credential.current;
-      this.#why = [code, reason];
-      this.#connect();
-    } else if (close === CREDENTIAL) this.end("signed_out", code, reason);
-    else if (closing.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
+      if (code === "revoked" || this.#refused !== undefined) this.end("signed_out", code, reason);
+      else {
+        this.#refused = this.#credential.current;
+        this.#why = [code, reason];
+        this.#connect();
+      }
+    } else if (closing.reconnect === false || close === UNUSABLE || close === FORBIDDEN) {
       this.end("stopped", code, reason);
     } else this.#wait(closing.retry_after_ms ?? 0, code, reason);
   }
@@ -328,14 +322,14 @@ export class Connection {
   /** Plan the renewal of the credential before it expires and ends the connection. */
   #renewIn(expiresAt: number | null, now: number): void {
     const leftMs = (expiresAt ?? Number.POSITIVE_INFINITY) - now;
-    this.#renewAt = Date.now() + Math.max(1_000, leftMs * 1_000 * RENEW_AT_SHARE);
+    this.#renewAt = Date.now() + 1_000 * Math.max(1, leftMs * RENEW_AT_SHARE);
   }
 
   async #renew(): Promise<void> {
-    const { current } = this.#credential;
     // If this fails, the next tick after `#renewAt` retries.
     this.#renewAt = Date.now() + RENEW_AGAIN_MS;
-    await this.request({ command: "authenticate", token: await this.#credential.get(current) });
+    const token = await this.#credential.get(this.#credential.current);
+    await this.request({ command: "authenticate", token });
   }
 
   #tick(): void {

@@ -6,7 +6,7 @@ import { subjectOf } from "../credential/claims.ts";
 import { NO_ANSWER } from "../error.ts";
 import { problemOf, type Refusal } from "../http/problem.ts";
 import type { Attach, Command, ConnectionEvent } from "../protocol.ts";
-import { BLOCKED, CREDENTIAL, LOST } from "./close_codes.ts";
+import { BLOCKED, LOST } from "./close_codes.ts";
 import { connectionEvent } from "./connection_event.ts";
 import type { Transport } from "./transport.ts";
 
@@ -135,7 +135,7 @@ export const eventStream: Transport = (base, first, listener) => {
       if (response.ok) accept({ id, command }, await response.json());
       else {
         const problem = await problemOf(response);
-        if (problem.status === 401 && problem.code !== "revoked") end(CREDENTIAL);
+        if (problem.status === 401 && problem.code !== "revoked") end(CLOSES + problem.status);
         reject(id, problem);
       }
     } catch {

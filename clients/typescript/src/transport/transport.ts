@@ -23,8 +23,7 @@ export type Transport = (base: URL, token: string, listener: Listener) => Link;
 
 /** Over a WebSocket. */
 export const webSocket: Transport = (base, token, listener) => {
-  const url = new URL("v1/ws", base);
-  url.protocol = url.protocol.replace("http", "ws");
+  const url = new URL("v1/ws", base.href.replace("http", "ws"));
   const socket = new WebSocket(url, ["threadcast.v1.lines", `bearer.${token}`]);
   let wasOpen = false;
   socket.onmessage = ({ data }) => {
