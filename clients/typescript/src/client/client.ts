@@ -269,14 +269,13 @@ export class Client {
   }
 
   /** Authenticated: start from a snapshot, or resume from the cursor. */
-  async #ready({ user_id, data }: Ready): Promise<void> {
+  async #ready({ user_id, data: { feed, after: from } }: Ready): Promise<void> {
     this.#stayWith(user_id);
     this.#user = user_id;
     this.#outbox.belongTo(this.#key);
     if (this.#cursor.after === undefined) {
-      const { feed } = data;
       const life = this.#life;
-      const after = (await this.begin()) ?? data.after;
+      const after = (await this.begin()) ?? from;
       if (life !== this.#life) return;
       const item = this.#kept?.getItem(`cursor ${this.#key}`);
       const fresh = after === undefined ? { feed } : { feed, after };

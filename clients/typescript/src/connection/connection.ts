@@ -72,8 +72,8 @@ export class Connection {
   /** The data of `connection_closing`; empty before. */
   #closing: Partial<ConnectionClosing> = {};
   #attempt = 0;
-  /** The token that the server refused, and why. */
-  #refused: string | undefined;
+  /** The token that the server refused, empty for none; and why. */
+  #refused = "";
   #why: readonly [code: string, reason: string] | undefined;
   #liveness = new Liveness();
   #liveAt = 0;
@@ -97,7 +97,7 @@ export class Connection {
     this.close();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS);
     this.#attempt = 0;
-    this.#refused = undefined;
+    this.#refused = "";
     this.#connect();
   }
 
@@ -149,10 +149,10 @@ export class Connection {
     this.#lastId += 1;
     const id = `c${this.#lastId}`;
     if (unsent.command === "attach") this.#attaching = id;
-    const answer = this.#inFlight.add(id, "content" in unsent ? unsent.content.length : 0);
     this.#link?.send({ ...unsent, id });
+    const characters = "content" in unsent ? unsent.content.length : 0;
     // The answer with this id is this command's.
-    return answer as Promise<AnswerOf<C["command"]>>;
+    return this.#inFlight.add(id, characters) as Promise<AnswerOf<C["command"]>>;
   }
 
   #connect(): void {
@@ -161,7 +161,7 @@ export class Connection {
     if (steadyMs() - this.#turnedAt > TRANSPORT_MAX_MS) this.#transport = 0;
     this.#owner.onStatus({ phase: "connecting", attempt: this.#attempt });
     const isOld =
-      this.#refused ?? (Date.now() > this.#renewAt ? this.#credential.current : undefined);
+      this.#refused || (Date.now() > this.#renewAt ? this.#credential.current : undefined);
     this.#needs(
       this.#credential.get(isOld).then((token) => {
         if (life === this.#life) this.#begin(token, this.#transports.length);
@@ -233,7 +233,7 @@ export class Connection {
         this.#needs(this.#owner.onReady(event));
         break;
       case "attached":
-        this.#refused = undefined;
+        this.#refused = "";
         if (this.#attaching) return;
         this.#needs(this.#owner.onAttached(event));
         break;
@@ -284,7 +284,7 @@ export class Connection {
     this.#drop();
     if (close === CREDENTIAL) {
       // Try one other token; none after "sign out everywhere".
-      if (code === "revoked" || this.#refused !== undefined) this.end("signed_out", code, reason);
+      if (code === "revoked" || this.#refused) this.end("signed_out", code, reason);
       else {
         this.#refused = this.#credential.current;
         this.#why = [code, reason];
