@@ -55,7 +55,10 @@ _LEVELS = {
     "queued_units": Series("threadcast_append_queue_units"),
 }
 _REFUSALS = "threadcast_refusals_total"
-_NAMES = frozenset({one.name for one in (*_COUNTED.values(), *_LEVELS.values())} | {_REFUSALS})
+_FAILURES = "threadcast_run_failures_total"
+_NAMES = frozenset(
+    {one.name for one in (*_COUNTED.values(), *_LEVELS.values())} | {_REFUSALS, _FAILURES}
+)
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +89,7 @@ class Figures:
     Attributes:
         rises: increments of counters.
         refusals: how many requests were refused, by code.
+        failures: how many runs failed, by code.
         last_step: of this node.
         nodes: all nodes, as last read from the store.
         oldest_catch_up_s: of the last step.
@@ -111,6 +115,7 @@ class Figures:
         recent_steps = round(_RECENT_S / STEP_S)
         self.rises = Rises(recent_steps)
         self.refusals = Rises(recent_steps)
+        self.failures = Rises(recent_steps)
         self.last_step = LastStep()
         self.nodes: Sequence[NodeRow] = ()
         self.oldest_catch_up_s = 0.0
@@ -156,7 +161,8 @@ class Figures:
 
     def _measured(self, sample: Sample, now: float, took_s: float) -> LastStep:
         risen = self.rises.take(now, {name: sample.total(one) for name, one in _COUNTED.items()})
-        refused = self.refusals.take(now, _by_code(sample))
+        refused = self.refusals.take(now, _by_code(sample, _REFUSALS))
+        self.failures.take(now, _by_code(sample, _FAILURES))
         levels = {name: sample.total(one) for name, one in _LEVELS.items()}
         self.oldest_catch_up_s = levels.pop("oldest_catch_up_s")
         rates = {
@@ -197,5 +203,5 @@ class Figures:
         )
 
 
-def _by_code(sample: Sample) -> dict[str, float]:
-    return {labels["code"]: total for labels, total in sample.values.get(_REFUSALS, ())}
+def _by_code(sample: Sample, name: str) -> dict[str, float]:
+    return {labels["code"]: total for labels, total in sample.values.get(name, ())}

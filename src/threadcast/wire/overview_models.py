@@ -16,6 +16,8 @@ from .fields import Timestamp
 __all__ = [
     "CodeCount",
     "ConsistencyFigures",
+    "FailedAnywhere",
+    "FailedRun",
     "FiringAlert",
     "FiringRule",
     "LaggingAnywhere",
@@ -46,7 +48,7 @@ Severity = Literal["critical", "high", "medium"]
 
 
 class CodeCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often something was refused with one error code.
+    """How often something was refused, or failed, with one error code.
 
     Attributes:
         code: of the table of errors.
@@ -109,6 +111,24 @@ class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str
     lag_events: _Count
     since: Timestamp
+
+
+class FailedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that ended as failed.
+
+    Attributes:
+        run_id: which run.
+        user: whose it is.
+        agent: what executed it.
+        code: why it failed, of the table of errors.
+        at: when it ended.
+    """
+
+    run_id: str
+    user: str
+    agent: str
+    code: str
+    at: Timestamp
 
 
 class ConsistencyFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +222,9 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
         safety: what must be nothing.
         take_overs: runs of lost nodes that it took over.
         refusals: by code, without zeros.
+        failures: failed runs by code, without zeros.
+        failed_runs: the last of them, the latest first; at most 10, or 50 of the answering node.
+            Empty while the database does not answer.
         firing: rules that fire on it.
         told: its last notifications, the latest first; at most 10, or 200 of the answering node.
     """
@@ -230,6 +253,8 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     firing: list[FiringRule]
     told: list[ToldRule]
     age_s: float | None = None
+    failures: list[CodeCount] = []
+    failed_runs: list[FailedRun] = []
 
 
 class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,6 +317,12 @@ class ToldAlert(ToldRule, frozen=True, kw_only=True):
 
 class LaggingAnywhere(LaggingReader, frozen=True, kw_only=True):
     """A connection that fell behind, and the node that has it."""
+
+    node_id: str
+
+
+class FailedAnywhere(FailedRun, frozen=True, kw_only=True):
+    """A run that ended as failed, and the node that says so."""
 
     node_id: str
 
@@ -424,6 +455,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         runs: runs that have not ended; null while the database does not answer.
         safety: figures that must be zero, over living nodes.
         refusals: over living nodes, the most frequent of the last minutes first.
+        failures: failed runs by code, in the same way.
+        failed_runs: the last of all nodes, lost ones included, the latest first; at most 50.
         firing: rules that fire on any node, the most severe first.
         told: the last notifications of all nodes, the latest first.
         lagging_readers: of all nodes, those behind longest first; at most 20.
@@ -442,6 +475,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     runs: RunsOverview | None
     safety: SafetyFigures
     refusals: list[CodeCount]
+    failures: list[CodeCount]
+    failed_runs: list[FailedAnywhere]
     firing: list[FiringAlert]
     told: list[ToldAlert]
     lagging_readers: list[LaggingAnywhere]
