@@ -175,6 +175,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
         node_id=node_id,
         unit="count" if rule is None else rule.unit,
         looks_back_s=None if rule is None else rule.looks_back_s,
+        faults="" if rule is None else rule.faults,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
         summary="" if rule is None else rule.summary,
         was="" if rule is None else rule.was,

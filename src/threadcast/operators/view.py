@@ -106,8 +106,7 @@ class OperatorView:
         is_known = figures.database.ok or not self._store.shared
         counted = self._counted(nodes)
         self._hours.take(at, figures.last_step, self._others() if is_known else None, counted)
-        held_s = figures.last_step.columns["loop_lag_ms"] / 1_000
-        self._past.take(at, nodes, self._runs, held=(self._node_id, held_s))
+        self._past.take(at, nodes, self._runs, held=(self._node_id, figures.hold))
 
     async def _look(self) -> None:
         """Query the store for all users; without an answer the result is unknown."""

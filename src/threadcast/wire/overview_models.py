@@ -291,6 +291,8 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         node_id: the node.
         unit: of value and threshold.
         good: which side of the threshold is good.
+        faults: what the share that is missing from the value did, as in "30 % of runs failed";
+            empty for rules that count no successes.
         looks_back_s: the window of its value in seconds, so it fires for a while longer; null for
             an instantaneous value.
         summary, was: what is wrong, and the same in the past tense.
@@ -301,6 +303,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     node_id: str
     unit: Literal["share", "per_minute", "count", "seconds"]
     good: Literal["at_least", "at_most"]
+    faults: str
     looks_back_s: int | None
     summary: str
     was: str
@@ -416,6 +419,7 @@ class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
         run_id, user: the run that was queued longest, and its user; else null.
         began_at, ended_at: from when to when, to within a step of 5 seconds; for a database or bus,
             as its own node reported.
+        place: what held an event loop, as `file.py:10 in function`; else null.
     """
 
     kind: Literal["database", "bus", "lost", "held", "queued", "behind"]
@@ -425,6 +429,7 @@ class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     began_at: Timestamp
     ended_at: Timestamp
+    place: str | None = None
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
