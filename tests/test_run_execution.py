@@ -191,11 +191,16 @@ def _is_not_async(run: Run) -> Any:
         pytest.param(_thinks_bytes, id="thought"),
     ],
 )
-async def test_r6_bad_output_fails_the_run(tmp_path: Path, function: AgentFunction) -> None:
+async def test_r6_bad_output_fails_the_run_and_the_log_says_how(
+    tmp_path: Path, function: AgentFunction, caplog: pytest.LogCaptureFixture
+) -> None:
     kind, data = await outcome(tmp_path, function)
     assert kind == "agent_failed"
     assert data["code"] == "bad_agent_output"
+    assert data["message"] == "The agent gave an unusable answer."
     assert data["retryable"] is False
+    [logged] = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert logged.exc_info is not None
 
 
 class _Hostile(BaseException):
@@ -268,7 +273,7 @@ async def test_an_error_with_unusable_words_gets_the_tables(
 ) -> None:
     caplog.set_level("CRITICAL", logger="threadcast")  # a test report cannot carry such a word
     _, data = await outcome(tmp_path, raises(ThreadcastError("model_error", "\ud800")))
-    assert data["message"] == "The model endpoint failed."
+    assert data["message"] == "The model failed."
 
 
 async def test_r7_an_agent_that_swallows_its_cancel_is_left_behind(tmp_path: Path) -> None:

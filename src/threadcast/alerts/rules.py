@@ -137,10 +137,9 @@ RULES: tuple[Rule, ...] = (
         faults="of runs failed",
         meaning="Users get no answer. Cancelled runs do not count; runs that ended because their"
         " node was lost do. A run that is handed over counts when it ends.",
-        advice="The console lists the latest failed runs with user, agent and code, and"
-        " threadcast_run_failures_total counts the codes: agent_error is the agent's own fault (the"
-        " log has its traceback), model_error that of its model's endpoint; timed_out runs took"
-        " too long, node_lost ones ended with their node.",
+        advice="See by which code, in the console or in threadcast_run_failures_total: agent_error"
+        " is the agent's fault (the log has its traceback), model_error its model's; timed_out runs"
+        " took too long, node_lost ones ended with their node.",
     ),
     Rule(
         name="resume_success",

@@ -63,6 +63,7 @@ _END_OF: dict[EventType, RunEnd] = {
 }
 _FAILURE_MAX_BYTES = 4_096
 _UNANSWERED = "expired"
+_UNUSABLE = "bad_agent_output"
 _LEASE_IS_GONE = frozenset({"fenced", "run_finished", "not_found"})
 
 
@@ -241,8 +242,11 @@ class RunExecution:
         return "given_up"
 
     def _verdict(self, agent: asyncio.Task[EventDraft]) -> EventDraft:
-        if self._emitter.fault is not None:
-            return _failed(self._emitter.fault)
+        fault = self._emitter.fault
+        if fault is not None:
+            if agent.cancelled() or agent.result().event_type is not EventType.AGENT_FAILED:
+                self._log_failure(fault)  # the agent kept it to itself
+            return _failed(fault)
         if agent.cancelled():
             self._log_failure(asyncio.CancelledError("the agent cancelled itself"))
             return _failed(ThreadcastError("agent_error"))
@@ -317,7 +321,7 @@ class RunExecution:
     def _log_error(self, error: ThreadcastError) -> None:
         """One line for an end that the agent chose; it did not choose unusable output."""
         run_id, name = self.claimed.lease.run_id, self.claimed.agent
-        if error.code == "bad_agent_output":
+        if error.code == _UNUSABLE:
             self._log_failure(error)
         elif error.code == _UNANSWERED:
             log.info("run %s: agent %s ended, nobody answered its question in time", run_id, name)
@@ -343,10 +347,12 @@ def _cancelled(reason: str) -> EventDraft:
 
 
 def _failed(error: ThreadcastError) -> EventDraft:
-    """`agent_failed` for an error; if its message cannot be stored, the table's text is used."""
+    """`agent_failed` for an error, with the table's text where its message is not for users."""
     # An answer to the question comes too late for good; the message can be sent again.
     retryable = error.kind.retryable or error.code == _UNANSWERED
-    data = AgentFailed(error.code, error.message, retryable)
+    is_for_developers = error.code == _UNUSABLE  # types and sizes; the log has them
+    message = error.kind.text if is_for_developers else error.message
+    data = AgentFailed(error.code, message, retryable)
     try:
         return checked_draft(
             EventType.AGENT_FAILED, data, untrusted=None, max_bytes=_FAILURE_MAX_BYTES

@@ -33,9 +33,9 @@ function Tables({ overview: now }: { overview: Overview }) {
     <div class="tables">
       <NodesPanel overview={now} />
       <RunsPanel overview={now} />
-      <LaggingPanel overview={now} />
-      <FailuresPanel overview={now} />
       <RefusalsPanel overview={now} />
+      <FailuresPanel overview={now} />
+      <LaggingPanel overview={now} />
       <ToldPanel overview={now} />
     </div>
   );
