@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from console_page import Console, connected
@@ -24,12 +24,14 @@ from threadcast import Event
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 Scheme = Literal["light", "dark"]
-MAX_BYTES = 120_000
-COLOURS = 128
-WIDE = ViewportSize(width=1360, height=860)
-CONSOLE = ViewportSize(width=1360, height=940)
-PEOPLE, BUSY_S = 12, 75.0
+MAX_BYTES = 160_000
+COLOURS = 256
+LAPTOP = ViewportSize(width=1240, height=800)
 PHONE = ViewportSize(width=390, height=844)
+CONSOLE = ViewportSize(width=1360, height=940)
+SCALE = 1.5
+PEOPLE, BUSY_S = 12, 240.0
+BACKGROUND, SHADOW = (231, 233, 232), (80, 88, 86)
 
 
 async def main() -> None:
@@ -48,8 +50,10 @@ async def main() -> None:
     ):
         work.create_task(_console(browser, other))  # most of it is waiting
         await _conversations(browser, server)
-        await _chat(browser, server, "light", WIDE, "chat")
-        await _chat(browser, server, "dark", PHONE, "phone")
+        laptop = await _chat(browser, server, "light", LAPTOP)
+        phone = await _chat(browser, server, "dark", PHONE)
+        _keep(_together(laptop, phone), "chat")
+        _keep(phone, "phone")
 
 
 async def _conversations(browser: Browser, server: PageServer) -> None:
@@ -68,15 +72,15 @@ async def _conversations(browser: Browser, server: PageServer) -> None:
 
 
 async def _chat(
-    browser: Browser, server: PageServer, scheme: Scheme, size: ViewportSize, name: str
-) -> None:
+    browser: Browser, server: PageServer, scheme: Scheme, size: ViewportSize
+) -> Image.Image:
     async with await browser.new_context(
-        viewport=size, color_scheme=scheme, device_scale_factor=1.5
+        viewport=size, color_scheme=scheme, device_scale_factor=SCALE
     ) as context:
         screen = Screen(await context.new_page(), server.url)
         await screen.sign_in("ada")
         await _open(screen)
-        _keep(await screen.page.screenshot(), name)
+        return _image(await screen.page.screenshot())
 
 
 async def _console(browser: Browser, server: PageServer) -> None:
@@ -88,13 +92,14 @@ async def _console(browser: Browser, server: PageServer) -> None:
         ]
         await asyncio.sleep(BUSY_S)  # the charts need some history
         async with await browser.new_context(
-            viewport=CONSOLE, color_scheme="dark", device_scale_factor=1.5
+            viewport=CONSOLE, color_scheme="dark", device_scale_factor=SCALE
         ) as context:
             console = Console(await context.new_page(), server.url)
             await console.sign_in()
             await expect(console.verdict).to_have_text("All promises hold.")
+            await console.page.get_by_text("10 min", exact=True).click()
             await _rest(console.page)
-            _keep(await console.page.screenshot(), "console")
+            _keep(_image(await console.page.screenshot()), "console")
         for talk in talks:
             talk.cancel()
 
@@ -129,9 +134,37 @@ async def _rest(page: Page) -> None:
     )
 
 
-def _keep(picture: bytes, name: str) -> None:
+def _image(picture: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(picture)).convert("RGB")
+
+
+def _together(laptop: Image.Image, phone: Image.Image) -> Image.Image:
+    """Two screens of one user in one picture: the phone stands before the laptop's corner."""
+    phone = phone.resize((phone.width * 3 // 4, phone.height * 3 // 4), Image.Resampling.LANCZOS)
+    margin, aside = 48, phone.width - 120
+    size = (margin * 2 + laptop.width + aside, margin * 2 + laptop.height + margin)
+    whole = Image.new("RGB", size, BACKGROUND)
+    _paste(whole, laptop, (margin, margin), radius=20)
+    at = (size[0] - margin - phone.width, size[1] - margin - phone.height)
+    _paste(whole, phone, at, radius=48)
+    return whole
+
+
+def _paste(whole: Image.Image, picture: Image.Image, at: tuple[int, int], *, radius: int) -> None:
+    """Paste a picture with round corners and a soft shadow."""
+    corners = Image.new("L", picture.size, 0)
+    ImageDraw.Draw(corners).rounded_rectangle((0, 0, *picture.size), radius, fill=255)
+    shadow = Image.new("L", whole.size, 0)
+    shadow.paste(corners, (at[0], at[1] + 10))
+    shadow = ImageChops.multiply(
+        shadow.filter(ImageFilter.GaussianBlur(16)), Image.new("L", whole.size, 150)
+    )
+    whole.paste(Image.new("RGB", whole.size, SHADOW), (0, 0), shadow)
+    whole.paste(picture, at, corners)
+
+
+def _keep(image: Image.Image, name: str) -> None:
     """Write it with few colours, for a small file; text stays sharp."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
     small = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     file = IMAGES / f"{name}.png"
     small.save(file, optimize=True)

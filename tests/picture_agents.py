@@ -28,7 +28,7 @@ _ANSWER = """**node-3** is the slowest, since Tuesday at 09:40. That is when its
 | node-2 | 0.5 ms | 1.4 ms |
 | **node-3** | 0.9 ms | **18.6 ms** |
 
-The figures are from this question to the warehouse:
+The figures are from this query against the warehouse:
 
 ```sql
 SELECT node, percentile_cont(0.99) WITHIN GROUP (ORDER BY latency_ms) AS p99

@@ -22,7 +22,7 @@ from threadcast.audit.rules import RULES, Rule
 from threadcast.cli import exits, program
 from threadcast.errors import ERRORS
 from threadcast.events import DATA_OF_EVENT, EventType
-from threadcast.metrics import Metrics
+from threadcast.metrics import CLOSED_SETS, Metrics
 from threadcast.schemas.operations import ANYWHERE, OPERATIONS, PARAMETERS, SECURED, Operation
 from threadcast.settings import SETTINGS
 from threadcast.settings.notes import Kind, Setting, grouped
@@ -154,25 +154,27 @@ def metrics_page() -> str:
     rows = []
     for metric in sorted(registry.collect(), key=lambda one: one.name):
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-        rows.append((_code(name), metric.type, _labels(metric.name), metric.documentation))
+        labels, values = _labels_and_values(metric.name)
+        rows.append((_code(name), metric.type, labels, values, metric.documentation))
     return page(
         "Metrics",
         "`GET /metrics` answers in the Prometheus text format: to this machine, and to tokens with"
         " the scope `metrics` or `ops`. A label's values come from closed sets; no user, thread or"
         " text ever becomes one. Times are in seconds.",
-        table(("metric", "type", "labels", "what it is"), rows),
+        table(("metric", "type", "labels", "values", "what it is"), rows),
         "`threadcast_foreign_deliveries_total` must stay 0. Anything else is a bug: please"
         " [report it](../../SECURITY.md).",
     )
 
 
-def _labels(name: str) -> str:
-    found = [
-        getattr(metric, "_labelnames", ())
-        for metric in vars(Metrics()).values()
-        if getattr(metric, "_name", None) == name
-    ]
-    return ", ".join(_code(label) for labels in found for label in labels)
+def _labels_and_values(name: str) -> tuple[str, str]:
+    """A metric's labels, and the values of those whose values are few."""
+    for attribute, metric in vars(Metrics()).items():
+        if getattr(metric, "_name", None) == name:
+            both = getattr(metric, "_labelnames", ()), CLOSED_SETS.get(attribute, ())
+            labels, values = (", ".join(map(_code, words)) for words in both)
+            return labels, values
+    return "", ""
 
 
 # --- events, commands -------------------------------------------------------------------------

@@ -491,6 +491,22 @@ async def test_a_client_that_is_not_open_says_so() -> None:
     await client.close()
 
 
+async def test_a_goodbye_that_is_cancelled_leaves_no_task() -> None:
+    server = WireServer()
+    async with server.running():
+        client = client_of(server)
+        await client.__aenter__()
+        for wire in server.connections:
+            wire.socket.transport.pause_reading()  # it never answers the closing handshake
+        closing = asyncio.create_task(client.close())
+        for _ in range(10):  # turns, until it waits for the server
+            await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert client.state.phase is Phase.CLOSED
+
+
 # --- bounds ---------------------------------------------------------------------------------------
 
 

@@ -100,7 +100,7 @@ def test_file_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> Non
     path = tmp_path / "secret"
     path.write_text(SECRET)
     path.chmod(mode)
-    with pytest.raises(ConfigurationError, match=f"0600 was expected, {mode:04o} came") as caught:
+    with pytest.raises(ConfigurationError, match=f"expected mode 0600, got {mode:04o}") as caught:
         load_or_make_secret(path)
     assert str(path) in str(caught.value)
     assert SECRET not in str(caught.value)

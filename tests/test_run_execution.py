@@ -352,9 +352,14 @@ async def test_a_run_that_is_claimed_after_its_cancel_does_not_start(tmp_path: P
             clock=here.clock,
             limits=LIMITS,
             keep=_never_kept,
+            on_waits=_never_waits,
         )
         assert await execution.run() == "cancelled"
         assert here.watch.types_of(context.run_id) == ["agent_cancelled"]
+
+
+def _never_waits() -> None:
+    raise AssertionError("no agent was started")
 
 
 def _never_kept(agent: asyncio.Task[EventDraft]) -> None:

@@ -39,6 +39,27 @@ async def test_no_more_than_max_runs_execute_at_once(tmp_path: Path) -> None:
     assert most == 3
 
 
+async def test_runs_that_wait_for_people_leave_room_for_others(tmp_path: Path) -> None:
+    async def asks(run: Run) -> str:
+        return str(await run.ask("Which?")) if run.message == "ask" else "done"
+
+    async with (
+        world(tmp_path, Agent("asks", asks)) as here,
+        here.running(max_runs=1) as runner,
+    ):
+        for number in range(9):
+            context = await here.send("ask", user_id=f"user-{number}")
+            await here.watch.until(here.watch.has(context, "input_requested"))
+        other = await here.send("work", user_id="other")
+        await here.watch.end_of(other.run_id)
+        context = await here.send("ask", user_id="user-9")
+        await here.watch.until(here.watch.has(context, "input_requested"))
+        late = await here.send("work", user_id="other")
+        await runner.claim()  # waiting runs are bounded, too
+        assert (await here.row(late)).status == "queued"
+        assert runner.active == 10
+
+
 async def _take_away(here: World, context: UserExecutionContext, clock: ManualClock) -> None:
     clock.advance(11)
     assert (await here.take_over()).requeued == [context.run_id]

@@ -412,6 +412,42 @@ class TestBackup:
             back_up(tmp_path / "a.db", tmp_path / os.fsdecode(b"no utf-8 \xff.db"))
         assert sorted(os.listdir(tmp_path)) == ["a.db", "a.db.lock", "copy.db"]
 
+    async def test_a_backup_takes_a_name_only_if_nobody_else_has(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await filled(tmp_path / "a.db")
+        target = tmp_path / "copy.db"
+
+        def somebody_else(_descriptor: int) -> None:
+            if not target.exists():
+                target.write_bytes(b"precious")
+
+        monkeypatch.setattr("os.fsync", somebody_else)
+        with pytest.raises(ConfigurationError, match="File exists"):
+            back_up(tmp_path / "a.db", target)
+        assert target.read_bytes() == b"precious"
+
+    @pytest.mark.parametrize("kind", ["link", "open to all", "linked elsewhere"])
+    async def test_a_backup_is_written_only_into_a_file_of_its_own(
+        self, tmp_path: Path, kind: str
+    ) -> None:
+        await filled(tmp_path / "a.db")
+        part, other = tmp_path / "copy.db.part", tmp_path / "other"
+        other.write_bytes(b"precious")
+        if kind == "link":
+            part.symlink_to(other)
+        elif kind == "linked elsewhere":
+            part.hardlink_to(other)
+        else:
+            part.touch()
+            part.chmod(0o666)
+            back_up(tmp_path / "a.db", tmp_path / "copy.db")
+            assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+            return
+        with pytest.raises(ConfigurationError, match="cannot back up"):
+            back_up(tmp_path / "a.db", tmp_path / "copy.db")
+        assert other.read_bytes() == b"precious"
+
     async def test_d14_commits_rarely_wait_for_who_reads_as_long_as_a_backup(
         self, tmp_path: Path
     ) -> None:

@@ -27,6 +27,7 @@ CLOSED_SETS: dict[str, tuple[str, ...]] = {
     "claims": ("claimed", "nothing"),
     "take_overs": ("requeued", "ended"),
     "bus_dropped": ("disconnected", "full", "too_large"),
+    "ingested": ("stored", "duplicate", "refused"),
     "bus_ignored": ("too_large", "version", "forged", "schema", "foreign"),
 }
 """The label's values of these counters. They begin at 0: a rate needs a value before the first."""
@@ -160,7 +161,7 @@ class Metrics:
             ["reason"], registry=self.registry,
         )  # fmt: skip
         self.legacy_id_uses = Counter(
-            "threadcast_legacy_id_uses", "Uses of older thread ids, by entrance.",
+            "threadcast_legacy_id_uses", "Uses of legacy thread ids, by entrance.",
             ["entrance"], registry=self.registry,
         )  # fmt: skip
 

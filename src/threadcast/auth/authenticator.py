@@ -232,8 +232,8 @@ def key_source(settings: Settings, policy: TokenPolicy, *, clock: Clock) -> KeyS
     chosen = [name for name, value in named.items() if value is not None]
     if len(chosen) != 1:
         raise ConfigurationError(
-            f"exactly one of {', '.join(named)} is required; "
-            f"{' and '.join(chosen) if chosen else 'none'} came"
+            f"expected exactly one of {', '.join(named)}, "
+            f"got {' and '.join(chosen) if chosen else 'none'}"
         )
     if settings.jwt_jwks_url is not None:
         _check_jwks_policy(policy)
@@ -242,7 +242,7 @@ def key_source(settings: Settings, policy: TokenPolicy, *, clock: Clock) -> KeyS
     key = _configured_key(settings)
     if policy.algorithms and key.algorithm not in policy.algorithms:
         raise ConfigurationError(
-            f"jwt_algorithms: {key.algorithm} was expected because {chosen[0]} is such a key"
+            f"jwt_algorithms: expected {key.algorithm} because {chosen[0]} is such a key"
         )
     return StaticKey(key)
 

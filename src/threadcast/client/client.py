@@ -135,10 +135,12 @@ class Client:
         """
         if self._task is None:
             return
-        if goodbye:
-            await self._session.say_goodbye()
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        try:
+            if goodbye:
+                await self._session.say_goodbye()
+        finally:  # the caller may be cancelled meanwhile
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
     def __aiter__(self) -> AsyncIterator[Event | Reset]:
         """Every event after the cursor, in order, each exactly once; and every `Reset`."""

@@ -86,7 +86,7 @@ class RunClaims:
             self._publish(RunsWaiting(hint.passed_on + 1))
 
     def room_made(self) -> None:
-        """A run has ended here: claim soon, if some were left for want of room."""
+        """A run has ended or waits for a person: claim soon, if some were left for want of room."""
         if self._more_waits:
             self._now.set()
 

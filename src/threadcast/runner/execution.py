@@ -102,6 +102,7 @@ class RunExecution:
         clock: wall time and durations.
         limits: bounds.
         keep: takes ownership of an agent's task that outlives this execution.
+        on_waits: called when the run begins to wait for a person.
         tracing: is given a span for each tool call.
 
     The caller awaits `run` once; the other methods may be called at any time.
@@ -121,6 +122,7 @@ class RunExecution:
         clock: Clock,
         limits: ExecutionLimits,
         keep: Callable[[asyncio.Task[EventDraft]], None],
+        on_waits: Callable[[], None],
         tracing: Tracing | None = None,
     ) -> None:
         self.claimed = claimed
@@ -146,6 +148,7 @@ class RunExecution:
             clock=clock,
             deadline=self._deadline,
             emitter=self._emitter,
+            on_waits=on_waits,
         )
         self._handle = RunHandle(
             claimed,

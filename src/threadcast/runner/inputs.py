@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..clock import Clock
 from ..context import UserExecutionContext
@@ -50,6 +50,7 @@ class RunInputs:
         clock: wall time, for expiry.
         deadline: the attempt's time limit; paused while a person is waited for.
         emitter: checks the questions.
+        on_waits: called when the run begins to wait for a person.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class RunInputs:
         clock: Clock,
         deadline: Deadline,
         emitter: RunEmitter,
+        on_waits: Callable[[], None],
     ) -> None:
         self._context = context
         self._attempt = attempt
@@ -70,6 +72,7 @@ class RunInputs:
         self._clock = clock
         self._deadline = deadline
         self._emitter = emitter
+        self._on_waits = on_waits
         self._earlier: deque[InputRow] | None = None
         self._asked = 0
         self._waiting = 0
@@ -113,6 +116,7 @@ class RunInputs:
             else:
                 input_id, expires_at = earlier.input_id, earlier.expires_at
             self._waiting += 1
+            self._on_waits()
             try:
                 return await self._answer(input_id, expires_at)
             finally:

@@ -38,6 +38,7 @@ __all__ = ["Runner"]
 log = logging.getLogger(__name__)
 
 _HAND_OVER_STORE_S = 1.0
+_WAITING_FACTOR = 9  # of `max_runs`: each holds a task and its agent's memory
 
 
 class Runner:
@@ -241,7 +242,15 @@ class Runner:
             self.user_left(user_id)
 
     def _room(self) -> int:
-        return self._max_runs - self._active
+        """How many more runs may execute here: those that wait for a person hardly cost anything.
+
+        One that is answered goes on immediately, even beyond the bound.
+        """
+        room = self._max_runs - self._active
+        if room <= 0:
+            waiting = sum(one.waits for one in self._executions.values())
+            room += min(waiting, _WAITING_FACTOR * self._max_runs)
+        return room
 
     def _start(self, claimed: ClaimedRun) -> None:
         execution = RunExecution(
@@ -252,6 +261,7 @@ class Runner:
             clock=self._clock,
             limits=self._limits,
             keep=self._keep,
+            on_waits=self._claims.room_made,
             tracing=self._tracing,
         )
         run_id = claimed.lease.run_id

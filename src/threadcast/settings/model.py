@@ -389,7 +389,13 @@ class SettingsFields:
 
     # runs
     max_runs: int = field(
-        default=1_000, metadata=about("Concurrent runs of this node.", 1, 1_000_000)
+        default=1_000,
+        metadata=about(
+            "Runs that this node executes at the same time. Those that wait for a person do not"
+            " count, up to nine times as many.",
+            1,
+            1_000_000,
+        ),
     )
     max_runs_per_user: int = field(
         default=20,

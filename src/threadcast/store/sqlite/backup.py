@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 import apsw
@@ -50,7 +51,7 @@ def back_up(database: Path, target: Path) -> None:
         _copy(database, part, vfs)
         _renew_feeds(part, vfs)
         _sync(part)
-        part.rename(target)
+        _publish(part, target)
         _sync(target.parent)
     except BaseException as error:
         part.unlink(missing_ok=True)
@@ -64,17 +65,24 @@ def back_up(database: Path, target: Path) -> None:
 def _claim(part: Path) -> int:
     """An empty file for one backup at a time; its descriptor holds the claim.
 
+    What a killed backup left is used again, but no file that somebody else can read or write.
+
     Raises:
-        OSError: it cannot be made, or another backup is being written there.
+        OSError: it cannot be made, is not ours, or another backup is being written there.
     """
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, DATA_FILE_MODE)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(part, flags, DATA_FILE_MODE)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OSError(f"another backup is being written to {part}") from error
-        if not os.path.samestat(os.fstat(descriptor), os.stat(part)):
+        found = os.fstat(descriptor)
+        if not os.path.samestat(found, os.stat(part)):
             raise OSError(f"another backup was being written to {part}")  # it is complete now
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+            raise OSError(f"{part} exists and is not what a backup of this user left: remove it")
+        os.fchmod(descriptor, DATA_FILE_MODE)
         os.ftruncate(descriptor, 0)
     except OSError:
         os.close(descriptor)
@@ -89,6 +97,24 @@ def _copy(database: Path, part: Path, vfs: str) -> None:
         connection.execute("VACUUM INTO ?", (f"{part.absolute().as_uri()}?vfs={vfs}",))
     finally:
         connection.close()
+
+
+def _publish(part: Path, target: Path) -> None:
+    """Give the complete copy its name, which nobody may have taken meanwhile.
+
+    Raises:
+        FileExistsError: somebody has.
+    """
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise
+        part.rename(target)
+    else:
+        part.unlink()
 
 
 def _renew_feeds(part: Path, vfs: str) -> None:
