@@ -126,7 +126,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("folder", "pipe", "missing/secret"):
         with pytest.raises(ConfigurationError, match="secret file"):
             load_or_make_secret(tmp_path / name)
-    with pytest.raises(ConfigurationError, match="the folder .*missing is not there or cannot be"):
+    with pytest.raises(ConfigurationError, match=r"the folder .*missing is not there or cannot be"):
         load_or_make_secret(tmp_path / "missing" / "secret")
 
 

@@ -30,14 +30,14 @@ export function RunsView({ isFailed }: { isFailed: boolean }) {
       <h1>Runs</h1>
       <FindForm label="Run id" sought="" onFind={(id) => open({ view: "runs", id })} />
       <Panel
-        title={isFailed ? "Failed runs" : "Live runs"}
+        title={isFailed ? "Failed runs, latest first" : "Live runs"}
         aside={
           <fieldset class="choice">
             <legend class="sr-only">State of the runs</legend>
             {STATES.map((one) => (
               <Choice
                 key={one}
-                label={one === "" ? "all live" : one}
+                label={one === "" ? "live" : one}
                 isChosen={chosen === one}
                 onChoose={() => {
                   state.value = one;
@@ -46,7 +46,7 @@ export function RunsView({ isFailed }: { isFailed: boolean }) {
               />
             ))}
             <Choice
-              label="failed, latest"
+              label="failed"
               isChosen={isFailed}
               onChoose={() => open({ view: "runs", id: FAILED })}
             />
@@ -96,11 +96,11 @@ function Live({ wanted }: { wanted: State }) {
 
 function failedColumns(today: number): readonly Column<FailedAnywhere>[] {
   return [
-    { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
+    { title: "When", cell: (run) => moment(run.at, today) },
     { title: "Code", cell: (run) => <code>{run.code}</code> },
     { title: "User", cell: (run) => <UserLink id={run.user} /> },
     { title: "Agent", cell: (run) => run.agent },
-    { title: "When", cell: (run) => moment(run.at, today) },
+    { title: "Run", cell: (run) => <RunLink id={run.run_id} /> },
     { title: "Node", cell: (run) => <Id id={run.node_id} /> },
   ];
 }

@@ -18,7 +18,8 @@ export function SafetyTiles({ overview, isCalm }: Props) {
   return (
     <dl class="tiles">
       <Tile
-        isLarge={isCalm || safety.foreign_deliveries > 0}
+        isLarge
+        isQuiet={!isCalm && safety.foreign_deliveries === 0}
         name="Foreign deliveries"
         kind={safety.foreign_deliveries === 0 ? "good" : "bad"}
         value={count(safety.foreign_deliveries)}
