@@ -23,9 +23,9 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
       <div class="verdict-words">
         <div role="status">
           <h1>{isOld ? (problem.value?.message ?? SILENT) : verdict.sentence}</h1>
-          {!isOld && verdict.others !== "" && <p class="others">{verdict.others}</p>}
         </div>
         {isOld ? <Silence overview={overview} /> : <Scope overview={overview} worst={worst} />}
+        {!isOld && verdict.others !== "" && <p role="status">{verdict.others}</p>}
       </div>
       {others.length > 0 && (
         <ul class="troubles">
