@@ -278,12 +278,12 @@ def _resolved(schema: _Schema, components: Mapping[str, Any]) -> Any:
 def _type(schema: _Schema, components: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(one, components) for one in schema["anyOf"])
+    if choices := _resolved(schema, components).get("enum"):
+        return "one of " + ", ".join(map(_code, choices))
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
         inner = f"object ({_inner(schema, components)})" if name in components else "object"
         return "[error code](errors.md)" if name == "ErrorCode" else inner
-    if "enum" in schema:
-        return "one of " + ", ".join(_code(one) for one in schema["enum"])
     words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
     kind = str(schema.get("type", "any JSON"))
     return words.get(kind, kind) + _bounds(schema)

@@ -92,7 +92,7 @@ class Node:
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = settings.node_id or UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
-        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics)
+        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics, self.clock)
         self.metrics.bus_connected.set_function(lambda: self.bus.connected)
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)

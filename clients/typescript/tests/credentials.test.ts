@@ -1,7 +1,7 @@
 /** Tokens: renewed, refused, and always those of one user. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Credential } from "../src/credential.ts";
+import { Credential } from "../src/credential/credential.ts";
 import { client, greetedAsAnother, phase, server, started } from "./client_scene.ts";
 import { pass, settled, tokenFor, USER } from "./fake_server.ts";
 

@@ -1,16 +1,16 @@
 /** A server without a network: a journal, the links to it, and what `fetch` would answer. */
 
 import { mock } from "node:test";
-import type { RunStatus } from "../src/model.ts";
 import type {
   Attach,
   Command,
   ConnectionEvent,
   JournalEvent,
+  RunStatus,
   SendMessage,
   Thread,
 } from "../src/protocol.ts";
-import type { Link, Listener, Transport } from "../src/transport.ts";
+import type { Link, Listener, Transport } from "../src/transport/transport.ts";
 
 export const USER = "u-17";
 export const THREAD = "thread_chat_1_1_00000000";

@@ -20,7 +20,24 @@ export class Items {
   }
 }
 
+/** The name of the item that keeps a user's cursor. */
+export const keptName = (user: string): string =>
+  `cursor threadcast ${JSON.stringify(["http://test/", user])}`;
+
 export const storage = (): Storage => new Items() as unknown as Storage;
+
+/** Node.js has no `StorageEvent`. */
+class Stored extends Event implements Pick<StorageEvent, "key" | "newValue"> {
+  readonly key: string;
+  readonly newValue: string | null;
+
+  constructor(key: string, newValue: string | null) {
+    super("storage");
+    this.key = key;
+    this.newValue = newValue;
+  }
+}
+Object.assign(globalThis, { StorageEvent: Stored });
 
 export class Tabs {
   readonly items = storage();
@@ -31,9 +48,7 @@ export class Tabs {
     const tell = (key: string, newValue: string | null) => {
       for (const [other, client] of this.#clients) {
         if (other === seen) continue;
-        queueMicrotask(() =>
-          client.handleEvent({ type: "storage", key, newValue } as StorageEvent),
-        );
+        queueMicrotask(() => client.handleEvent(new Stored(key, newValue)));
       }
     };
     const { items } = this;

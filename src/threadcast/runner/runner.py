@@ -55,13 +55,13 @@ class Runner:
         notices: see `Store.run_notices`.
         publish: gives hints to other nodes.
         on_failed: is told of each run that ended here as failed.
-        is_present: whether a user has a connection here, or had one within the grace period, so
-            that `user_left` is still to come.
+        is_present: whether a user has a connection here, or had one within the grace period; if so,
+            the runner need not notice that they leave.
         max_runs: how many runs execute at the same time; 0 for a node that leaves them to others.
         lease_s: how long a lease is valid, in seconds; it is renewed three times in that.
         poll_s: time between polls for lost hints of other nodes, in seconds.
         disconnect_grace_s: how long a user may be away before `on_disconnect="cancel"` applies to a
-            run that begins in their absence; for other runs, the caller of `user_left` has waited.
+            run that begins in their absence.
         limits: bounds of every attempt.
         tracing: is given a span for each attempt, and for each tool call in it.
 
@@ -226,20 +226,12 @@ class Runner:
         ):
             self._leases.look_at(hint.run_id)
 
-    def user_left(self, user_id: str) -> None:
-        """The user's last connection has gone: cancel the runs here that asked for it."""
-        for execution in self._executions.values():
-            of_user = execution.context.user_id == user_id
-            if of_user and execution.claimed.on_disconnect == "cancel":
-                self._journal.submit(CancelRun(execution.context, "disconnected"), _log_refusal)
-
     # --- inside
 
     def _check_present(self, execution: RunExecution) -> None:
-        user_id = execution.context.user_id
         is_here = self._executions.get(execution.claimed.lease.run_id) is execution
-        if is_here and not self._is_present(user_id):
-            self.user_left(user_id)
+        if is_here and not self._is_present(execution.context.user_id):
+            self._journal.submit(CancelRun(execution.context, "disconnected"), _log_refusal)
 
     def _room(self) -> int:
         """How many more runs may execute here: those that wait for a person hardly cost anything.

@@ -46,9 +46,9 @@ export function SignIn() {
     },
   } as const;
   return (
-    <main class="sign-in">
+    <main class="sign-in-page">
       <form
-        class="panel"
+        class="sign-in"
         onSubmit={(event) => {
           event.preventDefault();
           void submit();
