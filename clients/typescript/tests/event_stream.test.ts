@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Client } from "../src/index.ts";
 import { eventStream } from "../src/transport/event_stream.ts";
-import { event, FakeServer, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { event, FakeServer, mockTimeouts, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
 import { keptName, storage } from "./tabs.ts";
 
 interface Stream {
@@ -19,6 +19,8 @@ let server: FakeServer;
 let client: Client;
 let streams: Stream[];
 let posts: { path: string; body: unknown }[];
+/** Whether posts are not answered, though everything else is. */
+let arePostsHung: boolean;
 let underWay: number;
 let mostAtOnce: number;
 /** How often it was asked for a sign of life. */
@@ -44,10 +46,11 @@ beforeEach(() => {
   underWay = mostAtOnce = 0;
   signs = 0;
   signStatus = 200;
-  isHung = isUnanswered = isRefusing = false;
+  isHung = isUnanswered = isRefusing = arePostsHung = false;
   heartbeatS = 20;
   attached = { after: 0, head: 0, feed: server.feed, reset: false };
   mock.method(globalThis, "fetch", answer);
+  mockTimeouts();
 });
 
 afterEach(() => {
@@ -71,13 +74,19 @@ async function answer(address: URL, init: RequestInit): Promise<Response> {
   }
   if (!init.method) return new Response(streamOf(address, init));
   posts.push({ path: address.pathname, body: JSON.parse(init.body as string) });
-  if (isHung) await new Promise(() => {});
+  if (isHung || arePostsHung) await aborted(init.signal as AbortSignal);
   underWay += 1;
   mostAtOnce = Math.max(mostAtOnce, underWay);
   await new Promise((resolve) => setTimeout(resolve, 50));
   underWay -= 1;
   return Response.json({ thread_id: THREAD, run_id: "r", seq: 1, duplicate: false });
 }
+
+/** Never answers, and fails when it is aborted. */
+const aborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 
 function streamOf(address: URL, init: RequestInit): ReadableStream<Uint8Array> {
   const headers = new Headers(init.headers);
@@ -202,6 +211,18 @@ test("a message that is not answered is asked about by a request, and the stream
   await pass(5_000);
   assert.deepEqual([streams[0]?.signal.aborted, streams.length, phase()], [true, 2, "live"]);
   assert.equal(posts.length, 2);
+});
+
+test("a message that is never answered is sent again, though the stream goes on", async () => {
+  await started();
+  arePostsHung = true;
+  const sent = client.send("Hello", { threadId: THREAD });
+  await pass(19_000, 5_000);
+  assert.deepEqual([posts.length, phase()], [1, "live"]);
+  arePostsHung = false;
+  await pass(3_000, 5_000);
+  assert.deepEqual([posts.length, posts[1], streams.length, phase()], [2, posts[0], 1, "live"]);
+  assert.equal((await sent).thread_id, THREAD);
 });
 
 test("what a proxy says in the place of a server is no sign of life", async () => {

@@ -41,6 +41,8 @@ Object.assign(globalThis, { StorageEvent: Stored });
 
 export class Tabs {
   readonly items = storage();
+  /** How late the tabs tell one another. */
+  lateMs = 0;
   #clients = new Map<Storage, Client>();
 
   /** The storage as a tab sees it, for the client that this makes. */
@@ -48,7 +50,9 @@ export class Tabs {
     const tell = (key: string, newValue: string | null) => {
       for (const [other, client] of this.#clients) {
         if (other === seen) continue;
-        queueMicrotask(() => client.handleEvent(new Stored(key, newValue)));
+        const told = () => client.handleEvent(new Stored(key, newValue));
+        if (this.lateMs) setTimeout(told, this.lateMs);
+        else queueMicrotask(told);
       }
     };
     const { items } = this;

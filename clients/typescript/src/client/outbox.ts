@@ -2,13 +2,15 @@
  * What the person requested and the server has not answered yet.
  *
  * Each entry is sent until the server accepts it or refuses it for good, over as many connections as
- * that takes. A message keeps one `client_message_id`, so it cannot be stored twice. Entries are
- * immutable, so views can compare them by identity. With a storage they outlive the page: each is an
- * item of its own under the user's prefix, so tabs do not overwrite each other's entries and no user
- * gets another one's.
+ * that takes. A message keeps one `client_message_id`, so it cannot be stored twice, and the
+ * `thread_id`, or none, that it may have been sent with: with another one, the server would refuse
+ * it though it is stored. Entries are immutable, so views can compare them by identity. With a
+ * storage they outlive the page: each is an item of its own under the user's prefix, so tabs do not
+ * overwrite each other's entries and no user gets another one's.
  *
  * The messages of one thread or draft are sent one at a time, in order.
  */
+import { steadyMs } from "../clock.ts";
 import { backoffMs } from "../connection/backoff.ts";
 import type { Connection, Unsent } from "../connection/connection.ts";
 import { ThreadcastError } from "../error.ts";
@@ -35,20 +37,21 @@ export interface OutboxEntry {
   readonly status: "waiting" | "sending" | "accepted" | "refused";
   /** Why the server refused it. */
   readonly error: string | null;
-  /** The thread that it goes to; null for a new one, which `draft` names. */
+  /** The thread that it goes to; null while that is not known. */
   readonly thread: string | null;
-  /** Names the thread that its first message will create. */
+  /** Names the thread that its first message creates; null for what is sent to `thread`. */
   readonly draft: string | null;
   readonly content: string;
   readonly runId: string | null;
   readonly inputId: string | null;
   readonly value: unknown;
-  /** When it was requested, seconds since the epoch. */
+  /** When it was requested, seconds since the epoch; greater than that of every earlier entry. */
   readonly createdAt: number;
 }
 
 export interface Entry extends OutboxEntry {
   readonly options: object;
+  /** By the steady clock, so it means nothing to other pages. */
   readonly notBefore: number;
   readonly tries: number;
   /** The seq of an accepted message's event; infinite before, and for what has none. */
@@ -66,9 +69,8 @@ export class Outbox {
   #entries = new Map<string, Entry>();
   #onChange: () => void;
   #storage: Storage | undefined;
-  #prefix = "";
-  /** Whether its user is gone: what is added until the next start would become another user's. */
-  #isOver = false;
+  /** Undefined before there was a user; empty once they are gone. */
+  #prefix: string | undefined;
   #connection: Pick<Connection, "request"> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiters = new Map<string, PromiseWithResolvers<Sent>>();
@@ -87,18 +89,19 @@ export class Outbox {
    */
   belongTo(prefix: string): void {
     if (prefix === this.#prefix) return;
+    let unowned = this.entries;
     if (this.#prefix) {
       // The previous user's entries stay in the storage.
       this.#giveUp(new ThreadcastError("identity_change"));
-      this.#entries.clear();
       this.threads.clear();
+      unowned = [];
     }
+    this.#entries.clear();
     this.#prefix = prefix;
-    this.#isOver = !prefix;
-    for (const entry of this.#entries.values()) this.#put(entry);
     for (const name of Object.keys(this.#storage ?? {})) {
       this.stored(name, this.#storage?.getItem(name), 0);
     }
+    for (const entry of unowned) this.#append(entry);
     this.#changed();
   }
 
@@ -112,7 +115,7 @@ export class Outbox {
   stored(
     name: string | null,
     item: string | null | undefined,
-    notBefore = Date.now() + TAKE_OVER_MS,
+    notBefore = steadyMs() + TAKE_OVER_MS,
   ): void {
     if (!this.#prefix || !name?.startsWith(this.#prefix)) return;
     const key = name.slice(this.#prefix.length);
@@ -120,8 +123,14 @@ export class Outbox {
     if (item) {
       const entry = entryOf(item, key);
       if (!entry) this.#save(key, null);
-      else if (!known) this.#insert({ ...entry, notBefore, seq: Number.POSITIVE_INFINITY });
-      else if (known.draft && entry.thread) this.#learnThread(known.draft, entry.thread);
+      else {
+        const seq = Number.POSITIVE_INFINITY;
+        // Of a known entry, the news is where it goes.
+        const { thread, draft } = known?.thread ? known : entry;
+        this.#entries.set(key, { ...entry, notBefore, seq, ...known, thread, draft });
+        this.#changed();
+        this.#learnThread(known ?? entry, thread);
+      }
     } else if (item === "" || known?.kind !== "message" || !this.#waiters.has(key)) {
       this.#forget(key);
     }
@@ -129,10 +138,10 @@ export class Outbox {
     this.#flush();
   }
 
-  #insert(entry: Entry): void {
-    const all = [...this.#entries.set(entry.key, entry)];
-    this.#entries = new Map(all.sort(([, a], [, b]) => a.createdAt - b.createdAt));
-    this.#changed();
+  /** Put a new entry behind all others, also within one millisecond or after the clock was set back. */
+  #append(entry: Entry): void {
+    const last = this.entries.at(-1)?.createdAt ?? 0;
+    this.#put({ ...entry, createdAt: Math.max(entry.createdAt, last + 0.001) });
   }
 
   #forget(key: string): void {
@@ -148,18 +157,21 @@ export class Outbox {
    * @throws ThreadcastError `outbox_full`, why the server refused it for good, or why the client ended
    */
   add(fields: Pick<Entry, "kind" | "key"> & Partial<Entry>): Promise<Sent> {
-    const isUnowned = this.#end && this.#isOver;
-    if (isUnowned || this.#entries.size === ENTRIES_MAX) {
-      return Promise.reject(new ThreadcastError(isUnowned ? "discarded" : "outbox_full"));
-    }
     const waiter = Promise.withResolvers<Sent>();
     waiter.promise.catch(() => {}); // The caller may ignore the promise and watch `entries`.
+    // What is added until the next start would become another user's.
+    const isUnowned = this.#end && this.#prefix === "";
+    if (isUnowned || this.#entries.size >= ENTRIES_MAX) {
+      waiter.reject(new ThreadcastError(isUnowned ? "discarded" : "outbox_full"));
+      return waiter.promise;
+    }
     this.#waiters.set(fields.key, waiter);
-    this.#put({
+    const { draft = null } = fields;
+    // The draft may have become a thread before.
+    const thread = fields.thread ?? this.threads.get(draft ?? "") ?? null;
+    this.#append({
       status: "waiting",
       error: null,
-      thread: null,
-      draft: null,
       content: "",
       runId: null,
       inputId: null,
@@ -170,6 +182,8 @@ export class Outbox {
       tries: 0,
       seq: Number.POSITIVE_INFINITY,
       ...fields,
+      thread,
+      draft: thread ? null : draft,
     });
     if (this.#end) this.#giveUp(this.#end);
     this.#flush();
@@ -188,15 +202,18 @@ export class Outbox {
   /** Send a refused entry again. */
   retry(key: string): void {
     const entry = this.#entries.get(key);
-    if (entry) this.#put({ ...entry, status: "waiting", error: null, notBefore: 0 });
-    this.#flush();
+    if (entry?.status === "refused") {
+      const draft = entry.thread ? null : entry.draft;
+      this.#put({ ...entry, draft, status: "waiting", error: null, notBefore: 0 });
+      this.#flush();
+    }
   }
 
   /** A message is in the journal, as its event tells; the response may not have come yet. */
   arrived(key: string, sent: Sent): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
-    this.#learnThread(entry.draft, sent.thread_id);
+    this.#learnThread(entry, sent.thread_id);
     this.#waiters.get(key)?.resolve(sent);
     this.drop(key);
   }
@@ -217,24 +234,29 @@ export class Outbox {
     if (end) this.#giveUp(end);
     // The end of a run that was cancelled over an earlier connection may have been missed.
     for (const entry of this.entries) {
-      if (entry.kind === "cancel" && entry.status === "accepted") this.retry(entry.key);
+      if (entry.kind === "cancel" && entry.status === "accepted") this.#put(askedAgain(entry));
     }
     this.#flush();
   }
 
   #put(entry: Entry): void {
-    this.#entries.set(entry.key, entry);
-    // An accepted one is in the journal.
+    // Once accepted, it is in the journal.
     this.#save(entry.key, entry.status === "accepted" ? null : JSON.stringify(entry));
+    this.#entries.set(entry.key, entry);
     this.#changed();
   }
 
+  /** Store an item, or remove it. What another page has removed stays removed. */
   #save(key: string, item: string | null): void {
-    if (this.#prefix) store(this.#storage, this.#prefix + key, item);
+    if (!this.#prefix) return;
+    const name = this.#prefix + key;
+    const isGone = this.#entries.has(key) && this.#storage?.getItem(name) === null;
+    if (!isGone) store(this.#storage, name, item);
   }
 
   #changed(): void {
-    this.entries = [...this.#entries.values()];
+    const entries = [...this.#entries.values()];
+    this.entries = entries.sort((a, b) => a.createdAt - b.createdAt);
     this.#onChange();
   }
 
@@ -245,11 +267,11 @@ export class Outbox {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const entry of this.entries) {
       const { key, status, draft, thread, notBefore } = entry;
-      const place = draft ?? thread ?? key;
+      const place = thread ?? draft ?? key;
       if (status === "sending") underWay.add(place);
       if (status !== "waiting" || underWay.has(place)) continue;
       underWay.add(place);
-      const waitMs = notBefore - Date.now();
+      const waitMs = notBefore - steadyMs();
       if (waitMs <= 0) this.#send(entry, this.#connection);
       else nextMs = Math.min(nextMs, waitMs);
     }
@@ -274,7 +296,7 @@ export class Outbox {
     if (answer.command === "send_message") {
       this.#waiters.get(key)?.resolve(answer);
       // Store the thread of the waiting entries first: other pages hold them, too.
-      this.#learnThread(entry.draft, answer.thread_id);
+      this.#learnThread(entry, answer.thread_id);
       seq = answer.seq;
     } else if (answer.command === "respond" || !isActive(answer)) {
       this.drop(key);
@@ -288,7 +310,7 @@ export class Outbox {
     const { key, kind, tries } = entry;
     if (code === "unreachable") this.#put(askedAgain(entry));
     else if (retryable) {
-      const notBefore = Date.now() + backoffMs(tries, retryAfterMs);
+      const notBefore = steadyMs() + backoffMs(tries, retryAfterMs);
       this.#put({ ...entry, status: "waiting", error: message, tries: tries + 1, notBefore });
     } else if (kind === "cancel" || (tries && code === "already_answered")) this.drop(key);
     else {
@@ -297,12 +319,19 @@ export class Outbox {
     }
   }
 
-  /** A draft has become a thread: the entries that waited behind it go there, too. */
-  #learnThread(draft: string | null, thread: string): void {
-    if (!draft) return;
+  /**
+   * A draft has become a thread, with this entry or an earlier one.
+   *
+   * Entries behind it will be sent to the thread. The others keep the draft: any page may have sent
+   * them without a thread, and with one, the server would take them for other messages.
+   */
+  #learnThread({ draft, createdAt }: Entry, thread: string | null): void {
+    if (!draft || !thread) return;
     this.threads.set(draft, thread);
     for (const entry of this.entries) {
-      if (entry.draft === draft) this.#put({ ...entry, thread, draft: null });
+      if (entry.draft !== draft || entry.thread) continue;
+      const isBehind = entry.createdAt > createdAt && !entry.tries;
+      this.#put({ ...entry, thread, draft: isBehind ? null : draft });
     }
   }
 }
@@ -326,7 +355,7 @@ const askedAgain = (entry: Entry): Entry => ({
 });
 
 function commandOf(entry: Entry): Request {
-  const { kind, key, content, thread, runId, inputId, value, options } = entry;
+  const { kind, key, content, thread, draft, runId, inputId, value, options } = entry;
   const run_id = runId ?? "";
   if (kind === "cancel") return { command: "cancel_run", run_id };
   if (kind === "answer") return { command: "respond", run_id, input_id: inputId ?? "", value };
@@ -334,7 +363,7 @@ function commandOf(entry: Entry): Request {
     command: "send_message",
     content,
     client_message_id: key,
-    thread_id: thread,
+    thread_id: draft ? null : thread,
     ...options,
   };
 }

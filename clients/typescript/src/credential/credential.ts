@@ -1,13 +1,16 @@
 /** Fetches and holds the token, in memory only: never in a URL, a storage or a log. */
 
-import { ThreadcastError } from "../error.ts";
+import { ThreadcastError, unreachable } from "../error.ts";
 import { subjectOf } from "./claims.ts";
+
+const ANSWER_MAX_MS = 30_000;
 
 /**
  * Returns the signed-in user's token; null or an empty string if nobody is signed in.
  *
  * `renew` means that the last token was refused or is about to expire: return a new one. If it
- * throws, it is called again later.
+ * throws, or has returned nothing after 30 s, it is called again later, and what the late call
+ * returns is ignored.
  */
 export type TokenProvider = (why: { renew: boolean }) => Given | Promise<Given>;
 type Given = string | null;
@@ -29,7 +32,8 @@ export class Credential {
    * Get a token. Concurrent calls share one call of the provider.
    *
    * @param refused a token that must not be returned again
-   * @throws ThreadcastError `signed_out`: there is no token, or no other one
+   * @throws ThreadcastError `signed_out`: there is no token, or no other one; `unreachable`: the
+   *   provider did not return within 30 s
    */
   get(refused?: string): Promise<string> {
     // The pending call began before the refusal, so it may return the refused token.
@@ -43,7 +47,11 @@ export class Credential {
   }
 
   async #ask(refused?: string): Promise<string> {
-    const token = await this.#provider({ renew: refused !== undefined });
+    const given = this.#provider({ renew: refused !== undefined });
+    const late = new Promise<never>((_, reject) => {
+      AbortSignal.timeout(ANSWER_MAX_MS).onabort = () => reject(unreachable());
+    });
+    const token = await Promise.race([given, late]);
     if (!token || token === refused) {
       throw new ThreadcastError("signed_out", "Please sign in again.", { status: 401 });
     }

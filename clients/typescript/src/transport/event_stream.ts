@@ -18,13 +18,14 @@ const CLOSES = 4_000;
 const HEARTBEAT_S = 20;
 /** How late a heartbeat may be. */
 const LATE_MAX_MS = 5_000;
+/** How long a request may take; 8 s are the upload of the longest message at 64 kbit/s. */
+const ANSWER_MAX_MS = 20_000;
 
 export const eventStream: Transport = (base, first, listener) => {
   let token = first;
   let isOver = false;
   /** Aborts the current stream; a new one replaces it. */
   let stream = new AbortController();
-  const requests = new AbortController();
   /** The cursor of the latest attach; undefined before the first. */
   let query: string | undefined;
   /** The id of the last complete event, after which a new stream resumes. */
@@ -40,7 +41,6 @@ export const eventStream: Transport = (base, first, listener) => {
     isOver = true;
     clearTimeout(quiet);
     stream.abort();
-    requests.abort();
   };
   const end = (code: number) => {
     if (!isOver) listener.onClose(code);
@@ -127,10 +127,10 @@ export const eventStream: Transport = (base, first, listener) => {
         : "messages";
     try {
       const response = await fetch(new URL(`v1/${path}`, base), {
+        signal: AbortSignal.timeout(ANSWER_MAX_MS),
         method: "POST",
         headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
         body: JSON.stringify(fields),
-        signal: requests.signal,
       });
       if (response.ok) accept({ id, command }, await response.json());
       else {
@@ -146,7 +146,7 @@ export const eventStream: Transport = (base, first, listener) => {
 
   /** Only success counts: a proxy answers 502 when the server is gone. */
   function ping(command: Command) {
-    fetch(new URL("healthz", base), { signal: requests.signal }).then(
+    fetch(new URL("healthz", base), { signal: AbortSignal.timeout(ANSWER_MAX_MS) }).then(
       ({ ok }) => ok && accept(command),
       () => {},
     );
