@@ -71,6 +71,7 @@ class SteeredApp:
             case "/early":
                 await _say(b"early", send)
             case "/large":
+                await receive()
                 await _begin(send, LARGE_BYTES)
                 for _ in range(LARGE_BYTES // len(_PIECE)):
                     await send({"type": "http.response.body", "body": _PIECE, "more_body": True})

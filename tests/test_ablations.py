@@ -419,7 +419,7 @@ ABLATIONS = {
     ),
     "reading-stays-held": Ablation(
         (Patch("edge/flow.py", "        if not self.held:\n", "        if self.read_paused:\n"),),
-        ("test_edge_requests.py::test_nothing_is_read_behind_an_answer_under_way[uvloop]",),
+        ("test_edge_flow.py::test_a_hold_is_not_undone_by_the_application",),
     ),
     "an-answer-that-nobody-reads-ends": Ablation(
         (
@@ -429,7 +429,7 @@ ABLATIONS = {
                 "        super().pause_writing()\n",
             ),
         ),
-        ("test_edge_requests.py::test_an_answer_that_is_not_read_is_cut[uvloop-one]",),
+        ("test_edge_requests.py::test_an_answer_that_is_not_read_is_cut[one-uvloop]",),
     ),
     "the-rest-of-a-body-is-bounded-in-time": Ablation(
         (
