@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from threadcast.bus import (
     SessionsRevoked,
 )
 from threadcast.bus.nats import NatsBus, NatsEndpoint
+from threadcast.clock import Clock, SystemClock
 from threadcast.events import Address, EventType, JournalEvent, timestamp_text
 from threadcast.metrics import Metrics
 from threadcast.settings import Settings
@@ -136,6 +137,8 @@ class Nats:
         secret: bytes = SECRET,
         heartbeat_s: float = 2.0,
         executes_runs: bool = True,
+        clock: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **settings: Any,
     ) -> NatsBus:
         """A bus that is not open."""
@@ -150,10 +153,12 @@ class Nats:
             give,
             node_id,
             metrics,
+            clock or SystemClock(),
             message_max_bytes=chosen.bus_message_max_bytes,
             buffer_max_bytes=chosen.bus_buffer_max_bytes,
             heartbeat_s=heartbeat_s,
             executes_runs=executes_runs,
+            sleep=sleep,
         )
 
     def count(self, node_id: str, name: str, **labels: str) -> float:

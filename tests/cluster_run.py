@@ -129,6 +129,7 @@ def _settings(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
     }
     return {
         "DEV": "true",
+        "CONSOLE": "true",
         "JWT_SECRET": secret,
         "DATABASE_MIGRATE": "true",
         "LEASE_S": "3",  # short, so that a take-over can be watched

@@ -104,6 +104,8 @@ class Terminal:
             f"\n{len(urls)} nodes serve; a front passes each connection to the next of them.\n\n"
             f"In browsers: open {self._front_url} in two windows and sign in to both as ann.\n"
             f"To choose their nodes, open these addresses instead: {', '.join(urls)}\n"
+            "A window at a node's own address waits for that node; one at the front moves on.\n"
+            f"The operator's console: {self._front_url}/console (sign in under any name)\n"
             f"In terminals, each at a node of its own:\n{chats}\n\n"
             f"What there is, and how to kill it:\n{self._list()}\n\n"
             "Kill what you like while you chat. What is gone is said here, and how to start it\n"

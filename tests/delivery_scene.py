@@ -94,6 +94,7 @@ class GatedStore(SqliteStore):
         read_faults: the same for the next sessions.
         head_reads: before every query for heads.
         head_faults: what the next such queries raise.
+        departure_faults: what the next queries for users with runs to end raise.
         lost: how often the connection to the database was lost.
     """
 
@@ -107,6 +108,7 @@ class GatedStore(SqliteStore):
         self.read_faults: list[ThreadcastError] = []
         self.head_reads = Gate()
         self.head_faults: list[ThreadcastError] = []
+        self.departure_faults: list[ThreadcastError] = []
         self.lost = 0
 
     @property
@@ -136,6 +138,12 @@ class GatedStore(SqliteStore):
         if self.head_faults:
             raise self.head_faults.pop(0)
         return await super().heads(user_ids)
+
+    async def abandoned(self, *, limit: int, among: Sequence[str] | None = None) -> list[str]:
+        """Read, or fail."""
+        if self.departure_faults:
+            raise self.departure_faults.pop(0)
+        return await super().abandoned(limit=limit, among=among)
 
 
 class Sink:

@@ -161,6 +161,7 @@ class Stream:
         self._grew = asyncio.Event()
         self._left = asyncio.Event()
         self.ended = False
+        self.fault: Exception | None = None  # what the next piece meets, once
         scope = {
             "type": "http",
             "http_version": "1.1",
@@ -189,9 +190,17 @@ class Stream:
             self.headers = {key.decode(): value.decode() for key, value in message["headers"]}
         else:
             await self.reading.wait()
+            if self.fault is not None:
+                fault, self.fault = self.fault, None
+                raise fault
             self._text += message["body"]
             self.ended = not message.get("more_body", False)
         self._grew.set()
+
+    @property
+    def rest(self) -> bytes:
+        """What has come and was not read."""
+        return self._text
 
     async def block(self) -> Block:
         """The next block."""

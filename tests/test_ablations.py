@@ -87,11 +87,21 @@ ABLATIONS = {
         (
             Patch(
                 "upkeep/departures.py",
-                "                if self._present(user_id):\n",
-                "                if False:\n",
+                "[user_id for user_id in found if not self._present(user_id)]",
+                "list(found)",
             ),
         ),
         ("test_departures.py::test_the_runs_of_whoever_came_back_go_on",),
+    ),
+    "whoever-left-during-an-outage-is-not-forgotten": Ablation(
+        (
+            Patch(
+                "upkeep/departures.py",
+                "            return users if error.kind.retryable else ()\n",
+                "            return ()\n",
+            ),
+        ),
+        ("test_departures.py::test_users_who_left_during_an_outage_are_tried_again",),
     ),
     "a-lease-that-was-left-out-is-not-called-renewed": Ablation(
         (
@@ -375,6 +385,19 @@ ABLATIONS = {
             ),
         ),
         ("test_cursor.py::test_a_congested_reader_is_not_pushed_to_and_catches_up",),
+    ),
+    "nothing-follows-a-chunk-that-was-lost": Ablation(
+        (
+            Patch(
+                "delivery/outbound.py",
+                "                self._drop()\n                raise\n",
+                "                raise\n",
+            ),
+        ),
+        (
+            "test_outbound.py::test_nothing_follows_a_chunk_that_could_not_be_sent",
+            "test_sse.py::test_a_stream_that_cannot_be_written_to_ends_there",
+        ),
     ),
     "a-large-commit-goes-out-in-pages": Ablation(
         (

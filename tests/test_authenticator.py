@@ -397,3 +397,18 @@ async def test_nothing_secret_is_shown(text: str, caplog: pytest.LogCaptureFixtu
     assert "canary-claim" not in seen
     for piece in text.split("."):
         assert piece not in seen
+
+
+async def test_a_good_token_without_a_time_of_issue_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    authenticator = Authenticator.from_settings(Settings(jwt_secret=SECRET), clock=ManualClock())
+    with caplog.at_level(logging.WARNING):
+        await authenticator.verify(GOOD, now=NOW)
+        with pytest.raises(ThreadcastError, match="token_expired"):
+            await authenticator.verify(token(claims(iat=..., exp=NOW - 60)), now=NOW)
+        assert caplog.messages == []
+        for user_id in ("u-17", "u-18"):
+            await authenticator.verify(token(claims(iat=..., sub=user_id)), now=NOW)
+    (said,) = caplog.messages
+    assert said.startswith('a token without "iat" was accepted')

@@ -18,6 +18,7 @@ from patience import WAIT_S
 from tcp_relay import Relay, relaying
 from threadcast.bus import RunsWaiting, SessionsRevoked
 from threadcast.bus.nats.messages import Messages
+from threadcast.testing.clock import ManualClock
 
 ALIVE_S = 0.2  # a heartbeat for tests in which a server is silent
 ANN = Messages(SECRET).user_subject("ann")
@@ -246,15 +247,32 @@ async def test_b4_a_server_that_says_nothing_any_more_is_left(
 
 
 async def test_b4_a_bus_that_flaps_is_not_stormed(nats_server: NatsServer, buses: Nats) -> None:
+    clock = ManualClock()
+    pauses_s: list[float] = []
+
+    async def pause(pause_s: float) -> None:
+        pauses_s.append(pause_s)
+        await asyncio.sleep(0)
+
     async with relaying(lambda: [nats_server.port]) as relay:
-        end = await buses.end(nats_server.url(port=relay.port))
-        for _ in range(20):
+        url = nats_server.url(port=relay.port)
+        end = await buses.end(url, clock=clock, sleep=pause)
+
+        async def flap() -> float:
+            """Lose the link and make a new one; the first pause before that."""
+            before = len(pauses_s)
             await relay.cut()
             relay.mend()
-            await asyncio.sleep(0.1)  # what the row says, not a wait for something
+            await until(lambda: len(pauses_s) > before and end.bus.connected)
+            return pauses_s[before]
 
-        assert relay.served[nats_server.port] < 12
-        await until(lambda: end.bus.connected)
+        for _ in range(8):
+            await flap()
+        for number, pause_s in enumerate(pauses_s):
+            longest_s = min(5.0, 0.1 * 2**number)
+            assert longest_s / 2 <= pause_s <= longest_s
+        clock.advance(5.5)  # a link that holds for a while is not flapping any more
+        assert await flap() <= 0.1
 
 
 async def test_a_server_that_takes_nothing_costs_a_bounded_buffer_and_no_wait(

@@ -88,6 +88,8 @@ async def test_what_is_archived_is_out_of_the_way_and_can_come_back(
         await expect(screen.threads).to_have_text(["Garden"])
         thread = screen.page.get_by_role("main")
         await expect(thread.get_by_text("Archived", exact=True)).to_be_visible()
+        middles = [await _middle(screen.page, one) for one in (".toast", "main")]
+        assert abs(middles[0] - middles[1]) <= 1
         await screen.page.reload()
         await expect(screen.threads).to_have_text(["Garden"])
         await screen.page.get_by_role("button", name=re.compile("Archived")).click()
@@ -145,6 +147,7 @@ async def test_a_search_says_what_it_looked_at_and_looks_further(
         await expect(screen.page.get_by_text("No conversations found.")).to_be_visible()
         await screen.page.get_by_role("button", name="Search older conversations").click()
         await expect(screen.threads).to_have_text(["Météo à Paris"])
+        await expect(screen.threads.locator("mark")).to_have_text("Météo")
         await expect(screen.page.get_by_text("beginnings of 121 conversations")).to_be_visible()
         await search_field(screen).press("Escape")
         await expect(screen.threads.first).to_have_text("Conversation 119")
@@ -184,6 +187,11 @@ async def test_marks_tell_what_runs_and_what_was_not_looked_at(
         await there.threads.click()
         await expect(there.threads).to_have_text("count to 200")
         await expect(here.threads).to_have_text("count to 200")
+        await there.act("Delete")
+        await there.page.goto("about:blank")
+        await expect(here.title).to_have_text("Deleted")
+        await expect(here.page.get_by_role("alert")).to_contain_text("deleted in another tab")
+        await expect(here.announced).to_have_text("")
 
 
 async def test_the_back_button_goes_back(browser: Browser, server: PageServer) -> None:
@@ -422,3 +430,9 @@ async def _left(page: Page, selector: str) -> float:
     box = await page.locator(selector).bounding_box()
     assert box is not None
     return box["x"]
+
+
+async def _middle(page: Page, selector: str) -> float:
+    box = await page.locator(selector).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2

@@ -159,11 +159,11 @@ def test_an_agent_without_tools_is_said_and_not_called_broken() -> None:
         ),
         (
             [*FIVE, "agent_failed"],
-            "one end was expected behind all else, got agent_completed, agent_failed",
+            "expected one end behind all else, got agent_completed, agent_failed",
         ),
         (
             [*FIVE, "agent_delta"],
-            "one end was expected behind all else, got agent_completed",
+            "expected one end behind all else, got agent_completed",
         ),
     ],
 )

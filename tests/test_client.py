@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from threadcast.client import (
     Client,
+    ClientRefused,
     ClientState,
     CommandRejected,
-    ConnectionRefused,
     Event,
     Phase,
     ProtocolViolation,
@@ -243,7 +243,7 @@ async def test_a_credential_of_another_user_does_not_continue() -> None:
     async with server.running(), client_of(server, after=0) as client:
         server.user_id = "somebody else"
         server.cut_all()
-        with pytest.raises(ConnectionRefused, match="another user"):
+        with pytest.raises(ClientRefused, match="another user"):
             await anext(client)
 
 
@@ -267,7 +267,7 @@ async def test_a_credential_of_another_user_does_not_continue() -> None:
 async def test_what_is_final_is_said(plan: Plan, code: str) -> None:
     server = WireServer([plan])
     async with server.running():
-        with pytest.raises(ConnectionRefused) as caught:
+        with pytest.raises(ClientRefused) as caught:
             async with client_of(server) as client:
                 await anext(client)
     assert caught.value.code == code
@@ -308,7 +308,7 @@ async def test_a_fresh_token_is_used_for_every_connection_and_tried_once_when_re
             server.cut_all()  # the next is refused once, then taken
             await server.until(lambda: len(server.attaches()) == 2)
             server.cut_all()  # refused twice
-            with pytest.raises(ConnectionRefused):
+            with pytest.raises(ClientRefused):
                 await anext(client)
     assert server.tokens == made
     assert len(made) == 5

@@ -105,6 +105,7 @@ async def test_a_chat_goes_on_when_a_node_is_killed_and_ctrl_c_leaves_nothing() 
     async with cluster_program(*ARGUMENTS) as program:
         url = (await program.hears(r"open (http://127\.0\.0\.1:\d+)"))[1]
         await program.hears("Ctrl-C ends everything")
+        assert f"The operator's console: {url}/console" in program.said
         pids = program.pids()
         assert list(pids) == ["postgres", "nats", "node-1", "node-2"]
         assert all(map(alive, pids.values()))

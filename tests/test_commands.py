@@ -20,11 +20,11 @@ from threadcast.wire.commands import (
     Authenticate,
     CancelRun,
     Command,
-    CommandRejected,
     CreateThread,
     Ping,
     Respond,
     SendMessage,
+    UnusableCommand,
     decode_command,
 )
 from threadcast.wire.fields import AGENT_NAME_MAX_CHARACTERS
@@ -56,8 +56,8 @@ def text_of(name: str, **changes: Any) -> str:
     return json.dumps({"command": name, "id": "c1", **GOOD[name], **changes})
 
 
-def refusal(text: str | bytes) -> CommandRejected:
-    with pytest.raises(CommandRejected) as caught:
+def refusal(text: str | bytes) -> UnusableCommand:
+    with pytest.raises(UnusableCommand) as caught:
         decode_command(text)
     return caught.value
 
@@ -632,7 +632,7 @@ def decode_or_refuse(text: str | bytes) -> None:
     refused = None
     try:
         command = decode_command(text)
-    except CommandRejected as error:
+    except UnusableCommand as error:
         refused = error
     if refused is None:
         assert decode_command(msgspec.json.encode(command)) == command

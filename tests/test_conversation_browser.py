@@ -159,6 +159,10 @@ async def test_a_failure_that_may_pass_can_be_tried_again(screen: Screen) -> Non
     writer = await opened(screen, "faye")
     failure = {"code": "node_lost", "message": "The server was lost.", "retryable": True}
     await writer.say("size", ("agent_failed", failure))
+    await screen.runs.last.get_by_text("Details").click()
+    await expect(screen.runs.last.locator("pre")).to_have_text(
+        re.compile(r"^node_lost: The server was lost\.\nrun_")
+    )
     await screen.runs.last.get_by_role("button", name="Try again").click()
     await expect(screen.runs).to_have_count(2)
     await expect(screen.runs.last.locator(".bubble")).to_have_text("size")
@@ -182,9 +186,11 @@ async def test_texts_are_copied_as_they_were_written(screen: Screen) -> None:
 
 
 async def test_a_form_says_what_is_wrong_and_sends_what_is_right(screen: Screen) -> None:
+    await screen.page.set_viewport_size({"width": 1280, "height": 560})  # lower than the form
     await screen.sign_in("fora")
     await screen.say("order")
     question = screen.page.get_by_role("region", name="A question for you")
+    await expect(question.get_by_text("What shall it be?")).to_be_in_viewport()
     await expect(question).to_contain_text("The parcel leaves today.")
     await question.get_by_label("Name").fill("A")
     await question.get_by_label("Count", exact=True).fill("12")
@@ -194,7 +200,10 @@ async def test_a_form_says_what_is_wrong_and_sends_what_is_right(screen: Screen)
     await expect(alerts).to_have_text(
         ["At least 2 characters.", "At most 9.", re.compile("This has to match the pattern")]
     )
+    await expect(question).to_contain_text("3 fields need attention.")
     await expect(question.get_by_label("Name")).to_be_focused()
+    await expect(question.get_by_text("Name", exact=True)).to_be_in_viewport()
+    await expect(alerts.first).to_be_in_viewport()
     await question.get_by_label("Name").fill("Ada")
     await question.get_by_label("Count", exact=True).fill("3")
     await question.get_by_label("Zip").fill("1234")
@@ -203,6 +212,7 @@ async def test_a_form_says_what_is_wrong_and_sends_what_is_right(screen: Screen)
     await question.get_by_role("button", name="Answer").press("Enter")
     await screen.ended()
     await expect(question).to_be_focused()
+    await expect(question.get_by_role("term")).to_contain_text(["Send it fast", "Address: Zip"])
     assert await screen.said() == (
         '{"address": {"zip": "1234"}, "count": 3, "country": "Kenya", '
         '"extras": ["gift wrap"], "isFast": false, "name": "Ada"}'
@@ -328,6 +338,7 @@ async def test_texts_run_in_their_own_direction(screen: Screen) -> None:
     answer = "השעה **14:32**.\n\n- אחת\n- שתיים\n\n> ציטוט\n\nAnd English."
     await writer.say("שלום, מה השעה?", completed(answer))
     await screen.ended()
+    await expect(screen.title).to_have_css("text-align", "left")  # where titles are
     await screen.page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
     directions = [
         await _direction(one) for one in (screen.runs.locator(".bubble"), *await _blocks(screen))

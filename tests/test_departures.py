@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
 
 from delivery_scene import Delivery, delivering
 from store_scene import context_of, message
+from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.store.place_units import CancelAbandoned
-from threadcast.store.sqlite import SqliteStore
 from threadcast.tasks import OwnedTasks
 from threadcast.upkeep.departures import Departures
 
@@ -23,7 +22,7 @@ def nobody(_user_id: str) -> bool:
 
 
 async def leave(departures: Departures, tasks: OwnedTasks, *users: str) -> None:
-    """These users leave; returns when everything that follows was submitted."""
+    """These users leave; returns when everything that follows is done."""
     for user_id in users:
         departures.left(user_id)
     assert await tasks.finished(5.0)
@@ -40,7 +39,6 @@ async def test_only_runs_that_end_on_disconnect_are_cancelled(
         del delivery.store.batches[:]
         tasks = OwnedTasks("look")
         await leave(Departures(delivery.store, delivery.journal, tasks, nobody), tasks, *CROWD)
-        await delivery.journal.drained()
         assert _cancelled(delivery) == {"user-7", "user-1199"}
         ends = [(await delivery.stored(user_id))[-1].event_type for user_id in ("user-7", "stays")]
         assert ends == ["agent_cancelled", "message_created"]
@@ -53,26 +51,53 @@ async def test_the_runs_of_whoever_came_back_go_on(tmp_path: Path) -> None:
         tasks = OwnedTasks("look")
         departures = Departures(delivery.store, delivery.journal, tasks, "ann".__eq__)
         await leave(departures, tasks, "ann", "bob")
-        await delivery.journal.drained()
         assert _cancelled(delivery) == {"bob"}
 
 
-async def test_an_outage_of_the_store_does_not_block_later_departures(
+async def test_users_who_left_during_an_outage_are_tried_again(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        for user_id in ("ann", "bob"):
+            await delivery.journal.append(message(context_of(user_id), on_disconnect="cancel"))
+        delivery.store.departure_faults = [ThreadcastError("unavailable")]
+        delivery.store.faults = [OutcomeUnknown()]
+        pauses_s: list[float] = []
+
+        async def pause(pause_s: float) -> None:
+            pauses_s.append(pause_s)
+            departures.left("bob")
+
+        tasks = OwnedTasks("look")
+        departures = Departures(delivery.store, delivery.journal, tasks, nobody, sleep=pause)
+        await leave(departures, tasks, "ann")
+        assert pauses_s == [1.0, 1.0]  # after the query, and after the commit
+        for user_id in ("ann", "bob"):
+            assert (await delivery.stored(user_id))[-1].event_type == "agent_cancelled"
+
+
+async def test_what_cannot_succeed_later_is_not_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with delivering(tmp_path) as delivery:
         await delivery.journal.append(message(context_of("ann"), on_disconnect="cancel"))
+        delivery.store.faults = [ThreadcastError("forbidden")]
+        del delivery.store.batches[:]
         tasks = OwnedTasks("look")
-        closed = SqliteStore(tmp_path / "closed.db", clock=delivery.clock)
-        await closed.open()
-        await closed.close()
-        with caplog.at_level(logging.WARNING):
-            await leave(Departures(closed, delivery.journal, tasks, nobody), tasks, "bob")
-        assert "could not be looked for: unavailable" in caplog.text
-        await leave(
-            Departures(delivery.store, delivery.journal, tasks, nobody), tasks, "bob", "ann"
-        )
+        await leave(Departures(delivery.store, delivery.journal, tasks, nobody), tasks, "ann")
+        assert len(delivery.store.batches) == 1
+        assert "could not be cancelled: forbidden" in caplog.text
+
+
+async def test_users_who_left_are_kept_up_to_a_bound(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with delivering(tmp_path) as delivery:
+        for user_id in ("ann", "bob"):
+            await delivery.journal.append(message(context_of(user_id), on_disconnect="cancel"))
+        tasks = OwnedTasks("look")
+        departures = Departures(delivery.store, delivery.journal, tasks, nobody, users_max=1)
+        await leave(departures, tasks, "ann", "ann", "bob")
         assert _cancelled(delivery) == {"ann"}
+        assert caplog.text.count("runs of one of them may go on") == 1
 
 
 def _cancelled(delivery: Delivery) -> set[str]:

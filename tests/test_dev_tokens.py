@@ -100,7 +100,7 @@ def test_file_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> Non
     path = tmp_path / "secret"
     path.write_text(SECRET)
     path.chmod(mode)
-    with pytest.raises(ConfigurationError, match=f"0600 was expected, {mode:04o} came") as caught:
+    with pytest.raises(ConfigurationError, match=f"expected mode 0600, got {mode:04o}") as caught:
         load_or_make_secret(path)
     assert str(path) in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -126,6 +126,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("folder", "pipe", "missing/secret"):
         with pytest.raises(ConfigurationError, match="secret file"):
             load_or_make_secret(tmp_path / name)
+    with pytest.raises(ConfigurationError, match=r"the folder .*missing is not there or cannot be"):
+        load_or_make_secret(tmp_path / "missing" / "secret")
 
 
 def test_link_to_a_private_file_is_followed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What docstrings refer to is there: a name that moved is noticed."""
+"""What docstrings refer to is there, and their arguments are not hidden in other text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ import threadcast
 
 _SOURCE = Path(threadcast.__file__).parent
 _REFERENCE = re.compile(r"(?<!`)`([A-Za-z_]+(?:\.[A-Za-z_]+)+)`")
+_NAMING = ("Args:", "Attributes:")
+_INDENT = "    "
+_NAMED = re.compile(r"( +)[a-z_]+(?:, [a-z_]+)*: ")
+_PROSE = re.compile(r"(?! |- |.*:$).")
 # These have a dot and name no module: ASGI's messages and what a function is given.
 _OTHERS = frozenset({"limits.drain_max_s", "wanted.after", "websocket.disconnect"})
 
@@ -44,13 +48,33 @@ def _names_in(tree: ast.AST) -> Iterator[str]:
                 yield name
 
 
-def _references() -> Iterator[tuple[str, str]]:
+def _docstrings() -> Iterator[tuple[str, str]]:
+    """Each docstring, without its own indent, and where it is."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for path, tree in _trees().items():
         for node in ast.walk(tree):
-            if isinstance(node, documented):
-                for name in _REFERENCE.findall(ast.get_docstring(node) or ""):
-                    yield name, str(path.relative_to(_SOURCE))
+            if isinstance(node, documented) and (text := ast.get_docstring(node)):
+                yield f"{path.relative_to(_SOURCE)} {getattr(node, 'name', '')}".rstrip(), text
+
+
+def _references() -> Iterator[tuple[str, str]]:
+    for where, text in _docstrings():
+        for name in _REFERENCE.findall(text):
+            yield name, where
+
+
+def _wrong_indents(text: str) -> Iterator[str]:
+    """Lines that are read as a part of what stands above them, and are none."""
+    section, before = "", ""
+    for line in text.split("\n"):
+        if line and not line.startswith(" "):
+            section = line
+        named = section in _NAMING and _NAMED.match(line)
+        if named and named[1] != _INDENT:
+            yield line
+        if line.startswith(" ") and _PROSE.match(before):
+            yield line
+        before = line
 
 
 def test_what_docstrings_name_is_there() -> None:
@@ -64,3 +88,15 @@ def test_what_docstrings_name_is_there() -> None:
             missing.append(f"{where}: `{name}`")
     assert len(referred) > 100
     assert missing == []
+
+
+def test_arguments_are_at_the_indent_of_their_section_and_text_is_at_none() -> None:
+    wrong = [f"{where}: {line}" for where, text in _docstrings() for line in _wrong_indents(text)]
+    assert wrong == []
+
+
+def test_a_wrong_indent_is_seen() -> None:
+    hidden = "One.\n\nArgs:\n    first: it\n        goes on.\n        second: is hidden."
+    assert list(_wrong_indents(hidden)) == ["        second: is hidden."]
+    assert list(_wrong_indents("Text that\n    goes on.")) == ["    goes on."]
+    assert list(_wrong_indents("So:\n    code()\n\n- a point that\n  goes on.")) == []

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 
 from saboteur import SabotagedServer, Saboteur
 from threadcast import E2EAuthHelper, connect
-from threadcast.client import ConnectionRefused
+from threadcast.client import ClientRefused
 from threadcast.testing import SignInFailed
 from threadcast.testing.server import LocalServer
 from token_forge import PrivateKey, ed25519_key, p256_key, p521_key, pem, rsa_key
@@ -80,7 +80,7 @@ async def test_a_source_serves_the_client(signing: tuple[LocalServer, E2EAuthHel
     server, auth = signing
     async with connect(server.url, auth.source("alice")) as client:
         assert await client.ping() > 0
-    with pytest.raises(ConnectionRefused):
+    with pytest.raises(ClientRefused):
         async with connect(server.url, auth.wrong_key_token("alice")):
             pass
 

@@ -24,7 +24,7 @@ from live_server import Talk
 from patience import WAIT_S
 from server_process import SECRET, ServerProcess, serving
 from threadcast import Event, connect
-from threadcast.client import Client, ConnectionRefused, Sent
+from threadcast.client import Client, ClientRefused, Sent
 from threadcast.ids import derive_thread_id_from_run_id
 
 AUDIENCE, ISSUER = "chat.example", "https://issuer.example"
@@ -224,7 +224,7 @@ async def test_signing_out_everywhere_closes_all_devices_and_refuses_new_ones(
             assert (await http.get("/v1/threads")).json()["code"] == "revoked"
             async with await talk(server, token) as again:
                 assert await again.ending() == (4401, "revoked")
-            with pytest.raises(ConnectionRefused, match="revoked"):
+            with pytest.raises(ClientRefused, match="revoked"):
                 async with connect(server.url, token):
                     pass
             await other.ask("ping")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from http_world import NAMED, World, fresh_id
+from http_world import NAMED, World, fresh_id, running
 from threadcast.context import UserExecutionContext
 from threadcast.ids import id_kind
 from threadcast.store.units import AliasThread, Sweep
+from token_forge import claims, flip_bit, p256_key, pem, token_by
 
 
 async def test_a_thread_is_created_read_changed_and_deleted(world: World) -> None:
@@ -278,6 +281,24 @@ async def test_i15_a_page_token_is_good_for_its_user_and_its_list_only(world: Wo
     async with world.client("u-2") as client:
         refused = await client.get("/v1/threads", params={"before": good})
         assert refused.json()["code"] == "bad_page_token"
+
+
+async def test_a_list_goes_on_at_a_node_that_shares_no_secret(tmp_path: Path) -> None:
+    key, now = p256_key(), time.time()
+    token = token_by(key, claims(sub="u-1", iat=now - 5, exp=now + 300), alg="ES256")
+    bearer = {"authorization": f"Bearer {token}"}
+    async with running(tmp_path) as world, world.client("u-1") as client:
+        made = [await world.thread("u-1") for _ in range(3)]
+        first = (await client.get("/v1/threads", params={"limit": 2})).json()
+    public: dict[str, Any] = {"jwt_secret": None, "jwt_public_key": pem(key)}
+    async with running(tmp_path, **public) as world, world.client() as client:
+        query = {"limit": 2, "before": first["next"]}
+        rest = (await client.get("/v1/threads", params=query, headers=bearer)).json()
+        seen = [thread["thread_id"] for thread in [*first["threads"], *rest["threads"]]]
+        assert seen == made[::-1]
+        query["before"] = flip_bit(first["next"], 3)
+        refused = await client.get("/v1/threads", params=query, headers=bearer)
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_page_token")
 
 
 @pytest.mark.parametrize("after", ["-1", str(2**53), "1.0", "x", ""])

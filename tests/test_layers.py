@@ -122,7 +122,6 @@ MAY_TAKE_ENTROPY: dict[str, str] = {
     "ids": "makes every id",
     "auth.dev_tokens": "makes the development secret",
     "edge.self_check": "the key of its own WebSocket handshake",
-    "http.paging": "the key of page tokens where no secret is configured",
 }
 CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {

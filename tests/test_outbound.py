@@ -122,12 +122,16 @@ class Peer:
         self.gate = Gate()
         self.taken: list[bytes] = []
         self.gone = False
+        self.fault: Exception | None = None  # what the next chunk meets, once
 
     async def send(self, chunk: bytes) -> None:
         """Take a chunk."""
         await self.gate.passed()
         if self.gone:
             raise OSError("gone")
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
         self.taken.append(chunk)
 
 
@@ -205,3 +209,26 @@ async def test_closing_drops_what_waits() -> None:
     outbound.put(b"too late")  # the answer to a command whose sender has gone
     await outbound.flushed()
     assert peer.taken == []
+
+
+async def test_nothing_follows_a_chunk_that_could_not_be_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    peer = Peer()
+    ends: list[str] = []
+    async with queued(peer, limit_bytes=1) as outbound:
+        outbound.on_failed = lambda: ends.append("ended")
+        outbound.on_drain = lambda: outbound.put(b"more, as there is room")
+        peer.fault = RuntimeError("not now")
+        peer.gate.close()
+        for chunk in (b"lost", b"taken with it"):
+            outbound.put(chunk)
+        await peer.gate.next_arrival()
+        outbound.put(b"waits")
+        peer.gate.open()
+        await outbound.flushed()
+        outbound.put(b"later")
+        await outbound.flushed()
+        assert (outbound.gone, outbound.congested, outbound.buffered_bytes) == (True, False, 0)
+    assert (peer.taken, ends) == ([], ["ended"])
+    assert "RuntimeError: not now" in caplog.text

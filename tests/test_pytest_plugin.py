@@ -162,7 +162,7 @@ import asyncio
 import pytest
 
 from threadcast import agent
-from threadcast.client import ConnectionRefused
+from threadcast.client import ClientRefused
 
 
 @agent("echo")
@@ -200,7 +200,7 @@ def test_bad_tokens_are_refused(threadcast_client, threadcast_auth, threadcast_s
         async with connect(threadcast_server.url, threadcast_auth.expired_token("bob")):
             pass
 
-    with pytest.raises(ConnectionRefused):
+    with pytest.raises(ClientRefused):
         asyncio.run(refused())
 
 

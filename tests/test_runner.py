@@ -180,37 +180,26 @@ async def test_a_cancel_is_acted_on_by_its_signal(tmp_path: Path) -> None:
         await here.cancel(context, "again")
 
 
-async def test_the_runs_of_a_user_who_left_end_if_they_asked_for_it(tmp_path: Path) -> None:
-    async def idle(run: Run) -> None:
-        await run.delta("here")
-        await asyncio.Event().wait()
-
-    async with (
-        world(tmp_path, Agent("idle", idle)) as here,
-        here.running(lease_s=FOREVER_S) as runner,
-    ):
-        leaving = await here.send(on_disconnect="cancel")
-        staying = await here.send(on_disconnect="continue")
-        other = await here.send(on_disconnect="cancel", user_id="bob")
-        for context in (leaving, staying, other):
-            await here.watch.until(here.watch.has(context, "agent_delta"))
-        runner.user_left("ann")
-        end = await here.watch.end_of(leaving.run_id)
-        assert end == ("agent_cancelled", {"reason": "disconnected"})
-        assert (await here.row(staying)).status == "running"
-        assert (await here.row(other)).status == "running"
-
-
 async def test_a_run_that_begins_while_its_user_is_away_ends_if_it_asked_for_it(
     tmp_path: Path,
 ) -> None:
     async def idle(run: Run) -> None:
+        await run.delta("here")
         await asyncio.Event().wait()
 
     async with world(tmp_path, Agent("idle", idle)) as here, here.running(lease_s=FOREVER_S):
-        context = await here.send(on_disconnect="cancel", user_id="carl")
-        end = await here.watch.end_of(context.run_id)
+        earlier = await here.send(on_disconnect="cancel")  # whoever saw the user leave ends it
+        await here.watch.until(here.watch.has(earlier, "agent_delta"))
+        here.present.discard("ann")
+        staying = await here.send(on_disconnect="continue")
+        other = await here.send(on_disconnect="cancel", user_id="bob")
+        for context in (staying, other):
+            await here.watch.until(here.watch.has(context, "agent_delta"))
+        leaving = await here.send(on_disconnect="cancel")
+        end = await here.watch.end_of(leaving.run_id)
         assert end == ("agent_cancelled", {"reason": "disconnected"})
+        for context in (earlier, staying, other):
+            assert (await here.row(context)).status == "running"
 
 
 async def test_a_drained_run_goes_on_at_once_elsewhere(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from threadcast.events import ConnectionEventType, EventType
 from threadcast.schemas import asyncapi_document, openapi_document
 from threadcast.schemas.definitions import event_schema_name
 from threadcast.schemas.operations import ANYWHERE, OPERATIONS, PARAMETERS, SECURED
-from threadcast.wire.commands import COMMANDS, CommandRejected, decode_command
+from threadcast.wire.commands import COMMANDS, UnusableCommand, decode_command
 from threadcast.wire.connection_data import ANSWER_OF_COMMAND
 from threadcast.wire.http_models import Problem, SendMessageBody
 from threadcast.wire.json_input import decode_object
@@ -157,7 +157,7 @@ def test_the_schema_takes_good_commands(vector: dict[str, Any]) -> None:
     ],
 )
 def test_the_schema_refuses_what_the_decoder_refuses(command: dict[str, Any]) -> None:
-    with pytest.raises(CommandRejected):
+    with pytest.raises(UnusableCommand):
         decode_command(json.dumps(command))
     name = COMMANDS[command["command"]].__name__
     assert not validator(ASYNCAPI, name).is_valid(command)
@@ -241,7 +241,7 @@ def test_parameters_are_described() -> None:
             "name": "before",
             "in": "query",
             "required": False,
-            "description": "`next` of the page before; opaque and signed.",
+            "description": "`next` of the page before. It is opaque, and an edited one is refused.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 512},
         },
     ]

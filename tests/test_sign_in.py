@@ -41,6 +41,39 @@ def test_w16_an_address_may_visit_so_often_in_a_window() -> None:
     door.admit_stranger("a")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"),
+        ("2001:db8:1:2::1", "2001:DB8:1:2:0:0:0:1"),
+        ("fe80::1%eth0", "fe80::2%eth0"),
+        ("203.0.113.7", "::ffff:203.0.113.7"),
+    ],
+)
+def test_w16_a_host_with_many_addresses_has_one_limit(first: str, second: str) -> None:
+    door = sign_in(ManualClock())
+    door.admit_stranger(first)
+    door.admit_stranger(first)
+    with pytest.raises(ThreadcastError, match="rate_limited"):
+        door.admit_stranger(second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:3::1"),
+        ("203.0.113.7", "203.0.113.8"),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.8"),
+        ("", "203.0.113.7"),
+    ],
+)
+def test_w16_other_hosts_have_limits_of_their_own(first: str, second: str) -> None:
+    door = sign_in(ManualClock())
+    door.admit_stranger(first)
+    door.admit_stranger(first)
+    door.admit_stranger(second)
+
+
 async def test_a27_wrong_tokens_count_and_good_ones_do_not() -> None:
     door = sign_in(ManualClock(now=NOW))
     for number in range(2):

@@ -200,6 +200,20 @@ async def test_i1_a_connection_is_closed_by_its_user_only(world: World) -> None:
     assert len(world.node.manager) == 0
 
 
+async def test_a_stream_that_cannot_be_written_to_ends_there(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = Stream(world.app, bearer("u-1"))
+    await stream.until("caught_up")
+    stream.fault = RuntimeError("this server has a fault")
+    for _ in range(2):
+        await world.thread("u-1")
+    await stream.finished()
+    assert (stream.rest, stream.ended) == (b"", False)
+    assert "this server has a fault" in caplog.text
+    assert len(world.node.manager) == 0
+
+
 async def test_a_user_has_a_limit_of_connections(tmp_path: Path) -> None:
     async with running(tmp_path, max_connections_per_user=1) as world:
         stream = Stream(world.app, bearer("u-1"))

@@ -379,25 +379,20 @@ class TestBackup:
         await restored.close()
 
     async def test_d14_a_copy_is_slow_only_while_a_server_uses_the_file(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path
     ) -> None:
         pauses_s: list[float] = []
-
-        def paced(name: str) -> PacedVfs:
-            return PacedVfs(name, sleep=pauses_s.append)
-
-        monkeypatch.setattr("threadcast.store.sqlite.backup.PacedVfs", paced)
         database = tmp_path / "a.db"
         await filled(database)
-        back_up(database, tmp_path / "without.db")
+        back_up(database, tmp_path / "without.db", sleep=pauses_s.append)
         assert pauses_s == []
         store = SqliteStore(database, clock=CLOCK)
         await store.open()
-        back_up(database, tmp_path / "with.db")
+        back_up(database, tmp_path / "with.db", sleep=pauses_s.append)
         assert pauses_s
         pauses_s.clear()
         (tmp_path / "link.db").symlink_to(database)
-        back_up(tmp_path / "link.db", tmp_path / "behind.db")
+        back_up(tmp_path / "link.db", tmp_path / "behind.db", sleep=pauses_s.append)
         assert pauses_s
         await store.close()
 

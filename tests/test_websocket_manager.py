@@ -14,7 +14,7 @@ import pytest
 from delivery_scene import Delivery, delivering
 from patience import WAIT_S
 from store_scene import NOW
-from threadcast.bus import JournalGrew, SessionsRevoked
+from threadcast.bus import ConnectionUnwanted, JournalGrew, SessionsRevoked
 from threadcast.consistency.trace import ConsistencyTrace
 from threadcast.context import UserExecutionContext
 from threadcast.delivery.websocket_manager import WebSocketManager
@@ -285,6 +285,23 @@ async def test_force_close_is_for_ones_own_connections(tmp_path: Path) -> None:
         assert ann.ends == []
         assert world.manager.force_close(ann.context, ann.context.connection_id)
         assert ann.ends == [("forced_close", None)]
+
+
+async def test_every_connection_that_is_closed_by_force_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with managing(tmp_path) as world:
+        told, unknown, both, bob = (world.add(name) for name in ("ann", "ann", "ann", "bob"))
+        for connection, code in ((told, "forced_close"), (unknown, "of_a_newer_node")):
+            assert connection.context.connection_id
+            hint = ConnectionUnwanted("ann", connection.context.connection_id, code)
+            world.delivery.bus.publish(hint)
+            assert connection.ends == [("forced_close", None)]
+        assert world.manager.force_close_all(told.context) == 3
+        assert both.ends == [("forced_close", None)]
+        assert bob.ends == []
+        for connection in (told, unknown, both):
+            assert f"{connection.context.connection_id} is closed by force" in caplog.text
 
 
 async def test_everybody_is_sent_away_each_with_a_time_of_its_own(tmp_path: Path) -> None:

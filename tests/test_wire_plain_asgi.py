@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from starlette.types import Message
 
-from http_world import token
+from http_world import AGENTS, LIMITLESS, SECRET, bearer, token
 from live_server import Talk, fresh_key
+from patience import WAIT_S
 from plain_server import bearer_headers, plain
 from raw_client import BINARY, frame, request
+from threadcast.app import WEBSOCKET_PATH, Threadcast
+from threadcast.settings import Settings
 
 
 @pytest.fixture
@@ -61,3 +66,65 @@ async def test_w6_an_origin_that_is_not_ours(port: int) -> None:
     async with await Talk.open(port) as client:
         response = await client.upgrade(request(headers=[("Origin", "https://evil.example")]))
         assert (response.status, response.problem()["code"]) == (403, "origin_not_allowed")
+
+
+class FaultyServer:
+    """A server whose `send` fails once, at the first event after the greeting.
+
+    Attributes:
+        sent: what it took.
+    """
+
+    def __init__(self, command: str) -> None:
+        self.sent: list[Message] = []
+        self._failed = False
+        self._said = iter(
+            [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": command}]
+        )
+        self._closed = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """Two messages; the end, once the application has closed."""
+        for message in self._said:
+            return message
+        await self._closed.wait()
+        return {"type": "websocket.disconnect", "code": 1011}
+
+    async def send(self, message: Message) -> None:
+        """Take a message, or fail."""
+        is_event = message["type"] == "websocket.send"
+        if is_event and "connection_ready" not in message["text"] and not self._failed:
+            self._failed = True
+            raise RuntimeError("this server has a fault")
+        self.sent.append(message)
+        if message["type"] == "websocket.close":
+            self._closed.set()
+
+
+async def test_a_connection_ends_whose_server_failed_to_send(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = f"sqlite:///{tmp_path / 'events.db'}"
+    settings = Settings(database_url=database, jwt_secret=SECRET, drain_s=0.0, **LIMITLESS)
+    threadcast = Threadcast(settings, AGENTS)
+    server = FaultyServer('{"id": "1", "type": "attach"}')
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": WEBSOCKET_PATH,
+        "query_string": b"",
+        "headers": [
+            (b"host", b"127.0.0.1"),
+            *((name.encode(), value.encode()) for name, value in bearer("u-wire").items()),
+        ],
+        "subprotocols": ["threadcast.v1"],
+        "client": ("203.0.113.7", 50_000),
+    }
+    async with threadcast.lifespan():
+        async with asyncio.timeout(WAIT_S):
+            await threadcast.asgi()(scope, server.receive, server.send)
+        assert len(threadcast.node.manager) == 0
+    kinds = [message["type"] for message in server.sent]
+    assert kinds == ["websocket.accept", "websocket.send", "websocket.close"]
+    assert server.sent[-1]["code"] == 1011
+    assert "this server has a fault" in caplog.text

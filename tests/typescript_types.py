@@ -21,6 +21,16 @@ from threadcast.wire.connection_data import DATA_OF_CONNECTION_EVENT
 from threadcast.wire.http_models import Problem
 
 _LINE_MAX = 100
+_ANSWERS = """\
+/** The data of `command_accepted`. */
+export type CommandAccepted = CommandAcceptedEvent["data"];
+
+/** What the server answers to the command with this name. */
+export type AnswerOf<Name extends Command["command"]> = Extract<
+  CommandAccepted,
+  { readonly command: Name }
+>;
+"""
 _CONSOLE = ("/ops/overview", "/ops/series", "/ops/users/", "/ops/runs", "/ops/actions")
 _WORDS = {
     "integer": "number",
@@ -50,7 +60,7 @@ def protocol_types() -> str:
     ]
     return _module(
         "What goes over the wire: events, commands, HTTP bodies and error codes.",
-        [*(_declaration(name, schemas[name]) for name in names), *unions],
+        [*(_declaration(name, schemas[name]) for name in names), *unions, _ANSWERS],
     )
 
 
@@ -118,7 +128,8 @@ def _declaration(name: str, schema: Mapping[str, Any]) -> str:
     told = _comment(schema.get("description"), "")
     if name == "ErrorCode":
         # Editors offer the known codes, and a newer one is taken too.
-        return told + _union(name, [*map(json.dumps, schema["enum"]), "(string & {})"])
+        known = _union("KnownErrorCode", map(json.dumps, schema["enum"]))
+        return f"{known}\n{told}{_union(name, ('KnownErrorCode', '(string & {})'))}"
     if "oneOf" in schema:
         return told + _union(name, (_type(one) for one in schema["oneOf"]))
     if schema.get("type") != "object":

@@ -13,7 +13,7 @@ import { plainImports } from "./build/plain_imports.ts";
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const COMMON =
-  /node_modules.@?preact|design.(icons|theme|prose|design\.css)|src.page_facts|typescript.src.(request|problem|claims|error|close_codes|backoff|runs)\.ts/;
+  /node_modules.@?preact|design.(icons|theme|prose|design\.css)|src.page_facts|typescript.src.(request|error|runs|http.(ask|problem)|credential.claims|transport.close_codes|connection.backoff)\.ts/;
 
 export default defineConfig({
   root: at("."),

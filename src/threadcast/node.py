@@ -92,7 +92,7 @@ class Node:
         self.agents = {agent.name: agent for agent in agents}
         self.node_id = settings.node_id or UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
-        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics)
+        self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics, self.clock)
         self.metrics.bus_connected.set_function(lambda: self.bus.connected)
         self.alerts = AlertWatch.from_settings(settings, self.metrics, self.clock, self.node_id)
         self.authenticator = Authenticator.from_settings(settings, clock=self.clock)
@@ -182,6 +182,7 @@ class Node:
             notices=self.store.run_notices,
             publish=self.bus.publish,
             is_present=self._is_present,
+            on_failed=lambda failure: self.desk.failed_runs.add(failure),
             tracing=self.tracing,
         )
         self.sweeper = Sweeper.from_settings(
@@ -191,6 +192,7 @@ class Node:
             metrics=self.metrics,
             alias_uses=self.alias_uses,
             owners_first=self.runner.renew_late,
+            on_failed=lambda failure: self.desk.failed_runs.add(failure),
         )
         self._drain = Drain(
             self.runner,

@@ -67,7 +67,7 @@ def status_after(status: RunStatus, event_type: EventType) -> RunStatus:
     """The status of a run once its owner has appended an event of this type.
 
     A run that goes on waits all the same while another of its questions is open: neither answered
-    nor expired. That stores look up, where this says that a waiting run is running.
+    nor expired. Stores check that themselves; this function returns `running`.
 
     Raises:
         ThreadcastError: `run_finished` when the run has ended.

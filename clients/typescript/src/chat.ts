@@ -1,17 +1,20 @@
 /** A client that also keeps the state of a chat user interface. */
-import { Client } from "./client.ts";
+import { Client } from "./client/client.ts";
+import type { Entry } from "./client/outbox.ts";
+import type { Status } from "./connection/status.ts";
+import { troubleOfStore } from "./connection/store_check.ts";
 import type { ThreadcastError } from "./error.ts";
-import { Http } from "./http.ts";
-import type { ChatState, Status } from "./model.ts";
-import type { Entry } from "./outbox.ts";
+import { Http } from "./http/http.ts";
 import type {
   JournalEvent,
+  KnownErrorCode,
   ThreadAnswer,
   ThreadPage,
   ThreadSnapshot,
   UpdateThreadBody,
 } from "./protocol.ts";
-import { readEarlier, readHistory } from "./snapshots.ts";
+import type { ChatState } from "./state/model.ts";
+import { readEarlier, readHistory } from "./state/snapshots.ts";
 import {
   applyEvents,
   changeThread,
@@ -21,23 +24,24 @@ import {
   keepHistories,
   needsReading,
   withThreadPage,
-} from "./state.ts";
-import { troubleOfStore } from "./store_check.ts";
+} from "./state/state.ts";
 
-export { emptyHistory, textOf } from "./history.ts";
+export { randomKey } from "./client/random_key.ts";
 export { endsRun, isActive } from "./runs.ts";
-export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state.ts";
-export { tableOf } from "./table.ts";
+export { emptyHistory, textOf } from "./state/history.ts";
+export { applyEvent, applyEvents, emptyState, isRunning, titleOf } from "./state/state.ts";
+export { tableOf } from "./state/table.ts";
 
 const HISTORIES_MAX = 12;
 const CHECK_MS = 10_000;
+/** The errors that mean that there is no such thread. */
+const MISSING: readonly string[] = ["not_found", "bad_id", "legacy_id"] satisfies KnownErrorCode[];
 
 type Change = (state: ChatState) => ChatState;
 
 export class ChatClient extends Client {
-  state: ChatState = emptyState();
-  /** The id of the open thread. */
-  openId: string | null = null;
+  #state: ChatState = emptyState();
+  #openId: string | null = null;
   #http = new Http(this.base, this.credential);
   #opened: string[] = [];
   /** When the server's store was last checked. */
@@ -45,14 +49,23 @@ export class ChatClient extends Client {
   /** The ids being read. Replaced when the state is dropped, so that stale responses are ignored. */
   #reading = new Set<string>();
 
+  get state(): ChatState {
+    return this.#state;
+  }
+
+  /** The id of the open thread. */
+  get openId(): string | null {
+    return this.#openId;
+  }
+
   /** Open a thread and read its history; null for none. */
   open(id: string | null): void {
-    this.openId = id;
+    this.#openId = id;
     if (id) {
       this.#opened = [id, ...this.#opened.filter((one) => one !== id)].slice(0, HISTORIES_MAX);
-      const { [id]: failed, ...unreadable } = this.state.unreadable;
-      const state = failed ? changeThread(this.state, id, { history: null }) : this.state;
-      this.state = { ...keepHistories(state, this.#opened), unreadable };
+      const { [id]: failed, ...unreadable } = this.#state.unreadable;
+      const state = failed ? changeThread(this.#state, id, { history: null }) : this.#state;
+      this.#state = { ...keepHistories(state, this.#opened), unreadable };
       this.#readWhatIsMissing();
     }
     this.changed();
@@ -60,8 +73,8 @@ export class ChatClient extends Client {
 
   /** Read another page of earlier messages of the open thread. */
   async readEarlier(): Promise<void> {
-    const id = this.openId ?? "";
-    const history = this.state.threads.get(id)?.history;
+    const id = this.#openId ?? "";
+    const history = this.#state.threads.get(id)?.history;
     if (!history?.hasEarlier) return;
     await this.#read(id, async (path) => {
       const earlier = await readEarlier(this.#http, path, history);
@@ -71,7 +84,7 @@ export class ChatClient extends Client {
 
   /** @throws ThreadcastError */
   async readOlderThreads(): Promise<void> {
-    const before = this.state.olderThreads;
+    const before = this.#state.olderThreads;
     if (before) await this.#readThreads(before);
   }
 
@@ -92,32 +105,32 @@ export class ChatClient extends Client {
   }
 
   override signOut(): void {
-    this.openId = null;
+    this.#openId = null;
     super.signOut();
   }
 
   protected override forget(): void {
     super.forget();
     this.#reading = new Set();
-    this.state = emptyState();
+    this.#state = emptyState();
   }
 
   protected override async begin(): Promise<number | null> {
     await this.#readThreads();
-    return this.state.seq;
+    return this.#state.seq;
   }
 
   protected override take(events: readonly JournalEvent[]): void {
-    this.#adopt(applyEvents(this.state, events));
+    this.#adopt(applyEvents(this.#state, events));
   }
 
   protected override shows(entry: Entry): boolean {
-    return super.shows(entry) && !this.state.threads.get(entry.thread ?? "")?.waiting;
+    return super.shows(entry) && !this.#state.threads.get(entry.thread ?? "")?.waiting;
   }
 
   protected override setStatus(status: Status): void {
     // What could not be read without a connection may be readable now.
-    if (status.phase === "live") this.state = { ...this.state, unreadable: {} };
+    if (status.phase === "live") this.#state = { ...this.#state, unreadable: {} };
     super.setStatus(status);
     this.#readWhatIsMissing();
   }
@@ -131,18 +144,19 @@ export class ChatClient extends Client {
   }
 
   #change(change: Change): void {
-    this.#adopt(change(this.state));
+    this.#adopt(change(this.#state));
     this.changed();
   }
 
   #adopt(state: ChatState): void {
     const { feed, at } = this.cursor;
-    this.state = { ...state, user: this.user, feed, at: at ?? null };
+    this.#state = { ...state, user: this.user, feed, at: at ?? null };
     this.#readWhatIsMissing();
   }
 
   #readWhatIsMissing(): void {
-    const { openId: id, state } = this;
+    const id = this.#openId;
+    const state = this.#state;
     if (state.seq === null) return;
     for (const one of state.threads.values()) if (!one.isKnown) this.#readThread(one.id);
     if (!id) return;
@@ -170,7 +184,7 @@ export class ChatClient extends Client {
     return this.#read(id, async (path) => {
       // Queue the thread's events from now on, until its history has been read.
       this.#change((state) => changeThread(state, id, { waiting: [] }));
-      const known = this.state.threads.get(id)?.history ?? null;
+      const known = this.#state.threads.get(id)?.history ?? null;
       const history = await readHistory(this.#http, path, known);
       return (state) => finishReading(state, id, history);
     });
@@ -178,15 +192,15 @@ export class ChatClient extends Client {
 
   async #read(id: string, work: (path: string) => Promise<Change>): Promise<void> {
     const reading = this.#reading;
-    if (reading.has(id) || this.state.unreadable[id]) return;
+    if (reading.has(id) || this.#state.unreadable[id]) return;
     reading.add(id);
     let change: Change;
     try {
       change = await work(`v1/threads/${id}`);
     } catch (error) {
-      const { code, status } = error as ThreadcastError;
-      if (status === 401) this.failed(error);
-      const how = /^(not_found|bad_id|legacy_id)$/.test(code) ? "missing" : "failed";
+      const { code = "", status }: Partial<ThreadcastError> = Object(error);
+      if (status === 401) this.connection.restart(error);
+      const how = MISSING.includes(code) ? "missing" : "failed";
       change = (state) => ({
         ...changeThread(state, id, { waiting: null, hasGap: true }),
         unreadable: { ...state.unreadable, [id]: how },

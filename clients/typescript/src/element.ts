@@ -2,10 +2,11 @@
  * The types of `<threadcast-chat>`, whose script the server serves: `import type {} from
  * "@threadcast/client/element"` declares its events and properties. This module has no code.
  */
-import type { TokenProvider } from "./credential.ts";
-import type { Status } from "./model.ts";
 
-export type { TokenProvider } from "./credential.ts";
+import type { Status } from "./connection/status.ts";
+import type { TokenProvider } from "./credential/credential.ts";
+
+export type { TokenProvider } from "./credential/credential.ts";
 
 export interface ThreadcastChatElement extends HTMLElement {
   /** Takes precedence over the function that the attribute `token-provider` names. */

@@ -3,7 +3,7 @@
 interface Details {
   status?: number;
   retryable?: boolean;
-  retry_after_ms?: number;
+  retry_after_ms?: number | null;
 }
 
 /**

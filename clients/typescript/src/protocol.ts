@@ -179,7 +179,7 @@ export interface CancelRunAccepted {
   readonly id: string;
   /** A run id, `run_<operation>_<ms>_<counter>_<hex8>`. */
   readonly run_id: string;
-  readonly status: string;
+  readonly status: RunStatus;
 }
 
 /** All events up to `seq` were sent; what follows is live. */
@@ -305,8 +305,7 @@ export interface CreateThreadBody {
   readonly metadata?: Record<string, unknown>;
 }
 
-/** Stable. New codes may be added; treat an unknown one by its status. */
-export type ErrorCode =
+export type KnownErrorCode =
   | "bad_json"
   | "too_deep"
   | "bad_message"
@@ -379,8 +378,10 @@ export type ErrorCode =
   | "unavailable"
   | "storage_full"
   | "unknown_outcome"
-  | "internal"
-  | (string & {});
+  | "internal";
+
+/** Stable. New codes may be added; treat an unknown one by its status. */
+export type ErrorCode = KnownErrorCode | (string & {});
 
 /** A thread's events after a cursor, in order. */
 export interface EventPage {
@@ -877,3 +878,12 @@ export type ConnectionEvent =
   | CommandAcceptedEvent
   | CommandRejectedEvent
   | ConnectionClosingEvent;
+
+/** The data of `command_accepted`. */
+export type CommandAccepted = CommandAcceptedEvent["data"];
+
+/** What the server answers to the command with this name. */
+export type AnswerOf<Name extends Command["command"]> = Extract<
+  CommandAccepted,
+  { readonly command: Name }
+>;

@@ -1,7 +1,7 @@
 /** The transport over the connection that all pages of an origin share; see `hub.ts`. */
-import { subjectOf } from "./claims.ts";
-import { BLOCKED } from "./close_codes.ts";
-import type { Link, Transport } from "./transport.ts";
+import { subjectOf } from "./credential/claims.ts";
+import { BLOCKED } from "./transport/close_codes.ts";
+import type { Link, Transport } from "./transport/transport.ts";
 
 declare global {
   var trustedTypes:

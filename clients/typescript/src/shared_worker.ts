@@ -1,9 +1,10 @@
 /** The shared worker's script: connects a hub to the port of each page. */
-import { Bundle } from "./bundle.ts";
-import { eventStream } from "./event_stream.ts";
-import { Hub, type Page } from "./hub.ts";
+
 import type { Command } from "./protocol.ts";
-import { webSocket } from "./transport.ts";
+import { Bundle } from "./shared/bundle.ts";
+import { Hub, type Page } from "./shared/hub.ts";
+import { eventStream } from "./transport/event_stream.ts";
+import { webSocket } from "./transport/transport.ts";
 
 interface Hello {
   readonly base: string;

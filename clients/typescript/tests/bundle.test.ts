@@ -1,7 +1,7 @@
 /** Texts that come close together. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Bundle } from "../src/bundle.ts";
+import { Bundle } from "../src/shared/bundle.ts";
 
 let posted: string[];
 let bundle: Bundle;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { ChatClient, textOf } from "../src/chat.ts";
-import { subjectOf } from "../src/claims.ts";
-import type { ChatState, ThreadView } from "../src/model.ts";
+import { subjectOf } from "../src/credential/claims.ts";
+import type { ChatState, ThreadView } from "../src/state/model.ts";
 import { event, FakeServer, pass, RUN, THREAD, tokenFor, USER } from "./fake_server.ts";
 
 let server: FakeServer;

@@ -1,7 +1,7 @@
 /** What a token says of itself. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { claimsOf, subjectOf } from "../src/claims.ts";
+import { claimsOf, subjectOf } from "../src/credential/claims.ts";
 
 const tokenOf = (text: string) => `e30.${Buffer.from(text).toString("base64url")}.x`;
 

@@ -88,7 +88,7 @@ test("a wait is cut short when there is a network again", async () => {
   await started();
   for (let drops = 0; drops < 5; drops += 1) {
     server.link.drop();
-    client.handleEvent({ type: "online" } as StorageEvent);
+    client.handleEvent(new Event("online"));
     await settled();
   }
   assert.equal(server.links.length, 6);
@@ -98,11 +98,11 @@ test("a wait is cut short when there is a network again", async () => {
 test("without a network it says that it is offline", async () => {
   await started();
   Object.defineProperty(navigator, "onLine", { value: false, configurable: true });
-  client.handleEvent({ type: "offline" } as StorageEvent);
+  client.handleEvent(new Event("offline"));
   server.ignores.add("ping");
   await pass(250);
   assert.equal(phase(), "live", "the server may be on this machine");
-  client.handleEvent({ type: "offline" } as StorageEvent);
+  client.handleEvent(new Event("offline"));
   await pass(2_000);
   assert.equal(phase(), "offline");
   Reflect.deleteProperty(navigator, "onLine");

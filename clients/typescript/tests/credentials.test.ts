@@ -1,9 +1,9 @@
 /** Tokens: renewed, refused, and always those of one user. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Credential } from "../src/credential.ts";
+import { Credential } from "../src/credential/credential.ts";
 import { client, greetedAsAnother, phase, server, started } from "./client_scene.ts";
-import { pass, settled, tokenFor, USER } from "./fake_server.ts";
+import { mockTimeouts, pass, settled, tokenFor, USER } from "./fake_server.ts";
 
 test("a credential is renewed before it ends, over the same connection", async () => {
   server.expiresAt = server.now + 100;
@@ -102,6 +102,23 @@ test("a token callback that fails is asked again later", async () => {
   isDown = false;
   await pass(1_000);
   assert.equal(phase(), "live");
+});
+
+test("a token callback that never returns is called again after a while", async () => {
+  mockTimeouts();
+  let calls = 0;
+  await started({
+    token: () => {
+      calls += 1;
+      return calls === 1 ? new Promise<string>(() => {}) : tokenFor(USER);
+    },
+  });
+  await pass(29_000);
+  assert.deepEqual([phase(), calls], ["connecting", 1]);
+  await pass(1_000);
+  assert.deepEqual([phase(), calls], ["waiting", 1]);
+  await pass(1_000);
+  assert.deepEqual([phase(), calls], ["live", 2]);
 });
 
 test("a client stays with its user", async () => {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import type { JournalEvent } from "../src/index.ts";
-import { client, made, server, started } from "./client_scene.ts";
-import { event, pass, settled } from "./fake_server.ts";
-import { storage } from "./tabs.ts";
+import { client, made, phase, server, started } from "./client_scene.ts";
+import { event, pass, settled, USER } from "./fake_server.ts";
+import { keptName, storage } from "./tabs.ts";
 
 test("a reset is told, and events go on from where it says", async () => {
   await started();
@@ -61,6 +61,53 @@ test("what an iterator has not given is not skipped by the next page", async () 
   assert.equal(Object.keys(kept).length, 1);
   const [item = ""] = Object.values(kept) as string[];
   assert.ok(JSON.parse(item).after <= 4, item);
+});
+
+for (const item of ["{oops", "null", "[]", '"3"', "{}", '{"after":"3","feed":null}']) {
+  test(`a kept cursor that is none is told as lost, and events go on: ${item}`, async () => {
+    const kept = storage();
+    kept.setItem(keptName(USER), item);
+    server.append("agent_delta", { text: "before" });
+    made({ storage: kept, resume: true });
+    const told: unknown[] = [];
+    client.on("attached", ({ data }) => told.push(data.reset));
+    client.on("agent_delta", ({ seq }) => told.push(seq));
+    client.start();
+    await pass(100);
+    server.append("agent_delta", { text: "a" });
+    await pass(100);
+    assert.deepEqual([told, phase(), server.links.length], [[true, 2], "live", 1]);
+    assert.deepEqual(JSON.parse(kept.getItem(keptName(USER)) ?? ""), client.cursor);
+  });
+}
+
+test("nor is one that the server cannot read tried twice", async () => {
+  const kept = storage();
+  kept.setItem(keptName(USER), JSON.stringify({ feed: "of another server", after: 7 }));
+  const refusal = { code: "bad_id", message: "feed: expected a feed id", retryable: false };
+  server.refusals.set("attach", refusal);
+  made({ storage: kept, resume: true });
+  const told: unknown[] = [];
+  client.on("attached", ({ data }) => told.push(data.reset));
+  client.start();
+  await pass(1_000);
+  assert.deepEqual([told, phase(), server.links.length], [[true], "live", 2]);
+  assert.equal(client.cursor.feed, server.feed);
+});
+
+test("where the storage takes nothing, events are told all the same", async () => {
+  const kept = storage();
+  mock.method(kept, "setItem", () => {
+    throw new Error("full");
+  });
+  await started({ storage: kept, resume: true });
+  let seen = 0;
+  client.on("agent_delta", () => {
+    seen += 1;
+  });
+  server.append("agent_delta", { text: "x" });
+  await pass(100);
+  assert.deepEqual([seen, phase()], [1, "live"]);
 });
 
 test("the cursor is stored after an event was handled, not before", async () => {

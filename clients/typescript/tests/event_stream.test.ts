@@ -1,9 +1,10 @@
 /** The event stream: where WebSockets are blocked, without the signs of life of one. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { eventStream } from "../src/event_stream.ts";
 import { Client } from "../src/index.ts";
-import { event, FakeServer, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { eventStream } from "../src/transport/event_stream.ts";
+import { event, FakeServer, mockTimeouts, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { keptName, storage } from "./tabs.ts";
 
 interface Stream {
   address: URL;
@@ -18,6 +19,8 @@ let server: FakeServer;
 let client: Client;
 let streams: Stream[];
 let posts: { path: string; body: unknown }[];
+/** Whether posts are not answered, though everything else is. */
+let arePostsHung: boolean;
 let underWay: number;
 let mostAtOnce: number;
 /** How often it was asked for a sign of life. */
@@ -26,6 +29,8 @@ let signs: number;
 let signStatus: number;
 /** Whether streams that are asked for do not begin. */
 let isUnanswered: boolean;
+/** Whether the next cursor is refused. */
+let isRefusing: boolean;
 /** Whether requests are not answered. */
 let isHung: boolean;
 /** What `attached` says; by default the head. */
@@ -41,10 +46,11 @@ beforeEach(() => {
   underWay = mostAtOnce = 0;
   signs = 0;
   signStatus = 200;
-  isHung = isUnanswered = false;
+  isHung = isUnanswered = isRefusing = arePostsHung = false;
   heartbeatS = 20;
   attached = { after: 0, head: 0, feed: server.feed, reset: false };
   mock.method(globalThis, "fetch", answer);
+  mockTimeouts();
 });
 
 afterEach(() => {
@@ -61,15 +67,26 @@ async function answer(address: URL, init: RequestInit): Promise<Response> {
     return Response.json({ status: "ok" }, { status: signStatus });
   }
   if (!init.method && isUnanswered) await new Promise(() => {});
+  if (!init.method && isRefusing && address.search) {
+    isRefusing = false;
+    const problem = { code: "bad_cursor", detail: "not a cursor", retryable: false };
+    return Response.json(problem, { status: 400 });
+  }
   if (!init.method) return new Response(streamOf(address, init));
   posts.push({ path: address.pathname, body: JSON.parse(init.body as string) });
-  if (isHung) await new Promise(() => {});
+  if (isHung || arePostsHung) await aborted(init.signal as AbortSignal);
   underWay += 1;
   mostAtOnce = Math.max(mostAtOnce, underWay);
   await new Promise((resolve) => setTimeout(resolve, 50));
   underWay -= 1;
   return Response.json({ thread_id: THREAD, run_id: "r", seq: 1, duplicate: false });
 }
+
+/** Never answers, and fails when it is aborted. */
+const aborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 
 function streamOf(address: URL, init: RequestInit): ReadableStream<Uint8Array> {
   const headers = new Headers(init.headers);
@@ -147,8 +164,8 @@ test("it asks for what it is, so that a server can tell a crowd of streams from 
 test("looking at the page again does not end a healthy connection", async () => {
   await started();
   for (let looks = 0; looks < 10; looks += 1) {
-    client.handleEvent({ type: "visibilitychange" } as StorageEvent);
-    client.handleEvent({ type: "offline" } as StorageEvent);
+    client.handleEvent(new Event("visibilitychange"));
+    client.handleEvent(new Event("offline"));
     await pass(40_000, 20_000);
   }
   assert.deepEqual([streams.length, phase(), signs], [1, "live", 20]);
@@ -194,6 +211,18 @@ test("a message that is not answered is asked about by a request, and the stream
   await pass(5_000);
   assert.deepEqual([streams[0]?.signal.aborted, streams.length, phase()], [true, 2, "live"]);
   assert.equal(posts.length, 2);
+});
+
+test("a message that is never answered is sent again, though the stream goes on", async () => {
+  await started();
+  arePostsHung = true;
+  const sent = client.send("Hello", { threadId: THREAD });
+  await pass(19_000, 5_000);
+  assert.deepEqual([posts.length, phase()], [1, "live"]);
+  arePostsHung = false;
+  await pass(3_000, 5_000);
+  assert.deepEqual([posts.length, posts[1], streams.length, phase()], [2, posts[0], 1, "live"]);
+  assert.equal((await sent).thread_id, THREAD);
 });
 
 test("what a proxy says in the place of a server is no sign of life", async () => {
@@ -265,6 +294,18 @@ test("after a reset there is one stream, from where it says", async () => {
   streams[1]?.text(`data: ${JSON.stringify(event(8, "agent_delta", { text: "x" }))}\n\n`);
   await pass(2_000);
   assert.deepEqual([seen, phase()], [[8], "live"]);
+});
+
+test("a kept cursor that the server cannot read is not tried twice", async () => {
+  const kept = storage();
+  kept.setItem(keptName(USER), JSON.stringify({ feed: "of another server", after: 7 }));
+  isRefusing = true;
+  const token = () => tokenFor(USER);
+  const transports = [eventStream];
+  client = new Client({ url: "http://test/", token, transports, storage: kept, resume: true });
+  client.start();
+  await pass(2_000);
+  assert.deepEqual([isRefusing, phase(), client.cursor.feed], [false, "live", server.feed]);
 });
 
 test("messages of one thread are requests one after the other", async () => {

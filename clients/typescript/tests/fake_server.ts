@@ -1,16 +1,16 @@
 /** A server without a network: a journal, the links to it, and what `fetch` would answer. */
 
 import { mock } from "node:test";
-import type { RunStatus } from "../src/model.ts";
 import type {
   Attach,
   Command,
   ConnectionEvent,
   JournalEvent,
+  RunStatus,
   SendMessage,
   Thread,
 } from "../src/protocol.ts";
-import type { Link, Listener, Transport } from "../src/transport.ts";
+import type { Link, Listener, Transport } from "../src/transport/transport.ts";
 
 export const USER = "u-17";
 export const THREAD = "thread_chat_1_1_00000000";
@@ -58,6 +58,15 @@ export async function pass(ms: number): Promise<void> {
     mock.timers.tick(Math.min(left, 250));
     await settled();
   }
+}
+
+/** Let `AbortSignal.timeout` go by the test's own clock, too. */
+export function mockTimeouts(): void {
+  mock.method(AbortSignal, "timeout", (ms: number) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), ms);
+    return controller.signal;
+  });
 }
 
 /** Set the wall clock back by so much; what was to come after some time still does. */
@@ -123,7 +132,7 @@ export class FakeServer {
   pageMessages = 50;
   readonly links: FakeLink[] = [];
   readonly requests: string[] = [];
-  #sent = new Map<string, JournalEvent>();
+  #sent = new Map<string, { readonly command: SendMessage; readonly stored: JournalEvent }>();
 
   get head(): number {
     return this.journal.at(-1)?.seq ?? 0;
@@ -174,9 +183,15 @@ export class FakeServer {
       accept();
       this.attach(link, command);
     } else if (command.command === "send_message") {
-      const duplicate = this.#sent.has(command.client_message_id);
-      const { seq, thread_id, run_id } = this.#store(command);
-      accept({ seq, thread_id, run_id, duplicate });
+      const known = this.#sent.get(command.client_message_id);
+      if (known && known.command.thread_id !== command.thread_id) {
+        const code = "idempotency_conflict";
+        const message = "The key was used with another body.";
+        link.say("command_rejected", { id: command.id, code, message, retryable: false });
+        return;
+      }
+      const { seq, thread_id, run_id } = known?.stored ?? this.#store(command);
+      accept({ seq, thread_id, run_id, duplicate: !!known });
     } else if (command.command === "authenticate") {
       accept({ user_id: USER, expires_at: this.expiresAt });
     } else accept({ status: "cancelled" });
@@ -203,15 +218,14 @@ export class FakeServer {
     link.say("caught_up", { seq: head });
   }
 
-  #store({ content, client_message_id, thread_id }: SendMessage): JournalEvent {
-    const known = this.#sent.get(client_message_id);
-    if (known) return known;
+  #store(command: SendMessage): JournalEvent {
+    const { content, client_message_id, thread_id } = command;
     const thread = thread_id ?? `thread_chat_1_${this.head + 1}_00000000`;
     const run = `run_chat_1_${this.head + 1}_00000000`;
     if (!thread_id) this.append("thread_created", { title: null, metadata: {} }, { thread });
     const data = { role: "user", content, client_message_id };
     const stored = this.append("message_created", data, { thread, run });
-    this.#sent.set(client_message_id, stored);
+    this.#sent.set(client_message_id, { command, stored });
     return stored;
   }
 

@@ -1,7 +1,7 @@
 /** Work that is due soon. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Frames } from "../src/frames.ts";
+import { Frames } from "../src/client/frames.ts";
 import { setBack } from "./fake_server.ts";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: 10_000_000 }));

@@ -1,9 +1,9 @@
 /** The hub: pages share one connection, each with its own cursor, and never with another user. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Hub, type Page } from "../src/hub.ts";
 import { Client, type Cursor } from "../src/index.ts";
-import type { Link, Transport } from "../src/transport.ts";
+import { Hub, type Page } from "../src/shared/hub.ts";
+import type { Link, Transport } from "../src/transport/transport.ts";
 import {
   event,
   FakeServer,
@@ -14,6 +14,7 @@ import {
   tokenFor,
   USER,
 } from "./fake_server.ts";
+import { keptName, storage } from "./tabs.ts";
 
 let server: FakeServer;
 let hub: Hub;
@@ -62,9 +63,16 @@ interface Opened {
 
 async function page(user = USER, cursor?: number | Partial<Cursor>): Promise<Opened> {
   const token = () => tokenFor(user);
-  const client = new Client({ url: "http://test/", token, transports: [throughHub] });
   const given = typeof cursor === "number" ? { after: cursor } : cursor;
-  if (given) client.cursor = { feed: server.feed, ...given };
+  const kept = storage();
+  if (given) kept.setItem(keptName(user), JSON.stringify({ feed: server.feed, ...given }));
+  const client = new Client({
+    url: "http://test/",
+    token,
+    transports: [throughHub],
+    storage: kept,
+    resume: true,
+  });
   const seen: number[] = [];
   const resets: unknown[] = [];
   client.on("agent_delta", ({ seq }) => seen.push(seq));
@@ -205,7 +213,7 @@ test("a dead connection is given up even if the clock was set back", async () =>
   await pass(1_000);
   setBack(3_600_000);
   server.ignores.add("ping");
-  client.handleEvent({ type: "online" } as StorageEvent);
+  client.handleEvent(new Event("online"));
   await pass(3_250);
   assert.equal(server.link.isClosed, true);
 });
@@ -216,7 +224,7 @@ test("a connection is not given up while a long message is being sent", async ()
   const { client } = await page();
   server.ignores.add("send_message").add("ping");
   client.send("x".repeat(64_000), { threadId: THREAD }).catch(() => {});
-  client.handleEvent({ type: "online" } as StorageEvent);
+  client.handleEvent(new Event("online"));
   await pass(10_000);
   assert.equal(server.links.length, 1);
   await pass(3_000);
@@ -391,6 +399,17 @@ test("when the server refuses the hub's attach, the pages try again", async () =
   say(1);
   await pass(100);
   assert.deepEqual([one.client.status.phase, one.seen, server.links.length], ["live", [1], 2]);
+});
+
+test("when the server cannot read a page's cursor, that page is reset", async () => {
+  say(3);
+  const refusal = { code: "bad_cursor", message: "at: expected a number", retryable: false };
+  server.refusals.set("attach", refusal);
+  const one = await page(USER, { after: 2, at: -1 });
+  say(1);
+  await pass(100);
+  assert.deepEqual([one.client.status.phase, one.resets.length, one.seen], ["live", 1, [4]]);
+  assert.equal(server.links.length, 1);
 });
 
 test("a heartbeat counts for every page", async () => {

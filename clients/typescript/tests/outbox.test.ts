@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Client, type Transport } from "../src/index.ts";
-import { FakeServer, pass, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
+import { FakeServer, pass, setBack, settled, THREAD, tokenFor, USER } from "./fake_server.ts";
 import { Tabs } from "./tabs.ts";
 
 let server: FakeServer;
@@ -35,11 +35,11 @@ async function tab(transport: Transport = server.open): Promise<Client> {
 }
 
 /** A transport that is open until it is cut; while it is cut, nothing comes of an attempt. */
-function cable(): { transport: Transport; cut(): void; mend(): void } {
+function cable(open = server.open): { transport: Transport; cut(): void; mend(): void } {
   let isCut = false;
   return {
     transport: (base, token, listener) => {
-      if (!isCut) return server.open(base, token, listener);
+      if (!isCut) return open(base, token, listener);
       queueMicrotask(() => listener.onClose(1006));
       return { transport: "websocket", send() {}, close() {} };
     },
@@ -53,14 +53,22 @@ function cable(): { transport: Transport; cut(): void; mend(): void } {
   };
 }
 
-/** A page that was ended in the middle of something. */
-async function crash(client: Client): Promise<void> {
-  tabs.crash(client);
+/** A transport over which the events of messages do not come before their responses. */
+const farBehind: Transport = (base, token, listener) =>
+  server.open(base, token, {
+    ...listener,
+    onText: (text) => text.includes("message_created") || listener.onText(text),
+  });
+
+/** Pages that were ended in the middle of something. Their items come in no order. */
+async function crash(...ended: Client[]): Promise<void> {
+  for (const client of ended) tabs.crash(client);
   const { items } = tabs;
   const left = Object.entries(items);
-  client.close();
+  for (const client of ended) client.close();
   await settled();
-  for (const [name, item] of left) items.setItem(name, item);
+  for (const name of Object.keys(items)) items.removeItem(name);
+  for (const [name, item] of left.reverse()) items.setItem(name, item);
 }
 
 const stored = () => server.journal.filter(({ event_type }) => event_type === "message_created");
@@ -148,6 +156,99 @@ test("a tab without a connection learns what became of the message that another 
   assert.deepEqual([entries(away), contents()], [[], ["first", "second"]]);
   await pass(11_000);
   assert.deepEqual([entries(other), Object.keys(tabs.items)], [[], []]);
+});
+
+test("a message that another tab has sent is sent again as it was", async () => {
+  const { transport, cut, mend } = cable(farBehind);
+  const away = await tab(transport);
+  cut();
+  const other = await tab();
+  const sent = [away.send("one", { draft: "d" }), away.send("two", { draft: "d" })];
+  await pass(11_000);
+  assert.deepEqual([contents(), entries(other)], [["one", "two"], []]);
+  mend();
+  await pass(16_000);
+  const threads = (await Promise.all(sent)).map(({ thread_id }) => thread_id);
+  assert.deepEqual(threads, [away.threadOf("d"), away.threadOf("d")]);
+  assert.deepEqual([contents(), Object.keys(tabs.items)], [["one", "two"], []]);
+});
+
+test("a message that another tab has sent does not come back when its own tab ends", async () => {
+  const { transport, cut } = cable();
+  const away = await tab(transport);
+  cut();
+  await tab();
+  tabs.lateMs = 100;
+  away.send("one");
+  await pass(11_000);
+  await crash(away);
+  const next = await tab();
+  await pass(1_000);
+  assert.deepEqual([contents(), entries(next), Object.keys(tabs.items)], [["one"], [], []]);
+});
+
+test("of a draft that has become a thread, its messages are shown there, also without a connection", async () => {
+  const { transport, cut } = cable();
+  const away = await tab(transport);
+  cut();
+  await tab();
+  away.send("one", { draft: "d" });
+  await pass(11_000);
+  const thread = away.threadOf("d");
+  assert.notEqual(thread, null);
+  assert.deepEqual([away.outbox.map((one) => one.thread), contents()], [[thread], ["one"]]);
+});
+
+test("a refused message of a draft goes to the thread that the next one has made", async () => {
+  const client = await tab();
+  server.refusals.set("send_message", { code: "too_long", message: "too long" });
+  client.send("one", { draft: "d" });
+  client.send("two", { draft: "d" });
+  await pass(100);
+  assert.deepEqual([contents(), entries(client)], [["two"], [["one", "refused"]]]);
+  client.retry(client.outbox[0]?.key ?? "");
+  await pass(100);
+  assert.deepEqual(contents(), ["two", "one"]);
+  assert.equal(new Set(stored().map(({ thread_id }) => thread_id)).size, 1);
+});
+
+test("messages of one millisecond keep their order over a reload", async () => {
+  const first = await tab();
+  server.ignores.add("send_message");
+  const said = ["one", "two", "three", "four"];
+  for (const content of said) first.send(content, { threadId: THREAD });
+  await crash(first);
+  server.ignores.clear();
+  await tab();
+  await pass(1_000);
+  assert.deepEqual(contents(), said);
+});
+
+test("so do those before and after the clock is set back, in whichever tab", async () => {
+  const first = await tab();
+  const other = await tab();
+  server.ignores.add("send_message");
+  first.send("one", { threadId: THREAD });
+  await settled();
+  setBack(60_000);
+  other.send("two", { threadId: THREAD });
+  await crash(first, other);
+  server.ignores.clear();
+  await tab();
+  await pass(1_000);
+  assert.deepEqual(contents(), ["one", "two"]);
+});
+
+test("two tabs that have passed the outbox's limit together take no more", async () => {
+  const some = await tab();
+  const others = await tab();
+  server.ignores.add("send_message");
+  for (const client of [some, others]) {
+    for (let count = 0; count < 60; count += 1) client.send("x");
+  }
+  await settled();
+  some.send("x");
+  assert.equal(some.outbox.length, 120);
 });
 
 test("an entry discarded in one tab is not sent by another", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ThreadcastError } from "../src/index.ts";
 import { client, greetedAsAnother, made, phase, server, started } from "./client_scene.ts";
-import { pass, settled, THREAD, USER } from "./fake_server.ts";
+import { pass, setBack, settled, THREAD, USER } from "./fake_server.ts";
 import { storage } from "./tabs.ts";
 
 const contents = () =>
@@ -47,8 +47,10 @@ test("messages of one draft go into one thread, in order", async () => {
   client.send("one", { draft: "d" });
   client.send("two", { draft: "d" });
   await pass(200);
+  client.send("three", { draft: "d" });
+  await pass(200);
   const stored = server.journal.filter(({ event_type }) => event_type === "message_created");
-  assert.equal(stored.length, 2);
+  assert.equal(stored.length, 3);
   assert.equal(new Set(stored.map(({ thread_id }) => thread_id)).size, 1);
 });
 
@@ -68,6 +70,17 @@ test("what can be tried again is, after the time that the server asks for", asyn
   assert.deepEqual(client.outbox, []);
 });
 
+test("a wait before another try goes on when the clock is set back", async () => {
+  await started();
+  const busy = { code: "rate_limited", message: "slowly", retryable: true, retry_after_ms: 3_000 };
+  server.refusals.set("send_message", busy);
+  client.send("Hello", { threadId: THREAD });
+  await pass(100);
+  setBack(3_600_000);
+  await pass(5_000);
+  assert.deepEqual([contents(), client.outbox], [["Hello"], []]);
+});
+
 test("what is refused for good says why, and can be sent again or discarded", async () => {
   await started();
   server.refusals.set("send_message", { code: "too_long", message: "too long" });
@@ -85,6 +98,8 @@ test("the outbox has an end", async () => {
   made();
   for (let count = 0; count < 100; count += 1) client.send("x");
   await assert.rejects(client.send("x"), ThreadcastError);
+  client.cancel("run_1"); // Nobody handles its rejection, and nobody has to.
+  await settled();
   client.discard(client.outbox[0]?.key ?? "");
   assert.equal(client.outbox.length, 99);
 });

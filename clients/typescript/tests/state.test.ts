@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { applyEvent, applyEvents, emptyState, isRunning, textOf, titleOf } from "../src/chat.ts";
-import type { ChatState, RunStatus, RunView } from "../src/model.ts";
-import type { JournalEvent, Thread } from "../src/protocol.ts";
-import { withThreadPage } from "../src/state.ts";
+import type { JournalEvent, RunStatus, Thread } from "../src/protocol.ts";
+import type { ChatState, RunView } from "../src/state/model.ts";
+import { withThreadPage } from "../src/state/state.ts";
 import { event, RUN, THREAD } from "./fake_server.ts";
 import { vectorsOf } from "./vector_files.ts";
 
@@ -260,6 +260,7 @@ test("a question that an earlier attempt asked is answered in the later one", ()
   const [step] = runOf(state).steps;
   assert.ok(step?.kind === "input");
   assert.deepEqual([step.status, step.value, runOf(state).status], ["answered", 7, "running"]);
+  assert.deepEqual([step.startedAt, step.answeredAt], [5.5, 7.5]);
 });
 
 test("a thread is named by whatever comes last, in whatever order it becomes known", () => {

@@ -1,7 +1,7 @@
 /** Tables: values that share what they can, whichever of them grows. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { tableOf, withoutRows, withRows } from "../src/table.ts";
+import { tableOf, withoutRows, withRows } from "../src/state/table.ts";
 
 const row = (id: string, value = 0) => ({ id, value });
 const all = (table: ReturnType<typeof tableOf<{ id: string; value: number }>>) => [

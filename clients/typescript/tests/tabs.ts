@@ -20,10 +20,29 @@ export class Items {
   }
 }
 
+/** The name of the item that keeps a user's cursor. */
+export const keptName = (user: string): string =>
+  `cursor threadcast ${JSON.stringify(["http://test/", user])}`;
+
 export const storage = (): Storage => new Items() as unknown as Storage;
+
+/** Node.js has no `StorageEvent`. */
+class Stored extends Event implements Pick<StorageEvent, "key" | "newValue"> {
+  readonly key: string;
+  readonly newValue: string | null;
+
+  constructor(key: string, newValue: string | null) {
+    super("storage");
+    this.key = key;
+    this.newValue = newValue;
+  }
+}
+Object.assign(globalThis, { StorageEvent: Stored });
 
 export class Tabs {
   readonly items = storage();
+  /** How late the tabs tell one another. */
+  lateMs = 0;
   #clients = new Map<Storage, Client>();
 
   /** The storage as a tab sees it, for the client that this makes. */
@@ -31,9 +50,9 @@ export class Tabs {
     const tell = (key: string, newValue: string | null) => {
       for (const [other, client] of this.#clients) {
         if (other === seen) continue;
-        queueMicrotask(() =>
-          client.handleEvent({ type: "storage", key, newValue } as StorageEvent),
-        );
+        const told = () => client.handleEvent(new Stored(key, newValue));
+        if (this.lateMs) setTimeout(told, this.lateMs);
+        else queueMicrotask(told);
       }
     };
     const { items } = this;

@@ -1,11 +1,11 @@
 /** The golden vectors of commands and connection events: the wire, as every client has to speak it. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { Connection } from "../src/connection.ts";
-import { Credential } from "../src/credential.ts";
+import { Connection, type Unsent } from "../src/connection/connection.ts";
+import { Credential } from "../src/credential/credential.ts";
 import type { ThreadcastError } from "../src/error.ts";
-import { Hub } from "../src/hub.ts";
 import type { Command, ConnectionEvent } from "../src/protocol.ts";
+import { Hub } from "../src/shared/hub.ts";
 import { FakeServer, settled, tokenFor, USER } from "./fake_server.ts";
 import { vectorsOf } from "./vector_files.ts";
 
@@ -45,8 +45,8 @@ afterEach(() => {
 for (const { name, command } of vectorsOf<{ command: Command }>("commands")) {
   test(`a command is said as the vector says: ${name}`, () => {
     server.ignores.add(command.command);
-    const { command: what, id: _id, ...fields } = command;
-    connection.request(what, fields).catch(() => {});
+    const { id: _id, ...unsent } = command;
+    connection.request(unsent).catch(() => {});
     const [said] = server.link.commands;
     assert.deepEqual(JSON.parse(JSON.stringify(said)), { ...command, id: "c1" });
   });
@@ -101,7 +101,7 @@ function answerTo(
 ): Promise<unknown> {
   server.ignores.add(command);
   for (;;) {
-    const answer = connection.request(command);
+    const answer = connection.request({ command } as Unsent);
     if (server.link.commands.at(-1)?.id === id) {
       server.link.text(JSON.stringify(event));
       return answer;

@@ -7,6 +7,7 @@ little. It keeps no token, opens no connection and logs nothing from a token.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,6 +30,8 @@ from .token_keys import (
 FAILURES_MAX = 4_096
 FAILURE_LIFE_S = 1.0
 VERIFIED_MAX = 4_096
+
+log = logging.getLogger(__name__)
 
 
 class KeySource(Protocol):
@@ -139,6 +142,7 @@ class Authenticator:
         self._failures = _Failures(entries_max=failures_max, life_s=failure_life_s)
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._verified_max = verified_max
+        self._has_warned_of_iat = False
 
     @classmethod
     def from_settings(cls, settings: Settings, *, clock: Clock) -> Authenticator:
@@ -193,7 +197,17 @@ class Authenticator:
             if not error.kind.retryable:
                 self._failures.remember(digest, error, now)
             raise
+        self._warn_of_iat(claims.identity)
         return claims.identity
+
+    def _warn_of_iat(self, identity: Identity) -> None:
+        """Once: nothing shows at first that such tokens do not survive a revocation."""
+        if identity.issued_at is None and not self._has_warned_of_iat:
+            self._has_warned_of_iat = True
+            log.warning(
+                'a token without "iat" was accepted; once its user has signed out everywhere, such '
+                "tokens are refused for ever, because they count as issued before that"
+            )
 
     async def _claims(self, raw: bytes, digest: bytes) -> TokenClaims:
         known = self._verified.get(digest)
@@ -232,8 +246,8 @@ def key_source(settings: Settings, policy: TokenPolicy, *, clock: Clock) -> KeyS
     chosen = [name for name, value in named.items() if value is not None]
     if len(chosen) != 1:
         raise ConfigurationError(
-            f"exactly one of {', '.join(named)} is required; "
-            f"{' and '.join(chosen) if chosen else 'none'} came"
+            f"expected exactly one of {', '.join(named)}, "
+            f"got {' and '.join(chosen) if chosen else 'none'}"
         )
     if settings.jwt_jwks_url is not None:
         _check_jwks_policy(policy)
@@ -242,7 +256,7 @@ def key_source(settings: Settings, policy: TokenPolicy, *, clock: Clock) -> KeyS
     key = _configured_key(settings)
     if policy.algorithms and key.algorithm not in policy.algorithms:
         raise ConfigurationError(
-            f"jwt_algorithms: {key.algorithm} was expected because {chosen[0]} is such a key"
+            f"jwt_algorithms: expected {key.algorithm} because {chosen[0]} is such a key"
         )
     return StaticKey(key)
 

@@ -55,7 +55,7 @@ def mint(
     if problem := user_id_problem(user_id):
         raise ValueError(problem)
     if not 0 < lifetime_s <= TIME_MAX_S - now:
-        raise ValueError(f"lifetime_s: seconds above 0 were expected, {lifetime_s:g} came")
+        raise ValueError(f"lifetime_s: expected seconds above 0, got {lifetime_s:g}")
     optional = {
         "plan": plan,
         "scope": " ".join(scopes) or None,
@@ -88,6 +88,8 @@ def load_or_make_secret(path: str | os.PathLike[str]) -> str:
         key_from_secret(secret)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
+        if not os.path.lexists(target):
+            reason = f"the folder {target.parent} is not there or cannot be written"
         raise ConfigurationError(f"secret file {target}: {reason}") from None
     except UnusableKeyError as error:
         raise ConfigurationError(
@@ -121,16 +123,16 @@ def _read_private(target: Path) -> str:
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigurationError(f"secret file {target}: a regular file was expected")
+            raise ConfigurationError(f"secret file {target}: expected a regular file")
         mode = stat.S_IMODE(status.st_mode)
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigurationError(
-                f"secret file {target}: mode 0600 was expected, {mode:04o} came; "
+                f"secret file {target}: expected mode 0600, got {mode:04o}; "
                 f"others may have read it: delete it, or run chmod 600 on it"
             )
         data = file.read(SECRET_FILE_MAX_BYTES + 1)
     if len(data) > SECRET_FILE_MAX_BYTES:
         raise ConfigurationError(
-            f"secret file {target}: at most {SECRET_FILE_MAX_BYTES} bytes were expected"
+            f"secret file {target}: expected at most {SECRET_FILE_MAX_BYTES} bytes"
         )
     return data.decode("utf-8", "replace").strip()

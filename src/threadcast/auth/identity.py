@@ -71,16 +71,16 @@ class TokenPolicy:
     def __post_init__(self) -> None:
         for key, text in (("jwt_audience", self.audience), ("jwt_issuer", self.issuer)):
             if text == "":
-                raise ConfigurationError(f"{key}: a text was expected, an empty one came")
+                raise ConfigurationError(f"{key}: expected a text, got an empty one")
         if not self.plan_claim:
-            raise ConfigurationError("jwt_plan_claim: a claim's name was expected, none came")
+            raise ConfigurationError("jwt_plan_claim: expected a claim's name, got none")
         if not 0 <= self.leeway_s <= LEEWAY_MAX_S:
             raise ConfigurationError(
-                f"jwt_leeway_s: 0 to {LEEWAY_MAX_S:g} was expected, {self.leeway_s:g} came"
+                f"jwt_leeway_s: expected 0 to {LEEWAY_MAX_S:g}, got {self.leeway_s:g}"
             )
         if self.lifetime_max_s is not None and not self.lifetime_max_s > 0:
             raise ConfigurationError(
-                f"jwt_lifetime_max_s: more than 0 was expected, {self.lifetime_max_s:g} came"
+                f"jwt_lifetime_max_s: expected more than 0, got {self.lifetime_max_s:g}"
             )
         self._check_algorithms()
 
@@ -88,7 +88,7 @@ class TokenPolicy:
         unknown = sorted(self.algorithms - METHODS.keys())
         if unknown:
             raise ConfigurationError(
-                f"jwt_algorithms: {', '.join(METHODS)} are allowed, {unknown[0]!r} came"
+                f"jwt_algorithms: expected some of {', '.join(METHODS)}, got {unknown[0]!r}"
             )
         if "HS256" in self.algorithms and len(self.algorithms) > 1:
             raise ConfigurationError(

@@ -51,16 +51,16 @@ def check_jwks_url(url: str, *, allow_private: bool = False) -> httpx2.URL:
             private address without the permission.
     """
     if misfit := jwks_url(url):
-        raise ConfigurationError(f"jwt_jwks_url: {misfit.expected} was expected, {misfit.got} came")
+        raise ConfigurationError(f"jwt_jwks_url: expected {misfit.expected}, got {misfit.got}")
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL:
-        raise ConfigurationError("jwt_jwks_url: an https URL was expected") from None
+        raise ConfigurationError("jwt_jwks_url: expected an https URL") from None
     private = _is_private(parsed.host)
     if private and not allow_private:
-        raise ConfigurationError("jwt_jwks_url: a public host was expected, a private address came")
+        raise ConfigurationError("jwt_jwks_url: expected a public host, got a private address")
     if parsed.scheme != "https" and not (parsed.scheme == "http" and private):
-        raise ConfigurationError("jwt_jwks_url: https was expected, another scheme came")
+        raise ConfigurationError("jwt_jwks_url: expected https, got another scheme")
     return parsed
 
 
@@ -216,9 +216,9 @@ class JwksCache:
             client.stream("GET", self._url, headers=headers) as response,
         ):
             if response.status_code != httpx2.codes.OK:
-                raise _FetchError(f"status 200 was expected, {response.status_code} came")
+                raise _FetchError(f"expected status 200, got {response.status_code}")
             if "content-encoding" in response.headers:
-                raise _FetchError("an unencoded body was expected")
+                raise _FetchError("expected an unencoded body")
             return await _read_bounded(response)
 
     def _note_failure(self, error: Exception) -> None:
@@ -248,5 +248,5 @@ async def _read_bounded(response: httpx2.Response) -> bytes:
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > BODY_MAX_BYTES:
-            raise _FetchError(f"at most {BODY_MAX_BYTES} bytes were expected, more came")
+            raise _FetchError(f"expected at most {BODY_MAX_BYTES} bytes, got more")
     return bytes(body)

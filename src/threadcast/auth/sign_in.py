@@ -1,10 +1,12 @@
 """Authentication shared by all entrances.
 
-It rate-limits unauthenticated attempts per address, has tokens verified, and checks whether an
-identity was signed out. It knows neither HTTP nor sockets.
+It rate-limits unauthenticated attempts per IPv4 address or IPv6 /64, has tokens verified, and
+checks whether an identity was signed out. It knows neither HTTP nor sockets.
 """
 
 from __future__ import annotations
+
+from ipaddress import IPv6Address, IPv6Network
 
 from ..check_modes import Refuse, always
 from ..clock import Clock
@@ -16,6 +18,8 @@ from ..store.records import JournalHead
 from ..store.session import RequestScopedSession
 from .authenticator import Authenticator
 from .identity import Identity
+
+_IPV6_PREFIX_BITS = 64  # a host chooses the rest of its address itself, as often as it likes
 
 
 class SignIn:
@@ -62,7 +66,7 @@ class SignIn:
         Raises:
             ThreadcastError: `rate_limited`, with the time to wait.
         """
-        wait_s = self._strangers.take(address, self._clock.monotonic())
+        wait_s = self._strangers.take(_network_of(address), self._clock.monotonic())
         if wait_s:
             self._refuse(rate_limited(wait_s))
 
@@ -81,6 +85,17 @@ class SignIn:
             raise
         self._metrics.credentials.labels("accepted").inc()
         return identity
+
+
+def _network_of(address: str) -> str:
+    """Where all addresses belong that one host may have: an IPv4 address, or an IPv6 /64."""
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((found.packed, _IPV6_PREFIX_BITS), strict=False))
 
 
 async def unrevoked_head(session: RequestScopedSession, identity: Identity) -> JournalHead:

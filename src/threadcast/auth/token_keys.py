@@ -135,10 +135,10 @@ def key_from_pem(text: str) -> VerificationKey:
             unsupported kind.
     """
     if "PRIVATE KEY-----" in text:
-        raise UnusableKeyError("a public key was expected, a private key came")
+        raise UnusableKeyError("expected a public key, got a private key")
     if "CERTIFICATE-----" in text:
         raise UnusableKeyError(
-            "a public key was expected, a certificate came; "
+            "expected a public key, got a certificate; "
             "`openssl x509 -pubkey -noout -in FILE` prints its key"
         )
     try:

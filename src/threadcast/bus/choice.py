@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ..clock import Clock
 from ..errors import ConfigurationError
 from ..metrics import Metrics
 from ..settings import Settings
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> Bus:
+def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics, clock: Clock) -> Bus:
     """The bus that the settings name, not yet open.
 
     Args:
@@ -25,6 +26,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
         store: the node's; opened before the bus.
         node_id: the node's id.
         metrics: the node's.
+        clock: the node's.
 
     Raises:
         ConfigurationError: a package is missing (the message says how to install it), a file cannot
@@ -50,6 +52,7 @@ def bus_of(settings: Settings, store: Store, node_id: str, metrics: Metrics) -> 
         store.cluster_secret,
         node_id,
         metrics,
+        clock,
         message_max_bytes=settings.bus_message_max_bytes,
         buffer_max_bytes=settings.bus_buffer_max_bytes,
         executes_runs=settings.role != "gateway",

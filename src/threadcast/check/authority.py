@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from time import perf_counter
 from typing import Any
 
-from ..client import ConnectionRefused
+from ..client import ClientRefused
 from ..client.link import ConnectionFailed
 from .person import Person
 from .raw import RawClient, upgrade_request
@@ -90,7 +90,7 @@ async def _accepted_by_socket(scene: Scene, token: str) -> str:
     for _ in range(_TRIES):
         try:
             wire = await scene.first.wire(token=token)
-        except ConnectionRefused as refused:
+        except ClientRefused as refused:
             if refused.close_code in (4401, 4403):
                 return ""
             said = f"expected a close with 4401, got {refused.close_code}"

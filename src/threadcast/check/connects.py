@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from time import perf_counter
 
-from ..client import ConnectionRefused
+from ..client import ClientRefused
 from ..client.link import ConnectionFailed
 from .person import Person
 from .scene import Scene
@@ -53,7 +53,7 @@ async def play_connects(scene: Scene) -> Connects:
                 wire = await person.wire(attempts=1)
             except ConnectionFailed as failed:
                 refused.append(failed.drop.text)
-            except (ConnectionRefused, Broken) as error:
+            except (ClientRefused, Broken) as error:
                 refused.append(str(error))
             else:
                 took_s.append(perf_counter() - began)

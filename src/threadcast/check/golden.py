@@ -147,7 +147,7 @@ def _disorder(events: Sequence[Event]) -> list[str]:
         faults.append(f"{agents[0].event_type} came before agent_started")
     ends = [event.event_type for event in events if event.event_type in _TERMINAL]
     if len(ends) != 1 or events[-1].event_type not in _TERMINAL:
-        faults.append(f"one end was expected behind all else, got {', '.join(ends) or 'none'}")
+        faults.append(f"expected one end behind all else, got {', '.join(ends) or 'none'}")
     under_way: set[object] = set()
     for event in agents:
         call = event.data.get("tool_call_id")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, suppress
 
-from ..client import ConnectionRefused
+from ..client import ClientRefused
 from ..client.link import ConnectionFailed
 from .person import Person
 from .raw import RawClient, http_request
@@ -39,7 +39,7 @@ async def judge_limits(scene: Scene) -> Finding:
     for what, attempt in tries.items():
         try:
             said = await attempt(person)
-        except (Broken, ConnectionFailed, ConnectionRefused) as error:
+        except (Broken, ConnectionFailed, ClientRefused) as error:
             faults.append(f"{what}: {error}")
         else:
             kept.append(f"{what} ({said})" if said else what)
@@ -137,7 +137,7 @@ async def _many_connections(person: Person) -> str:
         for _ in range(limit + 1 + _SPARE):
             try:
                 wire = await person.wire(attempts=1)
-            except ConnectionRefused as refused:
+            except ClientRefused as refused:
                 if refused.close_code != _TOO_MANY:
                     raise Broken(f"expected 4429, got {refused.close_code}") from None
                 return ""

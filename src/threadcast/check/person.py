@@ -102,7 +102,7 @@ class Person:
 
         Raises:
             ConnectionFailed: there is no server.
-            ConnectionRefused: the credential is not accepted.
+            ClientRefused: the credential is not accepted.
         """
         wire = await self.wire()
         try:

@@ -122,7 +122,7 @@ async def run_check(
 
     Raises:
         ServerUnreachable: there is no server.
-        ConnectionRefused: a credential is not accepted.
+        ClientRefused: a credential is not accepted.
         SameUser: both credentials are of one user.
         UnusableUrl: the URL names no server.
     """

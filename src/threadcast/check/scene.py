@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from ..client import ConnectionRefused, ServerUnreachable
+from ..client import ClientRefused, ServerUnreachable
 from ..client.endpoint import endpoint_of
 from ..client.link import ConnectionFailed
 from ..client.token_source import TokenSource
@@ -116,7 +116,7 @@ async def staged(target: Target, options: CheckOptions) -> AsyncIterator[Scene]:
 
     Raises:
         ServerUnreachable: there is no server, or it does not respond properly.
-        ConnectionRefused: a credential is not accepted.
+        ClientRefused: a credential is not accepted.
         SameUser: both credentials are of one user.
         UnusableUrl: the URL names no server.
     """
@@ -163,17 +163,17 @@ async def _sign_in(person: Person, which: str) -> None:
         person.token = await TokenSource(person.token).get()
     except ThreadcastError as error:
         text = f"{which}: {error.message.removeprefix('token: ')}"
-        raise ConnectionRefused(error.code, text) from None
+        raise ClientRefused(error.code, text) from None
     try:
         await person.sign_in()
     except ConnectionFailed as failed:
         drop = failed.drop
         if drop.status in (401, 403) and drop.code != "unavailable":
-            raise ConnectionRefused("token_invalid", f"{which}: {drop.text}") from None
+            raise ClientRefused("token_invalid", f"{which}: {drop.text}") from None
         raise ServerUnreachable("unavailable", drop.text) from None
-    except ConnectionRefused as refused:
+    except ClientRefused as refused:
         verdict = " was not accepted" if refused.close_code == _CREDENTIAL else ""
         text = f"{which}{verdict}: {refused.message}"
-        raise ConnectionRefused(refused.code, text, close_code=refused.close_code) from None
+        raise ClientRefused(refused.code, text, close_code=refused.close_code) from None
     except Broken as broken:
         raise ServerUnreachable("unavailable", f"the server did not greet: {broken}") from None

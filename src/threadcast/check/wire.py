@@ -14,7 +14,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from ..client import ConnectionRefused, ProtocolViolation
+from ..client import ClientRefused, ProtocolViolation
 from ..client.endpoint import Endpoint
 from ..client.link import ConnectionFailed, open_link
 from ..client.wire import decode_event, lines_of
@@ -70,14 +70,14 @@ class Wire:
         """Wait for `connection_ready`.
 
         Raises:
-            ConnectionRefused: the server refused this user, with a reason.
+            ClientRefused: the server refused this user, with a reason.
             Broken: it sent nothing.
         """
         greetings = ("connection_ready", "connection_closing")
         first = await self.until(lambda event: event.event_type in greetings, "connection_ready")
         if first.event_type == "connection_closing":
             code = str(first.data.get("error"))
-            raise ConnectionRefused(
+            raise ClientRefused(
                 code if code in ERRORS else "forbidden",
                 str(first.data.get("reason")),
                 close_code=first.data.get("code"),
@@ -248,7 +248,7 @@ async def open_wire(
 
     Raises:
         ConnectionFailed: it was not opened.
-        ConnectionRefused: the server does not want this user.
+        ClientRefused: the server does not want this user.
         Broken: it opened and sent nothing.
     """
     while True:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..client import ConnectionRefused, Snapshots
+from ..client import ClientRefused, Snapshots
 from ..consistency.outline import score_text
 from ..consistency.report import ConsistencyReport
 from . import exits
@@ -71,7 +71,7 @@ async def _read(access: Access, trace: str | None, limit: int) -> ConsistencyRep
     async with Snapshots(access.url, access.token) as snapshots:
         try:
             return await snapshots.consistency(named=trace, limit=limit)
-        except ConnectionRefused as error:
+        except ClientRefused as error:
             if error.code != "forbidden":
                 raise
             text = f"the token lacks the scope ops: set {TOKEN_VARIABLE} to one that has it"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..client import CommandRejected, ConnectionRefused, ServerUnreachable, UnusableUrl
+from ..client import ClientRefused, CommandRejected, ServerUnreachable, UnusableUrl
 from ..client.endpoint import Endpoint, endpoint_of
 from ..client.snapshots import development_token
 from . import exits
@@ -182,7 +182,7 @@ def _naming_the_url(url_name: str) -> Iterator[None]:
     """Add to connection errors how to give another URL."""
     try:
         yield
-    except (ServerUnreachable, ConnectionRefused) as error:
+    except (ServerUnreachable, ClientRefused) as error:
         if error.code != "unavailable":
             raise
         text = f"{error.message}; {url_name} names another one"

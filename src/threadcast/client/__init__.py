@@ -13,9 +13,9 @@ from .snapshots import Snapshots
 from .wire import typed
 from .words import (
     ClientClosed,
+    ClientRefused,
     ClientState,
     CommandRejected,
-    ConnectionRefused,
     Cursor,
     Phase,
     ProtocolViolation,
@@ -26,9 +26,9 @@ from .words import (
 __all__ = [
     "Client",
     "ClientClosed",
+    "ClientRefused",
     "ClientState",
     "CommandRejected",
-    "ConnectionRefused",
     "Cursor",
     "Event",
     "Phase",

@@ -102,7 +102,7 @@ class Client:
 
         Raises:
             ServerUnreachable: not within `first_attempts`.
-            ConnectionRefused: the server refuses this client.
+            ClientRefused: the server refuses this client.
         """
         if self._task is not None:
             raise RuntimeError("a client is opened once; make another with connect()")

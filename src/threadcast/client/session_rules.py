@@ -15,8 +15,8 @@ from ..events import ConnectionEventType, Event
 from ..wire.commands import Attach
 from .backoff import Backoff
 from .words import (
+    ClientRefused,
     CommandRejected,
-    ConnectionRefused,
     Cursor,
     Phase,
     ProtocolViolation,
@@ -218,7 +218,7 @@ class SessionRules:
         user_id = event.user_id
         if self._user_id is not None and user_id != self._user_id:
             text = "the new credential belongs to another user; open another client for it"
-            return [Fail(ConnectionRefused("identity_change", text))]
+            return [Fail(ClientRefused("identity_change", text))]
         feed, head = event.data.get("feed"), event.data.get("head")
         if not isinstance(feed, str) or type(head) is not int:
             return [Fail(ProtocolViolation("connection_ready has no feed or no head"))]
@@ -290,10 +290,10 @@ class SessionRules:
         text = str(closing.get("reason") or drop.text)
         if drop.status == 401 or drop.close_code == _CREDENTIAL:
             if not self._renewable or self._credential_refused:
-                return ConnectionRefused(code, text, close_code=drop.close_code)
+                return ClientRefused(code, text, close_code=drop.close_code)
             self._credential_refused = True
         elif _is_final(drop, closing):
-            return ConnectionRefused(code, text, close_code=drop.close_code)
+            return ClientRefused(code, text, close_code=drop.close_code)
         retry_after_s = _seconds(closing.get("retry_after_ms"))
         delay_s = self._backoff.next_s(
             drop.retry_after_s if retry_after_s is None else retry_after_s

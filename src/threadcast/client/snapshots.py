@@ -20,7 +20,7 @@ from .endpoint import endpoint_of
 from .http import http_client
 from .refusal import is_elsewhere, no_server, read_problem
 from .token_source import TokenCall, TokenSource
-from .words import CommandRejected, ConnectionRefused, ProtocolViolation, ServerUnreachable
+from .words import ClientRefused, CommandRejected, ProtocolViolation, ServerUnreachable
 
 ANSWER_MAX_BYTES = 67_108_864
 _TIMEOUT_S = 10.0
@@ -36,7 +36,7 @@ class Snapshots:
         token: as for `connect`; a callable is asked before every request.
 
     Every method raises:
-        ConnectionRefused: the credential was not accepted.
+        ClientRefused: the credential was not accepted.
         CommandRejected: the server refused the request, `not_found` among others.
         ServerUnreachable: there was no answer, or it was not a Threadcast server's.
         ProtocolViolation: the answer is unreadable or longer than 64 MiB.
@@ -169,7 +169,7 @@ def _refusal(url: str, status: int, body: bytes) -> ThreadcastError:
     code = problem.code or ("not_found" if status == 404 else "internal")
     text = problem.detail or f"the server answered with HTTP status {status}"
     if status in (401, 403):
-        return ConnectionRefused(code if code in ERRORS else "forbidden", text)
+        return ClientRefused(code if code in ERRORS else "forbidden", text)
     return CommandRejected(
         code, text, retryable=problem.retryable, retry_after_ms=problem.retry_after_ms
     )

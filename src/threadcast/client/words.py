@@ -68,7 +68,7 @@ class ClientState:
     reason: str = ""
 
 
-class ConnectionRefused(ThreadcastError):
+class ClientRefused(ThreadcastError):
     """The server refuses this client, and retrying does not help.
 
     Args:

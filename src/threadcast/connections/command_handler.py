@@ -95,7 +95,7 @@ class CommandHandler:
             self._admit(command.id)
             self._spans.begin(command.id, str(type(command).__struct_config__.tag))
             await self._carry_out(command)
-        except commands.CommandRejected as error:
+        except commands.UnusableCommand as error:
             self._reject(error.command_id, error)
         except ThreadcastError as error:
             self._reject(command_id, error)
@@ -301,7 +301,7 @@ def thread_created(command_id: str, result: ThreadChanged) -> CreateThreadAccept
 
 def run_cancelled(command_id: str, result: RunState) -> CancelRunAccepted:
     """What `cancel_run` is answered with."""
-    return CancelRunAccepted(command_id, result.run_id, result.status.value)
+    return CancelRunAccepted(command_id, result.run_id, result.status)
 
 
 def answer_taken(command_id: str, result: RunState) -> RespondAccepted:

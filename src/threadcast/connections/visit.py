@@ -37,6 +37,9 @@ from .state import AsyncConnectionStateManager, ConnectionState
 
 log = logging.getLogger(__name__)
 
+Close = Callable[[int, str], None]
+"""Begins to close, with a code and a reason."""
+
 _CLOSE_TIMEOUT_S = 10.0
 _EXPECTED_FIRST = "expected authenticate first"
 _EDGE_CLOSES = {1012: "shutting_down", 4408: "request_timeout", 4429: "rate_limited"}
@@ -96,60 +99,52 @@ class Visit:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept, and return when either side has ended it."""
-        lines = self._handshake.offer.chosen == PROTOCOL_LINES
-        extensions = scope.get("extensions") or {}
-        writer: FrameWriter | None = extensions.get(FRAMES_EXTENSION)
+        await self._accept(send)
+        outbound, close = self._outbound_for(scope, send)
         try:
-            await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
-        except (
-            OSError
-        ):  # already gone; the task holds this error, so the error must not hold the task
-            self._task = None
-            raise
-        self._state.move(ConnectionState.AUTHENTICATING)
-        buffer_max_bytes = self._services.settings.send_buffer_max_bytes
-        outbound: Outbound
-        close: Callable[[int, str], None]
-        queued: QueuedOutbound | None = None
-        if writer is not None:
-            writer.set_write_limits(high_bytes=buffer_max_bytes)
-            writer.closing_frame = self._last_frame
-            outbound = frames = FrameOutbound(writer, lines=lines)
-            close = frames.close
-        else:
-            queued = _queued(send, lines=lines, limit_bytes=buffer_max_bytes)
-            outbound, close = queued, self._closer(queued, send)
-        try:
-            await self._talk(scope["headers"], receive, outbound, close, writer)
+            await self._talk(scope, receive, outbound, close)
         except ClientGone:
-            if queued is not None:
-                await queued.close()
+            if isinstance(outbound, QueuedOutbound):
+                await outbound.close()
         except asyncio.CancelledError:
             if not self._aborted:
                 raise
         except ThreadcastError as error:
-            self._count_refused(error)
             self._end(outbound, close, error)
         except Exception:  # the connection edge: log, count, close
             log.exception("a connection failed")
-            internal = ThreadcastError("internal")
-            if self._counted:
-                self._services.metrics.refusals.labels(internal.code).inc()
-            self._count_refused(internal)
-            self._end(outbound, close, internal)
+            self._end(outbound, close, ThreadcastError("internal"))
         finally:
             self._state.move(ConnectionState.CLOSED)
         if self._closing is not None:  # the server cuts the connection when the application returns
             await asyncio.wait([self._closing])
 
-    async def _talk(
-        self,
-        headers: Headers,
-        receive: Receive,
-        outbound: Outbound,
-        close: Callable[[int, str], None],
-        writer: FrameWriter | None,
-    ) -> None:
+    async def _accept(self, send: Send) -> None:
+        try:
+            await send({"type": "websocket.accept", "subprotocol": self._handshake.offer.chosen})
+        except OSError:
+            # Already gone; the task holds this error, so the error must not hold the task.
+            self._task = None
+            raise
+        self._state.move(ConnectionState.AUTHENTICATING)
+
+    def _outbound_for(self, scope: Scope, send: Send) -> tuple[Outbound, Close]:
+        """Where this visit writes, and how it closes: past ASGI where the server can."""
+        lines = self._handshake.offer.chosen == PROTOCOL_LINES
+        buffer_max_bytes = self._services.settings.send_buffer_max_bytes
+        writer = _frame_writer(scope)
+        if writer is not None:
+            writer.set_write_limits(high_bytes=buffer_max_bytes)
+            writer.closing_frame = self._last_frame
+            frames = FrameOutbound(writer, lines=lines)
+            return frames, frames.close
+        queued = _queued(send, lines=lines, limit_bytes=buffer_max_bytes)
+        close = self._closer(queued, send)
+        queued.on_failed = lambda: self._end(queued, close, ThreadcastError("internal"))
+        return queued, close
+
+    async def _talk(self, scope: Scope, receive: Receive, outbound: Outbound, close: Close) -> None:
+        headers: Headers = scope["headers"]
         attributes = {"threadcast.request_id": self._handshake.request_id}
         with self._services.tracing.span(
             "websocket sign-in", attributes, kind=SpanKind.SERVER, headers=headers
@@ -158,6 +153,7 @@ class Visit:
         self._user_id = identity.user_id
         if self._services.draining():  # the others were told to go, or will be
             raise ThreadcastError("shutting_down")
+        writer = _frame_writer(scope)
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
         connection = Connection(
@@ -201,7 +197,7 @@ class Visit:
     async def _first_command(self, receive: Receive, outbound: Outbound) -> Identity:
         try:
             command = commands.decode_command(await _next_text(receive))
-        except commands.CommandRejected as error:
+        except commands.UnusableCommand as error:
             self._reject(outbound, error.command_id, error)
             if error.code == "unsupported_version":
                 raise
@@ -224,13 +220,12 @@ class Visit:
         return await self._sign_in.verify(token, self._handshake.address)
 
     def _count_refused(self, error: ThreadcastError) -> None:
-        """Count a refused attempt once; what ends a live connection later is no failed connect."""
-        if self._counted:
-            return
-        self._counted = True
-        if not self._rejected:
+        """Count a refused connect once; what ends a live connection counts only as our fault."""
+        was_live, self._counted = self._counted, True
+        if error.code == "internal" or not (was_live or self._rejected):
             self._services.metrics.refusals.labels(error.code).inc()
-        self._services.metrics.count_connect_refused(failed=error.is_failure)
+        if not was_live:
+            self._services.metrics.count_connect_refused(failed=error.is_failure)
 
     def _reject(self, outbound: Outbound, command_id: str | None, error: ThreadcastError) -> None:
         self._rejected = True  # and the end of the visit is no second refusal
@@ -238,10 +233,9 @@ class Visit:
         data = rejection_data(command_id, error, self._handshake.request_id)
         self._say(outbound, ConnectionEventType.COMMAND_REJECTED, data)
 
-    def _end(
-        self, outbound: Outbound, close: Callable[[int, str], None], error: ThreadcastError
-    ) -> None:
-        """Announce the end, unless that was done, and close."""
+    def _end(self, outbound: Outbound, close: Close, error: ThreadcastError) -> None:
+        """Count the error, announce the end unless that was done, and close."""
+        self._count_refused(error)
         told = error is self._handshake.refusal  # its text comes from closed sets
         reason = error.message if told else error.kind.text
         if self._state.may_answer:
@@ -278,7 +272,7 @@ class Visit:
         now = self._services.clock.now()
         return connection_event(event_type, now=now, user_id=self._user_id, data=data)
 
-    def _closer(self, queued: QueuedOutbound, send: Send) -> Callable[[int, str], None]:
+    def _closer(self, queued: QueuedOutbound, send: Send) -> Close:
         async def say_close(code: int, reason: str) -> None:
             try:
                 async with asyncio.timeout(_CLOSE_TIMEOUT_S):
@@ -286,16 +280,20 @@ class Visit:
                     await send({"type": "websocket.close", "code": code, "reason": reason})
             except (TimeoutError, OSError):
                 self._abort()
+            except Exception:
+                self._abort()
+                raise
             finally:
                 await queued.close()
 
         def close(code: int, reason: str) -> None:
-            self._closing = self._services.tasks.start(say_close(code, reason))
+            if self._closing is None:
+                self._closing = self._services.tasks.start(say_close(code, reason))
 
         return close
 
     def _abort(self) -> None:
-        """The peer does not even read a close frame: end the application's side."""
+        """The peer cannot even be sent a close frame: end the application's side."""
         over = self._state.state is ConnectionState.CLOSED
         if self._task is not None and not (over or self._task.done()):
             self._aborted = True
@@ -316,6 +314,11 @@ async def _next_text(receive: Receive) -> str:
     if text is None:
         raise ThreadcastError("binary_not_supported")
     return str(text)
+
+
+def _frame_writer(scope: Scope) -> FrameWriter | None:
+    writer: FrameWriter | None = (scope.get("extensions") or {}).get(FRAMES_EXTENSION)
+    return writer
 
 
 def _queued(send: Send, *, lines: bool, limit_bytes: int) -> QueuedOutbound:

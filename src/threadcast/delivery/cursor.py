@@ -288,10 +288,8 @@ class Cursor:
         page = read.page
         if page.after != self.position or not self._may_write():
             return False
-        if (
-            page.head.trimmed > self.position
-        ):  # trimmed since it was judged: the reader must be reset
-            self._doubts = True
+        if page.head.trimmed > self.position:
+            self._doubts = True  # trimmed since it was judged: the reader must be reset
             return False
         self.position = page.upto
         if page.events:

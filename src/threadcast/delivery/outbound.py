@@ -8,12 +8,15 @@ by one push beyond the limit.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Protocol
 
 from ..edge import FrameWriter, text_frame
 from ..events import ConnectionEventType, JournalEvent
+
+log = logging.getLogger(__name__)
 
 
 class Outbound(Protocol):
@@ -126,6 +129,12 @@ class QueuedOutbound:
         form_said: makes a chunk of a connection event.
         limit_bytes: congested with more buffered bytes than this.
 
+    Whatever `send` raises, a chunk may be lost, so nothing is sent after it. An `OSError` says that
+    the peer has gone, which its server reports as well; of any other error the owner is told.
+
+    Attributes:
+        on_failed: called once after such an error, which was logged; it should end the connection.
+
     The owner must `await close()`.
     """
 
@@ -147,6 +156,12 @@ class QueuedOutbound:
         self._gone = False
         self._task: asyncio.Task[None] | None = None
         self.on_drain: Callable[[], None] | None = None
+        self.on_failed: Callable[[], None] | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing more is sent."""
+        return self._gone
 
     @property
     def congested(self) -> bool:
@@ -182,6 +197,7 @@ class QueuedOutbound:
     async def close(self) -> None:
         """Drop what is still queued; nothing more is accepted."""
         self._gone = True
+        self.on_failed = None
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -194,22 +210,42 @@ class QueuedOutbound:
         self._was_congested = self._was_congested or self.congested
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._drain())
+            self._task.add_done_callback(self._ended)
 
     async def _drain(self) -> None:
-        while self._waiting and not self._gone:
-            chunks, self._waiting = self._waiting, []
+        with suppress(OSError):  # the ASGI word for a peer that has gone
             try:
-                for chunk in chunks:
-                    await self._send(chunk)
-                    self._waiting_bytes -= len(chunk)
-            except OSError:  # the ASGI word for a peer that has gone
-                self._gone = True
-                self._waiting.clear()
-                self._waiting_bytes = 0
-            if self._was_congested and not self.congested:
-                self._was_congested = False
-                if self.on_drain is not None:
-                    self.on_drain()
+                await self._send_waiting()
+            except BaseException:
+                self._drop()
+                raise
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            chunks, self._waiting = self._waiting, []
+            for chunk in chunks:
+                await self._send(chunk)
+                self._waiting_bytes -= len(chunk)
+            self._tell_drained()
+
+    def _drop(self) -> None:
+        self._gone = True
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        if self._was_congested and not self.congested:
+            self._was_congested = False
+            if self.on_drain is not None:
+                self.on_drain()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("a connection cannot be written to", exc_info=task.exception())
+        if self.on_failed is not None:
+            self.on_failed()
 
 
 def frames_of_text(events: Sequence[JournalEvent]) -> list[bytes]:

@@ -241,24 +241,25 @@ class WebSocketManager:
         return user_id in self._by_user or user_id in self._leaving
 
     def force_close(self, context: UserExecutionContext, connection_id: str) -> bool:
-        """End one connection of the context's user immediately; whether it was here. Audited."""
-        return self._end(context.user_id, connection_id, "forced_close")
+        """End one connection of the context's user immediately; whether it was here.
+
+        Logged. Whoever acts for an operator records it in the trail.
+        """
+        connection = self._find(context.user_id, connection_id)
+        if connection is not None:
+            _force(connection)
+        return connection is not None
 
     def force_close_all(self, context: UserExecutionContext) -> int:
-        """End all of the context's user's connections here; how many there were. Audited."""
+        """End all of the context's user's connections here, as `force_close`; how many."""
         connections = self.connections_of(context)
         for connection in connections:
-            self._end(context.user_id, connection.context.connection_id or "", "forced_close")
+            _force(connection)
         return len(connections)
 
-    def _end(self, user_id: str, connection_id: str, code: str) -> bool:
-        for connection in tuple(self._by_user.get(user_id, ())):
-            if connection.context.connection_id == connection_id:
-                if code == "forced_close":
-                    log.warning("connection %s was closed by force", connection_id)
-                connection.end(code)
-                return True
-        return False
+    def _find(self, user_id: str, connection_id: str) -> LiveConnection | None:
+        of_user = self._by_user.get(user_id, ())
+        return next((one for one in of_user if one.context.connection_id == connection_id), None)
 
     def end_all(self, code: str, *, retry_after_ms: Callable[[], int]) -> None:
         """Begin to end every connection, each with its own `retry_after_ms`."""
@@ -282,8 +283,16 @@ class WebSocketManager:
             for connection in tuple(self._by_user.get(hint.user_id, ())):
                 connection.recheck()
         elif isinstance(hint, ConnectionUnwanted):
-            code = hint.code if hint.code in ERRORS else "forced_close"  # of a newer node
-            self._end(hint.user_id, hint.connection_id, code)
+            self._end_unwanted(hint)
+
+    def _end_unwanted(self, hint: ConnectionUnwanted) -> None:
+        connection = self._find(hint.user_id, hint.connection_id)
+        if connection is None:
+            return
+        if hint.code in ERRORS and hint.code != "forced_close":
+            connection.end(hint.code)
+        else:  # a code that is not known here is a newer node's
+            _force(connection)
 
     def _deliver(self, connections: Sequence[LiveConnection], hint: JournalGrew) -> None:
         if hint.events[0].address.user_id != hint.user_id:  # a cursor could just ignore its seqs
@@ -323,6 +332,11 @@ class WebSocketManager:
     def _tell_user_left(self, user_id: str) -> None:
         del self._leaving[user_id]
         self._on_user_left(user_id)
+
+
+def _force(connection: LiveConnection) -> None:
+    log.warning("connection %s is closed by force", connection.context.connection_id)
+    connection.end("forced_close")
 
 
 def _record_cleanup(trace: ConsistencyTrace, context: UserExecutionContext, *, found: bool) -> None:

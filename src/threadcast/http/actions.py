@@ -23,7 +23,7 @@ from ..wire.action_models import (
 from ..wire.json_problems import check_id, check_user
 from .answers import json_answer
 from .calls import UserCall
-from .paging import read_limit
+from .paging import page_token, read_limit, read_page_token
 from .requests import read_query
 
 _LIST = "actions"
@@ -34,13 +34,13 @@ async def list_actions(call: UserCall) -> ASGIApp:
     query = read_query(call.request, "limit", "before")
     limit = read_limit(query.get("limit"))
     user_id = call.context.user_id
-    before = call.pages.read(query.get("before"), user_id, _LIST)
+    before = read_page_token(query.get("before"), user_id, _LIST)
     rows = await call.node.store.actions(limit=limit, before=before)
     more = len(rows) == limit
     return json_answer(
         ActionPage(
             actions=[_action(row) for row in rows],
-            next=call.pages.make(user_id, _LIST, rows[-1].ordinal) if more else None,
+            next=page_token(user_id, _LIST, rows[-1].ordinal) if more else None,
         )
     )
 

@@ -24,7 +24,6 @@ from ..ids import UnifiedIdGenerator
 from ..node import Node
 from ..store.records import RunRow
 from ..store.session import Entrance, RequestScopedSession
-from .paging import PageTokens
 from .requests import read_object, read_optional_object
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -54,13 +53,11 @@ class Call:
     Attributes:
         request: its body is not read yet.
         node: the server's parts.
-        pages: makes and reads page tokens.
         identify: authenticates.
     """
 
     request: Request
     node: Node
-    pages: PageTokens
     identify: Identify
 
     async def body(self, expected: type[T]) -> T:

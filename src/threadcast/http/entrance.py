@@ -27,7 +27,6 @@ from ..rates import BucketPerKey, rate_limited
 from ..settings import Settings
 from .answers import SECURITY_HEADERS
 from .calls import Call, OpenHandler, UserCall, UserHandler
-from .paging import PageTokens
 from .refusals import refusal_answer
 from .requests import address_of, header
 
@@ -136,7 +135,6 @@ class HttpEntrance:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.pages = PageTokens(node.settings.jwt_secret)
         self.rates = BucketPerKey(node.settings.requests_per_s, node.settings.requests_burst)
         node.settings_takers.append(self._take_settings)
 
@@ -256,7 +254,7 @@ class _Exchange:
         method = self._methods.get("GET" if request.method == "HEAD" else request.method)
         if method is None:
             raise self._no_such_method()
-        return await method.run(Call(request, self._node, self._entrance.pages, self._identify))
+        return await method.run(Call(request, self._node, self._identify))
 
     def _check_origin(self, host: str) -> None:
         request = self._request
@@ -308,8 +306,7 @@ class _Exchange:
                 raise
         tracker = node.consistency.active
         trace = None if tracker is None or operation in _NOT_FOLLOWED else tracker.begun(context)
-        pages = self._entrance.pages
-        return UserCall(request, node, pages, self._identify, identity, context, trace)
+        return UserCall(request, node, self._identify, identity, context, trace)
 
     def _admit(self, user_id: str) -> None:
         wait_s = self._entrance.rates.take(user_id, self._node.clock.monotonic())

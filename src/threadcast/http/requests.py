@@ -102,8 +102,8 @@ async def read_object(request: Request, expected: type[T], *, max_bytes: int) ->
 
     Args:
         request: its body was not read yet.
-            expected: the type to decode.
-            max_bytes: bound on the body.
+        expected: the type to decode.
+        max_bytes: bound on the body.
 
     Raises:
         ThreadcastError: `unsupported_media_type`, `content_encoding_not_supported`,
@@ -143,7 +143,7 @@ async def read_body(
     Args:
         request: its body was not read yet.
         max_bytes: it is refused as soon as more are announced or received.
-            slow_after_s: after this time, at least 1,024 bytes per second must have arrived.
+        slow_after_s: after this time, at least 1,024 bytes per second must have arrived.
 
     Raises:
         ThreadcastError: `content_encoding_not_supported`, `body_too_large`, `request_timeout`.

@@ -155,8 +155,9 @@ class EventStream:
             request_id=self._call.context.request_id,
             agent=agent_of(self._call.request.scope["headers"]),
         )
+        outbound.on_failed = lambda: connection.end("internal")
         try:
-            if await self._live(connection, outbound, receive):
+            if await self._live(connection, outbound, receive) and not outbound.gone:
                 await self._finish(outbound, send)
         except ThreadcastError as error:
             services.metrics.count_connect_refused(failed=error.is_failure)

@@ -30,7 +30,7 @@ from ..wire.http_models import (
 )
 from .answers import json_answer
 from .calls import UserCall
-from .paging import read_cursor, read_limit
+from .paging import page_token, read_cursor, read_limit, read_page_token
 from .requests import idempotency_key, read_query
 
 
@@ -49,14 +49,14 @@ async def list_threads(call: UserCall) -> ASGIApp:
     query = read_query(call.request, "limit", "before")
     limit = read_limit(query.get("limit"))
     user_id = call.context.user_id
-    before = call.pages.read(query.get("before"), user_id, "threads")
+    before = read_page_token(query.get("before"), user_id, "threads")
     async with call.session() as session:
         head = await session.journal.head()
         rows = await session.threads.list(limit=limit + 1, before=before)
     page = rows[:limit]
     following = None
     if len(rows) > limit:
-        following = call.pages.make(user_id, "threads", page[-1].last_seq)
+        following = page_token(user_id, "threads", page[-1].last_seq)
     threads = [_thread(row) for row in page]
     return json_answer(ThreadPage(seq=head.head, threads=threads, next=following))
 
@@ -95,11 +95,11 @@ async def list_messages(call: UserCall) -> ASGIApp:
     async with call.session() as session:
         thread = await session.threads.get_by_id(call.request.path_params["thread_id"])
         what = f"messages of {thread.thread_id}"
-        before = call.pages.read(query.get("before"), user_id, what)
+        before = read_page_token(query.get("before"), user_id, what)
         rows = await session.messages.list(thread.thread_id, limit=limit + 1, before=before)
         head = await session.journal.head()
     page = rows[-limit:]
-    following = call.pages.make(user_id, what, page[0].seq) if len(rows) > limit else None
+    following = page_token(user_id, what, page[0].seq) if len(rows) > limit else None
     messages = [_message(row) for row in page]
     return json_answer(
         MessagePage(seq=head.head, messages=messages, next=following, thread_id=thread.thread_id)

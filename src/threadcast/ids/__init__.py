@@ -231,7 +231,7 @@ class UnifiedIdGenerator:
         """Parse an id; None if the whole text is not one.
 
         Total: any input of any type, no exception. A subclass of `str` is not an id, because it
-            could override comparison.
+        could override comparison.
         """
         if type(text) is not str or len(text) > ID_MAX_CHARACTERS:
             return None

@@ -9,7 +9,8 @@ if the store has any aliases of no known shape, otherwise `bad_id`; 5. anything 
 without a query.
 
 A migration (`ids.migrated`) accepts more: any printable text that is not a current id, so that no
-thread is lost. A thread whose legacy id is neither 3 nor 4 can be reached by its new id only.
+thread is lost. A thread whose legacy id matches neither rule 3 nor rule 4 can be reached by its new
+id only.
 
 This module reads text only; it may not know current ids, stores or aliases, and it may not import
 any other module. No current id has one of the shapes of `legacy_kind`.

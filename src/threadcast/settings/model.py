@@ -268,7 +268,10 @@ class SettingsFields:
     unauthenticated_per_address: int = field(
         default=10,
         metadata=about(
-            "Unauthenticated connections of one address per window.", 1, 100_000, live=True
+            "Unauthenticated attempts of one IPv4 address or IPv6 /64 per window.",
+            1,
+            100_000,
+            live=True,
         ),
     )
     unauthenticated_window_s: float = field(

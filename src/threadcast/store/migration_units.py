@@ -95,7 +95,7 @@ class ImportThreads(Unit[Sequence[MigratedThread]]):
     """Store threads of an older system with their runs and aliases; one result for each, in order.
 
     Idempotent: a thread whose older or new id its user has, or had, is `already`. One whose older
-        id names another thread of the user is `refused`.
+    id names another thread of the user is `refused`.
     """
 
     threads: Sequence[ImportedThread]

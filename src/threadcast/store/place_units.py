@@ -57,7 +57,7 @@ class TakePlace(Unit[PlaceTaken]):
     """Give the context's connection a place, under the lock on its user's journal; idempotent.
 
     Rejected: `revoked`, `too_many_connections`. Displaced connections are marked, with a hint
-        `ConnectionUnwanted` (`evicted`) for each.
+    `ConnectionUnwanted` (`evicted`) for each.
 
     Attributes:
         context: its `connection_id` is set.

@@ -331,7 +331,7 @@ class MessageRepository:
     async def list(
         self, thread_id: str, *, limit: int, before: int | None = None
     ) -> Sequence[MessageRow]:
-        """The last messages and answers of a thread, oldest first; none when it is not there.
+        """A thread's last messages and answers, oldest first; empty if there is no such thread.
 
         Args:
             thread_id: of the context, or of a row from `ThreadRepository`.
@@ -374,7 +374,7 @@ class JournalRepository:
             after: a seq, >= 0.
             limit: at most so many, >= 1.
             max_bytes: stop at about this many bytes of data; one event is returned in any case.
-            thread_id: only those of this thread; none when it is not there.
+            thread_id: only those of this thread; no events if there is no such thread.
 
         Raises:
             ThreadcastError: `bad_id`, before any query.

@@ -41,11 +41,11 @@ __all__ = [
     "Authenticate",
     "CancelRun",
     "Command",
-    "CommandRejected",
     "CreateThread",
     "Ping",
     "Respond",
     "SendMessage",
+    "UnusableCommand",
     "decode_command",
 ]
 
@@ -137,7 +137,7 @@ COMMANDS: Mapping[str, type[Command]] = {
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 
 
-class CommandRejected(ThreadcastError):
+class UnusableCommand(ThreadcastError):
     """A text is not a usable command.
 
     Args:
@@ -157,7 +157,7 @@ def decode_command(text: str | bytes) -> Command:
         text: one JSON object, in UTF-8 if bytes; the caller has bounded its size.
 
     Raises:
-        CommandRejected: `bad_json`, `too_deep`, `bad_string`, `bad_message`,
+        UnusableCommand: `bad_json`, `too_deep`, `bad_string`, `bad_message`,
             `unsupported_version`, `unknown_command`, `bad_field`, `empty`, `too_long`,
             `bad_metadata`, `bad_cursor`, `bad_id`, `legacy_id`; the message says what was
             expected and what came.
@@ -170,7 +170,7 @@ def decode_command(text: str | bytes) -> Command:
             command = _rebuild_command(decode_fields(text))
         check_fields(command)
     except ThreadcastError as error:
-        rejected = CommandRejected(error, _readable_id(text, error))
+        rejected = UnusableCommand(error, _readable_id(text, error))
     else:
         log_unknown(text, type(command))
         return command

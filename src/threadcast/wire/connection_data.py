@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ..events import ConnectionEventType
+from ..runs import RunStatus
 from .fields import SEQ_MAX, Cursor, ErrorCode, FeedId, RequestId, RunId, Seq, ThreadId, Timestamp
 
 __all__ = [
@@ -128,7 +129,7 @@ class CancelRunAccepted(msgspec.Struct, frozen=True, tag_field="command", tag="c
 
     id: str
     run_id: RunId
-    status: str
+    status: RunStatus
 
 
 class RespondAccepted(msgspec.Struct, frozen=True, tag_field="command", tag="respond"):

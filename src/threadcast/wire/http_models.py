@@ -2,7 +2,7 @@
 
 The published OpenAPI document is generated from these structs. Snapshots carry `seq`, the place in
 the user's journal that they reflect: events after it are not in them. This module may not know
-routes, stores or how page tokens are signed. Ingestion and operators have modules of their own
+routes, stores or how page tokens are made. Ingestion and operators have modules of their own
 (`ingest_models`, `alert_models` and others).
 """
 
@@ -93,7 +93,7 @@ PageToken = Annotated[
     Meta(
         min_length=1,
         max_length=PAGE_TOKEN_MAX_CHARACTERS,
-        description="`next` of the page before; opaque and signed.",
+        description="`next` of the page before. It is opaque, and an edited one is refused.",
         extra={"code": "bad_page_token"},
     ),
 ]

@@ -11,18 +11,21 @@ const THEMES: readonly { theme: Theme; label: string; icon: "computer" | "sun" |
 interface AccountProps {
   user: string;
   hasConsole: boolean;
+  onArchived: () => void;
   onShortcuts: () => void;
   onSignOut: () => void;
 }
 
-export function Account({ user, hasConsole, onShortcuts, onSignOut }: AccountProps) {
+export function Account(props: AccountProps) {
+  const { user, hasConsole, onArchived, onShortcuts, onSignOut } = props;
   const go = (page: string) => () => window.open(page, "_blank", "noopener");
   const pages: MenuItem[] = [
+    // Always here: those of older conversations are not known to be archived until they are loaded.
+    { label: "Archived conversations", icon: "archive", apart: true, onSelect: onArchived },
     {
       label: "Keyboard shortcuts",
       icon: "keyboard",
       aside: "?",
-      apart: true,
       onSelect: onShortcuts,
     },
     { label: "API reference", icon: "document", onSelect: go("docs") },

@@ -1,7 +1,7 @@
 /** The whole page: the sign-in form, or the signed-in user's chat. */
 import { ChatPage } from "./chat_page.tsx";
 import type { SessionModel } from "./session_model.ts";
-import { SignIn } from "./sign_in.tsx";
+import { SignIn } from "./sign_in/sign_in.tsx";
 
 export function App({ owner }: { owner: SessionModel }) {
   const { session } = owner;

@@ -5,8 +5,8 @@ import "../design/design.css";
 import { App } from "./app.tsx";
 import "./conversation/conversation.css";
 import { readPageFacts } from "../page_facts.ts";
-import { Session } from "./session/session.ts";
 import { SessionModel } from "./session_model.ts";
+import { Session } from "./sign_in/session.ts";
 
 const place = document.getElementById("app");
 if (place === null) throw new Error("the document has no #app");

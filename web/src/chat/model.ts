@@ -6,12 +6,17 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatState, OutboxEntry, SendOptions, Status } from "@threadcast/client";
-import type { ChatClient } from "@threadcast/client/chat";
+import { type ChatClient, randomKey } from "@threadcast/client/chat";
 import { Toasts } from "../design/toasts.tsx";
 import { sendable } from "./sendable.ts";
 
-/** Why a thread has no history: it does not exist, or reading it failed for now. */
-export type Failure = "missing" | "failed";
+/** Why a thread has no history: it was deleted, does not exist, or reading it failed for now. */
+export type Failure = "deleted" | "missing" | "failed";
+
+/** Whether there is nothing to wait for. */
+export function isGone(failure: Failure | null): boolean {
+  return failure === "deleted" || failure === "missing";
+}
 
 interface ChatModelOptions {
   suggestions?: readonly string[];
@@ -31,7 +36,7 @@ export class ChatModel {
   readonly #openThreadId = signal<string | null>(null);
   readonly #user: ReadonlySignal<string | null>;
   readonly #failure: ReadonlySignal<Failure | null>;
-  readonly #draft = signal(newDraft());
+  readonly #draft = signal(randomKey());
   readonly #unsubscribe: () => void;
 
   constructor(client: ChatClient, { suggestions = [], person }: ChatModelOptions = {}) {
@@ -44,7 +49,9 @@ export class ChatModel {
     this.#user = computed(() => this.#state.value.user);
     this.#failure = computed(() => {
       const openId = this.#openThreadId.value;
-      return openId === null ? null : (this.#state.value.unreadable[openId] ?? null);
+      const { deleted, unreadable } = this.#state.value;
+      if (openId === null) return null;
+      return deleted.includes(openId) ? "deleted" : (unreadable[openId] ?? null);
     });
     this.#unsubscribe = client.subscribe(() => this.#take());
   }
@@ -84,7 +91,7 @@ export class ChatModel {
   /** Open a thread; null for a new conversation. */
   open(threadId: string | null) {
     batch(() => {
-      if (threadId === null) this.#draft.value = newDraft();
+      if (threadId === null) this.#draft.value = randomKey();
       this.#openThreadId.value = threadId;
       this.client.open(threadId);
     });
@@ -151,9 +158,4 @@ export class ChatModel {
     const made = this.client.threadOf(this.#draft.peek());
     if (made !== null && this.#openThreadId.peek() === null) this.open(made);
   }
-}
-
-function newDraft(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return `draft_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

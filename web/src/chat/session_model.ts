@@ -6,8 +6,8 @@ import { sharedBy } from "@threadcast/client/shared";
 import sharedWorker from "@threadcast/client/shared-worker?worker&url";
 import { forgetUnsentOfOthers } from "./conversation/unsent_texts.ts";
 import { ChatModel } from "./model.ts";
-import { type Credential, SignedOut } from "./session/credential.ts";
-import type { Session } from "./session/session.ts";
+import { type Credential, SignedOut } from "./sign_in/credential.ts";
+import type { Session } from "./sign_in/session.ts";
 import { Seen } from "./threads/seen.ts";
 
 const SUGGESTIONS = [

@@ -46,6 +46,9 @@ export function Sidebar(props: SidebarProps) {
       <Account
         user={threads.model.person ?? threads.model.user.value ?? ""}
         hasConsole={hasConsole}
+        onArchived={() => {
+          threads.showsArchived.value = true;
+        }}
         onShortcuts={onShortcuts}
         onSignOut={onSignOut}
       />
@@ -103,7 +106,7 @@ function ArchivedHead({ threads }: { threads: Threads }) {
 
 function ArchivedLink({ threads }: { threads: Threads }) {
   const count = threads.archivedCount.value;
-  if (threads.showsArchived.value || (count === 0 && !threads.hasOlder.value)) return null;
+  if (threads.showsArchived.value || count === 0) return null;
   return (
     <button
       type="button"
@@ -114,7 +117,7 @@ function ArchivedLink({ threads }: { threads: Threads }) {
     >
       <Icon name="archive" />
       Archived
-      {count > 0 && <span class="badge">{count.toLocaleString("en")}</span>}
+      <span class="badge">{count.toLocaleString("en")}</span>
     </button>
   );
 }

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { IconButton } from "../design/icon_button.tsx";
 import { Menu } from "../design/menu.tsx";
+import type { Failure } from "./model.ts";
 import type { Line } from "./threads/lines.ts";
 import { actionsOf } from "./threads/thread_row.tsx";
 import type { Threads } from "./threads/threads.ts";
@@ -19,7 +20,7 @@ export function ThreadHeader({ threads, isAlone, onShowList, onNew }: ThreadHead
   const { model } = threads;
   const openId = model.openThreadId.value;
   const line = threads.open.value;
-  const title = titleIn(line, openId !== null, model.failure.value === "missing");
+  const title = titleIn(line, openId !== null, model.failure.value);
   useEffect(() => {
     document.title = line === undefined ? "Threadcast" : `${line.title} · Threadcast`;
   }, [line?.title]);
@@ -74,8 +75,9 @@ export function startRenaming(threads: Threads, { id }: Pick<Line, "id">) {
   threads.renaming.value = `header ${id}`;
 }
 
-function titleIn(line: Line | undefined, isOpen: boolean, isMissing: boolean): string {
+function titleIn(line: Line | undefined, isOpen: boolean, failure: Failure | null): string {
   if (line !== undefined) return line.title;
-  if (isMissing) return "Not found";
+  if (failure === "deleted") return "Deleted";
+  if (failure === "missing") return "Not found";
   return isOpen ? "" : "New conversation";
 }

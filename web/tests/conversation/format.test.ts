@@ -1,7 +1,9 @@
 /** Moments, amounts and values in words. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { briefly, moment, tokenUse } from "../../src/chat/conversation/format.ts";
+import type { InputStep } from "@threadcast/client";
+import { briefly, moment, tokenUse, took, workTime } from "../../src/chat/conversation/format.ts";
+import { run } from "./a_run.ts";
 
 test("a time on another day has its date", () => {
   const noon = new Date(2026, 10, 26, 12, 0).getTime();
@@ -28,4 +30,27 @@ test("the arguments of a tool are one short line", () => {
   assert.equal(briefly(["a", { b: 1 }]), 'a, {"b":1}');
   assert.equal(briefly("x".repeat(500)).length, 120);
   assert.deepEqual([undefined, null, true].map(briefly), ["", "", "true"]);
+});
+
+test("what took less than the protocol's unit is not shown as nothing", () => {
+  assert.deepEqual([0, 1, 4_230].map(took), ["< 1 ms", "1 ms", "4.2 s"]);
+});
+
+const asked = (startedAt: number, fields: Partial<InputStep> = {}): InputStep => ({
+  ...{ kind: "input", id: "i1", prompt: "?", schema: null, value: undefined },
+  ...{ startedAt, expiresAt: startedAt + 60, status: "answered", answeredAt: startedAt + 10 },
+  ...fields,
+});
+
+test("the time of an answer is that of its work, without waiting for a person", () => {
+  const timed = (...steps: InputStep[]) =>
+    workTime(run({ status: "completed", startedAt: 100, durationMs: 90_000, steps }));
+  assert.deepEqual(timed(), { workMs: 90_000, waitedMs: 0 });
+  assert.deepEqual(timed(asked(102)), { workMs: 80_000, waitedMs: 10_000 });
+  assert.deepEqual(timed(asked(102), asked(107), asked(120)), { workMs: 65_000, waitedMs: 25_000 });
+  const expired = { status: "abandoned", answeredAt: null } as const;
+  assert.deepEqual(timed(asked(102, expired)), { workMs: 30_000, waitedMs: 60_000 });
+  assert.deepEqual(timed(asked(180, expired)), { workMs: 80_000, waitedMs: 10_000 });
+  assert.deepEqual(timed(asked(50)), { workMs: 90_000, waitedMs: 0 }, "in an earlier attempt");
+  assert.equal(workTime(run({ steps: [asked(102)] })), null);
 });

@@ -8,8 +8,8 @@ import { run } from "./a_run.ts";
 const thought = (text: string, startedAt: number): Step => ({ kind: "thinking", text, startedAt });
 const said = (text: string, startedAt = 110): Step => ({ kind: "text", text, startedAt });
 const asked: Step = {
-  ...{ kind: "input", id: "i1", prompt: "?", schema: null, expiresAt: 9 },
-  ...{ status: "open", value: undefined },
+  ...{ kind: "input", id: "i1", prompt: "?", schema: null, startedAt: 3, expiresAt: 9 },
+  ...{ status: "open", value: undefined, answeredAt: null },
 };
 const tool: Step = {
   ...{ kind: "tool", id: "c1", tool: "add", arguments: {}, status: "running", result: 1 },

@@ -23,6 +23,11 @@ test("threads are grouped by the day of their latest message", () => {
   ]);
 });
 
+test("what a search found has no headings, because the best hits come first", () => {
+  const lines = [line("a", { updatedAt: 1 }), line("b", { updatedAt: NOW / 1000 })];
+  assert.deepEqual(rowsOf(lines, NOW, true).keys, ["a", "b"]);
+});
+
 test("arrow keys skip the headings", () => {
   const today = { updatedAt: NOW / 1000 };
   const yesterday = { updatedAt: NOW / 1000 - 86_400 };

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { ChatClient, textOf } from "../../src/chat.ts";
-import { eventStream } from "../../src/event_stream.ts";
-import { Hub, type Page } from "../../src/hub.ts";
 import { Client, ThreadcastError, type Told } from "../../src/index.ts";
-import { type Link, type Transport, webSocket } from "../../src/transport.ts";
+import { Hub, type Page } from "../../src/shared/hub.ts";
+import { eventStream } from "../../src/transport/event_stream.ts";
+import { type Link, type Transport, webSocket } from "../../src/transport/transport.ts";
 
 const url = process.env.THREADCAST_TEST_URL ?? "";
 const clients: Client[] = [];
@@ -111,7 +111,7 @@ test("a connection that is cut again and again delivers every event once, in ord
     const cuts = [...links];
     links.clear();
     for (const cut of cuts) cut();
-    client.handleEvent({ type: "online" } as StorageEvent);
+    client.handleEvent(new Event("online"));
   });
   const { thread_id } = await sender.send("count to 60");
   await until(client, () => seen.at(-1)?.event_type === "agent_completed");

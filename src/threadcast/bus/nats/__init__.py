@@ -14,6 +14,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
+from ...clock import Clock
 from ...metrics import Metrics
 from .. import Hint, HintsMissed, LocalBus, Receiver
 from .endpoint import NatsEndpoint, Server
@@ -39,10 +40,12 @@ class NatsBus:
         secret: reads the secret of the nodes on one database; called once, by `open`.
         node_id: this node's id.
         metrics: counts hints sent, received, dropped and ignored.
+        clock: how long a connection held.
         message_max_bytes: larger growth of a journal is hinted without its events.
         buffer_max_bytes: the most that may wait to be sent; further hints are dropped.
         heartbeat_s: the heartbeat interval, and how long the server may take to answer, in seconds.
         executes_runs: whether this node is told of waiting runs.
+        sleep: is awaited with each pause between attempts to connect, in seconds.
     """
 
     def __init__(
@@ -51,12 +54,16 @@ class NatsBus:
         secret: Callable[[], Awaitable[bytes]],
         node_id: str,
         metrics: Metrics,
+        clock: Clock,
         *,
         message_max_bytes: int,
         buffer_max_bytes: int,
         heartbeat_s: float = 2.0,
         executes_runs: bool = True,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._clock = clock
+        self._sleep = sleep
         self._executes_runs = executes_runs
         self._endpoint = endpoint
         self._secret = secret
@@ -139,21 +146,20 @@ class NatsBus:
 
     async def _run(self) -> None:
         """Keep a link up for as long as the bus is open."""
-        loop = asyncio.get_running_loop()
         wait_s, said = _RETRY_FIRST_S, False
         while True:
             for server in random.sample(self._endpoint.servers, len(self._endpoint.servers)):
-                began_at = loop.time()
+                began_at = self._clock.monotonic()
                 fault = await self._one_link(server)
                 held = self._heard
                 self._heard = False
                 if held or not said:
                     log.warning("the bus at %s is away: %s", server.name, fault)
-                if held and loop.time() - began_at > _SETTLED_S:
+                if held and self._clock.monotonic() - began_at > _SETTLED_S:
                     wait_s = _RETRY_FIRST_S
                 said = True
             self._tried.set()
-            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads nodes
+            await self._sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads nodes
             wait_s = min(_RETRY_MAX_S, wait_s * 2)
 
     async def _one_link(self, server: Server) -> str:

@@ -63,9 +63,8 @@ class Writer:
                 await self._end()
             except BaseException as error:
                 self.healthy = False
-                if isinstance(error, OutcomeUnknown) or not isinstance(
-                    error.__cause__, (*RETRIED, *TIMED_OUT)
-                ):  # else it was rolled back
+                was_rolled_back = isinstance(error.__cause__, (*RETRIED, *TIMED_OUT))
+                if isinstance(error, OutcomeUnknown) or not was_rolled_back:
                     self.discard(fell_silent=isinstance(error.__cause__, TimeoutError))
                 raise
             self.healthy = True

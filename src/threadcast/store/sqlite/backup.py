@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -22,7 +24,7 @@ from .paced_vfs import PacedVfs
 _NEW_FEEDS = "UPDATE users SET feed = ? WHERE user = ?"
 
 
-def back_up(database: Path, target: Path) -> None:
+def back_up(database: Path, target: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Copy a database into a new file; blocks until the copy is on the disk.
 
     A server may use the database meanwhile: the copy is what was committed when it began, and is
@@ -32,6 +34,7 @@ def back_up(database: Path, target: Path) -> None:
     Args:
         database: the database file.
         target: the new file; appears only when it is complete.
+        sleep: is called with each pause for the server's commits, in seconds.
 
     Raises:
         ConfigurationError: the target exists already or cannot be made, or the database cannot be
@@ -46,7 +49,7 @@ def back_up(database: Path, target: Path) -> None:
     try:
         if target.exists():
             raise ConfigurationError(f"{target} exists already; a backup never overwrites a file")
-        paced = PacedVfs("threadcast-backup")
+        paced = PacedVfs("threadcast-backup", sleep=sleep)
         vfs = paced.vfs_name if is_locked(database) else apsw.vfs_names()[0]
         _copy(database, part, vfs)
         _renew_feeds(part, vfs)

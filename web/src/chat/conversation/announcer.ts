@@ -6,6 +6,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
+import { failureWords } from "./failure.ts";
 import { plainPart } from "./markdown/plain.ts";
 
 const PAUSE_MS = 2_000;
@@ -63,7 +64,7 @@ export class Announcer {
   }
 
   #sayStatus(run: RunView) {
-    if (run.status === "failed") this.#say(run.failure?.message ?? "The run failed.");
+    if (run.status === "failed") this.#say(failureWords(run));
     if (run.status === "cancelled") this.#say("Stopped.");
     if (run.status !== "waiting") return;
     const question = run.steps.findLast((step) => step.kind === "input");

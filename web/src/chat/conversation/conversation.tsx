@@ -4,7 +4,7 @@ import type { OutboxEntry, ThreadView } from "@threadcast/client";
 import { isRunning } from "@threadcast/client/chat";
 import { useCallback, useMemo, useRef, useState } from "preact/hooks";
 import { isTouched } from "../../design/touch.ts";
-import type { ChatModel } from "../model.ts";
+import { type ChatModel, isGone } from "../model.ts";
 import { Composer, type Offer } from "./composer.tsx";
 import { pendingOf } from "./items.ts";
 import { Messages } from "./messages.tsx";
@@ -53,7 +53,6 @@ export function Conversation({ model, threadId, agent }: Props) {
     nextFocus.value = history?.order.at(-1) ?? null;
   }, [model, threadId, nextFocus]);
 
-  const isMissing = threadId !== null && model.failure.value === "missing";
   return (
     <div class="conversation">
       <Messages
@@ -68,7 +67,7 @@ export function Conversation({ model, threadId, agent }: Props) {
         onSend={send}
         onSuggest={(text) => offer({ text })}
       />
-      {!isMissing && (
+      {!(threadId !== null && isGone(model.failure.value)) && (
         <Composer
           box={box}
           user={model.user.value ?? ""}

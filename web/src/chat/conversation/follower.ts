@@ -1,6 +1,9 @@
 /**
  * Sticks to the bottom while the reader is there, and anchors the scroll position elsewhere.
  *
+ * While an open question comes last, its beginning counts as the bottom: it may be higher than the
+ * viewport, and is read and filled in from the top.
+ *
  * The anchor is an element and its distance from the upper edge, never a scroll offset, so that it
  * holds whatever is added, removed or measured above. Elements are found by `data-key`.
  */
@@ -8,6 +11,8 @@ import { signal } from "@preact/signals";
 
 const NEAR_PX = 48;
 const AT_END_PX = 4;
+/** What is kept free above a question. */
+const MARGIN_PX = 16;
 
 interface Anchor {
   readonly key: string;
@@ -51,6 +56,8 @@ export class Follower {
   /** Scroll to the bottom, and stick to it. */
   follow() {
     this.#isFollowing = true;
+    // Whatever has scrolled before this does not count.
+    this.#lastTop = this.#scroller.scrollTop;
     this.keep();
   }
 
@@ -73,11 +80,27 @@ export class Follower {
 
   /** Call when the content or the viewport has changed its size, before painting. */
   keep() {
-    if (this.#isFollowing) {
-      if (this.#left() > 0) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    } else this.#restore();
+    // Focus or a script may have scrolled; that event comes only after this.
+    if (this.#scroller.scrollTop !== this.#lastTop && this.#left() > AT_END_PX) this.scrolled();
+    if (this.#isFollowing) this.#goDown();
+    else this.#restore();
     this.#lastTop = this.#scroller.scrollTop;
     this.#tell();
+  }
+
+  /** Never upwards: the reader may be further down in the question. */
+  #goDown() {
+    const { scrollTop, scrollHeight } = this.#scroller;
+    const end = Math.min(scrollHeight, this.#startOfQuestion());
+    if (end > scrollTop && this.#left() > 0) this.#scroller.scrollTop = end;
+  }
+
+  /** The scroll offset of the open question in the last item. */
+  #startOfQuestion(): number {
+    const last = [...this.#scroller.querySelectorAll<HTMLElement>("[data-key]")].at(-1);
+    const question = last?.querySelector<HTMLElement>('.question[data-status="open"]');
+    if (!question) return Number.POSITIVE_INFINITY;
+    return this.#scroller.scrollTop + this.#topOf(question) - MARGIN_PX;
   }
 
   #restore() {

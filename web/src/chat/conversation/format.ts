@@ -1,4 +1,6 @@
 /** Formats times, token counts and values. Pure. */
+import type { RunView } from "@threadcast/client";
+import { durationOfMs } from "../../design/durations.ts";
 import { plural } from "../../design/plural.ts";
 
 /** The time, with the date unless it is today. */
@@ -7,6 +9,35 @@ export function moment(atS: number, nowMs = Date.now()): string {
   const isToday = date.toDateString() === new Date(nowMs).toDateString();
   if (isToday) return date.toLocaleTimeString([], { timeStyle: "short" });
   return date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** A duration as the protocol gives it, in whole milliseconds. */
+export function took(ms: number): string {
+  return ms < 1 ? "< 1 ms" : durationOfMs(ms);
+}
+
+export interface WorkTime {
+  readonly workMs: number;
+  /** While a person was asked, which is no part of it. */
+  readonly waitedMs: number;
+}
+
+/** How long the last attempt of an ended run worked; null if that is not known. */
+export function workTime({ steps, startedAt, durationMs }: RunView): WorkTime | null {
+  if (durationMs === null) return null;
+  let upTo = startedAt ?? 0;
+  const end = upTo + durationMs / 1_000;
+  let waitedS = 0;
+  for (const step of steps) {
+    if (step.kind !== "input") continue;
+    const from = Math.max(upTo, step.startedAt);
+    const to = Math.min(end, step.answeredAt ?? step.expiresAt);
+    if (to <= from) continue;
+    waitedS += to - from;
+    upTo = to;
+  }
+  const waitedMs = Math.round(waitedS * 1_000);
+  return { workMs: Math.max(0, durationMs - waitedMs), waitedMs };
 }
 
 interface TokenUse {

@@ -6,7 +6,7 @@ import { emptyHistory } from "@threadcast/client/chat";
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
-import type { ChatModel } from "../model.ts";
+import { type ChatModel, isGone } from "../model.ts";
 import { Announcer } from "./announcer.ts";
 import { Follower } from "./follower.ts";
 import { LoadFailed, Loading, Missing, NewConversation } from "./placeholders.tsx";
@@ -87,7 +87,7 @@ function placeholderFor({
   onSuggest,
 }: Props): ComponentChildren {
   const failure = threadId === null ? null : model.failure.value;
-  if (failure === "missing") return <Missing model={model} />;
+  if (isGone(failure)) return <Missing model={model} />;
   if (history !== null || pending.length > 0) return null;
   if (failure === "failed") return <LoadFailed model={model} />;
   if (threadId !== null) return <Loading />;
@@ -146,6 +146,8 @@ function useAnnouncements(history: History | null): string {
   const announcer = useMemo(() => new Announcer(), []);
   useEffect(() => () => announcer.hush(), [announcer]);
   useEffect(() => {
+    // What was deleted is not kept for screen readers.
+    if (history === null) announcer.hush();
     for (const id of history?.order.slice(-TOLD_RUNS) ?? []) {
       const run = history?.runs.get(id);
       if (run !== undefined) announcer.tell(run);

@@ -51,10 +51,15 @@ export function LoadFailed({ model }: { model: ChatModel }) {
 }
 
 export function Missing({ model }: { model: ChatModel }) {
+  const isDeleted = model.failure.value === "deleted";
   return (
     <div class="placeholder" role="alert">
-      <h2>Conversation not found</h2>
-      <p>It was deleted, or it belongs to somebody else.</p>
+      <h2>Conversation {isDeleted ? "deleted" : "not found"}</h2>
+      <p>
+        {isDeleted
+          ? "It was deleted in another tab or on another device."
+          : "It was deleted, or it belongs to somebody else."}
+      </p>
       <button type="button" class="button primary" onClick={() => model.open(null)}>
         Start a new conversation
       </button>

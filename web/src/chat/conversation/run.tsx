@@ -1,12 +1,11 @@
 /** A message and its answer. */
 import type { OutboxEntry, RunView } from "@threadcast/client";
 import { isActive, textOf } from "@threadcast/client/chat";
-import { durationOfMs } from "../../design/durations.ts";
 import { Icon } from "../../design/icons.tsx";
 import { memo } from "../../design/memo.ts";
 import type { ChatModel } from "../model.ts";
 import { CopyButton } from "./copy_button.tsx";
-import { tokenUse } from "./format.ts";
+import { tokenUse, took, type WorkTime, workTime } from "./format.ts";
 import { Markdown } from "./markdown/markdown.tsx";
 import { MessageView } from "./message.tsx";
 import { type Piece, piecesOf } from "./pieces.ts";
@@ -23,9 +22,11 @@ interface Props {
   isOffline: boolean;
   model: ChatModel;
   onSend: (content: string) => void;
+  onAnswered: () => void;
 }
 
-export const RunArticle = memo(({ run, entries, isLast, isOffline, model, onSend }: Props) => {
+export const RunArticle = memo((props: Props) => {
+  const { run, entries, isLast, isOffline, model, onSend } = props;
   const { message } = run;
   const isStopping = entries.some(({ kind }) => kind === "cancel") && isActive(run);
   return (
@@ -36,7 +37,7 @@ export const RunArticle = memo(({ run, entries, isLast, isOffline, model, onSend
       <div class="answer" aria-busy={run.status === "running"}>
         <h2 class="sr-only">Answer</h2>
         <Attempt run={run} />
-        <Pieces run={run} entries={entries} model={model} />
+        <Pieces run={run} entries={entries} model={model} onAnswered={props.onAnswered} />
         <StatusLine
           run={run}
           isLast={isLast}
@@ -72,30 +73,31 @@ function Attempt({ run }: { run: RunView }) {
   );
 }
 
-function Pieces({ run, entries, model }: Pick<Props, "run" | "entries" | "model">) {
+type PiecesProps = Pick<Props, "run" | "entries" | "model" | "onAnswered">;
+
+function Pieces(props: PiecesProps) {
+  const { run } = props;
   const pieces = piecesOf(run);
   const isGoingOn = isActive(run);
   return (
     <div class="steps">
       {pieces.map((piece, index) => (
         <PieceView
+          {...props}
           key={piece.key}
           of={piece.of}
-          run={run}
-          entries={entries}
           isStreaming={isGoingOn && index === pieces.length - 1}
-          model={model}
         />
       ))}
     </div>
   );
 }
 
-interface PieceProps extends Pick<Props, "run" | "entries" | "model">, Pick<Piece, "of"> {
+interface PieceProps extends PiecesProps, Pick<Piece, "of"> {
   isStreaming: boolean;
 }
 
-function PieceView({ of, run, entries, isStreaming, model }: PieceProps) {
+function PieceView({ of, run, entries, isStreaming, model, onAnswered }: PieceProps) {
   switch (of.kind) {
     case "thoughts":
       return <ThoughtsView thoughts={of} />;
@@ -106,9 +108,13 @@ function PieceView({ of, run, entries, isStreaming, model }: PieceProps) {
     default:
       return (
         <Question
+          run={run}
           step={of}
           entry={entries.find((one) => one.kind === "answer" && one.inputId === of.id)}
-          onAnswer={(value) => model.respond(run.id, of.id, value)}
+          onAnswer={(value) => {
+            model.respond(run.id, of.id, value);
+            onAnswered();
+          }}
           isStopping={entries.some(({ kind }) => kind === "cancel")}
           onStop={() => model.cancel(run.id)}
         />
@@ -120,14 +126,14 @@ const AnswerFoot = memo(({ run }: { run: RunView }) => {
   if (isActive(run)) return null;
   const text = textOf(run);
   const tokens = tokenUse(run.usage);
-  const time = run.durationMs ? durationOfMs(run.durationMs) : null;
+  const time = workTime(run);
   if (text === "" && time === null && tokens === null) return null;
   return (
     <div class="answer-foot acts">
       {text !== "" && <CopyButton text={text} what="answer" />}
       {time !== null && (
-        <span class="fact" title={`Answered by ${run.agent || "an agent"} in ${time}`}>
-          {time}
+        <span class="fact" title={timeWords(run.agent, time)}>
+          {took(time.workMs)}
         </span>
       )}
       {tokens !== null && (
@@ -138,3 +144,8 @@ const AnswerFoot = memo(({ run }: { run: RunView }) => {
     </div>
   );
 });
+
+function timeWords(agent: string, { workMs, waitedMs }: WorkTime): string {
+  const words = `Answered by ${agent || "an agent"} in ${took(workMs)}`;
+  return waitedMs > 0 ? `${words}, and ${took(waitedMs)} of waiting for you` : words;
+}

@@ -3,7 +3,7 @@
 import type { Signal } from "@preact/signals";
 import type { History, OutboxEntry } from "@threadcast/client";
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { useWindow } from "../long_list/use_window.ts";
 import type { ChatModel } from "../model.ts";
 import { EntryView } from "./entry.tsx";
@@ -42,6 +42,7 @@ export function Runs(props: Props) {
   void nextFocus.value;
   useScrollPosition(props);
   useEarlier(props);
+  const follow = useCallback(() => follower.follow(), [follower]);
   const lastId = order.at(-1);
 
   function item(key: string): ComponentChildren {
@@ -62,6 +63,7 @@ export function Runs(props: Props) {
         isOffline={isOffline}
         model={model}
         onSend={props.onSend}
+        onAnswered={follow}
       />
     );
   }

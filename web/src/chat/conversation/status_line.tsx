@@ -2,6 +2,8 @@
 import type { RunView } from "@threadcast/client";
 import { isActive } from "@threadcast/client/chat";
 import type { ComponentChildren } from "preact";
+import { CopyButton } from "./copy_button.tsx";
+import { failureDetails, failureWords, mayPass } from "./failure.ts";
 
 interface RunActions {
   /** Send this run's message again as a new one. */
@@ -31,14 +33,31 @@ export function StatusLine(props: Props) {
 }
 
 function Failure({ run, isLast, onAgain }: Props) {
-  const isRetryable = run.failure?.retryable === true;
+  const isRetryable = run.failure !== null && mayPass(run.failure);
+  const words = failureWords(run);
+  const again = isLast && isRetryable && run.message !== null && <Again onAgain={onAgain} />;
+  // Nothing went wrong, so that there is nothing to report.
+  if (run.failure?.code === "expired") {
+    return (
+      <p class="run-status">
+        {words}
+        {again}
+      </p>
+    );
+  }
+  const details = failureDetails(run);
   return (
     <div class="run-status bad">
       <p>
-        <span dir="auto">{run.failure?.message ?? "The run failed."}</span>{" "}
+        <span dir="auto">{words}</span>{" "}
         {!isRetryable && "Sending it again would most likely fail again."}
       </p>
-      {isLast && isRetryable && run.message !== null && <Again onAgain={onAgain} />}
+      {again}
+      <details>
+        <summary>Details</summary>
+        <pre dir="ltr">{details}</pre>
+        <CopyButton text={details} what="details" />
+      </details>
     </div>
   );
 }

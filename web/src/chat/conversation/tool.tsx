@@ -1,11 +1,11 @@
 /** A tool call as a card: name, arguments and state, with the result collapsed. */
 import type { ToolStep } from "@threadcast/client";
 import { useState } from "preact/hooks";
-import { durationOfMs, durationOfS } from "../../design/durations.ts";
+import { durationOfS } from "../../design/durations.ts";
 import { Icon, type IconName } from "../../design/icons.tsx";
 import { memo } from "../../design/memo.ts";
 import { plural } from "../../design/plural.ts";
-import { briefly } from "./format.ts";
+import { briefly, took } from "./format.ts";
 import { Code } from "./markdown/code.tsx";
 import { useNow } from "./use_now.ts";
 
@@ -56,7 +56,7 @@ function ToolState({ step }: { step: ToolStep }) {
       </span>
     );
   }
-  const time = step.durationMs ? durationOfMs(step.durationMs) : "";
+  const time = step.durationMs === null ? "" : took(step.durationMs);
   if (step.status === "abandoned") return <span class="step-state">not finished</span>;
   if (step.status === "completed") return <span class="step-state">{time}</span>;
   return <span class="step-state">{time === "" ? "failed" : `failed after ${time}`}</span>;

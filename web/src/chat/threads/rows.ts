@@ -15,14 +15,14 @@ export interface Rows {
   readonly indexOf: ReadonlyMap<string, number>;
 }
 
-/** @param lines latest first */
-export function rowsOf(lines: readonly Line[], nowMs: number): Rows {
+/** @param lines latest first; what a search found has another order, and no headings */
+export function rowsOf(lines: readonly Line[], nowMs: number, isSearch = false): Rows {
   const label = labels(nowMs);
   const rows: Row[] = [];
   let day = "";
   for (const line of lines) {
     const next = label(line.updatedAt * 1000);
-    if (next !== day) {
+    if (next !== day && !isSearch) {
       day = next;
       // The order is that of seqs: where clocks differ, a label can come twice.
       rows.push({ kind: "day", key: `${day} ${rows.length}`, label: day });

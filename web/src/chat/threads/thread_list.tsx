@@ -19,7 +19,9 @@ export function ThreadList({ threads }: { threads: Threads }) {
   /** The row that last had the focus, and the one that an arrow key sends it to. */
   const active = useSignal<string | null>(null);
   const nextFocus = useSignal<string | null>(null);
-  const listed = useComputed(() => rowsOf(threads.shown.value, Date.now()));
+  const listed = useComputed(() =>
+    rowsOf(threads.shown.value, Date.now(), threads.query.value !== ""),
+  );
   const { rows, keys, indexOf } = listed.value;
   const openId = threads.model.openThreadId.value;
   const activeIndex = firstKnown(listed.value, [active.value, openId]);
@@ -42,6 +44,12 @@ export function ThreadList({ threads }: { threads: Threads }) {
     if (index !== undefined) scrollTo(index);
     // Only when another thread is opened: the person may have scrolled away since.
   }, [openId, scroller]);
+
+  const query = threads.query.value;
+  useEffect(() => {
+    // The best hits come first.
+    if (scroller !== null && query !== "") scroller.scrollTop = 0;
+  }, [query, scroller]);
 
   function move(event: KeyboardEvent) {
     const next = nextIndex(listed.value, activeIndex, event.key);

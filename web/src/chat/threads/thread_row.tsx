@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../../design/icons.tsx";
 import { Menu, type MenuItem } from "../../design/menu.tsx";
 import type { Line } from "./lines.ts";
+import { excerptOf } from "./search.ts";
 import type { Threads } from "./threads.ts";
 import { TitleField } from "./title_field.tsx";
 
@@ -63,7 +64,9 @@ export function ThreadRow(props: ThreadRowProps) {
           onKeyDown={actByKey}
         >
           <span class="thread-title truncate" dir="auto" title={line.title}>
-            {line.title}
+            {excerptOf(line, threads.query.value).map(({ text, isMatch }, index) =>
+              isMatch ? <mark key={index}>{text}</mark> : text,
+            )}
           </span>
           <Mark line={line} isUnread={isUnread} />
         </a>

@@ -1,5 +1,6 @@
 /** The form of a question; it submits only a valid answer. */
-import { useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { plural } from "../../../design/plural.ts";
 import { beginning, type Entered, type Problems, readAnswer } from "./answer.ts";
 import { Control } from "./control.tsx";
 import type { Field } from "./field.ts";
@@ -21,11 +22,15 @@ export function Form({ field, onAnswer }: Props) {
     event.preventDefault();
     const reading = readAnswer(field, entered);
     setProblems(reading.problems ?? NONE);
-    if (reading.problems === null) return onAnswer(reading.value);
-    requestAnimationFrame(() => {
-      form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-    });
+    if (reading.problems === null) onAnswer(reading.value);
   }
+
+  useLayoutEffect(() => {
+    const first = form.current?.querySelector<HTMLElement>("[aria-invalid=true]");
+    // With its label and its problem, which the focus alone would leave out of view.
+    first?.focus({ preventScroll: true });
+    first?.closest(".field")?.scrollIntoView({ block: "nearest" });
+  }, [problems]);
 
   return (
     <form ref={form} noValidate onSubmit={submit}>
@@ -37,9 +42,18 @@ export function Form({ field, onAnswer }: Props) {
         problems={problems}
         onChange={setEntered}
       />
-      <button type="submit" class="button primary">
-        Answer
-      </button>
+      <div class="form-foot">
+        <button type="submit" class="button primary">
+          Answer
+        </button>
+        <span class="problem" role="status">
+          {field.shape.kind === "object" && problems.size > 0 && attention(problems.size)}
+        </span>
+      </div>
     </form>
   );
+}
+
+function attention(count: number): string {
+  return `${plural(count, "field")} ${count === 1 ? "needs" : "need"} attention.`;
 }

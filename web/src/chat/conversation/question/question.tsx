@@ -1,17 +1,19 @@
 /** An agent's question, inline: the form, the time left, and the given answer. */
-import type { InputStep, OutboxEntry } from "@threadcast/client";
+import type { InputStep, OutboxEntry, RunView } from "@threadcast/client";
 import { useMemo, useRef } from "preact/hooks";
 import { durationOfS } from "../../../design/durations.ts";
 import { Icon } from "../../../design/icons.tsx";
 import { moment } from "../format.ts";
 import { useNow } from "../use_now.ts";
-import { fieldOf, inWords, type Option } from "./field.ts";
+import { type Field, fieldOf, type Option } from "./field.ts";
 import { Form } from "./form.tsx";
+import { givenParts, givenWords } from "./given.ts";
 
 const CHOICE_BUTTONS_MAX = 5;
 const COUNTED_DOWN_MS = 120_000;
 
 interface Props {
+  run: RunView;
   step: InputStep;
   /** The answer in the outbox. */
   entry: OutboxEntry | undefined;
@@ -23,8 +25,8 @@ interface Props {
 }
 
 export function Question(props: Props) {
-  const { step } = props;
-  const isOpen = step.status === "open";
+  const { run, step } = props;
+  const field = useMemo(() => fieldOf(step.schema), [step.schema]);
   const place = useRef<HTMLElement>(null);
   const answer = (value: unknown) => {
     // The focused control is about to be removed with the form.
@@ -43,41 +45,42 @@ export function Question(props: Props) {
         <Icon name="question" />
         <span>{step.prompt}</span>
       </p>
-      {isOpen ? <Open {...props} onAnswer={answer} /> : <Closed step={step} />}
+      {step.status === "open" && <Open {...props} field={field} onAnswer={answer} />}
+      {step.status === "answered" && <Answered field={field} value={step.value} />}
+      {step.status === "abandoned" && <p class="hint">{closedWords(run)}</p>}
     </section>
   );
 }
 
-function Closed({ step }: { step: InputStep }) {
-  if (step.status !== "answered")
-    return <p class="hint">Nobody answered; this question is closed.</p>;
-  const isPlain = typeof step.value !== "object" || step.value === null;
+function Answered({ field, value }: { field: Field; value: unknown }) {
+  const hasParts = typeof value === "object" && value !== null && !Array.isArray(value);
   return (
     <div class="question-answer" dir="auto">
       <Icon name="check" />
       <span class="sr-only">Answered: </span>
-      {isPlain ? <span>{inWords(step.value)}</span> : <Values value={step.value} />}
+      {hasParts ? (
+        <dl>
+          {givenParts(field, value).map(({ label, words }) => (
+            <div key={label}>
+              <dt>{label}</dt>
+              <dd>{words}</dd>
+            </div>
+          ))}
+        </dl>
+      ) : (
+        <span>{givenWords(field, value)}</span>
+      )}
     </div>
   );
 }
 
-/** An answer with several values. */
-function Values({ value }: { value: unknown }) {
-  if (Array.isArray(value)) return <span>{value.map(inWords).join(", ")}</span>;
-  return (
-    <dl>
-      {Object.entries(value as Record<string, unknown>).map(([name, part]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{Array.isArray(part) ? part.map(inWords).join(", ") : inWords(part)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+/** Stopping the run is the only way to skip a question. */
+function closedWords({ status, reason }: RunView): string {
+  const isSkipped = status === "cancelled" && reason === "cancelled by the user";
+  return isSkipped ? "You skipped this question." : "This question was not answered.";
 }
 
-function Open({ step, entry, isStopping, onAnswer, onStop }: Props) {
-  const field = useMemo(() => fieldOf(step.schema), [step.schema]);
+function Open({ step, field, entry, isStopping, onAnswer, onStop }: Props & { field: Field }) {
   const now = useNow(true);
   const leftMs = step.expiresAt * 1000 - now;
   const isBusy = isStopping || (entry !== undefined && entry.status !== "refused");
