@@ -227,3 +227,21 @@ async def test_who_does_not_read_is_not_waited_for_at_the_end(
             await tasks(server, some=True)
             await asyncio.to_thread(server.stop)
     assert not [one for one in caplog.records if one.levelno > logging.INFO]
+
+
+async def test_another_protocol_is_not_switched_to(server: Serving) -> None:
+    """The request is answered, and what was meant for the other protocol is dropped."""
+    async with held_connections(server), await RawClient.open(server.port) as client:
+        await client.send(plain("/a", "Connection: upgrade", "Upgrade: h2c") + plain("/b"))
+        answer = await client.read_response()
+        assert (answer.body, answer.headers["connection"]) == (b"/a 0", "close")
+        assert await client.read_end() == b""
+
+
+async def test_a_body_that_waits_for_100_continue_is_followed_by_a_request(server: Serving) -> None:
+    async with await RawClient.open(server.port) as client:
+        head = plain("/a", "Expect: 100-continue", "Content-Length: 2", method="POST")
+        assert (await client.upgrade(head)).status == 100
+        await client.send(b"ab" + plain("/b"))
+        assert (await client.read_response()).body == b"/a 2"
+        assert (await client.read_response()).body == b"/b 0"
