@@ -25,6 +25,7 @@ from threadcast.wire.overview_models import (
     FailedRun,
     FiringRule,
     LaggingReader,
+    NodeOverview,
     NodeSummary,
     ToldRule,
 )
@@ -135,12 +136,13 @@ def row(node_id: str, said: NodeSummary | str | None, *, left_s: float = 5.0) ->
     return NodeRow(node_id, "1.2.3", "all", 60.0, left_s, 0, 0, text)
 
 
-async def test_many_nodes_are_one(tmp_path: Path) -> None:
+async def five_nodes(folder: Path) -> list[NodeOverview]:
+    """Two that are well, one that was lost, and two of which nothing can be read."""
     told = ToldRule(at=7.0, rule="run_success", change="firing", value=0.5, threshold=0.99)
     firing = FiringRule(rule="run_success", severity="high", since=7.0, value=0.5, threshold=0.99)
     newer = msgspec.structs.replace(firing, rule="of_a_newer_version", severity="critical")
     busy = await summary(
-        tmp_path, connections=3, users=2, runs=1, firing=[firing, newer], told=[told]
+        folder, connections=3, users=2, runs=1, firing=[firing, newer], told=[told]
     )
     behind = [
         LaggingReader(user=f"u-{one}", connection_id="c", lag_events=9, since=float(one))
@@ -157,7 +159,7 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     quiet = msgspec.structs.replace(
         busy, connections=4, firing=[], told=[], lagging_readers=[*behind, *behind]
     )
-    nodes = [
+    return [
         overview.node_of(one)
         for one in (
             row("node-1", busy),
@@ -167,6 +169,10 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
             row("node-5", '{"of": "a version that says it otherwise"}'),
         )
     ]
+
+
+async def test_many_nodes_are_one(tmp_path: Path) -> None:
+    nodes = await five_nodes(tmp_path)
     assert [one.summary is None for one in nodes] == [False, False, False, True, True]
     totals = overview.totals_of(nodes)
     assert (totals.nodes_alive, totals.nodes_lost) == (4, 1)
@@ -185,6 +191,11 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     history = overview.told_of(nodes)
     assert [one.node_id for one in history] == ["node-1", "node-3"]
     assert history[0].was == "Too many runs failed."
+    assert overview.safety_of(nodes).foreign_deliveries == 0
+
+
+async def test_the_worst_of_many_nodes(tmp_path: Path) -> None:
+    nodes = await five_nodes(tmp_path)
     slowest = overview.lagging_of(nodes)
     assert len(slowest) == overview.LAGGING_MAX
     assert [(one.node_id, one.user) for one in slowest[:2]] == [("node-2", "u-0")] * 2
@@ -195,7 +206,6 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     assert [(one.node_id, one.run_id) for one in latest[:3]] == [
         (f"node-{number}", "run-29") for number in (1, 2, 3)
     ]
-    assert overview.safety_of(nodes).foreign_deliveries == 0
 
 
 async def test_a_node_that_came_back_to_its_place_has_the_age_that_it_says(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ class Terminal:
                 signal_family(self._part(name, alive=True).pid(), number)
                 say(f"{name} {'is paused' if verb == 'pause' else 'goes on'}")
             case _:
-                raise Refused(f"expected one of these, {' '.join(words)!r} came:\n{_HELP}")
+                raise Refused(f"expected one of these, got {' '.join(words)!r}:\n{_HELP}")
 
     async def _start(self, part: Part) -> None:
         await part.start()
@@ -193,7 +193,7 @@ class Terminal:
 
     def _part(self, name: str, *, alive: bool) -> Part:
         if name not in self._parts:
-            raise Refused(f"expected one of {', '.join(self._parts)}; {name!r} came")
+            raise Refused(f"expected one of {', '.join(self._parts)}, got {name!r}")
         if alive is not (name in self._alive):
             raise Refused(f"{name} {'is gone' if alive else 'runs already'}")
         return self._parts[name]

@@ -32,7 +32,7 @@ from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTIO
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
 from typescript_types import console_types, protocol_types
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEPLOY_FOLDER = ROOT / "deploy"
 FOLDER = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference from the source. Change the source, then run it. -->"
