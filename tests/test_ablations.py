@@ -419,6 +419,51 @@ ABLATIONS = {
         ),
         ("test_wire_authority.py::test_a18_authority_ends_on_time_and_nothing_comes_after",),
     ),
+    "requests-are-taken-one-by-one": Ablation(
+        (
+            Patch(
+                "edge/http.py",
+                "if self._pieces.in_head and (self._is_answering or self.flow.write_paused):",
+                "if self._pieces.in_head and (self._is_answering and self._is_reader):",
+            ),
+        ),
+        (
+            "test_edge_requests.py"
+            "::test_an_upgrade_waits_until_the_answer_before_it_was_read[uvloop]",
+        ),
+    ),
+    "nothing-may-be-behind-a-stream": Ablation(
+        (
+            Patch(
+                "edge/http.py", "        if self._is_reader:\n", "        if self._is_reader < 0:\n"
+            ),
+        ),
+        ("test_edge_requests.py::test_bytes_behind_an_event_stream_end_it[uvloop-upgrade-later]",),
+    ),
+    "reading-stays-held": Ablation(
+        (Patch("edge/flow.py", "        if not self.held:\n", "        if self.read_paused:\n"),),
+        ("test_edge_flow.py::test_a_hold_is_not_undone_by_the_application",),
+    ),
+    "an-answer-that-nobody-reads-ends": Ablation(
+        (
+            Patch(
+                "edge/flow.py",
+                "        super().pause_writing()\n        self.watch()\n",
+                "        super().pause_writing()\n",
+            ),
+        ),
+        ("test_edge_requests.py::test_an_answer_that_is_not_read_is_cut[one-uvloop]",),
+    ),
+    "the-rest-of-a-body-is-bounded-in-time": Ablation(
+        (
+            Patch(
+                "edge/http.py",
+                "        self._pieces.passed(body)\n",
+                "        self._pieces.passed(body)\n        self._unset_keepalive_if_required()\n",
+            ),
+        ),
+        ("test_edge_requests.py::test_the_rest_of_a_body_does_not_hold_a_connection",),
+    ),
     "fragments-are-counted": Ablation(
         (
             Patch(

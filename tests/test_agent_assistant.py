@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -48,13 +49,13 @@ async def ask(
 
 async def failure(
     server: OpenAIServer, run: RunRecorder, pauses: Pauses | None = None, **settings: Any
-) -> ThreadcastError:
-    """The error that the run ends with."""
+) -> str:
+    """The message of the error that the run ends with: a sentence for users."""
     with pytest.raises(ThreadcastError) as caught:
         await ask(server, run, pauses, **settings)
     assert caught.value.code == "model_error"
-    assert SECRET not in caught.value.message
-    return caught.value
+    assert re.fullmatch(r"The model [a-z ]+\.", caught.value.message)
+    return caught.value.message
 
 
 # --- answers -----------------------------------------------------------------------------------
@@ -200,13 +201,14 @@ async def test_calls_without_index_or_id_are_kept_apart_and_named() -> None:
     assert server.requests[2].json["messages"][-1]["tool_call_id"].startswith("call_")
 
 
-async def test_tool_rounds_end() -> None:
+async def test_tool_rounds_end(caplog: pytest.LogCaptureFixture) -> None:
     again = Answer(
         [call(0, call_id="c", name="current_time", arguments="{}"), finish("tool_calls")]
     )
     async with openai_server(*[again] * 4) as server:
-        error = await failure(server, RunRecorder("loop"), rounds_max=2)
-    assert "used tools 2 times" in error.message
+        said = await failure(server, RunRecorder("loop"), rounds_max=2)
+    assert said == "The model found no answer."
+    assert "used tools 2 times" in caplog.text
     choices = [request.json["tool_choice"] for request in server.requests]
     assert choices == ["auto", "auto", "none"]
 
@@ -222,7 +224,7 @@ async def test_a_rate_limit_is_waited_for() -> None:
     assert run.text == "ok"
     assert pauses.waited_s[0] == 7
     assert 0.75 <= pauses.waited_s[1] <= 1
-    assert "limits the rate" in run.of("agent_thinking")[1]
+    assert run.of("agent_thinking")[1].startswith("The model is too busy at the moment. Trying")
 
 
 @pytest.mark.parametrize("value", ["Wed, 21 Oct 2015 07:28:00 GMT", "nan", "soon", "-5"])
@@ -235,7 +237,7 @@ async def test_any_retry_after_is_survived(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         (Answer(status=429, headers={"retry-after": "3600"}), "limits the rate"),
         (Answer(status=429, body='{"error": {"code": "insufficient_quota"}}'), "limits the rate"),
@@ -244,27 +246,31 @@ async def test_any_retry_after_is_survived(value: str) -> None:
         (Answer(status=404), "no model 'test-model'"),
     ],
 )
-async def test_what_cannot_pass_is_not_retried(answer: Answer, said: str) -> None:
+async def test_what_cannot_pass_is_not_retried(
+    answer: Answer, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with openai_server(answer, Answer(texts("never"))) as server:
-        error = await failure(server, RunRecorder("hi"))
-    assert said in error.message
+        await failure(server, RunRecorder("hi"))
+    assert reason in caplog.text
+    assert SECRET not in caplog.text
     assert len(server.requests) == 1
 
 
-async def test_retries_end() -> None:
+async def test_retries_end(caplog: pytest.LogCaptureFixture) -> None:
     pauses = Pauses()
     async with openai_server() as server:
-        error = await failure(server, RunRecorder("hi"), pauses, retries_max=2)
-    assert "status 500" in error.message
+        await failure(server, RunRecorder("hi"), pauses, retries_max=2)
+    assert "status 500" in caplog.text
     assert len(server.requests) == 3
     assert len(pauses.waited_s) == 2
 
 
-async def test_a_refused_connection_is_reported() -> None:
+async def test_a_refused_connection_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     async with openai_server() as server:
         pass
-    error = await failure(server, RunRecorder("hi"), retries_max=1)
-    assert "connection failed" in error.message
+    said = await failure(server, RunRecorder("hi"), retries_max=1)
+    assert said == "The model cannot be reached at the moment."
+    assert "connection failed" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -303,29 +309,30 @@ async def test_a_broken_stream_is_tried_again_before_any_text(broken: Answer) ->
 async def test_a_stream_that_breaks_after_text_fails_honestly(end: Answer) -> None:
     async with openai_server(end, Answer(texts("never"))) as server:
         run = RunRecorder("hi")
-        error = await failure(server, run)
-    assert "in the middle of its answer" in error.message
+        said = await failure(server, run)
+    assert said == "The model stopped in the middle of its answer."
     assert run.text == "Half an ans"
     assert len(server.requests) == 1
 
 
-async def test_a_silent_endpoint_is_given_up() -> None:
+async def test_a_silent_endpoint_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     async with openai_server(Answer([], end="hold")) as server:
-        error = await failure(server, RunRecorder("hi"), silence_max_s=1.0, retries_max=0)
-    assert "silent for 1 s" in error.message
+        await failure(server, RunRecorder("hi"), silence_max_s=1.0, retries_max=0)
+    assert "silent for 1 s" in caplog.text
 
 
-async def test_no_text_is_no_answer() -> None:
+async def test_no_text_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
     async with openai_server(Answer([finish("content_filter")])) as server:
-        error = await failure(server, RunRecorder("hi"))
-    assert "no text" in error.message
+        said = await failure(server, RunRecorder("hi"))
+    assert said == "The model gave no answer."
+    assert "'content_filter'" in caplog.text
 
 
-async def test_an_endless_answer_ends() -> None:
+async def test_an_endless_answer_ends(caplog: pytest.LogCaptureFixture) -> None:
     flood = Answer([delta(content="x" * 50_000)] * 5)
     async with openai_server(flood) as server:
-        error = await failure(server, RunRecorder("hi"))
-    assert "200,000 characters" in error.message
+        await failure(server, RunRecorder("hi"))
+    assert "200,000 characters" in caplog.text
 
 
 async def test_cancelling_closes_the_connection() -> None:

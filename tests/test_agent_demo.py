@@ -74,6 +74,10 @@ async def test_time_is_told_where_it_is_asked_for() -> None:
     assert "**07:00** on Thursday 20 November 2025" in run.text
     elsewhere = await run_demo("today's date")
     assert "In **UTC** it is **12:00**" in elsewhere.text
+    assert "I do not know" not in elsewhere.text
+    nowhere = await run_demo("what time is it in Atlantis?")
+    assert "I do not know a place `Atlantis`" in nowhere.text
+    assert "In **UTC** it is **12:00**" in nowhere.text
 
 
 async def test_earlier_messages_are_searched() -> None:

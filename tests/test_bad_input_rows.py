@@ -34,7 +34,7 @@ def _place(row: Any) -> tuple[str, int]:
 def named_rows() -> dict[str, set[str]]:
     """The rows that tests name, and the files that do."""
     found: dict[str, set[str]] = {}
-    for pattern in ("test_*.py", "store_contract*.py"):
+    for pattern in ("test_*.py", "contracts/*.py"):
         for path in sorted({*_TESTS.glob(pattern)} - {Path(__file__)}):
             for row in _rows_of(ast.parse(path.read_text(encoding="utf-8"))):
                 found.setdefault(row, set()).add(path.name)

@@ -105,7 +105,7 @@ async def test_a_question_is_answered_by_the_next_line() -> None:
         status, out, errors = await chat(server, stdin="go\nmaybe\nyes\n")
         assert (status, out) == (0, "you said True\n")
         asked = "? Sure? (y/n)\n"
-        assert errors.startswith(f"{asked}[expected yes or no]\n{asked}")
+        assert errors.startswith(f"{asked}[please type yes or no]\n{asked}")
         status, out, errors = await chat(server, stdin="go\n")
         assert status == exits.USAGE
         assert server.commands[-1]["command"] == "cancel_run"
@@ -133,7 +133,7 @@ async def test_a_thread_that_is_not_there_is_64() -> None:
     async with server.running():
         status, out, errors = await chat(server, "--thread", THREAD)
     assert (status, out) == (exits.USAGE, "")
-    assert errors == f"threadcast: there is no thread {THREAD}\n"
+    assert errors == f"threadcast: --thread: there is no thread {THREAD}\n"
 
 
 async def test_l5_a_token_on_the_command_line_is_taken_with_a_warning() -> None:
@@ -185,7 +185,8 @@ async def test_l7_a_reset_is_shown_and_the_thread_is_read_again() -> None:
         server.append("agent_completed", run_id, content="the whole answer", duration_ms=1)
         await terminal.until("the whole answer\n> ")
     reset = "[reset: the server's journal is a new one; reading the thread again]"
-    shown = f"> go\nhalf of the old ans\n{reset}\n> go\nthe whole answer\n> "
+    keys = "[Ctrl-C stops an answer, Ctrl-D leaves]"
+    shown = f"{keys}\n> go\nhalf of the old ans\n{reset}\n> go\nthe whole answer\n> "
     assert terminal.shown == shown
 
 

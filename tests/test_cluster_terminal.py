@@ -22,7 +22,7 @@ from threadcast import Event, connect
 from threadcast.client import Client
 from threadcast.client.snapshots import development_token
 
-PROGRAM = Path(__file__).with_name("cluster_run.py")
+PROGRAM = Path(__file__).parent / "tools" / "cluster_run.py"
 ARGUMENTS = ("--port", "0", "--nodes", "2")
 
 
@@ -78,7 +78,7 @@ async def cluster_program(*arguments: str) -> AsyncIterator[ClusterProgram]:
         stdin=pipe,
         stdout=pipe,
         stderr=asyncio.subprocess.STDOUT,
-        env=environment(),
+        env=environment(PYTHONPATH=os.pathsep.join(sys.path)),
     )
     program = ClusterProgram(process)
     try:
@@ -105,6 +105,7 @@ async def test_a_chat_goes_on_when_a_node_is_killed_and_ctrl_c_leaves_nothing() 
     async with cluster_program(*ARGUMENTS) as program:
         url = (await program.hears(r"open (http://127\.0\.0\.1:\d+)"))[1]
         await program.hears("Ctrl-C ends everything")
+        assert f"The operator's console: {url}/console" in program.said
         pids = program.pids()
         assert list(pids) == ["postgres", "nats", "node-1", "node-2"]
         assert all(map(alive, pids.values()))
@@ -134,11 +135,11 @@ async def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
     async with cluster_program("--port", "0", "--nodes", "1", "--no-bus") as program:
         await program.hears("Ctrl-C ends everything")
         await program.type("start node-9")
-        await program.hears("expected one of postgres, node-1; 'node-9' came")
+        await program.hears("expected one of postgres, node-1, got 'node-9'")
         await program.type("start node-1")
         await program.hears("node-1 runs already")
         await program.type("murder node-1")
-        await program.hears("expected one of these, 'murder node-1' came")
+        await program.hears("expected one of these, got 'murder node-1'")
         await program.type("quit")
         assert await program.gone() == 0
 
@@ -146,7 +147,7 @@ async def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--nodes", "0"), "expected 1..9, '0' came"),
+        (("--nodes", "0"), "expected 1..9, got '0'"),
         (("--nodes", "1", "--no-bus", "--data", "/dev/null/x"), "error: "),
     ],
 )

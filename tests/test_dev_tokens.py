@@ -126,6 +126,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("folder", "pipe", "missing/secret"):
         with pytest.raises(ConfigurationError, match="secret file"):
             load_or_make_secret(tmp_path / name)
+    with pytest.raises(ConfigurationError, match=r"the folder .*missing is not there or cannot be"):
+        load_or_make_secret(tmp_path / "missing" / "secret")
 
 
 def test_link_to_a_private_file_is_followed(tmp_path: Path) -> None:

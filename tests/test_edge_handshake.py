@@ -209,6 +209,7 @@ async def test_bad_request_behind_a_good_one_leaves_the_answer_whole(server: Ser
         await client.send(plain("/a", "Host: a") * 3 + plain("/b"))
         for _ in range(3):
             assert (await client.read_response()).body == b"/a 0"
+        assert (await client.read_response()).problem()["code"] == "bad_host"
         assert await client.read_end() == b""
 
 

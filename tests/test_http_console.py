@@ -17,7 +17,7 @@ from threadcast.errors import ThreadcastError
 from threadcast.operators.figures import STEP_S
 from threadcast.operators.ring import STEPS_MAX
 from threadcast.schemas.operations import OPERATIONS
-from threadcast.store.records import LiveRunCount, NodeRow
+from threadcast.store.records import LiveRunCount, NodeRow, RunFailure
 from threadcast.store.sqlite import SqliteStore
 from threadcast.store.sqlite.sessions import SqliteSession
 
@@ -208,15 +208,20 @@ async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
         _, run_id = await answered(world)
         await world.node.desk.view.step()
         world.node.catch_ups.lags(Slow(UserExecutionContext.create("ann", "test"), behind=7))
+        world.node.desk.failed_runs.add(RunFailure(run_id, "ann", "not a name", "model_error"))
         there = (await client.get("/ops/overview")).json()
         before, [slow] = there["database"], there["lagging_readers"]
         assert (slow["user"], slow["node_id"], slow["lag_events"]) == ("ann", there["node_id"], 7)
+        [failed] = there["failed_runs"]
+        assert (failed["run_id"], failed["user"], failed["agent"]) == (run_id, "ann", "?")
+        assert (failed["code"], failed["node_id"]) == ("model_error", there["node_id"])
         store.away = True
         await world.node.desk.view.step()
         found = (await client.get("/ops/overview")).json()
         assert (found["database"]["ok"], found["database"]["ping_ms"]) == (False, None)
         assert found["database"]["since"] > before["since"]
         assert (found["runs"], found["database_facts"]) == (None, {})
+        assert [(one["code"], one["recent"]) for one in found["failures"]] == [("model_error", 1)]
         assert '"ann"' not in json.dumps(found)
         series = (await client.get("/ops/series")).json()
         assert series["node"]["database_ping_ms"][-1] is None

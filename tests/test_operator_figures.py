@@ -10,17 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from http_world import running
+from http_world import fresh_id, running
 from threadcast.errors import ERRORS
+from threadcast.ids import USER_ID_MAX_CHARACTERS
 from threadcast.metrics import KEPT_MAX, Metrics
 from threadcast.operators import overview
+from threadcast.operators.failed_runs import FAILED_MAX
 from threadcast.operators.ring import STEPS_MAX, Ring
 from threadcast.operators.rises import Rises, quantile
 from threadcast.runs import LIVE_RUNS_COUNTED_MAX, RunStatus
-from threadcast.store.records import LiveRunCount, NodeRow
-from threadcast.wire.overview_models import FiringRule, LaggingReader, NodeSummary, ToldRule
+from threadcast.store.records import LiveRunCount, NodeRow, RunFailure
+from threadcast.wire.overview_models import (
+    CodeCount,
+    FailedRun,
+    FiringRule,
+    LaggingReader,
+    NodeOverview,
+    NodeSummary,
+    ToldRule,
+)
 
-SUMMARY_MAX_BYTES = 12_288
+SUMMARY_MAX_BYTES = 20_480
 
 
 def test_a_ring_keeps_the_last_steps_and_nothing_more() -> None:
@@ -101,8 +111,10 @@ async def summary(tmp_path: Path, **changes: Any) -> NodeSummary:
 
 async def test_a_summary_is_small_whatever_has_happened(tmp_path: Path) -> None:
     async with running(tmp_path) as world:
+        longest = "u" * USER_ID_MAX_CHARACTERS
         for code in ERRORS:
             world.node.metrics.refusals.labels(code).inc(1_000_000)
+            world.node.desk.failed_runs.add(RunFailure(fresh_id("run"), longest, "a" * 64, code))
         metrics = world.node.metrics
         for number in range(KEPT_MAX):
             for kept in (
@@ -114,7 +126,8 @@ async def test_a_summary_is_small_whatever_has_happened(tmp_path: Path) -> None:
         await world.node.desk.view.step()
         encoded = world.node.desk.summaries.encoded()
     assert len(encoded) < SUMMARY_MAX_BYTES
-    assert len(msgspec.json.decode(encoded, type=NodeSummary).refusals) == 40
+    said = msgspec.json.decode(encoded, type=NodeSummary)
+    assert (len(said.refusals), len(said.failures), len(said.failed_runs)) == (40, 40, 10)
 
 
 def row(node_id: str, said: NodeSummary | str | None, *, left_s: float = 5.0) -> NodeRow:
@@ -123,22 +136,30 @@ def row(node_id: str, said: NodeSummary | str | None, *, left_s: float = 5.0) ->
     return NodeRow(node_id, "1.2.3", "all", 60.0, left_s, 0, 0, text)
 
 
-async def test_many_nodes_are_one(tmp_path: Path) -> None:
+async def five_nodes(folder: Path) -> list[NodeOverview]:
+    """Two that are well, one that was lost, and two of which nothing can be read."""
     told = ToldRule(at=7.0, rule="run_success", change="firing", value=0.5, threshold=0.99)
     firing = FiringRule(rule="run_success", severity="high", since=7.0, value=0.5, threshold=0.99)
     newer = msgspec.structs.replace(firing, rule="of_a_newer_version", severity="critical")
     busy = await summary(
-        tmp_path, connections=3, users=2, runs=1, firing=[firing, newer], told=[told]
+        folder, connections=3, users=2, runs=1, firing=[firing, newer], told=[told]
     )
     behind = [
         LaggingReader(user=f"u-{one}", connection_id="c", lag_events=9, since=float(one))
         for one in range(15)
     ]
-    busy = msgspec.structs.replace(busy, lagging_readers=behind[5:])
+    failed = [
+        FailedRun(run_id=f"run-{at}", user="ann", agent="one", code="timed_out", at=float(at))
+        for at in range(30)
+    ]
+    by_code = [CodeCount(code="timed_out", total=30, recent=3, last_at=29.0)]
+    busy = msgspec.structs.replace(
+        busy, lagging_readers=behind[5:], failures=by_code, failed_runs=failed
+    )
     quiet = msgspec.structs.replace(
         busy, connections=4, firing=[], told=[], lagging_readers=[*behind, *behind]
     )
-    nodes = [
+    return [
         overview.node_of(one)
         for one in (
             row("node-1", busy),
@@ -148,6 +169,10 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
             row("node-5", '{"of": "a version that says it otherwise"}'),
         )
     ]
+
+
+async def test_many_nodes_are_one(tmp_path: Path) -> None:
+    nodes = await five_nodes(tmp_path)
     assert [one.summary is None for one in nodes] == [False, False, False, True, True]
     totals = overview.totals_of(nodes)
     assert (totals.nodes_alive, totals.nodes_lost) == (4, 1)
@@ -166,10 +191,21 @@ async def test_many_nodes_are_one(tmp_path: Path) -> None:
     history = overview.told_of(nodes)
     assert [one.node_id for one in history] == ["node-1", "node-3"]
     assert history[0].was == "Too many runs failed."
+    assert overview.safety_of(nodes).foreign_deliveries == 0
+
+
+async def test_the_worst_of_many_nodes(tmp_path: Path) -> None:
+    nodes = await five_nodes(tmp_path)
     slowest = overview.lagging_of(nodes)
     assert len(slowest) == overview.LAGGING_MAX
     assert [(one.node_id, one.user) for one in slowest[:2]] == [("node-2", "u-0")] * 2
-    assert overview.safety_of(nodes).foreign_deliveries == 0
+    [timed_out] = overview.failures_of(nodes)
+    assert (timed_out.code, timed_out.total, timed_out.recent) == ("timed_out", 60, 6)
+    latest = overview.failed_of(nodes)
+    assert len(latest) == FAILED_MAX
+    assert [(one.node_id, one.run_id) for one in latest[:3]] == [
+        (f"node-{number}", "run-29") for number in (1, 2, 3)
+    ]
 
 
 async def test_a_node_that_came_back_to_its_place_has_the_age_that_it_says(tmp_path: Path) -> None:

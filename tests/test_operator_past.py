@@ -11,6 +11,7 @@ from threadcast.operators.overview import runs_of
 from threadcast.operators.past import PAST_MAX, PastTroubles
 from threadcast.runs import RunStatus
 from threadcast.store.records import LiveRunCount
+from threadcast.upkeep.watchdog import NO_HOLD, Hold
 from threadcast.wire.overview_models import (
     ConsistencyFigures,
     NodeOverview,
@@ -25,7 +26,7 @@ from threadcast.wire.overview_models import (
 AT = 1_800_000_000.0
 WELL = PartHealth(ok=True, since=AT - 900, ping_ms=0.5)
 AWAY = PartHealth(ok=False, since=AT - 20, ping_ms=None)
-QUIET = ("node-1", 0.0)
+QUIET = ("node-1", NO_HOLD)
 
 
 def node(node_id: str = "node-1", *, alive: bool = True, **said: Any) -> NodeOverview:
@@ -120,9 +121,10 @@ def test_a_bus_recovered_when_its_node_says_so_however_late_the_report() -> None
 
 def test_a_blocked_loop_is_reported_with_its_duration() -> None:
     past = PastTroubles()
-    past.take(AT, [node()], NONE, held=("node-1", 15.0))
-    past.take(AT + 5, [node()], NONE, held=("node-1", 0.5))
+    past.take(AT, [node()], NONE, held=("node-1", Hold(15.0, "mine.py:10 in mine")))
+    past.take(AT + 5, [node()], NONE, held=("node-1", Hold(0.5, None)))
     assert over(past) == [("held", -15, 0)]
+    assert past.until(AT)[0].place == "mine.py:10 in mine"
 
 
 def test_a_run_that_was_queued_for_long_is_kept_with_its_user() -> None:
@@ -158,7 +160,7 @@ def test_a_run_behind_one_that_does_not_end_is_a_trouble_after_a_minute() -> Non
 def test_what_is_kept_is_bounded_by_number_and_by_an_hour() -> None:
     past = PastTroubles()
     for step in range(PAST_MAX + 50):
-        past.take(AT + step, [node()], NONE, held=("node-1", 3.0))
+        past.take(AT + step, [node()], NONE, held=("node-1", Hold(3.0, None)))
     kept = past.until(AT + PAST_MAX + 50)
     assert len(kept) == PAST_MAX
     assert kept[0].ended_at > kept[-1].ended_at

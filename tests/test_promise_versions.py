@@ -32,7 +32,7 @@ class NewerServer(ServerProcess):
 
     async def begin(self) -> None:
         """Start it without waiting."""
-        program = str(Path(__file__).with_name("newer_server.py"))
+        program = str(Path(__file__).parent / "worlds" / "newer_server.py")
         self._process = await self._execute(program, *self._arguments())
         self.pid = self._process.pid
 

@@ -18,6 +18,7 @@ from threadcast.agent import Agent, AgentFunction, Run
 from threadcast.errors import ThreadcastError
 from threadcast.events import EventDraft
 from threadcast.runner.execution import RunExecution
+from threadcast.store.records import RunFailure
 
 
 async def test_the_golden_path(tmp_path: Path) -> None:
@@ -190,11 +191,16 @@ def _is_not_async(run: Run) -> Any:
         pytest.param(_thinks_bytes, id="thought"),
     ],
 )
-async def test_r6_bad_output_fails_the_run(tmp_path: Path, function: AgentFunction) -> None:
+async def test_r6_bad_output_fails_the_run_and_the_log_says_how(
+    tmp_path: Path, function: AgentFunction, caplog: pytest.LogCaptureFixture
+) -> None:
     kind, data = await outcome(tmp_path, function)
     assert kind == "agent_failed"
     assert data["code"] == "bad_agent_output"
+    assert data["message"] == "The agent gave an unusable answer."
     assert data["retryable"] is False
+    [logged] = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert logged.exc_info is not None
 
 
 class _Hostile(BaseException):
@@ -244,17 +250,22 @@ async def test_r7_an_agent_that_fails_ends_its_own_run_only(
         kind, data = await here.watch.end_of(context.run_id)
         good = await here.send(agent="golden")
         assert (await here.watch.end_of(good.run_id))[0] == "agent_completed"
+    assert here.failures == [RunFailure(context.run_id, context.user_id, "bad", "agent_error")]
     assert kind == "agent_failed"
     assert data == {"code": "agent_error", "message": "The agent failed.", "retryable": True}
     logged = [one for one in caplog.records if context.run_id in one.getMessage()]
     assert len(logged) == 1
 
 
-async def test_an_error_of_the_table_keeps_its_words(tmp_path: Path) -> None:
+async def test_an_error_of_the_table_keeps_its_words_and_is_one_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     error = ThreadcastError("model_error", "The model answered 500.")
     kind, data = await outcome(tmp_path, raises(error))
     expected = {"code": "model_error", "message": "The model answered 500.", "retryable": True}
     assert (kind, data) == ("agent_failed", expected)
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)]
+    assert "model_error: The model answered 500." in caplog.text
 
 
 async def test_an_error_with_unusable_words_gets_the_tables(
@@ -262,7 +273,7 @@ async def test_an_error_with_unusable_words_gets_the_tables(
 ) -> None:
     caplog.set_level("CRITICAL", logger="threadcast")  # a test report cannot carry such a word
     _, data = await outcome(tmp_path, raises(ThreadcastError("model_error", "\ud800")))
-    assert data["message"] == "The model endpoint failed."
+    assert data["message"] == "The model failed."
 
 
 async def test_r7_an_agent_that_swallows_its_cancel_is_left_behind(tmp_path: Path) -> None:

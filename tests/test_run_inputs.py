@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -111,12 +112,17 @@ async def test_r10_an_answer_that_was_accepted_in_time_is_given_to_the_agent(
         assert end.get("content") == "yes", end
 
 
-async def test_r10_an_expiry_that_the_agent_lets_out_is_named(tmp_path: Path) -> None:
+async def test_r10_an_expiry_that_the_agent_lets_out_is_named_and_no_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="threadcast.runner")
+
     async def asks(run: Run) -> str:
         return str(await run.ask("Quick?", timeout_s=0.05))
 
     kind, data = await outcome(tmp_path, asks)
-    assert (kind, data["code"]) == ("agent_failed", "expired")
+    assert (kind, data["code"], data["retryable"]) == ("agent_failed", "expired", True)
+    assert [one.levelname for one in caplog.records] == ["INFO"]
 
 
 @pytest.mark.parametrize("is_answered_between", [True, False])

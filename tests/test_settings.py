@@ -370,7 +370,9 @@ def test_a_database_may_be_the_path_of_a_file(path: str) -> None:
     "text", ["x", "db.example.com/chat", "user@host/x.db", "mysql://h/x.db", "/", "./a/", "C:/x.db"]
 )
 def test_what_may_not_be_a_file_is_asked_about(text: str) -> None:
-    assert "expected sqlite:///PATH or postgresql://" in refused(database_url=text)
+    assert "expected a file such as ./chat.db, sqlite:///PATH or postgresql://" in refused(
+        database_url=text
+    )
 
 
 def test_a_database_path_is_relative_or_absolute() -> None:
@@ -462,7 +464,7 @@ def test_c2_bounds_are_written_as_one_would_type_them() -> None:
 
 
 def test_c2_an_empty_text_is_answered_with_the_form() -> None:
-    assert "got empty text, expected sqlite:///PATH" in refused(database_url="")
+    assert "got empty text, expected a file such as ./chat.db" in refused(database_url="")
 
 
 def test_proxies_are_named_by_address_or_network() -> None:

@@ -13,6 +13,7 @@ from runner_world import FaultyStore, World, running, world
 from threadcast.agent import Agent, Run, agent
 from threadcast.context import UserExecutionContext
 from threadcast.errors import ThreadcastError
+from threadcast.store.records import RunFailure
 from threadcast.store.units import Outcome, RenewLeases, Unit
 from threadcast.testing.clock import ManualClock
 from threadcast.upkeep.alias_uses import AliasUses
@@ -47,6 +48,7 @@ def _sweeper(
         here.metrics,
         AliasUses(here.journal, clock, here.metrics),
         owners_first=owners_first,
+        on_failed=here.failures.append,
         attempts_max=2,
         compact_after_s=900.0,
         retention_s=retention_s,
@@ -93,6 +95,8 @@ async def test_lapsed_runs_are_queued_again_and_then_ended(tmp_path: Path) -> No
         end = await here.watch.end_of(context.run_id)
         assert (end[0], end[1]["code"]) == ("agent_failed", "node_lost")
         assert (_taken(here, "requeued"), _taken(here, "ended")) == (1, 1)
+        failure = RunFailure(context.run_id, context.user_id, "retried", "node_lost")
+        assert here.failures == [failure]
 
 
 async def test_a_run_that_must_not_be_retried_ends_as_failed(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from threadcast.cli.logs import EscapingFormatter
 from threadcast.metrics import Metrics
-from threadcast.upkeep.watchdog import Watchdog
+from threadcast.upkeep.watchdog import NO_HOLD, Watchdog
 
 
 class _Listener(logging.Handler):
@@ -18,11 +20,12 @@ class _Listener(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setFormatter(EscapingFormatter("%(message)s"))
         self.messages: list[str] = []
         self.heard = threading.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
+        self.messages.append(self.format(record))
         self.heard.set()
 
 
@@ -65,7 +68,14 @@ async def test_r7_a_held_loop_is_logged_once_with_the_stack(listener: _Listener)
         watchdog.beat()
         assert _holds(metrics) == 1
         assert len(listener.messages) == 1
-        assert "_hold_the_loop_until_logged" in listener.messages[0]
+        message, *frames = listener.messages[0].split("\n")
+        assert re.search(r"held for 0\.\d s by test_watchdog\.py:\d+ in _hold_the_loop_un", message)
+        assert "in wait: " in frames[0], "the innermost frame first"
+        assert all(frame.startswith("  /") for frame in frames)
+        place = watchdog.take_longest().place
+        assert place is not None
+        assert message.endswith(place)
+        assert watchdog.take_longest() == NO_HOLD
         _hold_the_loop_until_logged(listener)
         assert len(listener.messages) == 2
 

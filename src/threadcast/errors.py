@@ -114,10 +114,10 @@ _TABLE = (
     ErrorKind("idempotency_conflict", "The key was used with another body.", 409),
     # how a run ends badly
     ErrorKind("agent_error", "The agent failed.", 500, None, True),
-    ErrorKind("bad_agent_output", "The agent emitted something unusable.", 500),
+    ErrorKind("bad_agent_output", "The agent gave an unusable answer.", 500),
     ErrorKind("timed_out", "The run took too long.", 504, None, True),
-    ErrorKind("node_lost", "The node that ran the agent was lost.", 503, None, True),
-    ErrorKind("model_error", "The model endpoint failed.", 502, None, True),
+    ErrorKind("node_lost", "The server that worked on the answer was lost.", 503, None, True),
+    ErrorKind("model_error", "The model failed.", 502, None, True),
     # what the server cannot do now
     ErrorKind("unavailable", "The store cannot be reached now.", 503, 1013, True, 1_000),
     ErrorKind("storage_full", "The store is full.", 507, None, True, 5_000),

@@ -226,6 +226,10 @@ class Metrics:
         )  # fmt: skip
 
     def _runs(self) -> None:
+        self.run_failures = Counter(
+            "threadcast_run_failures", "Runs that failed, by code.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
         self.runs_active = Gauge(
             "threadcast_runs_active", "Runs that this node executes now.", registry=self.registry
         )

@@ -182,6 +182,7 @@ class Node:
             notices=self.store.run_notices,
             publish=self.bus.publish,
             is_present=self._is_present,
+            on_failed=lambda failure: self.desk.failed_runs.add(failure),
             tracing=self.tracing,
         )
         self.sweeper = Sweeper.from_settings(
@@ -191,6 +192,7 @@ class Node:
             metrics=self.metrics,
             alias_uses=self.alias_uses,
             owners_first=self.runner.renew_late,
+            on_failed=lambda failure: self.desk.failed_runs.add(failure),
         )
         self._drain = Drain(
             self.runner,

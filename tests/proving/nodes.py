@@ -12,7 +12,7 @@ from typing import Any
 
 from ablation_run import ROOT
 from cluster import Node
-from proving.versions import PARTS
+from proving.versions import PATHS
 
 _STARTS_MAX, _START_PAUSE_S = 60, 0.5
 _DISPLACED = Path(__file__).with_name("displaced_server.py")
@@ -54,7 +54,7 @@ class ProvedNode(Node):
     async def begin(self) -> None:
         """Start it without waiting, with its version, clock and network."""
         source = self.source or ROOT
-        self._environment["PYTHONPATH"] = os.pathsep.join(str(source / one) for one in PARTS)
+        self._environment["PYTHONPATH"] = os.pathsep.join(str(source / one) for one in PATHS)
         if not self.clock_ahead_s and self.namespace is None:
             await super().begin()
             return

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablation_run import run_tests
+from proving.versions import PATHS
 from test_ablations import ABLATIONS, copy_of_everything, without
 
 _TEST_MAX_S, _TRIAL_MAX_S = 300.0, 600.0
@@ -155,7 +156,7 @@ def _kinds(names: Sequence[str], scenario: str, seed: int) -> tuple[str, ...]:
 def _found(names: Sequence[str], scenario: str, seed: int) -> set[str]:
     """The kinds of anomalies of one trial without these safeguards."""
     with _copy_without(names) as copy:
-        paths = os.pathsep.join((str(copy / "src"), str(copy / "tests")))
+        paths = os.pathsep.join(str(copy / one) for one in PATHS)
         one = ("--scenario", scenario, "--seed", str(seed), "--trials", "1")
         done = subprocess.run(
             [sys.executable, "-m", "proving", *one],

@@ -13,6 +13,8 @@ from pathlib import Path
 from ablation_run import ROOT
 
 PARTS = ("src", "tests")
+# Where programs of the tests are found; in versions before, all of them were in `tests`.
+PATHS = ("src", "tests", "tests/worlds", "tests/contracts")
 
 
 def source_of(commit: str, folder: Path) -> Path:

@@ -7,6 +7,7 @@ model's answer or with `model_error`. It emits only through its `Run`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,8 @@ from .model_reply import ModelCall, ModelReply, Piece, ThinkingBuffer
 from .tools import Tool, ToolError, default_tools, use_tool
 
 __all__ = ["assistant_agent"]
+
+log = logging.getLogger(__name__)
 
 THINKING_MAX_CHARACTERS = 4_096
 ARGUMENTS_MAX_BYTES = 131_072
@@ -92,9 +95,8 @@ class _Assistant:
             conversation.append(_as_message(reply))
             for call in reply.calls:
                 conversation.append(await self._called(run, call))
-        raise ThreadcastError(
-            "model_error", f"the model used tools {self._settings.rounds_max} times and wants more"
-        )
+        log.warning("the model used tools %d times and wants more", self._settings.rounds_max)
+        raise ThreadcastError("model_error", "The model found no answer.")
 
     async def _called(self, run: Run, call: ModelCall) -> ChatCompletionMessageParam:
         arguments = _arguments(call)
@@ -137,7 +139,7 @@ class _Screen:
     async def wait(self, reason: str, wait_s: float) -> None:
         """Say why there is no reply yet."""
         await self._flush()
-        await self._run.thinking(f"No answer yet: {reason}. Trying again in {wait_s:.1f} s.")
+        await self._run.thinking(f"{reason} Trying again in {wait_s:.1f} s.")
 
     async def end_reply(self) -> None:
         """Emit what was buffered; the next piece belongs to another reply."""
@@ -152,7 +154,8 @@ class _Screen:
         """
         if not self._has_text:
             reason = (reply.finish_reason or "none")[:40]
-            raise ThreadcastError("model_error", f"the model gave no text (it ended by {reason!r})")
+            log.warning("the model gave no text: it ended by %r", reason)
+            raise ThreadcastError("model_error", "The model gave no answer.")
         if note := _ENDINGS.get(reply.finish_reason or ""):
             await self._run.delta(f"\n\n*{note}*")
 

@@ -76,8 +76,10 @@ class _Demo:
             yield await self._calculation(run, product, "so the last line below is right")
         if reading.wants_time:
             await asyncio.to_thread(self._zones.load)
-            zone = self._zones.mentioned(run.message[:READ_MAX_CHARACTERS]) or "UTC"
-            yield await self._finding(run, "current_time", {"zone": zone})
+            zone = self._zones.mentioned(run.message[:READ_MAX_CHARACTERS])
+            if zone is None and reading.place is not None:
+                yield f"- I do not know a place {_code(reading.place)}, so here is the time of UTC."
+            yield await self._finding(run, "current_time", {"zone": zone or "UTC"})
         if reading.search_text is not None:
             yield await self._finding(run, "search_history", {"text": reading.search_text})
 

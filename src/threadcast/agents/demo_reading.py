@@ -43,6 +43,7 @@ class Reading:
         words: how many there are.
         expression: arithmetic in the text, or None.
         wants_time: whether it speaks of the time or the date.
+        place: where it asks for them, in its own words, or None.
         search_text: what it asks to look for in earlier messages, or None.
         question: what it wants to be asked, or None.
         count_to: how far to count, 1..COUNT_MAX, or None.
@@ -52,6 +53,7 @@ class Reading:
     words: int
     expression: str | None
     wants_time: bool
+    place: str | None
     search_text: str | None
     question: Question | None
     count_to: int | None
@@ -73,6 +75,7 @@ def read_message(text: str) -> Reading:
         words=len(text.split()),
         expression=expression,
         wants_time=_TIME.search(text) is not None,
+        place=_place(text),
         search_text=_search_text(text.replace(expression, " ") if expression else text),
         question=_question(text),
         count_to=_count_to(text),
@@ -128,6 +131,10 @@ def _trimmed(span: str) -> str:
 _TIME = re.compile(
     r"\b(?:time|times|date|clock|o'clock|today|tonight|time ?zone|what day|which day)\b", re.I
 )
+_PLACE = re.compile(
+    r"\b(?:time|date|day|clock|today)\b[^.!?\n]{0,20}?\bin (?:the )?([^\W\d_][^.,;:!?\n]{0,60})",
+    re.I,
+)
 _SEARCH = re.compile(
     r"\b(?:search(?:ed)?|find|look(?:ing)? for|look up|remember|recall|remind me|earlier|"
     r"previously|did i (?:say|write|tell|ask))\b",
@@ -152,6 +159,11 @@ _COUNT = re.compile(r"\bcount\b[^.!?\n]{0,40}?\bto\s+([0-9]{1,9})\b", re.I)
 _LONG = re.compile(
     r"(?<!how )(?<!as )(?<!so )\b(?:long|longer|lengthy)\b(?! (?:time|ago|as)\b)|\bessay\b", re.I
 )
+
+
+def _place(text: str) -> str | None:
+    asked = _PLACE.search(text)
+    return None if asked is None else asked[1].strip()
 
 
 def _search_text(text: str) -> str | None:

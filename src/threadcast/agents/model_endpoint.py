@@ -1,12 +1,14 @@
 """An OpenAI-compatible endpoint: one streamed reply at a time, with retries.
 
 A request is retried only as long as none of its text was shown. Every failure becomes
-`model_error`, with a message that quotes nothing from the endpoint, because that may contain a part
-of the credential. The only module that knows the `openai` package.
+`model_error`, with words for users; the log has the reason. Neither quotes anything from the
+endpoint, because that may contain a part of the credential. The only module that knows the `openai`
+package.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -44,6 +46,8 @@ BACK_OFF_FIRST_S = 0.5
 BACK_OFF_MAX_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
 
+log = logging.getLogger(__name__)
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -55,7 +59,7 @@ class Audience(Protocol):
         ...
 
     async def wait(self, reason: str, wait_s: float) -> None:
-        """Report a retry in `wait_s` seconds, and why."""
+        """Report a retry in `wait_s` seconds, and why, as a sentence for users."""
         ...
 
 
@@ -132,7 +136,8 @@ class ModelSession:
                 wait_s = self._wait_s(error, attempt)
                 if reply.text or wait_s is None or attempt == self._settings.retries_max:
                     raise self._failure(error, reply) from error
-                await audience.wait(self._reason(error), wait_s)
+                log.info("the model endpoint failed: %s", self._reason(error))
+                await audience.wait(_for_users(error), wait_s)
                 await self._sleep(wait_s)
             else:
                 return reply
@@ -169,10 +174,9 @@ class ModelSession:
         return back_off_s * random.uniform(0.75, 1.0)  # noqa: S311
 
     def _failure(self, error: APIError | MalformedReply, reply: ModelReply) -> ThreadcastError:
-        where = " in the middle of its answer" if reply.text else ""
-        return ThreadcastError(
-            "model_error", f"the model endpoint failed{where}: {self._reason(error)}"
-        )
+        log.warning("the model endpoint failed: %s", self._reason(error))
+        said = "The model stopped in the middle of its answer."
+        return ThreadcastError("model_error", said if reply.text else _for_users(error))
 
     def _reason(self, error: APIError | MalformedReply) -> str:
         match error:
@@ -191,6 +195,17 @@ class ModelSession:
             case APIConnectionError():
                 return "the connection failed or was lost"
         return "it reported an error instead of an answer"
+
+
+def _for_users(error: APIError | MalformedReply) -> str:
+    match error:
+        case APIStatusError(status_code=429):
+            return "The model is too busy at the moment."
+        case APIStatusError(status_code=status) if status < 500 and status != 408:
+            return "The model cannot be used at the moment."  # as it is set up
+        case APIConnectionError() | APIStatusError():
+            return "The model cannot be reached at the moment."
+    return "The model gave an unusable answer."
 
 
 async def _payloads(stream: AsyncStream[ChatCompletionChunk]) -> AsyncGenerator[object, None]:

@@ -216,6 +216,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ((_rate("threadcast_runs_total", "outcome"), "{{outcome}}"),),
         ),
         Panel(
+            "Failures by code", "ops",
+            ((_rate("threadcast_run_failures_total", "code"), "{{code}}"),),
+        ),
+        Panel(
             "Run success", "percentunit", ((_success("run_success", "5m"), "success"),),
             "run_success",
         ),

@@ -44,6 +44,7 @@ class Rule:
         clear_s: how long it must not be met before it has recovered, in seconds.
         summary: what is wrong, one sentence.
         was: the same in the past tense, for after its recovery.
+        faults: for a measure of success, what the failed share did, as in "30 % of runs failed".
         meaning: what users notice, and what is counted.
         advice: what to do first.
     """
@@ -62,6 +63,7 @@ class Rule:
     clear_s: int = 120
     summary: str
     was: str
+    faults: str = ""
     meaning: str
     advice: str
 
@@ -108,6 +110,7 @@ RULES: tuple[Rule, ...] = (
         faults_least=3,
         summary="Too many connection attempts fail.",
         was="Too many connection attempts failed.",
+        faults="of connection attempts failed",
         meaning="Users cannot connect through no fault of theirs: the server is full, or store or"
         " signing keys cannot be read. Refused credentials, limits and restarts do not count.",
         advice="See which codes rise in threadcast_refusals_total; look at /readyz, at"
@@ -131,10 +134,12 @@ RULES: tuple[Rule, ...] = (
         faults_least=3,
         summary="Too many runs fail.",
         was="Too many runs failed.",
+        faults="of runs failed",
         meaning="Users get no answer. Cancelled runs do not count; runs that ended because their"
         " node was lost do. A run that is handed over counts when it ends.",
-        advice="The code of agent_failed says whose fault it is: agent_error, model_error,"
-        " timed_out or node_lost. Look at the log of the agent and at its model's endpoint.",
+        advice="See by which code, in the console or in threadcast_run_failures_total: agent_error"
+        " is the agent's fault (the log has its traceback), model_error its model's; timed_out runs"
+        " took too long, node_lost ones ended with their node.",
     ),
     Rule(
         name="resume_success",
@@ -151,6 +156,7 @@ RULES: tuple[Rule, ...] = (
         faults_least=3,
         summary="Too many readers cannot continue where they were.",
         was="Too many readers could not continue where they were.",
+        faults="of readers could not continue where they were",
         meaning="The journal could not be read, or it has another history than these readers saw."
         " Resets by retention, by a new feed or by a cursor that never was do not count.",
         advice="The database is not the one that these readers read before, or has lost its tail:"
@@ -238,6 +244,7 @@ RULES: tuple[Rule, ...] = (
         faults_least=10,
         summary="Most credentials are refused.",
         was="Most credentials were refused.",
+        faults="of credentials were refused",
         meaning="Tokens were signed by another key, expired, or meant for another audience. Users"
         " without another token cannot sign in; existing connections stay until their tokens"
         " expire.",

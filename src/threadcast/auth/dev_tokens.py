@@ -88,6 +88,8 @@ def load_or_make_secret(path: str | os.PathLike[str]) -> str:
         key_from_secret(secret)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
+        if not os.path.lexists(target):
+            reason = f"the folder {target.parent} is not there or cannot be written"
         raise ConfigurationError(f"secret file {target}: {reason}") from None
     except UnusableKeyError as error:
         raise ConfigurationError(

@@ -31,10 +31,12 @@ COMMANDS = {
     "migrate": LazyCommand("threadcast.cli.migrate:command", "Bring a database up to date."),
     "doctor": LazyCommand("threadcast.cli.doctor:command", "Look for what is wrong here."),
     "migrate-ids": LazyCommand(
-        "threadcast.cli.migrate_ids:command", "Give threads of an older system current ids."
+        "threadcast.cli.migrate_ids:command", "Replace the ids of an older system's threads."
     ),
     "backup": LazyCommand("threadcast.cli.backup:command", "Copy a SQLite database in use."),
-    "feeds": LazyCommand("threadcast.cli.feeds:command", "Have cursors reset after a restore."),
+    "feeds": LazyCommand(
+        "threadcast.cli.feeds:command", "Have clients read all again after a restore."
+    ),
     "alerts": LazyCommand("threadcast.cli.alerts:command", "Show and try the rules of alerts."),
     "audit": LazyCommand("threadcast.cli.audit:command", "Find drift in Python code."),
     "config": LazyCommand("threadcast.cli.config:command", "Show the settings and their sources."),

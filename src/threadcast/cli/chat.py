@@ -70,6 +70,8 @@ class _Chat:
                 talking = Conversation(
                     client, snapshots, LineInput(_stdin()), self._screen, transcript
                 )
+                if self._screen.interactive:
+                    self._screen.notice("Ctrl-C stops an answer, Ctrl-D leaves")
                 with self._interrupts(talking), self._way_back(transcript):
                     return await talking.run()
 
@@ -132,9 +134,9 @@ async def _history(snapshots: Snapshots, transcript: Transcript) -> Cursor:
     try:
         page = await snapshots.messages(transcript.thread_id)
     except CommandRejected as error:
-        if error.server_code != "not_found":
+        if error.server_code not in ("not_found", "bad_id", "legacy_id"):
             raise
-        text = f"there is no thread {transcript.thread_id}"
+        text = f"--thread: there is no thread {transcript.thread_id}"
         raise exits.CommandFailed(text, exits.USAGE) from None
     transcript.thread_id = page.thread_id or transcript.thread_id
     transcript.history(page.messages)

@@ -6,6 +6,13 @@ from typing import Any
 
 import msgspec
 
+_JSON: dict[str, tuple[Any, str]] = {
+    "integer": (int, "a whole number"),
+    "number": (int | float, "a number"),
+    "object": (dict, "a JSON object"),
+    "array": (list, "a JSON array"),
+    "null": (None, "null"),
+}
 _YES, _NO = frozenset({"y", "yes", "true"}), frozenset({"n", "no", "false"})
 
 
@@ -35,10 +42,8 @@ def answer_of(text: str, schema: Any) -> Any:
         word = text.strip().lower()
         if word in _YES | _NO:
             return word in _YES
-        raise UnusableAnswer("expected yes or no")
-    if kind in ("integer", "number", "object", "array", "null"):
-        return _json(text, kind)
-    return text
+        raise UnusableAnswer("please type yes or no")
+    return text if kind is None or kind not in _JSON else _json(text, kind)
 
 
 def _kind(schema: Any) -> str | None:
@@ -50,11 +55,12 @@ def _chosen(text: str, choices: list[Any]) -> Any:
     for choice in choices:
         if str(choice) == text.strip():
             return choice
-    raise UnusableAnswer(f"expected one of {', '.join(str(choice) for choice in choices)}")
+    raise UnusableAnswer(f"please type one of {', '.join(str(choice) for choice in choices)}")
 
 
 def _json(text: str, kind: str) -> Any:
+    wanted, words = _JSON[kind]
     try:
-        return msgspec.json.decode(text.strip())
+        return msgspec.convert(msgspec.json.decode(text.strip()), wanted)
     except (ValueError, RecursionError):
-        raise UnusableAnswer(f"expected {kind} as JSON") from None
+        raise UnusableAnswer(f"please type {words}") from None

@@ -86,7 +86,7 @@ def command(
     undo: bool,
     status: bool,
 ) -> None:
-    """Give threads of an older system current ids; their legacy ids keep resolving.
+    """Replace the ids of an older system's threads; the legacy ids keep resolving.
 
     Without --from, threads in the database with legacy ids get current ones. With it, another
     system's threads are imported. If it is interrupted, run it again: it continues after what was

@@ -80,5 +80,6 @@ class EdgeConfig(uvicorn.Config):
             proxy_headers=bool(options.trusted_proxies),
             forwarded_allow_ips=list(options.trusted_proxies),
             server_header=False,
+            timeout_keep_alive=limits.keep_alive_s,  # type: ignore[arg-type]  # fractions work
             timeout_graceful_shutdown=limits.shutdown_grace_s,
         )

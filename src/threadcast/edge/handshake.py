@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from .limits import EdgeLimits
@@ -85,16 +85,43 @@ def has_body(headers: HeaderList) -> bool:
     )
 
 
-def refuse_plain_request(method: str) -> Refusal:
-    """The answer to a request without an upgrade on a WebSocket path."""
-    if method != "GET":
-        return Refusal("method_not_allowed", "GET was expected.", (("allow", "GET"),))
-    return Refusal("upgrade_required", "A WebSocket upgrade was expected.", _upgrade_headers())
+def judge_request(
+    *,
+    method: str,
+    version: str,
+    target: bytes,
+    headers: HeaderList,
+    is_upgrade: bool,
+    is_draining: bool,
+    websocket_paths: Collection[bytes],
+    limits: EdgeLimits,
+) -> UpgradeRequest | Refusal | None:
+    """Judge any request.
 
+    Args:
+        method, version, target, headers: as the parser reports them.
+        is_upgrade: whether the parser takes what follows for another protocol.
+        is_draining: whether the server stops, so that no WebSocket may begin.
+        websocket_paths: raw paths for WebSockets only.
+        limits: of the server.
 
-def refuse_during_shutdown() -> Refusal:
-    """The answer to an upgrade while the server drains."""
-    return Refusal("shutting_down")
+    Returns:
+        A checked upgrade, or why the request is refused; None for one that the application answers.
+    """
+    refusal = check_host(version, headers)
+    if refusal is not None:
+        return refusal
+    if wants_websocket(headers):
+        if is_draining:
+            return Refusal("shutting_down")
+        return check_upgrade(
+            method=method, version=version, target=target, headers=headers, limits=limits
+        )
+    if is_upgrade and has_body(headers):
+        return Refusal("bad_request", "An upgrade must not have a body.")
+    if target.partition(b"?")[0] in websocket_paths:
+        return _refuse_plain_request(method)
+    return None
 
 
 def check_upgrade(
@@ -154,6 +181,13 @@ def switching_response(
     if any(b"\r" in line or b"\n" in line for line in lines):
         raise ValueError("a response header must not contain a line break")
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _refuse_plain_request(method: str) -> Refusal:
+    """The answer to a request without an upgrade on a WebSocket path."""
+    if method != "GET":
+        return Refusal("method_not_allowed", "GET was expected.", (("allow", "GET"),))
+    return Refusal("upgrade_required", "A WebSocket upgrade was expected.", _upgrade_headers())
 
 
 def _upgrade_headers() -> tuple[tuple[str, str], ...]:

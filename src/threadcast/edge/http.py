@@ -3,6 +3,11 @@
 Adds a deadline for a request's headers, limits on their size and number, a strict `Host`, all
 checks of WebSocket upgrades, and problem documents for what is refused here. It may not know
 routes, users or credentials.
+
+One request at a time: the parser gets the next one, or an upgrade, when the answer before it is
+complete and the client has read it but for a bounded rest. Until then nothing more is read. So
+uvicorn's `cycle`, the last request parsed, is always the one that is being answered, and its queue
+of pipelined requests stays empty.
 """
 
 from __future__ import annotations
@@ -19,27 +24,20 @@ from uvicorn.server import ServerState
 from .admission import asks_for_events, is_from_browser, path_of
 from .config import EdgeConfig
 from .discard import Discard
-from .handshake import (
-    UpgradeRequest,
-    check_host,
-    check_upgrade,
-    has_body,
-    refuse_during_shutdown,
-    refuse_plain_request,
-    wants_websocket,
-)
+from .flow import EdgeFlow
+from .handshake import UpgradeRequest, judge_request
+from .head import Head
+from .pieces import Pieces
 from .problem import Refusal, refusal_response
 from .websocket import EdgeWebSocketProtocol
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application
+    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 log = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE = b"\x16\x03"
-_LINE_OVERHEAD_BYTES = 4  # ": " and CRLF
-_PIPELINED_MAX = 16  # beyond it, reading pauses
-_HEAD_PIECE_BYTES = 1_024  # bounds how many requests one step may parse beyond `_PIPELINED_MAX`
+_ANSWER_STALL_MAX_S = 60.0  # strangers get answers, too; streams are kept longer
 
 
 class _RefusedError(Exception):
@@ -48,6 +46,8 @@ class _RefusedError(Exception):
 
 class EdgeHttpProtocol(HttpToolsProtocol):
     """The transport's protocol from the first byte until it is closed or upgraded."""
+
+    flow: EdgeFlow
 
     def __init__(
         self,
@@ -61,19 +61,15 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             raise TypeError("EdgeHttpProtocol needs an EdgeConfig")
         self._edge = config
         self._limits = config.limits
-        self._running: RequestResponseCycle | None = None
+        self._answer_stall_max_s = min(_ANSWER_STALL_MAX_S, config.limits.stall_max_s)
         self._refusal: Refusal | None = None
         self._upgrade: UpgradeRequest | None = None
         self._closed_to_input = False
         self._discard = Discard()
         self._received_any = False
         self._is_reader = False
-        self._unread = b""
-        self._in_head = True
-        self._head_bytes = 0
-        self._unparsed_bytes = 0
-        self._whole_requests = 0
-        self._line_is_whole = False
+        self._pieces = Pieces()
+        self._head = Head(config.limits)
         self._head_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
         self.url = b""
@@ -83,6 +79,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the transport."""
         super().connection_made(transport)
+        self.flow = EdgeFlow(transport, self.loop, stall_max_s=self._answer_stall_max_s)
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,20 +88,34 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         if self._end_timer is not None:
             self._end_timer.cancel()
         self._end_reading()
+        self._pieces.take_all()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        self.flow.end()
+
+    def eof_received(self) -> None:
+        """Called by the transport, which then closes: an answer under way cannot be completed."""
+        if self._is_answering:
+            self.transport.abort()
+        else:
+            self.flow.watch()
+
+    def resume_writing(self) -> None:
+        """Called by the transport: the client has read."""
+        super().resume_writing()
+        if self.flow.held and not self.transport.is_closing():
+            self._feed()
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""
-        self._unset_keepalive_if_required()
         if self._closed_to_input:
             if self._discard.exceeded(data):
                 self.transport.abort()
-        elif self._unread:
-            self._unread += data
-        elif not self._received_any and data.startswith(_TLS_HANDSHAKE):
-            self._close_tls_on_plain_port()
         elif self._received_any:
-            self._parse(data)
+            self._pieces.put(data)
+            self._feed()
+        elif data.startswith(_TLS_HANDSHAKE):
+            self._close_tls_on_plain_port()
         else:
             self._received_any = True
             self._enqueue(data)
@@ -127,143 +138,153 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def _on_admitted(self, data: bytes) -> None:
         self.transport.resume_reading()
         self._start_head_timer()
-        self._parse(data)
+        self._pieces.put(data)
+        self._feed()
 
-    def _parse(self, data: bytes) -> None:
-        """Feed the parser, in small pieces where one could hold many pipelined requests."""
-        position = 0
-        while position < len(data) and not self._closed_to_input:
-            if len(self.pipeline) >= _PIPELINED_MAX:
-                self._unread = data[position:]
-                self.flow.pause_reading()
+    # One request at a time
+
+    @property
+    def _is_answering(self) -> bool:
+        """Whether the last request that was parsed has not been answered completely."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _feed(self) -> None:
+        """Feed the parser with what came, and no further than to the end of one request."""
+        self.flow.release()
+        while self._pieces and not self._closed_to_input:
+            if self._pieces.in_head and (self._is_answering or self.flow.write_paused):
+                self._hold()
                 return
-            end = position + _HEAD_PIECE_BYTES if self._in_head else len(data)
+            piece = self._pieces.take()
             try:
-                self._parse_piece(data[position:end])
+                self._parse(piece)
             except httptools.HttpParserUpgrade as switch:
-                self._switch(data[position + switch.args[0] :])
-                return
+                self._switch(piece[switch.args[0] :] + self._pieces.take_all())
             except httptools.HttpParserError:
                 self._refuse(self._refusal or Refusal("bad_request", "HTTP/1.1 was expected."))
-                return
-            position = end
 
-    def _parse_piece(self, piece: bytes) -> None:
-        whole, at_begin = self._whole_requests, self._unparsed_bytes == 0
-        if self._in_head:
-            self._start_head_timer()
-        self.parser.feed_data(piece)
-        if not self._in_head:
+    def _hold(self) -> None:
+        """Read no further. A stream has no end to wait for, so that nothing may be behind it."""
+        if self._is_reader:
+            log.info("cut: bytes came behind a request for events")
+            self._closed_to_input = True
+            self.transport.abort()
+        else:
+            self.flow.hold()
+
+    def _parse(self, piece: bytes) -> None:
+        if not self._pieces.in_head:
+            self.parser.feed_data(piece)
             return
-        if whole != self._whole_requests:  # another request ends in this piece
-            piece, at_begin = piece[piece.rfind(b"\r\n\r\n") + 4 :], True
-        text = piece.lstrip(b"\r\n") if at_begin else piece
-        self._line_is_whole = self._line_is_whole or (bool(self.url) and b"\n" in text)
-        self._unparsed_bytes += len(piece)
-        if self._unparsed_bytes > self._limits.header_max_bytes:
-            self._refuse(_headers_too_large(self._limits.header_max_bytes))
+        self._start_head_timer()
+        self._head.take(piece)
+        self.parser.feed_data(piece)
+        refusal = self._head.judge(in_line=bool(self.url))
+        if refusal is not None:
+            self._refuse(refusal)
 
     def on_response_complete(self) -> None:
-        """The response is complete: continue with pipelined requests."""
+        """The answer is complete: continue with what the client sent behind its request."""
         self._end_reading()
         super().on_response_complete()
-        if self._unread and not self.transport.is_closing():
-            self.flow.pause_reading()
-            data, self._unread = self._unread, b""
-            self._parse(data)
-            if not self._unread:
-                self.flow.resume_reading()
+        if self.transport.is_closing():
+            self.flow.watch()
+        else:
+            self._feed()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No request began in time after the answer to the last one."""
+        if not self.transport.is_closing():
+            self._close()
+
+    def shutdown(self) -> None:
+        """Called by the server when it stops: who waits for the client is not waited for long."""
+        super().shutdown()
+        is_whole = self._pieces.in_head and self._is_answering
+        if self._is_reader or self.flow.write_paused or not is_whole:
+            self._bound_end(self._limits.shutdown_grace_s / 2)  # then the tasks are cancelled
 
     # The parser's calls
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head = True
-        self._head_bytes = 0
-        self._unparsed_bytes = 0
-        self._line_is_whole = False
+        if self._is_answering:  # it is behind a chunked body, where `Pieces` cannot cut
+            self._stop_for(Refusal("bad_request", "No request was expected before the answer."))
+        self._unset_keepalive_if_required()
+        self._head.begin()
         self._start_head_timer()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """A part of the request target."""
         super().on_url(url)
-        if len(self.url) > self._limits.header_line_max_bytes:
-            limit = self._limits.header_line_max_bytes
-            self._stop(Refusal("uri_too_long", f"At most {limit} bytes were expected."))
-        self._head_bytes = len(self.url)
+        self._stop_for(self._head.url(self.url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header, or a trailer behind a chunked body (which is counted and dropped)."""
-        limits = self._limits
-        size = len(name) + len(value) + _LINE_OVERHEAD_BYTES
-        self._head_bytes += size
-        if size > limits.header_line_max_bytes:
-            self._stop(_headers_too_large(limits.header_line_max_bytes))
-        if self._head_bytes > limits.header_max_bytes:
-            self._stop(_headers_too_large(limits.header_max_bytes))
-        if len(self.headers) >= limits.headers_max:
-            self._stop(
-                Refusal("headers_too_large", f"At most {limits.headers_max} headers expected.")
-            )
-        if self._in_head:
+        self._stop_for(self._head.header(name, value))
+        if self._pieces.in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The headers are complete: check them, then start the application."""
-        self._in_head = False
         self._stop_head_timer()
-        refusal = self._judge_head()
-        if refusal is not None:
-            self._stop(refusal)
+        self._head.complete()
+        self._stop_for(self._judge_head())
         if path_of(self.url) in self._edge.stream_paths:
             self._begin_reading()
         super().on_headers_complete()
+        self._pieces.begin_body(self.headers)
         if self._upgrade is None and self.parser.should_upgrade():
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._pieces.passed(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete; another one may begin."""
         super().on_message_complete()
-        self._in_head = True
-        self._head_bytes = 0
-        self._unparsed_bytes = 0
-        self._whole_requests += 1
+        self._pieces.begin_head()
+        self.url = b""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        async def answer(
+            scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+        ) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._cut_unless_complete(cycle)
+
+        super()._start_asgi_task(cycle, answer)
+
+    def _cut_unless_complete(self, cycle: RequestResponseCycle) -> None:
+        """End a connection whose answer remains incomplete; a close would wait for the client."""
+        if cycle.response_started and not (cycle.response_complete or cycle.disconnected):
+            log.info("cut: an answer could not be completed")
+            cycle.disconnected = True
+            self.transport.abort()
 
     # Judgement
 
     def _judge_head(self) -> Refusal | None:
-        version = self.parser.get_http_version()
-        method = self.parser.get_method().decode("ascii")
-        refusal = check_host(version, self.headers)
-        if refusal is not None:
-            return refusal
-        if wants_websocket(self.headers):
-            return self._judge_upgrade(method, version)
-        if self.parser.should_upgrade() and has_body(self.headers):
-            return Refusal("bad_request", "An upgrade must not have a body.")
-        if self.url.partition(b"?")[0] in self._edge.websocket_paths:
-            return refuse_plain_request(method)
-        return None
-
-    def _judge_upgrade(self, method: str, version: str) -> Refusal | None:
-        if self._edge.draining:
-            return refuse_during_shutdown()
-        verdict = check_upgrade(
-            method=method,
-            version=version,
+        verdict = judge_request(
+            method=self.parser.get_method().decode("ascii"),
+            version=self.parser.get_http_version(),
             target=self.url,
             headers=self.headers,
+            is_upgrade=self.parser.should_upgrade(),
+            is_draining=self._edge.draining,
+            websocket_paths=self._edge.websocket_paths,
             limits=self._limits,
         )
-        if isinstance(verdict, Refusal):
-            return verdict
-        self._upgrade = verdict
-        return None
+        if isinstance(verdict, UpgradeRequest):
+            self._upgrade = verdict
+            return None
+        return verdict
 
     def _should_upgrade(self) -> bool:
         return self._upgrade is not None
@@ -283,21 +304,27 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def _begin_reading(self) -> None:
         self._edge.admission.readers += not self._is_reader
         self._is_reader = True
+        # The application has the same limit and says why; it gets the time to do so.
+        limits = self._limits
+        self.flow.stall_max_s = limits.stall_max_s + 2 * limits.close_timeout_s
 
     def _end_reading(self) -> None:
         self._edge.admission.readers -= self._is_reader
         self._is_reader = False
+        self.flow.stall_max_s = self._answer_stall_max_s
 
     # Refusing
 
-    def _stop(self, refusal: Refusal) -> None:
-        self._refusal = refusal
-        raise _RefusedError
+    def _stop_for(self, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self._refusal = refusal
+            raise _RefusedError
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer and end the connection; a response under way is finished first."""
         self._stop_head_timer()
         self._closed_to_input = True
+        self.flow.release()
         log.info("refused a request: %s", refusal.code)
         if self._may_answer_now():
             self.transport.write(refusal_response(refusal))
@@ -305,18 +332,23 @@ class EdgeHttpProtocol(HttpToolsProtocol):
 
     def _may_answer_now(self) -> bool:
         """Whether a refusal may be written now; if not, make sure that the connection ends."""
-        running = self._running
-        if running is None or running.response_complete:
-            return True
-        if running is not self.cycle or not running.more_body:
-            last = self.pipeline[0][0] if self.pipeline else running
-            last.keep_alive = False  # the refused request is a later one
+        if not self._is_answering:
+            if not self._pieces.in_head:  # the rest of a request that was answered early
+                self._close()
+            return self._pieces.in_head
+        if self._pieces.in_head:
+            self.cycle.keep_alive = False  # the refused request is a later one
             return False
-        running.disconnected = True
-        running.message_event.set()
-        if running.response_started:
-            self.transport.close()
-        return not running.response_started
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        if self.cycle.response_started:
+            self._close()
+        return not self.cycle.response_started
+
+    def _close(self) -> None:
+        """Send what was written, and no more; in bounded time."""
+        self.transport.close()
+        self.flow.watch()
 
     def _end(self) -> None:
         """End our side, but discard what the client still sends, so that it gets the answer.
@@ -329,11 +361,14 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             except OSError:  # the client has gone
                 self.transport.abort()
                 return
-            self._end_timer = self.loop.call_later(
-                min(1.0, self._limits.close_timeout_s), self.transport.abort
-            )
+            self._bound_end(min(1.0, self._limits.close_timeout_s))
         else:
-            self.transport.close()
+            self._close()
+
+    def _bound_end(self, seconds: float) -> None:
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+        self._end_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _close_tls_on_plain_port(self) -> None:
         log.warning("TLS on a plain port: closed; use http://, or terminate TLS at a proxy")
@@ -356,11 +391,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
 
     def _head_timed_out(self) -> None:
         self._head_timer = None
-        if self._line_is_whole:
+        if self._head.line_is_whole:
             self._refuse(Refusal("request_timeout", "The headers took too long."))
         else:
-            self.transport.close()
-
-
-def _headers_too_large(limit_bytes: int) -> Refusal:
-    return Refusal("headers_too_large", f"At most {limit_bytes} bytes were expected.")
+            self._close()

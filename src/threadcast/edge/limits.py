@@ -27,6 +27,7 @@ class EdgeLimits:
         pings_per_s_max: client pings in one second; more ends the connection with 4429.
         heartbeat_s: between two pings of the server; also how long silence after one is tolerated.
         partial_message_timeout_s: from a message's first byte to its last.
+        keep_alive_s: from an answer to the first byte of the next request.
         stall_max_s: how long a client may not read while bytes wait for it.
         close_timeout_s: from our last byte to the end of the TCP connection.
         send_buffer_max_bytes: written bytes waiting in user space before a connection counts as
@@ -50,6 +51,7 @@ class EdgeLimits:
     pings_per_s_max: int = 100
     heartbeat_s: float = 20.0
     partial_message_timeout_s: float = 60.0
+    keep_alive_s: float = 5.0
     stall_max_s: float = 600.0
     close_timeout_s: float = 10.0
     send_buffer_max_bytes: int = 131_072

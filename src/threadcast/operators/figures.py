@@ -20,7 +20,7 @@ from ..errors import ThreadcastError
 from ..metrics import Metrics
 from ..store import Store
 from ..store.records import NodeRow
-from ..upkeep.watchdog import Watchdog
+from ..upkeep.watchdog import NO_HOLD, Watchdog
 from ..wire.overview_models import PartHealth
 from .last_step import LastStep
 from .rises import Rises
@@ -55,7 +55,10 @@ _LEVELS = {
     "queued_units": Series("threadcast_append_queue_units"),
 }
 _REFUSALS = "threadcast_refusals_total"
-_NAMES = frozenset({one.name for one in (*_COUNTED.values(), *_LEVELS.values())} | {_REFUSALS})
+_FAILURES = "threadcast_run_failures_total"
+_NAMES = frozenset(
+    {one.name for one in (*_COUNTED.values(), *_LEVELS.values())} | {_REFUSALS, _FAILURES}
+)
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,9 @@ class Figures:
     Attributes:
         rises: increments of counters.
         refusals: how many requests were refused, by code.
+        failures: how many runs failed, by code.
         last_step: of this node.
+        hold: the longest time in it for which the loop was held.
         nodes: all nodes, as last read from the store.
         oldest_catch_up_s: of the last step.
 
@@ -111,7 +116,9 @@ class Figures:
         recent_steps = round(_RECENT_S / STEP_S)
         self.rises = Rises(recent_steps)
         self.refusals = Rises(recent_steps)
+        self.failures = Rises(recent_steps)
         self.last_step = LastStep()
+        self.hold = NO_HOLD
         self.nodes: Sequence[NodeRow] = ()
         self.oldest_catch_up_s = 0.0
         self._database, self._bus_part = _Part(clock.now()), _Part(clock.now())
@@ -130,6 +137,7 @@ class Figures:
     async def step(self) -> float:
         """Measure one step; returns its end in wall time."""
         await self.ping()
+        self.hold = self._watchdog.take_longest()
         now, monotonic = self._clock.now(), self._clock.monotonic()
         took_s, self._step_at = max(monotonic - self._step_at, 1e-3), monotonic
         sample = take(self._metrics.registry, _NAMES, at=monotonic)
@@ -156,7 +164,8 @@ class Figures:
 
     def _measured(self, sample: Sample, now: float, took_s: float) -> LastStep:
         risen = self.rises.take(now, {name: sample.total(one) for name, one in _COUNTED.items()})
-        refused = self.refusals.take(now, _by_code(sample))
+        refused = self.refusals.take(now, _by_code(sample, _REFUSALS))
+        self.failures.take(now, _by_code(sample, _FAILURES))
         levels = {name: sample.total(one) for name, one in _LEVELS.items()}
         self.oldest_catch_up_s = levels.pop("oldest_catch_up_s")
         rates = {
@@ -173,7 +182,7 @@ class Figures:
             **levels,
             **{name: count / took_s for name, count in rates.items()},
             "users": float(self._manager.user_count),
-            "loop_lag_ms": self._watchdog.take_longest_s() * _MS,
+            "loop_lag_ms": self.hold.held_s * _MS,
             "database_ping_ms": self.database.ping_ms,
             "bus_ping_ms": None if self.bus is None else self.bus.ping_ms,
             "take_overs": risen.get("requeued", 0.0) + risen.get("ended", 0.0),
@@ -197,5 +206,5 @@ class Figures:
         )
 
 
-def _by_code(sample: Sample) -> dict[str, float]:
-    return {labels["code"]: total for labels, total in sample.values.get(_REFUSALS, ())}
+def _by_code(sample: Sample, name: str) -> dict[str, float]:
+    return {labels["code"]: total for labels, total in sample.values.get(name, ())}

@@ -13,6 +13,7 @@ from ..store.records import LiveRunCount, NodeRow
 from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,
+    FailedAnywhere,
     FiringAlert,
     LaggingAnywhere,
     LiveStatus,
@@ -27,6 +28,7 @@ from ..wire.overview_models import (
     ToldAlert,
     Totals,
 )
+from .failed_runs import FAILED_MAX
 from .summary import score_of
 
 TOLD_MAX = 200
@@ -48,7 +50,7 @@ def node_of(row: NodeRow, *, known: bool = True) -> NodeOverview:
     """
     said = None if row.summary is None else _read(row.summary)
     if said is not None and not known:
-        said = msgspec.structs.replace(said, lagging_readers=[])
+        said = msgspec.structs.replace(said, lagging_readers=[], failed_runs=[])
     return NodeOverview(
         node_id=row.node_id,
         version=row.version,
@@ -132,9 +134,18 @@ def safety_of(nodes: Sequence[NodeOverview]) -> SafetyFigures:
 
 def refusals_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
     """Refusals over living nodes, the most frequent of the last minutes first."""
+    return _joined(said.refusals for said in living(nodes).values())
+
+
+def failures_of(nodes: Sequence[NodeOverview]) -> list[CodeCount]:
+    """Failed runs by code over living nodes, the most frequent of the last minutes first."""
+    return _joined(said.failures for said in living(nodes).values())
+
+
+def _joined(counted: Iterable[Sequence[CodeCount]]) -> list[CodeCount]:
     by_code: dict[str, list[CodeCount]] = {}
-    for said in living(nodes).values():
-        for one in said.refusals:
+    for counts in counted:
+        for one in counts:
             by_code.setdefault(one.code, []).append(one)
     joined = [
         CodeCount(
@@ -164,6 +175,7 @@ def _firing(node_id: str, name: str, said: dict[str, object]) -> FiringAlert:
         node_id=node_id,
         unit="count" if rule is None else rule.unit,
         looks_back_s=None if rule is None else rule.looks_back_s,
+        faults="" if rule is None else rule.faults,
         good="at_least" if rule is not None and rule.is_floor else "at_most",
         summary="" if rule is None else rule.summary,
         was="" if rule is None else rule.was,
@@ -182,6 +194,17 @@ def told_of(nodes: Sequence[NodeOverview]) -> list[ToldAlert]:
         for one in node.summary.told
     ]
     return sorted(found, key=lambda one: -one.at)[:TOLD_MAX]
+
+
+def failed_of(nodes: Sequence[NodeOverview]) -> list[FailedAnywhere]:
+    """The last failed runs of all nodes, lost ones included, the latest first."""
+    found = [
+        FailedAnywhere(node_id=node.node_id, **msgspec.structs.asdict(one))
+        for node in nodes
+        if node.summary is not None
+        for one in node.summary.failed_runs
+    ]
+    return sorted(found, key=lambda one: -one.at)[:FAILED_MAX]
 
 
 def lagging_of(nodes: Sequence[NodeOverview]) -> list[LaggingAnywhere]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from ..upkeep.watchdog import Hold
 from ..wire.overview_models import NodeOverview, PartHealth, PastTrouble, QueuedRuns, RunsOverview
 
 __all__ = ["PAST_MAX", "PastTroubles"]
@@ -38,14 +39,14 @@ class PastTroubles:
         nodes: Sequence[NodeOverview],
         runs: RunsOverview | None,
         *,
-        held: tuple[str, float],
+        held: tuple[str, Hold],
     ) -> None:
         """Take a step that ended at `at`, seconds since the epoch.
 
         Args:
             nodes: every known node.
             runs: those that have not ended; None if unknown, then the queue counts as unchanged.
-            held: this node's id, and the longest time that its loop was blocked, in seconds.
+            held: this node's id, and the longest time that its loop was held.
         """
         found = {(one.kind, one.node_id): one for one in (*_of_nodes(at, nodes), *_of(runs, at))}
         if runs is None:
@@ -58,10 +59,11 @@ class PastTroubles:
                 self._over.append(replace(before, ended_at=_end(before, at, well_since.get(key))))
         self._standing = found
         self._extend(at, nodes)
-        node_id, held_s = held
+        node_id, (held_s, place) = held
         if held_s >= _HELD_MIN_S:
             users = next((_users(one) for one in nodes if one.node_id == node_id), None)
-            self._over.append(_trouble("held", at - held_s, at, node_id=node_id, users=users))
+            stalled = _trouble("held", at - held_s, at, node_id=node_id, users=users)
+            self._over.append(replace(stalled, place=place))
 
     def _extend(self, at: float, nodes: Sequence[NodeOverview]) -> None:
         """Extend the troubles of lost nodes that came back until their return."""

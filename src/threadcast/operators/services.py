@@ -16,6 +16,7 @@ from ..store import Store
 from ..store.session import RequestScopedSessionFactory
 from ..upkeep.watchdog import Watchdog
 from .actions import OperatorActions
+from .failed_runs import FailedRuns
 from .figures import Figures
 from .look_ups import LookUps
 from .summary import Summaries, Work
@@ -37,6 +38,7 @@ class OperatorServices:
         metrics, store, bus, journal, sessions, manager, alerts, watchdog, clock: its parts.
 
     Attributes:
+        failed_runs: is told of each run that failed on this node.
         summaries: make the node's summary.
         view: the overview and series; the caller starts and closes it.
         look_ups: find users and runs.
@@ -63,7 +65,10 @@ class OperatorServices:
         clock: Clock,
     ) -> None:
         figures = Figures(metrics, store, bus, manager, watchdog, clock)
-        self.summaries = Summaries(figures, alerts, clock, work, catch_ups.lagging, age_s)
+        self.failed_runs = FailedRuns(metrics, clock)
+        self.summaries = Summaries(
+            figures, alerts, clock, work, self.failed_runs, catch_ups.lagging, age_s
+        )
         self.view = OperatorView(
             *(node_id, settings, figures, self.summaries),
             store=store,

@@ -14,6 +14,7 @@ from ..delivery.catch_ups import Lag
 from ..wire.overview_models import (
     CodeCount,
     ConsistencyFigures,
+    FailedRun,
     FiringRule,
     LaggingReader,
     NodeSummary,
@@ -21,7 +22,9 @@ from ..wire.overview_models import (
     TakeOverFigures,
     ToldRule,
 )
+from .failed_runs import FailedRuns
 from .figures import Figures
+from .rises import Rises
 
 __all__ = ["Summaries", "Work"]
 
@@ -29,6 +32,7 @@ _CODES_MAX = 40
 # In the stored summary; the answering node includes more of its own.
 _TOLD_MAX = 10
 _LAGGING_MAX = 10
+_FAILED_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Summaries:
         alerts: the states of rules.
         clock: wall time.
         work: gives its present work.
+        failed_runs: the last runs that failed.
         lagging: gives the readers that have been behind longest, up to a number.
         age_s: gives the node's age in seconds.
     """
@@ -61,6 +66,7 @@ class Summaries:
         alerts: AlertWatch,
         clock: Clock,
         work: Callable[[], Work],
+        failed_runs: FailedRuns,
         lagging: Callable[[int], Sequence[Lag]],
         age_s: Callable[[], float],
     ) -> None:
@@ -68,20 +74,28 @@ class Summaries:
         self._alerts = alerts
         self._clock = clock
         self._work = work
+        self._failed_runs = failed_runs
         self._lagging_longest = lagging
         self._age_s = age_s
 
     def encoded(self) -> str:
-        """The summary and the last step as JSON, for other nodes: about 2 KiB, at most 24 KiB."""
+        """The summary and the last step as JSON, for other nodes: about 2 KiB, at most 40 KiB."""
         said = msgspec.structs.asdict(self.now())
         return msgspec.json.encode({**said, "last_step": self._figures.last_step}).decode()
 
-    def now(self, *, told_max: int = _TOLD_MAX, lagging_max: int = _LAGGING_MAX) -> NodeSummary:
+    def now(
+        self,
+        *,
+        told_max: int = _TOLD_MAX,
+        lagging_max: int = _LAGGING_MAX,
+        failed_max: int = _FAILED_MAX,
+    ) -> NodeSummary:
         """The summary: the node's present work, and the figures of its last step.
 
         Args:
             told_max: the most notifications to include, latest first, >= 0.
             lagging_max: the most lagging readers to name, >= 0.
+            failed_max: the most failed runs to include, latest first, >= 0.
         """
         work, figures = self._work(), self._figures
         latest = figures.last_step.columns
@@ -106,7 +120,9 @@ class Summaries:
             send_ms_p99=latest.get("send_ms_p99"),
             safety=self._safety(follows_ids=work.follows_ids),
             take_overs=self._take_overs(),
-            refusals=self._refusals(),
+            refusals=_counts(figures.refusals),
+            failures=_counts(figures.failures),
+            failed_runs=self._failed(failed_max),
             firing=self._firing(),
             told=self._told(told_max),
             age_s=self._age_s(),
@@ -126,6 +142,10 @@ class Summaries:
             )
             for one in self._lagging_longest(lagging_max)
         ]
+
+    def _failed(self, failed_max: int) -> list[FailedRun]:
+        """Names users only while revocation of the operator's credential can be checked."""
+        return [*self._failed_runs.latest(failed_max)] if self._figures.database.ok else []
 
     def _total(self, name: str) -> int:
         return int(self._figures.rises.totals.get(name, 0))
@@ -158,19 +178,6 @@ class Summaries:
             last_at=self._last_at("requeued", "ended"),
         )
 
-    def _refusals(self) -> list[CodeCount]:
-        refusals = self._figures.refusals
-        latest = sorted(refusals.last_at, key=refusals.last_at.__getitem__, reverse=True)
-        return [
-            CodeCount(
-                code=code,
-                total=int(refusals.totals.get(code, 0)),
-                recent=int(refusals.recent(code)),
-                last_at=refusals.last_at[code],
-            )
-            for code in latest[:_CODES_MAX]
-        ]
-
     def _firing(self) -> list[FiringRule]:
         alerts = self._alerts
         return [
@@ -199,6 +206,20 @@ class Summaries:
             )
             for one in islice(reversed(self._alerts.history), told_max)
         ]
+
+
+def _counts(by_code: Rises) -> list[CodeCount]:
+    """The codes that rose last."""
+    latest = sorted(by_code.last_at, key=by_code.last_at.__getitem__, reverse=True)
+    return [
+        CodeCount(
+            code=code,
+            total=int(by_code.totals.get(code, 0)),
+            recent=int(by_code.recent(code)),
+            last_at=by_code.last_at[code],
+        )
+        for code in latest[:_CODES_MAX]
+    ]
 
 
 def score_of(snapshots: int, violations: int) -> float | None:

@@ -21,6 +21,7 @@ from ..tasks import OwnedTasks
 from ..wire.overview_models import NodeOverview, Overview, RunsOverview, Versions
 from ..wire.series_models import Series
 from . import overview
+from .failed_runs import FAILED_MAX
 from .figures import STEP_S, Figures
 from .hours import Hours
 from .last_step import LastStep, last_step_of
@@ -105,8 +106,7 @@ class OperatorView:
         is_known = figures.database.ok or not self._store.shared
         counted = self._counted(nodes)
         self._hours.take(at, figures.last_step, self._others() if is_known else None, counted)
-        held_s = figures.last_step.columns["loop_lag_ms"] / 1_000
-        self._past.take(at, nodes, self._runs, held=(self._node_id, held_s))
+        self._past.take(at, nodes, self._runs, held=(self._node_id, figures.hold))
 
     async def _look(self) -> None:
         """Query the store for all users; without an answer the result is unknown."""
@@ -170,7 +170,9 @@ class OperatorView:
             joined_s=None if row is None else row.joined_s,
             lease_left_s=None if row is None else row.lease_left_s,
             summary=self._summaries.now(
-                told_max=overview.TOLD_MAX, lagging_max=overview.LAGGING_MAX
+                told_max=overview.TOLD_MAX,
+                lagging_max=overview.LAGGING_MAX,
+                failed_max=FAILED_MAX,
             ),
         )
         others = [
@@ -203,6 +205,8 @@ class OperatorView:
             runs=self._runs,
             safety=overview.safety_of(nodes),
             refusals=overview.refusals_of(nodes),
+            failures=overview.failures_of(nodes),
+            failed_runs=overview.failed_of(nodes),
             firing=overview.firing_of(nodes),
             told=overview.told_of(nodes),
             lagging_readers=overview.lagging_of(nodes),

@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from ..agent import Agent
 from ..clock import Clock
 from ..consistency.trace import ConsistencyTrace
@@ -60,6 +62,8 @@ _END_OF: dict[EventType, RunEnd] = {
     EventType.AGENT_CANCELLED: "cancelled",
 }
 _FAILURE_MAX_BYTES = 4_096
+_UNANSWERED = "expired"
+_UNUSABLE = "bad_agent_output"
 _LEASE_IS_GONE = frozenset({"fenced", "run_finished", "not_found"})
 
 
@@ -105,6 +109,7 @@ class RunExecution:
 
     Attributes:
         trace: the trace that follows its ids, if they are followed; the caller sets it.
+        failed_with: the code, once it ended as failed.
     """
 
     def __init__(
@@ -127,6 +132,7 @@ class RunExecution:
         self._clock = clock
         self._limits = limits
         self._keep = keep
+        self.failed_with: str | None = None
         self._began = False
         self._began_at = clock.monotonic()
         self._stopped: asyncio.Future[_Stop] = asyncio.get_running_loop().create_future()
@@ -226,6 +232,8 @@ class RunExecution:
             self._outbox.add(terminal)
         is_stored = await self._outbox.flushed()
         if terminal is not None and is_stored:
+            if terminal.event_type is EventType.AGENT_FAILED:
+                self.failed_with = msgspec.json.decode(terminal.data, type=AgentFailed).code
             return _END_OF[terminal.event_type]
         lost = self._outbox.lost
         if lost is None and is_stored:
@@ -237,8 +245,11 @@ class RunExecution:
         return "given_up"
 
     def _verdict(self, agent: asyncio.Task[EventDraft]) -> EventDraft:
-        if self._emitter.fault is not None:
-            return _failed(self._emitter.fault)
+        fault = self._emitter.fault
+        if fault is not None:
+            if agent.cancelled() or agent.result().event_type is not EventType.AGENT_FAILED:
+                self._log_failure(fault)  # the agent kept it to itself
+            return _failed(fault)
         if agent.cancelled():
             self._log_failure(asyncio.CancelledError("the agent cancelled itself"))
             return _failed(ThreadcastError("agent_error"))
@@ -272,7 +283,7 @@ class RunExecution:
         except asyncio.CancelledError:
             raise
         except ThreadcastError as error:
-            self._log_failure(error)
+            self._log_error(error)
             return _failed(error)
         except BaseException as error:  # noqa: BLE001 - the run edge: an agent may raise anything
             self._log_failure(error)
@@ -310,6 +321,16 @@ class RunExecution:
         data = AgentCompleted(content, duration_ms, self._handle.reported_usage)
         return self._emitter.draft(EventType.AGENT_COMPLETED, data, untrusted=None)
 
+    def _log_error(self, error: ThreadcastError) -> None:
+        """One line for an end that the agent chose; it did not choose unusable output."""
+        run_id, name = self.claimed.lease.run_id, self.claimed.agent
+        if error.code == _UNUSABLE:
+            self._log_failure(error)
+        elif error.code == _UNANSWERED:
+            log.info("run %s: agent %s ended, nobody answered its question in time", run_id, name)
+        else:
+            log.warning("run %s: agent %s ended with %s", run_id, name, error)
+
     def _log_failure(self, error: BaseException) -> None:
         run_id, name = self.claimed.lease.run_id, self.claimed.agent
         log.error("run %s: agent %s failed", run_id, name, exc_info=error)
@@ -329,9 +350,12 @@ def _cancelled(reason: str) -> EventDraft:
 
 
 def _failed(error: ThreadcastError) -> EventDraft:
-    """`agent_failed` for an error; if its message cannot be stored, the table's text is used."""
-    retryable = error.kind.retryable
-    data = AgentFailed(error.code, error.message, retryable)
+    """`agent_failed` for an error, with the table's text where its message is not for users."""
+    # An answer to the question comes too late for good; the message can be sent again.
+    retryable = error.kind.retryable or error.code == _UNANSWERED
+    is_for_developers = error.code == _UNUSABLE  # types and sizes; the log has them
+    message = error.kind.text if is_for_developers else error.message
+    data = AgentFailed(error.code, message, retryable)
     try:
         return checked_draft(
             EventType.AGENT_FAILED, data, untrusted=None, max_bytes=_FAILURE_MAX_BYTES

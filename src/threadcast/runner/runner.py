@@ -22,6 +22,7 @@ from ..delivery.journal import Journal
 from ..events import EventDraft
 from ..metrics import Metrics
 from ..settings import Settings
+from ..store.records import RunFailure
 from ..store.session import RequestScopedSessionFactory
 from ..store.units import CancelRun, ClaimedRun, Outcome, Rejected
 from ..tasks import OwnedTasks
@@ -53,6 +54,7 @@ class Runner:
         consistency: follows the ids of runs, while it is switched on.
         notices: see `Store.run_notices`.
         publish: gives hints to other nodes.
+        on_failed: is told of each run that ended here as failed.
         is_present: whether a user has a connection here, or had one within the grace period; if so,
             the runner need not notice that they leave.
         max_runs: how many runs execute at the same time; 0 for a node that leaves them to others.
@@ -80,6 +82,7 @@ class Runner:
         notices: RunNotices,
         publish: Callable[[Hint], None],
         is_present: Callable[[str], bool],
+        on_failed: Callable[[RunFailure], None],
         max_runs: int,
         lease_s: float,
         poll_s: float,
@@ -96,6 +99,7 @@ class Runner:
         self._consistency = consistency
         self._owner = owner
         self._is_present = is_present
+        self._on_failed = on_failed
         self._max_runs = max_runs
         self._lease_s = lease_s
         self._disconnect_grace_s = disconnect_grace_s
@@ -135,6 +139,7 @@ class Runner:
         notices: RunNotices,
         publish: Callable[[Hint], None],
         is_present: Callable[[str], bool],
+        on_failed: Callable[[RunFailure], None],
         tracing: Tracing,
     ) -> Self:
         """A runner with the bounds that the settings give."""
@@ -149,6 +154,7 @@ class Runner:
             notices=notices,
             publish=publish,
             is_present=is_present,
+            on_failed=on_failed,
             max_runs=0 if settings.role == "gateway" else settings.max_runs,
             lease_s=settings.lease_s,
             poll_s=settings.head_poll_s,
@@ -297,6 +303,8 @@ class Runner:
                 end_trace(execution.trace, execution.context, is_here=is_here)
             self._count(-1)
             self._metrics.runs.labels(end).inc()
+            if execution.failed_with is not None:
+                self._on_failed(_failure_of(execution, execution.failed_with))
             self._claims.room_made()
         if end in ("handed_over", "given_up"):
             await self._leases.give_back(execution, handed_over=end == "handed_over")
@@ -314,6 +322,11 @@ class Runner:
             agent.cancel()
         if self._left_agents:
             await asyncio.wait(self._left_agents, timeout=self._limits.cancel_grace_s)
+
+
+def _failure_of(execution: RunExecution, code: str) -> RunFailure:
+    context = execution.context
+    return RunFailure(context.run_id, context.user_id, execution.claimed.agent, code)
 
 
 def _log_refusal(outcome: Outcome) -> None:

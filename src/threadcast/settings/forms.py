@@ -185,7 +185,7 @@ def database_url(text: str) -> Misfit | None:
     """
     if is_postgres(text):
         return _postgres_url(text)
-    expected = "sqlite:///PATH or postgresql://USER@HOST/DATABASE, such as sqlite:///threadcast.db"
+    expected = "a file such as ./chat.db, sqlite:///PATH or postgresql://USER@HOST/DATABASE"
     path = text.removeprefix(SQLITE_PREFIX)
     if not path or (path == text and _BARE_PATH.fullmatch(text) is None):
         return Misfit(quoted(masked_url(text)), expected)

@@ -251,6 +251,16 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RunFailure:
+    """A run that ended as failed, for operators: whose it was and why, without any text."""
+
+    run_id: str
+    user_id: str
+    agent: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class LiveRunCount:
     """How many runs are in the same state, and the oldest of them.
 

@@ -17,7 +17,7 @@ from ..errors import ThreadcastError
 from ..events import Address, EventDraft, JournalEvent
 from ..runs import OnBusy, OnDisconnect, RunStatus
 from ..wire.external_event import ExternalEvent
-from .records import JournalHead
+from .records import JournalHead, RunFailure
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -336,10 +336,14 @@ class HandOverRun(Unit[None]):
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """What a take-over did: runs queued again, and runs ended because they may not be retried."""
+    """What a take-over did: runs queued again, and runs ended because they may not be retried.
+
+    `failed` are those of the ended that failed; the others were cancelled.
+    """
 
     requeued: Sequence[str]
     ended: Sequence[str]
+    failed: Sequence[RunFailure] = ()
 
 
 @dataclass(frozen=True, slots=True)

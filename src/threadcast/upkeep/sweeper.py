@@ -17,6 +17,7 @@ from ..delivery.journal import Journal
 from ..errors import ThreadcastError
 from ..metrics import Metrics
 from ..settings import Settings
+from ..store.records import RunFailure
 from ..store.units import RenewLeases, Sweep, TakeOverRuns
 from .alias_uses import AliasUses
 
@@ -41,6 +42,7 @@ class Sweeper:
         metrics: counts take-overs.
         alias_uses: flushed with each clean-up.
         owners_first: renews this node's own leases, if that is late.
+        on_failed: is told of each run that a take-over ended as failed.
         attempts_max: a run that lost its node this often is not tried again.
         compact_after_s: how long after the end of their run deltas are removed.
         retention_s: how long after their commit events are removed; None keeps them.
@@ -56,6 +58,7 @@ class Sweeper:
         alias_uses: AliasUses,
         *,
         owners_first: Callable[[], Awaitable[None]],
+        on_failed: Callable[[RunFailure], None],
         attempts_max: int,
         compact_after_s: float,
         retention_s: float | None,
@@ -65,6 +68,7 @@ class Sweeper:
         self._metrics = metrics
         self._alias_uses = alias_uses
         self._owners_first = owners_first
+        self._on_failed = on_failed
         self._store_was_away = False
         self._take_over_at = clock.monotonic()
         self._attempts_max = attempts_max
@@ -82,6 +86,7 @@ class Sweeper:
         metrics: Metrics,
         alias_uses: AliasUses,
         owners_first: Callable[[], Awaitable[None]],
+        on_failed: Callable[[RunFailure], None],
     ) -> Self:
         """A sweeper with the ages that the settings give."""
         return cls(
@@ -90,6 +95,7 @@ class Sweeper:
             metrics,
             alias_uses,
             owners_first=owners_first,
+            on_failed=on_failed,
             attempts_max=settings.attempts_max,
             compact_after_s=settings.compact_after_s,
             retention_s=settings.retention_s,
@@ -147,6 +153,8 @@ class Sweeper:
                 log.warning("run %s: its node was lost; it is queued again", run_id)
             for run_id in taken.ended:
                 log.warning("run %s: its node was lost; it was ended", run_id)
+            for failure in taken.failed:
+                self._on_failed(failure)
             if len(taken.requeued) + len(taken.ended) < _TAKE_OVER_MAX_RUNS:
                 return
 

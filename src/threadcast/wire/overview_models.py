@@ -16,6 +16,8 @@ from .fields import Timestamp
 __all__ = [
     "CodeCount",
     "ConsistencyFigures",
+    "FailedAnywhere",
+    "FailedRun",
     "FiringAlert",
     "FiringRule",
     "LaggingAnywhere",
@@ -46,7 +48,7 @@ Severity = Literal["critical", "high", "medium"]
 
 
 class CodeCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often something was refused with one error code.
+    """How often something was refused, or failed, with one error code.
 
     Attributes:
         code: of the table of errors.
@@ -109,6 +111,24 @@ class LaggingReader(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str
     lag_events: _Count
     since: Timestamp
+
+
+class FailedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that ended as failed.
+
+    Attributes:
+        run_id: which run.
+        user: whose it is.
+        agent: what executed it.
+        code: why it failed, of the table of errors.
+        at: when it ended.
+    """
+
+    run_id: str
+    user: str
+    agent: str
+    code: str
+    at: Timestamp
 
 
 class ConsistencyFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +222,9 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
         safety: what must be nothing.
         take_overs: runs of lost nodes that it took over.
         refusals: by code, without zeros.
+        failures: failed runs by code, without zeros.
+        failed_runs: the last of them, the latest first; at most 10, or 50 of the answering node.
+            Empty while the database does not answer.
         firing: rules that fire on it.
         told: its last notifications, the latest first; at most 10, or 200 of the answering node.
     """
@@ -230,6 +253,8 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
     firing: list[FiringRule]
     told: list[ToldRule]
     age_s: float | None = None
+    failures: list[CodeCount] = []
+    failed_runs: list[FailedRun] = []
 
 
 class NodeOverview(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,6 +291,8 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
         node_id: the node.
         unit: of value and threshold.
         good: which side of the threshold is good.
+        faults: what the share that is missing from the value did, as in "30 % of runs failed";
+            empty for rules that count no successes.
         looks_back_s: the window of its value in seconds, so it fires for a while longer; null for
             an instantaneous value.
         summary, was: what is wrong, and the same in the past tense.
@@ -276,6 +303,7 @@ class FiringAlert(FiringRule, frozen=True, kw_only=True):
     node_id: str
     unit: Literal["share", "per_minute", "count", "seconds"]
     good: Literal["at_least", "at_most"]
+    faults: str
     looks_back_s: int | None
     summary: str
     was: str
@@ -292,6 +320,12 @@ class ToldAlert(ToldRule, frozen=True, kw_only=True):
 
 class LaggingAnywhere(LaggingReader, frozen=True, kw_only=True):
     """A connection that fell behind, and the node that has it."""
+
+    node_id: str
+
+
+class FailedAnywhere(FailedRun, frozen=True, kw_only=True):
+    """A run that ended as failed, and the node that says so."""
 
     node_id: str
 
@@ -385,6 +419,7 @@ class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
         run_id, user: the run that was queued longest, and its user; else null.
         began_at, ended_at: from when to when, to within a step of 5 seconds; for a database or bus,
             as its own node reported.
+        place: what held an event loop, as `file.py:10 in function`; else null.
     """
 
     kind: Literal["database", "bus", "lost", "held", "queued", "behind"]
@@ -394,6 +429,7 @@ class PastTrouble(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     began_at: Timestamp
     ended_at: Timestamp
+    place: str | None = None
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -424,6 +460,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         runs: runs that have not ended; null while the database does not answer.
         safety: figures that must be zero, over living nodes.
         refusals: over living nodes, the most frequent of the last minutes first.
+        failures: failed runs by code, in the same way.
+        failed_runs: the last of all nodes, lost ones included, the latest first; at most 50.
         firing: rules that fire on any node, the most severe first.
         told: the last notifications of all nodes, the latest first.
         lagging_readers: of all nodes, those behind longest first; at most 20.
@@ -442,6 +480,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     runs: RunsOverview | None
     safety: SafetyFigures
     refusals: list[CodeCount]
+    failures: list[CodeCount]
+    failed_runs: list[FailedAnywhere]
     firing: list[FiringAlert]
     told: list[ToldAlert]
     lagging_readers: list[LaggingAnywhere]

@@ -7,7 +7,7 @@ import { access, signOut } from "./access.ts";
 import { ActionDialog } from "./actions/dialog.tsx";
 import { isDark } from "./colours.ts";
 import { Freshness } from "./freshness.tsx";
-import { fragmentOf, type Route, route } from "./route.ts";
+import { FAILED, fragmentOf, type Route, route } from "./route.ts";
 import { SignIn } from "./sign_in.tsx";
 import { ActionsView } from "./views/actions.tsx";
 import { NodesView } from "./views/nodes.tsx";
@@ -113,7 +113,8 @@ function viewOf(open: Route) {
     case "users":
       return <UsersView id={open.id} />;
     case "runs":
-      return open.id === "" ? <RunsView /> : <RunView key={open.id} id={open.id} />;
+      if (open.id === "" || open.id === FAILED) return <RunsView isFailed={open.id === FAILED} />;
+      return <RunView key={open.id} id={open.id} />;
     case "nodes":
       return <NodesView />;
     case "actions":

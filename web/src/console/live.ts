@@ -18,6 +18,9 @@ const TICK_MS = 1_000;
 /** Older data is stale. */
 const FRESH_MAX_MS = 6_000;
 
+/** What a node of the version before, which may answer during an upgrade, does not send. */
+const UNKNOWN_TO_OLDER_NODES = { failures: [], failed_runs: [] };
+
 export const overview = signal<Overview | null>(null);
 export const series = signal<Series | null>(null);
 /** The node whose series to poll; null for all nodes. */
@@ -87,7 +90,7 @@ function follow(server: Server): () => void {
         const { answer } = state;
         if (state.isPaused) ticks = 0;
         if (answer !== null && answer !== overview.peek()) remember(overview.peek(), answer);
-        overview.value = answer;
+        overview.value = answer && { ...UNKNOWN_TO_OLDER_NODES, ...answer };
         answeredAt.value = state.answeredAt;
         problem.value = state.problem;
         isPaused.value = state.isPaused;

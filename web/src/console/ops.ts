@@ -63,7 +63,7 @@ export interface ClusterColumns {
   readonly runs_waiting: readonly (number | null)[];
 }
 
-/** How often something was refused with one error code. */
+/** How often something was refused, or failed, with one error code. */
 export interface CodeCount {
   readonly code: string;
   readonly total: number;
@@ -112,6 +112,27 @@ export interface DrainNodeBody {
   readonly reason?: string | null;
 }
 
+/** A run that ended as failed, and the node that says so. */
+export interface FailedAnywhere {
+  readonly run_id: string;
+  readonly user: string;
+  readonly agent: string;
+  readonly code: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly node_id: string;
+}
+
+/** A run that ended as failed. */
+export interface FailedRun {
+  readonly run_id: string;
+  readonly user: string;
+  readonly agent: string;
+  readonly code: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
+}
+
 /** The user to look up; in a body, because no user id may appear in a URL. */
 export interface FindUserBody {
   readonly user: string;
@@ -128,6 +149,7 @@ export interface FiringAlert {
   readonly node_id: string;
   readonly unit: "count" | "per_minute" | "seconds" | "share";
   readonly good: "at_least" | "at_most";
+  readonly faults: string;
   readonly looks_back_s: number | null;
   readonly summary: string;
   readonly was: string;
@@ -286,6 +308,8 @@ export interface NodeSummary {
   readonly firing: readonly FiringRule[];
   readonly told: readonly ToldRule[];
   readonly age_s: number | null;
+  readonly failures: readonly CodeCount[];
+  readonly failed_runs: readonly FailedRun[];
 }
 
 /** The oldest run of a status, its user and when it was created. */
@@ -308,6 +332,8 @@ export interface Overview {
   readonly runs: RunsOverview | null;
   readonly safety: SafetyFigures;
   readonly refusals: readonly CodeCount[];
+  readonly failures: readonly CodeCount[];
+  readonly failed_runs: readonly FailedAnywhere[];
   readonly firing: readonly FiringAlert[];
   readonly told: readonly ToldAlert[];
   readonly lagging_readers: readonly LaggingAnywhere[];
@@ -337,6 +363,7 @@ export interface PastTrouble {
   readonly began_at: number;
   /** Seconds since the epoch. */
   readonly ended_at: number;
+  readonly place: string | null;
 }
 
 /** Queued runs that wait for the same thing. */

@@ -69,7 +69,8 @@ function ofNode(past: PastTrouble): PastReport {
   const { kind: key, began_at: began, ended_at: ended, user, run_id: id, node_id: node } = past;
   const run = user === null || id === null ? null : { id, user };
   const users = node === null ? {} : { [node]: past.users };
-  return { key, what: (nodes) => wasOf(key, nodes), run, users, began, ended };
+  const where = past.place === null ? "" : ` It was held at ${past.place}.`;
+  return { key, what: (nodes) => `${wasOf(key, nodes)}${where}`, run, users, began, ended };
 }
 
 /** The report of an alert that has recovered. */

@@ -5,6 +5,9 @@
  */
 import { signal } from "@preact/signals";
 
+/** In place of a run's id: the list of those that failed last. No id looks like this. */
+export const FAILED = "failed";
+
 export type Route =
   | { readonly view: "overview" }
   | { readonly view: "users"; readonly id: string }

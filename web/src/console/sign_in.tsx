@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { ThreadcastError } from "@threadcast/client/request";
 import type { TargetedInputEvent } from "preact";
-import { useId, useMemo } from "preact/hooks";
+import { useId, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Mark } from "../design/icons.tsx";
 import { readPageFacts } from "../page_facts.ts";
 import { developmentToken, signIn, signOutReason } from "./access.ts";
@@ -14,6 +14,8 @@ export function SignIn() {
   const isBusy = useSignal(false);
   const isByName = useSignal(dev);
   const ids = { field: useId(), hint: useId(), problem: useId() };
+  const place = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => place.current?.querySelector("input")?.focus(), [isByName.value]);
 
   const submit = async () => {
     const given = text.value.trim();
@@ -55,7 +57,7 @@ export function SignIn() {
         <Mark size={40} />
         <h1>Operator’s console</h1>
         <p class="soft">{signOutReason.value || "How the server keeps its promises, live."}</p>
-        <div class="field">
+        <div class="field" ref={place}>
           <label class="label" for={ids.field}>
             {isByName.value ? "Name" : "Token"}
           </label>

@@ -6,6 +6,7 @@
  */
 import { around, count, duration, plural, span } from "./format.ts";
 import type { FiringAlert, NodeOverview, Overview, PastTrouble, QueuedRuns } from "./ops.ts";
+import { FAILED, type Route } from "./route.ts";
 
 /** How long a run may be queued before somebody should look. */
 const QUEUED_MAX_S = 60;
@@ -35,6 +36,8 @@ export interface Trouble {
   readonly until?: number;
   /** What to do first. */
   readonly advice: string;
+  /** The view that has more of it. */
+  readonly look?: Route;
 }
 
 export interface TroubledRun {
@@ -45,6 +48,8 @@ export interface TroubledRun {
 interface Verdict {
   readonly severity: Severity | "well";
   readonly sentence: string;
+  /** How many other troubles there are, as a sentence; empty if there are none. */
+  readonly others: string;
   /** Worst first. */
   readonly troubles: readonly Trouble[];
 }
@@ -95,9 +100,16 @@ export function verdictOf(overview: Overview): Verdict {
     .filter((one) => one !== null)
     .sort((one, other) => rank(one) - rank(other) || (one.since ?? 0) - (other.since ?? 0));
   const [worst] = troubles;
-  if (worst === undefined) return { severity: "well", sentence: "All promises hold.", troubles };
-  const more = troubles.length === 1 ? "" : ` And ${count(troubles.length - 1)} more.`;
-  return { severity: worst.severity, sentence: `${worst.what}${more}`, troubles };
+  const others = othersWords(troubles.length - 1);
+  if (worst === undefined) {
+    return { severity: "well", sentence: "All promises hold.", others, troubles };
+  }
+  return { severity: worst.severity, sentence: worst.what, others, troubles };
+}
+
+function othersWords(others: number): string {
+  if (others < 1) return "";
+  return others === 1 ? "And one other trouble." : `And ${count(others)} other troubles.`;
 }
 
 /** Broken before troubled; what nodes lack before what rules measure, as it is often the cause. */
@@ -228,7 +240,7 @@ function earliest(moments: readonly (number | null)[]): number | null {
 
 /** One trouble per rule, on however many nodes it fires. */
 function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null {
-  const [first] = same;
+  const [first] = [...same].sort(byValue);
   if (first === undefined) return null;
   const living = overview.nodes.filter((node) => node.alive).length;
   const ids = same.map((one) => one.node_id);
@@ -239,14 +251,42 @@ function fired(same: readonly FiringAlert[], overview: Overview): Trouble | null
   return {
     key: `${RULE}${first.rule}`,
     severity: first.severity === "medium" || until !== null ? "troubled" : "broken",
-    what: until === null ? first.summary : `Commits failed until ${around(until, overview.at)}.`,
+    what: until === null ? said(first) : `Commits failed until ${around(until, overview.at)}.`,
     was: first.was,
-    whom: until === null ? `${who}; ${measured(first)}` : who,
+    whom: until === null && !isShareOf(first) ? `${who}; ${measured(first)}` : who,
     run: null,
     since: earliest(same.map((one) => one.since)),
     ...(until !== null && { until }),
+    ...(first.rule === "run_success" && { look: { view: "runs", id: FAILED } }),
     advice: first.advice,
   };
+}
+
+/** The worst first. */
+function byValue(one: FiringAlert, other: FiringAlert): number {
+  const higher = (other.value ?? 0) - (one.value ?? 0);
+  return one.good === "at_least" ? -higher : higher;
+}
+
+/** Whether its sentence says what share failed. */
+function isShareOf(alert: FiringAlert): boolean {
+  return alert.faults !== "" && alert.value !== null;
+}
+
+/** What is wrong; of what should succeed, the share that did not. */
+function said(alert: FiringAlert): string {
+  if (alert.faults === "" || alert.value === null) return alert.summary;
+  const good = percent(1 - alert.threshold);
+  return `${percent(1 - alert.value)} ${alert.faults}${within(alert)} (good is under ${good}).`;
+}
+
+function within({ looks_back_s: back }: FiringAlert): string {
+  return back === null ? "" : ` in the last ${span(back)}`;
+}
+
+function percent(share: number): string {
+  const value = share * 100;
+  return `${value < 10 ? Number(value.toPrecision(3)) : Math.round(value)} %`;
 }
 
 /** When commits last failed, if the databases of all these nodes have recovered since; else null. */
@@ -269,18 +309,16 @@ function whoLags(ids: readonly string[], { lagging_readers: readers }: Overview)
 }
 
 /** What a rule measured, and its threshold. */
-export function measured(alert: FiringAlert): string {
+function measured(alert: FiringAlert): string {
   const side = alert.good === "at_least" ? "at least" : "at most";
   const threshold = inUnit(alert.threshold, alert.unit);
-  const back = alert.looks_back_s;
-  const within = back === null ? "" : ` in the last ${span(back)}`;
-  return `${inUnit(alert.value, alert.unit)}${within} where ${side} ${threshold} is good`;
+  return `${inUnit(alert.value, alert.unit)}${within(alert)} (good is ${side} ${threshold})`;
 }
 
 /** A value in a rule's unit. */
 function inUnit(value: number | null, unit: FiringAlert["unit"]): string {
   if (value === null) return "nothing";
-  if (unit === "share") return `${Math.round(value * 1_000) / 10} %`;
+  if (unit === "share") return percent(value);
   if (unit === "seconds") return duration(value);
   return unit === "per_minute" ? `${count(value)} a minute` : count(value);
 }

@@ -31,6 +31,7 @@ function past(change: Partial<PastTrouble>): PastTrouble {
     users: 7,
     run_id: null,
     user: null,
+    place: null,
     began_at: AT - 115,
     ended_at: AT - 100,
     ...change,

@@ -39,6 +39,8 @@ const summary: NodeSummary = {
   firing: [],
   told: [],
   age_s: 900,
+  failures: [],
+  failed_runs: [],
 };
 
 export function node(id: string, said: Partial<NodeSummary> = {}, alive = true): NodeOverview {
@@ -77,6 +79,8 @@ export function overviewWith(change: Partial<Overview> = {}): Overview {
     runs: { states: [], queued: [], complete: true, counted_at: AT },
     safety,
     refusals: [],
+    failures: [],
+    failed_runs: [],
     firing: [],
     told: [],
     lagging_readers: [],

@@ -7,7 +7,7 @@ import { AT, node, overviewWith } from "./overview_facts.ts";
 const nodes = [node("node_a"), node("node_b"), node("node_c")];
 
 function away(id: string, began: number, ended: number, users = 2): PastTrouble {
-  const ofNobody = { run_id: null, user: null };
+  const ofNobody = { run_id: null, user: null, place: null };
   return { kind: "bus", node_id: id, users, ...ofNobody, began_at: began, ended_at: ended };
 }
 
@@ -20,6 +20,18 @@ test("the same trouble of several nodes at the same time is one, of the users of
   assert.equal(first?.whom, "up to 4 users of node_a, node_b");
   assert.deepEqual([first?.began, first?.ended], [AT - 90, AT - 55]);
   assert.deepEqual(others, []);
+});
+
+test("what held a node is said", () => {
+  const held = { ...away("node_a", AT - 90, AT - 80), kind: "held" as const };
+  const past = [{ ...held, place: "mine.py:10 in mine" }];
+
+  const [first] = pastOf(overviewWith({ past, nodes }), NOTHING_SEEN);
+
+  assert.equal(
+    first?.what,
+    "A node stalled and did not respond. It was held at mine.py:10 in mine.",
+  );
 });
 
 test("a trouble of all nodes affected everyone", () => {

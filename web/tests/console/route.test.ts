@@ -1,7 +1,7 @@
 /** Which view an address names. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fragmentOf, type Route, routeOf } from "../../src/console/route.ts";
+import { FAILED, fragmentOf, type Route, routeOf } from "../../src/console/route.ts";
 
 test("a route is its fragment, whatever the id", () => {
   const routes: Route[] = [
@@ -9,6 +9,7 @@ test("a route is its fragment, whatever the id", () => {
     { view: "nodes" },
     { view: "users", id: "ada/b@example.com #1%" },
     { view: "runs", id: "" },
+    { view: "runs", id: FAILED },
   ];
 
   assert.deepEqual(routes.map(fragmentOf).map(routeOf), routes);

@@ -17,6 +17,7 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
     node_id: nodeId,
     unit: "share",
     good: "at_least",
+    faults: "of connection attempts failed",
     looks_back_s: 300,
     last_at: null,
     summary: "Too many connection attempts fail.",
@@ -29,7 +30,8 @@ function firing(rule: string, nodeId: string, since: number): FiringAlert {
 test("without troubles there is one sentence", () => {
   const verdict = verdictOf(overviewWith());
 
-  assert.deepEqual(verdict, { severity: "well", sentence: "All promises hold.", troubles: [] });
+  const sentence = "All promises hold.";
+  assert.deepEqual(verdict, { severity: "well", sentence, others: "", troubles: [] });
 });
 
 test("a node without its database is named with its users and since when", () => {
@@ -100,25 +102,40 @@ test("a drained node is a trouble when no other is there", () => {
 
 test("a rule that fires on two nodes is one trouble, the worst stand first", () => {
   const rules = [
-    firing("connect_success", "node_b", AT - 20),
+    { ...firing("connect_success", "node_b", AT - 20), value: 0.687 },
     firing("connect_success", "node_a", AT - 40),
   ];
   const nodes = [node("node_a", { bus: away }), node("node_b")];
 
-  const { sentence, troubles } = verdictOf(overviewWith({ firing: rules, nodes }));
+  const { sentence, others, troubles } = verdictOf(overviewWith({ firing: rules, nodes }));
 
-  assert.equal(sentence, "Too many connection attempts fail. And 1 more.");
+  assert.equal(
+    sentence,
+    "31 % of connection attempts failed in the last 5 min (good is under 0.5 %).",
+  );
+  assert.equal(others, "And one other trouble.");
   assert.deepEqual(
     troubles.map((one) => one.key),
     ["rule-connect_success", "bus"],
   );
   assert.equal(troubles[0]?.since, AT - 40);
-  assert.equal(troubles[0]?.whom, "everyone; 90 % in the last 5 min where at least 99.5 % is good");
+  assert.equal(troubles[0]?.whom, "everyone");
+});
+
+test("failing runs lead to those that failed", () => {
+  const fails = firing("run_success", "node_a", AT - 20);
+  const few = { ...fails, value: 0.98951, threshold: 0.99, faults: "of runs failed" };
+
+  const [trouble] = verdictOf(overviewWith({ firing: [few] })).troubles;
+
+  assert.equal(trouble?.what, "1.05 % of runs failed in the last 5 min (good is under 1 %).");
+  assert.deepEqual(trouble?.look, { view: "runs", id: "failed" });
 });
 
 test("commits that failed before the database was well again are past, and others are not", () => {
   const back = { ok: true, since: AT - 8, ping_ms: 1 };
-  const failed = { ...firing("commit_failures", "node_a", AT - 20), summary: "Commits fail." };
+  const rule = { ...firing("commit_failures", "node_a", AT - 20), faults: "" };
+  const failed = { ...rule, summary: "Commits fail." };
   const verdict = (last: number, database = back) =>
     verdictOf(
       overviewWith({
@@ -178,12 +195,15 @@ test("a run behind one that does not end is a trouble of its own", () => {
 test("who is behind is named, the first few", () => {
   const reader = { connection_id: "c", lag_events: 9, since: AT - 60, node_id: "node_b" };
   const lagging_readers = ["ann", "ann", "bob", "cyd", "dan"].map((user) => ({ ...reader, user }));
-  const told = { firing: [firing("readers_behind", "node_b", AT - 60)] };
+  const told = { firing: [{ ...firing("readers_behind", "node_b", AT - 60), faults: "" }] };
   const whom = (readers: typeof lagging_readers) =>
     verdictOf(overviewWith({ ...told, lagging_readers: readers })).troubles[0]?.whom;
 
   assert.match(whom(lagging_readers) ?? "", /^ann, bob, cyd and others \(see who is behind\);/);
-  assert.match(whom(lagging_readers.slice(0, 3)) ?? "", /^ann, bob; 90 % in the last 5 min where/);
+  assert.match(
+    whom(lagging_readers.slice(0, 3)) ?? "",
+    /^ann, bob; 90 % in the last 5 min \(good is/,
+  );
   assert.match(whom([]) ?? "", /^users of node_b;/);
 });
 

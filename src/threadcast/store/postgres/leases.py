@@ -12,6 +12,7 @@ from ...bus import Hint
 from ...errors import ERRORS, ThreadcastError
 from ...events import AgentFailed, EventDraft, EventType, JournalEvent
 from ...runs import check_owner, may_retry
+from ..records import RunFailure
 from ..stored_runs import LAST_LIVE
 from ..units import (
     Committed,
@@ -29,6 +30,7 @@ from .batch import Batch
 from .keys import RunKey
 from .records import RunRecord, cancel, end, read_run, requeue
 
+_LOST = ERRORS["node_lost"]
 _EXTEND = """
 UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => $3)
 FROM unnest($1::uuid[], $2::int[]) AS n (user_key, run)
@@ -84,6 +86,7 @@ async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
     ended: list[str] = []
+    failed: list[RunFailure] = []
     events: list[JournalEvent] = []
     hints: list[Hint] = []
     for record in await _lapsed(batch, unit.limit):
@@ -96,9 +99,12 @@ async def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
             continue
         event, more = await _end_lost(batch, record)
         ended.append(record.run_id)
+        if event.event_type is EventType.AGENT_FAILED:
+            user_id = event.address.user_id
+            failed.append(RunFailure(record.run_id, user_id, record.agent, _LOST.code))
         events.append(event)
         hints += more
-    return Committed(TakeOver(requeued, ended), events, hints)
+    return Committed(TakeOver(requeued, ended, failed), events, hints)
 
 
 async def _lapsed(batch: Batch, limit: int) -> Sequence[RunRecord]:
@@ -112,6 +118,5 @@ async def _end_lost(batch: Batch, record: RunRecord) -> tuple[JournalEvent, list
     """End a run whose owner is gone: as cancelled when that was asked for, else as failed."""
     if record.cancel_reason is not None:
         return await cancel(batch, record, record.cancel_reason)
-    kind = ERRORS["node_lost"]
-    data = AgentFailed(kind.code, kind.text, kind.retryable)
+    data = AgentFailed(_LOST.code, _LOST.text, _LOST.retryable)
     return await end(batch, record, EventDraft.of(EventType.AGENT_FAILED, data))

@@ -10,6 +10,7 @@ from ...bus import Hint
 from ...errors import ERRORS, ThreadcastError
 from ...events import AgentFailed, EventDraft, EventType, JournalEvent
 from ...runs import check_owner, may_retry
+from ..records import RunFailure
 from ..stored_runs import LAST_LIVE
 from ..units import (
     Committed,
@@ -24,6 +25,7 @@ from ..units import (
 from .batch import Batch
 from .records import RunRecord, cancel, end, leased_place, read_run, requeue
 
+_LOST = ERRORS["node_lost"]
 _EXTEND = """
 UPDATE runs SET lease_until = ?2
 WHERE run IN (SELECT value FROM carray(?1)) AND owner IS NOT NULL
@@ -76,6 +78,7 @@ def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
     """Apply one `TakeOverRuns`. A run of another service that fell silent is ended as well."""
     requeued: list[str] = []
     ended: list[str] = []
+    failed: list[RunFailure] = []
     events: list[JournalEvent] = []
     hints: list[Hint] = []
     for row in batch.all(_LAPSED, batch.lease_now, unit.limit):
@@ -89,15 +92,17 @@ def take_over_runs(batch: Batch, unit: TakeOverRuns) -> Outcome:
             continue
         event, more = _end_lost(batch, record)
         ended.append(record.run_id)
+        if event.event_type is EventType.AGENT_FAILED:
+            user_id = event.address.user_id
+            failed.append(RunFailure(record.run_id, user_id, record.agent, _LOST.code))
         events.append(event)
         hints += more
-    return Committed(TakeOver(requeued, ended), events, hints)
+    return Committed(TakeOver(requeued, ended, failed), events, hints)
 
 
 def _end_lost(batch: Batch, record: RunRecord) -> tuple[JournalEvent, list[Hint]]:
     """End a run whose owner is gone: as cancelled when that was asked for, else as failed."""
     if record.cancel_reason is not None:
         return cancel(batch, record, record.cancel_reason)
-    kind = ERRORS["node_lost"]
-    data = AgentFailed(kind.code, kind.text, kind.retryable)
+    data = AgentFailed(_LOST.code, _LOST.text, _LOST.retryable)
     return end(batch, record, EventDraft.of(EventType.AGENT_FAILED, data))

@@ -44,8 +44,8 @@ function Figures({ plot, curves }: { plot: Plot; curves: Curves }) {
     <div class="figures">
       {plot.lines.map((line) => (
         <span key={line.column} class="figure">
-          <b>{plot.read(columnOf(curves, line.column)[row] ?? null)}</b>
           <span class={`swatch tone-${line.tone}`} aria-hidden="true" />
+          <b>{plot.read(columnOf(curves, line.column)[row] ?? null)}</b>
           {line.label}
         </span>
       ))}

@@ -1,8 +1,10 @@
 /** The overview: is anything wrong, for whom, since when? */
 import { isStale, overview, problem, series } from "../live.ts";
 import type { Overview } from "../ops.ts";
+import { verdictOf } from "../verdict.ts";
 import { Hour } from "./hour.tsx";
 import {
+  FailuresPanel,
   LaggingPanel,
   NodesPanel,
   RefusalsPanel,
@@ -19,7 +21,7 @@ export function OverviewView() {
   return (
     <div class={isStale.value ? "view old" : "view"}>
       <VerdictBanner overview={now} />
-      <SafetyTiles overview={now} />
+      <SafetyTiles overview={now} isCalm={!isStale.value && verdictOf(now).severity === "well"} />
       {series.value !== null && <Hour series={series.value} nodes={now.nodes} />}
       <Tables overview={now} />
     </div>
@@ -31,8 +33,9 @@ function Tables({ overview: now }: { overview: Overview }) {
     <div class="tables">
       <NodesPanel overview={now} />
       <RunsPanel overview={now} />
-      <LaggingPanel overview={now} />
       <RefusalsPanel overview={now} />
+      <FailuresPanel overview={now} />
+      <LaggingPanel overview={now} />
       <ToldPanel overview={now} />
     </div>
   );

@@ -8,7 +8,7 @@ import type {
   RunStatusCount,
   ToldAlert,
 } from "../ops.ts";
-import { fragmentOf } from "../route.ts";
+import { FAILED, fragmentOf } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { Ago, Since } from "./ages.tsx";
 import { Id, RunLink, UserLink } from "./ids.tsx";
@@ -90,12 +90,27 @@ export function LaggingPanel({ overview: { lagging_readers: readers, totals } }:
   );
 }
 
-const REFUSAL_COLUMNS: readonly Column<CodeCount>[] = [
+const CODE_COLUMNS: readonly Column<CodeCount>[] = [
   { title: "Code", cell: (one) => <code>{one.code}</code> },
   { title: "Last 5 min", isNumber: true, cell: (one) => count(one.recent) },
   { title: "Total", isNumber: true, cell: (one) => count(one.total) },
   { title: "Last", isNumber: true, cell: (one) => <Ago at={one.last_at} /> },
 ];
+
+export function FailuresPanel({ overview }: Props) {
+  const failed = fragmentOf({ view: "runs", id: FAILED });
+  return (
+    <Panel title="Failed runs" aside={<a href={failed}>The latest</a>}>
+      <Table<CodeCount>
+        caption="Runs that failed, by code"
+        rows={overview.failures}
+        keyOf={(one) => one.code}
+        columns={CODE_COLUMNS}
+        nothing="No run has failed."
+      />
+    </Panel>
+  );
+}
 
 export function RefusalsPanel({ overview }: Props) {
   return (
@@ -104,7 +119,7 @@ export function RefusalsPanel({ overview }: Props) {
         caption="Refused requests and commands, by code"
         rows={overview.refusals}
         keyOf={(one) => one.code}
-        columns={REFUSAL_COLUMNS}
+        columns={CODE_COLUMNS}
         nothing="Nothing was refused."
       />
     </Panel>

@@ -4,7 +4,13 @@ import { serverNow } from "../live.ts";
 import type { Overview, PartHealth } from "../ops.ts";
 import { Tile } from "./tile.tsx";
 
-export function SafetyTiles({ overview }: { overview: Overview }) {
+interface Props {
+  readonly overview: Overview;
+  /** Whether nothing is wrong: a trouble is larger than a figure that is well. */
+  readonly isCalm: boolean;
+}
+
+export function SafetyTiles({ overview, isCalm }: Props) {
   const { safety, totals, versions } = overview;
   const { consistency } = safety;
   const since = moment(overview.since, overview.at);
@@ -13,6 +19,7 @@ export function SafetyTiles({ overview }: { overview: Overview }) {
     <dl class="tiles">
       <Tile
         isLarge
+        isQuiet={!isCalm && safety.foreign_deliveries === 0}
         name="Foreign deliveries"
         kind={safety.foreign_deliveries === 0 ? "good" : "bad"}
         value={count(safety.foreign_deliveries)}

@@ -5,6 +5,7 @@ import { around, moment, plural, span } from "../format.ts";
 import { calmSince, pastOf, whoseServer } from "../history.ts";
 import { ageS, isStale, problem, seen, serverNow } from "../live.ts";
 import type { Overview } from "../ops.ts";
+import { fragmentOf } from "../route.ts";
 import { isAbout, type Trouble, verdictOf } from "../verdict.ts";
 import { PastTroubles } from "./past_troubles.tsx";
 import { Whom } from "./whom.tsx";
@@ -24,6 +25,7 @@ export function VerdictBanner({ overview }: { overview: Overview }) {
           <h1>{isOld ? (problem.value?.message ?? SILENT) : verdict.sentence}</h1>
         </div>
         {isOld ? <Silence overview={overview} /> : <Scope overview={overview} worst={worst} />}
+        {!isOld && verdict.others !== "" && <p role="status">{verdict.others}</p>}
       </div>
       {others.length > 0 && (
         <ul class="troubles">
@@ -72,8 +74,16 @@ function Worst({ trouble }: { trouble: Trouble }) {
         {trouble.until === undefined && `, since ${began(trouble)}`}.
       </p>
       <p class="advice">
-        <Prose text={trouble.advice} />
+        <Advice trouble={trouble} />
       </p>
+    </>
+  );
+}
+
+function Advice({ trouble: { advice, look } }: { trouble: Trouble }) {
+  return (
+    <>
+      <Prose text={advice} /> {look !== undefined && <a href={fragmentOf(look)}>Which runs?</a>}
     </>
   );
 }
@@ -122,7 +132,7 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
         <div>
           <dt>Do</dt>
           <dd>
-            <Prose text={trouble.advice} />
+            <Advice trouble={trouble} />
           </dd>
         </div>
       </dl>

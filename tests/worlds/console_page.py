@@ -58,6 +58,7 @@ class Console(WatchedPage):
     async def look_up(self, what: str, sought: str) -> None:
         """Look up a user or a run; `what` is the name of the view."""
         await self.open(what)
+        await expect(self.heading).to_have_text(what)  # not the view of one that was looked up
         await self.page.get_by_role("searchbox").fill(sought)
         await self.page.keyboard.press("Enter")
         await expect(self.heading).to_contain_text(sought)

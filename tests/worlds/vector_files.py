@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-_FOLDER = Path(__file__).parent / "vectors"
+_FOLDER = Path(__file__).parents[1] / "vectors"
 
 
 def vectors(name: str) -> list[Any]:

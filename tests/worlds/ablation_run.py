@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+_OURS = (str(ROOT / "src"), str(ROOT / "tests"))
 RUN_MAX_S = 240.0
 BROKEN_WAIT_S = 5.0
 PATIENCE = "TEST_WAIT_S"  # what `patience` reads, which the copy brings as well
@@ -80,7 +81,8 @@ def _run(folder: Path, tests: tuple[str, ...], output: Path, wait_s: float) -> N
     os.environ[PATIENCE] = str(wait_s)
     source = str(folder / "src")
     os.environ["PYTHONPATH"] = source
-    ours = {"", str(ROOT), str(ROOT / "src"), str(ROOT / "tests")}
-    sys.path[:] = [source, *(path for path in sys.path if path not in ours)]
+    ours = {"", str(ROOT)}
+    foreign = [path for path in sys.path if path not in ours and not path.startswith(_OURS)]
+    sys.path[:] = [source, *foreign]
     named = [f"tests/{test}" for test in tests]
     sys.exit(int(pytest.main([*OPTIONS, f"--basetemp={folder / 'temporary'}", *named])))

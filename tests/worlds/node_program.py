@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MISSING = (
     "the client's tools are missing: . scripts/venv.sh; venv dev; . scripts/web.sh; node_modules"
 )

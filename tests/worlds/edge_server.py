@@ -21,17 +21,21 @@ from threadcast.edge import (
     ServeOptions,
     build_server,
 )
+from threadcast.edge.config import EdgeConfig
 
 T = TypeVar("T")
+
+LARGE_BYTES = 16_777_216  # more than the kernel takes for a client that does not read
+_PIECE = bytes(65_536)
 
 
 class SteeredApp:
     """An echo server, with a few commands.
 
     Attributes:
-        ends: the `websocket.disconnect` message of every connection that ended.
+        ends: the message with which every WebSocket and event stream ended.
         gone: every OSError that `send` raised before `accept`.
-        begun: the path of every upgrade.
+        begun: the path of every upgrade, and of requests to `/watched`.
         marks: the text after each command `mark`.
         writers: the frame writer of every accepted connection.
         gate: set to let waiting connections (`/held`, `wait`) continue.
@@ -47,9 +51,36 @@ class SteeredApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _answer(scope, receive, send)
+            await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["path"]:
+            case "/v1/events" if scope["method"] == "GET":
+                await _begin(send)
+                await _stream(scope, receive, send)
+                self.ends.put(await receive())
+            case "/watched":
+                self.gate = asyncio.Event()
+                gone = asyncio.ensure_future(_next_after_body(receive))
+                self.begun.put(scope["path"])
+                await self.gate.wait()
+                gone.cancel()
+                await _say(b"watched", send)
+            case "/early":
+                await _say(b"early", send)
+            case "/large":
+                await receive()
+                await _begin(send, LARGE_BYTES)
+                for _ in range(LARGE_BYTES // len(_PIECE)):
+                    await send({"type": "http.response.body", "body": _PIECE, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+            case "/incomplete":
+                await _begin(send)
+                await send({"type": "http.response.body", "body": _PIECE, "more_body": True})
+            case _:
+                await _answer(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
@@ -105,16 +136,38 @@ class SteeredApp:
         return await asyncio.to_thread(self.ends.get, timeout=deadline_s)
 
 
+async def _begin(send: Send, length: int | None = None) -> None:
+    headers = [] if length is None else [(b"content-length", b"%d" % length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _say(body: bytes, send: Send) -> None:
+    await _begin(send, len(body))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """Wait until the client has gone; in the meantime send as much as it takes, if it asks so."""
+    gone = asyncio.ensure_future(_next_after_body(receive))
+    while scope["query_string"] == b"endless" and not gone.done():
+        await send({"type": "http.response.body", "body": _PIECE, "more_body": True})
+    await gone
+
+
+async def _next_after_body(receive: Receive) -> Message:
+    """The first message that is not a part of the body."""
+    while (message := await receive())["type"] == "http.request":
+        pass
+    return message
+
+
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     body = b""
     while (message := await receive())["type"] == "http.request":
         body += message["body"]
         if not message["more_body"]:
             break
-    body = b"%s %d" % (scope["path"].encode(), len(body))
-    headers = [(b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await _say(b"%s %d" % (scope["path"].encode(), len(body)), send)
 
 
 async def _refuse(send: Send) -> None:
@@ -157,6 +210,23 @@ class Serving:
         """The number of open connections."""
         return len(self.server.server_state.connections)
 
+    @property
+    def readers(self) -> int:
+        """The number of event streams and WebSockets."""
+        config = self.server.config
+        assert isinstance(config, EdgeConfig)
+        return config.admission.readers
+
+    @property
+    def tasks(self) -> int:
+        """The number of tasks of the application."""
+        return len(self.server.server_state.tasks)
+
+    def unsent_bytes(self) -> int:
+        """What waits in user space for clients to read; only in the server's thread."""
+        connections = self.server.server_state.connections
+        return sum(one.transport.get_write_buffer_size() for one in connections)
+
     def start(self) -> None:
         """Start, and return when requests are accepted."""
         self._thread.start()
@@ -184,7 +254,11 @@ class Serving:
         """Wait until the server has this many connections."""
         async with asyncio.timeout(deadline_s):
             while self.connections != connections:
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_turn(), self.loop))
+                await self.turn()
+
+    async def turn(self) -> None:
+        """Wait for one iteration of the server's event loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_turn(), self.loop))
 
     def open_gate(self) -> None:
         """Let a held connection continue."""

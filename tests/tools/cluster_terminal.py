@@ -104,6 +104,8 @@ class Terminal:
             f"\n{len(urls)} nodes serve; a front passes each connection to the next of them.\n\n"
             f"In browsers: open {self._front_url} in two windows and sign in to both as ann.\n"
             f"To choose their nodes, open these addresses instead: {', '.join(urls)}\n"
+            "A window at a node's own address waits for that node; one at the front moves on.\n"
+            f"The operator's console: {self._front_url}/console (sign in under any name)\n"
             f"In terminals, each at a node of its own:\n{chats}\n\n"
             f"What there is, and how to kill it:\n{self._list()}\n\n"
             "Kill what you like while you chat. What is gone is said here, and how to start it\n"
@@ -182,7 +184,7 @@ class Terminal:
                 signal_family(self._part(name, alive=True).pid(), number)
                 say(f"{name} {'is paused' if verb == 'pause' else 'goes on'}")
             case _:
-                raise Refused(f"expected one of these, {' '.join(words)!r} came:\n{_HELP}")
+                raise Refused(f"expected one of these, got {' '.join(words)!r}:\n{_HELP}")
 
     async def _start(self, part: Part) -> None:
         await part.start()
@@ -191,7 +193,7 @@ class Terminal:
 
     def _part(self, name: str, *, alive: bool) -> Part:
         if name not in self._parts:
-            raise Refused(f"expected one of {', '.join(self._parts)}; {name!r} came")
+            raise Refused(f"expected one of {', '.join(self._parts)}, got {name!r}")
         if alive is not (name in self._alive):
             raise Refused(f"{name} {'is gone' if alive else 'runs already'}")
         return self._parts[name]

@@ -13,7 +13,7 @@ from threadcast.cli import main
 from threadcast.schemas.operations import OPERATIONS
 from threadcast.settings import SETTINGS
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 VARIABLES = frozenset(setting.variable for setting in SETTINGS)
 PATHS = frozenset(operation.path for operation in OPERATIONS)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from patience import WAIT_S
 from threadcast.edge import EdgeLimits, ServeOptions, build_server
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "embedding"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "embedding"
 SECRET = "a secret of the shop, more than 32 bytes long"
 
 

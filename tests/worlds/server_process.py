@@ -29,7 +29,7 @@ LIMITLESS = {
     "UNAUTHENTICATED_PER_ADDRESS": "100000",
 }
 _PUBLIC_KEYS = {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}
-_TESTS = Path(__file__).resolve().parent
+_WORLDS = Path(__file__).resolve().parent
 _LISTENING = re.compile(rb"listening\. Open http://[\d.]+:(\d+)/")
 _ENDED = re.compile(rb"^ended$")
 _PID = re.compile(rb"^pid (\d+)$")
@@ -91,7 +91,7 @@ class ServerProcess:
         self.stands_in: Path | None = None
         self.log = folder / "log"
         kept = {name: text for name, text in os.environ.items() if name[:11] != "THREADCAST_"}
-        paths = [str(_TESTS.parent / "src"), str(_TESTS)]
+        paths = [str(_WORLDS.parents[1] / "src"), str(_WORLDS), str(_WORLDS.parent)]
         uses_secret = self.has_secret and not _PUBLIC_KEYS & settings.keys()
         shared = {"JWT_SECRET": SECRET} if uses_secret else {}
         bounds = LIMITLESS if self.limitless else {}
@@ -197,7 +197,7 @@ class QuickServer(ServerProcess):
 
     async def prepare(self) -> None:
         """Load the modules."""
-        self._process = await self._execute(str(_TESTS / "server_nursery.py"), *self._arguments())
+        self._process = await self._execute(str(_WORLDS / "server_nursery.py"), *self._arguments())
 
     async def begin(self) -> None:
         """Start it without waiting for it to listen."""

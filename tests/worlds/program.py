@@ -15,7 +15,7 @@ from pathlib import Path
 
 from patience import WAIT_S
 
-SOURCE = str(Path(__file__).resolve().parent.parent / "src")
+SOURCE = str(Path(__file__).resolve().parents[2] / "src")
 _CHANGING = ("THREADCAST_", "COLUMNS", "LINES")
 COMMAND = (sys.executable, "-m", "threadcast.cli")
 

@@ -265,6 +265,10 @@ class LeaseContract:
         await pass_time(LEASE_S + 1)
         taken = await scene.take_over(attempts_max=1)
         assert set(taken.ended) == {once.lease.run_id, often.lease.run_id}
+        assert {(one.run_id, one.user_id, one.agent, one.code) for one in taken.failed} == {
+            (run.lease.run_id, user, run.agent, "node_lost")
+            for run, user in ((once, "ann"), (often, "bob"))
+        }
         for user in ("ann", "bob"):
             last = (await scene.journal(user))[-1]
             assert last.event_type is EventType.AGENT_FAILED
@@ -279,7 +283,8 @@ class LeaseContract:
         claimed = await scene.running("ann")
         await scene.committed(CancelRun(run_context(claimed), "user"))
         await pass_time(LEASE_S + 1)
-        assert list((await scene.take_over()).ended) == [claimed.lease.run_id]
+        taken = await scene.take_over()
+        assert (list(taken.ended), taken.failed) == ([claimed.lease.run_id], [])
         last = (await scene.journal("ann"))[-1]
         assert (last.event_type.value, data_of(last)) == ("agent_cancelled", {"reason": "user"})
 

@@ -22,7 +22,7 @@ from page_server import PageServer, serving
 from picture_agents import FOLLOW_UP, QUESTION, TITLES
 from threadcast import Event
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 Scheme = Literal["light", "dark"]
 MAX_BYTES = 160_000
 COLOURS = 256

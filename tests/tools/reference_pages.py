@@ -15,6 +15,7 @@ from typing import Any
 import click
 import msgspec
 
+from threadcast.agent import Run, ToolCall
 from threadcast.alerts.grafana import dashboard
 from threadcast.alerts.prometheus import rules_file
 from threadcast.alerts.rules import thresholds
@@ -31,7 +32,7 @@ from threadcast.wire.connection_data import ANSWER_OF_COMMAND, DATA_OF_CONNECTIO
 from threadcast.wire.http_models import PAGE_LIMIT_MAX
 from typescript_types import console_types, protocol_types
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEPLOY_FOLDER = ROOT / "deploy"
 FOLDER = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference from the source. Change the source, then run it. -->"
@@ -467,11 +468,39 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f"```text\n{rule.good}\n```"
 
 
+def run_page() -> str:
+    """Every member of what an agent and its tool calls are given."""
+    return page(
+        "What an agent can call",
+        "The members of `Run`, the one argument of an [agent](../guides/agents.md).",
+        table(("member", "what it is"), _members(Run)),
+        "The block of `run.tool` gives a `ToolCall`:",
+        table(("member", "what it is"), _members(ToolCall)),
+    )
+
+
+def _members(kind: type) -> Iterator[tuple[str, str]]:
+    for name, member in vars(kind).items():
+        if not name.startswith("_"):
+            yield _code(_signature(name, member)), _first_line(member)
+
+
+def _signature(name: str, member: object) -> str:
+    if isinstance(member, property):
+        return f"{name}: {inspect.signature(member.fget).return_annotation}"  # type: ignore[arg-type]
+    if not inspect.isfunction(member):
+        raise AssertionError(f"{name} is neither a property nor a method")
+    signature = inspect.signature(member)
+    own = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return f"{'await ' if inspect.iscoroutinefunction(member) else ''}{name}{own}".replace("'", "")
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "metrics.md": metrics_page,
     "events.md": events_page,
+    "run.md": run_page,
     "commands.md": commands_page,
     "http.md": http_page,
     "cli.md": cli_page,

@@ -129,6 +129,7 @@ def _settings(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
     }
     return {
         "DEV": "true",
+        "CONSOLE": "true",
         "JWT_SECRET": secret,
         "DATABASE_MIGRATE": "true",
         "LEASE_S": "3",  # short, so that a take-over can be watched
@@ -235,7 +236,7 @@ def _unusable(port: int) -> str | None:
         try:
             probe.bind(("127.0.0.1", port))
         except OverflowError:
-            return f"--port: expected 0..65535, {port} came"
+            return f"--port: expected 0..65535, got {port}"
         except OSError as problem:
             return f"port {port} on 127.0.0.1: {problem.strerror}"
     return None
@@ -243,7 +244,7 @@ def _unusable(port: int) -> str | None:
 
 def _number_of_nodes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= NODES_MAX:
-        raise argparse.ArgumentTypeError(f"expected 1..{NODES_MAX}, {text!r} came")
+        raise argparse.ArgumentTypeError(f"expected 1..{NODES_MAX}, got {text!r}")
     return int(text)
 
 

@@ -24,7 +24,7 @@ from threadcast.runner import Runner
 from threadcast.runner.execution import ExecutionLimits
 from threadcast.runner.outbox import OutboxLimits
 from threadcast.runs import OnBusy, OnDisconnect
-from threadcast.store.records import RunRow
+from threadcast.store.records import RunFailure, RunRow
 from threadcast.store.session import RequestScopedSessionFactory
 from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import (
@@ -136,6 +136,7 @@ class World:
         self.agents = agents
         self.limits = limits
         self.present = {"ann", "bob"}
+        self.failures: list[RunFailure] = []
         self.bus = LocalBus()
         self.metrics = Metrics()
         self.watch = Watch(self.bus)
@@ -166,6 +167,7 @@ class World:
             notices=self.store.run_notices,
             publish=self.bus.publish,
             is_present=self.present.__contains__,
+            on_failed=self.failures.append,
             max_runs=max_runs,
             lease_s=lease_s,
             poll_s=1.0,
