@@ -130,7 +130,7 @@ export class Client {
   signOut(): void {
     this.#user ??= subjectOf(this.credential.current);
     if (this.#user) this.#outbox.belongTo(this.#key);
-    for (const { key } of this.outbox) this.discard(key);
+    this.#outbox.dropIf(() => true, true);
     this.#keep(null);
     this.#end("signed_out");
   }
@@ -341,7 +341,7 @@ export class Client {
     const events: JournalEvent[] = [];
     for (const event of queue) {
       if (event.seq <= after || event.user_id !== this.#user) continue;
-      if (event.event_type === "agent_delta" && (event.first_seq ?? after + 1) <= after) {
+      if ("first_seq" in event && event.first_seq && event.first_seq <= after) {
         // It merges deltas of which some were delivered: ask again for what follows the cursor.
         this.connection.restart();
         break;

@@ -118,19 +118,18 @@ export class Outbox {
     notBefore = steadyMs() + TAKE_OVER_MS,
   ): void {
     if (!this.#prefix || !name?.startsWith(this.#prefix)) return;
-    const key = name.slice(this.#prefix.length);
+    const key = name.replace(this.#prefix, "");
     const known = this.#entries.get(key);
     if (item) {
       const entry = entryOf(item, key);
-      if (!entry) this.#save(key, null);
-      else {
+      if (entry) {
         const seq = Number.POSITIVE_INFINITY;
         // Of a known entry, the news is where it goes.
         const { thread, draft } = known?.thread ? known : entry;
         this.#entries.set(key, { ...entry, notBefore, seq, ...known, thread, draft });
         this.#changed();
         this.#learnThread(known ?? entry, thread);
-      }
+      } else this.#save(key, null);
     } else if (item === "" || known?.kind !== "message" || !this.#waiters.has(key)) {
       this.#forget(key);
     }
@@ -218,9 +217,9 @@ export class Outbox {
     this.drop(key);
   }
 
-  /** Drop all entries that match. */
-  dropIf(isIt: (entry: Entry) => boolean): void {
-    for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key);
+  /** Drop all entries that match; unwanted ones are discarded by the user's other pages, too. */
+  dropIf(isIt: (entry: Entry) => boolean, isUnwanted = false): void {
+    for (const entry of this.entries) if (isIt(entry)) this.drop(entry.key, isUnwanted);
   }
 
   /**
@@ -267,12 +266,12 @@ export class Outbox {
     for (const entry of this.entries) {
       const { key, status, draft, thread, notBefore } = entry;
       const place = thread ?? draft ?? key;
-      if (status === "sending") underWay.add(place);
-      if (status !== "waiting" || underWay.has(place)) continue;
-      underWay.add(place);
-      const waitMs = notBefore - steadyMs();
-      if (waitMs <= 0) this.#send(entry, this.#connection);
-      else nextMs = Math.min(nextMs, waitMs);
+      if (status === "waiting" && !underWay.has(place)) {
+        const waitMs = notBefore - steadyMs();
+        if (waitMs <= 0) this.#send(entry, this.#connection);
+        else nextMs = Math.min(nextMs, waitMs);
+      }
+      if (status === "waiting" || status === "sending") underWay.add(place);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#flush(), nextMs);
   }
@@ -289,17 +288,15 @@ export class Outbox {
   #accepted(key: string, answer: AnswerOf<Requests>): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
-    let { seq } = entry;
     if (answer.command === "send_message") {
       this.#waiters.get(key)?.resolve(answer);
       // Store the thread of the waiting entries first: other pages hold them, too.
       this.#learnThread(entry, answer.thread_id);
-      seq = answer.seq;
-    } else if (answer.command === "respond" || !isActive(answer)) {
-      this.drop(key);
-      return;
-    }
-    this.#put({ ...(this.#entries.get(key) ?? entry), status: "accepted", error: null, seq });
+      const known = this.#entries.get(key) ?? entry;
+      this.#put({ ...known, status: "accepted", error: null, seq: answer.seq });
+    } else if (answer.command === "cancel_run" && isActive(answer)) {
+      this.#put({ ...entry, status: "accepted", error: null });
+    } else this.drop(key);
   }
 
   #rejected(key: string, error: ThreadcastError): void {
