@@ -164,10 +164,10 @@ for (const [end, close, error] of [
     const sent = client.send("one");
     const next = client.events().next();
     await pass(100);
-    server.link.say("connection_closing", { code: close, error, reason: "", reconnect: false });
+    server.link.say("connection_closing", { code: close, error, reason: "why", reconnect: false });
     server.link.drop(close);
     const later = [client.send("two"), client.events().next()];
-    for (const told of [sent, next, ...later]) await assert.rejects(told, { code: end });
+    for (const told of [sent, next, ...later]) await assert.rejects(told, { code: end, message: "why" });
     assert.deepEqual([phase(), client.outbox.length], [end, 2]);
     server.ignores.clear();
     client.start();

@@ -65,7 +65,7 @@ export class Connection {
   #turnedAt = 0;
   #link: Link | null = null;
   #isReady = false;
-  /** The id of the pending attach command; empty for none. Events that precede its answer are dropped. */
+  /** The id of the pending attach command, before whose answer events are dropped; empty for none. */
   #attaching = "";
   #lastId = 0;
   #inFlight = new InFlight();
