@@ -167,7 +167,8 @@ for (const [end, close, error] of [
     server.link.say("connection_closing", { code: close, error, reason: "why", reconnect: false });
     server.link.drop(close);
     const later = [client.send("two"), client.events().next()];
-    for (const told of [sent, next, ...later]) await assert.rejects(told, { code: end, message: "why" });
+    for (const told of [sent, next, ...later])
+      await assert.rejects(told, { code: end, message: "why" });
     assert.deepEqual([phase(), client.outbox.length], [end, 2]);
     server.ignores.clear();
     client.start();
