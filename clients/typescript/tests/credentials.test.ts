@@ -89,6 +89,20 @@ test("a token callback that has only the refused one means that nobody is signed
   assert.equal(phase(), "signed_out");
 });
 
+test("a sign-out is not explained by a refusal that is long over", async () => {
+  let isSignedIn = true;
+  await started({ token: () => (isSignedIn ? tokenFor(USER) : null) });
+  server.link.say("connection_closing", { code: 4401, error: "bad_token", reason: "unknown key" });
+  server.link.drop(4401);
+  await pass(1_000);
+  assert.equal(phase(), "live");
+  isSignedIn = false;
+  server.link.drop(1006);
+  await pass(60_000);
+  const reason = "Please sign in again.";
+  assert.deepEqual(client.status, { phase: "signed_out", code: "signed_out", reason });
+});
+
 test("a token callback that fails is asked again later", async () => {
   let isDown = true;
   await started({

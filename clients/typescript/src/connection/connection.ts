@@ -234,6 +234,7 @@ export class Connection {
         break;
       case "attached":
         this.#refused = "";
+        this.#why = undefined;
         if (this.#attaching) return;
         this.#needs(this.#owner.onAttached(event));
         break;
