@@ -26,6 +26,7 @@ IN_FLIGHT_MAX = 2
 _PAUSE_S = 0.1
 _OPEN_MAX_S = 3.0
 _CANCELS, _LEAVES, _QUESTIONS, _FRAGILE, _OLD_THREAD = 0.1, 0.01, 0.15, 0.1, 0.4
+_LATEST_MAX = 50  # questions that are asked in the seconds that a failover loses
 
 
 def credential(user_id: str) -> str:
@@ -96,7 +97,8 @@ class Device(HistoryClient):
         self._dice = dice
         self._messages = Messages(reader, dice)
         self._questions: dict[str, str] = {}  # the open ones: by input id, whose they are
-        self._said: dict[str, Responded] = {}  # answers to questions that were not answered
+        self._latest: dict[str, str] = {}  # the same of the latest ones, open or not
+        self._said: dict[str, tuple[str, Responded]] = {}  # by command id: not answered yet
         self._cancels: dict[str, str] = {}
 
     def next_key(self) -> str | None:
@@ -120,7 +122,7 @@ class Device(HistoryClient):
         try:
             await super().visit(port)
         finally:
-            for said in self._said.values():
+            for _, said in self._said.values():
                 self.history.add(said)
             self._said.clear()
             self._cancels.clear()
@@ -130,9 +132,11 @@ class Device(HistoryClient):
         """Answer, cancel, send the next message or disconnect."""
         kind, data = event["event_type"], event["data"]
         if kind == "attached" and data["reset"]:
-            self._questions.clear()
+            self._questions = dict(self._latest)  # their answers may be lost
         elif kind == "input_requested":
-            self._questions[data["input_id"]] = event["run_id"]
+            self._questions[data["input_id"]] = self._latest[data["input_id"]] = event["run_id"]
+            if len(self._latest) > _LATEST_MAX:
+                del self._latest[next(iter(self._latest))]
         elif kind == "input_received":
             self._questions.pop(data["input_id"], None)
         elif kind in TERMINAL_EVENTS:
@@ -162,7 +166,8 @@ class Device(HistoryClient):
     async def _answer_questions(self, socket: ClientConnection) -> None:
         for input_id, run_id in tuple(self._questions.items()):
             command_id = UnifiedIdGenerator.generate_base_id("command")
-            self._said[command_id] = Responded(self.user, run_id, command_id, "unknown")
+            said = Responded(self.user, run_id, command_id, "unknown")
+            self._said[command_id] = input_id, said
             await self._say(
                 *(socket, command_id, "respond"),
                 run_id=run_id,
@@ -186,12 +191,15 @@ class Device(HistoryClient):
             self._messages.threads = [*self._messages.threads[-3:], data["thread_id"]]
         if (run_id := self._cancels.pop(command_id, None)) is not None and "status" in data:
             self.history.add(Cancelled(self.user, run_id, data["status"]))
-        if (said := self._said.pop(command_id, None)) is None:
+        if command_id not in self._said:
             return
+        input_id, said = self._said.pop(command_id)
         if "seq" in data:
             said = Responded(said.user, said.run_id, said.value, "ok", data["seq"])
         elif data["code"] != "unknown_outcome":
             said = Responded(said.user, said.run_id, said.value, "rejected")
+            if not data["retryable"]:
+                self._questions.pop(input_id, None)
         self.history.add(said)
         if data.get("retryable"):
             await socket.close()  # it answers again on the next connection
