@@ -8,7 +8,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -422,26 +422,25 @@ class TestBackup:
             back_up(tmp_path / "a.db", target)
         assert target.read_bytes() == b"precious"
 
-    @pytest.mark.parametrize("kind", ["link", "open to all", "linked elsewhere"])
+    @pytest.mark.parametrize("link_to", [Path.symlink_to, Path.hardlink_to])
     async def test_a_backup_is_written_only_into_a_file_of_its_own(
-        self, tmp_path: Path, kind: str
+        self, tmp_path: Path, link_to: Callable[[Path, Path], None]
     ) -> None:
         await filled(tmp_path / "a.db")
-        part, other = tmp_path / "copy.db.part", tmp_path / "other"
+        other = tmp_path / "other"
         other.write_bytes(b"precious")
-        if kind == "link":
-            part.symlink_to(other)
-        elif kind == "linked elsewhere":
-            part.hardlink_to(other)
-        else:
-            part.touch()
-            part.chmod(0o666)
-            back_up(tmp_path / "a.db", tmp_path / "copy.db")
-            assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
-            return
+        link_to(tmp_path / "copy.db.part", other)
         with pytest.raises(ConfigurationError, match="cannot back up"):
             back_up(tmp_path / "a.db", tmp_path / "copy.db")
         assert other.read_bytes() == b"precious"
+
+    async def test_nobody_else_may_read_a_backup(self, tmp_path: Path) -> None:
+        await filled(tmp_path / "a.db")
+        part = tmp_path / "copy.db.part"
+        part.touch()
+        part.chmod(0o666)
+        back_up(tmp_path / "a.db", tmp_path / "copy.db")
+        assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
     async def test_d14_commits_rarely_wait_for_who_reads_as_long_as_a_backup(
         self, tmp_path: Path
