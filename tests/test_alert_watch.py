@@ -154,7 +154,7 @@ async def test_an_operator_reads_how_it_stands(tmp_path: Path) -> None:
         assert expected.items() <= rule.items()
         assert (rule["good"], rule["faults"], rule["unit"]) == ("at_least", 20.0, "share")
         assert rule["since"] == document["sampled_at"]
-        (shown,) = scene.world.node.desk.summaries.now().firing
+        (shown,) = scene.world.node.operators.summaries.now().firing
         assert shown.since == rule["since"] - 60  # the console says since when it is wrong
         (told,) = document["history"]
         assert (told["rule"], told["change"]) == ("run_success", "firing")

@@ -86,7 +86,7 @@ async def test_the_overview_says_how_this_server_is(tmp_path: Path) -> None:
         stream = Stream(world.app, bearer("ann"))
         await stream.until("caught_up")
         await client.get("/ops/runs/no-id")
-        await world.node.desk.view.step()
+        await world.node.operators.view.step()
         found = (await client.get("/ops/overview")).json()
         await stream.leave()
     (node,) = found["nodes"]
@@ -113,7 +113,7 @@ async def test_the_series_has_columns_of_one_length(tmp_path: Path) -> None:
     async with running(tmp_path, console=True) as world, operator(world) as client:
         await answered(world)
         for _ in range(2):
-            await world.node.desk.view.step()
+            await world.node.operators.view.step()
         whole = (await client.get("/ops/series")).json()
         lengths = {len(one) for part in ("node", "cluster") for one in whole[part].values()}
         assert lengths == {len(whole["at"])}
@@ -150,10 +150,10 @@ async def test_a_node_answers_for_the_hour_of_another_and_of_both(tmp_path: Path
     store = Two(tmp_path / "events.db", clock=SystemClock())
     async with running(tmp_path, console=True, store=store) as world, operator(world) as client:
         await answered(world)
-        await world.node.desk.view.step()
-        store.said = world.node.desk.summaries.encoded()
+        await world.node.operators.view.step()
+        store.said = world.node.operators.summaries.encoded()
         await answered(world)
-        await world.node.desk.view.step()
+        await world.node.operators.view.step()
         own = (await client.get("/ops/series")).json()
         other = (await client.get("/ops/series?node_id=node-2")).json()
     assert (other["of_node_id"], other["at"]) == ("node-2", own["at"])
@@ -206,9 +206,9 @@ async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
     store = Away(tmp_path / "events.db", clock=SystemClock())
     async with running(tmp_path, console=True, store=store) as world, operator(world) as client:
         _, run_id = await answered(world)
-        await world.node.desk.view.step()
+        await world.node.operators.view.step()
         world.node.catch_ups.lags(Slow(UserExecutionContext.create("ann", "test"), behind=7))
-        world.node.desk.failed_runs.add(RunFailure(run_id, "ann", "not a name", "model_error"))
+        world.node.operators.failed_runs.add(RunFailure(run_id, "ann", "not a name", "model_error"))
         there = (await client.get("/ops/overview")).json()
         before, [slow] = there["database"], there["lagging_readers"]
         assert (slow["user"], slow["node_id"], slow["lag_events"]) == ("ann", there["node_id"], 7)
@@ -216,7 +216,7 @@ async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
         assert (failed["run_id"], failed["user"], failed["agent"]) == (run_id, "ann", "?")
         assert (failed["code"], failed["node_id"]) == ("model_error", there["node_id"])
         store.away = True
-        await world.node.desk.view.step()
+        await world.node.operators.view.step()
         found = (await client.get("/ops/overview")).json()
         assert (found["database"]["ok"], found["database"]["ping_ms"]) == (False, None)
         assert found["database"]["since"] > before["since"]
@@ -233,7 +233,7 @@ async def test_figures_are_there_while_the_database_is_away_and_nothing_else(
         async with world.client("ann") as ann:
             assert (await ann.get("/ops/overview")).status_code == 403
         store.away = False
-        await world.node.desk.view.step()
+        await world.node.operators.view.step()
         again = (await client.get("/ops/overview")).json()
         assert again["database"]["ok"]
         assert again["database"]["since"] > found["database"]["since"]
@@ -313,7 +313,7 @@ async def test_nothing_for_operators_holds_what_was_written(tmp_path: Path) -> N
     async with running(tmp_path, console=True) as world, operator(world) as client:
         _, run_id = await answered(world)
         await world.message("ann", await world.thread("ann"), SECRET_TEXT, agent="ask")
-        await world.node.desk.view.step()
+        await world.node.operators.view.step()
         for path in (
             *("/ops/overview", "/ops/series", "/ops/runs", "/ops/actions", "/ops/alerts"),
             *("/ops/nodes", "/ops/validation", "/ops/consistency"),

@@ -82,7 +82,7 @@ def test_a_histogram_keeps_the_latest_until_they_are_taken() -> None:
 
 async def test_percentiles_are_of_commits_that_stored_events(tmp_path: Path) -> None:
     async with running(tmp_path) as world:
-        metrics, view = world.node.metrics, world.node.desk.view
+        metrics, view = world.node.metrics, world.node.operators.view
         await view.step()
         for events, took_s, sent_s in [(0, 9.0, 9.0)] * 50 + [(4, 0.002, 0.001), (8, 0.004, 0.03)]:
             metrics.commit_events.observe(events)
@@ -105,8 +105,8 @@ async def test_percentiles_are_of_commits_that_stored_events(tmp_path: Path) -> 
 async def summary(tmp_path: Path, **changes: Any) -> NodeSummary:
     """A summary of a server, with some of it changed."""
     async with running(tmp_path) as world:
-        await world.node.desk.view.step()
-        return msgspec.structs.replace(world.node.desk.summaries.now(), **changes)
+        await world.node.operators.view.step()
+        return msgspec.structs.replace(world.node.operators.summaries.now(), **changes)
 
 
 async def test_a_summary_is_small_whatever_has_happened(tmp_path: Path) -> None:
@@ -114,7 +114,9 @@ async def test_a_summary_is_small_whatever_has_happened(tmp_path: Path) -> None:
         longest = "u" * USER_ID_MAX_CHARACTERS
         for code in ERRORS:
             world.node.metrics.refusals.labels(code).inc(1_000_000)
-            world.node.desk.failed_runs.add(RunFailure(fresh_id("run"), longest, "a" * 64, code))
+            world.node.operators.failed_runs.add(
+                RunFailure(fresh_id("run"), longest, "a" * 64, code)
+            )
         metrics = world.node.metrics
         for number in range(KEPT_MAX):
             for kept in (
@@ -123,8 +125,8 @@ async def test_a_summary_is_small_whatever_has_happened(tmp_path: Path) -> None:
                 metrics.commit_to_send_seconds,
             ):
                 kept.observe(1.005**number / 1_000)
-        await world.node.desk.view.step()
-        encoded = world.node.desk.summaries.encoded()
+        await world.node.operators.view.step()
+        encoded = world.node.operators.summaries.encoded()
     assert len(encoded) < SUMMARY_MAX_BYTES
     said = msgspec.json.decode(encoded, type=NodeSummary)
     assert (len(said.refusals), len(said.failures), len(said.failed_runs)) == (40, 40, 10)

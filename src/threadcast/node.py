@@ -182,7 +182,7 @@ class Node:
             notices=self.store.run_notices,
             publish=self.bus.publish,
             is_present=self._is_present,
-            on_failed=lambda failure: self.desk.failed_runs.add(failure),
+            on_failed=lambda failure: self.operators.failed_runs.add(failure),
             tracing=self.tracing,
         )
         self.sweeper = Sweeper.from_settings(
@@ -192,7 +192,7 @@ class Node:
             metrics=self.metrics,
             alias_uses=self.alias_uses,
             owners_first=self.runner.renew_late,
-            on_failed=lambda failure: self.desk.failed_runs.add(failure),
+            on_failed=lambda failure: self.operators.failed_runs.add(failure),
         )
         self._drain = Drain(
             self.runner,
@@ -204,7 +204,7 @@ class Node:
         self.watchdog = Watchdog(self.metrics)
 
     def _join_operators(self) -> None:
-        self.desk = OperatorServices(
+        self.operators = OperatorServices(
             self.node_id,
             lambda: self.settings,
             work=self._work,
@@ -233,7 +233,7 @@ class Node:
                 facts=NodeFacts(self.node_id, version("threadcast"), self.settings.role),
                 work=NodeWork(
                     count_runs=lambda: self.runner.active,
-                    summary=self.desk.summaries.encoded,
+                    summary=self.operators.summaries.encoded,
                     standings=self.manager.standings,
                     drain=self._drain.begin,
                 ),
@@ -308,7 +308,7 @@ class Node:
             self._vital_tasks.begin(name, work)
         self.watchdog.start()
         self.alerts.start()
-        self.desk.view.start()
+        self.operators.view.start()
         self._started = True
 
     def _works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
@@ -379,7 +379,7 @@ class Node:
             await self.drain()
         self.watchdog.stop()
         await self.alerts.close()
-        await self.desk.view.close()
+        await self.operators.view.close()
         await self.tasks.close()
         await self.catch_ups.close()
         await self._leave_cluster()

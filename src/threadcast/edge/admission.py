@@ -4,9 +4,10 @@ The kernel accepts connections as fast as they come in. Here each waits in a que
 bytes that it sent, and while readers are connected, one is admitted per turn of the event loop. New
 readers (see `asks_for_events`) also need CPU budget then: admitting one takes milliseconds of the
 loop and of a store thread that holds the interpreter lock, and events wait meanwhile. After a
-restart there is nobody to spare, and the first seconds of readers do not count. A client that would
-wait longer than its handshake timeout is refused with a retry time. Of HTTP, this module knows only
-the request line and the `Origin` header.
+restart there is nobody to spare: the first seconds of readers do not count, and a crowd that began
+then stays without limit for half a minute at most. A client that would wait longer than its
+handshake timeout is refused with a retry time. Of HTTP, this module knows only the request line and
+the `Origin` header.
 """
 
 from __future__ import annotations

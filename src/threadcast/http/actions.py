@@ -54,7 +54,7 @@ async def disconnect(call: UserCall) -> ASGIApp:
         check_id("connection_id", body.connection_id, "ws_conn")
     _check_confirmed(body.confirm, body.connection_id or body.user)
     by = _operator(call, body.reason)
-    return _answer(await call.node.desk.actions.disconnect(by, body.user, body.connection_id))
+    return _answer(await call.node.operators.actions.disconnect(by, body.user, body.connection_id))
 
 
 async def sign_out(call: UserCall) -> ASGIApp:
@@ -63,7 +63,9 @@ async def sign_out(call: UserCall) -> ASGIApp:
     body = await call.body(SignOutBody)
     check_user(body.user)
     _check_confirmed(body.confirm, body.user)
-    return _answer(await call.node.desk.actions.sign_out(_operator(call, body.reason), body.user))
+    return _answer(
+        await call.node.operators.actions.sign_out(_operator(call, body.reason), body.user)
+    )
 
 
 async def cancel_run(call: UserCall) -> ASGIApp:
@@ -72,7 +74,7 @@ async def cancel_run(call: UserCall) -> ASGIApp:
     body = await call.body(CancelRunBody)
     _check_confirmed(body.confirm, body.run_id)
     by = _operator(call, body.reason)
-    return _answer(await call.node.desk.actions.cancel_run(by, body.run_id))
+    return _answer(await call.node.operators.actions.cancel_run(by, body.run_id))
 
 
 async def drain_node(call: UserCall) -> ASGIApp:
@@ -81,7 +83,7 @@ async def drain_node(call: UserCall) -> ASGIApp:
     body = await call.body(DrainNodeBody)
     _check_confirmed(body.confirm, body.node_id)
     by = _operator(call, body.reason)
-    return _answer(await call.node.desk.actions.drain_node(by, body.node_id))
+    return _answer(await call.node.operators.actions.drain_node(by, body.node_id))
 
 
 def _check_confirmed(confirm: str, target: str) -> None:

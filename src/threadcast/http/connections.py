@@ -48,7 +48,7 @@ async def close_connection(call: UserCall) -> ASGIApp:
     read_query(call.request)
     connection_id: str = call.request.path_params["connection_id"]
     check_id("connection_id", connection_id, "ws_conn")
-    if not await call.node.desk.actions.close(call.context, connection_id):
+    if not await call.node.operators.actions.close(call.context, connection_id):
         raise ThreadcastError("not_found")
     return empty_answer()
 
@@ -63,7 +63,7 @@ async def close_connections(call: UserCall) -> ASGIApp:
     body = await call.body(CloseConnectionsBody)
     check_user(body.user)
     by = Operator(call.identity.user_id, call.context.request_id, reason=None)
-    closed = await call.node.desk.actions.close_all(by, body.user)
+    closed = await call.node.operators.actions.close_all(by, body.user)
     return json_answer(ClosedConnections(closed=closed))
 
 

@@ -24,14 +24,14 @@ _STATUSES: tuple[str, ...] = get_args(LiveStatus)
 async def get_overview(call: UserCall) -> ASGIApp:
     """`GET /ops/overview`: of all nodes, as far as the store answers."""
     read_query(call.request)
-    return json_answer(await call.node.desk.view.overview())
+    return json_answer(await call.node.operators.view.overview())
 
 
 async def get_series(call: UserCall) -> ASGIApp:
     """`GET /ops/series?since&node_id`: the last hour, or the part after `since`, of a node."""
     query = read_query(call.request, "since", "node_id")
     after = _read_time(query.get("since"))
-    return json_answer(call.node.desk.view.series(after, query.get("node_id")))
+    return json_answer(call.node.operators.view.series(after, query.get("node_id")))
 
 
 async def find_user(call: UserCall) -> ASGIApp:
@@ -40,7 +40,7 @@ async def find_user(call: UserCall) -> ASGIApp:
     body = await call.body(FindUserBody)
     check_user(body.user)
     context = UserExecutionContext.create(body.user, "ops", request_id=call.context.request_id)
-    return json_answer(await call.node.desk.look_ups.user(context, now=call.node.clock.now()))
+    return json_answer(await call.node.operators.look_ups.user(context, now=call.node.clock.now()))
 
 
 async def list_live_runs(call: UserCall) -> ASGIApp:
@@ -50,19 +50,19 @@ async def list_live_runs(call: UserCall) -> ASGIApp:
     if status is not None and status not in _STATUSES:
         raise ThreadcastError("bad_query", f"status: expected {' or '.join(_STATUSES)}")
     wanted = None if status is None else RunStatus(status)
-    return json_answer(await call.node.desk.look_ups.live_runs(wanted, limit=limit))
+    return json_answer(await call.node.operators.look_ups.live_runs(wanted, limit=limit))
 
 
 async def find_run(call: UserCall) -> ASGIApp:
     """`GET /ops/runs/{run_id}`: of any user."""
     read_query(call.request)
-    return json_answer(await call.node.desk.look_ups.run(_run_id(call)))
+    return json_answer(await call.node.operators.look_ups.run(_run_id(call)))
 
 
 async def get_timeline(call: UserCall) -> ASGIApp:
     """`GET /ops/runs/{run_id}/timeline?after&limit`: texts only with the scope `content`."""
     query = read_query(call.request, "after", "limit")
-    timeline = await call.node.desk.look_ups.timeline(
+    timeline = await call.node.operators.look_ups.timeline(
         _run_id(call),
         after=read_cursor(query.get("after")) or 0,
         limit=read_limit(
