@@ -85,7 +85,7 @@ async def test_an_unknown_authority_is_not_trusted(
     tmp_path: Path, buses: Nats, serving: Callable[..., NatsServer]
 ) -> None:
     server = serving(configuration=Authority(tmp_path).tls)
-    end = await buses.end(server.url().replace("nats://", "tls://"))
+    end = await buses.opened(server.url().replace("nats://", "tls://"))
 
     assert not end.bus.connected
 
@@ -106,7 +106,7 @@ async def test_tls_that_is_asked_for_cannot_be_taken_away_by_who_stands_between(
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        end = await buses.end(f"tls://user:hunter2@127.0.0.1:{port}")
+        end = await buses.opened(f"tls://user:hunter2@127.0.0.1:{port}")
         await gone.wait()
 
     assert told == b""
@@ -119,7 +119,7 @@ async def test_a_credentials_file_signs_in(
     path = tmp_path / "node.creds"
     server = serving(authenticate=False, configuration=signed_users(path))
     end = await buses.end(server.url(), bus_credentials_file=str(path))
-    stranger = await buses.end(server.url(), "node_b")
+    stranger = await buses.opened(server.url(), "node_b")
 
     assert end.bus.connected
     assert not stranger.bus.connected
