@@ -7,10 +7,13 @@ import asyncio
 import asyncpg
 import pytest
 
+from patience import WAIT_S
 from postgres_scene import PostgresScene
 from threadcast.errors import ThreadcastError
 from threadcast.store.postgres.connecting import Connection
 from threadcast.store.postgres.opening import Opening
+from threadcast.store.postgres.readers import Reader
+from threadcast.store.reader_pool import ReaderPool
 
 
 class RawConnection:
@@ -76,6 +79,30 @@ async def test_a_connection_that_nobody_took_is_closed() -> None:
     opening.discard()
     await opening.close()
     assert raw.terminated
+
+
+async def test_the_wait_for_a_reader_is_part_of_the_time_of_its_first_read() -> None:
+    database = Database()
+    pool = ReaderPool(
+        lambda: Reader(database.connect, timeout_s=3_600.0, statement_share=0.8),
+        count=1,
+        wait_max_s=WAIT_S,
+    )
+    first = await pool.acquire()
+    assert first.waited_s < 1.0
+    waiting = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0.1)
+    pool.put_back(first)
+    reader = await waiting
+    assert reader.waited_s >= 0.1
+
+    reader.waited_s = 3_599.9
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(ThreadcastError, match="unavailable"):
+            await reader.read("BEGIN", "SELECT 1")
+    assert reader.waited_s == 0.0
+    pool.put_back(reader)
+    await pool.close()
 
 
 async def test_a_statement_timeout_of_the_database_keeps_the_connection(

@@ -15,7 +15,13 @@ __all__ = ["PooledReader", "ReaderPool"]
 
 
 class PooledReader(Protocol):
-    """A connection that reads."""
+    """A connection that reads.
+
+    Attributes:
+        waited_s: how long the session waited for it, in seconds; set when it is lent.
+    """
+
+    waited_s: float
 
     @property
     def broken(self) -> bool:
@@ -56,6 +62,8 @@ class ReaderPool(Generic[R]):
         Raises:
             ThreadcastError: `unavailable`: none was free in time, or the pool is closed.
         """
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
         try:
             async with asyncio.timeout(self._wait_max_s):
                 await self._free.acquire()
@@ -65,7 +73,9 @@ class ReaderPool(Generic[R]):
         if self._closed:
             self._free.release()
             raise ThreadcastError("unavailable", "the store is closed")
-        return self._idle.pop() if self._idle else self._make()
+        reader = self._idle.pop() if self._idle else self._make()
+        reader.waited_s = loop.time() - began_at
+        return reader
 
     def put_back(self, reader: R) -> None:
         """Return a reader after its snapshot has ended; a broken one is dropped."""

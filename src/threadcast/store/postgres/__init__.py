@@ -54,9 +54,10 @@ from .writer import Writer
 __all__ = ["PostgresStore"]
 
 _PREPARED_MAX = 200
-# Fractions of `timeout_s`. A suspended node's transaction ends before others stop waiting for its
-# locks. PostgreSQL times a statement out before the node does, so the connection stays usable.
-_IDLE, _LOCKS, _STATEMENT = 0.6, 0.7, 0.8
+# Fractions of `timeout_s`. A read has what its wait for a reader leaves of it. A suspended node's
+# transaction ends before others stop waiting for its locks. PostgreSQL times a statement out before
+# the node does, so the connection stays usable.
+_WAIT, _IDLE, _LOCKS, _STATEMENT = 0.5, 0.6, 0.7, 0.8
 # A read of several users; all others see the rows of one.
 _BEGIN_POLL = "BEGIN READ ONLY; SET LOCAL threadcast.scope = 'all'"
 
@@ -70,8 +71,8 @@ class PostgresStore:
         url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE`.
         clock: this node's, to be compared with the database's; leases use the database's alone.
         reader_count: the most sessions that read at the same time, >= 1.
-        timeout_s: how long connecting, waiting for a reader, a read, and each statement of a
-            commit may take, in seconds.
+        timeout_s: how long connecting, a read with its wait for a reader, and each statement of
+            a commit may take, in seconds.
         commit_timeout_s: how long a COMMIT may take before its outcome is unknown, in seconds.
         prepare_statements: whether connections keep prepared statements: fewer ways to the database
             and back, but wrong behind a pooler in transaction mode that does not know of them.
@@ -112,9 +113,9 @@ class PostgresStore:
         self._writer: Writer | Rehearsal | None = None
         self._place_writer: Writer | Rehearsal | None = None
         self._readers = ReaderPool(
-            lambda: Reader(self._connect, timeout_s=timeout_s, statement_s=_STATEMENT * timeout_s),
+            lambda: Reader(self._connect, timeout_s=timeout_s, statement_share=_STATEMENT),
             count=reader_count,
-            wait_max_s=timeout_s,
+            wait_max_s=_WAIT * timeout_s,
         )
 
     @property

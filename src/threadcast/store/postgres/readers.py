@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from .connecting import Connection, Row
@@ -27,14 +28,16 @@ class Reader:
 
     Args:
         connect: opens the connection, at the first read.
-        timeout_s: how long a read may take, in seconds.
-        statement_s: the statement timeout of PostgreSQL, in seconds; less than `timeout_s`.
+        timeout_s: how long a read may take, in seconds; of the first one, together with the wait
+            for this reader, so that nobody waits longer for a database that is silent.
+        statement_share: PostgreSQL's statement timeout, as a share of that; less than 1.
     """
 
-    def __init__(self, connect: Connect, *, timeout_s: float, statement_s: float) -> None:
+    def __init__(self, connect: Connect, *, timeout_s: float, statement_share: float) -> None:
         self._opening = Opening(connect, wait_s=timeout_s)
         self._timeout_s = timeout_s
-        self._bound = f"SET LOCAL statement_timeout = {int(statement_s * 1000)}"
+        self._statement_share = statement_share
+        self.waited_s = 0.0
         self._connection: Connection | None = None
         self._in_snapshot = False
         self.broken = False
@@ -50,9 +53,10 @@ class Reader:
         Raises:
             ThreadcastError: `unavailable`.
         """
+        within_s, self.waited_s = self._timeout_s - self.waited_s, 0.0
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._fetched(await self._ready(begin), sql, *arguments)
+            async with asyncio.timeout(within_s):
+                return await self._fetched(await self._ready(begin, within_s), sql, *arguments)
         except DATABASE_FAULTS as error:
             log.error("a read failed: %s: %s", type(error).__name__, error)
             if self._connection is not None and not isinstance(error, TIMED_OUT):
@@ -69,7 +73,7 @@ class Reader:
             await self.end_snapshot()
             raise
 
-    async def _ready(self, begin: str) -> Connection:
+    async def _ready(self, begin: str, within_s: float) -> Connection:
         """The connection, inside a transaction; an idle one that has died is replaced."""
         if self._connection is not None and self._connection.is_closed():
             self._connection = None
@@ -77,9 +81,14 @@ class Reader:
             self._connection = await self._opening.connection()
             self._in_snapshot = False
         if not self._in_snapshot:
-            await self._connection.execute(f"{begin}; {BY_KEY}; {self._bound}")
+            await self._connection.execute(f"{begin}; {BY_KEY}; {self._bound(within_s)}")
             self._in_snapshot = True
         return self._connection
+
+    def _bound(self, within_s: float) -> str:
+        """The statement timeout of a snapshot: one of few texts, for servers that keep them all."""
+        statement_s = self._statement_share * ceil(10 * within_s) / 10
+        return f"SET LOCAL statement_timeout = {int(1000 * statement_s)}"
 
     async def end_snapshot(self) -> None:
         """End the snapshot; later reads see newer data."""

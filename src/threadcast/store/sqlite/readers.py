@@ -29,6 +29,7 @@ class Reader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="threadcast-reader")
         self._connection: apsw.Connection | None = None
         self._broken = False
+        self.waited_s = 0.0
 
     @property
     def broken(self) -> bool:
