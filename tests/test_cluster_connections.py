@@ -260,8 +260,8 @@ async def test_signing_out_reaches_a_node_soon_after_the_database_has_crashed(no
     here, there = nodes.start(2, node_lease_s=90.0, head_poll_s=0.2)  # they renew every 30 s
     client, _ = await live_on(there)
     await nodes.sql(
-        "TRUNCATE nodes, connections; SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name = 'threadcast'"
+        "DELETE FROM connections; DELETE FROM nodes; SELECT pg_terminate_backend(pid)"
+        " FROM pg_stat_activity WHERE application_name = 'threadcast'"
     )
     begun = time.monotonic()
     async with here.http("ann") as user:
@@ -338,7 +338,7 @@ async def test_what_the_store_forgot_is_put_there_again_within_the_limit(nodes: 
     """As after a crash of the database, which keeps neither nodes nor places."""
     first, second = nodes.start(2, max_connections_per_user=3, node_lease_s=1.5, head_poll_s=0.05)
     clients, ids = zip(*[await live_on(one) for one in (first, second, second)], strict=True)
-    await nodes.sql("TRUNCATE nodes, connections")
+    await nodes.sql("DELETE FROM connections; DELETE FROM nodes")
     await until_listed(first, *ids)
     async with await first.raw("ann") as refused:
         assert await refused.ending() == (4429, "too_many_connections")

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 
+from patience import DATABASE_WAIT_S
 from pooler_server import SESSIONS, Pooler, pooler_program
 from postgres_server import PostgresServer
 from store_contract_runs import LeaseContract
@@ -64,7 +65,10 @@ async def url(server: PostgresServer) -> str:
 async def store(pooler: Pooler, url: str) -> AsyncIterator[PostgresStore]:
     """Statements are prepared where the pooler knows of them."""
     store = PostgresStore(
-        pooler.through(url), clock=ManualClock(NOW), prepare_statements=pooler.knows_prepared
+        pooler.through(url),
+        clock=ManualClock(NOW),
+        prepare_statements=pooler.knows_prepared,
+        timeout_s=DATABASE_WAIT_S,
     )
     await store.open()
     yield store

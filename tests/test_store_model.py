@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from patience import DATABASE_WAIT_S
 from postgres_server import NEWEST, PostgresServer, PostgresServers
 from store_scene import LEASE_S, NOW, Scene, completed, context_of, delta, message
 from threadcast.context import UserExecutionContext
@@ -326,7 +327,7 @@ class PostgresMachine(StoreMachine):
     def new_store(self) -> Store:
         """See `StoreMachine.new_store`."""
         self.url = self.wait(self.server.new_schema())
-        return PostgresStore(self.url, clock=self.clock, reader_count=1, timeout_s=20.0)
+        return PostgresStore(self.url, clock=self.clock, reader_count=1, timeout_s=DATABASE_WAIT_S)
 
     def pass_time(self, seconds: float) -> None:
         """See `StoreMachine.pass_time`: that all leases end earlier is the same."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from patience import DATABASE_WAIT_S
 from postgres_scene import times_moved_back
 from postgres_server import NEWEST, OLDEST, PostgresServer, PostgresServers
 from store_contract import StoreContract
@@ -28,7 +29,9 @@ async def url(server: PostgresServer) -> str:
 async def store(server: PostgresServer, url: str) -> AsyncIterator[PostgresStore]:
     """On one of the versions with prepared statements, on the other without."""
     prepared = server.major == NEWEST
-    store = PostgresStore(url, clock=ManualClock(NOW), prepare_statements=prepared)
+    store = PostgresStore(
+        url, clock=ManualClock(NOW), prepare_statements=prepared, timeout_s=DATABASE_WAIT_S
+    )
     await store.open()
     yield store
     await store.close()

@@ -14,7 +14,7 @@ import msgspec
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message
 
-from patience import WAIT_S
+from patience import DATABASE_WAIT_S, WAIT_S
 from threadcast.agent import Agent, Run
 from threadcast.auth.dev_tokens import mint
 from threadcast.bus import Bus
@@ -36,6 +36,7 @@ LIMITLESS: dict[str, Any] = {
     "run_starts_per_s": 100_000.0,
     "run_starts_burst": 1_000_000,
     "unauthenticated_per_address": 100_000,
+    "database_timeout_s": DATABASE_WAIT_S,
 }
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from database_proxy import DatabaseProxy, proxied
+from patience import DATABASE_WAIT_S
 from postgres_server import PostgresServer
 from store_scene import NOW, Scene
 from threadcast.clock import Clock
@@ -48,10 +49,11 @@ class PostgresScene:
     ) -> PostgresStore:
         """An open store of another node.
 
-        With `lossy`, it connects through the proxy, and unless `settings` say otherwise, each
-        statement is sent with its text, so that it can be held by that.
+        It is patient with a busy machine. With `lossy`, it connects through the proxy, and each
+        statement is sent with its text, so that it can be held by that. `settings` come first.
         """
         url = self.proxy.through(self.url) if lossy else self.url
+        settings = {"timeout_s": DATABASE_WAIT_S, **settings}
         if lossy:
             settings = {"prepare_statements": False, **settings}
         store = PostgresStore(url, clock=clock or ManualClock(NOW), **settings)
