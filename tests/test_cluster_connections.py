@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -270,6 +271,30 @@ async def test_signing_out_reaches_a_node_soon_after_the_database_has_crashed(no
 
     assert await client.ending() == (4401, "revoked")
     assert time.monotonic() - begun < WAIT_S
+    await client.leave()
+
+
+async def test_signing_out_reaches_a_node_whose_name_another_took_while_it_stood_still(
+    nodes: Nodes,
+) -> None:
+    """The other began without its places, and renews the lease that both are known by."""
+    settings: dict[str, Any] = {"node_id": "pod-0", "node_lease_s": 1.0, "head_poll_s": 0.1}
+    (still,) = nodes.start(**settings)
+    client, _ = await live_on(still)
+    go_on = threading.Event()
+
+    async def stand_still() -> None:
+        go_on.wait(WAIT_S)
+
+    standing = asyncio.create_task(still.on_loop(stand_still))
+    (other,) = await asyncio.to_thread(nodes.start, **settings)
+    go_on.set()
+    await standing
+    await nodes.until_places(1)
+    async with other.http("ann") as user:
+        assert (await user.post("/v1/sessions/revoke")).status_code == 204
+
+    assert await client.ending() == (4401, "revoked")
     await client.leave()
 
 

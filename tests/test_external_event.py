@@ -165,6 +165,7 @@ def test_a_name_that_is_none(shape: dict[str, Any], problem: str) -> None:
         ("thread_created", {"data": {"title": "x" * 201}}, "too_long", "title: "),
         ("thread_created", {"data": {"metadata": {"": 1}}}, "bad_metadata", "metadata: "),
         ("agent_started", {"data": {"attempt": 0}}, "bad_field", "attempt: "),
+        ("agent_started", {"data": {"attempt": 2**31}}, "bad_field", "attempt: "),
         ("tool_completed", {"data": {"is_error": 1}}, "bad_field", "is_error: expected true or"),
         ("agent_failed", {"data": {"code": "Not A Code"}}, "bad_field", "code: "),
         ("agent_started", {"data": {"created_at": -1}}, "bad_field", "created_at: "),

@@ -25,6 +25,7 @@ from threadcast.bus import Hint, JournalGrew, LocalBus
 from threadcast.delivery.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.store.units import (
+    AliasThread,
     AppendToRun,
     CancelRun,
     Committed,
@@ -39,6 +40,16 @@ from threadcast.store.units import (
 from threadcast.testing.clock import ManualClock
 
 HOUR_S = 3_600.0
+
+
+async def test_a_plain_legacy_id_that_another_node_stored_is_known_with_the_next_poll(
+    database: PostgresScene,
+) -> None:
+    here, there = await database.node(), await database.node()
+    await here.committed(AliasThread(await here.thread("ann"), "conv:42"))
+    assert not there.store.has_plain_aliases
+    await there.store.notices("node_b", within_s=2.0)
+    assert there.store.has_plain_aliases
 
 
 async def test_journals_that_two_nodes_write_have_one_order(database: PostgresScene) -> None:

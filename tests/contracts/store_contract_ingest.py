@@ -47,6 +47,13 @@ async def ingest(store: Store, unit: IngestEvents) -> list[int | str]:
 class IngestContract:
     """Events of other services."""
 
+    async def test_ingest_tells_the_store_of_a_plain_legacy_id(self, store: Store) -> None:
+        await ingest(store, Service(thread_id=LEGACY_THREAD).unit("thread_created"))
+        await ingest(store, Service().unit("thread_created"))
+        assert not store.has_plain_aliases
+        await ingest(store, Service(thread_id="conv:42").unit("thread_created"))
+        assert store.has_plain_aliases
+
     async def test_ingest_a_whole_life(self, store: Store) -> None:
         scene, service = Scene(store), Service()
         outcome = await scene.committed(service.unit("thread_created", *LIFE))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..context import UserExecutionContext
-from ..events import EventDraft
+from ..events import EventDraft, EventType
+from ..ids import UnifiedIdGenerator
+from ..ids.legacy import legacy_kind
 from ..runs import RunStatus
-from .units import Unit
+from .units import AliasThread, IngestEvents, Unit
 
 MigrationOutcome = Literal["migrated", "canonical", "already", "refused", "undone", "kept"]
 """What became of a thread.
@@ -195,3 +197,17 @@ class CountAliasUses(Unit[None]):
     """Count uses of aliases; one that is gone is skipped."""
 
     uses: Sequence[AliasUse]
+
+
+def makes_plain_alias(unit: Unit[Any]) -> bool:
+    """Whether a unit may make an alias of a legacy id of no known shape."""
+    if isinstance(unit, AliasThread):
+        return legacy_kind(unit.legacy_id) is None
+    if isinstance(unit, IngestEvents):
+        return any(
+            event.draft.event_type is EventType.THREAD_CREATED
+            and legacy_kind(event.thread_id) is None
+            and not UnifiedIdGenerator.is_valid_id(event.thread_id or "", "thread")
+            for event in unit.events
+        )
+    return isinstance(unit, ImportThreads | RenameThreads)

@@ -108,7 +108,7 @@ class Membership:
         self._poll_s = poll_s
         self._away_s = max(disconnect_grace_s, lease_s)
         self._every_s = lease_s / _RENEWALS_PER_LEASE
-        self._renew_at = self._clean_at = 0.0
+        self._renew_at = self._renewed_at = self._clean_at = 0.0
         self._losses_seen = store.losses
         self._joined = False
         self._looked_at = clock.monotonic()
@@ -160,7 +160,8 @@ class Membership:
             before_s = left_s
             await asyncio.sleep(min(left_s, _REGISTER_EVERY_S))
         self._joined = True
-        self._renew_at = self._clock.monotonic() + self._every_s
+        self._renewed_at = self._clock.monotonic()
+        self._renew_at = self._renewed_at + self._every_s
 
     async def leave(self) -> None:
         """Unregister this node after its connections have gone; otherwise its lease lapses."""
@@ -213,14 +214,18 @@ class Membership:
         """Renew the lease; immediately after the connection to the store was lost.
 
         A database that crashed has lost all places, and with them which users' revocations to
-        report.
+        report. After a time in which the lease lapsed, it may be valid again by another node of the
+        same id, which began without this one's places.
         """
         losses = self._store.losses
+        began_at = self._clock.monotonic()
         work = self._work
         said = (len(self._places), work.count_runs(), work.summary())
         unit = RenewNode(self._facts, self._lease_s, *said)
         in_time = await self._journal.append(unit)
         self._losses_seen = losses
+        in_time = in_time and began_at - self._renewed_at < self._lease_s
+        self._renewed_at = began_at
         self._renew_at = self._clock.monotonic() + self._every_s
         if not in_time:
             log.warning("this node's lease had lapsed; its connections take places again")

@@ -20,7 +20,7 @@ __all__ = ["DATA_OF_EXTERNAL", "ExternalData", "Message", "Started", "ThreadStat
 _Name = Annotated[str, Meta(min_length=1, max_length=128)]
 _Code = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z0-9_]*$(?!\n)")]
 _DurationMs = Annotated[int, Meta(ge=0, le=SEQ_MAX)]
-_Ordinal = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
+_Ordinal = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class ThreadState(events.Dated, frozen=True):

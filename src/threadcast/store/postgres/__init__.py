@@ -18,14 +18,13 @@ import asyncpg
 from ...clock import Clock
 from ...context import UserExecutionContext
 from ...errors import ConfigurationError, ThreadcastError
-from ...ids.legacy import legacy_kind
 from ...runs import RunStatus
-from ..migration_units import ImportThreads, RenameThreads
+from ..migration_units import makes_plain_alias
 from ..place_units import VOLATILE
 from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..schema_steps import SchemaStep, load_steps
-from ..units import AliasThread, Lease, Outcome, Unit
+from ..units import Lease, Outcome, Unit
 from . import operators
 from .across_users import (
     ABANDONED,
@@ -220,7 +219,7 @@ class PostgresStore:
             raise ThreadcastError("unavailable", "the store is not open")
         outcomes = await writer.commit(units, now=now)
         if not self._has_plain_aliases:
-            self._has_plain_aliases = any(map(_makes_plain_alias, units))
+            self._has_plain_aliases = any(map(makes_plain_alias, units))
         return outcomes
 
     def session(self, context: UserExecutionContext) -> PostgresSession:
@@ -232,14 +231,13 @@ class PostgresStore:
         if not user_ids:
             return {}
         keys = [user_key(user_id) for user_id in user_ids]
-        rows = await self._poll(HEADS, keys)
-        if rows and rows[0][2]:
-            self._has_plain_aliases = True
-        return {user_id: head for user_id, head, _ in rows}
+        return {user_id: head for user_id, head in await self._poll(HEADS, keys)}  # noqa: C416 - rows
 
     async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
         """See `Store.notices`."""
         rows = await self._poll(NOTICES, node_id, within_s)
+        if any(row[0] == "plain_alias" for row in rows):
+            self._has_plain_aliases = True
         return NodeNotices(
             [(user_id, one, code) for what, user_id, one, code, _ in rows if what == "unwanted"],
             {user_id: at for what, user_id, _, _, at in rows if what == "revoked"},
@@ -335,7 +333,7 @@ class PostgresStore:
 
     @property
     def has_plain_aliases(self) -> bool:
-        """See `Store.has_plain_aliases`. What another node makes is known with the head poll."""
+        """See `Store.has_plain_aliases`. What another node makes is known with the next poll."""
         return self._writer is not None and self._has_plain_aliases
 
     @property
@@ -347,12 +345,6 @@ class PostgresStore:
     def healthy(self) -> bool:
         """See `Store.healthy`."""
         return self._writer is not None and self._writer.healthy
-
-
-def _makes_plain_alias(unit: Unit[Any]) -> bool:
-    if isinstance(unit, AliasThread):
-        return legacy_kind(unit.legacy_id) is None
-    return isinstance(unit, ImportThreads | RenameThreads)
 
 
 def _begin_commit(synchronous_commit: str, timeout_s: float) -> str:

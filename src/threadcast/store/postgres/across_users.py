@@ -96,11 +96,9 @@ DELETE FROM revoked_tokens AS r USING old
 WHERE r.user_key = old.user_key AND r.token_id = old.token_id
 """
 
-# The head poll: one query for all users attached to a node. It also says whether there are older
-# ids of no known shape, because another node may have added the first one.
+# The head poll: one query for all users attached to a node.
 HEADS = """
-SELECT user_id, head, (SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known))
-FROM users WHERE user_key = ANY($1::uuid[])
+SELECT user_id, head FROM users WHERE user_key = ANY($1::uuid[])
 """
 # Signals to the runs that a node executes: `runs_asked` indexes the few that were cancelled, and $2
 # and $3 name those that waited for a person.
@@ -124,7 +122,8 @@ PLAIN_ALIAS = "SELECT EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)"
 
 # What a node would know if no hint was ever lost: marks on its own connections and connections that
 # operators ask for, each over a partial index, its users with credentials revoked in the last $2
-# seconds, and whether it should drain.
+# seconds, whether it should drain, and whether there are older ids of no known shape: another node
+# may have added the first one.
 NOTICES = """
 SELECT 'unwanted', u.user_id, c.connection_id, c.unwanted, NULL::float8
 FROM connections AS c JOIN users AS u ON u.user_key = c.user_key
@@ -140,6 +139,9 @@ FROM connections AS c JOIN users AS u ON u.user_key = c.user_key
 WHERE c.node_id = $1 AND c.asked
 UNION ALL
 SELECT 'drain', NULL, NULL, NULL, NULL::float8 FROM nodes WHERE node_id = $1 AND drain
+UNION ALL
+SELECT 'plain_alias', NULL, NULL, NULL, NULL::float8
+WHERE EXISTS (SELECT 1 FROM thread_aliases WHERE NOT known)
 """
 
 # Users that are connected nowhere and have live runs that should then end, over the index of live

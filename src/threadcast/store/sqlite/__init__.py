@@ -20,13 +20,12 @@ from ...clock import Clock, SteadyClock
 from ...context import UserExecutionContext
 from ...errors import ConfigurationError, ThreadcastError
 from ...events import encode_json
-from ...ids.legacy import legacy_kind
 from ...runs import EXTERNAL_OWNER, RunStatus
-from ..migration_units import ImportThreads, RenameThreads
+from ..migration_units import makes_plain_alias
 from ..reader_pool import ReaderPool
 from ..records import ActionRow, AliasFacts, LiveRunCount, NodeNotices, NodeRow, RunFacts
 from ..schema_steps import load_steps
-from ..units import AliasThread, Lease, Outcome, Unit
+from ..units import Lease, Outcome, Unit
 from . import across_users, operators, statements
 from .connections import (
     check_header,
@@ -190,7 +189,7 @@ class SqliteStore:
         thread.submit(writer.maintain)
         outcomes = await answer
         if not self._has_plain_aliases:
-            self._has_plain_aliases = any(map(_makes_plain_alias, units))
+            self._has_plain_aliases = any(map(makes_plain_alias, units))
         return outcomes
 
     def session(self, context: UserExecutionContext) -> SqliteSession:
@@ -316,12 +315,6 @@ class SqliteStore:
     def healthy(self) -> bool:
         """See `Store.healthy`."""
         return self._writer is not None and self._writer.healthy
-
-
-def _makes_plain_alias(unit: Unit[Any]) -> bool:
-    if isinstance(unit, AliasThread):
-        return legacy_kind(unit.legacy_id) is None
-    return isinstance(unit, ImportThreads | RenameThreads)
 
 
 def _size_of(path: Path) -> int:
