@@ -96,6 +96,15 @@ async def test_a_batch_is_bounded_by_its_events(tmp_path: Path) -> None:
         assert [len(batch) for batch in delivery.store.batches] == [3, 3, 1]
 
 
+async def test_a_batch_is_bounded_by_its_bytes(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        run = await delivery.run()
+        del delivery.store.batches[:]
+        large = [AppendToRun(run.lease, [delta("x" * 200_000)] * 10) for _ in range(5)]
+        await asyncio.gather(*(delivery.journal.append(unit) for unit in large))
+        assert [len(batch) for batch in delivery.store.batches] == [3, 2]
+
+
 async def test_a_unit_grows_until_it_is_taken(tmp_path: Path) -> None:
     async with delivering(tmp_path) as delivery:
         run = await delivery.run()

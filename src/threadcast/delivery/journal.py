@@ -25,12 +25,21 @@ from ..events import JournalEvent
 from ..metrics import Metrics
 from ..store import Store
 from ..store.place_units import VOLATILE
-from ..store.units import AppendToRun, Committed, IngestEvents, Outcome, Rejected, Unit
+from ..store.units import (
+    AppendToRun,
+    Committed,
+    IngestEvents,
+    Outcome,
+    Rejected,
+    SendMessage,
+    Unit,
+)
 from ..tracing import Tracing
 
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
 _SEQ = attrgetter("seq")
+_BATCH_MAX_BYTES = 4_194_304  # a larger statement may take longer than a node waits for PostgreSQL
 
 
 class _Queue:
@@ -183,17 +192,21 @@ class Journal:
 
     def _take(self, units: deque[tuple[Unit[Any], Done]]) -> list[tuple[Unit[Any], Done]]:
         batch: list[tuple[Unit[Any], Done]] = []
-        events = 0
-        while units and events < self._batch_max_events:
+        events = size_bytes = 0
+        while units and events < self._batch_max_events and size_bytes < _BATCH_MAX_BYTES:
             entry = units.popleft()
             unit = entry[0]
             if isinstance(unit, AppendToRun):
                 unit.taken = True
                 events += len(unit.drafts)
+                size_bytes += sum([len(draft.data) for draft in unit.drafts])
+                size_bytes += len(unit.state or b"")
             elif isinstance(unit, IngestEvents):
                 events += len(unit.events)
+                size_bytes += sum([len(event.draft.data) for event in unit.events])
             else:
                 events += 1
+                size_bytes += len(unit.content) if isinstance(unit, SendMessage) else 0
             batch.append(entry)
         self._metrics.queued_units.set(len(self._events.units) + len(self._places.units))
         return batch
