@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 
 from runner_world import World, running, world
+from store_scene import context_of, message
 from threadcast.agent import Agent, Run
 from threadcast.bus import Hint, RunsWaiting
 from threadcast.runner.claims import RunClaims
+from threadcast.runs import CLAIM_USERS_MAX
 from threadcast.store.units import ClaimedRun
 
 
@@ -57,6 +59,17 @@ async def test_a_node_with_room_claims_and_tells_nobody(tmp_path: Path) -> None:
         node.claims.hear(RunsWaiting())
         assert await node.claims.once() is False
         assert (node.executing, node.told) == (1, [])
+
+
+async def test_after_a_claim_of_nothing_the_next_begins_elsewhere(tmp_path: Path) -> None:
+    async with world(tmp_path, AGENT) as here:
+        node = Claiming(here, room=3)
+        for number in range(3 * CLAIM_USERS_MAX):
+            agent = "waits" if number == 2 * CLAIM_USERS_MAX else "not here"
+            await here.journal.append(message(context_of(f"user-{number}"), agent=agent))
+        for _ in range(200):
+            await node.claims.once()
+        assert node.executing == 1
 
 
 async def test_a_node_without_room_asks_nothing_and_tells_one_other(tmp_path: Path) -> None:

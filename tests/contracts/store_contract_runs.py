@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
+    ClaimedRun,
     ClaimRuns,
     HandOverRun,
     Ingested,
@@ -473,6 +474,17 @@ class TurnContract:
         assert [type(one) for one in await scene.result(begun)] == [Ingested] * 2
         runs = await self._queue(scene, "ann", 2, user_executing_max=1)
         assert await self._claim_ids(scene) == runs[:1]
+
+    async def test_users_whose_runs_nobody_can_claim_hide_no_other(self, store: Store) -> None:
+        scene = Scene(store)
+        for number in range(3 * CLAIM_USERS_MAX):
+            agent = "demo" if number == 2 * CLAIM_USERS_MAX else "not here"
+            await scene.send(context_of(f"user-{number}"), agent=agent)
+        claimed: Sequence[ClaimedRun] = []
+        for place in range(200):  # each looks at a third of the users
+            unit = ClaimRuns("node-1", LEASE_S, ["demo"], 1, f"place-{place}")
+            claimed = claimed or await scene.result(unit)
+        assert [run.lease.address.user_id for run in claimed] == [f"user-{2 * CLAIM_USERS_MAX}"]
 
     async def test_more_users_than_a_claim_looks_at_all_get_their_turn(self, store: Store) -> None:
         scene = Scene(store)

@@ -2,7 +2,8 @@
 
 A message costs one claim: the node that stored it claims the run if it has room, and otherwise
 passes the hint on to one other node. A node that finds more than one batch does both. A lost hint
-costs up to about a second, because every node also polls, at staggered times.
+costs up to about a second, because every node also polls, at staggered times. A claim looks at a
+bounded number of users: after one that found nothing, the next begins at a random place among them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection, Sequence
+from secrets import token_hex
 
 from ..bus import Hint, RunsWaiting
 from ..delivery.journal import Journal
@@ -120,6 +122,8 @@ class RunClaims:
             for run in claimed:
                 self._served = run.lease.address.user_id
                 self._start(run)
+            if not claimed:  # runs that nobody can claim now may hide others
+                self._served = token_hex(16)
             self._more_waits = len(claimed) == limit
         if self._more_waits:
             self._publish(RunsWaiting(1))

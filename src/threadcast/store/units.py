@@ -281,7 +281,8 @@ class ClaimRuns(Unit[Sequence[ClaimedRun]]):
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
         limit: the most runs to claim, >= 1.
-        after: the user whose run this node claimed last; others are considered first.
+        after: the user whose run this node claimed last; others are considered first. Any other
+            text is a place among the users, the same for the same text.
     """
 
     owner: str

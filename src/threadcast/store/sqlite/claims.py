@@ -8,6 +8,8 @@ sending, also when some of it is for other nodes' agents.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import msgspec
 
 from ...events import MessageCreated, encode_json
@@ -91,9 +93,18 @@ def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`."""
     batch.flush()
     names = encode_json(list(unit.agents)).decode()
-    after = None if unit.after is None else batch.user(unit.after)
-    rows = batch.all(_NEXT_RUNS, names, unit.limit, after or 0)
+    after = 0 if unit.after is None else _place(batch, unit.after)
+    rows = batch.all(_NEXT_RUNS, names, unit.limit, after)
     return Committed([_claim(batch, unit, row[0]) for row in rows])
+
+
+def _place(batch: Batch, after: str) -> int:
+    """The number of a user; for any other text, the same one of all for the same text."""
+    user = batch.user(after)
+    if user is None:
+        last = batch.one("SELECT max(user) FROM users")
+        user = 0 if last is None or last[0] is None else crc32(after.encode()) % (last[0] + 1)
+    return user
 
 
 def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
