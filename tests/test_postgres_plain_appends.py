@@ -231,8 +231,8 @@ async def test_two_nodes_stream_into_one_journal(database: PostgresScene) -> Non
     runs = [await node.running("ann", key=f"k{n}") for n, node in enumerate(nodes)]
 
     async def stream(node: Scene, run: ClaimedRun) -> None:
-        for turn in range(40):
+        for turn in range(150):
             await node.committed(AppendToRun(run.lease, [delta(f"{turn}")]))
 
     await asyncio.gather(*map(stream, nodes, runs))
-    assert len(await texts(nodes[0], "ann")) == 120
+    assert len(await texts(nodes[0], "ann")) == 450
