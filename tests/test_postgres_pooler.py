@@ -119,7 +119,10 @@ async def test_the_database_looks_for_nodes_that_vanish_unless_they_share_its_se
 
 async def test_d12_nodes_that_share_a_few_sessions(pooler: Pooler, url: str) -> None:
     """Three nodes with a writer and four readers each, on three sessions of the database."""
-    stores = [PostgresStore(pooler.through(url), clock=ManualClock(NOW)) for _ in range(3)]
+    stores = [
+        PostgresStore(pooler.through(url), clock=ManualClock(NOW), timeout_s=DATABASE_WAIT_S)
+        for _ in range(3)
+    ]
     nodes = [Scene(store) for store in stores]
     for store in stores:
         await store.open()

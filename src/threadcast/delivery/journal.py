@@ -198,15 +198,9 @@ class Journal:
             unit = entry[0]
             if isinstance(unit, AppendToRun):
                 unit.taken = True
-                events += len(unit.drafts)
-                size_bytes += sum([len(draft.data) for draft in unit.drafts])
-                size_bytes += len(unit.state or b"")
-            elif isinstance(unit, IngestEvents):
-                events += len(unit.events)
-                size_bytes += sum([len(event.draft.data) for event in unit.events])
-            else:
-                events += 1
-                size_bytes += len(unit.content) if isinstance(unit, SendMessage) else 0
+            adds_events, adds_bytes = _weight(unit)
+            events += adds_events
+            size_bytes += adds_bytes
             batch.append(entry)
         self._metrics.queued_units.set(len(self._events.units) + len(self._places.units))
         return batch
@@ -244,6 +238,16 @@ class Journal:
         )
         self._metrics.events.inc(count)
         return count
+
+
+def _weight(unit: Unit[Any]) -> tuple[int, int]:
+    """How many events a unit brings, and about how many bytes."""
+    if isinstance(unit, AppendToRun):
+        size_bytes = sum([len(draft.data) for draft in unit.drafts])
+        return len(unit.drafts), size_bytes + len(unit.state or b"")
+    if isinstance(unit, IngestEvents):
+        return len(unit.events), sum([len(event.draft.data) for event in unit.events])
+    return 1, len(unit.content) if isinstance(unit, SendMessage) else 0
 
 
 def _event_count(outcomes: Sequence[Outcome]) -> int:

@@ -231,7 +231,7 @@ class PostgresStore:
         if not user_ids:
             return {}
         keys = [user_key(user_id) for user_id in user_ids]
-        return {user_id: head for user_id, head in await self._poll(HEADS, keys)}  # noqa: C416 - rows
+        return {row[0]: row[1] for row in await self._poll(HEADS, keys)}
 
     async def notices(self, node_id: str, *, within_s: float) -> NodeNotices:
         """See `Store.notices`."""

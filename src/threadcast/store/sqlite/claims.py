@@ -101,10 +101,10 @@ def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
 def _place(batch: Batch, after: str) -> int:
     """The number of a user; for any other text, the same one of all for the same text."""
     user = batch.user(after)
-    if user is None:
-        last = batch.one("SELECT max(user) FROM users")
-        user = 0 if last is None or last[0] is None else crc32(after.encode()) % (last[0] + 1)
-    return user
+    if user is not None:
+        return user
+    last = batch.one("SELECT max(user) FROM users")
+    return crc32(after.encode()) % (last[0] + 1) if last and last[0] else 0
 
 
 def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
