@@ -189,8 +189,9 @@ async def test_an_element_that_moves_keeps_its_connection_and_one_that_leaves_en
         await visitor.page.evaluate("void (gone = chat()).remove()")
     assert await visitor.page.evaluate("gone.shadowRoot.textContent") == ""
 
-    await visitor.page.evaluate("document.body.append(gone)")
-    await visitor.say("third")
+    async with visitor.page.expect_websocket():  # what is sent is shown before there is one
+        await visitor.page.evaluate("document.body.append(gone)")
+        await visitor.say("third")
     await expect(visitor.chat().locator("article.run")).to_contain_text("third")
     assert len(visitor.sockets) == 2
 
