@@ -145,6 +145,7 @@ async def test_a_lost_tail_resets_every_cursor_that_it_touches_and_no_other(
         await say(nodes[0], "bob", "new")
         for one in touched:
             assert seqs(await one.was_reset()) == []
+        blocks = await stream.was_reset()  # to the head of now: what is said later is delivered
         await say(nodes[-1], "ann", "newer")
         for one in touched:
             seen = await one.answered("newer")
@@ -154,7 +155,7 @@ async def test_a_lost_tail_resets_every_cursor_that_it_touches_and_no_other(
             seen = await one.answered("new")
             assert resets(seen) == []
             assert seqs(seen)[0] == kept + 1
-        blocks = await stream.until(b"heard newer")
+        blocks += await stream.until(b"heard newer")
         (reset,) = [block for block in blocks if block.get("event") == "attached"]
         assert json.loads(reset["data"])["data"]["reason"] == "diverged"
 
@@ -167,16 +168,20 @@ class Stream:
 
     async def until(self, text: bytes) -> list[dict[str, str]]:
         """Blocks up to the first whose data ends an answer with this text."""
+        return await self._blocks("agent_completed", text.decode())
+
+    async def was_reset(self) -> list[dict[str, str]]:
+        """Blocks up to the first that says where the cursor is now."""
+        return await self._blocks("attached", "")
+
+    async def _blocks(self, event: str, text: str) -> list[dict[str, str]]:
         blocks: list[dict[str, str]] = [{}]
         async with asyncio.timeout(WAIT_S):
             async for line in self._lines:
                 name, _, value = line.partition(": ")
                 if line:
                     blocks[-1][name] = value
-                elif (
-                    blocks[-1].get("event") == "agent_completed"
-                    and text.decode() in blocks[-1]["data"]
-                ):
+                elif blocks[-1].get("event") == event and text in blocks[-1]["data"]:
                     return blocks
                 else:
                     blocks.append({})
