@@ -13,13 +13,22 @@ import apsw
 import pytest
 
 from delivery_scene import Delivery, delivering
+from external_scene import Service
 from store_contract_places import connection_of, place
 from store_scene import completed, context_of, delta, message, run_context
 from threadcast.bus import Hint, JournalGrew, RunSignal, RunsWaiting
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import JournalEvent
 from threadcast.store.place_units import VOLATILE, LeavePlace
-from threadcast.store.units import AppendToRun, CancelRun, Committed, Outcome, Rejected, Unit
+from threadcast.store.units import (
+    AnswerInput,
+    AppendToRun,
+    CancelRun,
+    Committed,
+    Outcome,
+    Rejected,
+    Unit,
+)
 
 
 class Answers:
@@ -103,6 +112,30 @@ async def test_a_batch_is_bounded_by_its_bytes(tmp_path: Path) -> None:
         large = [AppendToRun(run.lease, [delta("x" * 200_000)] * 10) for _ in range(5)]
         await asyncio.gather(*(delivery.journal.append(unit) for unit in large))
         assert [len(batch) for batch in delivery.store.batches] == [3, 2]
+
+
+async def test_a_long_message_counts_for_the_work_of_indexing_it(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        sends = [message(context_of("u1"), "x" * 65_000, key=f"k{number}") for number in range(12)]
+        await asyncio.gather(*(delivery.journal.append(unit) for unit in sends))
+        assert [len(batch) for batch in delivery.store.batches] == [5, 5, 2]
+
+
+async def test_an_ingested_message_counts_like_a_sent_one(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        service, content = Service(), {"content": "x" * 65_000}
+        created = [service.unit(service.event("message_created", data=content)) for _ in range(7)]
+        await asyncio.gather(*(delivery.journal.append(unit) for unit in created))
+        assert [len(batch) for batch in delivery.store.batches] == [5, 2]
+
+
+async def test_an_answer_counts_as_the_longest(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        answers = [AnswerInput(context_of("ann"), f"q{number}", "yes") for number in range(100)]
+        await asyncio.gather(
+            *(delivery.journal.append(unit) for unit in answers), return_exceptions=True
+        )
+        assert [len(batch) for batch in delivery.store.batches] == [64, 36]
 
 
 async def test_a_unit_grows_until_it_is_taken(tmp_path: Path) -> None:

@@ -21,11 +21,12 @@ from typing import Any, TypeVar, cast
 from ..bus import Bus, JournalGrew
 from ..clock import Clock
 from ..errors import OutcomeUnknown, ThreadcastError
-from ..events import JournalEvent
+from ..events import EventDraft, EventType, JournalEvent
 from ..metrics import Metrics
 from ..store import Store
 from ..store.place_units import VOLATILE
 from ..store.units import (
+    AnswerInput,
     AppendToRun,
     Committed,
     IngestEvents,
@@ -35,11 +36,13 @@ from ..store.units import (
     Unit,
 )
 from ..tracing import Tracing
+from ..wire.fields import VALUE_MAX_BYTES
 
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
 _SEQ = attrgetter("seq")
 _BATCH_MAX_BYTES = 4_194_304  # a larger statement may take longer than a node waits for PostgreSQL
+_INDEXING = 16  # folding and storing a message's words takes as long as so many bytes of events
 
 
 class _Queue:
@@ -241,13 +244,23 @@ class Journal:
 
 
 def _weight(unit: Unit[Any]) -> tuple[int, int]:
-    """How many events a unit brings, and about how many bytes."""
-    if isinstance(unit, AppendToRun):
-        size_bytes = sum([len(draft.data) for draft in unit.drafts])
-        return len(unit.drafts), size_bytes + len(unit.state or b"")
-    if isinstance(unit, IngestEvents):
-        return len(unit.events), sum([len(event.draft.data) for event in unit.events])
-    return 1, len(unit.content) if isinstance(unit, SendMessage) else 0
+    """How many events a unit brings, and the work of how many bytes of events, about."""
+    match unit:
+        case AppendToRun():
+            size_bytes = sum([len(draft.data) for draft in unit.drafts])
+            return len(unit.drafts), size_bytes + len(unit.state or b"")
+        case IngestEvents():
+            return len(unit.events), sum([_ingested_bytes(one.draft) for one in unit.events])
+        case SendMessage():
+            return 1, len(unit.content) * _INDEXING
+        case AnswerInput():
+            return 1, VALUE_MAX_BYTES  # it is not encoded yet
+    return 1, 0
+
+
+def _ingested_bytes(draft: EventDraft) -> int:
+    indexed = draft.event_type is EventType.MESSAGE_CREATED
+    return len(draft.data) * (_INDEXING if indexed else 1)
 
 
 def _event_count(outcomes: Sequence[Outcome]) -> int:
