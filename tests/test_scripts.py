@@ -1,4 +1,4 @@
-"""The scripts that serve pages, on a fresh clone: the pages are built before anything is started."""
+"""The scripts that serve pages, on a fresh clone: pages are built before anything is started."""
 
 from __future__ import annotations
 
