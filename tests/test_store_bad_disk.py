@@ -443,8 +443,9 @@ class TestBackup:
         assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
     async def test_d14_commits_rarely_wait_for_who_reads_as_long_as_a_backup(
-        self, tmp_path: Path
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level("INFO")
         store = SqliteStore(tmp_path / "a.db", clock=CLOCK, checkpoint_pages=5)
         await store.open()
         scene = Scene(store)
@@ -453,9 +454,12 @@ class TestBackup:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM events").fetchall()
         log = tmp_path / "a.db-wal"
-        async with asyncio.timeout(WAIT_S):  # each wait for the reader takes a second
+        async with asyncio.timeout(WAIT_S):
             while log.stat().st_size < 1_000 * 4_096:
                 await scene.committed(AppendToRun(claimed.lease, [delta("x" * 2_000)] * 5))
+        waits = [one for one in caplog.records if "something reads for long" in one.message]
+        assert 3 <= len(waits) <= 5  # each time that the log has doubled, not at each commit
+        assert not [one for one in caplog.records if one.levelname == "WARNING"]
         reader.close()
         await store.close()
 

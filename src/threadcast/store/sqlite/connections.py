@@ -12,7 +12,7 @@ import apsw
 
 from ...errors import ConfigurationError
 
-_BUSY_TIMEOUT_MS = 1_000
+BUSY_TIMEOUT_MS = 1_000
 _STATEMENTS_MAX = 200
 _WRITER_CACHE_KIB = 65_536
 DATA_FILE_MODE = 0o600
@@ -87,7 +87,7 @@ def open_unchanged(path: Path, *, vfs: str | None) -> apsw.Connection:
         apsw.Error: it cannot be opened now.
     """
     connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_MAX)
-    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     return connection
 
 
@@ -156,7 +156,7 @@ def open_reader(path: Path, *, vfs: str | None) -> apsw.Connection:
         vfs=vfs,
         statementcachesize=_STATEMENTS_MAX,
     )
-    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("query_only", True)
     return connection
 

@@ -16,11 +16,13 @@ from ...clock import Clock
 from ...errors import ConfigurationError, OutcomeUnknown, ThreadcastError
 from ..units import Outcome, Unit
 from .batch import Batch
+from .connections import BUSY_TIMEOUT_MS
 from .file_watch import FileWatch
 from .keys import KnownKeys
 from .units import UNIT_FAULTS, apply_all, apply_each
 
 _RESTART_FACTOR = 16
+_RESTART_WAIT_MS = 50  # every commit waits as long; readers of a server are done sooner
 
 log = logging.getLogger(__name__)
 
@@ -165,20 +167,29 @@ class Writer:
         """Checkpoint the log when it is large; never raises.
 
         It does not disturb readers. Only if readers have kept the log from restarting for very long
-        does it wait, up to the busy time-out, for them to finish; then again when the log has
-        doubled: a backup reads for long.
+        does it wait for them, and not for one that goes on, as a backup does; then again when the
+        log has doubled.
         """
         if self._connection is None or self._log_pages < self._checkpoint_at_pages:
             return
         self._checkpoint_at_pages = self._log_pages + self._checkpoint_pages
-        restart = self._log_pages >= self._restart_at_pages
-        if restart:
-            self._restart_at_pages = 2 * self._log_pages
-        mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
-            self._connection.wal_checkpoint(mode=mode)
+            if self._log_pages < self._restart_at_pages:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            else:
+                self._restart_at_pages = 2 * self._log_pages
+                self._restart_log(self._connection)
         except apsw.Error as error:
             log.warning("a checkpoint failed and is tried again later: %s", error)
+
+    def _restart_log(self, connection: apsw.Connection) -> None:
+        connection.set_busy_timeout(_RESTART_WAIT_MS)
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        except apsw.BusyError:
+            log.info("the log has %d pages: something reads for long (a backup?)", self._log_pages)
+        finally:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     def close(self) -> None:
         """Close the connection and forget what was known; the next commit opens another."""
