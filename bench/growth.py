@@ -169,7 +169,7 @@ async def _begun(store: Store, dice: random.Random) -> list[ClaimedRun]:
     (outcome,) = await store.commit(
         [ClaimRuns("bench", 3_600.0, ["stream"], _RUNS)], now=SystemClock().now()
     )
-    claimed = outcome.result if isinstance(outcome, Committed) else []
+    claimed = outcome.result.runs if isinstance(outcome, Committed) else []
     if len(claimed) != _RUNS:
         raise RuntimeError(f"{len(claimed)} of {_RUNS} runs were claimed")
     return list(claimed)

@@ -130,11 +130,11 @@ class DeliveryMachine(RuleBasedStateMachine):
             accepted = await self.delivery.journal.append(unit)
             first = user.keys.setdefault(key, (accepted.seq, accepted.run_id))
             assert (accepted.seq, accepted.run_id) == first
-            claimed = await self.delivery.journal.append(ClaimRuns("n", 1_000.0, ["demo"], 1))
+            claim = await self.delivery.journal.append(ClaimRuns("n", 1_000.0, ["demo"], 1))
             if accepted.duplicate:
-                assert not claimed
+                assert not claim.runs
                 return self.all_runs[accepted.run_id]
-            return self.all_runs.setdefault(accepted.run_id, ModelRun(claimed[0]))
+            return self.all_runs.setdefault(accepted.run_id, ModelRun(claim.runs[0]))
 
         return self.wait(sent())
 
@@ -183,8 +183,8 @@ class DeliveryMachine(RuleBasedStateMachine):
             lease = run.claimed.lease
             await self.delivery.journal.append(RenewLeases(0.0, [lease]))
             await self.delivery.journal.append(TakeOverRuns(100, 100))
-            claimed = await self.delivery.journal.append(ClaimRuns("m", 1_000.0, ["demo"], 1))
-            assert all(one.lease.fence > lease.fence for one in claimed)
+            claim = await self.delivery.journal.append(ClaimRuns("m", 1_000.0, ["demo"], 1))
+            assert all(one.lease.fence > lease.fence for one in claim.runs)
 
         self.wait(taken_over())
         run.may_write = False

@@ -91,8 +91,8 @@ _ACROSS_INDEXES = frozenset(
         "revoked_tokens_by_expiry",
     }
 )
-# What `across_users.TURNS` calls; it walks from user to user by an index.
-_ACROSS_FUNCTIONS = frozenset({"turns_of_all"})
+# What `across_users.TURNS` calls, and an older program; they walk from user to user by an index.
+_ACROSS_FUNCTIONS = frozenset({"turns_in_circle", "turns_of_all"})
 # What is asked again and again while servers are at work, of all users at once.
 _HOT_ACROSS = (
     *("TURNS", "CLAIM", "LAPSED", "HEADS", "TO_COMPACT", "TO_TRIM", "TO_PURGE", "FORGET"),

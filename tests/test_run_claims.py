@@ -57,19 +57,29 @@ async def test_a_node_with_room_claims_and_tells_nobody(tmp_path: Path) -> None:
         node = Claiming(here, room=3)
         await here.send()
         node.claims.hear(RunsWaiting())
-        assert await node.claims.once() is False
+        assert await node.claims.lap() is False
         assert (node.executing, node.told) == (1, [])
 
 
-async def test_after_a_claim_of_nothing_the_next_begins_elsewhere(tmp_path: Path) -> None:
+async def test_a_lap_looks_behind_all_users_whose_runs_nobody_can_claim(tmp_path: Path) -> None:
     async with world(tmp_path, AGENT) as here:
         node = Claiming(here, room=3)
-        for number in range(3 * CLAIM_USERS_MAX):
-            agent = "waits" if number == 2 * CLAIM_USERS_MAX else "not here"
+        for number in range(5 * CLAIM_USERS_MAX):
+            agent = "waits" if number == 3 * CLAIM_USERS_MAX else "not here"
             await here.journal.append(message(context_of(f"user-{number}"), agent=agent))
-        for _ in range(200):
-            await node.claims.once()
-        assert node.executing == 1
+        assert await node.claims.lap() is False
+        assert (node.executing, node.made("nothing"), node.made("claimed")) == (1, 3, 1)
+        assert await node.claims.lap() is False  # in vain, and it ends
+        assert (node.executing, node.made("nothing")) == (1, 8)
+
+
+async def test_a_hint_begins_another_lap(tmp_path: Path) -> None:
+    async with world(tmp_path, AGENT) as here:
+        node = Claiming(here, room=3)
+        for number in range(2 * CLAIM_USERS_MAX):
+            await here.journal.append(message(context_of(f"user-{number}"), agent="not here"))
+        node.claims.hear(RunsWaiting())
+        assert await node.claims.lap() is True
 
 
 async def test_a_node_without_room_asks_nothing_and_tells_one_other(tmp_path: Path) -> None:
@@ -78,7 +88,7 @@ async def test_a_node_without_room_asks_nothing_and_tells_one_other(tmp_path: Pa
         await here.send()
         for passed_on in range(6):
             node.claims.hear(RunsWaiting(passed_on))
-        assert await node.claims.once() is False
+        assert await node.claims.lap() is False
         assert node.told == [RunsWaiting(1), RunsWaiting(2), RunsWaiting(3)]
         assert (node.made("claimed"), node.made("nothing")) == (0, 0)
 
@@ -88,7 +98,7 @@ async def test_a_node_that_is_filled_tells_one_other_that_there_is_more(tmp_path
         node = Claiming(here, room=2)
         for number in range(3):
             await here.send(user_id=f"user-{number}")
-        assert await node.claims.once() is False
+        assert await node.claims.lap() is False
         assert (node.executing, node.told) == (2, [RunsWaiting(1)])
 
 
@@ -97,10 +107,10 @@ async def test_much_that_waits_is_claimed_in_parts_that_others_can_share(tmp_pat
         node = Claiming(here, room=1_000)
         for _ in range(40):
             await here.send()
-        assert await node.claims.once() is True
+        assert await node.claims.lap() is True
         assert 1 <= node.executing < 40
         assert node.told == [RunsWaiting(1)]
-        assert await node.claims.once() is False
+        assert await node.claims.lap() is False
         assert node.executing == 40
 
 
@@ -123,5 +133,5 @@ async def test_a_node_that_stops_claims_no_more_and_tells_others(tmp_path: Path)
         await node.claims.stop()
         await here.send()
         node.claims.hear(RunsWaiting())
-        assert await node.claims.once() is False
+        assert await node.claims.lap() is False
         assert (node.executing, node.told) == (0, [RunsWaiting(1)])

@@ -77,8 +77,8 @@ async def _rows_read(database: PostgresScene) -> int:
     connection = await asyncpg.connect(database.server.url(search_path=database.schema))
     try:
         async with connection.transaction():
-            for (user,) in await connection.fetch(TURNS, ["demo"], 1, "0" * 32):
-                await connection.fetch(CLAIM, ["demo"], 1, [user], "node-2", LEASE_S, 0, 0.0)
+            users = await connection.fetchval(TURNS, ["demo"], 1, "0" * 32)
+            await connection.fetch(CLAIM, ["demo"], 1, users, "node-2", LEASE_S, 0, 0.0)
             return int(await connection.fetchval(_ROWS_READ))
     finally:
         await connection.close()

@@ -32,6 +32,7 @@ from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
+    Claim,
     ClaimRuns,
     HandOverRun,
     Ingested,
@@ -171,7 +172,7 @@ class LeaseContract:
         _, claim = await scene.outcomes(
             message(context_of("ann"), "now"), ClaimRuns("node-1", LEASE_S, ["demo"], 1)
         )
-        assert [run.message for run in claim.result] == ["now"]  # type: ignore[union-attr]
+        assert [run.message for run in claim.result.runs] == ["now"]  # type: ignore[union-attr]
 
     async def test_claim_oldest_first_within_the_limit(self, store: Store) -> None:
         scene = Scene(store)
@@ -186,7 +187,8 @@ class LeaseContract:
         scene = Scene(store)
         await scene.send(context_of("ann"), agent="other")
         assert await scene.claim() == []
-        assert len(await scene.result(ClaimRuns("n", LEASE_S, {"other", "demo"}, 5))) == 1
+        claim = await scene.result(ClaimRuns("n", LEASE_S, {"other", "demo"}, 5))
+        assert len(claim.runs) == 1
 
     async def test_a_thread_has_one_run_at_a_time_in_order(self, store: Store) -> None:
         scene = Scene(store)
@@ -415,11 +417,8 @@ class TurnContract:
             await scene.send(context, key=f"k{number}", user_runs_max=10_000, **settings)
         return [context.run_id for context in contexts]
 
-    async def _claim_ids(
-        self, scene: Scene, limit: int = 10, after: str | None = None
-    ) -> list[str]:
-        unit = ClaimRuns("node-1", LEASE_S, ["demo"], limit, after)
-        return [run.lease.run_id for run in await scene.result(unit)]
+    async def _claim_ids(self, scene: Scene, limit: int = 10) -> list[str]:
+        return [run.lease.run_id for run in await scene.claim(limit)]
 
     async def test_a_light_user_is_next_whatever_another_has_queued(self, store: Store) -> None:
         scene = Scene(store)
@@ -474,16 +473,38 @@ class TurnContract:
         runs = await self._queue(scene, "ann", 2, user_executing_max=1)
         assert await self._claim_ids(scene) == runs[:1]
 
-    async def test_users_whose_runs_nobody_can_claim_hide_no_other(self, store: Store) -> None:
+    async def test_who_goes_on_from_claim_to_claim_looks_at_everybody(self, store: Store) -> None:
         scene = Scene(store)
-        for number in range(3 * CLAIM_USERS_MAX):
-            agent = "demo" if number == 2 * CLAIM_USERS_MAX else "not here"
-            await scene.send(context_of(f"user-{number}"), agent=agent)
+        users = [f"user-{number}" for number in range(3 * CLAIM_USERS_MAX)]
+        sends = (message(context_of(user), agent="not here") for user in users)
+        await scene.outcomes(*sends)
+        for late in users[::20]:
+            await scene.send(context_of(late), key="late")
         served: list[str] = []
-        for place in range(200):  # each looks at a third of the users
-            unit = ClaimRuns("node-1", LEASE_S, ["demo"], 1, f"place-{place}")
-            served += [run.lease.address.user_id for run in await scene.result(unit)]
-        assert served == [f"user-{2 * CLAIM_USERS_MAX}"]
+        place = fruitless = 0
+        while fruitless < 4:  # a lap and a part
+            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, place))
+            served += [run.lease.address.user_id for run in claim.runs]
+            fruitless = 0 if claim.runs else fruitless + 1
+            assert claim.place is not None
+            place = claim.place
+        assert sorted(served) == sorted(users[::20])
+
+    async def test_a_claim_says_where_it_stopped_unless_it_has_seen_all(self, store: Store) -> None:
+        scene = Scene(store)
+        assert await scene.result(ClaimRuns("n", LEASE_S, ["demo"], 1)) == Claim([])
+        for number in range(CLAIM_USERS_MAX - 1):
+            await scene.send(context_of(f"user-{number}"), agent="not here")
+        assert await scene.result(ClaimRuns("n", LEASE_S, ["demo"], 1)) == Claim([])
+        for number in range(CLAIM_USERS_MAX, 2 * CLAIM_USERS_MAX + 2):
+            await scene.send(context_of(f"user-{number}"), agent="not here")
+        laps = [0]
+        for _ in range(3):
+            claim = await scene.result(ClaimRuns("n", LEASE_S, ["demo"], 1, laps[-1]))
+            assert claim.runs == []
+            assert claim.place is not None
+            laps.append(claim.place)
+        assert laps[0] < laps[1] < laps[2] > laps[3] < laps[1]  # the third came round
 
     async def test_more_users_than_a_claim_looks_at_all_get_their_turn(self, store: Store) -> None:
         scene = Scene(store)
@@ -491,8 +512,9 @@ class TurnContract:
         turns = range(4)
         await scene.outcomes(*(message(context_of(u), key=f"k{t}") for u in users for t in turns))
         served: list[str] = []
+        place = 0
         for _ in range(2 * len(users)):
-            after = served[-1] if served else None
-            unit = ClaimRuns("node-1", LEASE_S, ["demo"], 1, after)
-            served += [run.lease.address.user_id for run in await scene.result(unit)]
+            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, place))
+            served += [run.lease.address.user_id for run in claim.runs]
+            place = claim.place or 0
         assert set(served) == set(users)

@@ -335,8 +335,8 @@ class Delivery:
     async def run(self, user_id: str = "ann", key: str = "key-1") -> ClaimedRun:
         """A run that may append, after the events `thread_created` and `message_created`."""
         await self.journal.append(message(context_of(user_id), key=key))
-        (claimed,) = await self.journal.append(ClaimRuns("node-1", 1_000.0, ["demo"], 1))
-        return claimed
+        claim = await self.journal.append(ClaimRuns("node-1", 1_000.0, ["demo"], 1))
+        return claim.runs[0]
 
     async def append(self, claimed: ClaimedRun, *drafts: EventDraft | str) -> int:
         """Append to a run, texts as deltas; the last seq."""

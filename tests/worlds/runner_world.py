@@ -228,7 +228,8 @@ class World:
     async def claim_as(self, owner: str, *, lease_s: float = 10.0) -> ClaimedRun:
         """Claim the one run that waits, as another node would."""
         names = [agent.name for agent in self.agents]
-        (claimed,) = await self.journal.append(ClaimRuns(owner, lease_s, names, 1))
+        claim = await self.journal.append(ClaimRuns(owner, lease_s, names, 1))
+        (claimed,) = claim.runs
         return claimed
 
     async def take_over(self) -> TakeOver:

@@ -154,7 +154,8 @@ class Scene:
 
     async def claim(self, limit: int = 10, *, owner: str = "node-1") -> list[ClaimedRun]:
         """Claim runs for the agent `demo`."""
-        return list(await self.result(ClaimRuns(owner, LEASE_S, ["demo"], limit)))
+        claim = await self.result(ClaimRuns(owner, LEASE_S, ["demo"], limit))
+        return list(claim.runs)
 
     async def running(self, user_id: str, **settings: Any) -> ClaimedRun:
         """A run in a thread of its own, claimed and started."""

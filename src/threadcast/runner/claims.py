@@ -3,7 +3,7 @@
 A message costs one claim: the node that stored it claims the run if it has room, and otherwise
 passes the hint on to one other node. A node that finds more than one batch does both. A lost hint
 costs up to about a second, because every node also polls, at staggered times. A claim looks at a
-bounded number of users: after one that found nothing, the next begins at a random place among them.
+bounded number of users: after one in vain, the next looks at others, until a lap of all who wait.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection, Sequence
-from secrets import token_hex
+from collections.abc import Callable, Collection
 
 from ..bus import Hint, RunsWaiting
 from ..delivery.journal import Journal
 from ..errors import ThreadcastError
 from ..metrics import Metrics
-from ..store.units import ClaimedRun, ClaimRuns
+from ..store.units import Claim, ClaimedRun, ClaimRuns
 from ..tasks import set_within
 
 __all__ = ["RunClaims"]
@@ -29,6 +28,7 @@ _LOOK_EVERY_S = 1.0
 _SPREAD = 0.25  # of that time, either way
 _CLAIM_MAX_RUNS = 32  # per claim, so that a burst is shared among nodes
 _PASSES_MAX = 3
+_LOOK_ON_AFTER_S = 0.02  # so that a lap of thousands of users leaves the store to others
 
 
 class RunClaims:
@@ -71,7 +71,7 @@ class RunClaims:
         self._turn = asyncio.Lock()
         self._stopped = False
         self._more_waits = False
-        self._served: str | None = None
+        self._place = 0
 
     @property
     def under_way(self) -> bool:
@@ -97,7 +97,7 @@ class RunClaims:
         while True:
             self._now.clear()
             try:
-                has_more = await self.once()
+                has_more = await self.lap()
             except ThreadcastError as error:
                 log.warning("runs could not be claimed: %s", error)
                 await asyncio.sleep(_LOOK_EVERY_S)  # hints must not make it spin
@@ -106,28 +106,41 @@ class RunClaims:
                 spread = random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - spreads nodes
                 await set_within(self._now, _LOOK_EVERY_S * spread)
 
-    async def once(self) -> bool:
-        """Claim once and start what was claimed; whether more may be waiting and there is room.
+    async def lap(self) -> bool:
+        """Claim and start what was claimed; whether more may be waiting and there is room.
+
+        Looks at all who wait until it finds a run. A hint meanwhile begins another lap, for its
+        user may have been passed already.
 
         Raises:
             ThreadcastError: nothing could be claimed now.
         """
-        async with self._turn:
-            limit = min(self._free(), _CLAIM_MAX_RUNS)
-            if limit <= 0:
+        began_at = self._place
+        while limit := min(self._free(), _CLAIM_MAX_RUNS):
+            at = self._place
+            claim = await self._claim(limit)
+            if claim.runs:
+                return self._more_waits and self._free() > 0
+            if claim.place is None or _passes(began_at, at, claim.place):
                 return False
-            unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, self._served)
-            claimed: Sequence[ClaimedRun] = await self._journal.append(unit)
-            self._metrics.claims.labels("claimed" if claimed else "nothing").inc()
-            for run in claimed:
-                self._served = run.lease.address.user_id
+            await asyncio.sleep(_LOOK_ON_AFTER_S)
+            if self._now.is_set():
+                return True
+        return False
+
+    async def _claim(self, limit: int) -> Claim:
+        async with self._turn:
+            unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, self._place)
+            claim = await self._journal.append(unit)
+            self._metrics.claims.labels("claimed" if claim.runs else "nothing").inc()
+            for run in claim.runs:
                 self._start(run)
-            if not claimed:  # runs that nobody can claim now may hide others
-                self._served = token_hex(16)
-            self._more_waits = len(claimed) == limit
+            if claim.place is not None:
+                self._place = claim.place
+            self._more_waits = len(claim.runs) == limit
         if self._more_waits:
             self._publish(RunsWaiting(1))
-        return self._more_waits and self._free() > 0
+        return claim
 
     async def stop(self) -> None:
         """Claim no more; returns once a claim under way has been answered."""
@@ -137,3 +150,10 @@ class RunClaims:
 
     def _free(self) -> int:
         return 0 if self._stopped or not self._agents else self._room()
+
+
+def _passes(place: int, begin: int, end: int) -> bool:
+    """Whether the way round the circle from `begin` to `end` passes a place, or ends there."""
+    if begin < end:
+        return begin < place <= end
+    return place > begin or place <= end

@@ -190,7 +190,7 @@ class Runner:
         Raises:
             ThreadcastError: nothing could be claimed now.
         """
-        return await self._claims.once()
+        return await self._claims.lap()
 
     async def renew_late(self) -> None:
         """Renew the leases of all runs here if renewal is overdue, because this node was suspended.

@@ -265,7 +265,21 @@ class ClaimedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimRuns(Unit[Sequence[ClaimedRun]]):
+class Claim:
+    """What a claim took.
+
+    Attributes:
+        runs: the claimed runs; maybe none.
+        place: of the user whose run is the last of these; without any, of the last user that was
+            looked at, or None if all were.
+    """
+
+    runs: Sequence[ClaimedRun]
+    place: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRuns(Unit[Claim]):
     """Claim up to `limit` queued runs, one per thread: fence + 1, attempt + 1.
 
     Users take turns, so that one who sends a thousand messages does not keep others waiting. A
@@ -273,23 +287,23 @@ class ClaimRuns(Unit[Sequence[ClaimedRun]]):
     are next in their threads. Lower turns come first, older runs among equal ones. A run whose turn
     is beyond its `user_executing_max` stays queued, whichever nodes execute the others.
 
-    A claim considers at most `runs.CLAIM_USERS_MAX` users and `runs.CLAIM_THREADS_MAX` threads of
-    each.
+    A claim looks at no more than `runs.CLAIM_USERS_MAX` users with runs that wait, and at
+    `runs.CLAIM_THREADS_MAX` threads of each. Users stand in a circle, each at a place that only the
+    store can tell; whoever goes on from the place of each claim looks at all of them in a lap.
 
     Attributes:
         owner: this node's id.
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
         limit: the most runs to claim, >= 1.
-        after: the user whose run this node claimed last; others are considered first. Any other
-            text is a place among the users, the same for the same text.
+        after: the place behind which to begin: 0, or one that a claim said.
     """
 
     owner: str
     lease_s: float
     agents: Collection[str]
     limit: int
-    after: str | None = None
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

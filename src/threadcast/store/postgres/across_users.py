@@ -17,16 +17,16 @@ ALIAS_AGES_DAYS = (1, 7, 30, 90)
 # only under the advisory lock for claiming a user's runs, which ends with the transaction. Other
 # runs of a thread can only make a run next meanwhile, never unmake it: its own lock is enough.
 TURNS = f"""
-SELECT served.user_key::text FROM (
-    SELECT DISTINCT next.user_key FROM (
-        SELECT t.user_key
-        FROM turns_of_all($1, $3, {CLAIM_USERS_MAX}, {CLAIM_THREADS_MAX}) AS t
-        ORDER BY t.turn, t.queued_at, t.user_key, t.run LIMIT $2
-    ) AS next OFFSET 0
-) AS served
-WHERE pg_try_advisory_xact_lock(
-    hashtextextended(current_schema() || served.user_key::text, 0)
+WITH turns AS MATERIALIZED (
+    SELECT * FROM turns_in_circle($1, $3, {CLAIM_USERS_MAX}, {CLAIM_THREADS_MAX})
+), next AS (
+    SELECT user_key FROM turns WHERE run IS NOT NULL
+    ORDER BY turn, queued_at, user_key, run LIMIT $2
+), served AS (
+    SELECT user_key FROM (SELECT DISTINCT user_key FROM next OFFSET 0) AS once
+    WHERE pg_try_advisory_xact_lock(hashtextextended(current_schema() || user_key::text, 0))
 )
+SELECT (SELECT array_agg(user_key) FROM served), (SELECT user_key FROM turns WHERE run IS NULL)
 """  # noqa: S608 - joined from constants only
 # A fence is a count and 16 random bits: a copy of the database that lost its last commits issues
 # their counts again, and a former owner must not pass for the new one.

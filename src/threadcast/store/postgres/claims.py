@@ -11,24 +11,26 @@ from __future__ import annotations
 import msgspec
 
 from ...events import Address, MessageCreated
-from ..units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
+from ..units import Claim, ClaimedRun, ClaimRuns, Committed, Lease, Outcome
 from .across_users import CLAIM, TURNS
 from .batch import Batch
 from .connecting import Row
 from .keys import user_key
 
-_BEFORE_ALL = "0" * 32
-
 
 async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
-    """Apply one `ClaimRuns`."""
+    """Apply one `ClaimRuns`. The key of a user, as a number, is the user's place."""
     agents = list(unit.agents)
-    after = _BEFORE_ALL if unit.after is None else user_key(unit.after)
-    users = [row[0] for row in await batch.all(TURNS, agents, unit.limit, after)]
-    if not users:
-        return Committed([])
+    row = await batch.one(TURNS, agents, unit.limit, f"{unit.after:032x}")
+    if row is None:
+        raise AssertionError("values without a row")
+    users, last = row
     arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us, batch.now)
-    return Committed([_claimed(row, unit.owner) for row in await batch.all(CLAIM, *arguments)])
+    rows = await batch.all(CLAIM, *arguments) if users else []
+    claimed = [_claimed(row, unit.owner) for row in rows]
+    if claimed:
+        return Committed(Claim(claimed, int(user_key(claimed[-1].lease.address.user_id), 16)))
+    return Committed(Claim([], None if last is None else last.int))
 
 
 def _claimed(row: Row, owner: str) -> ClaimedRun:

@@ -8,23 +8,21 @@ sending, also when some of it is for other nodes' agents.
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import msgspec
 
 from ...events import MessageCreated, encode_json
 from ...runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, EXTERNAL_OWNER
-from ..units import ClaimedRun, ClaimRuns, Committed, Lease, Outcome
+from ..units import Claim, ClaimedRun, ClaimRuns, Committed, Lease, Outcome
 from .batch import Batch
 from .questions import going_on
 from .records import RunRecord, address_of, read_run, set_status
 
-# Users with runs that wait: those behind ?3 first, then from the beginning; and of each the threads
-# with runs that wait. Each step is one look into the index `runs_next`.
-_NEXT_RUNS = f"""
+# Users with runs that wait: those behind ?1 first, then from the beginning. Each step is one look
+# into the index `runs_next`.
+_AMONG = f"""
 WITH RECURSIVE behind (user, step) AS (
     SELECT (
-        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user > ?3
+        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user > ?1
     ), 1
     UNION ALL
     SELECT (
@@ -33,19 +31,27 @@ WITH RECURSIVE behind (user, step) AS (
     FROM behind AS b WHERE b.user IS NOT NULL AND b.step < {CLAIM_USERS_MAX}
 ), before (user, step) AS (
     SELECT (
-        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user <= ?3
+        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user <= ?1
     ), 1
     UNION ALL
     SELECT (
         SELECT min(user) FROM runs
-        WHERE status = 1 AND owner IS NULL AND user > b.user AND user <= ?3
+        WHERE status = 1 AND owner IS NULL AND user > b.user AND user <= ?1
     ), b.step + 1
     FROM before AS b WHERE b.user IS NOT NULL AND b.step < {CLAIM_USERS_MAX}
-), among (user) AS (
-    SELECT user FROM (
+), among (user, lap, step) AS (
+    SELECT * FROM (
         SELECT user, 0 AS lap, step FROM behind UNION ALL SELECT user, 1, step FROM before
     ) WHERE user IS NOT NULL ORDER BY lap, step LIMIT {CLAIM_USERS_MAX}
-), threads_of (user, thread, step) AS (
+)
+"""  # noqa: S608 - joined from constants only
+_LOOKED_TO = f"""
+{_AMONG}
+SELECT user FROM among ORDER BY lap, step LIMIT 1 OFFSET {CLAIM_USERS_MAX - 1}
+"""  # noqa: S608 - joined from constants only
+# Of each of these users the threads with runs that wait, and whose turn it is.
+_NEXT_RUNS = f"""
+{_AMONG}, threads_of (user, thread, step) AS (
     SELECT a.user, (
         SELECT min(thread) FROM runs WHERE status = 1 AND owner IS NULL AND user = a.user
     ), 1
@@ -73,7 +79,7 @@ WITH RECURSIVE behind (user, step) AS (
     FROM heads AS h
     CROSS JOIN runs AS q ON q.run = h.run
     JOIN executing AS e ON e.user = h.user
-    WHERE q.agent IN (SELECT value FROM json_each(?1))
+    WHERE q.agent IN (SELECT value FROM json_each(?2))
     AND NOT EXISTS (
         SELECT 1 FROM runs AS o
         WHERE o.user = h.user AND o.thread = h.thread AND o.owner IS NOT NULL
@@ -81,7 +87,7 @@ WITH RECURSIVE behind (user, step) AS (
     )
 )
 SELECT run FROM turns WHERE executing_max IS NULL OR turn <= executing_max
-ORDER BY turn, run LIMIT ?2
+ORDER BY turn, run LIMIT ?3
 """  # noqa: S608 - joined from constants only
 _CLAIM = """
 UPDATE runs SET status = 2, owner = ?1, lease_until = ?2, fence = fence + 1, attempt = attempt + 1,
@@ -93,18 +99,12 @@ def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`."""
     batch.flush()
     names = encode_json(list(unit.agents)).decode()
-    after = 0 if unit.after is None else _place(batch, unit.after)
-    rows = batch.all(_NEXT_RUNS, names, unit.limit, after)
-    return Committed([_claim(batch, unit, row[0]) for row in rows])
-
-
-def _place(batch: Batch, after: str) -> int:
-    """The number of a user; for any other text, the same one of all for the same text."""
-    user = batch.user(after)
-    if user is not None:
-        return user
-    last = batch.one("SELECT max(user) FROM users")
-    return crc32(after.encode()) % (last[0] + 1) if last and last[0] else 0
+    rows = batch.all(_NEXT_RUNS, unit.after, names, unit.limit)
+    claimed = [_claim(batch, unit, row[0]) for row in rows]
+    if claimed:
+        return Committed(Claim(claimed, batch.user(claimed[-1].lease.address.user_id)))
+    last = batch.one(_LOOKED_TO, unit.after)
+    return Committed(Claim([], None if last is None else last[0]))
 
 
 def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
