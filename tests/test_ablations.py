@@ -635,8 +635,8 @@ ABLATIONS = {
         (
             Patch(
                 "store/postgres/sweeps.py",
-                "    unit = replace(unit, before=unit.before - row[0])\n",
-                "",
+                "unit.before - await _value(batch, _AHEAD, batch.now)",
+                "unit.before",
             ),
         ),
         ("test_postgres_nodes.py::test_a_node_whose_clock_is_ahead_forgets_no_revocation",),

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from database_proxy import Verdict
+from database_statements import executions_in
 from postgres_scene import PostgresScene
 from store_scene import (
     LEASE_S,
@@ -30,6 +31,7 @@ from threadcast.store.units import (
     CancelRun,
     Committed,
     CreateThread,
+    DeleteThread,
     OpenJournal,
     Rejected,
     RenewLeases,
@@ -246,6 +248,49 @@ async def test_nodes_sweep_at_once(database: PostgresScene) -> None:
     for user in range(10):
         assert await nodes[0].journal(f"user-{user}") == []
         assert (await nodes[0].send(context_of(f"user-{user}"))).duplicate
+
+
+async def test_a_sweep_takes_as_many_statements_for_many_users_as_for_one(
+    database: PostgresScene,
+) -> None:
+    node = await database.node(lossy=True)
+    for user in range(30):
+        claimed = await node.running(f"user-{user}")
+        await node.committed(AppendToRun(claimed.lease, [delta("x"), completed()]))
+        await node.committed(DeleteThread(run_context(claimed)))
+    for what in ("compact", "purge", "trim", "forget"):
+        database.proxy.kept = []
+        done = await node.result(Sweep(what, NOW + 1, 1_000))
+        assert done >= 30 or what == "forget"
+        assert executions_in(database.proxy.kept) <= 4
+
+
+async def test_a_long_journal_keeps_no_other_from_being_trimmed(database: PostgresScene) -> None:
+    node = await database.node()
+    for user, count in (("long", 500), ("short", 5), ("brief", 5)):
+        claimed = await node.running(user)
+        await node.committed(AppendToRun(claimed.lease, [delta("x")] * count))
+        await node.committed(AppendToRun(claimed.lease, [completed()]))
+    left = {user: len(await node.journal(user)) for user in ("long", "short", "brief")}
+    assert await node.result(Sweep("trim", NOW + 1, 60)) == 60
+    assert await node.journal("short") == await node.journal("brief") == []
+    assert len(await node.journal("long")) == left["long"] - 20
+    while await node.result(Sweep("trim", NOW + 1, 60)) == 60:
+        pass
+    assert await node.journal("long") == []
+
+
+async def test_a_compaction_begins_no_run_that_it_has_no_room_for(database: PostgresScene) -> None:
+    node = await database.node()
+    for user in range(4):
+        claimed = await node.running(f"user-{user}")
+        await node.committed(AppendToRun(claimed.lease, [delta("x")] * 30))
+        node.now += 1
+        await node.committed(AppendToRun(claimed.lease, [completed()]))
+    assert await node.result(Sweep("compact", NOW + 10, 40)) == 40
+    lengths = [len(await node.journal(f"user-{user}")) for user in range(4)]
+    assert lengths[0] == lengths[2] - 30
+    assert lengths[1] < lengths[2] == lengths[3]
 
 
 async def test_appends_under_an_old_fence_never_follow_the_new_owners(

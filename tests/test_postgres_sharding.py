@@ -95,7 +95,7 @@ _ACROSS_INDEXES = frozenset(
 _ACROSS_FUNCTIONS = frozenset({"turns_in_circle", "turns_of_all"})
 # What is asked again and again while servers are at work, of all users at once.
 _HOT_ACROSS = (
-    *("TURNS", "CLAIM", "LAPSED", "HEADS", "TO_COMPACT", "TO_TRIM", "TO_PURGE", "FORGET"),
+    *("TURNS", "CLAIM", "LAPSED", "HEADS", "COMPACT", "TRIM", "PURGE", "FORGET"),
     *("NOTICES", "ABANDONED", "LOST_NODE", "SWEEP_PLACES"),
 )
 

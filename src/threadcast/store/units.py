@@ -393,7 +393,8 @@ class RevokeSessions(Unit[None]):
 class Sweep(Unit[int]):
     """One bounded maintenance step; the result is the number of rows worked on.
 
-    A result below `limit` means that nothing is left to do for now.
+    A result below `limit` means that nothing is left to do for now. It is `limit` if there may be
+    more, and then not always the number.
 
     Attributes:
         what: `compact` removes deltas of runs that ended before `before`; `trim` removes events

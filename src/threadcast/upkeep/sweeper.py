@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Self, TypeVar
 
 from ..clock import Clock
 from ..delivery.journal import Journal
@@ -23,24 +23,27 @@ from .alias_uses import AliasUses
 
 __all__ = ["Sweeper"]
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 _STEP_EVERY_S = 1.0
 _CLEAN_EVERY_S = 15.0
 _TAKE_OVER_MAX_RUNS = 100
-_CLEAN_MAX_ROWS = 500
-_ROUNDS_MAX = 10
+_TAKE_OVER_ROUNDS_MAX = 10
+_CLEAN_MAX_ROWS = 1_000  # about 20 ms, for which appends wait
+_REST_FACTOR = 2.0  # of the time that a step of cleaning took, so that it has a third of the writer
 _OWNERS_FIRST_S = 3.0  # owners renew within about a second after the store is back
 
 
 class Sweeper:
-    """Takes over lapsed runs each second and cleans up every 15 seconds.
+    """Takes over lapsed runs each second, and every 15 seconds cleans up until nothing is left.
 
     Args:
         journal: commits the work, among other units.
         clock: wall time for ages, monotonic time for the pace.
         metrics: counts take-overs.
-        alias_uses: flushed with each clean-up.
+        alias_uses: flushed every 15 seconds.
         owners_first: renews this node's own leases, if that is late.
         on_failed: is told of each run that a take-over ended as failed.
         attempts_max: a run that lost its node this often is not tried again.
@@ -74,7 +77,6 @@ class Sweeper:
         self._attempts_max = attempts_max
         self._compact_after_s = compact_after_s
         self._retention_s = retention_s
-        self._clean_at = clock.monotonic()
 
     @classmethod
     def from_settings(
@@ -102,26 +104,30 @@ class Sweeper:
         )
 
     async def run(self) -> None:
-        """Step each second until cancelled."""
-        while True:
-            await self.step()
-            await asyncio.sleep(_STEP_EVERY_S)
+        """Do all of it until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(_each(_STEP_EVERY_S, self.take_over))
+            loops.create_task(_each(_CLEAN_EVERY_S, self.flush))
+            loops.create_task(_each(_CLEAN_EVERY_S, self.clean))
 
-    async def step(self) -> None:
-        """Do what is due; what fails is logged and retried at the next step."""
-        await self._try_to("take over runs", self._take_over())
-        if self._clock.monotonic() < self._clean_at:
-            return
-        self._clean_at = self._clock.monotonic() + _CLEAN_EVERY_S
-        await self._try_to("store uses of legacy ids", self._alias_uses.flush())
-        for sweep in self._due():
-            await self._try_to(sweep.what, self._clean(sweep))
+    async def take_over(self) -> None:
+        """Take over lapsed runs; what fails is logged."""
+        await _try_to("take over runs", self._take_over())
 
-    async def _try_to(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except ThreadcastError as error:
-            log.warning("sweeper: could not %s: %s", what, error)
+    async def flush(self) -> None:
+        """Store the uses of legacy ids; what fails is logged."""
+        await _try_to("store uses of legacy ids", self._alias_uses.flush())
+
+    async def clean(self) -> None:
+        """Remove old data until nothing is left; what fails is logged, and left for the next time.
+
+        The kinds take turns, so that much of one does not keep the others waiting.
+        """
+        due = [*self._due()]
+        while due:
+            for sweep in tuple(due):
+                if not await _try_to(sweep.what, self._clean(sweep)):
+                    due.remove(sweep)
 
     async def _take_over(self) -> None:
         """Take over lapsed runs, but not before living owners had a chance to renew.
@@ -144,7 +150,7 @@ class Sweeper:
             raise
 
     async def _take_over_all(self) -> None:
-        for _ in range(_ROUNDS_MAX):
+        for _ in range(_TAKE_OVER_ROUNDS_MAX):
             unit = TakeOverRuns(self._attempts_max, _TAKE_OVER_MAX_RUNS)
             taken = await self._journal.append(unit)
             self._metrics.take_overs.labels("requeued").inc(len(taken.requeued))
@@ -166,7 +172,25 @@ class Sweeper:
         yield Sweep("purge", now, _CLEAN_MAX_ROWS)
         yield Sweep("forget", now, _CLEAN_MAX_ROWS)
 
-    async def _clean(self, sweep: Sweep) -> None:
-        for _ in range(_ROUNDS_MAX):
-            if await self._journal.append(sweep) < sweep.limit:
-                return
+    async def _clean(self, sweep: Sweep) -> bool:
+        """One step, and a rest; whether there may be more."""
+        began_at = self._clock.monotonic()
+        if await self._journal.append(sweep) < sweep.limit:
+            return False
+        await asyncio.sleep(_REST_FACTOR * (self._clock.monotonic() - began_at))
+        return True
+
+
+async def _each(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await work()
+        await asyncio.sleep(period_s)
+
+
+async def _try_to(what: str, work: Awaitable[T]) -> T | None:
+    """The result of this work, or None if it failed."""
+    try:
+        return await work
+    except ThreadcastError as error:
+        log.warning("sweeper: could not %s: %s", what, error)
+        return None

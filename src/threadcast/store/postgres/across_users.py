@@ -10,6 +10,7 @@ from ...runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
 from ..place_units import PLACES_COUNTED_MAX
 from .run_rows import RUN_FACTS_COLUMNS
 
+_AT_ONCE_MAX = 50  # runs, journals or threads that a step of maintenance works on
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
 # A node claims runs of users in turn; see `ClaimRuns` and the two functions in the migrations, they
@@ -72,21 +73,52 @@ ORDER BY r.lease_until LIMIT $1
 FOR UPDATE OF u, r SKIP LOCKED
 """
 
-# Sweeps find old rows of any user, and then work on one user at a time. Limited subqueries are
+# A step of maintenance finds old rows of any user, oldest first, locks them without waiting, and
+# has a function of the migrations work on each. $2 is the most rows to work on; as many are said
+# if there may be more. Journals and threads share them, so that a long one keeps no other waiting.
+# A run is begun if those before it, with all their events, leave room. Limited subqueries are
 # materialized: inside a loop of a plan they would be evaluated again for each row.
-TO_COMPACT = """
-SELECT user_key, run, message_seq, ended_seq FROM runs
-WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
-ORDER BY ended_us LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
-TO_TRIM = """
-SELECT user_key, trimmed FROM users WHERE trim_us < $1
-ORDER BY trim_us LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
-TO_PURGE = """
-SELECT user_key, thread, first_seq FROM threads WHERE state = 1 AND updated_us < $1
-ORDER BY updated_us LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
+COMPACT = f"""
+WITH old AS MATERIALIZED (
+    SELECT user_key, run, message_seq, ended_seq, ended_us FROM runs
+    WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
+    ORDER BY ended_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
+), placed AS MATERIALIZED (
+    SELECT *, $2 - coalesce(sum(ended_seq - message_seq) OVER (
+        ORDER BY ended_us, user_key, run ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), 0)::bigint AS room
+    FROM old
+), worked AS (
+    SELECT done, room FROM placed CROSS JOIN LATERAL
+    compact_run(user_key, run, message_seq, ended_seq, $3::smallint, room) AS done
+    WHERE room > 0
+)
+SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR count(*) < (SELECT count(*) FROM placed)
+OR bool_or(done >= room) THEN $2 ELSE coalesce(sum(done), 0)::bigint END FROM worked
+"""  # noqa: S608 - joined from constants only
+TRIM = f"""
+WITH old AS MATERIALIZED (
+    SELECT user_key, trimmed FROM users WHERE trim_us < $1
+    ORDER BY trim_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
+), shared AS MATERIALIZED (
+    SELECT *, greatest(1, $2 / count(*) OVER ()) AS share FROM old
+)
+SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR bool_or(done >= share) THEN $2
+ELSE coalesce(sum(done), 0)::bigint END
+FROM shared CROSS JOIN LATERAL trim_journal(user_key, trimmed, $1, share) AS done
+"""  # noqa: S608 - joined from constants only
+PURGE = f"""
+WITH old AS MATERIALIZED (
+    SELECT user_key, thread, first_seq, last_seq FROM threads WHERE state = 1 AND updated_us < $1
+    ORDER BY updated_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
+), shared AS MATERIALIZED (
+    SELECT *, greatest(1, $2 / count(*) OVER ()) AS share FROM old
+)
+SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR bool_or(done >= share) THEN $2
+ELSE coalesce(sum(done), 0)::bigint END
+FROM shared CROSS JOIN LATERAL
+purge_thread(user_key, thread, first_seq, last_seq, $3::smallint, $4::smallint, share) AS done
+"""  # noqa: S608 - joined from constants only
 FORGET = """
 WITH old AS MATERIALIZED (
     SELECT user_key, token_id FROM revoked_tokens WHERE expires_at < $1
