@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,14 @@ async def test_accepted(
         await client.until("connection_ready")
 
 
+@pytest.mark.parametrize("path", ["/", "/v1/threads", "/v1/ws/", "/nowhere"])
+async def test_there_is_no_socket_at_another_path(live: LiveServer, path: str) -> None:
+    response, client = await live.upgrade(("Origin", GOOD), path=path)
+    async with client:
+        assert (response.status, response.problem()["code"]) == (404, "not_found")
+        assert await client.read_end() == b""
+
+
 async def test_w6_a_page_of_this_server_may_connect(live: LiveServer) -> None:
     host = f"127.0.0.1:{live.port}"
     response, client = await live.upgrade(("Host", host), ("Origin", f"http://{host}"))
@@ -181,7 +190,7 @@ async def test_w14_clients_that_have_not_signed_in_get_the_reason_of_a_shutdown(
 
 
 async def test_w15_a_full_node_spreads_those_that_it_sends_away(tmp_path: Path) -> None:
-    with LiveServer(tmp_path, max_connections=1) as full:
+    with LiveServer(tmp_path, max_connections=1, allowed_origins=(GOOD,)) as full:
         async with full.talk("u-1") as first:
             waits = set()
             for _ in range(20):
@@ -194,6 +203,15 @@ async def test_w15_a_full_node_spreads_those_that_it_sends_away(tmp_path: Path) 
                     wait_s = int(response.headers["retry-after"])
                     assert wait_s * 1000 >= problem["retry_after_ms"] > 0
             assert len(waits) > 10
+            response, page = await full.upgrade(
+                ("Authorization", f"Bearer {token('u-2')}"), ("Origin", GOOD)
+            )
+            async with page:  # a browser shows nothing of a refused request
+                assert response.status == 101
+                closing = json.loads(await page.read_text())["data"]
+                assert (closing["error"], closing["reconnect"]) == ("overloaded", True)
+                assert closing["retry_after_ms"] > 0
+                assert await page.read_close() == 1013
             await first.ask("ping")
         await full.settled(0)
         async with full.talk("u-2") as second:

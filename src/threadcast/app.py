@@ -17,7 +17,7 @@ from .agents import default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
 from .errors import ThreadcastError
-from .http import IdRefusal, host_check, http_routes
+from .http import IdRefusal, host_check, http_routes, no_such_path
 from .ids.legacy import is_plain, legacy_kind
 from .node import Node
 from .page import PageFacts, Pages, SignInService
@@ -89,6 +89,8 @@ class Threadcast:
             self._require_running()
             if _is_socket(scope):
                 await self.node.gateway(scope, receive, send)
+            elif scope["type"] == "websocket":
+                await self.node.gateway.deny(no_such_path(), scope, receive, send)
             else:
                 await router(scope, receive, send)
 
@@ -101,7 +103,7 @@ class Threadcast:
             elif scope["type"] == "http":
                 await refuse_http(error, scope, receive, send)
             else:
-                await router(scope, receive, send)
+                await application(scope, receive, send)
 
         return SSOTValidationMiddleware(
             application,

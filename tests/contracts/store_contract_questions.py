@@ -72,6 +72,8 @@ class QuestionContract:
         scene.now = NOW
         await scene.committed(AppendToRun(claimed.lease, [completed()]))
         assert await scene.refused(AnswerInput(context, "input-1", 1)) == "run_finished"
+        scene.now = NOW + 5
+        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
         async with scene.session("bob") as session:
             assert await session.inputs(context.run_id) == []
             assert await session.run(context.run_id) is None

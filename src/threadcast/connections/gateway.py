@@ -67,6 +67,13 @@ class Gateway:
         """Refuse a WebSocket for an earlier finding, telling clients that may know the reason."""
         await self._serve(scope, receive, send, error)
 
+    async def deny(
+        self, error: ThreadcastError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer the request for a WebSocket with an error, whatever it says."""
+        await receive()  # websocket.connect
+        await self._deny(error, request_id_of(scope), send)
+
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, refusal: ThreadcastError | None
     ) -> None:
@@ -75,13 +82,23 @@ class Gateway:
         try:
             handshake = self._judge(scope, request_id, refusal)
         except ThreadcastError as error:
-            self._services.metrics.refusals.labels(error.code).inc()
-            self._services.metrics.count_connect_refused(failed=error.is_failure)
-            await _refuse(send, error, request_id)
+            await self._deny(error, request_id, send)
             return
         await Visit(self._services, self._manager, self.sign_in, handshake).serve(
             scope, receive, send
         )
+
+    async def _deny(self, error: ThreadcastError, request_id: str, send: Send) -> None:
+        self._services.metrics.refusals.labels(error.code).inc()
+        self._services.metrics.count_connect_refused(failed=error.is_failure)
+        await _refuse(send, error, request_id)
+
+    def _busy(self) -> ThreadcastError | None:
+        """Why nobody more can connect now, if so."""
+        if self._manager.full:
+            return ThreadcastError("overloaded", retry_after_ms=_spread_ms())
+        arrivals = self._services.arrivals
+        return arrivals.postponed() if arrivals.full else None
 
     def _judge(self, scope: Scope, request_id: str, refusal: ThreadcastError | None) -> Handshake:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -100,11 +117,9 @@ class Gateway:
         )
         if self._services.draining():
             raise ThreadcastError("shutting_down")
-        if self._manager.full:
-            raise ThreadcastError("overloaded", retry_after_ms=_spread_ms())
-        if self._services.arrivals.full and refusal is None:
-            refusal = self._services.arrivals.postponed()
-            if single_header(headers, b"origin") is None:
+        if refusal is None and (busy := self._busy()):
+            refusal = busy
+            if single_header(headers, b"origin") is None:  # it sees the answer to its request
                 raise refusal
         client = scope.get("client")
         address = client[0] if client else ""

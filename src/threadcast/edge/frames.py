@@ -49,11 +49,10 @@ class Pong(NamedTuple):
 
 
 class Close(NamedTuple):
-    """The client ends the connection; `payload` is what the answering frame echoes."""
+    """The client ends the connection; without a code, `code` is `NO_STATUS`."""
 
     code: int
     reason: str
-    payload: bytes
 
 
 class Violation(NamedTuple):
@@ -238,12 +237,12 @@ def close_frame(code: int, reason: str = "") -> bytes:
     encoded = reason.encode()
     if not may_be_sent(code) or len(encoded) > _REASON_MAX_BYTES:
         raise ValueError(f"close code {code} with {len(encoded)} bytes of reason cannot be sent")
-    return echo_frame(code.to_bytes(2, "big") + encoded)
+    return _server_frame(_CLOSE, code.to_bytes(2, "big") + encoded)
 
 
-def echo_frame(payload: bytes) -> bytes:
-    """The close frame that answers a client's close frame."""
-    return _server_frame(_CLOSE, payload)
+def answer_to(close: Close) -> bytes:
+    """The close frame that answers the client's: with its code, not with its text."""
+    return _server_frame(_CLOSE, b"") if close.code == NO_STATUS else close_frame(close.code)
 
 
 def may_be_sent(code: int) -> bool:
@@ -269,13 +268,13 @@ def _text_event(payload: bytes | bytearray) -> Text | Violation:
 
 def _close_event(payload: bytes) -> Close | Violation:
     if not payload:
-        return Close(NO_STATUS, "", b"")
+        return Close(NO_STATUS, "")
     if len(payload) == 1:
         return Violation(PROTOCOL_ERROR, "close frame too short")
     code = int.from_bytes(payload[:2], "big")
     if not may_be_sent(code):
         return Violation(PROTOCOL_ERROR, "close code is not allowed")
     try:
-        return Close(code, payload[2:].decode(), payload)
+        return Close(code, payload[2:].decode())
     except UnicodeDecodeError:
         return Violation(INVALID_DATA, "close reason is not UTF-8")

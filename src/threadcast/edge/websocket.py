@@ -369,7 +369,7 @@ class EdgeWebSocketProtocol(asyncio.Protocol):
 
     def _answer_close(self, event: frames.Close) -> None:
         if self._phase is Phase.OPEN:
-            self.transport.write(frames.echo_frame(event.payload))
+            self.transport.write(frames.answer_to(event))
         self._end(event.code, event.reason)
 
     def fail(self, code: int, reason: str) -> None:

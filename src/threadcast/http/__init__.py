@@ -4,8 +4,9 @@ One list of routes (`routes`), one edge for all of them (`entrance`), and one mo
 resource. Handlers may not know other users' rows, sockets or how tokens are verified.
 """
 
+from .entrance import no_such_path
 from .hosts import host_check
 from .routes import http_routes
 from .validation import IdRefusal
 
-__all__ = ["IdRefusal", "host_check", "http_routes"]
+__all__ = ["IdRefusal", "host_check", "http_routes", "no_such_path"]

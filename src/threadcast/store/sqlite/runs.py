@@ -41,7 +41,7 @@ def _check_open(batch: Batch, record: RunRecord, input_id: str) -> None:
     """Refuse an answer to a question that cannot take one.
 
     Raises:
-        ThreadcastError: `not_found`, `already_answered`, `run_finished` or `expired`.
+        ThreadcastError: `not_found`, `already_answered`, `expired` or `run_finished`.
     """
     row = batch.one(
         "SELECT value IS NOT NULL, expires_at FROM inputs WHERE run = ? AND input_id = ?",
@@ -51,7 +51,7 @@ def _check_open(batch: Batch, record: RunRecord, input_id: str) -> None:
         raise ThreadcastError("not_found")
     if row[0]:
         raise ThreadcastError("already_answered")
-    if record.status in ENDED:
-        raise ThreadcastError("run_finished", f"the run is {record.status.value}")
     if row[1] <= batch.now:
         raise ThreadcastError("expired")
+    if record.status in ENDED:
+        raise ThreadcastError("run_finished", f"the run is {record.status.value}")
