@@ -116,6 +116,7 @@ async def test_i9_a_cursor_before_what_is_kept_is_refused_not_skipped(world: Wor
         kept = await client.get(f"{path}/events")
     assert (refused.status_code, refused.json()["code"]) == (410, "trimmed")
     assert (kept.status_code, kept.json()["seq"]) == (200, 4)
+    assert kept.json()["trimmed"] == 4, "from 0, it says what is gone"
 
 
 async def test_a_message_starts_a_run_that_answers(world: World) -> None:

@@ -387,6 +387,7 @@ export type ErrorCode = KnownErrorCode | (string & {});
 export interface EventPage {
   /** The journal's last seq when this was true. */
   readonly seq: number;
+  readonly trimmed: number;
   readonly events: readonly JournalEvent[];
   readonly next: number | null;
 }

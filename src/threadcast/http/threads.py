@@ -193,6 +193,7 @@ async def _event_page(
     beyond = not page.at_head and await read(last_seq, limit=1, max_bytes=1, thread_id=thread_id)
     return EventPage(
         seq=head.head,
+        trimmed=head.trimmed,
         events=[msgspec.Raw(event.payload) for event in page.events],
         next=last_seq if beyond and beyond.events else None,
     )

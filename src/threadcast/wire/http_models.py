@@ -276,11 +276,14 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         seq: the journal's last seq when it was read.
+        trimmed: up to which seq retention has removed the journal's events; 0 if it has not. From
+            0, a page begins with the first event that is kept.
         events: envelopes, as delivered.
         next: the `after` of the page that follows; null when this one reaches `seq`.
     """
 
     seq: SnapshotSeq
+    trimmed: Annotated[int, Meta(ge=0, le=SEQ_MAX)]
     events: list[_JournalEvent]
     next: Annotated[int, Meta(ge=0, le=SEQ_MAX)] | None
 
