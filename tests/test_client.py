@@ -394,6 +394,39 @@ async def test_states_are_told_in_order() -> None:
     assert waiting.reason == "the connection was lost"
 
 
+@pytest.mark.parametrize("phase", [Phase.CATCHING_UP, Phase.LIVE, Phase.CLOSED])
+async def test_what_on_state_raises_ends_the_client(phase: Phase) -> None:
+    class Broken(Exception):
+        pass
+
+    def show(state: ClientState) -> None:
+        if state.phase is phase:
+            raise Broken
+
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+    server = WireServer()
+    async with server.running(), asyncio.timeout(20):
+        if phase is Phase.CLOSED:  # there is nobody left to raise it to
+            async with client_of(server, after=0, on_state=show):
+                pass
+            await asyncio.sleep(0)
+            assert isinstance(told[0]["exception"], Broken)
+            return
+        with pytest.raises(Broken):
+            async with client_of(server, after=0, on_state=show) as client:
+                await anext(client)
+
+
+async def test_a_client_that_was_never_opened_says_so() -> None:
+    client = connect("http://127.0.0.1:9", "a.b.c")
+    with pytest.raises(ThreadcastError, match="use it in `async with"):
+        await client.ping()
+    with pytest.raises(ThreadcastError, match="use it in `async with"):
+        async for _ in client:
+            pass
+
+
 async def test_garbage_ends_the_client_and_nothing_leaks() -> None:
     server = WireServer()
     async with server.running(), client_of(server, after=0) as client:

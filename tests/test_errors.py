@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import threadcast
-from threadcast.errors import ERRORS
+from threadcast.errors import ERRORS, ThreadcastError
 
 _SOURCE = Path(threadcast.__file__).parent
 _TELLS_ONLY = frozenset({"schemas", "client"})  # they name codes and raise none of the server's
@@ -28,3 +28,8 @@ RAISING = _raising_source()
 @pytest.mark.parametrize("code", sorted(ERRORS))
 def test_each_code_is_used(code: str) -> None:
     assert f'"{code}"' in RAISING
+
+
+def test_a_code_of_ones_own_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"expected a code of .*errors.md, got 'my_code'"):
+        ThreadcastError("my_code")

@@ -32,6 +32,7 @@ _NAMED_IN_THE_DOCS = {
     "agent",
     "connect",
     "derive_thread_id_from_run_id",
+    "load_settings",
     "migrate_legacy_thread_id",
     "normalize_event",
     "validate_cross_component_id_compatibility",

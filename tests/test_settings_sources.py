@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadcast.errors import ConfigurationError
-from threadcast.settings import Settings
-from threadcast.settings.sources import load_settings
+from threadcast.settings import Settings, load_settings
+from threadcast.settings.sources import read_settings
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -31,7 +31,7 @@ def refused_file(text: str | bytes) -> str:
     """The one line that refuses the file."""
     write(text)
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({}, {}, None)
+        read_settings({}, {}, None)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -39,13 +39,13 @@ def refused_file(text: str | bytes) -> str:
 def refused_variable(name: str, text: str) -> str:
     """The one line that refuses the variable."""
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({}, {name: text}, None)
+        read_settings({}, {name: text}, None)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_without_any_source_the_defaults_hold() -> None:
-    loaded = load_settings({}, {}, None)
+    loaded = read_settings({}, {}, None)
     assert loaded.settings == Settings()
     assert set(loaded.sources.values()) == {"default"}
 
@@ -53,7 +53,7 @@ def test_without_any_source_the_defaults_hold() -> None:
 def test_c10_options_override_variables_override_the_file() -> None:
     write("log_level = 'error'\n\nport = 1\nhost = 'localhost'\n")
     environ = {"THREADCAST_PORT": "2", "THREADCAST_HOST": "::1"}
-    loaded = load_settings({"host": "127.0.0.2", "dev": None}, environ, None)
+    loaded = read_settings({"host": "127.0.0.2", "dev": None}, environ, None)
     assert (loaded.settings.port, loaded.settings.host) == (2, "127.0.0.2")
     assert loaded.settings.log_level == "error"
     assert loaded.sources["port"] == "THREADCAST_PORT"
@@ -65,14 +65,14 @@ def test_c10_options_override_variables_override_the_file() -> None:
 def test_the_file_may_be_named(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text("port = 7")
-    assert load_settings({}, {}, other).sources["port"] == f"{other}:1"
-    assert load_settings({}, {"THREADCAST_CONFIG": str(other)}, None).settings.port == 7
+    assert read_settings({}, {}, other).sources["port"] == f"{other}:1"
+    assert read_settings({}, {"THREADCAST_CONFIG": str(other)}, None).settings.port == 7
 
 
 def test_a_named_file_must_be_readable(tmp_path: Path) -> None:
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(ConfigurationError, match="expected a readable file"):
-            load_settings({}, {}, path)
+            read_settings({}, {}, path)
 
 
 def test_c1_an_unknown_key_is_refused_with_its_line_and_the_nearest_name() -> None:
@@ -94,12 +94,12 @@ def test_c1_an_unknown_variable_is_refused_without_its_value() -> None:
 
 def test_c1_an_unknown_override_is_refused() -> None:
     with pytest.raises(ConfigurationError, match='did you mean "port"'):
-        load_settings({"prot": 1}, {}, None)
+        read_settings({"prot": 1}, {}, None)
 
 
 def test_c1_the_client_commands_variables_and_other_programs_are_left_alone() -> None:
     environ = {"THREADCAST_URL": "x", "THREADCAST_TOKEN": "y", "THREADCAST_CONFIG": "", "PATH": "z"}
-    assert load_settings({}, environ, None).settings == Settings()
+    assert read_settings({}, environ, None).settings == Settings()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_c1_the_client_commands_variables_and_other_programs_are_left_alone() ->
     ],
 )
 def test_variables_spell_values(name: str, text: str, key: str, value: object) -> None:
-    loaded = load_settings({}, {name: text}, None)
+    loaded = read_settings({}, {name: text}, None)
     actual = getattr(loaded.settings, key)
     if isinstance(actual, tuple | dict):
         actual = len(actual)
@@ -201,7 +201,7 @@ def test_c4_an_empty_list_of_algorithms_is_refused() -> None:
 
 def test_the_file_may_write_units_and_tables() -> None:
     write('lease_s = "15s"\nbody_max_bytes = "2MiB"\n\n[max_runs_per_plan]\npro = 9\nfree = 1\n')
-    loaded = load_settings({}, {}, None)
+    loaded = read_settings({}, {}, None)
     assert loaded.settings.lease_s == 15
     assert loaded.settings.body_max_bytes == 2_097_152
     assert loaded.settings.max_runs_per_plan == {"pro": 9, "free": 1}
@@ -233,20 +233,20 @@ def test_c9_a_file_that_is_not_clean_toml_is_refused(content: str | bytes, messa
 
 def test_lines_inside_long_texts_are_not_mistaken_for_keys() -> None:
     write('jwt_issuer = """\\\nport = 5 \\\n"""\n# port = 6\n"port" = 7\n')
-    loaded = load_settings({}, {}, None)
+    loaded = read_settings({}, {}, None)
     assert loaded.settings.port == 7
     assert loaded.sources["port"] == "threadcast.toml:5"
 
 
 def test_a_contradiction_names_the_source_that_made_it() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({}, {"THREADCAST_SEND_BUFFER_MAX_BYTES": "64KiB"}, None)
+        read_settings({}, {"THREADCAST_SEND_BUFFER_MAX_BYTES": "64KiB"}, None)
     assert str(caught.value).startswith("THREADCAST_SEND_BUFFER_MAX_BYTES: event_max_bytes: got ")
 
 
 def test_c7_the_option_that_opened_the_server_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"^--host: host: got 0\.0\.0\.0, expected jwt_"):
-        load_settings({"host": "0.0.0.0"}, {}, None)
+        read_settings({"host": "0.0.0.0"}, {}, None)
 
 
 def test_a_public_key_may_be_pem_one_line_pem_or_a_file(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_public_key_may_be_pem_one_line_pem_or_a_file(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(pem)
     for text in (pem, pem.replace("\n", "\\n"), str(path)):
-        loaded = load_settings({}, {"THREADCAST_JWT_PUBLIC_KEY": text}, None)
+        loaded = read_settings({}, {"THREADCAST_JWT_PUBLIC_KEY": text}, None)
         assert loaded.settings.jwt_public_key == pem
 
 
@@ -263,7 +263,7 @@ def test_a_secret_given_as_a_public_key_is_not_shown() -> None:
 
 
 def test_overrides_may_be_values() -> None:
-    loaded = load_settings({"agents": ("a:b", "c:d"), "lease_s": 30, "port": "9"}, {}, None)
+    loaded = read_settings({"agents": ("a:b", "c:d"), "lease_s": 30, "port": "9"}, {}, None)
     assert loaded.settings.agents == ("a:b", "c:d")
     assert loaded.settings.port == 9
     assert loaded.sources["agents"] == "--agent"
@@ -276,7 +276,7 @@ def test_overrides_may_be_values() -> None:
 def test_c9_any_bytes_are_a_file_or_one_line(content: bytes) -> None:
     path = write(content)
     try:
-        load_settings({}, {}, path)
+        read_settings({}, {}, path)
     except ConfigurationError as error:
         assert "\n" not in str(error)  # noqa: PT017 - most bytes are refused, some are not
 
@@ -284,8 +284,30 @@ def test_c9_any_bytes_are_a_file_or_one_line(content: bytes) -> None:
 @given(st.text(max_size=40))
 def test_c2_any_text_is_a_number_or_one_line(text: str) -> None:
     try:
-        loaded = load_settings({}, {"THREADCAST_LEASE_S": text}, None)
+        loaded = read_settings({}, {"THREADCAST_LEASE_S": text}, None)
     except ConfigurationError as error:
         assert "\n" not in str(error)  # noqa: PT017 - most texts are refused, some are not
     else:
         assert 0.05 <= loaded.settings.lease_s <= 3_600
+
+
+def test_an_application_has_the_settings_that_a_server_would_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("heartbeat_s = 7\nport = 9000\n")
+    monkeypatch.setenv("THREADCAST_JWT_SECRET", SECRET)
+    monkeypatch.setenv("THREADCAST_PORT", "9001")
+    settings = load_settings(port=9002, allowed_origins=["https://shop.example"])
+    assert (settings.jwt_secret, settings.heartbeat_s, settings.port) == (SECRET, 7, 9002)
+    assert settings.allowed_origins == ("https://shop.example",)
+    with pytest.raises(ConfigurationError, match=r'porte: got an unknown key.* mean "port"'):
+        load_settings(porte=9002)
+    with pytest.raises(ConfigurationError, match="load_settings: port: got -1"):
+        load_settings(port=-1)
+
+
+def test_a_list_is_as_good_as_a_tuple() -> None:
+    settings = Settings(jwt_secret=SECRET, allowed_hosts=["one.example", "two.example"])  # type: ignore[arg-type]
+    assert settings.allowed_hosts == ("one.example", "two.example")
+    with pytest.raises(ConfigurationError, match="allowed_hosts"):
+        Settings(jwt_secret=SECRET, allowed_hosts=["one.example", 2])  # type: ignore[arg-type]

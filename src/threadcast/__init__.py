@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         validate_cross_component_id_compatibility,
     )
     from .ids.migrated import migrate_legacy_thread_id
-    from .settings import Settings
+    from .settings import Settings, load_settings
     from .store.session import RequestScopedSessionFactory, ThreadRepository
     from .testing import E2EAuthHelper
     from .validation.middleware import SSOTValidationMiddleware
@@ -57,6 +57,7 @@ __all__ = [
     "agent",
     "connect",
     "derive_thread_id_from_run_id",
+    "load_settings",
     "migrate_legacy_thread_id",
     "normalize_event",
     "validate_cross_component_id_compatibility",
@@ -84,6 +85,7 @@ _MODULE_OF_NAME = {
     "WebSocketManager": "delivery.websocket_manager",
     "connect": "client",
     "derive_thread_id_from_run_id": "ids",
+    "load_settings": "settings",
     "migrate_legacy_thread_id": "ids.migrated",
     "normalize_event": "wire.normalize",
     "validate_cross_component_id_compatibility": "ids",

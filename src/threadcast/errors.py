@@ -139,12 +139,14 @@ class ThreadcastError(Exception):
             row's when not given.
 
     Raises:
-        KeyError: the code has no row.
+        ValueError: the code has no row. For an error of its own, a program uses another class.
     """
 
     def __init__(
         self, code: str, message: str | None = None, *, retry_after_ms: int | None = None
     ) -> None:
+        if code not in ERRORS:
+            raise ValueError(f"expected a code of docs/reference/errors.md, got {code!r}")
         self.kind = ERRORS[code]
         self.message = message or self.kind.text
         self.retry_after_ms = self.kind.retry_after_ms if retry_after_ms is None else retry_after_ms

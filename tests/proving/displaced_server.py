@@ -22,7 +22,7 @@ from threadcast.cli.listening import listen
 from threadcast.cli.serve import serve_on
 from threadcast.clock import SystemClock
 from threadcast.settings import Settings
-from threadcast.settings.sources import load_settings
+from threadcast.settings.sources import read_settings
 
 EVERYWHERE = "0.0.0.0"
 
@@ -39,7 +39,7 @@ class ShiftedClock(SystemClock):
 
 
 def _settings() -> Settings:
-    return load_settings({}, dict(os.environ), None).settings
+    return read_settings({}, dict(os.environ), None).settings
 
 
 def main(ahead_s: float, namespace: Path | None) -> None:

@@ -18,7 +18,7 @@ from threadcast.app import Threadcast
 from threadcast.cli.listening import listen
 from threadcast.cli.serve import serve_on
 from threadcast.clock import SystemClock
-from threadcast.settings.sources import load_settings
+from threadcast.settings.sources import read_settings
 from threadcast.store.postgres import PostgresStore
 from threadcast.store.schema_steps import SchemaStep, load_steps
 
@@ -40,7 +40,7 @@ NEXT_STEPS = (*STEPS, NEXT_STEP)
 def main(_serve: str, port: int, database: str) -> None:
     """Serve until SIGTERM."""
     overrides: dict[str, object] = {"database_url": database, "port": port}
-    settings = load_settings(overrides, os.environ, None).settings
+    settings = read_settings(overrides, os.environ, None).settings
     store = PostgresStore(database, clock=SystemClock(), steps=NEXT_STEPS)
     agents = [load_agent(name) for name in settings.agents]
     threadcast = Threadcast(settings, agents, store=store, listens_on=settings.host)

@@ -21,7 +21,7 @@ from ..alerts.sinks import SINKS, Receipt, Sink, sinks_of
 from ..clock import SystemClock
 from ..ids import UnifiedIdGenerator
 from ..settings import Settings
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from . import exits
 from .groups import LazyCommand, LazyGroup
 from .logs import configure_logging
@@ -114,4 +114,4 @@ def grafana(config_path: Path | None) -> None:
 
 
 def _settings(config_path: Path | None) -> Settings:
-    return load_settings({}, os.environ, config_path).settings
+    return read_settings({}, os.environ, config_path).settings

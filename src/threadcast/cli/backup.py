@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..settings import is_postgres, sqlite_path
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from ..store.sqlite import check_early
 from ..store.sqlite.backup import back_up
 from . import exits
@@ -29,7 +29,7 @@ def command(target: Path, database: str | None, config_path: Path | None) -> Non
     is written slowly, so that commits hardly wait. FILE must not exist yet. For PostgreSQL use its
     own tools, and threadcast feeds renew after a restore.
     """
-    settings = load_settings({"database_url": database}, os.environ, config_path).settings
+    settings = read_settings({"database_url": database}, os.environ, config_path).settings
     if is_postgres(settings.database_url):
         raise exits.CommandFailed(
             "got a PostgreSQL database, expected a SQLite file: back it up with pg_dump or a base "

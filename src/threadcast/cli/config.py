@@ -11,7 +11,7 @@ import click
 from ..settings import SETTINGS
 from ..settings.forms import masked_url
 from ..settings.notes import Setting
-from ..settings.sources import LoadedSettings, load_settings
+from ..settings.sources import LoadedSettings, read_settings
 from .groups import LazyCommand, LazyGroup
 from .options import config_option
 from .printing import table, width_columns
@@ -30,7 +30,7 @@ command = LazyGroup(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(config_path: Path | None, *, as_json: bool) -> None:
     """Print every setting, its value (secrets masked) and its source."""
-    loaded = load_settings({}, os.environ, config_path)
+    loaded = read_settings({}, os.environ, config_path)
     click.echo(as_json_text(loaded) if as_json else as_table(loaded, width_columns()))
 
 

@@ -18,7 +18,7 @@ from ..clock import SystemClock
 from ..errors import ConfigurationError, StoreInUse, ThreadcastError
 from ..page import NOT_BUILT, pages_are_built
 from ..settings import Settings, is_postgres, risks, sqlite_path
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from ..store.choice import postgres_store
 from ..store.sqlite import check_early, examine
 from . import exits
@@ -35,7 +35,7 @@ _SYNC_SLOW_MS = 20.0
 @settings_options
 def command(overrides: dict[str, object], config_path: Path | None) -> None:
     """Check this machine, the settings, database and bus; exit 1 if something is wrong."""
-    settings = load_settings(overrides, os.environ, config_path).settings
+    settings = read_settings(overrides, os.environ, config_path).settings
     facts: dict[str, str] = {}
     problems: list[str] = []
     for more_facts, more_problems in (*_store(settings), _clock()):

@@ -12,7 +12,7 @@ import click
 from ..clock import SystemClock
 from ..errors import ThreadcastError
 from ..settings import Settings, is_postgres, sqlite_path
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from ..store.sqlite import check_early
 from ..upkeep.feed_renewal import renew_feeds
 from . import exits
@@ -69,7 +69,7 @@ def renew(
     """
     if user_id is not None and after:
         raise click.UsageError("--after: expected no --user; there is only one journal")
-    settings = load_settings({"database_url": database}, os.environ, config_path).settings
+    settings = read_settings({"database_url": database}, os.environ, config_path).settings
     if not is_postgres(settings.database_url):
         check_early(_existing_file(settings), create=False)
     _ask(is_sure=is_sure, user_id=user_id)

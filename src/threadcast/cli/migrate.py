@@ -10,7 +10,7 @@ import click
 
 from ..clock import SystemClock
 from ..settings import Settings, is_postgres, sqlite_path
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from ..store.choice import postgres_store, store_of
 from .options import config_option
 from .printing import printable
@@ -29,7 +29,7 @@ def command(database: str | None, config_path: Path | None) -> None:
     Nodes of this version and of the previous one may be running meanwhile. A SQLite file must not
     be in use.
     """
-    settings = load_settings({"database_url": database}, os.environ, config_path).settings
+    settings = read_settings({"database_url": database}, os.environ, config_path).settings
     migrate = _migrate_postgres if is_postgres(settings.database_url) else _migrate_sqlite
     click.echo(printable(asyncio.run(migrate(settings))))
 

@@ -18,7 +18,7 @@ from ..migration.lines import BoundedLines
 from ..migration.report import Report
 from ..migration.steps import BATCH_MAX_THREADS, Migration
 from ..settings import Settings, is_postgres, sqlite_path
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from ..store.choice import store_of
 from ..store.sqlite import check_early
 from . import exits
@@ -94,7 +94,7 @@ def command(
     if a thread was refused, or kept by --undo.
     """
     _check_choice(dump=dump, dry_run=dry_run, undo=undo, status=status, report=report_path)
-    loaded = load_settings({"database_url": database}, os.environ, config_path)
+    loaded = read_settings({"database_url": database}, os.environ, config_path)
     path = _file_of(loaded.settings)
     if status:
         if path is not None:

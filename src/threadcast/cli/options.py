@@ -42,7 +42,7 @@ def settings_options(command: Callable[..., Result]) -> Callable[..., Result]:
     """Give a command the options of all settings.
 
     Args:
-        command: takes `overrides` (what the options said, by key, for `load_settings`) and
+        command: takes `overrides` (what the options said, by key, for `read_settings`) and
             `config_path`, beside what other decorators give it.
     """
 

@@ -28,7 +28,7 @@ from ..edge import (
 from ..errors import ConfigurationError
 from ..page import NOT_BUILT, pages_are_built
 from ..settings import Settings, dev_secret_path, is_postgres, risks, sqlite_path
-from ..settings.sources import load_settings, settings_file
+from ..settings.sources import read_settings, settings_file
 from ..store.sqlite import check_early
 from . import exits
 from .ending import run_to_the_end
@@ -52,7 +52,7 @@ def command(overrides: dict[str, object], config_path: Path | None, *, strict: b
     ignore_hangup()
     environ = dict(os.environ)
     found = settings_file(environ, config_path)
-    settings = load_settings(overrides, environ, found).settings
+    settings = read_settings(overrides, environ, found).settings
     configure_logging(settings.log_level, settings.log_format)
     _tune_interpreter()
     sys.path.insert(0, "")  # agents may be modules in the current folder
@@ -65,7 +65,7 @@ def command(overrides: dict[str, object], config_path: Path | None, *, strict: b
         threadcast = Threadcast(settings, agents, listens_on=settings.host)
 
         def read_again() -> Settings:
-            return with_credential(load_settings(overrides, environ, found or config_path).settings)
+            return with_credential(read_settings(overrides, environ, found or config_path).settings)
 
         run_to_the_end(serve_on(threadcast, settings, listener, read_again), _loop_factory())
 

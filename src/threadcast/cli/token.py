@@ -13,7 +13,7 @@ from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator, user_id_problem
 from ..settings import Settings, dev_secret_path
 from ..settings.forms import quoted
-from ..settings.sources import load_settings
+from ..settings.sources import read_settings
 from . import exits
 from .options import config_option
 
@@ -92,7 +92,7 @@ def command(
     """
     if problem := user_id_problem(user):
         raise click.UsageError(problem)
-    settings = load_settings({"database_url": database}, os.environ, config_path).settings
+    settings = read_settings({"database_url": database}, os.environ, config_path).settings
     token = mint(
         _secret(settings, secret_file),
         user,

@@ -151,8 +151,9 @@ class Client:
 
         Raises:
             StopAsyncIteration: the client was closed.
-            ThreadcastError: what ended the client.
+            ThreadcastError: what ended the client, or it was never opened.
         """
+        self._check_opened()
         item = await self._buffer.pull()
         self._session.drained()
         if isinstance(item, Reset):
@@ -260,8 +261,7 @@ class Client:
     async def _ask(
         self, command: Callable[[str], Command], *, repeatable: bool, hint: str = ""
     ) -> dict[str, Any]:
-        if self._task is None:
-            raise ClientClosed("the client is not open; use it in `async with connect(...)`")
+        self._check_opened()
         try:
             async with asyncio.timeout(self._command_max_s):
                 return await self._ask_until_settled(command, repeatable=repeatable)
@@ -284,6 +284,10 @@ class Client:
                     raise _honest(rejected) from None
                 wait_ms = rejected.retry_after_ms
             await asyncio.sleep(backoff.next_s(None if wait_ms is None else wait_ms / 1000))
+
+    def _check_opened(self) -> None:
+        if self._task is None:
+            raise ClientClosed("the client is not open; use it in `async with connect(...)`")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._session.end(None if task.cancelled() else task.exception())
@@ -335,7 +339,8 @@ def connect(
         after: the last seq that the reader has; None starts at the head, 0 at the beginning.
         feed, at: the other parts of a saved `Client.cursor`.
         thread_id: only this thread's events; None means all. May be its id from an older system.
-        on_state: called at every change of `Client.state`, on the event loop; must not block.
+        on_state: called at every change of `Client.state`, on the event loop; must not block. What
+            it raises ends the client.
         first_attempts: how many attempts the first connection gets; None means any number.
         retry_first_s, retry_max_s: bounds on the first and every wait between attempts, seconds.
         command_max_s: how long a command may take, repetitions included, in seconds.

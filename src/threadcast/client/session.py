@@ -159,9 +159,9 @@ class Session:
         self._ended_by = failure if isinstance(failure, ThreadcastError) else ClientClosed()
         for command_id in list(self._answers):
             self._fail_answer(command_id, self._ended_by)
-        self._become(ClientState(Phase.CLOSED))
         self._buffer.end(failure)
         self.attached.set()
+        self._become(ClientState(Phase.CLOSED))
 
     async def _connection(self) -> Drop:
         self._become(ClientState(Phase.CONNECTING))

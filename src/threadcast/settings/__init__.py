@@ -4,12 +4,16 @@
 the program gets settings from here, whatever their source.
 """
 
+import os
+from typing import Any
+
 from ..check_modes import CheckMode
 from .checked import SETTINGS, Settings
 from .forms import is_postgres
 from .live import LiveChange, live_change
 from .model import dev_secret_path, sqlite_path
 from .risk_lines import risks
+from .sources import read_settings
 
 __all__ = [
     "SETTINGS",
@@ -19,6 +23,21 @@ __all__ = [
     "dev_secret_path",
     "is_postgres",
     "live_change",
+    "load_settings",
+    "read_settings",
     "risks",
     "sqlite_path",
 ]
+
+
+def load_settings(**values: Any) -> Settings:
+    """The settings that `threadcast serve` would have here, for an application with a server in it.
+
+    Args:
+        values: what comes before the variables `THREADCAST_...`, and these before `threadcast.toml`
+            in the working directory, or the file that `THREADCAST_CONFIG` names.
+
+    Raises:
+        ConfigurationError: one line, `source: key: got ..., expected ...`.
+    """
+    return read_settings(values, os.environ, None, source_of=lambda _: "load_settings").settings

@@ -16,6 +16,8 @@ __all__ = ["SETTINGS", "Settings"]
 class Settings(SettingsFields):
     """All settings of one server. Sizes are bytes, times are seconds, unless a name says other.
 
+    A list is taken as a tuple. Variables and files are not read: `load_settings` does that.
+
     Raises:
         ConfigurationError: a value is out of bounds, or two values contradict each other; the
             message names the keys.
@@ -23,7 +25,11 @@ class Settings(SettingsFields):
 
     def __post_init__(self) -> None:
         for description in SETTINGS:
-            check_value(description, getattr(self, description.key))
+            value = getattr(self, description.key)
+            if isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, description.key, value)
+            check_value(description, value)
         refuse_contradictions(self)
 
 

@@ -6,9 +6,10 @@ settings are written; `settings` defines what they may be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,12 @@ class LoadedSettings:
     sources: dict[str, str]
 
 
-def load_settings(
-    overrides: Mapping[str, object], environ: Mapping[str, str], config_path: Path | None
+def read_settings(
+    overrides: Mapping[str, object],
+    environ: Mapping[str, str],
+    config_path: Path | None,
+    *,
+    source_of: Callable[[Setting], str] = attrgetter("option"),
 ) -> LoadedSettings:
     """Read and merge all sources; call it again to reload.
 
@@ -53,6 +58,7 @@ def load_settings(
         environ: the environment's variables.
         config_path: the file, which must then exist; None: what THREADCAST_CONFIG names, else
             ./threadcast.toml if there is one.
+        source_of: names where the override of a setting was said.
 
     Raises:
         ConfigurationError: one line, `source: key: got ..., expected ...`.
@@ -62,7 +68,7 @@ def load_settings(
     for key, value, source in (
         *_from_file(settings_file(environ, config_path)),
         *_from_environment(environ),
-        *_from_overrides(overrides),
+        *_from_overrides(overrides, source_of),
     ):
         values[key], sources[key] = value, source
     try:
@@ -77,7 +83,7 @@ Read = tuple[str, object, str]
 
 
 def settings_file(environ: Mapping[str, str], given: Path | None) -> Path | None:
-    """The file that `load_settings` reads; None where there is none to read.
+    """The file that `read_settings` reads; None where there is none to read.
 
     A reload passes this path, found at start: a file that has vanished is then an error, and does
     not silently become the defaults.
@@ -117,7 +123,9 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[Read]:
             yield setting.key, _checked(setting, from_text(setting, environ[name])), name
 
 
-def _from_overrides(overrides: Mapping[str, object]) -> Iterator[Read]:
+def _from_overrides(
+    overrides: Mapping[str, object], source_of: Callable[[Setting], str]
+) -> Iterator[Read]:
     for key, value in overrides.items():
         if value is None:
             continue
@@ -125,9 +133,11 @@ def _from_overrides(overrides: Mapping[str, object]) -> Iterator[Read]:
             hint = did_you_mean(key, _BY_KEY)
             raise ConfigurationError(f"{key}: got an unknown key, expected a setting{hint}")
         setting = _BY_KEY[key]
-        with _said_by(setting.option):
+        source = source_of(setting)
+        with _said_by(source):
             spelled = from_text(setting, value) if isinstance(value, str) else value
-            yield key, _checked(setting, spelled), setting.option
+            listed = tuple(spelled) if isinstance(spelled, list) else spelled
+            yield key, _checked(setting, listed), source
 
 
 def _checked(setting: Setting, value: object) -> object:
