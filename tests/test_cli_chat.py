@@ -248,7 +248,7 @@ async def test_l2_a_path_that_a_server_does_not_have(
     assert errors.startswith(f"threadcast: no Threadcast server at {url} (HTTP 404); --url ")
     if "--user" not in arguments:
         assert signed_in[0] == exits.UNAVAILABLE
-        assert signed_in[2].startswith(f"threadcast: no Threadcast server at {url} (HTTP 403); ")
+        assert signed_in[2].startswith(f"threadcast: no Threadcast server at {url} (HTTP 404); ")
 
 
 @pytest.mark.parametrize("command", ["chat", "tail"])

@@ -48,6 +48,12 @@ REFUSED = [
     ("H5-plus", plain("/", "Host: a", "Content-Length: +5", method="POST"), 400, "bad_request"),
     ("H5-minus", plain("/", "Host: a", "Content-Length: -1", method="POST"), 400, "bad_request"),
     ("H5-line", plain("/", "Host: a", "Content-Length: 5_0", method="POST"), 400, "bad_request"),
+    (
+        "H5-coded",
+        plain("/", "Host: a", "Transfer-Encoding: gzip, chunked", method="POST"),
+        400,
+        "bad_request",
+    ),
     ("H6-headers", plain("/", "Host: a", *["X: 1"] * 101), 431, "headers_too_large"),
     ("H17-0.9", b"GET /\r\n\r\n", 400, "bad_request"),
     ("H17-h2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
@@ -219,6 +225,18 @@ async def test_h6_trailers_are_counted(server: Serving, trailers: int, status: i
         head = plain("/a", "Host: a", "Transfer-Encoding: chunked", method="POST")
         await client.send(head + b"1\r\nx\r\n0\r\n" + b"T: 1234567890\r\n" * trailers * 10)
         await client.send(b"\r\n")
+        assert (await client.read_response()).status == status
+
+
+@pytest.mark.parametrize(("size", "status"), [(7_000, 200), (9_000, 431)])
+async def test_h6_trailers_have_a_bound_of_their_own(
+    server: Serving, size: int, status: int
+) -> None:
+    headers = ("Host: a", "X: " + "x" * 8_000, "Y: " + "y" * 6_000)
+    async with await RawClient.open(server.port) as client:
+        head = plain("/a", *headers, "Transfer-Encoding: chunked", method="POST")
+        trailers = [b"T: " + b"t" * (size // 2)] * 2
+        await client.send(head + b"1\r\nx\r\n0\r\n" + b"\r\n".join([*trailers, b"", b""]))
         assert (await client.read_response()).status == status
 
 

@@ -44,7 +44,7 @@ def alive(pid: int) -> bool:
     """Whether there is a process with this pid, one that has ended and is not waited for apart."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter if it vanishes while it is read
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
 

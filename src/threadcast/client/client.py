@@ -339,8 +339,7 @@ def connect(
         after: the last seq that the reader has; None starts at the head, 0 at the beginning.
         feed, at: the other parts of a saved `Client.cursor`.
         thread_id: only this thread's events; None means all. May be its id from an older system.
-        on_state: called at every change of `Client.state`, on the event loop; must not block. What
-            it raises ends the client.
+        on_state: told of every change of `Client.state`, on the loop; raising ends the client.
         first_attempts: how many attempts the first connection gets; None means any number.
         retry_first_s, retry_max_s: bounds on the first and every wait between attempts, seconds.
         command_max_s: how long a command may take, repetitions included, in seconds.

@@ -257,6 +257,7 @@ class Visit:
             reason,
             error,
             ERRORS[error].retryable,
+            ERRORS[error].retry_after_ms,
             request_id=self._handshake.request_id,
         )
         frame = text_frame(self._event(ConnectionEventType.CONNECTION_CLOSING, data))

@@ -111,6 +111,8 @@ def judge_request(
     refusal = check_host(version, headers)
     if refusal is not None:
         return refusal
+    if any(coding.lower() != b"chunked" for coding in header_values(headers, b"transfer-encoding")):
+        return Refusal("bad_request", "No Transfer-Encoding but chunked was expected.")
     if wants_websocket(headers):
         if is_draining:
             return Refusal("shutting_down")

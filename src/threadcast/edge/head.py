@@ -1,4 +1,4 @@
-"""Bounds on the headers of one request after the other. Pure: it counts and judges."""
+"""Bounds on the headers and trailers of one request after the other. Pure: it counts and judges."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ class Head:
         line_is_whole: whether the request line is complete, and the headers are not.
     """
 
-    __slots__ = ("_bytes", "_ends_line", "_headers", "_limits", "_unparsed_bytes", "line_is_whole")
+    __slots__ = (
+        "_bytes",
+        "_ends_line",
+        "_headers",
+        "_limits",
+        "_max_bytes",
+        "_unparsed_bytes",
+        "line_is_whole",
+    )
 
     def __init__(self, limits: EdgeLimits) -> None:
         self.line_is_whole = False
         self._limits = limits
+        self._max_bytes = limits.header_max_bytes
         self._bytes = 0
         self._headers = 0
         self._unparsed_bytes = 0
@@ -31,6 +40,7 @@ class Head:
     def begin(self) -> None:
         """A request begins."""
         self._bytes = self._headers = 0
+        self._max_bytes = self._limits.header_max_bytes
 
     def url(self, url: bytes) -> Refusal | None:
         """The request target, or its first part."""
@@ -48,8 +58,8 @@ class Head:
         self._headers += 1
         if size > limits.header_line_max_bytes:
             return _too_large(limits.header_line_max_bytes)
-        if self._bytes > limits.header_max_bytes:
-            return _too_large(limits.header_max_bytes)
+        if self._bytes > self._max_bytes:
+            return _too_large(self._max_bytes)
         if self._headers > limits.headers_max:
             return Refusal("headers_too_large", f"At most {limits.headers_max} headers expected.")
         return None
@@ -70,7 +80,9 @@ class Head:
         return None
 
     def complete(self) -> None:
-        """The headers are complete."""
+        """The headers are complete: what comes now are trailers, with a bound of their own."""
+        self._bytes = 0
+        self._max_bytes = self._limits.trailer_max_bytes
         self._unparsed_bytes = 0
         self.line_is_whole = False
 

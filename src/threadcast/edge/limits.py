@@ -17,7 +17,8 @@ class EdgeLimits:
             of its headers, absolute.
         header_max_bytes: request line and headers together.
         header_line_max_bytes: the request line, or one header.
-        headers_max: number of headers.
+        trailer_max_bytes: trailers behind a chunked body together.
+        headers_max: number of headers, trailers included.
         subprotocols_max: number of entries of `Sec-WebSocket-Protocol`.
         message_before_authentication_max_bytes: a message, until the application raises it.
         message_max_bytes: a message; the application cannot raise it beyond this.
@@ -42,6 +43,7 @@ class EdgeLimits:
     header_timeout_s: float = 10.0
     header_max_bytes: int = 16_384
     header_line_max_bytes: int = 8_192
+    trailer_max_bytes: int = 8_192
     headers_max: int = 100
     subprotocols_max: int = 16
     message_before_authentication_max_bytes: int = 65_536

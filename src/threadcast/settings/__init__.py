@@ -34,8 +34,8 @@ def load_settings(**values: Any) -> Settings:
     """The settings that `threadcast serve` would have here, for an application with a server in it.
 
     Args:
-        values: what comes before the variables `THREADCAST_...`, and these before `threadcast.toml`
-            in the working directory, or the file that `THREADCAST_CONFIG` names.
+        values: what comes before the variables, and these before the file that THREADCAST_CONFIG
+            names, or ./threadcast.toml if there is one.
 
     Raises:
         ConfigurationError: one line, `source: key: got ..., expected ...`.
