@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from runner_world import World, running, world
 from store_scene import context_of, message
 from threadcast.agent import Agent, Run
@@ -82,9 +84,12 @@ async def test_a_hint_begins_another_lap(tmp_path: Path) -> None:
         assert await node.claims.lap() is True
 
 
-async def test_a_node_without_room_asks_nothing_and_tells_one_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", [0, -3])  # there are more than a new setting allows
+async def test_a_node_without_room_asks_nothing_and_tells_one_other(
+    tmp_path: Path, room: int
+) -> None:
     async with world(tmp_path, AGENT) as here:
-        node = Claiming(here, room=0)
+        node = Claiming(here, room=room)
         await here.send()
         for passed_on in range(6):
             node.claims.hear(RunsWaiting(passed_on))

@@ -116,9 +116,9 @@ class RunClaims:
             ThreadcastError: nothing could be claimed now.
         """
         began_at = self._place
-        while limit := min(self._free(), _CLAIM_MAX_RUNS):
+        while True:
             at = self._place
-            claim = await self._claim(limit)
+            claim = await self._claim()
             if claim.runs:
                 return self._more_waits and self._free() > 0
             if claim.place is None or _passes(began_at, at, claim.place):
@@ -126,10 +126,13 @@ class RunClaims:
             await asyncio.sleep(_LOOK_ON_AFTER_S)
             if self._now.is_set():
                 return True
-        return False
 
-    async def _claim(self, limit: int) -> Claim:
+    async def _claim(self) -> Claim:
+        """Claim once, if there is room, and start what was claimed."""
         async with self._turn:
+            limit = min(self._free(), _CLAIM_MAX_RUNS)
+            if limit <= 0:
+                return Claim([])
             unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, self._place)
             claim = await self._journal.append(unit)
             self._metrics.claims.labels("claimed" if claim.runs else "nothing").inc()
