@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patience import WAIT_S
 from threadcast.client import (
     Client,
     ClientRefused,
@@ -394,37 +395,49 @@ async def test_states_are_told_in_order() -> None:
     assert waiting.reason == "the connection was lost"
 
 
-@pytest.mark.parametrize("phase", [Phase.CATCHING_UP, Phase.LIVE, Phase.CLOSED])
-async def test_what_on_state_raises_ends_the_client(phase: Phase) -> None:
-    class Broken(Exception):
-        pass
+class _Refuses:
+    """An `on_state` that raises in one phase, and at the end if asked to."""
 
-    def show(state: ClientState) -> None:
-        if state.phase is phase:
-            raise Broken
+    def __init__(self, phase: Phase, *, at_the_end: bool = False) -> None:
+        self._phases = {phase, *([Phase.CLOSED] if at_the_end else [])}
 
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+    def __call__(self, state: ClientState) -> None:
+        if state.phase in self._phases:
+            raise LookupError(f"refused {state.phase}")
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+async def test_what_on_state_raises_at_first_is_raised_to_who_connects(*, at_the_end: bool) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     server = WireServer()
-    async with server.running(), asyncio.timeout(20):
-        if phase is Phase.CLOSED:  # there is nobody left to raise it to
-            async with client_of(server, after=0, on_state=show):
-                pass
-            await asyncio.sleep(0)
-            assert isinstance(told[0]["exception"], Broken)
-            return
-        with pytest.raises(Broken):
-            async with client_of(server, after=0, on_state=show) as client:
-                await anext(client)
+    refuses = _Refuses(Phase.CATCHING_UP, at_the_end=at_the_end)
+    async with server.running(), asyncio.timeout(WAIT_S):
+        with pytest.raises(LookupError, match="refused catching_up"):
+            async with client_of(server, on_state=refuses):
+                raise AssertionError("it is open")
 
 
-async def test_a_client_that_was_never_opened_says_so() -> None:
-    client = connect("http://127.0.0.1:9", "a.b.c")
-    with pytest.raises(ThreadcastError, match="use it in `async with"):
-        await client.ping()
-    with pytest.raises(ThreadcastError, match="use it in `async with"):
-        async for _ in client:
+async def test_what_on_state_raises_later_is_raised_to_the_reader() -> None:
+    server = WireServer()
+    fill(server, 1)
+    refuses = _Refuses(Phase.WAITING)
+    async with server.running(), client_of(server, after=0, on_state=refuses) as client:
+        await read(client, 1)
+        server.cut_all()
+        with pytest.raises(LookupError, match="refused waiting"):
+            await read(client, 2)
+        assert client.state.phase is Phase.CLOSED
+
+
+async def test_what_on_state_raises_at_the_end_is_told_to_the_loop() -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    server = WireServer()
+    async with server.running(), asyncio.timeout(WAIT_S):
+        async with client_of(server, on_state=_Refuses(Phase.CLOSED)) as client:
             pass
+        assert [item async for item in client] == []
+    assert [str(context["exception"]) for context in told] == ["refused closed"]
 
 
 async def test_garbage_ends_the_client_and_nothing_leaks() -> None:
@@ -521,6 +534,9 @@ async def test_a_client_that_is_not_open_says_so() -> None:
     client = connect("http://127.0.0.1:1", "a.b.c")
     with pytest.raises(ThreadcastError, match="not open"):
         await client.ping()
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(ThreadcastError, match="not open"):
+            await anext(aiter(client))
     await client.close()
 
 
@@ -642,8 +658,6 @@ async def test_snapshots_are_read_over_http() -> None:
         assert (page.seq, page.messages[0].content) == (7, "x")
         with pytest.raises(CommandRejected, match="no such thing"):
             await snapshots.threads()
-        with pytest.raises(ThreadcastError, match="expected an id"):
-            await snapshots.messages("../x")
     with pytest.raises(ServerUnreachable):
         await threads_of(url)
 

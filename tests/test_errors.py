@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,8 @@ def test_each_code_is_used(code: str) -> None:
     assert f'"{code}"' in RAISING
 
 
-def test_a_code_of_ones_own_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"expected a code of .*errors.md, got 'my_code'"):
-        ThreadcastError("my_code")
+@pytest.mark.parametrize("code", ["my_code", "", None, 404, ["internal"]])
+def test_a_code_of_ones_own_is_refused_with_those_that_there_are(code: Any) -> None:
+    with pytest.raises(ValueError, match=r"^code: expected one of bad_json, .*, got ") as caught:
+        ThreadcastError(code)
+    assert str(caught.value).endswith(f"internal, got {code!r}")

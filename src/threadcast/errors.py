@@ -139,15 +139,16 @@ class ThreadcastError(Exception):
             row's when not given.
 
     Raises:
-        ValueError: the code has no row. For an error of its own, a program uses another class.
+        ValueError: the code has no row; the message names those that there are.
     """
 
     def __init__(
         self, code: str, message: str | None = None, *, retry_after_ms: int | None = None
     ) -> None:
-        if code not in ERRORS:
-            raise ValueError(f"expected a code of docs/reference/errors.md, got {code!r}")
-        self.kind = ERRORS[code]
+        kind = ERRORS.get(code) if isinstance(code, str) else None
+        if kind is None:
+            raise ValueError(f"code: expected one of {', '.join(ERRORS)}, got {code!r}")
+        self.kind = kind
         self.message = message or self.kind.text
         self.retry_after_ms = self.kind.retry_after_ms if retry_after_ms is None else retry_after_ms
         super().__init__(f"{code}: {self.message}")

@@ -7,6 +7,7 @@ async with connect("http://127.0.0.1:8080", token) as client:
 """
 
 from ..events import Event
+from .arguments import UnusableArgument
 from .client import Client, Sent, connect
 from .endpoint import UnusableUrl
 from .snapshots import Snapshots
@@ -37,6 +38,7 @@ __all__ = [
     "Sent",
     "ServerUnreachable",
     "Snapshots",
+    "UnusableArgument",
     "UnusableUrl",
     "connect",
     "typed",

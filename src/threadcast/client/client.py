@@ -19,20 +19,21 @@ from ..clock import Clock, SystemClock
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..events import Event
 from ..ids import UnifiedIdGenerator
-from ..wire.commands import CancelRun, Command, CreateThread, Ping, Respond, SendMessage
+from ..wire.commands import Attach, CancelRun, Command, CreateThread, Ping, Respond, SendMessage
 from ..wire.connection_data import (
     CancelRunAccepted,
     CreateThreadAccepted,
     PingAccepted,
     RespondAccepted,
 )
+from .arguments import check_callables, check_counts, check_waits
 from .backoff import Backoff
 from .buffer import HandOver
 from .endpoint import endpoint_of
 from .session import Session
 from .session_rules import SessionRules
 from .token_source import TokenCall, TokenSource
-from .wire import read_answer
+from .wire import encode_command, read_answer
 from .words import ClientClosed, ClientState, CommandRejected, Cursor, Reset
 
 _JITTER = random.random  # spreads reconnects in time; no secret, no id
@@ -72,15 +73,12 @@ class Client:
         self,
         session: Callable[[HandOver[Event | Reset]], Session],
         cursor: Cursor,
+        buffer: HandOver[Event | Reset],
         *,
-        buffer_max_events: int,
-        buffer_max_bytes: int,
         backoff: Callable[[], Backoff],
         command_max_s: float,
     ) -> None:
-        self._buffer: HandOver[Event | Reset] = HandOver(
-            max_items=buffer_max_events, max_bytes=buffer_max_bytes
-        )
+        self._buffer = buffer
         self._session = session(self._buffer)
         self._cursor = cursor
         self._backoff = backoff
@@ -103,6 +101,7 @@ class Client:
         Raises:
             ServerUnreachable: not within `first_attempts`.
             ClientRefused: the server refuses this client.
+            Exception: whatever the token callable or `on_state` raised.
         """
         if self._task is not None:
             raise RuntimeError("a client is opened once; make another with connect()")
@@ -151,9 +150,10 @@ class Client:
 
         Raises:
             StopAsyncIteration: the client was closed.
-            ThreadcastError: what ended the client, or it was never opened.
+            ClientClosed: it was never opened.
+            ThreadcastError: what ended the client; also what a callable of the caller raised.
         """
-        self._check_opened()
+        self._require_open()
         item = await self._buffer.pull()
         self._session.drained()
         if isinstance(item, Reset):
@@ -187,11 +187,14 @@ class Client:
             on_disconnect: what happens to the run when the user's last connection ends.
 
         Raises:
+            UnusableArgument: an argument has the wrong type or is out of its bounds.
             CommandRejected: the server refused it.
             OutcomeUnknown: no answer within `command_max_s`; its message has the
                 `client_message_id` to retry with.
         """
-        name = client_message_id or UnifiedIdGenerator.generate_base_id("message")
+        name = client_message_id
+        if name is None:
+            name = UnifiedIdGenerator.generate_base_id("message")
 
         def command(command_id: str) -> Command:
             return SendMessage(
@@ -212,13 +215,20 @@ class Client:
     ) -> str:
         """Create an empty thread and return its id.
 
+        Args:
+            title: for people, at most 200 characters.
+            metadata: data of your own, at most 64 keys and 16 KiB as JSON.
+
         Raises:
+            UnusableArgument: an argument has the wrong type or is out of its bounds.
             CommandRejected: the server refused it.
             OutcomeUnknown: the answer was lost. It is not retried, because that could make two; a
                 `thread_created` event tells whether it was made.
         """
         data = await self._ask(
-            lambda command_id: CreateThread(id=command_id, title=title, metadata=metadata or {}),
+            lambda command_id: CreateThread(
+                id=command_id, title=title, metadata={} if metadata is None else metadata
+            ),
             repeatable=False,
             hint="a thread_created event tells whether it was made",
         )
@@ -228,6 +238,7 @@ class Client:
         """Cancel a run and return its status; idempotent.
 
         Raises:
+            UnusableArgument: it is no run id.
             CommandRejected: the server refused it.
             OutcomeUnknown: no answer within `command_max_s`.
         """
@@ -239,7 +250,12 @@ class Client:
     async def respond(self, run_id: str, input_id: str, value: Any) -> int:
         """Answer a run's question; return the seq of the `input_received` event.
 
+        Args:
+            run_id, input_id: of the `input_requested` event.
+            value: the answer, any JSON of at most 64 KiB.
+
         Raises:
+            UnusableArgument: an argument has the wrong type or is out of its bounds.
             CommandRejected: `already_answered`, `expired` and others.
             OutcomeUnknown: the answer was lost. It is not retried, because `already_answered` would
                 not tell whose answer counted; the `input_received` event does.
@@ -261,7 +277,7 @@ class Client:
     async def _ask(
         self, command: Callable[[str], Command], *, repeatable: bool, hint: str = ""
     ) -> dict[str, Any]:
-        self._check_opened()
+        self._require_open()
         try:
             async with asyncio.timeout(self._command_max_s):
                 return await self._ask_until_settled(command, repeatable=repeatable)
@@ -285,7 +301,7 @@ class Client:
                 wait_ms = rejected.retry_after_ms
             await asyncio.sleep(backoff.next_s(None if wait_ms is None else wait_ms / 1000))
 
-    def _check_opened(self) -> None:
+    def _require_open(self) -> None:
         if self._task is None:
             raise ClientClosed("the client is not open; use it in `async with connect(...)`")
 
@@ -333,11 +349,9 @@ def connect(
 
     Args:
         url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
-        token: the credential, or a callable, sync or async, that gives a fresh one at each call;
-            with a fixed token the client ends when the token does. An `OSError` or a retryable
-            `ThreadcastError` of the callable counts as a connection that failed.
-        after: the last seq that the reader has; None starts at the head, 0 at the beginning.
-        feed, at: the other parts of a saved `Client.cursor`.
+        token: the credential, with which the client ends; or a callable, sync or async, that gives
+            a fresh one, and whose `OSError` or retryable `ThreadcastError` is a failed connection.
+        after, feed, at: of a saved `Client.cursor`; without `after` at the head, 0: the beginning.
         thread_id: only this thread's events; None means all. May be its id from an older system.
         on_state: told of every change of `Client.state`, on the loop; raising ends the client.
         first_attempts: how many attempts the first connection gets; None means any number.
@@ -347,9 +361,12 @@ def connect(
         clock: for token renewal; None is the machine's.
 
     Raises:
-        UnusableUrl: the URL names no server.
-        ValueError: a bound makes no sense.
+        UnusableUrl, UnusableArgument: an argument has the wrong type or is out of its bounds.
     """
+    check_callables(token, on_state)
+    check_counts(first_attempts, buffer_max_events, buffer_max_bytes)
+    check_waits(retry_first_s, retry_max_s, command_max_s)
+    encode_command(Attach(id="first", after=after, feed=feed, at=at, thread_id=thread_id))
     cursor, tokens = Cursor(after, feed, at), TokenSource(token)
     backoff = partial(Backoff, first_s=retry_first_s, max_s=retry_max_s, jitter=_JITTER)
     session = partial(Session, endpoint_of(url), tokens, clock=clock or SystemClock())
@@ -364,8 +381,7 @@ def connect(
     return Client(
         partial(session, rules, on_state=on_state),
         cursor,
-        buffer_max_events=buffer_max_events,
-        buffer_max_bytes=buffer_max_bytes,
+        HandOver(max_items=buffer_max_events, max_bytes=buffer_max_bytes),
         backoff=backoff,
         command_max_s=command_max_s,
     )

@@ -36,6 +36,8 @@ def endpoint_of(url: str) -> Endpoint:
     Raises:
         UnusableUrl: anything else, a user name, a query (a token does not belong there).
     """
+    if not isinstance(url, str):
+        raise UnusableUrl(f"url: expected text, got {type(url).__name__}")
     try:
         parts = urlsplit(url.strip())
         host, _port = parts.hostname, parts.port

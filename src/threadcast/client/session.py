@@ -98,7 +98,8 @@ class Session:
         """Connect and reconnect until the client leaves.
 
         Raises:
-            ThreadcastError: why it ended; also whatever a token callable raises besides `OSError`.
+            ThreadcastError: why it ended; also whatever a token callable raises besides `OSError`,
+                and whatever `on_state` raises.
         """
         while True:
             drop = await self._connection()
@@ -161,7 +162,7 @@ class Session:
             self._fail_answer(command_id, self._ended_by)
         self._buffer.end(failure)
         self.attached.set()
-        self._become(ClientState(Phase.CLOSED))
+        self._become(ClientState(Phase.CLOSED))  # last: `on_state` may raise
 
     async def _connection(self) -> Drop:
         self._become(ClientState(Phase.CONNECTING))

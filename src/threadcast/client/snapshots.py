@@ -13,9 +13,8 @@ import msgspec
 
 from ..consistency.report import ConsistencyReport
 from ..errors import ERRORS, ThreadcastError
-from ..ids import UnifiedIdGenerator
-from ..ids.legacy import may_be_legacy
-from ..wire.http_models import MessagePage, RunSnapshot, ThreadPage
+from ..wire.http_models import PAGE_LIMIT_MAX, MessagePage, RunSnapshot, ThreadPage
+from .arguments import check_id_of, check_text, check_token, check_whole
 from .endpoint import endpoint_of
 from .http import http_client
 from .refusal import is_elsewhere, no_server, read_problem
@@ -35,7 +34,12 @@ class Snapshots:
         url: as for `connect`.
         token: as for `connect`; a callable is asked before every request.
 
+    Raises:
+        UnusableUrl: the URL names no server.
+        UnusableArgument: the token is of the wrong type.
+
     Every method raises:
+        UnusableArgument: an argument has the wrong type or is out of its bounds.
         ClientRefused: the credential was not accepted.
         CommandRejected: the server refused the request, `not_found` among others.
         ServerUnreachable: there was no answer, or it was not a Threadcast server's.
@@ -44,6 +48,7 @@ class Snapshots:
 
     def __init__(self, url: str, token: str | TokenCall) -> None:
         endpoint = endpoint_of(url)
+        check_token(token)
         self._tokens = TokenSource(token)
         self._http = http_client(endpoint, timeout_s=_TIMEOUT_S)
 
@@ -74,12 +79,14 @@ class Snapshots:
             limit: so many at most, 1..200.
             before: `next` of the page before.
         """
-        path = f"/v1/threads/{_segment(thread_id)}/messages"
+        check_id_of("thread", "thread_id", thread_id, older_too=True)
+        path = f"/v1/threads/{quote(thread_id, safe='')}/messages"
         return await self._get(path, MessagePage, _page(limit, before))
 
     async def run(self, run_id: str) -> RunSnapshot:
         """One run and its questions."""
-        return await self._get(f"/v1/runs/{_segment(run_id)}", RunSnapshot, {})
+        check_id_of("run", "run_id", run_id)
+        return await self._get(f"/v1/runs/{quote(run_id, safe='')}", RunSnapshot, {})
 
     async def consistency(self, *, named: str | None = None, limit: int = 50) -> ConsistencyReport:
         """Whether ids stayed the same on the server; for tokens with the scope `ops`.
@@ -88,8 +95,10 @@ class Snapshots:
             named: only traces with this trace, thread, run, request or connection id in them.
             limit: the most traces, 1..200.
         """
-        query: dict[str, str | int] = {"limit": limit}
-        query |= {} if named is None else {"trace": named}
+        query = _page(limit, None)
+        if named is not None:
+            check_text("named", named)
+            query["trace"] = named
         return await self._get("/ops/consistency", ConsistencyReport, query)
 
     async def _get(self, path: str, kind: type[Snapshot], query: dict[str, str | int]) -> Snapshot:
@@ -183,15 +192,8 @@ def _read(body: bytes, kind: type[Snapshot]) -> Snapshot:
 
 
 def _page(limit: int, before: str | None) -> dict[str, str | int]:
-    return {"limit": limit} if before is None else {"limit": limit, "before": before}
-
-
-def _segment(text: str) -> str:
-    """An id as one part of a path.
-
-    Raises:
-        ThreadcastError: `bad_id`, it is neither a current id nor may it be an older system's.
-    """
-    if not (UnifiedIdGenerator.is_valid_id(text) or may_be_legacy(text)):
-        raise ThreadcastError("bad_id", "expected an id, of today or of an older system")
-    return quote(text, safe="")
+    check_whole("limit", limit, 1, PAGE_LIMIT_MAX)
+    if before is None:
+        return {"limit": limit}
+    check_text("before", before)
+    return {"limit": limit, "before": before}

@@ -32,16 +32,22 @@ class TokenSource:
         """The token to use now; a callable's own errors pass through.
 
         Raises:
-            ThreadcastError: `not_authenticated`: it is empty, or not valid in a header.
+            ThreadcastError: `not_authenticated`: it is no text, empty, or not valid in a header.
         """
         token = self._token
         if not isinstance(token, str):
             given = token()
             token = await given if inspect.isawaitable(given) else given
+        if not isinstance(token, str):
+            raise ThreadcastError("not_authenticated", f"token: expected text, got {_kind(token)}")
         token = token.strip()
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise ThreadcastError("not_authenticated", "token: expected one word of ASCII")
         return token
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else type(value).__name__
 
 
 def renewal_in_s(expires_at: object, *, now: float) -> float | None:

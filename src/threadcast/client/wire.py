@@ -13,6 +13,7 @@ import msgspec
 from ..errors import ThreadcastError
 from ..events import DATA_OF_EVENT, Event, EventData, EventType
 from ..wire import commands
+from .arguments import UnusableArgument, check_json
 from .words import ProtocolViolation
 
 MESSAGE_MAX_BYTES = 262_144
@@ -27,16 +28,19 @@ def encode_command(command: commands.Command) -> str:
     """Encode a command as JSON, without default fields.
 
     Raises:
-        ThreadcastError: the server would refuse a field.
+        UnusableArgument: the server would refuse a field.
     """
     fields = msgspec.structs.fields(type(command))
     silent = {field.name for field in fields if getattr(command, field.name) == field.default}
     known = {name: value for name, value in _plain(command).items() if name not in silent}
+    check_json(known)
     try:
         text = msgspec.json.encode(known)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ThreadcastError("bad_field", f"{command.name}: expected JSON ({error})") from None
-    commands.decode_command(text)
+        commands.decode_command(text)
+    except ThreadcastError as error:
+        raise UnusableArgument(error.code, error.message) from None
+    except (TypeError, ValueError) as error:  # a lone surrogate, an integer beyond 64 bits
+        raise UnusableArgument("bad_field", f"{command.name}: expected JSON ({error})") from None
     return text.decode()
 
 
