@@ -2,8 +2,8 @@
 
 A claim looks at a bounded number of users, and what waits there may have to wait: for the user's
 other runs, or for a node that has the agent. So the next claim goes on behind them a moment later,
-until everybody was looked at. What laps in vain cost is bounded by the rests after them: however
-many users there are, and however slow the store, a node looks for at most a fifth of the time.
+until everybody was looked at. Rests after laps in vain bound what these cost: however many users
+there are, and however slow the store, a node looks for about a fifth of the time at most.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["ClaimLaps"]
 
 _PAUSE_S = 0.02  # between two claims of a lap; at least as long as the claim took
 _REST_S = 1.0
-_REST_FACTOR = 4  # of the time that the lap's claims took
+_REST_FACTOR = 3  # of the time that the lap's claims took; its pauses are as long at least
 
 
 class ClaimLaps:
