@@ -20,8 +20,8 @@ from .keys import user_key
 
 async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`. The key of a user, as a number, is the user's place."""
-    agents, told = list(unit.agents), [user_key(user_id) for user_id in unit.users]
-    row = await batch.one(TURNS, agents, unit.limit, f"{unit.after:032x}", told)
+    agents, named = list(unit.agents), [user_key(user_id) for user_id in unit.users]
+    row = await batch.one(TURNS, agents, unit.limit, f"{unit.after:032x}", named)
     if row is None:
         raise AssertionError("values without a row")
     users, last = row

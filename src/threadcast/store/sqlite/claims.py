@@ -19,8 +19,8 @@ from .records import RunRecord, address_of, read_run, set_status
 
 # Users with runs that wait, in a circle: those behind ?1 first, then from the beginning; and those
 # in ?4. Of each the threads with runs that wait, and whose turn it is. Each step is one look into
-# the index `runs_next`. A row without a run is the circle's last user that was looked at, if there
-# may be others.
+# the index `runs_next`. A first row without a run has the circle's last user that was looked at, if
+# there may be others.
 _NEXT_RUNS = f"""
 WITH RECURSIVE circle (user, step) AS (
     SELECT ?1, 0
@@ -72,12 +72,14 @@ WITH RECURSIVE circle (user, step) AS (
         AND (o.status > 1 OR o.run < h.run)
     )
 )
-SELECT run, NULL FROM (
-    SELECT run, turn FROM turns WHERE executing_max IS NULL OR turn <= executing_max
+SELECT NULL AS turn, NULL AS run, user FROM circle
+WHERE step = {CLAIM_USERS_MAX} AND user IS NOT NULL
+UNION ALL
+SELECT * FROM (
+    SELECT turn, run, NULL FROM turns WHERE executing_max IS NULL OR turn <= executing_max
     ORDER BY turn, run LIMIT ?3
 )
-UNION ALL
-SELECT NULL, user FROM circle WHERE step = {CLAIM_USERS_MAX} AND user IS NOT NULL
+ORDER BY turn, run
 """  # noqa: S608 - joined from constants only
 _CLAIM = """
 UPDATE runs SET status = 2, owner = ?1, lease_until = ?2, fence = fence + 1, attempt = attempt + 1,
@@ -89,10 +91,10 @@ def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`."""
     batch.flush()
     names = encode_json(list(unit.agents)).decode()
-    told = [user for user_id in unit.users if (user := batch.user(user_id)) is not None]
-    rows = batch.all(_NEXT_RUNS, unit.after, names, unit.limit, encode_json(told).decode())
-    claimed = [_claim(batch, unit, run) for run, _ in rows if run is not None]
-    return Committed(Claim(claimed, next((last for run, last in rows if run is None), None)))
+    named = [user for user_id in unit.users if (user := batch.user(user_id)) is not None]
+    rows = batch.all(_NEXT_RUNS, unit.after, names, unit.limit, encode_json(named).decode())
+    place = rows.pop(0)[2] if rows and rows[0][1] is None else None
+    return Committed(Claim([_claim(batch, unit, run) for _, run, _ in rows], place))
 
 
 def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
