@@ -202,6 +202,39 @@ ABLATIONS = {
         ),
         ("test_store_sqlite.py::TestContract::test_nodes_do_not_touch_what_others_execute",),
     ),
+    "a-lap-of-claims-goes-on-where-the-last-one-ended": Ablation(
+        (
+            Patch(
+                "runner/claim_laps.py",
+                "        self.place = at if place is None else place\n",
+                "        self.place = at\n",
+            ),
+        ),
+        (
+            "test_run_claims.py::test_a_lap_looks_behind_all_users_whose_runs_nobody_can_claim",
+            "test_claim_laps.py::test_a_lap_looks_at_everybody_and_ends",
+        ),
+    ),
+    "laps-in-vain-are-followed-by-rests-that-bound-their-cost": Ablation(
+        (
+            Patch(
+                "runner/claim_laps.py",
+                "max(_REST_S, _REST_FACTOR * self._looked_s)",
+                "_REST_S",
+            ),
+        ),
+        ("test_claim_laps.py::test_a_node_looks_for_about_a_fifth_of_the_time_at_most",),
+    ),
+    "a-claim-looks-at-those-whom-hints-named": Ablation(
+        (
+            Patch(
+                "runner/claims.py",
+                "self._agents, limit, place, named)",
+                "self._agents, limit, place)",
+            ),
+        ),
+        ("test_run_claims.py::test_whom_a_hint_names_is_served_before_any_lap",),
+    ),
     "an-append-needs-the-fence": Ablation(
         (
             Patch(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus_scene import SECRET, about, grew, said
-from threadcast.bus import Hint, HintsMissed, JournalReached
+from threadcast.bus import Hint, HintsMissed, JournalReached, RunsWaiting
 from threadcast.bus.nats.messages import RECEIVED_MAX_BYTES, VERSION, Ignored, Messages
 
 MESSAGES = Messages(SECRET)
@@ -38,6 +38,17 @@ def test_every_hint_for_others_arrives_as_it_was(hint: Hint) -> None:
 
     assert not isinstance(heard, Ignored)
     assert said(heard) == said(hint)
+
+
+def test_a_hint_of_waiting_runs_names_their_users_if_there_is_room() -> None:
+    hint = RunsWaiting(2, ("ann", "bob"))
+    subject, message = encoded(hint)
+
+    assert MESSAGES.decode(subject, message) == hint
+    short = MESSAGES.encode(subject, hint, max_bytes=len(message) - 1)
+    assert MESSAGES.decode(subject, short) == RunsWaiting(2)
+    by_an_older_node = MESSAGES.sealed(subject, body(3, 2))
+    assert MESSAGES.decode(subject, by_an_older_node) == RunsWaiting(2)
 
 
 def test_what_a_bus_says_to_its_own_node_is_for_nobody_else() -> None:

@@ -292,6 +292,21 @@ async def test_other_hints_follow_the_events(tmp_path: Path) -> None:
         assert heard == [JournalGrew, RunsWaiting, RunSignal]
 
 
+async def test_one_hint_of_a_commit_names_all_whose_runs_wait(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        heard: list[Hint] = []
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread("zoe"))
+        await delivery.store.commits.next_arrival()
+        answers.submit(*[message(context_of(user)) for user in ("ann", "bob", "cid")])
+        delivery.bus.listen(heard.append)
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        waiting = [hint for hint in heard if isinstance(hint, RunsWaiting)]
+        assert waiting == [RunsWaiting(user_ids=("ann", "bob", "cid"))]
+
+
 async def test_a_duplicate_is_answered_and_announces_nothing(tmp_path: Path) -> None:
     async with delivering(tmp_path) as delivery:
         first = await delivery.journal.append(message(context_of("ann")))

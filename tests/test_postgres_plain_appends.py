@@ -131,7 +131,7 @@ async def test_an_end_tells_that_another_run_of_its_user_waits(node: Scene) -> N
         AppendToRun(bob.lease, [delta("goes on")]), AppendToRun(ann.lease, [completed()])
     )
     hints = [outcome.hints for outcome in outcomes if isinstance(outcome, Committed)]
-    assert [list(one) for one in hints] == [[], [RunsWaiting()]]
+    assert [list(one) for one in hints] == [[], [RunsWaiting(user_ids=("ann",))]]
     (claimed,) = await node.claim()
     assert claimed.lease.address.thread_id == thread_id
 

@@ -92,7 +92,7 @@ _ACROSS_INDEXES = frozenset(
     }
 )
 # What `across_users.TURNS` calls, and an older program; they walk from user to user by an index.
-_ACROSS_FUNCTIONS = frozenset({"turns_in_circle", "turns_of_all"})
+_ACROSS_FUNCTIONS = frozenset({"lock_next_users", "turns_in_circle", "turns_of_all"})
 # What is asked again and again while servers are at work, of all users at once.
 _HOT_ACROSS = (
     *("TURNS", "CLAIM", "LAPSED", "HEADS", "COMPACT", "TRIM", "PURGE", "FORGET"),

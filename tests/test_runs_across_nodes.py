@@ -77,7 +77,7 @@ async def _rows_read(database: PostgresScene) -> int:
     connection = await asyncpg.connect(database.server.url(search_path=database.schema))
     try:
         async with connection.transaction():
-            users = await connection.fetchval(TURNS, ["demo"], 1, "0" * 32)
+            users = await connection.fetchval(TURNS, ["demo"], 1, "0" * 32, [])
             await connection.fetch(CLAIM, ["demo"], 1, users, "node-2", LEASE_S, 0, 0.0)
             return int(await connection.fetchval(_ROWS_READ))
     finally:

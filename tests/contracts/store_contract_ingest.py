@@ -250,7 +250,7 @@ class IngestContract:
         assert await scene.claim() == []
         assert (await scene.take_over()).ended == []
         outcome = await scene.committed(service.unit("agent_completed"))
-        assert RunsWaiting() in outcome.hints
+        assert RunsWaiting(user_ids=("ann",)) in outcome.hints
         assert len(await scene.claim()) == 1
 
     async def test_a_silent_service_loses_its_run(

@@ -42,6 +42,8 @@ from threadcast.store.units import (
 
 PassTime = Callable[[float], Awaitable[None]]
 
+ANN_WAITS = RunsWaiting(user_ids=("ann",))
+
 
 class RunContract:
     """What users do to runs, and what runs append."""
@@ -201,7 +203,7 @@ class LeaseContract:
             assert [run.lease.run_id for run in claimed] == [context.run_id]
             assert await scene.claim() == []
             outcome = await scene.committed(AppendToRun(claimed[0].lease, [started(), completed()]))
-            assert (RunsWaiting() in outcome.hints) == (number < 2)
+            assert (ANN_WAITS in outcome.hints) == (number < 2)
 
     async def test_a_waiting_run_holds_its_thread(self, store: Store) -> None:
         scene = Scene(store)
@@ -328,7 +330,7 @@ class HandOverContract:
         claimed = await scene.running("ann")
         for _ in range(3):
             outcome = await scene.committed(HandOverRun(claimed.lease, begun=True))
-            assert RunsWaiting() in outcome.hints
+            assert ANN_WAITS in outcome.hints
             assert await scene.refused(AppendToRun(claimed.lease, [delta("x")])) == "fenced"
             assert await scene.refused(HandOverRun(claimed.lease, begun=True)) == "fenced"
             (claimed,) = await scene.claim(owner="node-2")
@@ -401,10 +403,10 @@ class HandOverContract:
         first = await scene.running("ann", user_executing_max=1)
         await scene.send(context_of("ann"), key="k2", user_executing_max=1)
         outcome = await scene.committed(AppendToRun(first.lease, [completed()]))
-        assert RunsWaiting() in outcome.hints
+        assert ANN_WAITS in outcome.hints
         (second,) = await scene.claim()
         outcome = await scene.committed(AppendToRun(second.lease, [started(), completed()]))
-        assert RunsWaiting() not in outcome.hints
+        assert ANN_WAITS not in outcome.hints
 
 
 class TurnContract:
@@ -475,20 +477,61 @@ class TurnContract:
 
     async def test_who_goes_on_from_claim_to_claim_looks_at_everybody(self, store: Store) -> None:
         scene = Scene(store)
-        users = [f"user-{number}" for number in range(3 * CLAIM_USERS_MAX)]
-        sends = (message(context_of(user), agent="not here") for user in users)
-        await scene.outcomes(*sends)
+        await self._blocked(scene, 5 * CLAIM_USERS_MAX)
+        for key, place in (("first", 0), ("second", 17)):
+            await scene.send(context_of("ann"), key=key)
+            found: list[str] = []
+            for _ in range(5 + 1):
+                claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, place))
+                found += [run.lease.address.user_id for run in claim.runs]
+                assert claim.place is not None
+                place = claim.place
+            assert found == ["ann"]
+
+    async def test_nobody_is_passed_over_while_others_come_and_go(self, store: Store) -> None:
+        scene = Scene(store)
+        users = await self._blocked(scene, 3 * CLAIM_USERS_MAX)
         for late in users[::20]:
             await scene.send(context_of(late), key="late")
         served: list[str] = []
-        place = fruitless = 0
-        while fruitless < 4:  # a lap and a part
-            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, place))
+        place = 0
+        for turn in range(5):
+            await self._blocked(scene, 9, f"newcomer-{turn}")
+            gone = await scene.result(ClaimRuns("other", LEASE_S, ["not here"], 9, place))
+            assert len(gone.runs) == 9  # of those who are next in the circle
+            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 99, place))
             served += [run.lease.address.user_id for run in claim.runs]
-            fruitless = 0 if claim.runs else fruitless + 1
             assert claim.place is not None
             place = claim.place
         assert sorted(served) == sorted(users[::20])
+
+    async def test_those_whom_a_claim_names_are_found_wherever_they_stand(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        await self._blocked(scene, 3 * CLAIM_USERS_MAX)
+        looked = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 9))
+        for named in (f"late-{number}" for number in range(10)):
+            await scene.send(context_of(named))
+            unit = ClaimRuns("node-1", LEASE_S, ["demo"], 9, users=(named, "nobody", "user-1"))
+            claim = await scene.result(unit)
+            assert [run.lease.address.user_id for run in claim.runs] == [named]
+            assert (claim.place or 0) <= (looked.place or 0)  # it looked no farther for that
+
+    async def test_who_is_named_takes_turns_with_the_others(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = await self._queue(scene, "ann", 2)
+        (other,) = await self._queue(scene, "bob", 1)
+        for next_one in (runs[0], other, runs[1]):
+            unit = ClaimRuns("node-1", LEASE_S, ["demo"], 1, users=("ann",))
+            claim = await scene.result(unit)
+            assert [run.lease.run_id for run in claim.runs] == [next_one]
+
+    async def _blocked(self, scene: Scene, count: int, name: str = "user") -> list[str]:
+        """Users with a run that no node here can execute."""
+        users = [f"{name}-{number}" for number in range(count)]
+        await scene.outcomes(*(message(context_of(user), agent="not here") for user in users))
+        return users
 
     async def test_a_claim_says_where_it_stopped_unless_it_has_seen_all(self, store: Store) -> None:
         scene = Scene(store)

@@ -150,7 +150,7 @@ class SendContract:
         assert data_of(outcome.events[1]) == {
             "role": "user", "content": "hi", "client_message_id": "k",
         }  # fmt: skip
-        assert RunsWaiting() in outcome.hints
+        assert RunsWaiting(user_ids=("ann",)) in outcome.hints
         async with scene.session("ann") as session:
             run = await session.run(context.run_id)
         assert run is not None

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
-from ..bus import Bus, JournalGrew
+from ..bus import Bus, Hint, JournalGrew, RunsWaiting
 from ..clock import Clock
 from ..errors import OutcomeUnknown, ThreadcastError
 from ..events import EventDraft, EventType, JournalEvent
@@ -237,7 +237,7 @@ class Journal:
         committed = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
         self._bus.publish(
             *(JournalGrew(user_id, events) for user_id, events in grown.items()),
-            *dict.fromkeys(hint for outcome in committed for hint in outcome.hints),
+            *_once(hint for outcome in committed for hint in outcome.hints),
         )
         self._metrics.events.inc(count)
         return count
@@ -261,6 +261,17 @@ def _weight(unit: Unit[Any]) -> tuple[int, int]:
 def _ingested_bytes(draft: EventDraft) -> int:
     indexed = draft.event_type is EventType.MESSAGE_CREATED
     return len(draft.data) * (_INDEXING if indexed else 1)
+
+
+def _once(hints: Iterable[Hint]) -> list[Hint]:
+    """Each hint once, and one for all runs that wait: it costs a claim."""
+    distinct = dict.fromkeys(hints)
+    waiting = [hint for hint in distinct if isinstance(hint, RunsWaiting)]
+    if len(waiting) < 2:
+        return list(distinct)
+    users = dict.fromkeys(user_id for hint in waiting for user_id in hint.user_ids)
+    others = [hint for hint in distinct if not isinstance(hint, RunsWaiting)]
+    return [RunsWaiting(user_ids=tuple(users)), *others]
 
 
 def _event_count(outcomes: Sequence[Outcome]) -> int:

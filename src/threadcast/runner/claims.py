@@ -3,7 +3,7 @@
 A message costs one claim: the node that stored it claims the run if it has room, and otherwise
 passes the hint on to one other node. A node that finds more than one batch does both. A lost hint
 costs up to about a second, because every node also polls, at staggered times. A claim looks at a
-bounded number of users: after one in vain, the next looks at others, until a lap of all who wait.
+bounded number of users: those whom hints named, and those who are next in a lap of all who wait.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from ..bus import Hint, RunsWaiting
 from ..delivery.journal import Journal
@@ -19,6 +19,7 @@ from ..errors import ThreadcastError
 from ..metrics import Metrics
 from ..store.units import Claim, ClaimedRun, ClaimRuns
 from ..tasks import set_within
+from .claim_laps import ClaimLaps
 
 __all__ = ["RunClaims"]
 
@@ -28,7 +29,7 @@ _LOOK_EVERY_S = 1.0
 _SPREAD = 0.25  # of that time, either way
 _CLAIM_MAX_RUNS = 32  # per claim, so that a burst is shared among nodes
 _PASSES_MAX = 3
-_LOOK_ON_AFTER_S = 0.02  # so that a lap of thousands of users leaves the store to others
+_NAMED_MAX = 64  # users whom hints named; a lap finds the others
 
 
 class RunClaims:
@@ -71,7 +72,8 @@ class RunClaims:
         self._turn = asyncio.Lock()
         self._stopped = False
         self._more_waits = False
-        self._place = 0
+        self._named: dict[str, None] = {}
+        self._laps = ClaimLaps(_spread)
 
     @property
     def under_way(self) -> bool:
@@ -80,12 +82,13 @@ class RunClaims:
 
     def hear(self, hint: RunsWaiting) -> None:
         """Runs wait: claim soon, or pass the hint on when there is no room."""
+        self._remember(hint.user_ids)
         if self._free() > 0:
             self._now.set()
             return
         self._more_waits = True
         if hint.passed_on < _PASSES_MAX:
-            self._publish(RunsWaiting(hint.passed_on + 1))
+            self._publish(RunsWaiting(hint.passed_on + 1, hint.user_ids[-_NAMED_MAX:]))
 
     def room_made(self) -> None:
         """A run has ended or waits for a person: claim soon, if some were left for want of room."""
@@ -97,53 +100,60 @@ class RunClaims:
         while True:
             self._now.clear()
             try:
-                has_more = await self.lap()
+                pause_s = await self.once()
             except ThreadcastError as error:
                 log.warning("runs could not be claimed: %s", error)
                 await asyncio.sleep(_LOOK_EVERY_S)  # hints must not make it spin
                 continue
-            if not has_more:
-                spread = random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - spreads nodes
-                await set_within(self._now, _LOOK_EVERY_S * spread)
+            if pause_s > 0:
+                await set_within(self._now, pause_s)
 
-    async def lap(self) -> bool:
-        """Claim and start what was claimed; whether more may be waiting and there is room.
+    async def once(self) -> float:
+        """Claim once, if there is room, and start what was claimed.
 
-        Looks at all who wait until it finds a run. A hint meanwhile begins another lap, for its
-        user may have been passed already.
+        Returns:
+            How long to wait until the next claim, in seconds, unless a hint comes before.
 
         Raises:
             ThreadcastError: nothing could be claimed now.
         """
-        began_at = self._place
-        while True:
-            at = self._place
-            claim = await self._claim()
-            if claim.runs:
-                return self._more_waits and self._free() > 0
-            if claim.place is None or _passes(began_at, at, claim.place):
-                return False
-            await asyncio.sleep(_LOOK_ON_AFTER_S)
-            if self._now.is_set():
-                return True
-
-    async def _claim(self) -> Claim:
-        """Claim once, if there is room, and start what was claimed."""
         async with self._turn:
             limit = min(self._free(), _CLAIM_MAX_RUNS)
             if limit <= 0:
-                return Claim([])
-            unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, self._place)
-            claim = await self._journal.append(unit)
-            self._metrics.claims.labels("claimed" if claim.runs else "nothing").inc()
-            for run in claim.runs:
-                self._start(run)
-            if claim.place is not None:
-                self._place = claim.place
+                return _LOOK_EVERY_S
+            time = asyncio.get_running_loop().time
+            began = time()
+            claim = await self._claim(limit)
             self._more_waits = len(claim.runs) == limit
+            pause_s = self._laps.looked(
+                claim.place, began=began, ended=time(), is_full=self._more_waits
+            )
         if self._more_waits:
-            self._publish(RunsWaiting(1))
+            self._publish(RunsWaiting(1, tuple(self._named)))
+        return pause_s if self._free() > 0 else _LOOK_EVERY_S
+
+    async def _claim(self, limit: int) -> Claim:
+        named, self._named = tuple(self._named), {}
+        place = self._laps.place
+        unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, place, named)
+        try:
+            claim = await self._journal.append(unit)
+        except ThreadcastError:
+            self._remember(named)
+            raise
+        self._metrics.claims.labels("claimed" if claim.runs else "nothing").inc()
+        for run in claim.runs:
+            self._start(run)
+        if len(claim.runs) == limit:  # of some that it saw there was no room for the runs
+            served = {run.lease.address.user_id for run in claim.runs}
+            self._remember(user_id for user_id in named if user_id not in served)
         return claim
+
+    def _remember(self, user_ids: Iterable[str]) -> None:
+        """Have the next claim look at these users; the latest, if they are too many."""
+        self._named.update(dict.fromkeys(user_ids))
+        while len(self._named) > _NAMED_MAX:
+            del self._named[next(iter(self._named))]
 
     async def stop(self) -> None:
         """Claim no more; returns once a claim under way has been answered."""
@@ -155,8 +165,5 @@ class RunClaims:
         return 0 if self._stopped or not self._agents else self._room()
 
 
-def _passes(place: int, begin: int, end: int) -> bool:
-    """Whether the way round the circle from `begin` to `end` passes a place, or ends there."""
-    if begin < end:
-        return begin < place <= end
-    return place > begin or place <= end
+def _spread() -> float:
+    return random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - spreads nodes

@@ -184,13 +184,13 @@ class Runner:
             await self._tasks.close()
             await self._leave_agents()
 
-    async def claim(self) -> bool:
-        """Claim once and start what was claimed; whether more may be waiting.
+    async def claim(self) -> None:
+        """Claim once, if there is room, and start what was claimed.
 
         Raises:
             ThreadcastError: nothing could be claimed now.
         """
-        return await self._claims.lap()
+        await self._claims.once()
 
     async def renew_late(self) -> None:
         """Renew the leases of all runs here if renewal is overdue, because this node was suspended.

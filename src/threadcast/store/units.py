@@ -269,9 +269,8 @@ class Claim:
     """What a claim took.
 
     Attributes:
-        runs: the claimed runs; maybe none.
-        place: of the user whose run is the last of these; without any, of the last user that was
-            looked at, or None if all were.
+        runs: the claimed runs, lower turns first; maybe none.
+        place: of the last user in the circle that was looked at; None if all who wait were.
     """
 
     runs: Sequence[ClaimedRun]
@@ -297,6 +296,7 @@ class ClaimRuns(Unit[Claim]):
         agents: names of the agents that this node has.
         limit: the most runs to claim, >= 1.
         after: the place behind which to begin: 0, or one that a claim said.
+        users: looked at besides, wherever they stand: new runs of theirs wait.
     """
 
     owner: str
@@ -304,6 +304,7 @@ class ClaimRuns(Unit[Claim]):
     agents: Collection[str]
     limit: int
     after: int = 0
+    users: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

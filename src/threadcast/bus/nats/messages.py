@@ -68,6 +68,7 @@ class _Reached(msgspec.Struct, array_like=True, frozen=True, tag=2):
 
 class _Waiting(msgspec.Struct, array_like=True, frozen=True, tag=3):
     passed_on: int
+    user_ids: tuple[str, ...] = ()
 
 
 class _Signal(msgspec.Struct, array_like=True, frozen=True, tag=4):
@@ -179,7 +180,8 @@ def _body_of(hint: Hint, max_bytes: int) -> bytes:
         case JournalReached():
             return _encode(_Reached(hint.user_id, hint.head))
         case RunsWaiting():
-            return _encode(_Waiting(hint.passed_on))
+            body = _encode(_Waiting(hint.passed_on, hint.user_ids))
+            return body if len(body) <= max_bytes else _encode(_Waiting(hint.passed_on))
         case RunSignal():
             return _encode(_Signal(hint.run_id, hint.node_id))
         case SessionsRevoked():
@@ -219,7 +221,7 @@ def _hint_of(body: _Body) -> Hint:
         case _Reached():
             return JournalReached(body.user_id, _seq(body.head))
         case _Waiting():
-            return RunsWaiting(_passes(body.passed_on))
+            return RunsWaiting(_passes(body.passed_on), body.user_ids)
         case _Signal():
             return RunSignal(body.run_id, body.node_id)
         case _Revoked():

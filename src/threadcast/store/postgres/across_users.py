@@ -13,21 +13,13 @@ from .run_rows import RUN_FACTS_COLUMNS
 _AT_ONCE_MAX = 50  # runs, journals or threads that a step of maintenance works on
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
 
-# A node claims runs of users in turn; see `ClaimRuns` and the two functions in the migrations, they
+# A node claims runs of users in turn; see `ClaimRuns` and the functions in the migrations, which
 # consider a bounded number of users and threads, however much waits. Which runs are next is certain
 # only under the advisory lock for claiming a user's runs, which ends with the transaction. Other
 # runs of a thread can only make a run next meanwhile, never unmake it: its own lock is enough.
 TURNS = f"""
-WITH turns AS MATERIALIZED (
-    SELECT * FROM turns_in_circle($1, $3, {CLAIM_USERS_MAX}, {CLAIM_THREADS_MAX})
-), next AS (
-    SELECT user_key FROM turns WHERE run IS NOT NULL
-    ORDER BY turn, queued_at, user_key, run LIMIT $2
-), served AS (
-    SELECT user_key FROM (SELECT DISTINCT user_key FROM next OFFSET 0) AS once
-    WHERE pg_try_advisory_xact_lock(hashtextextended(current_schema() || user_key::text, 0))
-)
-SELECT (SELECT array_agg(user_key) FROM served), (SELECT user_key FROM turns WHERE run IS NULL)
+SELECT users, last_user
+FROM lock_next_users($1, $3, $4, {CLAIM_USERS_MAX}, {CLAIM_THREADS_MAX}, $2)
 """  # noqa: S608 - joined from constants only
 # A fence is a count and 16 random bits: a copy of the database that lost its last commits issues
 # their counts again, and a former owner must not pass for the new one.

@@ -36,7 +36,12 @@ async def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     elif is_plain(unit):
         events = batch.append_all(place, lease.address, unit.drafts)
         return Committed(_last(events, batch, place), events)
-    run = LeasedRun(RunKey(place.user, place.run), STATUS_OF_CODE[word & 7], word >> 3)
+    run = LeasedRun(
+        RunKey(place.user, place.run),
+        lease.address.user_id,
+        STATUS_OF_CODE[word & 7],
+        word >> 3,
+    )
     return await _append_with_changes(batch, unit, place, run)
 
 

@@ -20,17 +20,15 @@ from .keys import user_key
 
 async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`. The key of a user, as a number, is the user's place."""
-    agents = list(unit.agents)
-    row = await batch.one(TURNS, agents, unit.limit, f"{unit.after:032x}")
+    agents, named = list(unit.agents), [user_key(user_id) for user_id in unit.users]
+    row = await batch.one(TURNS, agents, unit.limit, f"{unit.after:032x}", named)
     if row is None:
         raise AssertionError("values without a row")
     users, last = row
     arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us, batch.now)
     rows = await batch.all(CLAIM, *arguments) if users else []
     claimed = [_claimed(row, unit.owner) for row in rows]
-    if claimed:
-        return Committed(Claim(claimed, int(user_key(claimed[-1].lease.address.user_id), 16)))
-    return Committed(Claim([], None if last is None else last.int))
+    return Committed(Claim(claimed, None if last is None else last.int))
 
 
 def _claimed(row: Row, owner: str) -> ClaimedRun:

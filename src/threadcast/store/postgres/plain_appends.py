@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ...bus import Hint, RunsWaiting
+from ...bus import RunsWaiting
 from ...events import EVENT_CODE, MOVES_THREAD, EventDraft, EventType
 from ...runs import TERMINAL_STATUS, RunStatus, status_after
 from ..stored_runs import RUNNING, STATUS_CODE
@@ -72,14 +72,15 @@ async def append_plain(
     if heads is None:
         return {}
     batch.heads.update(zip(keys, heads, strict=True))
-    hints: list[Hint] = [RunsWaiting()] if others_wait else []
-    return {place: _stored(batch, unit, hints) for place, unit in units.items()}
+    return {place: _stored(batch, unit, others_wait=others_wait) for place, unit in units.items()}
 
 
-def _stored(batch: Batch, unit: AppendToRun, hints: Sequence[Hint]) -> Committed:
+def _stored(batch: Batch, unit: AppendToRun, *, others_wait: bool) -> Committed:
     address = unit.lease.address
     events = batch.number(user_key(address.user_id), address, unit.drafts)
-    return Committed(events[-1].seq, events, hints if _end_of(unit) else ())
+    tells = others_wait and _end_of(unit)
+    hints = [RunsWaiting(user_ids=(address.user_id,))] if tells else []
+    return Committed(events[-1].seq, events, hints)
 
 
 def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) -> tuple[Any, ...]:

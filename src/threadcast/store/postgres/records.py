@@ -100,6 +100,7 @@ class LeasedRun:
     """A leased run known by its word, while its user is locked: no row has to be read."""
 
     key: RunKey
+    user_id: str
     status: RunStatus
     fence: int
 
@@ -179,7 +180,7 @@ async def mark_ended(
     row = await batch.one(_MARK_ENDED, *record.key, STATUS_CODE[status], seq, batch.at_us)
     if row is None:
         raise AssertionError("a run's row is never deleted")
-    return [RunsWaiting()] if row[0] else []
+    return [RunsWaiting(user_ids=(record.user_id,))] if row[0] else []
 
 
 async def end(
@@ -227,4 +228,4 @@ async def requeue(batch: Batch, record: RunRecord, *, handed_over: bool) -> list
     record.fence += 1
     batch.words[record.key] = record.word
     await batch.run(_REQUEUE, *record.key, record.fence, int(handed_over))
-    return [*signal(record), RunsWaiting()]
+    return [*signal(record), RunsWaiting(user_ids=(record.user_id,))]

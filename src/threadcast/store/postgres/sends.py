@@ -92,7 +92,7 @@ async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     if ahead:
         queued = EventDraft.of(EventType.RUN_QUEUED, RunQueued(unit.agent, ahead))
         events.append(batch.append(place, _address(unit), queued))
-    return Committed(accepted, events, (*hints, RunsWaiting()))
+    return Committed(accepted, events, (*hints, _waiting(unit)))
 
 
 async def send_together(batch: Batch, units: Mapping[int, SendMessage]) -> dict[int, Outcome]:
@@ -115,8 +115,8 @@ async def send_together(batch: Batch, units: Mapping[int, SendMessage]) -> dict[
         return {}
     stored = await _begin(batch, list(begun.values()))
     return {
-        place: Committed(accepted, events, (RunsWaiting(),))
-        for (place, (_, _, _, events)), (accepted, _) in zip(begun.items(), stored, strict=True)
+        place: Committed(accepted, events, (_waiting(unit),))
+        for (place, (unit, _, _, events)), (accepted, _) in zip(begun.items(), stored, strict=True)
     }
 
 
@@ -214,6 +214,10 @@ def _append(
         beyond_limit=admission.beyond_limit,
     )
     return accepted, place
+
+
+def _waiting(unit: SendMessage) -> RunsWaiting:
+    return RunsWaiting(user_ids=(unit.context.user_id,))
 
 
 def _address(unit: SendMessage) -> Address:

@@ -17,41 +17,27 @@ from .batch import Batch
 from .questions import going_on
 from .records import RunRecord, address_of, read_run, set_status
 
-# Users with runs that wait: those behind ?1 first, then from the beginning. Each step is one look
-# into the index `runs_next`.
-_AMONG = f"""
-WITH RECURSIVE behind (user, step) AS (
-    SELECT (
-        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user > ?1
-    ), 1
-    UNION ALL
-    SELECT (
-        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user > b.user
-    ), b.step + 1
-    FROM behind AS b WHERE b.user IS NOT NULL AND b.step < {CLAIM_USERS_MAX}
-), before (user, step) AS (
-    SELECT (
-        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user <= ?1
-    ), 1
-    UNION ALL
-    SELECT (
-        SELECT min(user) FROM runs
-        WHERE status = 1 AND owner IS NULL AND user > b.user AND user <= ?1
-    ), b.step + 1
-    FROM before AS b WHERE b.user IS NOT NULL AND b.step < {CLAIM_USERS_MAX}
-), among (user, lap, step) AS (
-    SELECT * FROM (
-        SELECT user, 0 AS lap, step FROM behind UNION ALL SELECT user, 1, step FROM before
-    ) WHERE user IS NOT NULL ORDER BY lap, step LIMIT {CLAIM_USERS_MAX}
-)
-"""  # noqa: S608 - joined from constants only
-_LOOKED_TO = f"""
-{_AMONG}
-SELECT user FROM among ORDER BY lap, step LIMIT 1 OFFSET {CLAIM_USERS_MAX - 1}
-"""  # noqa: S608 - joined from constants only
-# Of each of these users the threads with runs that wait, and whose turn it is.
+# Users with runs that wait, in a circle: those behind ?1 first, then from the beginning; and those
+# in ?4. Of each the threads with runs that wait, and whose turn it is. Each step is one look into
+# the index `runs_next`. A first row without a run has the circle's last user that was looked at, if
+# there may be others.
 _NEXT_RUNS = f"""
-{_AMONG}, threads_of (user, thread, step) AS (
+WITH RECURSIVE circle (user, step) AS (
+    SELECT ?1, 0
+    UNION ALL
+    SELECT CASE WHEN c.step = 0 OR c.user > ?1 THEN coalesce((
+        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user > c.user
+    ), (
+        SELECT min(user) FROM runs WHERE status = 1 AND owner IS NULL AND user <= ?1
+    )) ELSE (
+        SELECT min(user) FROM runs
+        WHERE status = 1 AND owner IS NULL AND user > c.user AND user <= ?1
+    ) END, c.step + 1
+    FROM circle AS c WHERE c.user IS NOT NULL AND c.step < {CLAIM_USERS_MAX}
+), among (user) AS (
+    SELECT user FROM circle WHERE step > 0 AND user IS NOT NULL
+    UNION SELECT value FROM json_each(?4)
+), threads_of (user, thread, step) AS (
     SELECT a.user, (
         SELECT min(thread) FROM runs WHERE status = 1 AND owner IS NULL AND user = a.user
     ), 1
@@ -86,8 +72,14 @@ _NEXT_RUNS = f"""
         AND (o.status > 1 OR o.run < h.run)
     )
 )
-SELECT run FROM turns WHERE executing_max IS NULL OR turn <= executing_max
-ORDER BY turn, run LIMIT ?3
+SELECT NULL AS turn, NULL AS run, user FROM circle
+WHERE step = {CLAIM_USERS_MAX} AND user IS NOT NULL
+UNION ALL
+SELECT * FROM (
+    SELECT turn, run, NULL FROM turns WHERE executing_max IS NULL OR turn <= executing_max
+    ORDER BY turn, run LIMIT ?3
+)
+ORDER BY turn, run
 """  # noqa: S608 - joined from constants only
 _CLAIM = """
 UPDATE runs SET status = 2, owner = ?1, lease_until = ?2, fence = fence + 1, attempt = attempt + 1,
@@ -99,12 +91,10 @@ def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`."""
     batch.flush()
     names = encode_json(list(unit.agents)).decode()
-    rows = batch.all(_NEXT_RUNS, unit.after, names, unit.limit)
-    claimed = [_claim(batch, unit, row[0]) for row in rows]
-    if claimed:
-        return Committed(Claim(claimed, batch.user(claimed[-1].lease.address.user_id)))
-    last = batch.one(_LOOKED_TO, unit.after)
-    return Committed(Claim([], None if last is None else last[0]))
+    named = [user for user_id in unit.users if (user := batch.user(user_id)) is not None]
+    rows = batch.all(_NEXT_RUNS, unit.after, names, unit.limit, encode_json(named).decode())
+    place = rows.pop(0)[2] if rows and rows[0][1] is None else None
+    return Committed(Claim([_claim(batch, unit, run) for _, run, _ in rows], place))
 
 
 def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:

@@ -184,7 +184,7 @@ def mark_ended(batch: Batch, record: RunRecord, status: RunStatus, seq: int) -> 
     waiting = batch.one(
         "SELECT 1 FROM runs WHERE user = ? AND status = 1 AND owner IS NULL LIMIT 1", record.user
     )
-    return [] if waiting is None else [RunsWaiting()]
+    return [] if waiting is None else [_waiting(batch, record)]
 
 
 def end(batch: Batch, record: RunRecord, draft: EventDraft) -> tuple[JournalEvent, list[Hint]]:
@@ -237,4 +237,8 @@ def requeue(batch: Batch, record: RunRecord, *, handed_over: bool) -> list[Hint]
         int(handed_over),
         record.run,
     )
-    return [*signal(record), RunsWaiting()]
+    return [*signal(record), _waiting(batch, record)]
+
+
+def _waiting(batch: Batch, record: RunRecord) -> RunsWaiting:
+    return RunsWaiting(user_ids=(address_of(batch, record).user_id,))

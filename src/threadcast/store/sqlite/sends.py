@@ -49,7 +49,7 @@ def send_message(batch: Batch, unit: SendMessage) -> Outcome:
         duplicate=False,
         beyond_limit=admission.beyond_limit,
     )
-    return Committed(accepted, events, (*hints, RunsWaiting()))
+    return Committed(accepted, events, (*hints, RunsWaiting(user_ids=(context.user_id,))))
 
 
 def index_message(batch: Batch, run: int, user: int, content: str) -> None:

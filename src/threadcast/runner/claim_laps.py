@@ -1,0 +1,70 @@
+"""Where the next claim looks and when: in laps round the circle of users whose runs wait.
+
+A claim looks at a bounded number of users, and what waits there may have to wait: for the user's
+other runs, or for a node that has the agent. So the next claim goes on behind them a moment later,
+until everybody was looked at. Rests after laps in vain bound what these cost: however many users
+there are, and however slow the store, a node looks for about a fifth of the time at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["ClaimLaps"]
+
+_PAUSE_S = 0.02  # between two claims of a lap; at least as long as the claim took
+_REST_S = 1.0
+_REST_FACTOR = 3  # of the time that the lap's claims took; its pauses are as long at least
+
+
+class ClaimLaps:
+    """Laps of one node.
+
+    Args:
+        spread: gives a factor for each rest, so that nodes do not look in step.
+
+    Attributes:
+        place: the place in the circle behind which the next claim looks.
+    """
+
+    def __init__(self, spread: Callable[[], float]) -> None:
+        self.place = 0
+        self._spread = spread
+        self._began_at = 0
+        self._looked_s = 0.0
+        self._rests_until = 0.0
+
+    def looked(self, place: int | None, *, began: float, ended: float, is_full: bool) -> float:
+        """Note a claim; how long to wait until the next one, unless a hint comes before.
+
+        A claim for a hint, amid a rest, is part of the next lap and does not end the rest.
+
+        Args:
+            place: how far it looked; None if it looked at all who wait.
+            began: when it was made, in seconds.
+            ended: when it was answered.
+            is_full: whether it took all that it might, so that it may have left some.
+        """
+        at = self.place
+        self.place = at if place is None else place
+        self._looked_s += ended - began
+        if is_full:
+            self._begin(rests_until=ended)
+        elif place is None or _passes(self._began_at, at, place):
+            rest_s = max(_REST_S, _REST_FACTOR * self._looked_s) * self._spread()
+            self._begin(rests_until=ended + rest_s)
+        else:
+            pause_s = max(_PAUSE_S, ended - began)
+            self._rests_until = max(self._rests_until, ended + pause_s)
+        return self._rests_until - ended
+
+    def _begin(self, *, rests_until: float) -> None:
+        self._began_at, self._looked_s = self.place, 0.0
+        self._rests_until = rests_until
+
+
+def _passes(place: int, begin: int, end: int) -> bool:
+    """Whether the way round the circle from `begin` to `end` passes a place, or ends there."""
+    if begin < end:
+        return begin < place <= end
+    return place > begin or place <= end
