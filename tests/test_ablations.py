@@ -668,7 +668,7 @@ ABLATIONS = {
         (
             Patch(
                 "store/postgres/sweeps.py",
-                "unit.before - await _value(batch, _AHEAD, batch.now)",
+                "unit.before - ahead_s",
                 "unit.before",
             ),
         ),

@@ -265,6 +265,22 @@ async def test_a_sweep_takes_as_many_statements_for_many_users_as_for_one(
         assert executions_in(database.proxy.kept) <= 4
 
 
+async def test_one_node_sweeps_at_a_time(database: PostgresScene) -> None:
+    """Two that delete of many users would lock each other out."""
+    node = await database.node()
+    claimed = await node.running("ann")
+    await node.committed(AppendToRun(claimed.lease, [delta("x"), completed()]))
+    other = await asyncpg.connect(database.server.url(search_path=database.schema))
+    try:
+        async with other.transaction():
+            lock = "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' is swept', 0))"
+            await other.execute(lock, database.schema)
+            assert await node.result(Sweep("compact", NOW + 1, 100)) == 0
+        assert await node.result(Sweep("compact", NOW + 1, 100)) > 0
+    finally:
+        await other.close()
+
+
 async def test_a_long_journal_keeps_no_other_from_being_trimmed(database: PostgresScene) -> None:
     node = await database.node()
     for user, count in (("long", 500), ("short", 5), ("brief", 5)):

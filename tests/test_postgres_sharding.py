@@ -64,7 +64,7 @@ _OF_NO_USER = frozenset(
         "nodes._REMOVE",
         "nodes._RENEW",
         "operators._DRAIN",
-        "sweeps._AHEAD",
+        "sweeps._BEGIN",
     }
 )
 # Rows that belong to no user; each of these tables is small.

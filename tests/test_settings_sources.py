@@ -300,6 +300,9 @@ def test_an_application_has_the_settings_that_a_server_would_have(
     settings = load_settings(port=9002, allowed_origins=["https://shop.example"])
     assert (settings.jwt_secret, settings.heartbeat_s, settings.port) == (SECRET, 7, 9002)
     assert settings.allowed_origins == ("https://shop.example",)
+    monkeypatch.setenv("THREADCAST_RETENTION_S", "100000")
+    assert load_settings().retention_s == 100_000
+    assert load_settings(retention_s=None).retention_s is None
     with pytest.raises(ConfigurationError, match=r'porte: got an unknown key.* mean "port"'):
         load_settings(porte=9002)
     with pytest.raises(ConfigurationError, match="load_settings: port: got -1"):

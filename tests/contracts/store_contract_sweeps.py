@@ -80,6 +80,23 @@ class SweepContract:
             assert await session.timestamp(2) is None
         assert (await scene.send(context_of("ann"), key="k1")).duplicate
 
+    async def test_purge_looks_at_few_of_the_events_between_a_threads_own(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        deleted = await scene.running("ann", key="k1")
+        busy = await scene.running("ann", key="k2")
+        await scene.committed(AppendToRun(busy.lease, [delta("x")] * 300))
+        await scene.committed(AppendToRun(deleted.lease, [delta("last")]))
+        await scene.committed(DeleteThread(run_context(deleted)))
+        steps = 0
+        while await scene.result(Sweep("purge", NOW + 1, 3)) == 3:
+            steps += 1
+        assert steps >= 300 // (20 * 3)
+        left = [data_of(event) for event in await scene.journal("ann")]
+        assert len([data for data in left if data.get("text") == "x"]) == 300
+        assert not [data for data in left if data.get("text") == "last"]
+
     async def test_forget_expired_revocations(self, store: Store) -> None:
         scene = Scene(store)
         for token, expires_at in (("old", NOW + 1), ("new", NOW + 100)):

@@ -24,6 +24,7 @@ from .visit import Handshake, Visit
 
 _FULL_RETRY_AFTER_MS = 2_000
 _FULL_RETRY_SPREAD_MS = 5_000
+_TOLD_MAX = 1_000  # sockets that are open only to say why they are refused
 
 
 class Gateway:
@@ -56,6 +57,7 @@ class Gateway:
             *(services.authenticator, services.settings, services.clock, services.metrics),
             refuse_stranger,
         )
+        self._told = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket scope."""
@@ -84,9 +86,13 @@ class Gateway:
         except ThreadcastError as error:
             await self._deny(error, request_id, send)
             return
-        await Visit(self._services, self._manager, self.sign_in, handshake).serve(
-            scope, receive, send
-        )
+        visit = Visit(self._services, self._manager, self.sign_in, handshake)
+        is_told = handshake.refusal is not None
+        self._told += is_told
+        try:
+            await visit.serve(scope, receive, send)
+        finally:
+            self._told -= is_told
 
     async def _deny(self, error: ThreadcastError, request_id: str, send: Send) -> None:
         self._services.metrics.refusals.labels(error.code).inc()
@@ -119,7 +125,8 @@ class Gateway:
             raise ThreadcastError("shutting_down")
         if refusal is None and (busy := self._busy()):
             refusal = busy
-            if single_header(headers, b"origin") is None:  # it sees the answer to its request
+            sees_answer = single_header(headers, b"origin") is None
+            if sees_answer or self._told >= _TOLD_MAX:
                 raise refusal
         client = scope.get("client")
         address = client[0] if client else ""

@@ -5,6 +5,7 @@ the program gets settings from here, whatever their source.
 """
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from ..check_modes import CheckMode
@@ -40,4 +41,6 @@ def load_settings(**values: Any) -> Settings:
     Raises:
         ConfigurationError: one line, `source: key: got ..., expected ...`.
     """
-    return read_settings(values, os.environ, None, source_of=lambda _: "load_settings").settings
+    read = read_settings(values, os.environ, None, source_of=lambda _: "load_settings").settings
+    nothing: dict[str, Any] = {key: None for key, value in values.items() if value is None}
+    return replace(read, **nothing)

@@ -127,11 +127,11 @@ def _from_overrides(
     overrides: Mapping[str, object], source_of: Callable[[Setting], str]
 ) -> Iterator[Read]:
     for key, value in overrides.items():
-        if value is None:
-            continue
         if key not in _BY_KEY:
             hint = did_you_mean(key, _BY_KEY)
             raise ConfigurationError(f"{key}: got an unknown key, expected a setting{hint}")
+        if value is None:
+            continue
         setting = _BY_KEY[key]
         source = source_of(setting)
         with _said_by(source):

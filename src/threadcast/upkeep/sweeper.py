@@ -121,13 +121,16 @@ class Sweeper:
     async def clean(self) -> None:
         """Remove old data until nothing is left; what fails is logged, and left for the next time.
 
-        The kinds take turns, so that much of one does not keep the others waiting.
+        The kinds take turns, and all are asked again every 15 seconds, so that much of one does not
+        keep the others waiting.
         """
-        due = [*self._due()]
+        asked_at, due = self._clock.monotonic(), [*self._due()]
         while due:
             for sweep in tuple(due):
                 if not await _try_to(sweep.what, self._clean(sweep)):
                     due.remove(sweep)
+            if due and self._clock.monotonic() >= asked_at + _CLEAN_EVERY_S:
+                asked_at, due = self._clock.monotonic(), [*self._due()]
 
     async def _take_over(self) -> None:
         """Take over lapsed runs, but not before living owners had a chance to renew.

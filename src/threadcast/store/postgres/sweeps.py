@@ -1,8 +1,9 @@
 """Bounded steps of maintenance. Every step works on at most `limit` rows and can be repeated.
 
-A step is one statement, however many users it concerns. Several nodes may sweep concurrently: rows
-that one has locked are skipped by the others. A node whose clock is ahead of the database's uses
-the database's: otherwise it would forget revocations while other nodes still accept those tokens.
+A step is one statement, however many users it concerns. One node sweeps at a time, for what several
+delete of many users would deadlock; the others find nothing to do. A node whose clock is ahead of
+the database's uses the database's: otherwise it would forget revocations while other nodes still
+accept those tokens.
 """
 
 from __future__ import annotations
@@ -14,32 +15,39 @@ from ..stored_runs import THREAD_PURGED
 from ..units import Committed, Outcome, Sweep
 from .across_users import COMPACT, FORGET, PURGE, TRIM
 from .batch import Batch
+from .connecting import Row
 
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]
 _DELETED = EVENT_CODE[EventType.THREAD_DELETED]
 
-_AHEAD = "SELECT greatest(0, $1 - extract(epoch FROM clock_timestamp())::float8)"
+_BEGIN = """
+SELECT greatest(0, $1 - extract(epoch FROM clock_timestamp())::float8),
+pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' is swept', 0))
+"""
 
 
 async def sweep(batch: Batch, unit: Sweep) -> Outcome:
     """Apply one `Sweep`."""
-    before = unit.before - await _value(batch, _AHEAD, batch.now)
+    ahead_s, is_alone = await _row(batch, _BEGIN, batch.now)
+    if not is_alone:
+        return Committed(0)
+    before = unit.before - ahead_s
     before_us = int(before * 1_000_000)
     match unit.what:
         case "compact":
-            done = await _value(batch, COMPACT, before_us, unit.limit, _DELTA)
+            (done,) = await _row(batch, COMPACT, before_us, unit.limit, _DELTA)
         case "trim":
-            done = await _value(batch, TRIM, before_us, unit.limit)
+            (done,) = await _row(batch, TRIM, before_us, unit.limit)
         case "purge":
             kinds = (_DELETED, THREAD_PURGED)
-            done = await _value(batch, PURGE, before_us, unit.limit, *kinds)
+            (done,) = await _row(batch, PURGE, before_us, unit.limit, *kinds)
         case "forget":
             done = await batch.run(FORGET, before, unit.limit)
     return Committed(done)
 
 
-async def _value(batch: Batch, sql: str, *arguments: Any) -> Any:
+async def _row(batch: Batch, sql: str, *arguments: Any) -> Row:
     row = await batch.one(sql, *arguments)
     if row is None:
-        raise AssertionError("a value without a row")
-    return row[0]
+        raise AssertionError("values without a row")
+    return row

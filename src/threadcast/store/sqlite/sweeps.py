@@ -13,6 +13,7 @@ from .batch import Batch
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]
 _MESSAGE = EVENT_CODE[EventType.MESSAGE_CREATED]
 _DELETED = EVENT_CODE[EventType.THREAD_DELETED]
+_LOOK_FACTOR = 20  # a thread may have few of its journal's events; a step looks at no more of these
 
 _COMPACT = """
 DELETE FROM events WHERE id IN (
@@ -99,13 +100,14 @@ def _purge(batch: Batch, unit: Sweep) -> int:
         room = unit.limit - done
         if room <= 0:
             break
-        gone, last = _purge_events(batch, user, thread, (first, end), room)
-        if gone == room:
-            batch.run("UPDATE threads SET first_seq = ? WHERE thread = ?", last, thread)
-        else:
-            _purge_thread(batch, thread)
-            gone += 1
-        done += gone
+        look_to = min(end, first + _LOOK_FACTOR * room)
+        gone, last = _purge_events(batch, user, thread, (first, look_to), room)
+        if gone == room or look_to < end:
+            next_seq = last if gone == room else look_to
+            batch.run("UPDATE threads SET first_seq = ? WHERE thread = ?", next_seq, thread)
+            return unit.limit
+        _purge_thread(batch, thread)
+        done += gone + 1
     return done
 
 

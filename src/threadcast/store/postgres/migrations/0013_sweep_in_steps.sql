@@ -76,7 +76,8 @@ BEGIN
 END $$;
 
 -- Removes what a deleted thread left: events, words, questions and checkpoints; ids and keys stay.
--- deleted_type: of the thread's last event, which stays. purged: the state of such a thread.
+-- deleted_type: of the thread's last event, which stays. purged: the state of such a thread. The thread
+-- may have few of its journal's events, so it also looks at no more than 20 times rows_max of these.
 CREATE FUNCTION purge_thread(
     of_user uuid, of_thread integer, next_seq bigint, end_seq bigint, deleted_type smallint,
     purged smallint, rows_max bigint
@@ -91,11 +92,12 @@ AS $$
 DECLARE
     gone bigint;
     gone_to bigint;
+    look_to bigint := least(end_seq, next_seq + 20 * rows_max);
 BEGIN
     WITH removed AS (
         DELETE FROM events WHERE user_key = of_user AND seq IN (
             SELECT seq FROM events
-            WHERE user_key = of_user AND seq BETWEEN next_seq AND end_seq AND thread = of_thread
+            WHERE user_key = of_user AND seq BETWEEN next_seq AND look_to AND thread = of_thread
             AND type <> deleted_type
             ORDER BY seq LIMIT rows_max
         ) RETURNING seq
@@ -103,9 +105,10 @@ BEGIN
         DELETE FROM messages WHERE user_key = of_user AND seq IN (SELECT seq FROM removed)
     )
     SELECT count(*), max(seq) INTO gone, gone_to FROM removed;
-    IF gone = rows_max THEN
-        UPDATE threads SET first_seq = gone_to WHERE user_key = of_user AND thread = of_thread;
-        RETURN gone;
+    IF gone = rows_max OR look_to < end_seq THEN
+        UPDATE threads SET first_seq = CASE WHEN gone = rows_max THEN gone_to ELSE look_to END
+        WHERE user_key = of_user AND thread = of_thread;
+        RETURN rows_max;
     END IF;
     DELETE FROM inputs WHERE user_key = of_user AND run IN (
         SELECT run FROM runs WHERE user_key = of_user AND thread = of_thread
