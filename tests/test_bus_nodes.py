@@ -76,12 +76,13 @@ async def test_every_reader_has_every_event_once_whatever_the_bus_does(
         await asyncio.gather(
             *(write(world, name) for world, name in zip(worlds, "ab", strict=True))
         )
-        seen = [
-            [await stream.until("thread_created") for _ in range(2 * THREADS)] for stream in streams
-        ]
+        await asyncio.sleep(0.2)  # what the other node reads for its own last event is read
+        await worlds[0].thread("u-1", title="last")  # and of this one it has to hear
+        count = 2 * THREADS + 1
+        seen = [[await stream.until("thread_created") for _ in range(count)] for stream in streams]
 
         for one in seen:
-            assert [event.data["seq"] for event in one] == list(range(1, 2 * THREADS + 1))
+            assert [event.data["seq"] for event in one] == list(range(1, count + 1))
         titles = [event.data["data"]["title"] for event in seen[0]]
         assert [title for title in titles if title[0] == "a"] == [f"a {n}" for n in range(THREADS)]
         assert proxy.messages > 0
