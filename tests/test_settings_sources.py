@@ -79,7 +79,13 @@ def test_c1_an_unknown_key_is_refused_with_its_line_and_the_nearest_name() -> No
     line = refused_file("port = 1\n\nmesage_max_bytes = 5\n")
     assert line.startswith("threadcast.toml:3: mesage_max_bytes: got an unknown key")
     assert 'did you mean "message_max_bytes"?' in line
-    assert "did you mean" in refused_file("ws_max_szie = 5")
+    assert 'did you mean "message_max_bytes"?' in refused_file("message_max_szie = 5")
+
+
+@pytest.mark.parametrize("key", ["ws_max_szie", "colour", "foo_bar", "origin_x"])
+def test_c1_no_name_is_suggested_that_is_far(key: str) -> None:
+    assert "did you mean" not in refused_file(f"{key} = 5")
+    assert "did you mean" not in refused_variable(f"THREADCAST_{key.upper()}", "5")
 
 
 def test_c1_a_table_is_an_unknown_key() -> None:

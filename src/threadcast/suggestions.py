@@ -6,33 +6,44 @@ It knows names only, not what they stand for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 _NAME_MAX_CHARACTERS = 64
-_LIKENESS_MIN = 0.52
-_CANDIDATES_MAX = 5
+_CHARACTERS_PER_SLIP = 3
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], *, prefix: str = "") -> str | None:
     """The known name that is most like `name`, or None where nothing is like it.
+
+    A name is like another up to a slip in every three characters, or if its words are among the
+    other's.
 
     Args:
         name: what was typed; above 64 characters nothing is suggested.
         known: the names that exist.
+        prefix: what all of them begin with, so that it tells nothing.
     """
     if len(name) > _NAME_MAX_CHARACTERS:
         return None
-    typed = name.casefold()
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    alike = get_close_matches(typed, by_folded, n=_CANDIDATES_MAX, cutoff=_LIKENESS_MIN)
-    found = min(alike, key=lambda one: slips(typed, one), default=None)  # the first of equals
-    return None if found is None else by_folded[found]
+    typed = _folded(name, prefix)
+    slips_max = max(1, len(typed) // _CHARACTERS_PER_SLIP)
+    counted = [(slips(typed, _folded(one, prefix)), one) for one in known]
+    near = [(count, one) for count, one in counted if count <= slips_max]
+    near = near or [(count, one) for count, one in counted if _words(typed) <= _words(one)]
+    return min(near, default=(0, None), key=lambda found: found[0])[1]  # the first of equals
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
     """A clause such as `, did you mean "port"?`, or nothing where no name is near."""
-    found = nearest(name, known)
+    found = nearest(name, known, prefix=prefix)
     return f', did you mean "{found}"?' if found else ""
+
+
+def _folded(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix).casefold()
+
+
+def _words(name: str) -> set[str]:
+    return set(name.casefold().replace("-", "_").split("_"))
 
 
 def slips(typed: str, meant: str) -> int:

@@ -117,7 +117,8 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[Read]:
             continue
         with _said_by(name):
             if name not in _BY_VARIABLE:
-                hint = did_you_mean(name, [*_BY_VARIABLE, *CLIENT_VARIABLES])
+                known = [*_BY_VARIABLE, *CLIENT_VARIABLES]
+                hint = did_you_mean(name, known, prefix=VARIABLE_PREFIX)
                 raise ConfigurationError(f"got an unknown variable, expected a setting{hint}")
             setting = _BY_VARIABLE[name]
             yield setting.key, _checked(setting, from_text(setting, environ[name])), name
