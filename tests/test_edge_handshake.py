@@ -240,6 +240,25 @@ async def test_h6_trailers_have_a_bound_of_their_own(
         assert (await client.read_response()).status == status
 
 
+async def test_h6_a_trailer_that_does_not_end_is_refused(server: Serving) -> None:
+    async with await RawClient.open(server.port) as client:
+        head = plain("/a", "Host: a", "Transfer-Encoding: chunked", method="POST")
+        await client.send(head + b"1\r\nx\r\n0\r\nT: ")
+        for _ in range(10):
+            await client.send(b"t" * 1_000)
+        assert (await client.read_response()).status == 431
+
+
+async def test_a_long_chunk_in_many_pieces_is_a_body(server: Serving) -> None:
+    async with await RawClient.open(server.port) as client:
+        head = plain("/a", "Host: a", "Transfer-Encoding: chunked", method="POST")
+        await client.send(head + b"c350\r\n")
+        for _ in range(50):
+            await client.send(b"x" * 1_000)
+        await client.send(b"\r\n0\r\n\r\n")
+        assert (await client.read_response()).status == 200
+
+
 async def test_broken_body_of_a_waiting_request_is_answered(server: Serving) -> None:
     async with await RawClient.open(server.port) as client:
         head = plain("/a", "Host: a", "Transfer-Encoding: chunked", method="POST")

@@ -79,6 +79,20 @@ class Head:
             return _too_large(self._limits.header_max_bytes)
         return None
 
+    def take_body(self, piece: bytes) -> None:
+        """Count bytes of a body, of the lines between its chunks, or of trailers."""
+        self._unparsed_bytes += len(piece)
+
+    def passed(self) -> None:
+        """The parser has passed something of that on: part of the body, or a trailer."""
+        self._unparsed_bytes = 0
+
+    def judge_body(self) -> Refusal | None:
+        """The parser has got the piece: a line behind the headers that does not end is refused."""
+        if self._unparsed_bytes > self._limits.trailer_max_bytes:
+            return _too_large(self._limits.trailer_max_bytes)
+        return None
+
     def complete(self) -> None:
         """The headers are complete: what comes now are trailers, with a bound of their own."""
         self._bytes = 0

@@ -174,13 +174,15 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self.flow.hold()
 
     def _parse(self, piece: bytes) -> None:
-        if not self._pieces.in_head:
+        if self._pieces.in_head:
+            self._start_head_timer()
+            self._head.take(piece)
             self.parser.feed_data(piece)
-            return
-        self._start_head_timer()
-        self._head.take(piece)
-        self.parser.feed_data(piece)
-        refusal = self._head.judge(in_line=bool(self.url))
+            refusal = self._head.judge(in_line=bool(self.url))
+        else:
+            self._head.take_body(piece)
+            self.parser.feed_data(piece)
+            refusal = self._head.judge_body()
         if refusal is not None:
             self._refuse(refusal)
 
@@ -226,6 +228,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._stop_for(self._head.header(name, value))
         if self._pieces.in_head:
             super().on_header(name, value)
+        else:
+            self._head.passed()
 
     def on_headers_complete(self) -> None:
         """The headers are complete: check them, then start the application."""
@@ -242,11 +246,13 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._pieces.passed(body)
+        self._head.passed()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete; another one may begin."""
         super().on_message_complete()
+        self._head.passed()
         self._pieces.begin_head()
         self.url = b""
 
