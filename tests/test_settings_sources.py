@@ -104,7 +104,11 @@ def test_c1_an_unknown_override_is_refused() -> None:
 
 
 def test_c1_the_client_commands_variables_and_other_programs_are_left_alone() -> None:
-    environ = {"THREADCAST_URL": "x", "THREADCAST_TOKEN": "y", "THREADCAST_CONFIG": "", "PATH": "z"}
+    theirs = ("URL", "TOKEN", "TOKEN_B", "CHECK_URL", "ASSISTANT_INSTRUCTIONS")
+    environ = {f"THREADCAST_{name}": "x" for name in theirs} | {
+        "THREADCAST_CONFIG": "",
+        "PATH": "z",
+    }
     assert read_settings({}, environ, None).settings == Settings()
 
 

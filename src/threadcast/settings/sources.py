@@ -23,8 +23,17 @@ from .values import check_value, from_file, from_text, refusal
 DEFAULT_CONFIG_PATH = Path("threadcast.toml")
 VARIABLE_PREFIX = "THREADCAST_"
 CONFIG_VARIABLE = "THREADCAST_CONFIG"
-CLIENT_VARIABLES = frozenset({CONFIG_VARIABLE, "THREADCAST_URL", "THREADCAST_TOKEN"})
-"""Variables that are not settings: the file's path, and those of client commands."""
+CLIENT_VARIABLES = frozenset(
+    {
+        CONFIG_VARIABLE,
+        "THREADCAST_ASSISTANT_INSTRUCTIONS",
+        "THREADCAST_CHECK_URL",
+        "THREADCAST_TOKEN",
+        "THREADCAST_TOKEN_B",
+        "THREADCAST_URL",
+    }
+)
+"""Variables that are not settings: the file's path, the assistant's, and those of clients."""
 
 _PEM_MAX_BYTES = 65_536
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
