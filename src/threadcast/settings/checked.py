@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .contradictions import refuse_contradictions
 from .model import SettingsFields
 from .notes import Setting, described_fields
-from .values import check_value
+from .values import as_held, check_value
 
 __all__ = ["SETTINGS", "Settings"]
 
@@ -25,10 +25,8 @@ class Settings(SettingsFields):
 
     def __post_init__(self) -> None:
         for description in SETTINGS:
-            value = getattr(self, description.key)
-            if isinstance(value, list):
-                value = tuple(value)
-                object.__setattr__(self, description.key, value)
+            value = as_held(getattr(self, description.key))
+            object.__setattr__(self, description.key, value)
             check_value(description, value)
         refuse_contradictions(self)
 

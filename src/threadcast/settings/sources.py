@@ -18,12 +18,12 @@ from ..suggestions import did_you_mean
 from .checked import SETTINGS, Settings
 from .file import FileEntry, read_settings_file
 from .notes import Kind, Setting
-from .values import check_value, from_file, from_text, refusal
+from .values import as_held, check_value, from_file, from_text, refusal
 
 DEFAULT_CONFIG_PATH = Path("threadcast.toml")
 VARIABLE_PREFIX = "THREADCAST_"
 CONFIG_VARIABLE = "THREADCAST_CONFIG"
-CLIENT_VARIABLES = frozenset(
+OTHER_VARIABLES = frozenset(
     {
         CONFIG_VARIABLE,
         "THREADCAST_ASSISTANT_INSTRUCTIONS",
@@ -122,11 +122,11 @@ def _setting_of_entry(entry: FileEntry) -> Setting:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[Read]:
     for name in sorted(environ):
-        if not name.startswith(VARIABLE_PREFIX) or name in CLIENT_VARIABLES:
+        if not name.startswith(VARIABLE_PREFIX) or name in OTHER_VARIABLES:
             continue
         with _said_by(name):
             if name not in _BY_VARIABLE:
-                known = [*_BY_VARIABLE, *CLIENT_VARIABLES]
+                known = [*_BY_VARIABLE, *OTHER_VARIABLES]
                 hint = did_you_mean(name, known, prefix=VARIABLE_PREFIX)
                 raise ConfigurationError(f"got an unknown variable, expected a setting{hint}")
             setting = _BY_VARIABLE[name]
@@ -146,8 +146,7 @@ def _from_overrides(
         source = source_of(setting)
         with _said_by(source):
             spelled = from_text(setting, value) if isinstance(value, str) else value
-            listed = tuple(spelled) if isinstance(spelled, list) else spelled
-            yield key, _checked(setting, listed), source
+            yield key, _checked(setting, as_held(spelled)), source
 
 
 def _checked(setting: Setting, value: object) -> object:

@@ -107,6 +107,11 @@ def from_file(setting: Setting, value: object) -> object:
     return value
 
 
+def as_held(value: object) -> object:
+    """A list as the tuple that settings hold, anything else as it is."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def check_value(setting: Setting, value: object) -> None:
     """Refuse a value of the wrong kind, out of bounds or of the wrong form.
 

@@ -88,27 +88,26 @@ WITH old AS MATERIALIZED (
 SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR count(*) < (SELECT count(*) FROM placed)
 OR bool_or(done >= room) THEN $2 ELSE coalesce(sum(done), 0)::bigint END FROM worked
 """  # noqa: S608 - joined from constants only
-TRIM = f"""
-WITH old AS MATERIALIZED (
-    SELECT user_key, trimmed FROM users WHERE trim_us < $1
-    ORDER BY trim_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
-), shared AS MATERIALIZED (
+_DONE_BY_SHARES = f"""
+, shared AS MATERIALIZED (
     SELECT *, greatest(1, $2 / count(*) OVER ()) AS share FROM old
 )
 SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR bool_or(done >= share) THEN $2
 ELSE coalesce(sum(done), 0)::bigint END
-FROM shared CROSS JOIN LATERAL trim_journal(user_key, trimmed, $1, share) AS done
+"""  # noqa: S608 - joined from constants only
+TRIM = f"""
+WITH old AS MATERIALIZED (
+    SELECT user_key, trimmed FROM users WHERE trim_us < $1
+    ORDER BY trim_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
+)
+{_DONE_BY_SHARES} FROM shared CROSS JOIN LATERAL trim_journal(user_key, trimmed, $1, share) AS done
 """  # noqa: S608 - joined from constants only
 PURGE = f"""
 WITH old AS MATERIALIZED (
     SELECT user_key, thread, first_seq, last_seq FROM threads WHERE state = 1 AND updated_us < $1
     ORDER BY updated_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
-), shared AS MATERIALIZED (
-    SELECT *, greatest(1, $2 / count(*) OVER ()) AS share FROM old
 )
-SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR bool_or(done >= share) THEN $2
-ELSE coalesce(sum(done), 0)::bigint END
-FROM shared CROSS JOIN LATERAL
+{_DONE_BY_SHARES} FROM shared CROSS JOIN LATERAL
 purge_thread(user_key, thread, first_seq, last_seq, $3::smallint, $4::smallint, share) AS done
 """  # noqa: S608 - joined from constants only
 FORGET = """
