@@ -163,6 +163,8 @@ def test_j1_what_is_not_json(text: str | bytes) -> None:
 def test_j2_numbers_that_json_or_no_reader_has(number: str) -> None:
     text = text_of("respond", value="X").replace('"X"', number)
     assert code_of(text) == "bad_json"
+    ignored = text_of("ping", extra=[{"deep": "X"}]).replace('"X"', number)
+    assert code_of(ignored) == "bad_json"
 
 
 @pytest.mark.parametrize("depth", [65, 1_000, 100_000])

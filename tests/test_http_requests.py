@@ -47,6 +47,7 @@ def is_problem(answer: httpx2.Response, status: int, code: str) -> bool:
         (b'{"title":"a"} x', "bad_json"),
         (b'{"metadata":{"a":NaN}}', "bad_json"),
         (b'{"metadata":{"a":1e400}}', "bad_json"),
+        (b'{"ignored":[1e400]}', "bad_json"),
         (b'{"title":"\xff"}', "bad_json"),
         (b"", "bad_json"),
         (b'{"metadata":' + b'{"a":' * 65 + b"1" + b"}" * 66, "too_deep"),

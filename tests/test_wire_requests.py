@@ -43,6 +43,18 @@ async def test_odd_characters_are_answered_and_never_obeyed(
         assert not any(mark in record.getMessage() for mark in _LOG_CONTROLS)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_h12_what_writes_to_a_page_is_not_allowed(
+    live: LiveServer, path: str, method: str
+) -> None:
+    async with live.http("u-wire") as client:
+        refused = await client.request(method, path)
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    assert refused.headers["allow"] == "GET, HEAD"
+    assert refused.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_h16_a_client_that_waits_for_a_word_gets_it(live: LiveServer) -> None:
     async with await Talk.open(live.port) as client:
         head = (

@@ -6,15 +6,18 @@ everything that it emits is checked before it is committed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from .context import UserExecutionContext
+from .errors import ConfigurationError
 from .wire.fields import AGENT_NAME_MAX_CHARACTERS
 
 CrashPolicy = Literal["retry", "fail"]
+_KINDS = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ class Agent:
 
     Attributes:
         name: 1..64 of lower-case letters, digits, `-` and `_`.
-        function: the async function or async generator function.
+        function: the async function or async generator function; it takes one `Run`.
         on_crash: what happens when its node dies: run it again, or fail the run.
         timeout_s: the longest that one attempt may take, in seconds; None means the server's.
     """
@@ -138,6 +141,8 @@ class Agent:
     timeout_s: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(_expected_name(self.name))
         plain = self.name.replace("-", "").replace("_", "")
         if not (plain.isascii() and plain.isalnum() and self.name == self.name.lower()):
             raise ValueError(f"agent name {self.name!r}: expected a-z, 0-9, '-' and '_'")
@@ -148,6 +153,8 @@ class Agent:
             raise ValueError(f"on_crash: expected 'retry' or 'fail', got {self.on_crash!r}")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise ValueError(f"timeout_s: expected more than 0 seconds, got {self.timeout_s!r}")
+        if problem := _problem_of(self.function):
+            raise TypeError(f"agent {self.name!r}: expected {problem}")
 
 
 def agent(
@@ -157,9 +164,49 @@ def agent(
 
     Raises:
         ValueError: a name, policy or time-out that is not acceptable.
+        TypeError: what is below is no async function or async generator function of one `Run`.
     """
+    if not isinstance(name, str):
+        raise TypeError(_expected_name(name))
 
     def wrap(function: AgentFunction) -> Agent:
         return Agent(name, function, on_crash, timeout_s)
 
     return wrap
+
+
+def agents_by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
+    """The agents of one server, in their order.
+
+    Raises:
+        ConfigurationError: one is no `Agent`, or two have the same name.
+    """
+    by_name: dict[str, Agent] = {}
+    for one in agents:
+        if not isinstance(one, Agent):
+            raise ConfigurationError(
+                "agents: expected an Agent (put @agent('a-name') above the function), "
+                f"got a {type(one).__name__}"
+            )
+        if one.name in by_name:
+            raise ConfigurationError(f"agents: expected each name once, got {one.name!r} twice")
+        by_name[one.name] = one
+    return by_name
+
+
+def _expected_name(came: object) -> str:
+    return f"agent name: expected text, as in @agent('a-name'), got a {type(came).__name__}"
+
+
+def _problem_of(function: object) -> str | None:
+    """What was expected of an agent's function, and what it is instead; None if it is good."""
+    if not callable(function):
+        return f"an async function that takes one Run, got a {type(function).__name__}"
+    called = inspect.unwrap(function)
+    if not any(is_async(one) for is_async in _KINDS for one in (called, type(called).__call__)):
+        return "an async function or an async generator function, got another one"
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        return f"a function that can be called with one Run: {error}"
+    return None

@@ -17,7 +17,7 @@ from .agents import default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
 from .errors import ThreadcastError
-from .http import IdRefusal, host_check, http_routes, no_such_path
+from .http import IdRefusal, http_routes, no_such_path, page_check
 from .ids.legacy import is_plain, legacy_kind
 from .node import Node
 from .page import PageFacts, Pages, SignInService
@@ -76,7 +76,7 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
-            site = Pages(_page_facts(settings), refuse=host_check(self.node))
+            site = Pages(_page_facts(settings), refuse=page_check(self.node))
             self.node.settings_takers.append(lambda taken: site.tell(_page_facts(taken)))
             pages += site.routes
         router = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)

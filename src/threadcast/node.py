@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from .agent import Agent
+from .agent import Agent, agents_by_name
 from .alerts.watch import AlertWatch
 from .auth.authenticator import Authenticator
 from .bus import Bus
@@ -67,6 +67,9 @@ class Node:
         agents: at least one; the first answers where none is named.
         listens_on: the address that it is bound to, where it is known.
         clock, store, bus: others than the settings ask for, for tests and for embedding.
+
+    Raises:
+        ConfigurationError: the agents, or the settings, cannot be used.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Node:
             clock=self.clock,
             on_tolerated=lambda name: self.metrics.tolerated.labels(name).inc(),
         )
-        self.agents = {agent.name: agent for agent in agents}
+        self.agents = agents_by_name(agents)
         self.node_id = settings.node_id or UnifiedIdGenerator.generate_base_id("node")
         self.store = store or store_of(settings, self.clock)
         self.bus = bus or bus_of(settings, self.store, self.node_id, self.metrics, self.clock)

@@ -21,6 +21,8 @@ HeaderList = list[tuple[bytes, bytes]]
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_REQUEST_LINE = re.compile(rb"\r?\n?" + _TOKEN.pattern + rb" \S+ HTTP/1\.[01]\r?\n")
+_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _SEPARATORS = b" \t"
 
 
@@ -41,10 +43,22 @@ class UpgradeRequest:
     subprotocols: tuple[str, ...]
 
 
+def explain_unknown_method(text: bytes) -> Refusal:
+    """Why there is no such method as the parser found at the beginning of these bytes."""
+    if _REQUEST_LINE.match(text) is None:
+        return not_http()
+    return Refusal("method_not_allowed", f"One of {_METHODS} was expected.", (("allow", _METHODS),))
+
+
+def not_http() -> Refusal:
+    """The refusal of what no HTTP parser understands, and of other versions."""
+    return Refusal("bad_request", "HTTP/1.1 was expected.")
+
+
 def check_host(version: str, headers: HeaderList) -> Refusal | None:
     """Refuse an unsupported HTTP version, and every ambiguous `Host`."""
     if version not in ("1.0", "1.1"):
-        return Refusal("bad_request", "HTTP/1.1 was expected.")
+        return not_http()
     hosts = header_values(headers, b"host")
     if len(hosts) > 1:
         return Refusal("bad_host", "One Host header was expected, several came.")
@@ -111,6 +125,8 @@ def judge_request(
     refusal = check_host(version, headers)
     if refusal is not None:
         return refusal
+    if target == b"*":
+        return Refusal("bad_request", "A path was expected.")
     if any(coding.lower() != b"chunked" for coding in header_values(headers, b"transfer-encoding")):
         return Refusal("bad_request", "No Transfer-Encoding but chunked was expected.")
     if wants_websocket(headers):

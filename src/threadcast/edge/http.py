@@ -25,7 +25,7 @@ from .admission import asks_for_events, is_from_browser, path_of
 from .config import EdgeConfig
 from .discard import Discard
 from .flow import EdgeFlow
-from .handshake import UpgradeRequest, judge_request
+from .handshake import UpgradeRequest, explain_unknown_method, judge_request, not_http
 from .head import Head
 from .pieces import Pieces
 from .problem import Refusal, refusal_response
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE = b"\x16\x03"
+_NO_VERSION = "0.0"  # of a connection's first request, until its line has named one
 _ANSWER_STALL_MAX_S = 60.0  # strangers get answers, too; streams are kept longer
 
 
@@ -161,8 +162,10 @@ class EdgeHttpProtocol(HttpToolsProtocol):
                 self._parse(piece)
             except httptools.HttpParserUpgrade as switch:
                 self._switch(piece[switch.args[0] :] + self._pieces.take_all())
+            except httptools.HttpParserInvalidMethodError:
+                self._refuse(explain_unknown_method(piece))
             except httptools.HttpParserError:
-                self._refuse(self._refusal or Refusal("bad_request", "HTTP/1.1 was expected."))
+                self._refuse(self._refusal or not_http())
 
     def _hold(self) -> None:
         """Read no further. A stream has no end to wait for, so that nothing may be behind it."""
@@ -179,6 +182,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             self._head.take(piece)
             self.parser.feed_data(piece)
             refusal = self._head.judge(in_line=bool(self.url))
+            if self._head.line_is_whole and self.parser.get_http_version() == _NO_VERSION:
+                refusal = not_http()
         else:
             self._head.take_body(piece)
             self.parser.feed_data(piece)

@@ -5,8 +5,8 @@ resource. Handlers may not know other users' rows, sockets or how tokens are ver
 """
 
 from .entrance import no_such_path
-from .hosts import host_check
+from .page_check import page_check
 from .routes import http_routes
 from .validation import IdRefusal
 
-__all__ = ["IdRefusal", "host_check", "http_routes", "no_such_path"]
+__all__ = ["IdRefusal", "http_routes", "no_such_path", "page_check"]

@@ -34,7 +34,8 @@ class Pages:
 
     Args:
         facts: what the pages are told about the server; they decide which pages exist.
-        refuse: the answer to a request to be refused (for another host), or None.
+        refuse: the answer to a request to be refused (for another host, or of another
+            method than GET and HEAD), or None.
         folder: the build's output; this package's by default.
 
     Attributes:
@@ -63,7 +64,8 @@ class _PageRoute(Route):
         async def serve(request: Request) -> Response:
             return refuse(request) or await site.answers[path](request)
 
-        super().__init__(path, serve, methods=["GET"], include_in_schema=False)
+        super().__init__(path, serve, include_in_schema=False)
+        self.methods = None  # of any method: `refuse` has looked
         self._site = site
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
