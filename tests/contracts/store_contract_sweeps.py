@@ -37,6 +37,22 @@ class SweepContract:
         assert steps >= 3
         assert "agent_delta" not in types_of(await scene.journal("ann"))
 
+    async def test_compact_looks_at_few_of_the_events_between_a_runs_own(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        ended = await scene.running("ann", key="k1")
+        busy = await scene.running("ann", key="k2")
+        await scene.committed(AppendToRun(ended.lease, [delta("first")]))
+        await scene.committed(AppendToRun(busy.lease, [delta("x")] * 300))
+        await scene.committed(AppendToRun(ended.lease, [delta("last"), completed()]))
+        steps = 0
+        while await scene.result(Sweep("compact", NOW + 1, 3)) == 3:
+            steps += 1
+        assert steps >= 300 // (20 * 3)
+        left = [data_of(event) for event in await scene.journal("ann")]
+        assert [data["text"] for data in left if "text" in data] == ["x"] * 300
+
     async def test_trim_says_how_far(self, store: Store) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann", content="old words")

@@ -72,17 +72,17 @@ FOR UPDATE OF u, r SKIP LOCKED
 # materialized: inside a loop of a plan they would be evaluated again for each row.
 COMPACT = f"""
 WITH old AS MATERIALIZED (
-    SELECT user_key, run, message_seq, ended_seq, ended_us FROM runs
-    WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
+    SELECT user_key, run, coalesce(compacted_to, message_seq) AS first_seq, ended_seq, ended_us
+    FROM runs WHERE NOT compacted AND ended_us IS NOT NULL AND ended_us < $1
     ORDER BY ended_us LIMIT {_AT_ONCE_MAX} FOR UPDATE SKIP LOCKED
 ), placed AS MATERIALIZED (
-    SELECT *, $2 - coalesce(sum(ended_seq - message_seq) OVER (
+    SELECT *, $2 - coalesce(sum(ended_seq - first_seq) OVER (
         ORDER BY ended_us, user_key, run ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ), 0)::bigint AS room
     FROM old
 ), worked AS (
     SELECT done, room FROM placed CROSS JOIN LATERAL
-    compact_run(user_key, run, message_seq, ended_seq, $3::smallint, room) AS done
+    compact_run(user_key, run, first_seq, ended_seq, $3::smallint, room) AS done
     WHERE room > 0
 )
 SELECT CASE WHEN count(*) = {_AT_ONCE_MAX} OR count(*) < (SELECT count(*) FROM placed)

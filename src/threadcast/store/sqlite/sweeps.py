@@ -13,14 +13,13 @@ from .batch import Batch
 _DELTA = EVENT_CODE[EventType.AGENT_DELTA]
 _MESSAGE = EVENT_CODE[EventType.MESSAGE_CREATED]
 _DELETED = EVENT_CODE[EventType.THREAD_DELETED]
-_LOOK_FACTOR = 20  # a thread may have few of its journal's events; a step looks at no more of these
+# Runs and threads may have few of their journals' events; a step looks at no more of these.
+_LOOK_FACTOR = 20  # of its limit
 
-_COMPACT = """
-DELETE FROM events WHERE id IN (
-    SELECT id FROM events WHERE user = ?1 AND seq BETWEEN ?2 AND ?3 AND run = ?4 AND type = ?5
-    LIMIT ?6
-)
-"""
+_OF_RUN = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND run = ?4 AND type = ?5"
+_NEXT_OF_RUN = f"""
+SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_RUN} ORDER BY seq LIMIT ?6)
+"""  # noqa: S608
 # Only expired rows from the start of the table: a prefix of commits is a prefix of every journal.
 # It stops before the first event of a live run, because a node may retry that run; runs of other
 # services are never retried here.
@@ -55,20 +54,25 @@ def sweep(batch: Batch, unit: Sweep) -> Outcome:
 def _compact(batch: Batch, unit: Sweep) -> int:
     """Remove deltas of ended runs; a finished run counts as one row."""
     runs = batch.all(
-        "SELECT run, user, message_seq, ended_seq FROM runs"
+        "SELECT run, user, coalesce(compacted_to, message_seq), ended_seq FROM runs"
         " WHERE compacted = 0 AND ended_us IS NOT NULL AND ended_us < ? ORDER BY ended_us LIMIT ?",
         *(int(unit.before * 1_000_000), unit.limit),
     )
-    done = 0
+    done, look = 0, _LOOK_FACTOR * unit.limit
     for run, user, first, last in runs:
-        room = unit.limit - done
-        if room <= 0:
-            break
-        gone = batch.run(_COMPACT, user, first, last, run, _DELTA, room)
-        if gone < room:
-            batch.run("UPDATE runs SET compacted = 1 WHERE run = ?", run)
-            gone += 1
-        done += gone
+        room, look_to = unit.limit - done, min(last, first + look)
+        if room <= 0 or look <= 0:
+            return unit.limit
+        look -= look_to - first
+        gone, gone_to = batch.one(_NEXT_OF_RUN, user, first, look_to, run, _DELTA, room) or (0, 0)
+        if gone:
+            batch.run(f"DELETE FROM events WHERE {_OF_RUN}", user, first, gone_to, run, _DELTA)  # noqa: S608
+        if gone == room or look_to < last:
+            next_seq = gone_to if gone == room else look_to
+            batch.run("UPDATE runs SET compacted_to = ? WHERE run = ?", next_seq, run)
+            return unit.limit
+        batch.run("UPDATE runs SET compacted = 1 WHERE run = ?", run)
+        done += gone + 1
     return done
 
 
@@ -95,12 +99,12 @@ def _purge(batch: Batch, unit: Sweep) -> int:
         " WHERE state = 1 AND updated_us < ? ORDER BY updated_us LIMIT ?",
         *(int(unit.before * 1_000_000), unit.limit),
     )
-    done = 0
+    done, look = 0, _LOOK_FACTOR * unit.limit
     for thread, user, first, end in threads:
-        room = unit.limit - done
-        if room <= 0:
-            break
-        look_to = min(end, first + _LOOK_FACTOR * room)
+        room, look_to = unit.limit - done, min(end, first + look)
+        if room <= 0 or look <= 0:
+            return unit.limit
+        look -= look_to - first
         gone, last = _purge_events(batch, user, thread, (first, look_to), room)
         if gone == room or look_to < end:
             next_seq = last if gone == room else look_to
