@@ -15,6 +15,7 @@ from typing import Any
 import click
 import msgspec
 
+from python_page import python_parts
 from threadcast.agent import Run, ToolCall
 from threadcast.alerts.grafana import dashboard
 from threadcast.alerts.prometheus import rules_file
@@ -495,12 +496,24 @@ def _signature(name: str, member: object) -> str:
     return f"{'await ' if inspect.iscoroutinefunction(member) else ''}{name}{own}".replace("'", "")
 
 
+def python_page() -> str:
+    """Every public name."""
+    return page(
+        "Python",
+        "The names of `threadcast`, from their docstrings. `import threadcast` is quick: a name is"
+        " imported when it is first used. What begins with an underscore, or is not here, may"
+        " change in any version.",
+        *python_parts(),
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "metrics.md": metrics_page,
     "events.md": events_page,
     "run.md": run_page,
+    "python.md": python_page,
     "commands.md": commands_page,
     "http.md": http_page,
     "cli.md": cli_page,

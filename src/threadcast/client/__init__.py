@@ -6,6 +6,7 @@ async with connect("http://127.0.0.1:8080", token) as client:
         ...
 """
 
+from ..errors import OutcomeUnknown
 from ..events import Event
 from .arguments import UnusableArgument
 from .client import Client, Sent, connect
@@ -32,6 +33,7 @@ __all__ = [
     "CommandRejected",
     "Cursor",
     "Event",
+    "OutcomeUnknown",
     "Phase",
     "ProtocolViolation",
     "Reset",
