@@ -41,7 +41,8 @@ from ..wire.fields import VALUE_MAX_BYTES
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
 _SEQ = attrgetter("seq")
-_BATCH_MAX_BYTES = 4_194_304  # a larger statement may take longer than a node waits for PostgreSQL
+# In bytes of events; a larger statement may take longer than a node waits for PostgreSQL.
+_BATCH_MAX_WORK = 4_194_304
 _INDEXING = 16  # folding and storing a message's words takes as long as so many bytes of events
 
 
@@ -195,15 +196,15 @@ class Journal:
 
     def _take(self, units: deque[tuple[Unit[Any], Done]]) -> list[tuple[Unit[Any], Done]]:
         batch: list[tuple[Unit[Any], Done]] = []
-        events = size_bytes = 0
-        while units and events < self._batch_max_events and size_bytes < _BATCH_MAX_BYTES:
+        events = work = 0
+        while units and events < self._batch_max_events and work < _BATCH_MAX_WORK:
             entry = units.popleft()
             unit = entry[0]
             if isinstance(unit, AppendToRun):
                 unit.taken = True
-            adds_events, adds_bytes = _weight(unit)
+            adds_events, adds_work = _weight(unit)
             events += adds_events
-            size_bytes += adds_bytes
+            work += adds_work
             batch.append(entry)
         self._metrics.queued_units.set(len(self._events.units) + len(self._places.units))
         return batch
@@ -244,13 +245,13 @@ class Journal:
 
 
 def _weight(unit: Unit[Any]) -> tuple[int, int]:
-    """How many events a unit brings, and the work of how many bytes of events, about."""
+    """How many events a unit brings, and its work, as so many bytes of events."""
     match unit:
         case AppendToRun():
             size_bytes = sum([len(draft.data) for draft in unit.drafts])
             return len(unit.drafts), size_bytes + len(unit.state or b"")
         case IngestEvents():
-            return len(unit.events), sum([_ingested_bytes(one.draft) for one in unit.events])
+            return len(unit.events), sum([_ingest_work(one.draft) for one in unit.events])
         case SendMessage():
             return 1, len(unit.content) * _INDEXING
         case AnswerInput():
@@ -258,7 +259,7 @@ def _weight(unit: Unit[Any]) -> tuple[int, int]:
     return 1, 0
 
 
-def _ingested_bytes(draft: EventDraft) -> int:
+def _ingest_work(draft: EventDraft) -> int:
     indexed = draft.event_type is EventType.MESSAGE_CREATED
     return len(draft.data) * (_INDEXING if indexed else 1)
 
