@@ -33,6 +33,11 @@ def _wrapped(run: Run) -> Any:
     return _answer(run)
 
 
+@functools.wraps(_of_two)
+async def _injecting(run: Run) -> str:
+    return await _of_two(run, "it")
+
+
 class _Callable:
     async def __call__(self, run: Run) -> str:
         return await _answer(run)
@@ -47,6 +52,7 @@ class _Callable:
         _answer,
         _stream,
         _wrapped,
+        _injecting,
         _Callable(),
         _Callable().answer,
         functools.partial(_of_two, _other="it"),
@@ -97,6 +103,8 @@ def test_a_name_that_is_no_text_such_as_the_function_itself(name: Any) -> None:
         ({"on_crash": "again"}, "on_crash: expected 'retry' or 'fail', got 'again'"),
         ({"timeout_s": 0}, "timeout_s: expected more than 0 seconds, got 0"),
         ({"timeout_s": math.nan}, "timeout_s: expected more than 0 seconds, got nan"),
+        ({"timeout_s": "5"}, "timeout_s: expected more than 0 seconds, got '5'"),
+        ({"timeout_s": True}, "timeout_s: expected more than 0 seconds, got True"),
     ],
 )
 def test_unusable_options(options: dict[str, Any], problem: str) -> None:

@@ -33,7 +33,8 @@ class Node:
         began = self.now
         self.now += self.claim_s
         self.busy_s += self.claim_s
-        return self.laps.looked(place, began=began, ended=self.now, is_full=is_full)
+        self.laps.looked(place, began=began, ended=self.now, is_full=is_full)
+        return self.laps.rest_s(self.now)
 
     def lap(self) -> int:
         """Look until a rest; how many claims that took."""
@@ -92,7 +93,7 @@ def test_a_node_looks_for_about_a_fifth_of_the_time_at_most(users: int, claim_s:
     assert node.busy_s < 0.21 * node.now
 
 
-def test_a_claim_for_a_hint_does_not_end_a_rest() -> None:
+def test_a_claim_amid_a_rest_does_not_end_it() -> None:
     node = Node(set(range(1, 200)), most=64)
     node.lap()
     node.laps.looked(None, began=node.now, ended=node.now, is_full=False)  # a rest begins

@@ -27,6 +27,7 @@ from threadcast.store.units import (
     Committed,
     Outcome,
     Rejected,
+    Sweep,
     Unit,
 )
 
@@ -136,6 +137,14 @@ async def test_an_answer_counts_as_the_longest(tmp_path: Path) -> None:
             *(delivery.journal.append(unit) for unit in answers), return_exceptions=True
         )
         assert [len(batch) for batch in delivery.store.batches] == [64, 36]
+
+
+async def test_maintenance_is_committed_alone_and_fails_alone(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        sweep = Sweep("purge", 0.0, 10)
+        units = [delivery.thread(), delivery.thread(), sweep, sweep, delivery.thread()]
+        await asyncio.gather(*(delivery.journal.append(unit) for unit in units))
+        assert [len(batch) for batch in delivery.store.batches] == [2, 1, 1, 1]
 
 
 async def test_a_unit_grows_until_it_is_taken(tmp_path: Path) -> None:

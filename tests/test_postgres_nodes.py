@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -294,6 +295,24 @@ async def test_a_long_journal_keeps_no_other_from_being_trimmed(database: Postgr
     while await node.result(Sweep("trim", NOW + 1, 60)) == 60:
         pass
     assert await node.journal("long") == []
+
+
+async def test_a_thread_with_many_runs_is_purged_in_small_steps(database: PostgresScene) -> None:
+    node = await database.node()
+    thread = await node.thread("ann")
+    for number in range(10):
+        sent_in = context_of("ann", thread.thread_id)
+        await node.send(sent_in, key=f"k{number}", new_thread=False)
+        (claimed,) = await node.claim()
+        await node.committed(AppendToRun(claimed.lease, [completed()], state=b"1"))
+    await node.committed(DeleteThread(thread))
+    done, left = 4, [10]
+    while done == 4:
+        done = await node.result(Sweep("purge", NOW + 1, 4))
+        [(count,)] = await database.run("SELECT count(*) FROM checkpoints WHERE run > $1", 0)
+        left.append(count)
+    assert left[-1] == 0
+    assert max(before - after for before, after in pairwise(left)) <= 4
 
 
 async def test_a_compaction_begins_no_run_that_it_has_no_room_for(database: PostgresScene) -> None:

@@ -17,7 +17,7 @@ from threadcast.delivery.journal import Journal
 from threadcast.errors import ThreadcastError
 from threadcast.runner.claims import RunClaims
 from threadcast.runs import CLAIM_USERS_MAX
-from threadcast.store.units import ClaimedRun, Unit
+from threadcast.store.units import ClaimedRun, ClaimRuns, Unit
 
 
 async def _never_called(run: Run) -> None:
@@ -74,6 +74,20 @@ class FailingJournal(Journal):
         if self.fails:
             self.fails = False
             raise ThreadcastError("unavailable")
+        return await super().append(unit)
+
+
+class RecordingJournal(Journal):
+    """A journal that keeps the claims that it was given."""
+
+    def __init__(self, *parts: Any, **bounds: Any) -> None:
+        super().__init__(*parts, **bounds)
+        self.claims: list[ClaimRuns] = []
+
+    async def append(self, unit: Unit[Any]) -> Any:
+        """Keep a claim, and append."""
+        if isinstance(unit, ClaimRuns):
+            self.claims.append(unit)
         return await super().append(unit)
 
 
@@ -136,6 +150,27 @@ async def test_a_hint_interrupts_a_rest(tmp_path: Path) -> None:
             await node.started.get()
             assert (node.made("nothing"), node.made("claimed")) == (3, 2)
         stop_listening()
+
+
+async def test_a_hint_amid_a_rest_has_nobody_else_looked_at(tmp_path: Path) -> None:
+    async with world(tmp_path, AGENT) as here:
+        journal = RecordingJournal(
+            *(here.store, here.bus, here.clock, here.metrics),
+            batch_max_events=100,
+            queue_max_units=100,
+        )
+        node = Claiming(here, room=3, journal=journal)
+        await blocked(here, 3)
+        async with running(journal.run()):
+            assert await node.claims.once() > SELDOM_S  # a lap, and its rest
+            await here.send(user_id="ann")
+            node.claims.hear(RunsWaiting(user_ids=("ann",)))
+            assert await node.claims.once() > SELDOM_S
+        assert node.executing == 1
+        assert [(unit.after, tuple(unit.users)) for unit in journal.claims] == [
+            (0, ()),
+            (None, ("ann",)),
+        ]
 
 
 async def test_who_was_named_is_remembered_when_the_store_fails(tmp_path: Path) -> None:

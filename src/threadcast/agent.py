@@ -151,7 +151,7 @@ class Agent:
             raise ValueError(f"agent name: expected {expected}, got {len(self.name)}")
         if self.on_crash not in ("retry", "fail"):
             raise ValueError(f"on_crash: expected 'retry' or 'fail', got {self.on_crash!r}")
-        if self.timeout_s is not None and not self.timeout_s > 0:
+        if self.timeout_s is not None and not _is_above_0(self.timeout_s):
             raise ValueError(f"timeout_s: expected more than 0 seconds, got {self.timeout_s!r}")
         if problem := _problem_of(self.function):
             raise TypeError(f"agent {self.name!r}: expected {problem}")
@@ -198,15 +198,22 @@ def _expected_name(came: object) -> str:
     return f"agent name: expected text, as in @agent('a-name'), got a {type(came).__name__}"
 
 
+def _is_above_0(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
 def _problem_of(function: object) -> str | None:
-    """What was expected of an agent's function, and what it is instead; None if it is good."""
+    """What was expected of an agent's function, and what it is instead; None if it is good.
+
+    A decorator may have another signature than what it wraps, but need not be async itself.
+    """
     if not callable(function):
         return f"an async function that takes one Run, got a {type(function).__name__}"
-    called = inspect.unwrap(function)
-    if not any(is_async(one) for is_async in _KINDS for one in (called, type(called).__call__)):
-        return "an async function or an async generator function, got another one"
+    told = (function, type(function).__call__, inspect.unwrap(function))
+    if not any(is_async(one) for is_async in _KINDS for one in told):
+        return "an async function or an async generator function, got one that is neither"
     try:
-        inspect.signature(function).bind(None)
+        inspect.signature(function, follow_wrapped=False).bind(None)
     except TypeError as error:
         return f"a function that can be called with one Run: {error}"
     return None

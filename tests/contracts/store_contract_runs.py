@@ -518,6 +518,17 @@ class TurnContract:
             assert [run.lease.address.user_id for run in claim.runs] == [named]
             assert (claim.place or 0) <= (looked.place or 0)  # it looked no farther for that
 
+    async def test_a_claim_may_look_at_nobody_but_those_named(self, store: Store) -> None:
+        scene = Scene(store)
+        await self._queue(scene, "ann", 1)
+        (bobs,) = await self._queue(scene, "bob", 1)
+        unit = ClaimRuns("node-1", LEASE_S, ["demo"], 9, None, users=("bob", "nobody"))
+        claim = await scene.result(unit)
+        assert ([run.lease.run_id for run in claim.runs], claim.place) == ([bobs], None)
+        nobody = ClaimRuns("node-1", LEASE_S, ["demo"], 9, None)
+        assert await scene.result(nobody) == Claim([])
+        assert len((await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 9))).runs) == 1
+
     async def test_who_is_named_takes_turns_with_the_others(self, store: Store) -> None:
         scene = Scene(store)
         runs = await self._queue(scene, "ann", 2)

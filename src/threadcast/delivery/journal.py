@@ -33,6 +33,7 @@ from ..store.units import (
     Outcome,
     Rejected,
     SendMessage,
+    Sweep,
     Unit,
 )
 from ..tracing import Tracing
@@ -195,11 +196,16 @@ class Journal:
             queue.mark_idle()
 
     def _take(self, units: deque[tuple[Unit[Any], Done]]) -> list[tuple[Unit[Any], Done]]:
+        """The units of the next commit; maintenance goes alone, so that it fails alone."""
         batch: list[tuple[Unit[Any], Done]] = []
         events = work = 0
         while units and events < self._batch_max_events and work < _BATCH_MAX_WORK:
+            unit = units[0][0]
+            if isinstance(unit, Sweep):
+                if not batch:
+                    batch.append(units.popleft())
+                break
             entry = units.popleft()
-            unit = entry[0]
             if isinstance(unit, AppendToRun):
                 unit.taken = True
             adds_events, adds_work = _weight(unit)

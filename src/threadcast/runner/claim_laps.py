@@ -34,10 +34,12 @@ class ClaimLaps:
         self._looked_s = 0.0
         self._rests_until = 0.0
 
-    def looked(self, place: int | None, *, began: float, ended: float, is_full: bool) -> float:
-        """Note a claim; how long to wait until the next one, unless a hint comes before.
+    def rest_s(self, now: float) -> float:
+        """How long the lap rests from now on; claims for a hint look at nobody else meanwhile."""
+        return max(0.0, self._rests_until - now)
 
-        A claim for a hint, amid a rest, is part of the next lap and does not end the rest.
+    def looked(self, place: int | None, *, began: float, ended: float, is_full: bool) -> None:
+        """Note a claim of the lap. One amid a rest is part of the next lap, and does not end it.
 
         Args:
             place: how far it looked; None if it looked at all who wait.
@@ -56,7 +58,6 @@ class ClaimLaps:
         else:
             pause_s = max(_PAUSE_S, ended - began)
             self._rests_until = max(self._rests_until, ended + pause_s)
-        return self._rests_until - ended
 
     def _begin(self, *, rests_until: float) -> None:
         self._began_at, self._looked_s = self.place, 0.0

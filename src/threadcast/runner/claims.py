@@ -123,18 +123,19 @@ class RunClaims:
                 return _LOOK_EVERY_S
             time = asyncio.get_running_loop().time
             began = time()
-            claim = await self._claim(limit)
-            self._more_waits = len(claim.runs) == limit
-            pause_s = self._laps.looked(
-                claim.place, began=began, ended=time(), is_full=self._more_waits
-            )
-        if self._more_waits:
+            is_of_lap = not self._named or not self._laps.rest_s(began)
+            claim = await self._claim(limit, self._laps.place if is_of_lap else None)
+            is_full = self._more_waits = len(claim.runs) == limit
+            if is_of_lap:
+                self._laps.looked(claim.place, began=began, ended=time(), is_full=is_full)
+        if is_full:
             self._publish(RunsWaiting(1, tuple(self._named)))
-        return pause_s if self._free() > 0 else _LOOK_EVERY_S
+        if self._free() <= 0:
+            return _LOOK_EVERY_S
+        return 0.0 if is_full else self._laps.rest_s(time())
 
-    async def _claim(self, limit: int) -> Claim:
+    async def _claim(self, limit: int, place: int | None) -> Claim:
         named, self._named = tuple(self._named), {}
-        place = self._laps.place
         unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, place, named)
         try:
             claim = await self._journal.append(unit)

@@ -295,7 +295,8 @@ class ClaimRuns(Unit[Claim]):
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
         limit: the most runs to claim, >= 1.
-        after: the place behind which to begin: 0, or one that a claim said.
+        after: the place behind which to begin: 0, or one that a claim said; None to look at nobody
+            but `users`.
         users: looked at besides, wherever they stand: new runs of theirs wait.
     """
 
@@ -303,7 +304,7 @@ class ClaimRuns(Unit[Claim]):
     lease_s: float
     agents: Collection[str]
     limit: int
-    after: int = 0
+    after: int | None = 0
     users: Collection[str] = ()
 
 

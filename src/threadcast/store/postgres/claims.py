@@ -21,7 +21,8 @@ from .keys import user_key
 async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     """Apply one `ClaimRuns`. The key of a user, as a number, is the user's place."""
     agents, named = list(unit.agents), [user_key(user_id) for user_id in unit.users]
-    row = await batch.one(TURNS, agents, unit.limit, f"{unit.after:032x}", named)
+    after = None if unit.after is None else f"{unit.after:032x}"
+    row = await batch.one(TURNS, agents, unit.limit, after, named)
     if row is None:
         raise AssertionError("values without a row")
     users, last = row
