@@ -27,6 +27,7 @@ from threadcast.store.units import (
     Committed,
     Outcome,
     Rejected,
+    RenewLeases,
     Sweep,
     Unit,
 )
@@ -128,6 +129,49 @@ async def test_an_ingested_message_counts_like_a_sent_one(tmp_path: Path) -> Non
         created = [service.unit(service.event("message_created", data=content)) for _ in range(7)]
         await asyncio.gather(*(delivery.journal.append(unit) for unit in created))
         assert [len(batch) for batch in delivery.store.batches] == [5, 2]
+
+
+async def test_what_is_ingested_leaves_the_next_commit_to_others(tmp_path: Path) -> None:
+    async with delivering(tmp_path, batch=128) as delivery:
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread())
+        await delivery.store.commits.next_arrival()
+        for _ in range(3):
+            service = Service()
+            created, updated = service.event("thread_created"), service.event("thread_updated")
+            answers.submit(service.unit(created, updated))
+        answers.submit(delivery.thread(), delivery.thread())
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        assert [len(batch) for batch in delivery.store.batches] == [1, 3, 1, 1]
+        assert [number for number, _ in answers.outcomes] == [0, 4, 5, 1, 2, 3]
+        assert answers.codes() == ["committed"] * 6
+
+
+async def test_deltas_of_another_service_share_a_commit(tmp_path: Path) -> None:
+    async with delivering(tmp_path, batch=128) as delivery:
+        service = Service()
+        begun = [service.event(kind) for kind in ("thread_created", "message_created")]
+        await delivery.journal.append(service.unit(*begun, service.event("agent_started")))
+        del delivery.store.batches[:]
+        streams = [service.unit(*[service.event("agent_delta")] * 30) for _ in range(4)]
+        await asyncio.gather(*(delivery.journal.append(unit) for unit in streams))
+        assert [len(batch) for batch in delivery.store.batches] == [3, 1]
+
+
+async def test_leases_are_renewed_before_what_waits(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        run = await delivery.run()
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread())
+        await delivery.store.commits.next_arrival()
+        answers.submit(delivery.thread(), RenewLeases(10.0, [run.lease]))
+        answers.submit(RenewLeases(0.0, [run.lease]))  # that gives it back, after all else
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        assert [number for number, _ in answers.outcomes] == [0, 2, 1, 3]
 
 
 async def test_an_answer_counts_as_the_longest(tmp_path: Path) -> None:

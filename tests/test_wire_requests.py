@@ -68,6 +68,19 @@ async def test_h16_a_client_that_waits_for_a_word_gets_it(live: LiveServer) -> N
         assert (await client.read_response()).status == 201
 
 
+async def test_h8_who_sends_all_of_a_body_that_is_too_large_reads_why(live: LiveServer) -> None:
+    body = b'{"content":"%b"}' % (b"x" * 16_000_000)  # more than the system's buffers hold
+    async with await Talk.open(live.port) as client:
+        head = (
+            "POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {token('u-wire')}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        await client.send(head.encode() + body)
+        refused = await client.read_response()
+        assert (refused.status, refused.problem()["code"]) == (413, "body_too_large")
+        assert await client.read_end() == b""
+
+
 async def test_h22_one_key_at_once_is_one_message(live: LiveServer) -> None:
     async with live.http("u-wire") as client:
         thread_id = (await client.post("/v1/threads", json={})).json()["thread_id"]

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from .check_modes import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
-from .delivery.journal import Journal
+from .delivery.journal import Journal, ingest_weight
 from .errors import ThreadcastError
 from .ids import UnifiedIdGenerator
 from .metrics import Metrics
@@ -29,6 +29,7 @@ from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
 
 CHUNK_MAX_EVENTS = 256
 CHUNK_MAX_BYTES = 1_048_576
+_CHUNK_MAX_WEIGHT = 2_048  # half of a commit, so that it takes a tenth of a second or so
 # How much is decoded before the loop is yielded.
 _BREATHE_EVENTS = 32
 _BREATHE_BYTES = 65_536
@@ -121,7 +122,7 @@ class IngestRequest:
         self._settings = ingestion.settings
         self._service = service
         self._chunk: list[Numbered] = []
-        self._chunk_bytes = 0
+        self._chunk_bytes = self._chunk_weight = 0
         self._unbroken_bytes = 0
         self._results: list[IngestResult] = []
         self._counts = {"stored": 0, "duplicate": 0, "refused": 0}
@@ -152,11 +153,20 @@ class IngestRequest:
         else:
             self._chunk.append((index, event))
             self._chunk_bytes += len(text or b"")
-        if len(self._chunk) >= CHUNK_MAX_EVENTS or self._chunk_bytes >= CHUNK_MAX_BYTES:
+            self._chunk_weight += ingest_weight(event.draft)
+        if self._chunk_is_full:
             await self._commit()
         elif self._is_turn_of_others(len(text or b"")):
             await asyncio.sleep(0)
         return self._error is None
+
+    @property
+    def _chunk_is_full(self) -> bool:
+        return (
+            len(self._chunk) >= CHUNK_MAX_EVENTS
+            or self._chunk_bytes >= CHUNK_MAX_BYTES
+            or self._chunk_weight >= _CHUNK_MAX_WEIGHT
+        )
 
     def _is_turn_of_others(self, size_bytes: int) -> bool:
         self._unbroken_bytes += size_bytes
@@ -214,7 +224,8 @@ class IngestRequest:
 
     async def _commit(self) -> None:
         """Commit the chunk, waiting for as long as the journal takes."""
-        chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
+        chunk, self._chunk = self._chunk, []
+        self._chunk_bytes = self._chunk_weight = 0
         if not chunk or self._error is not None:
             return
         try:

@@ -32,6 +32,7 @@ from ..store.units import (
     IngestEvents,
     Outcome,
     Rejected,
+    RenewLeases,
     SendMessage,
     Sweep,
     Unit,
@@ -45,12 +46,23 @@ _SEQ = attrgetter("seq")
 # In bytes of events; a larger statement may take longer than a node waits for PostgreSQL.
 _BATCH_MAX_WORK = 4_194_304
 _INDEXING = 16  # folding and storing a message's words takes as long as so many bytes of events
+_COMMAND = 32  # a command's statements take as long as so many events of a stream, on PostgreSQL
+_STREAMED = frozenset(
+    {
+        EventType.AGENT_DELTA,
+        EventType.AGENT_THINKING,
+        EventType.TOOL_EXECUTING,
+        EventType.TOOL_COMPLETED,
+    }
+)
 
 
 class _Queue:
     """Units that wait for their commit, with their callbacks.
 
     Attributes:
+        units: all but those of `bulk`.
+        bulk: what other services ingest: much at once, and nobody watches it come.
         work: set while any units wait.
         idle: set while none wait and no commit is under way.
         closed: whether further units are refused.
@@ -58,14 +70,23 @@ class _Queue:
 
     def __init__(self) -> None:
         self.units: deque[tuple[Unit[Any], Done]] = deque()
+        self.bulk: deque[tuple[Unit[Any], Done]] = deque()
         self.work = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
         self.closed = False
 
+    def __len__(self) -> int:
+        return len(self.units) + len(self.bulk)
+
     def put(self, unit: Unit[Any], done: Done) -> None:
-        """Add a unit."""
-        self.units.append((unit, done))
+        """Add a unit; one that renews leases goes first, for these lapse meanwhile."""
+        if isinstance(unit, RenewLeases) and unit.lease_s > 0:
+            self.units.appendleft((unit, done))
+        elif isinstance(unit, IngestEvents):
+            self.bulk.append((unit, done))
+        else:
+            self.units.append((unit, done))
         self.work.set()
         self.idle.clear()
 
@@ -78,8 +99,9 @@ class _Queue:
         """Reject the waiting units, and refuse further ones."""
         self.closed = True
         stopped = Rejected(ThreadcastError("shutting_down"))
-        while self.units:
-            self.units.popleft()[1](stopped)
+        for waiting in (self.units, self.bulk):
+            while waiting:
+                waiting.popleft()[1](stopped)
         self.idle.set()
 
 
@@ -121,13 +143,13 @@ class Journal:
     def submit(self, unit: Unit[Any], done: Done) -> None:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
 
-        `done` must not raise. Units of one caller are committed in the order of submission;
-        `VOLATILE` ones have an order of their own.
+        `done` must not raise. Units of one caller are committed in the order of submission; those
+        that are `VOLATILE`, and those of ingestion, have an order of their own.
         """
         queue = self._places if isinstance(unit, VOLATILE) else self._events
         if queue.closed:
             done(Rejected(ThreadcastError("shutting_down")))
-        elif len(queue.units) >= self._queue_max_units:
+        elif len(queue) >= self._queue_max_units:
             done(Rejected(ThreadcastError("overloaded")))
         else:
             queue.put(unit, done)
@@ -177,7 +199,7 @@ class Journal:
             await self._step(queue)
 
     async def _step(self, queue: _Queue) -> None:
-        batch = self._take(queue.units)
+        batch = self._take(queue)
         started = self._clock.monotonic()
         with self._tracing.span("journal commit", {"threadcast.units": len(batch)}) as span:
             outcomes = await self._commit(batch)
@@ -190,29 +212,39 @@ class Journal:
             self._metrics.commit_events.observe(count)
             self._metrics.commit_seconds.observe(finished - started)
             self._metrics.commit_to_send_seconds.observe(self._clock.monotonic() - finished)
-        if queue.units:
+        if queue:
             await asyncio.sleep(0)
         else:
             queue.mark_idle()
 
-    def _take(self, units: deque[tuple[Unit[Any], Done]]) -> list[tuple[Unit[Any], Done]]:
-        """The units of the next commit; maintenance goes alone, so that it fails alone."""
+    def _take(self, queue: _Queue) -> list[tuple[Unit[Any], Done]]:
+        """The units of the next commit; maintenance goes alone, so that it fails alone.
+
+        However much is ingested, all others are in the next commit, and it takes hardly longer.
+        """
+        batch = self._take_from(queue.units, self._batch_max_events)
+        if not (batch and isinstance(batch[0][0], Sweep)):
+            batch += self._take_from(queue.bulk, -(-self._batch_max_events // 2))
+        self._metrics.queued_units.set(len(self._events) + len(self._places))
+        return batch
+
+    def _take_from(
+        self, units: deque[tuple[Unit[Any], Done]], events_max: int
+    ) -> list[tuple[Unit[Any], Done]]:
         batch: list[tuple[Unit[Any], Done]] = []
         events = work = 0
-        while units and events < self._batch_max_events and work < _BATCH_MAX_WORK:
+        while units and events < events_max and work < _BATCH_MAX_WORK:
             unit = units[0][0]
             if isinstance(unit, Sweep):
                 if not batch:
                     batch.append(units.popleft())
                 break
-            entry = units.popleft()
             if isinstance(unit, AppendToRun):
                 unit.taken = True
-            adds_events, adds_work = _weight(unit)
-            events += adds_events
-            work += adds_work
-            batch.append(entry)
-        self._metrics.queued_units.set(len(self._events.units) + len(self._places.units))
+            batch.append(units.popleft())
+            events_more, work_more = _weight(unit)
+            events += events_more
+            work += work_more
         return batch
 
     async def _commit(self, batch: Sequence[tuple[Unit[Any], Done]]) -> Sequence[Outcome]:
@@ -251,21 +283,29 @@ class Journal:
 
 
 def _weight(unit: Unit[Any]) -> tuple[int, int]:
-    """How many events a unit brings, and its work, as so many bytes of events."""
+    """A unit's work: as so many events of a stream, and as so many bytes of these, about."""
     match unit:
         case AppendToRun():
             size_bytes = sum([len(draft.data) for draft in unit.drafts])
             return len(unit.drafts), size_bytes + len(unit.state or b"")
         case IngestEvents():
-            return len(unit.events), sum([_ingest_work(one.draft) for one in unit.events])
+            drafts = [event.draft for event in unit.events]
+            return sum(map(ingest_weight, drafts)), sum(map(_ingest_bytes, drafts))
         case SendMessage():
-            return 1, len(unit.content) * _INDEXING
+            return _COMMAND, len(unit.content) * _INDEXING
         case AnswerInput():
-            return 1, VALUE_MAX_BYTES  # it is not encoded yet
-    return 1, 0
+            return _COMMAND, VALUE_MAX_BYTES  # it is not encoded yet
+        case RenewLeases():
+            return len(unit.leases), 0
+    return 1 if isinstance(unit, VOLATILE) else _COMMAND, 0
 
 
-def _ingest_work(draft: EventDraft) -> int:
+def ingest_weight(draft: EventDraft) -> int:
+    """The work of storing another service's event, as so many events of a stream, about."""
+    return 1 if draft.event_type in _STREAMED else _COMMAND
+
+
+def _ingest_bytes(draft: EventDraft) -> int:
     indexed = draft.event_type is EventType.MESSAGE_CREATED
     return len(draft.data) * (_INDEXING if indexed else 1)
 

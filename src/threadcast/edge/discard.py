@@ -6,17 +6,23 @@ Pure: it counts; the connection aborts.
 from __future__ import annotations
 
 _DISCARD_MAX_BYTES = 1_048_576
+REST_OF_BODY_MAX_BYTES = 268_435_456
 
 
 class Discard:
-    """Counts what a client still sends to a connection that has ended."""
+    """Counts what a client still sends to a connection that has ended.
 
-    __slots__ = ("_bytes",)
+    Args:
+        max_bytes: how much is discarded in total.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bytes", "_max_bytes")
+
+    def __init__(self, max_bytes: int = _DISCARD_MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._bytes = 0
 
     def exceeded(self, data: bytes) -> bool:
-        """Discard `data`; True once more than 1 MiB was discarded in total."""
+        """Discard `data`; True once more was discarded than there may be."""
         self._bytes += len(data)
-        return self._bytes > _DISCARD_MAX_BYTES
+        return self._bytes > self._max_bytes

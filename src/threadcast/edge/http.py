@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 
 from .admission import asks_for_events, is_from_browser, path_of
 from .config import EdgeConfig
-from .discard import Discard
+from .ending import AnswerTransport, Ending
 from .flow import EdgeFlow
 from .handshake import UpgradeRequest, explain_unknown_method, judge_request, not_http
 from .head import Head
@@ -49,6 +49,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     """The transport's protocol from the first byte until it is closed or upgraded."""
 
     flow: EdgeFlow
+    _ending: Ending
 
     def __init__(
         self,
@@ -65,14 +66,11 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._answer_stall_max_s = min(_ANSWER_STALL_MAX_S, config.limits.stall_max_s)
         self._refusal: Refusal | None = None
         self._upgrade: UpgradeRequest | None = None
-        self._closed_to_input = False
-        self._discard = Discard()
         self._received_any = False
         self._is_reader = False
         self._pieces = Pieces()
         self._head = Head(config.limits)
         self._head_timer: asyncio.TimerHandle | None = None
-        self._end_timer: asyncio.TimerHandle | None = None
         self.url = b""
 
     # The transport's calls
@@ -81,13 +79,13 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         """Called by the transport."""
         super().connection_made(transport)
         self.flow = EdgeFlow(transport, self.loop, stall_max_s=self._answer_stall_max_s)
+        self._ending = Ending(transport, self.loop, self.flow)
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the transport."""
         self._stop_head_timer()
-        if self._end_timer is not None:
-            self._end_timer.cancel()
+        self._ending.over()
         self._end_reading()
         self._pieces.take_all()
         self._unset_keepalive_if_required()
@@ -109,9 +107,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""
-        if self._closed_to_input:
-            if self._discard.exceeded(data):
-                self.transport.abort()
+        if self._ending.begun:
+            self._ending.take(data)
         elif self._received_any:
             self._pieces.put(data)
             self._feed()
@@ -153,7 +150,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def _feed(self) -> None:
         """Feed the parser with what came, and no further than to the end of one request."""
         self.flow.release()
-        while self._pieces and not self._closed_to_input:
+        while self._pieces and not self._ending.begun:
             if self._pieces.in_head and (self._is_answering or self.flow.write_paused):
                 self._hold()
                 return
@@ -171,7 +168,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         """Read no further. A stream has no end to wait for, so that nothing may be behind it."""
         if self._is_reader:
             log.info("cut: bytes came behind a request for events")
-            self._closed_to_input = True
+            self._ending.begun = True
             self.transport.abort()
         else:
             self.flow.hold()
@@ -195,7 +192,9 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         """The answer is complete: continue with what the client sent behind its request."""
         self._end_reading()
         super().on_response_complete()
-        if self.transport.is_closing():
+        if self._ending.begun:
+            self._unset_keepalive_if_required()
+        elif self.transport.is_closing():
             self.flow.watch()
         else:
             self._feed()
@@ -203,14 +202,15 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """No request began in time after the answer to the last one."""
         if not self.transport.is_closing():
-            self._close()
+            self._ending.close()
 
     def shutdown(self) -> None:
         """Called by the server when it stops: who waits for the client is not waited for long."""
         super().shutdown()
         is_whole = self._pieces.in_head and self._is_answering
         if self._is_reader or self.flow.write_paused or not is_whole:
-            self._bound_end(self._limits.shutdown_grace_s / 2)  # then the tasks are cancelled
+            # Then the tasks are cancelled.
+            self._ending.bound(self._limits.shutdown_grace_s / 2, self.transport.abort)
 
     # The parser's calls
 
@@ -270,6 +270,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             finally:
                 self._cut_unless_complete(cycle)
 
+        cycle.transport = AnswerTransport(self.transport, self._close_answered)  # type: ignore[assignment]
         super()._start_asgi_task(cycle, answer)
 
     def _cut_unless_complete(self, cycle: RequestResponseCycle) -> None:
@@ -302,7 +303,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
 
     def _switch(self, early: bytes) -> None:
         if self._upgrade is None:
-            self._closed_to_input = True
+            self._ending.begun = True
             return
         self.connections.discard(self)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: breaks a cycle
@@ -334,18 +335,18 @@ class EdgeHttpProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer and end the connection; a response under way is finished first."""
         self._stop_head_timer()
-        self._closed_to_input = True
+        self._ending.begun = True
         self.flow.release()
         log.info("refused a request: %s", refusal.code)
         if self._may_answer_now():
             self.transport.write(refusal_response(refusal))
-            self._end()
+            self._ending.linger(min(1.0, self._limits.close_timeout_s), self.transport.abort)
 
     def _may_answer_now(self) -> bool:
         """Whether a refusal may be written now; if not, make sure that the connection ends."""
         if not self._is_answering:
             if not self._pieces.in_head:  # the rest of a request that was answered early
-                self._close()
+                self._ending.close()
             return self._pieces.in_head
         if self._pieces.in_head:
             self.cycle.keep_alive = False  # the refused request is a later one
@@ -353,38 +354,20 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self.cycle.disconnected = True
         self.cycle.message_event.set()
         if self.cycle.response_started:
-            self._close()
+            self._ending.close()
         return not self.cycle.response_started
 
-    def _close(self) -> None:
-        """Send what was written, and no more; in bounded time."""
-        self.transport.close()
-        self.flow.watch()
-
-    def _end(self) -> None:
-        """End our side, but discard what the client still sends, so that it gets the answer.
-
-        (Closing a socket that holds unread bytes resets it, and a reset can overtake the answer.)
-        """
-        if self.transport.can_write_eof():
-            try:
-                self.transport.write_eof()
-            except OSError:  # the client has gone
-                self.transport.abort()
-                return
-            self._bound_end(min(1.0, self._limits.close_timeout_s))
+    def _close_answered(self) -> None:
+        """Close after an answer."""
+        if self._pieces.in_head:
+            self._ending.close()
         else:
-            self._close()
-
-    def _bound_end(self, seconds: float) -> None:
-        if self._end_timer is not None:
-            self._end_timer.cancel()
-        self._end_timer = self.loop.call_later(seconds, self.transport.abort)
+            self._ending.close_amid_body()
 
     def _close_tls_on_plain_port(self) -> None:
         log.warning("TLS on a plain port: closed; use http://, or terminate TLS at a proxy")
         self._stop_head_timer()
-        self._closed_to_input = True
+        self._ending.begun = True
         self.transport.close()
 
     # Time
@@ -405,4 +388,4 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         if self._head.line_is_whole:
             self._refuse(Refusal("request_timeout", "The headers took too long."))
         else:
-            self._close()
+            self._ending.close()
