@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import suppress
 from typing import Any, get_args
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadcast.errors import ERRORS
+from threadcast.errors import ERRORS, ThreadcastError
 from threadcast.ids import UnifiedIdGenerator
 from threadcast.wire.commands import (
     COMMANDS,
@@ -28,6 +29,7 @@ from threadcast.wire.commands import (
     decode_command,
 )
 from threadcast.wire.fields import AGENT_NAME_MAX_CHARACTERS
+from threadcast.wire.json_input import strict_text
 from vector_files import vectors
 
 THREAD_ID, RUN_ID, REQUEST_ID = UnifiedIdGenerator.generate_user_context_ids("u", "chat")
@@ -165,6 +167,32 @@ def test_j2_numbers_that_json_or_no_reader_has(number: str) -> None:
     assert code_of(text) == "bad_json"
     ignored = text_of("ping", extra=[{"deep": "X"}]).replace('"X"', number)
     assert code_of(ignored) == "bad_json"
+
+
+@pytest.mark.parametrize(
+    "extra", ['"1e400"', "1e300", "1E-400", '"a\\\\\\"1e400"', '{"1e400":[1e5]}', "1" * 400]
+)
+def test_j2_other_numbers_and_texts_may_be_in_ignored_fields(extra: str) -> None:
+    assert isinstance(decode_command(text_of("ping", extra="X").replace('"X"', extra)), Ping)
+
+
+@pytest.mark.parametrize(
+    "item", ["[],", "1e300,", "1E+100,", '"1e999",', "1" * 205 + ",", "1" * 4_000 + ",", "{},"]
+)
+def test_j2_ignored_fields_do_not_take_long_to_look_at(item: str) -> None:
+    text = '{"extra":[' + item * (1_000_000 // len(item)) + "1]}"
+    started = time.process_time()
+    with suppress(ThreadcastError):
+        strict_text(text)
+    assert time.process_time() - started < 1.0  # CPU time; 0.05 at most
+
+
+def test_j2_only_so_many_numbers_may_be_as_costly_as_the_greatest() -> None:
+    metadata = {"numbers": [1e300] * 900}
+    command = decode_command(text_of("create_thread", metadata=metadata))
+    assert isinstance(command, CreateThread)
+    assert command.metadata == metadata
+    assert code_of(text_of("create_thread", metadata={"numbers": [1e300] * 1_001})) == "bad_json"
 
 
 @pytest.mark.parametrize("depth", [65, 1_000, 100_000])

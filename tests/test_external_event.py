@@ -228,9 +228,7 @@ def test_whatever_comes_is_an_event_or_refused(kind: str, data: st.DataObject) -
 
 def test_of_two_equal_keys_the_last_counts() -> None:
     shape = json.dumps(Service().shape("agent_delta"))
-    event = read_external_event(
-        f'{{"seq":1e999,{shape[1:-1]},"seq":7}}'.encode(), data_max_bytes=99
-    )
+    event = read_external_event(f'{{"seq":"x",{shape[1:-1]},"seq":7}}'.encode(), data_max_bytes=99)
     assert data_of(event) == {"text": "a"}
     twice = f'{shape[:-1]},"event_type":"agent_thinking"}}'
     assert (

@@ -32,7 +32,7 @@ from .fields import (
     Token,
     Version,
 )
-from .json_input import check_ignored, decode_fields, log_unknown, read_string, rebuild, strict_text
+from .json_input import decode_fields, log_unknown, read_string, rebuild, strict_text
 from .json_problems import check_fields, describe, explain_field, plain_value
 
 __all__ = [
@@ -169,7 +169,6 @@ def decode_command(text: str | bytes) -> Command:
         except (ValueError, RecursionError):
             command = _rebuild_command(decode_fields(text))
         check_fields(command)
-        check_ignored(text)
     except ThreadcastError as error:
         rejected = UnusableCommand(error, _readable_id(text, error))
     else:

@@ -102,7 +102,7 @@ def _shape(text: str) -> Mapping[str, Any]:
         return _shape_decoder.decode(text)
     except (ValueError, RecursionError):
         fields = decode_fields(text)
-    # A number beyond all floats is left, so that the error can name its field.
+    # An integer of too many digits is left, so that the error can name its field.
     for name, raw in fields.items():
         explain_field(name, raw, Any)
     return _shape_decoder.decode(encode_json(fields))

@@ -156,7 +156,7 @@ def explain_field(name: str, raw: msgspec.Raw, expected: Any) -> None:
     """Raise the reason why this JSON is not of that type; does nothing if it is.
 
     Raises:
-        ThreadcastError: as in the module's description; `bad_json` for a number beyond all floats.
+        ThreadcastError: as in the module's description; `bad_json`, see `plain_value`.
     """
     try:
         msgspec.json.decode(raw, type=expected)
@@ -176,7 +176,7 @@ def plain_value(name: str, raw: msgspec.Raw) -> Any:
     """Decode a field of any type; an integer too long to decode is replaced by another one.
 
     Raises:
-        ThreadcastError: `bad_json` for a number beyond all floats.
+        ThreadcastError: `bad_json` for an integer of too many digits, deep inside.
     """
     try:
         return msgspec.json.decode(raw)
