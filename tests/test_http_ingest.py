@@ -177,6 +177,8 @@ async def test_a_document_says_the_same_as_lines(service: httpx2.AsyncClient) ->
         (b"{}", "bad_field"),
         (b'{"events":{}}', "bad_field"),
         (b"[", "bad_json"),
+        (b'[],"x":1', "bad_json"),
+        (b'[{}],"events":[]', "bad_json"),
         (b"5", "bad_message"),
     ],
 )

@@ -81,6 +81,25 @@ class SweepContract:
         await scene.result(Sweep("trim", NOW + 50, 100))
         assert [run.message for run in await scene.claim()] == ["still to do"]
 
+    async def test_a_run_that_nobody_executes_keeps_the_events_of_its_user_only(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        await scene.send(context_of("ann"), content="for an agent that is gone", agent="gone")
+        for number in range(6):
+            await scene.thread("ann", f"{number}")
+        for user in ("bob", "eve"):
+            claimed = await scene.running(user)
+            await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        left = len(await scene.journal("ann"))
+        scene.now = NOW + 100
+        await scene.thread("bob")
+        while await scene.result(Sweep("trim", NOW + 50, 3)) == 3:
+            pass
+        assert types_of(await scene.journal("bob")) == ["thread_created"]
+        assert await scene.journal("eve") == []
+        assert len(await scene.journal("ann")) == left - 1  # its `thread_created` is before the run
+
     async def test_purge_removes_what_a_deleted_thread_left(self, store: Store) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann", key="k1")

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from ..errors import ThreadcastError
 from ..wire.ingest_models import IngestBody
-from ..wire.json_input import decode_object
+from ..wire.json_input import decode_array, decode_object
 from .answers import JSON_TYPE, json_answer
 from .body_lines import LineSplitter
 from .calls import UserCall
@@ -65,8 +65,9 @@ async def _document(call: UserCall) -> AsyncGenerator[bytes | None, None]:
     settings = call.node.settings
     body = await read_body(call.request, settings.body_max_bytes)
     if body.lstrip(b" \t\r\n").startswith(b"["):
-        body = b'{"events":%b}' % body
-    events = decode_object(body, IngestBody).events
+        events = decode_array(body)
+    else:
+        events = decode_object(body, IngestBody).events
     if len(events) > settings.ingest_events_max:
         expected = f"expected at most {settings.ingest_events_max} events, got {len(events)}"
         raise ThreadcastError("body_too_large", expected)

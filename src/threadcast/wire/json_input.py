@@ -27,6 +27,7 @@ from .json_problems import check_fields, check_raw_sizes, explain_fields
 
 __all__ = [
     "DEPTH_MAX",
+    "decode_array",
     "decode_fields",
     "decode_object",
     "depth_of",
@@ -56,6 +57,7 @@ _LONG_NUMBER = re.compile(
 _ESCAPE_TO_CHECK = re.compile(r"\\u(?:0000|[fF][fF][fF][eEfF]|[fF][eE][fF][fF])")
 _UNUSABLE = re.compile("[\x00\ufffe\uffff\ud800-\udfff]|^\ufeff")
 _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 log = logging.getLogger(__name__)
 
 
@@ -80,6 +82,22 @@ def decode_object(text: str | bytes, expected: type[T]) -> T:
     check_fields(decoded)
     log_unknown(text, expected)
     return decoded
+
+
+def decode_array(text: str | bytes) -> list[msgspec.Raw]:
+    """The items of one JSON array, each as JSON still.
+
+    Args:
+        text: JSON; bytes are UTF-8. The caller has bounded its size, and seen a bracket.
+
+    Raises:
+        ThreadcastError: `bad_json`, `too_deep`, `bad_string`.
+    """
+    text = strict_text(text)
+    try:
+        return _items_decoder.decode(text)
+    except (ValueError, RecursionError) as error:
+        _refuse_syntax(text, error)
 
 
 def strict_text(text: str | bytes) -> str:

@@ -5,7 +5,7 @@ Rows are removed in sets, by few statements: see `batch` for why one statement p
 
 from __future__ import annotations
 
-from ...events import EVENT_CODE, EventType
+from ...events import EVENT_CODE, EventType, encode_json
 from ..stored_runs import THREAD_PURGED
 from ..units import Committed, Outcome, Sweep
 from .batch import Batch
@@ -20,24 +20,27 @@ _OF_RUN = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND run = ?4 AND type = ?5"
 _NEXT_OF_RUN = f"""
 SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_RUN} ORDER BY seq LIMIT ?6)
 """  # noqa: S608
-# Only expired rows from the start of the table: a prefix of commits is a prefix of every journal.
-# It stops before the first event of a live run, because a node may retry that run; runs of other
-# services are never retried here.
-_OLD_PREFIX = """
-WITH oldest AS (
-    SELECT e.id, e.at_us < ?1 AND (coalesce(r.status, 9) > 3 OR r.owner IS 'external') AS old
+# Expired rows near the start of the table, of each journal a prefix: it ends before the first event
+# of a live run, because a node may retry that run (runs of other services are never retried here),
+# and before the first that has not expired.
+_EXPIRED = """
+WITH looked AS MATERIALIZED (
+    SELECT e.id, e.user, e.seq,
+    e.at_us < ?1 AND (coalesce(r.status, 9) > 3 OR r.owner IS 'external') AS old
     FROM events AS e LEFT JOIN runs AS r ON r.run = e.run ORDER BY e.id LIMIT ?2
+), kept AS MATERIALIZED (
+    SELECT user, min(seq) AS seq FROM looked WHERE NOT old GROUP BY user
 )
-SELECT count(*), max(id) FROM oldest
-WHERE id < coalesce((SELECT min(id) FROM oldest WHERE NOT old), 9223372036854775807)
+SELECT l.id, l.user, l.seq FROM looked AS l LEFT JOIN kept AS k ON k.user = l.user
+WHERE k.seq IS NULL OR l.seq < k.seq ORDER BY l.id LIMIT ?3
+"""
+_COUNT_EXPIRED = """
+SELECT count(*) FROM (SELECT at_us FROM events ORDER BY id LIMIT ?2) WHERE at_us < ?1
 """
 _RAISE_TRIMMED = """
-UPDATE users SET trimmed = t.seq
-FROM (
-    SELECT user, max(seq) AS seq FROM events NOT INDEXED WHERE id <= ?1 GROUP BY user
-) AS t
-WHERE users.user = t.user
+UPDATE users SET trimmed = t.value FROM json_each(?1) AS t WHERE users.user = CAST(t.key AS INTEGER)
 """
+_IDS = "SELECT value FROM json_each(?1)"
 _OF_THREAD = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND thread = ?4 AND type <> ?5"
 _NEXT_OF_THREAD = f"""
 SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)
@@ -78,18 +81,23 @@ def _compact(batch: Batch, unit: Sweep) -> int:
 
 def _trim(batch: Batch, unit: Sweep) -> int:
     """Remove the oldest events, and record in each journal up to which seq."""
-    row = batch.one(_OLD_PREFIX, int(unit.before * 1_000_000), unit.limit)
-    if row is None or not row[0]:
+    before_us = int(unit.before * 1_000_000)
+    rows = batch.all(_EXPIRED, before_us, unit.limit, unit.limit)
+    if len(rows) < unit.limit and _count(batch, before_us, unit.limit) > len(rows):
+        rows = batch.all(_EXPIRED, before_us, _LOOK_FACTOR * unit.limit, unit.limit)
+    if not rows:
         return 0
-    count, last = row
-    batch.run(_RAISE_TRIMMED, last)
-    batch.run(
-        "DELETE FROM message_words WHERE rowid IN"
-        " (SELECT run FROM events WHERE id <= ? AND type = ?)",
-        *(last, _MESSAGE),
-    )
-    batch.run("DELETE FROM events WHERE id <= ?", last)
-    return int(count)
+    batch.run(_RAISE_TRIMMED, encode_json({str(user): seq for _, user, seq in rows}).decode())
+    ids = encode_json([row[0] for row in rows]).decode()
+    words = f"SELECT run FROM events WHERE id IN ({_IDS}) AND type = ?2"  # noqa: S608
+    batch.run(f"DELETE FROM message_words WHERE rowid IN ({words})", ids, _MESSAGE)  # noqa: S608
+    batch.run(f"DELETE FROM events WHERE id IN ({_IDS})", ids)  # noqa: S608
+    return len(rows)
+
+
+def _count(batch: Batch, before_us: int, limit: int) -> int:
+    row = batch.one(_COUNT_EXPIRED, before_us, limit)
+    return 0 if row is None else int(row[0])
 
 
 def _purge(batch: Batch, unit: Sweep) -> int:
