@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from threadcast import ThreadcastError
 from threadcast.client import Client, ClientState, Snapshots, UnusableArgument, UnusableUrl, connect
+from threadcast.client.wire import encode_command
+from threadcast.wire.commands import SendMessage
 from wire_server import RUN, THREAD, WireServer
 
 INPUT = "input_1763629203000_9_5b0d7e13"
@@ -137,3 +140,11 @@ async def test_a_snapshot_is_refused_before_it_is_asked_for(
     async with Snapshots(NOWHERE, "a.b.c") as snapshots:
         with pytest.raises(UnusableArgument, match=line):
             await call(snapshots)
+
+
+def test_text_of_a_subclass_is_sent_as_text() -> None:
+    class Safe(str):  # as of a template engine
+        __slots__ = ()
+
+    command = SendMessage(id="c1", content=Safe("<b>"), client_message_id="k1")
+    assert json.loads(encode_command(command))["content"] == "<b>"

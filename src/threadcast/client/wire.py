@@ -35,13 +35,20 @@ def encode_command(command: commands.Command) -> str:
     known = {name: value for name, value in _plain(command).items() if name not in silent}
     check_json(known)
     try:
-        text = msgspec.json.encode(known)
+        text = msgspec.json.encode(known, enc_hook=_plain_text)
         commands.decode_command(text)
     except ThreadcastError as error:
         raise UnusableArgument(error.code, error.message) from None
     except (TypeError, ValueError) as error:  # a lone surrogate, an integer beyond 64 bits
         raise UnusableArgument("bad_field", f"{command.name}: expected JSON ({error})") from None
     return text.decode()
+
+
+def _plain_text(value: object) -> str:
+    """Text of a subclass of `str`, as frameworks mark it safe for HTML."""
+    if not isinstance(value, str):
+        raise TypeError(f"got a {type(value).__name__}")
+    return str.__str__(value)
 
 
 def _plain(command: commands.Command) -> dict[str, object]:

@@ -124,8 +124,10 @@ class RunClaims:
             time = asyncio.get_running_loop().time
             began = time()
             is_of_lap = not self._named or not self._laps.rest_s(began)
+            self._more_waits = False
             claim = await self._claim(limit, self._laps.place if is_of_lap else None)
-            is_full = self._more_waits = len(claim.runs) == limit
+            is_full = len(claim.runs) == limit
+            self._more_waits |= is_full  # a hint may have come meanwhile
             if is_of_lap:
                 self._laps.looked(claim.place, began=began, ended=time(), is_full=is_full)
         if is_full:
