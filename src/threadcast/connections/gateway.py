@@ -123,11 +123,12 @@ class Gateway:
         )
         if self._services.draining():
             raise ThreadcastError("shutting_down")
-        if refusal is None and (busy := self._busy()):
-            refusal = busy
-            sees_answer = single_header(headers, b"origin") is None
-            if sees_answer or self._told >= _TOLD_MAX:
-                raise refusal
+        if refusal is None:
+            refusal = self._busy()
+            if refusal is not None and single_header(headers, b"origin") is None:
+                raise refusal  # no browser: it sees the answer
+        if refusal is not None and self._told >= _TOLD_MAX:
+            raise refusal
         client = scope.get("client")
         address = client[0] if client else ""
         if token is None:

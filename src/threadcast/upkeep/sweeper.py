@@ -1,8 +1,8 @@
 """Maintenance of a node: takes over runs of lost nodes and removes old data, in bounded steps.
 
-Any number of nodes may sweep at the same time; the store makes each piece of work happen once. An
-error is logged and the work retried at the next step. Leases lapse by the store's clock; age is by
-this node's.
+Every node sweeps; the store makes each piece of work happen once, and lets one node at a time
+remove old data. An error is logged and the work retried at the next step. Leases lapse by the
+store's clock; age is by this node's.
 """
 
 from __future__ import annotations
