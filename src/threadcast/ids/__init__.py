@@ -291,8 +291,7 @@ def id_problem(text: object, kind: str) -> str | None:
     """
     if UnifiedIdGenerator.is_valid_id(text, kind):
         return None
-    article = "an" if kind[0] in "aeiou" else "a"
-    return f"expected {article} {kind} id, got {_describe(text)}"
+    return f"expected a {kind} id, got {_describe(text)}"
 
 
 def user_id_problem(user_id: object) -> str | None:
