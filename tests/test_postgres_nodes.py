@@ -20,6 +20,7 @@ from store_scene import (
     context_of,
     delta,
     message,
+    question,
     run_context,
     started,
 )
@@ -28,11 +29,13 @@ from threadcast.delivery.journal import Journal
 from threadcast.metrics import Metrics
 from threadcast.store.units import (
     AliasThread,
+    AnswerInput,
     AppendToRun,
     CancelRun,
     Committed,
     CreateThread,
     DeleteThread,
+    HandOverRun,
     OpenJournal,
     Rejected,
     RenewLeases,
@@ -402,3 +405,27 @@ async def test_a_node_whose_clock_is_ahead_forgets_no_revocation(database: Postg
     assert await ahead.result(Sweep("forget", ahead.now, 10)) == 0
     async with node.session("ann") as session:
         assert (await session.journal("jti-1")).token_revoked
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR_S, HOUR_S])
+async def test_d13_a_question_is_open_as_long_whichever_clock_the_others_have(
+    database: PostgresScene, ahead_s: float
+) -> None:
+    asks, other = await database.node(), await database.node()
+    other.now += ahead_s
+    claimed = await asks.running("ann")
+    context = run_context(claimed)
+    await asks.committed(question(claimed.lease, expires_at=NOW + 60))
+    async with other.session("ann") as session:
+        (row,) = await session.inputs(context.run_id)
+        run = await session.run(context.run_id)
+    assert row.open_s is not None
+    assert 0 < row.open_s <= 60
+    assert (row.expires_at, run is not None and run.status) == (NOW + 60, "waiting")
+    await asks.committed(HandOverRun(claimed.lease, begun=True))
+    await other.claim(owner="node-2")
+    async with other.session("ann") as session:
+        run = await session.run(context.run_id)
+    assert run is not None
+    assert run.status == "waiting"  # in the next attempt, too
+    await other.committed(AnswerInput(context, "input-1", "yes"))

@@ -296,7 +296,7 @@ class IngestContract:
 
     @pytest.mark.parametrize("vector", vectors("run_statuses"))
     async def test_what_others_execute_waits_while_one_of_its_questions_is_open(
-        self, store: Store, vector: dict[str, Any]
+        self, store: Store, pass_time: Callable[[float], Awaitable[None]], vector: dict[str, Any]
     ) -> None:
         scene, service = Scene(store), Service()
         await ingest(store, service.unit("thread_created"))
@@ -306,6 +306,7 @@ class IngestContract:
                 data["expires_at"] += NOW
             if step["event_type"] == "agent_started":
                 data["attempt"] = attempt
+            await pass_time(NOW + step["at"] - scene.now)
             scene.now = NOW + step["at"]
             await scene.committed(service.unit(service.event(step["event_type"], data=data)))
             async with scene.session("ann") as session:

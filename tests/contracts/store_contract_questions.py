@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from threadcast.context import UserExecutionContext
 from threadcast.store import Store
 from threadcast.store.units import AnswerInput, AppendToRun, HandOverRun, Lease
 from vector_files import vectors
+
+PassTime = Callable[[float], Awaitable[None]]
 
 
 class QuestionContract:
@@ -58,7 +61,7 @@ class QuestionContract:
             rows = await session.inputs(claimed.lease.run_id)
         assert [(row.answered, row.value) for row in rows] == [(True, None)]
 
-    async def test_answers_that_are_refused(self, store: Store) -> None:
+    async def test_answers_that_are_refused(self, store: Store, pass_time: PassTime) -> None:
         scene = Scene(store)
         claimed = await scene.running("ann")
         context = run_context(claimed)
@@ -67,26 +70,36 @@ class QuestionContract:
         foreign = UserExecutionContext.for_run("bob", context.thread_id, context.run_id)
         assert await scene.refused(AnswerInput(foreign, "input-1", 1)) == "not_found"
         assert await scene.refused(AnswerInput(context, "input-9", 1)) == "not_found"
-        scene.now = NOW + 5
-        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
-        scene.now = NOW
         await scene.committed(AppendToRun(claimed.lease, [completed()]))
         assert await scene.refused(AnswerInput(context, "input-1", 1)) == "run_finished"
         scene.now = NOW + 5
+        await pass_time(5)
         assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
         async with scene.session("bob") as session:
             assert await session.inputs(context.run_id) == []
             assert await session.run(context.run_id) is None
 
+    async def test_nobody_answers_a_live_run_too_late(
+        self, store: Store, pass_time: PassTime
+    ) -> None:
+        scene = Scene(store)
+        claimed = await scene.running("ann")
+        await scene.committed(question(claimed.lease, expires_at=NOW + 5))
+        scene.now = NOW + 5
+        await pass_time(5)
+        context = run_context(claimed)
+        assert await scene.refused(AnswerInput(context, "input-1", 1)) == "expired"
+
     @pytest.mark.parametrize("vector", vectors("run_statuses"))
     async def test_a_run_waits_while_one_of_its_questions_is_open(
-        self, store: Store, vector: dict[str, Any]
+        self, store: Store, pass_time: PassTime, vector: dict[str, Any]
     ) -> None:
         scene = Scene(store)
         context = context_of("ann")
         await scene.send(context)
         lease: Lease | None = None
         for step in vector["steps"]:
+            await pass_time(NOW + step["at"] - scene.now)
             scene.now = NOW + step["at"]
             lease = await _happens(scene, context, lease, step)
             async with scene.session("ann") as session:

@@ -24,6 +24,7 @@ def times_moved_back(seconds: float, schema: str) -> str:
             ("nodes", "lease_until"),
             ("nodes", "started_at"),
             ("revocations", "revoked_at"),
+            ("inputs", "open_until"),
         )
     )
 

@@ -2,7 +2,7 @@
 
 A hint only says that it is time to read; the answer itself is read through a session. The node
 polls for answers every `poll_s` (`signal_poll`), so a lost hint costs that long, never an answer.
-Expiry is by wall time, because a question outlives its node.
+Expiry is by wall time, because a question outlives its node; by the store's, where nodes share one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..clock import Clock
 from ..context import UserExecutionContext
@@ -178,4 +179,11 @@ class RunInputs:
 
     async def _read(self) -> Sequence[InputRow]:
         async with self._sessions.open(self._context) as session:
-            return await session.runs.inputs(self._context.run_id)
+            rows = await session.runs.inputs(self._context.run_id)
+        return [self._by_own_clock(row) for row in rows]
+
+    def _by_own_clock(self, row: InputRow) -> InputRow:
+        """A question that a node with another clock may have asked, in an earlier attempt."""
+        if row.open_s is None:
+            return row
+        return replace(row, expires_at=self._clock.now() + row.open_s)

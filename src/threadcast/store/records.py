@@ -130,7 +130,13 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class InputRow:
-    """A question of a run, in the order of asking (`ordinal` from 1)."""
+    """A question of a run, in the order of asking (`ordinal` from 1).
+
+    Attributes:
+        expires_at: seconds since the epoch, by the clock of the node that asked.
+        open_s: for how much longer it could be answered when it was read, by the store's clock;
+            None where that is the node's own.
+    """
 
     input_id: str
     ordinal: int
@@ -138,6 +144,7 @@ class InputRow:
     expires_at: float
     answered: bool
     value: Any
+    open_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...runs import CLAIM_THREADS_MAX, CLAIM_USERS_MAX, LIVE_RUNS_COUNTED_MAX
 from ..place_units import PLACES_COUNTED_MAX
-from .run_rows import RUN_FACTS_COLUMNS
+from .run_rows import QUESTION_OPEN_S, RUN_FACTS_COLUMNS
 
 _AT_ONCE_MAX = 50  # runs, journals or threads that a step of maintenance works on
 ALIAS_AGES_DAYS = (1, 7, 30, 90)
@@ -37,7 +37,7 @@ WITH next AS (
 ), claimed AS (
     UPDATE runs SET status = CASE WHEN EXISTS (
         SELECT FROM inputs AS i WHERE i.user_key = runs.user_key AND i.run = runs.run
-        AND i.value IS NULL AND i.expires_at > $7
+        AND i.value IS NULL AND {QUESTION_OPEN_S} > 0
     ) THEN 3 ELSE 2 END, owner = $4,
     lease_until = clock_timestamp() + make_interval(secs => $5),
     fence = ((fence >> 16) + 1 << 16) | floor(random() * 65536)::int,

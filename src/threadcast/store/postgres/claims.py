@@ -26,7 +26,7 @@ async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     if row is None:
         raise AssertionError("values without a row")
     users, last = row
-    arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us, batch.now)
+    arguments = (agents, unit.limit, users, unit.owner, unit.lease_s, batch.at_us)
     rows = await batch.all(CLAIM, *arguments) if users else []
     claimed = [_claimed(row, unit.owner) for row in rows]
     return Committed(Claim(claimed, None if last is None else last.int))

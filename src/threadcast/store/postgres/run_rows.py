@@ -8,6 +8,11 @@ from .connecting import Row
 
 _MICROSECONDS = 1_000_000
 
+QUESTION_OPEN_S = """
+extract(epoch FROM coalesce(open_until, to_timestamp(expires_at)) - clock_timestamp())::float8
+"""
+"""Of a row of `inputs`: for how much longer it can be answered, by the database's clock."""
+
 # Of a fence, what is by chance is not said.
 RUN_FACTS_COLUMNS = """
 u.user_id, r.run_id, t.thread_id, r.agent, r.status, r.attempt, r.message_seq,

@@ -10,11 +10,12 @@ from ..units import AnswerInput, CancelRun, Committed, Outcome, RunState
 from .batch import Batch
 from .questions import going_on, store_answer
 from .records import RunRecord, ask_to_end, cancel, find_run, set_status
+from .run_rows import QUESTION_OPEN_S
 
-_QUESTION = """
-SELECT value IS NOT NULL, expires_at FROM inputs
+_QUESTION = f"""
+SELECT value IS NOT NULL, {QUESTION_OPEN_S} FROM inputs
 WHERE user_key = $1 AND run = $2 AND input_id = $3
-"""
+"""  # noqa: S608 - joined from constants only
 
 
 async def cancel_run(batch: Batch, unit: CancelRun) -> Outcome:
@@ -53,7 +54,7 @@ async def _check_open(batch: Batch, record: RunRecord, input_id: str) -> None:
         raise ThreadcastError("not_found")
     if row[0]:
         raise ThreadcastError("already_answered")
-    if row[1] <= batch.now:
+    if row[1] <= 0:
         raise ThreadcastError("expired")
     if record.status in ENDED:
         raise ThreadcastError("run_finished", f"the run is {record.status.value}")

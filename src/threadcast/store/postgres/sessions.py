@@ -120,8 +120,9 @@ class PostgresSession:
                 *(input_id, ordinal, prompt, expires_at),
                 answered=value is not None,
                 value=None if value is None else msgspec.json.decode(value),
+                open_s=open_s,
             )
-            for input_id, ordinal, prompt, expires_at, value in await self._rows(
+            for input_id, ordinal, prompt, expires_at, open_s, value in await self._rows(
                 statements.INPUTS, run_id
             )
         ]

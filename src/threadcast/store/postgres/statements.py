@@ -98,11 +98,11 @@ r.created_us, r.started_us, r.ended_us
 FROM runs AS r JOIN threads AS t ON t.user_key = r.user_key AND t.thread = r.thread
 WHERE r.user_key = $1 AND r.run_id = $2 AND t.state = 0
 """
-INPUTS = """
-SELECT i.input_id, i.ordinal, i.prompt, i.expires_at, i.value
+INPUTS = f"""
+SELECT i.input_id, i.ordinal, i.prompt, i.expires_at, {run_rows.QUESTION_OPEN_S}, i.value
 FROM runs AS r JOIN inputs AS i ON i.user_key = r.user_key AND i.run = r.run
 WHERE r.user_key = $1 AND r.run_id = $2 ORDER BY i.ordinal
-"""
+"""  # noqa: S608 - joined from constants only
 
 # The user's messages that hold every one of the patterns $2, latest first, at most $3.
 SEARCH = f"""
