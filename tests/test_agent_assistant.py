@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -413,6 +414,23 @@ def test_a_missing_package_is_named_with_its_remedy() -> None:
 def test_an_agent_path_that_leads_nowhere_says_why(path: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         load_agent(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1 / 0", "broken.py, line 3: ZeroDivisionError: division by zero"),
+        ("@agent('b')\ndef bot(run): ...", "line 3: TypeError: agent 'b': expected an async"),
+        ("agent('No')(None)", "line 3: ValueError: agent name 'No': expected a-z"),
+    ],
+)
+def test_what_a_module_of_agents_raises_is_said_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    (tmp_path / "broken.py").write_text(f"from threadcast import agent\n\n{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=said):
+        load_agent("broken:bot")
 
 
 def test_an_agent_is_loaded_by_its_path() -> None:

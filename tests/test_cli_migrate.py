@@ -12,6 +12,8 @@ import pytest
 from postgres_server import NEWEST, PASSWORD, PostgresServer, PostgresServers
 from threadcast.cli import main
 from threadcast.store.schema_steps import load_steps
+from threadcast.store.sqlite import SqliteStore
+from threadcast.testing.clock import ManualClock
 
 NEWEST_SCHEMA = load_steps("postgres")[-1].version
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -48,9 +50,18 @@ def test_an_empty_database_is_set_up_once(url: str, capsys: pytest.CaptureFixtur
 
 
 def test_a_file_is_migrated_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = SqliteStore(tmp_path / "a.db", clock=ManualClock())
+    asyncio.run(store.open())
+    asyncio.run(store.close())
     status, text = said(capsys, "migrate", "--database", f"sqlite:///{tmp_path}/a.db")
     assert status == 0
     assert f"{tmp_path}/a.db: version " in text
+
+
+def test_no_file_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = said(capsys, "migrate", "--database", f"sqlite:///{tmp_path}/typo.db")
+    assert (status, "expected an existing database, got " in text) == (78, True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_doctor_speaks_postgresql(url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 
 from ..agent import Agent
@@ -49,11 +51,11 @@ def default_agents(environ: Mapping[str, str]) -> list[Agent]:
 def load_agent(path: str) -> Agent:
     """Import an agent by `module:name`, for example `shop.agents:support`.
 
-    The caller makes sure that the module can be imported (`sys.path`). Errors that the module
-    raises during import pass through, except import and syntax errors.
+    The caller makes sure that the module can be imported (`sys.path`).
 
     Raises:
-        ConfigurationError: the path does not have this form, or names no `Agent`.
+        ConfigurationError: the path does not have this form, the module cannot be imported, or
+            there is no `Agent` of this name; what the module raised is the cause.
     """
     module_name, colon, name = path.partition(":")
     parts = [*module_name.split("."), *name.split(".")]
@@ -84,3 +86,15 @@ def _imported(path: str, module_name: str) -> ModuleType:
         ) from error
     except (ImportError, SyntaxError) as error:
         raise ConfigurationError(f"agent {path!r}: cannot be imported: {error}") from error
+    except Exception as error:  # a module may raise anything, as an agent may
+        kind, place = type(error).__name__, _place_of(error)
+        raise ConfigurationError(f"agent {path!r}: {place}: {kind}: {error}") from error
+
+
+def _place_of(error: Exception) -> str:
+    """The last line outside this package that led to an error."""
+    frames = extract_tb(error.__traceback__)
+    own = str(Path(__file__).parents[1])
+    outside = [frame for frame in frames if not frame.filename.startswith((own, "<"))]
+    last = (outside or frames)[-1]
+    return f"{Path(last.filename).name}, line {last.lineno}"

@@ -247,7 +247,7 @@ def key_source(settings: Settings, policy: TokenPolicy, *, clock: Clock) -> KeyS
     if len(chosen) != 1:
         raise ConfigurationError(
             f"expected exactly one of {', '.join(named)}, "
-            f"got {' and '.join(chosen) if chosen else 'none'}"
+            f"got {' and '.join(chosen) or 'none: set THREADCAST_JWT_SECRET, or another of them'}"
         )
     if settings.jwt_jwks_url is not None:
         _check_jwks_policy(policy)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ..clock import SystemClock
+from ..errors import ConfigurationError
 from ..settings import Settings, is_postgres, sqlite_path
 from ..settings.sources import read_settings
 from ..store.choice import postgres_store, store_of
@@ -44,10 +45,15 @@ async def _migrate_postgres(settings: Settings) -> str:
 
 async def _migrate_sqlite(settings: Settings) -> str:
     """A file is migrated by opening it, as every server does."""
+    path = sqlite_path(settings.database_url)
+    if not path.exists():
+        raise ConfigurationError(
+            f"database_url: expected an existing database, got {path}; a server makes a new one"
+        )
     store = store_of(settings, SystemClock())
     await store.open()
     try:
         schema = (await store.facts())["schema"]
     finally:
         await store.close()
-    return f"{sqlite_path(settings.database_url)}: version {schema}"
+    return f"{path}: version {schema}"

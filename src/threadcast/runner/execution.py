@@ -139,7 +139,8 @@ class RunExecution:
         # A lost run stops like one that is handed over, except that nothing can be stored any more.
         self._outbox = RunOutbox(journal, claimed.lease, limits.outbox, self.hand_over)
         self._emitter = RunEmitter(self._outbox, limits.event_max_bytes)
-        self._deadline = Deadline(agent.timeout_s or limits.timeout_s, self._time_out)
+        self._limit_s = agent.timeout_s or limits.timeout_s
+        self._deadline = Deadline(self._limit_s, self._time_out)
         self._inputs = RunInputs(
             self.context,
             claimed.attempt,
@@ -261,6 +262,8 @@ class RunExecution:
             self._emitter.close()
 
     def _time_out(self) -> None:
+        run_id, name = self.claimed.lease.run_id, self.claimed.agent
+        log.warning("run %s: agent %s took longer than %g s", run_id, name, self._limit_s)
         self._stop(_Stop(_failed(ThreadcastError("timed_out"))))
 
     def _leave(self, agent: asyncio.Task[EventDraft]) -> None:
