@@ -125,6 +125,7 @@ MAY_TAKE_ENTROPY: dict[str, str] = {
 }
 CAUGHT_BY_ALL = frozenset({"BaseException", "Exception"})
 BROAD_HANDLERS: dict[str, str] = {
+    "agents": "the edge of a module that is imported for its agent",
     "bus.nats.link": "the edge of nats-py: whatever it raises, the link is over",
     "connections.visit": "the connection edge",
     "edge.admission": "the connection edge: one failure must not stop the queue",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -283,39 +282,6 @@ async def test_one_node_sweeps_at_a_time(database: PostgresScene) -> None:
         assert await node.result(Sweep("compact", NOW + 1, 100)) > 0
     finally:
         await other.close()
-
-
-async def test_a_long_journal_keeps_no_other_from_being_trimmed(database: PostgresScene) -> None:
-    node = await database.node()
-    for user, count in (("long", 500), ("short", 5), ("brief", 5)):
-        claimed = await node.running(user)
-        await node.committed(AppendToRun(claimed.lease, [delta("x")] * count))
-        await node.committed(AppendToRun(claimed.lease, [completed()]))
-    left = {user: len(await node.journal(user)) for user in ("long", "short", "brief")}
-    assert await node.result(Sweep("trim", NOW + 1, 60)) == 60
-    assert await node.journal("short") == await node.journal("brief") == []
-    assert len(await node.journal("long")) == left["long"] - 20
-    while await node.result(Sweep("trim", NOW + 1, 60)) == 60:
-        pass
-    assert await node.journal("long") == []
-
-
-async def test_a_thread_with_many_runs_is_purged_in_small_steps(database: PostgresScene) -> None:
-    node = await database.node()
-    thread = await node.thread("ann")
-    for number in range(10):
-        sent_in = context_of("ann", thread.thread_id)
-        await node.send(sent_in, key=f"k{number}", new_thread=False)
-        (claimed,) = await node.claim()
-        await node.committed(AppendToRun(claimed.lease, [completed()], state=b"1"))
-    await node.committed(DeleteThread(thread))
-    done, left = 4, [10]
-    while done == 4:
-        done = await node.result(Sweep("purge", NOW + 1, 4))
-        [(count,)] = await database.run("SELECT count(*) FROM checkpoints WHERE run > $1", 0)
-        left.append(count)
-    assert left[-1] == 0
-    assert max(before - after for before, after in pairwise(left)) <= 4
 
 
 async def test_a_compaction_begins_no_run_that_it_has_no_room_for(database: PostgresScene) -> None:

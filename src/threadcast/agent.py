@@ -7,6 +7,7 @@ everything that it emits is checked before it is committed.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def _expected_name(came: object) -> str:
 
 
 def _is_above_0(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int | float) and type(value) is not bool and 0 < value < math.inf
 
 
 def _problem_of(function: object) -> str | None:
@@ -211,7 +212,8 @@ def _problem_of(function: object) -> str | None:
         return f"an async function that takes one Run, got a {type(function).__name__}"
     told = (function, type(function).__call__, inspect.unwrap(function))
     if not any(is_async(one) for is_async in _KINDS for one in told):
-        return "an async function or an async generator function, got one that is neither"
+        came = "a generator function" if inspect.isgeneratorfunction(function) else "another"
+        return f"an async function or an async generator function (`async def`), got {came}"
     try:
         inspect.signature(function, follow_wrapped=False).bind(None)
     except TypeError as error:

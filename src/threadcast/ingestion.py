@@ -29,7 +29,7 @@ from .wire.ingest_models import IngestAnswer, IngestResult, IngestStop
 
 CHUNK_MAX_EVENTS = 256
 CHUNK_MAX_BYTES = 1_048_576
-_CHUNK_MAX_WEIGHT = 2_048  # half of a commit, so that it takes a tenth of a second or so
+_CHUNK_MAX_WEIGHT = 2_048  # takes a tenth of a second or so, on PostgreSQL
 # How much is decoded before the loop is yielded.
 _BREATHE_EVENTS = 32
 _BREATHE_BYTES = 65_536

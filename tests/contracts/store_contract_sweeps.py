@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from store_scene import NOW, Scene, completed, context_of, data_of, delta, run_context, types_of
+from itertools import pairwise
+
+from store_scene import (
+    NOW,
+    Scene,
+    completed,
+    context_of,
+    data_of,
+    delta,
+    question,
+    run_context,
+    types_of,
+)
 from threadcast.store import Store
 from threadcast.store.units import AppendToRun, DeleteThread, RevokeSessions, Sweep
 
@@ -86,7 +98,7 @@ class SweepContract:
     ) -> None:
         scene = Scene(store)
         await scene.send(context_of("ann"), content="for an agent that is gone", agent="gone")
-        for number in range(6):
+        for number in range(100):  # more than a step looks at
             await scene.thread("ann", f"{number}")
         for user in ("bob", "eve"):
             claimed = await scene.running(user)
@@ -131,6 +143,40 @@ class SweepContract:
         left = [data_of(event) for event in await scene.journal("ann")]
         assert len([data for data in left if data.get("text") == "x"]) == 300
         assert not [data for data in left if data.get("text") == "last"]
+
+    async def test_a_thread_with_many_runs_is_purged_in_small_steps(self, store: Store) -> None:
+        scene = Scene(store)
+        thread = await scene.thread("ann")
+        runs: list[str] = []
+        for number in range(10):
+            context = context_of("ann", thread.thread_id)
+            await scene.send(context, key=f"k{number}", new_thread=False)
+            (claimed,) = await scene.claim()
+            await scene.committed(question(claimed.lease))
+            await scene.committed(AppendToRun(claimed.lease, [completed()]))
+            runs.append(context.run_id)
+        await scene.committed(DeleteThread(thread))
+        left, done = [len(runs)], 4
+        while done == 4:
+            done = await scene.result(Sweep("purge", NOW + 1, 4))
+            async with scene.session("ann") as session:
+                left.append(sum([len(await session.inputs(run_id)) for run_id in runs]))
+        assert left[-1] == 0
+        assert max(before - after for before, after in pairwise(left)) <= 4
+
+    async def test_a_long_journal_keeps_no_other_from_being_trimmed(self, store: Store) -> None:
+        scene = Scene(store)
+        for user, count in (("long", 500), ("short", 5), ("brief", 5)):
+            claimed = await scene.running(user)
+            await scene.committed(AppendToRun(claimed.lease, [delta("x")] * count))
+            await scene.committed(AppendToRun(claimed.lease, [completed()]))
+        left = len(await scene.journal("long"))
+        assert await scene.result(Sweep("trim", NOW + 1, 60)) == 60
+        assert await scene.journal("short") == await scene.journal("brief") == []
+        assert len(await scene.journal("long")) == left - 20
+        while await scene.result(Sweep("trim", NOW + 1, 60)) == 60:
+            pass
+        assert await scene.journal("long") == []
 
     async def test_forget_expired_revocations(self, store: Store) -> None:
         scene = Scene(store)

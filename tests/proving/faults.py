@@ -169,12 +169,14 @@ async def connections_exhausted(world: World) -> None:
 async def backends_terminated_in_commit(world: World) -> None:
     """For a second, commits take long, and whichever connection is found in one is ended."""
     await world.postgres.run(_SLOW_COMMITS)
-    await world.postgres.run(_END_ALL)
-    for _ in range(_ENDINGS):
-        await world.postgres.run(_END_SOME)
-        await asyncio.sleep(_ENDING_PAUSE_S)
-    await world.postgres.run("ALTER ROLE threadcast RESET ALL")
-    await world.postgres.run(_END_ALL)
+    try:
+        await world.postgres.run(_END_ALL)
+        for _ in range(_ENDINGS):
+            await world.postgres.run(_END_SOME)
+            await asyncio.sleep(_ENDING_PAUSE_S)
+    finally:
+        await world.postgres.run("ALTER ROLE threadcast RESET ALL")
+        await world.postgres.run(_END_ALL)
 
 
 async def database_overloaded(world: World) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -56,7 +58,8 @@ _TOLD_ELSEWHERE = {
     "EventType": "[Events](events.md) has its values, and the data of each.",
 }
 _LINE_MAX = 100  # characters
-_SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")
+_OF_NAMES = ("Args", "Attributes", "Raises", "Raises, every method")
+_SECTION = re.compile(rf"({'|'.join((*reversed(_OF_NAMES), 'Returns', 'Yields'))}):$")
 _ITEM = re.compile(r"( {4})(\S[^:]*): (.*)")
 _MODULE = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 
@@ -69,7 +72,11 @@ def python_parts() -> Iterator[str]:
     """
     named = [name for names in _GROUPS.values() for name in names]
     if sorted(named) != sorted(threadcast.__all__):
-        raise AssertionError(f"expected each once: {set(named) ^ set(threadcast.__all__)}")
+        odd = (
+            Counter(named) - Counter(threadcast.__all__),
+            Counter(threadcast.__all__) - Counter(named),
+        )
+        raise AssertionError(f"expected every public name once, got too many and too few: {odd}")
     for title, names in _GROUPS.items():
         yield f"## {title}"
         for name in names:
@@ -95,6 +102,8 @@ def _entry(name: str, thing: Any) -> Iterator[str]:
         yield f"It is a kind of {bases}."
     if name in _TOLD_ELSEWHERE:
         yield _TOLD_ELSEWHERE[name]
+    elif isinstance(thing, type) and issubclass(thing, enum.Enum):
+        yield "\n".join(f"- `{name}.{one.name}`: `{one.value!r}`" for one in thing)
     elif isinstance(thing, type):
         yield from _members(name, thing)
 
@@ -146,7 +155,9 @@ def _annotation(annotation: object) -> object:
     if annotation is inspect.Signature.empty:
         return annotation
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return _Words(_MODULE.sub("", text.replace("'", "").replace('"', "")))
+    if "Literal[" not in text:  # other quotes are of names that are defined later
+        text = text.replace("'", "").replace('"', "")
+    return _Words(_MODULE.sub("", text.strip('"')))
 
 
 def _members(owner: str, kind: type) -> Iterator[str]:
@@ -161,12 +172,23 @@ def _members(owner: str, kind: type) -> Iterator[str]:
             signature = inspect.signature(bound)
             if inspect.isfunction(member):  # without self
                 signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-            awaits = "await " if inspect.iscoroutinefunction(inspect.unwrap(bound)) else ""
             yield f"#### `{owner}.{name}`"
-            yield f"```text\n{awaits}{_called(name, signature)}\n```"
+            yield f"```text\n{_used(name, bound, signature)}\n```"
         else:
             continue
         yield from _told(member)
+
+
+def _used(name: str, bound: Any, signature: inspect.Signature) -> str:
+    """A call of a function of any kind, as it is written."""
+    made_of = inspect.unwrap(bound)
+    if inspect.isasyncgenfunction(made_of) and made_of is not bound:  # a context manager
+        gives = str(_annotation(signature.return_annotation))
+        gives = gives.removeprefix("AsyncIterator[").removesuffix("]")
+        call = _called(name, signature.replace(return_annotation=inspect.Signature.empty))
+        return f"async with {call}" + ("" if gives == "None" else f" as {gives}")
+    awaits = "await " if inspect.iscoroutinefunction(made_of) else ""
+    return awaits + _called(name, signature)
 
 
 def _is_field(kind: type, name: str) -> bool:
@@ -184,7 +206,7 @@ def _told(thing: Any) -> Iterator[str]:
         head, _, rest = block.partition("\n")
         if section := _SECTION.match(head):
             yield f"{section[1]}:"
-            yield _items(rest)
+            yield _items(rest) if section[1] in _OF_NAMES else _joined(inspect.cleandoc(rest))
         elif "\n\n    " in block:  # words, then code
             words, _, code = block.partition("\n\n")
             yield _joined(words)

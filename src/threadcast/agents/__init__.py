@@ -86,7 +86,7 @@ def _imported(path: str, module_name: str) -> ModuleType:
         ) from error
     except (ImportError, SyntaxError) as error:
         raise ConfigurationError(f"agent {path!r}: cannot be imported: {error}") from error
-    except Exception as error:  # a module may raise anything, as an agent may
+    except Exception as error:  # a module may raise anything
         kind, place = type(error).__name__, _place_of(error)
         raise ConfigurationError(f"agent {path!r}: {place}: {kind}: {error}") from error
 

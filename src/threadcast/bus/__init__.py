@@ -51,7 +51,7 @@ class RunsWaiting:
     Attributes:
         passed_on: how many nodes had no room for it. 0: only the node that stored it is told; above
             that, one other node that executes runs.
-        user_ids: whose run it is, as far as is known; what others have waiting is claimed as well.
+        user_ids: whose run it is, as far as is known; runs of others may be claimed as well.
     """
 
     passed_on: int = 0

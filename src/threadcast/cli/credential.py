@@ -132,7 +132,7 @@ def checked_endpoint(url: str, url_name: str) -> Endpoint:
     try:
         endpoint = endpoint_of(url)
     except UnusableUrl as error:
-        text = f"{url_name}: {str(error).removeprefix('url: ')}"
+        text = f"{url_name}: {error.message.removeprefix('url: ')}"
         raise exits.CommandFailed(text, exits.USAGE) from None
     if not endpoint.secure and not endpoint.loopback:
         click.echo("warning: the token travels unencrypted to another machine", err=True)

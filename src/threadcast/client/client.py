@@ -349,9 +349,10 @@ def connect(
 
     Args:
         url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
-        token: the credential, with which the client ends; or a callable, sync or async, that gives
-            a fresh one, and whose `OSError` or retryable `ThreadcastError` is a failed connection.
-        after, feed, at: of a saved `Client.cursor`; without `after` at the head, 0: the beginning.
+        token: the credential, and the client ends when it does; or a function, sync or async, that
+            gives a fresh one: its `OSError` or retryable `ThreadcastError` is a failed connection.
+        after, feed, at: a saved `Client.cursor`. Without `after` it begins at the head; 0: at the
+            beginning.
         thread_id: only this thread's events; None means all. May be its id from an older system.
         on_state: told of every change of `Client.state`, on the loop; raising ends the client.
         first_attempts: how many attempts the first connection gets; None means any number.
@@ -366,7 +367,7 @@ def connect(
     check_callables(token, on_state)
     check_counts(first_attempts, buffer_max_events, buffer_max_bytes)
     check_waits(retry_first_s, retry_max_s, command_max_s)
-    encode_command(Attach(id="first", after=after, feed=feed, at=at, thread_id=thread_id))
+    encode_command(Attach(id="check", after=after, feed=feed, at=at, thread_id=thread_id))
     cursor, tokens = Cursor(after, feed, at), TokenSource(token)
     backoff = partial(Backoff, first_s=retry_first_s, max_s=retry_max_s, jitter=_JITTER)
     session = partial(Session, endpoint_of(url), tokens, clock=clock or SystemClock())

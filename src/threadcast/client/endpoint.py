@@ -6,11 +6,20 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from .arguments import UnusableArgument
+
 _SECURE = {"http": False, "ws": False, "https": True, "wss": True}
 
 
-class UnusableUrl(ValueError):
-    """The URL names no server; the message says what was expected and repeats no password."""
+class UnusableUrl(UnusableArgument):
+    """The URL names no server; the message says what was expected and repeats no password.
+
+    Args:
+        message: that.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("bad_field", message)
 
 
 @dataclass(frozen=True, slots=True)

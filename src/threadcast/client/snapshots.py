@@ -38,7 +38,7 @@ class Snapshots:
         UnusableUrl: the URL names no server.
         UnusableArgument: the token is of the wrong type.
 
-    Every method raises:
+    Raises, every method:
         UnusableArgument: an argument has the wrong type or is out of its bounds.
         ClientRefused: the credential was not accepted.
         CommandRejected: the server refused the request, `not_found` among others.

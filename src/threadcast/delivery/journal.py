@@ -80,7 +80,10 @@ class _Queue:
         return len(self.units) + len(self.bulk)
 
     def put(self, unit: Unit[Any], done: Done) -> None:
-        """Add a unit; one that renews leases goes first, for these lapse meanwhile."""
+        """Add a unit; one that renews leases goes first, for these lapse meanwhile.
+
+        One that gives them back must come behind what their runs have appended.
+        """
         if isinstance(unit, RenewLeases) and unit.lease_s > 0:
             self.units.appendleft((unit, done))
         elif isinstance(unit, IngestEvents):
@@ -144,7 +147,7 @@ class Journal:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
 
         `done` must not raise. Units of one caller are committed in the order of submission; those
-        that are `VOLATILE`, and those of ingestion, have an order of their own.
+        that are `VOLATILE`, those of ingestion, and renewals of leases have an order of their own.
         """
         queue = self._places if isinstance(unit, VOLATILE) else self._events
         if queue.closed:

@@ -26,7 +26,7 @@ __all__ = ["RunClaims"]
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
-_SPREAD = 0.25  # of that time, either way
+_SPREAD = 0.25  # of a rest, either way
 _CLAIM_MAX_RUNS = 32  # per claim, so that a burst is shared among nodes
 _PASSES_MAX = 3
 _NAMED_MAX = 64  # users whom hints named; a lap finds the others
@@ -142,19 +142,26 @@ class RunClaims:
         try:
             claim = await self._journal.append(unit)
         except ThreadcastError:
-            self._remember(named)
+            self._remember(named, again=True)
             raise
         self._metrics.claims.labels("claimed" if claim.runs else "nothing").inc()
         for run in claim.runs:
             self._start(run)
         if len(claim.runs) == limit:  # of some that it saw there was no room for the runs
             served = {run.lease.address.user_id for run in claim.runs}
-            self._remember(user_id for user_id in named if user_id not in served)
+            left = (user_id for user_id in named if user_id not in served)
+            self._remember(left, again=True)
         return claim
 
-    def _remember(self, user_ids: Iterable[str]) -> None:
-        """Have the next claim look at these users; the latest, if they are too many."""
-        self._named.update(dict.fromkeys(user_ids))
+    def _remember(self, user_ids: Iterable[str], *, again: bool = False) -> None:
+        """Have the next claim look at these users, too; the latest, if they are too many.
+
+        Args:
+            user_ids: who.
+            again: they were named before those that are remembered now.
+        """
+        more = dict.fromkeys(user_ids)
+        self._named = more | self._named if again else self._named | more
         while len(self._named) > _NAMED_MAX:
             del self._named[next(iter(self._named))]
 

@@ -35,8 +35,8 @@ def load_settings(**values: Any) -> Settings:
     """The settings that `threadcast serve` would have here, for an application with a server in it.
 
     Args:
-        values: what comes before the variables, and these before the file that THREADCAST_CONFIG
-            names, or ./threadcast.toml if there is one.
+        values: settings that override the environment, which overrides the file that
+            THREADCAST_CONFIG names, or ./threadcast.toml if there is one.
 
     Raises:
         ConfigurationError: one line, `source: key: got ..., expected ...`.

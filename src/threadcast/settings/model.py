@@ -360,7 +360,10 @@ class SettingsFields:
         ),
     )
     batch_max_events: int = field(
-        default=4_096, metadata=about("Events in one commit.", 1, 1_000_000)
+        default=4_096,
+        metadata=about(
+            "Streamed events in one commit; a command counts as 32 of these.", 1, 1_000_000
+        ),
     )
     append_queue_max_units: int = field(
         default=100_000, metadata=about("Appends that wait for their commit.", 1, 10_000_000)

@@ -270,7 +270,8 @@ class Claim:
 
     Attributes:
         runs: the claimed runs, lower turns first; maybe none.
-        place: of the last user in the circle that was looked at; None if all who wait were.
+        place: of the last user in the circle that was looked at; None if all who wait were, or none
+            but those named was asked for.
     """
 
     runs: Sequence[ClaimedRun]

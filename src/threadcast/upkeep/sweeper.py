@@ -32,7 +32,7 @@ _CLEAN_EVERY_S = 15.0
 _TAKE_OVER_MAX_RUNS = 100
 _TAKE_OVER_ROUNDS_MAX = 10
 _CLEAN_MAX_ROWS = 1_000  # about 20 ms, for which appends wait
-_REST_FACTOR = 2.0  # of the time that a step of cleaning took, so that it has a third of the writer
+_REST_FACTOR = 2.0  # of the time that a step of cleaning took: a third of the commits at most
 _OWNERS_FIRST_S = 3.0  # owners renew within about a second after the store is back
 
 

@@ -125,12 +125,14 @@ class Messages:
                 return None
 
     def encode(self, subject: str, hint: Hint, *, max_bytes: int) -> bytes:
-        """Encode a hint for `subject`; growth that is too large is sent as `JournalReached`.
+        """Encode a hint for `subject`.
+
+        Growth that is too large is sent as `JournalReached`, and `RunsWaiting` without its names.
 
         Args:
             subject: from `subject_of`.
             hint: one that has a subject.
-            max_bytes: bound on the message; any hint without events fits.
+            max_bytes: bound on the message; any hint without events and names fits.
         """
         return self.sealed(subject, _body_of(hint, max_bytes - _HEAD_BYTES))
 

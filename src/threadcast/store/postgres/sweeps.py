@@ -1,9 +1,9 @@
 """Bounded steps of maintenance. Every step works on at most `limit` rows and can be repeated.
 
-A step is one statement, however many users it concerns. One node sweeps at a time, for what several
-delete of many users would deadlock; the others find nothing to do. A node whose clock is ahead of
-the database's uses the database's: otherwise it would forget revocations while other nodes still
-accept those tokens.
+A step is one statement, however many users it concerns. One node sweeps at a time, because
+deletions by two could lock rows in different orders; the others find nothing to do. A node whose
+clock is ahead of the database's uses the database's: otherwise it would forget revocations while
+other nodes still accept those tokens.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _HEADS = (
     " FROM carray(?1) AS c CROSS JOIN users AS u ON u.user = c.value"
 )
 _SET_HEADS = (
-    "UPDATE users SET head = j.value FROM json_each(?1) AS j"
+    "UPDATE users SET head = j.value, trim_us = coalesce(trim_us, ?2) FROM json_each(?1) AS j"
     " WHERE users.user = CAST(j.key AS INTEGER)"
 )
 _TOUCH_THREADS = (
@@ -201,7 +201,7 @@ class Batch:
                 values = chain.from_iterable(rows[start : start + count])
                 self.connection.execute(_INSERT[count], (self.at_us, *values))
                 start += count
-        self.connection.execute(_SET_HEADS, (encode_json(self._grown).decode(),))
+        self.connection.execute(_SET_HEADS, (encode_json(self._grown).decode(), self.at_us))
         if self._touched:
             touched = encode_json(self._touched).decode()
             self.connection.execute(_TOUCH_THREADS, (touched, self.at_us))

@@ -5,6 +5,8 @@ Rows are removed in sets, by few statements: see `batch` for why one statement p
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from ...events import EVENT_CODE, EventType, encode_json
 from ..stored_runs import THREAD_PURGED
 from ..units import Committed, Outcome, Sweep
@@ -15,32 +17,25 @@ _MESSAGE = EVENT_CODE[EventType.MESSAGE_CREATED]
 _DELETED = EVENT_CODE[EventType.THREAD_DELETED]
 # Runs and threads may have few of their journals' events; a step looks at no more of these.
 _LOOK_FACTOR = 20  # of its limit
+_AT_ONCE_MAX = 50  # journals that a step trims
 
 _OF_RUN = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND run = ?4 AND type = ?5"
 _NEXT_OF_RUN = f"""
 SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_RUN} ORDER BY seq LIMIT ?6)
 """  # noqa: S608
-# Expired rows near the start of the table, of each journal a prefix: it ends before the first event
-# of a live run, because a node may retry that run (runs of other services are never retried here),
-# and before the first that has not expired.
-_EXPIRED = """
-WITH looked AS MATERIALIZED (
-    SELECT e.id, e.user, e.seq,
-    e.at_us < ?1 AND (coalesce(r.status, 9) > 3 OR r.owner IS 'external') AS old
-    FROM events AS e LEFT JOIN runs AS r ON r.run = e.run ORDER BY e.id LIMIT ?2
-), kept AS MATERIALIZED (
-    SELECT user, min(seq) AS seq FROM looked WHERE NOT old GROUP BY user
-)
-SELECT l.id, l.user, l.seq FROM looked AS l LEFT JOIN kept AS k ON k.user = l.user
-WHERE k.seq IS NULL OR l.seq < k.seq ORDER BY l.id LIMIT ?3
+_TO_TRIM = "SELECT user, trimmed FROM users WHERE trim_us < ? ORDER BY trim_us LIMIT ?"
+_OLDEST = """
+SELECT e.seq, e.at_us, coalesce(r.status, 9) <= 3 AND r.owner IS NOT 'external'
+FROM events AS e LEFT JOIN runs AS r ON r.run = e.run
+WHERE e.user = ? AND e.seq > ? ORDER BY e.seq LIMIT ?
 """
-_COUNT_EXPIRED = """
-SELECT count(*) FROM (SELECT at_us FROM events ORDER BY id LIMIT ?2) WHERE at_us < ?1
+_SET_TRIMMED = "UPDATE users SET trimmed = max(trimmed, ?2), trim_us = ?3 WHERE user = ?1"
+_NEXT_RUNS = """
+SELECT run FROM runs WHERE thread = ?1 AND run > coalesce((
+    SELECT purged_run FROM threads WHERE thread = ?1
+), 0)
+ORDER BY run LIMIT ?2
 """
-_RAISE_TRIMMED = """
-UPDATE users SET trimmed = t.value FROM json_each(?1) AS t WHERE users.user = CAST(t.key AS INTEGER)
-"""
-_IDS = "SELECT value FROM json_each(?1)"
 _OF_THREAD = "user = ?1 AND seq BETWEEN ?2 AND ?3 AND thread = ?4 AND type <> ?5"
 _NEXT_OF_THREAD = f"""
 SELECT count(*), max(seq) FROM (SELECT seq FROM events WHERE {_OF_THREAD} ORDER BY seq LIMIT ?6)
@@ -80,24 +75,34 @@ def _compact(batch: Batch, unit: Sweep) -> int:
 
 
 def _trim(batch: Batch, unit: Sweep) -> int:
-    """Remove the oldest events, and record in each journal up to which seq."""
+    """Remove journals' oldest events; they share the step: a long one keeps no other waiting."""
     before_us = int(unit.before * 1_000_000)
-    rows = batch.all(_EXPIRED, before_us, unit.limit, unit.limit)
-    if len(rows) < unit.limit and _count(batch, before_us, unit.limit) > len(rows):
-        rows = batch.all(_EXPIRED, before_us, _LOOK_FACTOR * unit.limit, unit.limit)
-    if not rows:
-        return 0
-    batch.run(_RAISE_TRIMMED, encode_json({str(user): seq for _, user, seq in rows}).decode())
-    ids = encode_json([row[0] for row in rows]).decode()
-    words = f"SELECT run FROM events WHERE id IN ({_IDS}) AND type = ?2"  # noqa: S608
-    batch.run(f"DELETE FROM message_words WHERE rowid IN ({words})", ids, _MESSAGE)  # noqa: S608
-    batch.run(f"DELETE FROM events WHERE id IN ({_IDS})", ids)  # noqa: S608
-    return len(rows)
+    journals = batch.all(_TO_TRIM, before_us, _AT_ONCE_MAX)
+    share = max(1, unit.limit // max(1, len(journals)))
+    done = [_trim_journal(batch, user, trimmed, before_us, share) for user, trimmed in journals]
+    is_full = len(journals) == _AT_ONCE_MAX or any(one >= share for one in done)
+    return unit.limit if is_full else sum(done)
 
 
-def _count(batch: Batch, before_us: int, limit: int) -> int:
-    row = batch.one(_COUNT_EXPIRED, before_us, limit)
-    return 0 if row is None else int(row[0])
+def _trim_journal(batch: Batch, user: int, trimmed: int, before_us: int, limit: int) -> int:
+    """Remove a journal's oldest events, and record up to which seq and when to look again.
+
+    It stops before the first event of a live run, because a node may retry that run; runs of other
+    services are never retried here.
+    """
+    rows = batch.all(_OLDEST, user, trimmed, limit)
+    old = list(takewhile(lambda row: row[1] < before_us and not row[2], rows))
+    last_seq = old[-1][0] if old else trimmed
+    if old:
+        words = "SELECT run FROM events WHERE user = ? AND seq <= ? AND type = ?"
+        batch.run(f"DELETE FROM message_words WHERE rowid IN ({words})", user, last_seq, _MESSAGE)  # noqa: S608
+        batch.run("DELETE FROM events WHERE user = ? AND seq <= ?", user, last_seq)
+    if len(old) < len(rows):
+        look_us = max(before_us, rows[len(old)][1])
+    else:
+        look_us = before_us - 1 if len(rows) == limit else None  # there may be more
+    batch.run(_SET_TRIMMED, user, last_seq, look_us)
+    return max(1, len(old))
 
 
 def _purge(batch: Batch, unit: Sweep) -> int:
@@ -117,6 +122,10 @@ def _purge(batch: Batch, unit: Sweep) -> int:
         if gone == room or look_to < end:
             next_seq = last if gone == room else look_to
             batch.run("UPDATE threads SET first_seq = ? WHERE thread = ?", next_seq, thread)
+            return unit.limit
+        gone += _purge_runs(batch, thread, room - gone)
+        if gone == room:
+            batch.run("UPDATE threads SET first_seq = ? WHERE thread = ?", end, thread)
             return unit.limit
         _purge_thread(batch, thread)
         done += gone + 1
@@ -145,10 +154,19 @@ def _purge_events(
     return int(gone), int(last)
 
 
-def _purge_thread(batch: Batch, thread: int) -> None:
+def _purge_runs(batch: Batch, thread: int, limit: int) -> int:
+    """Remove what the thread's next runs left; returns how many runs."""
+    runs = [row[0] for row in batch.all(_NEXT_RUNS, thread, limit)]
+    if not runs:
+        return 0
+    listed = encode_json(runs).decode()
     for table in ("inputs", "checkpoints", "run_aliases"):
-        runs = "SELECT run FROM runs WHERE thread = ?"
-        batch.run(f"DELETE FROM {table} WHERE run IN ({runs})", thread)  # noqa: S608
+        batch.run(f"DELETE FROM {table} WHERE run IN (SELECT value FROM json_each(?))", listed)  # noqa: S608
+    batch.run("UPDATE threads SET purged_run = ? WHERE thread = ?", runs[-1], thread)
+    return len(runs)
+
+
+def _purge_thread(batch: Batch, thread: int) -> None:
     batch.run("DELETE FROM thread_aliases WHERE thread = ?", thread)
     batch.run(
         "UPDATE threads SET state = ?, title = NULL, metadata = '{}' WHERE thread = ?",

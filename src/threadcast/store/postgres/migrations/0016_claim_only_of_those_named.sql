@@ -2,7 +2,8 @@
 -- Whose runs are next, at most runs_max runs: of the users named, and of those in the circle behind
 -- after_user. Each of them is locked for claiming until the transaction ends; those whom another
 -- node has locked are left out. last_user: of the circle's users the last that was looked at, if there
--- may be others. Without after_user only those named are looked at. In a function, because the writer has every statement planned anew.
+-- may be others. Without after_user only those named are looked at. In a function, because the writer
+-- has every statement planned anew.
 CREATE OR REPLACE FUNCTION lock_next_users(
     agents text[], after_user uuid, named uuid[], users_max integer, threads_max integer,
     runs_max integer
