@@ -65,6 +65,17 @@ async def test_a_pipe_sends_line_by_line_and_ends_with_0() -> None:
     assert [c.get("thread_id") for c in sent] == [None, THREAD]
 
 
+async def test_another_agent_is_asked_by_its_name() -> None:
+    server = answering("yes")
+    async with server.running():
+        status, _, _ = await chat(server, "--agent", "bookkeeper", stdin="go\n")
+        assert status == 0
+        status, _, errors = await chat(server, "--agent", "x" * 65, stdin="go\n")
+    assert (status != 0, "agent: expected text of" in errors) == (True, True)
+    sent = [c for c in server.commands if c["command"] == "send_message"]
+    assert [c["agent"] for c in sent] == ["bookkeeper"]
+
+
 @pytest.mark.parametrize("frames", range(2, 14))
 async def test_no_character_is_lost_or_repeated_when_the_connection_ends(frames: int) -> None:
     pieces = [f"<{index}>" for index in range(8)]

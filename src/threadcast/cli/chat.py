@@ -27,8 +27,11 @@ _COMMAND_MAX_S = 86_400.0
 @click.command("chat")
 @access_options
 @thread_option("Go on in this thread.")
+@click.option("--agent", metavar="NAME", help="The agent that is asked.  [default: the server's]")
 @click.pass_context
-def command(context: click.Context, access: Access, thread_id: str | None) -> None:
+def command(
+    context: click.Context, access: Access, thread_id: str | None, agent: str | None
+) -> None:
     """Talk to an agent.
 
     Each line is a message. Ctrl-C cancels the run, a second one leaves, as does Ctrl-D. From a
@@ -37,7 +40,7 @@ def command(context: click.Context, access: Access, thread_id: str | None) -> No
     """
     screen = Screen(sys.stdout, sys.stderr, typed=_stdin_is_a_terminal())
     try:
-        status = asyncio.run(_Chat(access, screen).talk(thread_id))
+        status = asyncio.run(_Chat(access, screen, agent).talk(thread_id))
     finally:
         screen.end_line()
     context.exit(status)
@@ -46,9 +49,10 @@ def command(context: click.Context, access: Access, thread_id: str | None) -> No
 class _Chat:
     """One call of the command."""
 
-    def __init__(self, access: Access, screen: Screen) -> None:
+    def __init__(self, access: Access, screen: Screen, agent: str | None) -> None:
         self._access = access
         self._screen = screen
+        self._agent = agent
         self._attempts = 0
         self._left = False
 
@@ -67,8 +71,9 @@ class _Chat:
         async with Snapshots(self._access.url, self._access.token) as snapshots:
             cursor = await _history(snapshots, transcript)
             async with self._client(cursor, transcript.thread_id) as client:
+                lines = LineInput(_stdin())
                 talking = Conversation(
-                    client, snapshots, LineInput(_stdin()), self._screen, transcript
+                    client, snapshots, lines, self._screen, transcript, self._agent
                 )
                 if self._screen.interactive:
                     self._screen.notice("Ctrl-C stops an answer, Ctrl-D leaves")

@@ -41,6 +41,7 @@ class Conversation:
         lines: the input.
         screen: the output.
         transcript: shows the thread.
+        agent: is asked; None for the server's first.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Conversation:
         lines: LineInput,
         screen: Screen,
         transcript: Transcript,
+        agent: str | None = None,
     ) -> None:
         self._client = client
         self._snapshots = snapshots
         self._lines = lines
         self._screen = screen
         self._transcript = transcript
+        self._agent = agent
         self._changed = asyncio.Event()
         self._line: asyncio.Task[str | None] | None = None
         self._asked: str | None = None
@@ -217,7 +220,7 @@ class Conversation:
         self._transcript.expect(name)
         try:
             sent = await self._client.send_message(
-                text, self._transcript.thread_id, client_message_id=name
+                text, self._transcript.thread_id, client_message_id=name, agent=self._agent
             )
         except ThreadcastError as error:
             self._transcript.refused(name)
